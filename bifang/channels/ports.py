@@ -1,0 +1,135 @@
+"""What passes between a chat channel, the durable store and whoever answers. Frozen, no Django.
+
+A channel (DingTalk, later Feishu or a web chat) turns its wire into `Incoming`, and delivers `Part`s.
+The answering side turns a `Turn` into a `TurnResult`. Neither knows the other.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Kind = Literal["chat", "event", "card"]
+Route = Literal["webhook", "group", "private", "card"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTarget:
+    """Where an answer goes. ``webhook`` is a bearer secret valid until ``webhook_expires_ms`` (epoch ms)."""
+
+    conversation_id: str
+    is_group: bool
+    staff_id: str = ""
+    robot_code: str = ""
+    webhook: str = ""
+    webhook_expires_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One thing received, normalised. (config_id, kind, external_id) is its identity for deduplication.
+
+    ``external_id`` is DingTalk's msgId for chat, eventId for events, the frame's messageId for cards.
+    ``urgent`` rows (确认, 同意, 拒绝, 停止) never wait behind a turn of the same sender.
+    ``unreadable`` holds the raw frame when a database cannot hold its text: stored as a dead letter.
+    """
+
+    config_id: int
+    kind: Kind
+    external_id: str
+    conversation_id: str = ""
+    sender_id: str = ""
+    text: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    target: ReplyTarget | None = None
+    urgent: bool = False
+    unreadable: bytes = b""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One stored row, leased to this process, to be answered. ``lease`` fences every later write of it."""
+
+    inbox_id: int
+    lease: str
+    attempt: int
+    config_id: int
+    kind: Kind
+    external_id: str
+    conversation_id: str
+    sender_id: str
+    text: str
+    payload: Mapping[str, Any]
+    target: ReplyTarget | None
+    received_at_ms: int
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One message to send: DingTalk-flavoured markdown. ``at_sender`` mentions the asker in a group.
+
+    ``target`` overrides the turn's own address (a private copy, a notification).
+    """
+
+    text: str
+    title: str = ""
+    at_sender: bool = True
+    target: ReplyTarget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """Replies, and unsaved model rows to insert in the same transaction that marks the turn as handled."""
+
+    replies: tuple[Reply, ...] = ()
+    rows: tuple[Any, ...] = ()
+
+
+class ReplySink(Protocol):
+    """Best-effort progress of a running turn; a failing sink never fails the turn."""
+
+    def progress(self, text: str) -> None:
+        """Tell what is being done (one short Chinese line)."""
+
+    def stream(self, text: str) -> None:
+        """Show the whole answer so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One outbox row to deliver. ``key`` is stable over retries (idempotency, outTrackId)."""
+
+    outbox_id: int
+    config_id: int
+    key: str
+    title: str
+    text: str
+    at_staff_id: str
+    target: ReplyTarget
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How a part went out; ``receipt`` is the remote id, if any."""
+
+    route: Route
+    receipt: str = ""
+
+
+class Channel(Protocol):
+    """Delivers parts. Errors: RateLimited (retry_after), RemoteError/ConfigError (permanent or not)."""
+
+    name: str
+
+    def split(self, reply: Reply) -> tuple[Reply, ...]:
+        """Cut a long reply into what one message of this channel can carry."""
+        ...
+
+    async def deliver(self, part: Part) -> Delivered:
+        """Send one part; returns only when the remote side accepted it."""
+        ...
+
+
+Handler = Callable[[Turn, ReplySink], Awaitable[TurnResult]]

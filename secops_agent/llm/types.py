@@ -1,0 +1,105 @@
+"""The LLM port: what the agent says to a model and what it gets back. No Django here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call the model asks for; ``arguments`` is the JSON text exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the dialogue; ``tool_call_id`` and ``name`` only with role ``tool``."""
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as shown to the model; ``parameters`` is a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one completion."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion asked of a model.
+
+    ``timeout`` is the overall deadline of this call in seconds, streaming included.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: Literal["auto", "none"] = "auto"
+    temperature: float = 0.2
+    max_tokens: int = 2000
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A streamed fragment, for display only; the Completion holds the whole."""
+
+    content: str = ""
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model answered: text, or tool calls to run, with what it cost."""
+
+    message: Message
+    finish_reason: FinishReason
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    request_id: str = ""
+
+
+OnDelta = Callable[[Delta], None]
+
+
+class LLM(Protocol):
+    """A model. ``name`` is what people are shown; ``offline`` tells that no model was asked."""
+
+    name: str
+    offline: bool
+
+    async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
+        """Run one completion; cancelling the task cancels the call.
+
+        Raises BifangError: BadCredentials, RateLimited (retry_after s), RemoteError with ``code``
+        (``content_filter``, ``context_overflow``, ``timeout``, ``network`` or the service's own).
+        """
+        ...
