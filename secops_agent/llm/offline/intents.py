@@ -1,0 +1,81 @@
+"""What an utterance was understood as: the values that the grammar hands to the agent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ControlAction = Literal["confirm", "approve", "reject", "stop"]
+Category = Literal["help", "greeting", "thanks", "identity", "status", "farewell", "acknowledgement"]
+
+READ_TOOLS = frozenset(
+    {
+        "list_alerts",
+        "get_alert",
+        "alert_statistics",
+        "list_assets",
+        "get_asset",
+        "lookup_cve",
+        "affected_assets",
+        "list_vulnerabilities",
+        "lookup_indicator",
+        "search_runbook",
+        "security_report",
+        "list_schedules",
+        "service_status",
+    }
+)
+ACTION_TOOLS = frozenset(
+    {
+        "acknowledge_alert",
+        "assign_alert",
+        "close_alert",
+        "create_schedule",
+        "delete_schedule",
+        "block_ip",
+        "isolate_host",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A tool to call with its arguments; arguments that were not said are absent.
+
+    ``confidence`` is between 0 and 1; ``spans`` are (start, end, role) in the normalised text; ``items``
+    are the identifiers that the last answer listed, in order, so that 第 2 条 can be resolved.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    confidence: float = 1.0
+    spans: tuple[tuple[int, int, str], ...] = ()
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """确认 CODE, 同意 CODE, 拒绝 CODE 理由, 停止: decided before any turn is run."""
+
+    action: ControlAction
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """Exactly one of ``intent``, ``control`` and ``category`` is set, or none: not understood.
+
+    ``suggestions`` are sentences that can be sent as they are; ``hint`` says in Chinese why an
+    utterance that looked like a request was not taken as one (two alerts at once, a network, a doubt).
+    """
+
+    intent: Intent | None = None
+    control: Control | None = None
+    category: Category | None = None
+    suggestions: tuple[str, ...] = ()
+    hint: str = ""
+
+    @property
+    def understood(self) -> bool:
+        """Whether something can be answered without asking back."""
+        return self.intent is not None or self.control is not None or self.category is not None
