@@ -1,0 +1,163 @@
+"""Which addresses Bifang may talk to. A configuration can be edited by many; the environment by the operator."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+from bifang.core.errors import ConfigError, InvalidInput
+
+TRUSTED_SUFFIXES = (".dingtalk.com", ".dingtalk.io", ".aliyuncs.com")
+OAPI_HOST = "oapi.dingtalk.com"
+
+_FORBIDDEN = tuple(
+    ipaddress.ip_network(text)
+    for text in ("169.254.0.0/16", "fe80::/10", "100.100.100.200/32", "fd00:ec2::254/128")
+)
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
+_UNSAFE = re.compile(r"[\s\\\x00-\x20\x7f]")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRules:
+    """``allowed_hosts``: the operator's own list, host names in lower case. ``simulator``: loopback may be named."""
+
+    allowed_hosts: frozenset[str] = frozenset()
+    simulator: bool = False
+
+
+def check_address(
+    url: str, rules: AddressRules, *, source: Literal["config", "environment"] = "config"
+) -> None:
+    """ConfigError unless ``url`` may be used as a base address.
+
+    A value of a configuration must be https on a trusted suffix or the operator's list, or loopback when the
+    simulator is on. A value of the environment is trusted, but never a link-local or metadata address.
+    """
+    parts = _split(url, ("http", "https"))
+    host = _host(parts)
+    if source == "environment" or _is_local_simulator(host, rules):
+        return
+    if not _is_trusted(host, rules):
+        raise ConfigError(
+            f"地址的主机 {host} 不在允许范围内：只接受 *.dingtalk.com、*.dingtalk.io、*.aliyuncs.com，"
+            "其他主机请由运维人员加入 BIFANG_ADDRESS_ALLOW_LIST 后再试。"
+        )
+    if parts.scheme != "https":
+        raise ConfigError(f"地址 {host} 必须使用 https://，请修改后重新保存。")
+
+
+def check_socket(url: str, rules: AddressRules, *, endpoint: str) -> None:
+    """ConfigError unless the WebSocket address that ``endpoint``'s gateway answered may be opened.
+
+    wss on trusted hosts or the endpoint's own; ws only where the endpoint itself is reached without TLS on the
+    same (or also a loopback) host, or on loopback when the simulator is on.
+    """
+    parts = _split(url, ("ws", "wss"))
+    host, own = _host(parts), _host(_split(endpoint, ("http", "https")))
+    same = host == own or (is_loopback(host) and is_loopback(own))
+    if parts.scheme == "wss" and (same or _is_trusted(host, rules)):
+        return
+    if _is_local_simulator(host, rules) or (same and endpoint.lower().startswith("http://")):
+        return
+    raise ConfigError(
+        f"网关给出的连接地址 {parts.scheme}://{host} 不可信，已拒绝连接：请检查本配置的接入地址是否正确，"
+        "或是否被代理篡改；确需使用时请由运维人员加入 BIFANG_ADDRESS_ALLOW_LIST。"
+    )
+
+
+def check_webhook(url: str, *, api: str, oapi: str) -> None:
+    """InvalidInput unless a sessionWebhook points to the configuration's own hosts or DingTalk's OAPI host.
+
+    The webhook travels in a message, so its host must never be the sender's choice.
+    """
+    try:
+        parts = _split(url, ("http", "https"))
+        host = _host(parts)
+    except ConfigError as error:
+        raise InvalidInput(f"消息携带的 sessionWebhook 无法使用：{error.message}") from None
+    own = [base for base in (urlsplit(api), urlsplit(oapi)) if base.scheme == parts.scheme]
+    official = (parts.scheme, host, _port(parts)) == ("https", OAPI_HOST, 443)
+    if not official and not any(_same_place(parts, base) for base in own):
+        raise InvalidInput(
+            f"消息携带的 sessionWebhook 指向 {parts.scheme}://{host}，不是本配置的钉钉地址，已拒绝发送；"
+            "如使用专有钉钉，请设置 DINGTALK_OAPI_ENDPOINT。"
+        )
+
+
+def check_proxy(proxy: str) -> None:
+    """ConfigError unless ``proxy`` is empty or an http(s) proxy. SOCKS is refused with the remedy."""
+    if not proxy:
+        return
+    if proxy.lower().startswith("socks"):
+        raise ConfigError(
+            "不支持 SOCKS 代理：请改用 HTTP 代理（形如 http://代理主机:端口，多数代理软件同时提供），"
+            "或在环境变量 NO_PROXY 中加入目标主机以直连。"
+        )
+    _host(_split(proxy, ("http", "https"), userinfo=True))
+
+
+def is_forbidden(address: str) -> bool:
+    """True for link-local and cloud metadata addresses, also when wrapped in an IPv6 address."""
+    ip = _parse_ip(address)
+    return ip is not None and any(ip in network for network in _FORBIDDEN)
+
+
+def is_loopback(host: str) -> bool:
+    """True for ``localhost`` and literal loopback addresses; names are not resolved."""
+    ip = _parse_ip(host)
+    return host == "localhost" or (ip is not None and ip.is_loopback)
+
+
+def _split(url: str, schemes: tuple[str, ...], *, userinfo: bool = False) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ConfigError("地址格式不正确：请填写形如 https://主机[:端口] 的地址。") from None
+    if parts.scheme not in schemes or not _HOST.fullmatch(parts.hostname or "") or _UNSAFE.search(url):
+        raise ConfigError(f"地址格式不正确：请填写以 {schemes[-1]}:// 开头的完整地址，不要带空格或特殊字符。")
+    if parts.username is not None and not userinfo:
+        raise ConfigError("地址中不能包含用户名或密码，请删去 @ 之前的部分。")
+    return parts
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").lower().rstrip(".")
+    if is_forbidden(host):
+        raise ConfigError(f"地址 {host} 属于链路本地或云主机元数据地址，禁止访问。")
+    return host
+
+
+def _parse_ip(text: str) -> IPAddress | None:
+    try:
+        ip = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return ip.ipv4_mapped
+        if ip in _NAT64:
+            return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
+
+
+def _is_trusted(host: str, rules: AddressRules) -> bool:
+    return host in rules.allowed_hosts or host.endswith(TRUSTED_SUFFIXES)
+
+
+def _is_local_simulator(host: str, rules: AddressRules) -> bool:
+    return rules.simulator and is_loopback(host)
+
+
+def _same_place(parts: SplitResult, base: SplitResult) -> bool:
+    host, own = _host(parts), (base.hostname or "").lower().rstrip(".")
+    return (host == own or (is_loopback(host) and is_loopback(own))) and _port(parts) == _port(base)
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme in ("https", "wss") else 80)

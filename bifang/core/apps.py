@@ -1,0 +1,17 @@
+"""The core application: configuration and what every product application stands on."""
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    """Label `core`."""
+
+    name = "bifang.core"
+    label = "core"
+    verbose_name = "系统"
+
+    def ready(self) -> None:
+        """Register the section that belongs to core."""
+        from bifang.core.sections import apply_config_entries, register_section
+
+        register_section("configs", apply_config_entries)

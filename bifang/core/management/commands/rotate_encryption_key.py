@@ -1,0 +1,76 @@
+"""``manage.py rotate_encryption_key``: seal everything with a new key while the system runs."""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models
+
+from bifang.core import keys
+from bifang.core.errors import BifangError
+from bifang.core.sealed import Sealed, SealedField
+
+CHUNK = 500
+
+
+class Command(BaseCommand):
+    """New key in front, every sealed value rewritten, old keys dropped."""
+
+    help = "更换加密密钥：生成新密钥、重新加密所有密文、移除旧密钥（运行中的进程会自动改用新密钥）"
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Rotate; safe to repeat after an interruption."""
+        from_file = not settings.ENCRYPTION_KEYS
+        try:
+            if from_file:
+                keys.add_new_key()
+            # Twice: what another process sealed with the old key while we were at it.
+            (done, failed), (late, _) = reseal_all(), reseal_all()
+            if not failed and from_file:
+                keys.drop_old_keys()
+        except BifangError as error:
+            raise CommandError(error.message) from None
+        self._report(done + late, failed, from_file)
+
+    def _report(self, done: int, failed: int, from_file: bool) -> None:
+        if failed:
+            raise CommandError(f"已重新加密 {done} 个密文；{failed} 个无法用现有密钥解密，旧密钥已保留。请恢复原密钥后重试，或重新填写。")
+        self.stdout.write(f"已重新加密 {done} 个密文。")
+        if not from_file:
+            self.stdout.write("密钥来自 BIFANG_ENCRYPTION_KEY：现在可以从中删去第一个之外的旧密钥，并重启各进程。")
+
+
+def sealed_fields() -> list[tuple[type[models.Model], str]]:
+    """Every (model, field) that holds ciphertext."""
+    return [
+        (model, field.name)
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, SealedField)
+    ]
+
+
+def reseal_all() -> tuple[int, int]:
+    """Every sealed column; returns (rewritten, unreadable)."""
+    counts = [reseal(model, field) for model, field in sealed_fields()]
+    return sum(done for done, _ in counts), sum(failed for _, failed in counts)
+
+
+def reseal(model: type[models.Model], name: str) -> tuple[int, int]:
+    """Rewrite one column with the current key; returns (rewritten, unreadable). Conditional on the old value."""
+    done = failed = last = 0
+    ring = keys.keyring()
+    rows = model._default_manager.exclude(**{name: None}).order_by("pk")
+    while chunk := list(rows.filter(pk__gt=last).values_list("pk", name)[:CHUNK]):
+        for pk, sealed in chunk:
+            last = pk
+            if ring.is_current(sealed.token):
+                continue
+            try:
+                fresh = Sealed.of(sealed.open())
+            except BifangError:
+                failed += 1
+                continue
+            done += model._default_manager.filter(pk=pk, **{name: sealed}).update(**{name: fresh})
+    return done, failed

@@ -1,0 +1,82 @@
+"""The one table of configurations, and the switches of the whole system."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from bifang.core.sealed import Sealed, SealedField
+
+
+class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
+    """Archived rows stay for the records that name them."""
+
+    def current(self) -> "SystemConfigQuerySet":
+        """Without archived ones."""
+        return self.filter(archived_at=None)
+
+    def enabled(self, kind: str) -> "SystemConfigQuerySet":
+        """The enabled ones of a kind, by id."""
+        return self.current().filter(kind=kind, enabled=True).order_by("id")
+
+
+class SystemConfig(models.Model):
+    """One configuration of one kind. Written only through `bifang.core.configs`."""
+
+    kind = models.CharField("类型", max_length=32)
+    name = models.CharField("配置名称", max_length=100)
+    enabled = models.BooleanField("启用", default=True)
+    revision = models.PositiveIntegerField("版本", default=1, editable=False)
+    client_id = models.CharField("Client ID", max_length=200, blank=True, default="")
+    ai_config = models.ForeignKey(
+        "self", verbose_name="AI配置", null=True, blank=True, on_delete=models.PROTECT, related_name="used_by"
+    )
+    params = models.JSONField("参数", default=dict, blank=True)
+    secrets = SealedField("密钥", null=True, blank=True, editable=False)
+    last_error = models.TextField("最近错误", blank=True, default="", editable=False)
+    last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True, editable=False)
+    created_at = models.DateTimeField("创建时间", auto_now_add=True)
+    updated_at = models.DateTimeField("修改时间", auto_now=True)
+    archived_at = models.DateTimeField("归档时间", null=True, blank=True, editable=False)
+
+    objects = SystemConfigQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "系统配置"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "name"],
+                condition=Q(archived_at=None),
+                name="config_name_unique",
+                violation_error_message="同类配置中已有这个名称。",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "client_id"],
+                condition=Q(archived_at=None, enabled=True) & ~Q(client_id=""),
+                name="config_client_id_unique",
+                violation_error_message="另一个启用的配置已使用这个 Client ID。",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open_secrets(self) -> dict[str, str]:
+        """Secret fields as stored (literal or reference). Raises SecretError."""
+        sealed: Sealed | None = self.secrets
+        return dict(sealed.open()) if sealed is not None else {}
+
+
+class Switch(models.Model):
+    """A switch of the whole system (维护模式, 只读, 停用模型), changed in the admin without a restart."""
+
+    name = models.CharField("开关", max_length=32, primary_key=True)
+    on = models.BooleanField("打开", default=False)
+    changed_at = models.DateTimeField("修改时间", auto_now=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "系统开关"
+
+    def __str__(self) -> str:
+        return self.name

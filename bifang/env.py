@@ -1,0 +1,113 @@
+"""Typed readers of the process environment. ``NAME_FILE`` names a file that holds the value of ``NAME``."""
+
+import getpass
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from bifang.core.errors import ConfigError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def text(name: str, default: str = "") -> str:
+    """The value of NAME, else the content of the file NAME_FILE, else `default`."""
+    value = os.environ.get(name)
+    if value is not None:
+        return value.strip()
+    path = os.environ.get(f"{name}_FILE")
+    return _read(name, Path(path)) if path else default
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"环境变量 {name}_FILE 指向的文件读不到：{path}（{error.strerror}）。请检查路径和权限。") from None
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """1/true/yes/on or 0/false/no/off."""
+    value = text(name).lower()
+    if value in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
+        return default if value == "" else value in ("1", "true", "yes", "on")
+    raise ConfigError(f"环境变量 {name} 的值「{value}」不是开关，请写 1 或 0。")
+
+
+def number(name: str, default: float, *, minimum: float = 0) -> float:
+    """A number of at least `minimum`."""
+    value = text(name)
+    try:
+        result = float(value) if value else float(default)
+    except ValueError:
+        raise ConfigError(f"环境变量 {name} 的值「{value}」不是数字。") from None
+    if result < minimum:
+        raise ConfigError(f"环境变量 {name} 的值 {value} 太小，至少是 {minimum:g}。")
+    return result
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A list separated by commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def directory(name: str, default: str) -> Path:
+    """A directory; relative paths are below the project."""
+    return (BASE_DIR / Path(text(name, default)).expanduser()).resolve()
+
+
+def generated_file(path: Path, make: Callable[[], str]) -> str:
+    """The content of `path`, made with `make()` and mode 0600 the first time."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return _generate(path, make)
+    except OSError as error:
+        raise ConfigError(unreadable(path, error)) from None
+
+
+def random_token() -> str:
+    """A new secret of 50 random bytes."""
+    return secrets.token_urlsafe(50)
+
+
+def _generate(path: Path, make: Callable[[], str]) -> str:
+    """Write a private temporary file and link it into place, so that two first starts agree on one value."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(make() + "\n")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process was first; its value is the value
+        finally:
+            draft.unlink()
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(unreadable(path, error)) from None
+
+
+def unreadable(path: Path, error: OSError) -> str:
+    """The exact remedy for a file or directory this user cannot use (a root-run command is the usual cause)."""
+    reason = error.strerror or str(error)
+    return (
+        f"无法读写 {path}：{reason}。通常是曾用 root 运行过命令；"
+        f"请执行：sudo chown -R {_user()} {_existing(path)} ，或用 BIFANG_DATA_DIR / BIFANG_LOG_DIR 指定另一个目录。"
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path if path.is_dir() else path.parent

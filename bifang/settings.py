@@ -1,0 +1,149 @@
+"""Django settings, driven by the environment; the same file in every environment. See deploy/env.example."""
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from bifang import env
+from bifang.core import logs
+from bifang.core.crypto import generate_key
+
+BASE_DIR = env.BASE_DIR
+DATA_DIR: Path = env.directory("BIFANG_DATA_DIR", "var")
+LOG_DIR: Path = env.directory("BIFANG_LOG_DIR", "logs")
+
+SECRET_KEY = env.text("DJANGO_SECRET_KEY") or env.generated_file(DATA_DIR / "secret.key", env.random_token)
+ENCRYPTION_KEYS = env.text("BIFANG_ENCRYPTION_KEY")
+ENCRYPTION_KEY_FILE = DATA_DIR / "encryption.key"
+if not ENCRYPTION_KEYS:
+    env.generated_file(ENCRYPTION_KEY_FILE, generate_key)
+SECRETS_DIR: Path = env.directory("BIFANG_SECRETS_DIR", "/run/secrets")
+
+DEBUG = env.flag("DJANGO_DEBUG")
+SIMULATOR = env.flag("BIFANG_SIMULATOR")
+RATE_LIMITS = env.text("BIFANG_RATE_LIMITS", "on").lower() != "off"
+ALLOWED_HOSTS = env.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
+ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "bifang.core",
+    "bifang.channels",
+    "secops_agent",
+    "dingtalk_integration",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "bifang.urls"
+WSGI_APPLICATION = "bifang.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "bifang" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    url = env.text("DATABASE_URL")
+    if url:
+        return dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "bifang.sqlite3",
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # IMMEDIATE: a transaction that will write takes the lock at its start, so it waits instead of failing.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+        },
+    }
+
+
+DATABASES = {"default": _database()}
+DB_THREADS = int(env.number("BIFANG_DB_THREADS", 4, minimum=1))
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "bifang" / "locale"]
+TIME_ZONE = env.text("TZ", "Asia/Shanghai") or "Asia/Shanghai"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+HTTPS = env.flag("BIFANG_HTTPS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+LOGIN_URL = "admin:login"
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Bifang API",
+    "VERSION": "1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+Q_CLUSTER: dict[str, Any] = {
+    "name": "bifang",
+    "orm": "default",
+    "workers": 2,
+    "timeout": 600,
+    "retry": 660,
+    "max_attempts": 3,
+    "catch_up": False,
+    "label": "后台任务",
+}
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logs.configure(LOG_DIR, env.text("BIFANG_LOG_LEVEL", "INFO").upper())
+
+from bifang.unfold import UNFOLD as UNFOLD  # noqa: E402
