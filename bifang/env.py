@@ -24,7 +24,9 @@ def _read(name: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ConfigError(f"环境变量 {name}_FILE 指向的文件读不到：{path}（{error.strerror}）。请检查路径和权限。") from None
+        raise ConfigError(
+            f"环境变量 {name}_FILE 指向的文件读不到：{path}（{error.strerror}）。请检查路径和权限。"
+        ) from None
 
 
 def flag(name: str, default: bool = False) -> bool:

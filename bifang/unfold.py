@@ -18,7 +18,11 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": "系统",
                 "items": [
-                    {"title": "系统配置", "icon": "settings", "link": reverse_lazy("admin:core_systemconfig_changelist")},
+                    {
+                        "title": "系统配置",
+                        "icon": "settings",
+                        "link": reverse_lazy("admin:core_systemconfig_changelist"),
+                    },
                 ],
             },
         ],

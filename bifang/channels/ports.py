@@ -98,16 +98,22 @@ class ReplySink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One outbox row to deliver. ``key`` is stable over retries (idempotency, outTrackId)."""
+    """One outbox row to deliver, leased to this process. ``key`` is stable over retries.
+
+    Parts with the same ``order_key`` go out one after the other.
+    """
 
     outbox_id: int
+    lease: str
+    order_key: str
+    inbox_id: int | None
     config_id: int
     key: str
     title: str
     text: str
     at_staff_id: str
     target: ReplyTarget
-    attempt: int
+    created_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,11 @@ def _clean(field: Field, value: Any, errors: dict[str, str]) -> Any:
 
 
 def _check(
-    kind: Kind, values: dict[str, Any], before: dict[str, Any], given: Mapping[str, Any], errors: dict[str, str]
+    kind: Kind,
+    values: dict[str, Any],
+    before: dict[str, Any],
+    given: Mapping[str, Any],
+    errors: dict[str, str],
 ) -> None:
     for field in kind.fields:
         if field.required and not values[field.name] and field.name not in errors:
@@ -122,25 +126,38 @@ def _check_unique(
     config: SystemConfig | None,
     errors: dict[str, str],
 ) -> None:
-    others = SystemConfig.objects.current().filter(kind=kind).exclude(pk=config.pk if config else None)
+    others = SystemConfig.objects.current().filter(kind=kind)
+    if config is not None:
+        others = others.exclude(pk=config.pk)
     if others.filter(name=name).exists():
         errors.setdefault("name", f"已有名为「{name}」的同类配置，请换一个名称。")
     client_id = values.get("client_id")
     if enabled and client_id:
         twin = others.filter(enabled=True, client_id=client_id).first()
         if twin is not None:
-            errors.setdefault("client_id", f"启用中的配置「{twin.name}」（ID {twin.pk}）已使用这个 Client ID；请先停用它。")
+            errors.setdefault(
+                "client_id", f"启用中的配置「{twin.name}」（ID {twin.pk}）已使用这个 Client ID；请先停用它。"
+            )
 
 
 def _write(
-    kind: Kind, name: str, enabled: bool, values: dict[str, Any], before: dict[str, Any], config: SystemConfig | None
+    kind: Kind,
+    name: str,
+    enabled: bool,
+    values: dict[str, Any],
+    before: dict[str, Any],
+    config: SystemConfig | None,
 ) -> tuple[SystemConfig, bool]:
     same = config is not None and values == before and (config.name, config.enabled) == (name, enabled)
     if same and config is not None and _readable(config):
         return config, False
     row = config or SystemConfig(kind=kind.name, revision=0)
     row.name, row.enabled = name, enabled
-    row.params = {f.name: values[f.name] for f in kind.fields if f.type not in ("secret", "config") and f.name not in COLUMNS}
+    row.params = {
+        f.name: values[f.name]
+        for f in kind.fields
+        if f.type not in ("secret", "config") and f.name not in COLUMNS
+    }
     secrets = {f.name: values[f.name] for f in kind.fields if f.type == "secret" and values[f.name]}
     row.secrets = Sealed.of(secrets) if secrets else None
     row.client_id = str(values.get("client_id", ""))
@@ -180,4 +197,6 @@ def report_error(config_id: int, message: str) -> None:
     """Show the last error of a configuration ("" clears it); writes only on a change."""
     text = redact(message)[:2000]
     when = timezone.now() if text else None
-    SystemConfig.objects.filter(pk=config_id).exclude(last_error=text).update(last_error=text, last_error_at=when)
+    SystemConfig.objects.filter(pk=config_id).exclude(last_error=text).update(
+        last_error=text, last_error_at=when
+    )

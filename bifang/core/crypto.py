@@ -19,11 +19,15 @@ class Keyring:
 
     def __init__(self, keys: list[str]) -> None:
         if not keys:
-            raise SecretError("没有加密密钥。请设置 BIFANG_ENCRYPTION_KEY，或删除空的 encryption.key 让系统重新生成。")
+            raise SecretError(
+                "没有加密密钥。请设置 BIFANG_ENCRYPTION_KEY，或删除空的 encryption.key 让系统重新生成。"
+            )
         try:
             self._fernets = [Fernet(key.encode()) for key in keys]
         except ValueError:
-            raise SecretError("加密密钥格式不对：应为 32 字节的 urlsafe base64（44 个字符），多个密钥用逗号分隔。") from None
+            raise SecretError(
+                "加密密钥格式不对：应为 32 字节的 urlsafe base64（44 个字符），多个密钥用逗号分隔。"
+            ) from None
         self._all = MultiFernet(self._fernets)
 
     def seal(self, value: Any) -> str:

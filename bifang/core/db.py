@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
+UNAVAILABLE = (OperationalError, InterfaceError)  # the database does not answer, or not in time
 
 
 class DatabaseThreads:
@@ -139,7 +140,7 @@ class Batcher(Generic[T, R]):
 
     def _drain_singly(self, taken: list[tuple[T, Future[R]]], first_error: Exception) -> None:
         # A locked or lost database would fail every row again, each after its own time-out.
-        hopeless = len(taken) == 1 or isinstance(first_error, OperationalError | InterfaceError)
+        hopeless = len(taken) == 1 or isinstance(first_error, UNAVAILABLE)
         for item, future in taken:
             if hopeless:
                 future.set_exception(first_error)

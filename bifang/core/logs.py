@@ -16,7 +16,9 @@ class LineFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s%(fields)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        present = [f"{name}={value}" for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")]
+        present = [
+            f"{name}={value}" for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")
+        ]
         record.fields = f" [{' '.join(present)}]" if present else ""
         line = super().format(record)
         if "\n" in line or "\r" in line:

@@ -1,7 +1,5 @@
 """The one table of configurations, and the switches of the whole system."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models import Q
 

@@ -42,7 +42,9 @@ def check_reference(value: str) -> None:
 def _allowed_name(name: str) -> str:
     if name in ALLOWED_ENV or name.startswith(ALLOWED_ENV_PREFIX):
         return name
-    raise SecretError(f"不允许引用环境变量 {name}：只能引用 {ALLOWED_ENV_PREFIX}* 或 {'、'.join(ALLOWED_ENV)}。")
+    raise SecretError(
+        f"不允许引用环境变量 {name}：只能引用 {ALLOWED_ENV_PREFIX}* 或 {'、'.join(ALLOWED_ENV)}。"
+    )
 
 
 def _from_environment(name: str) -> str:
@@ -69,7 +71,9 @@ def _from_file(path: Path) -> str:
                 raise SecretError(f"密钥文件 {path} 不是普通文件。")
             value = file.read(LARGEST + 1)
     except OSError as error:
-        raise SecretError(f"读不到密钥文件 {path}：{error.strerror}。请检查文件是否存在、运行用户是否有读权限。") from None
+        raise SecretError(
+            f"读不到密钥文件 {path}：{error.strerror}。请检查文件是否存在、运行用户是否有读权限。"
+        ) from None
     return _decode(path, value)
 
 

@@ -1,6 +1,6 @@
 """A model field whose value is ciphertext in the database and stays sealed until someone opens it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
@@ -36,7 +36,13 @@ class Sealed:
         return hash(self.token)
 
 
-class SealedField(models.TextField):  # type: ignore[type-arg]  # not subscriptable at run time
+if TYPE_CHECKING:
+    _Text = models.TextField[Sealed | None, Sealed | None]
+else:
+    _Text = models.TextField  # not subscriptable at run time
+
+
+class SealedField(_Text):
     """Holds `Sealed`; NULL is None."""
 
     def from_db_value(self, value: str | None, *_: object) -> Sealed | None:
@@ -52,6 +58,6 @@ class SealedField(models.TextField):  # type: ignore[type-arg]  # not subscripta
         value = self.value_from_object(obj)
         return value.token if isinstance(value, Sealed) else ""
 
-    def formfield(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
+    def formfield(self, *_: Any, **__: Any) -> None:
         """Never in a form: a sealed value does not travel to a page."""
-        return None
+        return

@@ -71,7 +71,9 @@ def _apply_entry(number: int, entry: Mapping[str, Any]) -> SystemConfig:
     known = [field.name for field in kind.fields]
     for key in entry:
         if key not in ("kind", "name", "enabled", *known):
-            raise InvalidInput(f"{_place(number, entry)}：不认识的键「{key}」；可用的键：{'、'.join(known)}。")
+            raise InvalidInput(
+                f"{_place(number, entry)}：不认识的键「{key}」；可用的键：{'、'.join(known)}。"
+            )
     name = str(entry.get("name") or "").strip()
     enabled = entry.get("enabled", True)
     if not isinstance(enabled, bool):

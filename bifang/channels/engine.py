@@ -1,0 +1,115 @@
+"""The turn loop of a process: one thread, one event loop, with dispatcher, sender and upkeep in it."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+
+from bifang.channels import leases
+from bifang.channels.dispatcher import Dispatcher
+from bifang.channels.leases import Owner
+from bifang.channels.ports import Channel, Handler, ReplySink, Turn
+from bifang.channels.sender import Sender
+from bifang.channels.upkeep import Upkeep
+from bifang.core import db
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Start it once; `stop` lets running turns finish, hands the rest back and ends the thread."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        handlers: Mapping[str, Handler],
+        channel: Channel,
+        *,
+        config_ids: frozenset[int] | None = None,
+        capacity: int = 400,
+        sink: Callable[[Turn], ReplySink] | None = None,
+        on_close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._owner = owner
+        self._handlers = handlers
+        self._channel = channel
+        self._config_ids = config_ids
+        self._capacity = capacity
+        self._sink = sink
+        self._on_close = on_close
+        self._dispatcher: Dispatcher | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._grace = 0.0
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="turns", daemon=True)
+        self.error: BaseException | None = None
+
+    def start(self, timeout: float = 30.0) -> None:
+        """Start the thread; returns when it takes messages."""
+        self._thread.start()
+        self._ready.wait(timeout)
+        if self.error is not None:
+            raise self.error
+
+    @property
+    def alive(self) -> bool:
+        """Does the thread run?"""
+        return self._thread.is_alive()
+
+    def wake(self, _: "Future[None] | None" = None) -> None:
+        """New rows were stored. From any thread."""
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
+
+    def stop(self, grace: float) -> None:
+        """Stop claiming, wait at most about `grace` seconds for what runs, give the rest back."""
+        self._grace = grace
+        loop, event = self._loop, self._stop
+        if loop is not None and event is not None and self._thread.is_alive():
+            loop.call_soon_threadsafe(event.set)
+        self._thread.join(grace + 10)
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except BaseException as error:
+            log.exception("消息循环异常结束")
+            self.error = error
+        finally:
+            self._ready.set()
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        stop = self._stop
+        await db.call(leases.release, leases.dead_owners())
+        sender = Sender(self._owner, self._channel, config_ids=self._config_ids)
+        dispatcher = Dispatcher(
+            self._owner, self._handlers, self._channel, sender.deliver,
+            capacity=self._capacity, config_ids=self._config_ids, sink=self._sink,
+        )  # fmt: skip
+        self._dispatcher = dispatcher
+        upkeep = Upkeep(self._owner, dispatcher, sender)
+        jobs = [asyncio.create_task(job.run(stop)) for job in (dispatcher, sender)]
+        # Heartbeats go on while turns finish: their leases must not run out.
+        beating = asyncio.Event()
+        heart = asyncio.create_task(upkeep.run(beating))
+        self._ready.set()
+        await asyncio.wait([*jobs, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        crashed = next((job.exception() for job in jobs if job.done() and job.exception()), None)
+        stop.set()
+        await self._wind_down(dispatcher, sender)
+        beating.set()
+        await asyncio.gather(heart, *jobs, return_exceptions=True)
+        if crashed is not None:
+            raise crashed
+
+    async def _wind_down(self, dispatcher: Dispatcher, sender: Sender) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._grace
+        await dispatcher.drain(self._grace)
+        await sender.drain(max(end - loop.time(), 0.5))
+        await db.call(leases.release_unfinished, self._owner.name)
+        if self._on_close is not None:
+            await self._on_close()

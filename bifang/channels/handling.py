@@ -1,0 +1,178 @@
+"""What the dispatcher does in the database: claim rows, finish them, record failures."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from bifang.channels import outbox
+from bifang.channels.inbox import unpack_target
+from bifang.channels.leases import LEASE, database_now, new_lease
+from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
+from bifang.channels.ports import Part, Reply, Turn
+from bifang.core.errors import BifangError
+
+MAX_ATTEMPTS = 5
+RETRY_AFTER = (2, 5, 15, 30)  # seconds, by attempt
+INTERRUPTED = "处理过程多次中断（进程被终止或崩溃），已停止重试。"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A turn that ran: what to send, already split, and model rows to insert with it."""
+
+    turn: Turn
+    replies: tuple[Reply, ...]
+    rows: tuple[Any, ...] = ()
+
+
+def eligible(box: type[LeasedRow], now: datetime) -> "models.QuerySet[Any]":
+    """Waiting rows whose turn it is: nothing earlier with the same order key is open."""
+    earlier = box._default_manager.filter(
+        order_key=OuterRef("order_key"), pk__lt=OuterRef("pk"), state__in=OPEN
+    )
+    due = Q(not_before=None) | Q(not_before__lte=now)
+    rows = box._default_manager.filter(due, ~Exists(earlier), state=State.PENDING).order_by("pk")
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    return rows
+
+
+def claim(owner: str, room: int, config_ids: frozenset[int] | None) -> list[Turn]:
+    """Lease up to `room` rows to `owner`; urgent ones even without room. Oldest first."""
+    now = database_now()
+    waiting = InboxRow.objects.filter(state=State.PENDING)
+    if not waiting.exists():
+        return []
+    with transaction.atomic():
+        rows = eligible(InboxRow, now)
+        if config_ids is not None:
+            rows = rows.filter(config_id__in=config_ids)
+        taken = list(rows[:room]) if room else []
+        if len(taken) == room:
+            taken += [row for row in rows.filter(urgent=True)[:100] if row not in taken]
+        return _lease(taken, owner, now)
+
+
+def _lease(rows: list[InboxRow], owner: str, now: datetime) -> list[Turn]:
+    worn = [row for row in rows if row.attempts >= MAX_ATTEMPTS]
+    _bury(worn, INTERRUPTED, now)
+    fresh = [row for row in rows if row.attempts < MAX_ATTEMPTS]
+    lease = new_lease(now)
+    turns, broken = [], []
+    for row in fresh:
+        try:
+            turns.append(_turn(row, lease))
+        except BifangError as error:
+            broken.append((row, error.message))
+    for row, reason in broken:
+        _bury([row], reason, now)
+    _update(
+        [turn.inbox_id for turn in turns],
+        state=State.LEASED, owner=owner, lease=lease, leased_until=now + LEASE, attempts=F("attempts") + 1,
+    )  # fmt: skip
+    return turns
+
+
+def _update(ids: Sequence[int], **values: Any) -> int:
+    return InboxRow.objects.filter(pk__in=ids).update(**values) if ids else 0
+
+
+def _bury(rows: Sequence[InboxRow], reason: str, now: datetime) -> None:
+    _update([row.pk for row in rows], state=State.DEAD, last_error=reason, last_error_at=now, handled_at=now)
+
+
+def _turn(row: InboxRow, lease: str) -> Turn:
+    return Turn(
+        inbox_id=row.pk,
+        lease=lease,
+        attempt=row.attempts + 1,
+        config_id=row.config_id,
+        kind=row.kind,  # type: ignore[arg-type]  # the column's choices are the literal's
+        external_id=row.external_id,
+        conversation_id=row.conversation_id,
+        sender_id=row.sender_id,
+        text=row.text,
+        payload=row.payload,
+        target=unpack_target(row.target, row.webhook, row.webhook_expires_at),
+        received_at_ms=int(row.received_at.timestamp() * 1000),
+        urgent=row.urgent,
+    )
+
+
+def finish(items: Sequence[Finished], owner: str) -> list[list[Part] | None]:
+    """Replies, rows and "handled" in one transaction; None for a turn whose lease is no longer ours."""
+    now = database_now()
+    with transaction.atomic():
+        held = _held([item.turn.inbox_id for item in items])
+        won = [item for item in items if held.get(item.turn.inbox_id) == item.turn.lease]
+        parts = outbox.create(won, owner, now)
+        _insert_rows(won)
+        _update(
+            [item.turn.inbox_id for item in won],
+            state=State.DONE, handled_at=now, owner="", lease="", leased_until=None,
+        )  # fmt: skip
+    return [parts.get(item.turn.inbox_id, []) if item in won else None for item in items]
+
+
+def _held(ids: Sequence[int]) -> dict[int, str]:
+    rows = InboxRow.objects.filter(pk__in=ids, state=State.LEASED)
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update()
+    return dict(rows.values_list("pk", "lease"))
+
+
+def _insert_rows(items: Sequence[Finished]) -> None:
+    by_model: dict[type[models.Model], list[models.Model]] = defaultdict(list)
+    for item in items:
+        for row in item.rows:
+            by_model[type(row)].append(row)
+    for model, rows in by_model.items():
+        model._default_manager.bulk_create(rows)
+
+
+def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:
+    """Record a failure: try again later, or make it a dead letter. False if the lease was no longer ours.
+
+    The sender of a dead letter is told, so that nobody waits for an answer that will not come.
+    """
+    now = database_now()
+    dead = permanent or turn.attempt >= MAX_ATTEMPTS
+    wait = RETRY_AFTER[min(turn.attempt, len(RETRY_AFTER)) - 1]
+    values: dict[str, Any] = {
+        "state": State.DEAD if dead else State.PENDING,
+        "not_before": None if dead else now + timedelta(seconds=wait),
+        "handled_at": now if dead else None,
+        "last_error": reason,
+        "last_error_at": now,
+        "owner": "",
+        "lease": "",
+        "leased_until": None,
+    }
+    with transaction.atomic():
+        mine = InboxRow.objects.filter(pk=turn.inbox_id, lease=turn.lease, state=State.LEASED)
+        ours = bool(mine.update(**values))
+        if ours and dead and turn.kind == "chat" and turn.target is not None:
+            apology = Reply(
+                f"抱歉，这条消息没能处理：{reason}\n\n管理员可以在「收件箱」里重新处理。", title="处理失败"
+            )
+            outbox.create([Finished(turn, (apology,))], "", now)
+    return ours
+
+
+def reprocess(rows: "models.QuerySet[InboxRow]") -> int:
+    """Put handled or dead rows back to waiting; rows that cannot be read or are open stay. Returns how many."""
+    again = rows.filter(state__in=(State.DONE, State.DEAD), unreadable=None)
+    return again.update(
+        state=State.PENDING,
+        attempts=0,
+        not_before=None,
+        handled_at=None,
+        owner="",
+        lease="",
+        leased_until=None,
+    )

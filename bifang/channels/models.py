@@ -1,0 +1,133 @@
+"""The durable inbox and outbox. Rows are written only by the modules beside this one."""
+
+from django.db import models
+from django.db.models import Q
+
+from bifang.core.models import SystemConfig
+from bifang.core.sealed import SealedField
+
+
+class State(models.TextChoices):
+    """Where a row stands. A dead row is shown with its reason and blocks no one."""
+
+    PENDING = "pending", "等待"
+    LEASED = "leased", "处理中"
+    DONE = "done", "已完成"
+    DEAD = "dead", "死信"
+
+
+OPEN = (State.PENDING, State.LEASED)
+
+
+class LeasedRow(models.Model):
+    """Common to both boxes: who works on the row until when, how often it failed and why.
+
+    ``lease`` fences: a worker writes only where the lease is still the one it was given.
+    """
+
+    config = models.ForeignKey(SystemConfig, verbose_name="配置", on_delete=models.PROTECT, related_name="+")
+    order_key = models.CharField(max_length=32, editable=False)
+    state = models.CharField("状态", max_length=8, choices=State.choices, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField("尝试次数", default=0)
+    not_before = models.DateTimeField("最早处理时间", null=True, blank=True)
+    owner = models.CharField("处理进程", max_length=80, blank=True, default="")
+    lease = models.CharField(max_length=64, blank=True, default="")
+    leased_until = models.DateTimeField("租约到期", null=True, blank=True)
+    last_error = models.TextField("最近错误", blank=True, default="")
+    last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class InboxRow(LeasedRow):
+    """One thing received. (config, kind, external_id) is unique: delivered three times, stored once."""
+
+    kind = models.CharField(
+        "种类", max_length=8, choices=[("chat", "消息"), ("event", "事件"), ("card", "卡片")]
+    )
+    external_id = models.CharField("消息 ID", max_length=200)
+    conversation_id = models.CharField("会话", max_length=200, blank=True, default="")
+    sender_id = models.CharField("发送人", max_length=200, blank=True, default="")
+    is_group = models.BooleanField("群聊", default=False)
+    urgent = models.BooleanField("优先", default=False)
+    text = models.TextField("内容", blank=True, default="")
+    payload = models.JSONField("数据", default=dict, blank=True)
+    target = models.JSONField("回复地址", null=True, blank=True)
+    webhook = SealedField(null=True, blank=True)
+    webhook_expires_at = models.DateTimeField(null=True, blank=True)
+    unreadable = SealedField(null=True, blank=True)
+    received_at = models.DateTimeField("收到时间")
+    handled_at = models.DateTimeField("完成时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "收件箱"
+        ordering = ["-id"]
+        permissions = [("read_private_text", "可以查看聊天内容")]
+        constraints = [
+            models.UniqueConstraint(fields=["config", "kind", "external_id"], name="inbox_once"),
+        ]
+        indexes = [
+            models.Index(fields=["order_key", "id"], name="inbox_open", condition=Q(state__in=OPEN)),
+            models.Index(fields=["state", "id"], name="inbox_state"),
+            models.Index(fields=["handled_at"], name="inbox_handled"),
+            models.Index(
+                fields=["webhook_expires_at"], name="inbox_webhook", condition=Q(webhook__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class OutboxRow(LeasedRow):
+    """One message to send. ``key`` is unique and stable: the same part of the same turn is one row."""
+
+    inbox = models.ForeignKey(
+        InboxRow, verbose_name="来自", null=True, on_delete=models.SET_NULL, related_name="replies"
+    )
+    key = models.CharField("标识", max_length=120, unique=True)
+    title = models.CharField("标题", max_length=200, blank=True, default="")
+    text = models.TextField("内容")
+    at_staff_id = models.CharField("@谁", max_length=100, blank=True, default="")
+    target = models.JSONField("地址", default=dict)
+    webhook = SealedField(null=True, blank=True)
+    webhook_expires_at = models.DateTimeField(null=True, blank=True)
+    route = models.CharField("途径", max_length=10, blank=True, default="")
+    receipt = models.CharField("回执", max_length=200, blank=True, default="")
+    created_at = models.DateTimeField("创建时间")
+    sent_at = models.DateTimeField("送达时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "发件箱"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["order_key", "id"], name="outbox_open", condition=Q(state__in=OPEN)),
+            models.Index(fields=["state", "id"], name="outbox_state"),
+            models.Index(fields=["sent_at"], name="outbox_sent"),
+            models.Index(
+                fields=["webhook_expires_at"], name="outbox_webhook", condition=Q(webhook__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Worker(models.Model):
+    """A running worker process, alive while its heartbeat is fresh."""
+
+    owner = models.CharField("进程", max_length=80, primary_key=True)
+    host = models.CharField("主机", max_length=200)
+    pid = models.PositiveIntegerField("PID")
+    scope = models.CharField("范围", max_length=40, blank=True, default="")
+    started_at = models.DateTimeField("启动时间")
+    heartbeat_at = models.DateTimeField("心跳")
+    running = models.PositiveIntegerField("进行中", default=0)
+    waiting = models.PositiveIntegerField("排队", default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "工作进程"
+
+    def __str__(self) -> str:
+        return self.owner

@@ -1,0 +1,182 @@
+"""What the sender does in the database: create reply rows, claim them, record what became of them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models, transaction
+from django.db.models import F
+
+from bifang.channels.inbox import order_key, pack_target, unpack_target
+from bifang.channels.leases import FREE, LEASE, database_now, new_lease
+from bifang.channels.models import OPEN, OutboxRow, State
+from bifang.channels.ports import Delivered, Part, Reply, ReplyTarget, Turn
+from bifang.core.errors import BifangError
+
+if TYPE_CHECKING:
+    from bifang.channels.handling import Finished
+
+
+def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, list[Part]]:
+    """Insert the reply rows of finished turns, leased to `owner` where nothing earlier waits elsewhere.
+
+    Returns inbox id → the parts this process is to deliver at once.
+    """
+    lease = new_lease(now)
+    pairs = [
+        (row, target, item.turn)
+        for item in items
+        for number, reply in enumerate(item.replies, 1)
+        if (target := reply.target or item.turn.target) is not None
+        for row in [_row(item.turn, reply, target, number, now)]
+    ]
+    if not pairs:
+        return {}
+    behind = _waiting_elsewhere({row.order_key for row, _, _ in pairs}, owner)
+    for row, _, _ in pairs:
+        if owner and row.order_key not in behind:
+            row.state, row.owner, row.lease, row.leased_until = State.LEASED, owner, lease, now + LEASE
+    OutboxRow.objects.bulk_create([row for row, _, _ in pairs])
+    parts: dict[int, list[Part]] = defaultdict(list)
+    for row, target, turn in pairs:
+        if row.state == State.LEASED:
+            parts[turn.inbox_id].append(_part(row, target))
+    return parts
+
+
+def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> OutboxRow:
+    mention = reply.at_sender and target.is_group and reply.target is None
+    return OutboxRow(
+        inbox_id=turn.inbox_id,
+        config_id=turn.config_id,
+        order_key=order_key(
+            turn.config_id, target.conversation_id, "" if target.is_group else target.staff_id
+        ),
+        key=f"{turn.inbox_id}:{turn.lease[-12:]}:{number}",
+        title=reply.title[:200],
+        text=reply.text,
+        at_staff_id=target.staff_id if mention else "",
+        created_at=now,
+        **pack_target(target),
+    )
+
+
+def _waiting_elsewhere(keys: set[str], owner: str) -> set[str]:
+    open_rows = OutboxRow.objects.filter(order_key__in=keys, state__in=OPEN)
+    return set(open_rows.exclude(owner=owner).values_list("order_key", flat=True))
+
+
+def _part(row: OutboxRow, target: ReplyTarget) -> Part:
+    return Part(
+        outbox_id=row.pk,
+        lease=row.lease,
+        order_key=row.order_key,
+        inbox_id=row.inbox_id,
+        config_id=row.config_id,
+        key=row.key,
+        title=row.title,
+        text=row.text,
+        at_staff_id=row.at_staff_id,
+        target=target,
+        created_ms=int(row.created_at.timestamp() * 1000),
+    )
+
+
+def claim(owner: str, room: int, config_ids: frozenset[int] | None) -> list[Part]:
+    """Lease up to `room` waiting rows, at most one of each order key."""
+    from bifang.channels.handling import eligible
+
+    now = database_now()
+    if room <= 0 or not OutboxRow.objects.filter(state=State.PENDING).exists():
+        return []
+    parts: list[Part] = []
+    lease = new_lease(now)
+    with transaction.atomic():
+        rows = eligible(OutboxRow, now)
+        if config_ids is not None:
+            rows = rows.filter(config_id__in=config_ids)
+        for row in rows[:room]:
+            row.lease = lease
+            try:
+                target = unpack_target(row.target, row.webhook, row.webhook_expires_at)
+            except BifangError as error:
+                _bury(row.pk, error.message, now)
+                continue
+            if target is not None:
+                parts.append(_part(row, target))
+        ids = [part.outbox_id for part in parts]
+        if ids:
+            OutboxRow.objects.filter(pk__in=ids).update(
+                state=State.LEASED, owner=owner, lease=lease, leased_until=now + LEASE
+            )
+    return parts
+
+
+def _bury(pk: int, reason: str, now: datetime) -> None:
+    OutboxRow.objects.filter(pk=pk).update(state=State.DEAD, last_error=reason, last_error_at=now, **_NOBODY)
+
+
+_NOBODY = {"owner": "", "lease": "", "leased_until": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A part that the remote side accepted."""
+
+    part: Part
+    delivered: Delivered
+
+
+def mark_sent(items: Sequence[Sent]) -> list[bool]:
+    """Record deliveries, grouped into few statements. True even if another worker took the row over meanwhile."""
+    now = database_now()
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for item in items:
+        groups[item.delivered.route, item.delivered.receipt].append(item.part.outbox_id)
+    with transaction.atomic():
+        for (route, receipt), ids in groups.items():
+            OutboxRow.objects.filter(pk__in=ids).update(
+                state=State.DONE, sent_at=now, route=route, receipt=receipt[:200], last_error="", webhook=None,
+                not_before=None, **_NOBODY,
+            )  # fmt: skip
+    return [True] * len(items)
+
+
+def mark_waiting(part: Part, reason: str) -> bool:
+    """Record a failed attempt; the row stays ours and will be tried again. False: it is no longer ours."""
+    return bool(
+        _ours(part).update(attempts=F("attempts") + 1, last_error=reason[:2000], last_error_at=database_now())
+    )
+
+
+def mark_dead(part: Part, reason: str) -> bool:
+    """Give a part up with the reason."""
+    return bool(
+        _ours(part).update(
+            state=State.DEAD, attempts=F("attempts") + 1, last_error=reason[:2000], last_error_at=database_now(),
+            **_NOBODY,
+        )
+    )  # fmt: skip
+
+
+def still_ours(part: Part) -> bool:
+    """Has nobody taken this row over?"""
+    return _ours(part).exists()
+
+
+def _ours(part: Part) -> "models.QuerySet[OutboxRow]":
+    return OutboxRow.objects.filter(pk=part.outbox_id, lease=part.lease, state=State.LEASED)
+
+
+def let_go(parts: Sequence[Part]) -> int:
+    """Hand parts back, unsent."""
+    ids = [part.outbox_id for part in parts]
+    leases = {part.lease for part in parts}
+    return OutboxRow.objects.filter(pk__in=ids, lease__in=leases, state=State.LEASED).update(**FREE)
+
+
+def resend(rows: "models.QuerySet[OutboxRow]") -> int:
+    """Put dead rows back to waiting; returns how many."""
+    return rows.filter(state=State.DEAD).update(state=State.PENDING, attempts=0, not_before=None, **_NOBODY)

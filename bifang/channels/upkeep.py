@@ -1,0 +1,86 @@
+"""What keeps the boxes healthy: heartbeats, takeover of dead workers' rows, erasing, retention."""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from bifang.channels import leases
+from bifang.channels.dispatcher import Dispatcher
+from bifang.channels.leases import Owner, database_now
+from bifang.channels.models import InboxRow, OutboxRow, State
+from bifang.channels.sender import Sender
+from bifang.core import db
+
+log = logging.getLogger(__name__)
+TIDY_EVERY = 60.0
+CHUNK = 500
+
+
+class Upkeep:
+    """One per process, beside the dispatcher and the sender."""
+
+    def __init__(self, owner: Owner, dispatcher: Dispatcher, sender: Sender) -> None:
+        self._owner = owner
+        self._dispatcher = dispatcher
+        self._sender = sender
+        self._renewed = self._tidied = float("-inf")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; a database that does not answer is tried again at the next round."""
+        while not stop.is_set():
+            try:
+                await self._round()
+            except Exception:
+                log.exception("维护任务出错，稍后重试")
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stop.wait(), leases.LOOK_EVERY)
+
+    async def _round(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed >= leases.RENEW_EVERY:
+            await self._renew()
+            self._renewed = now
+        freed = await db.call(leases.release_expired)
+        if freed:
+            log.warning("dingtalk 接管了 %d 条租约到期的记录（原进程已停止或失联）", freed)
+            self._dispatcher.wake()
+        if now - self._tidied >= TIDY_EVERY:
+            self._tidied = now
+            await db.call(tidy)
+
+    async def _renew(self) -> None:
+        in_hand = {InboxRow: self._dispatcher.in_hand(), OutboxRow: self._sender.in_hand()}
+        asked_at = time.monotonic()
+        await db.call(
+            leases.renew, self._owner, in_hand, running=self._dispatcher.running, waiting=self._sender.waiting
+        )
+        self._sender.renewed_at = asked_at
+
+
+def tidy() -> None:
+    """Erase expired webhooks; drop rows older than the retention; forget dead workers."""
+    now = database_now()
+    for box in (InboxRow, OutboxRow):
+        erase = box._default_manager.filter(webhook_expires_at__lt=now, webhook__isnull=False)
+        if erase.exists():
+            erase.update(webhook=None)
+    if settings.RETENTION_DAYS:
+        _drop_old(now - timedelta(days=settings.RETENTION_DAYS))
+    leases.forget_dead_workers()
+
+
+def _drop_old(before: Any) -> None:
+    _delete(OutboxRow.objects.filter(state__in=(State.DONE, State.DEAD), created_at__lt=before))
+    _delete(InboxRow.objects.filter(state__in=(State.DONE, State.DEAD), received_at__lt=before, replies=None))
+
+
+def _delete(rows: "models.QuerySet[Any]") -> None:
+    """In small transactions, so that the write lock is never held for long."""
+    while ids := list(rows.values_list("pk", flat=True)[:CHUNK]):
+        rows.model._default_manager.filter(pk__in=ids).delete()
