@@ -1,0 +1,109 @@
+"""A model that says what it was told to say: for tests, trajectories, and benches of real processes."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from bifang.core.errors import ConfigError
+from secops_agent.llm.types import Completion, Delta, Message, OnDelta, Request, ToolCall, Usage
+
+Step = str | ToolCall | Sequence[ToolCall] | Completion | BaseException | Callable[[Request], Any]
+_numbers = itertools.count(1)
+_PIECE_CHARS = 8
+
+
+def call(name: str, /, **arguments: Any) -> ToolCall:
+    """A tool call for a script, with a fresh id."""
+    return ToolCall(f"call_{next(_numbers)}", name, json.dumps(arguments, ensure_ascii=False))
+
+
+class Scripted:
+    """The LLM port over a script.
+
+    ``script``: steps in order, or one function from request to step for every request. A step is a text,
+    a tool call or several, a Completion, an exception to raise, or a function from request to step.
+    ``requests`` records what was asked. Every completion takes ``delay_s`` seconds.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Step] | Callable[[Request], Step],
+        *,
+        delay_s: float = 0.0,
+        name: str = "脚本模型",
+        usage: Usage | None = None,
+        offline: bool = False,
+    ) -> None:
+        self.name, self.offline = name, offline
+        self.requests: list[Request] = []
+        self._delay_s = delay_s
+        self._usage = usage or Usage(100, 20, 0)
+        self._steps: Iterator[Step] = itertools.repeat(script) if callable(script) else iter(script)
+
+    async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
+        """Play the next step; AssertionError when the script has ended."""
+        self.requests.append(request)
+        step = next(self._steps, None)
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
+        while callable(step):
+            step = step(request)
+        if isinstance(step, BaseException):
+            raise step
+        completion = self._completion(step)
+        await _stream(completion.message.content, on_delta)
+        return completion
+
+    def _completion(self, step: Any) -> Completion:
+        if step is None:
+            raise AssertionError(f"the script has no step for request {len(self.requests)}")
+        if isinstance(step, Completion):
+            return step
+        if isinstance(step, str):
+            return Completion(Message("assistant", step), "stop", self._usage, "scripted")
+        calls = (step,) if isinstance(step, ToolCall) else tuple(step)
+        return Completion(Message("assistant", "", calls), "tool_calls", self._usage, "scripted")
+
+    @classmethod
+    def from_spec(cls, spec: str) -> "Scripted":
+        """Build from ``delay=2;text=收到：{text}`` (BIFANG_SCRIPTED_MODEL of acceptance tests and benches).
+
+        ``text`` comes last and may hold anything; {text} is the last user message, {previous} the user
+        message before it, {turns} the number of user messages. ConfigError names a wrong key.
+        """
+        options, template = _parse(spec)
+        return cls(lambda request: _fill(template, request), delay_s=options.get("delay", 0.0))
+
+
+async def _stream(text: str, on_delta: OnDelta | None) -> None:
+    for start in range(0, len(text) if on_delta else 0, _PIECE_CHARS):
+        if on_delta is not None:
+            on_delta(Delta(text[start : start + _PIECE_CHARS]))
+        await asyncio.sleep(0)
+
+
+def _parse(spec: str) -> tuple[dict[str, float], str]:
+    head, found, template = spec.partition("text=")
+    options: dict[str, float] = {}
+    for item in filter(None, (part.strip() for part in head.split(";"))):
+        key, _, value = item.partition("=")
+        try:
+            options[key] = float(value)
+        except ValueError:
+            key = ""
+        if key != "delay":
+            raise ConfigError(
+                f"BIFANG_SCRIPTED_MODEL 里的「{item}」不认识：应形如 delay=2;text=收到：{{text}}。"
+            )
+    return options, template if found else "收到：{text}"
+
+
+def _fill(template: str, request: Request) -> str:
+    said = [message.content for message in request.messages if message.role == "user"]
+    values = {"{turns}": str(len(said)), "{previous}": said[-2] if len(said) > 1 else "无"}
+    filled = template
+    for name, value in values.items():
+        filled = filled.replace(name, value)
+    return filled.replace("{text}", said[-1] if said else "")
