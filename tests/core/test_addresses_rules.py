@@ -1,0 +1,159 @@
+"""Which addresses a configuration, the environment, the gateway and a message may name."""
+
+import pytest
+
+from bifang.core.addresses import (
+    AddressRules,
+    check_address,
+    check_proxy,
+    check_socket,
+    check_webhook,
+    is_forbidden,
+)
+from bifang.core.errors import ConfigError, InvalidInput
+
+PLAIN = AddressRules()
+SIMULATOR = AddressRules(simulator=True)
+LISTED = AddressRules(allowed_hosts=frozenset({"ding.corp.example"}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.dingtalk.com",
+        "https://API.DingTalk.com:443/",
+        "https://api.dingtalk.io",
+        "https://dashscope.aliyuncs.com/api/v1",
+    ],
+)
+def test_address_of_a_configuration_accepts_dingtalk_and_aliyun(url):
+    check_address(url, PLAIN)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.dingtalk.com",
+        "https://evil.example",
+        "https://dingtalk.com.evil.example",
+        "https://evildingtalk.com",
+        "https://api.dingtalk.com@evil.example",
+        "https://evil.example\\.dingtalk.com",
+        "https://evil.example\t.dingtalk.com",
+        "https://evil.example#.dingtalk.com",
+        "http://127.0.0.1:8910",
+        "http://localhost:8910",
+        "http://[::1]:8910",
+        "https://ding.corp.example",
+        "ftp://api.dingtalk.com",
+        "api.dingtalk.com",
+        "https://",
+        "https://api.dingtalk.com:port",
+        "https://[::1",
+        "",
+    ],
+)
+def test_address_of_a_configuration_refuses_others(url):
+    with pytest.raises(ConfigError) as caught:
+        check_address(url, PLAIN)
+    assert "地址" in caught.value.message
+
+
+def test_address_on_the_operators_list_is_accepted_over_https_only():
+    check_address("https://ding.corp.example", LISTED)
+    with pytest.raises(ConfigError, match="https"):
+        check_address("http://ding.corp.example", LISTED)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8910", "http://localhost:1", "http://[::1]:8910"])
+def test_address_on_loopback_needs_the_simulator(url):
+    check_address(url, SIMULATOR)
+    with pytest.raises(ConfigError):
+        check_address(url, PLAIN)
+
+
+def test_address_of_the_environment_is_trusted():
+    check_address("http://10.1.2.3:8080", PLAIN, source="environment")
+    check_address("http://127.0.0.1:8910", PLAIN, source="environment")
+
+
+@pytest.mark.parametrize("source", ["config", "environment"])
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fe80::1]", "100.100.100.200", "[::ffff:169.254.169.254]", "[fd00:ec2::254]"]
+)
+def test_address_of_metadata_is_always_refused(host, source):
+    rules = AddressRules(allowed_hosts=frozenset({host.strip("[]")}), simulator=True)
+    with pytest.raises(ConfigError):
+        check_address(f"https://{host}/", rules, source=source)
+
+
+@pytest.mark.parametrize("ip", ["64:ff9b::a9fe:a9fe", "fe80::1%eth0", "169.254.0.1"])
+def test_forbidden_addresses_are_seen_through_wrappers(ip):
+    assert is_forbidden(ip)
+    assert not is_forbidden("47.1.2.3")
+
+
+@pytest.mark.parametrize(
+    ("url", "rules", "endpoint"),
+    [
+        ("wss://wss-open-connection-union.dingtalk.com:443/connect", PLAIN, "https://api.dingtalk.com"),
+        ("wss://ding.corp.example/connect", PLAIN, "https://ding.corp.example"),
+        ("wss://ding.corp.example/connect", LISTED, "https://api.dingtalk.com"),
+        ("ws://127.0.0.1:9000/connect", SIMULATOR, "http://127.0.0.1:8910"),
+        ("ws://127.0.0.1:9000/connect", PLAIN, "http://localhost:8910"),
+    ],
+)
+def test_socket_address_of_the_gateway_is_accepted(url, rules, endpoint):
+    check_socket(url, rules, endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "wss://evil.example/connect",
+        "ws://wss-open-connection.dingtalk.com/connect",
+        "ws://api.dingtalk.com/connect",
+        "ws://127.0.0.1:9000/connect",
+        "https://api.dingtalk.com/connect",
+        "wss://169.254.169.254/connect",
+        "",
+    ],
+)
+def test_socket_address_of_the_gateway_is_refused(url):
+    with pytest.raises(ConfigError):
+        check_socket(url, PLAIN, endpoint="https://api.dingtalk.com")
+
+
+def test_webhook_must_point_to_the_own_hosts_or_dingtalk():
+    own = {"api": "http://127.0.0.1:8910", "oapi": "http://127.0.0.1:8910"}
+    check_webhook("https://oapi.dingtalk.com/robot/sendBySession?session=x", **own)
+    check_webhook("http://127.0.0.1:8910/robot/sendBySession?session=x", **own)
+    check_webhook("http://localhost:8910/robot/sendBySession?session=x", **own)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/robot/sendBySession?session=secret",
+        "http://oapi.dingtalk.com/robot/sendBySession?session=secret",
+        "https://oapi.dingtalk.com:8443/x?session=secret",
+        "http://127.0.0.1:6379/x?session=secret",
+        "https://user@oapi.dingtalk.com/x?session=secret",
+        "http://169.254.169.254/x?session=secret",
+        "",
+    ],
+)
+def test_webhook_elsewhere_is_refused_without_showing_it(url):
+    with pytest.raises(InvalidInput) as caught:
+        check_webhook(url, api="https://api.dingtalk.com", oapi="https://oapi.dingtalk.com")
+    assert "secret" not in caught.value.message
+
+
+def test_proxy_socks_is_refused_with_the_remedy():
+    check_proxy("")
+    check_proxy("http://user:pw@proxy.corp:3128")
+    for proxy in ("socks5://127.0.0.1:1080", "SOCKS4://x:1", "socks5h://x:1"):
+        with pytest.raises(ConfigError, match="HTTP 代理"):
+            check_proxy(proxy)
+    with pytest.raises(ConfigError):
+        check_proxy("proxy.corp:3128")
