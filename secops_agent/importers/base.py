@@ -1,0 +1,104 @@
+"""What an importer is, and what all of them share."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from io import BytesIO
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import ijson
+
+from secops_agent.services.records import AssetRecord, Item, Record, Rejected
+
+from .reading import BrokenRecord
+from .source import BrokenFile, Limits, Source
+
+__all__ = [
+    "BrokenFile", "BrokenRecord", "Importer", "Item", "Limits", "Once", "Options", "Record", "Rejected", "Source",
+    "convert", "document_outline", "whole_outline",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Choices of one import.
+
+    ``asset``: to which findings belong whose file names no asset (SARIF, a directory scan). ``source``: another
+    name for the tool, so that two installations do not mix. ``zone``: of times without one. ``received_at``: the
+    time of what carries no time of its own.
+    """
+
+    asset: AssetRecord | None = None
+    source: str = ""
+    zone: tzinfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+    received_at: datetime | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+class Importer(Protocol):
+    """One source format. Instances hold no state between calls."""
+
+    name: str
+    title: str
+
+    def sniff(self, head: bytes) -> float:
+        """How sure (0..1) the first 64 KiB (UTF-8, perhaps cut) are of this format; 0.5 and more is a claim."""
+        ...
+
+    def parse(self, source: Source, options: Options) -> Iterator[Item]:
+        """Records in file order, and what was refused. Raises InvalidInput; BrokenFile after the last good one."""
+        ...
+
+
+def convert(items: Iterable[tuple[str, Any]], read: Callable[[Any], Iterable[Record]]) -> Iterator[Item]:
+    """Read item by item; an item is taken whole or rejected with its position."""
+    for position, item in items:
+        try:
+            if isinstance(item, BrokenRecord):
+                raise item
+            records = tuple(read(item))
+        except BrokenRecord as error:
+            yield Rejected(position, error.message)
+        else:
+            yield from records
+
+
+class Once:
+    """Lets each record through once, remembering at most ``size`` of them (by hash)."""
+
+    def __init__(self, size: int = 200_000) -> None:
+        self._seen: set[int] = set()
+        self._size = size
+
+    def __call__(self, *items: Item) -> Iterator[Item]:
+        for record in items:
+            mark = hash(record)
+            if mark not in self._seen:
+                if len(self._seen) < self._size:
+                    self._seen.add(mark)
+                yield record
+
+
+@lru_cache(maxsize=8)
+def whole_outline(head: bytes) -> frozenset[str]:
+    """The JSON paths that occur in the head, as ijson writes them ("matches.item.vulnerability", "item.id")."""
+    paths: set[str] = set()
+    try:
+        for path, _, _ in ijson.parse(BytesIO(head), multiple_values=True):
+            paths.add(path)
+            if len(paths) > 5000:
+                break
+    except (ijson.JSONError, SystemError, ValueError, OverflowError):
+        pass  # the head is cut, or is not JSON at all: what was seen is the answer
+    return frozenset(paths)
+
+
+@lru_cache(maxsize=8)
+def document_outline(head: bytes) -> frozenset[str]:
+    """`whole_outline` of one document: an array's elements and JSON lines look the same ("id", not "item.id")."""
+    paths = whole_outline(head)
+    if head.lstrip().startswith(b"["):
+        return frozenset(path.removeprefix("item").removeprefix(".") for path in paths)
+    return paths

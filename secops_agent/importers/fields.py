@@ -1,0 +1,231 @@
+"""Typed reading of a tool's JSON objects. A wrong type is a BrokenRecord that names the key; nothing else is raised."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from cvss import CVSS2, CVSS3, CVSS4
+from cvss.exceptions import CVSSError
+from packageurl import PackageURL
+
+from secops_agent.services.records import Cvss
+
+from .reading import BrokenRecord
+
+Table = Mapping[str, Any]
+_ALIAS = re.compile(
+    r"(CVE-\d{4}-\d{4,}|CNVD-(?:C-)?\d{4}-\d+|CNNVD-\d{6}-\d+|GHSA(?:-[0-9a-z]{4}){3})", re.IGNORECASE
+)
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+_MAX_LONG = 64_000
+
+
+def table_of(value: Any, what: str = "记录") -> Table:
+    """The value as an object, or BrokenRecord."""
+    if isinstance(value, BrokenRecord):
+        raise value
+    if not isinstance(value, dict):
+        raise BrokenRecord(f"{what}应当是 JSON 对象，实际是{_kind(value)}")
+    return value
+
+
+def table(data: Table, key: str) -> Table:
+    """The object under ``key``; missing or null is empty."""
+    value = data.get(key)
+    return {} if value is None else table_of(value, f"「{key}」")
+
+
+def rows(data: Table, key: str) -> list[Any]:
+    """The array under ``key``; missing or null is empty."""
+    value = data.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BrokenRecord(f"「{key}」应当是数组，实际是{_kind(value)}")
+    return value
+
+
+def tables(data: Table, key: str) -> list[Table]:
+    """The array of objects under ``key``."""
+    return [table_of(item, f"「{key}」的元素") for item in rows(data, key)]
+
+
+def text(data: Table, key: str, default: str = "") -> str:
+    """The text under ``key``, stripped; numbers are written out; missing or null is ``default``."""
+    value = data.get(key)
+    if value is None:
+        return default
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _written(value, key)
+    raise BrokenRecord(f"「{key}」应当是文字，实际是{_kind(value)}")
+
+
+def _written(value: int | float, key: str) -> str:
+    if isinstance(value, int) and abs(value) >= 10**30:
+        raise BrokenRecord(f"「{key}」的数字太大")
+    return str(value)
+
+
+def need(data: Table, key: str) -> str:
+    """Like `text`, but it must be there and not empty."""
+    value = text(data, key)
+    if not value:
+        raise BrokenRecord(f"缺少必填字段「{key}」")
+    return value
+
+
+def texts(data: Table, key: str) -> tuple[str, ...]:
+    """The texts under ``key``: an array, or one text. Empty ones are left out, repeats too, order kept."""
+    value = data.get(key)
+    if isinstance(value, str):
+        value = [value]
+    items = rows({key: value}, key)
+    return distinct(text({key: item}, key) for item in items)
+
+
+def number(data: Table, key: str) -> float | None:
+    """The finite number under ``key`` (also written as text); missing, null or "" is None."""
+    value = data.get(key)
+    if value is None or value == "":
+        return None
+    try:
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            result = float(value)
+            if abs(result) < float("inf"):
+                return result
+    except (ValueError, OverflowError):
+        pass
+    raise BrokenRecord(f"「{key}」应当是数字，实际是{_kind(value)}")
+
+
+def flag(data: Table, key: str) -> bool:
+    """The boolean under ``key`` (also "true"/"false"); missing is False."""
+    value = data.get(key)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str) and value.strip().lower() in ("true", "false", ""):
+        return value.strip().lower() == "true"
+    raise BrokenRecord(f"「{key}」应当是布尔值，实际是{_kind(value)}")
+
+
+def moment(data: Table, key: str, zone: tzinfo = UTC) -> datetime | None:
+    """The ISO 8601 time under ``key`` (naive ones are of ``zone``); missing, "" and Go's year 1 are None."""
+    value = text(data, key)
+    return parse_moment(value, zone, what=f"「{key}」") if value else None
+
+
+def parse_moment(value: str, zone: tzinfo = UTC, *, what: str = "时间") -> datetime | None:
+    """An ISO 8601 time; None for years before 1971 (a tool's zero value). BrokenRecord if it is no time."""
+    try:
+        parsed = datetime.fromisoformat(_FRACTION.sub(r"\1", value))
+        aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
+        return aware.astimezone(UTC) if aware.year > 1970 else None
+    except (ValueError, OverflowError) as error:
+        raise BrokenRecord(f"{what}不是有效的时间：{value[:40]}") from error
+
+
+def from_epoch(value: float | None, *, what: str = "时间") -> datetime | None:
+    """Epoch seconds, or milliseconds when beyond the year 5138; None for None and 0."""
+    if not value:
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise BrokenRecord(f"{what}不是有效的时间戳：{value}") from error
+
+
+def distinct(items: Iterable[str]) -> tuple[str, ...]:
+    """Not empty, each once, in order."""
+    return tuple(dict.fromkeys(item for item in items if item))
+
+
+def shortened(value: str, size: int = _MAX_LONG) -> str:
+    """At most ``size`` characters, with a mark where it was cut."""
+    return value if len(value) <= size else value[: size - 1] + "…"
+
+
+def aliases_in(*values: str) -> tuple[str, ...]:
+    """Every CVE, CNVD, CNNVD and GHSA id in the texts, in the ids' own case."""
+    return distinct(canonical_id(found) for value in values for found in _ALIAS.findall(value))
+
+
+def canonical_id(value: str) -> str:
+    """The usual case: CVE-…, CNVD-…, CNNVD-… upper; GHSA-xxxx lower behind its prefix; others as they are."""
+    value = value.strip()
+    if not _ALIAS.fullmatch(value):
+        return value
+    return "GHSA" + value[4:].lower() if value[:4].upper() == "GHSA" else value.upper()
+
+
+def primary_id(ids: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """``(vuln_id, aliases)``: the first CVE leads, else the first id."""
+    known = distinct(canonical_id(item) for item in ids)
+    if not known:
+        raise BrokenRecord("没有漏洞编号")
+    first = next((item for item in known if item.startswith("CVE-")), known[0])
+    return first, tuple(item for item in known if item != first)
+
+
+def cvss(vector: str, score: float | None = None, source: str = "") -> Cvss | None:
+    """A score from a vector (2.0 to 4.0). A vector the library refuses keeps the tool's own score; else None."""
+    vector = vector.strip().strip("()")
+    try:
+        parsed, version = _parsed(vector)
+        return Cvss(version, float(parsed.base_score), vector, source)
+    except (CVSSError, ValueError, ArithmeticError):
+        return Cvss(_version(vector), score, "", source) if score is not None and 0 <= score <= 10 else None
+
+
+def _parsed(vector: str) -> tuple[Any, str]:
+    if len(vector) > 500:
+        raise ValueError("vector too long")
+    if vector.startswith("CVSS:4"):
+        return CVSS4(vector), "4.0"
+    if vector.startswith("CVSS:3"):
+        return CVSS3(vector), vector[5:8]
+    return CVSS2(vector), "2.0"
+
+
+def _version(vector: str) -> str:
+    return vector[5:8] if vector.startswith("CVSS:") else "3.1"
+
+
+def canonical_purl(value: str) -> str:
+    """The canonical spelling; "" for ""; BrokenRecord for what is no purl."""
+    if not value:
+        return ""
+    try:
+        return str(PackageURL.from_string(value).to_string())
+    except ValueError as error:
+        raise BrokenRecord(f"purl 无效：{value[:120]}") from error
+
+
+def build_purl(
+    kind: str, name: str, version: str = "", namespace: str = "", qualifiers: Mapping[str, str] | None = None
+) -> str:
+    """A canonical purl, or "" if the parts make none."""
+    try:
+        return str(
+            PackageURL(kind, namespace or None, name, version or None, dict(qualifiers or {})).to_string()
+        )
+    except ValueError:
+        return ""
+
+
+def canonical_ip(value: str) -> str:
+    """The address in its usual form; "" if it is none (zones are dropped)."""
+    try:
+        return str(ipaddress.ip_address(value.strip().partition("%")[0]))
+    except ValueError:
+        return ""
+
+
+def _kind(value: Any) -> str:
+    names: Iterator[tuple[type, str]] = iter(
+        ((bool, "布尔值"), (dict, "对象"), (list, "数组"), (str, "文字"), (int, "数字"), (float, "数字"))
+    )
+    return next((name for kind, name in names if isinstance(value, kind)), "空值")

@@ -1,0 +1,260 @@
+"""A file to import, seen as one UTF-8 byte stream: gzip, byte order marks, GBK and size limits are dealt with here."""
+
+import codecs
+import io
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from bifang.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MIB = 1 << 20
+HEAD_BYTES = 64 * 1024
+_CHUNK = 256 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+_OTHER_PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
+_CHINESE_ENCODINGS = {"gb2312", "gbk", "gb18030", "cp936", "x-gbk"}
+
+
+class BrokenFile(InvalidInput):
+    """The file breaks at ``position``; what was read before it is good."""
+
+    def __init__(self, message: str, position: str = "文件末尾") -> None:
+        super().__init__(message)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost. Sizes in bytes after decompression; ``max_ratio`` applies above 32 MiB.
+
+    ``max_bytes``: formats that have to be held as a whole; ``max_stream_bytes``: those that are streamed.
+    ``max_text``: one line or one string. ``max_depth``: nesting of JSON or XML.
+    """
+
+    max_bytes: int = 200 * MIB
+    max_stream_bytes: int = 8192 * MIB
+    max_ratio: int = 200
+    ratio_from: int = 32 * MIB
+    max_text: int = 16 * MIB
+    max_depth: int = 100
+
+
+class Source:
+    """A file or a request body that can be opened several times."""
+
+    def __init__(self, name: str, *, path: Path | None = None, data: bytes = b"") -> None:
+        self.name = name
+        self._path = path
+        self._data = data
+        self._head: bytes | None = None
+
+    @classmethod
+    def from_path(cls, path: str | Path) -> "Source":
+        return cls(Path(path).name, path=Path(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "上传的内容") -> "Source":
+        return cls(name, data=data)
+
+    def head(self, limits: Limits | None = None) -> bytes:
+        """The first 64 KiB as UTF-8 (perhaps cut in a character). Raises InvalidInput for an empty file."""
+        if self._head is None:
+            with self.open(limits or Limits()) as stream:
+                self._head = stream.read(HEAD_BYTES)
+        if not self._head.strip():
+            raise InvalidInput(f"{self.name} 是空的：请确认导出已经完成，再重新导入。")
+        return self._head
+
+    @contextmanager
+    def open(self, limits: Limits, *, whole: bool = False) -> Iterator[BinaryIO]:
+        """A buffered UTF-8 stream without byte order mark. Reading it may raise InvalidInput or BrokenFile."""
+        with self._raw() as raw:
+            chunks = _inflate(_read(raw), self.name, limits)
+            bounded = _bound(chunks, limits.max_bytes if whole else limits.max_stream_bytes, self.name)
+            yield io.BufferedReader(_ChunkStream(_transcode(bounded, self.name)), _CHUNK)
+
+    def _raw(self) -> BinaryIO:
+        if self._path is None:
+            return io.BytesIO(self._data)
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise InvalidInput(f"读不了 {self.name}：{error.strerror}。请检查路径和权限。") from error
+
+
+class _ChunkStream(io.RawIOBase):
+    """A raw stream over an iterator of byte strings."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        target = memoryview(buffer).cast("B")
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        size = min(len(target), len(self._rest))
+        target[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _read(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(_CHUNK):
+        yield chunk
+
+
+def _inflate(chunks: Iterator[bytes], name: str, limits: Limits) -> Iterator[bytes]:
+    """Gunzip what is gzip (several members too); pass on what is not."""
+    first = next(chunks, b"")
+    for magic, kind in _OTHER_PACKED.items():
+        if first.startswith(magic):
+            raise InvalidInput(f"{name} 是 {kind} 压缩包：请解压后导入，或改用 gzip（.gz）。")
+    if not first.startswith(_GZIP_MAGIC):
+        yield first
+        yield from chunks
+        return
+    yield from _gunzip(first, chunks, name, limits)
+
+
+def _gunzip(first: bytes, chunks: Iterator[bytes], name: str, limits: Limits) -> Iterator[bytes]:
+    member = zlib.decompressobj(wbits=31)
+    taken, given, fed = 0, 0, first
+    while fed:
+        taken += len(fed)
+        while fed:
+            plain = _decompress(member, fed, name)
+            given += len(plain)
+            if given > limits.ratio_from and given > taken * limits.max_ratio:
+                raise InvalidInput(f"{name} 解压后膨胀超过 {limits.max_ratio} 倍，像是压缩炸弹，已停止导入。")
+            yield plain
+            fed = member.unconsumed_tail or member.unused_data.lstrip(b"\0")
+            if member.eof and fed:
+                member = zlib.decompressobj(wbits=31)
+        fed = next(chunks, b"")
+        if member.eof and fed.lstrip(b"\0"):
+            member = zlib.decompressobj(wbits=31)
+    if not member.eof:
+        raise BrokenFile(f"{name} 的 gzip 数据不完整：文件在传输或写入时被截断，请重新导出。")
+
+
+def _decompress(member: "zlib._Decompress", data: bytes, name: str) -> bytes:
+    try:
+        return member.decompress(data, 4 * _CHUNK)
+    except zlib.error as error:
+        raise BrokenFile(f"{name} 的 gzip 数据损坏：请重新导出或重新上传。") from error
+
+
+def _bound(chunks: Iterator[bytes], limit: int, name: str) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > limit:
+            size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit} 字节"
+            raise InvalidInput(f"{name} 超过 {size} 的上限：请拆分后分批导入。")
+        yield chunk
+
+
+def _transcode(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Turn UTF-16, UTF-32 and GBK into UTF-8, and drop a byte order mark."""
+    sample = b""
+    while len(sample) < HEAD_BYTES and (chunk := next(chunks, b"")):
+        sample += chunk
+    encoding = detect_encoding(sample, name)
+    if encoding == "utf-8":
+        yield sample
+        yield from chunks
+        return
+    yield from _recode(sample, chunks, encoding, name)
+
+
+def _recode(sample: bytes, chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        yield decoder.decode(sample).encode()
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:
+        raise BrokenFile(f"{name} 按 {encoding} 编码读不下去：请另存为 UTF-8 后重新导入。") from error
+
+
+def detect_encoding(sample: bytes, name: str) -> str:
+    """ "utf-8" or the codec that is sure; InvalidInput when it is binary or no encoding is sure."""
+    for mark, encoding in _BOMS:
+        if sample.startswith(mark):
+            return encoding
+    if b"\0" in sample[:4096]:
+        return _wide_encoding(sample[:4096], name)
+    declared = _XML_ENCODING.search(sample[:512])
+    if declared and declared[1].decode().lower() in _CHINESE_ENCODINGS:
+        return "gb18030" if _decodes(sample, "gb18030") and not _decodes_beyond_ascii(sample) else "utf-8"
+    if _decodes(sample, "utf-8"):
+        return "utf-8"
+    if _looks_gbk(sample):
+        return "gb18030"
+    if _mostly_utf8(sample):
+        return "utf-8"
+    raise InvalidInput(f"{name} 不是 UTF-8，也不能确认是 GBK 编码：请另存为 UTF-8 后重新导入。")
+
+
+def _wide_encoding(sample: bytes, name: str) -> str:
+    """UTF-16 without a mark shows as text with every other byte zero."""
+    even, odd = sample[0::2], sample[1::2]
+    if odd.count(0) > 0.9 * len(odd) and not even.count(0):
+        return "utf-16-le"
+    if even.count(0) > 0.9 * len(even) and not odd.count(0):
+        return "utf-16-be"
+    raise InvalidInput(f"{name} 含有 NUL 字节，像是二进制文件而不是文本：请检查导出的格式。")
+
+
+def _decodes(sample: bytes, encoding: str) -> bool:
+    """Whether the sample is of this encoding; a character cut at the end is fine."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _decodes_beyond_ascii(sample: bytes) -> bool:
+    return not sample.isascii() and _decodes(sample, "utf-8")
+
+
+def _mostly_utf8(sample: bytes) -> bool:
+    """A log with a few damaged lines: those lines are rejected one by one where they are read."""
+    lines = sample.split(b"\n")
+    return sum(not _decodes(line, "utf-8") for line in lines) <= len(lines) // 10
+
+
+def _looks_gbk(sample: bytes) -> bool:
+    """Sure when it decodes and nearly all of it beyond ASCII is common Chinese text."""
+    if not _decodes(sample, "gb18030"):
+        return False
+    text = codecs.getincrementaldecoder("gb18030")().decode(sample)
+    wide = [char for char in text if ord(char) > 127]
+    common = sum("\u4e00" <= char <= "\u9fff" or "\u3000" <= char <= "\u303f" or "\uff00" <= char <= "\uffef"
+                 for char in wide)  # fmt: skip
+    return len(wide) > 0 and common >= 0.9 * len(wide)

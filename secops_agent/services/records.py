@@ -1,0 +1,282 @@
+"""Staging records: what an importer reads from a file and what the ingest service stores. Frozen, no Django.
+
+Every record stands alone: a finding carries its asset and component, so records may be staged in any order and
+in batches of any size. The same thing may come several times in one file (one CVE with another affected package);
+whoever stores them merges by the documented identity. Text never holds NUL or lone surrogates, times are aware.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+AssetType = Literal[
+    "host", "container_image", "repository", "application", "account", "website", "network", "cloud", "other"
+]
+KeyKind = Literal[
+    "cloud_id", "agent_id", "image_digest", "image", "repo_url", "url", "fqdn", "hostname", "mac", "ip",
+    "account", "application", "path", "other",
+]  # fmt: skip
+IndicatorKind = Literal["ip", "domain", "url", "hash", "account", "email", "file", "process"]
+FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
+StatusHint = Literal["", "open", "closed"]
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+SEVERITY_LABELS: dict[Severity, str] = {
+    "critical": "严重",
+    "high": "高危",
+    "medium": "中危",
+    "low": "低危",
+    "info": "信息",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One stable identity of an asset, e.g. Key("hostname", "web-01"). Values are lower case where case is void."""
+
+    kind: KeyKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRecord:
+    """An asset as one source sees it. Two records are the same asset when a strong key (not ``ip``) is shared.
+
+    ``keys`` come strongest first and are never empty; ``owner`` is a staffId or a name as the source has it.
+    ``importance`` is "" when the source does not say. ``source`` names the tool.
+    """
+
+    asset_type: AssetType
+    name: str
+    keys: tuple[Key, ...]
+    ips: tuple[str, ...] = ()
+    owner: str = ""
+    importance: Severity | Literal[""] = ""
+    tags: tuple[str, ...] = ()
+    environment: str = ""
+    source: str = ""
+    description: str = ""
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRecord:
+    """A piece of software on an asset. Identity: (asset, purl) or, without purl, (asset, type, name, version).
+
+    ``purl`` is canonical (packageurl-python) or "". ``component_type`` is the purl type or the tool's word.
+    ``distro`` is "debian-12", "alpine-3.19" … for OS packages: what version comparison and advisories need.
+    """
+
+    name: str
+    version: str = ""
+    purl: str = ""
+    component_type: str = ""
+    asset: AssetRecord | None = None
+    distro: str = ""
+    location: str = ""
+    licenses: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cvss:
+    """One score. ``version`` is "2.0", "3.0", "3.1" or "4.0"; ``vector`` is "" when only the number is known."""
+
+    version: str
+    score: float
+    vector: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What a vulnerability affects. Bounds as in OSV: introduced inclusive ("0": from the first), fixed exclusive,
+    last_affected inclusive. ``raw`` keeps a range that has no such form ("<2.4.1", vers:…). ``versions``: listed
+    one by one. ``range_type``: "ECOSYSTEM", "SEMVER", "GIT" or "" .
+    """
+
+    ecosystem: str = ""
+    package: str = ""
+    purl: str = ""
+    introduced: str = ""
+    fixed: str = ""
+    last_affected: str = ""
+    raw: str = ""
+    range_type: str = ""
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kev:
+    """The entry of CISA's catalogue of known exploited vulnerabilities."""
+
+    added: datetime | None = None
+    due: datetime | None = None
+    action: str = ""
+    ransomware: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VulnerabilityRecord:
+    """A vulnerability or advisory. Identity: ``vuln_id`` and every alias name one and the same record.
+
+    ``vuln_id`` is the CVE when there is one, else the source's own id (GHSA, CNVD, RHSA …); ``aliases`` does not
+    repeat it. ``severity`` "info" also means that the source gives none: merge by the highest. ``epss`` is the
+    probability 0..1, ``epss_percentile`` 0..1. ``kev`` None: this source does not say.
+    """
+
+    vuln_id: str
+    aliases: tuple[str, ...] = ()
+    title: str = ""
+    description: str = ""
+    severity: Severity = "info"
+    cvss: tuple[Cvss, ...] = ()
+    cwes: tuple[str, ...] = ()
+    epss: float | None = None
+    epss_percentile: float | None = None
+    epss_date: datetime | None = None
+    kev: Kev | None = None
+    affected: tuple[Affected, ...] = ()
+    fixed_versions: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    published: datetime | None = None
+    modified: datetime | None = None
+    withdrawn: datetime | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRecord:
+    """Something wrong on an asset. Identity: (source, kind, asset, ``key``); ``key`` holds the rule or vulnerability,
+    the versioned component, and the steadiest place the tool gives (a fingerprint rather than a line).
+
+    ``vulnerability`` is the ``vuln_id`` of a VulnerabilityRecord that comes before it in the same file, "" for
+    other kinds; ``rule_id`` is the tool's rule or check. ``evidence`` never holds a found secret's value.
+    """
+
+    kind: FindingKind
+    key: tuple[str, ...]
+    title: str
+    severity: Severity
+    source: str
+    asset: AssetRecord | None = None
+    component: ComponentRecord | None = None
+    vulnerability: str = ""
+    rule_id: str = ""
+    description: str = ""
+    location: str = ""
+    fixed_version: str = ""
+    evidence: str = ""
+    remediation: str = ""
+    references: tuple[str, ...] = ()
+    suppressed: bool = False
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRecord:
+    """A complete scan ends here: findings of (source, asset, one of ``kinds``) that this file did not bring are gone.
+
+    Only sent when nothing of the scan was rejected and the file was whole.
+    """
+
+    source: str
+    asset: AssetRecord
+    kinds: tuple[FindingKind, ...]
+    scanned_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """An observable of an alert, normalised (lower-case domains and hashes, canonical IPs)."""
+
+    kind: IndicatorKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """One alert event. Identity: (source, ``dedup_key``); repeats are occurrences of one alert.
+
+    ``event_id`` identifies this single occurrence (same file twice: counted once); "" when the source has none,
+    then (dedup_key, occurred_at) must do. ``count`` is how many events this record stands for. ``confidence``
+    0..100. ``status_hint`` says what the source thinks (resolved …); a verdict is only ever set by people.
+    ``techniques`` are ATT&CK ids ("T1110.001"). ``raw`` is the source's own event, JSON-safe.
+    """
+
+    source: str
+    dedup_key: tuple[str, ...]
+    title: str
+    severity: Severity
+    rule_id: str = ""
+    rule_name: str = ""
+    description: str = ""
+    confidence: int | None = None
+    assets: tuple[AssetRecord, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
+    occurred_at: datetime | None = None
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    count: int = 1
+    event_id: str = ""
+    status_hint: StatusHint = ""
+    techniques: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+Record = AssetRecord | ComponentRecord | VulnerabilityRecord | FindingRecord | ScanRecord | AlertRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What was not taken: ``position`` is a JSON path ("matches[3]"), "第 12 行" or "host[2]"; ``reason`` Chinese.
+
+    ``fatal``: the file broke here, nothing after it was read.
+    """
+
+    position: str
+    reason: str
+    fatal: bool = False
+
+
+Item = Record | Rejected
+
+_WORDS: dict[str, Severity] = {
+    "critical": "critical", "crit": "critical", "emergency": "critical", "emerg": "critical",
+    "alert": "critical", "fatal": "critical", "severe": "critical", "urgent": "critical", "page": "critical",
+    "serious": "critical", "严重": "critical", "超危": "critical", "紧急": "critical", "危急": "critical",
+    "high": "high", "important": "high", "major": "high", "error": "high", "高": "high", "高危": "high",
+    "medium": "medium", "moderate": "medium", "warning": "medium", "warn": "medium", "suspicious": "medium",
+    "中": "medium", "中危": "medium", "可疑": "medium",
+    "low": "low", "minor": "low", "notice": "low", "remind": "low", "低": "low", "低危": "low", "提醒": "low",
+    "info": "info", "informational": "info", "information": "info", "informative": "info",
+    "negligible": "info", "none": "info", "note": "low", "unknown": "info", "debug": "info",
+    "undefined": "info", "unassigned": "info", "信息": "info", "提示": "info", "未知": "info",
+}  # fmt: skip
+
+
+def severity_of(word: str, score: float | None = None) -> Severity:
+    """A tool's word (any case, English or Chinese), else the CVSS score's band, else "info".
+
+    Words such as "unknown" and "none" carry no judgement: with a score, the score decides.
+    """
+    known = _WORDS.get(word.strip().lower())
+    if known and known != "info":
+        return known
+    return severity_of_score(score) if score is not None else known or "info"
+
+
+def severity_of_score(score: float) -> Severity:
+    """CVSS 3/4 qualitative bands: 9.0 critical, 7.0 high, 4.0 medium, 0.1 low, 0 info."""
+    for bound, severity in ((9.0, "critical"), (7.0, "high"), (4.0, "medium")):
+        if score >= bound:
+            return severity  # type: ignore[return-value]
+    return "low" if score > 0 else "info"
+
+
+def highest(*severities: Severity) -> Severity:
+    """The gravest of some; "info" for none."""
+    return min(severities, key=SEVERITIES.index, default="info")

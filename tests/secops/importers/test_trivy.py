@@ -1,0 +1,185 @@
+"""Trivy: images, misconfigurations, secrets; broken entries; another tool's file."""
+
+import copy
+
+import pytest
+
+from bifang.core.errors import InvalidInput
+from secops_agent.services.records import (
+    ComponentRecord,
+    FindingRecord,
+    Key,
+    ScanRecord,
+    VulnerabilityRecord,
+)
+
+from .reading_aid import of, read, rejected
+
+DIGEST = "sha256:" + "ab" * 32
+IMAGE_ID = "sha256:" + "cd" * 32
+REPORT = {
+    "SchemaVersion": 2,
+    "CreatedAt": "2026-11-20T08:30:00.123456789+08:00",
+    "ArtifactName": "registry.corp.example/shop/web:1.4",
+    "ArtifactType": "container_image",
+    "Metadata": {
+        "OS": {"Family": "debian", "Name": "12.5"},
+        "ImageID": IMAGE_ID,
+        "RepoTags": ["registry.corp.example/shop/web:1.4"],
+        "RepoDigests": [f"registry.corp.example/shop/web@{DIGEST}"],
+    },
+    "Results": [
+        {
+            "Target": "registry.corp.example/shop/web:1.4 (debian 12.5)",
+            "Class": "os-pkgs",
+            "Type": "debian",
+            "Packages": [
+                {
+                    "ID": "openssl@3.0.11-1~deb12u2",
+                    "Name": "openssl",
+                    "Identifier": {"PURL": "pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64&distro=debian-12.5"},
+                    "Version": "3.0.11",
+                    "Release": "1~deb12u2",
+                    "Licenses": ["Apache-2.0"],
+                }
+            ],
+            "Vulnerabilities": [
+                {
+                    "VulnerabilityID": "CVE-2026-10001",
+                    "PkgName": "openssl",
+                    "PkgIdentifier": {"PURL": "pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64&distro=debian-12.5"},
+                    "InstalledVersion": "3.0.11-1~deb12u2",
+                    "FixedVersion": "3.0.13-1~deb12u1",
+                    "Status": "fixed",
+                    "PrimaryURL": "https://avd.example/cve-2026-10001",
+                    "Title": "openssl: 示例缺陷",
+                    "Description": "An example.",
+                    "Severity": "HIGH",
+                    "CweIDs": ["CWE-787"],
+                    "CVSS": {"nvd": {"V3Vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "V3Score": 9.8}},
+                    "References": ["https://nvd.example/1"],
+                    "PublishedDate": "2026-01-02T03:04:05Z",
+                }
+            ],
+        },
+        {
+            "Target": "app/package-lock.json",
+            "Class": "lang-pkgs",
+            "Type": "npm",
+            "Vulnerabilities": [
+                {
+                    "VulnerabilityID": "GHSA-AAAA-bbbb-cccc",
+                    "PkgName": "@corp/left",
+                    "InstalledVersion": "1.0.0",
+                    "Severity": "UNKNOWN",
+                }
+            ],
+        },
+        {
+            "Target": "Dockerfile",
+            "Class": "config",
+            "Type": "dockerfile",
+            "Misconfigurations": [
+                {
+                    "ID": "DS002",
+                    "AVDID": "AVD-DS-0002",
+                    "Title": "以 root 运行",
+                    "Message": "Specify a USER",
+                    "Resolution": "Add USER",
+                    "Severity": "HIGH",
+                    "Status": "FAIL",
+                    "CauseMetadata": {"StartLine": 3},
+                },
+                {"ID": "DS001", "Title": "passes", "Severity": "LOW", "Status": "PASS"},
+            ],
+        },
+        {
+            "Target": "app/.env",
+            "Class": "secret",
+            "Secrets": [
+                {"RuleID": "aws-access-key-id", "Category": "AWS", "Severity": "CRITICAL", "Title": "AWS key",
+                 "StartLine": 7, "Match": "AWS=AKIAEXAMPLEEXAMPLE12"}
+            ],
+        },
+    ],
+}  # fmt: skip
+
+
+def test_trivy_image_gives_exact_records() -> None:
+    items = read("trivy", REPORT)
+    assert rejected(items) == []
+    [openssl] = of(items, ComponentRecord)
+    assert openssl.purl == "pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64&distro=debian-12.5"
+    assert (openssl.version, openssl.distro, openssl.component_type) == (
+        "3.0.11-1~deb12u2",
+        "debian-12.5",
+        "deb",
+    )
+    assert openssl.asset is not None
+    assert openssl.asset.name == "registry.corp.example/shop/web:1.4"
+    assert openssl.asset.keys == (
+        Key("image_digest", DIGEST),
+        Key("image_digest", IMAGE_ID),
+        Key("image", "registry.corp.example/shop/web:1.4"),
+    )
+    cve, ghsa = of(items, VulnerabilityRecord)
+    assert (cve.vuln_id, cve.severity, cve.cvss[0].score, cve.cwes) == (
+        "CVE-2026-10001",
+        "high",
+        9.8,
+        ("CWE-787",),
+    )
+    assert cve.published is not None
+    assert cve.published.isoformat() == "2026-01-02T03:04:05+00:00"
+    assert (ghsa.vuln_id, ghsa.severity) == ("GHSA-aaaa-bbbb-cccc", "info")
+
+
+def test_trivy_findings_of_every_kind() -> None:
+    vulnerable, library, config, secret = of(read("trivy", REPORT), FindingRecord)
+    assert vulnerable.fixed_version == "3.0.13-1~deb12u1"
+    assert vulnerable.seen_at is not None
+    assert vulnerable.seen_at.isoformat() == "2026-11-20T00:30:00.123456+00:00"
+    assert library.component is not None
+    assert library.component.purl == "pkg:npm/%40corp/left@1.0.0"
+    assert (config.kind, config.rule_id, config.location) == (
+        "misconfiguration",
+        "AVD-DS-0002",
+        "Dockerfile:3",
+    )
+    assert (secret.kind, secret.location, secret.severity) == ("secret", "app/.env:7", "critical")
+
+
+def test_trivy_never_keeps_the_secret() -> None:
+    assert "AKIAEXAMPLE" not in repr(read("trivy", REPORT))
+
+
+def test_trivy_complete_scan_says_what_it_covered() -> None:
+    [scan] = of(read("trivy", REPORT), ScanRecord)
+    assert scan.kinds == ("misconfiguration", "secret", "vulnerability")
+
+
+def test_trivy_broken_entry_is_rejected_with_its_position_and_the_rest_goes_in() -> None:
+    report = copy.deepcopy(REPORT)
+    report["Results"][0]["Vulnerabilities"].insert(
+        0, {"VulnerabilityID": "CVE-2026-1", "PkgName": 5, "CVSS": []}
+    )
+    report["Results"][1]["Vulnerabilities"].append({"PkgName": "x"})
+    items = read("trivy", report)
+    assert rejected(items) == [
+        ("Results[0].Vulnerabilities[0]", "「CVSS」应当是 JSON 对象，实际是数组"),
+        ("Results[1].Vulnerabilities[1]", "缺少必填字段「VulnerabilityID」"),
+    ]
+    assert len(of(items, FindingRecord)) == 4
+    assert of(items, ScanRecord) == []
+
+
+def test_trivy_same_order_or_not_parses_equal() -> None:
+    backwards = {key: REPORT[key] for key in reversed(REPORT)}
+    backwards["Results"] = [{key: result[key] for key in reversed(result)} for result in REPORT["Results"]]
+    assert set(read("trivy", backwards)) == set(read("trivy", REPORT))
+    assert read("trivy", REPORT, packed=True) == read("trivy", REPORT)
+
+
+def test_trivy_refuses_what_is_something_else() -> None:
+    with pytest.raises(InvalidInput, match="不像是 trivy"):
+        read("trivy", {"hello": "world"})
