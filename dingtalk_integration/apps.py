@@ -8,3 +8,10 @@ class DingTalkIntegrationConfig(AppConfig):
 
     name = "dingtalk_integration"
     verbose_name = "钉钉"
+
+    def ready(self) -> None:
+        """Register the kind that belongs to this application."""
+        from bifang.core.kinds import register_kind
+        from dingtalk_integration.config import DingTalkKind
+
+        register_kind(DingTalkKind())

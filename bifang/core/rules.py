@@ -1,0 +1,15 @@
+"""The operator's address rules, from the settings."""
+
+from django.conf import settings
+
+from bifang.core.addresses import AddressRules, check_address
+
+
+def address_rules() -> AddressRules:
+    """What configurations may name."""
+    return AddressRules(frozenset(host.lower() for host in settings.ADDRESS_ALLOW_LIST), settings.SIMULATOR)
+
+
+def check_config_address(url: str) -> None:
+    """ConfigError unless a configuration may name this base address."""
+    check_address(url, address_rules())

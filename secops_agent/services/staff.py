@@ -1,0 +1,113 @@
+"""People: who someone is, and what they may do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+from bifang.core.errors import InvalidInput
+from secops_agent.models.staff import Role, Staff, allows
+
+KEYS = ("staff_id", "name", "role", "corp_id", "active")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who asks. ``role`` none: known or not, they may do nothing."""
+
+    corp_id: str
+    staff_id: str
+    name: str
+    role: Role
+
+    def may(self, needed: Role) -> bool:
+        """Does the role include `needed`?"""
+        return allows(self.role, needed)
+
+
+def find_people(asked: Sequence[tuple[str, str, str, str]]) -> list[Person]:
+    """(corp_id, staff_id, nick, default role) → Person, in one query. Unlisted people get the default role.
+
+    A row without corporation stands for the only one known, until that is learned.
+    """
+    rows = Staff.objects.filter(staff_id__in={staff_id for _, staff_id, _, _ in asked}, active=True)
+    found = {(row.corp_id, row.staff_id): row for row in rows}
+    gone = _gone({staff_id for _, staff_id, _, _ in asked})
+    people = []
+    for corp_id, staff_id, nick, default in asked:
+        row = found.get((corp_id, staff_id)) or found.get(("", staff_id))
+        if row is not None:
+            people.append(Person(corp_id, staff_id, row.name, Role(row.role)))
+        else:
+            left = (corp_id, staff_id) in gone or ("", staff_id) in gone
+            people.append(Person(corp_id, staff_id, nick, Role.NONE if left else Role(default)))
+    return people
+
+
+def _gone(staff_ids: set[str]) -> set[tuple[str, str]]:
+    """People who left: the default role is not for them."""
+    return set(Staff.objects.filter(staff_id__in=staff_ids, active=False).values_list("corp_id", "staff_id"))
+
+
+def find_person(corp_id: str, staff_id: str) -> Person | None:
+    """A listed, active person; None otherwise. An empty `corp_id` matches the only one of that id."""
+    rows = Staff.objects.filter(staff_id=staff_id, active=True)
+    if corp_id:
+        rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id="")).order_by("-corp_id")
+    row = rows.first()
+    return Person(row.corp_id or corp_id, row.staff_id, row.name, Role(row.role)) if row else None
+
+
+def administrators(corp_id: str) -> list[str]:
+    """Names of the people who can give someone a role."""
+    rows = Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), role=Role.ADMIN, active=True)
+    return list(rows.order_by("pk").values_list("name", flat=True)[:5])
+
+
+def learn_corporation(corp_id: str) -> int:
+    """People listed without a corporation belong to this one, if it is the only one known. Returns how many."""
+    others = Staff.objects.exclude(corp_id__in=("", corp_id))
+    if not corp_id or others.exists():
+        return 0
+    taken = Staff.objects.filter(corp_id=corp_id).values_list("staff_id", flat=True)
+    return Staff.objects.filter(corp_id="").exclude(staff_id__in=list(taken)).update(corp_id=corp_id)
+
+
+def leave_organisation(corp_id: str, staff_ids: Sequence[str]) -> int:
+    """Revoke at once what people who left the organisation could do. Returns how many."""
+    return Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), staff_id__in=staff_ids).update(
+        active=False
+    )
+
+
+def apply_staff_entries(entries: list[Mapping[str, Any]]) -> list[str]:
+    """The ``staff`` section of apply_configs. Prints nothing; raises InvalidInput naming entry and key."""
+    for number, entry in enumerate(entries, 1):
+        _apply(f"staff 第 {number} 项（{entry.get('staff_id') or '缺少 staff_id'}）", entry)
+    return []
+
+
+def _apply(place: str, entry: Mapping[str, Any]) -> None:
+    for key in entry:
+        if key not in KEYS:
+            raise InvalidInput(f"{place}：不认识的键「{key}」；可用的键：{'、'.join(KEYS)}。")
+    values = {key: str(entry.get(key) or "").strip() for key in ("staff_id", "name", "corp_id")}
+    for key in ("staff_id", "name"):
+        if not values[key]:
+            raise InvalidInput(f"{place} 缺少 {key}。")
+    role, active = str(entry.get("role", Role.VIEWER)), entry.get("active", True)
+    if role not in Role.values:
+        raise InvalidInput(f"{place} 的 role：「{role}」不是角色；可用的有：{'、'.join(Role.values)}。")
+    if not isinstance(active, bool):
+        raise InvalidInput(f"{place} 的 active：应为 true 或 false。")
+    corp_id = values["corp_id"] or _only_corporation()
+    row = Staff.objects.filter(corp_id__in={corp_id, values["corp_id"]}, staff_id=values["staff_id"]).first()
+    row = row or Staff(staff_id=values["staff_id"])
+    row.corp_id, row.name, row.role, row.active = corp_id, values["name"], role, active
+    row.save()
+
+
+def _only_corporation() -> str:
+    known = list(Staff.objects.exclude(corp_id="").values_list("corp_id", flat=True).distinct()[:2])
+    return known[0] if len(known) == 1 else ""
