@@ -1,0 +1,218 @@
+"""The SDK's client with the life cycle that it lacks: see `StreamClient`."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from dingtalk_stream import CallbackHandler, Credential, DingTalkStreamClient, EventHandler
+
+from bifang.core.backoff import Backoff
+from bifang.core.errors import BifangError, RateLimited
+from dingtalk_integration.stream import gateway
+from dingtalk_integration.stream.connection import Connection
+from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC, Receive
+from dingtalk_integration.stream.intake import Intake
+from dingtalk_integration.stream.journal import Journal
+from dingtalk_integration.stream.router import Router
+from dingtalk_integration.stream.settings import StreamSettings
+from dingtalk_integration.stream.sockets import open_socket
+from dingtalk_integration.stream.state import Board, Observe, StreamState
+
+log = logging.getLogger(__name__)
+# Otherwise the SDK's classes give themselves a console handler whenever the root logger has none yet.
+logging.getLogger("dingtalk_stream").addHandler(logging.NullHandler())
+
+
+class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is untyped
+    """One application's Stream connection, kept open until `stop`.
+
+    Credentials, subscriptions, frames and acks are the SDK's. Its life cycle is replaced: time-outs, prompt stop,
+    a new socket before the old one closes, acks on the socket that brought the frame, backoff, parking.
+    ``receive`` and ``observe`` are called in the client's own loop.
+    """
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        receive: Receive,
+        observe: Observe = lambda state: None,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(Credential(settings.client_id, settings.client_secret), logger=log)
+        self._settings = settings
+        self._board = Board(observe)
+        self._journal = Journal(log, settings.name)
+        self._intake = Intake(settings.max_pending, settings.max_pending_bytes)
+        self._router = Router(receive, self._intake, self._board, self._journal, self.system_handler)
+        self._backoff = Backoff(settings.backoff_base_s, settings.backoff_cap_s, stable=settings.stable_s)
+        self._wall_clock = wall_clock
+        self._connections: set[Connection] = set()
+        self._current: Connection | None = None
+        self._brief_handovers = 0
+        self._nudge = asyncio.Event()
+        self._main: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+        self._lock = threading.Lock()
+        self.register_all_event_handler(EventHandler())
+        for topic in (CHAT_TOPIC, DELEGATE_TOPIC, CARD_TOPIC):
+            self.register_callback_handler(topic, CallbackHandler())
+
+    @property
+    def state(self) -> StreamState:
+        """A snapshot; may be read from any thread."""
+        return self._board.snapshot()
+
+    async def run(self) -> None:
+        """Stay connected until `stop`; returns within a second of it. Errors are shown in `state`, never raised."""
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+            self._main = None if self._stopping else self._loop.create_task(self._live())
+        watch = self._loop.create_task(self._watch_clock())
+        tasks = [watch] if self._main is None else [watch, self._main]
+        try:
+            if self._main is not None:
+                await asyncio.wait([self._main])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await self._close()
+        if self._main is not None and not self._main.cancelled():
+            self._main.result()
+
+    async def start(self) -> None:
+        """The SDK's name for `run`."""
+        await self.run()
+
+    def stop(self) -> None:
+        """End `run` promptly: pending acks get a short grace, all sockets are closed. From any thread, at any time."""
+        with self._lock:
+            self._stopping = True
+            if self._main is not None:
+                self._call(self._main.cancel)
+
+    def wake(self) -> None:
+        """Try again now instead of waiting out a backoff or a parking time. From any thread."""
+        self._call(self._nudge.set)
+
+    def _call(self, function: Callable[[], object]) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing left to tell
+                self._loop.call_soon_threadsafe(function)
+
+    async def _live(self) -> None:
+        while True:
+            old, self._current = self._current, await self._open_stubbornly()
+            if old is not None:
+                old.retire(self._settings.drain_s)
+            await self._current.leaving.wait()
+            await self._prepare_next(self._current)
+
+    async def _open_stubbornly(self) -> Connection:
+        """The next connection, however long it takes."""
+        while True:
+            try:
+                return await self._open()
+            except BifangError as error:
+                await self._wait_after(error)
+            except Exception as error:
+                text = f"连接时出现意外错误（{type(error).__name__}），将自动重试。"
+                self._journal.write(f"bug {type(error).__name__}", text, level=logging.ERROR, error=error)
+                await self._wait_after(BifangError(text, permanent=False))
+
+    async def _open(self) -> Connection:
+        uri = await gateway.ask(self._settings, self._subscriptions(), self._local_ip())
+        socket = await open_socket(uri, self._settings)
+        connection = Connection(socket, self._settings, lambda: self._intake.blocked)
+        self._connections.add(connection)
+        connection.start(self._router.route, self._forget)
+        self._board.connections = len(self._connections)
+        self._backoff.up()
+        self._nudge.clear()
+        self._journal.write("connected", "已连接钉钉 Stream 网关", level=logging.INFO)
+        self._board.show("connected")
+        return connection
+
+    def _subscriptions(self) -> list[dict[str, str]]:
+        topics = [{"type": "EVENT", "topic": "*"}]
+        return topics + [{"type": "CALLBACK", "topic": topic} for topic in self.callback_handler_map]
+
+    def _local_ip(self) -> str:
+        """Only informative for DingTalk. The SDK's way looks up a route; it sends nothing and does not block."""
+        try:
+            return str(self.get_host_ip())
+        except NameError:  # the SDK's, when no socket can be made
+            return ""
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._board.connections = len(self._connections)
+        if not self._connections:
+            self._board.show("connecting")
+
+    async def _wait_after(self, error: BifangError) -> None:
+        code = getattr(error, "code", "") or type(error).__name__
+        self._journal.write(f"open {code}", error.message)
+        if error.permanent:
+            self._board.show("parked", error=error.message)
+            await self._pause(self._settings.park_retry_s * random.uniform(0.9, 1.1))  # noqa: S311
+            return
+        self._board.show("retrying", error=error.message)
+        delay = self._backoff.next()
+        await self._pause(max(delay, error.retry_after) if isinstance(error, RateLimited) else delay)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless `wake` cuts it short."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._nudge.wait()
+        except TimeoutError:
+            return
+        self._nudge.clear()
+
+    async def _prepare_next(self, gone: Connection) -> None:
+        """Decide how soon to replace ``gone``: at once on a hand-over, but not in a storm of them."""
+        lived = time.monotonic() - gone.opened_at
+        if lived >= self._settings.stable_s:
+            self._journal.settle()
+            self._brief_handovers = 0
+        self._journal.write(
+            f"leaving {gone.reason}", gone.reason, level=logging.INFO if gone.handover else logging.WARNING
+        )
+        if gone.handover and self._brief_handovers == 0:
+            self._brief_handovers += 1
+            return
+        if not gone.handover:
+            self._board.show("retrying", error=gone.reason)
+        await self._pause(self._backoff.next())
+
+    async def _watch_clock(self) -> None:
+        """Wall and monotonic clock drift apart when the machine slept or its clock was set: the peer may be gone."""
+        offset = self._wall_clock() - time.monotonic()
+        while True:
+            await asyncio.sleep(self._settings.clock_check_s)
+            now = self._wall_clock() - time.monotonic()
+            if abs(now - offset) > self._settings.clock_jump_s:
+                self._journal.write(
+                    "clock", f"检测到系统休眠或时钟跳变（{now - offset:+.0f} 秒），正在更换连接"
+                )
+                self._nudge.set()
+                if self._current is not None:
+                    self._current.leave("系统休眠或时钟跳变后更换连接")
+            offset = now
+
+    async def _close(self) -> None:
+        connections = list(self._connections)
+        for connection in connections:
+            connection.stop_reading()
+        await self._intake.drain(self._settings.stop_grace_s)
+        await asyncio.gather(*(connection.close() for connection in connections))
+        self._connections.clear()
+        self._board.connections = 0
+        self._board.show("stopped")

@@ -1,0 +1,77 @@
+"""What a Stream client shows of itself."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["connecting", "connected", "retrying", "parked", "stopped"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A snapshot. Times are epoch seconds, 0.0 for never. ``connections``: sockets open now.
+
+    ``messages_received`` counts chat, event and card frames; ``last_frame_at`` also the gateway's own.
+    """
+
+    status: Status
+    since: float
+    last_frame_at: float
+    last_error: str
+    last_error_at: float
+    messages_received: int
+    connections: int
+
+
+Observe = Callable[[StreamState], None]
+
+
+class Board:
+    """The live values behind `StreamState`. Written in the client's loop, read from any thread."""
+
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+        self.status: Status = "connecting"
+        self.since = time.time()
+        self.last_frame_at = 0.0
+        self.last_error = ""
+        self.last_error_at = 0.0
+        self.messages_received = 0
+        self.connections = 0
+
+    def snapshot(self) -> StreamState:
+        """The values now."""
+        return StreamState(
+            status=self.status,
+            since=self.since,
+            last_frame_at=self.last_frame_at,
+            last_error=self.last_error,
+            last_error_at=self.last_error_at,
+            messages_received=self.messages_received,
+            connections=self.connections,
+        )
+
+    def saw_frame(self) -> None:
+        """A frame of any kind came."""
+        self.last_frame_at = time.time()
+
+    def show(self, status: Status, *, error: str = "") -> None:
+        """Change the status and tell the observer; an error is kept until the next one."""
+        if error:
+            self.last_error, self.last_error_at = error, time.time()
+        if status != self.status:
+            self.status, self.since = status, time.time()
+        elif not error:
+            return
+        self.publish()
+
+    def publish(self) -> None:
+        """Tell the observer; its faults are not ours."""
+        try:
+            self._observe(self.snapshot())
+        except Exception:
+            log.exception("dingtalk: observer failed")
