@@ -1,0 +1,27 @@
+"""`manage.py dingtalk_simulator`: a local DingTalk with a chat page."""
+
+from argparse import Namespace
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from bifang.core.errors import ConfigError
+from dingtalk_integration.simulator.process import add_arguments, serve
+
+
+class Command(BaseCommand):
+    """A thin wrapper: the simulator itself knows no Django."""
+
+    help = "启动本机钉钉模拟器：网关、OpenAPI、会话 Webhook、故障注入和聊天页面"
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """As `python -m dingtalk_integration.simulator`."""
+        add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until stopped."""
+        try:
+            serve(Namespace(**options))
+        except ConfigError as error:
+            raise CommandError(error.message) from error

@@ -1,0 +1,174 @@
+"""Live WebSocket connections of clients."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from .frames import build_disconnect, build_frame, dump, now_ms
+from .options import mint
+
+logger = logging.getLogger(__name__)
+GONE_POLL_S = 0.1
+
+
+class Owner(Protocol):
+    """Who is told what comes in."""
+
+    def receive_ack(self, link: "Link", ack: dict[str, Any]) -> None:
+        """An upstream frame with a messageId."""
+
+    def receive_noise(self, link: "Link", text: str) -> None:
+        """An upstream frame that is no ack."""
+
+
+class Link:
+    """One connection. Frames go out in order through its own writer, so a slow client delays nobody else."""
+
+    def __init__(self, client_id: str, subscriptions: set[tuple[str, str]], user_agent: str) -> None:
+        self.id = mint("conn-")
+        self.client_id = client_id
+        self.subscriptions = subscriptions
+        self.user_agent = user_agent
+        self.since = now_ms()
+        self.frozen = False
+        self.draining = False
+        self.pings: dict[str, tuple[float, str]] = {}
+        self.socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, timeout=0.3)
+        self._request: web.Request | None = None
+        self._outbox: asyncio.Queue[str] = asyncio.Queue()
+
+    def accepts(self, kind: str, topic: str) -> bool:
+        """Whether pushes of that type and topic may go here."""
+        return not self.draining and (kind, topic) in self.subscriptions
+
+    def push(self, text: str) -> None:
+        """Queue one frame."""
+        self._outbox.put_nowait(text)
+
+    def ping(self) -> None:
+        """Send SYSTEM ping; its echo comes back as an ack."""
+        message_id, data = mint("ping-"), dump({"opaque": mint("")})
+        self.pings[message_id] = (asyncio.get_running_loop().time(), data)
+        self.push(build_frame("SYSTEM", "ping", data, connection_id=self.id, message_id=message_id))
+
+    def abort(self) -> None:
+        """Cut the connection without a close frame, as a dying network does."""
+        if self._request is not None and self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def disconnect(self, grace_s: float) -> None:
+        """Say SYSTEM disconnect, push nothing more, close after the grace time."""
+        self.draining = True
+        self.push(build_disconnect())
+        await asyncio.sleep(grace_s)
+        await self.close(WSCloseCode.OK)
+
+    async def close(self, code: int) -> None:
+        """Close the WebSocket; the peer has 0.3 s to agree."""
+        with contextlib.suppress(ConnectionError):
+            await self.socket.close(code=code)
+
+    async def run(self, request: web.Request, owner: Owner) -> None:
+        """Serve the connection until it ends."""
+        self._request = request
+        writer = asyncio.create_task(self._write())
+        try:
+            await self._read(owner)
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def _write(self) -> None:
+        while True:
+            text = await self._outbox.get()
+            if not self.frozen:
+                await self.socket.send_str(text)
+
+    async def _read(self, owner: Owner) -> None:
+        while True:
+            message = await self.socket.receive()
+            if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
+                await self._finish(message.type)
+                return
+            if self.frozen:
+                continue
+            if message.type is WSMsgType.PING:
+                await self.socket.pong(message.data)
+            elif message.type is WSMsgType.TEXT:
+                self._take(owner, message.data)
+
+    async def _finish(self, kind: WSMsgType) -> None:
+        """Answer a close frame; a frozen link keeps silent until the TCP connection is gone."""
+        while self.frozen and self._is_open():
+            await asyncio.sleep(GONE_POLL_S)  # noqa: ASYNC110 - aiohttp has no event for a lost transport
+        if kind is WSMsgType.CLOSE:
+            await self.close(WSCloseCode.OK)
+
+    def _is_open(self) -> bool:
+        return self._request is not None and self._request.transport is not None
+
+    def _take(self, owner: Owner, text: str) -> None:
+        try:
+            ack = json.loads(text)
+        except ValueError:
+            ack = None
+        if isinstance(ack, dict) and isinstance(ack.get("headers"), dict) and ack["headers"].get("messageId"):
+            owner.receive_ack(self, ack)
+        else:
+            owner.receive_noise(self, text)
+
+
+@dataclass(slots=True)
+class Links:
+    """The live connections of all clients."""
+
+    by_client: dict[str, list[Link]] = field(default_factory=dict)
+    changed: list[Callable[[str], None]] = field(default_factory=list)
+
+    def add(self, link: Link) -> None:
+        """A new connection."""
+        self.by_client.setdefault(link.client_id, []).append(link)
+        self._tell(link.client_id)
+
+    def remove(self, link: Link) -> None:
+        """A connection that ended."""
+        links = self.by_client.get(link.client_id, [])
+        if link in links:
+            links.remove(link)
+        self._tell(link.client_id)
+
+    def pick(self, client_id: str, kind: str, topic: str) -> Link | None:
+        """One random connection that may get such a push: DingTalk balances, it does not broadcast."""
+        links = [link for link in self.by_client.get(client_id, ()) if link.accepts(kind, topic)]
+        return random.choice(links) if links else None  # noqa: S311 - load balancing, not security
+
+    def all(self, scope: str = "*") -> list[Link]:
+        """Every connection; of one client if named."""
+        if scope != "*":
+            return list(self.by_client.get(scope, ()))
+        return [link for links in self.by_client.values() for link in links]
+
+    def describe(self, client_id: str) -> list[dict[str, Any]]:
+        """The connections of a client, as shown by ``GET /sim/state``."""
+        return [
+            {
+                "id": link.id,
+                "since": link.since,
+                "user_agent": link.user_agent,
+                "draining": link.draining,
+                "half_open": link.frozen,
+                "topics": sorted(f"{kind} {topic}" for kind, topic in link.subscriptions),
+            }
+            for link in self.by_client.get(client_id, ())
+        ]
+
+    def _tell(self, client_id: str) -> None:
+        for listener in self.changed:
+            listener(client_id)
