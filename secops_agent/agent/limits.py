@@ -1,0 +1,27 @@
+"""How much one turn of the agent may take, as a value."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one turn. When one is reached the tools are withdrawn and the model must answer.
+
+    ``steps``: completions. ``calls``: tool calls in all. ``tokens``: input and output tokens in all.
+    ``seconds``: until the fallback answers; it then has ``grace_seconds`` more. ``result_chars``: text of one
+    tool result. ``tool_seconds``: one tool call. ``same_call``: how often an identical call may run.
+    ``retries``: further attempts of one completion after a passing error. ``answer_tokens``: length of one
+    completion.
+    """
+
+    steps: int = 8
+    calls: int = 20
+    tokens: int = 80_000
+    seconds: float = 90.0
+    result_chars: int = 6000
+    tool_seconds: float = 15.0
+    same_call: int = 1
+    retries: int = 3
+    grace_seconds: float = 20.0
+    answer_tokens: int = 2000
+    backoff_seconds: float = 0.5

@@ -1,0 +1,227 @@
+"""The agent loop: ask the model, run the tools it calls, until it answers or a limit makes it answer.
+
+No Django, no database: the model, the tools and the two callbacks are given. Whatever goes wrong with a tool
+goes back to the model; whatever goes wrong with the model ends in an answer that says so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from bifang.core.backoff import Backoff
+from bifang.core.errors import BifangError, RateLimited, RemoteError
+from secops_agent.agent.calls import Calls
+from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, without_marks
+from secops_agent.agent.limits import Limits
+from secops_agent.agent.outcome import Outcome, StoppedBy
+from secops_agent.llm.types import LLM, Completion, Delta, Message, Request, Usage
+from secops_agent.tools.base import Toolbox
+
+Tell = Callable[[str], None]
+_log = logging.getLogger(__name__)
+_BACKOFF_CAP_S: Final = 8.0
+_LAST_PART: Final = 0.15  # of the seconds, kept for the answer itself
+_FINAL_NOTE = "现在没有工具可用了：请只根据上面已有的结果直接回答；不足之处如实说明，不要编造。"
+_NOTHING = "没有得到回答，请换个说法再试一次。"
+_CUT = "\n\n（回答太长，已截断。可以缩小问题再问。）"
+
+
+async def run(
+    llm: LLM,
+    messages: Sequence[Message],
+    toolbox: Toolbox,
+    limits: Limits,
+    *,
+    on_progress: Tell | None = None,
+    on_delta: Tell | None = None,
+    fallback: LLM | None = None,
+) -> Outcome:
+    """Run one turn; ``messages`` end with the user's. Cancelling the task cancels model and tools.
+
+    ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
+    fail the turn. ``fallback`` (the offline mode) answers when the model cannot. Never raises BifangError.
+    """
+    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, fallback).run()
+
+
+class _Turn:
+    def __init__(
+        self,
+        llm: LLM,
+        messages: Sequence[Message],
+        toolbox: Toolbox,
+        limits: Limits,
+        on_progress: Tell | None,
+        on_delta: Tell | None,
+        fallback: LLM | None,
+    ) -> None:
+        self.llm, self.fallback, self.limits = llm, fallback, limits
+        self.given, self.added = tuple(messages), list[Message]()
+        self.specs = toolbox.specs
+        self.clock = asyncio.get_running_loop().time
+        self.deadline = self.clock() + limits.seconds
+        self.calls = Calls(toolbox, limits, self.remaining)
+        self.steps_left = limits.steps
+        self.usage, self.notice, self.model = Usage(), "", llm.name
+        self.stopped_by: StoppedBy = "answer"
+        self.nonce = new_nonce()
+        self.progress, self.show = _Sink(on_progress), _Sink(on_delta)
+
+    def remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - self.clock()
+
+    async def run(self) -> Outcome:
+        """Steps until there is an answer."""
+        while True:
+            self.stopped_by = withdrawn = self._limit_reached()
+            try:
+                completion = await self._complete(withdrawn != "answer")
+            except BifangError as error:
+                if not self._fall_back(error):
+                    return self._refuse(error)
+                continue
+            self.steps_left -= 1
+            self.usage += completion.usage
+            self.model = completion.model or self.llm.name
+            if withdrawn != "answer" or not completion.message.tool_calls:
+                return self._answer(completion)
+            await self._run_tools(completion.message)
+
+    def _limit_reached(self) -> StoppedBy:
+        """Why the tools are withdrawn now; "answer" if they are not."""
+        spent = self.usage.input_tokens + self.usage.output_tokens
+        late = self.remaining() < self.limits.seconds * _LAST_PART
+        reasons: tuple[tuple[StoppedBy, bool], ...] = (
+            ("steps", self.steps_left <= 1),
+            ("calls", self.calls.left <= 0),
+            ("repeats", self.calls.repeating),
+            ("tokens", spent >= self.limits.tokens and not self.llm.offline),
+            ("seconds", late and not self.notice),
+        )
+        return next((reason for reason, holds in reasons if holds), "answer")
+
+    async def _run_tools(self, message: Message) -> None:
+        self.added.append(message)
+        self.added += await self.calls.run(message.tool_calls, self.progress.tell)
+
+    # The model, with its passing errors
+
+    async def _complete(self, withdrawn: bool) -> Completion:
+        backoff = Backoff(self.limits.backoff_seconds, _BACKOFF_CAP_S)
+        for tries_left in range(self.limits.retries, -1, -1):
+            try:
+                return await self._ask(withdrawn)
+            except BifangError as error:
+                wait = _wait(error, backoff)
+                if error.permanent or not tries_left or self.llm.offline or wait >= self.remaining():
+                    raise
+                self.progress.tell(f"{self.llm.name}暂时没有应答，{wait:.0f} 秒后重试")
+            await asyncio.sleep(wait)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _ask(self, withdrawn: bool) -> Completion:
+        seconds = self.remaining()
+        late = RemoteError(
+            f"{self.llm.name}在 {self.limits.seconds:g} 秒内没有答完。", permanent=False, code="timeout"
+        )
+        if seconds <= 0:
+            raise late
+        request = Request(
+            self._sent(withdrawn),
+            () if withdrawn else self.specs,
+            max_tokens=self.limits.answer_tokens,
+            timeout=seconds,
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.llm.complete(request, self._shower())
+        except TimeoutError:
+            raise late from None
+
+    def _shower(self) -> Callable[[Delta], None]:
+        """Shows the answer so far; each attempt starts afresh."""
+        parts = [self.notice]
+
+        def show(delta: Delta) -> None:
+            if delta.content:
+                parts.append(delta.content)
+                self.show.tell("".join(parts))
+
+        return show
+
+    def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
+        """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""
+        messages = (*self.given, *self.added)
+        if self.llm.offline:
+            return messages
+        rules = "\n\n".join((evidence_rule(self.nonce), *((_FINAL_NOTE,) if withdrawn else ())))
+        has_system = bool(messages) and messages[0].role == "system"
+        first = messages[0] if has_system else Message("system", "")
+        system = replace(first, content=f"{first.content}\n\n{rules}".lstrip())
+        return (system, *(fence(message, self.nonce) for message in messages[has_system:]))
+
+    # How it ends
+
+    def _fall_back(self, error: BifangError) -> bool:
+        """Let the fallback go on; False if there is none, or if the question itself was refused."""
+        if self.fallback is None or self.notice or getattr(error, "code", "") == "content_filter":
+            return False
+        _log.warning("model %s gave no answer, falling back: %s", self.llm.name, error.message)
+        self.notice = f"（{self.llm.name}没有作答：{error.message}以下由{self.fallback.name}回答。）\n\n"
+        self.llm, self.fallback = self.fallback, None
+        self.deadline = max(self.deadline, self.clock() + self.limits.grace_seconds)
+        self.steps_left = max(self.steps_left, 2)
+        self.added = self.calls.hand_over()
+        return True
+
+    def _refuse(self, error: BifangError) -> Outcome:
+        """The answer when no model gives one: the reason, and what the tools had found."""
+        self.stopped_by = "content_filter" if getattr(error, "code", "") == "content_filter" else "error"
+        found = self.calls.found()
+        text = f"{error.message}\n\n已经查到的结果如下：\n\n{found}" if found else error.message
+        return self._outcome(text)
+
+    def _answer(self, completion: Completion) -> Outcome:
+        text = completion.message.content.strip() or self.calls.found() or _NOTHING
+        if completion.finish_reason == "length":
+            text += _CUT
+        return self._outcome(text)
+
+    def _outcome(self, text: str) -> Outcome:
+        text = without_marks(self.notice + text, self.nonce)
+        answer = Message("assistant", text)
+        return Outcome(
+            text=text,
+            messages=(*self.added, answer),
+            tool_runs=tuple(self.calls.runs),
+            usage=self.usage,
+            stopped_by=self.stopped_by,
+            model=self.model,
+            used_fallback=bool(self.notice),
+            notice=self.notice.strip(),
+        )
+
+
+def _wait(error: BifangError, backoff: Backoff) -> float:
+    """Seconds before the next attempt: at least what the service asks for, spread so that turns do not meet."""
+    asked = error.retry_after if isinstance(error, RateLimited) else 0.0
+    return asked + backoff.next()
+
+
+class _Sink:
+    """A callback that cannot fail the turn: after its first error it is left alone."""
+
+    def __init__(self, callback: Tell | None) -> None:
+        self._callback: Tell | None = callback
+
+    def tell(self, text: str) -> None:
+        """Pass ``text`` on."""
+        try:
+            if self._callback is not None:
+                self._callback(text)
+        except Exception:
+            self._callback = None
+            _log.exception("a progress callback failed; this turn goes on without it")

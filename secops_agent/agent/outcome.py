@@ -1,0 +1,50 @@
+"""What one turn of the loop came to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from secops_agent.llm.types import Message, ToolCall, Usage
+from secops_agent.tools.base import ToolResult
+
+StoppedBy = Literal[
+    "answer", "steps", "calls", "tokens", "seconds", "repeats", "content_filter", "error"
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRun:
+    """One call of the model and its result, for the audit trail.
+
+    ``arguments`` are the checked ones, empty if the call was refused; ``executed`` tells whether the tool ran.
+    """
+
+    call: ToolCall
+    result: ToolResult
+    seconds: float = 0.0
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    executed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer and how it came about.
+
+    ``messages`` is what the turn added to the dialogue, the answer last. ``model`` answered; ``notice`` says in
+    Chinese why it was the fallback (it is part of ``text`` already). ``stopped_by``: "answer" if the model was
+    done by itself, else the limit that withdrew its tools, or content_filter, or error (``text`` tells it).
+    """
+
+    text: str
+    messages: tuple[Message, ...]
+    tool_runs: tuple[ToolRun, ...]
+    usage: Usage
+    stopped_by: StoppedBy
+    model: str
+    used_fallback: bool = False
+    notice: str = ""
+
+    @property
+    def proposals(self) -> tuple[ToolRun, ...]:
+        """The runs that only proposed an action and wait for a person."""
+        return tuple(run for run in self.tool_runs if run.result.proposed)

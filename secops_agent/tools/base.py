@@ -1,0 +1,183 @@
+"""The port between the agent loop and what it can do: tools, their results, and the box of one sender.
+
+Identity is never an argument: whoever builds a Toolbox binds its tools to the sender. No Django here.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Final, Literal, Self, TypeVar
+
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.llm.types import ToolCall, ToolSpec
+from secops_agent.tools.arguments import argument, parse, schema
+
+__all__ = ["NoArguments", "Prepared", "Tool", "ToolResult", "Toolbox", "argument", "clip", "in_thread"]
+
+Risk = Literal["read", "write", "dangerous"]
+Status = Literal["ok", "no_data", "error", "needs_confirmation", "needs_approval"]
+PROPOSED: Final = frozenset({"needs_confirmation", "needs_approval"})
+
+_log = logging.getLogger(__name__)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool found or proposed.
+
+    ``query`` tells in Chinese exactly what was asked of the data ("级别=高危，最近 24 小时，最多 20 条").
+    ``text`` is DingTalk markdown that the offline mode shows and the model reads; ``data`` is JSON-able, for
+    code. ``proposal_code`` is what a person answers with when the status is needs_confirmation or
+    needs_approval; nothing has been done then.
+    """
+
+    status: Status
+    query: str = ""
+    text: str = ""
+    data: Any = None
+    proposal_code: str = ""
+
+    @property
+    def proposed(self) -> bool:
+        """Whether this waits for a person."""
+        return self.status in PROPOSED
+
+    @property
+    def useful(self) -> bool:
+        """Whether the tool answered ("no data" is an answer)."""
+        return self.status != "error"
+
+
+@dataclass(frozen=True)
+class NoArguments:
+    """Arguments of a tool that takes none."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One thing the agent can do, bound to one sender.
+
+    ``arguments`` is a frozen dataclass (see `secops_agent.tools.arguments`), ``run`` takes an instance of it.
+    A tool of risk write or dangerous only proposes. ``title`` is the short Chinese name shown while it runs.
+    """
+
+    name: str
+    title: str
+    description: str
+    risk: Risk
+    arguments: type
+    run: Callable[[Any], Awaitable[ToolResult]]
+
+    @cached_property
+    def spec(self) -> ToolSpec:
+        """The tool as the model is shown it."""
+        return ToolSpec(self.name, self.description, schema(self.arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that may run: the tool and its checked arguments (hashable, so that repeats are recognised)."""
+
+    tool: Tool
+    arguments: Any
+
+    @property
+    def key(self) -> tuple[str, Any]:
+        """Equal for calls that ask the same."""
+        return self.tool.name, self.arguments
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The checked arguments by name, defaults filled in."""
+        return asdict(self.arguments)
+
+
+class Toolbox:
+    """The tools of one sender."""
+
+    def __init__(self, tools: Mapping[str, Tool]) -> None:
+        self._tools = dict(tools)
+
+    @classmethod
+    def of(cls, tools: Iterable[Tool]) -> Self:
+        """A box of these tools, in this order."""
+        return cls({tool.name: tool for tool in tools})
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """All tools as the model is shown them."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name, if the sender has it."""
+        return self._tools.get(name)
+
+    def prepare(self, call: ToolCall) -> Prepared | ToolResult:
+        """Check a call of the model; a ToolResult of status error says in Chinese what is wrong with it."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            known = "、".join(self._tools) or "（无）"
+            return ToolResult("error", text=f"没有名为「{call.name[:64]}」的工具。可用的工具：{known}。")
+        try:
+            return Prepared(tool, parse(tool.arguments, _object(call.arguments)))
+        except InvalidInput as fault:
+            return ToolResult("error", text=fault.message)
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Check and run one call; whatever goes wrong comes back as a result."""
+        prepared = self.prepare(call)
+        return prepared if isinstance(prepared, ToolResult) else await self.execute(prepared)
+
+    async def execute(self, prepared: Prepared) -> ToolResult:
+        """Run a checked call; errors come back as results, unexpected ones also go to the log."""
+        try:
+            return await prepared.tool.run(prepared.arguments)
+        except BifangError as error:
+            return ToolResult("error", text=error.message)
+        except Exception:
+            _log.exception("tool %s failed", prepared.tool.name)
+            said = f"工具「{prepared.tool.title}」内部出错，已记入日志，请告诉管理员。"
+            return ToolResult("error", text=said)
+
+
+def in_thread(
+    call: Callable[..., Awaitable[ToolResult]], function: Callable[..., ToolResult], *bound: Any
+) -> Callable[[Any], Awaitable[ToolResult]]:
+    """Make a tool's ``run`` from a synchronous function: ``call`` is `bifang.core.db.call`.
+
+    ``function`` is called as ``function(*bound, arguments)``; ``bound`` starts with the sender.
+    """
+
+    async def run(arguments: Any) -> ToolResult:
+        return await call(function, *bound, arguments)
+
+    return run
+
+
+def clip(result: ToolResult, limit: int) -> ToolResult:
+    """``result`` with at most about ``limit`` characters of text, cut at a line, and told to be narrowed."""
+    if len(result.text) <= limit:
+        return result
+    kept = result.text[:limit]
+    head, newline, _ = kept.rpartition("\n")
+    kept = head if newline and len(head) > limit // 2 else kept
+    lost = result.text.count("\n", len(kept))
+    rest = f"，还有约 {lost} 行没有显示" if lost else ""
+    note = f"（结果太长，只给出前 {len(kept)} 个字{rest}。请加条件缩小范围：更短的时间、更高的级别、具体的资产或更小的 limit。）"
+    return replace(result, text=f"{kept}\n\n{note}")
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The JSON object a model wrote; InvalidInput for anything else."""
+    try:
+        found = json.loads(text or "{}")
+        if isinstance(found, str):  # some models encode the object twice
+            found = json.loads(found or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidInput('参数不是合法的 JSON 对象。请重新给出完整的参数，例如 {"limit": 10}。')
+    return found
