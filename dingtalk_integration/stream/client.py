@@ -73,6 +73,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         with self._lock:
             self._loop = asyncio.get_running_loop()
             self._main = None if self._stopping else self._loop.create_task(self._live())
+        self._board.publish()
         watch = self._loop.create_task(self._watch_clock())
         tasks = [watch] if self._main is None else [watch, self._main]
         try:
@@ -153,7 +154,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._board.connections = len(self._connections)
-        if not self._connections:
+        if not self._connections and not self._stopping:
             self._board.show("connecting")
 
     async def _wait_after(self, error: BifangError) -> None:

@@ -1,0 +1,50 @@
+"""Calls of the OpenAPI: token, headers, error mapping, one retry when the token went stale."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bifang.core.http import DEFAULT_TIMEOUT, HttpClient
+from dingtalk_integration.openapi.application import Application
+from dingtalk_integration.openapi.errors import StaleToken, check_openapi
+from dingtalk_integration.openapi.tokens import Tokens
+
+
+class OpenApi:
+    """The signed door to one application's OpenAPI; `Replies`, `Cards` and `Media` go through it."""
+
+    def __init__(self, http: HttpClient, application: Application, tokens: Tokens | None = None) -> None:
+        self.http = http
+        self.application = application
+        self.tokens = tokens or Tokens(http, application)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - passed on to the HTTP client
+    ) -> dict[str, Any]:
+        """The answer's JSON object. RateLimited, BadCredentials, RemoteError; see `errors`."""
+        try:
+            return await self._call_once(method, path, body, timeout)
+        except StaleToken:
+            return await self._call_once(method, path, body, timeout)
+
+    async def _call_once(
+        self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float
+    ) -> dict[str, Any]:
+        token = await self.tokens.get()
+        response = await self.http.request(
+            method,
+            self.application.endpoints.api + path,
+            json=body,
+            headers={"Accept": "application/json", "x-acs-dingtalk-access-token": token},
+            timeout=seconds,
+            proxy=self.application.proxy,
+        )
+        try:
+            return check_openapi(response)
+        except StaleToken:
+            self.tokens.invalidate(token)
+            raise
