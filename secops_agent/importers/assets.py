@@ -13,6 +13,9 @@ _DIGEST = re.compile(r"sha(?:256|384|512):[0-9a-f]{32,128}")
 _SCP_ADDRESS = re.compile(r"^[\w.-]+@([\w.-]+):(.+)$")
 _MAC = re.compile(r"^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}$")
 _LOCAL_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost", "(none)", "unknown", "-", "none", ""}
+# First labels that name a service of some domain, not a machine: no identity by themselves.
+_SERVICE_NAMES = {"www", "web", "mail", "smtp", "imap", "pop", "ftp", "ns", "ns1", "ns2", "dns", "api", "vpn", "proxy",
+                  "gateway", "gw", "router", "mx", "m", "app", "admin", "static", "cdn"}  # fmt: skip
 _VAGUE_PATHS = {"", ".", "./", "/", "-", "stdin"}
 
 
@@ -58,7 +61,9 @@ def _name_keys(hostname: str) -> list[tuple[KeyKind, str]]:
     if canonical_ip(name):
         return [("ip", canonical_ip(name))] if _is_real(name) else []
     short = name.partition(".")[0]
-    return [("fqdn", name), ("hostname", short)] if short != name else [("hostname", name)]
+    if short == name:
+        return [("hostname", name)]
+    return [("fqdn", name)] if short in _SERVICE_NAMES else [("fqdn", name), ("hostname", short)]
 
 
 def _is_real(address: str) -> bool:

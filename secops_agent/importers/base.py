@@ -83,7 +83,18 @@ class Once:
 
 @lru_cache(maxsize=8)
 def whole_outline(head: bytes) -> frozenset[str]:
-    """The JSON paths that occur in the head, as ijson writes them ("matches.item.vulnerability", "item.id")."""
+    """The JSON paths that occur in the head, as ijson writes them ("matches.item.vulnerability", "item.id").
+
+    Of JSON lines with a broken first line, the next good one counts.
+    """
+    paths = _paths(head)
+    lines = head.splitlines()[1:20]
+    while len(paths) < 3 and lines:
+        paths |= _paths(lines.pop(0))
+    return frozenset(paths)
+
+
+def _paths(head: bytes) -> set[str]:
     paths: set[str] = set()
     try:
         for path, _, _ in ijson.parse(BytesIO(head), multiple_values=True):
@@ -91,8 +102,8 @@ def whole_outline(head: bytes) -> frozenset[str]:
             if len(paths) > 5000:
                 break
     except (ijson.JSONError, SystemError, ValueError, OverflowError):
-        pass  # the head is cut, or is not JSON at all: what was seen is the answer
-    return frozenset(paths)
+        return paths  # the head is cut, or is not JSON at all: what was seen is the answer
+    return paths
 
 
 @lru_cache(maxsize=8)

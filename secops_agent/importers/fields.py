@@ -191,7 +191,7 @@ def _parsed(vector: str) -> tuple[Any, str]:
 
 
 def _version(vector: str) -> str:
-    return vector[5:8] if vector.startswith("CVSS:") else "3.1"
+    return vector[5:8] if vector.startswith("CVSS:") else ""
 
 
 def canonical_purl(value: str) -> str:

@@ -12,7 +12,7 @@ from .base import BrokenFile, Importer, Options, Source
 
 # A module per name, each with an `IMPORTER`.
 NAMES = (
-    "trivy",
+    "trivy", "grype", "sarif", "cyclonedx", "osv", "nuclei", "nmap", "generic",
 )  # fmt: skip
 _CLAIM = 0.5
 

@@ -82,7 +82,7 @@ class ComponentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Cvss:
-    """One score. ``version`` is "2.0", "3.0", "3.1" or "4.0"; ``vector`` is "" when only the number is known."""
+    """One score. ``version`` is "2.0", "3.0", "3.1", "4.0", or "" with an empty ``vector``: only the number is known."""
 
     version: str
     score: float

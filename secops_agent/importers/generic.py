@@ -1,0 +1,90 @@
+"""Our own exchange format, documented in docs/generic-format.md: for what has no importer of its own.
+
+One document with a list per kind, or JSON lines with ``"record"``.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from secops_agent.services.records import Item, Record, Rejected, ScanRecord
+
+from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
+from .fields import Table, need, table_of
+from .generic_records import Context, read_record
+from .reading import json_lines, json_values
+
+_LISTS = ("assets", "components", "vulnerabilities", "findings", "alerts", "scans")
+_SINGULAR = {
+    "asset": "assets", "component": "components", "vulnerability": "vulnerabilities",
+    "finding": "findings", "alert": "alerts", "scan": "scans",
+}  # fmt: skip
+_ROOT_FIELDS = {*_LISTS, "source", "format", "version", ""}
+
+
+class Generic:
+    """Bifang's own JSON."""
+
+    name = "generic"
+    title = "毕方通用格式（JSON / JSONL）"
+
+    def sniff(self, head: bytes) -> float:
+        paths = whole_outline(head)
+        if "format" in paths and b'"bifang"' in head:
+            return 1.0
+        if "record" in paths and _is_line(head):
+            return 0.7
+        top = {path for path in paths if "." not in path}
+        return 0.6 if top & set(_LISTS) and top <= _ROOT_FIELDS else 0.0
+
+    def parse(self, source: Source, options: Options) -> Iterator[Item]:
+        once = Once()
+        whole = True
+        for part, position, value, context in _parts(source, options):
+            for item in convert([(position, value)], partial(_record, part=part, context=context)):
+                whole = whole and not isinstance(item, Rejected)
+                if whole or not isinstance(item, ScanRecord):
+                    yield from once(item)
+
+
+def _is_line(head: bytes) -> bool:
+    return head.lstrip().split(b"\n")[0].rstrip().endswith(b"}") and not _has_lists(head)
+
+
+def _has_lists(head: bytes) -> bool:
+    return any(f"{name}.item" in whole_outline(head) for name in _LISTS)
+
+
+def _parts(source: Source, options: Options) -> Iterator[tuple[str, str, Any, Context]]:
+    head = source.head(options.limits)
+    if _is_line(head) and "record" in whole_outline(head):
+        context = Context(options.source or "generic", options)
+        for position, value in json_lines(source, options.limits):
+            yield "", position, value, context
+        return
+    named = [
+        value for _, _, value in json_values(source, {"source"}, options.limits) if isinstance(value, str)
+    ]
+    context = Context(options.source or next(iter(named), "") or "generic", options)
+    for part in _LISTS:
+        for _, position, value in json_values(source, {f"{part}.item"}, options.limits):
+            yield part, position, value, context
+
+
+def _record(value: Any, *, part: str, context: Context) -> Iterator[Record]:
+    data = table_of(value)
+    if not part:
+        part, data = _line_part(data)
+    yield from read_record(part, data, context)
+
+
+def _line_part(data: Table) -> tuple[str, Table]:
+    kind = need(data, "record")
+    if kind not in _SINGULAR:
+        raise BrokenRecord(f"「record」应当是 {'、'.join(_SINGULAR)} 之一，实际是 {kind[:40]}")
+    rest = {key: value for key, value in data.items() if key not in ("record", "format", "version")}
+    return _SINGULAR[kind], rest
+
+
+IMPORTER: Importer = Generic()
+__all__ = ["IMPORTER", "Generic"]

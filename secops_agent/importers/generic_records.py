@@ -1,0 +1,359 @@
+"""The records of our exchange format. Strict: an unknown field is refused, so that a misspelt one is noticed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from secops_agent.services.records import (
+    SEVERITIES,
+    Affected,
+    AlertRecord,
+    AssetRecord,
+    AssetType,
+    ComponentRecord,
+    Cvss,
+    FindingKind,
+    FindingRecord,
+    Indicator,
+    Kev,
+    Key,
+    KeyKind,
+    Record,
+    ScanRecord,
+    Severity,
+    StatusHint,
+    VulnerabilityRecord,
+    severity_of,
+)
+
+from .assets import host_asset, image_asset, repository_asset, website_asset
+from .base import BrokenRecord, Options
+from .fields import (
+    Table,
+    canonical_id,
+    canonical_purl,
+    cvss,
+    distinct,
+    flag,
+    moment,
+    need,
+    number,
+    primary_id,
+    rows,
+    shortened,
+    table,
+    table_of,
+    tables,
+    text,
+    texts,
+)
+from .indicators import KINDS as INDICATOR_KINDS
+from .indicators import indicator
+from .purls import purl_kind
+from .reading import cleaned
+
+_ASSET_FIELDS = {
+    "type", "name", "hostname", "fqdn", "ips", "macs", "cloud_id", "agent_id", "images", "image_digests", "repo_url",
+    "url", "account", "application", "path", "owner", "importance", "tags", "environment", "description", "seen_at",
+    "source",
+}  # fmt: skip
+_FIELDS = {
+    "components": {"asset", "name", "version", "purl", "type", "distro", "location", "licenses", "source"},
+    "vulnerabilities": {
+        "id", "aliases", "title", "description", "severity", "cvss", "cwes", "epss", "epss_percentile", "kev",
+        "affected", "fixed_versions", "references", "published", "modified", "withdrawn", "source",
+    },
+    "findings": {
+        "kind", "id", "title", "severity", "asset", "component", "vulnerability", "rule_id", "description", "location",
+        "fixed_version", "evidence", "remediation", "references", "suppressed", "seen_at", "source",
+    },
+    "alerts": {
+        "dedup_key", "event_id", "title", "severity", "rule_id", "rule_name", "description", "confidence", "assets",
+        "indicators", "occurred_at", "first_seen", "last_seen", "count", "status", "techniques", "references", "raw",
+        "source",
+    },
+    "scans": {"asset", "kinds", "scanned_at", "source"},
+    "assets": _ASSET_FIELDS,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``source`` of records that name none, and the options of the import."""
+
+    source: str
+    options: Options
+
+    def source_of(self, data: Table) -> str:
+        """The record's own source, else the document's."""
+        return text(data, "source") or self.source
+
+
+def read_record(part: str, data: Table, context: Context) -> Iterator[Record]:
+    """The records of one entry of the list ``part``; BrokenRecord for what the documentation does not allow."""
+    _known(data, _FIELDS[part], "")
+    yield from _READERS[part](data, context)
+
+
+def _known(data: Table, fields: set[str], where: str) -> None:
+    unknown = sorted(set(data) - fields)
+    if unknown:
+        raise BrokenRecord(f"{where}有不认识的字段：{'、'.join(unknown)[:200]}")
+
+
+def _choice(data: Table, key: str, choices: tuple[str, ...], default: str = "") -> str:
+    value = text(data, key) or default
+    if value not in choices:
+        raise BrokenRecord(
+            f"「{key}」应当是 {'、'.join(filter(None, choices))} 之一，实际是 {value[:40] or '空'}"
+        )
+    return value
+
+
+def _severity(data: Table) -> Severity:
+    """A level in English or Chinese; an unknown word is refused."""
+    word = text(data, "severity") or "info"
+    found = severity_of(word)
+    if found == "info" and word.lower() not in ("info", "unknown", "none", "信息", "未知", "提示"):
+        raise BrokenRecord(f"「severity」应当是 {'、'.join(SEVERITIES)} 之一，实际是 {word[:40]}")
+    return found
+
+
+def _asset_records(data: Table, context: Context) -> Iterator[Record]:
+    yield _asset(data, context)
+
+
+def _asset(data: Table, context: Context) -> AssetRecord:
+    _known(data, _ASSET_FIELDS, "资产")
+    parts = [found for found in _identities(data) if found]
+    keys = tuple(dict.fromkeys(key for part in parts for key in part.keys))
+    single: tuple[KeyKind, ...] = ("account", "application", "path")
+    keys += tuple(Key(kind, text(data, kind)) for kind in single if text(data, kind))
+    if not keys:
+        raise BrokenRecord(
+            "资产没有标识：至少给出 hostname、fqdn、ips、cloud_id、images、repo_url、url 等之一"
+        )
+    guessed = parts[0].asset_type if parts else "account" if text(data, "account") else "application"
+    return AssetRecord(
+        asset_type=cast("AssetType", _choice(data, "type", get_args(AssetType), guessed)),
+        name=text(data, "name") or (parts[0].name if parts else keys[0].value),
+        keys=keys,
+        ips=distinct(address for part in parts for address in part.ips),
+        owner=text(data, "owner"),
+        importance=_severity({"severity": text(data, "importance")}) if text(data, "importance") else "",
+        tags=texts(data, "tags"),
+        environment=text(data, "environment"),
+        source=context.source_of(data),
+        description=shortened(text(data, "description")),
+        seen_at=moment(data, "seen_at", context.options.zone),
+    )
+
+
+def _identities(data: Table) -> Iterator[AssetRecord | None]:
+    yield image_asset(texts(data, "images"), texts(data, "image_digests"))
+    yield repository_asset(text(data, "repo_url"))
+    yield website_asset(text(data, "url")) if text(data, "url") else None
+    names = distinct([text(data, "fqdn"), text(data, "hostname")]) or ("",)
+    agent = text(data, "agent_id")
+    for name in names:
+        yield host_asset(name, ips=texts(data, "ips"), cloud_id=text(data, "cloud_id"), agent_id=agent,
+                         macs=texts(data, "macs"))  # fmt: skip
+
+
+def _asset_at(data: Table, key: str, context: Context) -> AssetRecord | None:
+    value = data.get(key)
+    return context.options.asset if value is None else _asset_from(value, context)
+
+
+def _asset_from(value: Any, context: Context) -> AssetRecord:
+    """An asset object, or a text: an address with a scheme is a website, else a host by name or IP."""
+    if not isinstance(value, str):
+        return _asset(table_of(value, "资产"), context)
+    tool = context.source
+    found = website_asset(value, tool) if "://" in value else host_asset(value, source=tool)
+    if found is None:
+        raise BrokenRecord(f"资产「{value[:80]}」不是主机名、IP 或网址")
+    return found
+
+
+def _component_records(data: Table, context: Context) -> Iterator[Record]:
+    yield _component(data, context, _asset_at(data, "asset", context))
+
+
+def _component(data: Table, context: Context, asset: AssetRecord | None) -> ComponentRecord:
+    _known(data, _FIELDS["components"], "组件")
+    purl = canonical_purl(text(data, "purl"))
+    return ComponentRecord(
+        name=need(data, "name"),
+        version=text(data, "version"),
+        purl=purl,
+        component_type=text(data, "type") or purl_kind(purl),
+        asset=asset,
+        distro=text(data, "distro"),
+        location=text(data, "location"),
+        licenses=texts(data, "licenses"),
+        source=context.source_of(data),
+    )
+
+
+def _vulnerability_records(data: Table, context: Context) -> Iterator[Record]:
+    vuln_id, aliases = primary_id([need(data, "id"), *texts(data, "aliases")])
+    yield VulnerabilityRecord(
+        vuln_id=vuln_id,
+        aliases=aliases,
+        title=text(data, "title"),
+        description=shortened(text(data, "description")),
+        severity=_severity(data),
+        cvss=tuple(_score(item) for item in rows(data, "cvss")),
+        cwes=texts(data, "cwes"),
+        epss=_probability(data, "epss"),
+        epss_percentile=_probability(data, "epss_percentile"),
+        kev=_kev(table(data, "kev"), context) if data.get("kev") is not None else None,
+        affected=tuple(_affected(item) for item in tables(data, "affected")),
+        fixed_versions=texts(data, "fixed_versions"),
+        references=texts(data, "references"),
+        published=moment(data, "published", context.options.zone),
+        modified=moment(data, "modified", context.options.zone),
+        withdrawn=moment(data, "withdrawn", context.options.zone),
+        source=context.source_of(data),
+    )
+
+
+def _score(item: Any) -> Cvss:
+    data = {"vector": item} if isinstance(item, str) else table_of(item, "「cvss」的元素")
+    _known(data, {"vector", "score", "source"}, "「cvss」")
+    found = cvss(text(data, "vector"), number(data, "score"), text(data, "source"))
+    if found is None:
+        raise BrokenRecord(f"CVSS 向量无效：{text(data, 'vector')[:80]}")
+    return found
+
+
+def _probability(data: Table, key: str) -> float | None:
+    value = number(data, key)
+    if value is not None and not 0 <= value <= 1:
+        raise BrokenRecord(f"「{key}」应当在 0 和 1 之间")
+    return value
+
+
+def _kev(data: Table, context: Context) -> Kev:
+    _known(data, {"added", "due", "action", "ransomware"}, "「kev」")
+    zone = context.options.zone
+    return Kev(
+        moment(data, "added", zone), moment(data, "due", zone), text(data, "action"), flag(data, "ransomware")
+    )
+
+
+def _affected(data: Table) -> Affected:
+    fields = ("ecosystem", "package", "introduced", "fixed", "last_affected")
+    _known(data, {*fields, "purl", "range", "versions"}, "「affected」")
+    values = {name: text(data, name) for name in fields}
+    return Affected(
+        **values,
+        purl=canonical_purl(text(data, "purl")),
+        raw=text(data, "range"),
+        versions=texts(data, "versions"),
+    )
+
+
+def _finding_records(data: Table, context: Context) -> Iterator[Record]:
+    kind = cast("FindingKind", _choice(data, "kind", get_args(FindingKind)))
+    asset = _asset_at(data, "asset", context)
+    described = data.get("component")
+    component = (
+        None if described is None else _component(table_of(described, "「component」"), context, asset)
+    )
+    flaw = canonical_id(text(data, "vulnerability"))
+    if kind == "vulnerability":
+        flaw = canonical_id(need(data, "vulnerability"))
+        yield VulnerabilityRecord(flaw, severity=_severity(data), source=context.source_of(data))
+    rule, place = text(data, "rule_id"), text(data, "location")
+    title = text(data, "title") or flaw or rule
+    if not title:
+        raise BrokenRecord("缺少必填字段「title」")
+    named = (component.purl or f"{component.name}@{component.version}") if component else ""
+    yield FindingRecord(
+        kind=kind,
+        key=(text(data, "id"),) if text(data, "id") else (flaw or rule or title, named, place),
+        title=title,
+        severity=_severity(data),
+        source=context.source_of(data),
+        asset=asset,
+        component=component,
+        vulnerability=flaw,
+        rule_id=rule,
+        description=shortened(text(data, "description")),
+        location=place,
+        fixed_version=text(data, "fixed_version"),
+        evidence=shortened(text(data, "evidence")),
+        remediation=shortened(text(data, "remediation")),
+        references=texts(data, "references"),
+        suppressed=flag(data, "suppressed"),
+        seen_at=moment(data, "seen_at", context.options.zone),
+    )
+
+
+def _alert_records(data: Table, context: Context) -> Iterator[Record]:
+    zone = context.options.zone
+    title, rule = need(data, "title"), text(data, "rule_id")
+    assets = tuple(_asset_from(item, context) for item in rows(data, "assets"))
+    confidence, count = number(data, "confidence"), number(data, "count")
+    if confidence is not None and not 0 <= confidence <= 100:
+        raise BrokenRecord("「confidence」应当在 0 和 100 之间")
+    if count is not None and not 1 <= count <= 2**31:
+        raise BrokenRecord("「count」应当是正整数")
+    occurred = moment(data, "occurred_at", zone) or context.options.received_at
+    yield AlertRecord(
+        source=context.source_of(data),
+        dedup_key=texts(data, "dedup_key") or (rule or title, *(asset.keys[0].value for asset in assets)),
+        title=title,
+        severity=_severity(data),
+        rule_id=rule,
+        rule_name=text(data, "rule_name"),
+        description=shortened(text(data, "description")),
+        confidence=None if confidence is None else int(confidence),
+        assets=assets,
+        indicators=tuple(dict.fromkeys(_indicator(item) for item in tables(data, "indicators"))),
+        occurred_at=occurred,
+        first_seen=moment(data, "first_seen", zone) or occurred,
+        last_seen=moment(data, "last_seen", zone) or occurred,
+        count=int(count or 1),
+        event_id=text(data, "event_id"),
+        status_hint=cast("StatusHint", _choice(data, "status", get_args(StatusHint))),
+        techniques=tuple(name.upper() for name in texts(data, "techniques")),
+        references=texts(data, "references"),
+        raw=cleaned(dict(table(data, "raw") or data)),
+    )
+
+
+def _indicator(data: Table) -> Indicator:
+    _known(data, {"type", "value"}, "「indicators」")
+    kind = _choice(data, "type", INDICATOR_KINDS)
+    found = indicator(cast("Any", kind), need(data, "value"))
+    if found is None:
+        raise BrokenRecord(f"指标「{text(data, 'value')[:80]}」不是有效的 {kind}")
+    return found
+
+
+def _scan_records(data: Table, context: Context) -> Iterator[Record]:
+    asset = _asset_at(data, "asset", context)
+    if asset is None:
+        raise BrokenRecord("缺少必填字段「asset」")
+    kinds = texts(data, "kinds")
+    for kind in kinds:
+        _choice({"kinds": kind}, "kinds", get_args(FindingKind))
+    yield ScanRecord(
+        context.source_of(data),
+        asset,
+        cast("tuple[FindingKind, ...]", kinds or get_args(FindingKind)),
+        moment(data, "scanned_at", context.options.zone),
+    )
+
+
+_READERS: dict[str, Callable[[Table, Context], Iterator[Record]]] = {
+    "assets": _asset_records,
+    "components": _component_records,
+    "vulnerabilities": _vulnerability_records,
+    "findings": _finding_records,
+    "alerts": _alert_records,
+    "scans": _scan_records,
+}

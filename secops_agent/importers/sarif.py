@@ -1,0 +1,282 @@
+"""SARIF 2.1.0 results of any tool: CodeQL, Semgrep, Gitleaks, Checkov, Trivy, Grype … (OASIS standard)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+from secops_agent.services.records import (
+    AssetRecord,
+    FindingKind,
+    FindingRecord,
+    Item,
+    Record,
+    Rejected,
+    ScanRecord,
+    Severity,
+    VulnerabilityRecord,
+    severity_of,
+    severity_of_score,
+)
+
+from .assets import is_vague, repository_asset
+from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
+from .fields import (
+    Table,
+    aliases_in,
+    distinct,
+    moment,
+    number,
+    primary_id,
+    rows,
+    shortened,
+    table,
+    table_of,
+    tables,
+    text,
+    texts,
+)
+from .reading import json_values
+
+_RUN = ("tool", "versionControlProvenance", "invocations")
+_ARTIFACT = "runs.item.artifacts.item.location"
+_LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
+_NOT_A_PROBLEM = {"pass", "notApplicable", "informational"}
+_TOOL_KINDS: dict[str, FindingKind] = {
+    "gitleaks": "secret",
+    "trufflehog": "secret",
+    "detect-secrets": "secret",
+    "checkov": "misconfiguration",
+    "kics": "misconfiguration",
+    "tfsec": "misconfiguration",
+    "kubescape": "misconfiguration",
+    "terrascan": "misconfiguration",
+    "hadolint": "misconfiguration",
+}
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run while its small parts are gathered; read only afterwards."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
+    tool: str = "sarif"
+    asset: AssetRecord | None = None
+    rules: list[Table] = field(default_factory=list)
+    extensions: list[list[Table]] = field(default_factory=list)
+    by_id: dict[str, Table] = field(default_factory=dict)
+    kinds: set[FindingKind] = field(default_factory=set)
+    whole: bool = True
+
+    def settle(self, options: Options) -> None:
+        """Work out tool, rules and asset from what was gathered."""
+        tool = table(self.data, "tool")
+        driver = table(tool, "driver")
+        self.tool = options.source or text(driver, "name").lower() or "sarif"
+        self.rules = tables(driver, "rules")
+        self.extensions = [tables(extension, "rules") for extension in tables(tool, "extensions")]
+        every = [*self.rules, *(rule for rules in self.extensions for rule in rules)]
+        self.by_id = {text(rule, "id"): rule for rule in every}
+        origins = (text(item, "repositoryUri") for item in tables(self.data, "versionControlProvenance"))
+        found = (repository_asset(origin, self.tool) for origin in origins)
+        self.asset = options.asset or next(filter(None, found), None)
+
+
+class Sarif:
+    """Any tool's SARIF; the tool's name becomes the findings' source."""
+
+    name = "sarif"
+    title = "SARIF 2.1.0 静态扫描结果"
+
+    def sniff(self, head: bytes) -> float:
+        paths = whole_outline(head)
+        if "runs.item.tool" in paths or "runs.item.results.item.ruleId" in paths:
+            return 1.0
+        return 0.9 if "runs" in paths and b"sarif" in head[:4096].lower() else 0.0
+
+    def parse(self, source: Source, options: Options) -> Iterator[Item]:
+        runs = _read_runs(source, options)
+        once = Once()
+        for _, position, value in json_values(source, {"runs.item.results.item"}, options.limits):
+            run = runs.setdefault(position.partition(".")[0], _Run())
+            for item in convert([(position, value)], partial(_result, run=run)):
+                run.whole = run.whole and not isinstance(item, Rejected)
+                yield from once(item)
+        for run in runs.values():
+            if run.asset and run.whole and run.kinds and not is_vague(run.asset):
+                yield ScanRecord(run.tool, run.asset, tuple(sorted(run.kinds)), _ended(run))
+
+
+def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
+    runs: dict[str, _Run] = {}
+    wanted = {_ARTIFACT, *(f"runs.item.{key}" for key in _RUN)}
+    for path, position, value in json_values(source, wanted, options.limits):
+        index, _, key = position.partition(".")
+        run = runs.setdefault(index, _Run())
+        if path == _ARTIFACT:
+            run.places.append(text(table_of(value), "uri"))
+        else:
+            run.data[key] = value
+    for run in runs.values():
+        run.settle(options)
+    return runs
+
+
+def _ended(run: _Run) -> Any:
+    times = [moment(item, "endTimeUtc") for item in tables(run.data, "invocations")]
+    return next(filter(None, times), None)
+
+
+def _result(value: Any, *, run: _Run) -> Iterator[Record]:
+    result = table_of(value)
+    if text(result, "kind", "fail") in _NOT_A_PROBLEM or text(result, "baselineState") == "absent":
+        return
+    rule_id, rule = _rule(result, run)
+    kind = _kind(rule_id, rule, run.tool)
+    severity = _severity(result, rule)
+    ids = aliases_in(rule_id) if kind == "vulnerability" else ()
+    if ids:
+        yield _vulnerability(ids, rule, severity, run)
+    run.kinds.add(kind)
+    yield _finding(result, rule_id, rule, kind, severity, primary_id(ids)[0] if ids else "", run)
+
+
+def _rule(result: Table, run: _Run) -> tuple[str, Table]:
+    """The rule by reference, index or id; a hierarchical id ("CA1000/1") falls back to its parent."""
+    reference = table(result, "rule")
+    rule_id = text(result, "ruleId") or text(reference, "id")
+    component = number(table(reference, "toolComponent"), "index")
+    rules = run.rules if component is None else _at(run.extensions, component) or []
+    index = number(result, "ruleIndex") if number(reference, "index") is None else number(reference, "index")
+    rule = _at(rules, index) or run.by_id.get(rule_id) or run.by_id.get(rule_id.rpartition("/")[0]) or {}
+    rule_id = rule_id or text(rule, "id")
+    if not rule_id:
+        raise BrokenRecord("缺少必填字段「ruleId」")
+    return rule_id, rule
+
+
+def _at(items: list[Any], index: float | None) -> Any:
+    return items[int(index)] if index is not None and 0 <= index < len(items) else None
+
+
+def _kind(rule_id: str, rule: Table, tool: str) -> FindingKind:
+    tags = {tag.lower() for tag in texts(table(rule, "properties"), "tags")}
+    for tag, kind in (("secret", "secret"), ("secrets", "secret"), ("misconfiguration", "misconfiguration")):
+        if tag in tags:
+            return kind  # type: ignore[return-value]
+    if aliases_in(rule_id):
+        return "vulnerability"
+    return next((kind for name, kind in _TOOL_KINDS.items() if tool.startswith(name)), "code")
+
+
+def _severity(result: Table, rule: Table) -> Severity:
+    """GitHub's ``security-severity`` score first, then a severity word among the tags, then the level."""
+    for properties in (table(result, "properties"), table(rule, "properties")):
+        score = number(properties, "security-severity")
+        if score is not None:
+            return severity_of_score(score)
+    words = (
+        tag
+        for tag in texts(table(rule, "properties"), "tags")
+        if tag in ("CRITICAL", "HIGH", "MEDIUM", "LOW")
+    )
+    word = next(words, "")
+    if word:
+        return severity_of(word)
+    level = text(result, "level") or text(table(rule, "defaultConfiguration"), "level") or "warning"
+    return _LEVELS.get(level, "medium")
+
+
+def _vulnerability(ids: tuple[str, ...], rule: Table, severity: Severity, run: _Run) -> VulnerabilityRecord:
+    vuln_id, aliases = primary_id(ids)
+    return VulnerabilityRecord(
+        vuln_id=vuln_id,
+        aliases=aliases,
+        title=shortened(text(table(rule, "shortDescription"), "text"), 500),
+        description=shortened(text(table(rule, "fullDescription"), "text")),
+        severity=severity,
+        references=distinct([text(rule, "helpUri")]),
+        source=run.tool,
+    )
+
+
+def _finding(
+    result: Table,
+    rule_id: str,
+    rule: Table,
+    kind: FindingKind,
+    severity: Severity,
+    vulnerability: str,
+    run: _Run,
+) -> FindingRecord:
+    place, line, snippet = _location(result, run)
+    message = shortened(_message(result, rule))
+    title = text(table(rule, "shortDescription"), "text") or text(rule, "name") or message or rule_id
+    return FindingRecord(
+        kind=kind,
+        key=(rule_id, place, *_fingerprint(result, line, message)),
+        title=shortened(title, 500),
+        severity=severity,
+        source=run.tool,
+        asset=run.asset,
+        vulnerability=vulnerability,
+        rule_id=rule_id,
+        description="" if kind == "secret" else message,
+        location=f"{place}:{line}" if line else place,
+        evidence="" if kind == "secret" else shortened(snippet, 2000),
+        remediation=shortened(text(table(rule, "help"), "text"), 4000),
+        references=distinct([text(rule, "helpUri")]),
+        suppressed=_suppressed(result),
+        seen_at=_ended(run),
+    )
+
+
+def _fingerprint(result: Table, line: int, message: str) -> tuple[str, ...]:
+    """The tool's own fingerprint (they survive moved lines), else line and message."""
+    for key in ("fingerprints", "partialFingerprints"):
+        prints = table(result, key)
+        found = distinct(
+            f"{name}={text(prints, name)}" for name in sorted(prints) if prints[name] != "requires login"
+        )
+        if found:
+            return found
+    return (str(line), shortened(message, 300))
+
+
+def _location(result: Table, run: _Run) -> tuple[str, int, str]:
+    """``(path, line or 0, snippet)`` of the first location."""
+    locations = tables(result, "locations")
+    first = locations[0] if locations else {}
+    physical = table(first, "physicalLocation")
+    artifact, region = table(physical, "artifactLocation"), table(physical, "region")
+    place = text(artifact, "uri") or _at(run.places, number(artifact, "index")) or ""
+    if not place:
+        names = [
+            text(item, "fullyQualifiedName") or text(item, "name")
+            for item in tables(first, "logicalLocations")
+        ]
+        place = next(filter(None, names), "")
+    snippet = text(table(region, "snippet"), "text")
+    return unquote(place).removeprefix("file://"), int(number(region, "startLine") or 0), snippet
+
+
+def _message(result: Table, rule: Table) -> str:
+    """The text, or the rule's message string with its arguments put in."""
+    message = table(result, "message")
+    if text(message, "text"):
+        return text(message, "text")
+    template = text(table(table(rule, "messageStrings"), text(message, "id")), "text")
+    for index, argument in enumerate(rows(message, "arguments")):
+        template = template.replace(f"{{{index}}}", text({"arguments": argument}, "arguments"))
+    return template
+
+
+def _suppressed(result: Table) -> bool:
+    states = [text(item, "status", "accepted") for item in tables(result, "suppressions")]
+    return bool(states) and all(state == "accepted" for state in states)
+
+
+IMPORTER: Importer = Sarif()
+__all__ = ["IMPORTER", "Sarif"]
