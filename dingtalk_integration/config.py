@@ -42,7 +42,7 @@ class DingTalkKind:
 
     name = "dingtalk"
     label = "钉钉"
-    fields = (
+    fields: tuple[Field, ...] = (
         Field("app_id", "钉钉App ID", help="从钉钉开放平台「凭证与基础信息」获取（可选）。"),
         Field(
             "client_id", "钉钉Client ID", required=True, max_length=200,
@@ -92,7 +92,7 @@ class DingTalkKind:
             raise ConfigError(
                 f"钉钉配置「{stored.name}」（ID {stored.id}）缺少{'、'.join(missing)}，请在系统配置中填写。"
             )
-        plain = {
+        plain: dict[str, Any] = {
             name: values[name]
             for name in ("client_id", "client_secret", "app_id", "use_stream_push", "notifications_enabled",
                          "corp_id", "card_template_id", "default_role", "proxy")
@@ -104,7 +104,7 @@ class DingTalkKind:
         )  # fmt: skip
 
 
-def _endpoints(endpoint: str) -> dict[str, str]:
+def _endpoints(endpoint: str) -> dict[str, Any]:
     """A configuration's own endpoint serves both APIs (a private DingTalk, the simulator)."""
     api = endpoint or env.text("DINGTALK_OPENAPI_ENDPOINT").rstrip("/") or OFFICIAL_ENDPOINT
     if endpoint and not endpoint.endswith((".dingtalk.com", ".dingtalk.io")):

@@ -18,7 +18,9 @@ class ClientStatus(models.TextChoices):
 class ClientState(models.Model):
     """One configuration's connection in one worker process; fresh while ``updated_at`` is."""
 
-    config = models.ForeignKey(SystemConfig, verbose_name="配置", on_delete=models.CASCADE, related_name="client_states")
+    config = models.ForeignKey(
+        SystemConfig, verbose_name="配置", on_delete=models.CASCADE, related_name="client_states"
+    )
     owner = models.CharField("工作进程", max_length=80)
     status = models.CharField("状态", max_length=12, choices=ClientStatus.choices)
     since = models.DateTimeField("自")

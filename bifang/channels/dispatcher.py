@@ -118,7 +118,7 @@ class Dispatcher:
         if parts is None:
             log.warning("租约已被其他进程接管，本次结果作废", extra=_fields(turn))
             return
-        log.info("dingtalk 消息已处理，%d 条回复待发送", len(parts), extra=_fields(turn))
+        log.info("%s 消息已处理，%d 条回复待发送", self._channel.name, len(parts), extra=_fields(turn))
         self._deliver(parts)
 
     async def _persist(self, finished: Finished) -> list[Part] | None:

@@ -128,7 +128,7 @@ class Sender:
         return True
 
     async def _accepted(self, part: Part, delivered: Delivered) -> None:
-        log.info("dingtalk 回复已送达，途径 %s", delivered.route, extra=_fields(part))
+        log.info("%s 回复已送达，途径 %s", self._channel.name, delivered.route, extra=_fields(part))
         backoff = Backoff(base=0.1, cap=2.0)
         while True:
             try:
@@ -140,10 +140,10 @@ class Sender:
 
     async def _refused(self, part: Part, error: BifangError, backoff: Backoff) -> bool:
         if error.permanent or time.time() - part.created_ms / 1000 > GIVE_UP_AFTER:
-            log.warning("dingtalk 回复被拒绝：%s", error.message, extra=_fields(part))
+            log.warning("%s 回复被拒绝：%s", self._channel.name, error.message, extra=_fields(part))
             await self._record(outbox.mark_dead, part, error.message)
             return True
-        log.warning("dingtalk 回复暂时发不出去：%s", error.message, extra=_fields(part))
+        log.warning("%s 回复暂时发不出去：%s", self._channel.name, error.message, extra=_fields(part))
         await self._record(outbox.mark_waiting, part, error.message)
         await self._pause(backoff.next())
         return False

@@ -48,7 +48,7 @@ class Upkeep:
             self._renewed = now
         freed = await db.call(leases.release_expired)
         if freed:
-            log.warning("dingtalk 接管了 %d 条租约到期的记录（原进程已停止或失联）", freed)
+            log.warning("接管了 %d 条租约到期的记录（原进程已停止或失联）", freed)
             self._dispatcher.wake()
         if now - self._tidied >= TIDY_EVERY:
             self._tidied = now

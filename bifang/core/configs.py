@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -200,3 +200,15 @@ def report_error(config_id: int, message: str) -> None:
     SystemConfig.objects.filter(pk=config_id).exclude(last_error=text).update(
         last_error=text, last_error_at=when
     )
+
+
+def learn(config_id: int, name: str, value: str) -> str:
+    """Fill in an empty parameter that was found out in use; returns the value in force. No new revision."""
+    with transaction.atomic():
+        rows = SystemConfig.objects.filter(pk=config_id)
+        config = (rows.select_for_update() if connection.features.has_select_for_update else rows).get()
+        known = str(config.params.get(name, ""))
+        if known:
+            return known
+        rows.update(params={**config.params, name: value})
+    return value

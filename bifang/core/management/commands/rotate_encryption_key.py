@@ -35,10 +35,14 @@ class Command(BaseCommand):
 
     def _report(self, done: int, failed: int, from_file: bool) -> None:
         if failed:
-            raise CommandError(f"已重新加密 {done} 个密文；{failed} 个无法用现有密钥解密，旧密钥已保留。请恢复原密钥后重试，或重新填写。")
+            raise CommandError(
+                f"已重新加密 {done} 个密文；{failed} 个无法用现有密钥解密，旧密钥已保留。请恢复原密钥后重试，或重新填写。"
+            )
         self.stdout.write(f"已重新加密 {done} 个密文。")
         if not from_file:
-            self.stdout.write("密钥来自 BIFANG_ENCRYPTION_KEY：现在可以从中删去第一个之外的旧密钥，并重启各进程。")
+            self.stdout.write(
+                "密钥来自 BIFANG_ENCRYPTION_KEY：现在可以从中删去第一个之外的旧密钥，并重启各进程。"
+            )
 
 
 def sealed_fields() -> list[tuple[type[models.Model], str]]:

@@ -1,0 +1,116 @@
+"""Chat messages: from the callback's data to the inbox, and from the inbox to the agent."""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.core import db
+from bifang.core.config_cache import ConfigCache
+from bifang.core.configs import learn
+from dingtalk_integration.config import DingTalkSettings
+from dingtalk_integration.handlers.contents import Content, read_content, text_of
+from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
+from secops_agent.agent.service import Agent, Asking
+from secops_agent.services.staff import learn_corporation
+
+log = logging.getLogger(__name__)
+URGENT = re.compile(r"(确认|同意|拒绝|停止)(\s|$)")
+GROUP = "2"
+
+
+def normalise(frame: Frame, config_id: int) -> Incoming:
+    """The stored form of a chat callback. Never fails; a missing msgId falls back to the frame's id."""
+    data: Mapping[str, Any] = frame.data or {}
+    content = read_content(data)
+    return Incoming(
+        config_id=config_id,
+        kind="chat",
+        external_id=text_of(data, "msgId") or frame.message_id,
+        conversation_id=text_of(data, "conversationId"),
+        sender_id=text_of(data, "senderStaffId") or text_of(data, "senderId"),
+        text=content.text,
+        payload=_payload(data, content, delegated=frame.topic == DELEGATE_TOPIC),
+        target=_target(data),
+        urgent=bool(URGENT.match(content.text)),
+    )
+
+
+def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> dict[str, Any]:
+    """What the turn needs beside the columns; never the sessionWebhook."""
+    fields = {
+        "msgtype": text_of(data, "msgtype"),
+        "staff_id": text_of(data, "senderStaffId"),
+        "nick": text_of(data, "senderNick")[:100],
+        "corp_id": text_of(data, "senderCorpId"),
+        "robot_corp_id": text_of(data, "chatbotCorpId"),
+        "conversation_title": text_of(data, "conversationTitle")[:200],
+        "created_ms": text_of(data, "createAt"),
+        "quoted": content.quoted,
+        "cannot_read": content.cannot_read,
+        "files": [dict(file) for file in content.files],
+        "delegated": delegated,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _target(data: Mapping[str, Any]) -> ReplyTarget:
+    expires = text_of(data, "sessionWebhookExpiredTime")
+    return ReplyTarget(
+        conversation_id=text_of(data, "conversationId"),
+        is_group=text_of(data, "conversationType") == GROUP,
+        staff_id=text_of(data, "senderStaffId"),
+        robot_code=text_of(data, "robotCode"),
+        webhook=text_of(data, "sessionWebhook"),
+        webhook_expires_ms=int(float(expires)) if expires.replace(".", "", 1).isdigit() else 0,
+    )
+
+
+class ChatTurns:
+    """Has chat messages answered by the agent, for people of the configuration's own corporation only."""
+
+    def __init__(self, configs: ConfigCache, agent: Agent) -> None:
+        self._configs = configs
+        self._agent = agent
+        self._corporations: dict[int, str] = {}
+
+    async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
+        """The agent's answer; nothing for an outsider."""
+        settings: DingTalkSettings = await self._configs.get(turn.config_id)
+        payload = turn.payload
+        staff_id, corp_id = payload.get("staff_id", ""), payload.get("corp_id", "")
+        own = await self._corporation(settings, payload)
+        if not staff_id or (own and corp_id != own):
+            log.info(
+                "dingtalk 忽略企业外人员的消息", extra={"config": settings.id, "message_id": turn.external_id}
+            )
+            return TurnResult()
+        return await self._agent.answer(
+            Asking(
+                turn=turn,
+                corp_id=corp_id,
+                staff_id=staff_id,
+                nick=payload.get("nick", "") or staff_id,
+                is_group=bool(turn.target and turn.target.is_group),
+                default_role=settings.default_role,
+                ai_config_id=settings.ai_config_id,
+                quoted=payload.get("quoted", ""),
+                cannot_read=payload.get("cannot_read", ""),
+            ),
+            sink,
+        )
+
+    async def _corporation(self, settings: DingTalkSettings, payload: Mapping[str, Any]) -> str:
+        """The configuration's corporation; learned from the first message: the robot's own, not the sender's."""
+        if settings.corp_id:
+            return settings.corp_id
+        known = self._corporations.get(settings.id)
+        if known is None:
+            seen = payload.get("robot_corp_id") or payload.get("corp_id", "")
+            known = await db.call(learn, settings.id, "corp_id", seen) if seen else ""
+            if known:
+                self._corporations[settings.id] = known
+                await db.call(learn_corporation, known)
+                log.info("dingtalk 得知企业 CorpId", extra={"config": settings.id})
+        return known

@@ -1,0 +1,53 @@
+"""From a frame to the acknowledgement: normalise, store, and only then answer."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from bifang.channels import inbox
+from bifang.channels.ports import Incoming
+from dingtalk_integration.handlers import cards, chat, events
+from dingtalk_integration.handlers.storable import dead_letter, unstorable
+from dingtalk_integration.stream.frames import CHAT_ACK, EVENT_ACK, Ack, Frame, card_ack
+
+log = logging.getLogger(__name__)
+NORMALISE: Mapping[str, Callable[[Frame, int], Incoming]] = {
+    "chat": chat.normalise,
+    "event": events.normalise,
+    "card": cards.normalise,
+}
+ACKS: Mapping[str, Ack] = {"chat": CHAT_ACK, "event": EVENT_ACK, "card": card_ack({})}
+
+
+class Intake:
+    """Receives the frames of one configuration; `stored` is told that there is work."""
+
+    def __init__(self, config_id: int, stored: Callable[[], None]) -> None:
+        self._config_id = config_id
+        self._stored = stored
+
+    async def receive(self, frame: Frame) -> Ack | None:
+        """The ack after the commit; None if it could not be stored: DingTalk will deliver it again."""
+        item = self._item(frame)
+        try:
+            await asyncio.wrap_future(inbox.receive(item))
+        except Exception:
+            log.exception("dingtalk 消息没能保存，不确认，等待钉钉重新投递", extra=self._fields(item))
+            return None
+        self._stored()
+        log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
+        return ACKS[frame.kind]
+
+    def _item(self, frame: Frame) -> Incoming:
+        if frame.data is None:
+            return dead_letter(frame, self._config_id, frame.kind, "消息内容不是 JSON 对象，无法解析。")
+        item = NORMALISE[frame.kind](frame, self._config_id)
+        reason = unstorable(item, frame.raw) or ("" if item.external_id else "消息没有任何标识。")
+        return dead_letter(frame, self._config_id, frame.kind, reason) if reason else item
+
+    def _fields(self, item: Incoming) -> dict[str, object]:
+        return {
+            "config": self._config_id,
+            "conversation": ascii(item.conversation_id)[1:-1],
+            "message_id": ascii(item.external_id)[1:-1],
+        }

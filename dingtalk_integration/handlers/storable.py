@@ -1,0 +1,54 @@
+"""Whether a database can hold what arrived. PostgreSQL holds no NUL, no database holds lone surrogates."""
+
+import hashlib
+import json
+from typing import Any
+
+from bifang.channels.ports import Incoming, Kind
+from dingtalk_integration.stream.frames import Frame
+
+LONGEST_ID = 200  # characters, the width of the columns
+
+
+def dead_letter(frame: Frame, config_id: int, kind: Kind, reason: str) -> Incoming:
+    """The raw frame, kept for people to look at. Delivered again, it is the same letter."""
+    raw = frame.raw.encode("utf-8", "surrogatepass")
+    identity = hashlib.sha256(repr(sorted((k, v) for k, v in _stable(frame).items())).encode()).hexdigest()[
+        :40
+    ]
+    return Incoming(config_id, kind, f"raw-{identity}", unreadable=raw, reason=reason)
+
+
+def _stable(frame: Frame) -> dict[str, str]:
+    """What stays the same when DingTalk delivers a frame again (its messageId and time do not)."""
+    try:
+        outer = json.loads(frame.raw)
+        return {"data": ascii(outer.get("data")), "event": frame.header("eventId")}
+    except (ValueError, AttributeError):
+        return {"raw": ascii(frame.raw)}
+
+
+def unstorable(item: Incoming, raw: str) -> str:
+    """Why this item cannot be stored as it is; "" if it can."""
+    ids = (item.external_id, item.conversation_id, item.sender_id)
+    if any(len(one) > LONGEST_ID for one in ids):
+        return f"消息的标识超过 {LONGEST_ID} 个字符，不像是钉钉发来的。"
+    if "\\u0000" not in raw and "\\ud" not in raw.lower():
+        return ""
+    if any(
+        _cannot_hold(value)
+        for value in (*ids, item.text, dict(item.payload), item.target and item.target.webhook)
+    ):
+        return "消息中有数据库无法保存的字符（NUL 或不完整的 Unicode）。"
+    return ""
+
+
+def _cannot_hold(value: Any) -> bool:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if "\x00" in text or "\\u0000" in text:
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -1,0 +1,71 @@
+"""Cuts long markdown into messages that DingTalk shows whole.
+
+Past about 3,500 characters DingTalk loses the formatting; past 20,000 bytes it refuses the message.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bifang.channels.ports import Reply
+
+CHARACTERS = 3400
+BYTES = 18_000
+FENCE = "```"
+
+
+def split_markdown(reply: Reply) -> tuple[Reply, ...]:
+    """The reply itself, or its pieces with "(1/3)" in the title and only the first with a mention."""
+    if fits(reply.text):
+        return (reply,)
+    pieces = list(_pieces(reply.text))
+    title = reply.title or "毕方"
+    return tuple(
+        replace(
+            reply,
+            text=text,
+            title=f"{title}（{number}/{len(pieces)}）",
+            at_sender=reply.at_sender and number == 1,
+        )
+        for number, text in enumerate(pieces, 1)
+    )
+
+
+def fits(text: str) -> bool:
+    """Can one message carry this?"""
+    return len(text) <= CHARACTERS and len(text.encode("utf-8", "replace")) <= BYTES
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Whole paragraphs where possible; a code block that is cut is closed and opened again."""
+    piece: list[str] = []
+    fence = ""
+    for line in _lines(text):
+        closing = f"\n{FENCE}" if fence else ""
+        if piece and not fits("\n".join([*piece, line]) + closing):
+            kept, carried = _break(piece, bool(fence))
+            yield "\n".join(kept).strip("\n") + closing
+            piece = [*([fence] if fence else []), *carried]
+        piece.append(line)
+        if line.lstrip().startswith(FENCE):
+            fence = "" if fence else line.strip()
+    if "".join(piece).strip():
+        yield "\n".join(piece).strip("\n")
+
+
+def _break(piece: list[str], in_code: bool) -> tuple[list[str], list[str]]:
+    """Prefer the last empty line of the second half of the piece."""
+    if not in_code:
+        for index in range(len(piece) - 1, len(piece) // 2, -1):
+            if not piece[index].strip():
+                return piece[:index], piece[index + 1 :]
+    return piece, []
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines, the ones too long for a message cut."""
+    for line in text.split("\n"):
+        while not fits(line + FENCE * 4):
+            cut = CHARACTERS // 2
+            yield line[:cut]
+            line = line[cut:]
+        yield line

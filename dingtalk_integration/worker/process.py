@@ -1,0 +1,65 @@
+"""The worker process: what it is made of, its signals and its end."""
+
+import logging
+import os
+import signal
+import threading
+from types import FrameType
+
+from django.conf import settings
+
+from bifang.channels import leases
+from bifang.channels.engine import Engine
+from bifang.channels.ports import Handler
+from bifang.core import db
+from bifang.core.config_cache import ConfigCache
+from dingtalk_integration.channel import DingTalkChannel
+from dingtalk_integration.handlers import cards, events
+from dingtalk_integration.handlers.chat import ChatTurns
+from dingtalk_integration.worker.supervisor import Supervisor
+from secops_agent.agent.service import Agent
+
+log = logging.getLogger(__name__)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(config_id: int | None) -> None:
+    """Run until a signal. Raises ConfigError, DatabaseGone."""
+    stop = threading.Event()
+    owner = leases.take_name(str(config_id or ""))
+
+    def make_engine() -> Engine:
+        configs = ConfigCache()
+        channel = DingTalkChannel(configs)
+        handlers: dict[str, Handler] = {
+            "chat": ChatTurns(configs, Agent(configs)).handle,
+            "event": events.handle,
+            "card": cards.handle,
+        }
+        only = frozenset([config_id]) if config_id is not None else None
+        return Engine(
+            owner, handlers, channel, config_ids=only, capacity=settings.TURN_CAPACITY, on_close=channel.close
+        )
+
+    supervisor = Supervisor(owner, make_engine, stop, config_id)
+    _listen(stop, supervisor)
+    log.info("dingtalk Stream 推送服务已启动（进程 %s）", owner.name)
+    try:
+        supervisor.run(settings.STOP_GRACE_S)
+    finally:
+        db.shut_down()
+        owner.close()
+        log.info("dingtalk Stream 推送服务已停止")
+
+
+def _listen(stop: threading.Event, supervisor: Supervisor) -> None:
+    """The first signal stops in good order, the second at once."""
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+        supervisor.nudge()
+
+    for number in SIGNALS:
+        signal.signal(number, on_signal)

@@ -1,0 +1,183 @@
+"""Keeps one client thread for every enabled configuration, and the turn loop beside them."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bifang.channels.engine import Engine
+from bifang.channels.leases import Owner
+from bifang.core import configs, db
+from bifang.core.errors import BifangError
+from bifang.core.models import SystemConfig
+from dingtalk_integration.config import DingTalkSettings
+from dingtalk_integration.worker import board
+from dingtalk_integration.worker.board import Shown
+from dingtalk_integration.worker.clients import ClientThread, stream_settings
+
+log = logging.getLogger(__name__)
+RECONCILE_EVERY = 2.0  # seconds
+DATABASE_PATIENCE = 300.0  # seconds without a database before a restart by the process manager is worth a try
+
+
+class DatabaseGone(Exception):
+    """The database did not answer for `DATABASE_PATIENCE` seconds."""
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A configuration as it was last looked at."""
+
+    revision: int
+    settings: DingTalkSettings | None = None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """`run` until the stop event. Database calls go through the database threads, never this one."""
+
+    owner: Owner
+    make_engine: Callable[[], Engine]
+    stop: threading.Event
+    config_id: int | None = None
+    _engine: Engine | None = None
+    _wanted: dict[int, _Wanted] = field(default_factory=dict)
+    _clients: dict[int, ClientThread] = field(default_factory=dict)
+    _changed: threading.Event = field(default_factory=threading.Event)
+    _told_nothing: bool = False
+
+    def run(self, grace: float) -> None:
+        """Reconcile until `stop`, then wind down. Raises DatabaseGone."""
+        self._start_engine()
+        reached = time.monotonic()
+        try:
+            while not self.stop.is_set():
+                try:
+                    self._reconcile()
+                    reached = time.monotonic()
+                except Exception:
+                    log.exception("dingtalk 读取配置或写入状态失败，稍后重试")
+                    if time.monotonic() - reached > DATABASE_PATIENCE:
+                        raise DatabaseGone from None
+                self._changed.wait(RECONCILE_EVERY)
+                self._changed.clear()
+        finally:
+            self._wind_down(grace)
+
+    def nudge(self) -> None:
+        """Look again now. From any thread, and from a signal handler."""
+        self._changed.set()
+
+    def _start_engine(self) -> None:
+        self._engine = self.make_engine()
+        self._engine.start()
+
+    def _reconcile(self) -> None:
+        rows = (
+            db.threads()
+            .submit(_read, self.config_id, {k: w.revision for k, w in self._wanted.items()})
+            .result()
+        )
+        for config_id in set(self._wanted) - {row.config_id for row in rows}:
+            self._drop(config_id)
+        for row in rows:
+            if row.fresh is not None:
+                self._wanted[row.config_id] = row.fresh
+            self._fit(row.config_id, self._wanted[row.config_id])
+        self._tell_nothing(bool(rows))
+        if self._engine is not None and not self._engine.alive and not self.stop.is_set():
+            log.error("dingtalk 消息循环已结束，重新启动")
+            self._start_engine()
+        self._publish()
+
+    def _fit(self, config_id: int, wanted: _Wanted) -> None:
+        """Bring the thread of one configuration in line with what is wanted."""
+        client = self._clients.get(config_id)
+        if wanted.settings is None:
+            self._stop_client(config_id)
+            return
+        settings = stream_settings(wanted.settings)
+        if client is not None and client.alive and client.settings == settings:
+            return
+        if client is not None and not client.alive:
+            log.error("dingtalk 客户端线程已结束，重新启动", extra={"config": config_id})
+        self._stop_client(config_id)
+        log.info("dingtalk 开始连接「%s」", wanted.settings.name, extra={"config": config_id})
+        self._clients[config_id] = ClientThread(config_id, settings, self._wake_engine, self._changed.set)
+
+    def _drop(self, config_id: int) -> None:
+        del self._wanted[config_id]
+        if config_id in self._clients:
+            log.info(
+                "dingtalk 配置已停用或删除，断开连接；已收到的消息会继续处理", extra={"config": config_id}
+            )
+        self._stop_client(config_id)
+
+    def _stop_client(self, config_id: int) -> None:
+        client = self._clients.pop(config_id, None)
+        if client is not None:
+            client.stop()
+
+    def _wake_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.wake()
+
+    def _tell_nothing(self, some: bool) -> None:
+        if some:
+            self._told_nothing = False
+        elif not self._told_nothing:
+            self._told_nothing = True
+            what = f"配置 {self.config_id} 已停用" if self.config_id else "没有启用的钉钉配置"
+            log.warning("dingtalk %s：服务保持运行，在「系统配置」中启用后会自动连接", what)
+
+    def _publish(self) -> None:
+        shown = {
+            config_id: Shown(self._clients[config_id].state)
+            if config_id in self._clients
+            else Shown(problem=wanted.problem)
+            for config_id, wanted in self._wanted.items()
+        }
+        db.threads().submit(board.publish, self.owner.name, shown).result()
+
+    def _wind_down(self, grace: float) -> None:
+        for client in self._clients.values():
+            client.stop()
+        end = time.monotonic() + 2.0
+        for client in self._clients.values():
+            client.join(max(end - time.monotonic(), 0.0))
+        if self._engine is not None:
+            self._engine.stop(grace)
+        try:
+            db.threads().submit(board.withdraw, self.owner.name).result(5)
+        except Exception:
+            log.exception("dingtalk 清除连接状态失败")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An enabled configuration; `fresh` only if its revision is not the known one."""
+
+    config_id: int
+    fresh: _Wanted | None
+
+
+def _read(config_id: int | None, known: dict[int, int]) -> list[_Row]:
+    rows = SystemConfig.objects.enabled("dingtalk").select_related("ai_config")
+    if config_id is not None:
+        rows = rows.filter(pk=config_id)
+    return [_Row(row.pk, None if known.get(row.pk) == row.revision else _look_at(row)) for row in rows]
+
+
+def _look_at(row: SystemConfig) -> _Wanted:
+    try:
+        settings: DingTalkSettings = configs.load(row)
+    except BifangError as error:
+        log.error("dingtalk 配置无法使用：%s", error.message, extra={"config": row.pk})
+        return _Wanted(row.revision, problem=error.message)
+    if not settings.use_stream_push:
+        problem = "未开启「使用流式推送」，不会连接；请在系统配置中开启。"
+        log.warning("dingtalk 配置「%s」%s", row.name, problem, extra={"config": row.pk})
+        return _Wanted(row.revision, problem=problem)
+    return _Wanted(row.revision, settings)
