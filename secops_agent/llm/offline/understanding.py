@@ -1,13 +1,28 @@
 """From a sentence to what it asks for."""
 
+import re
 from datetime import datetime
 
-from .commands import find_command
+from .alerts import read_alerts
+from .casework import read_casework
+from .commands import Command, find_command
+from .controls import find_control
+from .entities import read_entities
+from .estate import read_asset, read_assets, read_indicator, read_vulnerabilities, read_vulnerability_id
+from .followups import read_item, read_pronoun, read_refinement
 from .intents import Intent, Understanding
+from .knowledge import read_how_to, read_manual, read_report, read_schedules, read_service
 from .lexicon import Lexicon
 from .normalization import normalize
+from .qualifiers import take_qualifiers
+from .refusals import refuse, speaks_of_action
+from .response import read_response
+from .scheduling import read_scheduling
+from .skeletons import Kind, Skeleton
 from .smalltalk import find_category
 from .suggestions import suggest
+
+LONGEST = 300  # characters; what is longer was pasted, not asked
 
 
 def understand(
@@ -18,10 +33,100 @@ def understand(
     ``asker`` is the staff id that 我 stands for, ``last`` the intent before, for follow-ups.
     """
     plain = normalize(text)
+    if len(plain) > LONGEST:
+        return Understanding(suggestions=suggest(plain), hint="这段话太长，离线模式只能理解简短的问题。")
     command = find_command(plain)
     if command:
-        plain = command[0].sentence.format(rest=command[1]).strip()
-    category = find_category(plain)
-    if category:
-        return Understanding(category=category)
-    return Understanding(suggestions=suggest(plain))
+        return _Reader(lexicon, now, asker, None).read_command(*command)
+    return _Reader(lexicon, now, asker, last).read(plain)
+
+
+class _Reader:
+    """One sentence against one lexicon at one moment."""
+
+    def __init__(self, lexicon: Lexicon, now: datetime, asker: str, last: Intent | None) -> None:
+        self._lexicon = lexicon
+        self._now = now
+        self._asker = asker
+        self._last = last
+
+    def read_command(self, command: Command, rest: str) -> Understanding:
+        """A slash command: its sentence, read with the rest of the line."""
+        plain = command.sentence.format(rest=rest).strip()
+        if command.needs and not rest:
+            return Understanding(suggestions=(command.usage, "帮助", "最近24小时有哪些高危告警"), hint=f"用法：{command.usage}。")
+        if command.tool:
+            return Understanding(intent=Intent(command.tool, {command.argument: rest} if command.argument else {}))
+        category = find_category(plain) if not rest else None
+        if category:
+            return self._talk(category)
+        skeleton = self._entities(plain)
+        intent = self._action(skeleton, plain, command=True)
+        return Understanding(intent=intent) if intent else self.read(plain)
+
+    def read(self, plain: str) -> Understanding:
+        """Control words and small talk, then actions in command form, then questions."""
+        control = find_control(plain)
+        if control and not self._lexicon.asset(control.code):
+            return Understanding(control=control)
+        category = find_category(plain)
+        if category:
+            return self._talk(category)
+        skeleton = self._entities(plain)
+        intent = self._action(skeleton, plain)
+        if intent:
+            return Understanding(intent=intent)
+        refusal = refuse(skeleton, plain) if speaks_of_action(skeleton) else None
+        return refusal or self._question(skeleton, plain)
+
+    @staticmethod
+    def _talk(category: str) -> Understanding:
+        if category == "status":
+            return Understanding(intent=Intent("service_status"))
+        return Understanding(category=category)  # type: ignore[arg-type]
+
+    def _entities(self, plain: str) -> Skeleton:
+        return read_entities(plain, self._lexicon, self._now)
+
+    def _action(self, skeleton: Skeleton, plain: str, *, command: bool = False) -> Intent | None:
+        return (
+            read_response(skeleton, command=command)
+            or read_casework(skeleton, self._asker)
+            or read_scheduling(skeleton, plain, self._task)
+        )
+
+    def _task(self, task: str) -> Intent | None:
+        """What a recurring sentence asks for: a question only, never an action, never a follow-up."""
+        return _Reader(self._lexicon, self._now, self._asker, None).first_question(self._entities(task))
+
+    def _question(self, skeleton: Skeleton, plain: str) -> Understanding:
+        marked = take_qualifiers(skeleton)
+        found = (
+            read_item(plain, self._last)
+            or read_refinement(marked, self._last, self._now, loose=False)
+            or self.first_question(skeleton)
+            or read_pronoun(plain, self._last, lambda text: self.first_question(self._entities(text)))
+            or read_refinement(marked, self._last, self._now, loose=True)
+        )
+        return Understanding(intent=found) if found else Understanding(suggestions=suggest(plain))
+
+    def first_question(self, skeleton: Skeleton) -> Intent | None:
+        """The first reading that fits, the most specific ones first."""
+        marked = take_qualifiers(skeleton)
+        if skeleton.found(Kind.ALERTS):
+            return None
+        return (
+            (None if skeleton.first(Kind.ALERT, Kind.CVE) else read_manual(marked))
+            or read_schedules(marked)
+            or (read_alerts(marked, self._lexicon, self._now) if skeleton.first(Kind.ALERT) else None)
+            or read_vulnerability_id(marked)
+            or read_how_to(marked)
+            or read_report(marked)
+            or self._listing(marked)
+        )
+
+    def _listing(self, marked: Skeleton) -> Intent | None:
+        readers = (read_vulnerabilities, read_indicator, read_asset, read_service, read_assets)
+        if re.search(r"漏洞(?!利用|扫描|攻击)|补丁", marked.text) and not re.search(r"告警|报警|事件", marked.text):
+            return read_vulnerabilities(marked)
+        return read_alerts(marked, self._lexicon, self._now) or next((found for read in readers if (found := read(marked))), None)

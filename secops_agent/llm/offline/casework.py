@@ -1,0 +1,128 @@
+"""Actions on one alert: acknowledge_alert, assign_alert, close_alert, from whole sentences in command form."""
+
+import re
+from typing import Any
+
+from .intents import Intent
+from .mood import find_doubt, is_free_text
+from .response import AFTER, POLITE
+from .skeletons import Kind, Skeleton, mark
+
+_AL = rf"(?:这[个条]|该|那[个条])?(?P<alert>{mark(Kind.ALERT)})(?:这[个条]|该)?"
+_PERSON = rf"(?P<who>{mark(Kind.PERSON)}|我(?:自己|本人)?|自己|本人)"
+_WANT = rf"{POLITE}(?:我(?:想要?|来|要|先)?|请?让我)?{POLITE}"
+_NOTE = r"(?:[,，;；。.\s]*(?:备注|原因|理由|说明|因为|note|附言)(?:是|为|一下)?\s*[:：]?\s*(?P<note>\S.*)|[,，;；。\s]+(?P<bare>\S.*))?"
+_VERDICTS = {
+    "false_positive": r"误报|误判|误告警|假阳性|false[ _]positive|fp",
+    "true_positive": r"真实攻击|确认攻击|真实事件|真实威胁|真实告警|真攻击|确认为攻击|攻击属实|属实|真阳性|true[ _]positive|tp|攻击成功",
+    "benign": r"正常业务|业务正常|正常行为|正常操作|正常流量|正常访问|无害|良性|无风险|无威胁|业务行为|benign|合法行为|内部测试|授权测试",
+    "duplicate": r"重复告警|重复|duplicate|dup",
+}
+_VERDICT = rf"(?P<verdict>{'|'.join(_VERDICTS.values())})"
+_ACK = r"(?:确认|认领|接手|接收|接受|受理|领取|接单|接(?!口)|签收|ack|acknowledge)"
+_CLOSE = r"(?:关闭|关掉|关单|关|结单|结案|结掉|办结|归档|close)"
+_AS = r"(?:标记?|标注|设置?|改|置|判定?|定性|认定|归类?|处理|更新|修改|调整)(?:状态)?(?:为|成|作)"
+_ASSIGN = r"(?:指派|分配|转派|派|交|转交|转|移交|分派|指定|委派|assign)"
+_WORKS = r"(?:来|去)?(?:处理|跟进|跟一下|负责|排查|看看|看一下|看下|看|分析|处置|调查)?"
+_HANDLING = r"(?:处理中|已确认|已认领|跟进中|处置中|已接手|确认(?:状态)?)"
+_FORMS_ACK = (
+    rf"{_WANT}{_ACK}(?:一下|下)?\s*{_AL}{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:的?状态)?\s*{_AS}\s*{_HANDLING}{_NOTE}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*(?:由|让)?我(?:来|先)?\s*(?:处理|跟进|{_ACK}|负责|看|跟|领)?(?:一下|了|吧)?(?<!我){_NOTE}",
+    rf"{POLITE}我来?(?:处理|跟进|负责)(?:一下)?\s*{_AL}{_NOTE}",
+    rf"{POLITE}(?:把|将)\s*{_AL}\s*{_ACK}(?:一下|掉|了)?{_NOTE}",
+)
+_FORMS_ASSIGN = (
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*{_ASSIGN}\s*(?:一下)?(?:给|到|to)?\s*{_PERSON}{_WORKS}{AFTER}",
+    rf"{_WANT}{_ASSIGN}\s*(?:一下)?\s*{_AL}\s*(?:给|到|to)?\s*{_PERSON}{_WORKS}{AFTER}",
+    rf"{POLITE}(?:把|将)?\s*{_AL}\s*给\s*{_PERSON}(?:来?处理|来?跟进|负责)?(?:一下|吧)?{AFTER}",
+    rf"{POLITE}(?:让|叫|安排|请)\s*{_PERSON}\s*(?:来|去)?(?:处理|跟进|负责|排查|处置)(?:一下)?\s*{_AL}{AFTER}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*(?:让|叫|安排)\s*{_PERSON}\s*(?:来|去)?(?:处理|跟进|负责|排查|处置){AFTER}",
+    rf"{POLITE}给\s*{_PERSON}\s*{_ASSIGN}\s*{_AL}{AFTER}",
+)
+_FORMS_CLOSE = (
+    rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}{AFTER}",
+    rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}\s*[,，:：\s]*(?:结论|判定|结果|定性|类型)?(?:是|为|属于|按|因|因为|as)?\s*[:：]?\s*(?:一[条个])?{_VERDICT}(?:处理|告警|吧|的)?{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:按|按照|以|作为|当作|当)?\s*(?:是)?{_VERDICT}(?:的|了)?[,，\s]*(?:来|给)?{_CLOSE}(?:掉|了|吧|一下)*{_NOTE}",
+    rf"{_WANT}(?:把|将)\s*{_AL}\s*(?:给)?{_CLOSE}(?:掉|了|吧|一下)*[,，\s]*(?:(?:结论|判定|原因|理由)?(?:是|为|按)?\s*[:：]?\s*(?:一[条个]|个)?{_VERDICT}(?:处理|吧|的)?{_NOTE}|{AFTER})",
+    rf"{POLITE}{_AL}\s*{_CLOSE}(?:掉|一下)?[,，\s]*(?:结论|判定)?(?:按|为)?\s*[:：]?\s*{_VERDICT}{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_AS}\s*{_VERDICT}{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*按{_VERDICT}处理{_NOTE}",
+)
+_BAD_START = re.compile(r"的|这|是|会|要|需|有|权限|流程|步骤|影响|历史|记录|操作|之?后|以后|前|时|失败|成功|了|过|吗|谁|和|与|、|是不是")
+
+
+def _compile(forms: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(form, re.IGNORECASE) for form in forms)
+
+
+ACK, ASSIGN, CLOSE = _compile(_FORMS_ACK), _compile(_FORMS_ASSIGN), _compile(_FORMS_CLOSE)
+SPEAKS_OF_CASEWORK = re.compile(
+    r"关闭|关掉|关单|结案|结单|关了|指派|分配|转给|派给|交给|转派|认领|接手|确认(?:一下)?[\ue340-\ue3ff]|标记|标为|\b(?:close|assign|ack)", re.IGNORECASE
+)
+
+
+def read_casework(skeleton: Skeleton, asker: str) -> Intent | None:
+    """One action on one alert if the whole sentence is exactly that."""
+    if len(skeleton.found(Kind.ALERT)) < 1 or skeleton.found(Kind.ALERTS):
+        return None
+    for tool, forms in (("close_alert", CLOSE), ("assign_alert", ASSIGN), ("acknowledge_alert", ACK)):
+        for form in forms:
+            match = form.fullmatch(skeleton.text)
+            if match and _is_command(match, skeleton):
+                return _build(tool, match, skeleton, asker)
+    return None
+
+
+def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
+    groups = match.groupdict()
+    note, bare, verdict = groups.get("note"), groups.get("bare"), groups.get("verdict") or ""
+    head = match.string[: match.start("note" if note else "bare")] if note or bare else match.string
+    head = re.sub(r"我想要?", "", head.replace(verdict, "") if verdict else head)
+    head = re.sub(r"(?<=[关闭掉认手领])了", "", head) if re.search("把|将", head) else head
+    head = re.sub(_HANDLING, "", head)
+    return not find_doubt(head) and _is_note(note, skeleton) and _is_bare_note(bare, skeleton)
+
+
+def _is_note(note: str | None, skeleton: Skeleton) -> bool:
+    return note is None or is_free_text(skeleton.expand(_unquote(note)))
+
+
+def _is_bare_note(bare: str | None, skeleton: Skeleton) -> bool:
+    """Text without 备注 in front must neither ask nor quote nor be the rest of a longer phrase."""
+    if bare is None:
+        return True
+    text = skeleton.expand(bare)
+    doubt = find_doubt(text)
+    named = Skeleton(bare, skeleton.entities).found(Kind.ALERT, Kind.PERSON)
+    return is_free_text(text) and not _BAD_START.match(text) and not named and doubt in (None, "report", "negation")
+
+
+def _unquote(text: str) -> str:
+    return text.strip().strip("「」“”\"'").strip()
+
+
+def _build(tool: str, match: re.Match[str], skeleton: Skeleton, asker: str) -> Intent | None:
+    groups = match.groupdict()
+    arguments: dict[str, Any] = {"alert_id": skeleton.entities[match["alert"]].value}
+    if tool == "assign_alert":
+        assignee = _assignee(match["who"], skeleton, asker)
+        if not assignee:
+            return None
+        arguments["assignee"] = assignee
+    if groups.get("verdict"):
+        arguments["verdict"] = read_verdict(match["verdict"])
+    note = _unquote(skeleton.expand(groups.get("note") or groups.get("bare") or ""))
+    note = re.sub(rf"^{AFTER}|{AFTER}$", "", note, flags=re.IGNORECASE).strip(" ,，。.")
+    if note:
+        arguments["note"] = note
+    return Intent(tool, arguments, 1.0, skeleton.spans())
+
+
+def _assignee(who: str, skeleton: Skeleton, asker: str) -> str:
+    return str(skeleton.entities[who].value) if who in skeleton.entities else asker
+
+
+def read_verdict(text: str) -> str:
+    """The verdict that the words stand for."""
+    return next(name for name, words in _VERDICTS.items() if re.fullmatch(words, text, re.IGNORECASE))

@@ -1,0 +1,36 @@
+"""确认 CODE, 同意 CODE, 拒绝 CODE 理由, 停止: whole messages in fixed forms, decided before any turn."""
+
+import re
+
+from .intents import Control, ControlAction
+
+_CODE = r"(?P<code>(?=[A-Z0-9-]{4,12}(?![A-Z0-9-]))[A-Z0-9]+(?:-[A-Z0-9]+)?)"
+_VERBS: tuple[tuple[ControlAction, str], ...] = (
+    ("confirm", r"确认(?:执行)?|confirm"),
+    ("approve", r"同意|批准|approve"),
+    ("reject", r"拒绝|驳回|不同意|否决|reject|deny"),
+)
+_STOP = re.compile(r"(?:请|麻烦)?(?:停止(?:回答|生成|执行)?|停下来?|停一下|停|别说了|不用说了|打住|stop|cancel|中断|终止)[.。!！\s]*", re.IGNORECASE)
+_PATTERNS = tuple(
+    (action, re.compile(rf"(?:我)?(?:{verb})\s*[:：#]?\s*[「“\"]?{_CODE}[」”\"]?(?:[\s,，:：;。.!]+(?P<reason>.*))?", re.IGNORECASE))
+    for action, verb in _VERBS
+)
+
+
+def find_control(text: str) -> Control | None:
+    """The control word that the whole normalised text is; codes come back in upper case.
+
+    A confirmation with more text after its code is not one; only a rejection takes a reason.
+    """
+    if _STOP.fullmatch(text):
+        return Control("stop")
+    for action, pattern in _PATTERNS:
+        match = pattern.fullmatch(text)
+        reason = (match["reason"] or "").strip() if match else ""
+        if match and (action == "reject" or not reason):
+            return Control(action, match["code"].upper(), _strip_label(reason))
+    return None
+
+
+def _strip_label(reason: str) -> str:
+    return re.sub(r"^(?:理由|原因|因为)\s*(?:是|为)?\s*[:：]?\s*", "", reason)

@@ -1,0 +1,64 @@
+"""Sentences that speak of an action without being a command: what to say and what to offer instead."""
+
+import re
+
+from .casework import SPEAKS_OF_CASEWORK
+from .intents import Understanding
+from .mood import HINTS, find_doubt
+from .response import SPEAKS_OF_BLOCKING, SPEAKS_OF_ISOLATING
+from .skeletons import Kind, Skeleton
+from .suggestions import suggest
+
+_ONE = "一次只能处理一条告警，请逐条发送。"
+_NETWORK = "不能封禁网段，只能逐个封禁 IP。"
+_UNDO = re.compile(r"取消封|解封|解除封|解禁|放行|取消隔离|解除\S{0,12}隔离|恢复\S{0,12}网络|unblock|\bun\w*ban", re.IGNORECASE)
+_ASKS = re.compile(r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|\b(?:how|what|why|who|should|can|is|are)\b", re.IGNORECASE)
+
+
+def speaks_of_action(skeleton: Skeleton) -> bool:
+    """Whether the sentence names an action and something that it could be done to."""
+    text = skeleton.text
+    blocking = SPEAKS_OF_BLOCKING.search(text) and skeleton.found(Kind.IP, Kind.ASSET_IP, Kind.NETWORK)
+    isolating = SPEAKS_OF_ISOLATING.search(text) and skeleton.found(Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP)
+    casework = SPEAKS_OF_CASEWORK.search(text) and (skeleton.found(Kind.ALERT, Kind.ALERTS) or re.search("所有|全部|这些", text))
+    return bool(blocking or isolating or casework)
+
+
+def refuse(skeleton: Skeleton, plain: str) -> Understanding | None:
+    """Why this is not done and what can be sent instead; None when it is a question that a read tool answers."""
+    hint = _reason(skeleton)
+    if not hint and _ASKS.search(skeleton.text):
+        return None
+    doubt = find_doubt(skeleton.text)
+    if doubt == "question":
+        return None
+    hint = hint or (HINTS[doubt] if doubt else "这句话像一个操作，但格式不够明确，没有执行。")
+    return Understanding(suggestions=suggest(plain, _offers(skeleton)), hint=hint)
+
+
+def _reason(skeleton: Skeleton) -> str:
+    text = skeleton.text
+    if _UNDO.search(text):
+        return "解除封禁或隔离请在对应设备上操作，这里没有这个功能，没有执行任何操作。"
+    if skeleton.found(Kind.NETWORK) and SPEAKS_OF_BLOCKING.search(text) and not _ASKS.search(text):
+        return _NETWORK
+    several = skeleton.found(Kind.ALERTS) or len(skeleton.found(Kind.ALERT)) > 1 or re.search("所有|全部|这些", text)
+    if SPEAKS_OF_CASEWORK.search(text) and several and not _ASKS.search(text):
+        return _ONE
+    unknown = skeleton.first(Kind.HOST) or skeleton.first(Kind.IP)
+    if SPEAKS_OF_ISOLATING.search(text) and unknown and not find_doubt(text) and not _ASKS.search(text):
+        return f"资产库里没有「{unknown.raw}」，不能隔离。"
+    return ""
+
+
+def _offers(skeleton: Skeleton) -> tuple[str, ...]:
+    """Ready sentences about the very things that were named."""
+    offers: list[str] = []
+    for entity in skeleton.found(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT):
+        offers.append(f"告警 {entity.value} 的详情" if entity.kind is Kind.ALERT else f"查一下 {entity.value}")
+    several = skeleton.first(Kind.ALERTS)
+    if several:
+        numbers = re.findall(r"\d+", several.raw)
+        offers += [f"关闭告警 {number} 误报" for number in numbers[:2]]
+    return tuple(dict.fromkeys(offers))[:2]
+

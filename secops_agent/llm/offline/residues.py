@@ -1,0 +1,53 @@
+"""What is left of a sentence when everything that was understood is taken away: the keyword, or nothing."""
+
+import re
+
+from .skeletons import ANY_MARK
+
+_FILLERS = (
+    r"请问一下|请问|麻烦|劳烦|辛苦|帮我们|帮我|帮忙|帮|请|给我们|给我|发我|我想要|我想|我要|我们的|我们|咱们|咱|我的|公司里|公司|单位|我司|"
+    r"你|您|大家|毕方|小毕|hi|hello|你好|您好|谢谢你|谢谢|多谢|thanks|thx|please|pls|"
+    r"列出来|列一下|列下|列出|列举|列表|清单|名单|列|罗列|查一下|查一查|查下|查看|查询一下|查询|查查|查|看一下|看一看|看下|看看|看到|看|瞅瞅|瞧瞧|拉一下|拉个|拉下|拉出来|拉取|拉一份|拉|"
+    r"搜索|搜一下|搜|检索|显示|展示|调出|调一下|导出|翻一下|翻翻|翻|找一下|找找|找出|找|获取|取|捞一下|捞|过一下|过一遍|汇总一下|汇总|整理|说说|说一下|讲讲|讲一下|告诉我|告诉|介绍下|介绍一下|介绍|"
+    r"有没有|有哪些|有什么|有啥|有无|有几|有多少|都有|还有没有|还有|是否有|是否|是不是|存在|出现过|出现|发生了|发生过|发生|产生的?|触发的?|收到了?|上报的?|报出来?的?|报了|报过|报的|报|新增的?|新出的?|新来的?|新的|新|爆出来?的?|出了|出过|来了|进来的?|"
+    r"哪些|哪几|哪里|哪个|哪台|哪儿|哪|什么样的|什么|啥|多少|几条|几个|几|都|全部|所有|全量|整个|一共|总共|共|只|仅|就|才|也|还|再|又|先|现在|目前|当前|眼下|最近|近期|近来|最新|这段时间|这阵子|"
+    r"比较|一些|一点|一下子|一下|一份|一个|一条|一遍|一批|下面|一|些|个|条|台|份|项|起|次|相关的?|有关的?|关于|针对|对于|属于|来自于?|来源(?:是|为)|产生自|类型?的|类型|类|级别|等级|状态|情况|信息|详情|详细|内容|记录|数据|"
+    r"的话|的|了|吗|么|呢|吧|啊|呀|哈|哦|嘛|啦|没有|没|不|是|为|在|有|被|把|将|对|和|与|跟|及|以及|从|到|至|里面|里|中|上面|上|内|这边|那边|这里|那里|这些|那些|这个|那个|这台|那台|这|那|其中|之类|等等|等|要|需要|应该|可以|能|能不能|会|想|让|给|用|发给|发|来|去|出来|出|过|"
+    r"show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an"
+)
+_ASCII = re.compile(r"\b(?:show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an|hi|hello|thanks|thx|pls)\b", re.IGNORECASE)
+_CHINESE_WORDS = tuple(sorted({word for word in re.split(r"\|(?![^(]*\))", _FILLERS) if word and not word.isascii()}, key=len, reverse=True))
+_FILLER = re.compile("|".join(_CHINESE_WORDS), re.IGNORECASE)
+_BREAK = re.compile(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")
+_KEPT = (
+    "暴力破解", "弱口令", "反弹shell", "反序列化", "命令执行", "代码执行", "文件上传", "目录遍历", "信息泄露", "数据泄露", "敏感信息",
+    "数据外发", "异地登录", "异常登录", "登录失败", "横向移动", "权限提升", "提权", "越权", "挖矿", "勒索", "木马", "后门", "webshell",
+    "钓鱼", "sql注入", "sql 注入", "命令注入", "代码注入", "注入", "xss", "端口扫描", "漏洞利用", "漏洞扫描", "恶意文件", "恶意软件", "恶意进程", "恶意外联",
+    "异常外联", "外联", "可疑进程", "异常进程", "进程异常", "可疑登录", "爆破", "ddos", "cc攻击", "蠕虫", "僵尸网络", "c2", "dns隧道",
+    "密码喷洒", "撞库", "容器逃逸", "逃逸", "篡改", "网页篡改", "账号异常", "配置变更", "误报", "来源ip", "云安全中心", "基线", "内存马", "主机异常", "失陷", "中毒", "病毒",
+    "waf", "hids", "edr", "ids", "ips", "soc", "siem", "suricata", "falco", "wazuh", "snort", "堡垒机", "防火墙", "蜜罐", "vpn", "ssh", "rdp", "log4j",
+)  # fmt: skip
+_KEPT_PATTERN = re.compile("|".join(re.escape(word) for word in sorted(_KEPT, key=len, reverse=True)), re.IGNORECASE)
+
+
+def find_known(text: str, keywords: frozenset[str]) -> str:
+    """A rule, a source or an attack's name in the text, as it was typed; the longest one."""
+    found = [match.group() for match in _KEPT_PATTERN.finditer(text)]
+    lowered = text.lower()
+    pieces = (lowered[i : i + n] for n in range(2, min(len(text), 24) + 1) for i in range(len(text) - n + 1))
+    found += [text[lowered.index(piece) :][: len(piece)] for piece in pieces if piece in keywords]
+    return max(found, key=len, default="")
+
+
+def find_residue(text: str, nouns: re.Pattern[str]) -> str:
+    """The one unexplained piece left of marks, nouns and fillers; empty if there is none or several."""
+    bare = ANY_MARK.sub(" ", nouns.sub(" ", text))
+    bare = _FILLER.sub(" ", _ASCII.sub(" ", bare))
+    pieces = [piece for piece in _BREAK.split(bare) if len(piece) > 1 and not piece.isdigit()]
+    return pieces[0] if len(pieces) == 1 and len(pieces[0]) <= 20 else ""
+
+
+def count_unexplained(text: str, nouns: re.Pattern[str]) -> int:
+    """Characters that neither a mark nor a noun nor a filler explains: how sure one can be."""
+    bare = ANY_MARK.sub(" ", nouns.sub(" ", text))
+    return len(_BREAK.sub("", _FILLER.sub(" ", _ASCII.sub(" ", bare))))

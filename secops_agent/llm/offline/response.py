@@ -1,0 +1,118 @@
+"""The dangerous actions: block_ip and isolate_host, from whole sentences in command form only."""
+
+import re
+from typing import Any
+
+from .entities import ADDRESS
+from .intents import Intent
+from .mood import find_doubt, is_free_text
+from .skeletons import Kind, Skeleton, mark
+
+POLITE = (
+    r"(?:请|麻烦(?:你|您|一下)?|劳烦|辛苦(?:你|您|一下)?|帮(?:我|忙|我们|下忙|个忙)?|你|您|毕方|小毕|我要|给我|赶紧|赶快|快点?|尽快|马上|立即|立刻|即刻|现在|直接|"
+    r"紧急|先|那就|那|就|ok|好(?:的|吧)?|hi|hello|你好|您好|pls|please|[,，:：!！\s])*"
+)
+AFTER = r"(?:一下|下|吧|啊|呀|哈|哦|谢谢(?:你|您|啦|了)?|多谢|谢了|辛苦了?|thanks|thx|pls|please|[,，.。!！~\s])*"
+_DURATION = mark(Kind.DURATION)
+
+
+def _for(name: str) -> str:
+    return (
+        rf"(?:[,，\s]*(?:(?:封禁|拉黑|封)?(?:时长|时间|期限)|持续|为期|为|先|共|for)?\s*[:：]?\s*"
+        rf"(?P<{name}>{_DURATION})(?:时间|时长)?)?"
+    )
+
+
+_OF_IP = r"(?:(?:这个|这条|该|那个|恶意|来源|源|攻击|可疑|外部|公网|攻击者|攻击者的|的)*\s*(?:ip|地址|ip地址|攻击ip|源ip)?\s*[:：]?\s*)"
+_IP = rf"(?:{_OF_IP}(?P<ip>{ADDRESS})(?:\s*(?:这个|该|这)?(?:恶意|攻击)?(?:ip地址|ip|地址))?)"
+_BLOCK = r"(?:临时|永久)?(?:封禁|封掉|封锁|封堵|封停|拉黑|加黑|加入黑名单|拉进黑名单|拉入黑名单|放进黑名单|屏蔽|阻断|拦截|禁掉|ban掉|封ip|封|block|ban)"
+_HOST_NOUN = r"(?:失陷|中毒|受害|受感染|感染|可疑)?的?(?:主机|服务器|机器|终端|资产|节点|host)"
+_HOST = rf"(?:(?:这台|该|那台)?{_HOST_NOUN}?\s*[:：]?\s*(?P<host>{mark(Kind.ASSET, Kind.ASSET_IP)})\s*(?:这台|该|这个)?{_HOST_NOUN}?)"
+_ISOLATE = r"(?:(?:网络|断网|下线|临时)?隔离|断网|断开网络|isolate|quarantine)"
+_WHY = r"[,，;；.。\s]*(?:原因|理由|因为|由于|备注|说明|缘由|reason)(?:是|为)?\s*[:：]?\s*(?P<why>.+)"
+_ATTACK_WORDS = (
+    r"(?:暴力|破解|爆破|攻击|扫描|扫|探测|注入|木马|病毒|挖矿|勒索|入侵|外联|失陷|中毒|中了|恶意|后门|钓鱼|感染|异常|登录|口令|端口|漏洞|利用|横向|移动|渗透|提权|反弹|撞库|刷|爬虫|"
+    r"行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|大量|疑似|频繁|尝试|多次|发起|进行|存在|有|的|了|和|、|\s)+"
+)
+_BARE_WHY = rf"[,，;；.。\s]+(?P<bare>{_ATTACK_WORDS})"
+_TAIL = rf"(?:{_WHY}|{_BARE_WHY})?{AFTER}"
+_DONE = r"(?:一下|下|掉|起来|了|住|吧)*"
+_LONG = rf"(?:(?P<d0>{_DURATION})\s*(?:的)?)?"
+_FORMS_BLOCK = (
+    rf"{POLITE}{_LONG}{_BLOCK}(?:一下|下|掉)?\s*{_for('d1')}\s*(?:的)?\s*{_IP}{_for('d2')}{_TAIL}",
+    rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}(?:进行|执行|实施|做|给)?\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
+    rf"{POLITE}{_IP}[,，\s]*{_LONG}{_BLOCK}(?:一下|下|掉)?{_for('d2')}{_TAIL}",
+    rf"{POLITE}{_IP}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该ip|这个ip|该地址)?(?:给)?{_LONG}{_BLOCK}"
+    rf"(?:它|他|掉|一下|下|吧)*{_for('d2')}{AFTER}",
+)
+_FORMS_ISOLATE = (
+    rf"{POLITE}{_ISOLATE}(?:一下|下|掉)?\s*{_HOST}{_TAIL}",
+    rf"{POLITE}(?:把|将|给|对)\s*{_HOST}\s*(?:进行|执行|实施|做|给)?\s*{_ISOLATE}{_DONE}{_TAIL}",
+    rf"{POLITE}{_HOST}[,，\s]*{_ISOLATE}(?:一下|下|掉)?{_TAIL}",
+    rf"{POLITE}{_HOST}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该主机|这台机器)?(?:给)?{_ISOLATE}(?:它|他|掉|一下|下|吧)*{AFTER}",
+)
+_COMMAND_TAIL = r"(?:[,，;；\s]+(?:原因|理由|备注)?\s*[:：]?\s*(?P<why>\S.*))?"
+
+
+BLOCK = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_BLOCK)
+ISOLATE = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_ISOLATE)
+BLOCK_COMMAND = re.compile(rf"封禁\s*{_IP}{_for('d1')}{_COMMAND_TAIL}", re.IGNORECASE)
+ISOLATE_COMMAND = re.compile(rf"隔离\s*{_HOST}{_COMMAND_TAIL}", re.IGNORECASE)
+SPEAKS_OF_BLOCKING = re.compile(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
+SPEAKS_OF_ISOLATING = re.compile(r"隔离|断网|isolat|quarantin", re.IGNORECASE)
+
+
+def read_response(skeleton: Skeleton, *, command: bool = False) -> Intent | None:
+    """block_ip or isolate_host if the whole sentence is exactly one such command."""
+    blocks = (BLOCK_COMMAND, *BLOCK) if command else BLOCK
+    isolates = (ISOLATE_COMMAND, *ISOLATE) if command else ISOLATE
+    return _match(skeleton, blocks, _block) or _match(skeleton, isolates, _isolate)
+
+
+def _match(skeleton: Skeleton, forms: tuple[re.Pattern[str], ...], build: Any) -> Intent | None:
+    for form in forms:
+        match = form.fullmatch(skeleton.text)
+        intent: Intent | None = build(match, skeleton) if match and _is_command(match, skeleton) else None
+        if intent:
+            return intent
+    return None
+
+
+def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
+    """Nothing outside the stated reason may doubt the command, and the reason must be only a reason."""
+    groups = match.groupdict()
+    why = groups.get("why") or ""
+    head = match.string[: match.start("why")] if why else match.string
+    context = groups.get("context") or groups.get("bare") or ""
+    head = head.replace(context, "") if context else head
+    command_head = re.sub(r"(?<=[封禁离黑断掉])了", "", head) if re.search("把|将|给|对", head) else head
+    return not find_doubt(command_head) and is_free_text(skeleton.expand(why)) and not _names_more(why, skeleton)
+
+
+def _names_more(text: str, skeleton: Skeleton) -> bool:
+    """A reason that names another address with a verb would be a second command."""
+    return bool(re.search(_BLOCK + "|" + _ISOLATE, text)) and any(char in skeleton.entities for char in text)
+
+
+def _reason(match: re.Match[str], skeleton: Skeleton) -> dict[str, str]:
+    groups = match.groupdict()
+    text = skeleton.expand(groups.get("why") or groups.get("bare") or groups.get("context") or "")
+    text = re.sub(rf"{AFTER}$", "", text.strip(), flags=re.IGNORECASE).strip(" ,，。.:：")
+    return {"reason": text} if text else {}
+
+
+def _block(match: re.Match[str], skeleton: Skeleton) -> Intent | None:
+    durations = [value for name, value in match.groupdict().items() if name.startswith("d") and value]
+    if len(skeleton.found(Kind.IP, Kind.ASSET_IP)) != 1 or len(durations) > 1:
+        return None
+    arguments: dict[str, Any] = {"ip": skeleton.entities[match["ip"]].value}
+    if durations:
+        arguments["duration_minutes"] = skeleton.entities[durations[0]].value
+    return Intent("block_ip", arguments | _reason(match, skeleton), 1.0, skeleton.spans())
+
+
+def _isolate(match: re.Match[str], skeleton: Skeleton) -> Intent | None:
+    if len(skeleton.found(Kind.ASSET, Kind.ASSET_IP, Kind.HOST)) != 1:
+        return None
+    arguments = {"asset": skeleton.entities[match["host"]].value}
+    return Intent("isolate_host", arguments | _reason(match, skeleton), 1.0, skeleton.spans())

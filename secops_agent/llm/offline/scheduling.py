@@ -1,0 +1,63 @@
+"""create_schedule and delete_schedule: 每天早上9点发日报, 删除定时任务 3."""
+
+import re
+from collections.abc import Callable
+
+from .intents import READ_TOOLS, Intent
+from .mood import find_doubt
+from .recurrence import read_recurrence
+from .response import AFTER, POLITE
+from .skeletons import Kind, Skeleton, mark
+
+_NEW = re.compile(
+    rf"^{POLITE}(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定|安排|配置|订阅|开)(?:一个|个|一条|一下)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}", re.IGNORECASE
+)
+_DELIVER = re.compile(
+    r"^(?:[,，:：\s]*(?:都|要|来|再|自动|定时|准时|请|麻烦|帮(?:我|忙)?|(?:给|向|为|跟|往)(?:我们?|大家|群里|本群|这个群|群|团队)(?:里|内)?))*"
+    r"[,，:：\s]*(?:发送|发出|发|推送|推|提醒|汇报|播报|通知|生成|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|报告(?=.)|报(?=[给一])|出)?"
+    r"(?:给)?(?:我们?|大家|群里|本群)?(?:一次|一下|一份|一遍|一张|下|份)?(?:的)?[:：,，\s]*"
+)
+_ANYWHERE = re.compile(r"每(?!个人|人|台|条|种|类|次|一[台条个])|工作日")
+_DELETE = re.compile(
+    rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:这个|了|吧)?{AFTER}"
+    rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*(?:给)?(?:删除|删掉|删了|删|取消|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}",
+    re.IGNORECASE,
+)
+SPEAKS_OF_SCHEDULE = re.compile(r"定时|订阅|计划任务|每天.{0,8}[点发推]")
+
+
+def read_scheduling(skeleton: Skeleton, text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:
+    """A schedule to create or delete; ``understand_task`` tells what the recurring sentence asks for."""
+    match = _DELETE.fullmatch(skeleton.text)
+    if match:
+        schedule = skeleton.entities[match["n"] or match["n2"]]
+        return Intent("delete_schedule", {"schedule_id": schedule.value}, 1.0, skeleton.spans())
+    return _read_creation(text, understand_task)
+
+
+def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:
+    start = _NEW.match(text)
+    rest = text[start.end() :] if start else text
+    recurrence = read_recurrence(rest)
+    if not recurrence or rest[recurrence.end : recurrence.end + 1] == "的":
+        return None
+    said = rest[recurrence.end :]
+    task = re.sub(rf"{AFTER}$", "", said[_delivery_end(said) :], flags=re.IGNORECASE).strip(" ,，。.!！")
+    wanted = understand_task(task) if task and not _is_doubtful(said) else None
+    if wanted is None or wanted.tool not in READ_TOOLS or wanted.tool in {"list_schedules"}:
+        return None
+    return Intent("create_schedule", {"task": task, "cron": recurrence.cron}, 0.95)
+
+
+def _delivery_end(said: str) -> int:
+    match = _DELIVER.match(said)
+    return match.end() if match else 0
+
+
+def _is_doubtful(said: str) -> bool:
+    """A delivery verb makes even 有哪些 a wish; without one a question is a question."""
+    delivered = re.search(r"发|推|提醒|汇报|播报|通知|生成|告诉|同步|检查", said)
+    doubt = find_doubt(re.sub(r"[未没]\S{2}|有没有(?=\S)", "", said))
+    if doubt == "question":
+        return not delivered or bool(re.search(r"[?？吗么]|为什么|谁|怎么|如何|是否|能不能|要不要", said))
+    return doubt is not None
