@@ -106,6 +106,8 @@ class Control:
         change = parse_change(await read_object(request))
         self.world.faults.apply(change)
         self.actions.perform(change)
+        for client_id in self.world.robots:
+            self.world.history.publish(client_id, "connection", None)
         return await self.show_faults(request)
 
     async def show_faults(self, request: web.Request) -> web.StreamResponse:

@@ -63,6 +63,12 @@ class Deliveries:
         self.open[id(push)] = push
         return self._deliver(push)
 
+    def abandon(self, push: Push) -> None:
+        """Stop waiting for an answer."""
+        push.done = True
+        self.open.pop(id(push), None)
+        self.waiting.get(push.client_id, {}).pop(id(push), None)
+
     def flush(self, client_id: str) -> None:
         """Deliver what waited for a connection of this client."""
         for push in list(self.waiting.pop(client_id, {}).values()):

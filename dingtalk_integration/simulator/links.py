@@ -106,8 +106,8 @@ class Link:
 
     async def _finish(self, kind: WSMsgType) -> None:
         """Answer a close frame; a frozen link keeps silent until the TCP connection is gone."""
-        while self.frozen and self._is_open():
-            await asyncio.sleep(GONE_POLL_S)  # noqa: ASYNC110 - aiohttp has no event for a lost transport
+        while self.frozen and self._is_open():  # noqa: ASYNC110 - aiohttp has no event for a lost transport
+            await asyncio.sleep(GONE_POLL_S)
         if kind is WSMsgType.CLOSE:
             await self.close(WSCloseCode.OK)
 

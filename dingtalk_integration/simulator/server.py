@@ -11,10 +11,17 @@ from aiohttp import web
 
 from bifang.core.errors import ConfigError
 
+from .card_api import CardApi
+from .clicks import Clicks
 from .control import Control
 from .deliveries import Push
+from .files import Files
 from .gateway import Gateway, close_all
+from .openapi import OpenApi
 from .options import DEMO_APPS, Options
+from .page import Page
+from .robot_api import RobotApi
+from .storage import Storage
 from .webhook import Webhook
 from .world import World, build_world
 
@@ -39,6 +46,7 @@ class Simulator:
         self.world: World
         self._runner: web.AppRunner
         self._control: Control
+        self._storage: Storage | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -51,6 +59,7 @@ class Simulator:
         """Listen."""
         self.world = build_world(self.apps, self.options)
         self._control = Control(self.world)
+        self._storage = Storage(self.world, self.options.state_file) if self.options.state_file else None
         app = self._build_app()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handle_signals=False)
         await self._runner.setup()
@@ -61,10 +70,14 @@ class Simulator:
             raise ConfigError(_describe_busy_port(self.port)) from error
         self.port = self._runner.addresses[0][1]
         self.base_url = self.world.base_url = f"http://{HOST}:{self.port}"
+        if self._storage is not None:
+            self._storage.start()
 
     async def stop(self) -> None:
         """Close every connection with 1001 and stop listening, within a second."""
         await self._runner.cleanup()
+        if self._storage is not None:
+            await self._storage.stop()
 
     def _build_app(self) -> web.Application:
         world = self.world
@@ -75,7 +88,16 @@ class Simulator:
         app.router.add_post("/robot/sendBySession", Webhook(world).send)
         app.router.add_post("/v1.0/gateway/connections/open", gateway.open)
         app.router.add_get("/connect", gateway.connect)
-        app.router.add_routes(self._control.routes())
+        openapi = OpenApi(world)
+        for part in (
+            self._control,
+            openapi,
+            RobotApi(world, openapi),
+            CardApi(world, openapi),
+            Files(openapi),
+        ):
+            app.router.add_routes(part.routes())
+        app.router.add_routes([*Clicks(world).routes(), *Page(world).routes()])
         world.links.changed.append(lambda client_id: world.history.publish(client_id, "connection", None))
         world.deliveries.on_progress.append(self._show_progress)
         app.on_shutdown.append(self._shut_down)

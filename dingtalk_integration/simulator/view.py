@@ -1,0 +1,110 @@
+"""What the chat page is told: robots, people, conversations, bubbles."""
+
+from typing import Any
+
+from .cards import Card, list_extras, parse_buttons
+from .conversations import Conversation
+from .history import Entry
+from .people import OUTSIDER_KEY
+from .rendering import render_markdown, render_text
+from .world import World
+
+RECENT_PER_CONVERSATION = 200
+RENDERED_AS_TEXT = frozenset({"text", "quoted"})
+
+
+def describe_page(world: World, client_id: str) -> dict[str, Any]:
+    """Everything the page needs when it opens."""
+    robot = world.robots[client_id]
+    return {
+        "robot": {"client_id": client_id, "name": robot.name},
+        "robots": [{"client_id": one.client_id, "name": one.name} for one in world.robots.values()],
+        "people": [
+            {"key": one.key, "name": one.name, "title": one.title, "outsider": one.key == OUTSIDER_KEY}
+            for one in world.people.people.values()
+        ],
+        "conversations": [
+            describe_room(world, room) for room in world.conversations.rooms[client_id].values()
+        ],
+        "entries": [
+            describe_entry(world, entry) for entry in world.history.recent(client_id, RECENT_PER_CONVERSATION)
+        ],
+        "connection": describe_connection(world, client_id),
+    }
+
+
+def describe_connection(world: World, client_id: str) -> dict[str, Any]:
+    """How the robot is connected, and which faults are on."""
+    links = world.links.by_client.get(client_id, [])
+    return {
+        "live": sum(not link.draining for link in links),
+        "draining": sum(link.draining for link in links),
+        "since": max((link.since for link in links), default=0),
+        "faults": world.faults.describe(),
+    }
+
+
+def describe_room(world: World, room: Conversation) -> dict[str, Any]:
+    """One row of the conversation list; a single chat is titled by its robot."""
+    title = room.title if room.is_group else world.robots[room.client_id].name
+    return {"id": room.id, "title": title, "group": room.is_group, "person": room.person}
+
+
+def describe_entry(world: World, entry: Entry) -> dict[str, Any]:
+    """One bubble, with its safe HTML."""
+    room = world.conversations.find(entry.client_id, entry.conversation_id)
+    robot = world.robots.get(entry.sender)
+    name = robot.name if robot and entry.route else world.people.name_of(entry.sender)
+    shown: dict[str, Any] = {
+        "id": entry.id,
+        "seq": entry.seq,
+        "at": entry.at,
+        "conversation": describe_room(world, room) if room else {"id": entry.conversation_id},
+        "robot": bool(entry.route),
+        "sender": entry.sender,
+        "name": str(entry.raw.get("nick") or name) if not entry.route else name,
+        "msgtype": entry.msgtype,
+        "route": entry.route,
+        "text": entry.text[:200],
+        "html": render_entry(world, entry),
+        "state": entry.state,
+        "deliveries": entry.deliveries,
+        "recalled": entry.recalled,
+        "reactions": entry.reactions,
+        "at_robot": entry.client_id in entry.at_user_ids,
+        "reply_to": entry.reply_to,
+    }
+    card = world.cards.find(entry.client_id, entry.card) if entry.card else None
+    if card is not None:
+        shown["card"] = describe_card(card)
+    return shown
+
+
+def render_entry(world: World, entry: Entry) -> str:
+    """The bubble's content as safe HTML; people write plain text."""
+    mentions = {user: world.people.name_of(user) for user in entry.at_user_ids if entry.route}
+    if not entry.route or entry.msgtype in RENDERED_AS_TEXT:
+        return render_text(entry.text, mentions)
+    return render_markdown(entry.text, mentions)
+
+
+def describe_card(card: Card) -> dict[str, Any]:
+    """The card as everybody sees it, and as those see it who have variables of their own."""
+    return {
+        "out_track_id": card.out_track_id,
+        "clickable": card.callback_type == "STREAM",
+        "finalized": card.finalized,
+        "failed": card.failed,
+        "public": _describe_params(card.params),
+        "private": {user: _describe_params(card.seen_by(user)) for user in card.private},
+    }
+
+
+def _describe_params(params: dict[str, str]) -> dict[str, Any]:
+    return {
+        "title": params.get("title", ""),
+        "html": render_markdown(params.get("content", "")),
+        "flow_status": params.get("flowStatus", ""),
+        "buttons": parse_buttons(params.get("buttons", "")),
+        "extras": list_extras(params),
+    }
