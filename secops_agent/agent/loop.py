@@ -37,13 +37,16 @@ async def run(
     on_progress: Tell | None = None,
     on_delta: Tell | None = None,
     fallback: LLM | None = None,
+    fallback_messages: Sequence[Message] | None = None,
 ) -> Outcome:
     """Run one turn; ``messages`` end with the user's. Cancelling the task cancels model and tools.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
-    fail the turn. ``fallback`` (the offline mode) answers when the model cannot. Never raises BifangError.
+    fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading ``fallback_messages``
+    (the dialogue as its grammar wants it) if given. Never raises BifangError.
     """
-    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, fallback).run()
+    spare = (fallback, tuple(messages if fallback_messages is None else fallback_messages))
+    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare).run()
 
 
 class _Turn:
@@ -55,9 +58,10 @@ class _Turn:
         limits: Limits,
         on_progress: Tell | None,
         on_delta: Tell | None,
-        fallback: LLM | None,
+        spare: tuple[LLM | None, tuple[Message, ...]],
     ) -> None:
-        self.llm, self.fallback, self.limits = llm, fallback, limits
+        self.llm, self.limits = llm, limits
+        self.fallback, self.fallback_messages = spare
         self.given, self.added = tuple(messages), list[Message]()
         self.specs = toolbox.specs
         self.clock = asyncio.get_running_loop().time
@@ -171,7 +175,7 @@ class _Turn:
             return False
         _log.warning("model %s gave no answer, falling back: %s", self.llm.name, error.message)
         self.notice = f"（{self.llm.name}没有作答：{error.message}以下由{self.fallback.name}回答。）\n\n"
-        self.llm, self.fallback = self.fallback, None
+        self.llm, self.fallback, self.given = self.fallback, None, self.fallback_messages
         self.deadline = max(self.deadline, self.clock() + self.limits.grace_seconds)
         self.steps_left = max(self.steps_left, 2)
         self.added = self.calls.hand_over()

@@ -24,7 +24,7 @@ class Scripted:
 
     ``script``: steps in order, or one function from request to step for every request. A step is a text,
     a tool call or several, a Completion, an exception to raise, or a function from request to step.
-    ``requests`` records what was asked. Every completion takes ``delay_s`` seconds.
+    ``requests`` records what was asked, unless ``record`` is false (long runs). Every completion takes ``delay_s`` seconds.
     """
 
     def __init__(
@@ -35,16 +35,19 @@ class Scripted:
         name: str = "脚本模型",
         usage: Usage | None = None,
         offline: bool = False,
+        record: bool = True,
     ) -> None:
         self.name, self.offline = name, offline
         self.requests: list[Request] = []
-        self._delay_s = delay_s
+        self._delay_s, self._record, self._asked = delay_s, record, 0
         self._usage = usage or Usage(100, 20, 0)
         self._steps: Iterator[Step] = itertools.repeat(script) if callable(script) else iter(script)
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """Play the next step; AssertionError when the script has ended."""
-        self.requests.append(request)
+        self._asked += 1
+        if self._record:
+            self.requests.append(request)
         step = next(self._steps, None)
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
@@ -58,7 +61,7 @@ class Scripted:
 
     def _completion(self, step: Any) -> Completion:
         if step is None:
-            raise AssertionError(f"the script has no step for request {len(self.requests)}")
+            raise AssertionError(f"the script has no step for request {self._asked}")
         if isinstance(step, Completion):
             return step
         if isinstance(step, str):
@@ -74,7 +77,7 @@ class Scripted:
         message before it, {turns} the number of user messages. ConfigError names a wrong key.
         """
         options, template = _parse(spec)
-        return cls(lambda request: _fill(template, request), delay_s=options.get("delay", 0.0))
+        return cls(lambda request: _fill(template, request), delay_s=options.get("delay", 0.0), record=False)
 
 
 async def _stream(text: str, on_delta: OnDelta | None) -> None:

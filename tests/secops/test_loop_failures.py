@@ -140,6 +140,23 @@ async def test_fallback_after_useless_results_starts_from_the_question() -> None
     assert (estate.ran, outcome.text.endswith("离线的回答")) == (["离线"], True)
 
 
+async def test_fallback_may_repeat_a_call_that_had_failed() -> None:
+    limits = Limits(tool_seconds=0.05, backoff_seconds=0.01)
+    outcome = await turn(
+        Scripted([call("hang"), BadCredentials("凭证错误。")]),
+        Estate(),
+        limits,
+        fallback=grammar(call("hang"), "没查到"),
+    )
+    assert [tool_run.executed for tool_run in outcome.tool_runs] == [True, True]
+
+
+async def test_fallback_reads_its_own_form_of_the_dialogue() -> None:
+    offline, plain = grammar("好"), (Message("user", "高危告警"),)
+    await turn(Scripted([BadCredentials("凭证错误。")]), Estate(), fallback=offline, fallback_messages=plain)
+    assert offline.requests[0].messages == plain
+
+
 async def test_fallback_on_the_last_step_still_has_its_tools() -> None:
     estate = Estate()
     await turn(Scripted([BadCredentials("凭证错误。")]), estate, Limits(steps=1), fallback=grammar())
