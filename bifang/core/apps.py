@@ -11,7 +11,9 @@ class CoreConfig(AppConfig):
     verbose_name = "系统"
 
     def ready(self) -> None:
-        """Register the section that belongs to core."""
+        """Register what belongs to core: its section and its checks."""
+        from bifang.core.checks import register_checks
         from bifang.core.sections import apply_config_entries, register_section
 
+        register_checks()
         register_section("configs", apply_config_entries)

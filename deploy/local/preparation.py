@@ -1,0 +1,150 @@
+"""``python -m deploy.local.preparation``: database, static files, demo configuration, administrator; repeatable.
+
+A process of its own, so that the wrapper that outlives it stays small and holds no database.
+"""
+
+import hashlib
+import os
+import secrets
+import sys
+from io import StringIO
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from deploy.local.console import say
+
+QWEN = '  - {kind: qwen, name: 通义千问, api_key: "env:DASHSCOPE_API_KEY", model: qwen-plus}\n'
+
+
+def main() -> int:
+    """Exit code 0, or 2 after one line that says what to do."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bifang.settings")
+    from bifang.core.failures import explain
+
+    try:
+        prepare()
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        line = explain(error)
+        if not line:
+            raise
+        say(line)
+        return 2
+    return 0
+
+
+def prepare() -> None:
+    """All of it, each step leaving alone what is already there."""
+    import django
+
+    django.setup()
+    from bifang.core.checks import require_usable_files
+
+    require_usable_files()
+    say("· 数据库迁移")
+    _call("migrate", interactive=False)
+    say("· 静态文件")
+    collect_static()
+    say("· 演示配置与人员")
+    empty = apply_demo()
+    create_administrator()
+    load_demo_data(empty)
+
+
+def _call(command: str, *arguments: str, **options: Any) -> None:
+    from django.core.management import call_command
+
+    call_command(command, *arguments, stdout=StringIO(), **options)
+
+
+def collect_static() -> None:
+    """Collect, hash and compress (some seconds), only when a file changed."""
+    from django.conf import settings
+    from django.contrib.staticfiles.finders import get_finders
+
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            status = Path(storage.path(path)).stat()
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    stamp: Path = settings.STATIC_ROOT / ".collected"
+    if not stamp.exists() or stamp.read_text() != digest.hexdigest():
+        _call("collectstatic", interactive=False)
+        stamp.write_text(digest.hexdigest())
+
+
+def apply_demo() -> bool:
+    """Apply the demo file when it says something new; what a person changed since then stays.
+
+    Returns whether the database was empty.
+    """
+    from django.conf import settings
+
+    from bifang.core.models import SystemConfig
+
+    applied: Path = settings.DATA_DIR / "demo.yaml"
+    text = render_demo()
+    known = applied.read_text(encoding="utf-8") if applied.exists() else ""
+    empty = not SystemConfig.objects.exists()
+    if text == known and not empty:
+        return False
+    draft = applied.with_suffix(".new.yaml")
+    draft.write_text(text, encoding="utf-8")
+    _call("apply_configs", str(draft))
+    draft.replace(applied)
+    return empty
+
+
+def render_demo() -> str:
+    """The demo file with this run's simulator port, linked to Qwen if there is a key."""
+    template = Template(Path(__file__).with_name("demo.yaml").read_text(encoding="utf-8"))
+    linked = bool(os.environ.get("DASHSCOPE_API_KEY"))
+    return template.substitute(
+        sim_port=os.environ.get("SIM_PORT") or "8910",
+        qwen=QWEN if linked else "",
+        ai_config="通义千问" if linked else "",
+    )
+
+
+def create_administrator() -> None:
+    """An administrator with a generated password, kept 0600 until a person changes it."""
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model()._default_manager
+    file: Path = settings.DATA_DIR / "admin-password"
+    known = file.read_text().strip() if file.exists() else ""
+    administrator = users.filter(username="admin").first()
+    if administrator is not None:
+        if known and not administrator.check_password(known):
+            file.unlink()
+    elif not users.filter(is_superuser=True).exists():
+        password = secrets.token_urlsafe(12)
+        # Written first: a password that nobody can read would lock everybody out.
+        write_private(file, password)
+        users.create_superuser("admin", "", password)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Create or replace a file that only this user can read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")
+
+
+def load_demo_data(empty: bool) -> None:
+    """Alerts, assets and vulnerabilities of the demo estate, once the application can load them."""
+    from django.conf import settings
+    from django.core.management import get_commands
+
+    loaded: Path = settings.DATA_DIR / "demo-loaded"
+    if "load_demo" in get_commands() and (empty or not loaded.exists()):
+        say("· 演示数据")
+        _call("load_demo")
+        loaded.touch()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
