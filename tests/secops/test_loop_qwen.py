@@ -24,9 +24,11 @@ async def fake() -> AsyncIterator[FakeDashScope]:
 
 def alert_reader(body: dict[str, Any]) -> Reply:
     """Looks things up once per keyword, then answers with what the tool said."""
-    last = body["input"]["messages"][-1]
-    if last["role"] == "tool":
-        return Say("看过了：" + ("有告警" if "两条告警" in text_of(last["content"]) else "没有"))
+    found = [
+        text_of(message["content"]) for message in body["input"]["messages"] if message["role"] == "tool"
+    ]
+    if found:
+        return Say("看过了：" + ("有告警" if any("两条告警" in text for text in found) else "没有"))
     return Calls(("list_alerts", {"keyword": "高危"}), ("count", {}), text="我先查一下。")
 
 
