@@ -21,6 +21,7 @@ HEADERS = {
         "(+https://github.com/open-dingtalk/dingtalk-stream-sdk-python)"
     ),
 }
+_NO_PROOF = frozenset({"unknownerror", "system.err"})
 _CREDENTIAL_WORDS = ("auth", "credential", "clientid", "clientsecret", "appkey", "appsecret")
 
 
@@ -72,7 +73,7 @@ def _checked(response: Response, settings: StreamSettings) -> Mapping[str, Any]:
     if response.status == 200 and not answer.get("code"):
         return answer
     code, text = str(answer.get("code") or ""), str(answer.get("message") or "")[:200]
-    if not code:
+    if not code or code.lower() in _NO_PROOF:
         raise _unavailable(response)
     raise _refusal(response.status, code, text.replace(settings.client_secret or "\0", "***"))
 
