@@ -1,0 +1,49 @@
+# 毕方：make run 启动演示，make test 跑全部测试；只需要 Python ≥ 3.11（带 venv）和 make。
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench clean lock install install-dev
+
+VENV ?= .venv
+python := $(VENV)/bin/python
+# Two: what the smallest CI machine has.
+TEST_PROCESSES ?= 2
+TESTS ?= tests
+
+# The one place that says what `check --deploy` is run with: a server behind HTTPS.
+deploy_env := BIFANG_HTTPS=1 DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=bifang.example.com BIFANG_SIMULATOR=0
+
+help: ## 显示这份说明
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-6s %s\n' "$$name" "$$text"; done
+	@echo '  变量：PORT=8000 SIM_PORT=8910 PYTHON=python3.12 VENV=.venv PIP_INDEX_URL=… TESTS=tests/core'
+
+run: install ## 安装并启动演示：网页、Stream 工作进程、后台任务、钉钉模拟器（Ctrl-C 停止）
+	@exec $(python) -m deploy.local
+
+test: install-dev ## 跑全部测试并报告分支覆盖率（TESTS=路径 只跑一部分）
+	@$(python) -m coverage erase
+	@status=0; $(python) -m coverage run -m pytest -n $(TEST_PROCESSES) --dist loadfile $(TESTS) || status=$$?; \
+	$(python) -m coverage combine -q; $(python) -m coverage report; exit $$status
+
+lint: install-dev ## 静态检查：ruff、mypy、import-linter、迁移、部署检查
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+	$(python) -m mypy -p deploy.local
+	$(VENV)/bin/lint-imports
+	$(python) manage.py makemigrations --check --dry-run
+	$(deploy_env) $(python) manage.py check --deploy --fail-level WARNING
+
+bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
+	@exec $(python) -m tests.bench
+
+lock: ## 按 requirements-dev.txt 重新解出全部版本，写入 constraints.txt
+	@sh deploy/local/lock.sh
+
+clean: ## 删除虚拟环境、缓存与测试产物（保留 var/ 与 logs/ 中的数据）
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install:
+	@PYTHON='$(PYTHON)' sh deploy/local/install.sh $(VENV) requirements.txt
+
+install-dev:
+	@PYTHON='$(PYTHON)' sh deploy/local/install.sh $(VENV) requirements-dev.txt

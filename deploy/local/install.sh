@@ -1,0 +1,89 @@
+#!/bin/sh
+# Make the virtual environment $1 and install the requirements files $2… into it, only when they changed.
+# Needs nothing but Python >= 3.11; PYTHON chooses one.
+set -eu
+
+venv=$1
+shift
+log="$venv/install.log"
+
+fail() {
+    printf '%s\n' "$@" >&2
+    exit 1
+}
+
+is_new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
+        if command -v "$candidate" >/dev/null 2>&1 && is_new_enough "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+}
+
+describe_old_python() {
+    for candidate in ${PYTHON:-python3 python}; do
+        if version=$("$candidate" -V 2>&1); then
+            printf '（现有的 %s 是 %s）' "$candidate" "$version"
+            return
+        fi
+    done
+}
+
+make_venv() {
+    python=$(find_python)
+    [ -n "$python" ] || fail "需要 Python 3.11 或更新的版本$(describe_old_python)。" \
+        "请安装，例如 sudo apt install python3 python3-venv；装在别处时用 PYTHON=/路径/python3.12 make run 指明。"
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    "$python" -c 'import venv, ensurepip' 2>/dev/null || fail \
+        "$python 缺少 venv 模块，建不了虚拟环境。请执行：sudo apt install python$version-venv（其他系统请安装 python3-venv 或完整的 Python）。"
+    echo "· 用 $python（Python $version）建立虚拟环境 $venv"
+    output=$("$python" -m venv --clear "$venv" 2>&1) || fail \
+        "建不了虚拟环境 $venv：$(printf '%s\n' "$output" | tail -n 1)" \
+        "请检查当前用户能否写这个目录（曾用 root 运行过？ sudo chown -R $(id -un) . ）和磁盘空间，或换个位置：make run VENV=\$HOME/.venvs/bifang"
+}
+
+# What an installation depends on.
+fingerprint() {
+    { "$venv/bin/python" -V; cat "$1" requirements.txt constraints.txt; } | cksum
+}
+
+is_installed() {
+    [ "$(cat "$venv/installed-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]
+}
+
+explain_pip() {
+    reason=$(grep -E '^(ERROR|error)' "$log" | tail -n 3)
+    if grep -qE 'Max retries|NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|CERTIFICATE_VERIFY|name resolution|Name or service|Could not fetch URL|HTTP error|No matching distribution' "$log"; then
+        fail "$reason" "安装依赖失败：连不上软件源，或源里没有需要的版本。可以换镜像或走代理再试：" \
+            "  PIP_INDEX_URL=https://mirrors.aliyun.com/pypi/simple/ make run" \
+            "  HTTPS_PROXY=http://代理地址:端口 make run"
+    elif grep -qE 'Errno 28|No space left' "$log"; then
+        fail "安装依赖失败：磁盘空间不足（约需 600 MB）。"
+    elif grep -qE 'Errno 13|Permission denied' "$log"; then
+        fail "$reason" "安装依赖失败：当前用户不能写 $venv。请执行：sudo chown -R $(id -un) $venv，或删除它再试。"
+    fi
+    fail "$(tail -n 15 "$log")" "安装依赖失败，完整记录在 $log。"
+}
+
+install() {
+    echo "· 安装依赖 $1（第一次约一两分钟）"
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_RETRIES=${PIP_RETRIES:-2} PIP_DEFAULT_TIMEOUT=${PIP_DEFAULT_TIMEOUT:-15} \
+        "$venv/bin/python" -m pip install -r "$1" -c constraints.txt >"$log" 2>&1 || explain_pip
+    fingerprint "$1" >"$venv/installed-$1" || fail "写不了 $venv/installed-$1，请检查权限。"
+    if [ "$1" = requirements-dev.txt ]; then
+        fingerprint requirements.txt >"$venv/installed-requirements.txt"
+    fi
+}
+
+# A virtual environment whose Python was upgraded or removed, or that was never finished, is made anew.
+if ! is_new_enough "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    make_venv
+fi
+for requirements in "$@"; do
+    is_installed "$requirements" || install "$requirements"
+done
