@@ -1,6 +1,42 @@
 """The models of security operations, one module per noun."""
 
+from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
+from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.conversation import ConversationMessage
+from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
+from secops_agent.models.runbook import Runbook, RunbookTerm
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.vulnerability import (
+    AffectedRange,
+    EpssScore,
+    Finding,
+    Vulnerability,
+    VulnerabilityAlias,
+)
 
-__all__ = ["ConversationMessage", "Role", "Staff", "allows"]
+__all__ = [
+    "AffectedRange",
+    "Alert",
+    "AlertAsset",
+    "AlertEvent",
+    "AlertIndicator",
+    "AlertPayload",
+    "AlertTally",
+    "Asset",
+    "AssetKey",
+    "Component",
+    "ConversationMessage",
+    "DemoObject",
+    "EpssScore",
+    "Finding",
+    "History",
+    "ImportRun",
+    "Role",
+    "Runbook",
+    "RunbookTerm",
+    "SlaTarget",
+    "Staff",
+    "Vulnerability",
+    "VulnerabilityAlias",
+    "allows",
+]

@@ -1,0 +1,151 @@
+"""Alerts, what they concern, their single occurrences, and the counts that statistics read."""
+
+from django.db import models
+from django.db.models import Q
+
+from secops_agent.models.asset import Asset
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
+from secops_agent.models.staff import Staff
+
+
+class Alert(models.Model):
+    """One alert of one source; repeats are occurrences of it.
+
+    ``closed_by_source`` tells that the source itself reported the end; ``closed_count`` is the count at closing.
+    """
+
+    identity = models.CharField(max_length=32, unique=True, editable=False)
+    source = models.CharField("来源", max_length=60)
+    dedup_key = models.CharField("去重键", max_length=500, blank=True, default="")
+    rule_id = models.CharField("规则编号", max_length=200, blank=True, default="")
+    rule_name = models.CharField("规则", max_length=300, blank=True, default="")
+    title = models.CharField("标题", max_length=500)
+    description = models.TextField("说明", blank=True, default="")
+    severity = models.CharField("级别", max_length=10, choices=Severity.choices)
+    confidence = models.PositiveSmallIntegerField("置信度", null=True, blank=True)
+    status = models.CharField("状态", max_length=12, choices=AlertStatus.choices, default=AlertStatus.OPEN)
+    verdict = models.CharField("结论", max_length=16, choices=Verdict.choices, blank=True, default="")
+    assignee = models.ForeignKey(
+        Staff,
+        verbose_name="处理人",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="alerts",
+        db_index=False,
+    )
+    assets = models.ManyToManyField(Asset, verbose_name="资产", through="AlertAsset", related_name="alerts")
+    techniques = models.JSONField("ATT&CK 技术", default=list, blank=True)
+    references = models.JSONField("参考链接", default=list, blank=True)
+    first_seen = models.DateTimeField("首次发生")
+    last_seen = models.DateTimeField("最近发生")
+    count = models.PositiveBigIntegerField("次数", default=1)
+    due_at = models.DateTimeField("处理时限", null=True, blank=True)
+    acknowledged_at = models.DateTimeField("确认时间", null=True, blank=True)
+    closed_at = models.DateTimeField("关闭时间", null=True, blank=True)
+    closed_by_source = models.BooleanField(default=False, editable=False)
+    closed_count = models.PositiveBigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField("入库时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "告警"
+        ordering = ["-last_seen", "-id"]
+        indexes = [
+            models.Index(fields=["-last_seen", "-id"], name="alert_seen"),
+            models.Index(fields=["status", "-last_seen", "-id"], name="alert_status_seen"),
+            models.Index(fields=["severity", "-last_seen", "-id"], name="alert_severity_seen"),
+            models.Index(fields=["status", "severity", "-last_seen", "-id"], name="alert_backlog"),
+            models.Index(fields=["source", "-last_seen", "-id"], name="alert_source_seen"),
+            models.Index(fields=["assignee", "-last_seen", "-id"], name="alert_assignee_seen"),
+            models.Index(fields=["verdict", "-last_seen", "-id"], name="alert_verdict_seen"),
+            models.Index(fields=["first_seen", "severity", "source"], name="alert_first_seen"),
+            models.Index(fields=["due_at"], condition=~Q(status="closed"), name="alert_due"),
+            models.Index(fields=["acknowledged_at"], name="alert_acknowledged"),
+            models.Index(fields=["closed_at"], name="alert_closed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class AlertPayload(models.Model):
+    """The source's own event, the latest one; apart, so that lists never read it. Private."""
+
+    alert = models.OneToOneField(Alert, primary_key=True, on_delete=models.CASCADE, related_name="payload")
+    raw = models.JSONField("原始事件", default=dict)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "原始事件"
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class AlertAsset(models.Model):
+    """An asset that an alert concerns."""
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="asset_links", db_index=False)
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="alert_links")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "告警资产"
+        constraints = [models.UniqueConstraint(fields=["alert", "asset"], name="alert_asset_once")]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id}:{self.asset_id}"
+
+
+class AlertIndicator(models.Model):
+    """An observable of an alert, normalised. Accounts and e-mail addresses are private."""
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="indicators", db_index=False)
+    kind = models.CharField("种类", max_length=10, choices=IndicatorKind.choices)
+    value = models.CharField("值", max_length=500)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "告警指标"
+        constraints = [
+            models.UniqueConstraint(fields=["alert", "kind", "value"], name="alert_indicator_once")
+        ]
+        indexes = [models.Index(fields=["value"], name="alert_indicator_value")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class AlertEvent(models.Model):
+    """The mark of one occurrence that was counted, so that a file read twice counts once."""
+
+    mark = models.CharField(max_length=32, primary_key=True)
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "告警事件"
+        indexes = [models.Index(fields=["at"], name="alert_event_at")]
+
+    def __str__(self) -> str:
+        return self.mark
+
+
+class AlertTally(models.Model):
+    """How many alerts whose ``last_seen`` lies in an hour ("h") or day ("d", UTC) have a value of a dimension.
+
+    Kept in the transaction that changes an alert, so that statistics cost the same at any number of alerts.
+    """
+
+    span = models.CharField(max_length=1)
+    dimension = models.CharField(max_length=10)
+    start = models.DateTimeField()
+    value = models.CharField(max_length=200)
+    count = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "告警计数"
+        constraints = [
+            models.UniqueConstraint(fields=["dimension", "span", "start", "value"], name="alert_tally_once")
+        ]
+        indexes = [models.Index(fields=["id"], condition=Q(count=0), name="alert_tally_empty")]
+
+    def __str__(self) -> str:
+        return f"{self.dimension}:{self.value}"

@@ -1,0 +1,40 @@
+"""Who does something. Every change names its actor."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+class Human(Protocol):
+    """A Staff row, or a Person of `services.staff`."""
+
+    @property
+    def corp_id(self) -> str: ...
+    @property
+    def staff_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person (``ident`` is "corporation:staff id"), an API token, or the system; ``via`` is the door used."""
+
+    kind: Literal["person", "token", "system"]
+    ident: str
+    name: str
+    via: str = ""
+
+    @classmethod
+    def person(cls, human: Human, via: str = "dingtalk") -> "Actor":
+        """Someone of the staff."""
+        return cls("person", f"{human.corp_id}:{human.staff_id}", human.name, via)
+
+    @classmethod
+    def token(cls, ident: str, name: str) -> "Actor":
+        """An API token."""
+        return cls("token", ident, name, "api")
+
+    @classmethod
+    def system(cls, via: str) -> "Actor":
+        """Bifang itself, for instance an import or a schedule."""
+        return cls("system", "", "系统", via)

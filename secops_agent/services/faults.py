@@ -1,0 +1,11 @@
+"""Refusals that doors tell apart."""
+
+from bifang.core.errors import InvalidInput
+
+
+class NotFound(InvalidInput):
+    """What was asked for does not exist (HTTP 404)."""
+
+
+class Conflict(InvalidInput):
+    """The state is no longer one in which this can be done (HTTP 409)."""

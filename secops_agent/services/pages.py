@@ -1,0 +1,101 @@
+"""Pages by cursor: the next page starts after the sort key of the last row, so that its cost does not grow."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+from bifang.core.errors import InvalidInput
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+LIMIT = 200
+COUNT_CAP = 1000  # counting more costs more than anyone reads out of it
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """``total`` counts all that match, up to COUNT_CAP; ``capped``: there are more. ``next_cursor`` "" at the end."""
+
+    items: tuple[T, ...]
+    total: int
+    capped: bool = False
+    next_cursor: str = ""
+
+    @property
+    def total_text(self) -> str:
+        """The total as it is said: "37" or "1000+"."""
+        return f"{self.total}+" if self.capped else str(self.total)
+
+
+def cut(
+    rows: "QuerySet[M]",
+    order: Sequence[str],
+    limit: int,
+    cursor: str,
+    view: Callable[[list[M]], Sequence[T]],
+    *,
+    count: "QuerySet[Any] | None" = None,
+) -> Page[T]:
+    """One page of `rows` in `order` (field names, "-" for descending, the last one unique).
+
+    Two queries and those of `view`; `count` replaces the rows that are counted. Raises InvalidInput.
+    """
+    if not 1 <= limit <= LIMIT:
+        raise InvalidInput(f"limit 应在 1 到 {LIMIT} 之间。")
+    counted = (count if count is not None else rows).order_by().values("pk")[: COUNT_CAP + 1].count()
+    after = rows.filter(_after(order, _decode(cursor, len(order)))) if cursor else rows
+    found = list(after.order_by(*order)[: limit + 1])
+    more, kept = len(found) > limit, found[:limit]
+    next_cursor = _encode(kept[-1], order) if more else ""
+    return Page(tuple(view(kept)), min(counted, COUNT_CAP), counted > COUNT_CAP, next_cursor)
+
+
+def _after(order: Sequence[str], values: Sequence[Any]) -> Q:
+    """The rows behind a sort key. The outer bound on the first field is what lets an index seek to it."""
+    behind = Q()
+    for depth in range(len(order)):
+        equal = {name.lstrip("-"): value for name, value in zip(order[:depth], values, strict=False)}
+        behind |= Q(**equal, **{_past(order[depth]): values[depth]})
+    first = order[0]
+    return Q(**{f"{_past(first)}e": values[0]}) & behind
+
+
+def _past(name: str) -> str:
+    return f"{name[1:]}__lt" if name.startswith("-") else f"{name}__gt"
+
+
+def _encode(row: Model, order: Sequence[str]) -> str:
+    values = [_plain(getattr(row, name.lstrip("-"))) for name in order]
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _plain(value: Any) -> Any:
+    return {"t": value.isoformat()} if isinstance(value, datetime) else value
+
+
+def _decode(cursor: str, length: int) -> list[Any]:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != length:
+            raise ValueError
+        return [_value(value) for value in values]
+    except (ValueError, KeyError, TypeError):
+        raise InvalidInput("翻页标记 cursor 不正确：请从第一页重新开始。") from None
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict):
+        moment = datetime.fromisoformat(value["t"])
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment
+    if not isinstance(value, str | int) or isinstance(value, bool) or "\x00" in str(value):
+        raise ValueError
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError
+    return value

@@ -1,0 +1,37 @@
+"""Which fields of a view are for a private chat only, and how they are left out."""
+
+from dataclasses import field, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_MARK = "private"
+PRIVATE_INDICATORS = frozenset({"account", "email"})
+
+
+def private(empty: Any) -> Any:
+    """A dataclass field that a group does not see; `empty` is shown there instead (and must be immutable)."""
+    return field(default=empty, metadata={_MARK: True})
+
+
+def is_private(view: type, name: str) -> bool:
+    """Is this field of this view type private?"""
+    return any(each.name == name and _MARK in each.metadata for each in fields(view))
+
+
+def public(view: T) -> T:
+    """The view as a group may see it, nested views included. Has the same type."""
+    return _public(view)  # type: ignore[no-any-return]
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, tuple) and type(value) is tuple:
+        kept = (each for each in value if not getattr(each, "is_private", False))
+        return tuple(_public(each) for each in kept)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    changes = {each.name: _cleared(value, each) for each in fields(value) if each.init}
+    return replace(value, **changes)
+
+
+def _cleared(view: Any, each: Any) -> Any:
+    return each.default if _MARK in each.metadata else _public(getattr(view, each.name))

@@ -1,0 +1,38 @@
+"""Until when something must be dealt with, by severity."""
+
+from datetime import datetime, timedelta
+
+from secops_agent.models import SlaTarget
+
+ALERT_HOURS: dict[str, int | None] = {"critical": 4, "high": 24, "medium": 72, "low": 168, "info": None}
+FINDING_DAYS: dict[str, int | None] = {"critical": 7, "high": 30, "medium": 90, "low": 180, "info": None}
+
+
+class Limits:
+    """The limits at one moment: the table's, or the defaults for what it does not list. One query."""
+
+    def __init__(self) -> None:
+        rows = SlaTarget.objects.values_list("severity", "alert_hours", "finding_days")
+        listed = {severity: (hours, days) for severity, hours, days in rows}
+        self._hours = ALERT_HOURS | {severity: hours for severity, (hours, _) in listed.items()}
+        self._days = FINDING_DAYS | {severity: days for severity, (_, days) in listed.items()}
+
+    def alert_due(self, severity: str, start: datetime) -> datetime | None:
+        """Until when an alert must be closed; None: no limit."""
+        hours = self._hours.get(severity)
+        return start + timedelta(hours=hours) if hours else None
+
+    def finding_due(self, severity: str, start: datetime) -> datetime | None:
+        """Until when a finding must be mended; None: no limit."""
+        days = self._days.get(severity)
+        return start + timedelta(days=days) if days else None
+
+
+def alert_due(severity: str, start: datetime) -> datetime | None:
+    """`Limits.alert_due` with the limits of now."""
+    return Limits().alert_due(severity, start)
+
+
+def finding_due(severity: str, start: datetime) -> datetime | None:
+    """`Limits.finding_due` with the limits of now."""
+    return Limits().finding_due(severity, start)
