@@ -10,6 +10,7 @@ class Limits:
     ``steps``: completions. ``calls``: tool calls in all. ``tokens``: input and output tokens in all.
     ``seconds``: until the fallback answers; it then has ``grace_seconds`` more. ``result_chars``: text of one
     tool result. ``tool_seconds``: one tool call. ``same_call``: how often an identical call may run.
+    ``answer_share``: the last part of the seconds (0 to 1), in which the model must answer without tools.
     ``retries``: further attempts of one completion after a passing error. ``answer_tokens``: length of one
     completion.
     """
@@ -18,6 +19,7 @@ class Limits:
     calls: int = 20
     tokens: int = 80_000
     seconds: float = 90.0
+    answer_share: float = 0.15
     result_chars: int = 6000
     tool_seconds: float = 15.0
     same_call: int = 1

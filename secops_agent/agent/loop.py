@@ -22,7 +22,6 @@ from secops_agent.tools.base import Toolbox
 Tell = Callable[[str], None]
 _log = logging.getLogger(__name__)
 _BACKOFF_CAP_S: Final = 8.0
-_LAST_PART: Final = 0.15  # of the seconds, kept for the answer itself
 _FINAL_NOTE = "现在没有工具可用了：请只根据上面已有的结果直接回答；不足之处如实说明，不要编造。"
 _NOTHING = "没有得到回答，请换个说法再试一次。"
 _CUT = "\n\n（回答太长，已截断。可以缩小问题再问。）"
@@ -97,7 +96,7 @@ class _Turn:
     def _limit_reached(self) -> StoppedBy:
         """Why the tools are withdrawn now; "answer" if they are not."""
         spent = self.usage.input_tokens + self.usage.output_tokens
-        late = self.remaining() < self.limits.seconds * _LAST_PART
+        late = self.remaining() < self.limits.seconds * self.limits.answer_share
         reasons: tuple[tuple[StoppedBy, bool], ...] = (
             ("steps", self.steps_left <= 1),
             ("calls", self.calls.left <= 0),

@@ -187,8 +187,8 @@ async def test_token_budget_withdraws_the_tools() -> None:
 
 
 async def test_little_time_left_withdraws_the_tools() -> None:
-    model = Scripted([call("list_alerts", wait=950), "来得及"])
-    outcome = await turn(model, limits=Limits(seconds=1.1))
+    model = Scripted([call("list_alerts", wait=300), "来得及"])
+    outcome = await turn(model, limits=Limits(seconds=10, answer_share=0.98))
     assert (outcome.text, outcome.stopped_by) == ("来得及", "seconds")
 
 
