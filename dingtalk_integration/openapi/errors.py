@@ -169,7 +169,9 @@ def _other_legacy_error(code: str, text: str) -> RemoteError:
 def _faceless(status: int) -> RemoteError:
     """No error body of DingTalk's: a gateway, proxy or portal in between. Never a proof of anything."""
     if status == 429:
-        return RateLimited("钉钉接口限流（HTTP 429），稍后自动重试。", retry_after=QPS_RETRY_S)
+        return RateLimited(
+            "钉钉接口限流（HTTP 429），稍后自动重试。", retry_after=QPS_RETRY_S, code="http_429"
+        )
     return RemoteError(
         f"钉钉接口暂时不可用（HTTP {status}），将自动重试；若持续出现，请检查网络出口和代理。",
         permanent=False,

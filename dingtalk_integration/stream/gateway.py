@@ -83,7 +83,7 @@ def _unavailable(response: Response) -> RemoteError:
         f"钉钉网关暂时不可用（HTTP {response.status}），将自动重试；若持续出现，请检查接入地址和网络出口。"
     )
     if response.status == 429:
-        return RateLimited(message, retry_after=10.0)
+        return RateLimited(message, retry_after=10.0, code="http_429")
     return RemoteError(message, permanent=False, status=response.status, code=f"http_{response.status}")
 
 
