@@ -12,7 +12,8 @@ import ijson
 
 from secops_agent.services.records import AssetRecord, Item, Record, Rejected
 
-from .reading import BrokenRecord
+from .json_stream import LONG_NUMBER
+from .plain import BrokenRecord
 from .source import BrokenFile, Limits, Source
 
 __all__ = [
@@ -96,12 +97,14 @@ def whole_outline(head: bytes) -> frozenset[str]:
 
 def _paths(head: bytes) -> set[str]:
     paths: set[str] = set()
+    if LONG_NUMBER.search(head):
+        return paths
     try:
         for path, _, _ in ijson.parse(BytesIO(head), multiple_values=True):
             paths.add(path)
             if len(paths) > 5000:
                 break
-    except (ijson.JSONError, SystemError, ValueError, OverflowError):
+    except ijson.JSONError:
         return paths  # the head is cut, or is not JSON at all: what was seen is the answer
     return paths
 

@@ -45,7 +45,7 @@ from .fields import (
     texts,
 )
 from .purls import purl_kind, without_version
-from .reading import json_values
+from .reading import json_parts
 
 _XML_ROOT = re.compile(rb"<(?:\w+:)?bom\b[^>]*cyclonedx\.org/schema/bom", re.DOTALL)
 _PARTS = ("components.item", "vulnerabilities.item")
@@ -101,8 +101,7 @@ def _parts(source: Source, options: Options) -> Iterator[tuple[str, str, Any]]:
     if source.head(options.limits).lstrip().startswith(b"<"):
         yield from read_parts(source, options.limits)
         return
-    for part in ("metadata", *_PARTS):
-        yield from json_values(source, {part}, options.limits)
+    yield from json_parts(source, ("metadata", *_PARTS), options.limits)
 
 
 def _start(part: str, value: Any, options: Options) -> _Bom:

@@ -12,7 +12,7 @@ from secops_agent.services.records import Item, Record, Rejected, ScanRecord
 from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, need, table_of
 from .generic_records import Context, read_record
-from .reading import json_lines, json_values
+from .reading import json_head, json_lines, json_parts
 
 _LISTS = ("assets", "components", "vulnerabilities", "findings", "alerts", "scans")
 _SINGULAR = {
@@ -32,7 +32,7 @@ class Generic:
         paths = whole_outline(head)
         if "format" in paths and b'"bifang"' in head:
             return 1.0
-        if "record" in paths and _is_line(head):
+        if _is_lines(head):
             return 0.7
         top = {path for path in paths if "." not in path}
         return 0.6 if top & set(_LISTS) and top <= _ROOT_FIELDS else 0.0
@@ -47,28 +47,22 @@ class Generic:
                     yield from once(item)
 
 
-def _is_line(head: bytes) -> bool:
-    return head.lstrip().split(b"\n")[0].rstrip().endswith(b"}") and not _has_lists(head)
-
-
-def _has_lists(head: bytes) -> bool:
-    return any(f"{name}.item" in whole_outline(head) for name in _LISTS)
+def _is_lines(head: bytes) -> bool:
+    return "record" in whole_outline(head) and head.lstrip().partition(b"\n")[0].rstrip().endswith(b"}")
 
 
 def _parts(source: Source, options: Options) -> Iterator[tuple[str, str, Any, Context]]:
     head = source.head(options.limits)
-    if _is_line(head) and "record" in whole_outline(head):
+    if _is_lines(head):
         context = Context(options.source or "generic", options)
         for position, value in json_lines(source, options.limits):
             yield "", position, value, context
         return
-    named = [
-        value for _, _, value in json_values(source, {"source"}, options.limits) if isinstance(value, str)
-    ]
+    pieces, _ = json_head(source, {"source"}, options.limits)
+    named = [value for _, _, value in pieces if isinstance(value, str)]
     context = Context(options.source or next(iter(named), "") or "generic", options)
-    for part in _LISTS:
-        for _, position, value in json_values(source, {f"{part}.item"}, options.limits):
-            yield part, position, value, context
+    for path, position, value in json_parts(source, [f"{part}.item" for part in _LISTS], options.limits):
+        yield path.removesuffix(".item"), position, value, context
 
 
 def _record(value: Any, *, part: str, context: Context) -> Iterator[Record]:

@@ -41,8 +41,9 @@ from .fields import (
     texts,
 )
 from .purls import package_purl, purl_kind, without_version
-from .reading import json_values
+from .reading import json_head, json_parts
 
+_MATCHES = ("matches.item", "ignoredMatches.item")
 _SMALL = {"source", "distro", "descriptor.timestamp"}
 
 
@@ -76,10 +77,8 @@ class Grype:
         scan = _read_scan(source, options)
         once = Once()
         whole = True
-        for key in ("matches", "ignoredMatches"):
-            read = partial(_match, scan=scan, ignored=key != "matches")
-            pieces = json_values(source, {f"{key}.item"}, options.limits)
-            for item in convert(((position, value) for _, position, value in pieces), read):
+        for path, position, value in json_parts(source, _MATCHES, options.limits):
+            for item in convert([(position, value)], partial(_match, scan=scan, ignored=path != _MATCHES[0])):
                 whole = whole and not isinstance(item, Rejected)
                 yield from once(item)
         if whole and not is_vague(scan.asset):
@@ -89,7 +88,10 @@ class Grype:
 
 
 def _read_scan(source: Source, options: Options) -> _Scan:
-    data = {path: value for path, _, value in json_values(source, _SMALL, options.limits)}
+    pieces, broken = json_head(source, _SMALL, options.limits)
+    data = {path: value for path, _, value in pieces}
+    if broken and "source" not in data and not options.asset:
+        raise broken  # what was scanned stands behind the matches
     tool = options.source or "grype"
     distro = table(data, "distro")
     name = "-".join(filter(None, (text(distro, "name"), text(distro, "version"))))

@@ -42,7 +42,7 @@ from .fields import (
     texts,
 )
 from .purls import purl_kind
-from .reading import json_documents, json_values
+from .reading import json_documents, json_head, json_values
 
 _PACKAGES = "results.item.packages.item"
 _DISTRO_ID = re.compile(r"^[A-Z]+-(CVE-\d{4}-\d{4,})$")
@@ -207,7 +207,7 @@ def _scan(source: Source, options: Options) -> Iterator[Item]:
 
 
 def _places(source: Source, options: Options) -> dict[str, _Place]:
-    found = json_values(source, {"results.item.source"}, options.limits)
+    found, _ = json_head(source, {"results.item.source"}, options.limits)
     return {position.partition(".")[0]: _place(table_of(value), options) for _, position, value in found}
 
 

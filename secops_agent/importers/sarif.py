@@ -37,7 +37,7 @@ from .fields import (
     text,
     texts,
 )
-from .reading import json_values
+from .reading import json_head, json_values
 
 _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"
@@ -112,13 +112,16 @@ class Sarif:
 def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
     runs: dict[str, _Run] = {}
     wanted = {_ARTIFACT, *(f"runs.item.{key}" for key in _RUN)}
-    for path, position, value in json_values(source, wanted, options.limits):
+    pieces, broken = json_head(source, wanted, options.limits)
+    for path, position, value in pieces:
         index, _, key = position.partition(".")
         run = runs.setdefault(index, _Run())
         if path == _ARTIFACT:
             run.places.append(text(table_of(value), "uri"))
         else:
             run.data[key] = value
+    if broken and not (runs and all("tool" in run.data for run in runs.values())):
+        raise broken
     for run in runs.values():
         run.settle(options)
     return runs

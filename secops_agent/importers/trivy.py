@@ -36,7 +36,7 @@ from .fields import (
     texts,
 )
 from .purls import package_purl, purl_kind
-from .reading import json_values
+from .reading import json_head, json_values
 
 _ROOT = ("SchemaVersion", "CreatedAt", "ArtifactName", "ArtifactType", "Metadata")
 _RESULT = ("Target", "Class", "Type")
@@ -115,7 +115,10 @@ def _read_report(source: Source, options: Options) -> _Report:
     data: dict[str, Any] = {}
     results: dict[str, dict[str, Any]] = {}
     wanted = {*_ROOT, *(f"Results.item.{key}" for key in _RESULT)}
-    for path, position, value in json_values(source, wanted, options.limits):
+    pieces, broken = json_head(source, wanted, options.limits)
+    if broken and "ArtifactName" not in {path for path, _, _ in pieces} and not options.asset:
+        raise broken
+    for path, position, value in pieces:
         if path in _ROOT:
             data[path] = value
         else:

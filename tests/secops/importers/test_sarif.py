@@ -1,0 +1,126 @@
+"""SARIF in the styles of CodeQL, Semgrep, Gitleaks and Trivy."""
+
+from typing import Any
+
+from secops_agent.importers.base import Options
+from secops_agent.services.records import AssetRecord, FindingRecord, Key, ScanRecord, VulnerabilityRecord
+
+from .reading_aid import of, read, rejected
+
+
+def report(tool: str, rules: list[Any], results: list[Any], **run: Any) -> dict[str, Any]:
+    driver = {"name": tool, "rules": rules}
+    return {"version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results, **run}]}
+
+
+def place(uri: str, line: int = 0, snippet: str = "") -> list[Any]:
+    region: dict[str, Any] = {"startLine": line} if line else {}
+    if snippet:
+        region["snippet"] = {"text": snippet}
+    return [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}]
+
+
+CODEQL = report(
+    "CodeQL",
+    [],
+    [
+        {
+            "ruleId": "py/sql-injection",
+            "rule": {"id": "py/sql-injection", "index": 0, "toolComponent": {"index": 0}},
+            "message": {"text": "This query depends on user input."},
+            "locations": place("src/my%20app.py", 12, "cursor.execute(q)"),
+            "partialFingerprints": {"primaryLocationLineHash": "abc:1"},
+        },
+        {"ruleId": "py/note", "level": "note", "message": {"text": "n"}, "locations": place("a.py", 1),
+         "suppressions": [{"kind": "inSource"}]},
+        {"ruleId": "py/old", "baselineState": "absent", "message": {"text": "gone"}},
+        {"ruleId": "py/fine", "kind": "pass", "message": {"text": "ok"}},
+    ],
+    versionControlProvenance=[{"repositoryUri": "https://user:pw@Git.example/Team/App.git"}],
+    invocations=[{"endTimeUtc": "2026-11-01T00:00:00Z"}],
+)  # fmt: skip
+CODEQL["runs"][0]["tool"]["extensions"] = [
+    {
+        "name": "codeql/python-queries",
+        "rules": [
+            {
+                "id": "py/sql-injection",
+                "shortDescription": {"text": "SQL query built from user-controlled sources"},
+                "help": {"text": "Use parameters."},
+                "properties": {"security-severity": "8.8", "tags": ["security"]},
+            }
+        ],
+    }
+]
+
+
+def test_sarif_codeql_gives_exact_findings() -> None:
+    items = read("sarif", CODEQL)
+    injection, note = of(items, FindingRecord)
+    asset = AssetRecord(
+        "repository", "git.example/team/app", (Key("repo_url", "git.example/team/app"),), source="codeql"
+    )
+    assert injection.asset == asset
+    assert (injection.kind, injection.severity, injection.source) == ("code", "high", "codeql")
+    assert injection.title == "SQL query built from user-controlled sources"
+    assert injection.key == ("py/sql-injection", "src/my app.py", "primaryLocationLineHash=abc:1")
+    assert (injection.location, injection.evidence) == ("src/my app.py:12", "cursor.execute(q)")
+    assert injection.remediation == "Use parameters."
+    assert (note.severity, note.suppressed) == ("low", True)
+    assert [scan.asset for scan in of(items, ScanRecord)] == [asset]
+    assert items == read("sarif", CODEQL, packed=True)
+
+
+def test_sarif_secrets_are_not_kept() -> None:
+    gitleaks = report(
+        "gitleaks",
+        [{"id": "generic-api-key", "shortDescription": {"text": "API key"}}],
+        [
+            {
+                "ruleId": "generic-api-key",
+                "message": {"text": "key=hunter2"},
+                "locations": place("a.env", 3, "key=hunter2"),
+            }
+        ],
+    )
+    items = read("sarif", gitleaks)
+    [finding] = of(items, FindingRecord)
+    assert (finding.kind, finding.title, finding.asset) == ("secret", "API key", None)
+    assert "hunter2" not in finding.description + finding.evidence
+
+
+def test_sarif_of_a_vulnerability_scanner_names_the_cve() -> None:
+    rules = [{"id": "CVE-2026-30003", "properties": {"tags": ["vulnerability", "security", "CRITICAL"]}}]
+    results = [{"ruleId": "CVE-2026-30003", "ruleIndex": 0, "level": "error", "message": {"text": "m"}}]
+    asset = AssetRecord("host", "web-01", (Key("hostname", "web-01"),))
+    items = read("sarif", report("Trivy", rules, results), Options(asset=asset))
+    [vulnerability], [finding] = of(items, VulnerabilityRecord), of(items, FindingRecord)
+    assert vulnerability.vuln_id == finding.vulnerability == "CVE-2026-30003"
+    assert (finding.severity, finding.asset) == ("critical", asset)
+
+
+def test_sarif_message_by_id_and_artifact_by_index() -> None:
+    rules = [
+        {
+            "id": "R1",
+            "messageStrings": {"m": {"text": "'{0}' is unsafe"}},
+            "defaultConfiguration": {"level": "error"},
+        }
+    ]
+    results = [
+        {"ruleIndex": 0, "message": {"id": "m", "arguments": ["eval"]},
+         "locations": [{"physicalLocation": {"artifactLocation": {"index": 0}}}]}
+    ]  # fmt: skip
+    artifacts = [{"location": {"uri": "lib/x.js"}}]
+    [finding] = of(read("sarif", report("ESLint", rules, results, artifacts=artifacts)), FindingRecord)
+    assert (finding.rule_id, finding.description, finding.location) == ("R1", "'eval' is unsafe", "lib/x.js")
+    assert finding.severity == "high"
+
+
+def test_sarif_result_without_rule_is_rejected() -> None:
+    semgrep = report(
+        "Semgrep OSS", [], [{"message": {"text": "x"}}, {"ruleId": "a", "message": {"text": "x"}}]
+    )
+    items = read("sarif", semgrep)
+    assert rejected(items) == [("runs[0].results[0]", "缺少必填字段「ruleId」")]
+    assert [finding.severity for finding in of(items, FindingRecord)] == ["medium"]
