@@ -1,8 +1,84 @@
 """The look and the menu of the admin."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.urls import reverse_lazy
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A menu entry that leads to the list of a model ("app.model"), for those who may see it."""
+
+    title: str
+    icon: str
+    model: str
+    badge: str = ""  # dotted name of a function of the request; what it returns stands beside the title
+
+
+MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    (
+        "系统",
+        (
+            Entry("系统配置", "settings", "core.systemconfig"),
+            Entry("系统开关", "toggle_on", "core.switch"),
+            Entry("连接状态", "hub", "dingtalk_integration.clientstate"),
+            Entry("工作进程", "memory", "channels.worker"),
+        ),
+    ),
+    (
+        "消息",
+        (
+            Entry("收件箱", "inbox", "channels.inboxrow", badge="bifang.channels.admin.inbox_badge"),
+            Entry("发件箱", "outbox", "channels.outboxrow", badge="bifang.channels.admin.outbox_badge"),
+        ),
+    ),
+    (
+        "人员与权限",
+        (
+            Entry("人员", "badge", "secops_agent.staff"),
+            Entry("登录用户", "person", "auth.user"),
+            Entry("用户组", "group", "auth.group"),
+        ),
+    ),
+    (
+        "后台任务",
+        (
+            Entry("计划任务", "schedule", "django_q.schedule"),
+            Entry("排队的任务", "pending_actions", "django_q.ormq"),
+            Entry("完成的任务", "task_alt", "django_q.success"),
+            Entry("失败的任务", "error", "django_q.failure"),
+        ),
+    ),
+)
+
+
+def menu(request: HttpRequest) -> list[dict[str, Any]]:
+    """The menu of this person: only what they may see, dead letters counted."""
+    overview = {"title": "概览", "icon": "dashboard", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"title": "", "items": [overview]}]
+    for title, entries in MENU:
+        items = [_item(request, entry) for entry in entries if _may_see(request, entry)]
+        if items:
+            groups.append({"title": title, "items": items})
+    return groups
+
+
+def _may_see(request: HttpRequest, entry: Entry) -> bool:
+    app, _, model = entry.model.partition(".")
+    return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
+
+
+def _item(request: HttpRequest, entry: Entry) -> dict[str, Any]:
+    from django.utils.module_loading import import_string  # settings are read before anything can be imported
+
+    page = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
+    item: dict[str, Any] = {"title": entry.title, "icon": entry.icon, "link": page}
+    count = import_string(entry.badge)(request) if entry.badge else ""
+    return item | {"badge": count} if count else item
+
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "毕方 Bifang",
@@ -11,20 +87,28 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "local_fire_department",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "STYLES": [lambda request: static("bifang/admin.css")],
+    "SCRIPTS": [lambda request: static("bifang/live.js")],
+    "DASHBOARD_CALLBACK": "bifang.core.admin.dashboard.fill",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .013 40)",
+            "100": "oklch(94.5% .03 40)",
+            "200": "oklch(89% .06 40)",
+            "300": "oklch(81% .1 40)",
+            "400": "oklch(71% .15 38)",
+            "500": "oklch(63% .18 36)",
+            "600": "oklch(55% .18 34)",
+            "700": "oklch(48% .16 34)",
+            "800": "oklch(41% .13 34)",
+            "900": "oklch(36% .1 34)",
+            "950": "oklch(26% .07 34)",
+        },
+    },
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,
-        "navigation": [
-            {
-                "title": "系统",
-                "items": [
-                    {
-                        "title": "系统配置",
-                        "icon": "settings",
-                        "link": reverse_lazy("admin:core_systemconfig_changelist"),
-                    },
-                ],
-            },
-        ],
+        "navigation": menu,
     },
 }

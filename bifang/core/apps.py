@@ -11,9 +11,14 @@ class CoreConfig(AppConfig):
     verbose_name = "系统"
 
     def ready(self) -> None:
-        """Register what belongs to core: its section and its checks."""
+        """Register what belongs to core: its section, its checks, the groups."""
+        from django.db.models.signals import post_migrate
+
         from bifang.core.checks import register_checks
+        from bifang.core.groups import ensure_groups
         from bifang.core.sections import apply_config_entries, register_section
 
         register_checks()
         register_section("configs", apply_config_entries)
+        # Connected after django.contrib.auth's own receiver, which makes the permissions.
+        post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.groups")

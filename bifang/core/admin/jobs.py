@@ -1,0 +1,60 @@
+"""后台任务 of django-q2. A job names a function of the program: only superusers add, repeat or remove one."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from bifang.core.admin.base import Screen
+
+if TYPE_CHECKING:
+    FailAdmin = QueueAdmin = ScheduleAdmin = TaskAdmin = Screen
+    Failure: Any
+    OrmQ: Any
+    Schedule: Any
+    Success: Any
+else:
+    from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin, resubmit_task
+    from django_q.models import Failure, OrmQ, Schedule, Success
+
+    resubmit_task.allowed_permissions = ("change",)
+
+
+class SuperuserScreen(Screen):
+    """Everyone with the permission looks; superusers act."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers, where django-q2 has an add page."""
+        return request.user.is_superuser and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers."""
+        return request.user.is_superuser
+
+
+for _model in (Schedule, Success, Failure, OrmQ):
+    admin.site.unregister(_model)
+
+
+@admin.register(Schedule)
+class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
+    """What runs when."""
+
+
+@admin.register(Success)
+class SuccessScreen(SuperuserScreen, TaskAdmin):
+    """What ran."""
+
+
+@admin.register(Failure)
+class FailureScreen(SuperuserScreen, FailAdmin):
+    """What failed."""
+
+
+@admin.register(OrmQ)
+class QueueScreen(SuperuserScreen, QueueAdmin):
+    """What waits."""

@@ -1,0 +1,43 @@
+"""The three groups of people who log in, and what each may do.
+
+运维操作员 runs the system and never reads what people wrote; 审计员 reads everything, including what people wrote,
+and changes nothing; 管理员 does all of that. Accounts, approvers and administrators of the chat are given by
+superusers alone, because whoever gives rights has them all.
+
+The applications say what their models mean to the groups (`grant`); the groups are made after each migration.
+What is taken from a group by hand comes back with the next migration: make a group of your own instead.
+"""
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from django.apps import AppConfig
+
+OPERATOR = "运维操作员"
+AUDITOR = "审计员"
+ADMINISTRATOR = "管理员"
+GROUPS = (OPERATOR, AUDITOR, ADMINISTRATOR)
+
+_grants: list[tuple[str, str]] = []
+
+
+def grant(group: str, *permissions: str) -> None:
+    """`permissions` are patterns like ``channels.view_*``; called when an application's admin is loaded."""
+    if group not in GROUPS:
+        raise ValueError(group)
+    _grants.extend((group, permission) for permission in permissions)
+
+
+def ensure_groups(sender: AppConfig, using: str = "default", **_: Any) -> None:
+    """Receiver of ``post_migrate``: make the groups and give them the permissions on the sender's models."""
+    from django.contrib.auth.models import Group, Permission
+
+    patterns = [(group, name) for group, name in _grants if name.startswith(f"{sender.label}.")]
+    if not patterns:
+        return
+    groups = {name: Group.objects.using(using).get_or_create(name=name)[0] for name in GROUPS}
+    known = list(Permission.objects.using(using).filter(content_type__app_label=sender.label))
+    for group, pattern in patterns:
+        codename = pattern.partition(".")[2]
+        wanted = [permission for permission in known if fnmatchcase(permission.codename, codename)]
+        groups[group].permissions.add(*wanted)

@@ -1,0 +1,165 @@
+"""连接状态, the face of the kind ``dingtalk``, and the first steps towards a robot that answers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from bifang.core.admin.base import RecordScreen, badge, moment, shortened
+from bifang.core.admin.dashboard import config_step
+from bifang.core.admin.faces import Face, Live, register_face
+from bifang.core.admin.panels import Card, Step, register_cards, register_steps
+from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
+from bifang.core.models import SystemConfig
+from dingtalk_integration.models import ClientState, ClientStatus
+
+FRESH = timedelta(seconds=15)
+COMMAND = "python manage.py start_dingtalk_stream"
+TONES = {
+    ClientStatus.CONNECTED: "ok",
+    ClientStatus.CONNECTING: "info",
+    ClientStatus.RETRYING: "warn",
+    ClientStatus.PARKED: "bad",
+    ClientStatus.STOPPED: "idle",
+}
+# Several processes may serve one configuration: the best state is the configuration's.
+BEST_FIRST = tuple(TONES)
+
+grant(OPERATOR, "dingtalk_integration.view_*")
+grant(AUDITOR, "dingtalk_integration.view_*")
+grant(ADMINISTRATOR, "dingtalk_integration.*")
+
+
+def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
+    """The live state of each configuration, from rows no older than `FRESH`; one query."""
+    rows: dict[int, list[ClientState]] = {}
+    fresh = ClientState.objects.filter(
+        config_id__in=[config.pk for config in configs], updated_at__gte=timezone.now() - FRESH
+    )
+    for row in fresh:
+        rows.setdefault(row.config_id, []).append(row)
+    return {config.pk: _live(config, rows.get(config.pk, [])) for config in configs}
+
+
+def _live(config: SystemConfig, rows: list[ClientState]) -> Live:
+    if not rows:
+        return _without_worker(config)
+    best = min(rows, key=lambda row: BEST_FIRST.index(ClientStatus(row.status)))
+    status = ClientStatus(best.status)
+    broken = max((row for row in rows if row.last_error_at), key=lambda row: str(row.last_error_at), default=None)
+    return Live(
+        text=str(status.label),
+        tone=TONES[status],
+        detail=_detail(best, rows),
+        error=broken.last_error if broken else "",
+        error_at=broken.last_error_at if broken else None,
+    )
+
+
+def _without_worker(config: SystemConfig) -> Live:
+    if not config.enabled:
+        return Live("已停用", "idle")
+    if not config.params.get("use_stream_push", True):
+        return Live("未开启流式推送", "warn", "请打开「使用流式推送」")
+    return Live("未运行", "bad", f"请启动 {COMMAND}")
+
+
+def _detail(best: ClientState, rows: list[ClientState]) -> str:
+    parts = [f"已持续 {timesince(best.since, depth=1)}"]
+    if best.last_frame_at:
+        parts.append(f"最近一帧 {timezone.localtime(best.last_frame_at):%H:%M:%S}")
+    parts.append(f"收到 {sum(row.messages_received for row in rows)} 条")
+    if len(rows) > 1:
+        parts.append(f"{len(rows)} 个进程")
+    return " · ".join(parts)
+
+
+register_face(
+    "dingtalk",
+    Face("forum", "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。需要应用的 Client ID 和 Client Secret。", watch),
+)
+
+
+@admin.register(ClientState)
+class ClientStateScreen(RecordScreen):
+    """Every connection of every worker process."""
+
+    list_display = ("config", "state", "owner", "in_state", "last_frame", "messages_received", "connections", "error", "seen")
+    list_select_related = ("config",)
+    list_filter = ("status", "config")
+    search_fields = ("config__name", "owner")
+    ordering = ("config_id", "owner")
+    fields = (
+        "config", "state", "owner", "in_state", "last_frame", "messages_received", "connections", "last_error", "failed", "seen",
+    )  # fmt: skip
+
+    @admin.display(description="状态", ordering="status")
+    def state(self, row: ClientState) -> SafeString:
+        """As the worker last said, unless it has been silent."""
+        if row.updated_at < timezone.now() - FRESH:
+            return badge("未运行", "idle", f"最后的状态：{row.get_status_display()}")
+        status = ClientStatus(row.status)
+        return badge(str(status.label), TONES[status])
+
+    @admin.display(description="自", ordering="since")
+    def in_state(self, row: ClientState) -> SafeString | str:
+        """Since when."""
+        return moment(row.since)
+
+    @admin.display(description="最近一帧", ordering="last_frame_at")
+    def last_frame(self, row: ClientState) -> SafeString | str:
+        """The last frame read."""
+        return moment(row.last_frame_at)
+
+    @admin.display(description="最近错误")
+    def error(self, row: ClientState) -> SafeString | str:
+        """Short, whole when pointed at."""
+        return shortened(row.last_error, 40)
+
+    @admin.display(description="最近错误时间")
+    def failed(self, row: ClientState) -> SafeString | str:
+        """When the last error came."""
+        return moment(row.last_error_at)
+
+    @admin.display(description="更新时间", ordering="updated_at")
+    def seen(self, row: ClientState) -> SafeString | str:
+        """The worker's last word."""
+        return moment(row.updated_at)
+
+
+def _enabled() -> list[SystemConfig]:
+    return list(SystemConfig.objects.enabled("dingtalk"))
+
+
+def connection_cards(request: HttpRequest) -> Iterable[Card]:
+    """How many of the enabled configurations are connected."""
+    if not request.user.has_perm("core.view_systemconfig"):
+        return []
+    states = watch(_enabled())
+    good = sum(live.tone == "ok" for live in states.values())
+    tone = "idle" if not states else "ok" if good == len(states) else "bad" if good == 0 else "warn"
+    note = "还没有启用的钉钉配置" if not states else "全部已连接" if good == len(states) else "有配置没有连上"
+    page = reverse("admin:core_systemconfig_changelist")
+    return [Card("钉钉连接", f"{good} / {len(states)}", note, tone, "hub", page)]
+
+
+def first_steps(request: HttpRequest) -> Iterable[Step]:
+    """Configuration, then the worker."""
+    text = "填写钉钉开放平台应用的 Client ID 和 Client Secret，并打开「使用流式推送」。"
+    running = ClientState.objects.filter(updated_at__gte=timezone.now() - FRESH, status=ClientStatus.CONNECTED).exists()
+    return [
+        *config_step(request, "dingtalk", "添加钉钉配置", text),
+        Step("启动 Stream 推送服务", "服务要一直运行，才能保持与钉钉的长连接。", running, command=COMMAND),
+    ]
+
+
+register_cards(10, connection_cards)
+register_steps(10, first_steps)
+
+__all__: Any = ["ClientStateScreen", "watch"]

@@ -1,0 +1,116 @@
+"""人员: who may ask the robot for what. Approvers and administrators are made by superusers alone."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import Screen, badge, moment
+from bifang.core.admin.panels import Step, register_steps
+from secops_agent.models import Role, Staff
+
+PRIVILEGED = (Role.APPROVER, Role.ADMIN)
+ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"
+GUARDED = "这个人是「{role}」角色，只有超级管理员可以修改，所以页面是只读的。"
+TONES = {Role.NONE: "idle", Role.VIEWER: "info", Role.ANALYST: "info", Role.RESPONDER: "ok", Role.APPROVER: "warn", Role.ADMIN: "bad"}  # fmt: skip
+ROLE_HELP = "角色逐级包含：查看 < 分析（可确认、指派、关闭告警）< 处置（可申请封禁、隔离）< 审批（可批准别人的申请）< 管理。"
+
+
+class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Refuses a role that the person at the keyboard may not give."""
+
+    superuser = False
+
+    class Meta:
+        model = Staff
+        fields = ("name", "staff_id", "corp_id", "role", "user", "active")
+        help_texts = {
+            "staff_id": "钉钉的 userId；在钉钉里问机器人一句话，它会告诉没有登记的人自己的员工 ID。",
+            "corp_id": "留空表示唯一的企业，收到第一条消息后自动得知。",
+            "role": ROLE_HELP,
+            "user": "把这个人和一个登录本页面的用户对应起来；四眼原则比较的是人。",
+        }
+
+    def clean_role(self) -> str:
+        """Approver and administrator need a superuser."""
+        role: str = self.cleaned_data["role"]
+        if role in PRIVILEGED and not self.superuser:
+            raise forms.ValidationError(ONLY_SUPERUSERS)
+        return role
+
+
+@admin.register(Staff)
+class StaffScreen(Screen):
+    """People and their roles."""
+
+    form = StaffForm
+    list_display = ("name", "staff_id", "role_badge", "active", "user", "corp_id", "changed_at")
+    list_display_links = ("name", "staff_id")
+    list_filter = ("role", "active", "corp_id")
+    list_select_related = ("user",)
+    search_fields = ("name", "staff_id", "user__username")
+    search_help_text = "按姓名、员工 ID 或登录用户搜索"
+    autocomplete_fields = ("user",)
+
+    @admin.display(description="角色", ordering="role")
+    def role_badge(self, person: Staff) -> SafeString:
+        """The role, coloured by what it may do."""
+        return badge(str(Role(person.role).label), TONES[Role(person.role)])
+
+    @admin.display(description="修改时间", ordering="updated_at")
+    def changed_at(self, person: Staff) -> SafeString | str:
+        """Last change."""
+        return moment(person.updated_at)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form, told who is at the keyboard."""
+        made = super().get_form(request, obj, change=change, **kwargs)
+        return type(made)(made.__name__, (made,), {"superuser": request.user.is_superuser})
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """To change an approver (their name, their login) is to make one."""
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Approvers are removed by superusers."""
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """No deleting in bulk for those who may not delete everyone."""
+        actions = super().get_actions(request)
+        if not request.user.is_superuser:
+            actions.pop("delete_selected", None)
+        return actions
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Says why a page is read-only."""
+        person = self.get_object(request, object_id)
+        if person is not None and request.method == "GET" and not _may_touch(request, person):
+            messages.info(request, GUARDED.format(role=Role(person.role).label))
+        return super().change_view(request, object_id, form_url, extra_context)
+
+
+def _may_touch(request: HttpRequest, person: Staff | None) -> bool:
+    return request.user.is_superuser or person is None or person.role not in PRIVILEGED
+
+
+def first_steps(request: HttpRequest) -> Iterable[Step]:
+    """Someone has to be allowed to ask."""
+    if not request.user.has_perm("secops_agent.add_staff"):
+        return []
+    done = Staff.objects.filter(active=True).exclude(role=Role.NONE).exists()
+    text = "默认谁都不能使用：登记员工 ID 和角色后，他在钉钉里 @机器人 就会得到回答。"
+    return [Step("登记人员", text, done, reverse("admin:secops_agent_staff_add"))]
+
+
+register_steps(20, first_steps)
