@@ -13,9 +13,10 @@ from .skeletons import Kind, Skeleton
 NOUN = re.compile(r"(?:安全)?(?:告警|报警|警报|预警|告急)|安全事件|(?:攻击|入侵|威胁|异常)?事件(?!响应|处置)|alerts?|alarms?|incidents?", re.IGNORECASE)
 _ATTACKS = re.compile(r"(?:在|谁|人|有没有|遭到|受到|被|遭)\S{0,4}(?:攻击|入侵|打我们|扫我们|搞我们|黑了|渗透)|异常(?:行为|登录|活动|情况)?(?:$|吗|么|没)|出(?:什么|啥)?事了?[吗么没]")
 _COUNT = re.compile(
-    r"统计|多少|几[条个起次]|数量|个数|总数|总量|计数|分布|趋势|走势|占比|比例|排[名行]|最多|最少|各(?:有|是|占)|对比|图表|饼图|曲线|日均|top(?!\s*\d+\s*(?:条|个)?\s*(?:的)?告警)|\bhow many\b|\bcount\b|\bstat(?:s|istics)?\b",
+    r"统计|多少|数$|告警数|每日|每天|几[条个起次]|数量|个数|总数|总量|计数|分布|趋势|走势|占比|比例|排[名行]|最多|最少|各(?:有|是|占)|对比|图表|饼图|曲线|日均|top(?!\s*\d+\s*(?:条|个)?\s*(?:的)?告警)|\bhow many\b|\bcount\b|\bstat(?:s|istics)?\b",
     re.IGNORECASE,
 )
+_BARE_FILTERS = re.compile(r"(?:[\ue000-\uf8ff]|[\s,，的])+")
 _GROUPS: tuple[tuple[str, str], ...] = (
     ("day", r"每天|每日|按[天日]|趋势|走势|逐日|日均|曲线|by day|daily|天级"),
     ("assignee", r"负责人|处理人|指派人|每个?人|按人|人员|谁(?:的)?(?:手上|手里|处理|名下)|各人|值班人|同事|assignee"),
@@ -25,6 +26,7 @@ _GROUPS: tuple[tuple[str, str], ...] = (
     ("severity", r"级别|等级|严重程度|严重性|危险程度|风险程度|危害|高中低|severity"),
     ("status", r"状态|处理情况|处理进度|处置情况|闭环(?:率|情况)|status"),
 )
+_TOO_GENERAL = frozenset({"攻击", "入侵", "安全", "异常", "威胁", "风险", "被攻击", "遭到攻击", "处理", "确认", "推送"})
 _STATISTICS_ALONE = re.compile(r"(?:规则|机器|主机|资产|来源|产品|设备)\S{0,3}(?:报得|报的|告警|触发|报警)\S{0,3}最多|^统计(?:一下|下)?$|^(?:按|统计|根据)\S{0,10}(?:级别|等级|状态|来源|规则|资产|天|负责人)\S{0,6}$")
 
 
@@ -55,6 +57,8 @@ def group_of(text: str) -> dict[str, str]:
 def _is_about_alerts(skeleton: Skeleton, lexicon: Lexicon) -> bool:
     text = skeleton.text
     if NOUN.search(text) or _ATTACKS.search(text) or _STATISTICS_ALONE.search(text):
+        return True
+    if _BARE_FILTERS.fullmatch(text) and skeleton.first(Kind.SEVERITY, Kind.STATUS) and skeleton.first(Kind.TIME, Kind.DURATION):
         return True
     filtered = skeleton.first(Kind.TIME, Kind.SEVERITY, Kind.STATUS)
     return bool(filtered and find_known(text, lexicon.keywords) and not re.search(r"漏洞|资产|手册", text))
@@ -102,4 +106,5 @@ def _keyword(skeleton: Skeleton, lexicon: Lexicon, arguments: dict[str, Any]) ->
         return str(named.value)
     if is_statistics(skeleton.text):
         return ""
-    return find_residue(skeleton.text, NOUN)
+    word = find_residue(skeleton.text, NOUN)
+    return "" if word in _TOO_GENERAL else word

@@ -77,8 +77,8 @@ def read_entities(text: str, lexicon: Lexicon, now: datetime) -> Skeleton:
     skeleton.take(Kind.SCHEDULE, _SCHEDULE, _number)
     take_times(skeleton, now)
     skeleton.take(Kind.ALERTS, _ALERTS, lambda m: m.group())
-    skeleton.take(Kind.ALERT, _ALERT_BEFORE, _number)
     skeleton.take(Kind.ALERT, _ALERT, _number)
+    skeleton.take(Kind.ALERT, _ALERT_BEFORE, _number)
     return skeleton
 
 

@@ -34,7 +34,7 @@ _AFFECTED = re.compile(
 )
 _DETAIL = re.compile(r"是(?:什么|啥)|什么漏洞|详情|怎么修|如何修|修复|介绍|cvss|评分|分数|严重|危害|原理|exp|poc|补丁|版本|利用", re.IGNORECASE)
 _KEV = re.compile(r"kev|在野|被利用|已利用|已知被?利用|正在被?利用|有(?:现成)?(?:exp|poc|利用)|野外利用|已知利用|利用中的|exploited", re.IGNORECASE)
-_NO_FIX = re.compile(r"(?:没有?|无|缺|暂无|尚无|未(?:有|发布|出)|还没有?出?|不能|无法|没法)(?:可用)?(?:的)?(?:官方)?(?:补丁|修复(?:方案|版本)?|修|patch)|no (?:fix|patch)|unpatch|unfixable|打不了补丁", re.IGNORECASE)
+_NO_FIX = re.compile(r"(?:没有?|无|缺|暂无|尚无|未(?:有|发布|出)|还没有?出?|不能|无法|没法)(?:可用)?(?:的)?(?:官方)?(?:补丁|修复(?:方案|版本)|patch)|no (?:fix|patch)|unpatch|unfixable|打不了补丁|修不了", re.IGNORECASE)
 _FIX = re.compile(r"(?:有|出了?|发布了?|可用|能打|可以打|可打|已有)(?:可用)?(?:的)?(?:官方)?(?:补丁|修复(?:方案|版本)|patch)|可(?:以)?修复|能修(?:复)?|可升级|fix(?:able| available)|patch available|patchable", re.IGNORECASE)
 _NAMED = re.compile(r"(?:名字|名称|名)?(?:里|中)?(?:带有?|含有?|包含|叫做?|名为|匹配)\s*(?P<word>[\w.\u4e00-\u9fff-]{1,20}?)(?:字样|关键字)?(?:的|$|\s)")
 _VULNERABILITY_FILLER = re.compile(r"高危|严重|中危|低危|利用|修复|修|打|已知|在野|被|存在|受|影响", re.IGNORECASE)

@@ -16,14 +16,15 @@ _HOW_WORDS = re.compile(
 )
 _GENERIC_VERB = r"(?:处理|处置|应对|应急响应|应急|响应|解决|搞定|办|弄|搞|整|操作)"
 _EDGE = re.compile(
-    rf"^(?:{_GENERIC_VERB}|请问|请|麻烦|帮我|帮忙|给我|查一下|查询|查下|查|看一下|看看|看下|看|搜索|搜一下|搜|找一下|找|打开|翻一下|有没有|有什么|有哪些|有|我们的?|我|关于|针对|对于|对|一下|一份|份|个|发现了?|遇到了?|碰到了?|如果|要是|万一|中了(?=\S{{3,}})|的|了|,|，|:|：|\s|值班手册|手册|预案|那|这种|这个)+"
-    rf"|(?:{_GENERIC_VERB}|一下|怎么|的(?:话|时候)?|了|吗|么|呢|吧|啊|呀|谢谢|在哪里|在哪|有没有|有吗|是什么|是啥|有哪些|有什么|什么|哪些|该|应该|要|发我|给我|看看|,|，|。|\?|？|!|\s|时|后|之后|事件(?=$))+$",
+    rf"^(?:{_GENERIC_VERB}|请问|请|麻烦|帮我|帮忙|给我|查一下|查询|查下|查|看一下|看看|看下|看|搜索|搜一下|搜|找一下|找|打开|翻一下|有没有|有什么|有哪些|有|我们的?|我|关于|针对|对于|对|一下|一份|份|个|发现了?|遇到了?|碰到了?|如果|要是|万一|收到|中了(?=\S{{3,}})|的|了|,|，|:|：|\s|值班手册|手册|预案|那|这种|这个)+"
+    rf"|(?:{_GENERIC_VERB}|一下|怎么|的(?:话|时候)?|了|吗|么|呢|吧|啊|呀|谢谢|在哪里|在哪|有没有|有吗|是什么|是啥|有哪些|有什么|什么|哪些|该|应该|要|发我|给我|看看|,|，|。|\?|？|!|\s|时|后|之后|事件(?=$)|修复?(?=$))+$",
     re.IGNORECASE,
 )
 _REPORT = re.compile(
     r"日报|周报|月报|简报|安全报告|运营报告|值班报告|工作报告|报告|report|安全(?:总体|整体)?(?:态势|情况|状况|形势)|态势|总结|(?:整体|总体)(?:安全)?(?:情况|状况)|(?:情况|安全)(?:怎么样|如何|咋样|怎样)|概况|总览|overview|summary|daily|weekly|monthly", re.IGNORECASE
 )
 _PERIODS = (("today", r"日报|daily"), ("this_week", r"周报|weekly"), ("this_month", r"月报|monthly"))
+_STATE = re.compile(r"(?:情况|状况|态势|形势|状态)(?:怎么样|如何|怎样|咋样)[?？。]?$")
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
 _SCHEDULES = re.compile(r"定时任务|定时(?:报告|推送|提醒)?|订阅|计划任务|任务列表|(?:有|看|列|查)\S{0,6}任务|schedules?|我的任务|周期任务|例行任务", re.IGNORECASE)
 _SERVICE = re.compile(
@@ -42,7 +43,7 @@ def read_manual(skeleton: Skeleton) -> Intent | None:
 
 def read_how_to(skeleton: Skeleton) -> Intent | None:
     """search_runbook for how, what to do; never for how many, how come, how is it going."""
-    if not _HOW.search(skeleton.text):
+    if not _HOW.search(skeleton.text) or _STATE.search(skeleton.text):
         return None
     return _search(skeleton, 0.9)
 

@@ -9,8 +9,8 @@ _PART = r"凌晨|清晨|清早|早上|早晨|早间|上午|中午|正午|下午|
 _DEFAULT_HOURS = {"凌": 1, "清": 7, "早": 9, "上": 10, "中": 12, "正": 12, "下": 15, "傍": 18, "晚": 20, "夜": 22}
 _CLOCK = rf"(?P<part{{i}}>{_PART})?\s*(?:的)?\s*(?P<h{{i}}>\d{{1,2}}|[零一二两三四五六七八九十]{{1,3}})\s*(?:[点时](?:钟|整)?(?:(?P<half{{i}}>半)|(?P<quarter{{i}}>一刻|三刻)|(?P<m{{i}}>\d{{1,2}}|[零一二三四五六七八九十]{{1,3}})分?)?|:(?P<mm{{i}}>\d{{2}}))"
 _TIME = rf"(?:{_CLOCK.replace('{i}', '')}(?:\s*(?:和|、|,|与|及)\s*{_CLOCK.replace('{i}', '2')})?|(?P<only>{_PART}))"
-_DAY = r"[一二三四五六日天末1-7]"
-_WEEKDAYS = rf"(?P<days>{_DAY}(?:\s*(?:、|,|和|与|到|至|-)?\s*(?:周|星期)?{_DAY})*)"
+_DAY = r"[一二三四五六日天末]"
+_WEEKDAYS = rf"(?P<days>(?:{_DAY}|[1-7](?![\d:点时]))(?:\s*(?:、|,|和|与|到|至|-)?\s*(?:周|星期)?{_DAY})*)"
 _WHEN = (
     rf"(?:(?P<daily>每天|每日|天天|每一天|每个?(?=早上|晚上|上午|下午|中午|凌晨|早|晚))|(?P<work>每?个?(?:工作日|上班日))|(?P<weekend>每?个?周末)|每?个?(?:周|星期|礼拜){_WEEKDAYS}|"
     rf"(?P<weekly>每周|每星期|每个星期)|(?:每个?月)(?:的)?(?P<dom>{INTEGER}|初)?(?:日|号)?)\s*(?:的|,)?\s*(?:{_TIME})?"
@@ -57,7 +57,7 @@ def _when(match: re.Match[str]) -> str:
         return f"{clock} * * 0,6"
     if match["days"] or match["weekly"]:
         days = _weekdays(match["days"] or "一")
-        return f"{clock} * * {days}" if days and match.group().startswith(("每", "周", "星期")) else ""
+        return f"{clock} * * {days}" if days and (match.group().startswith("每") or "-" in days) else ""
     day = 1 if match["dom"] in (None, "初") else read_integer(match["dom"])
     return f"{clock} {day} * *" if day and 1 <= day <= 31 else ""
 

@@ -3,14 +3,20 @@
 import re
 
 from .casework import SPEAKS_OF_CASEWORK
-from .intents import Understanding
+from .intents import Intent, Understanding
 from .mood import HINTS, find_doubt
-from .response import SPEAKS_OF_BLOCKING, SPEAKS_OF_ISOLATING
-from .skeletons import Kind, Skeleton
+from .response import AFTER, POLITE, SPEAKS_OF_BLOCKING, SPEAKS_OF_ISOLATING
+from .skeletons import Kind, Skeleton, mark
 from .suggestions import suggest
 
 _ONE = "一次只能处理一条告警，请逐条发送。"
 _NETWORK = "不能封禁网段，只能逐个封禁 IP。"
+_NO_OBJECT = "操作需要写明对象（哪个 IP、哪台主机、哪条告警），没有执行任何操作。"
+_PERSON = mark(Kind.PERSON)
+_IT = r"(?:它|他|这个|这台|这条|该|那个|那台|那条|此|的|ip|地址|主机|机器|服务器|告警|报警|对方|攻击者|攻击源|一个|一台|一条|\s)*"
+_VERB = r"(?:封禁|封掉|封了|封|拉黑|屏蔽|阻断|block|隔离|断网|isolate|关闭|关掉|关了|关单|确认|认领|指派|分配|转给|派给|交给|删除|close|ack|assign)"
+_OBJECTLESS = re.compile(rf"{POLITE}(?:把|将|给)?{_IT}{_VERB}{_IT}(?:掉|了|一下|下|吧)*(?:给)?(?:{_PERSON}|我)?[,，\s]*(?:是)?(?:误报|重复|真实攻击)?{AFTER}", re.IGNORECASE)
+_BULK = re.compile(rf"{POLITE}(?:(?:把|将)\S{{0,20}}(?:所有|全部|这些|都|批量)\S*(?:关|确认|指派|标|派|转|认领)|(?:批量)?(?:关闭|关掉|确认|认领|指派|分配|标记|清空|处理掉)\s*(?:一下)?(?:所有|全部|这些|今天|昨天|{mark(Kind.TIME)}))", re.IGNORECASE)
 _UNDO = re.compile(r"取消封|解封|解除封|解禁|放行|取消隔离|解除\S{0,12}隔离|恢复\S{0,12}网络|unblock|\bun\w*ban", re.IGNORECASE)
 _ASKS = re.compile(r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|\b(?:how|what|why|who|should|can|is|are)\b", re.IGNORECASE)
 
@@ -20,12 +26,14 @@ def speaks_of_action(skeleton: Skeleton) -> bool:
     text = skeleton.text
     blocking = SPEAKS_OF_BLOCKING.search(text) and skeleton.found(Kind.IP, Kind.ASSET_IP, Kind.NETWORK)
     isolating = SPEAKS_OF_ISOLATING.search(text) and skeleton.found(Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP)
-    casework = SPEAKS_OF_CASEWORK.search(text) and (skeleton.found(Kind.ALERT, Kind.ALERTS) or re.search("所有|全部|这些", text))
-    return bool(blocking or isolating or casework)
+    casework = SPEAKS_OF_CASEWORK.search(text) and skeleton.found(Kind.ALERT, Kind.ALERTS)
+    return bool(blocking or isolating or casework or _BULK.match(text) or _OBJECTLESS.fullmatch(text))
 
 
-def refuse(skeleton: Skeleton, plain: str) -> Understanding | None:
+def refuse(skeleton: Skeleton, plain: str, last: Intent | None = None) -> Understanding | None:
     """Why this is not done and what can be sent instead; None when it is a question that a read tool answers."""
+    if _OBJECTLESS.fullmatch(skeleton.text):
+        return Understanding(suggestions=suggest(plain, _completed(skeleton.text, last)), hint=_NO_OBJECT)
     hint = _reason(skeleton)
     if not hint and _ASKS.search(skeleton.text):
         return None
@@ -33,7 +41,7 @@ def refuse(skeleton: Skeleton, plain: str) -> Understanding | None:
     if doubt == "question":
         return None
     hint = hint or (HINTS[doubt] if doubt else "这句话像一个操作，但格式不够明确，没有执行。")
-    return Understanding(suggestions=suggest(plain, _offers(skeleton)), hint=hint)
+    return Understanding(suggestions=suggest(plain, _offers(skeleton), harmless=doubt is not None), hint=hint)
 
 
 def _reason(skeleton: Skeleton) -> str:
@@ -42,7 +50,9 @@ def _reason(skeleton: Skeleton) -> str:
         return "解除封禁或隔离请在对应设备上操作，这里没有这个功能，没有执行任何操作。"
     if skeleton.found(Kind.NETWORK) and SPEAKS_OF_BLOCKING.search(text) and not _ASKS.search(text):
         return _NETWORK
-    several = skeleton.found(Kind.ALERTS) or len(skeleton.found(Kind.ALERT)) > 1 or re.search("所有|全部|这些", text)
+    if _BULK.match(text) and not _ASKS.search(text):
+        return _ONE
+    several = skeleton.found(Kind.ALERTS) or len(skeleton.found(Kind.ALERT)) > 1
     if SPEAKS_OF_CASEWORK.search(text) and several and not _ASKS.search(text):
         return _ONE
     unknown = skeleton.first(Kind.HOST) or skeleton.first(Kind.IP)
@@ -62,3 +72,16 @@ def _offers(skeleton: Skeleton) -> tuple[str, ...]:
         offers += [f"关闭告警 {number} 误报" for number in numbers[:2]]
     return tuple(dict.fromkeys(offers))[:2]
 
+
+def _completed(text: str, last: Intent | None) -> tuple[str, ...]:
+    """The action with the last object named, to be sent as it is; never done by itself."""
+    arguments = last.arguments if last else {}
+    address = next((str(arguments[key]) for key in ("ip", "value") if key in arguments), "")
+    if SPEAKS_OF_BLOCKING.search(text) and address:
+        return (f"封禁 {address} 一小时",)
+    if SPEAKS_OF_ISOLATING.search(text) and "asset" in arguments:
+        return (f"隔离 {arguments['asset']}",)
+    if "alert_id" not in arguments:
+        return ()
+    number = arguments["alert_id"]
+    return (f"关闭告警 {number} 误报" if "关" in text else f"确认告警 {number}", f"把告警 {number} 指派给我")

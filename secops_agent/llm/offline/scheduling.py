@@ -17,13 +17,13 @@ _DELIVER = re.compile(
     r"[,，:：\s]*(?:发送|发出|发|推送|推|提醒|汇报|播报|通知|生成|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|报告(?=.)|报(?=[给一])|出)?"
     r"(?:给)?(?:我们?|大家|群里|本群)?(?:一次|一下|一份|一遍|一张|下|份)?(?:的)?[:：,，\s]*"
 )
-_ANYWHERE = re.compile(r"每(?!个人|人|台|条|种|类|次|一[台条个])|工作日")
+_DELIVERS = re.compile(r"[,，\s]*\S{0,6}?(?:发|推|提醒|汇报|播报|通知|生成|检查|告诉|同步|报[给一]|查|看)")
+_ACTS = re.compile(r"封|拉黑|隔离|断网|屏蔽|阻断|指派|转给|派给|认领|删除|关闭(?!的)|确认[\s一告]|block|isolate|close|assign", re.IGNORECASE)
 _DELETE = re.compile(
     rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:这个|了|吧)?{AFTER}"
     rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*(?:给)?(?:删除|删掉|删了|删|取消|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}",
     re.IGNORECASE,
 )
-SPEAKS_OF_SCHEDULE = re.compile(r"定时|订阅|计划任务|每天.{0,8}[点发推]")
 
 
 def read_scheduling(skeleton: Skeleton, text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:
@@ -38,15 +38,23 @@ def read_scheduling(skeleton: Skeleton, text: str, understand_task: Callable[[st
 def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:
     start = _NEW.match(text)
     rest = text[start.end() :] if start else text
+    created = bool(start and re.search(r"定时|任务|新建|创建|添加|订阅", start.group()))
     recurrence = read_recurrence(rest)
     if not recurrence or rest[recurrence.end : recurrence.end + 1] == "的":
         return None
     said = rest[recurrence.end :]
     task = re.sub(rf"{AFTER}$", "", said[_delivery_end(said) :], flags=re.IGNORECASE).strip(" ,，。.!！")
+    if _ACTS.search(task) or not (created or _is_order(rest, recurrence.end)):
+        return None
     wanted = understand_task(task) if task and not _is_doubtful(said) else None
     if wanted is None or wanted.tool not in READ_TOOLS or wanted.tool in {"list_schedules"}:
         return None
     return Intent("create_schedule", {"task": task, "cron": recurrence.cron}, 0.95)
+
+
+def _is_order(rest: str, end: int) -> bool:
+    """Without 新建定时任务 in front it needs 每 or 工作日, and either a clock or a verb of delivery."""
+    return bool(re.match(r"每|工作日|周.[到至]周", rest)) and bool(re.search(r"[点时:\d]|分钟", rest[:end]) or _DELIVERS.match(rest[end:]))
 
 
 def _delivery_end(said: str) -> int:
@@ -57,7 +65,9 @@ def _delivery_end(said: str) -> int:
 def _is_doubtful(said: str) -> bool:
     """A delivery verb makes even 有哪些 a wish; without one a question is a question."""
     delivered = re.search(r"发|推|提醒|汇报|播报|通知|生成|告诉|同步|检查", said)
-    doubt = find_doubt(re.sub(r"[未没]\S{2}|有没有(?=\S)", "", said))
+    doubt = find_doubt(re.sub(r"(?:还?没有?|未)(?:人)?(?:处理|处置|关闭|确认|认领|解决)|有没有(?=\S)|已(?:处理|关闭|确认)", "", said))
+    if re.match(r"[,，\s]*(?:都|会|就|已经?)*(?:发|推送?|提醒|检查)(?:了|过|的)", said):
+        return True
     if doubt == "question":
         return not delivered or bool(re.search(r"[?？吗么]|为什么|谁|怎么|如何|是否|能不能|要不要", said))
-    return doubt is not None
+    return doubt in ("negation", "quotation", "condition")

@@ -1,5 +1,6 @@
 """What to offer when a sentence was not understood: the nearest sentences that can be sent as they are."""
 
+import re
 from collections import Counter
 
 _DEFAULT = ("最近24小时有哪些高危告警", "今天的日报", "帮助")
@@ -25,6 +26,7 @@ _EXAMPLES: tuple[tuple[str, str], ...] = (
     ("状态", "状态 正常 服务 机器人 运行 健康"),
     ("帮助", "帮助 命令 功能 能做 怎么用"),
 )
+_ACTION = re.compile(r"封禁|隔离|把|关闭|确认|每天")
 
 
 def _grams(text: str) -> Counter[str]:
@@ -37,9 +39,9 @@ def _score(asked: Counter[str], example: str, words: str, lowered: str) -> float
     return hits + 0.1 * sum((asked & _grams(example)).values())
 
 
-def suggest(text: str, first: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Three sentences nearest to the text; ``first`` are put in front."""
+def suggest(text: str, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
+    """Three sentences nearest to the text; ``first`` are put in front; ``harmless``: no actions among them."""
     lowered, asked = text.lower(), _grams(text)
     ranked = sorted(_EXAMPLES, key=lambda example: -_score(asked, *example, lowered))
-    near = [sentence for sentence, words in ranked if _score(asked, sentence, words, lowered) >= 2.0]
+    near = [sentence for sentence, words in ranked if not (harmless and _ACTION.match(sentence)) and _score(asked, sentence, words, lowered) >= 2.0]
     return tuple(dict.fromkeys([*first, *near, *_DEFAULT]))[:3]

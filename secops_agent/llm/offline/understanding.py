@@ -76,7 +76,7 @@ class _Reader:
         intent = self._action(skeleton, plain)
         if intent:
             return Understanding(intent=intent)
-        refusal = refuse(skeleton, plain) if speaks_of_action(skeleton) else None
+        refusal = refuse(skeleton, plain, self._last) if speaks_of_action(skeleton) else None
         return refusal or self._question(skeleton, plain)
 
     @staticmethod
