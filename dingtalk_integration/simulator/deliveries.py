@@ -113,6 +113,15 @@ class Deliveries:
             "noise": len(self.noise),
         }
 
+    def describe_latency(self) -> dict[str, float]:
+        """Ack latencies of pushes in ms: ``{count, p50, p99, max}``."""
+        values = sorted(ack["latency_ms"] for ack in self.acks if ack["type"] != "SYSTEM")
+        if not values:
+            return {"count": 0, "p50": 0.0, "p99": 0.0, "max": 0.0}
+        last = len(values) - 1
+        p50, p99 = values[round(last * 0.5)], values[round(last * 0.99)]
+        return {"count": len(values), "p50": p50, "p99": p99, "max": values[-1]}
+
     def receive_ack(self, link: Link, ack: dict[str, Any]) -> None:
         """Record an upstream frame and finish or repeat its push."""
         message_id = str(ack["headers"]["messageId"])

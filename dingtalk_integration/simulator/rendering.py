@@ -49,11 +49,25 @@ def _render_link(
     return self.renderToken(tokens, index, options, env)
 
 
+def _open_table(
+    self: RendererHTML, tokens: list[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    return '<div class="table-box"><table>'
+
+
+def _close_table(
+    self: RendererHTML, tokens: list[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    return "</table></div>"
+
+
 def _build_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
     parser.validateLink = _validate  # type: ignore[method-assign]
     parser.add_render_rule("image", _render_image)
     parser.add_render_rule("link_open", _render_link)
+    parser.add_render_rule("table_open", _open_table)
+    parser.add_render_rule("table_close", _close_table)
     return parser
 
 

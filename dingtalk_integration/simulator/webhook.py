@@ -86,7 +86,7 @@ class Webhook:
                 text=text,
                 route="webhook",
                 at=now_ms(),
-                at_user_ids=[str(user) for user in ids] if isinstance(ids, list) else [],
+                at_user_ids=[str(user) for user in ids if user] if isinstance(ids, list) else [],
                 reply_to=session.msg_id,
                 raw=body,
             )
