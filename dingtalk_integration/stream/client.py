@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 from dingtalk_stream import CallbackHandler, Credential, DingTalkStreamClient, EventHandler
 
@@ -21,6 +22,8 @@ from dingtalk_integration.stream.router import Router
 from dingtalk_integration.stream.settings import StreamSettings
 from dingtalk_integration.stream.sockets import open_socket
 from dingtalk_integration.stream.state import Board, Observe, StreamState
+
+HANDOVER_CAP_S: Final = 5.0  # the gateway closes 10 s after its `disconnect`
 
 log = logging.getLogger(__name__)
 # Otherwise the SDK's classes give themselves a console handler whenever the root logger has none yet.
@@ -189,9 +192,12 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         if gone.handover and self._brief_handovers == 0:
             self._brief_handovers += 1
             return
-        if not gone.handover:
+        delay = self._backoff.next()
+        if gone.handover:
+            delay = min(delay, HANDOVER_CAP_S)
+        else:
             self._board.show("retrying", error=gone.reason)
-        await self._pause(self._backoff.next())
+        await self._pause(delay)
 
     async def _watch_clock(self) -> None:
         """Wall and monotonic clock drift apart when the machine slept or its clock was set: the peer may be gone."""

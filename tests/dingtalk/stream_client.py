@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -89,7 +90,8 @@ def running_client(
 class ScriptedGateway:
     """A gateway that answers what it is told to. ``opened``: the bodies and headers of registrations."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
         self.opened: list[tuple[dict[str, Any], dict[str, str]]] = []
         self.answer: Callable[[str], web.Response] = lambda base: web.json_response(
             {"endpoint": f"{base.replace('http', 'ws', 1)}/connect", "ticket": "T1cket/+="}
@@ -102,7 +104,7 @@ class ScriptedGateway:
 
     async def _open(self, request: web.Request) -> web.Response:
         self.opened.append((await request.json(), dict(request.headers)))
-        return self.answer(f"http://{request.host}")
+        return self.answer(f"{request.scheme}://{request.host}")
 
     async def _connect(self, request: web.Request) -> web.WebSocketResponse:
         self.tickets.append(request.query["ticket"])
@@ -120,8 +122,9 @@ class ScriptedGateway:
         app.router.add_get("/connect", self._connect)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls).start()
+        port = runner.addresses[0][1]
+        self.base = f"https://localhost:{port}" if self.tls else f"http://127.0.0.1:{port}"
         return runner
 
     def push(self, *frames: str | bytes, socket: int = -1) -> None:
@@ -142,9 +145,9 @@ class ScriptedGateway:
 
 
 @contextmanager
-def scripted_gateway() -> Iterator[ScriptedGateway]:
+def scripted_gateway(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedGateway]:
     """Run a `ScriptedGateway` for the length of the block."""
-    gateway = ScriptedGateway()
+    gateway = ScriptedGateway(tls)
     thread = threading.Thread(target=gateway.loop.run_forever, name="scripted-gateway", daemon=True)
     thread.start()
     runner = gateway.call(gateway.start())

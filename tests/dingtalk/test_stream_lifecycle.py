@@ -266,6 +266,16 @@ def test_stream_jump_of_the_clock_replaces_the_connection(sim):
         wait_until(lambda: running.state.connections == 2)
 
 
+def test_stream_jump_of_the_clock_ends_a_long_wait(sim):
+    offset = [0.0]
+    sim.faults(open_status={"value": 500, "times": 1})
+    times = {"backoff_base_s": 60.0, "backoff_cap_s": 60.0, "clock_check_s": 0.05}
+    with running_client(sim.base_url, clock=lambda: time.time() + offset[0], **times) as running:
+        running.wait_status("retrying")
+        offset[0] = -3600.0
+        running.wait_status("connected")
+
+
 def test_stream_slow_receiver_stops_the_reading_and_loses_nothing(gateway):
     gate = asyncio.Event()
 
@@ -387,9 +397,11 @@ def test_stream_logs_hold_no_secret_ticket_or_text(sim, caplog):
     sim.faults(redeliver_after_s=0.2)
     with running_client(sim.base_url) as running:
         sim.wait_connected()
+        old = sim.connections()[0]["id"]
         sim.message("机密内容甲")
         sim.faults(malformed="all", disconnect=True)
         running.wait_frames(1)
+        _newer_than(sim, old)
         sim.faults(abort=True)
         wait_until(lambda: "retrying" in running.statuses)
         sim.wait_connected()
