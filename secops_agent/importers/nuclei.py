@@ -32,7 +32,7 @@ from .fields import (
 )
 from .reading import json_documents
 
-_WEB = {"http", "headless", "websocket", "javascript", ""}
+_WEB = {"http", "headless", "websocket", ""}
 _SECRET_TAGS = {"token", "tokens", "token-spray", "keys", "secret", "secrets", "credentials"}
 _SENSITIVE_TAGS = _SECRET_TAGS | {"exposure", "default-login", "files", "config", "backup", "lfi"}
 

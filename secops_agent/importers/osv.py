@@ -252,15 +252,14 @@ def _component(entry: Table, place: _Place) -> ComponentRecord:
 
 
 def _unreachable(entry: Table) -> set[str]:
-    """Ids that the call analysis says are never called."""
+    """Ids that osv-scanner's own analysis sets aside: never called, or unimportant to the distribution."""
     quiet: set[str] = set()
     for group in tables(entry, "groups"):
         analysis = table(group, "experimentalAnalysis") or table(group, "experimental_analysis")
-        quiet |= {
-            name
-            for name in analysis
-            if "called" in table(analysis, name) and not flag(table(analysis, name), "called")
-        }
+        for name in analysis:
+            verdict = table(analysis, name)
+            if flag(verdict, "unimportant") or ("called" in verdict and not flag(verdict, "called")):
+                quiet.add(name)
     return quiet
 
 

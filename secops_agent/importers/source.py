@@ -76,13 +76,13 @@ class Source:
         """The first 64 KiB as UTF-8 (perhaps cut in a character). Raises InvalidInput for an empty file."""
         if self._head is None:
             with self.open(limits or Limits()) as stream:
-                self._head = stream.read(HEAD_BYTES)
+                self._head = _beginning(stream)
         if not self._head.strip():
             raise InvalidInput(f"{self.name} 是空的：请确认导出已经完成，再重新导入。")
         return self._head
 
     @contextmanager
-    def open(self, limits: Limits, *, whole: bool = False) -> Iterator[BinaryIO]:
+    def open(self, limits: Limits, *, whole: bool = False) -> Iterator[io.BufferedReader]:
         """A buffered UTF-8 stream without byte order mark. Reading it may raise InvalidInput or BrokenFile."""
         with self._raw() as raw:
             chunks = _inflate(_read(raw), self.name, limits)
@@ -119,6 +119,18 @@ class _ChunkStream(io.RawIOBase):
         target[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
+
+
+def _beginning(stream: io.BufferedReader) -> bytes:
+    """The head, or what stands before a break in it."""
+    head = b""
+    try:
+        while len(head) < HEAD_BYTES and (piece := stream.read1(HEAD_BYTES - len(head))):
+            head += piece
+    except BrokenFile:
+        if not head:
+            raise
+    return head
 
 
 def _read(stream: BinaryIO) -> Iterator[bytes]:
@@ -179,15 +191,28 @@ def _bound(chunks: Iterator[bytes], limit: int, name: str) -> Iterator[bytes]:
 
 def _transcode(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """Turn UTF-16, UTF-32 and GBK into UTF-8, and drop a byte order mark."""
-    sample = b""
-    while len(sample) < HEAD_BYTES and (chunk := next(chunks, b"")):
-        sample += chunk
+    sample, broken = _sample(chunks)
+    if broken and not sample:
+        raise broken
     encoding = detect_encoding(sample, name)
     if encoding == "utf-8":
         yield sample
         yield from chunks
-        return
-    yield from _recode(sample, chunks, encoding, name)
+    else:
+        yield from _recode(sample, chunks, encoding, name)
+    if broken:
+        raise broken
+
+
+def _sample(chunks: Iterator[bytes]) -> tuple[bytes, BrokenFile | None]:
+    """Enough to tell the encoding by, and the break that came before enough."""
+    sample = b""
+    try:
+        while len(sample) < HEAD_BYTES and (chunk := next(chunks, b"")):
+            sample += chunk
+    except BrokenFile as error:
+        return sample, error
+    return sample, None
 
 
 def _recode(sample: bytes, chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[bytes]:

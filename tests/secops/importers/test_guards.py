@@ -20,10 +20,11 @@ from secops_agent.importers.reading import csv_rows, json_lines, json_values
 from secops_agent.services.records import FindingRecord, Rejected, ScanRecord, VulnerabilityRecord
 
 from .reading_aid import of, read, rejected, source_of
-from .test_cyclonedx import BOM
+from .test_cyclonedx import BOM, LEGACY, XML
 from .test_generic import DOCUMENT
 from .test_grype import MATCH
 from .test_grype import REPORT as GRYPE
+from .test_nmap import HOST, run
 from .test_nuclei import V3
 from .test_osv import ADVISORY, SCAN
 from .test_sarif import CODEQL
@@ -116,9 +117,10 @@ def test_truncated_gzip_keeps_what_came_before_the_break() -> None:
         json.dumps(ADVISORY | {"id": f"GHSA-aaaa-bbbb-{n:04}", "aliases": []}) + "\n" for n in range(5000)
     )
     packed = gzip.compress(lines.encode())
-    items = read("osv", packed[: len(packed) // 2])
-    assert len(of(items, VulnerabilityRecord)) > 100
-    assert "gzip 数据不完整" in rejected(items)[-1][1]
+    for share, least in ((0.5, 100), (0.1, 1)):
+        items = read("osv", packed[: int(len(packed) * share)])
+        assert len(of(items, VulnerabilityRecord)) >= least
+        assert "gzip 数据不完整" in rejected(items)[-1][1]
 
 
 def test_file_broken_before_the_first_record_is_an_error() -> None:
@@ -253,6 +255,20 @@ def test_spoilt_report_never_raises_anything_else(name: str, data: st.DataObject
     value = spoilt(SHAPES[name], data.draw)
     with suppress(BifangError):
         for item in registry.parse(name, source_of(json.dumps(value))):
+            hash(item)
+
+
+@settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+@pytest.mark.parametrize(
+    ("name", "written"), [("nmap", run(HOST)), ("cyclonedx", XML), ("cyclonedx", LEGACY)]
+)
+def test_spoilt_xml_never_raises_anything_else(name: str, written: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(written)))
+    end = data.draw(st.integers(start, min(len(written), start + 40)))
+    spoilt_text = written[:start] + data.draw(st.text('<>/&;"abc12\0é中', max_size=10)) + written[end:]
+    with suppress(BifangError):
+        for item in registry.parse(name, source_of(spoilt_text)):
             hash(item)
 
 
