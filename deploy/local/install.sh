@@ -57,15 +57,19 @@ is_installed() {
 }
 
 explain_pip() {
-    reason=$(grep -E '^(ERROR|error)' "$log" | tail -n 3)
-    if grep -qE 'Max retries|NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|CERTIFICATE_VERIFY|name resolution|Name or service|Could not fetch URL|HTTP error|No matching distribution' "$log"; then
-        fail "$reason" "安装依赖失败：连不上软件源，或源里没有需要的版本。可以换镜像或走代理再试：" \
+    network='NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|CERTIFICATE_VERIFY|Max retries|name resolution|Name or service|Could not fetch URL|HTTP error'
+    if grep -qE "$network" "$log"; then
+        fail "安装依赖失败：连不上软件源（$(grep -oE "$network" "$log" | head -n 1)）。可以换镜像或走代理再试：" \
             "  PIP_INDEX_URL=https://mirrors.aliyun.com/pypi/simple/ make run" \
-            "  HTTPS_PROXY=http://代理地址:端口 make run"
+            "  HTTPS_PROXY=http://代理地址:端口 make run" \
+            "完整记录在 $log。"
+    elif grep -qE 'No matching distribution|conflicting dependencies' "$log"; then
+        fail "$(grep -E '^ERROR' "$log" | tail -n 1)" "安装依赖失败：软件源里没有需要的版本（镜像可能落后）。换官方源再试：" \
+            "  PIP_INDEX_URL=https://pypi.org/simple/ make run" "完整记录在 $log。"
     elif grep -qE 'Errno 28|No space left' "$log"; then
-        fail "安装依赖失败：磁盘空间不足（约需 600 MB）。"
+        fail "安装依赖失败：磁盘空间不足（约需 1 GB）。"
     elif grep -qE 'Errno 13|Permission denied' "$log"; then
-        fail "$reason" "安装依赖失败：当前用户不能写 $venv。请执行：sudo chown -R $(id -un) $venv，或删除它再试。"
+        fail "安装依赖失败：当前用户不能写 $venv。请执行：sudo chown -R $(id -un) $venv，或删除它再试。"
     fi
     fail "$(tail -n 15 "$log")" "安装依赖失败，完整记录在 $log。"
 }

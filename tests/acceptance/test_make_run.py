@@ -1,0 +1,199 @@
+"""`make run` as a newcomer meets it: from the first start to the closed terminal."""
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import PROJECT, Started, clean_environment, free_ports, processes_with, run
+from tests.deadline import wait_until
+
+MAKE_RUN = ("make", "--no-print-directory", "run", f"VENV={sys.prefix}")
+
+
+class Demo:
+    """One data directory with its ports, started again and again."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.data_dir, self.log_dir = tmp_path / "var", tmp_path / "logs"
+        self.port, self.sim_port = free_ports(2)
+        self.env = clean_environment(tmp_path, PORT=str(self.port), SIM_PORT=str(self.sim_port))
+        self._output = tmp_path / "output"
+        self.started: list[Started] = []
+
+    def start(self, **env: str) -> Started:
+        """``make run`` in a session of its own."""
+        started = Started(MAKE_RUN, {**self.env, **env}, self._output)
+        self.started.append(started)
+        return started
+
+    def assert_gone(self) -> None:
+        """No process of ours, no port of ours."""
+        wait_until(lambda: not processes_with(str(self.data_dir)), within=25, what="no process")
+        for port in (self.port, self.sim_port):
+            socket.create_server(("127.0.0.1", port)).close()
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    demo = Demo(tmp_path)
+    yield demo
+    for started in demo.started:
+        started.kill()
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    return ask(port, "GET", path)
+
+
+def post(port: int, path: str, body: dict[str, object]) -> int:
+    return ask(port, "POST", path, json.dumps(body))[0]
+
+
+def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, str]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+@pytest.mark.timeout(240)
+def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
+    first = demo.start()
+    password = first.wait_for(r"用户名 admin，密码 (\S+)（").group(1)
+    assert "Stream    已连接" in first.text, first.text
+    assert "离线模式" in first.text
+    assert stat.S_IMODE((demo.data_dir / "admin-password").stat().st_mode) == 0o600
+    status, page = get(demo.port, "/admin/login/")
+    assert status == 200
+    style = re.search(r'href="(/static/[^"]+\.css)"', page)
+    assert style
+    assert get(demo.port, style.group(1))[0] == 200
+    assert get(demo.sim_port, "/")[0] == 200
+    say = {"client_id": "dingdemo", "text": "你好", "conversation_id": "c1", "staff_id": "manager01"}
+    assert post(demo.sim_port, "/sim/messages", {**say, "group": False}) == 200
+    wait_until(
+        lambda: json.loads(get(demo.sim_port, "/sim/replies?client_id=dingdemo")[1]), within=20, what="answer"
+    )
+
+    # Ctrl-C, twice: a terminal signals the whole foreground group.
+    first.signal_group(signal.SIGINT)
+    first.wait_for("正在停止")
+    first.signal_group(signal.SIGINT)
+    first.process.wait(30)
+    assert "已停止" in first.text
+    assert "Traceback" not in first.text
+    demo.assert_gone()
+
+    second = demo.start()
+    assert second.wait_for(r"用户名 admin，密码 (\S+)（").group(1) == password
+    with sqlite3.connect(demo.data_dir / "bifang.sqlite3") as database:
+        assert database.execute("SELECT count(*) FROM core_systemconfig").fetchone() == (1,)
+    second.signal_group(signal.SIGHUP)
+    second.process.wait(30)
+    demo.assert_gone()
+
+
+@pytest.mark.timeout(120)
+def test_make_run_shows_log_of_a_program_that_does_not_start(demo: Demo) -> None:
+    started = demo.start(GUNICORN_CMD_ARGS="--worker-class nonsense")
+    started.process.wait(90)
+    assert "「web」没能启动" in started.text, started.text
+    assert "nonsense" in started.text
+    demo.assert_gone()
+
+
+@pytest.mark.timeout(120)
+def test_make_run_stops_cleanly_when_killed(demo: Demo) -> None:
+    started = demo.start()
+    started.wait_for("毕方已启动")
+    # The wrapper itself, without a chance to react.
+    lock = (demo.data_dir / "run.lock").read_text().strip()
+    os.kill(int(lock), signal.SIGKILL)
+    started.process.wait(10)
+    demo.assert_gone()
+
+
+def test_busy_port_names_holder_and_free_ports(demo: Demo) -> None:
+    with socket.create_server(("127.0.0.1", demo.port)):
+        done = run(MAKE_RUN, demo.env)
+    assert done.returncode != 0
+    assert f"网页端口 {demo.port} 已被占用（进程 " in done.stdout
+    command = re.search(r"PORT=(\d+) SIM_PORT=(\d+) make run", done.stdout)
+    assert command
+    assert int(command.group(1)) != demo.port
+    assert "Traceback" not in done.stdout
+
+
+def test_wrong_port_is_one_line(demo: Demo) -> None:
+    done = run((sys.executable, "-m", "deploy.local"), {**demo.env, "PORT": "99999"})
+    assert (done.returncode, done.stdout.count("\n")) == (2, 1)
+    assert "PORT=99999" in done.stdout
+
+
+def test_second_run_in_one_directory_is_refused(demo: Demo) -> None:
+    demo.data_dir.mkdir()
+    with (demo.data_dir / "run.lock").open("w") as lock:
+        lock.write("4711\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run((sys.executable, "-m", "deploy.local"), demo.env)
+    assert done.returncode == 2
+    assert "已经有一个 make run 在运行（进程 4711）" in done.stdout
+
+
+def test_install_wants_a_new_python(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.8.10" && exit\nexit 1\n')
+    old.chmod(0o755)
+    done = install(tmp_path, PYTHON=str(old))
+    assert done.returncode == 1
+    assert "需要 Python 3.11 或更新的版本" in done.stdout
+    assert "Python 3.8.10" in done.stdout
+
+
+def test_install_wants_the_venv_module(tmp_path: Path) -> None:
+    bare = tmp_path / "python3"
+    bare.write_text(f'#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\nexec {sys.executable} "$@"\n')
+    bare.chmod(0o755)
+    done = install(tmp_path, PYTHON=str(bare))
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert done.returncode == 1
+    assert f"sudo apt install python{version}-venv" in done.stdout
+
+
+def test_install_without_network_names_mirror_and_proxy(tmp_path: Path) -> None:
+    (closed,) = free_ports(1)
+    done = install(
+        tmp_path, PYTHON=sys.executable, PIP_INDEX_URL=f"http://127.0.0.1:{closed}/", PIP_RETRIES="1"
+    )
+    assert done.returncode == 1
+    assert "连不上软件源" in done.stdout
+    assert "PIP_INDEX_URL=https://" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_install_into_an_impossible_place_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = install(tmp_path, venv=tmp_path / "file" / "venv", PYTHON=sys.executable)
+    assert done.returncode == 1
+    assert f"建不了虚拟环境 {tmp_path}/file/venv" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def install(tmp_path: Path, venv: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    script = PROJECT / "deploy" / "local" / "install.sh"
+    command = ("sh", script, venv or tmp_path / "venv", "requirements.txt")
+    return run(command, clean_environment(tmp_path, PIP_CONFIG_FILE="/dev/null", **env))
