@@ -22,7 +22,9 @@ def wait_until(probe: Callable[[], T], *, within: float = 10.0, every: float = 0
         _never.wait(every)
 
 
-async def eventually(probe: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = "") -> T:
+async def eventually(
+    probe: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = ""
+) -> T:
     """`wait_until` for code that runs in an event loop."""
     end = time.monotonic() + within
     while True:
