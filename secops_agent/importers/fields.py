@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from cvss import CVSS2, CVSS3, CVSS4
@@ -174,20 +175,21 @@ def cvss(vector: str, score: float | None = None, source: str = "") -> Cvss | No
     """A score from a vector (2.0 to 4.0). A vector the library refuses keeps the tool's own score; else None."""
     vector = vector.strip().strip("()")
     try:
-        parsed, version = _parsed(vector)
-        return Cvss(version, float(parsed.base_score), vector, source)
+        base, version = _parsed(vector)
+        return Cvss(version, base, vector, source)
     except (CVSSError, ValueError, ArithmeticError):
         return Cvss(_version(vector), score, "", source) if score is not None and 0 <= score <= 10 else None
 
 
-def _parsed(vector: str) -> tuple[Any, str]:
+@lru_cache(maxsize=4096)
+def _parsed(vector: str) -> tuple[float, str]:
     if len(vector) > 500:
         raise ValueError("vector too long")
     if vector.startswith("CVSS:4"):
-        return CVSS4(vector), "4.0"
+        return float(CVSS4(vector).base_score), "4.0"
     if vector.startswith("CVSS:3"):
-        return CVSS3(vector), vector[5:8]
-    return CVSS2(vector), "2.0"
+        return float(CVSS3(vector).base_score), vector[5:8]
+    return float(CVSS2(vector).base_score), "2.0"
 
 
 def _version(vector: str) -> str:
@@ -199,9 +201,14 @@ def canonical_purl(value: str) -> str:
     if not value:
         return ""
     try:
-        return str(PackageURL.from_string(value).to_string())
+        return _canonical(value)
     except ValueError as error:
         raise BrokenRecord(f"purl 无效：{value[:120]}") from error
+
+
+@lru_cache(maxsize=4096)
+def _canonical(value: str) -> str:
+    return str(PackageURL.from_string(value).to_string())
 
 
 def build_purl(
