@@ -262,27 +262,21 @@ def _finding_records(data: Table, context: Context) -> Iterator[Record]:
     component = (
         None if described is None else _component(table_of(described, "「component」"), context, asset)
     )
-    flaw = canonical_id(text(data, "vulnerability"))
+    flaw = canonical_id((need if kind == "vulnerability" else text)(data, "vulnerability"))
     if kind == "vulnerability":
-        flaw = canonical_id(need(data, "vulnerability"))
         yield VulnerabilityRecord(flaw, severity=_severity(data), source=context.source_of(data))
-    rule, place = text(data, "rule_id"), text(data, "location")
-    title = text(data, "title") or flaw or rule
-    if not title:
-        raise BrokenRecord("缺少必填字段「title」")
-    named = (component.purl or f"{component.name}@{component.version}") if component else ""
     yield FindingRecord(
         kind=kind,
-        key=(text(data, "id"),) if text(data, "id") else (flaw or rule or title, named, place),
-        title=title,
+        key=_finding_key(data, flaw, component),
+        title=text(data, "title") or flaw or need(data, "rule_id"),
         severity=_severity(data),
         source=context.source_of(data),
         asset=asset,
         component=component,
         vulnerability=flaw,
-        rule_id=rule,
+        rule_id=text(data, "rule_id"),
         description=shortened(text(data, "description")),
-        location=place,
+        location=text(data, "location"),
         fixed_version=text(data, "fixed_version"),
         evidence=shortened(text(data, "evidence")),
         remediation=shortened(text(data, "remediation")),
@@ -292,15 +286,18 @@ def _finding_records(data: Table, context: Context) -> Iterator[Record]:
     )
 
 
+def _finding_key(data: Table, flaw: str, component: ComponentRecord | None) -> tuple[str, ...]:
+    """The source's own id, else what, in what, where."""
+    if text(data, "id"):
+        return (text(data, "id"),)
+    named = (component.purl or f"{component.name}@{component.version}") if component else ""
+    return (flaw or text(data, "rule_id") or text(data, "title"), named, text(data, "location"))
+
+
 def _alert_records(data: Table, context: Context) -> Iterator[Record]:
     zone = context.options.zone
     title, rule = need(data, "title"), text(data, "rule_id")
     assets = tuple(_asset_from(item, context) for item in rows(data, "assets"))
-    confidence, count = number(data, "confidence"), number(data, "count")
-    if confidence is not None and not 0 <= confidence <= 100:
-        raise BrokenRecord("「confidence」应当在 0 和 100 之间")
-    if count is not None and not 1 <= count <= 2**31:
-        raise BrokenRecord("「count」应当是正整数")
     occurred = moment(data, "occurred_at", zone) or context.options.received_at
     yield AlertRecord(
         source=context.source_of(data),
@@ -310,19 +307,26 @@ def _alert_records(data: Table, context: Context) -> Iterator[Record]:
         rule_id=rule,
         rule_name=text(data, "rule_name"),
         description=shortened(text(data, "description")),
-        confidence=None if confidence is None else int(confidence),
+        confidence=_whole(data, "confidence", 0, 100),
         assets=assets,
         indicators=tuple(dict.fromkeys(_indicator(item) for item in tables(data, "indicators"))),
         occurred_at=occurred,
         first_seen=moment(data, "first_seen", zone) or occurred,
         last_seen=moment(data, "last_seen", zone) or occurred,
-        count=int(count or 1),
+        count=_whole(data, "count", 1, 2**31 - 1) or 1,
         event_id=text(data, "event_id"),
         status_hint=cast("StatusHint", _choice(data, "status", get_args(StatusHint))),
         techniques=tuple(name.upper() for name in texts(data, "techniques")),
         references=texts(data, "references"),
         raw=cleaned(dict(table(data, "raw") or data)),
     )
+
+
+def _whole(data: Table, key: str, least: int, most: int) -> int | None:
+    value = number(data, key)
+    if value is not None and not least <= value <= most:
+        raise BrokenRecord(f"「{key}」应当在 {least} 和 {most} 之间")
+    return None if value is None else int(value)
 
 
 def _indicator(data: Table) -> Indicator:

@@ -105,20 +105,13 @@ def _script(
     location: str,
     seen: datetime | None,
 ) -> Iterator[Record]:
-    name = script.get("id", "")
-    for entry in _entries(script):
-        ids, title, severity, score = entry
-        vulnerability = ""
+    name, output = script.get("id", ""), shortened(plain_text(script.get("output", "")).strip(), 2000)
+    for ids, title, severity, score in _entries(script):
+        vulnerability = primary_id(ids)[0] if ids else ""
         if ids:
-            vulnerability, aliases = primary_id(ids)
-            score_record = cvss("", score, name) if score is not None else None
+            rated = tuple(filter(None, [cvss("", score, name)]))
             yield VulnerabilityRecord(
-                vulnerability,
-                aliases,
-                title=title,
-                severity=severity,
-                cvss=(score_record,) if score_record else (),
-                source=asset.source,
+                vulnerability, title=title, severity=severity, cvss=rated, source=asset.source
             )
         yield FindingRecord(
             kind="vulnerability",
@@ -131,7 +124,7 @@ def _script(
             vulnerability=vulnerability,
             rule_id=name,
             location=location,
-            evidence=shortened(plain_text(script.get("output", "")).strip(), 2000),
+            evidence=output,
             seen_at=seen,
         )
 

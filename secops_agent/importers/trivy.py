@@ -170,37 +170,44 @@ def _package_version(package: Table) -> str:
 def _vulnerability(value: Any, target: _Target) -> Iterator[Record]:
     item = table_of(value)
     vuln_id, aliases = primary_id([need(item, "VulnerabilityID")])
-    name, version = need(item, "PkgName"), text(item, "InstalledVersion")
-    component = _component(item, target, name, version, "PkgIdentifier")
+    component = _component(
+        item, target, need(item, "PkgName"), text(item, "InstalledVersion"), "PkgIdentifier"
+    )
     scores = tuple(_scores(table(item, "CVSS")))
     severity = severity_of(text(item, "Severity"), max((score.score for score in scores), default=None))
-    title = shortened(text(item, "Title"), 500)
-    references = texts(item, "References")
-    yield VulnerabilityRecord(
+    record = VulnerabilityRecord(
         vuln_id=vuln_id,
         aliases=aliases,
-        title=title,
+        title=shortened(text(item, "Title"), 500),
         description=shortened(text(item, "Description")),
         severity=severity,
         cvss=scores,
         cwes=texts(item, "CweIDs"),
-        references=references,
+        references=texts(item, "References"),
         published=moment(item, "PublishedDate"),
         modified=moment(item, "LastModifiedDate"),
         source=target.source,
     )
+    yield record
+    yield _vulnerability_finding(item, record, component, target)
+
+
+def _vulnerability_finding(
+    item: Table, record: VulnerabilityRecord, component: ComponentRecord, target: _Target
+) -> FindingRecord:
     place = component.location or target.location
-    yield FindingRecord(
+    named = f"{component.name} {component.version}".strip()
+    return FindingRecord(
         kind="vulnerability",
-        key=(vuln_id, component.purl or f"{target.kind}/{name}@{version}", place),
-        title=f"{vuln_id} {name} {version}".strip(),
-        severity=severity,
+        key=(record.vuln_id, component.purl or f"{target.kind}/{component.name}@{component.version}", place),
+        title=f"{record.vuln_id} {named}",
+        severity=record.severity,
         source=target.source,
         asset=target.asset,
         component=component,
-        vulnerability=vuln_id,
+        vulnerability=record.vuln_id,
         rule_id=need(item, "VulnerabilityID"),
-        description=title,
+        description=record.title,
         location=place,
         fixed_version=text(item, "FixedVersion"),
         evidence=f"状态：{text(item, 'Status')}" if text(item, "Status") else "",
