@@ -110,6 +110,7 @@ def _user() -> str:
 
 
 def _existing(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
+    # os.path: below a directory that is closed to us nothing "exists", where Path.exists() would raise.
+    while not os.path.exists(path) and path != path.parent:
         path = path.parent
-    return path if path.is_dir() else path.parent
+    return path if os.path.isdir(path) else path.parent
