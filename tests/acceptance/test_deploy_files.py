@@ -1,0 +1,252 @@
+"""The files of deploy/: real commands, accepted by the real supervisord and systemd, restarted when killed."""
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.acceptance.processes import MANAGE, PROJECT, Started, clean_environment, free_ports, run
+from tests.deadline import wait_until
+
+DEPLOY = PROJECT / "deploy"
+CONFS = sorted((DEPLOY / "supervisor").glob("*.conf"))
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+GUIDE = PROJECT / "docs" / "dingtalk_stream_push_setup.md"
+
+
+def fill_in(text: str, tmp_path: Path) -> str:
+    """What an operator replaces, and a port that is free here."""
+    (port,) = free_ports(1)
+    text = text.replace("/path/to/project/logs", str(tmp_path / "logs"))
+    text = text.replace("/path/to/logs", str(tmp_path / "logs"))
+    text = text.replace("/path/to/venv/bin/python", sys.executable)
+    text = text.replace("/path/to/manage.py", str(PROJECT / "manage.py"))
+    return text.replace("/path/to/project", str(PROJECT)).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+
+
+def guide_block(language: str, program: str) -> str:
+    """The code block of the guide that defines `program`."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    return next(block for block in blocks if program in block)
+
+
+class Server:
+    """supervisord as on a server: the shipped file included, the demo's simulator as DingTalk."""
+
+    def __init__(self, tmp_path: Path, snippet: str) -> None:
+        self.tmp_path = tmp_path
+        for name in ("logs", "var"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        self.config = tmp_path / "supervisord.conf"
+        head = f"""
+            [supervisord]
+            nodaemon=true
+            logfile={tmp_path}/supervisord.log
+            pidfile={tmp_path}/supervisord.pid
+            [unix_http_server]
+            file={tmp_path}/sock
+            [supervisorctl]
+            serverurl=unix://{tmp_path}/sock
+            [rpcinterface:supervisor]
+            supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+        """
+        # user=www-data needs root and files that www-data may read, which a checkout in a home directory is not.
+        filled = re.sub(r"(?m)^user=.*\n", "", fill_in(snippet, tmp_path))
+        self.config.write_text(textwrap.dedent(head) + filled, encoding="utf-8")
+        self.env = clean_environment(tmp_path, BIFANG_SIMULATOR="1")
+
+    def start(self) -> Started:
+        command = (sys.executable, "-m", "supervisor.supervisord", "-c", self.config)
+        return Started(command, self.env, self.tmp_path / "supervisord.out")
+
+    def ctl(self, *arguments: str) -> str:
+        command = (sys.executable, "-m", "supervisor.supervisorctl", "-c", self.config, *arguments)
+        return run(command, self.env).stdout
+
+    def pid_of(self, program: str) -> int:
+        """The pid of a program that has been RUNNING past startsecs; 0 otherwise."""
+        found = re.search(rf"{program}\s+RUNNING\s+pid (\d+)", self.ctl("status"))
+        return int(found.group(1)) if found else 0
+
+
+@pytest.fixture
+def simulator_port(tmp_path: Path) -> Iterator[int]:
+    (port,) = free_ports(1)
+    command = (sys.executable, "-m", "dingtalk_integration.simulator", "--port", str(port))
+    started = Started(command, clean_environment(tmp_path), tmp_path / "simulator.out")
+    started.wait_for("钉钉模拟器：")
+    yield port
+    started.kill()
+
+
+def configure(server: Server, port: int) -> None:
+    """Migrate and store one configuration that leads to the simulator."""
+    assert run((*MANAGE, "migrate"), server.env).returncode == 0
+    entry = {
+        "kind": "dingtalk",
+        "name": "钉钉Stream推送配置",
+        "client_id": "dingdemo",
+        "client_secret": "demo-secret",
+        "endpoint": f"http://127.0.0.1:{port}",
+    }
+    file = server.tmp_path / "configs.yaml"
+    file.write_text(yaml.safe_dump({"configs": [entry]}, allow_unicode=True), encoding="utf-8")
+    done = run((*MANAGE, "apply_configs", file), server.env)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.timeout(180)
+def test_supervisor_brings_a_killed_worker_back(tmp_path: Path, simulator_port: int) -> None:
+    snippet = "".join(path.read_text(encoding="utf-8") for path in CONFS)
+    server = Server(tmp_path, snippet)
+    configure(server, simulator_port)
+    supervisord = server.start()
+    try:
+        programs = ("dingtalk-stream", "bifang-web", "bifang-tasks")
+        first = {name: wait_until(lambda n=name: server.pid_of(n), within=40, what=name) for name in programs}
+        log = tmp_path / "logs" / "bifang.log"
+        wait_until(lambda: log.read_text().count("已连接") == 1, within=20, what="connected")
+
+        os.kill(first["dingtalk-stream"], signal.SIGKILL)
+        wait_until(lambda: server.pid_of("dingtalk-stream") not in (0, first["dingtalk-stream"]), within=40)
+        wait_until(lambda: log.read_text().count("已连接") == 2, within=20, what="connected again")
+        assert (tmp_path / "logs" / "dingtalk-stream.log").stat().st_size > 0
+
+        # stopwaitsecs is supervisor's default: the worker must be gone before it is killed.
+        assert "dingtalk-stream: stopped" in server.ctl("stop", "dingtalk-stream")
+        assert "Killing" not in (tmp_path / "supervisord.log").read_text()
+    finally:
+        supervisord.kill()
+
+
+@pytest.mark.timeout(120)
+def test_guides_own_supervisor_snippet_runs_the_worker(tmp_path: Path, simulator_port: int) -> None:
+    server = Server(tmp_path, guide_block("ini", "[program:dingtalk-stream]"))
+    configure(server, simulator_port)
+    supervisord = server.start()
+    try:
+        log = tmp_path / "logs" / "dingtalk-stream.log"
+        wait_until(lambda: log.exists() and "已连接" in log.read_text(), within=40, what="connected")
+    finally:
+        supervisord.kill()
+
+
+def systemd_units(tmp_path: Path) -> list[Path]:
+    """The shipped units and the guide's own, filled in."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in UNITS}
+    texts["dingtalk-stream-guide.service"] = guide_block("ini", "ExecStart=")
+    for name, text in texts.items():
+        (tmp_path / name).write_text(fill_in(text, tmp_path), encoding="utf-8")
+    return [tmp_path / name for name in texts]
+
+
+def test_units_are_accepted_by_systemd(tmp_path: Path) -> None:
+    units = systemd_units(tmp_path)
+    if shutil.which("systemd-analyze"):
+        command = ("systemd-analyze", "verify", "--man=no", *units)
+        done = subprocess.run(command, capture_output=True, text=True)
+        ours = [line for line in done.stderr.splitlines() if str(tmp_path) in line]
+        assert (done.returncode, ours) == (0, [])
+    for unit in units:
+        check_unit(unit.read_text(encoding="utf-8"))
+
+
+# What `systemd-analyze verify` would find, for machines without it: names of sections and directives.
+KNOWN = {
+    "Unit": "Description After",
+    "Service": """Type User WorkingDirectory ExecStart ExecReload Restart RestartSec EnvironmentFile ReadWritePaths UMask
+        NoNewPrivileges PrivateTmp PrivateDevices ProtectSystem ProtectHome ProtectClock ProtectHostname
+        ProtectControlGroups ProtectKernelLogs ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies
+        RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality CapabilityBoundingSet
+        SystemCallArchitectures SystemCallFilter""",
+    "Install": "WantedBy",
+}
+
+
+def check_unit(text: str) -> None:
+    """Sections and directives are known; the program exists and the command is one of ours."""
+    unit = read_ini(text)
+    for section in unit.sections():
+        unknown = set(unit[section]) - set(KNOWN[section].split())
+        assert not unknown, f"[{section}] {unknown}"
+    assert_real_command(unit["Service"]["ExecStart"])
+
+
+def read_ini(text: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(inline_comment_prefixes=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(text)
+    return parser
+
+
+def assert_real_command(command: str) -> None:
+    """A management command that exists, or gunicorn with options that it accepts."""
+    program, *arguments = shlex.split(command)
+    assert Path(program).exists(), program
+    if arguments[0].endswith("manage.py"):
+        assert (PROJECT / arguments[0]).exists(), arguments[0]
+        known = {path.stem for path in PROJECT.glob("*/**/management/commands/*.py")} | {"qcluster"}
+        assert arguments[1] in known, arguments[1]
+    else:
+        assert arguments[:3] == ["-m", "gunicorn", "bifang.wsgi"]
+        check = run((program, *arguments, "--check-config"), clean_environment(Path("/nonexistent")))
+        assert "unrecognized arguments" not in check.stdout, check.stdout
+
+
+@pytest.mark.parametrize("path", CONFS, ids=lambda path: path.name)
+def test_supervisor_files_name_real_commands(path: Path, tmp_path: Path) -> None:
+    conf = read_ini(fill_in(path.read_text(encoding="utf-8"), tmp_path))
+    (section,) = conf.sections()
+    assert section == f"program:{path.stem}"
+    assert_real_command(conf[section]["command"])
+
+
+def test_deploy_has_the_guides_names() -> None:
+    assert {path.stem for path in CONFS} == {path.stem for path in UNITS}
+    assert "dingtalk-stream" in {path.stem for path in CONFS}
+    guide = read_ini(guide_block("ini", "[program:dingtalk-stream]"))["program:dingtalk-stream"]
+    ours = read_ini((DEPLOY / "supervisor" / "dingtalk-stream.conf").read_text())["program:dingtalk-stream"]
+    assert set(guide) <= set(ours)
+    unit_guide = read_ini(guide_block("ini", "ExecStart="))
+    unit = read_ini((DEPLOY / "systemd" / "dingtalk-stream.service").read_text())
+    for section in unit_guide.sections():
+        assert dict(unit_guide[section]).items() <= dict(unit[section]).items()
+
+
+def read_variables() -> set[str]:
+    """Every environment variable that the code reads."""
+    pattern = re.compile(r"""(?:env\.\w+|environ\.get|getenv|environ\[)\(?\s*["']([A-Z][A-Z_]+)["']""")
+    packages = ("bifang", "dingtalk_integration", "secops_agent", "deploy")
+    files = [file for name in packages for file in (PROJECT / name).rglob("*.py")]
+    return {name for file in files for name in pattern.findall(file.read_text(encoding="utf-8"))}
+
+
+def test_env_example_lists_every_variable() -> None:
+    text = (DEPLOY / "env.example").read_text(encoding="utf-8")
+    listed = set(re.findall(r"(?m)^#?([A-Z][A-Z_]+)=", text))
+    internal = {"DJANGO_SETTINGS_MODULE", "BIFANG_SCRIPTED_MODEL"}  # wiring, and the tests' model
+    assert read_variables() - internal <= listed
+    # An active line would change something merely by copying the file.
+    assert not re.findall(r"(?m)^[A-Z]", text)
+
+
+def test_compose_runs_what_supervisor_runs() -> None:
+    services: Mapping[str, Mapping[str, object]] = yaml.safe_load(
+        (DEPLOY / "docker" / "compose.yaml").read_text()
+    )["services"]
+    for name, command in (("dingtalk-stream", "start_dingtalk_stream"), ("bifang-tasks", "qcluster")):
+        assert services[name]["command"] == f"python manage.py {command}"
+    dockerfile = (DEPLOY / "docker" / "Dockerfile").read_text()
+    for source in re.findall(r"(?m)^COPY (.+) \./$", dockerfile):
+        for file in source.split():
+            assert (PROJECT / file).exists(), file
