@@ -88,6 +88,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("bifang/favicon.svg")}
+    ],
     "STYLES": [lambda request: static("bifang/admin.css")],
     "SCRIPTS": [lambda request: static("bifang/live.js")],
     "DASHBOARD_CALLBACK": "bifang.core.admin.dashboard.fill",

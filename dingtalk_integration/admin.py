@@ -52,7 +52,9 @@ def _live(config: SystemConfig, rows: list[ClientState]) -> Live:
         return _without_worker(config)
     best = min(rows, key=lambda row: BEST_FIRST.index(ClientStatus(row.status)))
     status = ClientStatus(best.status)
-    broken = max((row for row in rows if row.last_error_at), key=lambda row: str(row.last_error_at), default=None)
+    broken = max(
+        (row for row in rows if row.last_error_at), key=lambda row: str(row.last_error_at), default=None
+    )
     return Live(
         text=str(status.label),
         tone=TONES[status],
@@ -82,7 +84,12 @@ def _detail(best: ClientState, rows: list[ClientState]) -> str:
 
 register_face(
     "dingtalk",
-    Face("forum", "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。需要应用的 Client ID 和 Client Secret。", watch),
+    Face(
+        "forum",
+        "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。需要应用的 Client ID 和 Client Secret。",
+        watch,
+        place=10,
+    ),
 )
 
 
@@ -90,7 +97,17 @@ register_face(
 class ClientStateScreen(RecordScreen):
     """Every connection of every worker process."""
 
-    list_display = ("config", "state", "owner", "in_state", "last_frame", "messages_received", "connections", "error", "seen")
+    list_display = (
+        "config",
+        "state",
+        "owner",
+        "in_state",
+        "last_frame",
+        "messages_received",
+        "connections",
+        "error",
+        "seen",
+    )
     list_select_related = ("config",)
     list_filter = ("status", "config")
     search_fields = ("config__name", "owner")
@@ -152,7 +169,9 @@ def connection_cards(request: HttpRequest) -> Iterable[Card]:
 def first_steps(request: HttpRequest) -> Iterable[Step]:
     """Configuration, then the worker."""
     text = "填写钉钉开放平台应用的 Client ID 和 Client Secret，并打开「使用流式推送」。"
-    running = ClientState.objects.filter(updated_at__gte=timezone.now() - FRESH, status=ClientStatus.CONNECTED).exists()
+    running = ClientState.objects.filter(
+        updated_at__gte=timezone.now() - FRESH, status=ClientStatus.CONNECTED
+    ).exists()
     return [
         *config_step(request, "dingtalk", "添加钉钉配置", text),
         Step("启动 Stream 推送服务", "服务要一直运行，才能保持与钉钉的长连接。", running, command=COMMAND),

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -42,7 +42,17 @@ class RowScreen(RecordScreen):
 
     list_select_related = ("config",)
     ordering = ("-id",)
+    list_before_template = "admin/channels/states.html"
     text_fields: tuple[str, ...] = ()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With one click to each state."""
+        chosen = request.GET.get("state__exact", "")
+        pills = [("", "全部"), *State.choices]
+        context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
+        return super().changelist_view(request, context | (extra_context or {}))
 
     @admin.display(description="状态", ordering="state")
     def state_badge(self, row: LeasedRow) -> SafeString:
@@ -97,21 +107,23 @@ class RowScreen(RecordScreen):
 
 def link(page: str, pk: Any, text: str) -> SafeString:
     """A link to a change page; `page` is app_model."""
-    return format_html('<a class="bf-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text)
+    return format_html(
+        '<a class="bf-link" href="{}">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text
+    )
 
 
 @admin.register(InboxRow)
 class InboxScreen(RowScreen):
     """What was received, and what became of it."""
 
-    list_display = ("id", "received", "kind", "state_badge", "config", "sender_id", "where", "words", "attempts", "error")
+    list_display = ("id", "received", "kind", "state_badge", "config", "who", "words", "error")
     list_filter = ("state", "kind", "config", "is_group", "received_at")
     search_fields = ("=external_id", "=conversation_id", "=sender_id")
     search_help_text = "按消息 ID、会话 ID 或发送人 ID 搜索（完整匹配）"
     actions = ("reprocess",)
     text_fields = ("words", "whole_text", "data")
     fields = (
-        "external_id", "kind", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "is_group", "urgent",
+        "external_id", "kind", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "chat_kind", "priority",
         "whole_text", "data", "replies", "received", "handled", "attempts", "waits_until", "owner",
     )  # fmt: skip
 
@@ -125,12 +137,20 @@ class InboxScreen(RowScreen):
         """When it was answered or given up."""
         return moment(row.handled_at)
 
-    @admin.display(description="会话")
-    def where(self, row: InboxRow) -> SafeString | str:
-        """Group or private, and which."""
-        if not row.conversation_id:
-            return NOTHING
-        return format_html("{} {}", "群聊" if row.is_group else "单聊", shortened(row.conversation_id, 16))
+    @admin.display(description="发送人")
+    def who(self, row: InboxRow) -> str:
+        """The sender, and whether in a group."""
+        return " · ".join(part for part in (row.sender_id, self.chat_kind(row)) if part) or NOTHING
+
+    @admin.display(description="会话类型")
+    def chat_kind(self, row: InboxRow) -> str:
+        """Group or private."""
+        return ("群聊" if row.is_group else "单聊") if row.conversation_id else ""
+
+    @admin.display(description="优先")
+    def priority(self, row: InboxRow) -> str:
+        """Whether it went before running turns."""
+        return "是（不排在处理中的消息之后）" if row.urgent else "否"
 
     @admin.display(description="内容")
     def words(self, row: InboxRow) -> SafeString | str:
@@ -150,9 +170,13 @@ class InboxScreen(RowScreen):
     @admin.display(description="回复")
     def replies(self, row: InboxRow) -> SafeString | str:
         """The replies, linked."""
-        rows = row.replies.only("id", "state", "created_at")  # type: ignore[attr-defined]  # reverse relation
+        rows = row.replies.only("id", "state", "created_at")
         lines = [
-            (link("channels_outboxrow", reply.pk, f"发件箱 {reply.pk}"), self.state_badge(reply), moment(reply.created_at))
+            (
+                link("channels_outboxrow", reply.pk, f"#{reply.pk}"),
+                self.state_badge(reply),
+                moment(reply.created_at),
+            )
             for reply in rows
         ]
         return format_html_join("", "<div>{} {} {}</div>", lines) or NOTHING
@@ -161,7 +185,11 @@ class InboxScreen(RowScreen):
         """Sealed columns are not even read; the big ones only on the page of one row."""
         rows: QuerySet[InboxRow] = super().get_queryset(request)
         rows = rows.defer("webhook", "unreadable")
-        return rows if request.resolver_match and "object_id" in request.resolver_match.kwargs else rows.defer("payload")
+        return (
+            rows
+            if request.resolver_match and "object_id" in request.resolver_match.kwargs
+            else rows.defer("payload")
+        )
 
     @admin.action(description="重新处理", permissions=["operate"])
     def reprocess(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> None:
@@ -173,9 +201,15 @@ class InboxScreen(RowScreen):
 class OutboxScreen(RowScreen):
     """What was to be sent, and whether it arrived."""
 
-    list_display = ("id", "created", "state_badge", "config", "route_label", "source", "words", "attempts", "sent", "error")
+    list_display = ("id", "created", "state_badge", "config", "source", "words", "error")
     list_filter = ("state", "config", "route", "created_at")
-    search_fields = ("=key", "=receipt", "=inbox__external_id", "=inbox__sender_id", "=inbox__conversation_id")
+    search_fields = (
+        "=key",
+        "=receipt",
+        "=inbox__external_id",
+        "=inbox__sender_id",
+        "=inbox__conversation_id",
+    )
     search_help_text = "按标识、回执、来源消息 ID、会话 ID 或发送人 ID 搜索（完整匹配）"
     actions = ("resend",)
     text_fields = ("words", "title", "whole_text")
@@ -203,14 +237,16 @@ class OutboxScreen(RowScreen):
     @admin.display(description="来自")
     def source(self, row: OutboxRow) -> SafeString | str:
         """The message it answers."""
-        return link("channels_inboxrow", row.inbox_id, f"收件箱 {row.inbox_id}") if row.inbox_id else NOTHING
+        return link("channels_inboxrow", row.inbox_id, f"#{row.inbox_id}") if row.inbox_id else NOTHING
 
     @admin.display(description="地址")
     def address(self, row: OutboxRow) -> str:
         """Conversation and person; no webhook."""
         target = row.target or {}
         kind = "群聊" if target.get("is_group") else "单聊"
-        return " · ".join(part for part in (kind, target.get("conversation_id"), target.get("staff_id")) if part)
+        return " · ".join(
+            part for part in (kind, target.get("conversation_id"), target.get("staff_id")) if part
+        )
 
     @admin.display(description="内容")
     def words(self, row: OutboxRow) -> SafeString | str:
@@ -248,7 +284,17 @@ def report(request: HttpRequest, act: Any, rows: QuerySet[Any], word: str, rule:
 class WorkerScreen(RecordScreen):
     """Who works right now."""
 
-    list_display = ("owner", "alive", "host", "pid", "scope_label", "started", "heartbeat", "running", "waiting")
+    list_display = (
+        "owner",
+        "alive",
+        "host",
+        "pid",
+        "scope_label",
+        "started",
+        "heartbeat",
+        "running",
+        "waiting",
+    )
     fields = list_display
     search_fields = ("owner", "host")
     ordering = ("-heartbeat_at",)
@@ -256,7 +302,9 @@ class WorkerScreen(RecordScreen):
     @admin.display(description="状态")
     def alive(self, worker: Worker) -> SafeString:
         """By the heartbeat."""
-        return badge("运行中", "ok") if timezone.now() - worker.heartbeat_at < ALIVE else badge("已失联", "bad")
+        return (
+            badge("运行中", "ok") if timezone.now() - worker.heartbeat_at < ALIVE else badge("已失联", "bad")
+        )
 
     @admin.display(description="范围")
     def scope_label(self, worker: Worker) -> str:
@@ -311,10 +359,25 @@ def message_cards(request: HttpRequest) -> list[Card]:
     waiting = InboxRow.objects.filter(state__in=OPEN).count()
     answered = InboxRow.objects.filter(kind="chat", handled_at__gte=day, state=State.DONE).count()
     sent = OutboxRow.objects.filter(sent_at__gte=day).count()
-    inbox_page, outbox_page = (reverse(f"admin:channels_{name}_changelist") for name in ("inboxrow", "outboxrow"))
+    inbox_page, outbox_page = (
+        reverse(f"admin:channels_{name}_changelist") for name in ("inboxrow", "outboxrow")
+    )
     return [
-        Card("收到消息", f"{answered + waiting}", f"近 24 小时；{waiting} 条等待处理", icon="inbox", link=inbox_page),
-        Card("已回复", f"{sent}", f"近 24 小时送达；{answered} 条消息已处理", "ok" if sent else "idle", "outbox", outbox_page),
+        Card(
+            "收到消息",
+            f"{answered + waiting}",
+            f"近 24 小时；{waiting} 条等待处理",
+            icon="inbox",
+            link=inbox_page,
+        ),
+        Card(
+            "已回复",
+            f"{sent}",
+            f"近 24 小时送达；{answered} 条消息已处理",
+            "ok" if sent else "idle",
+            "outbox",
+            outbox_page,
+        ),
         *_dead_cards(inbox_page, outbox_page),
         _worker_card(),
     ]

@@ -60,7 +60,7 @@ class SecretInput(forms.PasswordInput):
         return context | {"hint": self.hint, "typed": bool(value)}
 
 
-class _Configurations(forms.ModelChoiceField):
+class _Configurations(forms.ModelChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
     def label_from_instance(self, obj: Any) -> str:
         return obj.name if obj.enabled else f"{obj.name}（已停用）"
 
@@ -145,7 +145,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
                 continue
             box = self.fields[field.name]
             hint = secret_hint(values[field.name], self.problem, config.secrets is not None)
-            box.widget.hint = hint  # type: ignore[attr-defined]  # a SecretInput
+            box.widget.hint = hint
             box.required = box.required and (not hint or bool(self.problem))
 
     def _post_clean(self) -> None:
@@ -177,4 +177,6 @@ def config_form(kind_name: str) -> type[ConfigForm]:
     """The form class of a kind. Raises ConfigError for an unknown kind."""
     kind = get_kind(kind_name)
     fields = {field.name: form_field(field) for field in kind.fields}
-    return type(ConfigForm)("KindForm", (ConfigForm,), {"kind": kind, "__module__": __name__, **fields})
+    meta: Any = type(ConfigForm)
+    made: type[ConfigForm] = meta("KindForm", (ConfigForm,), {"kind": kind, "__module__": __name__, **fields})
+    return made

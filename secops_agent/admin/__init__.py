@@ -6,7 +6,8 @@ from secops_agent.admin import staff
 
 __all__ = ["staff"]
 
-register_face("qwen", Face("psychology", "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"))
+_QWEN = "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"
+register_face("qwen", Face("psychology", _QWEN, place=20))
 
 # Not what people said to the robot: that needs the permission to read private text.
 grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component")

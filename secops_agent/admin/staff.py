@@ -69,7 +69,8 @@ class StaffScreen(Screen):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form, told who is at the keyboard."""
         made = super().get_form(request, obj, change=change, **kwargs)
-        return type(made)(made.__name__, (made,), {"superuser": request.user.is_superuser})
+        meta: Any = type(made)
+        return meta(made.__name__, (made,), {"superuser": request.user.is_superuser})
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """To change an approver (their name, their login) is to make one."""

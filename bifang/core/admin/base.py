@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
@@ -31,15 +32,16 @@ def badge(text: str, tone: str = "idle", title: str = "") -> SafeString:
 
 
 def moment(value: datetime | None) -> SafeString | str:
-    """A local time to the second; how long ago when pointed at."""
+    """A local time to the second, without this year; with it, and how long ago, when pointed at."""
     if value is None:
         return NOTHING
-    local = timezone.localtime(value)
-    ago = f"{timesince(value)}前" if value <= timezone.now() else ""
+    local, now = timezone.localtime(value), timezone.localtime()
+    whole = local.strftime("%Y-%m-%d %H:%M:%S")
+    shown = whole if local.year != now.year else whole[5:]
+    title = f"{whole}（{timesince(value)}前）" if value <= now else whole
     return format_html(
-        '<time class="bf-time" datetime="{}" title="{}">{}</time>',
-        local.isoformat(), ago, local.strftime("%Y-%m-%d %H:%M:%S"),
-    )  # fmt: skip
+        '<time class="bf-time" datetime="{}" title="{}">{}</time>', local.isoformat(), title, shown
+    )
 
 
 def shortened(text: str, length: int = 60) -> SafeString | str:
@@ -72,7 +74,17 @@ class CappedPaginator(_Pages):
     @cached_property
     def count(self) -> int:
         """The number of rows, at most `cap`."""
-        return int(self.object_list[: self.cap].count())  # type: ignore[union-attr]  # always a query set here
+        return int(self.object_list[: self.cap].count())  # type: ignore[attr-defined]  # always a query set here
+
+
+class HouseList(ChangeList):
+    """Does not call an unfiltered list a selection when the whole was not counted."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django's; without search and filters what was counted is the whole."""
+        super().get_results(request)
+        if self.full_result_count is None and not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
 
 
 class Screen(_Base):
@@ -84,6 +96,10 @@ class Screen(_Base):
     compressed_fields = True
     warn_unsaved_form = True
     empty_value_display = NOTHING
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The house's list."""
+        return HouseList
 
 
 class RecordScreen(Screen):

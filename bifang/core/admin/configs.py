@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList as DjangoChangeList
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core import configs
 from bifang.core.admin import faces
-from bifang.core.admin.base import NOTHING, Screen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, HouseList, Screen, badge, moment, shortened
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.forms import config_form, secret_hint, stored_values
 from bifang.core.kinds import Field, Kind, all_kinds, get_kind
@@ -26,17 +26,17 @@ ADVANCED = "高级设置（一般不用修改）"
 MOST_WATCHED = 200
 
 
-class ConfigList(DjangoChangeList):
+class ConfigList(HouseList):
     """Looks at the live state of a whole page in one go."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """As Django's, with ``live`` and ``seen_error`` on every row."""
+        """As Django's, with ``live`` on every row."""
         super().get_results(request)
         rows: list[Any] = list(self.result_list)
         states = faces.look(rows)
         for row in rows:
             row.live = states.get(row.pk)
-        self.result_list = rows  # type: ignore[assignment]  # the templates only iterate and count
+        self.result_list = rows
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -75,7 +75,7 @@ def shown_field(field: Field) -> Callable[[SystemConfig], Any]:
 class SystemConfigScreen(Screen):
     """All writing goes through `bifang.core.configs`; deleting archives."""
 
-    list_display = ("id", "name", "kind_label", "enabled_badge", "live_state", "problem", "changed_at")
+    list_display = ("id", "name", "kind_label", "enabled_badge", "live_state", "problem")
     list_display_links = ("id", "name")
     list_filter = (KindFilter, "enabled")
     search_fields = ("name", "client_id", "=id")
@@ -115,18 +115,15 @@ class SystemConfigScreen(Screen):
             text, at = live.error, live.error_at
         if not text:
             return NOTHING
-        return format_html('<span class="bf-error">{}</span> {}', shortened(text, 80), moment(at))
-
-    @admin.display(description="修改时间", ordering="updated_at")
-    def changed_at(self, config: SystemConfig) -> SafeString | str:
-        """Last change."""
-        return moment(config.updated_at)
+        return format_html(
+            '<span class="bf-cell"><span class="bf-error">{}</span>{}</span>', shortened(text, 80), moment(at)
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SystemConfig]:
         """Archived ones are out of sight."""
         return super().get_queryset(request).filter(archived_at=None).select_related("ai_config")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DjangoChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list that looks at live states."""
         return ConfigList
 
@@ -153,7 +150,9 @@ class SystemConfigScreen(Screen):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "新增配置：选择类型",
-            "kinds": [(kind, faces.face_of(kind)) for kind in all_kinds()],
+            "kinds": sorted(
+                ((kind, faces.face_of(kind)) for kind in all_kinds()), key=lambda pair: pair[1].place
+            ),
         }
         return TemplateResponse(request, "admin/core/systemconfig/choose.html", context)
 
@@ -172,7 +171,7 @@ class SystemConfigScreen(Screen):
             except ConfigError as error:
                 messages.error(request, error.message)
                 return redirect("admin:core_systemconfig_changelist")
-            extra_context = {"kind": kind, "subtitle": f"ID {config.pk}", **(extra_context or {})}
+            extra_context = {"kind": kind, "show_delete": False, **(extra_context or {})}
             if request.method == "GET":
                 self._warn(request, config)
         return super().change_view(request, object_id, form_url, extra_context)
@@ -215,7 +214,12 @@ class SystemConfigScreen(Screen):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Records keep their archived configuration; only configurations that use it stand in the way."""
         users = SystemConfig.objects.current().filter(ai_config__in=[config.pk for config in objs])
-        return [str(config) for config in objs], {}, set(), [f"配置「{user}」（ID {user.pk}）" for user in users]
+        return (
+            [str(config) for config in objs],
+            {},
+            set(),
+            [f"配置「{user}」（ID {user.pk}）" for user in users],
+        )
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from bifang.core.admin import faces, panels
 from bifang.core.admin.switches import MEANINGS
-from bifang.core.models import SystemConfig, Switch
+from bifang.core.models import Switch, SystemConfig
 
 MOST_CONNECTIONS = 12
 
@@ -17,6 +17,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """`UNFOLD["DASHBOARD_CALLBACK"]`."""
     steps = panels.steps(request)
     return context | {
+        "title": "概览",
         "bf_cards": panels.cards(request),
         "bf_steps": steps if not all(step.done for step in steps) else [],
         "bf_connections": _connections(request),

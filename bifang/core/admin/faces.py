@@ -27,11 +27,12 @@ Watch = Callable[[Sequence[SystemConfig]], Mapping[int, Live]]
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Symbol (Material Symbols), one sentence for the choice of a kind, and the live state if it has one."""
+    """Symbol (Material Symbols), one sentence for the choice of a kind, the live state if it has one, place in the choice."""
 
     icon: str = "tune"
     sentence: str = ""
     watch: Watch | None = None
+    place: int = 99
 
 
 _faces: dict[str, Face] = {}

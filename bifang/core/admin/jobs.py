@@ -1,6 +1,6 @@
 """后台任务 of django-q2. A job names a function of the program: only superusers add, repeat or remove one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -8,7 +8,14 @@ from django.http import HttpRequest
 from bifang.core.admin.base import Screen
 
 if TYPE_CHECKING:
-    FailAdmin = QueueAdmin = ScheduleAdmin = TaskAdmin = Screen
+    # django-q2 has no types.
+    class _Jobs(Screen):
+        pass
+
+    FailAdmin: TypeAlias = _Jobs
+    QueueAdmin: TypeAlias = _Jobs
+    ScheduleAdmin: TypeAlias = _Jobs
+    TaskAdmin: TypeAlias = _Jobs
     Failure: Any
     OrmQ: Any
     Schedule: Any

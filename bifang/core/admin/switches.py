@@ -43,7 +43,9 @@ class SwitchScreen(Screen):
         """The switches are what the program knows."""
         return False
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """All switches."""
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -1,0 +1,183 @@
+"""Visiting the admin's pages: people to visit as, a row of every model, and the text a person sees."""
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from bifang.channels import inbox
+from bifang.channels.models import InboxRow, OutboxRow, State, Worker
+from bifang.channels.ports import Incoming, ReplyTarget
+from bifang.core import configs
+from bifang.core.models import Switch, SystemConfig
+from dingtalk_integration.models import ClientState, ClientStatus
+from secops_agent.models import Role, Staff
+
+SECRET = "an-app-secret-nobody-may-see"
+WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden-session"
+_numbers = itertools.count(1)
+PRIVATE = "我的工资条被谁看过？"
+
+
+def serve_plain_static(settings: Any, tmp_path: Path) -> None:
+    """Pages without `collectstatic`: names as they are, and a folder for whitenoise to look at."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
+
+
+def superuser() -> Client:
+    """Someone who may do everything."""
+    return _signed_in(User.objects.create_superuser("root", "root@example.com"))
+
+
+def member(group: str) -> Client:
+    """Someone in one of the groups."""
+    user = User.objects.create_user(f"in-{Group.objects.get(name=group).pk}", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    return _signed_in(user)
+
+
+def _signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+class _Reader(HTMLParser):
+    """Collects what is read: text and the attributes that are shown, no scripts, no symbols."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._silent = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        shown = dict(attrs)
+        self.parts += [shown[name] or "" for name in ("title", "placeholder", "aria-label") if name in shown]
+        symbol = tag == "span" and "material-symbols" in (shown.get("class") or "")
+        if tag in ("script", "style", "template") or symbol:
+            self._silent = self._silent or tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._silent:
+            self._silent = ""
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.parts.append(data)
+
+
+def text_of(response: HttpResponse) -> str:
+    """What a person reads on the page; pieces are divided by " ¦ "."""
+    reader = _Reader()
+    reader.feed(response.content.decode())
+    return " ¦ ".join(" ".join(part.split()) for part in reader.parts if part.strip())
+
+
+def messages_of(response: HttpResponse) -> str:
+    """The messages shown after an action."""
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+def dingtalk(name: str = "", **values: Any) -> SystemConfig:
+    """A DingTalk configuration, with a name of its own unless given."""
+    name = name or f"钉钉{next(_numbers)}"
+    enabled = values.pop("enabled", True)
+    given = {"client_id": f"ding-{name}", "client_secret": SECRET, **values}
+    return configs.save("dingtalk", name, enabled, given)[0]
+
+
+def qwen(name: str = "") -> SystemConfig:
+    """A Qwen configuration whose key is a reference."""
+    name = name or f"千问{next(_numbers)}"
+    return configs.save("qwen", name, True, {"api_key": "env:DASHSCOPE_API_KEY"})[0]
+
+
+def received(config: SystemConfig, number: int = 1, **columns: Any) -> InboxRow:
+    """A message in the inbox."""
+    target = ReplyTarget("cid-1", True, "staff-1", "robot", WEBHOOK, 4_000_000_000_000)
+    payload = {"text": {"content": PRIVATE}}
+    inbox.store([Incoming(config.pk, "chat", f"msg-{number}", "cid-1", "staff-1", PRIVATE, payload, target)])
+    rows = InboxRow.objects.filter(config=config, external_id=f"msg-{number}")
+    rows.update(**columns)
+    return rows.get()
+
+
+def sent(row: InboxRow, number: int = 1, **columns: Any) -> OutboxRow:
+    """A reply in the outbox."""
+    values = {
+        "config": row.config, "inbox": row, "key": f"{row.pk}:{number}", "order_key": "k", "title": PRIVATE, "text": PRIVATE,
+        "target": row.target, "webhook": row.webhook, "created_at": timezone.now(), **columns,
+    }  # fmt: skip
+    return OutboxRow.objects.create(**values)
+
+
+def connected(config: SystemConfig, *, age: float = 0, **columns: Any) -> ClientState:
+    """What a worker said about a configuration `age` seconds ago."""
+    now = timezone.now()
+    values = {
+        "owner": "host:1", "status": ClientStatus.CONNECTED, "since": now, "updated_at": now - timedelta(seconds=age), **columns,
+    }  # fmt: skip
+    return ClientState.objects.create(config=config, **values)
+
+
+def _worker() -> Worker:
+    now = timezone.now()
+    return Worker.objects.create(owner="host:1", host="host", pid=1, started_at=now, heartbeat_at=now)
+
+
+def _schedule() -> Any:
+    from django_q.models import Schedule
+
+    return Schedule.objects.create(name="每日", func="math.sqrt", args="4", next_run=timezone.now())
+
+
+def _task(success: bool) -> Any:
+    from django_q.models import Failure, Success
+
+    now = timezone.now()
+    model = Success if success else Failure
+    return model.objects.create(
+        id=("1" if success else "3") * 32,
+        name="任务",
+        func="math.sqrt",
+        started=now,
+        stopped=now,
+        success=success,
+        result="完成",
+    )
+
+
+def _queued() -> Any:
+    from django_q.models import OrmQ
+    from django_q.signing import SignedPackage
+
+    package = {"id": "2" * 32, "name": "任务", "func": "math.sqrt", "args": (4,), "kwargs": {}}
+    return OrmQ.objects.create(key="bifang", payload=SignedPackage.dumps(package), lock=timezone.now())
+
+
+# A model that gets a screen gets a row here: tests/core/test_admin_pages.py opens all its pages.
+ROWS: dict[str, Callable[[], Any]] = {
+    "auth.user": lambda: User.objects.create_user("someone"),
+    "auth.group": lambda: Group.objects.create(name="我们的组"),
+    "core.systemconfig": lambda: dingtalk(ai_config=qwen()),
+    "core.switch": lambda: Switch.objects.create(name="read_only", on=True),
+    "channels.inboxrow": lambda: sent(received(dingtalk(), state=State.DEAD, last_error="坏了")).inbox,
+    "channels.outboxrow": lambda: sent(received(dingtalk()), state=State.DEAD, last_error="坏了"),
+    "channels.worker": _worker,
+    "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
+    "secops_agent.staff": lambda: Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER),
+    "django_q.schedule": _schedule,
+    "django_q.success": lambda: _task(True),
+    "django_q.failure": lambda: _task(False),
+    "django_q.ormq": _queued,
+}

@@ -1,0 +1,133 @@
+"""Every page of the admin opens, for everyone who may open it, in Chinese."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import unfold
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from tests.admin_pages import (
+    ROWS,
+    connected,
+    dingtalk,
+    member,
+    received,
+    serve_plain_static,
+    superuser,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
+# Words that stand on our pages in any language.
+NAMES = {"Bifang", "Stream", "Client", "Secret", "App", "Key", "Webhook", "Control", "Mac", "Command", "Cron", "CorpId"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def pages_of(model: type[Model], row: Model) -> list[str]:
+    base = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    return [
+        reverse(f"{base}_changelist"),
+        reverse(f"{base}_add"),
+        *(reverse(f"{base}_{page}", args=[row.pk]) for page in ("change", "history", "delete")),
+    ]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_every_page_of_a_screen_opens_in_chinese(model: type[Model]) -> None:
+    label = model._meta.label_lower
+    assert label in ROWS, f"{label} has a screen: add a row of it to tests/admin_pages.py"
+    row = ROWS[label]()
+    client = superuser()
+    for page in pages_of(model, row):
+        response = client.get(page)
+        # Closed on purpose (nobody adds a message by hand) is an answer; the rest has to open.
+        assert response.status_code in (200, 302, 403), page
+        if response.status_code == 200:
+            assert not leftovers(text_of(response)), page
+    assert client.get(pages_of(model, row)[0]).status_code == 200
+
+
+@pytest.mark.parametrize("group", [OPERATOR, AUDITOR, ADMINISTRATOR])
+def test_every_page_answers_the_members_of_a_group(group: str) -> None:
+    client = member(group)
+    for model in MODELS:
+        row = ROWS[model._meta.label_lower]()
+        for page in pages_of(model, row):
+            assert client.get(page).status_code in (200, 302, 403), page
+
+
+@pytest.mark.parametrize("page", ["admin:index", "admin:core_systemconfig_add", "admin:password_change"])
+def test_other_pages_open_in_chinese(page: str) -> None:
+    response = superuser().get(reverse(page))
+    assert response.status_code == 200
+    assert not leftovers(text_of(response))
+
+
+def test_login_opens_in_chinese_and_leads_to_the_first_page() -> None:
+    response = Client().get(reverse("admin:login"))
+    assert not leftovers(text_of(response))
+    assert Client().get("/", follow=True).redirect_chain[-1][0].startswith("/admin/login/")
+
+
+def test_first_page_says_what_to_do_when_nothing_is_configured() -> None:
+    text = text_of(superuser().get(reverse("admin:index")))
+    assert "接下来做什么" in text
+    assert "添加钉钉配置" in text
+    assert "python manage.py start_dingtalk_stream" in text
+    assert "登记人员" in text
+
+
+def test_first_page_costs_the_same_with_many_rows(django_assert_max_num_queries: Any) -> None:
+    for number in range(8):
+        config = dingtalk(f"配置{number}")
+        connected(config)
+        received(config, number)
+    client = superuser()
+    with django_assert_max_num_queries(22):
+        assert client.get(reverse("admin:index")).status_code == 200
+
+
+def english(package: str) -> set[str]:
+    """The sentences of a package that Chinese pages must not show."""
+    texts = set()
+    for path in Path(package).rglob("*.html"):
+        for match in re.finditer(r"{%\s*trans(?:late)?\s+(?:\"([^\"]+)\"|'([^']+)')", path.read_text()):
+            texts.add(match[1] or match[2])
+    return {text for text in texts if len(text) > 3}
+
+
+def leftovers(text: str) -> list[str]:
+    """English sentences of the packages, and English words in a row, in a page's text."""
+    words = [
+        found for found in re.findall(r"[A-Z][a-z]{2,}(?: [A-Za-z]+){1,}", text) if not _is_a_name(found)
+    ]
+    return words + [
+        sentence
+        for sentence in SENTENCES
+        if re.search(rf"(?<![A-Za-z]){re.escape(sentence)}(?![A-Za-z])", text)
+    ]
+
+
+def _is_a_name(words: str) -> bool:
+    return any(word in NAMES for word in words.split())
+
+
+SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
+    "Code",
+    "Date",
+    "Name",
+    "Link",
+    "Value",
+    "Cron",
+}
