@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from bifang.channels import handling
+from bifang.channels import handling, inbox
 from bifang.channels.handling import Finished
 from bifang.channels.leases import Owner
 from bifang.channels.ports import Channel, Handler, Part, ReplySink, Turn, TurnResult
@@ -16,6 +16,7 @@ from bifang.core.errors import BifangError
 
 log = logging.getLogger(__name__)
 IDLE_POLL = 1.0
+YIELD, YIELDS = 0.005, 20  # seconds, times
 
 
 class Silent:
@@ -75,6 +76,7 @@ class Dispatcher:
         backoff = Backoff(base=0.2, cap=5.0)
         while not stop.is_set():
             self._wake.clear()
+            await self._let_arrive()
             try:
                 started = await self._start_some()
                 backoff.reset()
@@ -84,6 +86,13 @@ class Dispatcher:
                 await _either(stop, None, backoff.next())
             if not started:
                 await _either(stop, self._wake, IDLE_POLL)
+
+    async def _let_arrive(self) -> None:
+        """While a burst is being stored its senders wait for their acks: answering can wait a moment longer."""
+        for _ in range(YIELDS):
+            if not inbox.arriving():
+                return
+            await asyncio.sleep(YIELD)
 
     async def _start_some(self) -> int:
         room = self._capacity - len(self._running)
@@ -118,7 +127,7 @@ class Dispatcher:
         if parts is None:
             log.warning("租约已被其他进程接管，本次结果作废", extra=_fields(turn))
             return
-        log.info("%s 消息已处理，%d 条回复待发送", self._channel.name, len(parts), extra=_fields(turn))
+        log.debug("%s 消息已处理，%d 条回复待发送", self._channel.name, len(parts), extra=_fields(turn))
         self._deliver(parts)
 
     async def _persist(self, finished: Finished) -> list[Part] | None:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Future
 
 from bifang.channels import leases
 from bifang.channels.dispatcher import Dispatcher
@@ -58,7 +57,7 @@ class Engine:
         """Does the thread run?"""
         return self._thread.is_alive()
 
-    def wake(self, _: "Future[None] | None" = None) -> None:
+    def wake(self) -> None:
         """New rows were stored. From any thread."""
         if self._dispatcher is not None:
             self._dispatcher.wake()

@@ -10,10 +10,11 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from bifang.channels import outbox
-from bifang.channels.inbox import unpack_target
+from bifang.channels.inbox import CHUNK, unpack_target
 from bifang.channels.leases import LEASE, database_now, new_lease
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
 from bifang.channels.ports import Part, Reply, Turn
+from bifang.core.db import insert_many
 from bifang.core.errors import BifangError
 
 MAX_ATTEMPTS = 5
@@ -131,8 +132,9 @@ def _insert_rows(items: Sequence[Finished]) -> None:
     for item in items:
         for row in item.rows:
             by_model[type(row)].append(row)
-    for model, rows in by_model.items():
-        model._default_manager.bulk_create(rows)
+    for rows in by_model.values():
+        for start in range(0, len(rows), CHUNK):
+            insert_many(rows[start : start + CHUNK])
 
 
 def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:

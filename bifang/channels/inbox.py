@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,9 +14,11 @@ from django.utils import timezone
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core.crypto import Keyring
-from bifang.core.db import Batcher
+from bifang.core.db import Batcher, insert_many
 from bifang.core.keys import keyring
 from bifang.core.sealed import Sealed
+
+CHUNK = 200  # rows a statement
 
 
 def order_key(*parts: object) -> str:
@@ -98,13 +99,19 @@ def store(items: Sequence[Incoming]) -> list[None]:
     now = timezone.now()
     rows = [_row(item, now) for item in items]
     with transaction.atomic():
-        InboxRow.objects.bulk_create(rows, ignore_conflicts=True)
+        for start in range(0, len(rows), CHUNK):
+            insert_many(rows[start : start + CHUNK], skip_existing=True)
     return [None] * len(rows)
 
 
 _batcher: Batcher[Incoming, None] = Batcher(store)
 
 
-def receive(item: Incoming) -> "Future[None]":
-    """Store an item; the future is done after the commit (then, and only then, acknowledge). From any thread."""
-    return _batcher.submit(item)
+async def receive(item: Incoming) -> None:
+    """Store an item; returns after the commit (then, and only then, acknowledge). From any event loop."""
+    await _batcher.call(item)
+
+
+def arriving() -> int:
+    """How many items are being stored now. Their senders wait for an acknowledgement."""
+    return _batcher.pending

@@ -21,8 +21,8 @@ class Window:
     async def enter(self) -> None:
         """Wait until there is room, and take it."""
         async with self._queue:
-            while (wait := self._wait()) > 0:
-                await asyncio.sleep(wait)  # noqa: ASYNC110 - until a time, not until an event
+            while (wait := self._wait()) > 0:  # noqa: ASYNC110 - until a time, not until an event
+                await asyncio.sleep(wait)
             self._passed.append(self._clock())
 
     def _wait(self) -> float:

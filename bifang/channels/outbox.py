@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from django.db import models, transaction
 from django.db.models import F
 
-from bifang.channels.inbox import order_key, pack_target, unpack_target
+from bifang.channels.inbox import CHUNK, order_key, pack_target, unpack_target
 from bifang.channels.leases import FREE, LEASE, database_now, new_lease
 from bifang.channels.models import OPEN, OutboxRow, State
 from bifang.channels.ports import Delivered, Part, Reply, ReplyTarget, Turn
+from bifang.core.db import insert_many
 from bifang.core.errors import BifangError
 
 if TYPE_CHECKING:
@@ -38,12 +39,21 @@ def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, 
     for row, _, _ in pairs:
         if owner and row.order_key not in behind:
             row.state, row.owner, row.lease, row.leased_until = State.LEASED, owner, lease, now + LEASE
-    OutboxRow.objects.bulk_create([row for row, _, _ in pairs])
+    _insert([row for row, _, _ in pairs])
     parts: dict[int, list[Part]] = defaultdict(list)
     for row, target, turn in pairs:
         if row.state == State.LEASED:
             parts[turn.inbox_id].append(_part(row, target))
     return parts
+
+
+def _insert(rows: list[OutboxRow]) -> None:
+    ids: dict[str, int] = {}
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        ids |= {key: pk for pk, key in insert_many(chunk, returning=("id", "key"))}
+    for row in rows:
+        row.pk = ids[row.key]
 
 
 def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> OutboxRow:

@@ -1,6 +1,5 @@
 """From a frame to the acknowledgement: normalise, store, and only then answer."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -30,7 +29,7 @@ class Intake:
         """The ack after the commit; None if it could not be stored: DingTalk will deliver it again."""
         item = self._item(frame)
         try:
-            await asyncio.wrap_future(inbox.receive(item))
+            await inbox.receive(item)
         except Exception:
             log.exception("dingtalk 消息没能保存，不确认，等待钉钉重新投递", extra=self._fields(item))
             return None
