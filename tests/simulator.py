@@ -1,6 +1,7 @@
 """A simulated DingTalk for tests: in a thread with its own event loop, spoken to over plain HTTP."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dingtalk_integration.simulator import Simulator
 from tests.deadline import wait_until
 
 DEMO = {"dingdemo": "demo-secret"}
+logging.getLogger("httpx").setLevel(logging.WARNING)  # polling would fill the reports of failed tests
 
 
 class SimulatorHandle:
