@@ -21,7 +21,7 @@ __all__ = [
     "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_lines", "json_parts", "json_values",
     "local_name", "plain_text", "text_lines", "xml_elements",
 ]  # fmt: skip
-_SUSPECT = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[eE]\+?\d{3}|\d{400}|NaN|Infinity")
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def json_lines(source: Source, limits: Limits) -> Iterator[tuple[str, Any]]:
@@ -37,16 +37,24 @@ def _json_line(line: bytes, limits: Limits) -> Any:
     if line.count(b"[") + line.count(b"{") > limits.max_depth and nesting(line) > limits.max_depth:
         return BrokenRecord(TOO_DEEP.format(limits.max_depth))
     try:
-        value = json.loads(line, parse_constant=_refuse_constant)
+        value = _DECODER.decode(line.decode())
     except UnicodeDecodeError:
         return BrokenRecord("不是 UTF-8 编码")
     except (ValueError, RecursionError) as error:
         return BrokenRecord(f"不是有效的 JSON：{first_line(error)}")
-    return cleaned(value) if _SUSPECT.search(line) else value
+    return cleaned(value) if _UNSTORABLE.search(line) else value
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} 不是 JSON 数值")
+
+
+def _finite(written: str) -> float | None:
+    value = float(written)
+    return value if abs(value) < float("inf") else None
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def text_lines(source: Source, limits: Limits) -> Iterator[tuple[str, "bytes | BrokenRecord"]]:
@@ -87,10 +95,12 @@ def csv_rows(source: Source, limits: Limits) -> Iterator[tuple[str, dict[str, st
     with source.open(limits) as stream:
         reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
         header = _header(reader, source.name)
+        start = reader.line_num + 1
         try:
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    yield f"第 {reader.line_num} 行", _row(header, cells)
+                    yield f"第 {start} 行", _row(header, cells)
+                start = reader.line_num + 1
         except csv.Error as error:
             raise BrokenFile(
                 f"{source.name} 的 CSV 读不下去：{first_line(error)}", f"第 {reader.line_num} 行"
