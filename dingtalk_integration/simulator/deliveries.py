@@ -163,6 +163,10 @@ class Deliveries:
         push.deliveries += 1
         self.frames += 1
         self.in_flight[message_id] = (push, time.perf_counter())
+
+        def stamp() -> None:
+            self.in_flight[message_id] = (push, time.perf_counter())
+
         link.push(
             build_frame(
                 push.kind,
@@ -171,7 +175,8 @@ class Deliveries:
                 connection_id=link.id,
                 message_id=message_id,
                 extra=push.extra,
-            )
+            ),
+            stamp,
         )
 
     def _schedule(self, push: Push) -> None:

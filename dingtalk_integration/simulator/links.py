@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import random
@@ -16,6 +17,7 @@ from .options import mint
 
 logger = logging.getLogger(__name__)
 GONE_POLL_S = 0.1
+BURST = 10  # frames written in a row
 
 
 class Owner(Protocol):
@@ -42,15 +44,15 @@ class Link:
         self.pings: dict[str, tuple[float, str]] = {}
         self.socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, timeout=0.3)
         self._request: web.Request | None = None
-        self._outbox: asyncio.Queue[str] = asyncio.Queue()
+        self._outbox: asyncio.Queue[tuple[str, Callable[[], None] | None]] = asyncio.Queue()
 
     def accepts(self, kind: str, topic: str) -> bool:
         """Whether pushes of that type and topic may go here."""
         return not self.draining and (kind, topic) in self.subscriptions
 
-    def push(self, text: str) -> None:
-        """Queue one frame."""
-        self._outbox.put_nowait(text)
+    def push(self, text: str, on_sent: Callable[[], None] | None = None) -> None:
+        """Queue one frame; `on_sent` is called when it goes out, which in a burst is later."""
+        self._outbox.put_nowait((text, on_sent))
 
     def ping(self) -> None:
         """Send SYSTEM ping; its echo comes back as an ack."""
@@ -86,10 +88,15 @@ class Link:
             await asyncio.gather(writer, return_exceptions=True)
 
     async def _write(self) -> None:
-        while True:
-            text = await self._outbox.get()
-            if not self.frozen:
-                await self.socket.send_str(text)
+        for number in itertools.count(1):
+            text, on_sent = await self._outbox.get()
+            if self.frozen:
+                continue
+            if on_sent is not None:
+                on_sent()
+            await self.socket.send_str(text)
+            if number % BURST == 0:
+                await asyncio.sleep(0)  # let acks in, or their latency would measure our own sending
 
     async def _read(self, owner: Owner) -> None:
         while True:
