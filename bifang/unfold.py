@@ -31,8 +31,10 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "消息",
         (
-            Entry("收件箱", "inbox", "channels.inboxrow", badge="bifang.channels.admin.inbox_badge"),
-            Entry("发件箱", "outbox", "channels.outboxrow", badge="bifang.channels.admin.outbox_badge"),
+            Entry("收件箱", "inbox", "channels.inboxrow", badge="bifang.channels.admin.figures.inbox_badge"),
+            Entry(
+                "发件箱", "outbox", "channels.outboxrow", badge="bifang.channels.admin.figures.outbox_badge"
+            ),
         ),
     ),
     (
@@ -84,6 +86,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "毕方 Bifang",
     "SITE_HEADER": "毕方 Bifang",
     "SITE_SUBHEADER": "安全运营同事",
+    "SITE_URL": None,
     "SITE_SYMBOL": "local_fire_department",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

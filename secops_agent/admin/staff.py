@@ -17,7 +17,7 @@ PRIVILEGED = (Role.APPROVER, Role.ADMIN)
 ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"
 GUARDED = "这个人是「{role}」角色，只有超级管理员可以修改，所以页面是只读的。"
 TONES = {Role.NONE: "idle", Role.VIEWER: "info", Role.ANALYST: "info", Role.RESPONDER: "ok", Role.APPROVER: "warn", Role.ADMIN: "bad"}  # fmt: skip
-ROLE_HELP = "角色逐级包含：查看 < 分析（可确认、指派、关闭告警）< 处置（可申请封禁、隔离）< 审批（可批准别人的申请）< 管理。"
+ROLE_HELP = "角色逐级包含：查看 → 分析（可确认、指派、关闭告警）→ 处置（可申请封禁、隔离）→ 审批（可批准别人的申请）→ 管理。"
 
 
 class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time

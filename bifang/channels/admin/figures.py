@@ -1,0 +1,88 @@
+"""What the menu and the first page count."""
+
+from datetime import timedelta
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from bifang.channels.admin.workers import ALIVE
+from bifang.channels.models import OPEN, InboxRow, LeasedRow, OutboxRow, State, Worker
+from bifang.core.admin.panels import Card, register_cards
+
+MOST_COUNTED = 1000
+
+
+def dead_letters(model: type[LeasedRow]) -> int:
+    """How many dead letters a box holds, counted no further than `MOST_COUNTED`."""
+    return model._default_manager.filter(state=State.DEAD).order_by()[:MOST_COUNTED].count()
+
+
+def _figure(count: int) -> str:
+    return f"{count}" if count < MOST_COUNTED else f"{MOST_COUNTED - 1}+"
+
+
+def inbox_badge(request: HttpRequest) -> str:
+    """For the menu: dead letters of the inbox, nothing if there are none."""
+    return _badge(request, InboxRow)
+
+
+def outbox_badge(request: HttpRequest) -> str:
+    """For the menu: dead letters of the outbox, nothing if there are none."""
+    return _badge(request, OutboxRow)
+
+
+def _badge(request: HttpRequest, model: type[LeasedRow]) -> str:
+    """The menu asks for the same badge several times a page; the answer is kept on the request."""
+    kept: dict[type[LeasedRow], str] = request.__dict__.setdefault("bf_dead_letters", {})
+    if model not in kept:
+        allowed = request.user.has_perm(f"channels.view_{model._meta.model_name}")
+        count = dead_letters(model) if allowed else 0
+        kept[model] = _figure(count) if count else ""
+    return kept[model]
+
+
+def message_cards(request: HttpRequest) -> list[Card]:
+    """The last 24 hours, what waits, what is dead, who works. Every count uses an index."""
+    if not request.user.has_perm("channels.view_inboxrow"):
+        return []
+    inbox_page, outbox_page = (
+        reverse(f"admin:channels_{name}_changelist") for name in ("inboxrow", "outboxrow")
+    )
+    return [*_day_cards(inbox_page, outbox_page), *_dead_cards(inbox_page, outbox_page), _worker_card()]
+
+
+def _day_cards(inbox_page: str, outbox_page: str) -> list[Card]:
+    day = timezone.now() - timedelta(days=1)
+    waiting = InboxRow.objects.filter(state__in=OPEN).count()
+    handled = InboxRow.objects.filter(kind="chat", handled_at__gte=day).count()
+    sent = OutboxRow.objects.filter(sent_at__gte=day).count()
+    tone = "ok" if sent else "idle"
+    return [
+        Card(
+            "收到消息",
+            f"{handled + waiting}",
+            f"近 24 小时；{waiting} 条等待处理",
+            icon="inbox",
+            link=inbox_page,
+        ),
+        Card("已回复", f"{sent}", f"近 24 小时送达；{handled} 条消息已处理", tone, "outbox", outbox_page),
+    ]
+
+
+def _dead_cards(inbox_page: str, outbox_page: str) -> list[Card]:
+    received, unsent = dead_letters(InboxRow), dead_letters(OutboxRow)
+    page = outbox_page if unsent and not received else inbox_page
+    note = f"收件箱 {_figure(received)}，发件箱 {_figure(unsent)}" if received + unsent else "没有失败的消息"
+    tone = "bad" if received + unsent else "ok"
+    return [Card("死信", _figure(received + unsent), note, tone, "report", f"{page}?state__exact=dead")]
+
+
+def _worker_card() -> Card:
+    alive = Worker.objects.filter(heartbeat_at__gte=timezone.now() - ALIVE).count()
+    note = "心跳正常" if alive else "没有工作进程，消息不会被处理"
+    page = reverse("admin:channels_worker_changelist")
+    return Card("工作进程", f"{alive}", note, "ok" if alive else "bad", "memory", page)
+
+
+register_cards(20, message_cards)

@@ -1,0 +1,97 @@
+"""收件箱: what was received, and what became of it."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from bifang.channels import handling
+from bifang.channels.admin.rows import RowScreen, link, report
+from bifang.channels.models import InboxRow
+from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, shortened
+
+
+@admin.register(InboxRow)
+class InboxScreen(RowScreen):
+    """What was received, and what became of it."""
+
+    list_display = ("id", "received", "kind", "state_badge", "config", "who", "words", "error")
+    list_filter = ("state", "kind", "config", "is_group", "received_at")
+    search_fields = ("=external_id", "=conversation_id", "=sender_id")
+    search_help_text = "按消息 ID、会话 ID 或发送人 ID 搜索（完整匹配）"
+    actions = ("reprocess",)
+    text_fields = ("words", "whole_text", "data")
+    fields = (
+        "external_id", "kind", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "chat_kind", "priority",
+        "whole_text", "data", "replies", "received", "handled", "attempts", "waits_until", "owner",
+    )  # fmt: skip
+
+    @admin.display(description="收到时间", ordering="id")
+    def received(self, row: InboxRow) -> SafeString | str:
+        """When it was stored."""
+        return moment(row.received_at)
+
+    @admin.display(description="完成时间")
+    def handled(self, row: InboxRow) -> SafeString | str:
+        """When it was answered or given up."""
+        return moment(row.handled_at)
+
+    @admin.display(description="发送人")
+    def who(self, row: InboxRow) -> str:
+        """The sender, and whether in a group."""
+        return " · ".join(part for part in (row.sender_id, self.chat_kind(row)) if part) or NOTHING
+
+    @admin.display(description="会话类型")
+    def chat_kind(self, row: InboxRow) -> str:
+        """Group or private."""
+        return ("群聊" if row.is_group else "单聊") if row.conversation_id else ""
+
+    @admin.display(description="优先")
+    def priority(self, row: InboxRow) -> str:
+        """Whether it went before running turns."""
+        return "是（不排在处理中的消息之后）" if row.urgent else "否"
+
+    @admin.display(description="内容")
+    def words(self, row: InboxRow) -> SafeString | str:
+        """The beginning of the text."""
+        return shortened(row.text, 40)
+
+    @admin.display(description="内容")
+    def whole_text(self, row: InboxRow) -> SafeString | str:
+        """The text."""
+        return preformatted(row.text)
+
+    @admin.display(description="数据")
+    def data(self, row: InboxRow) -> SafeString | str:
+        """What the channel kept of the frame; addresses with a token in them are not part of it."""
+        return as_json(row.payload)
+
+    @admin.display(description="回复")
+    def replies(self, row: InboxRow) -> SafeString | str:
+        """The replies, linked."""
+        rows = row.replies.only("id", "state", "created_at")
+        lines = [
+            (
+                link("channels_outboxrow", reply.pk, f"#{reply.pk}"),
+                self.state_badge(reply),
+                moment(reply.created_at),
+            )
+            for reply in rows
+        ]
+        return format_html_join("", "<div>{} {} {}</div>", lines) or NOTHING
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboxRow]:
+        """Sealed columns are not even read; the big ones only on the page of one row."""
+        rows: QuerySet[InboxRow] = super().get_queryset(request)
+        rows = rows.defer("webhook", "unreadable")
+        return (
+            rows
+            if request.resolver_match and "object_id" in request.resolver_match.kwargs
+            else rows.defer("payload")
+        )
+
+    @admin.action(description="重新处理", permissions=["operate"])
+    def reprocess(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> None:
+        """Dead and handled rows go back to waiting."""
+        report(request, handling.reprocess, queryset, "重新处理", "正在处理的和无法读取的消息不能重新处理。")

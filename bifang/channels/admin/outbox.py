@@ -1,0 +1,83 @@
+"""发件箱: what was to be sent, and whether it arrived."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from bifang.channels import outbox
+from bifang.channels.admin.rows import RowScreen, link, report
+from bifang.channels.models import OutboxRow
+from bifang.core.admin.base import NOTHING, moment, preformatted, shortened
+
+
+@admin.register(OutboxRow)
+class OutboxScreen(RowScreen):
+    """What was to be sent, and whether it arrived."""
+
+    list_display = ("id", "created", "state_badge", "config", "source", "words", "error")
+    list_filter = ("state", "config", "route", "created_at")
+    search_fields = (
+        "=key",
+        "=receipt",
+        "=inbox__external_id",
+        "=inbox__sender_id",
+        "=inbox__conversation_id",
+    )
+    search_help_text = "按标识、回执、来源消息 ID、会话 ID 或发送人 ID 搜索（完整匹配）"
+    actions = ("resend",)
+    text_fields = ("words", "title", "whole_text")
+    fields = (
+        "key", "state_badge", "reason", "config_link", "source", "route_label", "receipt", "at_staff_id", "address",
+        "title", "whole_text", "created", "sent", "attempts", "waits_until", "owner",
+    )  # fmt: skip
+
+    @admin.display(description="创建时间", ordering="id")
+    def created(self, row: OutboxRow) -> SafeString | str:
+        """When it was written."""
+        return moment(row.created_at)
+
+    @admin.display(description="送达时间")
+    def sent(self, row: OutboxRow) -> SafeString | str:
+        """When the remote side accepted it."""
+        return moment(row.sent_at)
+
+    @admin.display(description="途径", ordering="route")
+    def route_label(self, row: OutboxRow) -> str:
+        """How it went out."""
+        names = {"webhook": "会话 Webhook", "group": "群消息接口", "private": "单聊接口", "card": "卡片"}
+        return names.get(row.route, row.route) or NOTHING
+
+    @admin.display(description="来自")
+    def source(self, row: OutboxRow) -> SafeString | str:
+        """The message it answers."""
+        return link("channels_inboxrow", row.inbox_id, f"#{row.inbox_id}") if row.inbox_id else NOTHING
+
+    @admin.display(description="地址")
+    def address(self, row: OutboxRow) -> str:
+        """Conversation and person; no webhook."""
+        target = row.target or {}
+        kind = "群聊" if target.get("is_group") else "单聊"
+        return " · ".join(
+            part for part in (kind, target.get("conversation_id"), target.get("staff_id")) if part
+        )
+
+    @admin.display(description="内容")
+    def words(self, row: OutboxRow) -> SafeString | str:
+        """The beginning of the text."""
+        return shortened(row.text, 40)
+
+    @admin.display(description="内容")
+    def whole_text(self, row: OutboxRow) -> SafeString | str:
+        """The text."""
+        return preformatted(row.text)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxRow]:
+        """The sealed column is not even read."""
+        rows: QuerySet[OutboxRow] = super().get_queryset(request)
+        return rows.defer("webhook")
+
+    @admin.action(description="重新发送", permissions=["operate"])
+    def resend(self, request: HttpRequest, queryset: QuerySet[OutboxRow]) -> None:
+        """Dead rows go back to waiting."""
+        report(request, outbox.resend, queryset, "重新发送", "只有「死信」可以重新发送。")

@@ -1,0 +1,192 @@
+"""收件箱 and 发件箱 in the admin: read, filter, try again; private text only for those who may."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from bifang.channels.models import InboxRow, OutboxRow, State, Worker
+from bifang.core.admin.base import CappedPaginator
+from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from tests.admin_pages import (
+    PRIVATE,
+    dingtalk,
+    member,
+    messages_of,
+    received,
+    sent,
+    serve_plain_static,
+    superuser,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+INBOX, OUTBOX = "/admin/channels/inboxrow/", "/admin/channels/outboxrow/"
+HIDDEN = "无权查看聊天内容"
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def pages(row: InboxRow, reply: OutboxRow) -> list[str]:
+    return [
+        INBOX,
+        OUTBOX,
+        reverse("admin:channels_inboxrow_change", args=[row.pk]),
+        reverse("admin:channels_outboxrow_change", args=[reply.pk]),
+    ]
+
+
+@pytest.mark.parametrize(("group", "reads"), [(OPERATOR, False), (AUDITOR, True), (ADMINISTRATOR, True)])
+def test_private_text_is_for_those_with_the_permission(group: str, reads: bool) -> None:
+    row = received(dingtalk())
+    client = member(group)
+    for page in pages(row, sent(row)):
+        response = client.get(page)
+        assert (PRIVATE in response.content.decode()) is reads, page
+        assert (HIDDEN in text_of(response)) is not reads, page
+
+
+def test_webhook_is_shown_to_nobody() -> None:
+    row = received(dingtalk())
+    client = superuser()
+    for page in pages(row, sent(row)):
+        body = client.get(page).content.decode()
+        assert "hidden-session" not in body
+        assert row.webhook is not None
+        assert row.webhook.token not in body
+
+
+def test_page_of_a_dead_letter_tells_the_reason_and_links_the_replies() -> None:
+    row = received(dingtalk(), state=State.DEAD, last_error="模型连续失败", last_error_at=timezone.now())
+    reply = sent(row)
+    page = superuser().get(reverse("admin:channels_inboxrow_change", args=[row.pk]))
+    assert "模型连续失败" in text_of(page)
+    assert reverse("admin:channels_outboxrow_change", args=[reply.pk]) in page.content.decode()
+
+
+def test_reprocess_puts_dead_and_handled_rows_back_and_counts_the_rest() -> None:
+    config = dingtalk()
+    rows = [received(config, number, state=state) for number, state in enumerate(State)]
+    response = superuser().post(
+        INBOX, {"action": "reprocess", "_selected_action": [row.pk for row in rows]}, follow=True
+    )
+    assert "已将 2 条放回队列" in messages_of(response)
+    assert "2 条没有变化" in messages_of(response)
+    assert InboxRow.objects.filter(state=State.PENDING).count() == 3
+
+
+def test_resend_puts_dead_rows_back() -> None:
+    row = received(dingtalk())
+    dead, done = sent(row, 1, state=State.DEAD), sent(row, 2, state=State.DONE)
+    response = member(OPERATOR).post(
+        OUTBOX, {"action": "resend", "_selected_action": [dead.pk, done.pk]}, follow=True
+    )
+    assert "已将 1 条放回队列" in messages_of(response)
+    dead.refresh_from_db()
+    assert dead.state == State.PENDING
+
+
+def test_whole_filtered_list_is_reprocessed_at_once() -> None:
+    config = dingtalk()
+    rows = [received(config, number, state=State.DEAD) for number in range(60)]
+    received(config, 99, state=State.DONE)
+    form = {"action": "reprocess", "_selected_action": [rows[-1].pk], "select_across": "1"}
+    response = superuser().post(f"{INBOX}?state__exact=dead", form, follow=True)
+    assert "已将 60 条放回队列" in messages_of(response)
+
+
+def test_auditor_may_not_reprocess() -> None:
+    row = received(dingtalk(), state=State.DEAD)
+    member(AUDITOR).post(INBOX, {"action": "reprocess", "_selected_action": [row.pk]})
+    row.refresh_from_db()
+    assert row.state == State.DEAD
+
+
+@pytest.mark.parametrize("page", [INBOX, OUTBOX])
+def test_nobody_adds_edits_or_deletes_rows(page: str) -> None:
+    row = received(dingtalk())
+    pk = row.pk if page == INBOX else sent(row).pk
+    client = superuser()
+    assert client.get(f"{page}add/").status_code == 403
+    assert client.post(f"{page}{pk}/change/", {"state": "done"}).status_code == 403
+    assert client.post(f"{page}{pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def shown(client: Client, address: str) -> set[int]:
+    """Ids of the rows in a list."""
+    return {int(pk) for pk in re.findall(r"rows?/(\d+)/change/", client.get(address).content.decode())} | {
+        int(pk) for pk in re.findall(r"inboxrow/(\d+)/change/", client.get(address).content.decode())
+    }
+
+
+def test_list_filters_and_searches() -> None:
+    client = superuser()
+    first, second = dingtalk("甲"), dingtalk("乙")
+    dead = received(first, 1, state=State.DEAD)
+    other = received(second, 2, sender_id="staff-2")
+    old = received(second, 3, received_at=timezone.now() - timedelta(days=40))
+    assert shown(client, f"{INBOX}?state__exact=dead") == {dead.pk}
+    assert shown(client, f"{INBOX}?config__id__exact={first.pk}") == {dead.pk}
+    assert shown(client, f"{INBOX}?q=staff-2") == {other.pk}
+    assert shown(client, f"{INBOX}?q=msg-3") == {old.pk}
+    assert shown(client, f"{INBOX}?q=cid-1") == {dead.pk, other.pk, old.pk}
+    recent = (timezone.now() - timedelta(days=7)).strftime("%Y-%m-%d 00:00:00+00:00").replace("+", "%2B")
+    assert shown(client, f"{INBOX}?received_at__gte={recent}") == {dead.pk, other.pk}
+
+
+def test_menu_counts_dead_letters() -> None:
+    client = superuser()
+    row = received(dingtalk(), 1, state=State.DEAD)
+    assert "收件箱 ¦ 1 ¦" in text_of(client.get("/admin/"))
+    for number in range(3):
+        sent(row, number, state=State.DEAD)
+    text = text_of(client.get("/admin/"))
+    assert "发件箱 ¦ 3 ¦" in text
+    assert "死信 ¦ 4 ¦" in text
+    assert "收件箱 1，发件箱 3" in text
+
+
+@pytest.mark.parametrize("page", [INBOX, OUTBOX])
+def test_list_costs_the_same_with_many_rows(page: str, django_assert_max_num_queries: Any) -> None:
+    for number in range(30):
+        sent(received(dingtalk(), number))
+    client = superuser()
+    with django_assert_max_num_queries(8):
+        client.get(page)
+
+
+def test_list_never_counts_a_whole_table(django_assert_max_num_queries: Any, monkeypatch: Any) -> None:
+    config = dingtalk()
+    for number in range(8):
+        received(config, number)
+    monkeypatch.setattr(CappedPaginator, "cap", 5)
+    client = superuser()
+    with django_assert_max_num_queries(8) as captured:
+        text = text_of(client.get(INBOX))
+    assert "5 收件箱" in text
+    counts = [
+        query["sql"] for query in captured if "COUNT(" in query["sql"] and "channels_inboxrow" in query["sql"]
+    ]
+    assert counts
+    assert all("LIMIT" in sql for sql in counts)
+
+
+def test_workers_are_alive_while_their_heart_beats() -> None:
+    now = timezone.now()
+    Worker.objects.create(owner="a:1", host="a", pid=1, started_at=now, heartbeat_at=now)
+    Worker.objects.create(
+        owner="b:2", host="b", pid=2, started_at=now, heartbeat_at=now - timedelta(minutes=5)
+    )
+    client = superuser()
+    text = text_of(client.get("/admin/channels/worker/"))
+    assert "a:1 ¦ 运行中" in text
+    assert "b:2 ¦ 已失联" in text
+    assert "工作进程 ¦ 1 ¦ 心跳正常" in text_of(client.get("/admin/"))

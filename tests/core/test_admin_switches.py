@@ -1,0 +1,57 @@
+"""系统开关: toggles that say what they want, for those who may."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from bifang.core.groups import AUDITOR, OPERATOR
+from bifang.core.models import Switch
+from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/core/switch/"
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def test_switch_is_turned_on_and_off_and_recorded() -> None:
+    client = superuser()
+    address = reverse("admin:core_switch_set", args=["maintenance"])
+    assert "已打开「维护模式」" in messages_of(client.post(address, {"on": "1"}, follow=True))
+    client.post(address, {"on": "1"})
+    assert Switch.objects.get(name="maintenance").on
+    client.post(address, {"on": "0"})
+    assert not Switch.objects.get(name="maintenance").on
+    assert "打开「维护模式」" in " ".join(entry.get_change_message() for entry in LogEntry.objects.all())
+
+
+def test_page_shows_all_switches_before_any_was_ever_set() -> None:
+    text = text_of(superuser().get(PAGE))
+    assert all(label in text for label in ("维护模式", "只读", "停用模型"))
+    assert not Switch.objects.exists()
+
+
+def test_first_page_tells_which_switches_are_on() -> None:
+    Switch.objects.create(name="no_model", on=True)
+    assert "已打开：停用模型" in text_of(superuser().get("/admin/"))
+
+
+def test_only_those_who_may_turn_switches() -> None:
+    address = reverse("admin:core_switch_set", args=["read_only"])
+    auditor = member(AUDITOR)
+    assert "无权修改" in text_of(auditor.get(PAGE))
+    assert auditor.post(address, {"on": "1"}).status_code == 403
+    assert member(OPERATOR).post(address, {"on": "1"}).status_code == 302
+    assert Switch.objects.get(name="read_only").on
+
+
+def test_unknown_switches_and_plain_visits_are_refused() -> None:
+    client = superuser()
+    assert client.post(reverse("admin:core_switch_set", args=["other"]), {"on": "1"}).status_code == 404
+    assert client.get(reverse("admin:core_switch_set", args=["read_only"])).status_code == 405

@@ -1,0 +1,86 @@
+"""连接状态: the live state of a configuration, from what its workers last said."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from dingtalk_integration.admin import watch
+from dingtalk_integration.models import ClientStatus
+from tests.admin_pages import connected, dingtalk, serve_plain_static, superuser, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def test_no_worker_is_said_with_the_command_that_starts_one() -> None:
+    config = dingtalk()
+    assert watch([config])[config.pk].text == "未运行"
+    assert "python manage.py start_dingtalk_stream" in watch([config])[config.pk].detail
+
+
+def test_silence_of_15_seconds_counts_as_not_running() -> None:
+    fresh, silent = dingtalk(), dingtalk()
+    connected(fresh, age=10)
+    connected(silent, age=20)
+    states = watch([fresh, silent])
+    assert (states[fresh.pk].text, states[silent.pk].text) == ("已连接", "未运行")
+
+
+def test_disabled_and_without_stream_push_are_said() -> None:
+    off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False)
+    states = watch([off, no_push])
+    assert states[off.pk].text == "已停用"
+    assert "使用流式推送" in states[no_push.pk].detail
+
+
+def test_best_state_of_several_processes_is_the_configurations() -> None:
+    config = dingtalk()
+    connected(
+        config, owner="a:1", status=ClientStatus.RETRYING, last_error="连不上", last_error_at=timezone.now()
+    )
+    connected(config, owner="b:2", messages_received=4)
+    live = watch([config])[config.pk]
+    assert (live.text, live.tone, live.error) == ("已连接", "ok", "连不上")
+    assert "收到 4 条" in live.detail
+    assert "2 个进程" in live.detail
+
+
+def test_bad_credentials_are_said() -> None:
+    config = dingtalk()
+    connected(config, status=ClientStatus.PARKED)
+    assert watch([config])[config.pk].text == "凭证错误"
+
+
+def test_many_configurations_are_looked_at_in_one_query(django_assert_num_queries: Any) -> None:
+    configs = [dingtalk() for _ in range(5)]
+    for config in configs:
+        connected(config)
+    with django_assert_num_queries(1):
+        watch(configs)
+
+
+def test_list_of_connections_shows_each_process(django_assert_max_num_queries: Any) -> None:
+    for number in range(5):
+        config = dingtalk(f"机器人{number}")
+        connected(config, owner="a:1")
+        connected(config, owner="b:2", age=3600, status=ClientStatus.RETRYING)
+    client = superuser()
+    with django_assert_max_num_queries(8):
+        text = text_of(client.get("/admin/dingtalk_integration/clientstate/"))
+    assert "机器人4" in text
+    assert "未运行" in text
+
+
+def test_first_page_shows_how_many_are_connected() -> None:
+    connected(dingtalk("好的"), since=timezone.now() - timedelta(hours=2))
+    dingtalk("坏的")
+    text = text_of(superuser().get("/admin/"))
+    assert "钉钉连接 ¦ 1 / 2 ¦ 有配置没有连上" in text
+    assert "已持续 2 小时" in text

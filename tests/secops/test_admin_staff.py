@@ -1,0 +1,89 @@
+"""人员 in the admin: approvers and administrators are made by superusers alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from bifang.core.groups import ADMINISTRATOR, AUDITOR
+from secops_agent.models import Role, Staff
+from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/secops_agent/staff/add/"
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def values(role: Role, **changes: str) -> dict[str, str]:
+    return {
+        "name": "李四",
+        "staff_id": "lisi",
+        "corp_id": "",
+        "role": role,
+        "user": "",
+        "active": "on",
+        **changes,
+    }
+
+
+def page_of(person: Staff, page: str = "change") -> str:
+    return reverse(f"admin:secops_agent_staff_{page}", args=[person.pk])
+
+
+@pytest.mark.parametrize("role", [Role.APPROVER, Role.ADMIN])
+def test_administrators_do_not_make_approvers(role: Role) -> None:
+    response = member(ADMINISTRATOR).post(ADD, values(role))
+    assert "只有超级管理员可以授予「审批」或「管理」角色" in text_of(response)
+    assert not Staff.objects.exists()
+
+
+def test_administrators_give_the_other_roles() -> None:
+    client = member(ADMINISTRATOR)
+    assert client.post(ADD, values(Role.RESPONDER)).status_code == 302
+    person = Staff.objects.get()
+    assert client.post(page_of(person), values(Role.APPROVER)).status_code == 200
+    assert client.post(page_of(person), values(Role.NONE)).status_code == 302
+    person.refresh_from_db()
+    assert person.role == Role.NONE
+
+
+def test_superusers_make_approvers() -> None:
+    assert superuser().post(ADD, values(Role.APPROVER)).status_code == 302
+    assert Staff.objects.get().role == Role.APPROVER
+
+
+def test_an_approver_is_not_taken_over() -> None:
+    """Whoever could tie an approver to their own login would be one."""
+    approver = Staff.objects.create(name="王五", staff_id="wangwu", role=Role.APPROVER)
+    client = member(ADMINISTRATOR)
+    mine = User.objects.get(username__startswith="in-")
+    response = client.post(page_of(approver), values(Role.APPROVER, user=str(mine.pk)))
+    assert response.status_code == 403
+    assert client.post(page_of(approver, "delete"), {"post": "yes"}).status_code == 403
+    bulk = {"action": "delete_selected", "_selected_action": [approver.pk], "post": "yes"}
+    client.post("/admin/secops_agent/staff/", bulk)
+    approver.refresh_from_db()
+    assert (approver.name, approver.user) == ("王五", None)
+    assert "只有超级管理员可以修改" in messages_of(client.get(page_of(approver)))
+
+
+def test_auditor_only_looks() -> None:
+    Staff.objects.create(name="王五", staff_id="wangwu")
+    client: Client = member(AUDITOR)
+    assert "王五" in text_of(client.get("/admin/secops_agent/staff/"))
+    assert client.post(ADD, values(Role.VIEWER)).status_code == 403
+
+
+def test_the_same_person_twice_is_an_error_on_the_page() -> None:
+    client = superuser()
+    client.post(ADD, values(Role.VIEWER))
+    response = client.post(ADD, values(Role.ANALYST))
+    assert response.status_code == 200
+    assert "已经存在" in text_of(response)
