@@ -55,7 +55,7 @@ class Robot:
 
 def build_robot(client_id: str, secret: str, name: str = "") -> Robot:
     """The robot of an application; the demo's is called 毕方."""
-    return Robot(client_id, secret, name or ("毕方" if client_id in DEMO_APPS else f"机器人 {client_id}"))
+    return Robot(client_id, secret, name or ("毕方" if client_id in DEMO_APPS else client_id))
 
 
 def parse_app(text: str) -> tuple[str, str]:

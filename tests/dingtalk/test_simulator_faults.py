@@ -70,7 +70,9 @@ async def test_abort_every_cuts_again_until_cleared() -> None:
 
 async def test_half_open_connection_is_silent_and_new_ones_work() -> None:
     async with simulated(redeliver_after_s=0.2) as client:
-        dead = await client.connect()
+        dead = await client.connect(autoping=False)
+        await dead.ping()
+        assert (await dead.receive(timeout=5)).type is aiohttp.WSMsgType.PONG
         await client.post("/sim/faults", {"half_open": True})
         said = await client.post("/sim/messages", {"text": "x"})
         await dead.ping()
@@ -93,9 +95,7 @@ async def test_duplicate_delivers_on_random_connections() -> None:
 
 async def test_malformed_frames_come_now_and_before_each_push() -> None:
     async with simulated() as client:
-        grant = await (await client.open()).json()
-        url = f"{grant['endpoint']}?ticket={grant['ticket']}"
-        socket = await client.http.ws_connect(url, max_msg_size=8 * 1024 * 1024)
+        socket = await client.connect(max_msg_size=8 * 1024 * 1024)
         await client.post("/sim/faults", {"malformed": list(MALFORMED)})
         frames = [(await socket.receive(timeout=5)).data for _ in MALFORMED]
         assert max(len(frame.encode()) for frame in frames) > 2_000_000

@@ -28,9 +28,9 @@ class Client:
         body = {"clientId": "dingdemo", "clientSecret": "demo-secret", "subscriptions": TOPICS, **changed}
         return await self.http.post(f"{self.sim.base_url}{GATEWAY}", json=body, headers=headers)
 
-    async def connect(self) -> aiohttp.ClientWebSocketResponse:
+    async def connect(self, **options: Any) -> aiohttp.ClientWebSocketResponse:
         grant = await (await self.open()).json()
-        return await self.http.ws_connect(f"{grant['endpoint']}?ticket={grant['ticket']}")
+        return await self.http.ws_connect(f"{grant['endpoint']}?ticket={grant['ticket']}", **options)
 
     async def post(self, path: str, body: Any) -> Any:
         return await (await self.http.post(f"{self.sim.base_url}{path}", json=body)).json()

@@ -21,6 +21,7 @@ HOSTILE = [
     "[点我](JaVaScRiPt:alert(1))",
     "[点我](data:text/html;base64,PHNjcmlwdD4=)",
     "![x](javascript:alert(1))",
+    "![x](data:image/png;base64,AAAA)",
     '[x](https://a.example "onmouseover=alert(1)")',
     '[x](https://a.example/" onmouseover="alert(1))',
     "<a href='https://a.example' onclick='alert(1)'>x</a>",

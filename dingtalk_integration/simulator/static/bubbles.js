@@ -84,7 +84,7 @@ function drawBubble(entry) {
   if (entry.recalled) return el("div", { class: "bubble recalled" }, "机器人撤回了一条消息");
   const mention = entry.at_robot ? [el("span", { class: "at" }, `@${state.robot.name}`), " "] : [];
   if (!entry.robot) {
-    const label = TYPES[entry.msgtype] ? [el("span", { class: "tag" }, TYPES[entry.msgtype]), " "] : [];
+    const label = TYPES[entry.msgtype] && !entry.text.startsWith("[") ? [el("span", { class: "tag" }, TYPES[entry.msgtype]), " "] : [];
     return el("div", { class: "bubble plain" }, mention, label, el("span", { html: entry.html }));
   }
   const plain = entry.msgtype === "text" ? " plain" : " md";

@@ -67,7 +67,7 @@ async function send(fields) {
   return true;
 }
 
-const suggest = (text) => send({ text });
+const suggest = (text) => send({ text, at_robot: true });
 
 async function submit(event) {
   event?.preventDefault();

@@ -20,12 +20,12 @@ const GROUPS = [
   ]],
   ["会话 Webhook", [
     { label: "拒绝回复", note: "HTTP 200 里的错误码", options: [["300001 会话失效", { webhook_errcode: 300001 }], ["130101 太频繁", { webhook_errcode: 130101 }], ["460101 太长", { webhook_errcode: 460101 }]] },
-    { label: "服务异常", note: "", options: [["503", { webhook_down: true }], ["拒绝连接", { webhook_down: "refuse" }], ["500", { webhook_status: 500 }], ["慢 3 秒", { webhook_delay_s: 3 }],
+    { label: "服务异常", note: "sendBySession", options: [["503", { webhook_down: true }], ["拒绝连接", { webhook_down: "refuse" }], ["500", { webhook_status: 500 }], ["慢 3 秒", { webhook_delay_s: 3 }],
       ["没有回应", { webhook_hang: true }], ["收到但不答复", { webhook_lost: true }]] },
   ]],
   ["OpenAPI 与卡片", [
     { label: "限流", note: "403 QpsLimit", options: [["开启", { openapi_qps: true }]] },
-    { label: "服务异常", note: "", options: [["500", { openapi_status: 500 }], ["504", { openapi_status: 504 }], ["慢 4 秒", { openapi_delay_s: 4 }], ["没有回应", { openapi_hang: true }], ["没有权限", { openapi_scope: "qyapi_robot_sendmsg" }]] },
+    { label: "接口异常", note: "所有 OpenAPI", options: [["500", { openapi_status: 500 }], ["504", { openapi_status: 504 }], ["慢 4 秒", { openapi_delay_s: 4 }], ["没有回应", { openapi_hang: true }], ["没有权限", { openapi_scope: "qyapi_robot_sendmsg" }]] },
     { label: "令牌失效", note: "每个令牌都被拒绝", options: [["开启", { token_401: true }]] },
     { label: "卡片投放失败", note: "200 里 success 为 false", options: [["开启", { card_deliver_false: true }]] },
   ]],
