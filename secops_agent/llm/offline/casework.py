@@ -11,7 +11,9 @@ from .skeletons import Kind, Skeleton, mark
 _AL = rf"(?:这[个条]|该|那[个条])?(?P<alert>{mark(Kind.ALERT)})(?:这[个条]|该)?"
 _PERSON = rf"(?P<who>{mark(Kind.PERSON)}|我(?:自己|本人)?|自己|本人)"
 _WANT = rf"{POLITE}(?:我(?:想要?|来|要|先)?|请?让我)?{POLITE}"
-_NOTE = r"(?:[,，;；。.\s]*(?:备注|原因|理由|说明|因为|note|附言)(?:是|为|一下)?\s*[:：]?\s*(?P<note>\S.*)|[,，;；。\s]+(?P<bare>\S.*))?"
+_MARKED = r"[,，;；。.\s]*(?:备注|原因|理由|说明|因为|note|附言)(?:是|为|一下)?\s*[:：]?\s*(?P<note>\S.*)"
+_NOTE = rf"(?:{_MARKED}|[,，;；。\s]+(?P<bare>\S.*))?"
+_ACK_NOTE = rf"(?:{_MARKED}|{AFTER})"
 _VERDICTS = {
     "false_positive": r"误报|误判|误告警|假阳性|false[ _]positive|fp",
     "true_positive": r"真实攻击|确认攻击|真实事件|真实威胁|真实告警|真攻击|确认为攻击|攻击属实|属实|真阳性|true[ _]positive|tp|攻击成功",
@@ -26,11 +28,11 @@ _ASSIGN = r"(?:指派|分配|转派|派|分|交|转交|转|移交|分派|指定|
 _WORKS = r"(?:来|去)?(?:处理|跟进|跟一下|负责|排查|看看|看一下|看下|看|分析|处置|调查)?"
 _HANDLING = r"(?:处理中|已确认|已认领|跟进中|处置中|已接手|确认(?:状态)?)"
 _FORMS_ACK = (
-    rf"{_WANT}{_ACK}(?:一下|下)?\s*{_AL}{_NOTE}",
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:的?状态)?\s*{_AS}\s*{_HANDLING}{_NOTE}",
-    rf"{POLITE}{_AL}\s*[,，]?\s*(?:由|让)?我(?:来|先)?\s*(?:处理|跟进|{_ACK}|负责|看|跟|领)?(?:一下|了|吧)?(?<!我){_NOTE}",
-    rf"{POLITE}我来?(?:处理|跟进|负责)(?:一下)?\s*{_AL}{_NOTE}",
-    rf"{POLITE}(?:把|将)\s*{_AL}\s*{_ACK}(?:一下|掉|了)?{_NOTE}",
+    rf"{_WANT}{_ACK}(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:的?状态)?\s*{_AS}\s*{_HANDLING}{_ACK_NOTE}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*(?:由|让)?我(?:来|先)?\s*(?:处理|跟进|{_ACK}|负责|看|跟|领)?(?:一下|了|吧)?(?<!我){_ACK_NOTE}",
+    rf"{POLITE}我来?(?:处理|跟进|负责)(?:一下)?\s*{_AL}{_ACK_NOTE}",
+    rf"{POLITE}(?:把|将)\s*{_AL}\s*{_ACK}(?:一下|掉|了)?{_ACK_NOTE}",
 )
 _FORMS_ASSIGN = (
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*{_ASSIGN}\s*(?:一下)?(?:给|到|to)?\s*{_PERSON}{_WORKS}{AFTER}",
@@ -46,9 +48,13 @@ _FORMS_CLOSE = (
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:按|按照|以|作为|当作|当)?\s*(?:是)?{_VERDICT}(?:的|了)?[,，\s]*(?:来|给)?{_CLOSE}(?:掉|了|吧|一下)*{_NOTE}",
     rf"{_WANT}(?:把|将)\s*{_AL}\s*(?:给)?{_CLOSE}(?:掉|了|吧|一下)*[,，\s]*(?:(?:结论|判定|原因|理由)?(?:是|为|按)?\s*[:：]?\s*(?:一[条个]|个)?{_VERDICT}(?:处理|吧|的)?{_NOTE}|{AFTER})",
     rf"{POLITE}{_AL}\s*{_CLOSE}(?:掉|一下)?[,，\s]*(?:结论|判定)?(?:按|为)?\s*[:：]?\s*{_VERDICT}{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_CLOSE}(?:为|成|作)\s*{_VERDICT}{_NOTE}",
+    rf"{_WANT}(?:以|按|按照|作为)\s*{_VERDICT}(?:来|的(?:方式|名义|结论))?\s*{_CLOSE}(?:一下|掉)?\s*{_AL}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_AS}\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*按{_VERDICT}处理{_NOTE}",
 )
+_FACTS = re.compile(r"已经?(?!封禁)|刚刚?|不是攻击|未发现|没有(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁)")
+_BAD_END = re.compile(r"(?:的(?:后果|步骤|流程|记录|人|原因|申请|命令|话|时候|操作)|操作|之前|之后|以后|时|失败了?|成功了?)[。.!！\s]*$")
 _BAD_START = re.compile(r"的|这|是|会|要|需|有|权限|流程|步骤|影响|历史|记录|操作|之?后|以后|前|时|失败|成功|了|过|吗|谁|和|与|、|是不是")
 
 
@@ -56,17 +62,18 @@ def _compile(forms: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(form, re.IGNORECASE) for form in forms)
 
 
+ACK_COMMAND = re.compile(rf"确认\s*{_AL}{_NOTE}", re.IGNORECASE)
 ACK, ASSIGN, CLOSE = _compile(_FORMS_ACK), _compile(_FORMS_ASSIGN), _compile(_FORMS_CLOSE)
 SPEAKS_OF_CASEWORK = re.compile(
     r"关闭|关掉|关单|结案|结单|关了|指派|分配|转给|派给|交给|转派|认领|接手|确认(?:一下)?[\ue340-\ue3ff]|标记|标为|\b(?:close|assign|ack)", re.IGNORECASE
 )
 
 
-def read_casework(skeleton: Skeleton, asker: str) -> Intent | None:
-    """One action on one alert if the whole sentence is exactly that."""
+def read_casework(skeleton: Skeleton, asker: str, *, command: bool = False) -> Intent | None:
+    """One action on one alert if the whole sentence is exactly that; a slash command needs no 备注 before its note."""
     if len(skeleton.found(Kind.ALERT)) < 1 or skeleton.found(Kind.ALERTS):
         return None
-    for tool, forms in (("close_alert", CLOSE), ("assign_alert", ASSIGN), ("acknowledge_alert", ACK)):
+    for tool, forms in (("close_alert", CLOSE), ("assign_alert", ASSIGN), ("acknowledge_alert", (ACK_COMMAND, *ACK) if command else ACK)):
         for form in forms:
             match = form.fullmatch(skeleton.text)
             if match and _is_command(match, skeleton):
@@ -93,9 +100,9 @@ def _is_bare_note(bare: str | None, skeleton: Skeleton) -> bool:
     if bare is None:
         return True
     text = skeleton.expand(bare)
-    doubt = find_doubt(text)
+    doubt = find_doubt(_FACTS.sub("", text))
     named = Skeleton(bare, skeleton.entities).found(Kind.ALERT, Kind.PERSON)
-    return is_free_text(text) and not _BAD_START.match(text) and not named and doubt in (None, "report", "negation")
+    return is_free_text(text) and not _BAD_START.match(text) and not named and len(text) > 1 and doubt is None and not _BAD_END.search(text)
 
 
 def _unquote(text: str) -> str:

@@ -55,7 +55,7 @@ _ID_WORD = r"(?:(?:的)?(?:id|编号|序号|号码|no\.?|号|#|第)\s*(?:是|为
 _LIST = rf"(?:\s*(?:[、,/&+]|和|与|跟|及|以及|还有|到|至|-|~)\s*(?:{_ALERT_NOUN})?\s*#?(?:{INTEGER})(?:号)?{_COUNTED})+"
 _ALERTS = re.compile(rf"{_ALERT_NOUN}\s*{_ID_WORD}\s*(?:{INTEGER})\s*号?{_LIST}(?:\s*号?(?:告警|报警))?|#?(?:\d+)号?(?:\s*(?:[、,/&]|和|与|跟|及)\s*#?\d+号?)+\s*号?(?:这[两几]\S)?(?:告警|报警)", re.IGNORECASE)
 _ALERT = re.compile(
-    rf"(?:{_ALERT_NOUN}\s*{_ID_WORD}\s*{_NUMBER_AFTER}\s*(?:号|#)?(?:告警|报警)?{_COUNTED})", re.IGNORECASE
+    rf"(?:{_ALERT_NOUN}\s*{_ID_WORD}\s*{_NUMBER_AFTER}(?:\s*(?:号|#)(?:告警|报警)?)?{_COUNTED})", re.IGNORECASE
 )
 _ALERT_BEFORE = re.compile(
     rf"(?:第\s*|no\.?\s*)?(?P<n>{INTEGER})\s*号\s*(?:的)?(?:这[条个])?{_ALERT_NOUN}|(?:编号|id|ID|序号)\s*(?:是|为|:|=)?\s*#?(?P<n2>\d{{1,9}})\s*(?:号)?(?:的)?(?:那条|这条|那个|这个)?{_ALERT_NOUN}"
@@ -64,7 +64,7 @@ _ALERT_BEFORE = re.compile(
 )
 _TASK_NOUN = r"(?:定时任务|计划任务|定时|任务|订阅|计划|日程|schedule)"
 _SCHEDULE = re.compile(
-    rf"{_TASK_NOUN}\s*(?:的)?(?:编号|id|号|#|第|:|为|是|\s)*(?P<n>\d{{1,9}})\s*号?{_COUNTED}|(?:第|编号|编号为|#)?\s*(?P<n2>{INTEGER})\s*号(?:的)?{_TASK_NOUN}|#(?P<n3>\d{{1,9}})\s*(?:号)?(?:的)?{_TASK_NOUN}",
+    rf"{_TASK_NOUN}\s*(?:的)?(?:编号|id|号|#|第|:|为|是|\s)*(?P<n>\d{{1,9}})\s*号?{_COUNTED}|(?:第|编号|编号为|#)?\s*(?P<n2>{INTEGER})\s*号(?:的)?{_TASK_NOUN}|#(?P<n3>\d{{1,9}})\s*(?:号)?(?:的)?{_TASK_NOUN}|(?:编号|id)\s*(?:为|是|:|=)?\s*(?P<n4>\d{{1,9}})\s*(?:号)?(?:的)?(?:那个|这个)?{_TASK_NOUN}",
     re.IGNORECASE,
 )
 

@@ -20,8 +20,9 @@ _SIMPLIFIED = (
 _CHARACTERS = str.maketrans(_TRADITIONAL, _SIMPLIFIED)
 _DASHES = str.maketrans({dash: "-" for dash in "‐‑‒–—−﹣－"} | {"。": "。", "﹖": "?"})
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
+_EMOJI = re.compile("[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]")
 _DEFANGED_DOT = re.compile(r"\s?[\[({【](?:\.|dot|点)[\])}】]\s?", re.IGNORECASE)
-_DEFANGED_SCHEME = re.compile(r"\bh(?:xx|\*\*|tt)p(s?)(?:\[:\]|:)//", re.IGNORECASE)
+_DEFANGED_SCHEME = re.compile(r"(?<![a-z0-9])h(?:xx|\*\*|tt)p(s?)(?:\[:\]|:)//", re.IGNORECASE)
 _MENTION = re.compile(r"@(?:毕方|安全运营|安全助手|小毕|bifang|机器人)\S*\s*|^@\S{1,20}\s+", re.IGNORECASE)
 _WORDS = {
     "帐号": "账号",
@@ -37,6 +38,7 @@ _SPACES = re.compile(r"\s+")
 def normalize(text: str) -> str:
     """The text in one spelling; letters keep their case, defanged addresses become plain ones."""
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_DASHES)
+    plain = _EMOJI.sub("", plain)
     plain = _DEFANGED_DOT.sub(".", plain)
     plain = _DEFANGED_SCHEME.sub(r"http\1://", plain)
     plain = _MENTION.sub("", plain.translate(_CHARACTERS))

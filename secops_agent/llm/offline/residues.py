@@ -11,11 +11,11 @@ _FILLERS = (
     r"搜索|搜一下|搜|检索|显示|展示|调出|调一下|导出|翻一下|翻翻|翻|找一下|找找|找出|找|获取|取|捞一下|捞|过一下|过一遍|汇总一下|汇总|整理|说说|说一下|讲讲|讲一下|告诉我|告诉|介绍下|介绍一下|介绍|"
     r"有没有|有哪些|有什么|有啥|有无|有几|有多少|都有|还有没有|还有|是否有|是否|是不是|存在|出现过|出现|发生了|发生过|发生|产生的?|触发的?|收到了?|上报的?|报出来?的?|报了|报过|报的|报|新增的?|新出的?|新来的?|新的|新|爆出来?的?|出了|出过|来了|进来的?|"
     r"哪些|哪几|哪里|哪个|哪台|哪儿|哪|什么样的|什么|啥|多少|几条|几个|几|都|全部|所有|全量|整个|一共|总共|共|只|仅|就|才|也|还|再|又|先|现在|目前|当前|眼下|最近|近期|近来|最新|这段时间|这阵子|"
-    r"比较|一些|一点|一下子|一下|一份|一个|一条|一遍|一批|下面|一|些|个|条|台|份|项|起|次|相关的?|有关的?|关于|针对|对于|属于|来自于?|来源(?:是|为)|产生自|类型?的|类型|类|级别|等级|状态|每日|每天|情况|信息|详情|详细|内容|记录|数据|"
+    r"非常|特别|十分|极其|格外|尤其|重要的?|重点|关键|优先|值得关注|关注|注意|紧要|大概|大致|具体|完整|简单|快速|尽快|马上|赶紧|立刻|随便|顺便|主要|影响|涉及|对应|分别|各自|各个|各|每个|目标|我名下|我负责|我处理|我手上|手上|手里|名下|负责|处理|跟进|指派给|分配给|派给|转给|指派|分配|推送|汇报|同步|打印|输出|返回|统计|分布|按|比较|一些|一点|一下子|一下|一份|一个|一条|一遍|一批|下面|一|些|个|条|台|份|项|起|次|相关的?|有关的?|关于|针对|对于|属于|来自于?|来源(?:是|为)|产生自|类型?的|类型|类|级别|等级|状态|每日|每天|情况|信息|详情|详细|内容|记录|数据|"
     r"的话|的|了|吗|么|呢|吧|啊|呀|哈|哦|嘛|啦|没有|没|不|是|为|在|有|被|把|将|对|和|与|跟|及|以及|从|到|至|里面|里|中|上面|上|内|这边|那边|这里|那里|这些|那些|这个|那个|这台|那台|这|那|其中|之类|等等|等|要|需要|应该|可以|能|能不能|会|想|让|给|用|发给|发|来|去|出来|出|过|"
     r"show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an"
 )
-_ASCII = re.compile(r"\b(?:show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an|hi|hello|thanks|thx|pls)\b", re.IGNORECASE)
+_ASCII = re.compile(r"\b(?:status|severity|level|type|source|assigned|to|do|does|did|last|past|hours?|days?|today|now|new|current|currently|open|display|view|fetch|query|search|tell|about|how|many|show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an|hi|hello|thanks|thx|pls)\b", re.IGNORECASE)
 _CHINESE_WORDS = tuple(sorted({word for word in re.split(r"\|(?![^(]*\))", _FILLERS) if word and not word.isascii()}, key=len, reverse=True))
 _FILLER = re.compile("|".join(_CHINESE_WORDS), re.IGNORECASE)
 _BREAK = re.compile(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")

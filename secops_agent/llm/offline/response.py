@@ -51,7 +51,7 @@ _FORMS_ISOLATE = (
     rf"{POLITE}{_HOST}[,，\s]*{_ISOLATE}(?:一下|下|掉)?{_TAIL}",
     rf"{POLITE}{_HOST}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该主机|这台机器)?(?:给)?{_ISOLATE}(?:它|他|掉|一下|下|吧)*{AFTER}",
 )
-_COMMAND_TAIL = r"(?:[,，;；\s]+(?:原因|理由|备注)?\s*[:：]?\s*(?P<why>\S.*))?"
+_COMMAND_TAIL = r"(?:[,，;；\s]+(?:原因|理由|备注)?\s*[:：]?\s*(?P<why>(?!的|之[前后]|失败|成功|这个|[\ue2c0-\ue33f])\S.*))?"
 
 
 BLOCK = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_BLOCK)

@@ -10,14 +10,15 @@ from .response import AFTER, POLITE
 from .skeletons import Kind, Skeleton, mark
 
 _NEW = re.compile(
-    rf"^{POLITE}(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定|安排|配置|订阅|开)(?:一个|个|一条|一下)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}", re.IGNORECASE
+    rf"^{POLITE}(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|订阅|开)(?:一个|个|一条|一下)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}", re.IGNORECASE
 )
 _DELIVER = re.compile(
     r"^(?:[,，:：\s]*(?:都|要|来|再|自动|定时|准时|请|麻烦|帮(?:我|忙)?|(?:给|向|为|跟|往)(?:我们?|大家|群里|本群|这个群|群|团队)(?:里|内)?))*"
-    r"[,，:：\s]*(?:发送|发出|发|推送|推|提醒|汇报|播报|通知|生成|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|报告(?=.)|报(?=[给一])|出)?"
+    r"[,，:：\s]*(?:发送|发出|发|推送|推|提醒(?:我们?|大家)?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|报告(?=.)|报(?=[给一])|出)?"
     r"(?:给)?(?:我们?|大家|群里|本群)?(?:一次|一下|一份|一遍|一张|下|份)?(?:的)?[:：,，\s]*"
 )
 _DELIVERS = re.compile(r"[,，\s]*\S{0,6}?(?:发|推|提醒|汇报|播报|通知|生成|检查|告诉|同步|报[给一]|查|看)")
+_ENDS = re.compile(r"(?:日报|周报|月报|报告|总结|简报|汇总|告警|报警|预警|警报|漏洞|补丁|资产|主机|服务器|镜像|网站|统计|数量|总数|趋势|分布|情况|态势|状态|列表|清单|排名|alerts?|reports?|vulns?|\d)$", re.IGNORECASE)
 _ACTS = re.compile(r"封|拉黑|隔离|断网|屏蔽|阻断|指派|转给|派给|认领|删除|关闭(?!的)|确认[\s一告]|block|isolate|close|assign", re.IGNORECASE)
 _DELETE = re.compile(
     rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:这个|了|吧)?{AFTER}"
@@ -44,7 +45,7 @@ def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -
         return None
     said = rest[recurrence.end :]
     task = re.sub(rf"{AFTER}$", "", said[_delivery_end(said) :], flags=re.IGNORECASE).strip(" ,，。.!！")
-    if _ACTS.search(task) or not (created or _is_order(rest, recurrence.end)):
+    if _ACTS.search(task) or not _ENDS.search(task) or not (created or _is_order(rest, recurrence.end)):
         return None
     wanted = understand_task(task) if task and not _is_doubtful(said) else None
     if wanted is None or wanted.tool not in READ_TOOLS or wanted.tool in {"list_schedules"}:

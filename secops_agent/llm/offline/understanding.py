@@ -7,6 +7,7 @@ from .alerts import read_alerts
 from .casework import read_casework
 from .commands import Command, find_command
 from .controls import find_control
+from .courtesies import Request, strip_courtesies
 from .entities import read_entities
 from .estate import read_asset, read_assets, read_indicator, read_vulnerabilities, read_vulnerability_id
 from .followups import read_item, read_pronoun, read_refinement
@@ -72,12 +73,23 @@ class _Reader:
         category = find_category(plain)
         if category:
             return self._talk(category)
+        request = strip_courtesies(plain)
+        category = find_category(request.text) if request.text != plain else None
+        if category:
+            return self._talk(category)
+        return self._read_request(request)
+
+    def _read_request(self, request: Request) -> Understanding:
+        plain = request.text
         skeleton = self._entities(plain)
-        intent = self._action(skeleton, plain)
+        intent = None if request.asking else self._action(skeleton, plain)
         if intent:
             return Understanding(intent=intent)
         refusal = refuse(skeleton, plain, self._last) if speaks_of_action(skeleton) else None
-        return refusal or self._question(skeleton, plain)
+        if refusal:
+            return refusal
+        bare = plain.rstrip("?？ ,，") or plain
+        return self._question(skeleton if bare == plain else self._entities(bare), bare)
 
     @staticmethod
     def _talk(category: str) -> Understanding:
@@ -91,7 +103,7 @@ class _Reader:
     def _action(self, skeleton: Skeleton, plain: str, *, command: bool = False) -> Intent | None:
         return (
             read_response(skeleton, command=command)
-            or read_casework(skeleton, self._asker)
+            or read_casework(skeleton, self._asker, command=command)
             or read_scheduling(skeleton, plain, self._task)
         )
 
@@ -118,7 +130,7 @@ class _Reader:
         return (
             (None if skeleton.first(Kind.ALERT, Kind.CVE) else read_manual(marked))
             or read_schedules(marked)
-            or (read_alerts(marked, self._lexicon, self._now) if skeleton.first(Kind.ALERT) else None)
+            or (read_alerts(marked, self._lexicon, self._now, self._asker) if skeleton.first(Kind.ALERT) else None)
             or read_vulnerability_id(marked)
             or read_how_to(marked)
             or read_report(marked)
@@ -129,4 +141,4 @@ class _Reader:
         readers = (read_vulnerabilities, read_indicator, read_asset, read_service, read_assets)
         if re.search(r"漏洞(?!利用|扫描|攻击)|补丁", marked.text) and not re.search(r"告警|报警|事件", marked.text):
             return read_vulnerabilities(marked)
-        return read_alerts(marked, self._lexicon, self._now) or next((found for read in readers if (found := read(marked))), None)
+        return read_alerts(marked, self._lexicon, self._now, self._asker) or next((found for read in readers if (found := read(marked))), None)
