@@ -84,6 +84,7 @@ class Component(models.Model):
     distro = models.CharField("发行版", max_length=60, blank=True, default="")
     location = models.CharField("位置", max_length=500, blank=True, default="")
     licenses = models.JSONField("许可证", default=list, blank=True)
+    active = models.BooleanField("仍存在", default=True)
     source = models.CharField("来源", max_length=60, blank=True, default="")
     first_seen = models.DateTimeField("首次发现")
     last_seen = models.DateTimeField("最近发现")

@@ -1,0 +1,204 @@
+"""Writes alerts: repeats become occurrences, a graver severity reopens, what a person decided stays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from secops_agent.models import (
+    Alert,
+    AlertAsset,
+    AlertEvent,
+    AlertIndicator,
+    AlertPayload,
+    History,
+)
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services import history, tallies
+from secops_agent.services.identity import alert_identity, event_mark
+from secops_agent.services.intake.assets import write_assets
+from secops_agent.services.intake.session import Session
+from secops_agent.services.priority import rank
+from secops_agent.services.records import AlertRecord, Indicator, StatusHint
+from secops_agent.services.tallies import Counted
+from secops_agent.services.writing import update_rows
+
+_WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
+            "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip
+_MOST_LINKS = 200  # assets, and indicators, of one alert
+
+
+@dataclass(slots=True)
+class _Heap:
+    """The new occurrences of one alert in one transaction."""
+
+    identity: str
+    records: list[tuple[AlertRecord, str]] = field(default_factory=list)
+
+    def unseen(self, marks: set[str]) -> list[AlertRecord]:
+        """Those not counted yet; a mark that comes twice counts once."""
+        fresh = {mark: record for record, mark in self.records if mark not in marks}
+        return list(fresh.values())
+
+
+def write_alerts(session: Session, records: Sequence[AlertRecord]) -> None:
+    """Create or extend alerts, with their assets. One transaction's work."""
+    heaps: dict[str, _Heap] = {}
+    for record in records:
+        identity = alert_identity(record)
+        heap = heaps.setdefault(identity, _Heap(identity))
+        heap.records.append((record, event_mark(identity, record)))
+    marks = [mark for heap in heaps.values() for _, mark in heap.records]
+    counted = set(AlertEvent.objects.filter(mark__in=marks).values_list("mark", flat=True))
+    rows = {row.identity: row for row in Alert.objects.select_for_update().filter(identity__in=list(heaps))}
+    session.ledger.see("alert", (row.pk for row in rows.values()))
+    fresh = {identity: heap.unseen(counted) for identity, heap in heaps.items()}
+    fresh = {identity: found for identity, found in fresh.items() if found}
+    write_assets(
+        session, (asset for found in heaps.values() for record, _ in found.records for asset in record.assets)
+    )
+    book = _Book(session, {identity: rows[identity] for identity in fresh if identity in rows})
+    for identity, found in fresh.items():
+        book.take(identity, found)
+    book.save()
+
+
+class _Book:
+    """The alerts of one transaction that have new occurrences."""
+
+    def __init__(self, session: Session, rows: dict[str, Alert]) -> None:
+        self._session = session
+        self._rows = rows
+        ids = [row.pk for row in rows.values()]
+        self._assets: dict[int, set[int]] = {pk: set() for pk in ids}
+        for alert_id, asset_id in AlertAsset.objects.filter(alert_id__in=ids).values_list(
+            "alert_id", "asset_id"
+        ):
+            self._assets[alert_id].add(asset_id)
+        self._indicators: dict[int, set[tuple[str, str]]] = {pk: set() for pk in ids}
+        known = AlertIndicator.objects.filter(alert_id__in=ids).values_list("alert_id", "kind", "value")
+        for alert_id, kind, value in known:
+            self._indicators[alert_id].add((kind, value))
+        self._before = {row.pk: Counted.of(row, self._assets[row.pk]) for row in rows.values()}
+        self._fresh: list[tuple[Alert, list[AlertRecord]]] = []
+        self._changes: list[tuple[Alert, dict[str, tuple[Any, Any]]]] = []
+
+    def take(self, identity: str, records: list[AlertRecord]) -> None:
+        """Count new occurrences, oldest first."""
+        records.sort(key=self._moment)
+        row = self._rows.get(identity)
+        changes: dict[str, tuple[Any, Any]] = {}
+        if row is None:
+            row = self._begin(identity, records[0])
+        before = {name: getattr(row, name) for name in ("severity", "status")}
+        for record in records:
+            self._extend(row, record)
+        changes = {
+            name: (old, getattr(row, name)) for name, old in before.items() if getattr(row, name) != old
+        }
+        self._fresh.append((row, records))
+        if row.pk and changes:
+            self._changes.append((row, changes))
+
+    def _moment(self, record: AlertRecord) -> datetime:
+        return record.last_seen or record.occurred_at or self._session.received_at
+
+    def _begin(self, identity: str, record: AlertRecord) -> Alert:
+        moment = self._moment(record)
+        row = Alert(
+            identity=identity,
+            source=record.source[:60],
+            dedup_key=" | ".join(record.dedup_key)[:500],
+            rule_id=record.rule_id[:200],
+            rule_name=record.rule_name[:300],
+            title=record.title[:500],
+            description=record.description,
+            severity=record.severity,
+            first_seen=moment,
+            last_seen=moment,
+            count=0,
+            created_at=self._session.now,
+        )
+        row.due_at = self._session.limits.alert_due(row.severity, record.first_seen or moment)
+        return row
+
+    def _extend(self, row: Alert, record: AlertRecord) -> None:
+        moment = self._moment(record)
+        if record.status_hint != "closed" or row.count == 0:  # the end of something is no occurrence
+            row.count += max(record.count, 1)
+        row.first_seen = min(row.first_seen, record.first_seen or record.occurred_at or moment)
+        latest = moment >= row.last_seen
+        row.last_seen = max(row.last_seen, moment)
+        row.confidence = record.confidence if record.confidence is not None and latest else row.confidence
+        row.techniques = list(dict.fromkeys([*row.techniques, *record.techniques]))[:50]
+        row.references = list(dict.fromkeys([*row.references, *record.references]))[:50]
+        if rank(record.severity) > rank(row.severity):
+            self._escalate(row, record.severity, moment)
+        _follow(row, record.status_hint, moment, latest)
+
+    def _escalate(self, row: Alert, severity: str, moment: datetime) -> None:
+        """Graver than anyone knew: it needs attention again. Verdict and assignee stay."""
+        row.severity = severity
+        due = self._session.limits.alert_due(severity, moment)
+        row.due_at = min(filter(None, (row.due_at, due)), default=None)
+        row.status, row.closed_at, row.closed_by_source = AlertStatus.OPEN, None, False
+
+    def save(self) -> None:
+        """Write everything; counts come last."""
+        new = [row for row, _ in self._fresh if row.pk is None]
+        old = [row for row, _ in self._fresh if row.pk is not None]
+        Alert.objects.bulk_create(new)
+        update_rows(Alert, _WRITTEN, old)
+        self._session.ledger.create("alert", (row.pk for row in new))
+        self._session.ledger.update("alert", (row.pk for row in old))
+        self._save_links()
+        self._save_events({row.pk for row in new})
+        History.objects.bulk_create(
+            history.entry("alert", row.pk, self._session.actor, "import", changes)
+            for row, changes in self._changes
+        )
+        tallies.change(
+            (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
+        )
+
+    def _save_links(self) -> None:
+        assets, indicators = [], []
+        for row, records in self._fresh:
+            mine, known = self._assets.setdefault(row.pk, set()), self._indicators.setdefault(row.pk, set())
+            for record in records:
+                for asset in record.assets:
+                    asset_id = self._session.assets[asset]
+                    if asset_id not in mine and len(mine) < _MOST_LINKS:
+                        mine.add(asset_id)
+                        assets.append(AlertAsset(alert=row, asset_id=asset_id))
+                for each in record.indicators:
+                    pair = _pair(each)
+                    if pair not in known and len(known) < _MOST_LINKS:
+                        known.add(pair)
+                        indicators.append(AlertIndicator(alert=row, kind=pair[0], value=pair[1]))
+        AlertAsset.objects.bulk_create(assets)
+        AlertIndicator.objects.bulk_create(indicators)
+
+    def _save_events(self, new: set[int]) -> None:
+        events, payloads = [], []
+        for row, records in self._fresh:
+            for record in records:
+                mark = event_mark(row.identity, record)
+                events.append(AlertEvent(mark=mark, alert=row, at=self._moment(record)))
+            payloads.append(AlertPayload(alert=row, raw=dict(records[-1].raw)))
+        AlertEvent.objects.bulk_create(events)
+        AlertPayload.objects.bulk_create([each for each in payloads if each.pk in new])
+        update_rows(AlertPayload, ["raw"], (each for each in payloads if each.pk not in new))
+
+
+def _pair(indicator: Indicator) -> tuple[str, str]:
+    return indicator.kind, indicator.value[:500]
+
+
+def _follow(row: Alert, hint: StatusHint, moment: datetime, latest: bool) -> None:
+    """What the source says about the end, as long as no person has taken the alert in hand."""
+    if hint == "closed" and latest and row.status == AlertStatus.OPEN and row.assignee_id is None:
+        row.status, row.closed_at, row.closed_by_source = AlertStatus.CLOSED, moment, True
+        row.closed_count = row.count
+    elif hint != "closed" and latest and row.closed_by_source and row.closed_at and moment > row.closed_at:
+        row.status, row.closed_at, row.closed_by_source = AlertStatus.OPEN, None, False

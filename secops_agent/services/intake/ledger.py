@@ -1,0 +1,85 @@
+"""What an import did, counted by kind."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from secops_agent.services.records import Rejected
+
+Kind = Literal["asset", "component", "vulnerability", "finding", "alert"]
+KINDS: tuple[Kind, ...] = ("asset", "component", "vulnerability", "finding", "alert")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Counts of things (not of records) by kind. ``matched``: findings that Bifang's own matching added.
+
+    ``vanished``: findings that a complete scan no longer has.
+    """
+
+    created: dict[str, int]
+    updated: dict[str, int]
+    unchanged: dict[str, int]
+    rejected: tuple[Rejected, ...]
+    matched: int = 0
+    vanished: int = 0
+    created_ids: dict[str, frozenset[int]] = field(default_factory=dict, repr=False)
+
+    def as_dict(self, name: str) -> dict[str, Any]:
+        """The last line of import_data, and the answer of the API."""
+        return {
+            "format": name,
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": [{"position": each.position, "reason": each.reason} for each in self.rejected],
+        }
+
+
+class Ledger:
+    """Collects what happens to each thing; created outweighs updated outweighs unchanged."""
+
+    def __init__(self) -> None:
+        self._created: dict[str, set[int]] = {kind: set() for kind in KINDS}
+        self._updated: dict[str, set[int]] = {kind: set() for kind in KINDS}
+        self._seen: dict[str, set[int]] = {kind: set() for kind in KINDS}
+        self.scores = {"created": 0, "updated": 0, "unchanged": 0}
+        self.rejected: list[Rejected] = []
+        self.matched = 0
+        self.vanished = 0
+
+    def create(self, kind: Kind, ids: Iterable[int]) -> None:
+        """These are new."""
+        self._created[kind].update(ids)
+
+    def update(self, kind: Kind, ids: Iterable[int]) -> None:
+        """These were there and changed."""
+        self._updated[kind].update(ids)
+
+    def see(self, kind: Kind, ids: Iterable[int]) -> None:
+        """These were there."""
+        self._seen[kind].update(ids)
+
+    def created(self, kind: Kind) -> frozenset[int]:
+        """The new ones so far."""
+        return frozenset(self._created[kind])
+
+    def touched(self, kind: Kind) -> frozenset[int]:
+        """The new and changed ones so far."""
+        return frozenset(self._created[kind] | self._updated[kind])
+
+    def contains(self, kind: Kind) -> frozenset[int]:
+        """All that this import brought so far."""
+        return frozenset(self._created[kind] | self._updated[kind] | self._seen[kind])
+
+    def outcome(self) -> Outcome:
+        """The counts; scores of a feed count as vulnerabilities."""
+        created: dict[str, int] = {kind: len(self._created[kind]) for kind in KINDS}
+        updated: dict[str, int] = {kind: len(self._updated[kind] - self._created[kind]) for kind in KINDS}
+        unchanged: dict[str, int] = {
+            kind: len(self._seen[kind] - self._updated[kind] - self._created[kind]) for kind in KINDS
+        }
+        for counts, name in ((created, "created"), (updated, "updated"), (unchanged, "unchanged")):
+            counts["vulnerability"] += self.scores[name]
+        ids: dict[str, frozenset[int]] = {kind: frozenset(self._created[kind]) for kind in KINDS}
+        return Outcome(created, updated, unchanged, tuple(self.rejected), self.matched, self.vanished, ids)

@@ -1,0 +1,47 @@
+"""Writes the EPSS feed: a quarter of a million scores, of which few concern what we have."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from secops_agent.models import EpssScore
+from secops_agent.services.intake.session import Session
+from secops_agent.services.records import VulnerabilityRecord
+
+
+def is_score(record: VulnerabilityRecord) -> bool:
+    """Does the record say nothing but an EPSS score of a CVE?"""
+    said = (
+        record.title, record.description, record.cvss, record.cwes, record.kev, record.affected, record.aliases,
+        record.fixed_versions, record.published, record.modified, record.withdrawn,
+    )  # fmt: skip
+    return record.epss is not None and record.vuln_id.upper().startswith("CVE-") and not any(said)
+
+
+def write_scores(session: Session, records: Sequence[VulnerabilityRecord]) -> None:
+    """Keep scores by CVE. One transaction's work; vulnerabilities that are known take them by themselves."""
+    latest = {record.vuln_id.upper(): record for record in records}
+    known = EpssScore.objects.in_bulk(list(latest))
+    rows, counts = [], session.ledger.scores
+    for cve, record in latest.items():
+        assert record.epss is not None
+        row = known.get(cve)
+        if row is not None and not _differs(row, record):
+            counts["unchanged"] += 1
+            continue
+        counts["created" if row is None else "updated"] += 1
+        rows.append(
+            EpssScore(cve=cve, epss=record.epss, percentile=record.epss_percentile, date=record.epss_date)
+        )
+    EpssScore.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["cve"], update_fields=["epss", "percentile", "date"]
+    )
+
+
+def _differs(row: EpssScore, record: VulnerabilityRecord) -> bool:
+    if _is_older(record.epss_date, row.date):
+        return False
+    return (row.epss, row.percentile, row.date) != (record.epss, record.epss_percentile, record.epss_date)
+
+
+def _is_older(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one < other

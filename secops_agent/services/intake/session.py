@@ -1,0 +1,41 @@
+"""What the writers of one import share."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q
+
+from secops_agent.models import Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.intake.ledger import Ledger
+from secops_agent.services.records import AssetRecord
+from secops_agent.services.sla import Limits
+
+
+@dataclass
+class Session:
+    """``received_at`` is the time of records that carry none, ``now`` that of the writing itself.
+
+    ``scanned`` collects the findings and components that each (source, asset) had in this import.
+    """
+
+    actor: Actor
+    now: datetime
+    received_at: datetime
+    ledger: Ledger = field(default_factory=Ledger)
+    limits: Limits = field(default_factory=Limits)
+    assets: dict[AssetRecord, int] = field(default_factory=dict)
+    owners: dict[str, int | None] = field(default_factory=dict)
+    scanned: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+    components: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+
+    def learn_owners(self, names: set[str]) -> None:
+        """Resolve staff ids and names of owners that are not known yet; one query."""
+        wanted = names - self.owners.keys() - {""}
+        if not wanted:
+            return
+        rows = list(Staff.objects.filter(Q(staff_id__in=wanted) | Q(name__in=wanted), active=True))
+        for name in wanted:
+            exact = [row.pk for row in rows if row.staff_id == name]
+            named = exact or [row.pk for row in rows if row.name == name]
+            self.owners[name] = named[0] if len(named) == 1 else None
