@@ -97,17 +97,7 @@ register_face(
 class ClientStateScreen(RecordScreen):
     """Every connection of every worker process."""
 
-    list_display = (
-        "config",
-        "state",
-        "owner",
-        "in_state",
-        "last_frame",
-        "messages_received",
-        "connections",
-        "error",
-        "seen",
-    )
+    list_display = ("config", "state", "owner", "in_state", "last_frame", "messages_received", "error")
     list_select_related = ("config",)
     list_filter = ("status", "config")
     search_fields = ("config__name", "owner")

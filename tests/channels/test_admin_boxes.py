@@ -72,6 +72,7 @@ def test_page_of_a_dead_letter_tells_the_reason_and_links_the_replies() -> None:
     assert reverse("admin:channels_outboxrow_change", args=[reply.pk]) in page.content.decode()
 
 
+@pytest.mark.both_databases
 def test_reprocess_puts_dead_and_handled_rows_back_and_counts_the_rest() -> None:
     config = dingtalk()
     rows = [received(config, number, state=state) for number, state in enumerate(State)]
@@ -94,6 +95,7 @@ def test_resend_puts_dead_rows_back() -> None:
     assert dead.state == State.PENDING
 
 
+@pytest.mark.both_databases
 def test_whole_filtered_list_is_reprocessed_at_once() -> None:
     config = dingtalk()
     rows = [received(config, number, state=State.DEAD) for number in range(60)]

@@ -91,6 +91,7 @@ def test_advanced_fields_are_folded_away_until_one_has_an_error(client: Client) 
     assert not re.search(r"<details>\s*<summary>[^/]*高级设置", page.content.decode(), re.S)
 
 
+@pytest.mark.both_databases
 def test_saving_writes_the_configuration_and_its_history_without_the_secret(client: Client) -> None:
     response = client.post(ADD, FILLED | {"app_id": "app"}, follow=True)
     config = SystemConfig.objects.get(name="机器人")
@@ -114,6 +115,7 @@ def test_missing_fields_are_named(client: Client) -> None:
     assert not SystemConfig.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_a_taken_client_id_is_an_error_at_its_field(client: Client) -> None:
     dingtalk("第一个", client_id="dingx")
     errors = errors_of(client.post(ADD, FILLED))
@@ -160,6 +162,7 @@ def test_a_changed_address_asks_for_the_secret_again(client: Client) -> None:
     assert "请重新填写" in errors["client_secret"][0]
 
 
+@pytest.mark.both_databases
 def test_a_stale_page_does_not_overwrite(client: Client) -> None:
     config = dingtalk()
     stale = filled(config, app_id="mine")
@@ -188,6 +191,7 @@ def test_a_missing_environment_variable_is_named_on_the_page(client: Client) -> 
     assert "DASHSCOPE_API_KEY" in messages_of(client.get(page_of(qwen())))
 
 
+@pytest.mark.both_databases
 def test_deleting_archives_even_with_messages(client: Client) -> None:
     config = dingtalk("老机器人")
     received(config)
