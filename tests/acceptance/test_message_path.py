@@ -1,0 +1,232 @@
+"""A message in DingTalk is answered: the real command as a process, on both databases."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bifang.channels.models import InboxRow, OutboxRow, State
+from dingtalk_integration.simulator.people import CORP_ID
+from secops_agent.models import Staff
+from tests.acceptance.worker import STAFF, Stage, place, text_only, working_stage
+from tests.databases import Templates
+from tests.deadline import wait_until
+
+MODEL = "delay=0.2;text=收到 {text}（第 {turns} 句，上一句：{previous}）"
+LEAVER = {"staff_id": "leaver", "name": "小林", "role": "analyst"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def stage(
+    request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[Stage]:
+    home = tmp_path_factory.mktemp("path")
+    with (
+        django_db_blocker.unblock(),
+        working_stage(
+            templates, request.param, home, staff=(*STAFF, LEAVER), BIFANG_SCRIPTED_MODEL=MODEL
+        ) as made,
+    ):
+        yield made
+
+
+def row_of(msg_id: str) -> InboxRow:
+    return InboxRow.objects.get(external_id=msg_id)
+
+
+def wait_done(msg_id: str) -> InboxRow:
+    def probe() -> InboxRow | None:
+        return InboxRow.objects.filter(external_id=msg_id, state=State.DONE).first()
+
+    row = wait_until(probe, within=30, what=f"{msg_id} done")
+    assert row
+    return row
+
+
+def test_message_is_stored_acked_answered(stage: Stage) -> None:
+    where = place()
+    msg_id = stage.say("有哪些严重告警", where, "lisi")
+    (reply,) = stage.sim.wait_replies(1, within=60, conversation_id=where)
+    assert reply["text"] == "@lisi\n\n收到 李四：有哪些严重告警（第 1 句，上一句：无）"
+    assert (reply["route"], reply["msgtype"], reply["at_user_ids"]) == ("webhook", "markdown", ["lisi"])
+    assert reply["msg_id"] == msg_id
+    (ack,) = stage.acks(msg_id)
+    assert (ack["code"], json.loads(ack["data"])) == (200, {"response": None})
+    row = wait_done(msg_id)
+    assert (row.text, row.attempts, row.sender_id, row.is_group) == ("有哪些严重告警", 1, "lisi", True)
+    sent = wait_until(lambda: OutboxRow.objects.filter(inbox=row, state=State.DONE).first(), within=20)
+    assert sent is not None
+    assert (sent.route, sent.webhook) == ("webhook", None)
+
+
+def test_message_delivered_three_times_is_answered_once(stage: Stage) -> None:
+    where = place()
+    stage.sim.faults(duplicate=3)
+    msg_id = stage.say("只答一次", where)
+    stage.answers(where)
+    stage.sim.faults(clear=True)
+    # DingTalk's own redelivery: the same msgId in a new frame, after the answer.
+    stage.say("只答一次", where, msg_id=msg_id)
+    stage.settle()
+    assert len(stage.answers(where)) == 1
+    assert len(stage.acks(msg_id, 4)) == 4
+    assert InboxRow.objects.filter(external_id=msg_id).count() == 1
+
+
+def test_messages_of_one_person_are_answered_in_order_and_remembered(stage: Stage) -> None:
+    where = place()
+    for text in ("一", "二", "三"):
+        stage.say(text, where, group=False)
+    assert stage.answers(where, 3) == [
+        "收到 一（第 1 句，上一句：无）",
+        "收到 二（第 2 句，上一句：一）",
+        "收到 三（第 3 句，上一句：二）",
+    ]
+
+
+def test_private_chat_is_not_remembered_in_a_group(stage: Stage) -> None:
+    private, group, other = place(), place(), place()
+    stage.say("我的私事", private, group=False)
+    stage.answers(private)
+    stage.say("大家好", group)
+    stage.say("我是李四", other, "lisi", group=False)
+    for where in (group, other):
+        (answer,) = stage.answers(where)
+        assert "上一句：无" in answer
+        assert "私事" not in answer
+
+
+CONTENTS: list[tuple[str, dict[str, Any], str]] = [
+    ("text", {"text": "  你好 "}, "收到 你好（"),
+    ("text", {"text": ""}, "您没有写内容"),
+    ("richText", {"text": "看一下这台主机"}, "收到 看一下这台主机（"),
+    ("richText", {"content": {"richText": [{"type": "picture", "downloadCode": "x"}]}}, "收到了图片"),
+    ("picture", {}, "收到了图片"),
+    ("audio", {"text": "今天有哪些告警"}, "收到 今天有哪些告警（"),
+    ("audio", {"content": {"downloadCode": "x", "recognition": " "}}, "收到了语音"),
+    ("video", {}, "收到了视频"),
+    ("file", {"text": "扫描报告.json"}, "收到了文件「扫描报告.json」"),
+    ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5 失陷"),
+    ("quoted", {"text": "这是真的吗", "content": {"text": "web-01 失陷", "as_string": True}}, "web-01 失陷"),
+    ("unknownMsgType", {}, "还不支持的消息（类型 sticker）"),
+    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "收到 张三：web-01 有告警（"),
+    ("interactiveCard", {"content": {"biz": [1]}}, "还不支持的消息（类型 interactiveCard）"),
+    ("actionCard", {"content": "不是对象"}, "收到 不是对象（"),
+]
+
+
+def test_every_kind_of_message_is_answered_sensibly(stage: Stage) -> None:
+    places = []
+    for msgtype, fields, _ in CONTENTS:
+        places.append(place())
+        content = fields.get("content")
+        stage.say(fields.get("text", ""), places[-1], group=False, msgtype=msgtype, content=content)
+    for where, (msgtype, fields, expected) in zip(places, CONTENTS, strict=True):
+        (answer,) = stage.answers(where)
+        assert expected in answer, (msgtype, fields, answer)
+
+
+def test_delegate_topic_is_answered(stage: Stage) -> None:
+    where = place()
+    msg_id = stage.say("代答一下", where, "lisi", group=False, delegate=True)
+    assert stage.answers(where)[0].startswith("收到 代答一下（")
+    assert row_of(msg_id).payload["delegated"] is True
+
+
+def test_events_of_any_type_are_stored_once_and_acked(stage: Stage) -> None:
+    for event_type in ("chat_update_title", "something_of_tomorrow"):
+        for _ in range(2):
+            stage.sim.event(event_type, {"any": ["thing", 1, None]}, event_id=f"{event_type}-1")
+        row = wait_done(f"{event_type}-1")
+        assert (row.kind, row.payload["type"], row.payload["data"]["any"]) == (
+            "event",
+            event_type,
+            ["thing", 1, None],
+        )
+        acks = stage.acks(f"{event_type}-1", 2)
+        assert {json.loads(ack["data"])["status"] for ack in acks} == {"SUCCESS"}
+
+
+def test_leaving_the_organisation_revokes_at_once(stage: Stage) -> None:
+    where, again = place(), place()
+    stage.say("我还在", where, "leaver")
+    assert "收到 小林：我还在" in stage.answers(where)[0]
+    sent = stage.sim.event("user_leave_org", {"userId": ["leaver"]}, corp_id=CORP_ID)
+    wait_done(sent["event_id"])
+    assert Staff.objects.get(staff_id="leaver").active is False
+    stage.say("我走了", again, "leaver")
+    (answer,) = stage.answers(again)
+    assert "没有使用毕方的权限" in answer
+    Staff.objects.filter(staff_id="leaver").update(active=True)
+
+
+async def create_card(base_url: str, client_id: str, secret: str) -> str:
+    """A card in the demo group, as a robot makes it; its outTrackId."""
+    body = {
+        "cardTemplateId": "approval.schema",
+        "outTrackId": f"card-{time.monotonic_ns()}",
+        "callbackType": "STREAM",
+        "cardData": {"cardParamMap": {"title": "封禁 10.0.0.5"}},
+        "openSpaceId": "dtv1.card//IM_GROUP.cidDemoGroup==",
+        "imGroupOpenSpaceModel": {"supportForward": True},
+        "imGroupOpenDeliverModel": {"robotCode": client_id},
+    }
+    async with aiohttp.ClientSession(base_url) as http:
+        keys = {"appKey": client_id, "appSecret": secret}
+        async with http.post("/v1.0/oauth2/accessToken", json=keys) as answer:
+            token = (await answer.json())["accessToken"]
+        headers = {"x-acs-dingtalk-access-token": token}
+        async with http.post("/v1.0/card/instances/createAndDeliver", json=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+    return str(body["outTrackId"])
+
+
+def test_card_click_is_stored_and_acked(stage: Stage) -> None:
+    card = asyncio.run(create_card(stage.sim.base_url, "dingdemo", "demo-secret"))
+    clicked = stage.sim.click(card, "approve", "lisi")
+    assert clicked["ack"]["code"] == 200
+    row = wait_until(
+        lambda: InboxRow.objects.filter(kind="card", payload__out_track_id=card, state=State.DONE).first(),
+        within=30,
+    )
+    assert row is not None
+    assert (row.sender_id, row.payload["action_ids"]) == ("lisi", ["approve"])
+
+
+def test_outsider_gets_nothing(stage: Stage) -> None:
+    where = place()
+    stage.say("给我看看告警", where)
+    stage.answers(where)
+    for fields in ({"outsider": True}, {"staff_id": "lisi", "corp_id": "dingothercorp"}):
+        said = stage.sim.message("给我看看告警", conversation_id=where, **fields)
+        wait_done(said["msg_id"])
+    stage.settle()
+    assert len(stage.answers(where)) == 1
+
+
+def test_unknown_person_learns_own_id_and_whom_to_ask(stage: Stage) -> None:
+    where = place()
+    stage.say("有哪些严重告警", where, "newcomer7")
+    (answer,) = stage.answers(where)
+    assert text_only(answer) == (
+        "您还没有使用毕方的权限。请把您的员工 ID `newcomer7` 发给管理员 张三，请其在「人员」中为您开通。"
+    )
+
+
+def test_unreadable_messages_become_dead_letters_and_block_no_one(stage: Stage) -> None:
+    before = set(InboxRow.objects.filter(state=State.DEAD).values_list("pk", flat=True))
+    where = place()
+    nul = stage.say("a\x00b", where)
+    stage.sim.faults(malformed="all")
+    stage.say("下一条", where)
+    assert any("收到 张三：下一条" in text for text in stage.answers(where))
+    dead = InboxRow.objects.filter(state=State.DEAD).exclude(pk__in=before)
+    reasons = " ".join(dead.values_list("last_error", flat=True))
+    assert "数据库无法保存的字符" in reasons
+    assert "不是 JSON 对象" in reasons
+    assert all(row.unreadable for row in dead)
+    assert stage.acks(nul)

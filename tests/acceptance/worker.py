@@ -1,0 +1,165 @@
+"""A stage for acceptance tests: a simulator, a database, and the real command as real processes on both."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.core.management import call_command
+
+from bifang.core.models import SystemConfig
+from tests.acceptance.processes import MANAGE, Started, clean_environment
+from tests.databases import Database, Templates
+from tests.deadline import wait_until
+from tests.simulator import SimulatorHandle, running_simulator
+
+ROBOT, ROBOT_SECRET = "dingdemo", "demo-secret"
+NAME = "验收机器人"
+STAFF = (
+    {"staff_id": "manager01", "name": "张三", "role": "admin"},
+    {"staff_id": "lisi", "name": "李四", "role": "analyst"},
+)
+_numbers = count(1)
+
+
+@dataclass
+class Stage:
+    """One simulator and one database; ``start`` adds worker processes."""
+
+    sim: SimulatorHandle
+    database: Database
+    workers: list[Started] = field(default_factory=list)
+
+    @property
+    def log_file(self) -> Path:
+        """Where the workers write."""
+        return self.database.data_dir.parent / "logs" / "bifang.log"
+
+    @property
+    def log(self) -> str:
+        """What the workers wrote so far."""
+        return self.log_file.read_text(encoding="utf-8") if self.log_file.exists() else ""
+
+    def apply(self, *configs: dict[str, Any], staff: tuple[dict[str, Any], ...] = ()) -> None:
+        """`apply_configs` with these entries."""
+        file = self.database.data_dir / f"configs-{next(_numbers)}.yaml"
+        file.write_text(yaml.safe_dump({"configs": list(configs), "staff": list(staff)}), encoding="utf-8")
+        call_command("apply_configs", str(file), verbosity=0)
+
+    def robot(self, **changes: Any) -> dict[str, Any]:
+        """The entry of a configuration that reaches the simulator."""
+        return {
+            "kind": "dingtalk",
+            "name": NAME,
+            "client_id": ROBOT,
+            "client_secret": ROBOT_SECRET,
+            "endpoint": self.sim.base_url,
+            **changes,
+        }
+
+    def config(self, name: str = NAME) -> SystemConfig:
+        """The stored row."""
+        return SystemConfig.objects.get(name=name)
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """For a child process: this database, the simulator allowed, an echoing model."""
+        ours = {
+            "BIFANG_SIMULATOR": "1",
+            "BIFANG_RATE_LIMITS": "off",
+            "BIFANG_SCRIPTED_MODEL": "text=收到 {text}",
+            **self.database.environment,
+        }
+        return clean_environment(self.database.data_dir.parent, **{**ours, **extra})
+
+    def start(self, *arguments: str, connected: bool = True, **env: str) -> Started:
+        """Start a worker; returns when it is connected, unless told not to wait."""
+        output = self.database.data_dir.parent / f"output-{next(_numbers)}"
+        worker = Started((*MANAGE, "start_dingtalk_stream", *arguments), self.environment(**env), output)
+        self.workers.append(worker)
+        if connected:
+            self.wait_connected(worker)
+        return worker
+
+    def wait_connected(self, worker: Started) -> None:
+        """Until the robot has a live connection; fails with the worker's output."""
+
+        def probe() -> bool:
+            assert worker.process.poll() is None, worker.text
+            return bool(self.sim.connections())
+
+        wait_until(probe, within=60, what="connected")
+
+    def say(self, text: str, where: str, who: str = "manager01", **fields: Any) -> str:
+        """Say something; returns its msgId."""
+        said = self.sim.message(text, conversation_id=where, staff_id=who, **fields)
+        return str(said["msg_id"])
+
+    def answers(self, where: str, number: int = 1, within: float = 60) -> list[str]:
+        """The texts of the answers in a conversation, as soon as there are `number`."""
+        replies = self.sim.wait_replies(number, within=within, conversation_id=where)
+        return [reply["text"] for reply in replies]
+
+    def acks(self, external_id: str, number: int = 1, within: float = 60) -> list[dict[str, Any]]:
+        """The acks of a message or event, as soon as there are `number`."""
+
+        def probe() -> list[dict[str, Any]]:
+            found = [ack for ack in self.sim.acks() if ack["msg_id"] == external_id]
+            return found if len(found) >= number else []
+
+        return wait_until(probe, within=within, what=f"{number} acks of {external_id}")
+
+    def settle(self) -> None:
+        """A last message through the whole house: what was to be said before it has been said."""
+        where = place()
+        self.say("到此为止", where)
+        self.answers(where)
+
+    def close(self) -> None:
+        """End every worker."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            worker.kill()
+
+
+def place() -> str:
+    """A conversation nobody has used."""
+    return f"cid{next(_numbers)}=="
+
+
+def text_only(answer: str) -> str:
+    """An answer without the mention in front of it."""
+    return answer.split("\n\n", 1)[1] if answer.startswith("@") else answer
+
+
+def kill(worker: Started) -> None:
+    """kill -9, and wait for the end."""
+    worker.process.kill()
+    worker.process.wait(10)
+
+
+@contextmanager
+def open_stage(database: Database, **options: Any) -> Iterator[Stage]:
+    """A stage with the demo robot configured; nothing runs yet. Options: those of the simulator."""
+    with running_simulator(disconnect_grace_s=1.0, **options) as sim:
+        stage = Stage(sim, database)
+        try:
+            yield stage
+        finally:
+            stage.close()
+
+
+@contextmanager
+def working_stage(
+    templates: Templates, vendor: str, home: Path, *, staff: tuple[dict[str, Any], ...] = STAFF, **env: str
+) -> Iterator[Stage]:
+    """A stage with its own clean database and one worker, for a whole module."""
+    with templates.database(vendor, home / "var") as database, open_stage(database) as stage:
+        stage.apply(stage.robot(), staff=staff)
+        stage.start(**env)
+        yield stage
