@@ -64,14 +64,21 @@ def read_vulnerabilities(skeleton: Skeleton) -> Intent | None:
     if not VULNERABILITY.search(text) and not _is_fixing(skeleton):
         return None
     arguments: dict[str, Any] = severity_of(skeleton) | asset_of(skeleton) | limit_of(skeleton)
-    if _KEV.search(text):
-        arguments["kev_only"] = True
-    if _NO_FIX.search(text):
-        arguments["fix_available"] = False
-    elif _FIX.search(text):
-        arguments["fix_available"] = True
+    arguments |= kev_of(text) | fix_of(text)
     odd = find_residue(_VULNERABILITY_FILLER.sub(" ", text), VULNERABILITY)
     return Intent("list_vulnerabilities", arguments, 0.7 if odd else 0.95, skeleton.spans())
+
+
+def kev_of(text: str) -> dict[str, Any]:
+    """``kev_only`` if exploited ones were asked for."""
+    return {"kev_only": True} if _KEV.search(text) else {}
+
+
+def fix_of(text: str) -> dict[str, Any]:
+    """``fix_available`` if patches were spoken of."""
+    if _NO_FIX.search(text):
+        return {"fix_available": False}
+    return {"fix_available": True} if _FIX.search(text) else {}
 
 
 def _is_fixing(skeleton: Skeleton) -> bool:

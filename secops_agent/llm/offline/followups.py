@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from .alerts import asset_of, group_of, is_statistics
+from .estate import fix_of, kev_of
 from .intents import READ_TOOLS, Intent
 from .numerals import INTEGER, read_integer
 from .qualifiers import limit_of, severity_of, since_of, status_of
@@ -21,6 +22,7 @@ _PRONOUN = re.compile(
     r"它们?|(?:这|那|该)(?:台|个|条|款)?(?:机器|主机|服务器|资产|系统|漏洞|cve|ip|地址|域名|告警|报警)|(?:这|那)(?:台|个|条)(?=的|有|是|上|怎么|谁|影响|呢|归|在)|^(?=(?:的)?(?:负责人|责任人)(?:是谁|呢)?$|谁负责|影响(?:哪些|我们|范围)|有(?:什么|哪些|啥)(?:漏洞|告警)|怎么修)",
     re.IGNORECASE,
 )
+_MEANS = (("漏洞|cve", ("cve_id",)), ("告警|报警", ("alert_id",)), ("机器|主机|服务器|资产|系统|台", ("asset", "value", "ip")), ("ip|地址|域名", ("value", "ip")))
 _OBJECTS = ("asset", "cve_id", "value", "alert_id", "ip")
 _LEAD = re.compile(r"^(?:那么?|再|还有|然后|接着|另外|就|请|麻烦|帮我|给我|换成|改成|换|改|只看|只要|只显示|只列|仅看|筛选|过滤(?:出)?|其中|里面|单看|看看?|要|查|ok|好的?|嗯|,|，|\s)+", re.IGNORECASE)
 _STARTS = re.compile(r"^(?:那么?(?!个|台|条|些)|再|还有|换成?|改成?|只看|只要|只显示|只列|仅看|筛选|过滤|其中|里面|单看|按)")
@@ -36,6 +38,7 @@ _FILTERS = {
     "list_vulnerabilities": {"severity", "asset", "limit", "kev_only", "fix_available"},
     "list_assets": {"limit", "asset_type"},
 }
+_KEV_WORDS = re.compile(r"kev|在野|被?利用|补丁|修复|已知", re.IGNORECASE)
 _MAX_ROWS, _ROWS = 50, 10
 
 
@@ -54,12 +57,19 @@ def read_item(text: str, last: Intent | None) -> Intent | None:
 
 def read_pronoun(text: str, last: Intent | None, read: Read) -> Intent | None:
     """The sentence with the last object in the place of 它; never an action, since its object must be named."""
-    name = next((str(last.arguments[key]) for key in _OBJECTS if key in last.arguments), "") if last else ""
-    if not name or last is None or not _PRONOUN.search(text):
+    match = _PRONOUN.search(text)
+    key = _object_of(match.group(), last) if match and last else ""
+    if not match or last is None or not key or len(text) > 30:
         return None
-    subject = f" 告警 {name} " if "alert_id" in last.arguments else f" {name} "
-    found = read(_PRONOUN.sub(subject, text, count=1).strip())
+    subject = f" 告警 {last.arguments[key]} " if key == "alert_id" else f" {last.arguments[key]} "
+    found = read(f"{text[: match.start()]}{subject}{text[match.end() :]}".strip())
     return replace(found, confidence=0.85) if found and found.tool in READ_TOOLS else None
+
+
+def _object_of(pronoun: str, last: Intent) -> str:
+    """Which argument of the last intent the pronoun can mean; 这个漏洞 is no asset."""
+    allowed = next((keys for words, keys in _MEANS if re.search(words, pronoun, re.IGNORECASE)), _OBJECTS)
+    return next((key for key in allowed if key in last.arguments), "")
 
 
 def read_refinement(skeleton: Skeleton, last: Intent | None, now: datetime, *, loose: bool) -> Intent | None:
@@ -72,7 +82,15 @@ def read_refinement(skeleton: Skeleton, last: Intent | None, now: datetime, *, l
     marked = bool(_STARTS.search(text) or _ENDS.search(text))
     if len(text) > 24 or not (marked or loose) or (_TOPIC.search(text) and not _is_grouping(text, last)):
         return None
-    return _replaced_object(skeleton, last) or _replaced_period(skeleton, last) or _refined(skeleton, last, now)
+    return _numbered(text, last) or _replaced_object(skeleton, last) or _replaced_period(skeleton, last) or _refined(skeleton, last, now)
+
+
+def _numbered(text: str, last: Intent) -> Intent | None:
+    """13 号呢 after a question about one alert."""
+    match = re.fullmatch(rf"(?:那|再看|看看)?\s*#?(?P<n>{INTEGER})\s*号?(?:的)?呢[?？]?", text)
+    if last.tool != "get_alert" or not match:
+        return None
+    return Intent("get_alert", {"alert_id": read_integer(match["n"])}, 0.85)
 
 
 def _is_grouping(text: str, last: Intent) -> bool:
@@ -121,6 +139,7 @@ def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
         return Intent("alert_statistics", since | grouping, 0.85, skeleton.spans())
     keyword = find_known(text, frozenset()) if "keyword" in allowed else ""
     said |= {"keyword": keyword} if keyword else {}
+    said |= fix_of(text) | kev_of(text)
     said = {key: value for key, value in said.items() if key in allowed}
-    left = count_unexplained(text.replace(keyword, "") if keyword else text, _NOTHING)
+    left = count_unexplained(_KEV_WORDS.sub("", text.replace(keyword, "") if keyword else text), _NOTHING)
     return Intent(last.tool, {**last.arguments, **said}, 0.85, skeleton.spans()) if said and left <= 2 else None

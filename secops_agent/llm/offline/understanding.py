@@ -113,11 +113,16 @@ class _Reader:
 
     def _question(self, skeleton: Skeleton, plain: str) -> Understanding:
         marked = take_qualifiers(skeleton)
+        own = skeleton.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP, Kind.CVE, Kind.ALERT, Kind.DOMAIN, Kind.URL, Kind.HASH)
+
+        def pronoun() -> Intent | None:
+            return read_pronoun(plain, self._last, lambda text: self.first_question(self._entities(text)))
+
         found = (
             read_item(plain, self._last)
+            or (None if own else pronoun())
             or read_refinement(marked, self._last, self._now, loose=False)
             or self.first_question(skeleton)
-            or read_pronoun(plain, self._last, lambda text: self.first_question(self._entities(text)))
             or read_refinement(marked, self._last, self._now, loose=True)
         )
         return Understanding(intent=found) if found else Understanding(suggestions=suggest(plain))
