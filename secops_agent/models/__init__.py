@@ -3,9 +3,11 @@
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.conversation import ConversationMessage
+from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.runbook import Runbook, RunbookTerm
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.vulnerability import (
     AffectedRange,
     EpssScore,
@@ -22,6 +24,7 @@ __all__ = [
     "AlertIndicator",
     "AlertPayload",
     "AlertTally",
+    "ApiToken",
     "Asset",
     "AssetKey",
     "Component",
@@ -30,10 +33,15 @@ __all__ = [
     "EpssScore",
     "Finding",
     "History",
+    "ImportJob",
     "ImportRun",
+    "JobPhase",
+    "JobState",
+    "RememberedAnswer",
     "Role",
     "Runbook",
     "RunbookTerm",
+    "Scope",
     "SlaTarget",
     "Staff",
     "Vulnerability",
