@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.conf import settings as django_settings
 
@@ -24,6 +25,16 @@ WEBHOOK_MARGIN_MS = 60_000  # a webhook about to expire is not worth the attempt
 WEBHOOK_LIMIT, WEBHOOK_PERIOD = 20, 60.0  # DingTalk: 20 messages a minute for one robot in one group
 API_LIMIT, API_PERIOD = 15, 1.0  # DingTalk: 20 calls a second for one application and API
 SLACK = 0.5  # seconds a call may take to arrive later than it was let through
+
+
+@lru_cache(maxsize=256)
+def _refusal(place: str, api: str, oapi: str) -> str:
+    """Why a sessionWebhook at this place (the address without its query) is not used; "" if it may be."""
+    try:
+        check_webhook(place, api=api, oapi=oapi)
+    except InvalidInput as error:
+        return error.message
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +93,13 @@ class DingTalkChannel:
         target = part.target
         if not target.webhook or target.webhook_expires_ms < time.time() * 1000 + WEBHOOK_MARGIN_MS:
             return False
-        try:
-            check_webhook(target.webhook, api=line.settings.endpoint, oapi=line.settings.oapi_endpoint)
-        except InvalidInput as error:
+        place = target.webhook.partition("?")[0]
+        refusal = _refusal(place, line.settings.endpoint, line.settings.oapi_endpoint)
+        if refusal:
             log.warning(
-                "dingtalk 不使用消息中的 sessionWebhook：%s", error.message, extra={"config": part.config_id}
+                "dingtalk 不使用消息中的 sessionWebhook：%s", refusal, extra={"config": part.config_id}
             )
-            return False
-        return True
+        return not refusal
 
     async def _by_webhook(self, line: _Line, part: Part) -> Delivered:
         await self._webhooks.enter((part.config_id, part.target.conversation_id))

@@ -52,6 +52,7 @@ class Dispatcher:
         self._sink = sink
         self._running: dict[asyncio.Task[None], Turn] = {}
         self._wake = asyncio.Event()
+        self._woken = False
         self._loop = asyncio.get_running_loop()
         self._finish: Batcher[Finished, list[Part] | None] = Batcher(
             lambda items: handling.finish(items, self._owner.name)
@@ -67,9 +68,16 @@ class Dispatcher:
         return [turn.inbox_id for turn in self._running.values()]
 
     def wake(self) -> None:
-        """There may be new rows. From any thread."""
+        """There may be new rows. From any thread; once is enough until the loop has looked."""
+        if self._woken:
+            return
+        self._woken = True
         with suppress(RuntimeError):  # the loop is closed: we are stopping, and the row is stored
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._woken = False
+        self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and start turns until `stop`; database trouble is waited out."""

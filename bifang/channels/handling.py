@@ -53,25 +53,25 @@ def claim(owner: str, room: int, config_ids: frozenset[int] | None) -> list[Turn
         rows = eligible(InboxRow, now)
         if config_ids is not None:
             rows = rows.filter(config_id__in=config_ids)
-        taken = list(rows[:room]) if room else []
+        taken = {row[0]: row for row in rows.values_list(*_NEEDED)[:room]} if room else {}
         if len(taken) == room:
-            taken += [row for row in rows.filter(urgent=True)[:100] if row not in taken]
-        return _lease(taken, owner, now)
+            taken |= {row[0]: row for row in rows.filter(urgent=True).values_list(*_NEEDED)[:100]}
+        return _lease(list(taken.values()), owner, now)
 
 
-def _lease(rows: list[InboxRow], owner: str, now: datetime) -> list[Turn]:
-    worn = [row for row in rows if row.attempts >= MAX_ATTEMPTS]
-    _bury(worn, INTERRUPTED, now)
-    fresh = [row for row in rows if row.attempts < MAX_ATTEMPTS]
+def _lease(rows: Sequence[tuple[Any, ...]], owner: str, now: datetime) -> list[Turn]:
     lease = new_lease(now)
-    turns, broken = [], []
-    for row in fresh:
+    turns: list[Turn] = []
+    for row in rows:
         try:
-            turns.append(_turn(row, lease))
+            turn = _turn(row, lease)
         except BifangError as error:
-            broken.append((row, error.message))
-    for row, reason in broken:
-        _bury([row], reason, now)
+            _bury(row[0], error.message, now)
+            continue
+        if turn.attempt > MAX_ATTEMPTS:
+            _bury(turn.inbox_id, INTERRUPTED, now)
+        else:
+            turns.append(turn)
     _update(
         [turn.inbox_id for turn in turns],
         state=State.LEASED, owner=owner, lease=lease, leased_until=now + LEASE, attempts=F("attempts") + 1,
@@ -83,25 +83,33 @@ def _update(ids: Sequence[int], **values: Any) -> int:
     return InboxRow.objects.filter(pk__in=ids).update(**values) if ids else 0
 
 
-def _bury(rows: Sequence[InboxRow], reason: str, now: datetime) -> None:
-    _update([row.pk for row in rows], state=State.DEAD, last_error=reason, last_error_at=now, handled_at=now)
+def _bury(pk: int, reason: str, now: datetime) -> None:
+    _update([pk], state=State.DEAD, last_error=reason, last_error_at=now, handled_at=now)
 
 
-def _turn(row: InboxRow, lease: str) -> Turn:
+_NEEDED = (
+    "pk", "attempts", "config_id", "kind", "external_id", "conversation_id", "sender_id", "text", "payload",
+    "target", "webhook", "webhook_expires_at", "received_at", "urgent",
+)  # fmt: skip
+
+
+def _turn(row: tuple[Any, ...], lease: str) -> Turn:
+    (pk, attempts, config_id, kind, external_id, conversation_id, sender_id, text, payload,
+     target, webhook, expires, received_at, urgent) = row  # fmt: skip
     return Turn(
-        inbox_id=row.pk,
+        inbox_id=pk,
         lease=lease,
-        attempt=row.attempts + 1,
-        config_id=row.config_id,
-        kind=row.kind,  # type: ignore[arg-type]  # the column's choices are the literal's
-        external_id=row.external_id,
-        conversation_id=row.conversation_id,
-        sender_id=row.sender_id,
-        text=row.text,
-        payload=row.payload,
-        target=unpack_target(row.target, row.webhook, row.webhook_expires_at),
-        received_at_ms=int(row.received_at.timestamp() * 1000),
-        urgent=row.urgent,
+        attempt=attempts + 1,
+        config_id=config_id,
+        kind=kind,
+        external_id=external_id,
+        conversation_id=conversation_id,
+        sender_id=sender_id,
+        text=text,
+        payload=payload,
+        target=unpack_target(target, webhook, expires),
+        received_at_ms=int(received_at.timestamp() * 1000),
+        urgent=urgent,
     )
 
 
@@ -113,11 +121,13 @@ def finish(items: Sequence[Finished], owner: str) -> list[list[Part] | None]:
         won = [item for item in items if held.get(item.turn.inbox_id) == item.turn.lease]
         parts = outbox.create(won, owner, now)
         _insert_rows(won)
+        ids = [item.turn.inbox_id for item in won]
         _update(
-            [item.turn.inbox_id for item in won],
+            ids,
             state=State.DONE, handled_at=now, owner="", lease="", leased_until=None,
         )  # fmt: skip
-    return [parts.get(item.turn.inbox_id, []) if item in won else None for item in items]
+    ours = set(ids)
+    return [parts.get(item.turn.inbox_id, []) if item.turn.inbox_id in ours else None for item in items]
 
 
 def _held(ids: Sequence[int]) -> dict[int, str]:

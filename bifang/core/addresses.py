@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -133,6 +134,7 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
+@lru_cache(maxsize=1024)
 def _parse_ip(text: str) -> IPAddress | None:
     try:
         ip = ipaddress.ip_address(text.partition("%")[0])

@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, connections
-from django.db.models import Model
+from django.db.models import BooleanField, CharField, Field, ForeignKey, IntegerField, Model, TextField
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -173,29 +175,60 @@ def _settle(answers: "list[tuple[asyncio.Future[R], R | Exception]]") -> None:
             future.set_result(result)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How rows of a model become parameters: names of plain values, and fields whose values need preparing."""
+
+    head: str
+    one: str
+    columns: tuple[tuple[str, Field[Any, Any] | None], ...]
+
+
+_PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
+
+
+@lru_cache(maxsize=64)
+def _plan(model: type[Model], vendor: str) -> _Plan:
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    quote = connections["default"].ops.quote_name
+    columns = ",".join(quote(str(field.column)) for field in fields)
+    return _Plan(
+        head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ",  # noqa: S608 - names of our own
+        one=f"({','.join(['%s'] * len(fields))})",
+        columns=tuple((field.attname, None if _is_plain(field) else field) for field in fields),
+    )
+
+
+def _is_plain(field: Field[Any, Any]) -> bool:
+    """Its value goes to the database as it is."""
+    return isinstance(field, _PLAIN) and type(field).get_db_prep_value in (
+        Field.get_db_prep_value, IntegerField.get_db_prep_value, ForeignKey.get_db_prep_value
+    ) and type(field).get_prep_value.__module__.startswith("django.")  # fmt: skip
+
+
 def insert_many(
     rows: Sequence[Model], *, skip_existing: bool = False, returning: Sequence[str] = ()
 ) -> list[Any]:
-    """Insert unsaved rows of one model in one statement; `bulk_create` takes about four times as long.
+    """Insert unsaved rows of one model in one statement; `bulk_create` takes several times as long.
 
-    `skip_existing` leaves rows alone that break a unique constraint. `returning` names columns to give back,
-    one tuple a row that was inserted.
+    Values must have their field's own type. `skip_existing` leaves rows alone that break a unique constraint.
+    `returning` names columns to give back, one tuple a row that was inserted.
     """
     if not rows:
         return []
-    meta = type(rows[0])._meta
-    fields = [field for field in meta.concrete_fields if not field.primary_key or rows[0].pk is not None]
-    quote = connection.ops.quote_name
+    link = connections["default"]
+    plan = _plan(type(rows[0]), link.vendor)
     values = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields
+        value if field is None or value is None else field.get_db_prep_save(field.pre_save(row, True), link)
+        for row in rows
+        for name, field in plan.columns
+        for value in (getattr(row, name),)
     ]
-    one = f"({','.join(['%s'] * len(fields))})"
     statement = (
-        f"INSERT INTO {quote(meta.db_table)} ({','.join(quote(str(field.column)) for field in fields)}) "  # noqa: S608
-        f"VALUES {','.join([one] * len(rows))}"
+        f"{plan.head}{','.join([plan.one] * len(rows))}"
         f"{' ON CONFLICT DO NOTHING' if skip_existing else ''}"
-        f"{' RETURNING ' + ','.join(map(quote, returning)) if returning else ''}"
+        f"{' RETURNING ' + ','.join(map(link.ops.quote_name, returning)) if returning else ''}"
     )
-    with connection.cursor() as cursor:
+    with link.cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall()) if returning else []

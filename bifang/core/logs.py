@@ -9,7 +9,6 @@ from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from bifang.core.redaction import redact
 
-_READY = "_bifang_line"
 INTERVAL = 0.2
 FIELDS = ("config", "conversation", "message_id", "event", "worker")
 
@@ -21,9 +20,6 @@ class LineFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s%(fields)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        ready: str | None = record.__dict__.get(_READY)
-        if ready is not None:  # another handler has formatted it
-            return ready
         present = [
             f"{name}={value}" for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")
         ]
@@ -31,23 +27,23 @@ class LineFormatter(logging.Formatter):
         line = super().format(record)
         if "\n" in line or "\r" in line:
             line = line.replace("\r", "").replace("\n", " ⏎ ")
-        line = record.__dict__[_READY] = redact(line)
-        return line
+        return redact(line)
 
 
-class GatheringFileHandler(logging.Handler):
-    """A rotating file shared by processes, written in gulps: one lock and one write for what has gathered.
+class GatheringHandler(logging.Handler):
+    """Writes lines in gulps to the console and to a rotating file that processes share.
 
-    Taking the lock for every line would cost more than handling a message. What has gathered is written after
-    `INTERVAL` seconds, at once from WARNING on, and at exit.
+    A lock and two writes for every line would cost more than handling a message. What has gathered is written
+    after `INTERVAL` seconds, at once from WARNING on, and at exit.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, path: str = "", **options: Any) -> None:
         super().__init__()
-        self._file = ConcurrentRotatingFileHandler(**options)
-        self._file.setFormatter(logging.Formatter("%(message)s"))
+        self._targets: list[logging.Handler] = [logging.StreamHandler()]
+        if path:
+            self._targets.append(ConcurrentRotatingFileHandler(path, **options))
         self._lines: list[str] = []
-        self._due = threading.Event()
+        self._ended = threading.Event()
         self._writer: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -69,43 +65,43 @@ class GatheringFileHandler(logging.Handler):
         try:
             lines, self._lines = self._lines, []
             if lines:
-                text = "\n".join(lines)
-                self._file.emit(logging.LogRecord("", logging.INFO, "", 0, text, None, None))
+                gulp = logging.LogRecord("", logging.INFO, "", 0, "\n".join(lines), None, None)
+                for target in self._targets:
+                    target.handle(gulp)
         finally:
             self.release()
 
     def close(self) -> None:
         """At exit."""
         self.flush()
-        self._due.set()
-        self._file.close()
+        self._ended.set()
+        for target in self._targets:
+            target.close()
         super().close()
 
     def _write(self) -> None:
-        while not self._due.wait(INTERVAL):
+        while not self._ended.wait(INTERVAL):
             self.flush()
 
 
 def configure(directory: Path, level: str) -> dict[str, Any]:
-    """The LOGGING setting. Without a writable file: console only, and `remedy` says why."""
-    handlers: dict[str, Any] = {"console": {"class": "logging.StreamHandler", "formatter": "line"}}
+    """The LOGGING setting. Without a writable file: console only; `writable` says why."""
+    handler: dict[str, Any] = {"()": "bifang.core.logs.GatheringHandler", "formatter": "line"}
     if writable(directory) is None:
-        handlers["file"] = {
-            "()": "bifang.core.logs.GatheringFileHandler",
-            "filename": str(directory / "bifang.log"),
+        handler |= {
+            "path": str(directory / "bifang.log"),
             "maxBytes": 50 * 1024 * 1024,
             "backupCount": 10,
             "encoding": "utf-8",
             "keep_file_open": True,
             "chmod": 0o640,
-            "formatter": "line",
         }
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": "bifang.core.logs.LineFormatter"}},
-        "handlers": handlers,
-        "root": {"handlers": list(handlers), "level": level},
+        "handlers": {"lines": handler},
+        "root": {"handlers": ["lines"], "level": level},
         "loggers": {
             "dashscope": {"level": "CRITICAL"},
             "aiohttp.access": {"level": "WARNING"},
