@@ -181,7 +181,7 @@ class _Plan:
 
     head: str
     one: str
-    columns: tuple[tuple[str, Field[Any, Any] | None], ...]
+    columns: "tuple[tuple[str, Field[Any, Any] | None], ...]"
 
 
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
@@ -199,7 +199,7 @@ def _plan(model: type[Model], vendor: str) -> _Plan:
     )
 
 
-def _is_plain(field: Field[Any, Any]) -> bool:
+def _is_plain(field: "Field[Any, Any]") -> bool:
     """Its value goes to the database as it is."""
     return isinstance(field, _PLAIN) and type(field).get_db_prep_value in (
         Field.get_db_prep_value, IntegerField.get_db_prep_value, ForeignKey.get_db_prep_value
