@@ -1,0 +1,44 @@
+"""The names that people use for what we have: what a sentence is read against."""
+
+from dataclasses import dataclass
+
+from secops_agent.models import Alert, Asset, AssetKey, Runbook, Staff, Vulnerability
+
+_MOST = 50_000
+_NAMING = ("hostname", "fqdn", "ip", "url", "cloud_id")
+
+
+@dataclass(frozen=True, slots=True)
+class EstateNames:
+    """``assets``: (name, its other names and addresses); ``people``: (staffId, name, nick)."""
+
+    assets: tuple[tuple[str, tuple[str, ...]], ...]
+    people: tuple[tuple[str, str, str], ...]
+    keywords: frozenset[str]
+    runbooks: frozenset[str]
+    cves: frozenset[str]
+
+
+def estate_names() -> EstateNames:
+    """Read them all; seven queries. Keep the answer for a while rather than reading it for every sentence."""
+    aliases: dict[int, list[str]] = {}
+    keys = AssetKey.objects.filter(kind__in=_NAMING).values_list("asset_id", "value")[: 4 * _MOST]
+    for asset_id, value in keys:
+        aliases.setdefault(asset_id, []).append(value)
+    named = Asset.objects.order_by("id").values_list("pk", "name", "tags")[:_MOST]
+    assets = tuple((name, tuple(aliases.get(pk, ()))) for pk, name, _ in named)
+    people = Staff.objects.filter(active=True).values_list("staff_id", "name")[:_MOST]
+    books = Runbook.objects.values_list("title", "tags")
+    return EstateNames(
+        assets=assets,
+        people=tuple((staff_id, name, "") for staff_id, name in people),
+        keywords=_keywords(),
+        runbooks=frozenset(word for title, tags in books for word in (title, *tags)),
+        cves=frozenset(Vulnerability.objects.order_by("-priority").values_list("vuln_id", flat=True)[:_MOST]),
+    )
+
+
+def _keywords() -> frozenset[str]:
+    """Sources and rules that alerts have had of late."""
+    rows = Alert.objects.order_by("-last_seen").values_list("source", "rule_name")[:5000]
+    return frozenset(word for pair in set(rows) for word in pair if word)
