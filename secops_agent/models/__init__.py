@@ -1,13 +1,17 @@
 """The models of security operations, one module per noun."""
 
+from secops_agent.models.action import ACTION_OPEN, Action, ActionState
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
+from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.job import ImportJob, JobPhase, JobState
+from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.runbook import Runbook, RunbookTerm
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
+from secops_agent.models.usage import ModelPrice, TurnUsage
 from secops_agent.models.vulnerability import (
     AffectedRange,
     EpssScore,
@@ -17,6 +21,9 @@ from secops_agent.models.vulnerability import (
 )
 
 __all__ = [
+    "ACTION_OPEN",
+    "Action",
+    "ActionState",
     "AffectedRange",
     "Alert",
     "AlertAsset",
@@ -27,6 +34,9 @@ __all__ = [
     "ApiToken",
     "Asset",
     "AssetKey",
+    "AuditKind",
+    "AuditRecord",
+    "AuditSegment",
     "Component",
     "ConversationMessage",
     "DemoObject",
@@ -37,13 +47,18 @@ __all__ = [
     "ImportRun",
     "JobPhase",
     "JobState",
+    "ModelPrice",
+    "Proposal",
+    "ProposalState",
     "RememberedAnswer",
+    "Risk",
     "Role",
     "Runbook",
     "RunbookTerm",
     "Scope",
     "SlaTarget",
     "Staff",
+    "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",
     "allows",
