@@ -23,12 +23,12 @@ from secops_agent.services.asset_views import (
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.pages import Page, cut
 from secops_agent.services.people import find_staff
-from secops_agent.services.records import SEVERITIES
+from secops_agent.services.records import SEVERITIES, AssetRecord, Key
 from secops_agent.services.writing import assign
 
 __all__ = [
     "AssetDetail", "AssetFilter", "AssetRef", "AssetSummary", "ComponentView", "Found", "KeyView", "components", "find",
-    "get", "require", "search", "update",
+    "get", "require", "require_record", "search", "update",
 ]  # fmt: skip
 _CANDIDATES = 10
 _EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags", "description")
@@ -152,6 +152,15 @@ def require(text: str) -> AssetSummary:
         names = "、".join(each.name for each in found.candidates[:5])
         raise NotFound(f"没有叫「{text}」的资产。是否指：{names}？")
     raise NotFound(f"资产里没有「{text}」：请写名称、IP 或域名，或先导入该资产。")
+
+
+def require_record(text: str) -> AssetRecord:
+    """A known asset in the form that importers take, so that findings without an asset get this one."""
+    found = require(text)
+    rows = AssetKey.objects.filter(asset_id=found.id, identity__isnull=False).order_by("id")
+    keys = tuple(Key(row.kind, row.value) for row in rows)  # type: ignore[arg-type]
+    addresses = tuple(Key("ip", ip) for ip in found.ips)
+    return AssetRecord(found.asset_type, found.name, keys or addresses, ips=found.ips)  # type: ignore[arg-type]
 
 
 def get(asset_id: int) -> AssetDetail:
