@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -175,13 +175,19 @@ def _settle(answers: "list[tuple[asyncio.Future[R], R | Exception]]") -> None:
             future.set_result(result)
 
 
+if TYPE_CHECKING:
+    AnyField = Field[Any, Any]
+else:
+    AnyField = Field  # not subscriptable at run time
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """How rows of a model become parameters: names of plain values, and fields whose values need preparing."""
 
     head: str
     one: str
-    columns: "tuple[tuple[str, Field[Any, Any] | None], ...]"
+    columns: "tuple[tuple[str, AnyField | None], ...]"
 
 
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
@@ -199,7 +205,7 @@ def _plan(model: type[Model], vendor: str) -> _Plan:
     )
 
 
-def _is_plain(field: "Field[Any, Any]") -> bool:
+def _is_plain(field: "AnyField") -> bool:
     """Its value goes to the database as it is."""
     return isinstance(field, _PLAIN) and type(field).get_db_prep_value in (
         Field.get_db_prep_value, IntegerField.get_db_prep_value, ForeignKey.get_db_prep_value
