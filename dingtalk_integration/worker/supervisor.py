@@ -85,6 +85,9 @@ class Supervisor:
         for row in rows:
             if row.fresh is not None:
                 self._wanted[row.config_id] = row.fresh
+                # Parked, it would wait for minutes: what is wrong may have been mended on DingTalk's side.
+                if row.config_id in self._clients:
+                    self._clients[row.config_id].wake()
             self._fit(row.config_id, self._wanted[row.config_id])
         self._tell_nothing(bool(rows))
         if self._engine is not None and not self._engine.alive and not self.stop.is_set():
