@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -50,10 +49,13 @@ def pack_target(target: ReplyTarget | None) -> dict[str, Any]:
     """Columns ``target``, ``webhook`` (sealed), ``webhook_expires_at`` of a row."""
     if target is None:
         return {"target": None, "webhook": None, "webhook_expires_at": None}
-    plain = asdict(replace(target, webhook="", webhook_expires_ms=0))
-    del plain["webhook"], plain["webhook_expires_ms"]
     return {
-        "target": plain,
+        "target": {
+            "conversation_id": target.conversation_id,
+            "is_group": target.is_group,
+            "staff_id": target.staff_id,
+            "robot_code": target.robot_code,
+        },
         "webhook": Sealed(_seal(keyring(), target.webhook)) if target.webhook else None,
         "webhook_expires_at": from_ms(target.webhook_expires_ms) if target.webhook else None,
     }

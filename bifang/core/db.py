@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -224,12 +225,20 @@ def insert_many(
         return []
     link = connections["default"]
     plan = _plan(type(rows[0]), link.vendor)
-    values = [
-        value if field is None or value is None else field.get_db_prep_save(field.pre_save(row, True), link)
-        for row in rows
-        for name, field in plan.columns
-        for value in (getattr(row, name),)
-    ]
+    moments: dict[tuple[str, datetime], Any] = {}  # rows that are written together share their times
+
+    def prepare(row: Model, name: str, field: AnyField | None) -> Any:
+        value = getattr(row, name)
+        if field is None:
+            return value
+        if not isinstance(value, datetime):
+            value = field.pre_save(row, True)  # auto_now and the like
+            return None if value is None else field.get_db_prep_save(value, link)
+        if (name, value) not in moments:
+            moments[name, value] = field.get_db_prep_save(value, link)
+        return moments[name, value]
+
+    values = [prepare(row, name, field) for row in rows for name, field in plan.columns]
     statement = (
         f"{plan.head}{','.join([plan.one] * len(rows))}"
         f"{' ON CONFLICT DO NOTHING' if skip_existing else ''}"
