@@ -11,10 +11,16 @@ class SecopsAgentConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kind and the section that belong to this application."""
+        from django.db.models.signals import post_migrate
+        from django_q.signals import post_spawn
+
         from bifang.core.kinds import register_kind
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
+        from secops_agent.services.schedules import ensure_schedules, recover_at_start
         from secops_agent.services.staff import apply_staff_entries
 
         register_kind(QwenKind())
         register_section("staff", apply_staff_entries)
+        post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
+        post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")

@@ -22,7 +22,7 @@ from secops_agent.services.alert_views import (
     summaries,
 )
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.pages import Page, cut
+from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.people import find_staff
 from secops_agent.services.statistics import GROUPINGS, Group, Statistics, statistics
 from secops_agent.services.tallies import Counted
@@ -32,7 +32,8 @@ __all__ = [
     "GROUPINGS", "AlertDetail", "AlertFilter", "AlertSummary", "Group", "IndicatorView", "Statistics", "acknowledge",
     "assign", "close", "comment", "get", "reopen", "search", "statistics", "unassign",
 ]  # fmt: skip
-_ORDER = ("-last_seen", "-id")
+# Both directions of the one index.
+ORDERS = {"-last_seen": ("-last_seen", "-id"), "last_seen": ("last_seen", "id")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class AlertFilter:
     assignee_id: int | None = None
     unassigned: bool = False
     overdue: bool = False
+    order: str = "-last_seen"
     limit: int = 20
     cursor: str = ""
 
@@ -61,7 +63,14 @@ class AlertFilter:
 def search(wanted: AlertFilter) -> Page[AlertSummary]:
     """Newest first. Raises InvalidInput, NotFound for an asset that does not exist."""
     rows = _matching(wanted)
-    return cut(rows.select_related("assignee"), _ORDER, wanted.limit, wanted.cursor, summaries, count=rows)
+    return cut(
+        rows.select_related("assignee"),
+        order_of(wanted.order, ORDERS),
+        wanted.limit,
+        wanted.cursor,
+        summaries,
+        count=rows,
+    )
 
 
 def _matching(wanted: AlertFilter) -> QuerySet[Alert]:

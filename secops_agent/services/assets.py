@@ -21,7 +21,7 @@ from secops_agent.services.asset_views import (
     summaries,
 )
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.pages import Page, cut
+from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.people import find_staff
 from secops_agent.services.records import SEVERITIES, AssetRecord, Key
 from secops_agent.services.writing import assign
@@ -31,6 +31,7 @@ __all__ = [
     "get", "require", "require_record", "search", "update",
 ]  # fmt: skip
 _CANDIDATES = 10
+ORDERS = {"name": ("name", "id"), "-name": ("-name", "-id")}
 _EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags", "description")
 
 
@@ -45,6 +46,7 @@ class AssetFilter:
     importance: tuple[str, ...] = ()
     tag: str = ""
     source: str = ""
+    order: str = "name"
     limit: int = 20
     cursor: str = ""
 
@@ -77,7 +79,7 @@ class ComponentView:
 def search(wanted: AssetFilter) -> Page[AssetSummary]:
     """By name. Raises InvalidInput."""
     rows = _matching(wanted)
-    order = ("name", "id")
+    order = order_of(wanted.order, ORDERS)
     return cut(rows.select_related("owner"), order, wanted.limit, wanted.cursor, summaries, count=rows)
 
 

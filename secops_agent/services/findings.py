@@ -15,10 +15,11 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.finding_views import FindingDetail, FindingSummary, finding_summaries
 from secops_agent.services.intake.findings import is_active
-from secops_agent.services.pages import Page, cut
+from secops_agent.services.pages import Page, cut, order_of
 
 __all__ = ["FindingDetail", "FindingFilter", "FindingSummary", "decide", "get", "search"]
-_ORDER = ("-priority", "-id")
+# Both directions of the one index.
+ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 _WITH = ("asset", "component", "vulnerability")
 
 
@@ -38,6 +39,7 @@ class FindingFilter:
     source: str = ""
     keyword: str = ""
     overdue: bool = False
+    order: str = "-priority"
     limit: int = 20
     cursor: str = ""
 
@@ -46,7 +48,9 @@ def search(wanted: FindingFilter) -> Page[FindingSummary]:
     """Exploited ones first, then by severity and EPSS. Raises InvalidInput, NotFound for an unknown asset."""
     rows = _matching(wanted)
     shown = rows.select_related(*_WITH)
-    return cut(shown, _ORDER, wanted.limit, wanted.cursor, finding_summaries, count=rows)
+    return cut(
+        shown, order_of(wanted.order, ORDERS), wanted.limit, wanted.cursor, finding_summaries, count=rows
+    )
 
 
 def _matching(wanted: FindingFilter) -> QuerySet[Finding]:

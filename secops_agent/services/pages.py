@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -30,6 +30,13 @@ class Page(Generic[T]):
     def total_text(self) -> str:
         """The total as it is said: "37" or "1000+"."""
         return f"{self.total}+" if self.capped else str(self.total)
+
+
+def order_of(asked: str, orders: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The order behind a name such as "-last_seen". Raises InvalidInput that lists the names."""
+    if asked not in orders:
+        raise InvalidInput(f"不能按「{asked}」排序；可以按：{'、'.join(orders)}。")
+    return orders[asked]
 
 
 def cut(

@@ -14,6 +14,7 @@ from secops_agent.models import Runbook, RunbookTerm
 from secops_agent.services import history
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.pages import Page, cut
 from secops_agent.services.writing import assign
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]|[a-z0-9]|[一-鿿]+")
@@ -68,6 +69,29 @@ class RunbookView:
     techniques: tuple[str, ...]
     body: str
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookLine:
+    """One line of the list of all."""
+
+    id: int
+    title: str
+    tags: tuple[str, ...]
+    techniques: tuple[str, ...]
+    updated_at: datetime
+
+
+def browse(*, tag: str = "", limit: int = 20, cursor: str = "") -> Page[RunbookLine]:
+    """All runbooks by title. Raises InvalidInput."""
+    rows = Runbook.objects.defer("body")
+    if tag:
+        rows = rows.filter(tags__icontains=f'"{tag}"')
+    return cut(rows, ("title", "id"), limit, cursor, lambda found: [_line(row) for row in found])
+
+
+def _line(row: Runbook) -> RunbookLine:
+    return RunbookLine(row.pk, row.title, tuple(row.tags), tuple(row.techniques), row.updated_at)
 
 
 def terms(text: str) -> list[str]:

@@ -15,14 +15,15 @@ from secops_agent.services.finding_views import (
     cvss_views,
     vulnerability_summaries,
 )
-from secops_agent.services.pages import Page, cut
+from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.records import Affected, Kev
 
 __all__ = [
     "ExposedAsset", "Exposure", "VulnerabilityDetail", "VulnerabilityFilter", "VulnerabilitySummary", "affected_assets",
     "lookup", "search",
 ]  # fmt: skip
-_ORDER = ("-priority", "-id")
+# Both directions of the one index.
+ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class VulnerabilityFilter:
     fix_available: bool | None = None
     keyword: str = ""
     present_only: bool = True
+    order: str = "-priority"
     limit: int = 20
     cursor: str = ""
 
@@ -43,7 +45,7 @@ class VulnerabilityFilter:
 def search(wanted: VulnerabilityFilter) -> Page[VulnerabilitySummary]:
     """Exploited ones first, then by severity and EPSS. Raises InvalidInput, NotFound for an unknown asset."""
     rows = _matching(wanted)
-    return cut(rows, _ORDER, wanted.limit, wanted.cursor, vulnerability_summaries)
+    return cut(rows, order_of(wanted.order, ORDERS), wanted.limit, wanted.cursor, vulnerability_summaries)
 
 
 def _matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:

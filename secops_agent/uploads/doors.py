@@ -1,0 +1,53 @@
+"""The two ways in: at once, or as a job."""
+
+import hashlib
+
+from secops_agent.importers import registry
+from secops_agent.importers.base import Source
+from secops_agent.services import ingest, jobs, repeats
+from secops_agent.services.actors import Actor
+from secops_agent.services.ingest import Outcome
+from secops_agent.services.jobs import JobView
+from secops_agent.uploads.body import Upload
+from secops_agent.uploads.choices import Choices
+
+EVENTS = frozenset({"alertmanager", "falco", "suricata", "wazuh"})
+
+
+def import_now(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Outcome:
+    """Read and write, in this request. Raises InvalidInput."""
+    items = registry.parse(format_name, upload.source(), choices.options())
+    return ingest.store(
+        items, actor, label=upload.name or format_name, digest=_run_digest(format_name, upload, choices)
+    )
+
+
+def import_later(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> JobView:
+    """Keep the file and queue a job. Raises InvalidInput for a file that is not of the format at all."""
+    choices.options()
+    _check_beginning(format_name, upload.source(), choices)
+    repeats.prune()
+    jobs.prune()
+    return jobs.submit(
+        format_name, upload.name, upload.keep(), size=upload.size, digest=upload.digest,
+        options=choices.as_dict(), actor=actor,
+    )  # fmt: skip
+
+
+def _check_beginning(format_name: str, source: Source, choices: Choices) -> None:
+    """Whoever sends the wrong file hears it now, not from a job."""
+    options = choices.options()
+    importer = registry.get(format_name)
+    if importer.sniff(source.head(options.limits)) < 0.5:
+        next(registry.parse(format_name, source, options), None)
+
+
+def _run_digest(format_name: str, upload: Upload, choices: Choices) -> str:
+    """Events carry their own times: a row for each webhook would be kept for nothing."""
+    return "" if format_name in EVENTS else import_digest(upload.digest, choices)
+
+
+def import_digest(digest: str, choices: Choices) -> str:
+    """The same file with other choices is another import."""
+    said = "|".join(f"{key}={value}" for key, value in sorted(choices.as_dict().items()))
+    return hashlib.sha256(f"{digest}|{said}".encode()).hexdigest()
