@@ -10,8 +10,13 @@ from .qualifiers import limit_of, severity_of, since_of, status_of
 from .residues import count_unexplained, find_known, find_residue
 from .skeletons import Kind, Skeleton
 
-NOUN = re.compile(r"(?:安全)?(?:告警|报警|警报|预警|告急)|安全事件|(?:攻击|入侵|威胁|异常)?事件(?!响应|处置)|alerts?|alarms?|incidents?", re.IGNORECASE)
-_ATTACKS = re.compile(r"(?:在|谁|人|有没有|遭到|受到|被|遭)\S{0,4}(?:攻击|入侵|打我们|扫我们|搞我们|黑了|渗透)|异常(?:行为|登录|活动|情况)?(?:$|吗|么|没)|(?:针对|对)\s*\S{1,4}\s*的?\s*(?:攻击|入侵|扫描)|(?:攻击|入侵)(?:了吗|情况|记录)|出(?:什么|啥)?事了?[吗么没]")
+NOUN = re.compile(
+    r"(?:安全)?(?:告警|报警|警报|预警|告急)|安全事件|(?:攻击|入侵|威胁|异常)?事件(?!响应|处置)|alerts?|alarms?|incidents?",
+    re.IGNORECASE,
+)
+_ATTACKS = re.compile(
+    r"(?:在|谁|人|有没有|遭到|受到|被|遭)\S{0,4}(?:攻击|入侵|打我们|扫我们|搞我们|黑了|渗透)|异常(?:行为|登录|活动|情况)?(?:$|吗|么|没)|(?:针对|对)\s*\S{1,4}\s*的?\s*(?:攻击|入侵|扫描)|(?:攻击|入侵)(?:了吗|情况|记录)|出(?:什么|啥)?事了?[吗么没]"
+)
 _COUNT = re.compile(
     r"统计|多少|数$|告警数|每日|每天|几[条个起次]|数量|个数|总数|总量|计数|分布|趋势|走势|占比|比例|排[名行]|最多|最少|各(?:有|是|占)|对比|图表|饼图|曲线|日均|top(?!\s*\d+\s*(?:条|个)?\s*(?:的)?告警)|\bhow many\b|\bcount\b|\bstat(?:s|istics)?\b",
     re.IGNORECASE,
@@ -19,16 +24,26 @@ _COUNT = re.compile(
 _BARE_FILTERS = re.compile(r"(?:[\ue000-\uf8ff]|[\s,，的])+")
 _GROUPS: tuple[tuple[str, str], ...] = (
     ("day", r"每天|每日|按[天日]|趋势|走势|逐日|日均|曲线|by day|daily|天级"),
-    ("assignee", r"负责人|处理人|指派人|每个?人|按人|人员|谁(?:的)?(?:手上|手里|处理|名下)|各人|值班人|同事|assignee"),
+    (
+        "assignee",
+        r"负责人|处理人|指派人|每个?人|按人|人员|谁(?:的)?(?:手上|手里|处理|名下)|各人|值班人|同事|assignee",
+    ),
     ("rule", r"规则|告警类型|攻击类型|类型|种类|哪[类种]|各类|什么类|手法|rule|by type"),
     ("source", r"来源|数据源|安全产品|产品|哪个(?:系统|设备|平台|产品)|渠道|探针|source"),
     ("asset", r"资产|主机|机器|服务器|哪台|各台|每台|目标|asset|host"),
     ("severity", r"级别|等级|严重程度|严重性|危险程度|风险程度|危害|高中低|severity"),
     ("status", r"状态|处理情况|处理进度|处置情况|闭环(?:率|情况)|status"),
 )
-_MINE = re.compile(r"(?:^|[^给帮和])我(?:自己)?(?:的|名下|负责|手上|手里|处理)|(?:指派|分配|派|转|分)给我|\bmy alerts\b", re.IGNORECASE)
-_TOO_GENERAL = frozenset({"攻击", "入侵", "安全", "异常", "威胁", "风险", "被攻击", "遭到攻击", "处理", "确认", "推送"})
-_STATISTICS_ALONE = re.compile(r"(?:规则|机器|主机|资产|来源|产品|设备)\S{0,3}(?:报得|报的|告警|触发|报警)\S{0,3}最多|^统计(?:一下|下)?$|^(?:按|统计|根据)\S{0,10}(?:级别|等级|状态|来源|规则|资产|天|负责人)\S{0,6}$")
+_MINE = re.compile(
+    r"(?:^|[^给帮和])我(?:自己)?(?:的|名下|负责|手上|手里|处理)|(?:指派|分配|派|转|分)给我|\bmy alerts\b",
+    re.IGNORECASE,
+)
+_TOO_GENERAL = frozenset(
+    {"攻击", "入侵", "安全", "异常", "威胁", "风险", "被攻击", "遭到攻击", "处理", "确认", "推送"}
+)
+_STATISTICS_ALONE = re.compile(
+    r"(?:规则|机器|主机|资产|来源|产品|设备)\S{0,3}(?:报得|报的|告警|触发|报警)\S{0,3}最多|^统计(?:一下|下)?$|^(?:按|统计|根据)\S{0,10}(?:级别|等级|状态|来源|规则|资产|天|负责人)\S{0,6}$"
+)
 
 
 def read_alerts(skeleton: Skeleton, lexicon: Lexicon, now: datetime, asker: str = "") -> Intent | None:
@@ -41,15 +56,23 @@ def read_alerts(skeleton: Skeleton, lexicon: Lexicon, now: datetime, asker: str 
     arguments = _filters(skeleton, lexicon, now)
     if asker and "keyword" not in arguments and _MINE.search(skeleton.text):
         arguments["keyword"] = asker
-    if is_statistics(skeleton.text) and not {"asset", "keyword"} & arguments.keys() and not _is_double(arguments):
+    if (
+        is_statistics(skeleton.text)
+        and not {"asset", "keyword"} & arguments.keys()
+        and not _is_double(arguments)
+    ):
         return _statistics(skeleton, arguments)
     unexplained = count_unexplained(skeleton.text, NOUN)
-    return Intent("list_alerts", arguments, 0.9 if unexplained <= 8 or "keyword" in arguments else 0.6, skeleton.spans())
+    return Intent(
+        "list_alerts", arguments, 0.9 if unexplained <= 8 or "keyword" in arguments else 0.6, skeleton.spans()
+    )
 
 
 def is_statistics(text: str) -> bool:
     """Whether numbers are asked for instead of rows."""
-    return bool(_COUNT.search(text) or _STATISTICS_ALONE.search(text) or re.search(r"按\S{1,6}(?:分组|划分|看)", text))
+    return bool(
+        _COUNT.search(text) or _STATISTICS_ALONE.search(text) or re.search(r"按\S{1,6}(?:分组|划分|看)", text)
+    )
 
 
 def group_of(text: str) -> dict[str, str]:
@@ -61,7 +84,11 @@ def _is_about_alerts(skeleton: Skeleton, lexicon: Lexicon) -> bool:
     text = skeleton.text
     if NOUN.search(text) or _ATTACKS.search(text) or _STATISTICS_ALONE.search(text):
         return True
-    if _BARE_FILTERS.fullmatch(text) and skeleton.first(Kind.SEVERITY, Kind.STATUS) and skeleton.first(Kind.TIME, Kind.DURATION):
+    if (
+        _BARE_FILTERS.fullmatch(text)
+        and skeleton.first(Kind.SEVERITY, Kind.STATUS)
+        and skeleton.first(Kind.TIME, Kind.DURATION)
+    ):
         return True
     filtered = skeleton.first(Kind.TIME, Kind.SEVERITY, Kind.STATUS)
     return bool(filtered and find_known(text, lexicon.keywords) and not re.search(r"漏洞|资产|手册", text))

@@ -32,6 +32,7 @@ _FORMS_ACK = (
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:的?状态)?\s*{_AS}\s*{_HANDLING}{_ACK_NOTE}",
     rf"{POLITE}{_AL}\s*[,，]?\s*(?:由|让)?我(?:来|先)?\s*(?:处理|跟进|{_ACK}|负责|看|跟|领)?(?:一下|了|吧)?(?<!我){_ACK_NOTE}",
     rf"{POLITE}我来?(?:处理|跟进|负责)(?:一下)?\s*{_AL}{_ACK_NOTE}",
+    rf"{POLITE}{_AL}\s*(?:认领|接手)(?:一下)?{_ACK_NOTE}",
     rf"{POLITE}(?:把|将)\s*{_AL}\s*{_ACK}(?:一下|掉|了)?{_ACK_NOTE}",
 )
 _FORMS_ASSIGN = (
@@ -53,9 +54,15 @@ _FORMS_CLOSE = (
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_AS}\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*按{_VERDICT}处理{_NOTE}",
 )
-_FACTS = re.compile(r"已经?|刚刚?|不是攻击|未发现|没有(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁)")
-_BAD_END = re.compile(r"(?:的(?:后果|步骤|流程|记录|人|原因|申请|命令|话|时候|操作)|操作|之前|之后|以后|时|失败了?|成功了?)[。.!！\s]*$")
-_BAD_START = re.compile(r"的|这|是|会|要|需|有|权限|流程|步骤|影响|历史|记录|操作|之?后|以后|前|时|失败|成功|了|过|吗|谁|和|与|、|是不是")
+_FACTS = re.compile(
+    r"已经?|刚刚?|不是攻击|未发现|没有(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁)"
+)
+_BAD_END = re.compile(
+    r"(?:的(?:后果|步骤|流程|记录|人|原因|申请|命令|话|时候|操作)|操作|之前|之后|以后|时|失败了?|成功了?)[。.!！\s]*$"
+)
+_BAD_START = re.compile(
+    r"的|这|是|会|要|需|有|权限|流程|步骤|影响|历史|记录|操作|之?后|以后|前|时|失败|成功|了|过|吗|谁|和|与|、|是不是"
+)
 
 
 def _compile(forms: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
@@ -65,7 +72,8 @@ def _compile(forms: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
 ACK_COMMAND = re.compile(rf"确认\s*{_AL}{_NOTE}", re.IGNORECASE)
 ACK, ASSIGN, CLOSE = _compile(_FORMS_ACK), _compile(_FORMS_ASSIGN), _compile(_FORMS_CLOSE)
 SPEAKS_OF_CASEWORK = re.compile(
-    r"关闭|关掉|关单|结案|结单|关了|指派|分配|转给|派给|交给|转派|认领|接手|确认(?:一下)?[\ue340-\ue3ff]|标记|标为|\b(?:close|assign|ack)", re.IGNORECASE
+    r"关闭|关掉|关单|结案|结单|关了|指派|分配|转给|派给|交给|转派|认领|接手|确认(?:一下)?[\ue340-\ue3ff]|标记|标为|\b(?:close|assign|ack)",
+    re.IGNORECASE,
 )
 
 
@@ -73,7 +81,11 @@ def read_casework(skeleton: Skeleton, asker: str, *, command: bool = False) -> I
     """One action on one alert if the whole sentence is exactly that; a slash command needs no 备注 before its note."""
     if len(skeleton.found(Kind.ALERT)) < 1 or skeleton.found(Kind.ALERTS):
         return None
-    for tool, forms in (("close_alert", CLOSE), ("assign_alert", ASSIGN), ("acknowledge_alert", (ACK_COMMAND, *ACK) if command else ACK)):
+    for tool, forms in (
+        ("close_alert", CLOSE),
+        ("assign_alert", ASSIGN),
+        ("acknowledge_alert", (ACK_COMMAND, *ACK) if command else ACK),
+    ):
         for form in forms:
             match = form.fullmatch(skeleton.text)
             if match and _is_command(match, skeleton):
@@ -102,7 +114,14 @@ def _is_bare_note(bare: str | None, skeleton: Skeleton) -> bool:
     text = skeleton.expand(bare)
     doubt = find_doubt(_FACTS.sub("", text))
     named = Skeleton(bare, skeleton.entities).found(Kind.ALERT, Kind.PERSON)
-    return is_free_text(text) and not _BAD_START.match(text) and not named and len(text) > 1 and doubt is None and not _BAD_END.search(text)
+    return (
+        is_free_text(text)
+        and not _BAD_START.match(text)
+        and not named
+        and len(text) > 1
+        and doubt is None
+        and not _BAD_END.search(text)
+    )
 
 
 def _unquote(text: str) -> str:

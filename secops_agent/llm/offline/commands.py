@@ -28,17 +28,47 @@ COMMANDS = (
     Command(("资产", "assets", "asset"), "/资产 web-01", "查一台资产；不带名字列出资产", "资产 {rest}"),
     Command(("漏洞", "vulns", "vuln"), "/漏洞 高危 web-01", "列出漏洞", "漏洞 {rest}"),
     Command(("cve",), "/cve CVE-2021-44228", "查一个漏洞编号", "查询 {rest}", needs=True),
-    Command(("影响", "affected"), "/影响 CVE-2021-44228", "一个漏洞影响我们哪些资产", "{rest} 影响哪些资产", needs=True),
-    Command(("情报", "ioc", "ip"), "/情报 203.0.113.5", "查 IP、域名、网址、文件哈希", "情报 {rest}", needs=True),
-    Command(("值班手册", "手册", "预案", "runbook"), "/值班手册 勒索病毒", "查处置手册", "手册 {rest}", needs=True, tool="search_runbook", argument="query"),
+    Command(
+        ("影响", "affected"),
+        "/影响 CVE-2021-44228",
+        "一个漏洞影响我们哪些资产",
+        "{rest} 影响哪些资产",
+        needs=True,
+    ),
+    Command(
+        ("情报", "ioc", "ip"), "/情报 203.0.113.5", "查 IP、域名、网址、文件哈希", "情报 {rest}", needs=True
+    ),
+    Command(
+        ("值班手册", "手册", "预案", "runbook"),
+        "/值班手册 勒索病毒",
+        "查处置手册",
+        "手册 {rest}",
+        needs=True,
+        tool="search_runbook",
+        argument="query",
+    ),
     Command(("日报", "daily"), "/日报", "今天的安全日报", "日报 {rest}"),
     Command(("周报", "weekly"), "/周报", "本周的安全周报", "周报 {rest}"),
     Command(("月报", "monthly"), "/月报", "本月的安全月报", "月报 {rest}"),
-    Command(("确认告警", "ack"), "/确认告警 12 备注", "接手一条告警（需本人确认）", "确认告警 {rest}", needs=True),
-    Command(("指派", "assign"), "/指派 12 李四", "把告警交给一个人（需本人确认）", "指派告警 {rest}", needs=True),
-    Command(("关闭", "close"), "/关闭 12 误报 备注", "关闭一条告警（需本人确认）", "关闭告警 {rest}", needs=True),
-    Command(("封禁", "block"), "/封禁 203.0.113.5 1小时 理由", "封禁一个 IP（需他人审批）", "封禁 {rest}", needs=True),
-    Command(("隔离", "isolate"), "/隔离 web-01 理由", "隔离一台主机（需他人审批）", "隔离 {rest}", needs=True),
+    Command(
+        ("确认告警", "ack"), "/确认告警 12 备注", "接手一条告警（需本人确认）", "确认告警 {rest}", needs=True
+    ),
+    Command(
+        ("指派", "assign"), "/指派 12 李四", "把告警交给一个人（需本人确认）", "指派告警 {rest}", needs=True
+    ),
+    Command(
+        ("关闭", "close"), "/关闭 12 误报 备注", "关闭一条告警（需本人确认）", "关闭告警 {rest}", needs=True
+    ),
+    Command(
+        ("封禁", "block"),
+        "/封禁 203.0.113.5 1小时 理由",
+        "封禁一个 IP（需他人审批）",
+        "封禁 {rest}",
+        needs=True,
+    ),
+    Command(
+        ("隔离", "isolate"), "/隔离 web-01 理由", "隔离一台主机（需他人审批）", "隔离 {rest}", needs=True
+    ),
     Command(
         ("定时", "schedules", "schedule"),
         "/定时 每天9点 日报",

@@ -2,11 +2,12 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
 from .lexicon import Lexicon
 from .numerals import INTEGER, read_integer
-from .skeletons import Kind, Skeleton, mark
+from .skeletons import Kind, Reader, Skeleton, mark
 from .times import take_times
 
 _URL = re.compile(r"(?:https?|ftp)://[^\s，。；、！？\"'“”‘’「」《》<>\u4e00-\u9fff]+", re.IGNORECASE)
@@ -38,24 +39,75 @@ _NETWORK = re.compile(
     r"|(?<![\d.])(?:\d{1,3}\.){1,3}(?:\*|x)(?:\.(?:\*|x))*(?![\w.])|(?<![\d.\w])(?:\d{1,3}\.){1,3}\d{1,3}\s*(?:网段|段|子网)",
     re.IGNORECASE,
 )
-_IP = re.compile(rf"(?<![\d.]){_V4}(?![\d.]*\d)|(?<![\w:.])(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}}(?![\w:])", re.IGNORECASE)
-_TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:/+-]*[A-Za-z0-9])?")
-_DOMAIN = re.compile(r"(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z][a-z0-9-]{1,23}(?![\w.-]*[a-z0-9])", re.IGNORECASE)
-_FILE_ENDINGS = frozenset(
-    "exe dll py js ts md txt log conf cfg yaml yml json xml php jsp asp aspx jar war zip gz tar rar doc docx xls xlsx pdf bat ps1 ini".split()
+_IP = re.compile(
+    rf"(?<![\d.]){_V4}(?![\d.]*\d)|(?<![\w:.])(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}}(?![\w:])",
+    re.IGNORECASE,
 )
-_HOST = re.compile(r"(?<![\w.-])(?=[a-z0-9_-]*\d)(?=[a-z0-9_-]*[a-z])[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+(?![\w.-]*[a-z0-9])|(?<![\w.-])[a-z]{2,}\d{2,3}(?![\w-])", re.IGNORECASE)
-_NOT_HOSTS = re.compile(r"(?:sha|md|ms|t|win|rsa|aes|utf|base|x|http|tls|ssl|web|top|no|id|id-|cvss)-?_?\d+|.*-?day|log4j.*", re.IGNORECASE)
+_TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:/+-]*[A-Za-z0-9])?")
+_DOMAIN = re.compile(
+    r"(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z][a-z0-9-]{1,23}(?![\w.-]*[a-z0-9])",
+    re.IGNORECASE,
+)
+_FILE_ENDINGS = frozenset(
+    [
+        "exe",
+        "dll",
+        "py",
+        "js",
+        "ts",
+        "md",
+        "txt",
+        "log",
+        "conf",
+        "cfg",
+        "yaml",
+        "yml",
+        "json",
+        "xml",
+        "php",
+        "jsp",
+        "asp",
+        "aspx",
+        "jar",
+        "war",
+        "zip",
+        "gz",
+        "tar",
+        "rar",
+        "doc",
+        "docx",
+        "xls",
+        "xlsx",
+        "pdf",
+        "bat",
+        "ps1",
+        "ini",
+    ]
+)
+_HOST = re.compile(
+    r"(?<![\w.-])(?=[a-z0-9_-]*\d)(?=[a-z0-9_-]*[a-z])[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+(?![\w.-]*[a-z0-9])|(?<![\w.-])[a-z]{2,}\d{2,3}(?![\w-])",
+    re.IGNORECASE,
+)
+_NOT_HOSTS = re.compile(
+    r"(?:sha|md|ms|t|win|rsa|aes|utf|base|x|http|tls|ssl|top|no|id|id-|cvss)-?_?\d+|.*-?day|log4j.*",
+    re.IGNORECASE,
+)
 _CHINESE = re.compile("[一-鿿]")
 _ALERT_NOUN = r"(?:安全)?(?:告警|报警|警报|预警|alerts?|工单)"
-_COUNTED = r"(?!\s*(?:条|个|件|起|分钟|小时|天|周|月|日|年|点|时|台|次|级|%|:|/|\.|\d|种|类|份|位|人|h\b|d\b|min))"
+_COUNTED = (
+    r"(?!\s*(?:条|个|件|起|分钟|小时|天|周|月|日|年|点|时|台|次|级|%|:|/|\.|\d|种|类|份|位|人|h\b|d\b|min))"
+)
 _ONE = r"(?![下共直些般样览边方定旦切律会致样向])"
 _NUMBER_AFTER = rf"(?P<n>\d{{1,9}}|[一二三四五六七八九十百千零两]{{1,7}}{_ONE})"
 _ID_WORD = r"(?:(?:的)?(?:id|编号|序号|号码|no\.?|号|#|第)\s*(?:是|为|:|=)?|#|:)?"
 _LIST = rf"(?:\s*(?:[、,/&+]|和|与|跟|及|以及|还有|到|至|-|~)\s*(?:{_ALERT_NOUN})?\s*#?(?:{INTEGER})(?:号)?{_COUNTED})+"
-_ALERTS = re.compile(rf"{_ALERT_NOUN}\s*{_ID_WORD}\s*(?:{INTEGER})\s*号?{_LIST}(?:\s*号?(?:告警|报警))?|#?(?:\d+)号?(?:\s*(?:[、,/&]|和|与|跟|及)\s*#?\d+号?)+\s*号?(?:这[两几]\S)?(?:告警|报警)", re.IGNORECASE)
+_ALERTS = re.compile(
+    rf"{_ALERT_NOUN}\s*{_ID_WORD}\s*(?:{INTEGER})\s*号?{_LIST}(?:\s*号?(?:告警|报警))?|#?(?:\d+)号?(?:\s*(?:[、,/&]|和|与|跟|及)\s*#?\d+号?)+\s*号?(?:这[两几]\S)?(?:告警|报警)",
+    re.IGNORECASE,
+)
 _ALERT = re.compile(
-    rf"(?:{_ALERT_NOUN}\s*{_ID_WORD}\s*{_NUMBER_AFTER}(?:\s*(?:号|#)(?:告警|报警)?)?{_COUNTED})", re.IGNORECASE
+    rf"(?:{_ALERT_NOUN}\s*{_ID_WORD}\s*{_NUMBER_AFTER}(?:\s*(?:号|#)(?:告警|报警)?)?{_COUNTED})",
+    re.IGNORECASE,
 )
 _ALERT_BEFORE = re.compile(
     rf"(?:第\s*|no\.?\s*)?(?P<n>{INTEGER})\s*号\s*(?:的)?(?:这[条个])?{_ALERT_NOUN}|(?:编号|id|ID|序号)\s*(?:是|为|:|=)?\s*#?(?P<n2>\d{{1,9}})\s*(?:号)?(?:的)?(?:那条|这条|那个|这个)?{_ALERT_NOUN}"
@@ -87,13 +139,21 @@ def _take_technical(skeleton: Skeleton, lexicon: Lexicon) -> None:
     skeleton.take(Kind.HASH, _HASH, lambda m: m.group().lower())
     skeleton.take(Kind.CVE, _CVE, _vulnerability)
     skeleton.take(Kind.NETWORK, _NETWORK, lambda m: m.group())
-    skeleton.take(Kind.ASSET_IP, _IP, lambda m: _address(m.group()) if lexicon.asset(_address(m.group()) or "") else None)
+    skeleton.take(
+        Kind.ASSET_IP,
+        _IP,
+        lambda m: _address(m.group()) if lexicon.asset(_address(m.group()) or "") else None,
+    )
     skeleton.take(Kind.IP, _IP, lambda m: _address(m.group()))
 
 
 def _take_names(skeleton: Skeleton, lexicon: Lexicon) -> None:
-    skeleton.take(Kind.ASSET, _TOKEN, lambda m: lexicon.asset(m.group()) or None if _is_name(m.group()) else None)
-    skeleton.take(Kind.PERSON, _TOKEN, lambda m: lexicon.person(m.group()) or None if _is_name(m.group()) else None)
+    skeleton.take(
+        Kind.ASSET, _TOKEN, lambda m: lexicon.asset(m.group()) or None if _is_name(m.group()) else None
+    )
+    skeleton.take(
+        Kind.PERSON, _TOKEN, lambda m: lexicon.person(m.group()) or None if _is_name(m.group()) else None
+    )
     if _CHINESE.search(skeleton.text):
         _take_chinese(skeleton, lexicon)
     skeleton.take(Kind.CVE, _NICKNAME, lambda m: _NICKNAMES[m.group().lower()])
@@ -104,15 +164,27 @@ def _take_names(skeleton: Skeleton, lexicon: Lexicon) -> None:
 def _take_chinese(skeleton: Skeleton, lexicon: Lexicon) -> None:
     """Chinese names have no boundaries: look up what starts at each character."""
     lowered = skeleton.text.lower()
-    for kind, names in ((Kind.ASSET, _asset_names(lowered, lexicon)), (Kind.PERSON, _person_names(lowered, lexicon))):
+    for kind, names in (
+        (Kind.ASSET, _asset_names(lowered, lexicon)),
+        (Kind.PERSON, _person_names(lowered, lexicon)),
+    ):
         if names:
             pattern = re.compile("|".join(re.escape(name) for name in names), re.IGNORECASE)
             index = lexicon.assets if kind is Kind.ASSET else lexicon.people
-            skeleton.take(kind, pattern, lambda m, index=index: index.get(m.group().lower()))
+            skeleton.take(kind, pattern, _looked_up(index))
+
+
+def _looked_up(index: Mapping[str, str]) -> Reader:
+    return lambda match: index.get(match.group().lower())
 
 
 def _asset_names(text: str, lexicon: Lexicon) -> list[str]:
-    names = (name for i in range(len(text) - 1) for name in lexicon.cjk_assets.get(text[i : i + 2], ()) if text.startswith(name, i))
+    names = (
+        name
+        for i in range(len(text) - 1)
+        for name in lexicon.cjk_assets.get(text[i : i + 2], ())
+        if text.startswith(name, i)
+    )
     return sorted(set(names), key=len, reverse=True)
 
 
@@ -125,7 +197,28 @@ def _is_name(token: str) -> bool:
     return len(token) > 1 and not token.isdigit() and token.lower() not in _RESERVED
 
 
-_RESERVED = frozenset("alert alerts high low medium critical info cve kev ip vuln block isolate help status open closed ack".split())
+_RESERVED = frozenset(
+    [
+        "alert",
+        "alerts",
+        "high",
+        "low",
+        "medium",
+        "critical",
+        "info",
+        "cve",
+        "kev",
+        "ip",
+        "vuln",
+        "block",
+        "isolate",
+        "help",
+        "status",
+        "open",
+        "closed",
+        "ack",
+    ]
+)
 
 
 def _address(text: str) -> str | None:

@@ -16,20 +16,41 @@ from .skeletons import Kind, Skeleton
 
 Read = Callable[[str], Intent | None]
 
-_ITEM = re.compile(rf"第\s*(?P<n>{INTEGER})\s*(?:条|个|台|项|行)?|(?P<last>最后)(?:一)?(?:条|个|台|项)|(?P<first>头一|首)(?:条|个|台)")
-_ITEM_TOOLS = {"list_alerts": ("get_alert", "alert_id"), "list_assets": ("get_asset", "asset"), "list_vulnerabilities": ("lookup_cve", "cve_id"), "affected_assets": ("get_asset", "asset")}
+_ITEM = re.compile(
+    rf"第\s*(?P<n>{INTEGER})\s*(?:条|个|台|项|行)?|(?P<last>最后)(?:一)?(?:条|个|台|项)|(?P<first>头一|首)(?:条|个|台)"
+)
+_ITEM_TOOLS = {
+    "list_alerts": ("get_alert", "alert_id"),
+    "list_assets": ("get_asset", "asset"),
+    "list_vulnerabilities": ("lookup_cve", "cve_id"),
+    "affected_assets": ("get_asset", "asset"),
+}
 _PRONOUN = re.compile(
     r"它们?|(?:这|那|该)(?:台|个|条|款)?(?:机器|主机|服务器|资产|系统|漏洞|cve|ip|地址|域名|告警|报警)|(?:这|那)(?:台|个|条)(?=的|有|是|上|怎么|谁|影响|呢|归|在)|^(?=(?:的)?(?:负责人|责任人)(?:是谁|呢)?$|谁负责|影响(?:哪些|我们|范围)|有(?:什么|哪些|啥)(?:漏洞|告警)|怎么修)",
     re.IGNORECASE,
 )
-_MEANS = (("漏洞|cve", ("cve_id",)), ("告警|报警", ("alert_id",)), ("机器|主机|服务器|资产|系统|台", ("asset", "value", "ip")), ("ip|地址|域名", ("value", "ip")))
+_MEANS = (
+    ("漏洞|cve", ("cve_id",)),
+    ("告警|报警", ("alert_id",)),
+    ("机器|主机|服务器|资产|系统|台", ("asset", "value", "ip")),
+    ("ip|地址|域名", ("value", "ip")),
+)
 _OBJECTS = ("asset", "cve_id", "value", "alert_id", "ip")
-_LEAD = re.compile(r"^(?:那么?|再|还有|然后|接着|另外|就|请|麻烦|帮我|给我|换成|改成|换|改|只看|只要|只显示|只列|仅看|筛选|过滤(?:出)?|其中|里面|单看|看看?|要|查|ok|好的?|嗯|,|，|\s)+", re.IGNORECASE)
-_STARTS = re.compile(r"^(?:那么?(?!个|台|条|些)|再|还有|换成?|改成?|只看|只要|只显示|只列|仅看|筛选|过滤|其中|里面|单看|按)")
+_LEAD = re.compile(
+    r"^(?:那么?|再|还有|然后|接着|另外|就|请|麻烦|帮我|给我|换成|改成|换|改|只看|只要|只显示|只列|仅看|筛选|过滤(?:出)?|其中|里面|单看|看看?|要|查|ok|好的?|嗯|,|，|\s)+",
+    re.IGNORECASE,
+)
+_STARTS = re.compile(
+    r"^(?:那么?(?!个|台|条|些)|再|还有|换成?|改成?|只看|只要|只显示|只列|仅看|筛选|过滤|其中|里面|单看|按)"
+)
 _ENDS = re.compile(r"呢[?？]?$|^[^,，]{1,12}的[?？]?$")
-_MORE = re.compile(r"^(?:还有吗|还有没有|更多|再来(?:一些|点|几条)?|下一页|继续|看更多|多看(?:一些|点)|全部显示|more|next)[?？。]?$", re.IGNORECASE)
+_MORE = re.compile(
+    r"^(?:还有吗|还有没有|更多|再来(?:一些|点|几条)?|下一页|继续|看更多|多看(?:一些|点)|全部显示|more|next)[?？。]?$",
+    re.IGNORECASE,
+)
 _TOPIC = re.compile(
-    r"告警|报警|漏洞|资产|主机|服务器|机器|日报|周报|月报|报告|手册|预案|定时|状态|仓库|镜像|影响|负责|谁|如何|怎么|情报|alert|vuln|cve", re.IGNORECASE
+    r"告警|报警|漏洞|资产|主机|服务器|机器|日报|周报|月报|报告|手册|预案|定时|状态|仓库|镜像|影响|负责|谁|如何|怎么|情报|alert|vuln|cve",
+    re.IGNORECASE,
 )
 _NOTHING = re.compile(r"告警|报警|漏洞|资产|按|分组|统计|看|分|详细|筛|组|排序|只|部分", re.IGNORECASE)
 _FILTERS = {
@@ -82,7 +103,12 @@ def read_refinement(skeleton: Skeleton, last: Intent | None, now: datetime, *, l
     marked = bool(_STARTS.search(text) or _ENDS.search(text))
     if len(text) > 24 or not (marked or loose) or (_TOPIC.search(text) and not _is_grouping(text, last)):
         return None
-    return _numbered(text, last) or _replaced_object(skeleton, last) or _replaced_period(skeleton, last) or _refined(skeleton, last, now)
+    return (
+        _numbered(text, last)
+        or _replaced_object(skeleton, last)
+        or _replaced_period(skeleton, last)
+        or _refined(skeleton, last, now)
+    )
 
 
 def _numbered(text: str, last: Intent) -> Intent | None:
@@ -142,4 +168,6 @@ def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
     said |= fix_of(text) | kev_of(text)
     said = {key: value for key, value in said.items() if key in allowed}
     left = count_unexplained(_KEV_WORDS.sub("", text.replace(keyword, "") if keyword else text), _NOTHING)
-    return Intent(last.tool, {**last.arguments, **said}, 0.85, skeleton.spans()) if said and left <= 2 else None
+    return (
+        Intent(last.tool, {**last.arguments, **said}, 0.85, skeleton.spans()) if said and left <= 2 else None
+    )

@@ -3,16 +3,17 @@
 import re
 
 from .intents import Intent
-from .residues import ANY_MARK
-from .skeletons import Kind, Skeleton
+from .skeletons import ANY_MARK, Kind, Skeleton
 
 _MANUAL = r"(?:值班|应急|处置|操作|响应|安全)*(?:手册|预案|sop|playbook|runbook|指南|剧本|规程)|(?:应急|处置|处理|响应|操作|应对|排查|上报|恢复|隔离|封禁|解封|审批|值班)(?:响应|处理|处置)?(?:的)?(?:流程|步骤|方案|方法|办法|措施|规范|指引|建议|思路)|流程"
 _MANUALS = re.compile(_MANUAL, re.IGNORECASE)
 _HOW = re.compile(
-    r"如何|怎么(?!样|回事|了|这么|那么|分布|这么)|怎样(?!了|$)|咋(?!样|了|回事)|怎么办|咋办|咋整|咋弄|怎么弄|怎么搞|该怎么|\bhow (?:to|do|should)\b|应该做什么|要做什么|该做什么|(?:第一步|先)做什么", re.IGNORECASE
+    r"如何|怎么(?!样|回事|了|这么|那么|分布|这么)|怎样(?!了|$)|咋(?!样|了|回事)|怎么办|咋办|咋整|咋弄|怎么弄|怎么搞|该怎么|\bhow (?:to|do|should)\b|应该做什么|要做什么|该做什么|(?:第一步|先)做什么",
+    re.IGNORECASE,
 )
 _HOW_WORDS = re.compile(
-    r"(?:应该|应当|该|要|需要|我们|我|咱们|你|请问|一般|通常|到底|具体|如果|万一|要是|发现了?|遇到了?|碰到了?|出现了?|发生了?|收到了?)*(?:如何|怎么办|怎么样?|怎样|咋办|咋整|咋弄|咋|怎么弄|怎么搞|how (?:to|do i|should i|do we))(?:才能|去|来)?(?:进行|做|开展)?", re.IGNORECASE
+    r"(?:应该|应当|该|要|需要|我们|我|咱们|你|请问|一般|通常|到底|具体|如果|万一|要是|发现了?|遇到了?|碰到了?|出现了?|发生了?|收到了?)*(?:如何|怎么办|怎么样?|怎样|咋办|咋整|咋弄|咋|怎么弄|怎么搞|how (?:to|do i|should i|do we))(?:才能|去|来)?(?:进行|做|开展)?",
+    re.IGNORECASE,
 )
 _GENERIC_VERB = r"(?:处理|处置|应对|应急响应|应急|响应|解决|搞定|办|弄|搞|整|操作)"
 _EDGE = re.compile(
@@ -21,16 +22,21 @@ _EDGE = re.compile(
     re.IGNORECASE,
 )
 _REPORT = re.compile(
-    r"日报|周报|月报|简报|安全报告|运营报告|值班报告|工作报告|报告|report|安全(?:总体|整体)?(?:态势|情况|状况|形势)|态势|总结|(?:整体|总体)(?:安全)?(?:情况|状况)|(?:情况|安全)(?:怎么样|如何|咋样|怎样)|概况|总览|overview|summary|daily|weekly|monthly", re.IGNORECASE
+    r"日报|周报|月报|简报|安全报告|运营报告|值班报告|工作报告|报告|report|安全(?:总体|整体)?(?:态势|情况|状况|形势)|态势|总结|(?:整体|总体)(?:安全)?(?:情况|状况)|(?:情况|安全)(?:怎么样|如何|咋样|怎样)|概况|总览|overview|summary|daily|weekly|monthly",
+    re.IGNORECASE,
 )
 _PERIODS = (("today", r"日报|daily"), ("this_week", r"周报|weekly"), ("this_month", r"月报|monthly"))
 _STATE = re.compile(r"(?:情况|状况|态势|形势|状态)(?:怎么样|如何|怎样|咋样)[?？。]?$")
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
-_SCHEDULES = re.compile(r"定时任务|定时(?:报告|推送|提醒)?|订阅|计划任务|任务列表|(?:有|看|列|查)\S{0,6}任务|schedules?|我的任务|周期任务|例行任务", re.IGNORECASE)
+_SCHEDULES = re.compile(
+    r"定时任务|定时(?:报告|推送|提醒)?|订阅|计划任务|任务列表|(?:有|看|列|查)\S{0,6}任务|schedules?|我的任务|周期任务|例行任务",
+    re.IGNORECASE,
+)
 _SERVICE = re.compile(
     r"^(?:查|看|查看|查询|检查|看下|看看|看一下|查一下|查下|检查一下|show|请|帮我|当前|现在|你|您|的|毕方|bifang|机器人|系统|服务|平台|自身|\s)*(?:运行|服务|系统|健康|连接|在线|工作|机器人)*(?:状态|状况|健康检查|健康|status|health)(?:怎么样|如何|怎样|正常吗|还好吗|ok吗|好吗|检查|一下|了|呢|吗|[?？。!])*$|"
     r"(?:毕方|bifang|机器人|你|您|系统|服务|平台|bot|stream|钉钉|dingtalk|worker|大?模型|通义千问|千问|qwen|消息通道|推送服务)\S{0,8}(?:正常|在线|活着|挂了|状态|健康|断了|断开|连上|连接|还好|可用|好使|ok|工作吗|运行吗|版本|离线模式|故障)|"
-    r"(?:服务|系统)(?:状态|是否正常|还好)|\b(?:service|system|bot) (?:status|health)\b|\bping\b|^status$|are you (?:ok|alive|up)", re.IGNORECASE
+    r"(?:服务|系统)(?:状态|是否正常|还好)|\b(?:service|system|bot) (?:status|health)\b|\bping\b|^status$|are you (?:ok|alive|up)",
+    re.IGNORECASE,
 )
 
 
@@ -66,7 +72,9 @@ def shorten_query(text: str) -> str:
 def read_report(skeleton: Skeleton) -> Intent | None:
     """security_report with its period; 日报 is today, with 昨天 yesterday."""
     text = skeleton.text
-    if not _REPORT.search(text) or skeleton.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP, Kind.DOMAIN, Kind.HASH, Kind.URL):
+    if not _REPORT.search(text) or skeleton.first(
+        Kind.ASSET, Kind.ASSET_IP, Kind.IP, Kind.DOMAIN, Kind.HASH, Kind.URL
+    ):
         return None
     times = [entity.value.period for entity in skeleton.found(Kind.TIME)]
     said = next((period for period in times if period), "")

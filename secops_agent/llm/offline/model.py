@@ -1,6 +1,8 @@
 """The offline mode as an LLM: the same loop, tools and approvals, but a grammar instead of a model."""
 
 import json
+import re
+from dataclasses import replace
 from datetime import datetime
 
 from secops_agent.llm.types import Completion, Message, OnDelta, Request, ToolCall
@@ -11,6 +13,12 @@ from .lexicon import Lexicon
 from .understanding import understand
 
 NAME = "离线模式"
+_REMEMBERED = 24  # messages that are read again
+_ALERT_ROW = re.compile(
+    r"^[\s|>*-]*(?:\d+[.、)]\s*)?(?:\*\*)?(?:#|告警\s*#?)?(?P<item>\d{1,9})(?:\*\*)?(?=[\s|:：*]|$)"
+)
+_CVE = re.compile(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
+_NAME = re.compile(r"(?P<item>[\w.\u4e00-\u9fff-]+)")
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
 _TALK: dict[Category, str] = {
     "greeting": "您好，我是毕方，安全运营助手。现在是离线模式，可以查告警、资产、漏洞和情报；发送「帮助」看全部命令。",
@@ -56,12 +64,18 @@ class Offline:
 
     def _understand(self, messages: tuple[Message, ...]) -> Understanding:
         """Every earlier sentence of the conversation is read again, so that a follow-up finds what it is about."""
-        said = [message.content for message in messages if message.role == "user"]
         last: Intent | None = None
         understanding = Understanding()
-        for text in said:
-            understanding = understand(text, self._lexicon, self._now, asker=self._asker, last=last)
-            last = understanding.intent or last
+        for message in messages[-_REMEMBERED:]:
+            if message.role == "user":
+                understanding = understand(
+                    message.content, self._lexicon, self._now, asker=self._asker, last=last
+                )
+                last = understanding.intent or last
+            elif last and message.role in ("assistant", "tool") and message.content:
+                last = replace(
+                    last, items=find_items(read_result(message), last.tool, self._lexicon) or last.items
+                )
         return understanding
 
     @staticmethod
@@ -78,6 +92,21 @@ def read_result(message: Message) -> str:
     if isinstance(content, dict) and isinstance(content.get("text"), str):
         return str(content["text"])
     return message.content
+
+
+def find_items(text: str, tool: str, lexicon: Lexicon) -> tuple[str, ...]:
+    """What an answer listed, in order, one a line: alert numbers, CVE ids or names of assets."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if tool == "list_alerts":
+            match = _ALERT_ROW.match(line)
+        elif tool == "list_vulnerabilities":
+            match = _CVE.search(line)
+        else:
+            match = next((m for m in _NAME.finditer(line) if lexicon.asset(m.group("item"))), None)
+        if match:
+            found.append(match["item"])
+    return tuple(dict.fromkeys(found))
 
 
 def _trailing_results(messages: tuple[Message, ...]) -> list[Message]:

@@ -24,7 +24,10 @@ _QUOTATION = re.compile(
     r"\b(?:says?|said|quote|translate|email|asked)\b",
     re.IGNORECASE,
 )
-_CONDITION = re.compile(r"如果|假如|假设|要是|若(?!干)|倘若|万一|一旦|的话|除非|只要|再(?:有|来|出现|发现)|否则|当.{1,20}时|\b(?:if|when|unless|once)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"如果|假如|假设|要是|若(?!干)|倘若|万一|一旦|的话|除非|只要|再(?:有|来|出现|发现)|否则|当.{1,20}时|\b(?:if|when|unless|once)\b",
+    re.IGNORECASE,
+)
 _REPORT = re.compile(
     r"已经?|曾|刚(?!性)|被|过了|了(?=\S*的)|了没|完了|完毕|成功|失败|记录|历史|之前|上次|昨天|前天|上周|去年|[封禁离黑断闭关]了(?=$|[,，。 !！])(?<!把)|\b(?:was|were|been|has|have|had|blocked|isolated|closed)\b",
     re.IGNORECASE,
@@ -45,8 +48,13 @@ _ORDER: tuple[tuple[Doubt, re.Pattern[str]], ...] = (
 _FREE_TEXT: tuple[re.Pattern[str], ...] = (
     _QUESTION,
     re.compile(r"[?？「」『』“”\"]|[吗么](?:$|[\s,.!。，！])"),
-    re.compile(r"不要|别(?!名|的|处|人)|勿|算了|还是|等等|等会|等一下|等下|^等|等$|才怪|就好了|没用|是错的|引用|意思|稍后|取消|撤[销回]|先不|暂不|开玩笑|说错|不对|不用|无需|不是让|don'?t|\bnot\b|cancel|如果|假如|要是|的话|是谁|怎么|如何|为什么|会(?:怎|不)|能不能|要不要", re.IGNORECASE),
-    re.compile(r"(?:然后|并且?|再|接着|同时|顺便|以及|另外|还要).{0,6}(?:封|拉黑|隔离|断网|关闭|指派|转给|确认|删除|屏蔽|阻断)"),
+    re.compile(
+        r"不要|别(?!名|的|处|人)|勿|算了|还是|等等|等会|等一下|等下|^等|等$|才怪|就好了|没用|是错的|引用|意思|稍后|取消|撤[销回]|先不|暂不|开玩笑|说错|不对|不用|无需|不是让|don'?t|\bnot\b|cancel|如果|假如|要是|的话|是谁|怎么|如何|为什么|会(?:怎|不)|能不能|要不要",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?:然后|并且?|再|接着|同时|顺便|以及|另外|还要).{0,6}(?:封|拉黑|隔离|断网|关闭|指派|转给|确认|删除|屏蔽|阻断)"
+    ),
 )
 HINTS: dict[Doubt, str] = {
     "negation": "好的，没有执行任何操作。",

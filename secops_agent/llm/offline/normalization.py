@@ -18,9 +18,11 @@ _SIMPLIFIED = (
     "属变压缩卫尝试阵营规则范围伤转达迟并级别优变更进项损归异响处云专区责任员营两万亿断隔拒绝议论审批协议"
 )
 _CHARACTERS = str.maketrans(_TRADITIONAL, _SIMPLIFIED)
-_DASHES = str.maketrans({dash: "-" for dash in "‐‑‒–—−﹣－"} | {"。": "。", "﹖": "?"})
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−﹣－", "-") | {"。": "。", "﹖": "?"})
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
-_EMOJI = re.compile("[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]")
+_EMOJI = re.compile(
+    "[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]"
+)
 _DEFANGED_DOT = re.compile(r"\s?[\[({【](?:\.|dot|点)[\])}】]\s?", re.IGNORECASE)
 _DEFANGED_SCHEME = re.compile(r"(?<![a-z0-9])h(?:xx|\*\*|tt)p(s?)(?:\[:\]|:)//", re.IGNORECASE)
 _MENTION = re.compile(r"@(?:毕方|安全运营|安全助手|小毕|bifang|机器人)\S*\s*|^@\S{1,20}\s+", re.IGNORECASE)

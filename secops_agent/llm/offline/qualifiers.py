@@ -61,7 +61,7 @@ def _severity(match: re.Match[str]) -> str:
 def _limit(match: re.Match[str]) -> int | None:
     value = read_integer(match["n"] or match["n2"] or match["n3"])
     bare = match["n"] and not match["unit"] and not match.group().isascii() and not match["n"].isdigit()
-    return value if value and value <= 1000 and not bare and not (match["n2"] == "一") else None
+    return value if value and value <= 1000 and not bare and match["n2"] != "一" else None
 
 
 def severity_of(skeleton: Skeleton) -> dict[str, Any]:

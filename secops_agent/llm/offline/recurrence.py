@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from .numerals import INTEGER, read_integer
 
 _PART = r"凌晨|清晨|清早|早上|早晨|早间|上午|中午|正午|下午|傍晚|晚上|晚间|夜里|夜间|早|晚"
-_DEFAULT_HOURS = {"凌": 1, "清": 7, "早": 9, "上": 10, "中": 12, "正": 12, "下": 15, "傍": 18, "晚": 20, "夜": 22}
+_DEFAULT_HOURS = {
+    "凌": 1,
+    "清": 7,
+    "早": 9,
+    "上": 10,
+    "中": 12,
+    "正": 12,
+    "下": 15,
+    "傍": 18,
+    "晚": 20,
+    "夜": 22,
+}
 _CLOCK = rf"(?P<part{{i}}>{_PART})?\s*(?:的)?\s*(?P<h{{i}}>\d{{1,2}}|[零一二两三四五六七八九十]{{1,3}})\s*(?:[点时](?:钟|整)?(?:(?P<half{{i}}>半)|(?P<quarter{{i}}>一刻|三刻)|(?P<m{{i}}>\d{{1,2}}|[零一二三四五六七八九十]{{1,3}})分?)?|:(?P<mm{{i}}>\d{{2}}))"
 _TIME = rf"(?:{_CLOCK.replace('{i}', '')}(?:\s*(?:和|、|,|与|及)\s*{_CLOCK.replace('{i}', '2')})?|(?P<only>{_PART}))"
 _DAY = r"[一二三四五六日天末]"
@@ -76,7 +87,11 @@ def _clocks(match: re.Match[str]) -> str:
 def _clock(match: re.Match[str], suffix: str) -> tuple[int, int] | None:
     hour = read_integer(match[f"h{suffix}"])
     minutes = match[f"m{suffix}"] or match[f"mm{suffix}"] or "0"
-    minute = 30 if match[f"half{suffix}"] else {"一刻": 15, "三刻": 45}.get(match[f"quarter{suffix}"] or "", read_integer(minutes))
+    minute = (
+        30
+        if match[f"half{suffix}"]
+        else {"一刻": 15, "三刻": 45}.get(match[f"quarter{suffix}"] or "", read_integer(minutes))
+    )
     if hour is None or minute is None or hour > 24 or minute > 59:
         return None
     part = (match[f"part{suffix}"] or match["part"] or "")[:1]

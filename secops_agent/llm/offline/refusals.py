@@ -15,17 +15,31 @@ _NO_OBJECT = "操作需要写明对象（哪个 IP、哪台主机、哪条告警
 _PERSON = mark(Kind.PERSON)
 _IT = r"(?:它|他|这个|这台|这条|该|那个|那台|那条|此|的|ip|地址|主机|机器|服务器|告警|报警|对方|攻击者|攻击源|一个|一台|一条|\s)*"
 _VERB = r"(?:封禁|封掉|封了|封|拉黑|屏蔽|阻断|block|隔离|断网|isolate|关闭|关掉|关了|关单|确认|认领|指派|分配|转给|派给|交给|删除|close|ack|assign)"
-_OBJECTLESS = re.compile(rf"{POLITE}(?:把|将|给)?{_IT}{_VERB}{_IT}(?:掉|了|一下|下|吧)*(?:给)?(?:{_PERSON}|我)?[,，\s]*(?:是)?(?:误报|重复|真实攻击)?{AFTER}", re.IGNORECASE)
-_BULK = re.compile(rf"{POLITE}(?:(?:把|将)\S{{0,20}}(?:所有|全部|这些|都|批量)\S*(?:关|确认|指派|标|派|转|认领)|(?:批量)?(?:关闭|关掉|确认|认领|指派|分配|标记|清空|处理掉)\s*(?:一下)?(?:所有|全部|这些|今天|昨天|{mark(Kind.TIME)}))", re.IGNORECASE)
-_UNDO = re.compile(r"取消封|解封|解除封|解禁|放行|取消隔离|解除\S{0,12}隔离|恢复\S{0,12}网络|unblock|\bun\w*ban", re.IGNORECASE)
-_ASKS = re.compile(r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|\b(?:how|what|why|who|should|can|is|are)\b", re.IGNORECASE)
+_OBJECTLESS = re.compile(
+    rf"{POLITE}(?:把|将|给)?{_IT}{_VERB}{_IT}(?:掉|了|一下|下|吧)*(?:给)?(?:{_PERSON}|我)?[,，\s]*(?:是)?(?:误报|重复|真实攻击)?{AFTER}",
+    re.IGNORECASE,
+)
+_BULK = re.compile(
+    rf"{POLITE}(?:(?:把|将)\S{{0,20}}(?:所有|全部|这些|都|批量)\S*(?:关|确认|指派|标|派|转|认领)|(?:批量)?(?:关闭|关掉|确认|认领|指派|分配|标记|清空|处理掉)\s*(?:一下)?(?:所有|全部|这些|今天|昨天|{mark(Kind.TIME)}))",
+    re.IGNORECASE,
+)
+_UNDO = re.compile(
+    r"取消封|解封|解除封|解禁|放行|取消隔离|解除\S{0,12}隔离|恢复\S{0,12}网络|unblock|\bun\w*ban",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|\b(?:how|what|why|who|should|can|is|are)\b",
+    re.IGNORECASE,
+)
 
 
 def speaks_of_action(skeleton: Skeleton) -> bool:
     """Whether the sentence names an action and something that it could be done to."""
     text = skeleton.text
     blocking = SPEAKS_OF_BLOCKING.search(text) and skeleton.found(Kind.IP, Kind.ASSET_IP, Kind.NETWORK)
-    isolating = SPEAKS_OF_ISOLATING.search(text) and skeleton.found(Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP)
+    isolating = SPEAKS_OF_ISOLATING.search(text) and skeleton.found(
+        Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP
+    )
     casework = SPEAKS_OF_CASEWORK.search(text) and skeleton.found(Kind.ALERT, Kind.ALERTS)
     return bool(blocking or isolating or casework or _BULK.match(text) or _OBJECTLESS.fullmatch(text))
 
@@ -63,9 +77,10 @@ def _reason(skeleton: Skeleton) -> str:
 
 def _offers(skeleton: Skeleton) -> tuple[str, ...]:
     """Ready sentences about the very things that were named."""
-    offers: list[str] = []
-    for entity in skeleton.found(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT):
-        offers.append(f"告警 {entity.value} 的详情" if entity.kind is Kind.ALERT else f"查一下 {entity.value}")
+    named = skeleton.found(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT)
+    offers = [
+        f"告警 {one.value} 的详情" if one.kind is Kind.ALERT else f"查一下 {one.value}" for one in named
+    ]
     several = skeleton.first(Kind.ALERTS)
     if several:
         numbers = re.findall(r"\d+", several.raw)

@@ -13,10 +13,18 @@ _FILLERS = (
     r"哪些|哪几|哪里|哪个|哪台|哪儿|哪|什么样的|什么|啥|多少|几条|几个|几|都|全部|所有|全量|整个|一共|总共|共|只|仅|就|才|也|还|再|又|先|现在|目前|当前|眼下|最近|近期|近来|最新|这段时间|这阵子|"
     r"非常|特别|十分|极其|格外|尤其|重要的?|重点|关键|优先|值得关注|关注|注意|紧要|大概|大致|具体|完整|简单|快速|尽快|马上|赶紧|立刻|随便|顺便|主要|影响|涉及|对应|分别|各自|各个|各|每个|目标|我名下|我负责|我处理|我手上|手上|手里|名下|负责|处理|跟进|指派给|分配给|派给|转给|指派|分配|推送|汇报|同步|打印|输出|返回|统计|分布|按|比较|一些|一点|一下子|一下|一份|一个|一条|一遍|一批|下面|一|些|个|条|台|份|项|起|次|相关的?|有关的?|关于|针对|对于|属于|来自于?|来源(?:是|为)|产生自|类型?的|类型|类|级别|等级|状态|每日|每天|情况|信息|详情|详细|内容|记录|数据|"
     r"的话|的|了|吗|么|呢|吧|啊|呀|哈|哦|嘛|啦|没有|没|不|是|为|在|有|被|把|将|对|和|与|跟|及|以及|从|到|至|里面|里|中|上面|上|内|这边|那边|这里|那里|这些|那些|这个|那个|这台|那台|这|那|其中|之类|等等|等|要|需要|应该|可以|能|能不能|会|想|让|给|用|发给|发|来|去|出来|出|过|"
-    r"show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an"
 )
-_ASCII = re.compile(r"\b(?:status|severity|level|type|source|assigned|to|do|does|did|last|past|hours?|days?|today|now|new|current|currently|open|display|view|fetch|query|search|tell|about|how|many|show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an|hi|hello|thanks|thx|pls)\b", re.IGNORECASE)
-_CHINESE_WORDS = tuple(sorted({word for word in re.split(r"\|(?![^(]*\))", _FILLERS) if word and not word.isascii()}, key=len, reverse=True))
+_ASCII = re.compile(
+    r"\b(?:status|severity|level|type|source|assigned|to|do|does|did|last|past|hours?|days?|today|now|new|current|currently|open|display|view|fetch|query|search|tell|about|how|many|show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an|hi|hello|thanks|thx|pls)\b",
+    re.IGNORECASE,
+)
+_CHINESE_WORDS = tuple(
+    sorted(
+        {word for word in re.split(r"\|(?![^(]*\))", _FILLERS) if word and not word.isascii()},
+        key=len,
+        reverse=True,
+    )
+)
 _FILLER = re.compile("|".join(_CHINESE_WORDS), re.IGNORECASE)
 _BREAK = re.compile(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")
 _KEPT = (
@@ -27,7 +35,9 @@ _KEPT = (
     "密码喷洒", "撞库", "容器逃逸", "逃逸", "篡改", "网页篡改", "账号异常", "配置变更", "误报", "来源ip", "云安全中心", "基线", "内存马", "主机异常", "失陷", "中毒", "病毒",
     "waf", "hids", "edr", "ids", "ips", "soc", "siem", "suricata", "falco", "wazuh", "snort", "堡垒机", "防火墙", "蜜罐", "vpn", "ssh", "rdp", "log4j",
 )  # fmt: skip
-_KEPT_PATTERN = re.compile("|".join(re.escape(word) for word in sorted(_KEPT, key=len, reverse=True)), re.IGNORECASE)
+_KEPT_PATTERN = re.compile(
+    "|".join(re.escape(word) for word in sorted(_KEPT, key=len, reverse=True)), re.IGNORECASE
+)
 
 
 def find_known(text: str, keywords: frozenset[str]) -> str:

@@ -12,7 +12,9 @@ POLITE = (
     r"(?:请|麻烦(?:你|您|一下)?|劳烦|辛苦(?:你|您|一下)?|帮(?:我|忙|我们|下忙|个忙)?|你|您|毕方|小毕|我要|给我|赶紧|赶快|快点?|尽快|马上|立即|立刻|即刻|现在|直接|"
     r"紧急|先|那就|那|就|ok|好(?:的|吧)?|hi|hello|你好|您好|pls|please|[,，:：!！\s])*"
 )
-AFTER = r"(?:一下|下|吧|啊|呀|哈|哦|谢谢(?:你|您|啦|了)?|多谢|谢了|辛苦了?|thanks|thx|pls|please|[,，.。!！~\s])*"
+AFTER = (
+    r"(?:一下|下|吧|啊|呀|哈|哦|谢谢(?:你|您|啦|了)?|多谢|谢了|辛苦了?|thanks|thx|pls|please|[,，.。!！~\s])*"
+)
 _DURATION = mark(Kind.DURATION)
 
 
@@ -86,7 +88,9 @@ def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
     context = groups.get("context") or groups.get("bare") or ""
     head = head.replace(context, "") if context else head
     command_head = re.sub(r"(?<=[封禁离黑断掉])了", "", head) if re.search("把|将|给|对", head) else head
-    return not find_doubt(command_head) and is_free_text(skeleton.expand(why)) and not _names_more(why, skeleton)
+    return (
+        not find_doubt(command_head) and is_free_text(skeleton.expand(why)) and not _names_more(why, skeleton)
+    )
 
 
 def _names_more(text: str, skeleton: Skeleton) -> bool:

@@ -10,7 +10,8 @@ from .response import AFTER, POLITE
 from .skeletons import Kind, Skeleton, mark
 
 _NEW = re.compile(
-    rf"^{POLITE}(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|订阅|开)(?:一个|个|一条|一下)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}", re.IGNORECASE
+    rf"^{POLITE}(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|订阅|开)(?:一个|个|一条|一下)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}",
+    re.IGNORECASE,
 )
 _DELIVER = re.compile(
     r"^(?:[,，:：\s]*(?:都|要|来|再|自动|定时|准时|请|麻烦|帮(?:我|忙)?|(?:给|向|为|跟|往)(?:我们?|大家|群里|本群|这个群|群|团队)(?:里|内)?))*"
@@ -18,8 +19,14 @@ _DELIVER = re.compile(
     r"(?:给)?(?:我们?|大家|群里|本群)?(?:一次|一下|一份|一遍|一张|下|份)?(?:的)?[:：,，\s]*"
 )
 _DELIVERS = re.compile(r"[,，\s]*\S{0,6}?(?:发|推|提醒|汇报|播报|通知|生成|检查|告诉|同步|报[给一]|查|看)")
-_ENDS = re.compile(r"(?:日报|周报|月报|报告|总结|简报|汇总|告警|报警|预警|警报|漏洞|补丁|资产|主机|服务器|镜像|网站|统计|数量|总数|趋势|分布|情况|态势|状态|列表|清单|排名|alerts?|reports?|vulns?|\d)$", re.IGNORECASE)
-_ACTS = re.compile(r"封|拉黑|隔离|断网|屏蔽|阻断|指派|转给|派给|认领|删除|关闭(?!的)|确认[\s一告]|block|isolate|close|assign", re.IGNORECASE)
+_ENDS = re.compile(
+    r"(?:日报|周报|月报|报告|总结|简报|汇总|告警|报警|预警|警报|漏洞|补丁|资产|主机|服务器|镜像|网站|统计|数量|总数|趋势|分布|情况|态势|状态|列表|清单|排名|alerts?|reports?|vulns?|\d)$",
+    re.IGNORECASE,
+)
+_ACTS = re.compile(
+    r"封|拉黑|隔离|断网|屏蔽|阻断|指派|转给|派给|认领|删除|关闭(?!的)|确认[\s一告]|block|isolate|close|assign",
+    re.IGNORECASE,
+)
 _DELETE = re.compile(
     rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:这个|了|吧)?{AFTER}"
     rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*(?:给)?(?:删除|删掉|删了|删|取消|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}",
@@ -27,7 +34,9 @@ _DELETE = re.compile(
 )
 
 
-def read_scheduling(skeleton: Skeleton, text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:
+def read_scheduling(
+    skeleton: Skeleton, text: str, understand_task: Callable[[str], Intent | None]
+) -> Intent | None:
     """A schedule to create or delete; ``understand_task`` tells what the recurring sentence asks for."""
     match = _DELETE.fullmatch(skeleton.text)
     if match:
@@ -55,7 +64,9 @@ def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -
 
 def _is_order(rest: str, end: int) -> bool:
     """Without 新建定时任务 in front it needs 每 or 工作日, and either a clock or a verb of delivery."""
-    return bool(re.match(r"每|工作日|周.[到至]周", rest)) and bool(re.search(r"[点时:\d]|分钟", rest[:end]) or _DELIVERS.match(rest[end:]))
+    return bool(re.match(r"每|工作日|周.[到至]周", rest)) and bool(
+        re.search(r"[点时:\d]|分钟", rest[:end]) or _DELIVERS.match(rest[end:])
+    )
 
 
 def _delivery_end(said: str) -> int:
@@ -66,7 +77,13 @@ def _delivery_end(said: str) -> int:
 def _is_doubtful(said: str) -> bool:
     """A delivery verb makes even 有哪些 a wish; without one a question is a question."""
     delivered = re.search(r"发|推|提醒|汇报|播报|通知|生成|告诉|同步|检查", said)
-    doubt = find_doubt(re.sub(r"(?:还?没有?|未)(?:人)?(?:处理|处置|关闭|确认|认领|解决)|有没有(?=\S)|已(?:处理|关闭|确认)", "", said))
+    doubt = find_doubt(
+        re.sub(
+            r"(?:还?没有?|未)(?:人)?(?:处理|处置|关闭|确认|认领|解决)|有没有(?=\S)|已(?:处理|关闭|确认)",
+            "",
+            said,
+        )
+    )
     if re.match(r"[,，\s]*(?:都|会|就|已经?)*(?:发|推送?|提醒|检查)(?:了|过|的)", said):
         return True
     if doubt == "question":

@@ -42,6 +42,10 @@ def _score(asked: Counter[str], example: str, words: str, lowered: str) -> float
 def suggest(text: str, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
     """Three sentences nearest to the text; ``first`` are put in front; ``harmless``: no actions among them."""
     lowered, asked = text.lower(), _grams(text)
-    ranked = sorted(_EXAMPLES, key=lambda example: -_score(asked, *example, lowered))
-    near = [sentence for sentence, words in ranked if not (harmless and _ACTION.match(sentence)) and _score(asked, sentence, words, lowered) >= 2.0]
+    ranked = sorted(_EXAMPLES, key=lambda example: -_score(asked, example[0], example[1], lowered))
+    near = [
+        sentence
+        for sentence, words in ranked
+        if not (harmless and _ACTION.match(sentence)) and _score(asked, sentence, words, lowered) >= 2.0
+    ]
     return tuple(dict.fromkeys([*first, *near, *_DEFAULT]))[:3]

@@ -55,9 +55,14 @@ class _Reader:
         """A slash command: its sentence, read with the rest of the line."""
         plain = command.sentence.format(rest=rest).strip()
         if command.needs and not rest:
-            return Understanding(suggestions=(command.usage, "帮助", "最近24小时有哪些高危告警"), hint=f"用法：{command.usage}。")
+            return Understanding(
+                suggestions=(command.usage, "帮助", "最近24小时有哪些高危告警"),
+                hint=f"用法：{command.usage}。",
+            )
         if command.tool:
-            return Understanding(intent=Intent(command.tool, {command.argument: rest} if command.argument else {}))
+            return Understanding(
+                intent=Intent(command.tool, {command.argument: rest} if command.argument else {})
+            )
         category = find_category(plain) if not rest else None
         if category:
             return self._talk(category)
@@ -113,7 +118,9 @@ class _Reader:
 
     def _question(self, skeleton: Skeleton, plain: str) -> Understanding:
         marked = take_qualifiers(skeleton)
-        own = skeleton.first(Kind.ASSET, Kind.ASSET_IP, Kind.IP, Kind.CVE, Kind.ALERT, Kind.DOMAIN, Kind.URL, Kind.HASH)
+        own = skeleton.first(
+            Kind.ASSET, Kind.ASSET_IP, Kind.IP, Kind.CVE, Kind.ALERT, Kind.DOMAIN, Kind.URL, Kind.HASH
+        )
 
         def pronoun() -> Intent | None:
             return read_pronoun(plain, self._last, lambda text: self.first_question(self._entities(text)))
@@ -135,7 +142,11 @@ class _Reader:
         return (
             (None if skeleton.first(Kind.ALERT, Kind.CVE) else read_manual(marked))
             or read_schedules(marked)
-            or (read_alerts(marked, self._lexicon, self._now, self._asker) if skeleton.first(Kind.ALERT) else None)
+            or (
+                read_alerts(marked, self._lexicon, self._now, self._asker)
+                if skeleton.first(Kind.ALERT)
+                else None
+            )
             or read_vulnerability_id(marked)
             or read_how_to(marked)
             or read_report(marked)
@@ -144,6 +155,10 @@ class _Reader:
 
     def _listing(self, marked: Skeleton) -> Intent | None:
         readers = (read_vulnerabilities, read_indicator, read_asset, read_service, read_assets)
-        if re.search(r"漏洞(?!利用|扫描|攻击)|补丁", marked.text) and not re.search(r"告警|报警|事件", marked.text):
+        if re.search(r"漏洞(?!利用|扫描|攻击)|补丁", marked.text) and not re.search(
+            r"告警|报警|事件", marked.text
+        ):
             return read_vulnerabilities(marked)
-        return read_alerts(marked, self._lexicon, self._now, self._asker) or next((found for read in readers if (found := read(marked))), None)
+        return read_alerts(marked, self._lexicon, self._now, self._asker) or next(
+            (found for read in readers if (found := read(marked))), None
+        )

@@ -1,0 +1,150 @@
+"""Follow-ups, control words, small talk and commands."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from secops_agent.llm.offline import COMMANDS, Control, Intent, Understanding, render_help, understand
+from tests.secops.offline_estate import ASKER, LEXICON, NOW
+
+
+def ask(text: str, last: Intent | None = None) -> Understanding:
+    return understand(text, LEXICON, NOW, asker=ASKER, last=last)
+
+
+def talk(*sentences: str) -> tuple[str, dict[str, Any]]:
+    """The last of several sentences, each a follow-up of the one before."""
+    last: Intent | None = None
+    for sentence in sentences:
+        last = ask(sentence, last).intent
+    assert last is not None
+    return last.tool, dict(last.arguments)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "tool", "arguments"),
+    [
+        (["最近24小时有哪些告警", "只看高危的"], "list_alerts", {"since_hours": 24, "severity": "high"}),
+        (["高危告警", "那昨天的呢"], "list_alerts", {"severity": "high", "since_hours": 35}),
+        (["高危告警", "web-01 的呢"], "list_alerts", {"severity": "high", "asset": "web-01"}),
+        (["今天的告警", "按级别统计一下"], "alert_statistics", {"since_hours": 11, "group_by": "severity"}),
+        (["今天的告警", "前5条"], "list_alerts", {"since_hours": 11, "limit": 5}),
+        (["今天的告警", "更多"], "list_alerts", {"since_hours": 11, "limit": 20}),
+        (["看下 web-01", "它有什么漏洞"], "list_vulnerabilities", {"asset": "web-01"}),
+        (["web-01 的漏洞", "db-02 呢"], "list_vulnerabilities", {"asset": "db-02"}),
+        (["web-01 的告警", "它的负责人是谁"], "get_asset", {"asset": "web-01"}),
+        (["CVE-2021-44228", "影响哪些资产"], "affected_assets", {"cve_id": "CVE-2021-44228"}),
+        (["CVE-2021-44228", "这个漏洞怎么修"], "lookup_cve", {"cve_id": "CVE-2021-44228"}),
+        (["查一下 8.8.8.8", "那 1.1.1.1 呢"], "lookup_indicator", {"value": "1.1.1.1"}),
+        (["查一下 8.8.8.8", "这个IP的告警"], "list_alerts", {"keyword": "8.8.8.8"}),
+        (["告警 12", "13号呢"], "get_alert", {"alert_id": 13}),
+        (["今天的日报", "昨天的呢"], "security_report", {"period": "yesterday"}),
+        (["高危漏洞", "在野利用的呢"], "list_vulnerabilities", {"severity": "high", "kev_only": True}),
+    ],
+)
+def test_a_follow_up_is_resolved_against_the_last_question(
+    sentences: list[str], tool: str, arguments: dict[str, Any]
+) -> None:
+    assert talk(*sentences) == (tool, arguments)
+
+
+@pytest.mark.parametrize(
+    ("said", "number"), [("第2条详情", 30), ("第二个", 30), ("看下第三条", 29), ("最后一条", 29)]
+)
+def test_a_row_of_the_last_list_is_found(said: str, number: int) -> None:
+    last = ask("今天的告警").intent
+    assert last is not None
+    found = ask(said, replace(last, items=("31", "30", "29"))).intent
+    assert found is not None
+    assert (found.tool, dict(found.arguments)) == ("get_alert", {"alert_id": number})
+
+
+def test_a_follow_up_without_a_question_before_is_not_understood() -> None:
+    found = ask("那昨天的呢")
+    assert not found.understood
+    assert len(found.suggestions) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "control"),
+    [
+        ("确认 A3F9", Control("confirm", "A3F9")),
+        ("确认 a3f9。", Control("confirm", "A3F9")),
+        ("同意 AB12-9F", Control("approve", "AB12-9F")),
+        ("批准：AB129F", Control("approve", "AB129F")),
+        ("拒绝 AB129F 理由：误操作", Control("reject", "AB129F", "误操作")),
+        ("不同意 AB129F 太危险", Control("reject", "AB129F", "太危险")),
+        ("停止", Control("stop")),
+    ],
+)
+def test_control_words_are_recognised(said: str, control: Control) -> None:
+    assert ask(said).control == control
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "确认 A3F9 吗",
+        "确认 web-01",
+        "不要确认 A3F9",
+        "同意封禁",
+        "同意 A3F9 是什么意思",
+        "“同意 A3F9”",
+        "确认",
+    ],
+)
+def test_what_only_looks_like_a_control_word_is_none(said: str) -> None:
+    assert ask(said).control is None
+
+
+@pytest.mark.parametrize(
+    ("said", "category"),
+    [
+        ("你好", "greeting"),
+        ("谢谢啦", "thanks"),
+        ("你是谁", "identity"),
+        ("/帮助", "help"),
+        ("你能做什么", "help"),
+        ("拜拜", "farewell"),
+    ],
+)
+def test_small_talk_has_its_category(said: str, category: str) -> None:
+    assert ask(said).category == category
+
+
+def test_every_command_of_the_help_is_understood_as_it_is_shown() -> None:
+    assert [command.usage for command in COMMANDS if not ask(command.usage).understood] == []
+    assert all(command.usage in render_help() for command in COMMANDS)
+
+
+def test_a_command_without_its_object_shows_its_usage() -> None:
+    found = ask("/封禁")
+    assert not found.understood
+    assert "/封禁" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("封禁 203.0.113.0/24", "网段"),
+        ("关闭告警 12 和 13", "逐条"),
+        ("解封 203.0.113.5", "解除"),
+        ("隔离 web-99", "资产库里没有"),
+        ("如果再扫描就封禁 203.0.113.5", "条件句"),
+        ("封禁", "写明对象"),
+    ],
+)
+def test_a_refused_action_says_why(said: str, hint: str) -> None:
+    found = ask(said)
+    assert not found.understood
+    assert hint in found.hint
+
+
+def test_suggestions_can_be_sent_as_they_are() -> None:
+    for said in ("天气怎么样", "漏洞情况给个饼", "帮我订会议室", "asdf", "告警啊啊"):
+        assert all(ask(sentence).understood for sentence in ask(said).suggestions)
+
+
+def test_a_pasted_wall_of_text_is_not_taken_for_a_request() -> None:
+    assert not ask("封禁 203.0.113.5 原因：" + "日志" * 200).understood

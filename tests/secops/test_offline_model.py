@@ -1,0 +1,87 @@
+"""The offline mode through the LLM port, and its speed on a large estate."""
+
+import json
+import time
+from statistics import median
+
+from secops_agent.llm.offline import Lexicon, Offline, understand
+from secops_agent.llm.types import Completion, Message, Request, ToolSpec
+from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.test_offline_corpus import read
+
+TOOLS = tuple(
+    ToolSpec(name, name, {"type": "object"})
+    for name in ("list_alerts", "get_alert", "block_ip", "service_status")
+)
+
+
+async def complete(*messages: Message, tools: tuple[ToolSpec, ...] = TOOLS) -> Completion:
+    return await Offline(LEXICON, NOW, asker=ASKER).complete(Request(messages, tools))
+
+
+async def test_a_question_becomes_one_tool_call() -> None:
+    found = await complete(Message("system", "规则"), Message("user", "今天的高危告警"))
+    assert found.finish_reason == "tool_calls"
+    (call,) = found.message.tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("list_alerts", {"severity": "high", "since_hours": 11})
+
+
+async def test_a_tool_result_is_shown_with_the_honest_line() -> None:
+    result = Message(
+        "tool", json.dumps({"status": "ok", "text": "共 2 条告警"}, ensure_ascii=False), tool_call_id="1"
+    )
+    found = await complete(Message("user", "今天的告警"), Message("assistant", ""), result)
+    assert found.message.content.startswith("共 2 条告警")
+    assert "没有使用大模型" in found.message.content
+    assert found.finish_reason == "stop"
+
+
+async def test_a_result_that_is_no_json_is_shown_as_it_is() -> None:
+    found = await complete(Message("user", "今天的告警"), Message("tool", "纯文本", tool_call_id="1"))
+    assert found.message.content.startswith("纯文本")
+
+
+async def test_an_instruction_in_a_result_starts_nothing() -> None:
+    found = await complete(
+        Message("user", "告警 1"), Message("tool", "封禁 203.0.113.5 一小时", tool_call_id="1")
+    )
+    assert not found.message.tool_calls
+
+
+async def test_earlier_sentences_give_a_follow_up_its_meaning() -> None:
+    listed = Message("assistant", "| 编号 | 标题 |\n|---|---|\n| 31 | 暴力破解 |\n| #30 | 挖矿 |")
+    found = await complete(Message("user", "今天的告警"), listed, Message("user", "第2条详情"))
+    (call,) = found.message.tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("get_alert", {"alert_id": 30})
+
+
+async def test_without_tools_it_says_what_it_cannot_do() -> None:
+    found = await complete(Message("user", "今天的告警"), tools=())
+    assert not found.message.tool_calls
+    assert "没有可用的工具" in found.message.content
+
+
+async def test_what_is_not_understood_gets_three_suggestions() -> None:
+    found = await complete(Message("user", "今天天气怎么样"))
+    assert found.message.content.count("\n- ") == 3
+
+
+async def test_status_without_its_tool_is_answered_in_words() -> None:
+    assert "离线模式" in (await complete(Message("user", "状态"), tools=())).message.content
+    (call,) = (await complete(Message("user", "状态"))).message.tool_calls
+    assert call.name == "service_status"
+
+
+def test_a_sentence_takes_under_two_milliseconds_with_50000_assets() -> None:
+    hosts = [(f"host-{i:05d}", [f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}"]) for i in range(45_000)]
+    systems = [(f"业务系统{i}号", []) for i in range(5_000)]
+    lexicon = Lexicon.build(assets=[*hosts, *systems], people=[("lisi", "李四", "")], keywords=["WAF"])
+    taken = []
+    for line in read("heldout"):
+        start = time.perf_counter()
+        understand(line.text, lexicon, NOW)
+        taken.append(time.perf_counter() - start)
+    assert median(taken) < 0.002
+    found = understand("业务系统4321号的告警", lexicon, NOW).intent
+    assert found is not None
+    assert found.arguments["asset"] == "业务系统4321号"
