@@ -13,6 +13,7 @@ from .base import BrokenFile, Importer, Options, Source
 # A module per name, each with an `IMPORTER`.
 NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "osv", "nuclei", "nmap", "generic",
+    "wazuh", "suricata", "falco", "alertmanager", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv",
 )  # fmt: skip
 _CLAIM = 0.5
 

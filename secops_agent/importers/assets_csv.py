@@ -1,0 +1,247 @@
+"""Assets from a spreadsheet (CSV): Chinese or English headers in any order, as people keep them.
+
+Needed is one column that identifies an asset. Several values of one cell are separated by comma, semicolon, 、, | or
+a line break.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from secops_agent.services.records import (
+    AssetRecord,
+    AssetType,
+    Item,
+    Key,
+    KeyKind,
+    Record,
+    Rejected,
+    Severity,
+    severity_of,
+)
+
+from .assets import host_asset, image_asset, repository_asset, website_asset
+from .base import BrokenRecord, Importer, Options, Source, convert
+from .fields import canonical_ip, distinct, shortened
+from .reading import csv_rows
+
+# Header spellings, compared in lower case without blanks, "_" and "-".
+_HEADERS: dict[str, tuple[str, ...]] = {
+    "hostname": ("hostname", "host", "主机名", "主机名称", "计算机名", "服务器名", "服务器名称", "主机"),
+    "fqdn": ("fqdn", "dnsname", "域名", "完整域名"),
+    "ips": (
+        "ip", "ips", "ipaddress", "ipaddresses", "privateip", "publicip", "internalip", "externalip", "ip地址", "地址",
+        "内网ip", "私网ip", "公网ip", "外网ip", "弹性公网ip", "管理ip", "业务ip", "内网地址", "公网地址",
+    ),
+    "macs": ("mac", "macs", "macaddress", "mac地址"),
+    "cloud_id": ("cloudid", "instanceid", "resourceid", "实例id", "云实例id", "资源id", "云主机id"),
+    "url": ("url", "website", "网址", "网站", "网站地址", "站点", "访问地址"),
+    "image": ("image", "containerimage", "镜像", "容器镜像"),
+    "repository": ("repository", "repo", "repourl", "代码仓库", "仓库", "仓库地址"),
+    "account": ("account", "账号", "账户"),
+    "name": ("name", "assetname", "资产名称", "名称", "资产", "资产名", "系统名称", "应用名称"),
+    "type": ("type", "assettype", "类型", "资产类型", "类别", "资产类别"),
+    "owner": ("owner", "responsible", "负责人", "责任人", "管理员", "运维负责人", "资产负责人"),
+    "importance": ("importance", "criticality", "priority", "重要性", "重要程度", "重要级别", "重要等级", "资产等级"),
+    "environment": ("environment", "env", "环境", "所属环境"),
+    "tags": ("tags", "tag", "labels", "标签", "分组"),
+    "description": ("description", "desc", "note", "notes", "remark", "remarks", "comment", "描述", "备注", "说明", "用途"),
+    "os": ("os", "operatingsystem", "system", "操作系统", "系统", "系统版本"),
+    "department": ("department", "dept", "team", "部门", "所属部门"),
+    "business": ("business", "service", "业务", "业务系统", "所属业务"),
+    "location": ("location", "idc", "机房", "位置", "物理位置", "地域", "区域"),
+}  # fmt: skip
+_COLUMNS = {spelling: column for column, spellings in _HEADERS.items() for spelling in spellings}
+_IDENTITIES = ("hostname", "fqdn", "ips", "macs", "cloud_id", "url", "image", "repository", "account", "name")
+_DESCRIBED = {"os": "操作系统", "department": "部门", "business": "业务", "location": "位置"}
+_TYPES: dict[AssetType, tuple[str, ...]] = {
+    "host": ("host", "server", "vm", "ecs", "主机", "服务器", "虚拟机", "云主机", "云服务器", "物理机", "终端", "数据库服务器"),
+    "container_image": ("container_image", "container", "image", "镜像", "容器", "容器镜像"),
+    "repository": ("repository", "repo", "代码仓库", "仓库"),
+    "application": ("application", "app", "service", "应用", "应用系统", "业务系统", "系统", "数据库", "中间件"),
+    "account": ("account", "user", "账号", "账户"),
+    "website": ("website", "web", "site", "网站", "站点"),
+    "network": ("network", "firewall", "router", "switch", "网络设备", "防火墙", "路由器", "交换机", "安全设备", "网络"),
+    "cloud": ("cloud", "云资源", "云产品", "云服务"),
+    "other": ("other", "其他", "其它"),
+}  # fmt: skip
+_TYPE_WORDS = {word: kind for kind, words in _TYPES.items() for word in words}
+# Words of importance beyond those for severities; "级" behind a word is dropped.
+_IMPORTANCE: dict[str, Severity] = {
+    "核心": "critical", "关键": "critical", "极高": "critical", "非常重要": "critical", "很高": "critical",
+    "重要": "high", "较高": "high", "一般": "medium", "普通": "medium", "normal": "medium", "中等": "medium",
+    "次要": "low", "较低": "low", "不重要": "low", "很低": "low",
+}  # fmt: skip
+_SEPARATORS = re.compile(r"[,;|，；、\r\n\t]+")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
+Cells = Mapping[str, tuple[str, ...]]
+
+
+class AssetsCsv:
+    """Columns that nobody knows are named once, as a rejection of the header, and passed over."""
+
+    name = "assets_csv"
+    title = "资产清单（CSV，中文或英文表头）"
+
+    def sniff(self, head: bytes) -> float:
+        header = _header(head)
+        known = {_column(name) for name in header} - {""}
+        if not known & set(_IDENTITIES):
+            return 0.0
+        return 0.8 if len(known) > 1 else 0.5
+
+    def parse(self, source: Source, options: Options) -> Iterator[Item]:
+        header = _header(source.head(options.limits))
+        unknown = [name for name in header if name and not _column(name)]
+        if unknown:
+            yield Rejected("表头", f"不认识的列已略过：{'、'.join(unknown)[:300]}。其余列照常导入。")
+        yield from convert(csv_rows(source, options.limits), partial(_row, options=options))
+
+
+def _header(head: bytes) -> list[str]:
+    """The cells of the first line that is no comment; nothing for what is JSON or XML."""
+    lines = (
+        line for line in head.decode("utf-8", "replace").splitlines() if line.strip() and line[:1] != "#"
+    )
+    first = next(lines, "")
+    if not first or first.lstrip()[:1] in "{[<":
+        return []
+    try:
+        return [cell.strip() for cell in next(csv.reader([first]), [])]
+    except csv.Error:
+        return []
+
+
+def _column(name: str) -> str:
+    return _COLUMNS.get(re.sub(r"[\s_()（）*-]", "", name.lower()), "")
+
+
+def _row(value: Any, *, options: Options) -> Iterator[Record]:
+    cells = _cells(value)
+    kind = _kind(cells)
+    tool = options.source or "assets_csv"
+    found = [asset for asset in _identities(cells, kind, tool) if asset]
+    keys = tuple(dict.fromkeys(key for asset in found for key in asset.keys))
+    name = _one(cells, "name") or (found[0].name if found else "")
+    if not keys and kind in ("application", "cloud", "other", "network") and name:
+        single: KeyKind = "application" if kind == "application" else "other"
+        keys = (Key(single, name),)
+    if not keys:
+        raise BrokenRecord("这一行没有能标识资产的内容：请至少填写主机名、IP、域名、实例ID、网址等之一")
+    plain = AssetRecord(
+        kind or (found[0].asset_type if found else "host"), name or keys[0].value, keys, source=tool
+    )
+    yield replace(
+        plain,
+        ips=distinct(address for asset in found for address in asset.ips),
+        owner=_one(cells, "owner"),
+        importance=_importance(_one(cells, "importance")),
+        tags=distinct(part.strip() for cell in cells.get("tags", ()) for part in _SEPARATORS.split(cell)),
+        environment=_one(cells, "environment"),
+        description=_description(cells),
+        seen_at=options.received_at,
+    )
+
+
+def _cells(row: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """What is filled in, by column; several headers may mean one column (内网IP, 公网IP)."""
+    cells: dict[str, tuple[str, ...]] = {}
+    for header, cell in row.items():
+        column = _column(header)
+        if column and cell and cell not in ("-", "--", "N/A", "n/a", "无"):
+            cells[column] = (*cells.get(column, ()), cell)
+    return cells
+
+
+def _one(cells: Cells, column: str) -> str:
+    return cells.get(column, ("",))[0]
+
+
+def _many(cells: Cells, column: str) -> tuple[str, ...]:
+    """The parts of all cells of a column; blanks separate too."""
+    return distinct(part for cell in cells.get(column, ()) for part in re.sub(_SEPARATORS, " ", cell).split())
+
+
+def _kind(cells: Cells) -> AssetType | None:
+    word = _one(cells, "type").lower()
+    if not word:
+        return None
+    if word not in _TYPE_WORDS:
+        known = "主机、网站、应用、容器镜像、代码仓库、账号、网络设备、云资源、其他"
+        raise BrokenRecord(f"「类型」不认识：{word[:40]}（可用：{known}）")
+    return _TYPE_WORDS[word]
+
+
+def _identities(cells: Cells, kind: AssetType | None, tool: str) -> Iterator[AssetRecord | None]:
+    for name in _many(cells, "image"):
+        yield image_asset((name,), (name,), tool)
+    for address in _many(cells, "repository"):
+        yield repository_asset(address, tool)
+    for address in _many(cells, "url"):
+        yield website_asset(address, tool)
+    yield _host(cells, kind, tool)
+    for name in _many(cells, "account"):
+        yield AssetRecord("account", name, (Key("account", name),), source=tool)
+
+
+def _host(cells: Cells, kind: AssetType | None, tool: str) -> AssetRecord | None:
+    names = (*_many(cells, "hostname"), *_many(cells, "fqdn"))
+    parts = [
+        host_asset(
+            name,
+            ips=_addresses(cells),
+            cloud_id=_one(cells, "cloud_id"),
+            macs=_macs(cells),
+            source=tool,
+        )
+        for name in names or ("",)
+    ]
+    keys = tuple(dict.fromkeys(key for part in parts if part for key in part.keys))
+    first = next((part for part in parts if part), None)
+    if first is None and _is_named_host(cells, kind):
+        return host_asset(_one(cells, "name"), source=tool)
+    return replace(first, keys=tuple(sorted(keys, key=lambda key: key.kind == "ip"))) if first else None
+
+
+def _is_named_host(cells: Cells, kind: AssetType | None) -> bool:
+    """A bare name is a host's when the list says host, or says nothing and gives nothing else."""
+    if kind is not None:
+        return kind == "host"
+    return not any(cells.get(column) for column in ("url", "image", "repository", "account"))
+
+
+def _addresses(cells: Cells) -> tuple[str, ...]:
+    found = _many(cells, "ips")
+    for address in found:
+        if not canonical_ip(address):
+            raise BrokenRecord(f"「IP」不是有效的地址：{address[:60]}")
+    return found
+
+
+def _macs(cells: Cells) -> tuple[str, ...]:
+    found = _many(cells, "macs")
+    for address in found:
+        if not _MAC.fullmatch(address):
+            raise BrokenRecord(f"「MAC」不是有效的地址：{address[:60]}")
+    return found
+
+
+def _importance(word: str) -> Any:
+    plain = word.lower().removesuffix("级")
+    found = _IMPORTANCE.get(plain) or (severity_of(plain) if plain else "")
+    if found == "info" and plain not in ("info", "信息"):
+        raise BrokenRecord(f"「重要性」不认识：{word[:40]}（可用：严重/核心、高/重要、中/一般、低/次要）")
+    return found
+
+
+def _description(cells: Cells) -> str:
+    parts = [*cells.get("description", ())]
+    parts += [f"{label}：{_one(cells, column)}" for column, label in _DESCRIBED.items() if cells.get(column)]
+    return shortened("\n".join(parts), 4000)
+
+
+IMPORTER: Importer = AssetsCsv()
+__all__ = ["IMPORTER", "AssetsCsv"]
