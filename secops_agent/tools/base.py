@@ -8,13 +8,15 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.tools.arguments import argument, parse, schema
 
-__all__ = ["NoArguments", "Prepared", "Tool", "ToolResult", "Toolbox", "argument", "clip", "in_thread"]
+__all__ = [
+    "NoArguments", "Prepared", "Proposer", "Risk", "Tool", "ToolResult", "Toolbox", "argument", "clip", "in_thread",
+]  # fmt: skip
 
 Risk = Literal["read", "write", "dangerous"]
 Status = Literal["ok", "no_data", "error", "needs_confirmation", "needs_approval"]
@@ -31,7 +33,8 @@ class ToolResult:
     ``query`` tells in Chinese exactly what was asked of the data ("级别=高危，最近 24 小时，最多 20 条").
     ``text`` is DingTalk markdown that the offline mode shows and the model reads; ``data`` is JSON-able, for
     code. ``proposal_code`` is what a person answers with when the status is needs_confirmation or
-    needs_approval; nothing has been done then.
+    needs_approval; nothing has been done then. ``private_text`` is what ``text`` left out because a group reads
+    it: for the asker's own chat only, never for the model.
     """
 
     status: Status
@@ -39,6 +42,7 @@ class ToolResult:
     text: str = ""
     data: Any = None
     proposal_code: str = ""
+    private_text: str = ""
 
     @property
     def proposed(self) -> bool:
@@ -49,6 +53,14 @@ class ToolResult:
     def useful(self) -> bool:
         """Whether the tool answered ("no data" is an answer)."""
         return self.status != "error"
+
+
+class Proposer(Protocol):
+    """Stores what the asker wants done, bound to asker, place and request; called on a database thread."""
+
+    def propose(self, tool: str, title: str, risk: Risk, arguments: Mapping[str, Any], summary: str) -> str:
+        """The code that a person answers with. Raises BifangError when nobody could decide; nothing is stored then."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -117,9 +129,9 @@ class Toolbox:
 
     def prepare(self, call: ToolCall) -> Prepared | ToolResult:
         """Check a call of the model; a ToolResult of status error says in Chinese what is wrong with it."""
-        tool = self._tools.get(call.name)
+        tool = self.get(call.name)
         if tool is None:
-            known = "、".join(self._tools) or "（无）"
+            known = "、".join(spec.name for spec in self.specs) or "（无）"
             return ToolResult("error", text=f"没有名为「{call.name[:64]}」的工具。可用的工具：{known}。")
         try:
             return Prepared(tool, parse(tool.arguments, _object(call.arguments)))

@@ -1,0 +1,120 @@
+"""The tools of one sender: what their role may use, bound to them. The one place where tools and proposals meet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from bifang.core.errors import ConfigError, InvalidInput
+from secops_agent.llm.types import ToolCall, ToolSpec
+from secops_agent.models.staff import Role
+from secops_agent.services.actors import Actor
+from secops_agent.services.staff import Person
+from secops_agent.tools.arguments import parse
+from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
+from secops_agent.tools.blueprints import Asker, Blueprint, Plan
+from secops_agent.tools.registry import BLUEPRINTS, BY_NAME
+
+_NO_CHANNEL: Final = "暂无审批通道，操作不能提交。请联系管理员。"
+
+
+class RefusingProposer:
+    """Proposes nothing: where nobody could confirm or approve."""
+
+    def propose(self, tool: str, title: str, risk: Risk, arguments: Mapping[str, Any], summary: str) -> str:
+        """Raises ConfigError."""
+        raise ConfigError(_NO_CHANNEL)
+
+
+REFUSING: Final = RefusingProposer()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """What a role may use, and how the model is shown it; made once a role."""
+
+    blueprints: Mapping[str, Blueprint]
+    specs: tuple[ToolSpec, ...]
+    refused: tuple[Blueprint, ...]
+
+
+@lru_cache(maxsize=16)
+def _shelf(role: Role) -> _Shelf:
+    person = Person("", "", "", role)
+    allowed = {each.name: each for each in BLUEPRINTS if person.may(each.role)}
+    refused = tuple(each for each in BLUEPRINTS if each.name not in allowed)
+    return _Shelf(allowed, tuple(each.spec for each in allowed.values()), refused)
+
+
+class SenderToolbox(Toolbox):
+    """Binds a tool to its sender only when it is called, so that a turn without tools costs nothing."""
+
+    def __init__(self, asker: Asker) -> None:
+        super().__init__({})
+        self._asker = asker
+        self._shelf = _shelf(asker.person.role)
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools this person may use."""
+        return self._shelf.specs
+
+    def get(self, name: str) -> Tool | None:
+        """The tool, bound to the sender, if their role has it."""
+        blueprint = self._shelf.blueprints.get(name)
+        return blueprint.bind(self._asker) if blueprint else None
+
+    def prepare(self, call: ToolCall) -> Prepared | ToolResult:
+        """As the base; a tool beyond the sender's role says which role it needs."""
+        if call.name in BY_NAME and call.name not in self._shelf.blueprints:
+            return ToolResult("error", text=refusal(BY_NAME[call.name], self._asker.person))
+        return super().prepare(call)
+
+
+def build_toolbox(person: Person, *, is_group: bool, now: datetime, proposer: Proposer = REFUSING) -> Toolbox:
+    """The tools of this person. Write and dangerous tools only propose, through ``proposer``."""
+    return SenderToolbox(Asker(person, is_group, now, proposer))
+
+
+def refused_tools(role: Role) -> tuple[Blueprint, ...]:
+    """What this role may not use."""
+    return _shelf(role).refused
+
+
+def all_specs() -> tuple[ToolSpec, ...]:
+    """Every tool, whoever asks: the grammar may name one that the role lacks, to be refused with the reason."""
+    return _shelf(Role.ADMIN).specs
+
+
+def refusal(blueprint: Blueprint, person: Person) -> str:
+    """What someone is told who may not use a tool."""
+    return (
+        f"「{blueprint.title}」需要「{blueprint.role.label}」角色，您现在的角色是「{person.role.label}」，"
+        "没有执行任何操作。需要的话请联系管理员调整角色。"
+    )
+
+
+def plan(tool_name: str, arguments: Mapping[str, Any]) -> Plan:
+    """Check a stored action again, right before it is done. Raises InvalidInput; runs on a database thread."""
+    return _action(tool_name).plan(arguments)
+
+
+def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor) -> str:
+    """Do a confirmed action of our own data, checked once more; what was done, in Chinese.
+
+    Raises InvalidInput (NotFound, Conflict) when it cannot be done any more. Actions on the outside have no
+    ``act``: a connector does them.
+    """
+    blueprint = _action(tool_name)
+    if blueprint.act is None:
+        raise InvalidInput(f"「{blueprint.title}」由连接器执行，不能在这里执行。")
+    checked = blueprint.plan(arguments)
+    return blueprint.act(parse(blueprint.arguments, checked.arguments), actor)
+
+
+def _action(tool_name: str) -> Blueprint:
+    blueprint = BY_NAME.get(tool_name)
+    if blueprint is None or blueprint.risk == "read":
+        raise InvalidInput(f"没有名为「{tool_name[:64]}」的操作。")
+    return blueprint

@@ -1,0 +1,60 @@
+"""How Bifang itself is doing, as people are told in a chat: no secrets, no message texts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
+from bifang.core.models import SystemConfig
+from secops_agent.models import Alert, Asset, Vulnerability
+
+_ALIVE: Final = timedelta(seconds=30)
+_RECENT: Final = timedelta(days=1)
+_FAULTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An enabled configuration that does not work."""
+
+    name: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``dead`` and ``unsent`` count what failed within the last day."""
+
+    workers: int
+    waiting: int
+    dead: int
+    sending: int
+    unsent: int
+    newest_alert: datetime | None
+    newest_vulnerability: datetime | None
+    assets: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Nothing that a person must look at."""
+        return bool(self.workers) and not (self.dead or self.unsent or self.faults)
+
+
+def read_health(now: datetime) -> Health:
+    """Read it; a handful of cheap queries."""
+    failed = {"state": State.DEAD, "last_error_at__gte": now - _RECENT}
+    faulty = SystemConfig.objects.current().filter(enabled=True).exclude(last_error="").order_by("id")
+    return Health(
+        workers=Worker.objects.filter(heartbeat_at__gte=now - _ALIVE).count(),
+        waiting=InboxRow.objects.filter(state__in=OPEN).count(),
+        dead=InboxRow.objects.filter(**failed).count(),
+        sending=OutboxRow.objects.filter(state__in=OPEN).count(),
+        unsent=OutboxRow.objects.filter(**failed).count(),
+        newest_alert=Alert.objects.order_by("-last_seen").values_list("last_seen", flat=True).first(),
+        newest_vulnerability=Vulnerability.objects.order_by("-updated_at")
+        .values_list("updated_at", flat=True)
+        .first(),
+        assets=Asset.objects.count(),
+        faults=tuple(Fault(row.name, row.last_error) for row in faulty[:_FAULTS]),
+    )

@@ -1,0 +1,128 @@
+"""Tools before they belong to someone: what they take, who may use them, and how an action is checked and done."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from bifang.core import db
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.llm.types import ToolSpec
+from secops_agent.models.staff import Role
+from secops_agent.services.actors import Actor
+from secops_agent.services.faults import NotFound
+from secops_agent.services.staff import Person
+from secops_agent.tools.arguments import parse, schema
+from secops_agent.tools.base import Proposer, Risk, Tool, ToolResult
+
+NEEDED: Final[dict[Risk, Role]] = {
+    "read": Role.VIEWER, "write": Role.ANALYST, "dangerous": Role.RESPONDER,
+}  # fmt: skip
+_HOW: Final[dict[Risk, str]] = {
+    "write": "需要您本人确认：回复「确认 {code}」后才会执行。",
+    "dangerous": "需要另一位审批人批准：由对方回复「同意 {code}」或「拒绝 {code} 理由」，批准后才会执行。",
+    "read": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Whom a tool works for, where, and when (aware, local time)."""
+
+    person: Person
+    is_group: bool
+    now: datetime
+    proposer: Proposer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked action: ``arguments`` in the form that is stored (names resolved), ``summary`` for people."""
+
+    arguments: Mapping[str, Any]
+    summary: str
+
+
+Read = Callable[[Asker, Any], ToolResult]
+Check = Callable[[Any, Person | None], Plan]
+Act = Callable[[Any, Actor], str]
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """One tool. ``run`` serves a call; an action has ``check`` too, and ``act`` when it is done in our own data.
+
+    ``check`` raises InvalidInput for what must not be proposed or done; it runs at both moments. ``act`` tells in
+    Chinese what was done. Everything runs on a database thread.
+    """
+
+    name: str
+    title: str
+    description: str
+    risk: Risk
+    arguments: type
+    run: Read
+    check: Check | None = None
+    act: Act | None = None
+
+    @cached_property
+    def spec(self) -> ToolSpec:
+        """The tool as the model is shown it."""
+        return ToolSpec(self.name, self.description, schema(self.arguments))
+
+    @property
+    def role(self) -> Role:
+        """What one must be to use it."""
+        return NEEDED[self.risk]
+
+    def bind(self, asker: Asker) -> Tool:
+        """The tool of this asker."""
+
+        async def run(arguments: Any) -> ToolResult:
+            return await db.call(self.run, asker, arguments)
+
+        return Tool(self.name, self.title, self.description, self.risk, self.arguments, run)
+
+    def plan(self, arguments: Mapping[str, Any], person: Person | None = None) -> Plan:
+        """Check stored arguments again. Raises InvalidInput."""
+        if self.check is None:
+            raise InvalidInput(f"「{self.title}」不是操作，不能执行。")
+        return self.check(parse(self.arguments, arguments), person)
+
+
+def reading(name: str, title: str, description: str, arguments: type, read: Read) -> Blueprint:
+    """A tool that only reads. What does not exist is an answer, not a failure."""
+
+    def run(asker: Asker, given: Any) -> ToolResult:
+        try:
+            return read(asker, given)
+        except NotFound as missing:
+            return ToolResult("no_data", text=missing.message)
+
+    return Blueprint(name, title, description, "read", arguments, run)
+
+
+def action(
+    name: str,
+    title: str,
+    description: str,
+    risk: Risk,
+    arguments: type,
+    check: Check,
+    act: Act | None = None,
+) -> Blueprint:
+    """A tool that proposes: checked now, stored, and done once a person decided."""
+
+    def run(asker: Asker, given: Any) -> ToolResult:
+        plan = check(given, asker.person)
+        try:
+            code = asker.proposer.propose(name, title, risk, plan.arguments, plan.summary)
+        except BifangError as refusal:
+            said = f"没有执行任何操作：{refusal.message}\n\n原本要做的是：{plan.summary}"
+            return ToolResult("error", plan.summary, said)
+        status: Any = "needs_confirmation" if risk == "write" else "needs_approval"
+        text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{_HOW[risk].format(code=code)}"
+        return ToolResult(status, plan.summary, text, dict(plan.arguments), code)
+
+    return Blueprint(name, title, description, risk, arguments, run, check, act)

@@ -1,0 +1,65 @@
+"""lookup_indicator: where we have seen an address, a domain, a URL or a hash."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from secops_agent.services import indicators
+from secops_agent.services.indicators import Sightings
+from secops_agent.services.privacy import PRIVATE_INDICATORS
+from secops_agent.tools.alerts import alert_line
+from secops_agent.tools.arguments import argument
+from secops_agent.tools.assets import asset_line
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.markdown import INDICATOR, moment, plain
+
+_ROWS: Final = 10
+
+
+@dataclass(frozen=True)
+class LookupIndicator:
+    """Arguments of lookup_indicator."""
+
+    value: str = argument("IP、域名、URL、文件哈希、账号或邮箱", max_length=2000)
+
+
+def lookup_indicator(asker: Asker, given: LookupIndicator) -> ToolResult:
+    """Alerts that name it and assets that bear it, and how fresh our alerts are."""
+    found = indicators.lookup(given.value, limit=_ROWS)
+    query = f"{INDICATOR.get(found.kind, '')}={plain(found.value, 200)}"
+    if asker.is_group and found.kind in PRIVATE_INDICATORS:
+        text = "账号和邮箱属于个人信息，群里不显示。请在与我的单聊里查询。"
+        return ToolResult("ok", query, text, private_text=_sightings(found, asker))
+    data = {
+        "alerts": [alert.id for alert in found.alerts.items],
+        "assets": [each.name for each in found.assets],
+    }
+    status = "ok" if found.alerts.items or found.assets else "no_data"
+    return ToolResult(status, query, _sightings(found, asker), data)  # type: ignore[arg-type]
+
+
+def _sightings(found: Sightings, asker: Asker) -> str:
+    name = f"{INDICATOR.get(found.kind, '')} {plain(found.value, 200)}".strip()
+    lines = [f"**{name}**", ""]
+    if found.assets:
+        lines += ["这是我们自己的资产：", "", *(asset_line(asset) for asset in found.assets), ""]
+    if found.alerts.items:
+        span = f"{moment(found.first_seen)} 至 {moment(found.last_seen)}"
+        lines += [f"在 {found.alerts.total_text} 条告警中出现过（{span}）：", ""]
+        lines += [alert_line(alert, asker) for alert in found.alerts.items]
+        rest = found.alerts.total - len(found.alerts.items)
+        lines += [f"- 另有 {rest}{'+' if found.alerts.capped else ''} 条"] if rest > 0 else []
+    else:
+        lines.append("没有告警提到过它。这不代表它安全：本地没有接入外部威胁情报。")
+    return "\n".join([*lines, "", f"> 依据已存的告警和资产；告警数据更新至 {moment(found.updated_at)}。"])
+
+
+TOOLS: Final[tuple[Blueprint, ...]] = (
+    reading(
+        "lookup_indicator",
+        "查询情报",
+        "一个 IP、域名、URL、哈希、账号或邮箱在我们的告警和资产里出现过没有，以及数据更新到什么时候。只依据本地数据。",
+        LookupIndicator,
+        lookup_indicator,
+    ),
+)

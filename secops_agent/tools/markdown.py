@@ -1,0 +1,80 @@
+"""How results look in DingTalk: short headings, one thing a line. Text from outside cannot format or link."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
+
+SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
+STATUS: Final = {value: str(label) for value, label in AlertStatus.choices}
+VERDICT: Final = {value: str(label) for value, label in Verdict.choices}
+ASSET_TYPE: Final = {value: str(label) for value, label in AssetType.choices}
+INDICATOR: Final = {value: str(label) for value, label in IndicatorKind.choices}
+_HARMLESS: Final = str.maketrans(
+    {"[": "［", "]": "］", "<": "＜", ">": "＞", "`": "'", "*": "＊", "|": "¦", "#": "＃"}
+)
+_DAY: Final = timedelta(days=1)
+
+
+def plain(text: str, limit: int = 120) -> str:
+    """Text of unknown origin on one line, without the signs that make links, images, emphasis or headings."""
+    line = " ".join(text.split()).translate(_HARMLESS)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def moment(at: datetime | None) -> str:
+    """11-24 10:30; with the year when it is another one; 未知 for None."""
+    if at is None:
+        return "未知"
+    local = timezone.localtime(at)
+    return f"{local:%m-%d %H:%M}" if local.year == timezone.localtime().year else f"{local:%Y-%m-%d %H:%M}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago, for the first day; else the moment."""
+    past = now - at
+    if past >= _DAY or past < timedelta(0):
+        return moment(at)
+    minutes = int(past.total_seconds() // 60)
+    if minutes < 1:
+        return "刚刚"
+    return f"{minutes} 分钟前" if minutes < 60 else f"{minutes // 60} 小时前"
+
+
+def duration(minutes: float) -> str:
+    """90 → 1.5 小时."""
+    if minutes < 60:
+        return f"{minutes:g} 分钟"
+    hours = minutes / 60
+    return f"{hours:.3g} 小时" if hours < 48 else f"{hours / 24:.3g} 天"
+
+
+def counts(pairs: Iterable[tuple[str, int]], labels: dict[str, str] | None = None) -> str:
+    """严重 2、高危 5; 无 for nothing."""
+    known = labels or {}
+    return (
+        "、".join(f"{known.get(value) or plain(value, 40) or '其他'} {count}" for value, count in pairs)
+        or "无"
+    )
+
+
+def joined(parts: Iterable[str]) -> str:
+    """The parts that say something, with a dot between."""
+    return " · ".join(part for part in parts if part)
+
+
+def page(title: str, shown: int, total: str, lines: Sequence[str], query: str, *, narrow: str = "") -> str:
+    """A list: heading with the numbers, the lines, what was asked, and how to see less or more."""
+    more = str(shown) != total
+    heading = f"**{title}：共 {total} 条**" + (f"（显示前 {shown} 条）" if more else "")
+    hint = f"> 没有全部列出：{narrow}" if more and narrow else ""
+    return "\n".join([heading, "", *lines, *foot(query, hint)])
+
+
+def foot(query: str, *notes: str) -> list[str]:
+    """The last lines: what exactly was asked, and notes."""
+    lines = [note for note in (f"> 查询条件：{query}" if query else "", *notes) if note]
+    return ["", "\n\n".join(lines)] if lines else []

@@ -1,0 +1,47 @@
+"""service_status: how Bifang itself is doing."""
+
+from typing import Final
+
+from secops_agent.services.health import Health, read_health
+from secops_agent.tools.base import NoArguments, ToolResult
+from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.markdown import ago, moment, plain
+
+
+def service_status(asker: Asker, given: NoArguments) -> ToolResult:
+    """Workers, queues, configurations with errors, and how fresh the data is."""
+    health = read_health(asker.now)
+    data = {"workers": health.workers, "waiting": health.waiting, "dead": health.dead}
+    return ToolResult("ok", "毕方的运行状态", _told(health, asker), data)
+
+
+def _told(health: Health, asker: Asker) -> str:
+    heading = "**毕方运行正常**" if health.sound else "**毕方有需要处理的问题**"
+    facts = [
+        ("工作进程", f"{health.workers} 个在线" if health.workers else "没有在线的（消息不会被处理）"),
+        ("消息", f"{health.waiting} 条等待或处理中，{health.dead} 条处理失败"),
+        ("回复", f"{health.sending} 条待发送，{health.unsent} 条发送失败"),
+        (
+            "告警数据",
+            f"更新于 {ago(health.newest_alert, asker.now)}" if health.newest_alert else "还没有告警",
+        ),
+        (
+            "漏洞数据",
+            f"更新于 {moment(health.newest_vulnerability)}" if health.newest_vulnerability else "还没有",
+        ),
+        ("资产", f"{health.assets} 台"),
+    ]
+    lines = [heading, "", *(f"- {name}：{value}" for name, value in facts)]
+    lines += [f"- 配置「{plain(fault.name, 40)}」：{plain(fault.error, 160)}" for fault in health.faults]
+    return "\n".join(lines)
+
+
+TOOLS: Final[tuple[Blueprint, ...]] = (
+    reading(
+        "service_status",
+        "查看运行状态",
+        "毕方自己的运行状态：工作进程、消息和回复的积压、配置错误、数据更新时间。",
+        NoArguments,
+        service_status,
+    ),
+)
