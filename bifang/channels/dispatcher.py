@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from weakref import WeakSet
 
 from bifang.channels import handling, inbox
 from bifang.channels.handling import Finished
@@ -17,6 +18,17 @@ from bifang.core.errors import BifangError
 log = logging.getLogger(__name__)
 IDLE_POLL = 1.0
 YIELD, YIELDS = 0.005, 20  # seconds, times
+
+
+_dispatchers: "WeakSet[Dispatcher]" = WeakSet()
+
+
+async def cancel(config_id: int, sender_id: str, conversation_id: str) -> int:
+    """End a sender's running turns in a conversation, wherever they run. Returns how many."""
+    stopped = await db.call(handling.stop, config_id, conversation_id, sender_id)
+    for dispatcher in list(_dispatchers) if stopped else ():
+        dispatcher.abandon(frozenset(stopped))
+    return len(stopped)
 
 
 class Silent:
@@ -52,8 +64,10 @@ class Dispatcher:
         self._sink = sink
         self._running: dict[asyncio.Task[None], Turn] = {}
         self._wake = asyncio.Event()
+        self.paused = False  # 维护模式: store, do not answer
         self._woken = False
         self._loop = asyncio.get_running_loop()
+        _dispatchers.add(self)
         self._finish: Batcher[Finished, list[Part] | None] = Batcher(
             lambda items: handling.finish(items, self._owner.name)
         )
@@ -74,6 +88,16 @@ class Dispatcher:
         self._woken = True
         with suppress(RuntimeError):  # the loop is closed: we are stopping, and the row is stored
             self._loop.call_soon_threadsafe(self._look)
+
+    def abandon(self, inbox_ids: frozenset[int]) -> None:
+        """Cancel the turns of these rows, which are handled already. From any thread."""
+        with suppress(RuntimeError):  # the loop is closed: nothing runs any more
+            self._loop.call_soon_threadsafe(self._abandon, inbox_ids)
+
+    def _abandon(self, inbox_ids: frozenset[int]) -> None:
+        for task, turn in list(self._running.items()):
+            if turn.inbox_id in inbox_ids:
+                task.cancel()
 
     def _look(self) -> None:
         self._woken = False
@@ -103,6 +127,8 @@ class Dispatcher:
             await asyncio.sleep(YIELD)
 
     async def _start_some(self) -> int:
+        if self.paused:
+            return 0
         room = self._capacity - len(self._running)
         turns = await db.call(handling.claim, self._owner.name, max(room, 0), self._config_ids)
         for turn in turns:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 from bifang.channels import leases
 from bifang.channels.dispatcher import Dispatcher
@@ -14,6 +15,14 @@ from bifang.channels.upkeep import Upkeep
 from bifang.core import db
 
 log = logging.getLogger(__name__)
+
+
+class Job(Protocol):
+    """What else runs in the loop of a process; it handles its own errors."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`, then end what has begun."""
+        ...
 
 
 class Engine:
@@ -29,6 +38,7 @@ class Engine:
         capacity: int = 400,
         sink: Callable[[Turn], ReplySink] | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
+        jobs: Sequence[Job] = (),
     ) -> None:
         self._owner = owner
         self._handlers = handlers
@@ -37,6 +47,7 @@ class Engine:
         self._capacity = capacity
         self._sink = sink
         self._on_close = on_close
+        self._jobs = jobs
         self._dispatcher: Dispatcher | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -90,7 +101,7 @@ class Engine:
         )  # fmt: skip
         self._dispatcher = dispatcher
         upkeep = Upkeep(self._owner, dispatcher, sender)
-        jobs = [asyncio.create_task(job.run(stop)) for job in (dispatcher, sender)]
+        jobs = [asyncio.create_task(job.run(stop)) for job in (dispatcher, sender, *self._jobs)]
         # Heartbeats go on while turns finish: their leases must not run out.
         beating = asyncio.Event()
         heart = asyncio.create_task(upkeep.run(beating))

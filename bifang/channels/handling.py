@@ -53,9 +53,9 @@ def claim(owner: str, room: int, config_ids: frozenset[int] | None) -> list[Turn
         rows = eligible(InboxRow, now)
         if config_ids is not None:
             rows = rows.filter(config_id__in=config_ids)
-        taken = {row[0]: row for row in rows.values_list(*_NEEDED)[:room]} if room else {}
+        taken = {row[0]: row for row in rows.values_list(*NEEDED)[:room]} if room else {}
         if len(taken) == room:
-            taken |= {row[0]: row for row in rows.filter(urgent=True).values_list(*_NEEDED)[:100]}
+            taken |= {row[0]: row for row in rows.filter(urgent=True).values_list(*NEEDED)[:100]}
         return _lease(list(taken.values()), owner, now)
 
 
@@ -64,7 +64,7 @@ def _lease(rows: Sequence[tuple[Any, ...]], owner: str, now: datetime) -> list[T
     turns: list[Turn] = []
     for row in rows:
         try:
-            turn = _turn(row, lease)
+            turn = make_turn(row, lease)
         except BifangError as error:
             _bury(row[0], error.message, now)
             continue
@@ -87,13 +87,14 @@ def _bury(pk: int, reason: str, now: datetime) -> None:
     _update([pk], state=State.DEAD, last_error=reason, last_error_at=now, handled_at=now)
 
 
-_NEEDED = (
+NEEDED = (
     "pk", "attempts", "config_id", "kind", "external_id", "conversation_id", "sender_id", "text", "payload",
     "target", "webhook", "webhook_expires_at", "received_at", "urgent",
 )  # fmt: skip
 
 
-def _turn(row: tuple[Any, ...], lease: str) -> Turn:
+def make_turn(row: Sequence[Any], lease: str) -> Turn:
+    """A row's `NEEDED` columns as a turn. Raises SecretError."""
     (pk, attempts, config_id, kind, external_id, conversation_id, sender_id, text, payload,
      target, webhook, expires, received_at, urgent) = row  # fmt: skip
     return Turn(
@@ -174,6 +175,21 @@ def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:
             )
             outbox.create([Finished(turn, (apology,))], "", now)
     return ours
+
+
+def stop(config_id: int, conversation_id: str, sender_id: str) -> list[int]:
+    """End the running turns of a sender in a conversation: they count as handled, their results are void.
+
+    Returns their inbox ids. Wherever a turn runs, its lease is gone: nothing of it is stored any more.
+    """
+    running = InboxRow.objects.filter(
+        config_id=config_id, conversation_id=conversation_id, sender_id=sender_id, kind="chat", urgent=False,
+        state=State.LEASED,
+    )  # fmt: skip
+    leases = dict(running.values_list("pk", "lease"))
+    now = database_now()
+    gone = {"state": State.DONE, "handled_at": now, "owner": "", "lease": "", "leased_until": None}
+    return [pk for pk, lease in leases.items() if running.filter(pk=pk, lease=lease).update(**gone)]
 
 
 def reprocess(rows: "models.QuerySet[InboxRow]") -> int:

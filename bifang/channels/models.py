@@ -58,6 +58,7 @@ class InboxRow(LeasedRow):
     webhook_expires_at = models.DateTimeField(null=True, blank=True)
     unreadable = SealedField(null=True, blank=True)
     received_at = models.DateTimeField("收到时间")
+    told_at = models.DateTimeField("告知排队时间", null=True, blank=True)
     handled_at = models.DateTimeField("完成时间", null=True, blank=True)
 
     class Meta:

@@ -47,6 +47,11 @@ def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, 
     return parts
 
 
+def target_key(config_id: int, target: ReplyTarget) -> str:
+    """Replies to one place go out one after the other."""
+    return order_key(config_id, target.conversation_id, "" if target.is_group else target.staff_id)
+
+
 def _insert(rows: list[OutboxRow]) -> None:
     ids: dict[str, int] = {}
     for start in range(0, len(rows), CHUNK):
@@ -61,9 +66,7 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
     return OutboxRow(
         inbox_id=turn.inbox_id,
         config_id=turn.config_id,
-        order_key=order_key(
-            turn.config_id, target.conversation_id, "" if target.is_group else target.staff_id
-        ),
+        order_key=target_key(turn.config_id, target),
         key=f"{turn.inbox_id}:{turn.lease[-12:]}:{number}",
         title=reply.title[:200],
         text=reply.text,
@@ -71,6 +74,23 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
         created_at=now,
         **pack_target(target),
     )
+
+
+def notify(config_id: int, target: ReplyTarget, text: str, *, key: str, title: str = "") -> None:
+    """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
+
+    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
+    """
+    row = OutboxRow(
+        config_id=config_id,
+        order_key=order_key(config_id, target.conversation_id, "" if target.is_group else target.staff_id),
+        key=f"note:{key}",
+        title=title[:200],
+        text=text,
+        created_at=database_now(),
+        **pack_target(target),
+    )
+    insert_many([row], skip_existing=True)
 
 
 def _waiting_elsewhere(keys: set[str], owner: str) -> set[str]:

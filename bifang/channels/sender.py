@@ -62,6 +62,10 @@ class Sender:
                 task.add_done_callback(self._tasks.discard)
             queue.append(part)
 
+    def look(self) -> None:
+        """There may be rows in the database that wait for a sender."""
+        self._more.set()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Look for rows that wait in the database (left by others, or behind others) until `stop`."""
         while not stop.is_set():

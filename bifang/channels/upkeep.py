@@ -10,12 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from bifang.channels import leases
+from bifang.channels import leases, notices
 from bifang.channels.dispatcher import Dispatcher
 from bifang.channels.leases import Owner, database_now
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.sender import Sender
 from bifang.core import db
+from bifang.core.switches import MAINTENANCE, read_switches
 
 log = logging.getLogger(__name__)
 TIDY_EVERY = 60.0
@@ -50,9 +51,19 @@ class Upkeep:
         if freed:
             log.warning("接管了 %d 条租约到期的记录（原进程已停止或失联）", freed)
             self._dispatcher.wake()
+        await self._heed_switches()
         if now - self._tidied >= TIDY_EVERY:
             self._tidied = now
             await db.call(tidy)
+
+    async def _heed_switches(self) -> None:
+        maintenance = MAINTENANCE in await db.call(read_switches)
+        if maintenance != self._dispatcher.paused:
+            log.warning("维护模式已%s", "打开：只收存，不回答" if maintenance else "关闭：继续回答")
+            self._dispatcher.paused = maintenance
+            self._dispatcher.wake()
+        if await db.call(notices.tell_waiting, maintenance=maintenance):
+            self._sender.look()
 
     async def _renew(self) -> None:
         in_hand = {InboxRow: self._dispatcher.in_hand(), OutboxRow: self._sender.in_hand()}
