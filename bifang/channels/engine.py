@@ -101,7 +101,8 @@ class Engine:
         )  # fmt: skip
         self._dispatcher = dispatcher
         upkeep = Upkeep(self._owner, dispatcher, sender)
-        jobs = [asyncio.create_task(job.run(stop)) for job in (dispatcher, sender, *self._jobs)]
+        working: tuple[Job, ...] = (dispatcher, sender, *self._jobs)
+        jobs = [asyncio.create_task(job.run(stop)) for job in working]
         # Heartbeats go on while turns finish: their leases must not run out.
         beating = asyncio.Event()
         heart = asyncio.create_task(upkeep.run(beating))
