@@ -1,0 +1,61 @@
+"""KEV: CISA's catalogue."""
+
+import json
+from typing import Any
+
+from secops_agent.services.records import VulnerabilityRecord
+
+from .reading_aid import of, read, rejected
+
+ENTRY: dict[str, Any] = {
+    "cveID": "CVE-2026-10001",
+    "vendorProject": "Example",
+    "product": "Gateway",
+    "vulnerabilityName": "Example Gateway Command Injection Vulnerability",
+    "dateAdded": "2026-11-18",
+    "shortDescription": "Example Gateway contains a made-up flaw.",
+    "requiredAction": "Apply mitigations per vendor instructions.",
+    "dueDate": "2026-12-09",
+    "knownRansomwareCampaignUse": "Known",
+    "notes": "https://example.com/advisory ; https://nvd.example/CVE-2026-10001",
+    "cwes": ["CWE-78"],
+}
+CATALOGUE: dict[str, Any] = {
+    "title": "CISA Catalog of Known Exploited Vulnerabilities",
+    "catalogVersion": "2026.11.20",
+    "dateReleased": "2026-11-20T15:00:00.0000Z",
+    "count": 2,
+    "vulnerabilities": [ENTRY, ENTRY | {"cveID": "CVE-2026-10002", "knownRansomwareCampaignUse": "Unknown"}],
+}
+
+
+def test_kev_entry_gives_exact_record() -> None:
+    first, second = of(read("kev", CATALOGUE), VulnerabilityRecord)
+    assert (first.vuln_id, first.severity, first.cwes) == ("CVE-2026-10001", "info", ("CWE-78",))
+    assert first.kev is not None
+    assert first.kev.added is not None
+    assert first.kev.due is not None
+    assert (first.kev.added.date().isoformat(), first.kev.due.date().isoformat()) == (
+        "2026-11-18",
+        "2026-12-09",
+    )
+    assert first.kev.ransomware
+    assert second.kev is not None
+    assert not second.kev.ransomware
+    assert first.references == ("https://example.com/advisory", "https://nvd.example/CVE-2026-10001")
+
+
+def test_kev_broken_entry_is_rejected() -> None:
+    entries = [ENTRY | {"cveID": "none"}, ENTRY, ENTRY | {"dateAdded": "gestern"}]
+    items = read("kev", CATALOGUE | {"vulnerabilities": entries})
+    assert len(of(items, VulnerabilityRecord)) == 1
+    assert rejected(items) == [
+        ("vulnerabilities[0]", "「cveID」不是 CVE 编号：none"),
+        ("vulnerabilities[2]", "「dateAdded」不是有效的时间：gestern"),
+    ]
+
+
+def test_kev_truncated_file_keeps_what_came_before() -> None:
+    items = read("kev", json.dumps(CATALOGUE)[:-200])
+    assert len(of(items, VulnerabilityRecord)) == 1
+    assert "可能被截断" in rejected(items)[-1][1]
