@@ -62,8 +62,8 @@ class Stage:
         }
 
     def config(self, name: str = NAME) -> SystemConfig:
-        """The stored row."""
-        return SystemConfig.objects.get(name=name)
+        """The row that is in use."""
+        return SystemConfig.objects.current().get(name=name)
 
     def environment(self, **extra: str) -> dict[str, str]:
         """For a child process: this database, the simulator allowed, an echoing model."""

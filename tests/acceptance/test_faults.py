@@ -1,0 +1,212 @@
+"""Nothing lost and nothing said twice, whatever the network, DingTalk and the database do."""
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from bifang.channels import outbox
+from bifang.channels.models import InboxRow, OutboxRow, State
+from tests.acceptance.worker import Stage, kill, open_stage, place, working_stage
+from tests.databases import Database, Templates
+from tests.deadline import wait_until
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(
+    request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[Stage]:
+    home = tmp_path_factory.mktemp("faults")
+    with django_db_blocker.unblock(), working_stage(templates, request.param, home) as made:
+        yield made
+
+
+@pytest.fixture
+def stage(shared: Stage) -> Iterator[Stage]:
+    shared.sim.faults(redeliver_after_s=1)
+    yield shared
+    shared.sim.faults(clear=True)
+    shared.sim.wait_connected(within=60)
+
+
+def talk(stage: Stage, conversations: int, rounds: int) -> dict[str, list[str]]:
+    """People write in many private chats at once: conversation → msgIds in the order they were written."""
+    places = [place() for _ in range(conversations)]
+    said: dict[str, list[str]] = {where: [] for where in places}
+    for number in range(rounds):
+        rows = [{"text": f"第{number}句", "conversation_id": where, "group": False} for where in places]
+        for where, answer in zip(places, stage.sim.messages(rows), strict=True):
+            said[where].append(answer["msg_id"])
+    return said
+
+
+def assert_each_answered_once(stage: Stage, said: dict[str, list[str]]) -> None:
+    """0 lost, 0 repeated."""
+    for where, ids in said.items():
+        answers = stage.answers(where, len(ids))
+        assert sorted(answers) == sorted(f"收到 第{number}句" for number in range(len(ids)))
+    stage.settle()
+    repeated = Counter(reply["text"] for where in said for reply in stage.sim.replies(conversation_id=where))
+    assert set(repeated.values()) == {len(said)}
+
+
+def test_triple_delivery_is_answered_once(stage: Stage) -> None:
+    stage.sim.faults(duplicate=3)
+    said = talk(stage, 10, 3)
+    assert_each_answered_once(stage, said)
+    assert (
+        InboxRow.objects.filter(external_id__in=[one for ids in said.values() for one in ids]).count() == 30
+    )
+
+
+def test_abrupt_closes_every_second_lose_nothing(stage: Stage) -> None:
+    stage.sim.faults(abort_every_s=1)
+    said: dict[str, list[str]] = {}
+    for _ in range(3):
+        said |= talk(stage, 4, 1)
+        stage.sim.faults(abort=True)
+        said |= talk(stage, 4, 1)
+        stage.sim.wait_connected(within=60)
+    assert_each_answered_once(stage, said)
+
+
+def test_disconnect_in_the_middle_of_traffic_loses_nothing(stage: Stage) -> None:
+    said = talk(stage, 10, 2)
+    stage.sim.faults(disconnect=True)
+    said |= talk(stage, 10, 2)
+    assert_each_answered_once(stage, said)
+    wait_until(lambda: not any(link["draining"] for link in all_links(stage)), within=30, what="old one gone")
+    assert_each_answered_once(stage, talk(stage, 2, 1))
+
+
+def all_links(stage: Stage) -> list[dict[str, Any]]:
+    links: list[dict[str, Any]] = stage.sim.state()["clients"]["dingdemo"]
+    return links
+
+
+@contextmanager
+def locked(database: Database) -> Iterator[None]:
+    """Nobody else can write to the inbox while the context is open."""
+    if database.vendor == "sqlite":
+        connection = sqlite3.connect(database.data_dir / "bifang.sqlite3", isolation_level=None, timeout=30)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+            connection.close()
+    else:
+        with psycopg.connect(database.url) as other:
+            other.execute("LOCK TABLE channels_inboxrow, channels_outboxrow IN ACCESS EXCLUSIVE MODE")
+            yield
+            other.rollback()
+
+
+def wait(seconds: float) -> None:
+    """Let a fault last: the passing of time is what is tested."""
+    threading.Event().wait(seconds)
+
+
+def test_database_locked_for_five_seconds_loses_nothing(stage: Stage) -> None:
+    said = talk(stage, 5, 1)
+    with locked(stage.database):
+        during = talk(stage, 5, 1)
+        wait(5)
+        ids = {one for ids in during.values() for one in ids}
+        # Not stored, so not acknowledged.
+        assert not [ack for ack in stage.sim.acks() if ack["msg_id"] in ids]
+    assert_each_answered_once(stage, said | during)
+    for msg_id in ids:
+        assert stage.acks(msg_id)
+
+
+@pytest.mark.parametrize("how", [True, "refuse"])
+def test_webhook_down_delivers_afterwards_in_order(stage: Stage, how: Any) -> None:
+    stage.sim.faults(webhook_down=how)
+    said = talk(stage, 3, 4)
+    wait_until(
+        lambda: OutboxRow.objects.filter(state=State.LEASED, attempts__gte=2).count() >= 3,
+        within=60,
+        what="several attempts",
+    )
+    assert not [where for where in said if stage.sim.replies(conversation_id=where)]
+    stage.sim.faults(clear=True)
+    for where in said:
+        assert stage.answers(where, 4) == [f"收到 第{n}句" for n in range(4)]
+    assert_each_answered_once(stage, said)
+
+
+@pytest.mark.parametrize("expired", [True, "silently"])
+def test_expired_webhook_goes_by_openapi(stage: Stage, expired: Any) -> None:
+    group, private = place(), place()
+    stage.say("群里", group, "lisi", webhook_expired=expired)
+    stage.say("私下", private, "lisi", group=False, webhook_expired=expired)
+    for where, route, text in ((group, "group", "收到 李四：群里"), (private, "private", "收到 私下")):
+        (reply,) = stage.sim.wait_replies(1, within=60, conversation_id=where)
+        assert (reply["route"], reply["text"]) == (route, text)
+
+
+def test_errcode_300001_goes_by_openapi_and_token_is_renewed(stage: Stage) -> None:
+    where = place()
+    stage.sim.faults(webhook_errcode={"value": 300001, "times": 1}, token_401={"value": True, "times": 1})
+    stage.say("会话没了", where)
+    (reply,) = stage.sim.wait_replies(1, within=60, conversation_id=where)
+    assert reply["route"] == "group"
+
+
+def test_permanent_refusal_is_a_dead_letter_that_can_be_sent_again(stage: Stage) -> None:
+    where = place()
+    stage.sim.faults(webhook_errcode={"value": 310000, "times": 1})
+    msg_id = stage.say("被拒绝", where)
+    dead = wait_until(
+        lambda: OutboxRow.objects.filter(inbox__external_id=msg_id, state=State.DEAD).first(), within=60
+    )
+    assert dead is not None
+    assert "安全设置" in dead.last_error
+    stage.say("后面的照常", where)
+    assert "后面的照常" in stage.answers(where)[0]
+    # 重新发送
+    assert outbox.resend(OutboxRow.objects.filter(pk=dead.pk)) == 1
+    assert "被拒绝" in stage.answers(where, 2)[1]
+    assert InboxRow.objects.get(external_id=msg_id).attempts == 1, "the turn did not run again"
+
+
+def test_half_open_socket_is_noticed_and_nothing_lost(stage: Stage) -> None:
+    (old,) = stage.sim.connections()
+    stage.sim.faults(half_open=True)
+    said = talk(stage, 5, 2)
+    assert_each_answered_once(stage, said)
+    assert old["id"] not in {link["id"] for link in stage.sim.connections()}
+
+
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("database")
+def test_kill_in_the_middle_loses_nothing(database: Database) -> None:
+    with open_stage(database, redeliver_after_s=1.0) as stage:
+        stage.apply(stage.robot(default_role="viewer"))
+        first = stage.start(BIFANG_SCRIPTED_MODEL="delay=0.1;text=收到 {text}")
+        stage.sim.faults(webhook_delay_s=0.05)
+        said = talk(stage, 20, 10)
+        stage.sim.wait_replies(60, within=60)
+        kill(first)
+        answered = Counter(reply["msg_id"] for reply in stage.sim.replies())
+        assert len(answered) < 200, "killed in the middle"
+        # Answers that DingTalk has and our database does not know about: the call was in flight.
+        recorded = set(
+            OutboxRow.objects.filter(state=State.DONE).values_list("inbox__external_id", flat=True)
+        )
+        stage.start()
+        for where, ids in said.items():
+            stage.answers(where, len(ids))
+        stage.settle()
+        replies = Counter(reply["msg_id"] for reply in stage.sim.replies())
+        everything = {one for ids in said.values() for one in ids}
+        assert everything <= set(replies), "lost"
+        repeated = {msg_id for msg_id, number in replies.items() if number > 1}
+        assert repeated <= set(answered) - recorded
+        assert len(repeated) <= 20, "at most one call is in flight in a conversation"

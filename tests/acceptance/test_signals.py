@@ -1,0 +1,101 @@
+"""How the worker ends: promptly, with exit code 0, and with nothing lost."""
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bifang.channels.models import InboxRow, State, Worker
+from dingtalk_integration.models import ClientState
+from tests.acceptance.processes import Started
+from tests.acceptance.worker import Stage, open_stage, place
+from tests.databases import Database
+from tests.deadline import wait_until
+
+
+@pytest.fixture
+def stage(database: Database) -> Iterator[Stage]:
+    with open_stage(database, redeliver_after_s=1.0) as made:
+        made.apply(made.robot(default_role="viewer"))
+        yield made
+
+
+def stop(worker: Started, number: signal.Signals = signal.SIGTERM) -> float:
+    """Signal and wait for the end; the seconds it took."""
+    before = time.monotonic()
+    worker.process.send_signal(number)
+    worker.process.wait(40)
+    return time.monotonic() - before
+
+
+@pytest.mark.both_databases
+def test_idle_worker_ends_within_three_seconds(stage: Stage) -> None:
+    worker = stage.start()
+    took = stop(worker)
+    assert worker.process.returncode == 0, worker.text
+    assert took < 3
+    assert "Traceback" not in worker.text
+    assert not stage.sim.connections()
+    assert not Worker.objects.exists()
+    assert not ClientState.objects.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_terminal_signals_end_it_too(stage: Stage, number: signal.Signals) -> None:
+    worker = stage.start()
+    stop(worker, number)
+    assert worker.process.returncode == 0, worker.text
+
+
+@pytest.mark.both_databases
+def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: Stage) -> None:
+    """Ten short turns fit into the grace time, ten long ones behind the capacity do not."""
+    worker = stage.start(
+        BIFANG_SCRIPTED_MODEL="delay=1.5;text=收到 {text}", BIFANG_TURN_CAPACITY="10", BIFANG_STOP_GRACE_S="8"
+    )
+    places = [place() for _ in range(20)]
+    rows = [{"text": "还在吗", "conversation_id": where, "group": False} for where in places]
+    stage.sim.messages(rows)
+    wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).count() == 10, within=30, what="running")
+    wait_until(lambda: InboxRow.objects.count() == 20, within=30, what="stored")
+    stop(worker)
+    assert worker.process.returncode == 0, worker.text
+    assert len(stage.sim.replies()) == 10
+    assert InboxRow.objects.filter(state=State.PENDING, attempts=0).count() == 10
+    stage.start()
+    for where in places:
+        assert stage.answers(where) == ["收到 还在吗"]
+    stage.settle()
+    assert len(stage.sim.replies()) == 21
+
+
+@pytest.mark.both_databases
+def test_turns_longer_than_the_grace_time_are_run_again(stage: Stage) -> None:
+    worker = stage.start(BIFANG_SCRIPTED_MODEL="delay=60;text=收到 {text}", BIFANG_STOP_GRACE_S="0.5")
+    where = place()
+    stage.say("慢慢想", where, group=False)
+    wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).exists(), within=30, what="running")
+    took = stop(worker)
+    assert worker.process.returncode == 0, worker.text
+    assert took < 10
+    row = InboxRow.objects.get()
+    assert (row.state, row.attempts, row.owner) == (State.PENDING, 0, "")
+    stage.start()
+    assert stage.answers(where) == ["收到 慢慢想"]
+
+
+def test_second_signal_ends_at_once(stage: Stage) -> None:
+    worker = stage.start(BIFANG_SCRIPTED_MODEL="delay=60;text=收到 {text}", BIFANG_STOP_GRACE_S="50")
+    where = place()
+    stage.say("慢慢想", where, group=False)
+    wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).exists(), within=30, what="running")
+    worker.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not stage.sim.connections(), within=30, what="stopping")
+    assert worker.process.poll() is None
+    took = stop(worker)
+    assert worker.process.returncode == 128 + signal.SIGTERM
+    assert took < 5
+    # As after kill -9: the next start takes over at once.
+    stage.start()
+    assert stage.answers(where) == ["收到 慢慢想"]
