@@ -20,31 +20,11 @@ from secops_agent.services.writing import assign
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]|[a-z0-9]|[一-鿿]+")
 _TITLE, _TAG, _BODY = 8.0, 6.0, 1.0
 _EXCERPT = 160
-# Words that nearly every question has, so they tell nothing about what is sought.
-_EMPTY = frozenset(
-    [
-        "怎么",
-        "么办",
-        "如何",
-        "处理",
-        "处置",
-        "手册",
-        "预案",
-        "步骤",
-        "流程",
-        "应急",
-        "响应",
-        "应该",
-        "什么",
-        "一下",
-        "请问",
-        "遇到",
-        "到了",
-        "发现",
-        "了怎",
-    ]
+# What people say around the thing they look for: it separates words and is not looked for.
+_FILLER = re.compile(
+    "怎么办|怎么处理|怎么处置|怎么做|怎么|如何|请问|应该|应急|响应|处置|处理|手册|预案|步骤|流程|一下|遇到|发现|中了|被|了|的|吗|呢|啊|该"
 )
-_FAINT = 0.15
+_UNKNOWN = 0.2  # a term that no runbook has may be a slip or a filler; it counts little against the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +87,7 @@ def terms(text: str) -> list[str]:
 
 def search(query: str, limit: int = 5) -> tuple[RunbookHit, ...]:
     """Best first; those that share too little with the query are left out. Raises InvalidInput."""
-    wanted = dict.fromkeys(terms(query))
+    wanted = dict.fromkeys(terms(_FILLER.sub(" ", query)) or terms(query))
     if not wanted:
         raise InvalidInput("请说明要找什么手册，例如「勒索病毒」。")
     found = RunbookTerm.objects.filter(term__in=list(wanted)[:200])
@@ -124,7 +104,7 @@ def _scores(weights: dict[int, dict[str, float]], wanted: list[str], total: int)
     """Share of what the query's rare terms could give; a term that many runbooks have counts little."""
     frequency = Counter(term for mine in weights.values() for term in mine)
     value = {
-        term: math.log(1 + total / (1 + frequency[term])) * (_FAINT if term in _EMPTY else 1.0)
+        term: math.log(1 + total / (1 + frequency[term])) * (1.0 if frequency[term] else _UNKNOWN)
         for term in wanted
     }
     possible = sum(value.values()) or 1.0

@@ -1,0 +1,179 @@
+"""Loads the demo estate once, remembers every row it made, and removes exactly those."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from django.core.management.color import no_style
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from secops_agent.demo import assets, casework, findings, flaws, incidents, software
+from secops_agent.models import (
+    Alert,
+    AlertAsset,
+    Asset,
+    Component,
+    DemoObject,
+    Finding,
+    History,
+    Role,
+    Runbook,
+    Staff,
+    Vulnerability,
+)
+from secops_agent.services import ingest, matching, runbooks, tallies
+from secops_agent.services.actors import Actor
+from secops_agent.services.tallies import Counted
+from secops_agent.services.writing import Pace, import_transaction
+
+ACTOR = Actor.system("load_demo")
+_SEED = 20261124
+_BOOKS = Path(__file__).with_name("runbooks")
+_COMPLETE = "complete"
+_PEOPLE = (
+    ("manager01", "张三", Role.ADMIN), ("lisi", "李四", Role.ANALYST), ("wangwu", "王五", Role.APPROVER),
+    ("zhaoliu", "赵六", Role.RESPONDER),
+)  # fmt: skip
+# What hangs on what: alerts first, people last.
+_ORDER: tuple[tuple[str, type[models.Model]], ...] = (
+    ("alert", Alert), ("finding", Finding), ("component", Component), ("vulnerability", Vulnerability), ("asset", Asset),
+    ("runbook", Runbook), ("staff", Staff),
+)  # fmt: skip
+
+
+def is_loaded() -> bool:
+    """Has a load come to its end?"""
+    return DemoObject.objects.filter(entity=_COMPLETE).exists()
+
+
+def load(now: datetime | None = None) -> dict[str, int]:
+    """Load everything unless it is there; a load that was interrupted is begun anew. Returns rows made by kind."""
+    if is_loaded():
+        return {}
+    clear()
+    _number_from_one()
+    moment, random = now or timezone.now(), Random(_SEED)  # noqa: S311 - the same estate every time
+    people = _load_people()
+    outcome = ingest.store(_records(random, moment), ACTOR, received_at=moment, match=False)
+    for kind, ids in outcome.created_ids.items():
+        _remember(kind, ids)
+    _match(outcome.created_ids["vulnerability"])
+    casework.work(sorted(outcome.created_ids["alert"]), people, random, moment)
+    _load_runbooks()
+    _remember(_COMPLETE, [1])
+    rows = DemoObject.objects.exclude(entity=_COMPLETE).order_by()
+    return dict(rows.values_list("entity").annotate(number=models.Count("id")))
+
+
+def _number_from_one() -> None:
+    """Alerts of an empty database are numbered from 1, also after a clear."""
+    if Alert.objects.exists():
+        return
+    table = {"table": Alert._meta.db_table, "column": "id"}
+    with import_transaction(), connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_by_name_sql(no_style(), [table]):
+            cursor.execute(statement)
+
+
+def _records(random: Random, now: datetime) -> Iterable[Any]:
+    yield from assets.all_assets()
+    yield from flaws.vulnerabilities(random, now)
+    yield from software.components(random)
+    yield from findings.findings(now)
+    yield from incidents.alerts(random, now)
+
+
+def _load_people() -> list[Staff]:
+    """The demo's people; those who are listed already stay as they are. Returns who does the casework."""
+    known = {
+        row.staff_id: row
+        for row in Staff.objects.filter(staff_id__in=[staff_id for staff_id, _, _ in _PEOPLE])
+    }
+    corporations = list(Staff.objects.exclude(corp_id="").values_list("corp_id", flat=True).distinct()[:2])
+    corp_id = corporations[0] if len(corporations) == 1 else ""
+    with transaction.atomic():
+        for staff_id, name, role in _PEOPLE:
+            if staff_id not in known:
+                row = Staff.objects.create(corp_id=corp_id, staff_id=staff_id, name=name, role=role)
+                known[staff_id] = row
+                _remember("staff", [row.pk])
+    return [known[staff_id] for staff_id in ("lisi", "zhaoliu")]
+
+
+def _match(vulnerability_ids: Iterable[int]) -> None:
+    """Findings by our own comparison; they are the demo's too."""
+    ids = sorted(vulnerability_ids)
+    matching.refresh(vulnerability_ids=ids, actor=ACTOR)
+    for start in range(0, len(ids), 400):
+        rows = Finding.objects.filter(vulnerability_id__in=ids[start : start + 400], source="bifang")
+        _remember("finding", rows.values_list("pk", flat=True))
+
+
+def _load_runbooks() -> None:
+    for path in sorted(_BOOKS.glob("*.md")):
+        head, _, body = path.read_text(encoding="utf-8").partition("\n\n")
+        title, tags, techniques = (line.partition("：")[2].strip() for line in head.splitlines())
+        if Runbook.objects.filter(title=title).exists():
+            continue
+        view = runbooks.save(title, body, tuple(tags.split(",")), tuple(techniques.split(",")), ACTOR)
+        _remember("runbook", [view.id])
+
+
+def _remember(entity: str, ids: Iterable[int]) -> None:
+    for piece in Pace().chunks(ids):
+        with import_transaction():
+            rows = [DemoObject(entity=entity, entity_id=pk) for pk in piece]
+            DemoObject.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def clear() -> dict[str, int]:
+    """Remove what the demo made. What other data has come to depend on stays. Returns rows removed by kind."""
+    removed: dict[str, int] = {}
+    for entity, model in _ORDER:
+        rows = DemoObject.objects.filter(entity=entity).order_by("id").values_list("entity_id", flat=True)
+        ids = list(rows)
+        for piece in Pace(50).chunks(ids):
+            with import_transaction():
+                removed[entity] = removed.get(entity, 0) + _remove(entity, model, piece)
+    with import_transaction():
+        DemoObject.objects.filter(entity=_COMPLETE).delete()
+        tallies.compact()
+    return removed
+
+
+def _remove(entity: str, model: type[models.Model], ids: list[int]) -> int:
+    kept = _needed(entity, ids)
+    gone = [pk for pk in ids if pk not in kept]
+    if entity == "alert":
+        _uncount(gone)
+    present = model._default_manager.filter(pk__in=gone)
+    count = present.count()
+    present.delete()
+    History.objects.filter(entity=entity, entity_id__in=gone).delete()
+    DemoObject.objects.filter(entity=entity, entity_id__in=ids).delete()
+    return count
+
+
+def _needed(entity: str, ids: list[int]) -> set[int]:
+    """Rows that hold something the demo did not make (its own findings, components and alerts are gone by now)."""
+    if entity == "vulnerability":
+        return set(
+            Finding.objects.filter(vulnerability_id__in=ids).values_list("vulnerability_id", flat=True)
+        )
+    if entity == "asset":
+        holders = (Finding.objects, Component.objects, AlertAsset.objects)
+        return {
+            pk for rows in holders for pk in rows.filter(asset_id__in=ids).values_list("asset_id", flat=True)
+        }
+    return set()
+
+
+def _uncount(ids: list[int]) -> None:
+    rows = list(Alert.objects.filter(pk__in=ids))
+    linked: dict[int, list[int]] = {row.pk: [] for row in rows}
+    for alert_id, asset_id in AlertAsset.objects.filter(alert_id__in=ids).values_list("alert_id", "asset_id"):
+        linked[alert_id].append(asset_id)
+    tallies.change((Counted.of(row, linked[row.pk]), None) for row in rows)
