@@ -1,16 +1,43 @@
 """Which model answers for a configuration."""
 
-from datetime import datetime
+from dataclasses import replace
+from typing import Final
 
 from django.conf import settings
 from django.utils import timezone
 
 from bifang import env
+from bifang.core import db
 from bifang.core.config_cache import ConfigCache
-from secops_agent.llm.offline import Lexicon, Offline
+from bifang.core.models import SystemConfig
+from secops_agent.agent.lexicon import EstateLexicon
+from secops_agent.agent.toolbox import all_specs
+from secops_agent.llm import qwen_session
+from secops_agent.llm.offline import Offline
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.scripted import Scripted
-from secops_agent.llm.types import LLM
+from secops_agent.llm.types import LLM, Completion, OnDelta, Request
+
+_KIND: Final = "qwen"
+
+
+class OfflineMode:
+    """The grammar, given the estate's names when it is asked, never before.
+
+    It is offered every tool: what the asker's role lacks is then refused by the toolbox with the reason.
+    """
+
+    name = Offline.name
+    offline = True
+
+    def __init__(self, lexicon: EstateLexicon, asker: str) -> None:
+        self._lexicon, self._asker = lexicon, asker
+
+    async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
+        """One tool call, or a text."""
+        grammar = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
+        offered = replace(request, tools=all_specs()) if request.tools else request
+        return await grammar.complete(offered, on_delta)
 
 
 class Models:
@@ -19,6 +46,7 @@ class Models:
     def __init__(self, configs: ConfigCache) -> None:
         self._configs = configs
         self._built: dict[int, tuple[QwenSettings, Qwen]] = {}
+        self._lexicon = EstateLexicon()
         spec = env.text("BIFANG_SCRIPTED_MODEL") if settings.SIMULATOR else ""
         self._scripted = Scripted.from_spec(spec) if spec else None
 
@@ -35,6 +63,18 @@ class Models:
         return known[1]
 
     def offline(self, asker: str) -> LLM:
-        """The grammar over what is stored."""
-        now: datetime = timezone.localtime()
-        return Offline(Lexicon(), now, asker=asker)
+        """The grammar over what is stored; ``asker`` is the staff id that 我 stands for."""
+        return OfflineMode(self._lexicon, asker)
+
+    async def warm_up(self) -> None:
+        """Load the model's SDK ahead of the first message, if a configuration will need it."""
+        if self._scripted is None and await db.call(_is_used):
+            await qwen_session.warm_up()
+
+    async def close(self) -> None:
+        """Close this loop's connections to models."""
+        await qwen_session.close_sessions()
+
+
+def _is_used() -> bool:
+    return SystemConfig.objects.enabled(_KIND).exists()

@@ -1,22 +1,29 @@
 """The one entry point of the agent: `Agent.answer`."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils import timezone
 
-from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
+from bifang.channels.dispatcher import Silent
+from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
-from secops_agent.agent import memory
+from secops_agent.agent import loop, memory
+from secops_agent.agent.limits import Limits
 from secops_agent.agent.models import Models
-from secops_agent.agent.prompts import dialogue, system_message
-from secops_agent.llm.types import LLM, Message, Request
+from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.prompts import dialogue, plain_dialogue, system_message, with_quote
+from secops_agent.agent.toolbox import REFUSING, build_toolbox
+from secops_agent.agent.verification import mark_unknown
+from secops_agent.llm.types import LLM
 from secops_agent.models.staff import Role
 from secops_agent.services.staff import Person
+from secops_agent.tools.base import Proposer
 
 log = logging.getLogger(__name__)
-DEADLINE = 90.0  # seconds for the model, streaming included
 LONGEST_QUESTION = 8000  # characters
 
 
@@ -36,76 +43,138 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What was said, by which model, and why not by the one configured."""
+class Talk:
+    """One question of one person, wherever it came from; ``history`` is oldest first."""
 
+    person: Person
     text: str
-    model: str
-    fallback_reason: str = ""
+    is_group: bool = False
+    history: tuple[memory.Said, ...] = ()
+    quoted: str = ""
+    ai_config_id: int | None = None
+    proposer: Proposer = REFUSING
+
+
+# Gives the proposer of one turn: bound to its asker, place and request.
+Proposers = Callable[[Asking, Person], Proposer]
+# Further unsaved rows that belong to a turn (audit, usage), stored together with "handled".
+Records = Callable[[Asking, Person, Outcome], Sequence[Any]]
 
 
 class Agent:
-    """Answers turns. One per event loop."""
+    """Answers turns. One per event loop; call `close` before the loop ends."""
 
-    def __init__(self, configs: ConfigCache) -> None:
+    def __init__(
+        self,
+        configs: ConfigCache,
+        *,
+        proposers: Proposers | None = None,
+        records: Records | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self._models = Models(configs)
+        self._proposers = proposers
+        self._records = records
+        self._limits = limits or Limits()
+
+    async def warm_up(self) -> None:
+        """Load what the first message would have to wait for."""
+        await self._models.warm_up()
+
+    async def close(self) -> None:
+        """Close the connections of this loop."""
+        await self._models.close()
 
     async def answer(self, asking: Asking, sink: ReplySink) -> TurnResult:
-        """Run the turn for this sender: role, memory of this conversation, model."""
+        """Run the turn for this sender: role, memory of this conversation, tools, model."""
         conversation = memory.conversation_key(asking.turn.config_id, asking.turn.conversation_id)
         known = await memory.known.call(
             memory.Question(asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation)
         )
-        if not known.person.may(Role.VIEWER):
+        person = known.person
+        if not person.may(Role.VIEWER):
             return _only(unknown_person(asking.staff_id, known.administrators))
         if asking.cannot_read:
             return _only(asking.cannot_read)
-        text = asking.turn.text[:LONGEST_QUESTION]
-        answer = await self._think(asking, known, text, sink)
-        rows = memory.remember(conversation, known.person.name, text, answer.text)
-        return TurnResult((Reply(answer.text, title=_title(answer.text)),), rows)
+        talk = self._talk(asking, known)
+        outcome = await self.converse(talk, sink)
+        text, copies = _with_private_copies(asking, outcome)
+        rows = memory.remember(conversation, person.name, talk.text, text)
+        records = self._records(asking, person, outcome) if self._records else ()
+        return TurnResult((Reply(text, title=_title(text)), *copies), (*rows, *records))
 
-    async def _think(self, asking: Asking, known: memory.Known, text: str, sink: ReplySink) -> Answer:
-        messages = [
-            system_message(known.person, is_group=asking.is_group, now=timezone.localtime()),
-            *dialogue(
-                known.history, _with_quote(text, asking.quoted), known.person.name, is_group=asking.is_group
-            ),
-        ]
-        offline = self._models.offline(asking.staff_id)
+    def _talk(self, asking: Asking, known: memory.Known) -> Talk:
+        return Talk(
+            person=known.person,
+            text=asking.turn.text[:LONGEST_QUESTION],
+            is_group=asking.is_group,
+            history=known.history,
+            quoted=asking.quoted,
+            ai_config_id=asking.ai_config_id,
+            proposer=self._proposers(asking, known.person) if self._proposers else REFUSING,
+        )
+
+    async def converse(self, talk: Talk, sink: ReplySink | None = None) -> Outcome:
+        """Ask the model of the configuration, else the offline mode; whatever fails ends in an answer."""
+        offline = self._models.offline(talk.person.staff_id)
         try:
-            model = await self._models.get(asking.ai_config_id, asker=asking.staff_id)
-            spoken = await _complete(
-                model, _plain(messages, known, text) if model.offline else messages, sink
-            )
+            llm = await self._models.get(talk.ai_config_id, asker=talk.person.staff_id)
         except BifangError as error:
-            log.warning(
-                "模型没有回答，改用离线模式：%s", error.message, extra={"config": asking.turn.config_id}
-            )
-            spoken = await _complete(offline, _plain(messages, known, text), sink)
-            return Answer(f"{spoken}\n\n> 模型暂时不可用：{error.message}", offline.name, error.message)
-        return Answer(spoken, model.name)
+            log.warning("模型不可用，改用离线模式：%s", error.message)
+            outcome = await self._run(talk, offline, offline, sink)
+            notice = f"（模型不可用：{error.message}以下由{offline.name}回答。）"
+            return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
+        return await self._run(talk, llm, offline, sink)
+
+    async def _run(self, talk: Talk, llm: LLM, offline: LLM, sink: ReplySink | None) -> Outcome:
+        now = timezone.localtime()
+        heard = sink is not None and not isinstance(sink, Silent)
+        plain = plain_dialogue(talk.history, talk.text)
+        outcome = await loop.run(
+            llm,
+            plain if llm.offline else self._messages(talk, now),
+            build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=talk.proposer),
+            self._limits,
+            on_progress=sink.progress if sink and heard else None,
+            on_delta=sink.stream if sink and heard else None,
+            fallback=None if llm.offline else offline,
+            fallback_messages=plain,
+        )
+        if llm.offline or outcome.used_fallback:
+            return outcome  # code wrote it, from results only
+        return replace(outcome, text=mark_unknown(outcome.text, _sources(talk, outcome)))
+
+    @staticmethod
+    def _messages(talk: Talk, now: Any) -> list[Any]:
+        question = with_quote(talk.text, talk.quoted)
+        return [
+            system_message(talk.person, is_group=talk.is_group, now=now),
+            *dialogue(talk.history, question, talk.person.name, is_group=talk.is_group),
+        ]
 
 
-def _with_quote(text: str, quoted: str) -> str:
-    return f"{text}\n\n（被引用的消息，仅供参考：{quoted}）" if quoted else text
+def _sources(talk: Talk, outcome: Outcome) -> Iterable[str]:
+    """Where what the answer names may come from."""
+    yield talk.text
+    yield talk.quoted
+    for said in talk.history:
+        yield said.content
+    for run in outcome.tool_runs:
+        yield run.result.query
+        yield run.result.text
 
 
-def _plain(messages: list[Message], known: memory.Known, text: str) -> list[Message]:
-    """The grammar reads bare sentences, without the names of the speakers."""
-    said = [Message("user" if one.role == "user" else "assistant", one.content) for one in known.history]
-    return [messages[0], *said, Message("user", text)]
-
-
-async def _complete(model: LLM, messages: list[Message], sink: ReplySink) -> str:
-    parts: list[str] = []
-
-    def show(delta: object) -> None:
-        parts.append(getattr(delta, "content", ""))
-        sink.stream("".join(parts))
-
-    completion = await model.complete(Request(tuple(messages), timeout=DEADLINE), show)
-    return completion.message.content.strip() or "模型没有给出内容，请换个说法再试一次。"
+def _with_private_copies(asking: Asking, outcome: Outcome) -> tuple[str, tuple[Reply, ...]]:
+    """In a group: what it may not show goes to the asker's own chat, and the group is told so."""
+    target = asking.turn.target
+    hidden = [run.result.private_text for run in outcome.tool_runs if run.result.private_text]
+    if not hidden or target is None or not asking.is_group:
+        return outcome.text, ()
+    own = ReplyTarget("", is_group=False, staff_id=asking.staff_id, robot_code=target.robot_code)
+    copies = tuple(
+        Reply(text, title=_title(text), at_sender=False, target=own) for text in dict.fromkeys(hidden)
+    )
+    return f"{outcome.text}\n\n已私聊发送：含个人信息的完整内容。", copies
 
 
 def _only(text: str) -> TurnResult:
@@ -115,15 +184,10 @@ def _only(text: str) -> TurnResult:
 def _title(text: str) -> str:
     """DingTalk shows it in the list of conversations and in notifications."""
     first = next((line.strip("#>*- ") for line in text.splitlines() if line.strip("#>*- ")), "毕方")
-    return first[:40]
+    return first.replace("**", "")[:40]
 
 
 def unknown_person(staff_id: str, names: tuple[str, ...]) -> str:
     """All that someone without a role learns."""
     whom = f"管理员 {'、'.join(names)}" if names else "毕方的管理员"
     return f"您还没有使用毕方的权限。请把您的员工 ID `{staff_id}` 发给{whom}，请其在「人员」中为您开通。"
-
-
-def describe(person: Person) -> str:
-    """For `ask`: who is asking."""
-    return f"{person.name}（{Role(person.role).label}）"
