@@ -1,0 +1,112 @@
+"""``manage.py ask TEXT --as STAFF_ID``: ask the agent from a terminal, as someone, without a chat."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from bifang.core import db
+from bifang.core.models import SystemConfig
+from secops_agent.agent.trial import Trial, Tried
+from secops_agent.services.staff import Person, find_person
+
+_AT_ONCE: Final = 8  # lines asked of a real model at the same time
+_OFFLINE: Final = "offline"
+
+
+class Command(BaseCommand):
+    """Stores nothing: memory stays empty and actions are only shown as proposals."""
+
+    help = "以某位人员的身份向毕方提问；不保存任何内容，操作只给出提议"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """A sentence or a file of sentences, and who asks."""
+        parser.add_argument("text", metavar="TEXT", nargs="?", default="", help="要问的话")
+        parser.add_argument(
+            "--as", dest="staff_id", metavar="STAFF_ID", required=True, help="提问者的员工 ID"
+        )
+        parser.add_argument(
+            "--ai", default=_OFFLINE, metavar="NAME", help="通义千问配置的名称；默认 offline（不使用大模型）"
+        )
+        parser.add_argument("--batch", metavar="FILE", help="每行一句话的文件，- 表示标准输入；每句各自独立")
+        parser.add_argument("--json", action="store_true", help="每句输出一行 JSON")
+        parser.add_argument("--group", action="store_true", help="按群聊回答（不显示个人信息）")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """One line out for each sentence in."""
+        lines = _lines(options["text"], options["batch"])
+        person = _person(options["staff_id"])
+        trial_options = {"ai_config_id": _ai_config(options["ai"]), "is_group": options["group"]}
+        try:
+            asyncio.run(self._ask_all(lines, person, trial_options, as_json=options["json"]))
+        finally:
+            db.shut_down()
+
+    async def _ask_all(
+        self, lines: list[str], person: Person, options: dict[str, Any], *, as_json: bool
+    ) -> None:
+        trial = Trial(person, **options)
+        try:
+            async for tried in _in_order(trial, lines, 1 if options["ai_config_id"] is None else _AT_ONCE):
+                self.stdout.write(tried.as_line() if as_json else _shown(tried, len(lines) > 1))
+        finally:
+            await trial.close()
+
+
+async def _in_order(trial: Trial, lines: Iterable[str], at_once: int) -> AsyncIterator[Tried]:
+    """The answers in the order of the lines, ``at_once`` of them asked at the same time."""
+    room = asyncio.Semaphore(at_once)
+
+    async def ask(line: str) -> Tried:
+        async with room:
+            return await trial.ask(line)
+
+    for job in [asyncio.ensure_future(ask(line)) for line in lines]:
+        yield await job
+
+
+def _lines(text: str, batch: str | None) -> list[str]:
+    """What to ask. Raises CommandError."""
+    if bool(text.strip()) == (batch is not None):
+        raise CommandError("请给出要问的话，或用 --batch 文件 逐行提问（二选一）。")
+    if batch is None:
+        return [text]
+    try:
+        read = sys.stdin.read() if batch == "-" else Path(batch).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"无法读取 {batch}：{error}。应为 UTF-8 文本，每行一句。") from None
+    return [line.strip() for line in read.split("\n") if line.strip()]
+
+
+def _person(staff_id: str) -> Person:
+    person = find_person("", staff_id)
+    if person is None:
+        raise CommandError(
+            f"没有员工 ID 为「{staff_id}」的在职人员：请先在「人员」中添加，或用 apply_configs 导入。"
+        )
+    return person
+
+
+def _ai_config(name: str) -> int | None:
+    """The id of a qwen configuration; None for offline. Raises CommandError."""
+    if name == _OFFLINE:
+        return None
+    enabled = SystemConfig.objects.enabled("qwen")
+    found = enabled.filter(name=name).first()
+    if found is None:
+        known = "、".join(enabled.values_list("name", flat=True)) or "（一个也没有）"
+        raise CommandError(f"没有启用的通义千问配置「{name}」。可用的：{known}；不使用大模型写 offline。")
+    return found.pk
+
+
+def _shown(tried: Tried, several: bool) -> str:
+    called = (
+        f"[{tried.tool} {json.dumps(tried.arguments, ensure_ascii=False)} → {tried.status}]\n"
+        if tried.tool
+        else ""
+    )
+    return f"〉{tried.text}\n{called}{tried.answer}\n" if several else f"{called}{tried.answer}"
