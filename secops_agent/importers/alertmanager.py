@@ -5,6 +5,7 @@ An alert is its set of labels; Alertmanager's fingerprint is the hash of it, sta
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -78,7 +79,6 @@ def _alert(value: Any, *, header: Table, options: Options) -> Iterator[Record]:
     name = text(labels, "alertname") or "（未命名的告警）"
     tool = options.source or "alertmanager"
     started = moment(entry, "startsAt", options.zone) or options.received_at
-    ended = moment(entry, "endsAt", options.zone)
     hint = _hint(entry)
     yield AlertRecord(
         source=tool,
@@ -92,9 +92,7 @@ def _alert(value: Any, *, header: Table, options: Options) -> Iterator[Record]:
         indicators=observed(_sightings(labels)),
         occurred_at=started,
         first_seen=started,
-        last_seen=ended
-        if ended and hint == "closed"
-        else moment(entry, "updatedAt", options.zone) or started,
+        last_seen=_last_seen(entry, hint, options) or started,
         event_id=f"{text(entry, 'startsAt')}|{hint}",
         status_hint=hint,
         techniques=techniques_in(*_attack_words(labels), *_attack_words(notes)),
@@ -107,6 +105,11 @@ def _hint(entry: Table) -> StatusHint:
     status = entry.get("status")
     word = text(status, "state") if isinstance(status, dict) else text(entry, "status")
     return _STATES.get(word.lower(), "")
+
+
+def _last_seen(entry: Table, hint: StatusHint, options: Options) -> datetime | None:
+    """The end of what is over; of what still fires endsAt is only a time-out to come."""
+    return moment(entry, "endsAt" if hint == "closed" else "updatedAt", options.zone)
 
 
 def _fingerprint(labels: Table) -> str:

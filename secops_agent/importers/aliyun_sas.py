@@ -168,12 +168,11 @@ def _description(event: Table, details: tuple[tuple[str, str], ...]) -> str:
     return shortened("\n".join(filter(None, lines)), 8000)
 
 
-def _sightings(label: str, value: str) -> Iterator[Sighting]:
-    """What the value shows by itself, and what its label says that it is."""
-    yield from sighted_in(value)
+def _sightings(label: str, value: str) -> list[Sighting]:
+    """What the value shows by itself ("203.0.113.66(荷兰)"), else what its label says that it is."""
+    shown = sighted_in(value)
     kind = next((kind for pattern, kind in _LABELS if re.search(pattern, label, re.IGNORECASE)), None)
-    if kind and len(value) <= 1024:
-        yield kind, value
+    return shown or ([(kind, value)] if kind and len(value) <= 1024 else [])
 
 
 def _assets(event: Table, tool: str) -> tuple[AssetRecord, ...]:

@@ -59,11 +59,11 @@ def _alert(event: Table, options: Options) -> AlertRecord:
     tool = options.source or "suricata"
     when = moment(event, "timestamp", options.zone) or options.received_at
     here, there = text(event, "src_ip"), text(event, "dest_ip")
-    title = text(facts, "signature") or f"规则 {rule}"
+    title = shortened(text(facts, "signature"), 500) or f"规则 {rule}"
     return AlertRecord(
         source=tool,
         dedup_key=(rule, here, there),
-        title=shortened(title, 500),
+        title=title,
         severity=severity,
         rule_id=rule,
         rule_name=title,

@@ -1,0 +1,90 @@
+"""Asset lists: headers in two languages, encodings, several values in a cell, what is wrong in which line."""
+
+import codecs
+
+import pytest
+
+from secops_agent.services.records import AssetRecord, Key
+
+from .reading_aid import of, read, rejected
+
+CHINESE = (
+    "主机名,IP地址,负责人,重要性,环境,标签,类型,操作系统,备注\n"
+    'web-01,"10.0.0.5，198.51.100.5",张三,核心,生产,"web;对外",服务器,CentOS 7,"官网\n前端"\n'
+    "db-02,10.0.0.6,lisi,高,生产,数据库,主机,,\n"
+)
+ENGLISH = "Hostname,IP Address,Owner,Importance,Environment,Tags,Type,OS,Notes\nweb-01,10.0.0.5,张三,critical,生产,web,server,,\n"
+
+
+def test_assets_row_gives_exact_record() -> None:
+    web, db = of(read("assets_csv", CHINESE), AssetRecord)
+    assert (web.asset_type, web.name, web.owner, web.importance) == ("host", "web-01", "张三", "critical")
+    assert web.keys == (Key("hostname", "web-01"), Key("ip", "10.0.0.5"), Key("ip", "198.51.100.5"))
+    assert web.ips == ("10.0.0.5", "198.51.100.5")
+    assert (web.tags, web.environment) == (("web", "对外"), "生产")
+    assert web.description == "官网\n前端\n操作系统：CentOS 7"
+    assert (db.name, db.importance, db.tags) == ("db-02", "high", ("数据库",))
+
+
+def test_assets_english_headers() -> None:
+    [web] = of(read("assets_csv", ENGLISH), AssetRecord)
+    assert (web.name, web.importance, web.ips, web.tags) == ("web-01", "critical", ("10.0.0.5",), ("web",))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [codecs.BOM_UTF8 + CHINESE.encode(), CHINESE.encode("gbk"), CHINESE.replace("\n", "\r\n").encode()],
+)
+def test_assets_in_excels_encodings(data: bytes) -> None:
+    names = [asset.name for asset in of(read("assets_csv", data), AssetRecord)]
+    assert names == ["web-01", "db-02"]
+
+
+def test_assets_inner_and_outer_addresses_of_one_host() -> None:
+    rows = "主机名,内网IP,公网IP,实例ID,MAC\npay-gateway-3.corp.example,10.0.3.15,198.51.100.15,i-bp1,00:16:3E:01:02:03\n"
+    [host] = of(read("assets_csv", rows), AssetRecord)
+    assert host.keys == (
+        Key("cloud_id", "i-bp1"),
+        Key("fqdn", "pay-gateway-3.corp.example"),
+        Key("hostname", "pay-gateway-3"),
+        Key("mac", "00:16:3e:01:02:03"),
+        Key("ip", "10.0.3.15"),
+        Key("ip", "198.51.100.15"),
+    )
+
+
+def test_assets_of_other_types() -> None:
+    rows = (
+        "名称,类型,网址,镜像,账号\n官网,网站,https://www.example.cn,,\n订单系统,应用,,,\n"
+        "web镜像,镜像,,registry.corp.example/shop/web:1.4,\nops,账号,,,ops\nmail-01,,,,\n"
+    )
+    site, system, image, account, host = of(read("assets_csv", rows), AssetRecord)
+    assert (site.asset_type, site.name, site.keys[0]) == (
+        "website",
+        "官网",
+        Key("url", "https://www.example.cn"),
+    )
+    assert (system.asset_type, system.keys) == ("application", (Key("application", "订单系统"),))
+    assert image.keys == (Key("image", "registry.corp.example/shop/web:1.4"),)
+    assert account.keys == (Key("account", "ops"),)
+    assert (host.asset_type, host.keys) == ("host", (Key("hostname", "mail-01"),))
+
+
+def test_assets_unknown_columns_are_named_once() -> None:
+    items = read("assets_csv", "主机名,IP,采购单号,保修期\nweb-01,10.0.0.5,1,2\ndb-02,10.0.0.6,3,4\n")
+    assert len(of(items, AssetRecord)) == 2
+    assert rejected(items) == [("表头", "不认识的列已略过：采购单号、保修期。其余列照常导入。")]
+
+
+def test_assets_broken_rows_are_rejected_with_their_line() -> None:
+    rows = (
+        'hostname,ip,importance,type,notes\nweb-01,10.0.0.300,,,"two\nlines"\nweb-02,10.0.0.7,天大,,\n'
+        ",,,,only a note\nweb-03,10.0.0.8,,飞船,\nweb-04,10.0.0.9,low,host,,extra\nweb-05,10.0.0.10,low,host,\n"
+    )
+    items = read("assets_csv", rows)
+    assert [asset.name for asset in of(items, AssetRecord)] == ["web-05"]
+    assert [position for position, _ in rejected(items)] == [f"第 {n} 行" for n in (2, 4, 5, 6, 7)]
+    reasons = [reason for _, reason in rejected(items)]
+    assert reasons[0] == "「IP」不是有效的地址：10.0.0.300"
+    assert reasons[1].startswith("「重要性」不认识：天大")
+    assert "没有能标识资产的内容" in reasons[2]

@@ -1,0 +1,106 @@
+"""Alert, advisory and asset formats: every file is known for what it is, and damage never raises anything else."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.importers import registry
+from secops_agent.services.records import AlertRecord, Rejected
+
+from .reading_aid import of, read, source_of
+from .test_alertmanager import WEBHOOK
+from .test_aliyun_sas import RESPONSE
+from .test_assets_csv import CHINESE, ENGLISH
+from .test_cnvd import ENTRY as ADVISORY
+from .test_cnvd import document
+from .test_epss import HEAD, ROWS
+from .test_falco import EVENT as FALCO
+from .test_guards import JSON, spoilt
+from .test_kev import CATALOGUE
+from .test_suricata import EVENT as EVE
+from .test_wazuh import ALERT, STATE
+
+SHAPES: dict[str, tuple[str, Any]] = {
+    "wazuh alert": ("wazuh", ALERT), "wazuh state": ("wazuh", STATE), "suricata": ("suricata", EVE),
+    "falco": ("falco", FALCO), "alertmanager": ("alertmanager", WEBHOOK), "aliyun_sas": ("aliyun_sas", RESPONSE),
+    "kev": ("kev", CATALOGUE),
+}  # fmt: skip
+TEXTS: dict[str, tuple[str, str]] = {
+    "epss": ("epss", HEAD + ROWS), "cnvd": ("cnvd", document(ADVISORY)), "chinese": ("assets_csv", CHINESE),
+    "english": ("assets_csv", ENGLISH),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, *TEXTS])
+def test_every_format_is_detected_and_none_other(shape: str) -> None:
+    name, value = {**SHAPES, **TEXTS}[shape]
+    assert registry.detect(source_of(value)) == name
+    with pytest.raises(InvalidInput, match=f"像是 {name}，不是 trivy"):
+        read("trivy", value)
+
+
+@pytest.mark.parametrize("name", ["wazuh", "suricata", "falco"])
+def test_array_lines_and_packed_lines_read_the_same(name: str) -> None:
+    value = SHAPES[name if name in SHAPES else f"{name} alert"][1]
+    lines = f"{json.dumps(value)}\n" * 3
+    assert read(name, lines) == read(name, [value] * 3) == read(name, lines, packed=True)
+
+
+def test_alerts_keep_what_json_can_hold_and_no_verdict() -> None:
+    for shape in ("wazuh alert", "suricata", "falco", "alertmanager", "aliyun_sas"):
+        name, value = SHAPES[shape]
+        for alert in of(read(name, value), AlertRecord):
+            assert json.loads(json.dumps(alert.raw)) == alert.raw
+            assert not hasattr(alert, "verdict")
+
+
+def check(name: str, written: str) -> None:
+    """Whatever stands there: records and rejections that can be hashed, or an error of ours."""
+    with suppress(BifangError):
+        for item in registry.parse(name, source_of(written)):
+            hash(item)
+            assert not isinstance(item, Rejected) or (item.position and item.reason)
+
+
+@settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_spoilt_event_never_raises_anything_else(shape: str, data: st.DataObject) -> None:
+    name, value = SHAPES[shape]
+    check(name, json.dumps(spoilt(value, data.draw)))
+
+
+@settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+@pytest.mark.parametrize("shape", sorted(TEXTS))
+def test_spoilt_text_never_raises_anything_else(shape: str, data: st.DataObject) -> None:
+    name, written = TEXTS[shape]
+    start = data.draw(st.integers(0, len(written)))
+    end = data.draw(st.integers(start, min(len(written), start + 40)))
+    check(name, written[:start] + data.draw(st.text('<>/&;",\n\0é中1.', max_size=12)) + written[end:])
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda value: {"a": value}, lambda value: [value], lambda value: {"item": [value]}]
+)
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(JSON)
+def test_random_json_is_never_an_event(wrap: Callable[[Any], Any], value: Any) -> None:
+    for name in (
+        "wazuh",
+        "suricata",
+        "falco",
+        "alertmanager",
+        "aliyun_sas",
+        "kev",
+        "epss",
+        "cnvd",
+        "assets_csv",
+    ):
+        check(name, json.dumps(wrap(value)))
