@@ -29,7 +29,9 @@ def tell_waiting(*, maintenance: bool) -> int:
     rows = list(waiting.order_by("pk").values_list("order_key", *NEEDED)[:A_ROUND])
     if not rows:
         return 0
-    heads = {row[0]: row[1:] for row in reversed(rows)}  # the oldest of each person
+    heads: dict[str, tuple[object, ...]] = {}
+    for key, *row in rows:
+        heads.setdefault(key, tuple(row))  # the oldest of each person
     told = _told(list(heads))
     turns = [turn for key, row in heads.items() if key not in told and (turn := _turn(row)) is not None]
     with transaction.atomic():
