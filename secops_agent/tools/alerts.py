@@ -1,6 +1,7 @@
 """Reading alerts: list_alerts, get_alert, alert_statistics."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -39,6 +40,7 @@ from secops_agent.tools.markdown import (
     page,
     plain,
 )
+from secops_agent.tools.masking import account_names, for_group
 
 _HISTORY: Final = 5
 _INDICATORS: Final = 30
@@ -105,7 +107,13 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的告警。", *foot(query)]), [])
     lines = [alert_line(alert, asker) for alert in found.items]
     text = page("告警", len(lines), found.total_text, lines, query, narrow=NARROW)
-    return ToolResult("ok", query, text, [alert.id for alert in found.items])
+    result = ToolResult("ok", query, text, [alert.id for alert in found.items])
+    return for_group(result, accounts_of(found.items)) if asker.is_group else result
+
+
+def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
+    """The people's accounts among the assets of these alerts."""
+    return account_names(asset.id for alert in found for asset in alert.assets)
 
 
 def _search(wanted: AlertFilter) -> Page[AlertSummary]:
@@ -155,14 +163,12 @@ def state(alert: AlertSummary) -> str:
 def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     """Everything about one alert; in a group without accounts and addresses of people."""
     detail = alerts.get(given.alert_id)
-    shown = public(detail) if asker.is_group else detail
-    query = f"告警编号={given.alert_id}"
-    text = _detail(shown)
-    hidden = len(detail.indicators) - len(shown.indicators)
-    if not hidden:
-        return ToolResult("ok", query, text, {"alert_id": given.alert_id})
-    text += f"\n\n> 有 {hidden} 项含个人信息的内容不在群里显示。"
-    return ToolResult("ok", query, text, {"alert_id": given.alert_id}, private_text=_detail(detail))
+    result = ToolResult("ok", f"告警编号={given.alert_id}", _detail(detail), {"alert_id": given.alert_id})
+    if not asker.is_group:
+        return result
+    hidden = [each.value for each in detail.indicators if each.is_private]
+    shown = replace(result, text=_detail(public(detail)), private_text=result.text if hidden else "")
+    return for_group(shown, [*hidden, *accounts_of([detail.summary])])
 
 
 def _detail(detail: AlertDetail) -> str:

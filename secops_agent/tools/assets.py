@@ -1,8 +1,10 @@
 """Reading assets: list_assets, get_asset."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from secops_agent.models.choices import AssetType
 from secops_agent.services import assets
 from secops_agent.services.asset_views import AssetDetail, AssetSummary
 from secops_agent.services.assets import AssetFilter
@@ -11,7 +13,18 @@ from secops_agent.tools.arguments import argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.filters import limit_argument, person_named, rows, told
-from secops_agent.tools.markdown import ASSET_TYPE, SEVERITY, counts, foot, joined, moment, page, plain
+from secops_agent.tools.markdown import (
+    ASSET_TYPE,
+    IMPORTANCE,
+    SEVERITY,
+    counts,
+    foot,
+    joined,
+    moment,
+    page,
+    plain,
+)
+from secops_agent.tools.masking import for_group
 
 _NARROW: Final = "请用关键字（名称、IP、标签、负责人）或资产类型缩小范围，或用 limit 多看几条（最多 50 条）。"
 
@@ -57,7 +70,13 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的资产。", *foot(query)]), [])
     lines = [asset_line(asset) for asset in found.items]
     text = page("资产", len(lines), found.total_text, lines, query, narrow=_NARROW)
-    return ToolResult("ok", query, text, [asset.id for asset in found.items])
+    return _shown(ToolResult("ok", query, text, [asset.id for asset in found.items]), found.items, asker)
+
+
+def _shown(result: ToolResult, found: Sequence[AssetSummary], asker: Asker) -> ToolResult:
+    """People's accounts are not for a group."""
+    accounts = [asset.name for asset in found if asset.asset_type == AssetType.ACCOUNT]
+    return for_group(result, accounts) if asker.is_group else result
 
 
 def _search(wanted: AssetFilter) -> Page[AssetSummary]:
@@ -83,7 +102,7 @@ def asset_facts(asset: AssetSummary) -> str:
             ASSET_TYPE.get(asset.asset_type, asset.asset_type),
             "、".join(asset.ips[:3]),
             f"负责人 {plain(asset.owner, 40)}" if asset.owner else "无负责人",
-            asset.importance and f"重要性 {SEVERITY.get(asset.importance, asset.importance)}",
+            asset.importance and f"重要性 {IMPORTANCE.get(asset.importance, asset.importance)}",
             plain(asset.environment, 20),
         ]
     )
@@ -104,7 +123,8 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
         )
     lines = [asset_line(asset) for asset in found.candidates]
     text = "\n".join([f"没有正好叫「{plain(given.asset, 60)}」的资产，是不是其中一个？", "", *lines])
-    return ToolResult("no_data", query, text, [asset.id for asset in found.candidates])
+    result = ToolResult("no_data", query, text, [asset.id for asset in found.candidates])
+    return _shown(result, found.candidates, asker)
 
 
 def _detail(detail: AssetDetail) -> str:
@@ -116,7 +136,7 @@ def _detail(detail: AssetDetail) -> str:
         ("IP", "、".join(asset.ips)),
         ("其他名称", "、".join(sorted(names)[:8])),
         ("负责人", plain(asset.owner, 60) or "未登记"),
-        ("重要性", SEVERITY.get(asset.importance, asset.importance) or "未登记"),
+        ("重要性", IMPORTANCE.get(asset.importance, asset.importance) or "未登记"),
         ("环境", plain(asset.environment, 40)),
         ("标签", "、".join(plain(tag, 30) for tag in asset.tags)),
         ("未关闭告警", counts(detail.open_alerts, SEVERITY)),

@@ -15,6 +15,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.staff import Person
 from secops_agent.tools.arguments import parse, schema
 from secops_agent.tools.base import Proposer, Risk, Tool, ToolResult
+from secops_agent.tools.masking import for_group
 
 NEEDED: Final[dict[Risk, Role]] = {
     "read": Role.VIEWER, "write": Role.ANALYST, "dangerous": Role.RESPONDER,
@@ -96,9 +97,10 @@ def reading(name: str, title: str, description: str, arguments: type, read: Read
 
     def run(asker: Asker, given: Any) -> ToolResult:
         try:
-            return read(asker, given)
+            result = read(asker, given)
         except NotFound as missing:
-            return ToolResult("no_data", text=missing.message)
+            result = ToolResult("no_data", text=missing.message)
+        return for_group(result) if asker.is_group else result
 
     return Blueprint(name, title, description, "read", arguments, run)
 

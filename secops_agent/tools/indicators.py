@@ -6,12 +6,13 @@ from typing import Final
 from secops_agent.services import indicators
 from secops_agent.services.indicators import Sightings
 from secops_agent.services.privacy import PRIVATE_INDICATORS
-from secops_agent.tools.alerts import alert_line
+from secops_agent.tools.alerts import accounts_of, alert_line
 from secops_agent.tools.arguments import argument
 from secops_agent.tools.assets import asset_line
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.markdown import INDICATOR, moment, plain
+from secops_agent.tools.masking import for_group
 
 _ROWS: Final = 10
 
@@ -35,7 +36,8 @@ def lookup_indicator(asker: Asker, given: LookupIndicator) -> ToolResult:
         "assets": [each.name for each in found.assets],
     }
     status = "ok" if found.alerts.items or found.assets else "no_data"
-    return ToolResult(status, query, _sightings(found, asker), data)  # type: ignore[arg-type]
+    result = ToolResult(status, query, _sightings(found, asker), data)  # type: ignore[arg-type]
+    return for_group(result, accounts_of(found.alerts.items)) if asker.is_group else result
 
 
 def _sightings(found: Sightings, asker: Asker) -> str:

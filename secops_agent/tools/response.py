@@ -9,7 +9,7 @@ from secops_agent.services import assets, indicators
 from secops_agent.services.staff import Person
 from secops_agent.tools.arguments import argument
 from secops_agent.tools.blueprints import Blueprint, Plan, action
-from secops_agent.tools.markdown import ASSET_TYPE, SEVERITY, duration, plain
+from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration, plain
 
 _REASON: Final = 500
 _YEAR: Final = 366 * 24 * 60
@@ -87,7 +87,7 @@ def check_isolate(given: IsolateHost, person: Person | None) -> Plan:
     kind = ASSET_TYPE.get(asset.asset_type, asset.asset_type)
     if asset.asset_type not in _ISOLABLE:
         raise InvalidInput(f"「{plain(asset.name, 60)}」是{kind}，只有主机可以隔离。没有执行任何操作。")
-    weight = asset.importance and f"，重要性 {SEVERITY.get(asset.importance, asset.importance)}"
+    weight = asset.importance and f"，重要性 {IMPORTANCE.get(asset.importance, asset.importance)}"
     owner = asset.owner and f"，负责人 {plain(asset.owner, 30)}"
     where = "、".join(asset.ips[:3])
     summary = f"隔离主机 {plain(asset.name, 60)}（{where or kind}{weight}{owner}）{_told(given.reason)}"
