@@ -32,7 +32,7 @@ def say_together(stage: Stage, messages: list[dict[str, Any]]) -> tuple[float, l
     """Everything at once: seconds until the last answer, and the answers."""
     before = stage.sim.state()["at"]
     ids = {said["msg_id"] for said in stage.sim.messages(messages)}
-    replies = stage.sim.wait_replies(len(ids), within=110, since=before)
+    replies = stage.wait_replies(len(ids), within=110, since=before)
     assert sorted(reply["msg_id"] for reply in replies) == sorted(ids)
     return (max(reply["at"] for reply in replies) - before) / 1000, replies
 

@@ -51,7 +51,7 @@ def assert_each_answered_once(stage: Stage, said: dict[str, list[str]]) -> None:
         answers = stage.answers(where, len(ids))
         assert sorted(answers) == sorted(f"收到 第{number}句" for number in range(len(ids)))
     stage.settle()
-    repeated = Counter(reply["text"] for where in said for reply in stage.sim.replies(conversation_id=where))
+    repeated = Counter(reply["text"] for where in said for reply in stage.replies(conversation_id=where))
     assert set(repeated.values()) == {len(said)}
 
 
@@ -134,7 +134,7 @@ def test_webhook_down_delivers_afterwards_in_order(stage: Stage, how: Any) -> No
         within=60,
         what="several attempts",
     )
-    assert not [where for where in said if stage.sim.replies(conversation_id=where)]
+    assert not [where for where in said if stage.replies(conversation_id=where)]
     stage.sim.faults(clear=True)
     for where in said:
         assert stage.answers(where, 4) == [f"收到 第{n}句" for n in range(4)]
@@ -147,7 +147,7 @@ def test_expired_webhook_goes_by_openapi(stage: Stage, expired: Any) -> None:
     stage.say("群里", group, "lisi", webhook_expired=expired)
     stage.say("私下", private, "lisi", group=False, webhook_expired=expired)
     for where, route, text in ((group, "group", "收到 李四：群里"), (private, "private", "收到 私下")):
-        (reply,) = stage.sim.wait_replies(1, within=60, conversation_id=where)
+        (reply,) = stage.wait_replies(1, within=60, conversation_id=where)
         assert (reply["route"], reply["text"]) == (route, text)
 
 
@@ -155,7 +155,7 @@ def test_errcode_300001_goes_by_openapi_and_token_is_renewed(stage: Stage) -> No
     where = place()
     stage.sim.faults(webhook_errcode={"value": 300001, "times": 1}, token_401={"value": True, "times": 1})
     stage.say("会话没了", where)
-    (reply,) = stage.sim.wait_replies(1, within=60, conversation_id=where)
+    (reply,) = stage.wait_replies(1, within=60, conversation_id=where)
     assert reply["route"] == "group"
 
 
@@ -192,9 +192,9 @@ def test_kill_in_the_middle_loses_nothing(database: Database) -> None:
         first = stage.start(BIFANG_SCRIPTED_MODEL="delay=0.1;text=收到 {text}")
         stage.sim.faults(webhook_delay_s=0.05)
         said = talk(stage, 20, 10)
-        stage.sim.wait_replies(60, within=60)
+        stage.wait_replies(60, within=60)
         kill(first)
-        answered = Counter(reply["msg_id"] for reply in stage.sim.replies())
+        answered = Counter(reply["msg_id"] for reply in stage.replies())
         assert len(answered) < 200, "killed in the middle"
         # Answers that DingTalk has and our database does not know about: the call was in flight.
         recorded = set(
@@ -204,7 +204,7 @@ def test_kill_in_the_middle_loses_nothing(database: Database) -> None:
         for where, ids in said.items():
             stage.answers(where, len(ids))
         stage.settle()
-        replies = Counter(reply["msg_id"] for reply in stage.sim.replies())
+        replies = Counter(reply["msg_id"] for reply in stage.replies())
         everything = {one for ids in said.values() for one in ids}
         assert everything <= set(replies), "lost"
         repeated = {msg_id for msg_id, number in replies.items() if number > 1}

@@ -50,7 +50,7 @@ def wait_done(msg_id: str) -> InboxRow:
 def test_message_is_stored_acked_answered(stage: Stage) -> None:
     where = place()
     msg_id = stage.say("有哪些严重告警", where, "lisi")
-    (reply,) = stage.sim.wait_replies(1, within=60, conversation_id=where)
+    (reply,) = stage.wait_replies(1, within=60, conversation_id=where)
     assert reply["text"] == "@lisi\n\n收到 李四：有哪些严重告警（第 1 句，上一句：无）"
     assert (reply["route"], reply["msgtype"], reply["at_user_ids"]) == ("webhook", "markdown", ["lisi"])
     assert reply["msg_id"] == msg_id

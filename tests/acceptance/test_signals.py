@@ -61,13 +61,13 @@ def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: 
     wait_until(lambda: InboxRow.objects.count() == 20, within=30, what="stored")
     stop(worker)
     assert worker.process.returncode == 0, worker.text
-    assert len(stage.sim.replies()) == 10
+    assert len(stage.replies()) == 10
     assert InboxRow.objects.filter(state=State.PENDING, attempts=0).count() == 10
     stage.start()
     for where in places:
         assert stage.answers(where) == ["收到 还在吗"]
     stage.settle()
-    assert len(stage.sim.replies()) == 21
+    assert len(stage.replies()) == 21
 
 
 @pytest.mark.both_databases

@@ -23,6 +23,7 @@ STAFF = (
     {"staff_id": "manager01", "name": "张三", "role": "admin"},
     {"staff_id": "lisi", "name": "李四", "role": "analyst"},
 )
+WAITING = "正在排队"
 _numbers = count(1)
 
 
@@ -98,10 +99,22 @@ class Stage:
         said = self.sim.message(text, conversation_id=where, staff_id=who, **fields)
         return str(said["msg_id"])
 
+    def replies(self, **query: Any) -> list[dict[str, Any]]:
+        """What the robot answered; who waits on a loaded machine is also told so, which is no answer."""
+        return [reply for reply in self.sim.replies(**query) if WAITING not in reply["text"]]
+
+    def wait_replies(self, number: int = 1, within: float = 60, **query: Any) -> list[dict[str, Any]]:
+        """The answers, as soon as there are `number`."""
+        return wait_until(
+            lambda: found if len(found := self.replies(**query)) >= number else [],
+            within=within,
+            every=0.05,
+            what=f"{number} answers {query}",
+        )
+
     def answers(self, where: str, number: int = 1, within: float = 60) -> list[str]:
         """The texts of the answers in a conversation, as soon as there are `number`."""
-        replies = self.sim.wait_replies(number, within=within, conversation_id=where)
-        return [reply["text"] for reply in replies]
+        return [reply["text"] for reply in self.wait_replies(number, within, conversation_id=where)]
 
     def acks(self, external_id: str, number: int = 1, within: float = 60) -> list[dict[str, Any]]:
         """The acks of a message or event, as soon as there are `number`."""
