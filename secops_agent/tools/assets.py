@@ -113,10 +113,9 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     query = f"资产={plain(given.asset, 60)}"
     found = assets.find(given.asset)
     if found.asset is not None:
-        detail = assets.get(found.asset.id)
-        return ToolResult(
-            "ok", query, _detail(detail), {"asset_id": found.asset.id, "name": found.asset.name}
-        )
+        known = {"asset_id": found.asset.id, "name": found.asset.name}
+        result = ToolResult("ok", query, _detail(assets.get(found.asset.id)), known)
+        return _shown(result, [found.asset], asker)
     if not found.candidates:
         return ToolResult(
             "no_data", query, f"资产里没有「{plain(given.asset, 60)}」。可以写名称、IP、域名或编号。", []

@@ -28,8 +28,8 @@ def mask(text: str, values: Iterable[str] = ()) -> str:
 def for_group(result: ToolResult, values: Iterable[str] = ()) -> ToolResult:
     """The result as a group may read it; what was lost is for the asker's own chat."""
     shown = mask(result.text, values)
-    if shown == result.text:
-        return result
+    if NOTE in shown or (shown == result.text and not result.private_text):
+        return replace(result, text=shown)
     full = result.private_text or result.text
     return replace(result, text=f"{shown}\n\n{NOTE}", data=None, private_text=full)
 
