@@ -16,13 +16,23 @@ is_new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+has_venv() {
+    "$1" -c 'import venv, ensurepip' 2>/dev/null
+}
+
+# The first that is new enough and, if there is one, has venv. 3.11 leads: constraints.txt was resolved on it.
 find_python() {
-    for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
+    found=
+    for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3 python}; do
         if command -v "$candidate" >/dev/null 2>&1 && is_new_enough "$candidate"; then
-            printf '%s\n' "$candidate"
-            return
+            if has_venv "$candidate"; then
+                found=$candidate
+                break
+            fi
+            found=${found:-$candidate}
         fi
     done
+    printf '%s\n' "$found"
 }
 
 describe_old_python() {
@@ -39,7 +49,7 @@ make_venv() {
     [ -n "$python" ] || fail "需要 Python 3.11 或更新的版本$(describe_old_python)。" \
         "请安装，例如 sudo apt install python3 python3-venv；装在别处时用 PYTHON=/路径/python3.12 make run 指明。"
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    "$python" -c 'import venv, ensurepip' 2>/dev/null || fail \
+    has_venv "$python" || fail \
         "$python 缺少 venv 模块，建不了虚拟环境。请执行：sudo apt install python$version-venv（其他系统请安装 python3-venv 或完整的 Python）。"
     echo "· 用 $python（Python $version）建立虚拟环境 $venv"
     output=$("$python" -m venv --clear "$venv" 2>&1) || fail \

@@ -66,6 +66,16 @@ def test_file_of_another_user_names_chown(installed: Path, tmp_path: Path, name:
             path.chmod(0o700)
 
 
+def test_web_process_says_the_line_and_ends(installed: Path, tmp_path: Path) -> None:
+    take_away(installed / "encryption.key")
+    code = "import bifang.wsgi"
+    guard = obey_permissions if os.geteuid() == 0 else None
+    done = run((sys.executable, "-c", code), clean_environment(tmp_path), preexec_fn=guard)
+    assert done.returncode == 4  # gunicorn's "cannot load": it does not start worker after worker
+    assert "sudo chown -R " in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_read_only_database_names_chown(installed: Path, tmp_path: Path) -> None:
     database = installed / "bifang.sqlite3"
     take_away(database)
