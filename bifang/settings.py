@@ -123,17 +123,46 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "secops_agent.api.access.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "secops_agent.api.errors.handle",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Bifang API",
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "毕方 Bifang API",
+    "DESCRIPTION": "告警、资产、漏洞、发现、处置手册与导入。身份：在 Authorization: Bearer 头中带上管理后台创建的 API 令牌。",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [
+        "secops_agent.api.access.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "secops_agent.api.documentation.add_errors",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "Severity": "secops_agent.models.choices.Severity",
+        "AlertStatus": "secops_agent.models.choices.AlertStatus",
+        "Verdict": "secops_agent.models.choices.Verdict",
+        "AssetType": "secops_agent.models.choices.AssetType",
+        "IndicatorKind": "secops_agent.models.choices.IndicatorKind",
+        "FindingKind": "secops_agent.models.choices.FindingKind",
+        "FindingState": "secops_agent.models.choices.FindingState",
+        "Decision": "secops_agent.models.choices.Decision",
+        "ActorKind": "secops_agent.models.choices.ActorKind",
+        "JobState": "secops_agent.models.job.JobState",
+        "JobPhase": "secops_agent.models.job.JobPhase",
+    },
 }
 
 Q_CLUSTER: dict[str, Any] = {

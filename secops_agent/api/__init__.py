@@ -1,0 +1,1 @@
+"""/api/v1/: the estate, imports and jobs for programs and people."""

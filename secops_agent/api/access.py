@@ -1,0 +1,168 @@
+"""Who calls, and what they may do: API tokens by scope, people by Django's permissions or by their Staff role."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.conf import settings
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from secops_agent.api.limits import spend
+from secops_agent.models import Role, Scope, Staff, allows
+from secops_agent.services import tokens
+from secops_agent.services.actors import Actor
+from secops_agent.services.tokens import Grant
+
+REFUSED = "API 令牌无效、已过期或已被吊销：请在管理后台「API 令牌」中检查，或创建新的令牌。"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a request needs, each for one kind of caller: a token's scope, Django's permission, a Staff role."""
+
+    scope: Scope
+    permission: str
+    role: Role
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUser:
+    """Stands in ``request.user`` for a program."""
+
+    grant: Grant
+    is_authenticated: ClassVar[bool] = True
+    is_active: ClassVar[bool] = True
+
+    @property
+    def pk(self) -> str:
+        """As DRF asks of a user."""
+        return f"token:{self.grant.token_id}"
+
+
+class TokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer bf_…``, ``X-Api-Token: bf_…``, or the password of basic authentication."""
+
+    def authenticate(self, request: Request) -> tuple[TokenUser, Grant] | None:
+        """None if no token was sent. Raises AuthenticationFailed."""
+        secret = _secret(request)
+        if secret is None:
+            return None
+        grant = tokens.recognise(secret)
+        if grant is None:
+            raise exceptions.AuthenticationFailed(REFUSED)
+        return TokenUser(grant), grant
+
+    def authenticate_header(self, request: Request) -> str:
+        """For the 401."""
+        return 'Bearer realm="bifang"'
+
+
+def _secret(request: Request) -> str | None:
+    """The token that was sent. A basic password that is none of ours is somebody else's business."""
+    given = request.headers.get("X-Api-Token")
+    if given:
+        return given.strip()
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() in ("bearer", "token"):
+        return value.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        password = base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        raise exceptions.AuthenticationFailed("Authorization 头不是合法的 Basic 认证。") from None
+    return password
+
+
+AUTHENTICATION = [TokenAuthentication, SessionAuthentication]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. ``key`` tells callers apart."""
+
+    actor: Actor
+    grant: Grant | None = None
+
+    @property
+    def key(self) -> str:
+        """For what is kept by caller."""
+        return f"{self.actor.kind}:{self.actor.ident}"
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller of an authenticated request; a person by their Staff entry if they have one."""
+    kept: Caller | None = getattr(request, "bifang_caller", None)
+    if kept is None:
+        kept = _caller(request)
+        request.bifang_caller = kept  # type: ignore[attr-defined]  # asked for several times a request
+    return kept
+
+
+def _caller(request: Request) -> Caller:
+    if isinstance(request.auth, Grant):
+        return Caller(request.auth.actor, request.auth)
+    person = staff_of(request.user)
+    if person is not None:
+        return Caller(Actor.person(person, via="api"))
+    return Caller(Actor("person", f"user:{request.user.pk}", request.user.get_username(), "api"))
+
+
+def staff_of(user: Any) -> Staff | None:
+    """The active Staff entry of a Django user."""
+    return Staff.objects.filter(user_id=user.pk, active=True).first()
+
+
+def may(request: Request, need: Need) -> bool:
+    """Does the caller have what is needed?"""
+    if isinstance(request.auth, Grant):
+        return request.auth.may(need.scope)
+    if request.user.has_perm(need.permission):
+        return True
+    person = staff_of(request.user)
+    return person is not None and allows(person.role, need.role)
+
+
+class HasNeed(BasePermission):
+    """What the view says this method needs."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Raises PermissionDenied that says what is missing; counts the request against the token's rate."""
+        if not request.user or not request.user.is_authenticated:
+            return False
+        if isinstance(request.auth, Grant) and settings.RATE_LIMITS:
+            spend(request.auth.token_id, request.auth.rate)
+        needs: Mapping[str, Need] = view.needs
+        need = needs.get(request.method or "")
+        if need is None or may(request, need):
+            return True
+        raise exceptions.PermissionDenied(_missing(request, need))
+
+
+def _missing(request: Request, need: Need) -> str:
+    if isinstance(request.auth, Grant):
+        return f"这个 API 令牌没有「{need.scope.label}」（{need.scope.value}）范围，不能{need.word}。"
+    return f"您没有{need.word}的权限：需要「{need.role.label}」角色，或请管理员授予相应的用户组。"
+
+
+def _read(model: str, word: str) -> Need:
+    return Need(Scope.READ, f"secops_agent.view_{model}", Role.VIEWER, f"查看{word}")
+
+
+def _write(model: str, word: str) -> Need:
+    return Need(Scope.WRITE, f"secops_agent.change_{model}", Role.ANALYST, f"修改{word}")
+
+
+READ_ALERTS, WRITE_ALERTS = _read("alert", "告警"), _write("alert", "告警")
+READ_ASSETS, WRITE_ASSETS = _read("asset", "资产"), _write("asset", "资产")
+READ_VULNERABILITIES = _read("vulnerability", "漏洞")
+READ_FINDINGS, WRITE_FINDINGS = _read("finding", "发现"), _write("finding", "发现")
+READ_RUNBOOKS, WRITE_RUNBOOKS = _read("runbook", "处置手册"), _write("runbook", "处置手册")
+IMPORT = Need(Scope.INGEST, "secops_agent.add_importjob", Role.ANALYST, "导入")
+SEE_ALL_JOBS = _read("importjob", "导入任务")

@@ -1,0 +1,262 @@
+"""Alerts: list, detail, statistics, and what people do with them."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from secops_agent.api import access
+from secops_agent.api.access import caller_of
+from secops_agent.api.base import Flag, Form, Moment, PageQuery, View, choices, order, row_id, word
+from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
+from secops_agent.services import alerts
+from secops_agent.services.alerts import GROUPINGS, ORDERS, AlertFilter
+
+TAG = ["告警"]
+EXAMPLE = {
+    "id": 12, "title": "SSH 暴力破解", "severity": "high", "status": "open", "verdict": "", "source": "wazuh",
+    "rule_id": "5763", "rule_name": "sshd brute force", "confidence": 80, "assets": [{"id": 3, "name": "web-01"}],
+    "assignee": "李四", "assignee_id": 2, "first_seen": "2026-11-24T08:00:00+08:00",
+    "last_seen": "2026-11-24T09:30:00+08:00", "count": 37, "due_at": "2026-11-25T08:00:00+08:00", "overdue": False,
+}  # fmt: skip
+
+
+class AlertQuery(PageQuery):
+    """Filters of the list."""
+
+    severity = choices(Severity.choices, "级别；可重复，或用逗号分隔。")
+    status = choices(AlertStatus.choices, "状态；可重复，或用逗号分隔。")
+    verdict = choices(Verdict.choices, "结论；可重复，或用逗号分隔。")
+    source = word("来源，完整匹配，例如 wazuh。")  # type: ignore[assignment]  # a declared field, not the base class's attribute
+    asset = word("资产的名称、IP、域名或编号；不存在时返回 404。")
+    assignee_id = row_id("处理人的编号。")
+    unassigned = Flag(default=False, help_text="只看没有处理人的。")
+    overdue = Flag(default=False, help_text="只看超过处理时限的。")
+    since = Moment(default=None, allow_null=True, help_text="最近发生时间不早于。")
+    until = Moment(default=None, allow_null=True, help_text="最近发生时间早于。")
+    keyword = word("标题、规则、来源、说明中的文字，或一个完整的指标（IP、域名、哈希）。")
+    ordering = order(ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
+
+
+class AlertOut(Form):
+    """An alert in a list."""
+
+    id = serializers.IntegerField(help_text="编号")
+    title = serializers.CharField(help_text="标题")
+    severity = serializers.ChoiceField(choices=Severity.choices, help_text="级别")
+    status = serializers.ChoiceField(choices=AlertStatus.choices, help_text="状态")
+    verdict = serializers.ChoiceField(
+        choices=Verdict.choices, allow_blank=True, help_text="结论；空：未下结论"
+    )
+    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field, not the base class's attribute
+    rule_id = serializers.CharField(help_text="规则编号")
+    rule_name = serializers.CharField(help_text="规则")
+    confidence = serializers.IntegerField(allow_null=True, help_text="置信度 0..100")
+    assets = Ref(many=True, help_text="涉及的资产")
+    assignee = serializers.CharField(help_text="处理人；空：未分配")
+    assignee_id = serializers.IntegerField(allow_null=True, help_text="处理人的编号")
+    first_seen = serializers.DateTimeField(help_text="首次发生")
+    last_seen = serializers.DateTimeField(help_text="最近发生")
+    count = serializers.IntegerField(help_text="发生次数")
+    due_at = serializers.DateTimeField(allow_null=True, help_text="处理时限")
+    overdue = serializers.BooleanField(help_text="是否已超时")
+
+
+class IndicatorOut(Form):
+    """An observable."""
+
+    kind = serializers.ChoiceField(choices=IndicatorKind.choices, help_text="种类")
+    value = serializers.CharField(help_text="值")
+
+
+class AlertDetailOut(AlertOut):
+    """An alert with all that is known."""
+
+    description = serializers.CharField(help_text="说明")
+    indicators = IndicatorOut(many=True, help_text="指标")
+    techniques = texts("ATT&CK 技术编号")
+    references = texts("参考链接")
+    acknowledged_at = serializers.DateTimeField(allow_null=True, help_text="确认时间")
+    closed_at = serializers.DateTimeField(allow_null=True, help_text="关闭时间")
+    recurred = serializers.IntegerField(help_text="关闭之后又发生的次数")
+    raw = serializers.JSONField(allow_null=True, help_text="来源的原始事件（最近一次）")
+    history = HistoryOut(many=True, help_text="变更历史，新的在前")
+
+
+class AssignIn(NoteIn):
+    """Who shall look after it."""
+
+    assignee = serializers.CharField(max_length=100, help_text="处理人的员工 ID 或姓名。")
+
+
+class CloseIn(NoteIn):
+    """What it was."""
+
+    verdict = serializers.ChoiceField(choices=Verdict.choices, help_text="结论。")
+
+
+class CommentIn(Form):
+    """A remark."""
+
+    note = serializers.CharField(max_length=2000, help_text="备注。")
+
+
+class StatisticsQuery(Form):
+    """What is counted."""
+
+    group_by = serializers.ChoiceField(
+        choices=list(GROUPINGS.items()), default="severity", help_text="按什么统计。"
+    )
+    since = Moment(default=None, allow_null=True, help_text="最近发生时间不早于。")
+    until = Moment(default=None, allow_null=True, help_text="最近发生时间早于。")
+    limit = serializers.IntegerField(min_value=1, max_value=200, default=20, help_text="最多多少组。")
+
+
+class GroupOut(Form):
+    """One line."""
+
+    value = serializers.CharField(help_text="筛选用的值")
+    label = serializers.CharField(help_text="显示用的名称")  # type: ignore[assignment]  # a declared field, not the base class's attribute
+    count = serializers.IntegerField(help_text="告警数")
+
+
+class StatisticsOut(Form):
+    """Alerts by group."""
+
+    total = serializers.IntegerField(help_text="告警总数")
+    group_by = serializers.CharField(help_text="按什么统计")
+    groups = GroupOut(many=True, help_text="各组")
+    group_count = serializers.IntegerField(help_text="一共有多少组")
+    since = serializers.DateTimeField(allow_null=True, help_text="从")
+    until = serializers.DateTimeField(allow_null=True, help_text="到")
+
+
+class AlertListView(View):
+    """All alerts."""
+
+    needs = {"GET": access.READ_ALERTS}
+
+    @extend_schema(
+        tags=TAG, operation_id="alerts_list", summary="告警列表", parameters=[AlertQuery], responses=page_of(AlertOut),
+        description="按筛选条件列出告警，新的在前，游标翻页。total 最多数到 1000，total_capped 为 true 表示还有更多。",
+        examples=[OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None})],
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        asked = self.read_query(AlertQuery)
+        wanted = AlertFilter(
+            severities=tuple(asked.pop("severity")),
+            statuses=tuple(asked.pop("status")),
+            verdicts=tuple(asked.pop("verdict")),
+            order=asked.pop("ordering"),
+            **asked,
+        )
+        return self.page(alerts.search(wanted), AlertOut)
+
+
+class AlertView(View):
+    """One alert."""
+
+    needs = {"GET": access.READ_ALERTS}
+
+    @extend_schema(tags=TAG, operation_id="alerts_get", summary="告警详情", responses=AlertDetailOut,
+                   description="一条告警的全部内容，包括指标、原始事件和变更历史。")  # fmt: skip
+    def get(self, request: Request, alert_id: int) -> Response:
+        """Everything."""
+        return Response(AlertDetailOut(flat(alerts.get(alert_id))).data)
+
+
+class AlertStatisticsView(View):
+    """How many."""
+
+    needs = {"GET": access.READ_ALERTS}
+
+    @extend_schema(tags=TAG, operation_id="alerts_statistics", summary="告警统计", parameters=[StatisticsQuery],
+                   responses=StatisticsOut, description="按级别、状态、来源、规则、资产、结论、处理人、日期或小时统计告警数。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """The counts."""
+        return Response(StatisticsOut(alerts.statistics(**self.read_query(StatisticsQuery))).data)
+
+
+class _Action(View):
+    """Something a person or a program does to an alert."""
+
+    needs = {"POST": access.WRITE_ALERTS}
+
+    def answer(self, changed: Any) -> Response:
+        """The alert after the change."""
+        return Response(AlertOut(changed).data)
+
+
+class AcknowledgeView(_Action):
+    """open → acknowledged."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_acknowledge", summary="确认告警", request=NoteIn, responses=AlertOut,
+                   description="表示有人在处理：未处理 → 处理中；其他状态返回 409。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Somebody looks after it."""
+        body = self.read_body(NoteIn)
+        return self.answer(alerts.acknowledge(alert_id, caller_of(request).actor, body["note"]))
+
+
+class AssignView(_Action):
+    """Give it to someone."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_assign", summary="指派告警", request=AssignIn, responses=AlertOut,
+                   description="指派给一位在职人员；已关闭的告警返回 409，没有这个人返回 404。",
+                   examples=[OpenApiExample("指派", value={"assignee": "lisi", "note": "请先看登录日志"}, request_only=True)])  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """To a person, by staffId or name."""
+        body = self.read_body(AssignIn)
+        actor = caller_of(request).actor
+        return self.answer(alerts.assign(alert_id, body["assignee"], actor, body["note"]))
+
+
+class UnassignView(_Action):
+    """Take it from whoever has it."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_unassign", summary="取消指派", request=NoteIn, responses=AlertOut,
+                   description="取消处理人；已关闭的告警返回 409。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Nobody's."""
+        body = self.read_body(NoteIn)
+        return self.answer(alerts.unassign(alert_id, caller_of(request).actor, body["note"]))
+
+
+class CloseView(_Action):
+    """A verdict ends it."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_close", summary="关闭告警", request=CloseIn, responses=AlertOut,
+                   description="下结论并关闭；已关闭的告警返回 409。",
+                   examples=[OpenApiExample("误报", value={"verdict": "false_positive", "note": "内部扫描"}, request_only=True)])  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """With a verdict."""
+        body = self.read_body(CloseIn)
+        actor = caller_of(request).actor
+        return self.answer(alerts.close(alert_id, body["verdict"], actor, body["note"]))
+
+
+class ReopenView(_Action):
+    """It was not over."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_reopen", summary="重新打开告警", request=NoteIn, responses=AlertOut,
+                   description="撤回结论，回到未处理；没有关闭的告警返回 409。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """The verdict is withdrawn."""
+        body = self.read_body(NoteIn)
+        return self.answer(alerts.reopen(alert_id, caller_of(request).actor, body["note"]))
+
+
+class CommentView(_Action):
+    """Only a note."""
+
+    @extend_schema(tags=TAG, operation_id="alerts_comment", summary="添加备注", request=CommentIn, responses=AlertOut,
+                   description="在变更历史里加一条备注，不改变状态。")  # fmt: skip
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Into the history."""
+        body = self.read_body(CommentIn)
+        return self.answer(alerts.comment(alert_id, caller_of(request).actor, body["note"]))

@@ -1,0 +1,181 @@
+"""Assets: list, detail, what people know better, software, and one asset by any of its names."""
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from secops_agent.api import access
+from secops_agent.api.access import caller_of
+from secops_agent.api.base import Counts, Form, PageQuery, View, choices, order, row_id, word
+from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import HistoryOut, Ref, flat, texts
+from secops_agent.models.choices import AssetType, Severity
+from secops_agent.services import assets
+from secops_agent.services.assets import ORDERS, AssetFilter
+
+TAG = ["资产"]
+
+
+class AssetQuery(PageQuery):
+    """Filters of the list."""
+
+    asset_type = serializers.ChoiceField(
+        choices=AssetType.choices, default="", allow_blank=True, help_text="类型。"
+    )
+    importance = choices(Severity.choices, "重要性；可重复，或用逗号分隔。")
+    environment = word("环境，完整匹配，例如 生产。")
+    owner_id = row_id("负责人的编号。")
+    tag = word("标签，完整匹配。")
+    source = word("来源，完整匹配。")  # type: ignore[assignment]  # a declared field
+    keyword = word("名称、IP、域名、标签、负责人、说明中的文字。")
+    ordering = order(ORDERS, "name", "排序：name 按名称，-name 倒序。")
+
+
+class AssetOut(Form):
+    """An asset in a list."""
+
+    id = serializers.IntegerField(help_text="编号")
+    name = serializers.CharField(help_text="名称")
+    asset_type = serializers.ChoiceField(choices=AssetType.choices, help_text="类型")
+    ips = texts("IP 地址")
+    owner = serializers.CharField(help_text="负责人")
+    owner_id = serializers.IntegerField(allow_null=True, help_text="负责人的编号")
+    importance = serializers.ChoiceField(choices=Severity.choices, allow_blank=True, help_text="重要性")
+    environment = serializers.CharField(help_text="环境")
+    tags = texts("标签")
+    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
+    last_seen = serializers.DateTimeField(help_text="最近发现")
+
+
+class KeyOut(Form):
+    """A name or address."""
+
+    kind = serializers.CharField(help_text="种类")
+    value = serializers.CharField(help_text="值")
+
+
+class AssetDetailOut(AssetOut):
+    """An asset with all that is known."""
+
+    keys = KeyOut(many=True, help_text="标识")
+    description = serializers.CharField(help_text="说明")
+    sources = texts("来源")
+    first_seen = serializers.DateTimeField(help_text="首次发现")
+    open_alerts = Counts(help_text="未关闭的告警：级别 → 数量")
+    open_findings = Counts(help_text="未修复的发现：级别 → 数量")
+    kev_findings = serializers.IntegerField(help_text="其中已被利用（KEV）的漏洞数")
+    components = serializers.IntegerField(help_text="组件数")
+    history = HistoryOut(many=True, help_text="变更历史，新的在前")
+
+
+class AssetIn(Form):
+    """What people set; imports keep it."""
+
+    name = serializers.CharField(max_length=300, required=False, help_text="名称")
+    asset_type = serializers.ChoiceField(choices=AssetType.choices, required=False, help_text="类型")
+    owner = serializers.CharField(
+        max_length=100, required=False, allow_blank=True, help_text="负责人的员工 ID 或姓名；空：没有负责人"
+    )
+    importance = serializers.ChoiceField(
+        choices=Severity.choices, required=False, allow_blank=True, help_text="重要性"
+    )
+    environment = serializers.CharField(max_length=50, required=False, allow_blank=True, help_text="环境")
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=50, required=False, help_text="标签"
+    )
+    description = serializers.CharField(max_length=10000, required=False, allow_blank=True, help_text="说明")
+
+
+class FindQuery(Form):
+    """Any name."""
+
+    name = serializers.CharField(max_length=300, help_text="名称、IP、域名或编号。")
+
+
+class FoundOut(Form):
+    """One asset, or those that may have been meant."""
+
+    asset = AssetOut(allow_null=True, help_text="找到的资产；null：没有唯一的答案")
+    candidates = AssetOut(many=True, help_text="可能指的资产")
+
+
+class ComponentQuery(PageQuery):
+    """Filters of the software."""
+
+    keyword = word("名称或 purl 中的文字。")
+
+
+class ComponentOut(Form):
+    """Software on an asset."""
+
+    id = serializers.IntegerField(help_text="编号")
+    asset = Ref(help_text="资产")
+    name = serializers.CharField(help_text="名称")
+    version = serializers.CharField(help_text="版本")
+    purl = serializers.CharField(help_text="purl")
+    component_type = serializers.CharField(help_text="类型")
+    distro = serializers.CharField(help_text="发行版")
+    location = serializers.CharField(help_text="位置")
+    licenses = texts("许可证")
+    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
+    last_seen = serializers.DateTimeField(help_text="最近发现")
+
+
+class AssetListView(View):
+    """All assets."""
+
+    needs = {"GET": access.READ_ASSETS}
+
+    @extend_schema(tags=TAG, operation_id="assets_list", summary="资产列表", parameters=[AssetQuery],
+                   responses=page_of(AssetOut), description="按筛选条件列出资产，按名称排序，游标翻页。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        asked = self.read_query(AssetQuery)
+        wanted = AssetFilter(importance=tuple(asked.pop("importance")), order=asked.pop("ordering"), **asked)
+        return self.page(assets.search(wanted), AssetOut)
+
+
+class AssetFindView(View):
+    """One asset by any of its names."""
+
+    needs = {"GET": access.READ_ASSETS}
+
+    @extend_schema(tags=TAG, operation_id="assets_find", summary="查找资产", parameters=[FindQuery], responses=FoundOut,
+                   description="按名称、IP、域名或编号找一个资产；不唯一时给出候选。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """The asset or candidates."""
+        found = assets.find(self.read_query(FindQuery)["name"])
+        return Response(FoundOut(found).data)
+
+
+class AssetView(View):
+    """One asset."""
+
+    needs = {"GET": access.READ_ASSETS, "PATCH": access.WRITE_ASSETS}
+
+    @extend_schema(tags=TAG, operation_id="assets_get", summary="资产详情", responses=AssetDetailOut,
+                   description="一个资产的全部内容：标识、未关闭的告警和发现的数量、变更历史。")  # fmt: skip
+    def get(self, request: Request, asset_id: int) -> Response:
+        """Everything."""
+        return Response(AssetDetailOut(flat(assets.get(asset_id))).data)
+
+    @extend_schema(tags=TAG, operation_id="assets_update", summary="修改资产", request=AssetIn, responses=AssetOut,
+                   description="只改给出的字段；之后的导入不会覆盖人设置的值。",
+                   examples=[OpenApiExample("负责人与重要性", value={"owner": "lisi", "importance": "critical"}, request_only=True)])  # fmt: skip
+    def patch(self, request: Request, asset_id: int) -> Response:
+        """What people know better."""
+        values = self.read_body(AssetIn, partial=True)
+        return Response(AssetOut(assets.update(asset_id, caller_of(request).actor, **values)).data)
+
+
+class AssetComponentsView(View):
+    """Software on an asset."""
+
+    needs = {"GET": access.READ_ASSETS}
+
+    @extend_schema(tags=TAG, operation_id="assets_components", summary="资产上的组件", parameters=[ComponentQuery],
+                   responses=page_of(ComponentOut), description="一个资产上现有的软件组件，按名称排序，游标翻页。")  # fmt: skip
+    def get(self, request: Request, asset_id: int) -> Response:
+        """A page."""
+        return self.page(assets.components(asset_id, **self.read_query(ComponentQuery)), ComponentOut)

@@ -1,0 +1,131 @@
+"""Findings: list, detail, and what people decide."""
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from secops_agent.api import access
+from secops_agent.api.access import caller_of
+from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, row_id, word
+from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
+from secops_agent.models.choices import Decision, FindingKind, FindingState, Severity
+from secops_agent.services import findings
+from secops_agent.services.findings import ORDERS, FindingFilter
+
+TAG = ["发现"]
+
+
+class FindingQuery(PageQuery):
+    """Filters of the list."""
+
+    kind = choices(FindingKind.choices, "种类；可重复，或用逗号分隔。")
+    severity = choices(Severity.choices, "级别；可重复，或用逗号分隔。")
+    state = choices(FindingState.choices, "状态；不给时只看仍需处理的。")
+    decision = serializers.ChoiceField(
+        choices=Decision.choices, default=None, allow_null=True, help_text="处理决定。"
+    )
+    source = word("来源，完整匹配，例如 trivy。")  # type: ignore[assignment]  # a declared field
+    asset = word("资产的名称、IP、域名或编号；不存在时返回 404。")
+    asset_id = row_id("资产的编号。")
+    vulnerability = word("漏洞编号或别名。")
+    kev_only = Flag(default=False, help_text="只看已被利用（CISA KEV）的。")
+    fix_available = Flag(default=None, allow_null=True, help_text="是否已有修复版本。")
+    overdue = Flag(default=False, help_text="只看超过修复时限的。")
+    keyword = word("标题、规则、位置、组件名称中的文字。")
+    ordering = order(ORDERS, "-priority", "排序：-priority 先 KEV，再级别，再 EPSS；priority 倒过来。")
+
+
+class FindingOut(Form):
+    """A finding in a list."""
+
+    id = serializers.IntegerField(help_text="编号")
+    kind = serializers.ChoiceField(choices=FindingKind.choices, help_text="种类")
+    title = serializers.CharField(help_text="标题")
+    severity = serializers.ChoiceField(choices=Severity.choices, help_text="级别")
+    state = serializers.ChoiceField(choices=FindingState.choices, help_text="状态")
+    decision = serializers.ChoiceField(
+        choices=Decision.choices, allow_blank=True, help_text="处理决定；空：没有"
+    )
+    asset = Ref(help_text="资产")
+    component = serializers.CharField(help_text="组件")
+    version = serializers.CharField(help_text="组件版本")
+    vulnerability = serializers.CharField(help_text="漏洞编号；其他种类为空")
+    kev = serializers.BooleanField(help_text="是否已被利用（CISA KEV）")
+    epss = serializers.FloatField(allow_null=True, help_text="EPSS 概率 0..1")
+    rule_id = serializers.CharField(help_text="规则")
+    fixed_version = serializers.CharField(help_text="修复版本")
+    source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
+    first_seen = serializers.DateTimeField(help_text="首次发现")
+    last_seen = serializers.DateTimeField(help_text="最近发现")
+    due_at = serializers.DateTimeField(allow_null=True, help_text="修复时限")
+    overdue = serializers.BooleanField(help_text="是否已超时")
+
+
+class FindingDetailOut(FindingOut):
+    """A finding with all that is known."""
+
+    description = serializers.CharField(help_text="说明")
+    location = serializers.CharField(help_text="位置")
+    remediation = serializers.CharField(help_text="修复建议")
+    references = texts("参考链接")
+    suppressed = serializers.BooleanField(help_text="工具中已忽略")
+    gone_at = serializers.DateTimeField(allow_null=True, help_text="消失时间")
+    evidence = serializers.CharField(help_text="证据")
+    history = HistoryOut(many=True, help_text="变更历史，新的在前")
+
+
+class DecideIn(NoteIn):
+    """What is decided."""
+
+    decision = serializers.ChoiceField(
+        choices=Decision.choices, allow_blank=True, help_text="决定；空字符串表示撤回。"
+    )
+
+
+class FindingListView(View):
+    """All findings."""
+
+    needs = {"GET": access.READ_FINDINGS}
+
+    @extend_schema(tags=TAG, operation_id="findings_list", summary="发现列表", parameters=[FindingQuery],
+                   responses=page_of(FindingOut), description="默认只列仍需处理的发现，先 KEV，再级别，再 EPSS，游标翻页。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        asked = self.read_query(FindingQuery)
+        wanted = FindingFilter(
+            kinds=tuple(asked.pop("kind")),
+            severities=tuple(asked.pop("severity")),
+            states=tuple(asked.pop("state")),
+            order=asked.pop("ordering"),
+            **asked,
+        )
+        return self.page(findings.search(wanted), FindingOut)
+
+
+class FindingView(View):
+    """One finding."""
+
+    needs = {"GET": access.READ_FINDINGS}
+
+    @extend_schema(tags=TAG, operation_id="findings_get", summary="发现详情", responses=FindingDetailOut,
+                   description="一个发现的全部内容，包括证据和变更历史。")  # fmt: skip
+    def get(self, request: Request, finding_id: int) -> Response:
+        """Everything."""
+        return Response(FindingDetailOut(flat(findings.get(finding_id))).data)
+
+
+class DecideView(View):
+    """What people decide."""
+
+    needs = {"POST": access.WRITE_FINDINGS}
+
+    @extend_schema(tags=TAG, operation_id="findings_decide", summary="处理决定", request=DecideIn, responses=FindingOut,
+                   description="接受风险、判为误报、标为修复中，或撤回；之后的导入不会覆盖。已经是这个决定时返回 409。",
+                   examples=[OpenApiExample("接受风险", value={"decision": "accepted", "note": "内网隔离，下季度升级"}, request_only=True)])  # fmt: skip
+    def post(self, request: Request, finding_id: int) -> Response:
+        """Set or withdraw."""
+        body = self.read_body(DecideIn)
+        actor = caller_of(request).actor
+        return Response(FindingOut(findings.decide(finding_id, body["decision"], actor, body["note"])).data)

@@ -1,0 +1,170 @@
+"""Runbooks: list, search, read, write."""
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from secops_agent.api import access
+from secops_agent.api.access import caller_of
+from secops_agent.api.base import Form, PageQuery, View, word
+from secops_agent.api.documentation import page_of
+from secops_agent.api.fields import HistoryOut, texts
+from secops_agent.services import history, runbooks
+
+TAG = ["处置手册"]
+EXAMPLE = {
+    "title": "SSH 暴力破解",
+    "body": "## 第一步\n确认来源 IP。",
+    "tags": ["ssh"],
+    "techniques": ["T1110"],
+}
+
+
+class RunbookQuery(PageQuery):
+    """Filters of the list."""
+
+    tag = word("标签，完整匹配。")
+
+
+class RunbookLineOut(Form):
+    """A runbook in the list."""
+
+    id = serializers.IntegerField(help_text="编号")
+    title = serializers.CharField(help_text="标题")
+    tags = texts("标签")
+    techniques = texts("ATT&CK 技术编号")
+    updated_at = serializers.DateTimeField(help_text="修改时间")
+
+
+class RunbookOut(RunbookLineOut):
+    """A whole runbook."""
+
+    body = serializers.CharField(help_text="正文，Markdown")
+
+
+class RunbookIn(Form):
+    """A runbook to write."""
+
+    title = serializers.CharField(max_length=200, help_text="标题，不能与其他手册相同")
+    body = serializers.CharField(max_length=200_000, trim_whitespace=False, help_text="正文，Markdown")
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=60), max_length=50, default=list, help_text="标签"
+    )
+    techniques = serializers.ListField(
+        child=serializers.CharField(max_length=20), max_length=50, default=list, help_text="ATT&CK 技术编号"
+    )
+
+
+class SearchQuery(Form):
+    """What is sought."""
+
+    q = serializers.CharField(max_length=400, help_text="要找的内容，例如 勒索病毒。")
+    limit = serializers.IntegerField(min_value=1, max_value=50, default=5, help_text="最多多少条。")
+
+
+class HitOut(Form):
+    """One result."""
+
+    id = serializers.IntegerField(help_text="编号")
+    title = serializers.CharField(help_text="标题")
+    tags = texts("标签")
+    techniques = texts("ATT&CK 技术编号")
+    score = serializers.FloatField(help_text="相关程度 0..1")
+    excerpt = serializers.CharField(help_text="最相关的一段")
+
+
+class HitsOut(Form):
+    """Results, best first."""
+
+    items = HitOut(many=True, help_text="结果，最相关的在前")
+
+
+class RunbookHistoryOut(Form):
+    """The changes of a runbook."""
+
+    items = HistoryOut(many=True, help_text="变更历史，新的在前")
+
+
+class RunbookListView(View):
+    """All runbooks."""
+
+    needs = {"GET": access.READ_RUNBOOKS, "POST": access.WRITE_RUNBOOKS}
+
+    @extend_schema(tags=TAG, operation_id="runbooks_list", summary="手册列表", parameters=[RunbookQuery],
+                   responses=page_of(RunbookLineOut), description="全部处置手册，按标题排序，游标翻页。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        return self.page(runbooks.browse(**self.read_query(RunbookQuery)), RunbookLineOut)
+
+    @extend_schema(tags=TAG, operation_id="runbooks_create", summary="新建手册", request=RunbookIn, responses={201: RunbookOut},
+                   description="新建一份处置手册；标题重复时返回 409。",
+                   examples=[OpenApiExample("手册", value=EXAMPLE, request_only=True)])  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """A new one."""
+        body = self.read_body(RunbookIn)
+        made = runbooks.save(
+            body["title"],
+            body["body"],
+            tuple(body["tags"]),
+            tuple(body["techniques"]),
+            caller_of(request).actor,
+        )
+        return Response(RunbookOut(made).data, status=201)
+
+
+class RunbookSearchView(View):
+    """Search."""
+
+    needs = {"GET": access.READ_RUNBOOKS}
+
+    @extend_schema(tags=TAG, operation_id="runbooks_search", summary="搜索手册", parameters=[SearchQuery], responses=HitsOut,
+                   description="按中文内容搜索处置手册，最相关的在前。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """Best first; words that mean nothing find nothing."""
+        asked = self.read_query(SearchQuery)
+        found = runbooks.search(asked["q"], asked["limit"]) if runbooks.terms(asked["q"]) else ()
+        return Response(HitsOut({"items": found}).data)
+
+
+class RunbookView(View):
+    """One runbook."""
+
+    needs = {"GET": access.READ_RUNBOOKS, "PUT": access.WRITE_RUNBOOKS, "DELETE": access.WRITE_RUNBOOKS}
+
+    @extend_schema(tags=TAG, operation_id="runbooks_get", summary="手册", responses=RunbookOut, description="一份处置手册的全文。")  # fmt: skip
+    def get(self, request: Request, runbook_id: int) -> Response:
+        """Whole."""
+        return Response(RunbookOut(runbooks.get(runbook_id)).data)
+
+    @extend_schema(tags=TAG, operation_id="runbooks_update", summary="修改手册", request=RunbookIn, responses=RunbookOut,
+                   description="整份替换；标题与其他手册重复时返回 409。",
+                   examples=[OpenApiExample("手册", value=EXAMPLE, request_only=True)])  # fmt: skip
+    def put(self, request: Request, runbook_id: int) -> Response:
+        """Replace."""
+        body = self.read_body(RunbookIn)
+        saved = runbooks.save(
+            body["title"], body["body"], tuple(body["tags"]), tuple(body["techniques"]),
+            caller_of(request).actor, runbook_id,
+        )  # fmt: skip
+        return Response(RunbookOut(saved).data)
+
+    @extend_schema(tags=TAG, operation_id="runbooks_delete", summary="删除手册", responses={204: None},
+                   description="删除一份处置手册；历史中保留它的标题。")  # fmt: skip
+    def delete(self, request: Request, runbook_id: int) -> Response:
+        """Remove."""
+        runbooks.delete(runbook_id, caller_of(request).actor)
+        return Response(status=204)
+
+
+class RunbookHistoryView(View):
+    """The changes of a runbook."""
+
+    needs = {"GET": access.READ_RUNBOOKS}
+
+    @extend_schema(tags=TAG, operation_id="runbooks_history", summary="手册的历史", responses=RunbookHistoryOut,
+                   description="谁在什么时候改了这份手册。")  # fmt: skip
+    def get(self, request: Request, runbook_id: int) -> Response:
+        """Newest first."""
+        runbooks.get(runbook_id)
+        return Response(RunbookHistoryOut({"items": history.entries("runbook", runbook_id)}).data)

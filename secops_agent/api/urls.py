@@ -1,0 +1,46 @@
+"""The addresses under /api/."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from secops_agent.api import alerts, assets, findings, indicators, ingest, jobs, runbooks, vulnerabilities
+from secops_agent.api.errors import not_found
+
+app_name = "api"
+_estate = [
+    path("alerts/", alerts.AlertListView.as_view()),
+    path("alerts/statistics/", alerts.AlertStatisticsView.as_view()),
+    path("alerts/<int:alert_id>/", alerts.AlertView.as_view(), name="alert"),
+    path("alerts/<int:alert_id>/acknowledge/", alerts.AcknowledgeView.as_view()),
+    path("alerts/<int:alert_id>/assign/", alerts.AssignView.as_view()),
+    path("alerts/<int:alert_id>/unassign/", alerts.UnassignView.as_view()),
+    path("alerts/<int:alert_id>/close/", alerts.CloseView.as_view()),
+    path("alerts/<int:alert_id>/reopen/", alerts.ReopenView.as_view()),
+    path("alerts/<int:alert_id>/comments/", alerts.CommentView.as_view()),
+    path("indicators/", indicators.IndicatorView.as_view()),
+    path("assets/", assets.AssetListView.as_view()),
+    path("assets/find/", assets.AssetFindView.as_view()),
+    path("assets/<int:asset_id>/", assets.AssetView.as_view(), name="asset"),
+    path("assets/<int:asset_id>/components/", assets.AssetComponentsView.as_view()),
+    path("vulnerabilities/", vulnerabilities.VulnerabilityListView.as_view()),
+    path("vulnerabilities/<str:vuln_id>/", vulnerabilities.VulnerabilityView.as_view()),
+    path("vulnerabilities/<str:vuln_id>/affected-assets/", vulnerabilities.ExposureView.as_view()),
+    path("findings/", findings.FindingListView.as_view()),
+    path("findings/<int:finding_id>/", findings.FindingView.as_view(), name="finding"),
+    path("findings/<int:finding_id>/decision/", findings.DecideView.as_view()),
+    path("runbooks/", runbooks.RunbookListView.as_view()),
+    path("runbooks/search/", runbooks.RunbookSearchView.as_view()),
+    path("runbooks/<int:runbook_id>/", runbooks.RunbookView.as_view(), name="runbook"),
+    path("runbooks/<int:runbook_id>/history/", runbooks.RunbookHistoryView.as_view()),
+    path("ingest/<str:format_name>/", ingest.IngestView.as_view(), name="ingest"),
+    path("jobs/", jobs.JobListView.as_view()),
+    path("jobs/<int:job_id>/", jobs.JobView.as_view(), name="job"),
+]
+urlpatterns = [
+    *(path(f"v1/{each.pattern}", each.callback, name=each.name) for each in _estate),
+    # Webhooks are typed by people who forget the slash, and a redirect would lose the body.
+    re_path(r"^v1/ingest/(?P<format_name>[a-z_]+)$", ingest.IngestView.as_view(schema=None)),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    re_path(r"^(?P<rest>.*)$", not_found),
+]
