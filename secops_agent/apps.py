@@ -17,10 +17,12 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.kinds import register_kind
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
+        from secops_agent.connectors.config import WebhookKind
         from secops_agent.services.schedules import ensure_schedules, recover_at_start
         from secops_agent.services.staff import apply_staff_entries
 
         register_kind(QwenKind())
+        register_kind(WebhookKind())
         register_section("staff", apply_staff_entries)
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")

@@ -73,8 +73,8 @@ class HttpClient:
         """Send one request; every status is an answer, only a missing answer is an error.
 
         ``timeout``: seconds for the whole call. ``proxy``: "" takes the environment's, None goes direct.
-        Redirects are followed on the same host only. RemoteError codes: network, dns, tls, proxy, timeout,
-        redirect, too_large; ConfigError for a forbidden address or a SOCKS proxy.
+        Redirects are followed on the same host only. RemoteError codes: connect, dns, tls, proxy (nothing was
+        sent), network, timeout, redirect, too_large; ConfigError for a forbidden address or a SOCKS proxy.
         """
         target = _parse(url)
         data, sent = _body(json, form, headers)
@@ -233,4 +233,6 @@ def _raise_mapped(error: Exception, target: URL) -> NoReturn:
     elif isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
         code = "tls"
         message = f"与 {where} 建立加密连接失败：请检查系统时间和 CA 证书（可用 SSL_CERT_FILE 指定企业 CA）。"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        code = "connect"
     raise RemoteError(message, permanent=False, code=code) from None

@@ -133,7 +133,7 @@ async def test_http_body_that_trickles_is_a_timeout(client, serve):
 
 
 async def test_http_refused_connection_is_a_network_error(client, unused_tcp_port):
-    await _fails(client, "network", "GET", f"http://127.0.0.1:{unused_tcp_port}/x?session={SECRET}")
+    await _fails(client, "connect", "GET", f"http://127.0.0.1:{unused_tcp_port}/x?session={SECRET}")
 
 
 async def test_http_unknown_name_is_a_dns_error(client):

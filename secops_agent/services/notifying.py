@@ -1,0 +1,33 @@
+"""Telling people, outside of a turn, what became of something they asked for or decided."""
+
+from bifang.channels import outbox
+from bifang.channels.inbox import unpack_target
+from bifang.channels.models import InboxRow
+from bifang.channels.ports import ReplyTarget
+from bifang.core.errors import BifangError
+from secops_agent.models.proposal import Proposal
+
+
+def origin_target(proposal: Proposal) -> ReplyTarget | None:
+    """The address of the conversation it came from, with its sessionWebhook while that lives."""
+    row = InboxRow.objects.filter(pk=proposal.inbox_id).first() if proposal.inbox_id else None
+    if row is not None:
+        try:
+            return unpack_target(row.target, row.webhook, row.webhook_expires_at)
+        except BifangError:
+            pass  # the webhook's key is gone: the plain address goes through the OpenAPI
+    return unpack_target(proposal.target, None, None)
+
+
+def tell_origin(proposal: Proposal, text: str, key: str) -> None:
+    """Say something in the conversation that the proposal came from, once per key, in the caller's transaction."""
+    target = origin_target(proposal)
+    if target is not None:
+        outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title)
+
+
+def tell_privately(proposal: Proposal, staff_id: str, text: str, key: str) -> None:
+    """Say something to one person of the same configuration, once per key, in the caller's transaction."""
+    robot = str(proposal.target.get("robot_code", ""))
+    target = ReplyTarget("", is_group=False, staff_id=staff_id, robot_code=robot)
+    outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title)

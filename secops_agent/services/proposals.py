@@ -1,0 +1,205 @@
+"""Proposing: what somebody wants done becomes a row with a code, together with the turn that proposed it."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from bifang.channels.leases import database_now
+from bifang.channels.ports import Reply, ReplyTarget
+from bifang.core.errors import InvalidInput
+from secops_agent.models import Staff
+from secops_agent.models.audit import AuditKind, AuditRecord
+from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.services import colleagues
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit import Place, entry
+from secops_agent.services.staff import Person
+from secops_agent.services.switches import refuse_when_read_only
+
+LETTERS: Final = "ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another letter or a digit
+DIGITS: Final = "23456789"
+CODE_LENGTH: Final = 6
+VALID_FOR: Final = {Risk.WRITE: timedelta(minutes=10), Risk.DANGEROUS: timedelta(minutes=30)}
+MOST_OPEN: Final = 20  # a person's undecided proposals
+
+
+def new_code() -> str:
+    """Six characters, starting with a letter, with a digit in it: never an ordinary word, never a number."""
+    rest = [secrets.choice(LETTERS + DIGITS) for _ in range(CODE_LENGTH - 2)]
+    rest.insert(secrets.randbelow(CODE_LENGTH - 1), secrets.choice(DIGITS))
+    return secrets.choice(LETTERS) + "".join(rest)
+
+
+def digest_of(proposal: Proposal) -> str:
+    """What the code stands for: who asked, where, which tool with which arguments."""
+    bound = [
+        proposal.config_id, proposal.conversation_id, proposal.asker_corp, proposal.asker_id, proposal.tool,
+        proposal.risk, proposal.arguments,
+    ]  # fmt: skip
+    text = json.dumps(bound, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something is proposed. ``target`` is the address of that conversation."""
+
+    config_id: int
+    conversation_id: str
+    is_group: bool
+    inbox_id: int | None = None
+    target: ReplyTarget | None = None
+
+
+class Proposals:
+    """The proposals of one turn. `rows` and `replies` belong into its result: they are stored with it, or not at all.
+
+    A turn that is cancelled, or whose worker lost its lease, has proposed nothing.
+    """
+
+    def __init__(self, person: Person, origin: Origin, via: str = "dingtalk") -> None:
+        self._person, self._origin, self._via = person, origin, via
+        self._drafts: dict[str, Proposal] = {}
+        self._known: dict[str, Proposal] = {}
+        self._approvers: Sequence[Staff] = ()
+
+    def propose(self, tool: str, title: str, risk: str, arguments: Mapping[str, Any], summary: str) -> str:
+        """The code that a person answers with. On a database thread.
+
+        Raises BifangError when it may not be done or nobody could decide. The same thing asked again while it
+        is undecided keeps its code.
+        """
+        refuse_when_read_only()
+        asker = self._asker(Risk(risk))
+        draft = self._draft(asker, tool, title, Risk(risk), arguments, summary)
+        known = self._drafts.get(draft.digest) or self._undecided(draft)
+        if known is None:
+            self._drafts[draft.digest] = known = draft
+        self._known[known.digest] = known
+        return known.code
+
+    def _asker(self, risk: Risk) -> Staff:
+        needed = colleagues.NEEDED[risk]
+        asker = colleagues.listed(self._person.corp_id, self._person.staff_id)
+        if asker is None or not colleagues.able(needed).filter(pk=asker.pk).exists():
+            raise InvalidInput(f"这个操作需要「{needed.label}」角色，您没有，所以没有提交。")
+        if risk == Risk.DANGEROUS:
+            self._approvers = colleagues.approvers_beside(asker)
+            if not self._approvers:
+                raise InvalidInput("除您以外没有在职的审批人，危险操作无法提交。请管理员先登记一位审批人。")
+        return asker
+
+    def _draft(
+        self, asker: Staff, tool: str, title: str, risk: Risk, arguments: Mapping[str, Any], summary: str
+    ) -> Proposal:
+        origin, now = self._origin, database_now()
+        draft = Proposal(
+            code=new_code(), config_id=origin.config_id, conversation_id=origin.conversation_id,
+            is_group=origin.is_group, inbox_id=origin.inbox_id, target=_plain(origin), tool=tool, title=title[:100],
+            risk=risk.value, arguments=dict(arguments), summary=summary, asked_by_id=asker.pk,
+            asker_corp=asker.corp_id, asker_id=asker.staff_id, asker_name=asker.name,
+            state=ProposalState.PROPOSED.value, created_at=now, expires_at=now + VALID_FOR[risk],
+        )  # fmt: skip
+        draft.digest = digest_of(draft)
+        return draft
+
+    def _undecided(self, draft: Proposal) -> Proposal | None:
+        """The same proposal, still open. Also keeps codes unique and people from flooding the approvers."""
+        open_ones = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=draft.created_at)
+        mine = open_ones.filter(asker_id=draft.asker_id, config_id=draft.config_id)
+        same = mine.filter(digest=draft.digest).first()
+        if same is None and mine.count() + len(self._drafts) >= MOST_OPEN:
+            raise InvalidInput(f"您已有 {MOST_OPEN} 个未决定的操作，请先处理它们，或等它们过期。")
+        while same is None and Proposal.objects.filter(code=draft.code).exists():
+            draft.code = new_code()
+        return same
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes given out in this turn."""
+        return tuple(proposal.code for proposal in self._known.values())
+
+    @property
+    def rows(self) -> tuple[Proposal | AuditRecord, ...]:
+        """Unsaved rows: the new proposals and their audit records."""
+        actor = Actor.person(self._person, self._via)
+        origin = self._origin
+        place = Place(origin.config_id, origin.conversation_id, origin.inbox_id)
+        records = [
+            entry(
+                AuditKind.PROPOSAL, f"提议{one.title}", actor, place=place, subject=f"proposal:{one.code}",
+                text=one.summary, detail={"tool": one.tool, "arguments": one.arguments, "digest": one.digest,
+                                          "risk": one.risk, "expires_at": one.expires_at.isoformat()},
+            )
+            for one in self._drafts.values()
+        ]  # fmt: skip
+        return (*self._drafts.values(), *records)
+
+    def replies(self, answer: str) -> tuple[Reply, ...]:
+        """What has to be said beside the answer: what the answer kept to itself, and the requests to approvers.
+
+        What people decide on is written here, from the stored arguments, never by a model.
+        """
+        untold = [p for p in self._known.values() if p.code not in answer or p.summary not in answer]
+        told = [Reply("\n\n---\n\n".join(map(describe, untold)), title="等待您决定")] if untold else []
+        asked = [
+            Reply(
+                describe_for_approver(proposal),
+                title=f"待审批：{proposal.title}",
+                target=self._private(staff),
+            )
+            for proposal in self._drafts.values()
+            if proposal.risk == Risk.DANGEROUS
+            for staff in self._approvers
+        ]
+        return (*told, *asked)
+
+    def _private(self, staff: Staff) -> ReplyTarget:
+        robot = self._origin.target.robot_code if self._origin.target else ""
+        return ReplyTarget("", is_group=False, staff_id=staff.staff_id, robot_code=robot)
+
+
+def _plain(origin: Origin) -> dict[str, Any]:
+    """The address as it is stored: without its sessionWebhook, which is a secret."""
+    if origin.target is None:
+        return {}
+    plain = asdict(replace(origin.target, webhook="", webhook_expires_ms=0))
+    del plain["webhook"], plain["webhook_expires_ms"]
+    return plain
+
+
+def describe(proposal: Proposal) -> str:
+    """The proposal for the conversation it came from."""
+    if proposal.risk == Risk.WRITE:
+        how = f"尚未执行。请本人在 {minutes(proposal)} 分钟内回复「确认 {proposal.code}」；不需要时回复「拒绝 {proposal.code}」。"
+    else:
+        how = (
+            f"尚未执行，已请审批人决定。由提出人以外的审批人在 {minutes(proposal)} 分钟内回复「同意 {proposal.code}」"
+            f"或「拒绝 {proposal.code} 理由」。"
+        )
+    return f"**{proposal.title}**（{proposal.code}）\n\n{proposal.summary}\n\n{how}"
+
+
+def describe_for_approver(proposal: Proposal) -> str:
+    """The request that an approver gets in private."""
+    place = "群聊" if proposal.is_group else "单聊"
+    return (
+        f"**{proposal.asker_name}** 申请执行危险操作（{place}提出，{minutes(proposal)} 分钟内有效）：\n\n"
+        f"**{proposal.title}**\n\n{proposal.summary}\n\n"
+        f"回复「同意 {proposal.code}」执行，或「拒绝 {proposal.code} 理由」。"
+    )
+
+
+def minutes(proposal: Proposal) -> int:
+    """For how long a fresh proposal can be decided."""
+    return int((proposal.expires_at - proposal.created_at).total_seconds() // 60)
+
+
+def open_proposals(config_id: int, now: datetime | None = None) -> Sequence[Proposal]:
+    """Undecided and not expired, oldest first; for cards and screens."""
+    rows = Proposal.objects.filter(config_id=config_id, state=ProposalState.PROPOSED)
+    return list(rows.filter(expires_at__gt=now or database_now()).order_by("pk"))

@@ -1,0 +1,44 @@
+"""只读 and 停用模型: read where something is decided, remembered for a moment where a turn only asks."""
+
+import time
+from typing import Final
+
+from bifang.core import db
+from bifang.core.errors import BifangError
+from bifang.core.switches import NO_MODEL, READ_ONLY, read_switches
+
+__all__ = ["NO_MODEL", "READ_ONLY", "ReadOnly", "SwitchBoard", "read_switches", "refuse_when_read_only"]
+
+FRESH_S: Final = 1.0  # a switch shows everywhere within two seconds
+READ_ONLY_TEXT: Final = (
+    "系统处于只读模式，只回答查询，所有操作都不执行。需要操作时请联系管理员关闭「只读」开关。"
+)
+NO_MODEL_TEXT: Final = "管理员已停用模型，以下由离线模式回答。"
+
+
+class ReadOnly(BifangError):
+    """An action that the switch forbids."""
+
+    def __init__(self) -> None:
+        super().__init__(READ_ONLY_TEXT, permanent=True)
+
+
+def refuse_when_read_only() -> None:
+    """Raises ReadOnly."""
+    if READ_ONLY in read_switches():
+        raise ReadOnly
+
+
+class SwitchBoard:
+    """The switches in the hands of an event loop, at most `FRESH_S` seconds old."""
+
+    def __init__(self) -> None:
+        self._on: frozenset[str] = frozenset()
+        self._looked_at = float("-inf")
+
+    async def on(self) -> frozenset[str]:
+        """The names of the switches that are on."""
+        if time.monotonic() - self._looked_at >= FRESH_S:
+            self._on = await db.call(read_switches)
+            self._looked_at = time.monotonic()
+        return self._on
