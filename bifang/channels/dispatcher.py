@@ -146,14 +146,13 @@ class Dispatcher:
     async def _one(self, turn: Turn) -> None:
         try:
             result = await self._handlers[turn.kind](turn, self._sink(turn) if self._sink else Silent())
+            await self._succeeded(turn, result)
         except BifangError as error:
             log.warning("消息处理失败：%s", error.message, extra=_fields(turn))
             await self._failed(turn, error.message, permanent=error.permanent)
         except Exception as error:
             log.exception("消息处理出错", extra=_fields(turn))
             await self._failed(turn, f"内部错误：{type(error).__name__}（详见日志）", permanent=False)
-        else:
-            await self._succeeded(turn, result)
 
     async def _succeeded(self, turn: Turn, result: TurnResult) -> None:
         replies = tuple(part for reply in result.replies for part in self._channel.split(reply))

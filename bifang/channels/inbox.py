@@ -106,7 +106,8 @@ def store(items: Sequence[Incoming]) -> list[None]:
     return [None] * len(rows)
 
 
-_batcher: Batcher[Incoming, None] = Batcher(store)
+# What one person writes is stored, and so answered, in the order in which it came.
+_batcher: Batcher[Incoming, None] = Batcher(store, ordered=True)
 
 
 async def receive(item: Incoming) -> None:

@@ -118,10 +118,6 @@ class Sender:
             return True
         try:
             delivered = await self._channel.deliver(part)
-        except RateLimited as error:
-            await self._record(outbox.mark_waiting, part, error.message)
-            await self._pause(error.retry_after)
-            return False
         except BifangError as error:
             return await self._refused(part, error, backoff)
         except Exception as error:
@@ -149,7 +145,7 @@ class Sender:
             return True
         log.warning("%s 回复暂时发不出去：%s", self._channel.name, error.message, extra=_fields(part))
         await self._record(outbox.mark_waiting, part, error.message)
-        await self._pause(backoff.next())
+        await self._pause(error.retry_after if isinstance(error, RateLimited) else backoff.next())
         return False
 
     async def _record(self, write: Callable[[Part, str], bool], part: Part, reason: str) -> None:

@@ -96,12 +96,16 @@ class Batcher(Generic[T, R]):
     """Gathers items while the database is busy and hands them over together.
 
     `run_many` gets a list of items, is expected to use one transaction, and returns one result an item. If it
-    fails, every item is tried by itself, so that one bad row harms no other.
+    fails, every item is tried by itself, so that one bad row harms no other. With `ordered` a batch starts only
+    after the one before has ended; otherwise several threads work on batches side by side.
     """
 
-    def __init__(self, run_many: Callable[[Sequence[T]], Sequence[R]], *, limit: int = 500) -> None:
+    def __init__(
+        self, run_many: Callable[[Sequence[T]], Sequence[R]], *, limit: int = 500, ordered: bool = False
+    ) -> None:
         self._run_many = run_many
         self._limit = limit
+        self._ordered = ordered
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._scheduled = False
         self._lock = threading.Lock()
@@ -123,13 +127,26 @@ class Batcher(Generic[T, R]):
         with self._lock:
             count = min(len(self._waiting), self._limit)
             taken = [self._waiting.popleft() for _ in range(count)]
+            live = [(item, future) for item, future in taken if not future.cancelled()]
+            self.pending -= count - len(live)
+        if not self._ordered:
+            self._schedule_next()
+        return live
+
+    def _schedule_next(self) -> None:
+        with self._lock:
             more = self._scheduled = bool(self._waiting)
         if more:
             threads().submit(self._drain)
-        return [(item, future) for item, future in taken if not future.cancelled()]
 
     def _drain(self) -> None:
-        taken = self._take()
+        try:
+            self._run(self._take())
+        finally:
+            if self._ordered:
+                self._schedule_next()
+
+    def _run(self, taken: list[tuple[T, asyncio.Future[R]]]) -> None:
         if not taken:
             return
         try:
@@ -157,7 +174,8 @@ class Batcher(Generic[T, R]):
 
     def _answer(self, futures: "list[asyncio.Future[R]]", results: Sequence[R | Exception]) -> None:
         """Wake each event loop once, not once for every item."""
-        self.pending -= len(futures)
+        with self._lock:
+            self.pending -= len(futures)
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[R], R | Exception]]] = {}
         for future, result in zip(futures, results, strict=True):
             by_loop.setdefault(future.get_loop(), []).append((future, result))

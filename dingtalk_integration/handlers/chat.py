@@ -63,8 +63,15 @@ def _target(data: Mapping[str, Any]) -> ReplyTarget:
         staff_id=text_of(data, "senderStaffId"),
         robot_code=text_of(data, "robotCode"),
         webhook=text_of(data, "sessionWebhook"),
-        webhook_expires_ms=int(float(expires)) if expires.replace(".", "", 1).isdigit() else 0,
+        webhook_expires_ms=_milliseconds(expires),
     )
+
+
+def _milliseconds(text: str) -> int:
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return 0
 
 
 class ChatTurns:

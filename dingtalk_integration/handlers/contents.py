@@ -82,7 +82,8 @@ def _quoted(replied: Mapping[str, Any]) -> str:
 
 
 def _rich_text(content: Mapping[str, Any]) -> Content:
-    items = [item for item in content.get("richText") or () if isinstance(item, Mapping)]
+    given = content.get("richText")
+    items = [item for item in given if isinstance(item, Mapping)] if isinstance(given, list) else []
     text = "".join(text_of(item, "text") for item in items).strip()
     files = tuple(file for item in items for file in _files(item))
     return Content(text, files=files, cannot_read="" if text else CANNOT_READ["picture"])

@@ -40,7 +40,12 @@ class Intake:
     def _item(self, frame: Frame) -> Incoming:
         if frame.data is None:
             return dead_letter(frame, self._config_id, frame.kind, "消息内容不是 JSON 对象，无法解析。")
-        item = NORMALISE[frame.kind](frame, self._config_id)
+        try:
+            item = NORMALISE[frame.kind](frame, self._config_id)
+        except Exception as error:
+            # Not acknowledged, it would come again and again and fail each time.
+            reason = f"消息的内容不像是钉钉发来的，无法解析（{type(error).__name__}）。"
+            return dead_letter(frame, self._config_id, frame.kind, reason)
         reason = unstorable(item, frame.raw) or ("" if item.external_id else "消息没有任何标识。")
         return dead_letter(frame, self._config_id, frame.kind, reason) if reason else item
 

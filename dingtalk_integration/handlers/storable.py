@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from bifang.channels.ports import Incoming, Kind
 from dingtalk_integration.stream.frames import Frame
 
 LONGEST_ID = 200  # characters, the width of the columns
+DEEPEST = 100  # levels of JSON; SQLite takes 1000
 
 
 def dead_letter(frame: Frame, config_id: int, kind: Kind, reason: str) -> Incoming:
@@ -33,6 +35,8 @@ def unstorable(item: Incoming, raw: str) -> str:
     ids = (item.external_id, item.conversation_id, item.sender_id)
     if any(len(one) > LONGEST_ID for one in ids):
         return f"消息的标识超过 {LONGEST_ID} 个字符，不像是钉钉发来的。"
+    if item.kind != "chat" and (_too_deep(item.payload) or _has_odd_numbers(item.payload)):
+        return f"消息中有数据库无法保存的数据（不是数的数，或超过 {DEEPEST} 层）。"
     if "\\u0000" not in raw and "\\ud" not in raw.lower():
         return ""
     if any(
@@ -41,6 +45,20 @@ def unstorable(item: Incoming, raw: str) -> str:
     ):
         return "消息中有数据库无法保存的字符（NUL 或不完整的 Unicode）。"
     return ""
+
+
+def _too_deep(value: Any, room: int = DEEPEST) -> bool:
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return room == 0 or any(_too_deep(child, room - 1) for child in children)
+
+
+def _has_odd_numbers(payload: Mapping[str, Any]) -> bool:
+    """NaN and Infinity, which Python's JSON reads and no database holds."""
+    try:
+        json.dumps(dict(payload), allow_nan=False)
+    except ValueError:
+        return True
+    return False
 
 
 def _cannot_hold(value: Any) -> bool:
