@@ -33,7 +33,8 @@ lint: install-dev ## 静态检查：ruff、mypy、import-linter、迁移、部�
 	$(deploy_env) $(python) manage.py check --deploy --fail-level WARNING
 
 bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
-	@exec $(python) -m tests.bench
+	@status=0; for file in tests/bench/bench_*.py; do \
+	  $(python) -m tests.bench.$$(basename $$file .py) || status=1; done; exit $$status
 
 lock: ## 按 requirements-dev.txt 重新解出全部版本，写入 constraints.txt
 	@sh deploy/local/lock.sh
