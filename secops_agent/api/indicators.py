@@ -26,7 +26,7 @@ class SightingsOut(Form):
     value = serializers.CharField(help_text="规范化之后的值")
     total = serializers.IntegerField(source="alerts.total", help_text="告警数，最多数到 1000")
     alerts = AlertOut(many=True, source="alerts.items", help_text="最近的告警")
-    assets = AssetOut(many=True, help_text="相关的资产")
+    assets = AssetOut(many=True, help_text="拥有它的我们的资产")
     first_seen = serializers.DateTimeField(allow_null=True, help_text="首次出现")
     last_seen = serializers.DateTimeField(allow_null=True, help_text="最近出现")
     updated_at = serializers.DateTimeField(allow_null=True, help_text="数据更新于")
@@ -38,7 +38,7 @@ class IndicatorView(View):
     needs = {"GET": access.READ_ALERTS}
 
     @extend_schema(tags=["告警"], operation_id="indicators_lookup", summary="查询指标", parameters=[IndicatorQuery],
-                   responses=SightingsOut, description="一个 IP、域名、URL、哈希或账号在哪些告警和资产上出现过。")  # fmt: skip
+                   responses=SightingsOut, description="一个 IP、域名、URL、哈希或账号在哪些告警里出现过，是不是我们的资产。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """Alerts and assets."""
         asked = self.read_query(IndicatorQuery)
