@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -104,8 +105,8 @@ class _Writer:
 
     def _write_scores_apart(self) -> None:
         shelf = self._staging.shelf(VulnerabilityRecord)
-        self._run((each for each in shelf if is_score(each)), write_scores)
         known = _known_scores(shelf)
+        self._run((each for each in shelf if is_score(each)), partial(write_scores, known=known))
         self._run(
             (each for each in shelf if not is_score(each) or each.vuln_id in known), write_vulnerabilities
         )

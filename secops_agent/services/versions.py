@@ -26,6 +26,7 @@ _CLASSES: dict[str, type[Any]] = {
     "hex": univers.SemverVersion,
     "pub": univers.SemverVersion,
 }
+_VERSION = re.compile(r"^[vVrR]?\d")
 _COMPARATOR = re.compile(r"^(<=|>=|==|=|!=|<|>)?\s*([^\s<>=!,|]+)$")
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda one, other: bool(one < other),
@@ -181,7 +182,7 @@ def _in_stretches(bounds: list[tuple[str, Any]], mine: Any) -> bool:
 @lru_cache(maxsize=200_000)
 def _parsed(scheme: str, text: str) -> Any:
     known = _CLASSES.get(scheme)
-    if known is None:
+    if known is None or not _VERSION.match(text):  # Maven's class takes any word for a version
         return None
     try:
         version = known(text)

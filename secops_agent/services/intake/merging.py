@@ -7,6 +7,7 @@ from typing import Any
 
 from secops_agent.models import AffectedRange, Vulnerability
 from secops_agent.services.identity import earliest, latest
+from secops_agent.services.intake.scores import is_score
 from secops_agent.services.priority import graver
 from secops_agent.services.records import Affected, Cvss, VulnerabilityRecord
 from secops_agent.services.software import advisory_coordinates
@@ -24,7 +25,8 @@ def complete(row: Vulnerability, record: VulnerabilityRecord) -> None:
     row.cwes = _union(row.cwes, record.cwes, 50)
     row.fixed_versions = _union(row.fixed_versions, record.fixed_versions, 100)
     row.references = _union(row.references, record.references, 100)
-    row.sources = _union(row.sources, [record.source] if record.source else [], 30)
+    if record.source and not is_score(record):  # scores reach a vulnerability by more than one way
+        row.sources = _union(row.sources, [record.source], 30)
     row.published = earliest([row.published, record.published])
     row.modified = latest([row.modified, record.modified])
     row.withdrawn = latest([row.withdrawn, record.withdrawn])

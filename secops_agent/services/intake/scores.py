@@ -1,6 +1,6 @@
 """Writes the EPSS feed: a quarter of a million scores, of which few concern what we have."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from secops_agent.models import EpssScore
@@ -17,18 +17,21 @@ def is_score(record: VulnerabilityRecord) -> bool:
     return record.epss is not None and record.vuln_id.upper().startswith("CVE-") and not any(said)
 
 
-def write_scores(session: Session, records: Sequence[VulnerabilityRecord]) -> None:
-    """Keep scores by CVE. One transaction's work; vulnerabilities that are known take them by themselves."""
+def write_scores(
+    session: Session, records: Sequence[VulnerabilityRecord], known: Collection[str] = ()
+) -> None:
+    """Keep scores by CVE. One transaction's work; those of ``known`` vulnerabilities are counted with these."""
     latest = {record.vuln_id.upper(): record for record in records}
-    known = EpssScore.objects.in_bulk(list(latest))
+    stored = EpssScore.objects.in_bulk(list(latest))
     rows, counts = [], session.ledger.scores
     for cve, record in latest.items():
         assert record.epss is not None
-        row = known.get(cve)
-        if row is not None and not _differs(row, record):
-            counts["unchanged"] += 1
+        row = stored.get(cve)
+        same = row is not None and not _differs(row, record)
+        if record.vuln_id not in known:
+            counts["unchanged" if same else "created" if row is None else "updated"] += 1
+        if same:
             continue
-        counts["created" if row is None else "updated"] += 1
         rows.append(
             EpssScore(cve=cve, epss=record.epss, percentile=record.epss_percentile, date=record.epss_date)
         )

@@ -1,0 +1,173 @@
+"""Alerts: lists, statistics, and what people do."""
+
+import itertools
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from bifang.core.errors import InvalidInput
+from secops_agent.models import Alert
+from secops_agent.services import alerts, indicators
+from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import AlertFilter
+from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.privacy import is_private, public
+from secops_agent.services.records import Indicator
+
+from .estate_aid import NOW, alert, host, later, person, queries, store
+
+pytestmark = pytest.mark.both_databases
+
+
+def titles(**wanted):
+    return [each.title for each in alerts.search(AlertFilter(**wanted)).items]
+
+
+@pytest.fixture
+def five(database):
+    web = host("web-01", "10.0.0.5")
+    store(
+        alert("a", severity="critical", assets=(web,), indicators=(Indicator("ip", "203.0.113.5"),)),
+        alert("b", severity="high", at=later(hours=-1), assets=(host("db-02"),), rule_name="SSH 暴力破解"),
+        alert("c", severity="low", at=later(hours=-30), source="WAF"),
+        alert("d", severity="high", at=later(days=-3), assets=(web,)),
+        alert("e", severity="info", at=later(days=-9), description="连接矿池，疑似挖矿"),
+    )
+
+
+def test_search_filters(five):
+    assert titles() == ["规则 a", "规则 b", "规则 c", "规则 d", "规则 e"]
+    assert titles(severities=("critical", "high"), since=later(hours=-24)) == ["规则 a", "规则 b"]
+    assert titles(until=later(days=-3, seconds=1)) == ["规则 d", "规则 e"]
+    assert titles(asset="10.0.0.5") == ["规则 a", "规则 d"]
+    assert titles(keyword="暴力") == ["规则 b"]
+    assert titles(keyword="挖矿") == ["规则 e"]
+    assert titles(keyword="waf") == ["规则 c"]
+    assert titles(keyword="203.0.113.5") == ["规则 a"]
+    assert titles(source="WAF") == ["规则 c"]
+    with pytest.raises(NotFound):
+        titles(asset="nothing")
+    with pytest.raises(InvalidInput, match="limit"):
+        titles(limit=0)
+
+
+def test_pages_hold_every_alert_once_though_times_are_equal(database):
+    store(*(alert(f"k{n}") for n in range(50)))
+    seen, cursor = [], ""
+    while True:
+        page = alerts.search(AlertFilter(limit=15, cursor=cursor))
+        seen += [each.id for each in page.items]
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    assert seen == sorted(seen, reverse=True)
+    assert len(set(seen)) == 50 == page.total
+
+
+def test_list_needs_three_statements_at_any_length(five):
+    for limit in (1, 5):
+        with queries() as caught:
+            alerts.search(AlertFilter(limit=limit, statuses=("open",)))
+        assert len(caught) == 3
+
+
+def test_statistics_add_up_to_what_the_list_shows(five):
+    moments = (None, later(hours=-24), later(minutes=-90), later(days=-4, minutes=-7))
+    for group_by, since in itertools.product(alerts.GROUPINGS, moments):
+        found = alerts.statistics(since, group_by=group_by)
+        assert found.total == alerts.search(AlertFilter(since=since)).total
+        if group_by != "asset":
+            assert sum(group.count for group in found.groups) == found.total
+
+
+def test_statistics_of_a_bounded_interval_are_exact(five):
+    found = alerts.statistics(later(days=-3), later(hours=-1))
+    assert [(group.label, group.count) for group in found.groups] == [("高危", 1), ("低危", 1)]
+    by_asset = alerts.statistics(None, group_by="asset")
+    assert [(group.label, group.count) for group in by_asset.groups] == [("web-01", 2), ("db-02", 1)]
+    with pytest.raises(InvalidInput, match="不能按「colour」"):
+        alerts.statistics(group_by="colour")
+
+
+def test_statistics_stay_within_their_query_budget(five):
+    with queries() as caught:
+        alerts.statistics(later(days=-4, minutes=-7), group_by="asset")
+    assert len(caught) <= 5
+
+
+def test_work_on_an_alert_is_recorded(five):
+    someone = person()
+    actor = Actor.person(someone)
+    pk = alerts.search(AlertFilter()).items[0].id
+    assert alerts.acknowledge(pk, actor, "在看").status == "acknowledged"
+    with pytest.raises(Conflict, match="处理中"):
+        alerts.acknowledge(pk, actor)
+    assert alerts.assign(pk, "李四", actor).assignee == "李四"
+    closed = alerts.close(pk, "true_positive", actor, "已封禁")
+    assert (closed.status, closed.verdict, closed.overdue) == ("closed", "true_positive", False)
+    with pytest.raises(Conflict):
+        alerts.assign(pk, someone, actor)
+    assert alerts.reopen(pk, actor).verdict == ""
+    told = [(entry.action, entry.actor, entry.note) for entry in alerts.get(pk).history]
+    assert told == [
+        ("reopen", "李四", ""),
+        ("close", "李四", "已封禁"),
+        ("assign", "李四", ""),
+        ("acknowledge", "李四", "在看"),
+    ]
+    assert alerts.get(pk).history[1].changes == {
+        "status": ("acknowledged", "closed"),
+        "verdict": ("", "true_positive"),
+    }
+
+
+def test_unknown_things_are_named(five):
+    actor = Actor.person(person())
+    with pytest.raises(NotFound, match="99999"):
+        alerts.get(99999)
+    with pytest.raises(InvalidInput, match="误报"):
+        alerts.close(1, "whatever", actor)
+    with pytest.raises(NotFound, match="孙七"):
+        alerts.assign(1, "孙七", actor)
+    person("li4", "李四")
+    with pytest.raises(NotFound, match="li4"):
+        alerts.assign(1, "李四", actor)
+
+
+def test_overdue_and_unassigned_alerts_are_found(database):
+    now = timezone.now()
+    store(
+        alert("late", severity="critical", at=now - timedelta(hours=5)),
+        alert("fresh", severity="critical", at=now),
+    )
+    assert titles(overdue=True) == ["规则 late"]
+    alerts.assign(Alert.objects.get(title="规则 late").pk, person(), Actor.system("test"))
+    assert titles(unassigned=True) == ["规则 fresh"]
+
+
+def test_group_view_leaves_private_things_out(database):
+    marks = (Indicator("ip", "203.0.113.5"), Indicator("account", "zhang.san"))
+    store(alert("a", indicators=marks, raw={"user": "zhang.san"}))
+    found = alerts.get(Alert.objects.get().pk)
+    shown = public(found)
+    assert shown.raw is None
+    assert [each.value for each in shown.indicators] == ["203.0.113.5"]
+    assert "zhang.san" not in json.dumps(repr(shown))
+    assert found.raw == {"user": "zhang.san"}
+    assert is_private(type(found), "raw")
+    assert not is_private(type(found), "summary")
+
+
+def test_indicator_lookup_tells_where_it_was_seen(five):
+    found = indicators.lookup("203[.]0.113.5")
+    assert (found.kind, found.value, found.alerts.total) == ("ip", "203.0.113.5", 1)
+    assert found.last_seen == NOW
+    assert [each.name for each in indicators.lookup("10.0.0.5").assets] == ["web-01"]
+    assert indicators.lookup("198.51.100.1").alerts.total == 0
+    kinds = [
+        indicators.normalise(text)[0]
+        for text in ("2001:DB8::1", "evil.com.", "hxxp://a/b", "A" * 32, "a@b.cn", "root")
+    ]
+    assert kinds == ["ip", "domain", "url", "hash", "email", "account"]

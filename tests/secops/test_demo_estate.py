@@ -1,0 +1,108 @@
+"""The demo estate: as promised, once, and gone without a trace."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from secops_agent.models import (
+    Alert,
+    AlertTally,
+    Asset,
+    Component,
+    DemoObject,
+    Finding,
+    History,
+    Runbook,
+    Staff,
+    Vulnerability,
+)
+from secops_agent.services import alerts, assets, indicators, reports, runbooks, vulnerabilities
+from secops_agent.services.alerts import AlertFilter
+
+from .estate_aid import alert, host, person, store
+
+TABLES = (Alert, Asset, Component, Finding, Runbook, Staff, Vulnerability, History, AlertTally, DemoObject)
+
+
+def counts():
+    return {table.__name__: table.objects.count() for table in TABLES}
+
+
+def test_estate_holds_what_was_promised(database):
+    call_command("load_demo")
+    now = timezone.now()
+    found = counts()
+    assert (found["Alert"], found["Vulnerability"], found["Runbook"]) == (300, 120, 12)
+    assert 55 <= found["Asset"] <= 65
+    assert 380 <= found["Component"] <= 460
+    assert Alert.objects.order_by("id").values_list("pk", flat=True)[0] == 1
+    assert Alert.objects.filter(first_seen__gte=now - timedelta(days=14)).count() == 300
+    assert Alert.objects.filter(last_seen__gt=now).count() == 0
+    assert len(set(Alert.objects.values_list("source", flat=True))) == 6
+    assert Vulnerability.objects.filter(kev=True).exists()
+    assert Vulnerability.objects.exclude(epss=None).count() == 120
+    assert [assets.find(ip).asset.name for ip in ("10.0.0.5", "10.0.3.15")] == ["web-01", "pay-gateway-3"]
+    assert dict(Staff.objects.values_list("staff_id", "role")) == {
+        "manager01": "admin",
+        "lisi": "analyst",
+        "wangwu": "approver",
+        "zhaoliu": "responder",
+    }
+    assert Asset.objects.filter(asset_type="host", owner=None).count() == 0
+
+    answer_every_question()
+
+
+def answer_every_question():
+    now = timezone.now()
+    for severity in ("critical", "high", "medium"):
+        assert alerts.search(AlertFilter(severities=(severity,), since=now - timedelta(hours=24))).total
+    for asset in ("web-01", "db-02", "pay-gateway-3", "支付系统"):
+        assert alerts.search(AlertFilter(asset=asset)).total
+        assert vulnerabilities.search(vulnerabilities.VulnerabilityFilter(asset=asset)).total
+    for keyword in ("暴力破解", "挖矿", "webshell", "WAF", "HIDS"):
+        assert alerts.search(AlertFilter(keyword=keyword)).total
+    assert alerts.search(AlertFilter(keyword="WAF", since=now - timedelta(hours=2))).total
+    assert alerts.get(12).summary.status == "open"
+    assert vulnerabilities.affected_assets("CVE-2021-44228").affected
+    assert vulnerabilities.affected_assets("CVE-2021-4034").unknown
+    assert vulnerabilities.lookup("CVE-2024-3094").affected_assets == 0
+    assert indicators.lookup("203.0.113.5").alerts.total
+    assert runbooks.search("勒索病毒")[0].title == "勒索病毒应急处置"
+    report = reports.security_report("this_week")
+    assert sum(count for _, count in report.by_severity) == report.alerts
+    assert alerts.statistics(None, group_by="assignee").total == 300
+
+
+def test_loading_twice_changes_nothing(database):
+    call_command("load_demo")
+    before, rows = counts(), list(Alert.objects.values())
+    call_command("load_demo")
+    assert counts() == before
+    assert list(Alert.objects.values()) == rows
+
+
+@pytest.mark.both_databases
+def test_clear_removes_exactly_what_was_made(database):
+    person("wangwu", "王五", "viewer")
+    store(alert("mine", assets=(host("my-host"),)))
+    before, mine = counts(), Alert.objects.values().get()
+    call_command("load_demo")
+    call_command("load_demo", "--clear")
+    assert counts() == before
+    assert Alert.objects.values().get() == mine
+    assert Staff.objects.get().role == "viewer"
+    call_command("load_demo", "--clear")
+    assert counts() == before
+
+
+def test_clear_keeps_what_real_data_hangs_on_and_numbers_begin_anew(database):
+    call_command("load_demo")
+    call_command("load_demo", "--clear")
+    call_command("load_demo")
+    assert Alert.objects.filter(pk=12).exists()
+    store(alert("real", assets=(host("web-01", "10.0.0.5"),)))
+    call_command("load_demo", "--clear")
+    assert [each.name for each in alerts.get(Alert.objects.get().pk).summary.assets] == ["web-01"]

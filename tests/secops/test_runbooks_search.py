@@ -1,0 +1,63 @@
+"""Runbooks are found in Chinese, on both databases, without any extension."""
+
+import pytest
+
+from bifang.core.errors import InvalidInput
+from secops_agent.services import runbooks
+from secops_agent.services.actors import Actor
+from secops_agent.services.faults import Conflict, NotFound
+
+from .estate_aid import ACTOR, person
+
+pytestmark = pytest.mark.both_databases
+BOOKS = {
+    "勒索病毒应急处置": (("勒索", "备份"), "立即断网隔离受影响主机。\n从干净的备份恢复。"),
+    "SSH 暴力破解处置": (("暴力破解", "T1110"), "在登录日志中统计来源地址，封禁来源。"),
+    "钓鱼邮件处置": (("钓鱼",), "撤回邮件，重置口令。"),
+}
+
+QUESTIONS = [
+    ("勒索病毒", "勒索病毒应急处置"),
+    ("中了勒索怎么办", "勒索病毒应急处置"),
+    ("ssh被暴力破解了怎么处理", "SSH 暴力破解处置"),
+    ("T1486", "勒索病毒应急处置"),
+    ("员工收到钓鱼邮件", "钓鱼邮件处置"),
+    ("重置口令", "钓鱼邮件处置"),
+]
+
+
+@pytest.fixture
+def books(database):
+    return {
+        title: runbooks.save(title, body, tags, ("T1486",) if "勒索" in title else (), ACTOR).id
+        for title, (tags, body) in BOOKS.items()
+    }
+
+
+def test_search_finds_the_right_one_first(books):
+    for query, title in QUESTIONS:
+        hits = runbooks.search(query)
+        assert hits[0].title == title
+        assert hits[0].excerpt
+        assert all(0 < hit.score <= 1 for hit in hits)
+
+
+def test_nothing_found_is_an_answer(books):
+    assert runbooks.search("今天天气") == ()
+    with pytest.raises(InvalidInput):
+        runbooks.search("？！")
+
+
+def test_change_is_searchable_and_recorded(books):
+    pk = books["钓鱼邮件处置"]
+    actor = Actor.person(person())
+    runbooks.save("钓鱼邮件处置", "联系邮件网关撤回。", ("钓鱼", "邮件网关"), (), actor, runbook_id=pk)
+    assert runbooks.search("邮件网关")[0].id == pk
+    assert runbooks.search("重置口令") == ()
+    assert runbooks.get(pk).tags == ("钓鱼", "邮件网关")
+    with pytest.raises(Conflict):
+        runbooks.save("钓鱼邮件处置", "另一个", (), (), actor)
+    runbooks.delete(pk, actor)
+    with pytest.raises(NotFound):
+        runbooks.get(pk)
+    assert runbooks.search("钓鱼") == ()
