@@ -1,6 +1,6 @@
 # 毕方：make run 启动演示，make test 跑全部测试；只需要 Python ≥ 3.11（带 venv）和 make。
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean lock install install-dev
+.PHONY: help run test lint bench eval clean lock install install-dev
 
 VENV ?= .venv
 python := $(VENV)/bin/python
@@ -35,6 +35,9 @@ lint: install-dev ## 静态检查：ruff、mypy、import-linter、迁移、部�
 bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
 	@status=0; for file in tests/bench/bench_*.py; do \
 	  $(python) -m tests.bench.$$(basename $$file .py) || status=1; done; exit $$status
+
+eval: install-dev ## 用评测集衡量回答（离线模式；设置了 DASHSCOPE_API_KEY 时也测通义千问）
+	@exec $(python) -m tests.secops.eval
 
 lock: ## 按 requirements-dev.txt 重新解出全部版本，写入 constraints.txt
 	@sh deploy/local/lock.sh

@@ -1,0 +1,97 @@
+"""The demo estate, loaded once for the tests of a module, and talks with the agent over it."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from bifang.channels.ports import ReplyTarget, Turn
+from bifang.core.config_cache import ConfigCache
+from bifang.core.errors import ConfigError
+from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.service import Agent, Asking, Talk
+from secops_agent.agent.toolbox import build_toolbox
+from secops_agent.demo.loading import load
+from secops_agent.llm.scripted import Scripted, call
+from secops_agent.services.staff import Person, find_person
+from secops_agent.tools.base import ToolResult
+from tests.databases import Database, Templates
+
+
+@pytest.fixture(scope="module")
+def demo(
+    templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[Database]:
+    home = tmp_path_factory.mktemp("demo")
+    with django_db_blocker.unblock(), templates.database("sqlite", home / "var") as database:
+        load()
+        yield database
+
+
+class Proposals:
+    """A proposer that remembers what was proposed."""
+
+    def __init__(self, refuse: str = "") -> None:
+        self.made: list[tuple[str, str, dict[str, Any]]] = []
+        self._refuse = refuse
+
+    def propose(self, tool: str, title: str, risk: Any, arguments: Any, summary: str) -> str:
+        if self._refuse:
+            raise ConfigError(self._refuse)
+        self.made.append((tool, risk, dict(arguments)))
+        return f"C{len(self.made):04d}"
+
+
+def person(staff_id: str = "manager01") -> Person:
+    found = find_person("", staff_id)
+    assert found is not None
+    return found
+
+
+def use(
+    name: str, /, *, as_: str = "manager01", group: bool = False, proposer: Any = None, **arguments: Any
+) -> ToolResult:
+    """One tool called as the model would."""
+    from django.utils import timezone
+
+    given = {"proposer": proposer} if proposer else {}
+    toolbox = build_toolbox(person(as_), is_group=group, now=timezone.localtime(), **given)
+    return asyncio.run(toolbox.run(call(name, **arguments)))
+
+
+def agent(script: Any = None, **options: Any) -> Agent:
+    """An agent whose model is the script; the offline mode without one."""
+    made = Agent(ConfigCache(), **options)
+    if script is not None:
+        made._models._scripted = script if isinstance(script, Scripted) else Scripted(script)
+    return made
+
+
+def talk(text: str, script: Any = None, *, as_: str = "manager01", **more: Any) -> Outcome:
+    return asyncio.run(agent(script).converse(Talk(person(as_), text, **more)))
+
+
+def asking(text: str, *, as_: str = "manager01", group: bool = False, **more: Any) -> Asking:
+    target = ReplyTarget(
+        "cid1", is_group=group, staff_id=as_, robot_code="robot", webhook="https://example/x"
+    )
+    turn = Turn(1, "lease", 1, 1, "chat", "m1", "cid1", as_, text, {}, target, 0)
+    return Asking(turn, "", as_, more.pop("nick", as_), group, **more)
+
+
+class Sink:
+    """Remembers what was shown."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.texts: list[str] = []
+
+    def progress(self, text: str) -> None:
+        self.lines.append(text)
+
+    def stream(self, text: str) -> None:
+        self.texts.append(text)
+
+
+Answer = Callable[..., Any]

@@ -1,0 +1,175 @@
+"""Tools that read: filters, totals, the query that was made, what a group does not see."""
+
+import asyncio
+
+import pytest
+from django.utils import timezone
+
+from secops_agent.agent.toolbox import build_toolbox
+from secops_agent.llm.scripted import call
+from secops_agent.models import Alert, AlertIndicator, Asset
+from secops_agent.models.staff import Role
+from secops_agent.services import alerts as alert_service
+from secops_agent.services.staff import Person
+from secops_agent.tools.registry import BLUEPRINTS
+from tests.secops.demo_aid import demo, use
+
+__all__ = ["demo"]
+
+TABLE = {
+    "list_alerts": ["severity", "status", "since_hours", "keyword", "asset", "limit"],
+    "get_alert": ["alert_id"],
+    "alert_statistics": ["since_hours", "group_by"],
+    "acknowledge_alert": ["alert_id", "note"],
+    "assign_alert": ["alert_id", "assignee"],
+    "close_alert": ["alert_id", "verdict", "note"],
+    "list_assets": ["keyword", "asset_type", "limit"],
+    "get_asset": ["asset"],
+    "lookup_cve": ["cve_id"],
+    "affected_assets": ["cve_id"],
+    "list_vulnerabilities": ["severity", "kev_only", "asset", "fix_available", "limit"],
+    "lookup_indicator": ["value"],
+    "search_runbook": ["query"],
+    "security_report": ["period"],
+    "block_ip": ["ip", "duration_minutes", "reason"],
+    "isolate_host": ["asset", "reason"],
+    "service_status": [],
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_tools_have_the_names_and_arguments_of_the_design(name):
+    spec = next(each.spec for each in BLUEPRINTS if each.name == name)
+    assert list(spec.parameters["properties"]) == TABLE[name]
+    assert all(each["description"] for each in spec.parameters["properties"].values())
+
+
+def test_alerts_are_filtered_and_counted(demo):
+    found = use("list_alerts", severity="critical,high", status="open", limit=5)
+    wanted = Alert.objects.filter(severity__in=["critical", "high"], status="open")
+    assert found.status == "ok"
+    assert len(found.data) == 5
+    assert f"共 {wanted.count()} 条" in found.text
+    assert found.query == "级别=严重、高危，状态=未处理"
+    assert "没有全部列出" in found.text
+    assert set(found.data) <= set(wanted.values_list("pk", flat=True))
+
+
+def test_alerts_of_a_person_are_those_assigned_to_them(demo):
+    for said in ("李四", "lisi"):
+        found = use("list_alerts", keyword=said, limit=50)
+        assert set(found.data) <= set(
+            Alert.objects.filter(assignee__staff_id="lisi").values_list("pk", flat=True)
+        )
+        assert found.data
+
+
+def test_alerts_of_an_unknown_asset_are_no_data(demo):
+    found = use("list_alerts", asset="没有这台")
+    assert (found.status, found.data) == ("no_data", None)
+    assert "没有这台" in found.text
+
+
+def test_alerts_of_an_address_nobody_has_are_searched_as_indicator(demo):
+    found = use("list_alerts", asset="203.0.113.5")
+    assert found.status == "ok"
+    rows = AlertIndicator.objects.filter(value="203.0.113.5").values_list("alert_id", flat=True)
+    assert set(found.data) <= set(rows)
+
+
+def test_limits_beyond_the_cap_are_cut(demo):
+    assert len(use("list_alerts", limit=1000).data) == 50
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"severity": "很高"}, {"status": "没了"}, {"limit": 0}, {"since_hours": -1}, {"nope": 1}]
+)
+def test_wrong_arguments_are_told(demo, arguments):
+    found = use("list_alerts", **arguments)
+    assert found.status == "error"
+    assert "参数" in found.text or "级别" in found.text
+
+
+def test_statistics_come_from_the_database(demo):
+    found = use("alert_statistics", group_by="status")
+    assert found.data["total"] == Alert.objects.count()
+    assert sum(found.data["groups"].values()) == found.data["total"]
+
+
+def test_lookup_tells_how_old_the_data_is(demo):
+    assert "更新于" in use("lookup_cve", cve_id="cve-2021-44228").text
+    assert "更新至" in use("lookup_indicator", value="203.0.113.5").text
+
+
+def test_unknown_vulnerability_is_not_called_harmless(demo):
+    found = use("lookup_cve", cve_id="CVE-2099-1234")
+    assert found.status == "no_data"
+    assert "不表示不受影响" in found.text
+
+
+def test_report_numbers_are_the_services(demo):
+    found = use("security_report", period="this_month")
+    assert found.status == "ok"
+    assert f"目前未关闭：{sum(number for _, number in found.data['backlog'])} 条" in found.text
+
+
+def test_asset_by_address_name_and_guess(demo):
+    assert use("get_asset", asset="10.0.0.5").data["name"] == "web-01"
+    several = use("get_asset", asset="web-0")
+    assert several.status == "no_data"
+    assert "web-02" in several.text
+
+
+def test_group_sees_no_accounts_and_gets_the_rest_in_private(demo):
+    row = AlertIndicator.objects.filter(kind="account").first()
+    private, group = (use("get_alert", alert_id=row.alert_id, group=where) for where in (False, True))
+    assert f"账号：{row.value}" in private.text
+    assert f"账号：{row.value}" not in group.text
+    assert group.private_text == private.text
+    assert "不在群里显示" in group.text
+
+
+def test_group_sees_no_mail_addresses_in_texts(demo):
+    alert = Alert.objects.order_by("pk").last()
+    Alert.objects.filter(pk=alert.pk).update(title="zhang.san@corp.example 手机 13812345678 登录失败")
+    for name, arguments in (
+        ("get_alert", {"alert_id": alert.pk}),
+        ("list_alerts", {"keyword": "登录失败", "limit": 50}),
+    ):
+        found = use(name, group=True, **arguments)
+        assert "zhang.san" not in found.text
+        assert "13812345678" not in found.text
+        assert "zhang.san@corp.example" in found.private_text
+
+
+def test_text_from_outside_cannot_format_or_link(demo):
+    alert = Alert.objects.order_by("pk").last()
+    Alert.objects.filter(pk=alert.pk).update(title="[点我](http://evil.example) ![x](y)\n# 标题 **粗** `码`")
+    text = use("get_alert", alert_id=alert.pk).text
+    title = text.splitlines()[0]
+    assert "](" not in text
+    assert "标题" in title
+    assert "`" not in title
+
+
+def test_viewers_have_only_reading_tools(demo):
+    viewer = Person("", "v", "看", Role.VIEWER)
+    toolbox = build_toolbox(viewer, is_group=False, now=timezone.localtime())
+    names = {spec.name for spec in toolbox.specs}
+    assert "list_alerts" in names
+    assert not names & {"close_alert", "block_ip"}
+    refused = asyncio.run(toolbox.run(call("block_ip", ip="203.0.113.5")))
+    assert refused.status == "error"
+    assert "需要「处置」角色" in refused.text
+
+
+def test_status_shows_what_is_wrong(demo):
+    found = use("service_status")
+    assert "没有在线的" in found.text
+    assert f"{Asset.objects.count()} 台" in found.text
+
+
+def test_missing_alert_is_no_data(demo):
+    assert use("get_alert", alert_id=10**9).status == "no_data"
+    with pytest.raises(Exception, match="没有编号"):
+        alert_service.get(10**9)
