@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from weakref import WeakSet
 
@@ -65,7 +66,10 @@ class Dispatcher:
         self._running: dict[asyncio.Task[None], Turn] = {}
         self._wake = asyncio.Event()
         self.paused = False  # 维护模式: store, do not answer
+        self._handed: deque[Turn] = deque()  # stored and leased to us, not started yet
+        self.owner_name = owner.name
         self._woken = False
+        self._queued = True  # there may be rows in the database that wait for us
         self._loop = asyncio.get_running_loop()
         _dispatchers.add(self)
         self._finish: Batcher[Finished, list[Part] | None] = Batcher(
@@ -79,7 +83,20 @@ class Dispatcher:
 
     def in_hand(self) -> list[int]:
         """Ids of the inbox rows whose lease is to be renewed."""
-        return [turn.inbox_id for turn in self._running.values()]
+        return [turn.inbox_id for turn in (*self._running.values(), *self._handed)]
+
+    def room(self) -> int:
+        """How many rows may be handed over as they are stored. From any thread, so roughly."""
+        return 0 if self.paused else self._capacity - len(self._running) - len(self._handed)
+
+    def take(self, turns: Sequence[Turn]) -> None:
+        """Start these soon. From any thread."""
+        with suppress(RuntimeError):  # the loop is closed: the next start takes them over
+            self._loop.call_soon_threadsafe(self._take, turns)
+
+    def _take(self, turns: Sequence[Turn]) -> None:
+        self._handed.extend(turns)
+        self._wake.set()
 
     def wake(self) -> None:
         """There may be new rows. From any thread; once is enough until the loop has looked."""
@@ -101,6 +118,7 @@ class Dispatcher:
 
     def _look(self) -> None:
         self._woken = False
+        self._queued = True
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -117,7 +135,7 @@ class Dispatcher:
                 started = 0
                 await _either(stop, None, backoff.next())
             if not started:
-                await _either(stop, self._wake, IDLE_POLL)
+                self._queued = not await _either(stop, self._wake, IDLE_POLL) or self._queued
 
     async def _let_arrive(self) -> None:
         """While a burst is being stored its senders wait for their acks: answering can wait a moment longer."""
@@ -127,18 +145,26 @@ class Dispatcher:
             await asyncio.sleep(YIELD)
 
     async def _start_some(self) -> int:
-        if self.paused:
-            return 0
+        handed = len(self._handed)
+        while self._handed:
+            self._start(self._handed.popleft())
+        if self.paused or not self._queued:
+            return handed
+        self._queued = False
         room = self._capacity - len(self._running)
         turns = await db.call(handling.claim, self._owner.name, max(room, 0), self._config_ids)
         for turn in turns:
-            task = asyncio.create_task(self._one(turn))
-            self._running[task] = turn
-            task.add_done_callback(self._ended)
-        return len(turns)
+            self._start(turn)
+        return handed + len(turns)
+
+    def _start(self, turn: Turn) -> None:
+        task = asyncio.create_task(self._one(turn))
+        self._running[task] = turn
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.pop(task, None)
+        self._queued = True  # something may have waited behind this one
         self._wake.set()
         if not task.cancelled() and task.exception():
             log.error("处理消息的任务异常结束", exc_info=task.exception())
@@ -181,6 +207,7 @@ class Dispatcher:
 
     async def drain(self, grace: float) -> None:
         """Let running turns finish for `grace` seconds, then cancel them: the next start takes them up."""
+        self._handed.clear()
         if self._running:
             await asyncio.wait(self._running, timeout=grace)
         for task in list(self._running):
@@ -193,9 +220,10 @@ def _fields(turn: Turn) -> dict[str, object]:
     return {"config": turn.config_id, "conversation": turn.conversation_id, "message_id": turn.external_id}
 
 
-async def _either(stop: asyncio.Event, other: asyncio.Event | None, seconds: float) -> None:
-    """Wait until one of the events is set, at most `seconds`."""
+async def _either(stop: asyncio.Event, other: asyncio.Event | None, seconds: float) -> bool:
+    """Wait until one of the events is set, at most `seconds`; False if neither was."""
     waits = [asyncio.ensure_future(event.wait()) for event in (stop, other) if event is not None]
-    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
+    return bool(done)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from bifang.channels import leases
+from bifang.channels import inbox, leases
 from bifang.channels.dispatcher import Dispatcher
 from bifang.channels.leases import Owner
 from bifang.channels.ports import Channel, Handler, ReplySink, Turn
@@ -100,6 +100,7 @@ class Engine:
             capacity=self._capacity, config_ids=self._config_ids, sink=self._sink,
         )  # fmt: skip
         self._dispatcher = dispatcher
+        inbox.hand_over_to(dispatcher)
         upkeep = Upkeep(self._owner, dispatcher, sender)
         working: tuple[Job, ...] = (dispatcher, sender, *self._jobs)
         jobs = [asyncio.create_task(job.run(stop)) for job in working]
@@ -117,6 +118,7 @@ class Engine:
             raise crashed
 
     async def _wind_down(self, dispatcher: Dispatcher, sender: Sender) -> None:
+        inbox.hand_over_to(None)
         loop = asyncio.get_running_loop()
         end = loop.time() + self._grace
         await dispatcher.drain(self._grace)

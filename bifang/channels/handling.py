@@ -143,9 +143,9 @@ def _insert_rows(items: Sequence[Finished]) -> None:
     for item in items:
         for row in item.rows:
             by_model[type(row)].append(row)
-    for rows in by_model.values():
+    for model, rows in by_model.items():
         for start in range(0, len(rows), CHUNK):
-            insert_many(rows[start : start + CHUNK])
+            insert_many(model, [vars(row) for row in rows[start : start + CHUNK]])
 
 
 def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:

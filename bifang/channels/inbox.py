@@ -5,13 +5,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.channels.models import InboxRow, State
-from bifang.channels.ports import Incoming, ReplyTarget
+from bifang.channels.leases import LEASE, database_now, new_lease
+from bifang.channels.models import OPEN, InboxRow, State
+from bifang.channels.ports import Incoming, ReplyTarget, Turn
 from bifang.core.crypto import Keyring
 from bifang.core.db import Batcher, insert_many
 from bifang.core.keys import keyring
@@ -74,45 +75,128 @@ def unpack_target(
     )
 
 
-def _row(item: Incoming, now: datetime) -> InboxRow:
+class Taker(Protocol):
+    """Who answers in this process: what can be answered at once is leased to it as it is stored."""
+
+    owner_name: str
+
+    def room(self) -> int:
+        """How many more turns it would take now."""
+        ...
+
+    def take(self, turns: Sequence[Turn]) -> None:
+        """Answer these, which are stored and leased. From any thread."""
+        ...
+
+
+_taker: Taker | None = None
+
+
+def hand_over_to(taker: Taker | None) -> None:
+    """Spare new rows the way through the queue, if nothing is ahead of them; None: everything queues."""
+    global _taker
+    _taker = taker
+
+
+def _row(item: Incoming, now: datetime) -> dict[str, Any]:
     urgent_part = item.external_id if item.urgent or item.kind != "chat" else ""
-    return InboxRow(
+    return {
+        "config_id": item.config_id,
+        "kind": item.kind,
+        "external_id": item.external_id,
+        "order_key": order_key(item.config_id, item.conversation_id, item.sender_id, urgent_part),
+        "conversation_id": item.conversation_id,
+        "sender_id": item.sender_id,
+        "is_group": bool(item.target and item.target.is_group),
+        "urgent": item.urgent,
+        "text": item.text,
+        "payload": item.payload,
+        "state": State.DEAD if item.unreadable else State.PENDING,
+        "last_error": item.reason,
+        "last_error_at": now if item.reason else None,
+        "unreadable": Sealed.of(base64.b64encode(item.unreadable).decode()) if item.unreadable else None,
+        "received_at": now,
+        **pack_target(item.target),
+    }
+
+
+def store(items: Sequence[Incoming]) -> list[bool]:
+    """Insert what is new, in one transaction; what was there stays as it is.
+
+    True for an item that needs no looking for: handed over, or nothing new.
+    """
+    taker, now = _taker, timezone.now()
+    rows = [_row(item, now) for item in items]
+    turns: list[Turn] = []
+    with transaction.atomic():
+        lease = _lease_some(rows, taker, database_now()) if taker is not None else ""
+        inserted: dict[Any, int] = {}
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            found = insert_many(InboxRow, chunk, skip_existing=True, returning=("id", *_IDENTITY))
+            inserted |= {tuple(identity): pk for pk, *identity in found}
+        for item, row in zip(items, rows, strict=True):
+            pk = inserted.pop((item.config_id, item.kind, item.external_id), None)
+            if pk is not None and row["state"] == State.LEASED:
+                turns.append(_fresh_turn(item, pk, lease, now))
+    if taker is not None and turns:
+        taker.take(turns)
+    return [row["state"] != State.PENDING for row in rows]
+
+
+_IDENTITY = ("config_id", "kind", "external_id")
+
+
+def _lease_some(rows: Sequence[dict[str, Any]], taker: Taker, now: datetime) -> str:
+    """Lease the rows that nothing is ahead of, as far as there is room; returns the lease."""
+    lease, room = new_lease(now), taker.room()
+    if room <= 0:
+        return lease
+    waiting = {row["order_key"] for row in rows if row["state"] == State.PENDING}
+    ahead = set(
+        InboxRow.objects.filter(order_key__in=waiting, state__in=OPEN).values_list("order_key", flat=True)
+    )
+    for row in rows:
+        if row["state"] == State.PENDING and row["order_key"] not in ahead and room > 0:
+            row |= {
+                "state": State.LEASED,
+                "owner": taker.owner_name,
+                "lease": lease,
+                "leased_until": now + LEASE,
+                "attempts": 1,
+            }
+            room -= 1
+        ahead.add(row["order_key"])
+    return lease
+
+
+def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime) -> Turn:
+    return Turn(
+        inbox_id=pk,
+        lease=lease,
+        attempt=1,
         config_id=item.config_id,
         kind=item.kind,
         external_id=item.external_id,
-        order_key=order_key(item.config_id, item.conversation_id, item.sender_id, urgent_part),
         conversation_id=item.conversation_id,
         sender_id=item.sender_id,
-        is_group=bool(item.target and item.target.is_group),
-        urgent=item.urgent,
         text=item.text,
-        payload=dict(item.payload),
-        state=State.DEAD if item.unreadable else State.PENDING,
-        last_error=item.reason,
-        last_error_at=now if item.reason else None,
-        unreadable=Sealed.of(base64.b64encode(item.unreadable).decode()) if item.unreadable else None,
-        received_at=now,
-        **pack_target(item.target),
+        payload=item.payload,
+        target=item.target,
+        received_at_ms=int(now.timestamp() * 1000),
+        urgent=item.urgent,
     )
 
 
-def store(items: Sequence[Incoming]) -> list[None]:
-    """Insert what is new, in one transaction; what was there stays as it is."""
-    now = timezone.now()
-    rows = [_row(item, now) for item in items]
-    with transaction.atomic():
-        for start in range(0, len(rows), CHUNK):
-            insert_many(rows[start : start + CHUNK], skip_existing=True)
-    return [None] * len(rows)
+_batcher: Batcher[Incoming, bool] = Batcher(store)
 
 
-# What one person writes is stored, and so answered, in the order in which it came.
-_batcher: Batcher[Incoming, None] = Batcher(store, ordered=True)
+async def receive(item: Incoming) -> bool:
+    """Store an item; returns after the commit (then, and only then, acknowledge). From any event loop.
 
-
-async def receive(item: Incoming) -> None:
-    """Store an item; returns after the commit (then, and only then, acknowledge). From any event loop."""
-    await _batcher.call(item)
+    False: it waits in the queue, and the dispatcher should be told to look.
+    """
+    return await _batcher.call(item)
 
 
 def arriving() -> int:

@@ -56,7 +56,10 @@ def _insert(rows: list[OutboxRow]) -> None:
     ids: dict[str, int] = {}
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
-        ids |= {key: pk for pk, key in insert_many(chunk, returning=("id", "key"))}
+        ids |= {
+            key: pk
+            for pk, key in insert_many(OutboxRow, [vars(row) for row in chunk], returning=("id", "key"))
+        }
     for row in rows:
         row.pk = ids[row.key]
 
@@ -83,14 +86,14 @@ def notify(config_id: int, target: ReplyTarget, text: str, *, key: str, title: s
     """
     row = OutboxRow(
         config_id=config_id,
-        order_key=order_key(config_id, target.conversation_id, "" if target.is_group else target.staff_id),
+        order_key=target_key(config_id, target),
         key=f"note:{key}",
         title=title[:200],
         text=text,
         created_at=database_now(),
         **pack_target(target),
     )
-    insert_many([row], skip_existing=True)
+    insert_many(OutboxRow, [vars(row)], skip_existing=True)
 
 
 def _waiting_elsewhere(keys: set[str], owner: str) -> set[str]:

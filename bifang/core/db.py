@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.models import BooleanField, CharField, Field, ForeignKey, IntegerField, Model, TextField
+from django.utils import timezone
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -201,12 +202,22 @@ else:
 
 
 @dataclass(frozen=True, slots=True)
+class _Column:
+    """``field`` only if values need preparing; ``stamped`` for auto_now and the like."""
+
+    name: str
+    default: Any
+    field: AnyField | None
+    stamped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
-    """How rows of a model become parameters: names of plain values, and fields whose values need preparing."""
+    """How rows of a model become one statement and its parameters."""
 
     head: str
     one: str
-    columns: "tuple[tuple[str, AnyField | None], ...]"
+    columns: tuple[_Column, ...]
 
 
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
@@ -220,11 +231,17 @@ def _plan(model: type[Model], vendor: str) -> _Plan:
     return _Plan(
         head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ",  # noqa: S608 - names of our own
         one=f"({','.join(['%s'] * len(fields))})",
-        columns=tuple((field.attname, None if _is_plain(field) else field) for field in fields),
+        columns=tuple(_column(field) for field in fields),
     )
 
 
-def _is_plain(field: "AnyField") -> bool:
+def _column(field: AnyField) -> _Column:
+    stamped = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    default = None if callable(field.default) else field.get_default()
+    return _Column(field.attname, default, None if _is_plain(field) else field, stamped)
+
+
+def _is_plain(field: AnyField) -> bool:
     """Its value goes to the database as it is."""
     return isinstance(field, _PLAIN) and type(field).get_db_prep_value in (
         Field.get_db_prep_value, IntegerField.get_db_prep_value, ForeignKey.get_db_prep_value
@@ -232,31 +249,36 @@ def _is_plain(field: "AnyField") -> bool:
 
 
 def insert_many(
-    rows: Sequence[Model], *, skip_existing: bool = False, returning: Sequence[str] = ()
+    model: type[Model],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    skip_existing: bool = False,
+    returning: Sequence[str] = (),
 ) -> list[Any]:
-    """Insert unsaved rows of one model in one statement; `bulk_create` takes several times as long.
+    """Insert rows (attribute name → value) in one statement; `bulk_create` takes several times as long.
 
-    Values must have their field's own type. `skip_existing` leaves rows alone that break a unique constraint.
+    What a row leaves out gets the field's constant default. Values must have their field's own type.
+    `vars(instance)` is such a row. `skip_existing` leaves rows alone that break a unique constraint.
     `returning` names columns to give back, one tuple a row that was inserted.
     """
     if not rows:
         return []
     link = connections["default"]
-    plan = _plan(type(rows[0]), link.vendor)
+    plan = _plan(model, link.vendor)
+    now = timezone.now()
     moments: dict[tuple[str, datetime], Any] = {}  # rows that are written together share their times
 
-    def prepare(row: Model, name: str, field: AnyField | None) -> Any:
-        value = getattr(row, name)
-        if field is None:
+    def prepare(row: Mapping[str, Any], column: _Column) -> Any:
+        value = now if column.stamped else row.get(column.name, column.default)
+        if column.field is None or value is None:
             return value
         if not isinstance(value, datetime):
-            value = field.pre_save(row, True)  # auto_now and the like
-            return None if value is None else field.get_db_prep_save(value, link)
-        if (name, value) not in moments:
-            moments[name, value] = field.get_db_prep_save(value, link)
-        return moments[name, value]
+            return column.field.get_db_prep_save(value, link)
+        if (column.name, value) not in moments:
+            moments[column.name, value] = column.field.get_db_prep_save(value, link)
+        return moments[column.name, value]
 
-    values = [prepare(row, name, field) for row in rows for name, field in plan.columns]
+    values = [prepare(row, column) for row in rows for column in plan.columns]
     statement = (
         f"{plan.head}{','.join([plan.one] * len(rows))}"
         f"{' ON CONFLICT DO NOTHING' if skip_existing else ''}"

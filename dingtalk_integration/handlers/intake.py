@@ -27,15 +27,18 @@ class Intake:
 
     async def receive(self, frame: Frame) -> Ack | None:
         """The ack after the commit; None if it could not be stored: DingTalk will deliver it again."""
-        item = self._item(frame)
+        item, ack = self._item(frame), ACKS[frame.kind]
+        if item.kind == "card" and not item.unreadable:
+            item, ack = await cards.decide(item)
         try:
-            await inbox.receive(item)
+            handed = await inbox.receive(item)
         except Exception:
             log.exception("dingtalk 消息没能保存，不确认，等待钉钉重新投递", extra=self._fields(item))
             return None
-        self._stored()
+        if not handed:
+            self._stored()
         log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
-        return ACKS[frame.kind]
+        return ack
 
     def _item(self, frame: Frame) -> Incoming:
         if frame.data is None:
