@@ -90,6 +90,7 @@ class OutboxRow(LeasedRow):
     key = models.CharField("标识", max_length=120, unique=True)
     title = models.CharField("标题", max_length=200, blank=True, default="")
     text = models.TextField("内容")
+    buttons = models.JSONField("按钮", null=True, blank=True)
     at_staff_id = models.CharField("@谁", max_length=100, blank=True, default="")
     target = models.JSONField("地址", default=dict)
     webhook = SealedField(null=True, blank=True)

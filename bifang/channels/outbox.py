@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.db.models import F
@@ -12,7 +12,7 @@ from django.db.models import F
 from bifang.channels.inbox import CHUNK, order_key, pack_target, unpack_target
 from bifang.channels.leases import FREE, LEASE, database_now, new_lease
 from bifang.channels.models import OPEN, OutboxRow, State
-from bifang.channels.ports import Delivered, Part, Reply, ReplyTarget, Turn
+from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
 from bifang.core.db import insert_many
 from bifang.core.errors import BifangError
 
@@ -73,13 +73,27 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
         key=f"{turn.inbox_id}:{turn.lease[-12:]}:{number}",
         title=reply.title[:200],
         text=reply.text,
+        buttons=_pack_buttons(reply.buttons),
         at_staff_id=target.staff_id if mention else "",
         created_at=now,
         **pack_target(target),
     )
 
 
-def notify(config_id: int, target: ReplyTarget, text: str, *, key: str, title: str = "") -> None:
+def _pack_buttons(buttons: Sequence[Button]) -> list[dict[str, Any]] | None:
+    """None for no buttons, which is nearly always."""
+    return [asdict(button) for button in buttons] or None
+
+
+def notify(
+    config_id: int,
+    target: ReplyTarget,
+    text: str,
+    *,
+    key: str,
+    title: str = "",
+    buttons: Sequence[Button] = (),
+) -> None:
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
     ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
@@ -90,6 +104,7 @@ def notify(config_id: int, target: ReplyTarget, text: str, *, key: str, title: s
         key=f"note:{key}",
         title=title[:200],
         text=text,
+        buttons=_pack_buttons(buttons),
         created_at=database_now(),
         **pack_target(target),
     )
@@ -114,6 +129,7 @@ def _part(row: OutboxRow, target: ReplyTarget) -> Part:
         at_staff_id=row.at_staff_id,
         target=target,
         created_ms=int(row.created_at.timestamp() * 1000),
+        buttons=tuple(Button(**button) for button in row.buttons or ()),
     )
 
 

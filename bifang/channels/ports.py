@@ -66,6 +66,19 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message, where a channel can show one; ``params`` come back with the click.
+
+    ``style`` is primary, danger or default. The text must do without: it names the code to type instead.
+    """
+
+    id: str
+    text: str
+    style: str = "default"
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One message to send: DingTalk-flavoured markdown. ``at_sender`` mentions the asker in a group.
 
@@ -76,6 +89,7 @@ class Reply:
     title: str = ""
     at_sender: bool = True
     target: ReplyTarget | None = None
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,7 @@ class Part:
     at_staff_id: str
     target: ReplyTarget
     created_ms: int
+    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
