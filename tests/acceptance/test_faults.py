@@ -28,7 +28,7 @@ def shared(
 
 @pytest.fixture
 def stage(shared: Stage) -> Iterator[Stage]:
-    shared.sim.faults(redeliver_after_s=1)
+    shared.sim.faults(redeliver_after_s=2)  # the simulator gives up after 20 deliveries
     yield shared
     shared.sim.faults(clear=True)
     shared.sim.wait_connected(within=60)
@@ -69,9 +69,13 @@ def test_abrupt_closes_every_second_lose_nothing(stage: Stage) -> None:
     said: dict[str, list[str]] = {}
     for _ in range(3):
         said |= talk(stage, 4, 1)
-        stage.sim.faults(abort=True)
+        (link, *_) = wait_until(stage.sim.connections, within=60, what="connected")
         said |= talk(stage, 4, 1)
-        stage.sim.wait_connected(within=60)
+        wait_until(
+            lambda gone=link["id"]: gone not in {one["id"] for one in stage.sim.connections()},
+            within=60,
+            what="cut",
+        )
     assert_each_answered_once(stage, said)
 
 
@@ -178,7 +182,7 @@ def test_permanent_refusal_is_a_dead_letter_that_can_be_sent_again(stage: Stage)
 
 def test_half_open_socket_is_noticed_and_nothing_lost(stage: Stage) -> None:
     (old,) = stage.sim.connections()
-    stage.sim.faults(half_open=True)
+    stage.sim.faults(half_open=True, redeliver_after_s=5)
     said = talk(stage, 5, 2)
     assert_each_answered_once(stage, said)
     assert old["id"] not in {link["id"] for link in stage.sim.connections()}

@@ -1,0 +1,176 @@
+"""Claiming in order, finishing once, failing with a limit; a stale lease changes nothing."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from bifang.channels import handling, leases
+from bifang.channels.handling import MAX_ATTEMPTS
+from bifang.channels.models import InboxRow, OutboxRow, State
+from bifang.channels.ports import Turn
+from secops_agent.models.conversation import ConversationMessage
+from tests.channels.boxes import claim, finish, incoming, store, texts_of
+from tests.databases import Database
+
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+
+
+def test_one_sender_waits_for_the_turn_before(database: Database) -> None:
+    store(incoming("一"), incoming("二"), incoming("别人的", "wangwu"), incoming("别处的", where="cid2"))
+    (first, *others) = claim()
+    assert texts_of([first, *others]) == ["一", "别人的", "别处的"]
+    assert claim("someone else") == []
+    finish(first, "答")
+    assert texts_of(claim("someone else")) == ["二"]
+
+
+def test_failed_turn_keeps_its_place(database: Database) -> None:
+    store(incoming("一"), incoming("二"))
+    (first,) = claim()
+    assert handling.fail(first, "模型没有回答", permanent=False)
+    assert claim() == [], "neither before its time, nor the next one in its place"
+    InboxRow.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+    (again,) = claim()
+    assert (again.text, again.attempt) == ("一", 2)
+
+
+def test_full_house_still_takes_what_is_urgent(database: Database) -> None:
+    store(incoming("一"), incoming("二", "wangwu"), incoming("停止", urgent=True))
+    assert texts_of(claim(room=1)) == ["一", "停止"]
+    assert claim(room=0) == []
+
+
+def test_only_the_configurations_asked_for(database: Database) -> None:
+    (row,) = store(incoming())
+    assert handling.claim("me", 10, frozenset({row.config_id + 1})) == []
+    assert len(handling.claim("me", 10, frozenset({row.config_id}))) == 1
+
+
+def test_answer_memory_and_done_are_one_transaction(database: Database) -> None:
+    store(incoming())
+    (turn,) = claim()
+    said = ConversationMessage(
+        key="k", role="user", speaker="李四", content="你好", created_at=timezone.now()
+    )
+    nonsense = ConversationMessage(key="k", role="user", content=None, created_at=None)  # type: ignore[misc]
+    finished = handling.Finished(turn, (handling.Reply("答"),), (said, nonsense))
+    with pytest.raises(Exception, match=r"(?i)null"):
+        handling.finish([finished], "me")
+    assert InboxRow.objects.get().state == State.LEASED
+    assert not OutboxRow.objects.exists()
+    assert not ConversationMessage.objects.exists()
+    handling.finish([handling.Finished(turn, (handling.Reply("答"),), (said,))], "me")
+    assert InboxRow.objects.get().state == State.DONE
+    assert (OutboxRow.objects.count(), ConversationMessage.objects.count()) == (1, 1)
+
+
+def taken_over() -> tuple[Turn, Turn]:
+    """A turn whose lease ran out, and the same turn in the hands of another worker."""
+    store(incoming())
+    (old,) = claim("old")
+    InboxRow.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    assert leases.release_expired() == 1
+    (new,) = claim("new")
+    assert (new.inbox_id, new.attempt) == (old.inbox_id, 2)
+    return old, new
+
+
+def row() -> dict[str, Any]:
+    return InboxRow.objects.values().get()
+
+
+def test_worker_with_a_stale_lease_changes_nothing(database: Database) -> None:
+    old, new = taken_over()
+    before = row()
+    assert finish(old, "过期的答案", owner="old") is None
+    assert handling.fail(old, "过期的失败", permanent=True) is False
+    assert row() == before
+    assert not OutboxRow.objects.exists()
+    parts = finish(new, "答案", owner="new")
+    assert parts is not None
+    assert texts_of(parts) == ["答案"]
+    # And after the other has finished, too.
+    assert finish(old, "过期的答案", owner="old") is None
+    assert OutboxRow.objects.count() == 1
+
+
+def test_stale_turn_in_a_batch_leaves_the_others(database: Database) -> None:
+    old, _ = taken_over()
+    store(incoming("别的", where="cid2"))
+    (good,) = claim("old")
+    answers = handling.finish(
+        [handling.Finished(turn, (handling.Reply("答"),)) for turn in (old, good)], "old"
+    )
+    assert answers[0] is None
+    assert texts_of(answers[1] or []) == ["答"]
+
+
+def test_last_attempt_is_a_dead_letter_and_the_sender_is_told(database: Database) -> None:
+    store(incoming("难题"), incoming("下一题"))
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        InboxRow.objects.update(not_before=None)
+        (turn,) = claim()
+        assert turn.attempt == attempt
+        handling.fail(turn, "内部错误", permanent=False)
+    dead = InboxRow.objects.get(text="难题")
+    assert (dead.state, dead.last_error) == (State.DEAD, "内部错误")
+    assert "没能处理：内部错误" in OutboxRow.objects.get().text
+    assert texts_of(claim()) == ["下一题"], "a dead letter blocks no one"
+
+
+def test_permanent_failure_is_not_tried_again(database: Database) -> None:
+    store(incoming())
+    (turn,) = claim()
+    assert handling.fail(turn, "配置缺少密钥", permanent=True)
+    assert InboxRow.objects.get().state == State.DEAD
+
+
+def test_message_that_kills_its_worker_is_not_tried_for_ever(database: Database) -> None:
+    store(incoming("毒药"))
+    for _ in range(MAX_ATTEMPTS):
+        assert len(claim("victim")) == 1
+        leases.release(["victim"])
+    assert claim("victim") == []
+    dead = InboxRow.objects.get()
+    assert dead.state == State.DEAD
+    assert "多次中断" in dead.last_error
+
+
+def test_unreadable_webhook_is_a_dead_letter_not_a_crash(database: Database) -> None:
+    from bifang.core.sealed import Sealed
+
+    store(incoming("坏的"), incoming("好的", where="cid2"))
+    InboxRow.objects.filter(text="坏的").update(webhook=Sealed("nonsense"))
+    assert texts_of(claim()) == ["好的"]
+    assert InboxRow.objects.get(text="坏的").state == State.DEAD
+
+
+def test_reprocess_starts_afresh(database: Database) -> None:
+    (readable, unreadable) = store(incoming(), incoming(where="c2", unreadable=b"x", reason="读不懂"))
+    (turn,) = claim()
+    handling.fail(turn, "失败", permanent=True)
+    assert handling.reprocess(InboxRow.objects.all()) == 1
+    (again,) = claim()
+    assert (again.inbox_id, again.attempt) == (readable.pk, 1)
+    assert InboxRow.objects.get(pk=unreadable.pk).state == State.DEAD
+
+
+def test_reprocessed_turn_sends_new_parts(database: Database) -> None:
+    store(incoming())
+    (turn,) = claim()
+    finish(turn, "第一次")
+    handling.reprocess(InboxRow.objects.all())
+    (again,) = claim()
+    assert texts_of(finish(again, "第二次") or []) == ["第二次"]
+    assert len(set(OutboxRow.objects.values_list("key", flat=True))) == 2
+
+
+def test_stopped_turn_is_void_wherever_it_runs(database: Database) -> None:
+    (stored,) = store(incoming("很久的查询"))
+    (turn,) = claim("elsewhere")
+    assert handling.stop(stored.config_id, "cid1", "lisi") == [stored.pk]
+    assert finish(turn, "太晚了", owner="elsewhere") is None
+    assert not OutboxRow.objects.exists()
+    assert claim() == []

@@ -1,0 +1,175 @@
+"""Delivery: in order, repeated until accepted or refused for good, never a turn again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from bifang.channels import leases, outbox
+from bifang.channels.leases import Owner
+from bifang.channels.models import OutboxRow, State
+from bifang.channels.ports import Part
+from bifang.channels.sender import Sender
+from bifang.core import db
+from bifang.core.errors import RateLimited, RemoteError
+from tests.channels.boxes import Recorder, answered, outbox_row
+from tests.databases import Database
+from tests.deadline import eventually
+
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+
+
+@asynccontextmanager
+async def sending(channel: Recorder) -> AsyncIterator[tuple[Sender, Owner]]:
+    """A sender that looks for rows, until the end of the context."""
+    owner = leases.take_name()
+    sender, stop = Sender(owner, channel), asyncio.Event()
+    job = asyncio.create_task(sender.run(stop))
+    try:
+        yield sender, owner
+    finally:
+        stop.set()
+        if channel.hold is not None:
+            channel.hold.set()
+        await sender.drain(5)
+        await job
+        owner.close()
+
+
+async def prepare(sender: Sender, owner: Owner, *texts: str) -> list[Part]:
+    """Replies of a turn, given to the sender."""
+
+    def make() -> list[Part]:
+        return answered(*texts, owner=owner.name)
+
+    parts = await db.call(make)
+    sender.deliver(parts)
+    return parts
+
+
+async def state_of(part: Part) -> OutboxRow:
+    return await db.call(outbox_row, part)
+
+
+async def wait_state(part: Part, state: State) -> OutboxRow:
+    async with asyncio.timeout(20):
+        while (row := await state_of(part)).state != state:
+            await asyncio.sleep(0.02)
+    return row
+
+
+class Refusals:
+    """Refuses with these errors in turn, then accepts."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+
+    def __call__(self, part: Part) -> Exception | None:
+        return self.errors.pop(0) if self.errors else None
+
+
+async def test_parts_go_out_in_order_and_are_done(database: Database) -> None:
+    channel = Recorder()
+    async with sending(channel) as (sender, owner):
+        parts = await prepare(sender, owner, "一", "二", "三")
+        for part in parts:
+            await wait_state(part, State.DONE)
+    assert channel.sent == ["一", "二", "三"]
+
+
+async def test_rate_limit_waits_and_tries_the_same_part_again(database: Database) -> None:
+    channel = Recorder(Refusals(*[RateLimited("机器人发送过快", retry_after=0.05, code="130101")] * 2))
+    async with sending(channel) as (sender, owner):
+        first, second = await prepare(sender, owner, "一", "二")
+        row = await wait_state(first, State.DONE)
+        await wait_state(second, State.DONE)
+    assert channel.tried == ["一", "一", "一", "二"]
+    assert (row.attempts, row.last_error) == (2, "")
+
+
+async def test_trouble_is_waited_out_and_shown_meanwhile(database: Database) -> None:
+    """A fault of our own is tried again, too."""
+    channel = Recorder(Refusals(RemoteError("钉钉暂时不可用", permanent=False), ZeroDivisionError()))
+    async with sending(channel) as (sender, owner):
+        first, second = await prepare(sender, owner, "一", "二")
+        await eventually(lambda: len(channel.tried) >= 1)
+        assert (await wait_state(first, State.LEASED)).state == State.LEASED
+        await wait_state(second, State.DONE)
+    assert channel.sent == ["一", "二"]
+
+
+async def test_refusal_is_shown_and_blocks_no_one(database: Database) -> None:
+    channel = Recorder(Refusals(RemoteError("机器人不在群里", permanent=True)))
+    async with sending(channel) as (sender, owner):
+        first, second = await prepare(sender, owner, "一", "二")
+        row = await wait_state(first, State.DEAD)
+        await wait_state(second, State.DONE)
+    assert (row.last_error, channel.sent) == ("机器人不在群里", ["二"])
+
+
+async def test_dead_part_sent_again_is_picked_up(database: Database) -> None:
+    channel = Recorder(Refusals(RemoteError("机器人不在群里", permanent=True)))
+    async with sending(channel) as (sender, owner):
+        (part,) = await prepare(sender, owner, "一")
+        await wait_state(part, State.DEAD)
+        await db.call(lambda: outbox.resend(OutboxRow.objects.all()))
+        await wait_state(part, State.DONE)
+    assert channel.sent == ["一"]
+
+
+@pytest.mark.parametrize("error", [RateLimited("太快", retry_after=0.05), RemoteError("坏", permanent=False)])
+async def test_part_older_than_a_day_is_given_up(database: Database, error: Exception) -> None:
+    channel = Recorder(lambda _: error)
+    async with sending(channel) as (sender, owner):
+        parts = await db.call(lambda: answered("一", owner=owner.name))
+        await db.call(outbox.let_go, parts)
+        old = timezone.now() - timedelta(hours=25)
+        await db.call(lambda: OutboxRow.objects.update(created_at=old))
+        row = await wait_state(parts[0], State.DEAD)
+    assert row.last_error == str(error)
+
+
+async def test_what_others_left_is_picked_up(database: Database) -> None:
+    await db.call(lambda: outbox.let_go(answered("一", "二", owner="gone")))
+    channel = Recorder()
+    async with sending(channel):
+        await eventually(lambda: len(channel.sent) == 2, within=20)
+    assert channel.sent == ["一", "二"]
+
+
+async def test_stopping_finishes_the_call_and_hands_back_the_rest(database: Database) -> None:
+    channel = Recorder(hold=asyncio.Event())
+    async with sending(channel) as (sender, owner):
+        first, second = await prepare(sender, owner, "一", "二")
+        await eventually(lambda: channel.tried == ["一"])
+        assert channel.hold is not None
+        asyncio.get_running_loop().call_later(0.05, channel.hold.set)
+        await sender.drain(10)
+        assert (await state_of(first)).state == State.DONE
+        assert (await state_of(second)).state == State.PENDING
+    assert channel.sent == ["一"]
+
+
+async def test_stopping_cuts_a_call_that_never_returns(database: Database) -> None:
+    channel = Recorder(hold=asyncio.Event())
+    async with sending(channel) as (sender, owner):
+        (part,) = await prepare(sender, owner, "一")
+        await eventually(lambda: channel.tried == ["一"])
+        await sender.drain(0.05)
+        assert (await state_of(part)).state == State.PENDING
+    assert channel.sent == []
+
+
+async def test_part_taken_over_is_not_sent_twice(database: Database) -> None:
+    """A worker that could not renew its leases asks before it sends."""
+    channel = Recorder()
+    async with sending(channel) as (sender, owner):
+        parts = await db.call(lambda: answered("一", owner=owner.name))
+        await db.call(lambda: OutboxRow.objects.update(lease="another", owner="another"))
+        sender.renewed_at -= leases.LEASE.total_seconds()
+        sender.deliver(parts)
+        await eventually(lambda: sender.waiting == 0)
+    assert channel.tried == []
