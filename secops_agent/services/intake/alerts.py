@@ -21,7 +21,7 @@ from secops_agent.services.intake.session import Session
 from secops_agent.services.priority import rank
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.tallies import Counted
-from secops_agent.services.writing import update_rows
+from secops_agent.services.writing import insert_rows, update_rows
 
 _WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
             "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip
@@ -164,31 +164,32 @@ class _Book:
     def _save_links(self) -> None:
         assets, indicators = [], []
         for row, records in self._fresh:
-            mine, known = self._assets.setdefault(row.pk, set()), self._indicators.setdefault(row.pk, set())
-            for record in records:
-                for asset in record.assets:
-                    asset_id = self._session.assets[asset]
-                    if asset_id not in mine and len(mine) < _MOST_LINKS:
-                        mine.add(asset_id)
-                        assets.append(AlertAsset(alert=row, asset_id=asset_id))
-                for each in record.indicators:
-                    pair = _pair(each)
-                    if pair not in known and len(known) < _MOST_LINKS:
-                        known.add(pair)
-                        indicators.append(AlertIndicator(alert=row, kind=pair[0], value=pair[1]))
-        AlertAsset.objects.bulk_create(assets)
-        AlertIndicator.objects.bulk_create(indicators)
+            mine = self._assets.setdefault(row.pk, set())
+            known = self._indicators.setdefault(row.pk, set())
+            wanted = {self._session.assets[asset]: None for record in records for asset in record.assets}
+            for asset_id in list(wanted)[: _MOST_LINKS - len(mine)]:
+                if asset_id not in mine:
+                    mine.add(asset_id)
+                    assets.append((row.pk, asset_id))
+            named = {_pair(each): None for record in records for each in record.indicators}
+            for pair in list(named)[: _MOST_LINKS - len(known)]:
+                if pair not in known:
+                    known.add(pair)
+                    indicators.append((row.pk, *pair))
+        insert_rows(AlertAsset, ("alert_id", "asset_id"), assets)
+        insert_rows(AlertIndicator, ("alert_id", "kind", "value"), indicators)
 
     def _save_events(self, new: set[int]) -> None:
-        events, payloads = [], []
+        events, fresh, latest = [], [], []
         for row, records in self._fresh:
-            for record in records:
-                mark = event_mark(row.identity, record)
-                events.append(AlertEvent(mark=mark, alert=row, at=self._moment(record)))
-            payloads.append(AlertPayload(alert=row, raw=dict(records[-1].raw)))
-        AlertEvent.objects.bulk_create(events)
-        AlertPayload.objects.bulk_create([each for each in payloads if each.pk in new])
-        update_rows(AlertPayload, ["raw"], (each for each in payloads if each.pk not in new))
+            events += [(event_mark(row.identity, each), row.pk, self._moment(each)) for each in records]
+            if row.pk in new:
+                fresh.append((row.pk, dict(records[-1].raw)))
+            else:
+                latest.append(AlertPayload(alert_id=row.pk, raw=dict(records[-1].raw)))
+        insert_rows(AlertEvent, ("mark", "alert_id", "at"), events)
+        insert_rows(AlertPayload, ("alert_id", "raw"), fresh)
+        update_rows(AlertPayload, ["raw"], latest)
 
 
 def _pair(indicator: Indicator) -> tuple[str, str]:
