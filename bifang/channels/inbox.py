@@ -188,7 +188,8 @@ def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime) -> Turn:
     )
 
 
-_batcher: Batcher[Incoming, bool] = Batcher(store)
+# Ordered: side by side, two quick messages of one person would swap, or both be leased.
+_batcher: Batcher[Incoming, bool] = Batcher(store, ordered=True)
 
 
 async def receive(item: Incoming) -> bool:

@@ -56,9 +56,11 @@ async def state_of(part: Part) -> OutboxRow:
 
 async def wait_state(part: Part, state: State) -> OutboxRow:
     async with asyncio.timeout(20):
-        while (row := await state_of(part)).state != state:
+        while True:
+            row = await state_of(part)
+            if row.state == state:
+                return row
             await asyncio.sleep(0.02)
-    return row
 
 
 class Refusals:
@@ -123,7 +125,7 @@ async def test_dead_part_sent_again_is_picked_up(database: Database) -> None:
 @pytest.mark.parametrize("error", [RateLimited("太快", retry_after=0.05), RemoteError("坏", permanent=False)])
 async def test_part_older_than_a_day_is_given_up(database: Database, error: Exception) -> None:
     channel = Recorder(lambda _: error)
-    async with sending(channel) as (sender, owner):
+    async with sending(channel) as (_, owner):
         parts = await db.call(lambda: answered("一", owner=owner.name))
         await db.call(outbox.let_go, parts)
         old = timezone.now() - timedelta(hours=25)
