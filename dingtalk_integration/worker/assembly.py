@@ -1,0 +1,67 @@
+"""What the turn loop of a worker is made of."""
+
+import asyncio
+import logging
+
+from django.conf import settings
+
+from bifang.channels.engine import Engine
+from bifang.channels.leases import Owner
+from bifang.channels.ports import Handler
+from bifang.core import db
+from bifang.core.config_cache import ConfigCache
+from bifang.core.models import SystemConfig
+from dingtalk_integration.channel import DingTalkChannel
+from dingtalk_integration.handlers import cards, events
+from dingtalk_integration.handlers.chat import ChatTurns
+from secops_agent.agent.bookkeeping import AuditKeeper
+from secops_agent.agent.service import Agent
+from secops_agent.connectors.runner import ActionRunner
+
+log = logging.getLogger(__name__)
+
+
+class WarmUp:
+    """Loads the model's SDK before the first question, where a configuration uses a model."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Once; trouble shows itself at the first question."""
+        try:
+            if await db.call(_uses_model):
+                await self._agent.warm_up()
+        except Exception:
+            log.exception("预先加载模型 SDK 失败，将在第一次提问时加载")
+        await stop.wait()
+
+
+def _uses_model() -> bool:
+    return SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None).exists()
+
+
+def build_engine(owner: Owner, config_id: int | None) -> Engine:
+    """A fresh turn loop; `config_id` restricts it to the rows of one configuration."""
+    configs = ConfigCache()
+    channel = DingTalkChannel(configs)
+    agent = Agent(configs)
+
+    async def close() -> None:
+        await channel.close()
+        await agent.close()
+
+    handlers: dict[str, Handler] = {
+        "chat": ChatTurns(configs, agent).handle,
+        "event": events.handle,
+        "card": cards.handle,
+    }
+    return Engine(
+        owner,
+        handlers,
+        channel,
+        config_ids=frozenset([config_id]) if config_id is not None else None,
+        capacity=settings.TURN_CAPACITY,
+        jobs=(WarmUp(agent), ActionRunner(owner.name), AuditKeeper()),
+        on_close=close,
+    )
