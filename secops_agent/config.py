@@ -17,7 +17,7 @@ class QwenKind:
 
     name = "qwen"
     label = "通义千问"
-    fields = (
+    fields: tuple[Field, ...] = (
         Field(
             "api_key", "API Key", "secret", required=True,
             help="阿里云百炼控制台的 API Key；也可以写 env:DASHSCOPE_API_KEY 或 file:/run/secrets/文件名。",
@@ -33,6 +33,11 @@ class QwenKind:
         ),
         Field("workspace", "业务空间 ID", advanced=True, help="使用子业务空间的 API Key 时可能需要，形如 llm-xxxx。"),
         Field("enable_thinking", "深度思考", "flag", default=False, advanced=True, help="回答更慢、更贵；默认关闭。"),
+        Field(
+            "daily_budget_yuan", "每日预算（元）", "number", default=0, advanced=True,
+            help="0 表示不限。按「模型价格」计算，用完后当天由离线模式回答并说明。",
+        ),
+        Field("daily_tokens", "每日 token 上限", "number", default=0, advanced=True, help="0 表示不限；输入与输出合计。"),
         Field("proxy", "HTTP 代理", advanced=True, help="留空使用环境变量 HTTP_PROXY / HTTPS_PROXY。不支持 SOCKS。"),
     )  # fmt: skip
 
@@ -61,4 +66,6 @@ class QwenKind:
             workspace=values["workspace"],
             enable_thinking=values["enable_thinking"],
             proxy=values["proxy"],
+            daily_budget_yuan=max(0.0, float(values["daily_budget_yuan"])),
+            daily_tokens=max(0, int(values["daily_tokens"])),
         )

@@ -1,8 +1,21 @@
-"""Clicks on cards: stored and acknowledged."""
+"""Clicks on cards: decided before the ack, stored, and finished by the turn if the decision came too late."""
 
-from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from bifang.channels.ports import Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.core import db
 from dingtalk_integration.handlers.contents import mapping_of, text_of
-from dingtalk_integration.stream.frames import Frame
+from dingtalk_integration.stream.frames import Ack, Frame, card_ack
+from secops_agent.agent.controls import Click, decide_click
+from secops_agent.services.approvals import Decision
+
+log = logging.getLogger(__name__)
+DECIDE_WITHIN_S: Final = 1.5  # DingTalk waits about 2 s for the ack
+UPDATE_BY_KEY: Final = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
 
 
 def normalise(frame: Frame, config_id: int) -> Incoming:
@@ -24,6 +37,64 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
     )
 
 
+async def decide(item: Incoming) -> tuple[Incoming, Ack]:
+    """Decide a click now, within the time that DingTalk waits; the ack carries the card's new values.
+
+    What takes longer goes on, and the turn of the stored row tells the clicker. Deciding again is safe.
+    """
+    try:
+        deciding = db.call(
+            decide_click, _click(item.config_id, item.external_id, item.sender_id, item.payload)
+        )
+        decision = await asyncio.wait_for(asyncio.shield(deciding), DECIDE_WITHIN_S)
+    except TimeoutError:
+        log.warning("dingtalk 卡片按钮没有及时决定，稍后继续", extra={"config": item.config_id})
+        return item, card_ack({})
+    except Exception:
+        log.exception("dingtalk 处理卡片按钮出错，稍后重试", extra={"config": item.config_id})
+        return item, card_ack({})
+    if decision is None:
+        return item, card_ack({})
+    return replace(item, payload={**item.payload, "decided": decision.status}), card_ack(
+        card_values(decision)
+    )
+
+
+def card_values(decision: Decision) -> dict[str, Any]:
+    """The ack's response. Everybody sees what was decided; a refusal concerns the clicker alone."""
+    values = {
+        "decision_state": decision.state,
+        "decision_status": decision.status,
+        "decision_text": decision.text,
+    }
+    refused = decision.status == "refused"
+    shown = {} if refused else {"cardData": {"cardParamMap": values}}
+    return {
+        "cardUpdateOptions": UPDATE_BY_KEY,
+        **shown,
+        "userPrivateData": {"cardParamMap": values if refused else {}},
+    }
+
+
 async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-    """Nothing waits for a click yet."""
-    return TurnResult()
+    """Nothing is left to do if the ack told it; else decide now and tell the clicker in private."""
+    if turn.payload.get("decided"):
+        return TurnResult()
+    decision = await db.call(
+        decide_click, _click(turn.config_id, turn.external_id, turn.sender_id, turn.payload)
+    )
+    if decision is None:
+        return TurnResult()
+    target = ReplyTarget("", is_group=False, staff_id=turn.sender_id)
+    return TurnResult((Reply(decision.text, title=decision.title or "审批", target=target),))
+
+
+def _click(config_id: int, external_id: str, sender_id: str, payload: Mapping[str, Any]) -> Click:
+    params = payload.get("params")
+    return Click(
+        config_id=config_id,
+        external_id=external_id,
+        corp_id=str(payload.get("corp_id") or ""),
+        staff_id=sender_id,
+        params=params if isinstance(params, Mapping) else {},
+    )

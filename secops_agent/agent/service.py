@@ -1,7 +1,7 @@
 """The one entry point of the agent: `Agent.answer`."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,12 @@ from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResul
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
+from secops_agent.agent.governance import Governance, ModelWithheld, discreet, for_readers
 from secops_agent.agent.limits import Limits
 from secops_agent.agent.models import Models
 from secops_agent.agent.outcome import Outcome
 from secops_agent.agent.prompts import dialogue, plain_dialogue, system_message, with_quote
+from secops_agent.agent.records import brief
 from secops_agent.agent.toolbox import REFUSING, build_toolbox
 from secops_agent.agent.verification import mark_unknown
 from secops_agent.llm.types import LLM
@@ -53,12 +55,7 @@ class Talk:
     quoted: str = ""
     ai_config_id: int | None = None
     proposer: Proposer = REFUSING
-
-
-# Gives the proposer of one turn: bound to its asker, place and request.
-Proposers = Callable[[Asking, Person], Proposer]
-# Further unsaved rows that belong to a turn (audit, usage), stored together with "handled".
-Records = Callable[[Asking, Person, Outcome], Sequence[Any]]
+    conversation: str = ""
 
 
 class Agent:
@@ -68,13 +65,11 @@ class Agent:
         self,
         configs: ConfigCache,
         *,
-        proposers: Proposers | None = None,
-        records: Records | None = None,
+        governance: Governance | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._models = Models(configs)
-        self._proposers = proposers
-        self._records = records
+        self._governance = governance or Governance(configs)
         self._limits = limits or Limits()
 
     async def warm_up(self) -> None:
@@ -91,19 +86,27 @@ class Agent:
         known = await memory.known.call(
             memory.Question(asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation)
         )
-        person = known.person
+        turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
-            return _only(unknown_person(asking.staff_id, known.administrators))
+            return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
+        handled = await self._governance.intercept(turn, person, is_group=asking.is_group)
+        if handled is not None:
+            return handled
         if asking.cannot_read:
-            return _only(asking.cannot_read)
-        talk = self._talk(asking, known)
+            return _only(asking, person, asking.cannot_read)
+        proposals = self._governance.proposals(turn, person, is_group=asking.is_group)
+        talk = self._talk(asking, known, conversation, proposals)
         outcome = await self.converse(talk, sink)
         text, copies = _with_private_copies(asking, outcome)
+        text = for_readers(text, is_group=asking.is_group)
+        told, records = await self._governance.complete(
+            turn, person, outcome, proposals, text, asking.ai_config_id
+        )
         rows = memory.remember(conversation, person.name, talk.text, text)
-        records = self._records(asking, person, outcome) if self._records else ()
-        return TurnResult((Reply(text, title=_title(text)), *copies), (*rows, *records))
+        return TurnResult((Reply(text, title=_title(text)), *copies, *told), (*rows, *records))
 
-    def _talk(self, asking: Asking, known: memory.Known) -> Talk:
+    @staticmethod
+    def _talk(asking: Asking, known: memory.Known, conversation: str, proposer: Proposer) -> Talk:
         return Talk(
             person=known.person,
             text=asking.turn.text[:LONGEST_QUESTION],
@@ -111,18 +114,22 @@ class Agent:
             history=known.history,
             quoted=asking.quoted,
             ai_config_id=asking.ai_config_id,
-            proposer=self._proposers(asking, known.person) if self._proposers else REFUSING,
+            proposer=proposer,
+            conversation=conversation,
         )
 
     async def converse(self, talk: Talk, sink: ReplySink | None = None) -> Outcome:
         """Ask the model of the configuration, else the offline mode; whatever fails ends in an answer."""
         offline = self._models.offline(talk.person.staff_id)
         try:
+            await self._governance.admit_model(talk.ai_config_id)
             llm = await self._models.get(talk.ai_config_id, asker=talk.person.staff_id)
         except BifangError as error:
             log.warning("模型不可用，改用离线模式：%s", error.message)
             outcome = await self._run(talk, offline, offline, sink)
             notice = f"（模型不可用：{error.message}以下由{offline.name}回答。）"
+            if isinstance(error, ModelWithheld):
+                notice = f"（{error.message}）"
             return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
         return await self._run(talk, llm, offline, sink)
 
@@ -131,7 +138,7 @@ class Agent:
         heard = sink is not None and not isinstance(sink, Silent)
         plain = plain_dialogue(talk.history, talk.text)
         outcome = await loop.run(
-            llm,
+            discreet(llm, talk.conversation, is_group=talk.is_group),
             plain if llm.offline else self._messages(talk, now),
             build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=talk.proposer),
             self._limits,
@@ -177,8 +184,8 @@ def _with_private_copies(asking: Asking, outcome: Outcome) -> tuple[str, tuple[R
     return f"{outcome.text}\n\n已私聊发送：含个人信息的完整内容。", copies
 
 
-def _only(text: str) -> TurnResult:
-    return TurnResult((Reply(text, title=_title(text)),))
+def _only(asking: Asking, person: Person, text: str) -> TurnResult:
+    return TurnResult((Reply(text, title=_title(text)),), brief(asking.turn, person, text))
 
 
 def _title(text: str) -> str:

@@ -13,7 +13,7 @@ from bifang.core.http import HttpClient
 from secops_agent.connectors import registry
 from secops_agent.connectors.base import Connector
 from secops_agent.models.action import ActionState
-from secops_agent.services import actions, approvals
+from secops_agent.services import actions, expiry
 from secops_agent.services.actions import Order, Outcome
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class ActionRunner:
         """Carry out what waits now. Returns how many."""
         if time.monotonic() - self._swept >= SWEEP_S:
             await db.call(actions.sweep)
-            await db.call(approvals.expire_overdue)
+            await db.call(expiry.expire_overdue)
             self._swept = time.monotonic()
         orders = await db.call(actions.claim, self._owner)
         await asyncio.gather(*(self.carry_out(order) for order in orders))

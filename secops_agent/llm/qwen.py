@@ -31,6 +31,7 @@ class QwenSettings:
 
     ``base_url`` "" means DASHSCOPE_HTTP_BASE_URL, else the official address. ``endpoint`` "auto" starts with
     text and switches once a model answers "url error". ``proxy`` "" means the environment's proxies.
+    ``daily_…``: what may be spent a day, 0 without limit; whoever asks the model keeps to it.
     Time-outs are seconds: to the first event, and between two events.
     """
 
@@ -42,6 +43,8 @@ class QwenSettings:
     workspace: str = ""
     enable_thinking: bool = False
     proxy: str = ""
+    daily_budget_yuan: float = 0.0
+    daily_tokens: int = 0
     first_timeout: float = 60.0
     stall_timeout: float = 30.0
 

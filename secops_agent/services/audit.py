@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from bifang.core.db import insert_many
 from secops_agent.models import AuditRecord
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
@@ -62,7 +61,7 @@ def _kept(text: str) -> str:
 
 def append(records: Sequence[AuditRecord]) -> None:
     """Add rows, in the caller's transaction."""
-    insert_many(list(records))
+    AuditRecord.objects.bulk_create(records)
 
 
 FIELDS: Final = (

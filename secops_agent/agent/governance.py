@@ -1,0 +1,103 @@
+"""What stands around the model: who may go on, what it may read, what may be proposed, what is written down."""
+
+import hashlib
+import hmac
+from typing import Any
+
+from django.conf import settings
+
+from bifang.channels.ports import Reply, Turn, TurnResult
+from bifang.core.config_cache import ConfigCache
+from bifang.core.errors import BifangError
+from secops_agent.agent.controls import handle_control
+from secops_agent.agent.discretion import Discreet
+from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.placeholders import Vault, mask
+from secops_agent.agent.records import brief, costs, whole
+from secops_agent.llm.qwen import QwenSettings
+from secops_agent.llm.types import LLM
+from secops_agent.services.limits import PersonLimiter
+from secops_agent.services.proposals import Origin, Proposals
+from secops_agent.services.staff import Person
+from secops_agent.services.switches import NO_MODEL, NO_MODEL_TEXT, SwitchBoard
+from secops_agent.services.usage import Accounts, Budget
+
+
+class ModelWithheld(BifangError):
+    """The model is not to be asked now; the message says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
+class Governance:
+    """One per event loop, beside the agent."""
+
+    def __init__(self, configs: ConfigCache, *, limiter: PersonLimiter | None = None) -> None:
+        self._configs = configs
+        self._switches = SwitchBoard()
+        self._accounts = Accounts()
+        self._limiter = limiter or PersonLimiter(on=settings.RATE_LIMITS)
+
+    async def intercept(self, turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:
+        """The result of a control, or of asking too fast; None: go on."""
+        handled = await handle_control(turn, person, is_group=is_group)
+        if handled is not None:
+            return handled
+        refusal = self._limiter.enter((person.corp_id, person.staff_id))
+        if refusal is None:
+            return None
+        text = refusal.text if refusal.first else ""
+        replies = (Reply(text, title="提问太快"),) if text else ()
+        return TurnResult(replies, brief(turn, person, text))
+
+    async def admit_model(self, ai_config_id: int | None) -> None:
+        """Raises ModelWithheld while the model is switched off or its budget is spent."""
+        if ai_config_id is None:
+            return
+        if NO_MODEL in await self._switches.on():
+            raise ModelWithheld(NO_MODEL_TEXT)
+        wanted: QwenSettings = await self._configs.get(ai_config_id)
+        refusal = await self._accounts.refusal(
+            ai_config_id, Budget(wanted.daily_budget_yuan, wanted.daily_tokens)
+        )
+        if refusal:
+            raise ModelWithheld(refusal)
+
+    def proposals(self, turn: Turn, person: Person, *, is_group: bool) -> Proposals:
+        """The proposer of one turn."""
+        origin = Origin(turn.config_id, turn.conversation_id, is_group, turn.inbox_id, turn.target)
+        return Proposals(person, origin)
+
+    async def complete(
+        self,
+        turn: Turn,
+        person: Person,
+        outcome: Outcome,
+        proposals: Proposals,
+        reply: str,
+        ai_config_id: int | None,
+    ) -> tuple[tuple[Reply, ...], tuple[Any, ...]]:
+        """What is said beside the reply, and the rows that belong to the turn."""
+        prices = await self._accounts.prices() if outcome.usage.output_tokens else {}
+        rows = (
+            *whole(turn, person, outcome, reply),
+            *proposals.rows,
+            *costs(turn, person, outcome, prices, ai_config_id),
+        )
+        return proposals.replies(reply), rows
+
+
+def discreet(llm: LLM, conversation: str, *, is_group: bool) -> LLM:
+    """The model as it may be asked in this conversation; the offline mode is ours and reads everything."""
+    if llm.offline:
+        return llm
+    key = hmac.new(
+        settings.SECRET_KEY.encode(), f"placeholders\n{conversation}".encode(), hashlib.sha256
+    ).digest()
+    return Discreet(llm, Vault(key), open_=not is_group)
+
+
+def for_readers(text: str, *, is_group: bool) -> str:
+    """A reply as this conversation may read it: in a group no secret stands, whoever wrote it."""
+    return mask(text) if is_group else text

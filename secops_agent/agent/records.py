@@ -1,0 +1,82 @@
+"""What a turn leaves behind for the audit trail and the accounts: rows that are stored together with "handled"."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Model
+from django.utils import timezone
+
+from bifang.channels.ports import Turn
+from secops_agent.agent.outcome import Outcome, ToolRun
+from secops_agent.models.audit import AuditKind, AuditRecord
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit import Place, entry
+from secops_agent.services.staff import Person
+from secops_agent.services.usage import Price, usage_row
+
+BIFANG = Actor("system", "", "毕方", "agent")
+
+
+def place_of(turn: Turn) -> Place:
+    """Where a turn belongs."""
+    return Place(turn.config_id, turn.conversation_id, turn.inbox_id)
+
+
+def brief(turn: Turn, person: Person, reply: str) -> tuple[AuditRecord, ...]:
+    """A message that needed no model, and what was answered."""
+    place = place_of(turn)
+    asked = entry(
+        AuditKind.MESSAGE,
+        "提问",
+        Actor.person(person),
+        place=place,
+        text=turn.text,
+        detail={"msg": turn.external_id},
+    )
+    if not reply:
+        return (asked,)
+    return (asked, entry(AuditKind.REPLY, "回复", BIFANG, place=place, text=reply))
+
+
+def whole(turn: Turn, person: Person, outcome: Outcome, reply: str) -> tuple[AuditRecord, ...]:
+    """Message, decision, tool calls, reply."""
+    place = place_of(turn)
+    asked, answered = brief(turn, person, reply or " ")
+    decided = entry(
+        AuditKind.DECISION, "作答", BIFANG, place=place,
+        detail={
+            "model": outcome.model, "stopped_by": outcome.stopped_by, "fallback": outcome.notice,
+            "tools": [run.call.name for run in outcome.tool_runs], "role": str(person.role),
+        },
+    )  # fmt: skip
+    return (asked, decided, *(_tool(run, person, place) for run in outcome.tool_runs), answered)
+
+
+def _tool(run: ToolRun, person: Person, place: Place) -> AuditRecord:
+    detail: dict[str, Any] = {
+        "status": run.result.status, "executed": run.executed, "seconds": round(run.seconds, 3), "query": run.result.query,
+        "arguments": dict(run.arguments) if run.executed else run.call.arguments[:2000],
+    }  # fmt: skip
+    code = run.result.proposal_code
+    what, subject = f"调用 {run.call.name}"[:60], f"proposal:{code}" if code else ""
+    # Refused arguments are a model's words: what no database holds is taken out.
+    cleaned = {
+        key: value.replace("\x00", "") if isinstance(value, str) else value for key, value in detail.items()
+    }
+    return entry(
+        AuditKind.TOOL, what, Actor.person(person, "agent"), place=place, subject=subject, detail=cleaned
+    )
+
+
+def costs(
+    turn: Turn, person: Person, outcome: Outcome, prices: Mapping[str, Price], ai_config_id: int | None
+) -> tuple[Model, ...]:
+    """The turn's usage; nothing if no model was asked."""
+    used = outcome.usage
+    if not used.input_tokens and not used.output_tokens:
+        return ()
+    row = usage_row(
+        used, outcome.model, prices, config_id=turn.config_id, ai_config_id=ai_config_id, inbox_id=turn.inbox_id,
+        person=f"{person.corp_id}:{person.staff_id}", at=timezone.now(),
+    )  # fmt: skip
+    return (row,)

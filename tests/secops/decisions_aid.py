@@ -1,0 +1,172 @@
+"""People, a configuration and turns, for tests of what people decide."""
+
+import asyncio
+import itertools
+from typing import Any
+
+from bifang.channels import inbox
+from bifang.channels.dispatcher import Silent
+from bifang.channels.handling import Finished, claim, finish
+from bifang.channels.models import InboxRow, OutboxRow
+from bifang.channels.ports import Incoming, ReplyTarget, TurnResult
+from bifang.core import configs
+from bifang.core.config_cache import ConfigCache
+from bifang.core.models import Switch, SystemConfig
+from secops_agent.agent import toolbox
+from secops_agent.agent.service import Agent, Asking
+from secops_agent.models import Proposal, Staff
+from secops_agent.services import approvals
+from secops_agent.services.approvals import Ballot, Decision, Doing
+from secops_agent.services.proposals import Origin, Proposals
+from secops_agent.services.staff import find_person
+from tests.secops.estate_aid import alert, store
+
+GROUP = "cid-group"
+_numbers = itertools.count(1)
+ROLES = {
+    "zhang": "admin",
+    "li": "analyst",
+    "wang": "approver",
+    "zhao": "responder",
+    "sun": "approver",
+    "wu": "viewer",
+}
+
+
+def company(corp_id: str = "corp") -> SystemConfig:
+    """Six people and a DingTalk configuration."""
+    for staff_id, role in ROLES.items():
+        Staff.objects.create(staff_id=staff_id, name=f"{staff_id}先生", role=role, corp_id=corp_id)
+    return configs.save(
+        "dingtalk", "钉钉", True, {"client_id": f"ding{next(_numbers)}", "client_secret": "s" * 20}
+    )[0]
+
+
+def some_alert() -> int:
+    """An open alert; its number."""
+    return next(iter(store(alert("k")).created_ids["alert"]))
+
+
+def switch(name: str, on: bool = True) -> None:
+    """Turn a switch."""
+    Switch.objects.update_or_create(name=name, defaults={"on": on})
+
+
+def propose(
+    config: SystemConfig,
+    who: str,
+    tool: str = "block_ip",
+    risk: str = "dangerous",
+    arguments: dict[str, Any] | None = None,
+    conversation: str = GROUP,
+    is_group: bool = True,
+) -> str:
+    """Something proposed and stored; its code."""
+    person = find_person("corp", who)
+    assert person is not None
+    target = ReplyTarget(conversation, is_group, who, "robot")
+    proposals = Proposals(person, Origin(config.pk, conversation, is_group, None, target))
+    given = {"ip": "203.0.113.5"} if arguments is None else arguments
+    code = proposals.propose(tool, "封禁 IP", risk, given, f"封禁 {given}")
+    for row in proposals.rows:
+        row.save()
+    return code
+
+
+class Deeds:
+    """Stands for the tools: remembers what was done and checked."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.done: list[tuple[str, dict[str, Any], str]] = []
+        self.checked: list[str] = []
+        self.error = error
+
+    @property
+    def doing(self) -> Doing:
+        """As `decide` takes it."""
+        return Doing(self._execute, self._check)
+
+    def _execute(self, tool: str, arguments: Any, actor: Any) -> str:
+        if self.error:
+            raise self.error
+        self.done.append((tool, dict(arguments), actor.name))
+        return "做好了"
+
+    def _check(self, tool: str, arguments: Any) -> None:
+        self.checked.append(tool)
+        if self.error:
+            raise self.error
+
+
+def ballot(config: SystemConfig, code: str, verdict: str, who: str, **more: Any) -> Ballot:
+    """A verdict; each through a message of its own unless said."""
+    person = find_person("corp", who) or find_person("", who)
+    values = {"conversation_id": GROUP, "is_group": True, "through": f"chat:m{next(_numbers)}"} | more
+    return Ballot(code, verdict, person or _stranger(who), config.pk, **values)
+
+
+def _stranger(who: str) -> Any:
+    from secops_agent.models import Role
+    from secops_agent.services.staff import Person
+
+    return Person("corp", who, who, Role.NONE)
+
+
+def decide(
+    config: SystemConfig, code: str, verdict: str, who: str, deeds: Deeds | None = None, **more: Any
+) -> Decision:
+    """Decide as somebody."""
+    return approvals.decide(ballot(config, code, verdict, who, **more), (deeds or Deeds()).doing)
+
+
+REAL = Doing(toolbox.execute, toolbox.plan)
+
+
+async def say(
+    agent: Agent, config: SystemConfig, who: str, text: str, conversation: str = GROUP, is_group: bool = True
+) -> TurnResult:
+    """A message from its receipt to the stored result, as the dispatcher does it."""
+    from bifang.core import db
+
+    target = ReplyTarget(conversation, is_group, who, "robot")
+    item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
+    await db.call(inbox.store, [item])
+    (turn,) = await db.call(claim, "me", 10, None)
+    asking = Asking(turn, "corp", who, who, is_group, ai_config_id=config.ai_config_id)
+    result = await agent.answer(asking, Silent())
+    stored = await db.call(finish, [Finished(turn, result.replies, result.rows)], "me")
+    assert stored[0] is not None
+    return result
+
+
+def new_agent(**more: Any) -> Agent:
+    """An agent of this loop."""
+    return Agent(ConfigCache(), **more)
+
+
+def talk(config: SystemConfig, *lines: tuple[str, str], **more: Any) -> list[str]:
+    """Several people say something; the first reply to each."""
+
+    async def run() -> list[str]:
+        agent = new_agent()
+        try:
+            return [(await say(agent, config, who, text, **more)).replies[0].text for who, text in lines]
+        finally:
+            await agent.close()
+
+    return asyncio.run(run())
+
+
+def told() -> list[str]:
+    """Every message to send, in order."""
+    return list(OutboxRow.objects.order_by("pk").values_list("text", flat=True))
+
+
+def the(code: str) -> Proposal:
+    """The proposal."""
+    return Proposal.objects.get(code=code)
+
+
+def inbox_rows() -> int:
+    """How many messages there are."""
+    return InboxRow.objects.count()

@@ -1,0 +1,99 @@
+"""Proposing and deciding as people do it: by messages."""
+
+import re
+
+import pytest
+
+from bifang.channels.models import OutboxRow
+from secops_agent.models import Action, Alert, AuditRecord, Proposal
+from tests.secops.decisions_aid import company, some_alert, switch, talk, the
+
+pytestmark = pytest.mark.django_db
+CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
+
+
+def code_in(text: str) -> str:
+    found = CODE.search(text)
+    assert found, text
+    return found[0]
+
+
+def test_write_is_done_only_after_the_askers_own_confirmation() -> None:
+    config, number = company(), some_alert()
+    (answer,) = talk(config, ("li", f"把告警 {number} 标记为处理中"))
+    code = code_in(answer)
+    assert Alert.objects.get(pk=number).status == "open"
+    other, own, again = talk(config, ("zhao", f"确认 {code}"), ("li", f"确认 {code}"), ("li", f"确认 {code}"))
+    assert "本人" in other
+    assert Alert.objects.get(pk=number).status == "acknowledged"
+    assert "不会重复执行" in again
+    assert the(code).state == "confirmed"
+    assert str(number) in own
+
+
+def test_dangerous_action_is_asked_of_every_other_approver_and_done_after_one_agrees() -> None:
+    config = company()
+    (answer,) = talk(config, ("zhao", "封禁 203.0.113.5 一小时"))
+    code = code_in(answer)
+    private = [row for row in OutboxRow.objects.all() if not row.target["is_group"]]
+    assert sorted(row.target["staff_id"] for row in private) == ["sun", "wang", "zhang"]
+    assert all(code in row.text and "203.0.113.5" in row.text for row in private)
+    own, analyst, agreed, late = talk(
+        config,
+        ("zhao", f"同意 {code}"),
+        ("li", f"同意 {code}"),
+        ("wang", f"同意 {code}"),
+        ("sun", f"拒绝 {code} 太急"),
+    )
+    assert "审批" in own
+    assert "审批" in analyst
+    assert "已同意" in agreed
+    assert "wang" in late
+    action = Action.objects.get()
+    assert (action.asker, action.approver, action.state) == ("zhao先生", "wang先生", "pending")
+
+
+def test_rejection_in_private_is_told_where_it_was_asked() -> None:
+    config = company()
+    (answer,) = talk(config, ("zhao", "封禁 203.0.113.5"))
+    code = code_in(answer)
+    talk(config, ("wang", f"拒绝 {code} 证据不足"), conversation="cid-private-wang", is_group=False)
+    assert not Action.objects.exists()
+    news = OutboxRow.objects.filter(target__conversation_id="cid-group").first()
+    assert news is not None
+    assert "证据不足" in news.text
+    assert "wang" in news.text
+
+
+def test_read_only_refuses_to_propose_and_to_decide() -> None:
+    config, number = company(), some_alert()
+    (answer,) = talk(config, ("li", f"把告警 {number} 标记为处理中"))
+    code = code_in(answer)
+    switch("read_only")
+    refused, new = talk(config, ("li", f"确认 {code}"), ("li", f"把告警 {number} 标记为处理中"))
+    assert "只读" in refused
+    assert "只读" in new
+    switch("read_only", False)
+    talk(config, ("li", f"确认 {code}"))
+    assert Alert.objects.get(pk=number).status == "acknowledged"
+
+
+def test_without_another_approver_nothing_is_proposed() -> None:
+    from secops_agent.models import Staff
+
+    config = company()
+    Staff.objects.exclude(staff_id__in=["zhao"]).update(active=False)
+    (answer,) = talk(config, ("zhao", "封禁 203.0.113.5"))
+    assert "没有在职的审批人" in answer
+    assert not Proposal.objects.exists()
+
+
+def test_everything_from_message_to_approval_is_recorded() -> None:
+    config = company()
+    (answer,) = talk(config, ("zhao", "封禁 203.0.113.5"))
+    talk(config, ("wang", f"同意 {code_in(answer)}"))
+    kinds = list(AuditRecord.objects.order_by("pk").values_list("kind", flat=True))
+    first = AuditRecord.objects.filter(kind="tool").get()
+    assert set(kinds) >= {"message", "decision", "tool", "proposal", "approval", "reply"}
+    assert first.detail["arguments"]["ip"] == "203.0.113.5"
+    assert AuditRecord.objects.filter(kind="approval", subject=f"proposal:{code_in(answer)}").exists()
