@@ -12,11 +12,13 @@ from bifang.core.configs import learn
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
+from secops_agent.agent.controls import read_control
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.services.staff import learn_corporation
 
 log = logging.getLogger(__name__)
 URGENT = re.compile(r"(确认|同意|拒绝|停止)(\s|$)")
+SHORT = 60  # characters; other ways to say it (批准, 停一下) are short
 GROUP = "2"
 
 
@@ -33,8 +35,13 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
         text=content.text,
         payload=_payload(data, content, delegated=frame.topic == DELEGATE_TOPIC),
         target=_target(data),
-        urgent=bool(URGENT.match(content.text)),
+        urgent=_is_urgent(content.text),
     )
+
+
+def _is_urgent(text: str) -> bool:
+    """Does this decide or stop something? Such a message never waits behind a turn."""
+    return bool(URGENT.match(text)) or (len(text) <= SHORT and read_control(text) is not None)
 
 
 def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> dict[str, Any]:
