@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Flag, Form, Moment, PageQuery, View, choices, order, row_id, word
+from secops_agent.api.base import Flag, Form, Moment, PageQuery, Text, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
@@ -90,7 +90,7 @@ class AlertDetailOut(AlertOut):
 class AssignIn(NoteIn):
     """Who shall look after it."""
 
-    assignee = serializers.CharField(max_length=100, help_text="处理人的员工 ID 或姓名。")
+    assignee = Text(max_length=100, help_text="处理人的员工 ID 或姓名。")
 
 
 class CloseIn(NoteIn):
@@ -102,7 +102,7 @@ class CloseIn(NoteIn):
 class CommentIn(Form):
     """A remark."""
 
-    note = serializers.CharField(max_length=2000, help_text="备注。")
+    note = Text(max_length=2000, help_text="备注。")
 
 
 class StatisticsQuery(Form):

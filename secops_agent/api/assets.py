@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Counts, Form, PageQuery, View, choices, order, row_id, word
+from secops_agent.api.base import Counts, Form, PageQuery, Remark, Text, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, Ref, flat, texts
 from secops_agent.models.choices import AssetType, Severity
@@ -72,25 +72,21 @@ class AssetDetailOut(AssetOut):
 class AssetIn(Form):
     """What people set; imports keep it."""
 
-    name = serializers.CharField(max_length=300, required=False, help_text="名称")
+    name = Text(max_length=300, required=False, help_text="名称")
     asset_type = serializers.ChoiceField(choices=AssetType.choices, required=False, help_text="类型")
-    owner = serializers.CharField(
-        max_length=100, required=False, allow_blank=True, help_text="负责人的员工 ID 或姓名；空：没有负责人"
-    )
+    owner = Remark(max_length=100, required=False, help_text="负责人的员工 ID 或姓名；空：没有负责人")
     importance = serializers.ChoiceField(
         choices=Severity.choices, required=False, allow_blank=True, help_text="重要性"
     )
-    environment = serializers.CharField(max_length=50, required=False, allow_blank=True, help_text="环境")
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=50, required=False, help_text="标签"
-    )
-    description = serializers.CharField(max_length=10000, required=False, allow_blank=True, help_text="说明")
+    environment = Remark(max_length=50, required=False, help_text="环境")
+    tags = serializers.ListField(child=Text(max_length=100), max_length=50, required=False, help_text="标签")
+    description = Remark(max_length=10000, required=False, help_text="说明")
 
 
 class FindQuery(Form):
     """Any name."""
 
-    name = serializers.CharField(max_length=300, help_text="名称、IP、域名或编号。")
+    name = Text(max_length=300, help_text="名称、IP、域名或编号。")
 
 
 class FoundOut(Form):

@@ -67,6 +67,9 @@ def page_of(kind: type[Form]) -> Form:
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: every operation may answer with an error of the one shape."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    for name, schema in result["components"]["schemas"].items():
+        if name.endswith("In"):  # bodies: an unknown key is refused
+            schema["additionalProperties"] = False
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for path in result["paths"].values():
         for method, operation in path.items():

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -117,6 +118,7 @@ def _summary(detail: Any) -> str:
     return "请求的内容不正确。" + " ".join(parts[:3])
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """For addresses under /api/ that lead nowhere."""
     message = "没有这个地址：接口都以 /api/v1/ 开头、以 / 结尾，列表见 /api/docs/。"

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from secops_agent.api.base import Form
+from secops_agent.api.base import Form, Remark
 from secops_agent.models.choices import ActorKind
 
 
@@ -35,9 +35,7 @@ class HistoryOut(Form):
 class NoteIn(Form):
     """A remark that goes into the history."""
 
-    note = serializers.CharField(
-        default="", allow_blank=True, max_length=2000, help_text="写进历史的备注，可以不填。"
-    )
+    note = Remark(default="", max_length=2000, help_text="写进历史的备注，可以不填。")
 
 
 def texts(help_text: str) -> serializers.ListField:

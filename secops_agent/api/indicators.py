@@ -8,14 +8,14 @@ from rest_framework.response import Response
 from secops_agent.api import access
 from secops_agent.api.alerts import AlertOut
 from secops_agent.api.assets import AssetOut
-from secops_agent.api.base import Form, View
+from secops_agent.api.base import Form, Text, View
 from secops_agent.services import indicators
 
 
 class IndicatorQuery(Form):
     """One value."""
 
-    value = serializers.CharField(max_length=500, help_text="IP、域名、URL、哈希、账号或邮箱。")
+    value = Text(max_length=500, help_text="IP、域名、URL、哈希、账号或邮箱。")
     limit = serializers.IntegerField(min_value=1, max_value=200, default=20, help_text="最多多少条告警。")
 
 

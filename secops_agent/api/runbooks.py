@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Form, PageQuery, View, word
+from secops_agent.api.base import Form, PageQuery, Text, View, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, texts
 from secops_agent.services import history, runbooks
@@ -46,20 +46,18 @@ class RunbookOut(RunbookLineOut):
 class RunbookIn(Form):
     """A runbook to write."""
 
-    title = serializers.CharField(max_length=200, help_text="标题，不能与其他手册相同")
-    body = serializers.CharField(max_length=200_000, trim_whitespace=False, help_text="正文，Markdown")
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=60), max_length=50, default=list, help_text="标签"
-    )
+    title = Text(max_length=200, help_text="标题，不能与其他手册相同")
+    body = Text(max_length=200_000, trim_whitespace=False, help_text="正文，Markdown")
+    tags = serializers.ListField(child=Text(max_length=60), max_length=50, default=list, help_text="标签")
     techniques = serializers.ListField(
-        child=serializers.CharField(max_length=20), max_length=50, default=list, help_text="ATT&CK 技术编号"
+        child=Text(max_length=20), max_length=50, default=list, help_text="ATT&CK 技术编号"
     )
 
 
 class SearchQuery(Form):
     """What is sought."""
 
-    q = serializers.CharField(max_length=400, help_text="要找的内容，例如 勒索病毒。")
+    q = Text(max_length=400, help_text="要找的内容，例如 勒索病毒。")
     limit = serializers.IntegerField(min_value=1, max_value=50, default=5, help_text="最多多少条。")
 
 

@@ -1,0 +1,119 @@
+"""The OpenAPI description: complete, in Chinese, offline, and true (schemathesis calls every operation by it)."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+
+from secops_agent.services import tokens
+from tests.secops.api.callers import estate, person, with_token
+
+DESCRIPTION: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+METHODS = ("get", "post", "put", "patch", "delete")
+OPERATIONS = [
+    (path, method, operation)
+    for path, methods in DESCRIPTION["paths"].items()
+    for method, operation in methods.items()
+    if method in METHODS
+]
+CHINESE = re.compile(r"[一-鿿]")
+
+
+class Application:
+    """The web application, made when it is first called: pages without `collectstatic` need the test's settings."""
+
+    def __init__(self) -> None:
+        self._handler: WSGIHandler | None = None
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """As WSGI has it."""
+        self._handler = self._handler or WSGIHandler()
+        return self._handler(environ, start_response)
+
+
+# A cursor or a file that we did not make is refused, whatever its type says.
+UNGUESSABLE = {"cursor"}
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        "generation": {"deterministic": True, "max-examples": 4, "no-shrink": True, "allow-x00": False, "database": "none", "with-security-parameters": False},
+        "phases": {"stateful": {"enabled": False}},
+        "operations": [{"include-operation-id": "ingest", "checks": {"positive_data_acceptance": {"enabled": False}}}],
+    }
+)  # fmt: skip
+SCHEMA = schemathesis.openapi.from_dict(yaml.safe_load(yaml.safe_dump(DESCRIPTION)), config=CONFIG)
+SCHEMA.app = Application()
+
+
+@SCHEMA.hook("map_query")
+def leave_out_the_unguessable(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {name: value for name, value in query.items() if name not in UNGUESSABLE} if query else query
+
+
+def test_the_description_is_valid_and_complete(tmp_path: Path) -> None:
+    call_command(
+        "spectacular",
+        "--validate",
+        "--fail-on-warn",
+        "--file",
+        str(tmp_path / "schema.yml"),
+        stdout=io.StringIO(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "operation"), OPERATIONS, ids=[each[2]["operationId"] for each in OPERATIONS]
+)
+def test_an_operation_is_documented_in_chinese(path: str, method: str, operation: dict[str, Any]) -> None:
+    assert CHINESE.search(operation["summary"])
+    assert CHINESE.search(operation["description"])
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "query":
+            assert CHINESE.search(parameter.get("description", "")), parameter["name"]
+
+
+def test_every_field_is_documented() -> None:
+    for name, schema in DESCRIPTION["components"]["schemas"].items():
+        for field, value in schema.get("properties", {}).items():
+            text = str(value)
+            assert "description" in text or "$ref" in text or name == "Error", f"{name}.{field}"
+
+
+@pytest.mark.django_db
+def test_the_documentation_opens_without_the_internet() -> None:
+    assert Client().get("/api/docs/").status_code == 401
+    page = person().get("/api/docs/")
+    assert page.status_code == 200
+    assert not re.findall(r'(?:src|href)="https?://', page.content.decode())
+    assert b"sidecar" in page.content
+    assert with_token("read").get("/api/schema/").status_code == 200
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+@pytest.mark.django_db
+def test_every_answer_is_as_described(case: Any, database: Any) -> None:
+    token = _token(database)
+    case.call_and_validate(headers={"Authorization": f"Bearer {token}"})
+
+
+_made: dict[Path, str] = {}
+
+
+def _token(database: Any) -> str:
+    """One token and one estate for all calls of an operation."""
+    if database.data_dir not in _made:
+        estate(2)
+        _made[database.data_dir] = tokens.create("schemathesis", ["read", "write", "ingest"])[1]
+    return _made[database.data_dir]
