@@ -140,7 +140,7 @@ class _Turn:
         )
         try:
             async with asyncio.timeout(seconds):
-                return await self.llm.complete(request, self._shower())
+                return await self.llm.complete(request, self._shower() if self.show.heard else None)
         except TimeoutError:
             raise late from None
 
@@ -219,6 +219,11 @@ class _Sink:
 
     def __init__(self, callback: Tell | None) -> None:
         self._callback: Tell | None = callback
+
+    @property
+    def heard(self) -> bool:
+        """Does anybody listen?"""
+        return self._callback is not None
 
     def tell(self, text: str) -> None:
         """Pass ``text`` on."""
