@@ -38,6 +38,17 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "审批与审计",
+        (
+            Entry("操作审批", "how_to_reg", "secops_agent.proposal"),
+            Entry("处置动作", "bolt", "secops_agent.action"),
+            Entry("审计记录", "policy", "secops_agent.auditrecord"),
+            Entry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
+            Entry("模型用量", "payments", "secops_agent.turnusage"),
+            Entry("模型价格", "sell", "secops_agent.modelprice"),
+        ),
+    ),
+    (
         "人员与权限",
         (
             Entry("人员", "badge", "secops_agent.staff"),

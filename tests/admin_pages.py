@@ -18,7 +18,18 @@ from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import Switch, SystemConfig
 from dingtalk_integration.models import ClientState, ClientStatus
-from secops_agent.models import Role, Staff
+from secops_agent.models import (
+    Action,
+    AuditKind,
+    AuditSegment,
+    ModelPrice,
+    Proposal,
+    Role,
+    Staff,
+    TurnUsage,
+)  # fmt: skip
+from secops_agent.services import audit, audit_chain
+from secops_agent.services.actors import Actor
 
 SECRET = "an-app-secret-nobody-may-see"
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden-session"
@@ -165,6 +176,41 @@ def _queued() -> Any:
     return OrmQ.objects.create(key="bifang", payload=SignedPackage.dumps(package), lock=timezone.now())
 
 
+def _proposal() -> Any:
+    now = timezone.now()
+    return Proposal.objects.create(
+        code=f"A2B{next(_numbers):03}", config=dingtalk(), conversation_id="cid-1", tool="block_ip", title="封禁 IP", risk="dangerous",
+        arguments={"ip": "203.0.113.5"}, summary="封禁 203.0.113.5", digest="0" * 64, asker_id="zhaoliu", asker_name="赵六",
+        created_at=now, expires_at=now + timedelta(minutes=30), state="approved", decider_name="王五",
+    )  # fmt: skip
+
+
+def _action() -> Any:
+    proposal = _proposal()
+    return Action.objects.create(
+        proposal=proposal, config=proposal.config, key=proposal.code, tool="block_ip", title="封禁 IP", summary="封禁 203.0.113.5",
+        asker="赵六", approver="王五", created_at=timezone.now(), state="unknown", result="没有得到应答",
+    )  # fmt: skip
+
+
+def _audited() -> Any:
+    record = audit.entry(AuditKind.MESSAGE, "提问", Actor.system("test"), text=PRIVATE, detail={"a": 1})
+    record.save()
+    audit_chain.seal()
+    return record
+
+
+def _segment() -> Any:
+    return _audited() and AuditSegment.objects.get()
+
+
+def _usage() -> Any:
+    now = timezone.now()
+    return TurnUsage.objects.create(
+        at=now, day=now.date(), model="qwen-plus", input_tokens=100, output_tokens=10, cost=100
+    )
+
+
 # A model that gets a screen gets a row here: tests/core/test_admin_pages.py opens all its pages.
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
@@ -175,6 +221,12 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.outboxrow": lambda: sent(received(dingtalk()), state=State.DEAD, last_error="坏了"),
     "channels.worker": _worker,
     "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
+    "secops_agent.proposal": _proposal,
+    "secops_agent.action": _action,
+    "secops_agent.auditrecord": _audited,
+    "secops_agent.auditsegment": _segment,
+    "secops_agent.turnusage": _usage,
+    "secops_agent.modelprice": lambda: ModelPrice.objects.get(prefix="qwen-plus"),
     "secops_agent.staff": lambda: Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER),
     "django_q.schedule": _schedule,
     "django_q.success": lambda: _task(True),

@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                 'verbose_name': '模型用量',
                 'verbose_name_plural': '模型用量',
                 'ordering': ['-id'],
-                'indexes': [models.Index(fields=['ai_config_id', 'day'], name='usage_day'), models.Index(fields=['at'], name='usage_at')],
+                'indexes': [models.Index(fields=['day', 'ai_config_id'], name='usage_day'), models.Index(fields=['at'], name='usage_at')],
             },
         ),
         migrations.CreateModel(

@@ -38,7 +38,7 @@ class TurnUsage(models.Model):
         verbose_name = verbose_name_plural = "模型用量"
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["ai_config_id", "day"], name="usage_day"),
+            models.Index(fields=["day", "ai_config_id"], name="usage_day"),
             models.Index(fields=["at"], name="usage_at"),
         ]
 

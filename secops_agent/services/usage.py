@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from bifang.core import db
@@ -74,17 +74,25 @@ class Spent:
 
 def spent_on(ai_config_id: int, day: date) -> Spent:
     """The day's total of a configuration."""
-    rows = TurnUsage.objects.filter(ai_config_id=ai_config_id, day=day)
+    return _total(TurnUsage.objects.filter(ai_config_id=ai_config_id, day=day))
+
+
+def spent_today() -> Spent:
+    """Today's total of all configurations."""
+    return _total(TurnUsage.objects.filter(day=timezone.localdate()))
+
+
+def _total(rows: QuerySet[TurnUsage]) -> Spent:
     found = rows.aggregate(
         given=Sum("input_tokens"),
         taken=Sum("output_tokens"),
-        cost=Sum("cost"),
+        paid=Sum("cost"),
         turns=Count("id"),
         priced=Count("cost"),
     )
     return Spent(
         (found["given"] or 0) + (found["taken"] or 0),
-        found["cost"] or 0,
+        found["paid"] or 0,
         found["turns"],
         found["turns"] - found["priced"],
     )

@@ -1,0 +1,125 @@
+"""审计记录: what was said, decided, called, approved and sent. Read, exported, never changed."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.safestring import SafeString
+
+from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
+from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preformatted, shortened
+from secops_agent.models import AuditKind, AuditRecord, AuditSegment
+from secops_agent.services.audit import plain
+
+PRIVATE = ("words", "whole_text", "data")
+TONES = {AuditKind.APPROVAL: "warn", AuditKind.ACTION: "warn", AuditKind.PROPOSAL: "info"}
+
+
+@admin.register(AuditRecord)
+class AuditScreen(RecordScreen):
+    """One line for each thing that happened. Text is for those who may read what people write."""
+
+    list_display = ("id", "when", "kind_badge", "what", "actor_name", "via", "subject", "words", "sealed")
+    list_filter = ("kind", "actor_kind", "via", "at")
+    search_fields = ("=subject", "=actor_name", "=conversation_id", "=inbox_id")
+    search_help_text = "按对象（如 proposal:代码、action:编号）、操作者、会话或消息编号搜索（完整匹配）"
+    list_select_related = ("segment",)
+    actions = ("export",)
+    ordering = ("-id",)
+    fields = (
+        "id", "when", "kind_badge", "what", "actor_name", "actor_id", "via", "subject", "config_id", "conversation_id", "inbox_id",
+        "whole_text", "data", "sealed",
+    )  # fmt: skip
+
+    @admin.display(description="时间", ordering="id")
+    def when(self, row: AuditRecord) -> SafeString | str:
+        """When it happened."""
+        return moment(row.at)
+
+    @admin.display(description="种类", ordering="kind")
+    def kind_badge(self, row: AuditRecord) -> SafeString:
+        """The kind, coloured where people decide."""
+        return badge(str(AuditKind(row.kind).label), TONES.get(AuditKind(row.kind), "idle"))
+
+    @admin.display(description="内容")
+    def words(self, row: AuditRecord) -> SafeString | str:
+        """The beginning of the text."""
+        return shortened(row.text, 50)
+
+    @admin.display(description="内容")
+    def whole_text(self, row: AuditRecord) -> SafeString | str:
+        """The text."""
+        return preformatted(row.text)
+
+    @admin.display(description="数据")
+    def data(self, row: AuditRecord) -> SafeString | str:
+        """The facts."""
+        return as_json(row.detail)
+
+    @admin.display(description="内容")
+    def hidden_text(self, row: AuditRecord) -> str:
+        """Instead of the text."""
+        return MAY_NOT_READ
+
+    @admin.display(description="封存")
+    def sealed(self, row: AuditRecord) -> str:
+        """Its place in the chain."""
+        return f"第 {row.segment.number} 段第 {row.position} 条" if row.segment else "等待封存"
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Without text where it may not be read."""
+        return _readable(request, self.list_display)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without text where it may not be read."""
+        return _readable(request, self.fields)
+
+    def has_read_permission(self, request: HttpRequest) -> bool:
+        """May this person read what people write?"""
+        return request.user.has_perm(READ_TEXT)
+
+    @admin.action(description="导出为 JSON Lines", permissions=["read"])
+    def export(self, request: HttpRequest, queryset: QuerySet[AuditRecord]) -> StreamingHttpResponse:
+        """The chosen records; all of them: `manage.py export_audit`."""
+        rows = queryset.order_by("id").iterator(chunk_size=500)
+        lines = (json.dumps(plain(row), ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+        return StreamingHttpResponse(
+            lines,
+            content_type="application/x-ndjson; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="audit.jsonl"'},
+        )
+
+
+def _readable(request: HttpRequest, names: Any) -> list[str]:
+    if request.user.has_perm(READ_TEXT):
+        return list(names)
+    kept = [name for name in names if name not in PRIVATE]
+    return [*kept[:-1], "hidden_text", kept[-1]]
+
+
+@admin.register(AuditSegment)
+class SegmentScreen(RecordScreen):
+    """The days of the chain."""
+
+    list_display = ("number", "day", "count", "closed", "sealed", "digest", "dropped")
+    list_filter = ("closed", "day")
+    fields = (
+        "number", "day", "count", "first_id", "last_id", "previous", "digest", "opened", "sealed", "closed", "dropped",
+    )  # fmt: skip
+
+    @admin.display(description="开始时间")
+    def opened(self, row: AuditSegment) -> SafeString | str:
+        """When its first record was sealed."""
+        return moment(row.opened_at)
+
+    @admin.display(description="最近封存")
+    def sealed(self, row: AuditSegment) -> SafeString | str:
+        """When its last record was sealed."""
+        return moment(row.sealed_at)
+
+    @admin.display(description="清除时间")
+    def dropped(self, row: AuditSegment) -> SafeString | str:
+        """When retention removed its records."""
+        return moment(row.dropped_at)

@@ -1,0 +1,68 @@
+"""模型用量 and 模型价格: what was spent, and what it is reckoned by."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, RecordScreen, Screen, moment
+from bifang.core.admin.panels import Card, register_cards
+from secops_agent.models import Action, ActionState, ModelPrice, Proposal, ProposalState, TurnUsage
+from secops_agent.services.usage import MICRO, spent_today
+
+
+@admin.register(TurnUsage)
+class UsageScreen(RecordScreen):
+    """One line a turn that asked a model."""
+
+    list_display = ("id", "when", "model", "person", "input_tokens", "output_tokens", "cached_tokens", "yuan")
+    list_filter = ("model", "day")
+    search_fields = ("=person", "=inbox_id")
+    search_help_text = "按提问人（企业:员工 ID）或消息编号搜索（完整匹配）"
+    date_hierarchy = None
+    fields = (
+        "id", "when", "model", "person", "input_tokens", "output_tokens", "cached_tokens", "yuan", "config_id",
+        "ai_config_id", "inbox_id",
+    )  # fmt: skip
+
+    @admin.display(description="时间", ordering="id")
+    def when(self, row: TurnUsage) -> SafeString | str:
+        """When the turn ended."""
+        return moment(row.at)
+
+    @admin.display(description="费用（元）", ordering="cost")
+    def yuan(self, row: TurnUsage) -> str:
+        """What it cost; a dash for a model without a price."""
+        return NOTHING if row.cost is None else f"{row.cost / MICRO:.4f}"
+
+
+@admin.register(ModelPrice)
+class PriceScreen(Screen):
+    """Editable: prices change. Past turns keep their cost."""
+
+    list_display = ("prefix", "input_price", "output_price", "cached_price")
+    search_fields = ("prefix",)
+
+
+def decision_cards(request: HttpRequest) -> list[Card]:
+    """What waits for people, what nobody knows the result of, what today cost."""
+    if not request.user.has_perm("secops_agent.view_proposal"):
+        return []
+    pages = {
+        name: reverse(f"admin:secops_agent_{name}_changelist") for name in ("proposal", "action", "turnusage")
+    }
+    waiting = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=timezone.now()).count()
+    unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
+    spent = spent_today()
+    return [
+        Card("待决定的操作", f"{waiting}", "等待确认或审批", "warn" if waiting else "idle", "how_to_reg",
+             f"{pages['proposal']}?state__exact=proposed"),
+        Card("结果未知的动作", f"{unknown}", "需要人工核实", "bad" if unknown else "ok", "help",
+             f"{pages['action']}?state__exact=unknown"),
+        Card("今日模型费用", f"{spent.cost / MICRO:.2f} 元", f"{spent.turns} 次，{spent.tokens} token", "idle", "payments",
+             pages["turnusage"]),
+    ]  # fmt: skip
+
+
+register_cards(30, decision_cards)
