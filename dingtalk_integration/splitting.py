@@ -12,6 +12,7 @@ from bifang.channels.ports import Reply
 CHARACTERS = 2900
 BYTES = 18_000
 FENCE = "```"
+LONGEST_FENCE = 40  # characters of "```language"
 
 
 def split_markdown(reply: Reply) -> tuple[Reply, ...]:
@@ -42,23 +43,32 @@ def _pieces(text: str) -> Iterator[str]:
     piece: list[str] = []
     fence = ""
     for line in _lines(text):
-        closing = f"\n{FENCE}" if fence else ""
-        if piece and not fits("\n".join([*piece, line]) + closing):
+        while piece and not fits("\n".join([*piece, line, FENCE])):
             kept, carried = _break(piece, bool(fence))
-            yield "\n".join(kept).strip("\n") + closing
+            yield _close(kept, fence)
             piece = [*([fence] if fence else []), *carried]
+            if not carried:
+                break
         piece.append(line)
-        if line.lstrip().startswith(FENCE):
-            fence = "" if fence else line.strip()
+        if _is_fence(line):
+            fence = "" if fence else line.strip()[:LONGEST_FENCE]
     if "".join(piece).strip():
-        yield "\n".join(piece).strip("\n")
+        yield _close(piece, fence)
+
+
+def _close(piece: list[str], fence: str) -> str:
+    return "\n".join(piece).strip("\n") + (f"\n{FENCE}" if fence else "")
+
+
+def _is_fence(line: str) -> bool:
+    return line.lstrip().startswith(FENCE)
 
 
 def _break(piece: list[str], in_code: bool) -> tuple[list[str], list[str]]:
-    """Prefer the last empty line of the second half of the piece."""
+    """Prefer the last empty line of the second half of the piece, outside of code."""
     if not in_code:
         for index in range(len(piece) - 1, len(piece) // 2, -1):
-            if not piece[index].strip():
+            if not piece[index].strip() and sum(map(_is_fence, piece[:index])) % 2 == 0:
                 return piece[:index], piece[index + 1 :]
     return piece, []
 

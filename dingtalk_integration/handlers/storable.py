@@ -62,11 +62,17 @@ def _has_odd_numbers(payload: Mapping[str, Any]) -> bool:
 
 
 def _cannot_hold(value: Any) -> bool:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if "\x00" in text or "\\u0000" in text:
-        return True
+    if isinstance(value, Mapping):
+        return any(_cannot_hold(part) for pair in value.items() for part in pair)
+    if isinstance(value, list):
+        return any(map(_cannot_hold, value))
+    # A person may well write about "\\u0000": only the character itself is refused.
+    return isinstance(value, str) and ("\x00" in value or not _is_unicode(value))
+
+
+def _is_unicode(text: str) -> bool:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return True
-    return False
+        return False
+    return True
