@@ -12,6 +12,7 @@ from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.markdown import SEVERITY, STATUS, VERDICT, counts, duration, moment
 
+Facts = list[tuple[str, str]]
 _NAMES: Final = {
     "today": "日报", "yesterday": "日报", "this_week": "周报", "last_week": "周报", "this_month": "月报",
     "last_month": "月报",
@@ -44,7 +45,12 @@ def render_report(report: SecurityReport) -> str:
     title = (
         f"**安全{_NAMES[report.period]}（{report.label}）** {start:%Y-%m-%d %H:%M} 至 {end:%Y-%m-%d %H:%M}"
     )
-    alerts = [
+    alerts, flaws = _alert_facts(report), _flaw_facts(report)
+    return "\n".join([title, "", "**告警**", "", *_listed(alerts), "", "**漏洞与资产**", "", *_listed(flaws)])
+
+
+def _alert_facts(report: SecurityReport) -> Facts:
+    return [
         ("新增告警", f"**{report.alerts}** 条{_trend(report)}"),
         ("级别", counts(report.by_severity, SEVERITY)),
         ("状态", counts(report.by_status, STATUS)),
@@ -63,17 +69,19 @@ def render_report(report: SecurityReport) -> str:
         ),
         ("已超时", f"{report.overdue_alerts} 条"),
     ]
-    flaws = [
+
+
+def _flaw_facts(report: SecurityReport) -> Facts:
+    return [
         ("新发现问题", f"{report.new_findings} 个（{counts(report.new_findings_by_severity, SEVERITY)}）"),
         ("已修复", f"{report.gone_findings} 个"),
         ("目前未修复", f"{report.open_findings} 个，其中在野利用 {report.open_kev_findings} 个"),
         ("已超时", f"{report.overdue_findings} 个"),
         ("新增资产", f"{report.new_assets} 台"),
     ]
-    return "\n".join([title, "", "**告警**", "", *_listed(alerts), "", "**漏洞与资产**", "", *_listed(flaws)])
 
 
-def _listed(facts: list[tuple[str, str]]) -> list[str]:
+def _listed(facts: Facts) -> list[str]:
     return [f"- {name}：{value}" for name, value in facts if value]
 
 
