@@ -1,15 +1,18 @@
 """`manage.py ask`: one sentence or a file of them, as someone, storing nothing."""
 
+import asyncio
 import io
 import json
 import time
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections
 
+from bifang.core.sections import apply_sections
 from secops_agent.models import Alert
 from secops_agent.models.proposal import Proposal
+from tests.fake_dashscope import Calls, FakeDashScope, Say
 from tests.secops.demo_aid import demo
 
 __all__ = ["demo"]
@@ -116,3 +119,38 @@ def test_odd_lines_do_not_stop_the_rest(demo, tmp_path):
 def test_mistakes_are_explained(demo, arguments, reason):
     with pytest.raises(CommandError, match=reason):
         ask(*arguments)
+
+
+def configure_and_ask(*arguments):
+    entry = {"kind": "qwen", "name": "千问", "model": "qwen-plus", "api_key": "sk-test-0001"}
+    try:
+        apply_sections({"configs": [entry]})
+        return ask(*arguments)
+    finally:
+        connections.close_all()
+
+
+def reader(body):
+    """Looks the asset up, then answers with its owner and with an address it made up."""
+    found = [message for message in body["input"]["messages"] if message["role"] == "tool"]
+    return (
+        Say("web-01 由李四负责，曾连接 198.51.100.250。")
+        if found
+        else Calls(("get_asset", {"asset": "web-01"}))
+    )
+
+
+async def test_a_configured_model_is_asked_over_the_wire(demo, tmp_path, monkeypatch):
+    path = tmp_path / "lines.txt"
+    path.write_text("web-01 谁负责\n\nweb-01 归谁管\n", encoding="utf-8")
+    async with FakeDashScope() as fake:
+        fake.answer = reader
+        monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", fake.base_url)
+        arguments = ("--batch", str(path), "--as", "lisi", "--json", "--ai", "千问")
+        out = await asyncio.to_thread(configure_and_ask, *arguments)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [(line["text"], line["tool"], line["status"]) for line in lines] == [
+        ("web-01 谁负责", "get_asset", "ok"),
+        ("web-01 归谁管", "get_asset", "ok"),
+    ]
+    assert {line["answer"] for line in lines} == {"web-01 由李四负责，曾连接 198.51.100.250（未核实）。"}
