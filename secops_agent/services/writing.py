@@ -1,9 +1,11 @@
 """Writing many rows: one short transaction at a time, one statement for many rows."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from statistics import median
 from typing import Any, TypeVar, cast
 
 from django.db import connection, transaction
@@ -29,10 +31,14 @@ def import_transaction() -> Iterator[None]:
 
 
 class Pace:
-    """How many rows the next transaction takes: as many as keep it short, never more than ROWS."""
+    """How many rows the next transaction takes: as many as keep it short, never more than ROWS.
+
+    The median of the last few decides, so that one that had to wait for a busy machine does not.
+    """
 
     def __init__(self, rows: int = 100) -> None:
         self.rows = rows
+        self._costs: deque[float] = deque(maxlen=5)  # seconds a row
 
     def chunks(self, items: Iterable[T]) -> Iterator[list[T]]:
         """Pieces of `items`; the time until the next one is asked for decides about its size."""
@@ -43,8 +49,8 @@ class Pace:
             self._learn(len(chunk), time.monotonic() - started)
 
     def _learn(self, rows: int, seconds: float) -> None:
-        possible = rows * _HOLD / max(seconds, 1e-4)
-        self.rows = int(min(ROWS, max(10, possible, self.rows / 4), self.rows * 2))
+        self._costs.append(max(seconds, 1e-4) / rows)
+        self.rows = int(min(ROWS, max(20, _HOLD / median(self._costs)), self.rows * 2))
 
 
 def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model]) -> None:
@@ -69,6 +75,34 @@ def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model])
     where = f"{quote(str(key.column))} = %s"
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {where}", values)  # noqa: S608 - names of our own models
+
+
+def insert_new(model: type[Model], rows: Sequence[Model]) -> None:
+    """Insert new rows and give them their keys, inside `import_transaction`, which nobody else inserts beside."""
+    if not rows:
+        return
+    fields = model._meta.concrete_fields
+    for row, pk in zip(rows, _next_keys(model, len(rows)), strict=True):
+        row.pk = pk
+    names = [field.attname for field in fields]
+    insert_rows(model, names, ([getattr(row, name) for name in names] for row in rows))
+    for row in rows:
+        row._state.adding = False
+        row._state.db = connection.alias
+
+
+def _next_keys(model: type[Model], count: int) -> Iterable[int]:
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
+            )
+            return [pk for (pk,) in cursor.fetchall()]
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        last = cursor.fetchone()
+    start = (last[0] if last else 0) + 1
+    return range(start, start + count)
 
 
 def insert_rows(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

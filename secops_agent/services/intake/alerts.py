@@ -21,7 +21,7 @@ from secops_agent.services.intake.session import Session
 from secops_agent.services.priority import rank
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.tallies import Counted
-from secops_agent.services.writing import insert_rows, update_rows
+from secops_agent.services.writing import insert_new, insert_rows, update_rows
 
 _WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
             "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip
@@ -48,10 +48,11 @@ def write_alerts(session: Session, records: Sequence[AlertRecord]) -> None:
         identity = alert_identity(record)
         heap = heaps.setdefault(identity, _Heap(identity))
         heap.records.append((record, event_mark(identity, record)))
-    marks = [mark for heap in heaps.values() for _, mark in heap.records]
-    counted = set(AlertEvent.objects.filter(mark__in=marks).values_list("mark", flat=True))
     rows = {row.identity: row for row in Alert.objects.select_for_update().filter(identity__in=list(heaps))}
     session.ledger.see("alert", (row.pk for row in rows.values()))
+    marks = [mark for identity in rows for _, mark in heaps[identity].records]
+    events = AlertEvent.objects.filter(alert_id__in=[row.pk for row in rows.values()], mark__in=marks)
+    counted = set(events.values_list("mark", flat=True))
     fresh = {identity: heap.unseen(counted) for identity, heap in heaps.items()}
     fresh = {identity: found for identity, found in fresh.items() if found}
     write_assets(
@@ -79,6 +80,7 @@ class _Book:
         known = AlertIndicator.objects.filter(alert_id__in=ids).values_list("alert_id", "kind", "value")
         for alert_id, kind, value in known:
             self._indicators[alert_id].add((kind, value))
+        self._stored = {row.pk: {name: getattr(row, name) for name in _WRITTEN} for row in rows.values()}
         self._before = {row.pk: Counted.of(row, self._assets[row.pk]) for row in rows.values()}
         self._fresh: list[tuple[Alert, list[AlertRecord]]] = []
         self._changes: list[tuple[Alert, dict[str, tuple[Any, Any]]]] = []
@@ -147,8 +149,8 @@ class _Book:
         """Write everything; counts come last."""
         new = [row for row, _ in self._fresh if row.pk is None]
         old = [row for row, _ in self._fresh if row.pk is not None]
-        Alert.objects.bulk_create(new)
-        update_rows(Alert, _WRITTEN, old)
+        insert_new(Alert, new)
+        self._update(old)
         self._session.ledger.create("alert", (row.pk for row in new))
         self._session.ledger.update("alert", (row.pk for row in old))
         self._save_links()
@@ -160,6 +162,17 @@ class _Book:
         tallies.change(
             (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
         )
+
+    def _update(self, rows: list[Alert]) -> None:
+        """Only what changed: most repeats raise a count, and every column more costs its indexes."""
+        kinds: dict[tuple[str, ...], list[Alert]] = {}
+        for row in rows:
+            stored = self._stored[row.pk]
+            changed = tuple(name for name in _WRITTEN if getattr(row, name) != stored[name])
+            kinds.setdefault(changed, []).append(row)
+        for changed, same in kinds.items():
+            if changed:
+                update_rows(Alert, changed, same)
 
     def _save_links(self) -> None:
         assets, indicators = [], []
