@@ -89,6 +89,15 @@ def test_what_changed_since_the_proposal_stops_the_approval(change, word: str) -
     assert not Action.objects.exists()
 
 
+def test_approver_cannot_approve_what_they_asked_for_themselves() -> None:
+    config = company()
+    code = propose(config, "wang")
+    own = decide(config, code, "approve", "wang")
+    assert own.status == "refused"
+    assert "四眼" in own.text
+    assert decide(config, code, "approve", "sun").status == "decided"
+
+
 def test_second_row_of_the_same_person_is_not_a_second_pair_of_eyes() -> None:
     config = company()
     Staff.objects.create(staff_id="zhao", corp_id="", name="赵六（旧）", role="approver")
