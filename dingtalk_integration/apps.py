@@ -10,8 +10,10 @@ class DingTalkIntegrationConfig(AppConfig):
     verbose_name = "钉钉"
 
     def ready(self) -> None:
-        """Register the kind that belongs to this application."""
+        """Register the kind and the health that belong to this application."""
         from bifang.core.kinds import register_kind
         from dingtalk_integration.config import DingTalkKind
+        from dingtalk_integration.health import register_health
 
         register_kind(DingTalkKind())
+        register_health()

@@ -16,9 +16,11 @@ class CoreConfig(AppConfig):
 
         from bifang.core.checks import register_checks
         from bifang.core.groups import ensure_groups
+        from bifang.core.health_checks import register_core_checks
         from bifang.core.sections import apply_config_entries, register_section
 
         register_checks()
+        register_core_checks()
         register_section("configs", apply_config_entries)
         # Connected after django.contrib.auth's own receiver, which makes the permissions.
         post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.groups")

@@ -1,0 +1,81 @@
+"""What the boxes and the workers tell Prometheus. Every query uses an index and ends after `MOST_COUNTED` rows."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from bifang.channels.leases import database_now
+from bifang.channels.models import InboxRow, LeasedRow, OutboxRow, State, Worker
+from bifang.channels.notices import waiting_since
+
+MOST_COUNTED = 10_000
+COUNTED = (State.PENDING, State.LEASED, State.DEAD)
+KINDS = ("chat", "event", "card")
+ALIVE = timedelta(seconds=15)
+LATELY = timedelta(minutes=5)
+
+
+def collect_boxes() -> Iterable[Metric]:
+    """Open and dead rows, what was done lately, the oldest that waits."""
+    inbox = GaugeMetricFamily(
+        "bifang_inbox_rows",
+        f"Received rows that are open or dead, by state and kind; each state is counted up to {MOST_COUNTED}.",
+        labels=["state", "kind"],
+    )
+    outbox = GaugeMetricFamily(
+        "bifang_outbox_rows",
+        f"Rows to send that are open or dead, by state; each state is counted up to {MOST_COUNTED}.",
+        labels=["state"],
+    )
+    for state in COUNTED:
+        kinds = Counter(_first(InboxRow, state, "kind"))
+        for kind in KINDS:
+            inbox.add_metric([state.value, kind], kinds[kind])
+        outbox.add_metric([state.value], len(_first(OutboxRow, state, "pk")))
+    yield from (inbox, outbox, *_lately(), _oldest())
+
+
+def _first(box: type[LeasedRow], state: State, column: str) -> list[object]:
+    rows = box._default_manager.filter(state=state).order_by()
+    return list(rows.values_list(column, flat=True)[:MOST_COUNTED])
+
+
+def _lately() -> Iterable[Metric]:
+    since = database_now() - LATELY
+    yield GaugeMetricFamily(
+        "bifang_inbox_handled_last_5_minutes",
+        "Received rows whose handling ended within the last 5 minutes.",
+        value=InboxRow.objects.filter(handled_at__gte=since).count(),
+    )
+    yield GaugeMetricFamily(
+        "bifang_outbox_sent_last_5_minutes",
+        "Messages delivered within the last 5 minutes.",
+        value=OutboxRow.objects.filter(sent_at__gte=since).count(),
+    )
+
+
+def _oldest() -> Metric:
+    since = waiting_since()
+    return GaugeMetricFamily(
+        "bifang_oldest_waiting_seconds",
+        "Age of the oldest message that waits for its turn; 0 if none waits.",
+        value=max((database_now() - since).total_seconds(), 0.0) if since else 0.0,
+    )
+
+
+def collect_workers() -> Iterable[Metric]:
+    """Worker processes with a fresh heartbeat, and the turns they run."""
+    running = list(
+        Worker.objects.filter(heartbeat_at__gte=database_now() - ALIVE).values_list("running", flat=True)
+    )
+    yield GaugeMetricFamily(
+        "bifang_workers_alive",
+        "Stream worker processes whose heartbeat is fresh.",
+        value=len(running),
+    )
+    yield GaugeMetricFamily(
+        "bifang_turns_running", "Turns that are being answered now, over all workers.", value=sum(running)
+    )
