@@ -111,18 +111,24 @@ class Engine:
         await asyncio.wait([*jobs, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         crashed = next((job.exception() for job in jobs if job.done() and job.exception()), None)
         stop.set()
-        await self._wind_down(dispatcher, sender)
+        sender.look()
+        await self._wind_down(dispatcher, sender, jobs[:2])
         beating.set()
-        await asyncio.gather(heart, *jobs, return_exceptions=True)
+        await asyncio.gather(heart, *jobs[:2], return_exceptions=True)
+        # Only now: nothing claims or renews any more that would undo it.
+        await db.call(leases.release_unfinished, self._owner.name)
+        await asyncio.gather(*jobs, return_exceptions=True)
+        if self._on_close is not None:
+            await self._on_close()
         if crashed is not None:
             raise crashed
 
-    async def _wind_down(self, dispatcher: Dispatcher, sender: Sender) -> None:
+    async def _wind_down(
+        self, dispatcher: Dispatcher, sender: Sender, claiming: "Sequence[asyncio.Task[None]]"
+    ) -> None:
         inbox.hand_over_to(None)
         loop = asyncio.get_running_loop()
         end = loop.time() + self._grace
-        await dispatcher.drain(self._grace)
+        await asyncio.wait(claiming, timeout=self._grace)  # what they claim last is in our hands, too
+        await dispatcher.drain(max(end - loop.time(), 0.0))
         await sender.drain(max(end - loop.time(), 0.5))
-        await db.call(leases.release_unfinished, self._owner.name)
-        if self._on_close is not None:
-            await self._on_close()
