@@ -2,7 +2,6 @@
 
 import logging
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings as django_settings
@@ -10,14 +9,9 @@ from django.conf import settings as django_settings
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, Part, Reply
 from bifang.core.addresses import check_webhook
-from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import InvalidInput, RemoteError, ReplyTargetExpired
-from bifang.core.http import HttpClient
-from dingtalk_integration.config import DingTalkSettings
-from dingtalk_integration.openapi.api import OpenApi
-from dingtalk_integration.openapi.application import Application
-from dingtalk_integration.openapi.endpoints import Endpoints
-from dingtalk_integration.openapi.replies import Replies
+from dingtalk_integration.cards.desk import Desk
+from dingtalk_integration.lines import Line, Lines
 from dingtalk_integration.splitting import split_markdown
 
 log = logging.getLogger(__name__)
@@ -37,23 +31,17 @@ def _refusal(place: str, api: str, oapi: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """The connection to one application."""
-
-    settings: DingTalkSettings
-    replies: Replies
-
-
 class DingTalkChannel:
-    """Markdown over the sessionWebhook; when that is gone, the OpenAPI. One per event loop."""
+    """A card where a template is configured, else markdown over the sessionWebhook, else the OpenAPI.
+
+    One per event loop.
+    """
 
     name = "dingtalk"
 
-    def __init__(self, configs: ConfigCache) -> None:
-        self._configs = configs
-        self._http = HttpClient()
-        self._lines: dict[int, _Line] = {}
+    def __init__(self, lines: Lines, desk: Desk) -> None:
+        self._lines = lines
+        self._desk = desk
         on = django_settings.RATE_LIMITS
         self._webhooks = Limiter(WEBHOOK_LIMIT, WEBHOOK_PERIOD + SLACK, on=on)
         self._calls = Limiter(API_LIMIT, API_PERIOD + SLACK, on=on)
@@ -64,7 +52,11 @@ class DingTalkChannel:
 
     async def deliver(self, part: Part) -> Delivered:
         """Send one part. A turn is answered where it was asked."""
-        line = await self._line(part.config_id)
+        line = await self._lines.get(part.config_id)
+        if line.settings.card_template_id:
+            delivered = await self._desk.deliver(part, line)
+            if delivered is not None:
+                return delivered
         if self._webhook_usable(line, part):
             try:
                 return await self._by_webhook(line, part)
@@ -74,22 +66,10 @@ class DingTalkChannel:
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""
-        await self._http.close()
+        await self._desk.close()
+        await self._lines.close()
 
-    async def _line(self, config_id: int) -> _Line:
-        settings: DingTalkSettings = await self._configs.get(config_id)
-        line = self._lines.get(config_id)
-        if line is None or line.settings != settings:
-            application = Application(
-                settings.client_id,
-                settings.client_secret,
-                Endpoints(settings.endpoint, settings.oapi_endpoint),
-                settings.proxy,
-            )
-            self._lines[config_id] = line = _Line(settings, Replies(OpenApi(self._http, application)))
-        return line
-
-    def _webhook_usable(self, line: _Line, part: Part) -> bool:
+    def _webhook_usable(self, line: Line, part: Part) -> bool:
         target = part.target
         if not target.webhook or target.webhook_expires_ms < time.time() * 1000 + WEBHOOK_MARGIN_MS:
             return False
@@ -101,7 +81,7 @@ class DingTalkChannel:
             )
         return not refusal
 
-    async def _by_webhook(self, line: _Line, part: Part) -> Delivered:
+    async def _by_webhook(self, line: Line, part: Part) -> Delivered:
         await self._webhooks.enter((part.config_id, part.target.conversation_id))
         at = (part.at_staff_id,) if part.at_staff_id else ()
         # DingTalk shows the mention only where the text has it too.
@@ -109,7 +89,7 @@ class DingTalkChannel:
         await line.replies.send_by_session(part.target.webhook, part.title or "毕方", text, at)
         return Delivered("webhook")
 
-    async def _by_api(self, line: _Line, part: Part) -> Delivered:
+    async def _by_api(self, line: Line, part: Part) -> Delivered:
         target, title = part.target, part.title or "毕方"
         if target.is_group:
             await self._calls.enter((part.config_id, "groupMessages/send"))

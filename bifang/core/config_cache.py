@@ -37,6 +37,11 @@ class ConfigCache:
             task.add_done_callback(lambda _: self._loading.pop(config_id, None))
         return await asyncio.shield(task)
 
+    def peek(self, config_id: int) -> Any | None:
+        """What was last seen of a configuration, however old; None if it was never asked for."""
+        entry = self._entries.get(config_id)
+        return entry.value if entry is not None else None
+
     async def _load(self, config_id: int) -> Any:
         known = self._entries.get(config_id)
         revision, value = await db.call(_read, config_id, known.revision if known else -1)

@@ -11,9 +11,12 @@ from bifang.channels.ports import Handler
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
+from dingtalk_integration.cards.desk import Desk
+from dingtalk_integration.cards.watchdog import Watchdog
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.handlers import cards, events
 from dingtalk_integration.handlers.chat import ChatTurns
+from dingtalk_integration.lines import Lines
 from secops_agent.agent.bookkeeping import AuditKeeper
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.runner import ActionRunner
@@ -44,7 +47,10 @@ def _uses_model() -> bool:
 def build_engine(owner: Owner, config_id: int | None) -> Engine:
     """A fresh turn loop; `config_id` restricts it to the rows of one configuration."""
     configs = ConfigCache()
-    channel = DingTalkChannel(configs)
+    lines = Lines(configs)
+    desk = Desk(lines)
+    channel = DingTalkChannel(lines, desk)
+    only = frozenset([config_id]) if config_id is not None else None
     agent = Agent(configs)
 
     async def close() -> None:
@@ -52,7 +58,7 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         await agent.close()
 
     handlers: dict[str, Handler] = {
-        "chat": ChatTurns(configs, agent).handle,
+        "chat": desk.attend(ChatTurns(configs, agent).handle),
         "event": events.handle,
         "card": cards.handle,
     }
@@ -60,8 +66,9 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         owner,
         handlers,
         channel,
-        config_ids=frozenset([config_id]) if config_id is not None else None,
+        config_ids=only,
         capacity=settings.TURN_CAPACITY,
-        jobs=(WarmUp(agent), ActionRunner(owner.name), AuditKeeper()),
+        sink=desk.sink,
+        jobs=(WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only)),
         on_close=close,
     )

@@ -1,0 +1,74 @@
+"""The calls about one card: through the application's bucket, within a time-out, one after the other."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from bifang.core.errors import RemoteError
+from dingtalk_integration.cards import content
+from dingtalk_integration.cards.limits import Bucket
+from dingtalk_integration.openapi.cards import CardPlace, Cards
+
+CALL_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CardCalls:
+    """All raise RateLimited or RemoteError."""
+
+    cards: Cards
+    bucket: Bucket
+    track_id: str
+
+    async def create(
+        self,
+        template_id: str,
+        values: Mapping[str, str],
+        place: CardPlace,
+        at: Mapping[str, str],
+        robot_code: str,
+    ) -> None:
+        """Show the card. A card that exists keeps what it shows."""
+        await self.bucket.enter()
+        async with _in_time():
+            await self.cards.create_and_deliver(
+                template_id,
+                self.track_id,
+                values,
+                place,
+                at=at if place.is_group else {},
+                robot_code=robot_code,
+            )
+
+    async def show(self, text: str) -> bool:
+        """Show the text so far; False if there is no room for it now."""
+        if not self.bucket.try_enter():
+            return False
+        async with _in_time():
+            await self.cards.stream(self.track_id, content.KEY, text)
+        return True
+
+    async def finalize(self, text: str, *, failed: bool = False) -> None:
+        """Show the last text and end the stream."""
+        await self.bucket.enter()
+        async with _in_time():
+            await self.cards.stream(self.track_id, content.KEY, text, final=True, failed=failed)
+
+    async def update(self, values: Mapping[str, str]) -> None:
+        """Change variables."""
+        await self.bucket.enter()
+        async with _in_time():
+            await self.cards.update(self.track_id, values)
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(CALL_S):
+            yield
+    except TimeoutError:
+        raise RemoteError(
+            f"钉钉卡片接口 {CALL_S:g} 秒内没有应答，将自动重试。", permanent=False, code="timeout"
+        ) from None

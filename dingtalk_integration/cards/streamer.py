@@ -1,0 +1,183 @@
+"""A `ReplySink` that shows a running turn on a card: in the background, the newest text only, never too often."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from bifang.channels.ports import Turn
+from bifang.core import db
+from bifang.core.errors import BifangError, RateLimited
+from dingtalk_integration.cards import board, content
+from dingtalk_integration.cards.board import Held
+from dingtalk_integration.cards.calls import CALL_S, CardCalls
+from dingtalk_integration.cards.limits import Buckets
+from dingtalk_integration.lines import Line, Lines
+from dingtalk_integration.openapi.cards import INPUTTING, CardPlace
+
+log = logging.getLogger(__name__)
+QUIET_S: Final = 1.2  # a turn that ends sooner without a word needs no card before its answer
+GATHER_S: Final = 0.3  # after the first word
+PACE_S: Final = 0.8  # between two updates of one card
+NO_ROOM_S: Final = 0.25
+RETRY_S: Final = 2.0
+FAILURES: Final = 3  # in a row, after which only the answer is tried
+
+
+class Streamer:
+    """One per run of a turn. Calls about its card are made one at a time; `ended` waits for the last."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        place: CardPlace,
+        lines: Lines,
+        buckets: Buckets,
+        failed: Callable[[Line, BifangError], None],
+    ) -> None:
+        self._turn, self._place, self._lines, self._buckets, self._failed = (
+            turn,
+            place,
+            lines,
+            buckets,
+            failed,
+        )
+        self.progress_lines: list[str] = []
+        self.refused = False  # DingTalk refused the card for good
+        self._text = ""
+        self._changed, self._over = asyncio.Event(), asyncio.Event()
+        self.task = asyncio.create_task(self._run())
+
+    def progress(self, text: str) -> None:
+        """Tell what is being done."""
+        self.progress_lines.append(text)
+        self._changed.set()
+
+    def stream(self, text: str) -> None:
+        """The whole answer so far."""
+        self._text = text
+        self._changed.set()
+
+    def end(self) -> None:
+        """The turn is over: nothing more is sent, what is under way comes to its end."""
+        self._over.set()
+        self._changed.set()
+
+    async def ended(self) -> None:
+        """Until nothing is under way any more; the last call gets its time and no longer."""
+        self.end()
+        await asyncio.wait([self.task], timeout=CALL_S + 1)
+        self.task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            await self._until_worthwhile()
+            if not self._over.is_set():
+                await self._show(await self._lines.get(self._turn.config_id))
+        except BifangError as error:
+            log.warning("dingtalk 卡片进度显示失败：%s", error.message, extra=self._fields())
+        except Exception:
+            log.exception("dingtalk 卡片进度显示出错", extra=self._fields())
+
+    async def _until_worthwhile(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), QUIET_S)
+            await self._pause(GATHER_S)
+
+    async def _show(self, line: Line) -> None:
+        if not line.settings.card_template_id:
+            return
+        held = await db.call(board.open_for, self._turn, self._place)
+        if held is None:
+            return
+        calls = CardCalls(line.cards, self._buckets.of(line.settings.client_id), held.track_id)
+        try:
+            begun = await self._begin(line, held, calls)
+            await self._follow(calls, begun)
+        except BifangError as error:
+            self.refused = error.permanent
+            if not error.permanent:  # the answer is tried all the same, and counts by itself
+                raise
+            self._failed(line, error)
+            raise
+
+    async def _begin(self, line: Line, held: Held, calls: CardCalls) -> dict[str, str]:
+        """Create the card unless an earlier run of the turn did; what it shows now."""
+        if held.shown:
+            return {}
+        target = self._turn.target
+        values = content.begin(self.progress_lines, self._text)
+        staff_id = target.staff_id if target else ""
+        at = {staff_id: str(self._turn.payload.get("nick") or staff_id)} if staff_id else {}
+        robot_code = target.robot_code if target else ""
+
+        async def create() -> None:
+            await calls.create(line.settings.card_template_id, values, self._place, at, robot_code)
+
+        await self._patiently(create)
+        await db.call(board.mark_shown, held.pk, values[content.KEY])
+        return values
+
+    async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
+        for _ in range(FAILURES - 1):
+            try:
+                await step()
+                return
+            except BifangError as error:
+                if error.permanent or self._over.is_set():
+                    raise
+                await self._pause(_wait(error))
+        await step()
+
+    async def _follow(self, calls: CardCalls, begun: dict[str, str]) -> None:
+        shown, typing, failures = begun.get(content.KEY, ""), begun.get("flowStatus") == INPUTTING, 0
+        wait = PACE_S
+        while True:
+            await self._pause(wait)
+            await self._changed.wait()
+            if self._over.is_set():
+                return
+            self._changed.clear()
+            try:
+                typing = typing or await self._begin_typing(calls)
+                shown, wait = await self._update(calls, shown)
+                failures = 0
+            except BifangError as error:
+                failures += 1
+                if failures >= FAILURES or error.permanent:
+                    raise
+                wait = _wait(error)
+                self._changed.set()
+
+    async def _begin_typing(self, calls: CardCalls) -> bool:
+        """The template shows a typewriter from the first word of the answer on."""
+        if self._text:
+            await calls.update({"flowStatus": INPUTTING})
+        return bool(self._text)
+
+    async def _update(self, calls: CardCalls, shown: str) -> tuple[str, float]:
+        """Show the newest text; what is shown then, and how long to wait."""
+        text = content.draft(self.progress_lines, self._text)
+        if text == shown or self._over.is_set():
+            return shown, PACE_S
+        if await calls.show(text):
+            return text, PACE_S
+        self._changed.set()
+        return shown, NO_ROOM_S
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
+
+    def _fields(self) -> dict[str, object]:
+        turn = self._turn
+        return {
+            "config": turn.config_id,
+            "conversation": turn.conversation_id,
+            "message_id": turn.external_id,
+        }
+
+
+def _wait(error: BifangError) -> float:
+    return error.retry_after if isinstance(error, RateLimited) else RETRY_S

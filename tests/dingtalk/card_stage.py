@@ -1,0 +1,157 @@
+"""A stage for tests of cards: a simulator, a configuration with a template, and a turn loop with a given handler."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from bifang.channels import inbox, leases
+from bifang.channels.engine import Engine
+from bifang.channels.models import InboxRow, State
+from bifang.channels.ports import Handler, Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.core import configs
+from bifang.core.config_cache import ConfigCache
+from dingtalk_integration.cards.breaker import Breaker
+from dingtalk_integration.cards.desk import Desk
+from dingtalk_integration.cards.limits import Buckets
+from dingtalk_integration.cards.watchdog import Watchdog
+from dingtalk_integration.channel import DingTalkChannel
+from dingtalk_integration.lines import Lines
+from dingtalk_integration.models import Card
+from tests.deadline import wait_until
+from tests.simulator import SimulatorHandle, running_simulator
+
+GROUP = "cidDemoGroup=="
+TEMPLATE = "answer.schema"
+_numbers = count(1)
+
+
+@dataclass
+class Script:
+    """A handler in the hands of a test. ``steps(sink)`` says what a turn shows; ``answer`` what it replies."""
+
+    steps: Callable[[ReplySink], None] = lambda sink: None
+    answer: Callable[[Turn], tuple[Reply, ...]] = lambda turn: (Reply(f"收到 {turn.text}"),)
+    held: bool = False
+    runs: int = 0
+    sinks: list[ReplySink] = field(default_factory=list)
+
+    async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
+        """Show the steps, wait while held, answer."""
+        self.runs += 1
+        self.sinks.append(sink)
+        self.steps(sink)
+        while self.held:  # noqa: ASYNC110 - set by the test's thread
+            await asyncio.sleep(0.01)
+        return TurnResult(self.answer(turn))
+
+
+@dataclass
+class CardStage:
+    """What a test may do."""
+
+    sim: SimulatorHandle
+    config_id: int
+    script: Script = field(default_factory=Script)
+    clock: list[float] = field(default_factory=lambda: [0.0])
+    engines: list[Engine] = field(default_factory=list)
+    owners: list[leases.Owner] = field(default_factory=list)
+
+    def start(self, *, limits: bool = False) -> Engine:
+        """Start a turn loop, as a worker process does."""
+
+        owner = leases.take_name()
+        self.owners.append(owner)
+
+        def make() -> Engine:
+            lines = Lines(ConfigCache())
+            desk = Desk(lines, Breaker(lambda: self.clock[0]), Buckets(on=limits))
+            channel = DingTalkChannel(lines, desk)
+            handlers: dict[str, Handler] = {"chat": desk.attend(self._knowing(lines, self.script.handle))}
+            return Engine(
+                owner, handlers, channel,
+                sink=desk.sink, jobs=(Watchdog(desk),), on_close=channel.close,
+            )  # fmt: skip
+
+        engine = make()
+        engine.start()
+        self.engines.append(engine)
+        return engine
+
+    @staticmethod
+    def _knowing(lines: Lines, handler: Handler) -> Handler:
+        """Like the real handler of chats, this one looks at the configuration first."""
+
+        async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
+            await lines.get(turn.config_id)
+            return await handler(turn, sink)
+
+        return handle
+
+    def say(self, text: str = "你好", *, staff_id: str = "lisi", group: bool = True) -> str:
+        """Store a message; its external id."""
+        where = GROUP if group else f"private-{staff_id}"
+        item = Incoming(
+            self.config_id, "chat", f"msg{next(_numbers)}", where, staff_id, text,
+            payload={"nick": "李四", "staff_id": staff_id},
+            target=ReplyTarget(where, group, staff_id, "dingdemo"),
+        )  # fmt: skip
+        inbox.store([item])
+        for engine in self.engines:
+            engine.wake()
+        return item.external_id
+
+    def wait_card(self, probe: Callable[[dict[str, Any]], Any] = bool, within: float = 15) -> dict[str, Any]:
+        """The only card, as soon as the probe is true of it."""
+
+        def look() -> dict[str, Any] | None:
+            cards = self.sim.cards()
+            return cards[0] if len(cards) == 1 and probe(cards[0]) else None
+
+        card = wait_until(look, within=within, every=0.01, what="the card")
+        assert card is not None
+        return card
+
+    def wait_state(self, state: str, within: float = 20) -> Card:
+        """The only card row, as soon as it is in this state."""
+        card = wait_until(lambda: Card.objects.filter(state=state).first(), within=within, what=state)
+        assert card is not None
+        return card
+
+    def wait_done(self, external_id: str, within: float = 20) -> InboxRow:
+        """The message's row, as soon as it and all its replies are done."""
+
+        def look() -> InboxRow | None:
+            row = InboxRow.objects.filter(external_id=external_id, state=State.DONE).first()
+            return row if row and not row.replies.exclude(state=State.DONE).exists() else None
+
+        row = wait_until(look, within=within, what=f"{external_id} done")
+        assert row is not None
+        return row
+
+    def stop(self, grace: float = 5) -> None:
+        """End every turn loop."""
+        self.script.held = False
+        while self.engines:
+            self.engines.pop().stop(grace)
+            self.owners.pop().close()
+
+
+@contextmanager
+def open_card_stage(template: str = TEMPLATE, **options: Any) -> Iterator[CardStage]:
+    """The stage; nothing runs yet. Options: those of the simulator."""
+    with running_simulator(**options) as sim:
+        given = {
+            "client_id": "dingdemo",
+            "client_secret": "demo-secret",
+            "endpoint": sim.base_url,
+            "card_template_id": template,
+        }
+        config, _ = configs.save("dingtalk", "机器人", True, given)
+        stage = CardStage(sim, config.pk)
+        try:
+            yield stage
+        finally:
+            stage.stop()
