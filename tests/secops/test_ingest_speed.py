@@ -1,5 +1,6 @@
 """No query per row, short transactions, and two importers at once."""
 
+import itertools
 import threading
 import time
 from contextlib import contextmanager
@@ -89,9 +90,27 @@ def test_pace_takes_more_when_it_is_quick_and_never_more_than_allowed():
 def test_much_is_staged_on_disk_in_order(monkeypatch):
     monkeypatch.setattr(staging, "_KEEP", 10)
     with staging.Staging() as shelves:
-        items = [alert("a", n) for n in range(37)]
+        items = [flaw(f"CVE-2026-{n}") for n in range(37)]
         shelves.fill(items)
         shelf = shelves.shelf(type(items[0]))
         assert list(shelf) == items
         assert list(shelf) == items
         assert shelves.count == 37
+
+
+def test_many_alerts_are_staged_alert_by_alert(monkeypatch):
+    monkeypatch.setattr(staging, "_KEEP", 10)
+    with staging.Staging() as shelves:
+        items = [alert(f"k{n % 7}", n) for n in range(100)]
+        shelves.fill(items)
+        found = list(shelves.shelf(type(items[0])))
+    assert found[:9] == items[:9]
+    assert sorted(found, key=items.index) == items
+    rest = [record.dedup_key for record in found[9:]]
+    assert len([key for key, _ in itertools.groupby(rest)]) == 7
+
+
+def test_large_import_counts_as_a_small_one_does(database, monkeypatch):
+    monkeypatch.setattr(staging, "_KEEP", 10)
+    store(*(alert(f"k{n % 7}", n) for n in range(100)))
+    assert sorted(Alert.objects.values_list("count", flat=True)) == [14] * 5 + [15] * 2

@@ -19,6 +19,7 @@ from secops_agent.services.records import (
 )
 
 _PIECE = 500
+_BUCKETS = 16
 _KEEP = 4000  # records of a kind that stay in memory
 STORED = (AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, AlertRecord, ScanRecord)
 
@@ -57,12 +58,39 @@ class Shelf:
         yield from self._kept
 
 
+class AlertShelf:
+    """Alerts: few in the order of the file, many alert by alert, so that its occurrences are written together."""
+
+    def __init__(self, files: ExitStack) -> None:
+        self._few = Shelf(files)
+        self._many = [Shelf(files) for _ in range(_BUCKETS)]
+        self.count = 0
+
+    def add(self, record: Any) -> None:
+        """Keep one more."""
+        self.count += 1
+        if self.count <= _KEEP - 1:
+            self._few.add(record)
+        else:
+            self._many[hash((record.source, record.dedup_key)) % _BUCKETS].add(record)
+
+    def __iter__(self) -> Iterator[AlertRecord]:
+        yield from self._few
+        for bucket in self._many:
+            alerts: dict[tuple[str, tuple[str, ...]], list[AlertRecord]] = {}
+            for record in bucket:
+                alerts.setdefault((record.source, record.dedup_key), []).append(record)
+            for records in alerts.values():
+                yield from records
+
+
 class Staging:
     """The shelves of one import; a context manager that removes what went to disk."""
 
     def __init__(self) -> None:
         self._files = ExitStack()
-        self._shelves: dict[type, Shelf] = {kind: Shelf(self._files) for kind in STORED}
+        self._shelves: dict[type, Shelf | AlertShelf] = {kind: Shelf(self._files) for kind in STORED}
+        self._shelves[AlertRecord] = AlertShelf(self._files)
         self.rejected: list[Rejected] = []
 
     def __enter__(self) -> Self:
@@ -85,7 +113,7 @@ class Staging:
         for item in items:
             self.add(item)
 
-    def shelf(self, kind: type) -> Shelf:
+    def shelf(self, kind: type) -> Iterable[Any]:
         """The records of a kind."""
         return self._shelves[kind]
 
