@@ -38,6 +38,19 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "资产与风险",
+        (
+            Entry("告警", "notifications_active", "secops_agent.alert"),
+            Entry("资产", "dns", "secops_agent.asset"),
+            Entry("组件", "deployed_code", "secops_agent.component"),
+            Entry("漏洞", "bug_report", "secops_agent.vulnerability"),
+            Entry("发现", "troubleshoot", "secops_agent.finding"),
+            Entry("处置手册", "menu_book", "secops_agent.runbook"),
+            Entry("处理时限", "timer", "secops_agent.slatarget"),
+            Entry("导入", "upload_file", "secops_agent.importjob"),
+        ),
+    ),
+    (
         "审批与审计",
         (
             Entry("操作审批", "how_to_reg", "secops_agent.proposal"),
@@ -54,6 +67,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("人员", "badge", "secops_agent.staff"),
             Entry("登录用户", "person", "auth.user"),
             Entry("用户组", "group", "auth.group"),
+            Entry("API 令牌", "key", "secops_agent.apitoken"),
         ),
     ),
     (

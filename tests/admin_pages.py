@@ -20,15 +20,23 @@ from bifang.core.models import Switch, SystemConfig
 from dingtalk_integration.models import ClientState, ClientStatus
 from secops_agent.models import (
     Action,
+    Alert,
+    Asset,
     AuditKind,
     AuditSegment,
+    Component,
+    Finding,
+    ImportJob,
     ModelPrice,
     Proposal,
     Role,
+    Runbook,
+    SlaTarget,
     Staff,
     TurnUsage,
+    Vulnerability,
 )  # fmt: skip
-from secops_agent.services import audit, audit_chain
+from secops_agent.services import audit, audit_chain, jobs, tokens
 from secops_agent.services.actors import Actor
 
 SECRET = "an-app-secret-nobody-may-see"
@@ -211,6 +219,22 @@ def _usage() -> Any:
     )
 
 
+def _estate(model: Any) -> Any:
+    """An estate of one host, and the row of it that a screen shows."""
+    from tests.secops.api.callers import estate
+
+    estate(1)
+    return model.objects.latest("pk")
+
+
+def _import_job() -> ImportJob:
+    job = jobs.submit("generic", "导出.json", "0", size=1, digest="0", options={}, actor=Actor.system("test"))
+    outcome = {"format": "generic", **{name: {"alert": 1} for name in ("created", "updated", "unchanged")}}
+    rejected = [{"position": "alerts[3]", "reason": "缺少标题"}]
+    ImportJob.objects.filter(pk=job.id).update(state="done", outcome=outcome | {"rejected": rejected})
+    return ImportJob.objects.get(pk=job.id)
+
+
 # A model that gets a screen gets a row here: tests/core/test_admin_pages.py opens all its pages.
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
@@ -227,6 +251,15 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.auditsegment": _segment,
     "secops_agent.turnusage": _usage,
     "secops_agent.modelprice": lambda: ModelPrice.objects.get(prefix="qwen-plus"),
+    "secops_agent.alert": lambda: _estate(Alert),
+    "secops_agent.asset": lambda: _estate(Asset),
+    "secops_agent.component": lambda: _estate(Component),
+    "secops_agent.vulnerability": lambda: _estate(Vulnerability),
+    "secops_agent.finding": lambda: _estate(Finding),
+    "secops_agent.runbook": lambda: _estate(Runbook),
+    "secops_agent.slatarget": lambda: SlaTarget.objects.get_or_create(severity="high", alert_hours=8)[0],
+    "secops_agent.importjob": _import_job,
+    "secops_agent.apitoken": lambda: tokens.create(f"令牌{next(_numbers)}", ["read"])[0],
     "secops_agent.staff": lambda: Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER),
     "django_q.schedule": _schedule,
     "django_q.success": lambda: _task(True),

@@ -2,9 +2,22 @@
 
 from bifang.core.admin.faces import Face, register_face
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
-from secops_agent.admin import audit, decisions, staff, usage
+from secops_agent.admin import (
+    alerts,
+    assets,
+    audit,
+    decisions,
+    findings,
+    imports,
+    runbooks,
+    staff,
+    tokens,
+    usage,
+)
 
-__all__ = ["audit", "decisions", "staff", "usage"]
+__all__ = [
+    "alerts", "assets", "audit", "decisions", "findings", "imports", "runbooks", "staff", "tokens", "usage",
+]  # fmt: skip
 
 _QWEN = "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"
 _CONNECTOR = (
@@ -14,6 +27,6 @@ register_face("qwen", Face("psychology", _QWEN, place=20))
 register_face("webhook_connector", Face("webhook", _CONNECTOR, place=30))
 
 # Not what people said to the robot: that needs the permission to read private text.
-grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component")
+grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")
 grant(AUDITOR, "secops_agent.view_*")
 grant(ADMINISTRATOR, "secops_agent.*")

@@ -1,0 +1,166 @@
+"""告警: what the sources report, and what people make of it."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, as_json, badge, moment, preformatted, shortened
+from secops_agent.admin.estate import Act, EstateScreen, lines, severity_badge
+from secops_agent.models import Alert, AlertPayload
+from secops_agent.models.choices import AlertStatus, Verdict
+from secops_agent.services import alerts
+from secops_agent.services.actors import Actor
+
+STATUS_TONES = {"open": "warn", "acknowledged": "info", "closed": "idle"}
+VERDICT_TONES = {"true_positive": "bad", "false_positive": "idle", "benign": "ok", "duplicate": "idle"}
+
+
+def _close(verdict: str, pk: int, actor: Actor, note: str, person: str) -> object:
+    return alerts.close(pk, verdict, actor, note)
+
+
+_ACKNOWLEDGE = Act("acknowledge", "确认", lambda pk, actor, note, person: alerts.acknowledge(pk, actor, note))
+_ASSIGN = Act(
+    "assign",
+    "指派",
+    lambda pk, actor, note, person: alerts.assign(pk, person, actor, note),
+    needs_person=True,
+)
+_UNASSIGN = Act("unassign", "取消指派", lambda pk, actor, note, person: alerts.unassign(pk, actor, note))
+_REOPEN = Act("reopen", "重新打开", lambda pk, actor, note, person: alerts.reopen(pk, actor, note))
+_COMMENT = Act("comment", "添加备注", lambda pk, actor, note, person: alerts.comment(pk, actor, note))
+_CLOSE = tuple(
+    Act(f"close_{value}", f"关闭：{label}", partial(_close, value)) for value, label in Verdict.choices
+)
+
+
+@admin.register(Alert)
+class AlertScreen(EstateScreen):
+    """List, filters, search; state changes with history."""
+
+    entity = "alert"
+    acts = (_ACKNOWLEDGE, _ASSIGN, _UNASSIGN, *_CLOSE, _REOPEN, _COMMENT)
+    list_display = ("id", "headline", "level", "state", "where", "assignee", "seen", "count", "due")
+    list_display_links = ("id", "headline")
+    list_filter = ("severity", "status", "verdict", "source", "assignee", "last_seen")
+    search_fields = ("title", "rule_name", "=rule_id", "=indicators__value")
+    search_help_text = "按标题、规则搜索，或一个完整的 IP、域名、哈希"
+    list_select_related = ("assignee",)
+    ordering = ("-last_seen", "-id")
+    actions = ("acknowledge_all", "close_false_all", "close_true_all", "reopen_all")
+    fields = (
+        "title", "level", "state", "verdict_badge", "assignee", "source", "rule_id", "rule_name", "confidence", "where",
+        "about", "techniques_text", "observed", "links", "first_seen", "last_seen", "count", "due", "acknowledged_at",
+        "closed_at", "history_of", "payload_json",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        """With the assets of all rows in one query."""
+        rows: QuerySet[Alert] = super().get_queryset(request)
+        return rows.prefetch_related("assets")
+
+    def possible(self, row: Any) -> Sequence[Act]:
+        """By its state."""
+        if row.status == AlertStatus.CLOSED:
+            return (_REOPEN, _COMMENT)
+        first = (_ACKNOWLEDGE,) if row.status == AlertStatus.OPEN else ()
+        return (*first, _ASSIGN, *((_UNASSIGN,) if row.assignee_id else ()), *_CLOSE, _COMMENT)
+
+    @admin.display(description="标题", ordering="title")
+    def headline(self, row: Alert) -> SafeString | str:
+        """Short, whole when pointed at."""
+        return shortened(row.title, 50)
+
+    @admin.display(description="级别", ordering="severity")
+    def level(self, row: Alert) -> SafeString | str:
+        """Coloured."""
+        return severity_badge(row.severity)
+
+    @admin.display(description="状态", ordering="status")
+    def state(self, row: Alert) -> SafeString:
+        """Coloured."""
+        return badge(str(AlertStatus(row.status).label), STATUS_TONES[row.status])
+
+    @admin.display(description="结论", ordering="verdict")
+    def verdict_badge(self, row: Alert) -> SafeString | str:
+        """What a person found."""
+        return badge(str(Verdict(row.verdict).label), VERDICT_TONES[row.verdict]) if row.verdict else NOTHING
+
+    @admin.display(description="资产")
+    def where(self, row: Alert) -> SafeString | str:
+        """The assets, linked."""
+        from django.urls import reverse
+
+        links = (
+            (reverse("admin:secops_agent_asset_change", args=[each.pk]), each.name)
+            for each in row.assets.all()
+        )
+        return format_html_join(" ", '<a class="bf-link" href="{}">{}</a>', links) or NOTHING
+
+    @admin.display(description="最近发生", ordering="last_seen")
+    def seen(self, row: Alert) -> SafeString | str:
+        """The last occurrence."""
+        return moment(row.last_seen)
+
+    @admin.display(description="处理时限", ordering="due_at")
+    def due(self, row: Alert) -> SafeString | str:
+        """Red when it has passed."""
+        late = row.due_at is not None and row.due_at < timezone.now() and row.status != AlertStatus.CLOSED
+        return (
+            format_html('<span class="bf-error">{}</span>', moment(row.due_at))
+            if late
+            else moment(row.due_at)
+        )
+
+    @admin.display(description="说明")
+    def about(self, row: Alert) -> SafeString | str:
+        """With line breaks."""
+        return preformatted(row.description)
+
+    @admin.display(description="ATT&CK 技术")
+    def techniques_text(self, row: Alert) -> str:
+        """In one line."""
+        return "、".join(row.techniques) or NOTHING
+
+    @admin.display(description="指标")
+    def observed(self, row: Alert) -> SafeString | str:
+        """Kind and value."""
+        return lines(f"{each.get_kind_display()} {each.value}" for each in row.indicators.all())
+
+    @admin.display(description="参考链接")
+    def links(self, row: Alert) -> SafeString | str:
+        """As text: they come from outside."""
+        return lines(row.references)
+
+    @admin.display(description="原始事件")
+    def payload_json(self, row: Alert) -> SafeString | str:
+        """The source's own event."""
+        payload = AlertPayload.objects.filter(alert=row).first()
+        return as_json(payload.raw if payload else None)
+
+    @admin.action(description="确认", permissions=["operate"])
+    def acknowledge_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        """Somebody looks after them."""
+        self.do_to_all(request, queryset, "acknowledge")
+
+    @admin.action(description="关闭：误报", permissions=["operate"])
+    def close_false_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        """They were nothing."""
+        self.do_to_all(request, queryset, "close_false_positive")
+
+    @admin.action(description="关闭：真实攻击", permissions=["operate"])
+    def close_true_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        """They were attacks."""
+        self.do_to_all(request, queryset, "close_true_positive")
+
+    @admin.action(description="重新打开", permissions=["operate"])
+    def reopen_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        """They were not over."""
+        self.do_to_all(request, queryset, "reopen")

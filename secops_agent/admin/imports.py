@@ -1,0 +1,218 @@
+"""导入: upload a file, and follow what runs in the background."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.admin.estate import actor_of
+from secops_agent.importers import registry
+from secops_agent.models import ImportJob
+from secops_agent.models.job import JobPhase, JobState
+from secops_agent.services import jobs
+from secops_agent.services.jobs import JobView
+from secops_agent.uploads.body import SMALL, Upload
+from secops_agent.uploads.choices import Choices
+from secops_agent.uploads.doors import import_later, import_now
+
+TONES = {JobState.QUEUED: "info", JobState.RUNNING: "info", JobState.DONE: "ok", JobState.FAILED: "bad"}
+KINDS = {"asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警"}
+TYPES = (
+    ("host", "主机"),
+    ("container_image", "容器镜像"),
+    ("repository", "代码仓库"),
+    ("website", "网站"),
+    ("application", "应用"),
+)
+MOST_REJECTED = 100
+
+
+class ImportForm(forms.Form):
+    """A file and what is said about it."""
+
+    file = forms.FileField(
+        label="文件", widget=UnfoldAdminFileFieldWidget, help_text="可以是 gzip 压缩的；最大 200 MiB。"
+    )
+    format = forms.ChoiceField(label="格式", required=False, widget=UnfoldAdminSelectWidget)
+    source = forms.CharField(
+        label="来源的另一个名字", required=False, max_length=60, widget=UnfoldAdminTextInputWidget,
+        help_text="用来区分同一工具的两套部署；一般留空。",
+    )  # fmt: skip
+    asset = forms.CharField(
+        label="属于哪个资产", required=False, max_length=200, widget=UnfoldAdminTextInputWidget,
+        help_text="文件里没有写明资产时（例如 SARIF）填写：主机名、镜像名、仓库地址或网址。",
+    )  # fmt: skip
+    asset_type = forms.ChoiceField(
+        label="它是", choices=TYPES, required=False, widget=UnfoldAdminSelectWidget
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        formats = [(name, f"{name}（{importer.title}）") for name, importer in registry.importers().items()]
+        self.fields["format"].choices = [("", "自动识别"), *formats]  # type: ignore[attr-defined]  # a ChoiceField
+
+    def choices(self) -> Choices:
+        """As the doors take them."""
+        values = self.cleaned_data
+        return Choices(values["source"], values["asset"], values["asset_type"] or "host")
+
+
+@admin.register(ImportJob)
+class ImportScreen(RecordScreen):
+    """The import page, and the jobs that came of large files."""
+
+    list_display = (
+        "id",
+        "format",
+        "file_name",
+        "state_badge",
+        "progress",
+        "actor_name",
+        "submitted",
+        "reason",
+    )
+    list_filter = ("state", "format", "created_at")
+    search_fields = ("name", "actor_name")
+    search_help_text = "按文件名或提交者搜索"
+    ordering = ("-id",)
+    change_form_outer_before_template = "admin/secops_agent/progress.html"
+    fields = (
+        "format", "name", "size", "digest", "state_badge", "reason", "actor_name", "actor_via", "attempts", "owner",
+        "submitted", "started_at", "finished_at",
+    )  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those who may import."""
+        return request.user.has_perm("secops_agent.add_importjob")
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address that the progress bar asks."""
+        view = self.admin_site.admin_view(self.progress_view)
+        return [
+            path("<int:job_id>/progress/", view, name="secops_agent_importjob_progress"),
+            *super().get_urls(),
+        ]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The import page."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ImportForm(request.POST or None, request.FILES or None)
+        context: dict[str, Any] = {}
+        if request.method == "POST" and form.is_valid():
+            try:
+                done = self._import(request, form)
+            except BifangError as error:
+                form.add_error(None, error.message)
+            else:
+                if isinstance(done, JobView):
+                    return redirect("admin:secops_agent_importjob_change", done.id)
+                context = {"outcome": done, **_table(done)}
+                form = ImportForm()
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": "导入文件", "form": form}
+        return TemplateResponse(request, "admin/secops_agent/import.html", page | context)
+
+    def _import(self, request: HttpRequest, form: ImportForm) -> JobView | dict[str, Any]:
+        file, choices, actor = form.cleaned_data["file"], form.choices(), actor_of(request)
+        with Upload(file.name) as upload:
+            upload.receive(file.chunks(SMALL))
+            name = form.cleaned_data["format"] or registry.detect(upload.source())
+            if not name:
+                raise InvalidInput("认不出这个文件的格式：请在「格式」中选择。")
+            if not upload.is_small:
+                return import_later(name, upload, choices, actor)
+            return import_now(name, upload, choices, actor).as_dict(name)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the progress, or the result."""
+        row = self.get_object(request, object_id)
+        context = _job_context(row) if row is not None and self.has_view_permission(request, row) else {}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def progress_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """For the progress bar."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            job = jobs.get(job_id)
+        except BifangError as error:
+            return JsonResponse({"error": error.message}, status=404)
+        ended = job.state in (JobState.DONE, JobState.FAILED)
+        return JsonResponse({"percent": job.percent, "text": _text(job), "ended": ended})
+
+    @admin.display(description="文件名", ordering="name")
+    def file_name(self, row: ImportJob) -> SafeString | str:
+        """Short."""
+        return shortened(row.name, 40)
+
+    @admin.display(description="状态", ordering="state")
+    def state_badge(self, row: ImportJob) -> SafeString:
+        """Coloured."""
+        return badge(str(JobState(row.state).label), TONES[JobState(row.state)])
+
+    @admin.display(description="进度")
+    def progress(self, row: ImportJob) -> str:
+        """Records."""
+        return f"{row.done} / {row.total}" if row.total else NOTHING
+
+    @admin.display(description="提交时间", ordering="id")
+    def submitted(self, row: ImportJob) -> SafeString | str:
+        """When."""
+        return moment(row.created_at)
+
+    @admin.display(description="失败原因")
+    def reason(self, row: ImportJob) -> SafeString | str:
+        """Whole when pointed at."""
+        return (
+            format_html('<span class="bf-error">{}</span>', shortened(row.error, 80))
+            if row.error
+            else NOTHING
+        )
+
+
+def _job_context(row: ImportJob) -> dict[str, Any]:
+    job = jobs.get(row.pk)
+    table = _table(dict(job.outcome)) if job.outcome else {}
+    return {
+        "job": job,
+        "job_text": _text(job),
+        "job_open": job.state in (JobState.QUEUED, JobState.RUNNING),
+        "job_url": reverse("admin:secops_agent_importjob_progress", args=[row.pk]),
+        **table,
+    }
+
+
+def _text(job: JobView) -> str:
+    """One line about a job."""
+    if job.state != JobState.RUNNING:
+        return str(JobState(job.state).label)
+    phase = JobPhase(job.phase).label if job.phase else ""
+    return f"{phase}：{job.done} / {job.total}" if job.total else f"{phase}：{job.done}"
+
+
+def _table(outcome: dict[str, Any]) -> dict[str, Any]:
+    """What the outcome's template shows."""
+    rows = [
+        (label, *(outcome[column].get(kind, 0) for column in ("created", "updated", "unchanged")))
+        for kind, label in KINDS.items()
+    ]
+    rejected = outcome["rejected"]
+    return {"rows": rows, "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected)}

@@ -1,0 +1,157 @@
+"""API 令牌: made here, shown once, revoked here."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from secops_agent.models import ApiToken, Scope
+from secops_agent.services import tokens
+
+SCOPE_HELP = "读取：查询；导入：提交文件和 Webhook；修改：确认、关闭告警等（含读取）。只给需要的。"
+
+
+class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Of a new token."""
+
+    scopes = forms.MultipleChoiceField(
+        label="权限范围",
+        choices=Scope.choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=SCOPE_HELP,
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("name", "scopes", "expires_at", "rate")
+        help_texts = {
+            "name": "谁用它、用在哪里，例如「Alertmanager 生产」。",
+            "expires_at": "留空表示不过期。",
+            "rate": "超过时返回 429；0 表示不限。按每个网页进程计算。",
+        }
+
+    def clean_expires_at(self) -> datetime | None:
+        """In the future."""
+        at: datetime | None = self.cleaned_data["expires_at"]
+        if at is not None and at <= timezone.now():
+            raise forms.ValidationError("到期时间应在将来。")
+        return at
+
+
+@admin.register(ApiToken)
+class TokenScreen(RecordScreen):
+    """A token can be made and revoked, not changed: what runs with it would change its rights unnoticed."""
+
+    list_display = ("name", "hint", "scope_line", "state", "created", "used", "expires")
+    list_filter = ("created_at", "expires_at")
+    search_fields = ("name", "=hint")
+    search_help_text = "按名称或令牌开头搜索"
+    list_select_related = ("created_by",)
+    ordering = ("-id",)
+    actions = ("revoke",)
+    fields = (
+        "name",
+        "hint",
+        "scope_line",
+        "state",
+        "rate",
+        "created_by",
+        "created",
+        "used",
+        "expires",
+        "revoked",
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those with Django's permission: whoever makes a token has its rights."""
+        return request.user.has_perm("secops_agent.add_apitoken")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form of a new token; an old one is only looked at."""
+        return super().get_form(request, obj, change=change, **({} if obj else {"form": TokenForm}), **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What is asked of a new one, or all of an old one."""
+        return self.fields if obj else ("name", "scopes", "expires_at", "rate")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """An old one is only looked at."""
+        return self.fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Through the service; the secret lives as long as this request."""
+        values = form.cleaned_data
+        row, secret = tokens.create(
+            values["name"], values["scopes"], expires_at=values["expires_at"], rate=values["rate"],
+            created_by_id=request.user.pk,
+        )  # fmt: skip
+        obj.pk = row.pk
+        obj.refresh_from_db()
+        request.__dict__["bf_token"] = secret
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The only time that the token is shown; not by a redirect, which would have to keep it somewhere."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "新的 API 令牌",
+            "token": obj,
+            "secret": request.__dict__.pop("bf_token"),
+            "address": request.build_absolute_uri("/api/v1/alerts/"),
+        }
+        page = TemplateResponse(request, "admin/secops_agent/token_made.html", context)
+        page["Cache-Control"] = "no-store"
+        return page
+
+    @admin.display(description="权限范围")
+    def scope_line(self, row: ApiToken) -> str:
+        """In Chinese."""
+        return "、".join(str(Scope(scope).label) for scope in row.scopes if scope in Scope.values) or NOTHING
+
+    @admin.display(description="状态")
+    def state(self, row: ApiToken) -> SafeString:
+        """Does it work now?"""
+        if row.revoked_at:
+            return badge("已吊销", "bad")
+        if row.expires_at and row.expires_at <= timezone.now():
+            return badge("已过期", "warn")
+        return badge("有效", "ok")
+
+    @admin.display(description="创建时间", ordering="created_at")
+    def created(self, row: ApiToken) -> SafeString | str:
+        """When."""
+        return moment(row.created_at)
+
+    @admin.display(description="最近使用", ordering="last_used_at")
+    def used(self, row: ApiToken) -> SafeString | str:
+        """To the minute."""
+        return moment(row.last_used_at)
+
+    @admin.display(description="到期时间", ordering="expires_at")
+    def expires(self, row: ApiToken) -> SafeString | str:
+        """Until when."""
+        return moment(row.expires_at) if row.expires_at else "不过期"
+
+    @admin.display(description="吊销时间")
+    def revoked(self, row: ApiToken) -> SafeString | str:
+        """Since when."""
+        return moment(row.revoked_at)
+
+    @admin.action(description="吊销", permissions=["operate"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        """From now on refused."""
+        rows = list(queryset)
+        done = tokens.revoke([row.pk for row in rows])
+        for row in rows:
+            self.log_change(request, row, "吊销。")
+        messages.success(request, f"已吊销 {done} 个令牌，立即生效。")

@@ -1,0 +1,153 @@
+"""The estate in the admin: lists, state changes with history, what people correct."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from secops_agent.models import Alert, Asset, Finding, History, Role, Runbook, Staff
+from secops_agent.services import ingest, runbooks
+from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
+from tests.secops.api.callers import SYSTEM, estate, host
+
+pytestmark = pytest.mark.django_db
+LISTS = ("alert", "asset", "component", "vulnerability", "finding", "runbook", "importjob", "apitoken")
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def page(model: str, row: Any, name: str = "change") -> str:
+    return reverse(f"admin:secops_agent_{model}_{name}", args=[row.pk])
+
+
+@pytest.mark.parametrize("model", LISTS)
+def test_a_list_costs_the_same_with_many_rows(model: str) -> None:
+    client, address = superuser(), reverse(f"admin:secops_agent_{model}_changelist")
+    costs = []
+    for size in (3, 30):
+        estate(size)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        costs.append(len(queries))
+    assert costs[0] == costs[1], costs
+
+
+def test_an_alert_goes_through_its_life_on_its_page() -> None:
+    estate(1)
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
+    client, row = member(ADMINISTRATOR), Alert.objects.get()
+    for act, values, said in (
+        ("acknowledge", {"note": "看一下"}, "已确认。"),
+        ("assign", {}, "请先选择处理人。"),
+        ("assign", {"person": "lisi"}, "已指派。"),
+        ("close_false_positive", {"note": "内部扫描"}, "已关闭：误报。"),
+        ("acknowledge", {}, "不能这样做"),
+        ("nonsense", {}, "没有这个操作"),
+        ("reopen", {}, "已重新打开。"),
+    ):
+        answer = client.post(page("alert", row, "act"), {"act": act, **values}, follow=True)
+        assert said in messages_of(answer), act
+    text = text_of(client.get(page("alert", row)))
+    for expected in ("看一下", "内部扫描", "李四", "重新打开", "203.0.113.9"):
+        assert expected in text
+    assert {each.via for each in History.objects.filter(entity="alert").exclude(actor_kind="system")} == {
+        "admin"
+    }
+
+
+def test_only_those_who_may_change_alerts_do() -> None:
+    estate(1)
+    row = Alert.objects.get()
+    for group in (AUDITOR, OPERATOR):
+        client = member(group)
+        assert client.post(page("alert", row, "act"), {"act": "acknowledge"}).status_code == 403
+        assert "bf-acts" not in client.get(page("alert", row)).content.decode()
+    assert superuser().get(page("alert", row, "act")).status_code == 405
+    row.refresh_from_db()
+    assert row.status == "open"
+
+
+def test_many_alerts_are_closed_at_once() -> None:
+    estate(3)
+    client = member(ADMINISTRATOR)
+    ticked = list(Alert.objects.values_list("pk", flat=True))
+    body = {"action": "close_false_all", "_selected_action": ticked}
+    address = reverse("admin:secops_agent_alert_changelist")
+    assert "已关闭：误报 3 条。" in messages_of(client.post(address, body, follow=True))
+    assert set(Alert.objects.values_list("verdict", flat=True)) == {"false_positive"}
+    assert "有的没有变化" in messages_of(client.post(address, body, follow=True))
+
+
+@pytest.mark.parametrize(
+    ("model", "word", "hits"),
+    [("alert", "203.0.113.9", 2), ("alert", "破解 1", 1), ("asset", "10.0.0.1", 1), ("finding", "CVE-2026-1001", 1),
+     ("vulnerability", "GHSA-0001-aaaa-bbbb", 1), ("component", "openssl", 2)],
+)  # fmt: skip
+def test_a_search_finds(model: str, word: str, hits: int) -> None:
+    estate(2)
+    found = superuser().get(reverse(f"admin:secops_agent_{model}_changelist"), {"q": word})
+    assert found.context["cl"].result_count == hits
+
+
+def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
+    estate(1)
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
+    row, client = Asset.objects.get(), member(ADMINISTRATOR)
+    values = {
+        "name": row.name, "asset_type": row.asset_type, "owner": str(Staff.objects.get(staff_id="lisi").pk), "importance": "critical",
+        "environment": "生产", "tags": "电商, 支付，电商", "description": "",
+    }  # fmt: skip
+    assert client.post(page("asset", row), values).status_code == 302
+    ingest.store([host(0)], SYSTEM)
+    row.refresh_from_db()
+    assert (row.owner.name, row.importance, row.tags) == ("李四", "critical", ["电商", "支付"])
+    text = text_of(client.get(page("asset", row)))
+    assert "importance：— → critical" in text
+    assert client.get(page("asset", row, "delete")).status_code == 403
+
+
+def test_a_finding_is_decided_and_the_decision_withdrawn() -> None:
+    estate(1)
+    row, client = Finding.objects.filter(source="trivy").get(), member(ADMINISTRATOR)
+    for act, decision in (("accepted", "accepted"), ("withdraw", "")):
+        client.post(page("finding", row, "act"), {"act": act, "note": "隔离"})
+        row.refresh_from_db()
+        assert row.decision == decision
+    assert History.objects.filter(entity="finding", action="decide").count() == 2
+
+
+def test_a_runbook_is_written_found_and_removed() -> None:
+    client = member(ADMINISTRATOR)
+    add, values = (
+        reverse("admin:secops_agent_runbook_add"),
+        {"title": "勒索病毒", "body": "断网。", "tags": "勒索", "techniques": ""},
+    )
+    assert client.post(add, values).status_code == 302
+    row = Runbook.objects.get()
+    assert [hit.title for hit in runbooks.search("勒索")] == ["勒索病毒"]
+    client.post(page("runbook", row), values | {"title": "勒索软件"})
+    assert [hit.title for hit in runbooks.search("勒索")] == ["勒索软件"]
+    assert "已存在" in text_of(client.post(add, values | {"title": "勒索软件"})).replace("已经存在", "已存在")
+    client.post(page("runbook", row, "delete"), {"post": "yes"})
+    assert not Runbook.objects.exists()
+    actions = History.objects.filter(entity="runbook").order_by("id").values_list("action", flat=True)
+    assert list(actions) == ["create", "update", "delete"]
+
+
+def test_someone_tied_to_a_staff_entry_acts_as_that_person() -> None:
+    estate(1)
+    client: Client = member(ADMINISTRATOR)
+    from django.contrib.auth.models import User
+
+    Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER, user=User.objects.get())
+    client.post(page("alert", Alert.objects.get(), "act"), {"act": "comment", "note": "我来看"})
+    row = History.objects.get(action="comment")
+    assert (row.actor_name, row.actor_id.endswith("wangwu")) == ("王五", True)

@@ -1,0 +1,115 @@
+"""API tokens and imports in the admin."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from secops_agent.models import Alert, ApiToken, ImportJob
+from secops_agent.uploads import runner
+from tests.admin_pages import member, messages_of, serve_plain_static, text_of
+from tests.secops.api.callers import generic, packed
+
+pytestmark = pytest.mark.django_db
+TOKENS, ADD_TOKEN = "/admin/secops_agent/apitoken/", "/admin/secops_agent/apitoken/add/"
+IMPORT = "/admin/secops_agent/importjob/add/"
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def new_token(client: Client, **values: Any) -> Any:
+    given = {
+        "name": "Alertmanager",
+        "scopes": ["ingest"],
+        "rate": "60",
+        "expires_at_0": "",
+        "expires_at_1": "",
+    }
+    return client.post(ADD_TOKEN, given | values)
+
+
+def upload(client: Client, data: bytes, **values: str) -> Any:
+    body = {
+        "file": SimpleUploadedFile("导出.json", data),
+        "format": "",
+        "source": "",
+        "asset": "",
+        "asset_type": "host",
+    }
+    return client.post(IMPORT, body | values)
+
+
+def test_a_token_is_shown_once_and_works() -> None:
+    client = member(ADMINISTRATOR)
+    shown = new_token(client)
+    assert shown.status_code == 200
+    secret = next(word for word in text_of(shown).split() if word.startswith("bf_"))
+    assert "no-store" in shown["Cache-Control"]
+    row = ApiToken.objects.get()
+    assert (row.scopes, row.rate, row.created_by is not None) == (["ingest"], 60, True)
+    for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/admin/"):
+        assert secret not in client.get(address).content.decode()
+    caller = Client(headers={"X-Api-Token": secret})
+    assert caller.post("/api/v1/ingest/generic/", generic(), "application/json").status_code == 200
+    said = client.post(TOKENS, {"action": "revoke", "_selected_action": [row.pk]}, follow=True)
+    assert "已吊销 1 个令牌" in messages_of(said)
+    assert caller.post("/api/v1/ingest/generic/", generic(), "application/json").status_code == 401
+
+
+def test_a_token_needs_a_scope_a_name_of_its_own_and_a_future() -> None:
+    client = member(ADMINISTRATOR)
+    assert new_token(client, scopes=[]).status_code == 200
+    past = timezone.localtime() - timedelta(days=1)
+    refused = new_token(client, expires_at_0=past.strftime("%Y-%m-%d"), expires_at_1="00:00")
+    assert "到期时间应在将来" in text_of(refused)
+    assert not ApiToken.objects.exists()
+    new_token(client)
+    new_token(client)
+    assert ApiToken.objects.count() == 1
+
+
+def test_a_token_is_not_made_by_those_who_run_the_system() -> None:
+    for group in (OPERATOR, AUDITOR):
+        client = member(group)
+        assert new_token(client).status_code == 403
+        assert client.get(TOKENS).status_code == 200
+
+
+def test_a_small_file_is_imported_on_the_page() -> None:
+    client = member(OPERATOR)
+    answer = upload(client, generic(3))
+    assert "已导入（generic）" in text_of(answer)
+    assert Alert.objects.count() == 3
+    assert "认不出" in text_of(upload(client, b'{"what": "is this"}'))
+    assert "像是 generic" in text_of(upload(client, generic(1), format="trivy"))
+
+
+def test_a_large_file_is_followed_to_its_end() -> None:
+    client = member(OPERATOR)
+    answer = upload(client, generic(9000))
+    job = ImportJob.objects.get()
+    page = reverse("admin:secops_agent_importjob_change", args=[job.pk])
+    assert (answer.status_code, answer["Location"]) == (302, page)
+    assert 'data-job-open="1"' in client.get(page).content.decode()
+    progress = reverse("admin:secops_agent_importjob_progress", args=[job.pk])
+    assert client.get(progress).json() == {"percent": 0, "text": "排队中", "ended": False}
+    runner.run_next_job()
+    assert client.get(progress).json() == {"percent": 100, "text": "已完成", "ended": True}
+    assert "9000" in text_of(client.get(page))
+    assert client.get(reverse("admin:secops_agent_importjob_progress", args=[99])).status_code == 404
+
+
+def test_an_auditor_looks_at_imports_only() -> None:
+    client = member(AUDITOR)
+    assert client.get(IMPORT).status_code == 403
+    assert upload(client, packed(generic())).status_code == 403
+    assert client.get("/admin/secops_agent/importjob/").status_code == 200
