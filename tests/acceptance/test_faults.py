@@ -12,7 +12,15 @@ import pytest
 
 from bifang.channels import outbox
 from bifang.channels.models import InboxRow, OutboxRow, State
-from tests.acceptance.worker import Stage, kill, open_stage, place, working_stage
+from tests.acceptance.worker import (
+    Stage,
+    assert_each_answered_once,
+    kill,
+    open_stage,
+    place,
+    talk,
+    working_stage,
+)
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
 
@@ -32,27 +40,6 @@ def stage(shared: Stage) -> Iterator[Stage]:
     yield shared
     shared.sim.faults(clear=True)
     shared.sim.wait_connected(within=60)
-
-
-def talk(stage: Stage, conversations: int, rounds: int) -> dict[str, list[str]]:
-    """People write in many private chats at once: conversation → msgIds in the order they were written."""
-    places = [place() for _ in range(conversations)]
-    said: dict[str, list[str]] = {where: [] for where in places}
-    for number in range(rounds):
-        rows = [{"text": f"第{number}句", "conversation_id": where, "group": False} for where in places]
-        for where, answer in zip(places, stage.sim.messages(rows), strict=True):
-            said[where].append(answer["msg_id"])
-    return said
-
-
-def assert_each_answered_once(stage: Stage, said: dict[str, list[str]]) -> None:
-    """0 lost, 0 repeated."""
-    for where, ids in said.items():
-        answers = stage.answers(where, len(ids))
-        assert sorted(answers) == sorted(f"收到 第{number}句" for number in range(len(ids)))
-    stage.settle()
-    repeated = Counter(reply["text"] for where in said for reply in stage.replies(conversation_id=where))
-    assert set(repeated.values()) == {len(said)}
 
 
 def test_triple_delivery_is_answered_once(stage: Stage) -> None:
@@ -178,14 +165,6 @@ def test_permanent_refusal_is_a_dead_letter_that_can_be_sent_again(stage: Stage)
     assert outbox.resend(OutboxRow.objects.filter(pk=dead.pk)) == 1
     assert "被拒绝" in stage.answers(where, 2)[1]
     assert InboxRow.objects.get(external_id=msg_id).attempts == 1, "the turn did not run again"
-
-
-def test_half_open_socket_is_noticed_and_nothing_lost(stage: Stage) -> None:
-    (old,) = stage.sim.connections()
-    stage.sim.faults(half_open=True, redeliver_after_s=5)
-    said = talk(stage, 5, 2)
-    assert_each_answered_once(stage, said)
-    assert old["id"] not in {link["id"] for link in stage.sim.connections()}
 
 
 @pytest.mark.both_databases

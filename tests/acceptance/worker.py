@@ -1,6 +1,7 @@
 """A stage for acceptance tests: a simulator, a database, and the real command as real processes on both."""
 
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -176,3 +177,24 @@ def working_stage(
         stage.apply(stage.robot(), staff=staff)
         stage.start(**env)
         yield stage
+
+
+def talk(stage: Stage, conversations: int, rounds: int) -> dict[str, list[str]]:
+    """People write in many private chats at once: conversation → msgIds in the order they were written."""
+    places = [place() for _ in range(conversations)]
+    said: dict[str, list[str]] = {where: [] for where in places}
+    for number in range(rounds):
+        rows = [{"text": f"第{number}句", "conversation_id": where, "group": False} for where in places]
+        for where, answer in zip(places, stage.sim.messages(rows), strict=True):
+            said[where].append(answer["msg_id"])
+    return said
+
+
+def assert_each_answered_once(stage: Stage, said: dict[str, list[str]]) -> None:
+    """0 lost, 0 repeated."""
+    for where, ids in said.items():
+        answers = stage.answers(where, len(ids))
+        assert sorted(answers) == sorted(f"收到 第{number}句" for number in range(len(ids)))
+    stage.settle()
+    repeated = Counter(reply["text"] for where in said for reply in stage.replies(conversation_id=where))
+    assert set(repeated.values()) == {len(said)}

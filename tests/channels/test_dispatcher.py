@@ -10,7 +10,7 @@ import pytest
 
 from bifang.channels import leases
 from bifang.channels.engine import Engine
-from bifang.channels.models import InboxRow, OutboxRow, State
+from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
 from bifang.core.errors import ConfigError
 from tests.channels.boxes import Recorder, incoming, store
@@ -166,3 +166,18 @@ def test_broken_progress_never_fails_a_turn(database: Database) -> None:
     with running(echo, sink=lambda turn: None):  # type: ignore[arg-type, return-value]
         store(incoming())
         wait_all()
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_stop_in_the_middle_of_claiming_leaves_nothing_leased(database: Database, round_: int) -> None:
+    store(*[incoming(where=f"cid{n}") for n in range(50)])
+
+    async def think(turn: Turn) -> str:
+        await asyncio.sleep(60)
+        return "太晚"
+
+    with running(think, capacity=10) as engine:
+        wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).exists(), within=20, every=0.001)
+        engine.stop(grace=0.0)
+    assert set(InboxRow.objects.values_list("state", "attempts")) == {(State.PENDING, 0)}
+    assert not Worker.objects.exists()
