@@ -15,16 +15,16 @@ from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.models import CardState
 
 log = logging.getLogger(__name__)
+EVERY_S: Final = 15.0
+DROP_EVERY: Final = 240  # rounds
 
 
 class Watchdog:
     """Closes cards that nobody completes any more: at start-up, and from then on."""
 
-    EVERY_S: Final = 15.0
-    DROP_EVERY: Final = 240  # rounds
-
-    def __init__(self, desk: Desk, config_ids: frozenset[int] | None = None) -> None:
+    def __init__(self, desk: Desk, config_ids: frozenset[int] | None = None, every: float = EVERY_S) -> None:
         self._desk = desk
+        self._every = every
         self._config_ids = config_ids
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -34,7 +34,7 @@ class Watchdog:
         while not stop.is_set():
             try:
                 await self.look()
-                if rounds % self.DROP_EVERY == 0 and django_settings.RETENTION_DAYS:
+                if rounds % DROP_EVERY == 0 and django_settings.RETENTION_DAYS:
                     await db.call(board.drop_old, django_settings.RETENTION_DAYS)
             except Exception:
                 log.exception("关闭未完成的卡片时出错，稍后重试")
@@ -80,7 +80,7 @@ class Watchdog:
     async def _wait(self, stop: asyncio.Event) -> None:
         left_over = self._desk.left_over
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, left_over)]
-        await asyncio.wait(waits, timeout=self.EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, timeout=self._every, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
         left_over.clear()

@@ -72,7 +72,7 @@ class CardStage:
             handlers: dict[str, Handler] = {"chat": desk.attend(self._knowing(lines, self.script.handle))}
             return Engine(
                 owner, handlers, channel,
-                sink=desk.sink, jobs=(Watchdog(desk),), on_close=channel.close,
+                sink=desk.sink, jobs=(Watchdog(desk, every=1.0),), on_close=channel.close,
             )  # fmt: skip
 
         engine = make()
@@ -130,6 +130,11 @@ class CardStage:
         row = wait_until(look, within=within, what=f"{external_id} done")
         assert row is not None
         return row
+
+    def crash(self) -> None:
+        """End the only turn loop in the middle of what it does."""
+        self.engines.pop().stop(0)
+        self.owners.pop().close()
 
     def stop(self, grace: float = 5) -> None:
         """End every turn loop."""

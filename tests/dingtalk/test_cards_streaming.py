@@ -7,6 +7,7 @@ import pytest
 
 from bifang.channels.dispatcher import Silent
 from bifang.channels.ports import Button, Reply, ReplySink, ReplyTarget, Turn
+from bifang.core.errors import InvalidInput
 from dingtalk_integration.models import Card, CardState
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -78,7 +79,7 @@ def test_updates_of_one_card_are_paced_single_and_the_newest(stage: CardStage) -
     stage.wait_done(said)
     card = stage.wait_card(lambda card: card["finalized"])
     assert (card["streams"], card["params"]["content"]) == (6, "收到 你好")
-    assert "parallel card updates" not in stage.sim.state()["calls"]
+    assert "parallel card updates" not in stage.sim.state()["counters"]
 
 
 def test_two_cards_at_once_show_their_own_turns(stage: CardStage) -> None:
@@ -147,8 +148,6 @@ def test_without_a_template_turns_are_silent(database: Database) -> None:
 
 def test_failing_turn_tells_so_on_its_card(stage: CardStage) -> None:
     def answer(turn: Turn) -> tuple[Reply, ...]:
-        from bifang.core.errors import InvalidInput
-
         raise InvalidInput("这条消息无法处理。")
 
     def show(sink: ReplySink) -> None:
