@@ -1,6 +1,6 @@
 """Do the workers live, and are they connected? For ``/readyz``, ``/metrics`` and `check_dingtalk_stream`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db.models import Q
@@ -34,7 +34,7 @@ def pushed_configs() -> list[SystemConfig]:
     return [row for row in rows if row.params.get("use_stream_push", True)]
 
 
-def live_workers(config_id: int) -> Sequence[Worker]:
+def live_workers(config_id: int) -> list[Worker]:
     """Workers with a fresh heartbeat that serve this configuration (all, or by ``--config-id``)."""
     alive = Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH)
     return list(alive.filter(Q(scope="") | Q(scope=str(config_id))))

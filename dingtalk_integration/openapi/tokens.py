@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from bifang.core.errors import RemoteError
-from bifang.core.http import HttpClient
+from bifang.core.http import DEFAULT_TIMEOUT, HttpClient, Response
 from dingtalk_integration.openapi.application import Application
 from dingtalk_integration.openapi.errors import StaleToken, check_openapi
 
@@ -37,26 +37,40 @@ class Tokens:
             self._token = ""
 
     async def _fetch(self) -> str:
-        application = self._application
-        response = await self._http.request(
-            "POST",
-            f"{application.endpoints.api}/v1.0/oauth2/accessToken",
-            json={"appKey": application.client_id, "appSecret": application.client_secret},
-            headers={"Accept": "application/json"},
-            proxy=application.proxy,
+        self._token, life = open_answer(await ask(self._http, self._application))
+        self._until = time.monotonic() + max(life - EARLY_S, life / 2)
+        return self._token
+
+
+async def ask(
+    http: HttpClient,
+    application: Application,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - passed on to the HTTP client
+) -> Response:
+    """DingTalk's answer to the request for a token, whatever it is. RemoteError if there is none."""
+    return await http.request(
+        "POST",
+        f"{application.endpoints.api}/v1.0/oauth2/accessToken",
+        json={"appKey": application.client_id, "appSecret": application.client_secret},
+        headers={"Accept": "application/json"},
+        timeout=timeout,
+        proxy=application.proxy,
+    )
+
+
+def open_answer(response: Response) -> tuple[str, float]:
+    """The token and its life in seconds. BadCredentials or RemoteError."""
+    try:
+        answer = check_openapi(response)
+    except StaleToken as error:
+        raise error.as_bad_credentials() from None
+    token, seconds = answer.get("accessToken"), answer.get("expireIn")
+    if not isinstance(token, str) or not token:
+        raise RemoteError(
+            "钉钉没有返回访问令牌，稍后自动重试。", permanent=False, status=200, code="bad_answer"
         )
-        try:
-            answer = check_openapi(response)
-        except StaleToken as error:
-            raise error.as_bad_credentials() from None
-        token, seconds = answer.get("accessToken"), answer.get("expireIn")
-        if not isinstance(token, str) or not token:
-            raise RemoteError(
-                "钉钉没有返回访问令牌，稍后自动重试。", permanent=False, status=200, code="bad_answer"
-            )
-        life = float(seconds) if isinstance(seconds, (int, float)) else 7200.0
-        self._token, self._until = token, time.monotonic() + max(life - EARLY_S, life / 2)
-        return token
+    return token, float(seconds) if isinstance(seconds, (int, float)) else 7200.0
 
 
 def _retrieve(task: asyncio.Task[str]) -> None:
