@@ -15,6 +15,7 @@ from secops_agent.services.approvals import Decision
 
 log = logging.getLogger(__name__)
 DECIDE_WITHIN_S: Final = 1.5  # DingTalk waits about 2 s for the ack
+NO_BUTTONS: Final = "[]"
 UPDATE_BY_KEY: Final = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
 
 
@@ -61,19 +62,16 @@ async def decide(item: Incoming) -> tuple[Incoming, Ack]:
 
 
 def card_values(decision: Decision) -> dict[str, Any]:
-    """The ack's response. Everybody sees what was decided; a refusal concerns the clicker alone."""
-    values = {
-        "decision_state": decision.state,
-        "decision_status": decision.status,
-        "decision_text": decision.text,
-    }
-    refused = decision.status == "refused"
-    shown = {} if refused else {"cardData": {"cardParamMap": values}}
-    return {
-        "cardUpdateOptions": UPDATE_BY_KEY,
-        **shown,
-        "userPrivateData": {"cardParamMap": values if refused else {}},
-    }
+    """The ack's response: the variables of the card's template, as `dingtalk_integration.cards.content` has them.
+
+    Everybody sees what was decided, without buttons; a refusal concerns the clicker alone.
+    """
+    options = {"cardUpdateOptions": UPDATE_BY_KEY}
+    if decision.status == "refused":
+        return {**options, "userPrivateData": {"cardParamMap": {"title": decision.text}}}
+    title = f"{decision.title}：{decision.label}"
+    values = {"title": title, "content": decision.text, "buttons": NO_BUTTONS}
+    return {**options, "cardData": {"cardParamMap": values}, "userPrivateData": {"cardParamMap": {}}}
 
 
 async def handle(turn: Turn, sink: ReplySink) -> TurnResult:

@@ -103,7 +103,8 @@ class Agent:
             turn, person, outcome, proposals, text, asking.ai_config_id
         )
         rows = memory.remember(conversation, person.name, talk.text, text)
-        return TurnResult((Reply(text, title=_title(text)), *copies, *told), (*rows, *records))
+        reply = Reply(text, title=_title(text), buttons=proposals.buttons)
+        return TurnResult((reply, *copies, *told), (*rows, *records))
 
     @staticmethod
     def _talk(asking: Asking, known: memory.Known, conversation: str, proposer: Proposer) -> Talk:

@@ -60,6 +60,11 @@ class Decision:
     state: str = ""
     title: str = ""
 
+    @property
+    def label(self) -> str:
+        """The state in Chinese."""
+        return str(ProposalState(self.state).label) if self.state else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Doing:

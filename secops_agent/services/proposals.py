@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bifang.channels.leases import database_now
-from bifang.channels.ports import Reply, ReplyTarget
+from bifang.channels.ports import Button, Reply, ReplyTarget
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Staff
 from secops_agent.models.audit import AuditKind, AuditRecord
@@ -124,6 +124,12 @@ class Proposals:
         return tuple(proposal.code for proposal in self._known.values())
 
     @property
+    def buttons(self) -> tuple[Button, ...]:
+        """The buttons under the answer, if it proposes one thing; several are decided by their codes."""
+        known = tuple(self._known.values())
+        return buttons_of(known[0]) if len(known) == 1 else ()
+
+    @property
     def rows(self) -> tuple[Proposal | AuditRecord, ...]:
         """Unsaved rows: the new proposals and their audit records."""
         actor = Actor.person(self._person, self._via)
@@ -151,6 +157,7 @@ class Proposals:
                 describe_for_approver(proposal),
                 title=f"待审批：{proposal.title}",
                 target=self._private(staff),
+                buttons=buttons_of(proposal),
             )
             for proposal in self._drafts.values()
             if proposal.risk == Risk.DANGEROUS
@@ -170,6 +177,15 @@ def _plain(origin: Origin) -> dict[str, Any]:
     plain = asdict(replace(origin.target, webhook="", webhook_expires_ms=0))
     del plain["webhook"], plain["webhook_expires_ms"]
     return plain
+
+
+def buttons_of(proposal: Proposal) -> tuple[Button, ...]:
+    """What a click on a card's button brings back: the code and the verdict."""
+    yes = ("confirm", "确认") if proposal.risk == Risk.WRITE else ("approve", "同意")
+    return tuple(
+        Button(verdict, text, style, {"code": proposal.code, "verdict": verdict})
+        for verdict, text, style in ((*yes, "primary"), ("reject", "拒绝", "danger"))
+    )
 
 
 def describe(proposal: Proposal) -> str:

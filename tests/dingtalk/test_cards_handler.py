@@ -1,0 +1,112 @@
+"""Clicks on a card's buttons: decided before the ack, safe under redelivery and slowness."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from bifang.channels.handling import claim
+from bifang.channels.models import InboxRow, OutboxRow
+from bifang.core import db
+from dingtalk_integration.handlers import cards
+from dingtalk_integration.handlers.intake import Intake
+from dingtalk_integration.stream.frames import CARD_TOPIC, Frame
+from secops_agent.models import Action
+from tests.channels.boxes import finish
+from tests.secops.decisions_aid import company, propose, the
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+
+
+def click(
+    who: str, code: str, verdict: str, message_id: str = "f1", corp: str = "corp", **params: Any
+) -> Frame:
+    private = {"actionIds": [verdict], "params": {"code": code, "verdict": verdict, **params}}
+    data = {
+        "type": "actionCallback", "outTrackId": "track", "corpId": corp, "userId": who, "spaceId": "space",
+        "content": json.dumps({"cardPrivateData": private}),
+    }  # fmt: skip
+    return Frame("card", CARD_TOPIC, {}, message_id, data, json.dumps(data))
+
+
+async def receive(config_id: int, *frames: Frame) -> list[dict[str, Any]]:
+    """Received; the responses of the acks."""
+    intake = Intake(config_id, lambda: None)
+    acks = [await intake.receive(frame) for frame in frames]
+    assert None not in acks
+    return [ack.data["response"] for ack in acks if ack]
+
+
+def run_turns() -> list[str]:
+    """What the turns of the stored clicks say."""
+
+    async def run() -> list[str]:
+        turns = await db.call(claim, "me", 10, None)
+        results = [await cards.handle(turn, None) for turn in turns]  # type: ignore[arg-type]
+        for turn in turns:
+            await db.call(finish, turn)
+        return [reply.text for result in results for reply in result.replies]
+
+    return asyncio.run(run())
+
+
+def test_approval_is_decided_before_the_ack_which_carries_the_new_card() -> None:
+    config = company()
+    code = propose(config, "zhao")
+    (response,) = asyncio.run(receive(config.pk, click("wang", code, "approve")))
+    shown = response["cardData"]["cardParamMap"]
+    assert "已批准" in shown["title"]
+    assert "已同意" in shown["content"]
+    assert shown["buttons"] == "[]"
+    assert Action.objects.count() == 1
+    assert (
+        OutboxRow.objects.filter(text__contains="wang先生", target__conversation_id="cid-group").count() == 1
+    )
+    assert run_turns() == [], "the ack told it"
+
+
+@pytest.mark.parametrize(("who", "corp", "word"), [
+    ("zhao", "corp", "四眼"), ("li", "corp", "角色"), ("wang", "other", "人员名单"), ("nobody", "corp", "人员名单"),
+])  # fmt: skip
+def test_click_of_the_wrong_person_changes_only_their_own_view(who: str, corp: str, word: str) -> None:
+    config = company()
+    code = propose(config, "zhao")
+    (response,) = asyncio.run(receive(config.pk, click(who, code, "approve", corp=corp)))
+    assert "cardData" not in response
+    assert word in response["userPrivateData"]["cardParamMap"]["title"]
+    assert the(code).state == "proposed"
+
+
+def test_double_clicks_and_redelivery_decide_once() -> None:
+    config = company()
+    code = propose(config, "zhao")
+    frames = [click("wang", code, "approve", f"f{number % 2}") for number in range(4)]
+    responses = asyncio.run(receive(config.pk, *frames))
+    assert all("cardData" in response for response in responses)
+    assert Action.objects.count() == 1
+    assert InboxRow.objects.count() == 2
+    assert OutboxRow.objects.count() == 1
+
+
+def test_what_was_not_decided_in_time_is_decided_by_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = company()
+    code = propose(config, "zhao")
+    monkeypatch.setattr(cards, "DECIDE_WITHIN_S", -1.0)
+    (response,) = asyncio.run(receive(config.pk, click("wang", code, "reject", reason="证据不足")))
+    assert response == {}
+    (text,) = run_turns()
+    assert "已拒绝" in text
+    assert the(code).reason == "证据不足"
+
+
+@pytest.mark.parametrize(
+    "params", [None, [], "x", {"code": 7}, {"verdict": "approve"}, {"code": "A2B3C4", "verdict": "run"}]
+)
+def test_other_clicks_are_stored_and_acknowledged(params: Any) -> None:
+    config = company()
+    data = {"userId": "wang", "content": json.dumps({"cardPrivateData": {"params": params}})}
+    (response,) = asyncio.run(receive(config.pk, Frame("card", CARD_TOPIC, {}, "f1", data, json.dumps(data))))
+    assert response == {}
+    assert InboxRow.objects.count() == 1
+    assert run_turns() == []
