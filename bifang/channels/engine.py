@@ -94,13 +94,7 @@ class Engine:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         stop = self._stop
         await db.call(leases.release, leases.dead_owners())
-        sender = Sender(self._owner, self._channel, config_ids=self._config_ids)
-        dispatcher = Dispatcher(
-            self._owner, self._handlers, self._channel, sender.deliver,
-            capacity=self._capacity, config_ids=self._config_ids, sink=self._sink,
-        )  # fmt: skip
-        self._dispatcher = dispatcher
-        inbox.hand_over_to(dispatcher)
+        dispatcher, sender = self._build()
         upkeep = Upkeep(self._owner, dispatcher, sender)
         working: tuple[Job, ...] = (dispatcher, sender, *self._jobs)
         jobs = [asyncio.create_task(job.run(stop)) for job in working]
@@ -122,6 +116,16 @@ class Engine:
             await self._on_close()
         if crashed is not None:
             raise crashed
+
+    def _build(self) -> tuple[Dispatcher, Sender]:
+        sender = Sender(self._owner, self._channel, config_ids=self._config_ids)
+        dispatcher = Dispatcher(
+            self._owner, self._handlers, self._channel, sender.deliver,
+            capacity=self._capacity, config_ids=self._config_ids, sink=self._sink,
+        )  # fmt: skip
+        self._dispatcher = dispatcher
+        inbox.hand_over_to(dispatcher)
+        return dispatcher, sender
 
     async def _wind_down(
         self, dispatcher: Dispatcher, sender: Sender, claiming: "Sequence[asyncio.Task[None]]"

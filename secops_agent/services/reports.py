@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, QuerySet
 from django.utils import timezone
@@ -77,8 +78,6 @@ def security_report(period: str, now: datetime | None = None) -> SecurityReport:
     start, end = period_bounds(period, moment)
     new = Alert.objects.filter(first_seen__gte=start, first_seen__lt=end)
     closed = Alert.objects.filter(closed_at__gte=start, closed_at__lt=end)
-    found = Finding.objects.filter(first_seen__gte=start, first_seen__lt=end)
-    open_now = Finding.objects.filter(active=True)
     earlier = Alert.objects.filter(first_seen__gte=start - (end - start), first_seen__lt=start)
     linked = AlertAsset.objects.filter(alert__in=new)
     return SecurityReport(
@@ -99,16 +98,24 @@ def security_report(period: str, now: datetime | None = None) -> SecurityReport:
         minutes_to_close=_minutes(closed, "closed_at"),
         backlog=_backlog(),
         overdue_alerts=_overdue(moment),
-        new_findings=found.count(),
-        gone_findings=Finding.objects.filter(
-            state=FindingState.GONE, gone_at__gte=start, gone_at__lt=end
-        ).count(),
-        new_findings_by_severity=_by_severity(found),
-        open_findings=open_now.count(),
-        open_kev_findings=open_now.filter(vulnerability__kev=True).count(),
-        overdue_findings=open_now.filter(due_at__lt=moment).count(),
         new_assets=Asset.objects.filter(first_seen__gte=start, first_seen__lt=end).count(),
+        **_findings(start, end, moment),
     )
+
+
+def _findings(start: datetime, end: datetime, moment: datetime) -> dict[str, Any]:
+    """The report's numbers about findings."""
+    found = Finding.objects.filter(first_seen__gte=start, first_seen__lt=end)
+    gone = Finding.objects.filter(state=FindingState.GONE, gone_at__gte=start, gone_at__lt=end)
+    open_now = Finding.objects.filter(active=True)
+    return {
+        "new_findings": found.count(),
+        "gone_findings": gone.count(),
+        "new_findings_by_severity": _by_severity(found),
+        "open_findings": open_now.count(),
+        "open_kev_findings": open_now.filter(vulnerability__kev=True).count(),
+        "overdue_findings": open_now.filter(due_at__lt=moment).count(),
+    }
 
 
 def _top(rows: "QuerySet[Alert] | QuerySet[AlertAsset]", name: str, limit: int) -> Counts:

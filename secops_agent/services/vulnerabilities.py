@@ -81,17 +81,18 @@ def lookup(any_id: str) -> VulnerabilityDetail | None:
     found = VulnerabilityAlias.objects.select_related("vulnerability").filter(alias=name).first()
     if found is None:
         return _only_score(name)
-    row = found.vulnerability
+    return _detail(found.vulnerability)
+
+
+def _detail(row: Vulnerability) -> VulnerabilityDetail:
     ranges = AffectedRange.objects.filter(vulnerability=row).order_by("id")[:200]
     findings = Finding.objects.filter(vulnerability=row, active=True)
     kev = Kev(row.kev_added, row.kev_due, row.kev_action, row.ransomware) if row.kev else None
-    names = (
-        VulnerabilityAlias.objects.filter(vulnerability=row).order_by("alias").values_list("alias", flat=True)
-    )
+    names = VulnerabilityAlias.objects.filter(vulnerability=row).order_by("alias")
     summary = vulnerability_summaries([row])[0]
     return VulnerabilityDetail(
         summary=summary,
-        aliases=tuple(each for each in names if each != row.vuln_id.upper()),
+        aliases=tuple(each.alias for each in names if each.alias != row.vuln_id.upper()),
         description=row.description,
         cvss=cvss_views(row.cvss),
         cwes=tuple(row.cwes),
