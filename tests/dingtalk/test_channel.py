@@ -1,5 +1,6 @@
 """Which way a reply goes: webhook, group, private; and what comes of refusals."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -11,7 +12,9 @@ from bifang.channels.ports import Part, Reply, ReplyTarget
 from bifang.core import configs, db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError, ConfigError, RateLimited, RemoteError
+from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.channel import DingTalkChannel
+from dingtalk_integration.lines import Lines
 from tests.databases import Database
 from tests.simulator import SimulatorHandle, running_simulator
 
@@ -25,9 +28,14 @@ def sim() -> Iterator[SimulatorHandle]:
         yield handle
 
 
+def build() -> DingTalkChannel:
+    lines = Lines(ConfigCache())
+    return DingTalkChannel(lines, Desk(lines))
+
+
 @pytest.fixture
 async def channel(database: Database) -> AsyncIterator[DingTalkChannel]:
-    made = DingTalkChannel(ConfigCache())
+    made = build()
     yield made
     await made.close()
 
@@ -153,11 +161,9 @@ async def test_configuration_that_is_gone_is_permanent(
 
 def test_long_reply_is_split(database: Database) -> None:
     async def split() -> int:
-        channel = DingTalkChannel(ConfigCache())
+        channel = build()
         pieces = channel.split(Reply("字" * 10_000))
         await channel.close()
         return len(pieces)
-
-    import asyncio
 
     assert asyncio.run(split()) > 2
