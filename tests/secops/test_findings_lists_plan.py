@@ -1,0 +1,66 @@
+"""Every list reads an index: no statement walks a whole table of the estate."""
+
+import re
+
+import pytest
+from django.db import connection
+
+from secops_agent.models import Asset
+from secops_agent.services import alerts, assets, findings, vulnerabilities
+from secops_agent.services.alerts import AlertFilter
+from secops_agent.services.assets import AssetFilter
+from secops_agent.services.findings import FindingFilter
+from secops_agent.services.vulnerabilities import VulnerabilityFilter
+
+from .estate_aid import alert, component, finding, flaw, host, later, queries, store
+
+LISTS = {
+    "alerts": lambda pk: alerts.search(AlertFilter()),
+    "alerts by severity and status": lambda pk: alerts.search(
+        AlertFilter(severities=("high",), statuses=("open",))
+    ),
+    "alerts since": lambda pk: alerts.search(
+        AlertFilter(severities=("critical", "high"), since=later(hours=-24))
+    ),
+    "alerts of an asset": lambda pk: alerts.search(AlertFilter(asset_id=pk)),
+    "alerts of a source": lambda pk: alerts.search(AlertFilter(source="suricata")),
+    "alerts of a person": lambda pk: alerts.search(AlertFilter(assignee_id=1)),
+    "alert statistics": lambda pk: alerts.statistics(later(hours=-24, minutes=-7), group_by="asset"),
+    "assets": lambda pk: assets.search(AssetFilter()),
+    "assets of a type": lambda pk: assets.search(AssetFilter(asset_type="host")),
+    "components": lambda pk: assets.components(pk),
+    "findings": lambda pk: findings.search(FindingFilter()),
+    "findings by severity": lambda pk: findings.search(FindingFilter(severities=("critical",))),
+    "findings of an asset": lambda pk: findings.search(FindingFilter(asset_id=pk)),
+    "vulnerabilities": lambda pk: vulnerabilities.search(VulnerabilityFilter()),
+    "exploited vulnerabilities": lambda pk: vulnerabilities.search(VulnerabilityFilter(kev_only=True)),
+    "affected assets": lambda pk: vulnerabilities.affected_assets("CVE-2021-44228"),
+}
+
+
+def plan(sql):
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + sql.replace("%", "%%"))
+        return [line[3] for line in cursor.fetchall()]
+
+
+@pytest.fixture
+def asset_id(database):
+    asset = host("web-01", "10.0.0.5")
+    store(
+        flaw(),
+        component(asset),
+        alert("a", assets=(asset,)),
+        finding(asset, kind="vulnerability", vulnerability="CVE-2021-44228"),
+    )
+    return Asset.objects.get().pk
+
+
+def test_no_list_walks_a_table(asset_id):
+    walked = re.compile(r"^SCAN (secops_agent_\w+|[UV]\d+)$")
+    for name, search in LISTS.items():
+        with queries() as caught:
+            search(asset_id)
+        for query in caught.captured_queries:
+            bad = [line for line in plan(query["sql"]) if walked.match(line)]
+            assert bad == [], f"{name}: {query['sql']}"
