@@ -24,9 +24,9 @@ YIELD, YIELDS = 0.005, 20  # seconds, times
 _dispatchers: "WeakSet[Dispatcher]" = WeakSet()
 
 
-async def cancel(config_id: int, sender_id: str, conversation_id: str) -> int:
-    """End a sender's running turns in a conversation, wherever they run. Returns how many."""
-    stopped = await db.call(handling.stop, config_id, conversation_id, sender_id)
+async def cancel(config_id: int, sender_id: str, conversation_id: str, *, beside: int = 0) -> int:
+    """End a sender's running turns in a conversation, wherever they run, but row `beside`. Returns how many."""
+    stopped = await db.call(handling.stop, config_id, conversation_id, sender_id, beside=beside)
     for dispatcher in list(_dispatchers) if stopped else ():
         dispatcher.abandon(frozenset(stopped))
     return len(stopped)

@@ -177,12 +177,13 @@ def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:
     return ours
 
 
-def stop(config_id: int, conversation_id: str, sender_id: str) -> list[int]:
+def stop(config_id: int, conversation_id: str, sender_id: str, *, beside: int = 0) -> list[int]:
     """End the running turns of a sender in a conversation: they count as handled, their results are void.
 
-    Returns their inbox ids. Wherever a turn runs, its lease is gone: nothing of it is stored any more.
+    Returns their inbox ids; `beside` is the row that asks for it. Wherever a turn runs, its lease is gone:
+    nothing of it is stored any more.
     """
-    running = InboxRow.objects.filter(
+    running = InboxRow.objects.exclude(pk=beside).filter(
         config_id=config_id, conversation_id=conversation_id, sender_id=sender_id, kind="chat", urgent=False,
         state=State.LEASED,
     )  # fmt: skip

@@ -42,7 +42,9 @@ async def handle_control(turn: Turn, person: Person, *, is_group: bool) -> TurnR
 
 
 async def _stop(turn: Turn) -> str:
-    count = await dispatcher.cancel(turn.config_id, turn.sender_id, turn.conversation_id)
+    count = await dispatcher.cancel(
+        turn.config_id, turn.sender_id, turn.conversation_id, beside=turn.inbox_id
+    )
     return STOPPED if count else NOTHING_RUNS
 
 
