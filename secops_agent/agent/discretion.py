@@ -24,6 +24,8 @@ class Discreet:
         return replace(completion, message=self._restore(completion.message))
 
     def _hide(self, message: Message) -> Message:
+        if message.role == "system":  # our own words; the name in it was masked when it was written
+            return message
         calls = tuple(replace(one, arguments=self._vault.hide(one.arguments)) for one in message.tool_calls)
         return replace(message, content=self._vault.hide(message.content), tool_calls=calls)
 

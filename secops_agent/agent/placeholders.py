@@ -8,8 +8,9 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 _WIDE: Final = str.maketrans(
@@ -75,8 +76,9 @@ _MARK: Final = re.compile(rf"\[{{1,2}}(?P<label>{'|'.join(LABELS)})[-–—:：]
 _UNFINISHED: Final = re.compile(r"\[{1,2}[^\[\]\n]{0,24}$|\[$")
 
 
-def find(text: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, label) of every secret, in order, without overlaps."""
+@lru_cache(maxsize=2048)
+def find(text: str) -> tuple[tuple[int, int, str], ...]:
+    """(start, end, label) of every secret, in order, without overlaps. A conversation is read again each turn."""
     plain = text.translate(_WIDE)
     taken: list[tuple[int, int, str]] = []
     for label, pattern, check in RULES:
@@ -90,7 +92,7 @@ def find(text: str) -> Iterator[tuple[int, int, str]]:
                 and not _MARK.search(plain[start - 2 : end + 2])
             ):
                 taken.append((start, end, label))
-    return iter(sorted(taken))
+    return tuple(sorted(taken))
 
 
 def mask(text: str) -> str:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from secops_agent.agent.memory import Said
+from secops_agent.agent.placeholders import mask
 from secops_agent.agent.toolbox import refused_tools
 from secops_agent.llm.types import Message
 from secops_agent.models.staff import Role
@@ -27,7 +28,7 @@ _SYSTEM: Final = """你是毕方（Bifang），在钉钉里工作的安全运营
 def system_message(person: Person, *, is_group: bool, now: datetime) -> Message:
     """The rules, who asks and where."""
     rules = _rules(person.role, is_group)
-    name = clean_name(person.name)
+    name = mask(clean_name(person.name))
     return Message("system", rules.replace("{now}", f"{now:%Y-%m-%d %H:%M}").replace("{name}", name))
 
 
