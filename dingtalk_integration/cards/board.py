@@ -16,6 +16,7 @@ from dingtalk_integration.openapi.cards import CardPlace
 
 STALE: Final = timedelta(minutes=10)
 JUST_BORN: Final = timedelta(minutes=1)  # its part may not have taken it yet
+BETWEEN_TRIES: Final = timedelta(seconds=5)  # while cards fail, closing them must not add to the load
 GIVE_UP: Final = timedelta(days=1)  # of trying to close a card
 UNFINISHED: Final = (CardState.OPEN, CardState.GIVEN_UP)
 
@@ -162,7 +163,8 @@ def _lost(unfinished: "models.QuerySet[Card]", now: datetime) -> "models.QuerySe
     over = Q(inbox__state__in=(State.DONE, State.DEAD)) | Q(inbox=None, created_at__lt=now - JUST_BORN)
     stale = Q(created_at__lt=now - STALE) & ~Q(inbox__state=State.LEASED)
     alive = Exists(answer) | Exists(message)
-    return unfinished.filter(Q(state=CardState.GIVEN_UP) | (Q(over | stale) & ~alive))
+    given_up = Q(state=CardState.GIVEN_UP, updated_at__lt=now - BETWEEN_TRIES)
+    return unfinished.filter(given_up | (Q(state=CardState.OPEN) & (over | stale) & ~alive))
 
 
 def _hold(card: Card, now: datetime) -> bool:

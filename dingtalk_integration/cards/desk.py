@@ -88,23 +88,15 @@ class Desk:
         if place is None:
             return None
         if not self._breaker.allows(line.settings):
-            await self._leave(part, RESTING)
+            await db.call(board.give_up_of, part, RESTING)
             return None
         held = await db.call(board.take, part, place)
         if held is None or held.finished:
             return Delivered("card", held.track_id) if held else None
         if streamer is not None and streamer.refused:
-            await self._give_up(held, REFUSED)
+            await db.call(board.give_up, held.pk, REFUSED)
             return None
         return await self._complete(part, line, held, place, streamer)
-
-    async def _leave(self, part: Part, reason: str) -> None:
-        await db.call(board.give_up_of, part, reason)
-        self.left_over.set()
-
-    async def _give_up(self, held: Held, reason: str) -> None:
-        await db.call(board.give_up, held.pk, reason)
-        self.left_over.set()
 
     async def _complete(
         self, part: Part, line: Line, held: Held, place: CardPlace, streamer: Streamer | None
@@ -118,7 +110,7 @@ class Desk:
                 extra={"config": part.config_id, "message_id": part.key},
             )  # fmt: skip
             self._breaker.failed(line.settings, error)
-            await self._give_up(held, error.message)
+            await db.call(board.give_up, held.pk, error.message)
             return None
         self._breaker.worked(line.settings)
         await db.call(board.finish, held.pk, values[content.KEY])
