@@ -1,5 +1,6 @@
 """Tokens, what they cost, and how much of the day's budget is left."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ class Accounts:
     def __init__(self) -> None:
         self._prices: dict[str, Price] = {}
         self._priced_at = float("-inf")
+        self._pricing: asyncio.Task[None] | None = None
         self._spent: dict[tuple[int, date], tuple[float, Spent]] = {}
 
     async def refusal(self, ai_config_id: int | None, budget: Budget) -> str:
@@ -130,11 +132,19 @@ class Accounts:
         return exhausted(budget, spent)
 
     async def prices(self) -> Mapping[str, Price]:
-        """The price table."""
+        """The price table; many turns at once read it once."""
         if time.monotonic() - self._priced_at >= PRICES_FRESH_S:
+            if self._pricing is None:
+                self._pricing = asyncio.create_task(self._price())
+            await asyncio.shield(self._pricing)
+        return self._prices
+
+    async def _price(self) -> None:
+        try:
             self._prices = await db.call(load_prices)
             self._priced_at = time.monotonic()
-        return self._prices
+        finally:
+            self._pricing = None
 
 
 def usage_row(
