@@ -1,5 +1,6 @@
 """The one door through which importers' records come in: read all, then write in short transactions."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -167,9 +168,26 @@ def _finish(session: Session, match: bool) -> None:
             component_ids=ledger.touched("component"),
             actor=session.actor,
         )
-    if ledger.touched("alert"):
+    if ledger.touched("alert") and _compaction.is_due():
         with import_transaction():
             tallies.compact()
+
+
+class _Compaction:
+    """Once a minute and process is enough: a transaction more for every webhook would cost a tenth of its time."""
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+
+    def is_due(self) -> bool:
+        """Also takes note that it is done."""
+        now = time.monotonic()
+        due = now - self._at >= 60
+        self._at = now if due else self._at
+        return due
+
+
+_compaction = _Compaction()
 
 
 def _begin_run(label: str, digest: str) -> ImportRun:

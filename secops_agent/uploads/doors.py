@@ -1,6 +1,8 @@
 """The two ways in: at once, or as a job."""
 
 import hashlib
+import threading
+from contextlib import nullcontext
 
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
@@ -11,15 +13,19 @@ from secops_agent.services.jobs import JobView
 from secops_agent.uploads.body import Upload
 from secops_agent.uploads.choices import Choices
 
+_TINY = 64 << 10
+_turn = threading.Lock()
 EVENTS = frozenset({"alertmanager", "falco", "suricata", "wazuh"})
 
 
 def import_now(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Outcome:
     """Read and write, in this request. Raises InvalidInput."""
     items = registry.parse(format_name, upload.source(), choices.options())
-    return ingest.store(
-        items, actor, label=upload.name or format_name, digest=_run_digest(format_name, upload, choices)
-    )
+    digest = _run_digest(format_name, upload, choices)
+    # Threads of one process gain nothing from writing at the same time: on SQLite they would only wait for each
+    # other's lock in growing steps, and a webhook's storing takes a few milliseconds.
+    with _turn if upload.size <= _TINY else nullcontext():
+        return ingest.store(items, actor, label=upload.name or format_name, digest=digest)
 
 
 def import_later(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> JobView:
