@@ -10,10 +10,11 @@ _PATTERNS = (
     re.compile(r"(?i)(x-acs-dingtalk-access-token[\"']?\s*[:=]\s*[\"']?)([^\s\"'&,;}]{4,})"),
     re.compile(r"(?i)(bearer\s+)([a-z0-9._~+/=-]{8,})"),
     re.compile(r"()(\bsk-[A-Za-z0-9]{8,})"),
+    re.compile(r"()(\bbf_[A-Za-z0-9_-]{20,})"),
     re.compile(r"(://[^/\s:@]*:)([^@/\s]+)(?=@)"),
 )  # fmt: skip
 # One quick look: most lines hold nothing of the kind.
-_SUSPICIOUS = re.compile(r"(?i)ticket|session|token|secret|key|passw|bearer|sk-|@")
+_SUSPICIOUS = re.compile(r"(?i)ticket|session|token|secret|key|passw|bearer|sk-|bf_|@")
 _lock = threading.Lock()
 _known: tuple[str, ...] = ()
 _SHORTEST = 6

@@ -10,9 +10,11 @@ from secops_agent.api.access import caller_of
 from secops_agent.api.base import Counts, Form, PageQuery, Remark, Text, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, Ref, flat, texts
+from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType, Severity
 from secops_agent.services import assets
 from secops_agent.services.assets import ORDERS, AssetFilter
+from secops_agent.services.faults import NotFound
 
 TAG = ["资产"]
 
@@ -174,4 +176,7 @@ class AssetComponentsView(View):
                    responses=page_of(ComponentOut), description="一个资产上现有的软件组件，按名称排序，游标翻页。")  # fmt: skip
     def get(self, request: Request, asset_id: int) -> Response:
         """A page."""
-        return self.page(assets.components(asset_id, **self.read_query(ComponentQuery)), ComponentOut)
+        asked = self.read_query(ComponentQuery)
+        if not Asset.objects.filter(pk=asset_id).exists():
+            raise NotFound(f"没有编号为 {asset_id} 的资产。")
+        return self.page(assets.components(asset_id, **asked), ComponentOut)

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.redaction import redact
 from secops_agent.api import limits
 from secops_agent.models import Alert, ApiToken, History, Role
 from secops_agent.services import tokens
@@ -118,6 +119,7 @@ def test_a_token_is_kept_as_its_hash_alone(caplog: pytest.LogCaptureFixture) -> 
     assert secret not in str(stored)
     assert secret not in caplog.text
     assert len(secret) == 46
+    assert redact(f"sent {secret} here") == "sent *** here"
 
 
 def test_last_use_is_written_at_most_once_a_minute() -> None:

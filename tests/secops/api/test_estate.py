@@ -175,6 +175,7 @@ def test_statistics_are_counted_by_group() -> None:
         ("/api/v1/alerts/?cursor=nonsense", 400, "从第一页重新开始"),
         ("/api/v1/alerts/?asset=nobody", 404, "nobody"),
         ("/api/v1/alerts/999/", 404, "999"),
+        ("/api/v1/assets/999/components/", 404, "999"),
         (f"/api/v1/alerts/{'9' * 30}/", 404, "9999"),
         ("/api/v1/nowhere/", 404, "没有这个地址"),
         ("/api/nowhere", 404, "/api/docs/"),

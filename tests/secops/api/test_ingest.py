@@ -1,5 +1,6 @@
 """Files and webhooks over HTTP: at once, as a job, once only, and what is refused."""
 
+import base64
 import json
 import threading
 from pathlib import Path
@@ -11,7 +12,7 @@ from django.test import Client
 
 from secops_agent.models import Alert, Finding, ImportJob, ImportRun, RememberedAnswer
 from secops_agent.models.job import JobState
-from secops_agent.services import jobs
+from secops_agent.services import jobs, tokens
 from secops_agent.uploads import body, runner
 from tests.secops.api.callers import generic, packed, with_token
 
@@ -218,6 +219,29 @@ def test_webhooks_leave_no_row_of_their_own() -> None:
     for _ in range(2):
         assert send(client, json.dumps(alert).encode(), "/api/v1/ingest/alertmanager").status_code == 200
     assert (Alert.objects.get().title != "", ImportRun.objects.count()) == (True, 0)
+
+
+def test_wazuh_and_falcosidekick_come_in_as_they_are() -> None:
+    wazuh = {
+        "severity": 3, "pretext": "WAZUH Alert", "title": "sshd: brute force", "text": "Failed password", "rule_id": "5763",
+        "timestamp": "2026-11-24T08:00:00.000+0000", "id": "1.2",
+        "all_fields": {
+            "timestamp": "2026-11-24T08:00:00.000+0000", "id": "1.2", "agent": {"id": "001", "name": "web-01", "ip": "10.0.0.5"},
+            "rule": {"id": "5763", "level": 10, "description": "sshd: brute force"}, "data": {"srcip": "203.0.113.9"},
+        },
+    }  # fmt: skip
+    falco = {
+        "uuid": "u-1", "output": "shell", "priority": "Warning", "rule": "Terminal shell in container",
+        "time": "2026-11-24T08:00:00Z", "source": "syscall", "hostname": "node-1", "tags": ["shell"], "output_fields": {},
+    }  # fmt: skip
+    _, secret = tokens.create("webhook", ["ingest"])
+    basic = Client(
+        headers={"Authorization": f"Basic {base64.b64encode(f'bifang:{secret}'.encode()).decode()}"}
+    )
+    named = Client(headers={"X-Api-Token": secret})
+    assert send(basic, json.dumps(wazuh).encode(), "/api/v1/ingest/wazuh/").json()["created"]["alert"] == 1
+    assert send(named, json.dumps(falco).encode(), "/api/v1/ingest/falco/").json()["created"]["alert"] == 1
+    assert set(Alert.objects.values_list("source", flat=True)) == {"wazuh", "falco"}
 
 
 def test_a_dead_process_s_job_is_queued_again_and_given_up_in_the_end() -> None:
