@@ -13,7 +13,7 @@ from secops_agent.importers.base import Source
 from secops_agent.services import jobs
 
 SMALL = 1 << 20  # bytes, as they come in, of what is imported at once
-_SMALL_PLAIN = 8 << 20  # the same after decompression
+_SMALL_PLAIN = 2 << 20  # the same after decompression
 LARGEST = 200 << 20
 _CHUNK = 1 << 18
 
