@@ -22,11 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`both_databases`: the same test on SQLite and on PostgreSQL."""
-    if metafunc.definition.get_closest_marker("both_databases"):
+    """`both_databases`: the same test on SQLite and on PostgreSQL; `only_postgresql` wins over it."""
+    alone = metafunc.definition.get_closest_marker("only_postgresql")
+    if alone or metafunc.definition.get_closest_marker("both_databases"):
         if "vendor" not in metafunc.fixturenames:
             metafunc.fixturenames.append("vendor")
-        metafunc.parametrize("vendor", ["sqlite", "postgresql"], indirect=True)
+        vendors = ["postgresql"] if alone else ["sqlite", "postgresql"]
+        metafunc.parametrize("vendor", vendors, indirect=True)
 
 
 @pytest.fixture
