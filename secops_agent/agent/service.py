@@ -20,6 +20,7 @@ from secops_agent.agent.prompts import dialogue, plain_dialogue, system_message,
 from secops_agent.agent.records import brief
 from secops_agent.agent.toolbox import REFUSING, build_toolbox
 from secops_agent.agent.verification import mark_unknown
+from secops_agent.agent.warrant import Warranted
 from secops_agent.llm.types import LLM
 from secops_agent.models.staff import Role
 from secops_agent.services.staff import Person
@@ -27,6 +28,7 @@ from secops_agent.tools.base import Proposer
 
 log = logging.getLogger(__name__)
 LONGEST_QUESTION = 8000  # characters
+OWN_MESSAGES = 3  # earlier ones of the asker that may ask for an action
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Agent:
         outcome = await loop.run(
             discreet(llm, talk.conversation, is_group=talk.is_group),
             plain if llm.offline else self._messages(talk, now),
-            build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=talk.proposer),
+            build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm)),
             self._limits,
             on_progress=sink.progress if sink and heard else None,
             on_delta=sink.stream if sink and heard else None,
@@ -159,6 +161,17 @@ class Agent:
             system_message(talk.person, is_group=talk.is_group, now=now),
             *dialogue(talk.history, question, talk.person.name, is_group=talk.is_group),
         ]
+
+
+def _proposer(talk: Talk, llm: LLM) -> Proposer:
+    """The grammar proposes only what it was told; a model might propose what it read."""
+    return talk.proposer if llm.offline else Warranted(talk.proposer, _own_words(talk))
+
+
+def _own_words(talk: Talk) -> list[str]:
+    """What the asker said lately in this conversation, and now; never what was quoted or found."""
+    said = [one.content for one in talk.history if one.role == "user" and one.speaker == talk.person.name]
+    return [*said[-OWN_MESSAGES:], talk.text]
 
 
 def _sources(talk: Talk, outcome: Outcome) -> Iterable[str]:
