@@ -1,0 +1,110 @@
+"""Approvals, actions and the sealer in the turn loop of a real process, and in the admin."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from bifang.channels import inbox, leases
+from bifang.channels.engine import Engine
+from bifang.channels.ports import Incoming, ReplyTarget
+from bifang.core.config_cache import ConfigCache
+from bifang.core.groups import OPERATOR
+from dingtalk_integration.handlers import cards, events
+from dingtalk_integration.handlers.chat import ChatTurns
+from secops_agent.agent.bookkeeping import AuditKeeper
+from secops_agent.agent.controls import read_control
+from secops_agent.connectors.runner import ActionRunner
+from secops_agent.models import Action, AuditRecord, Proposal, Staff
+from secops_agent.services import audit_chain
+from tests.admin_pages import PRIVATE, ROWS, member, messages_of, serve_plain_static, superuser, text_of
+from tests.channels.boxes import Recorder
+from tests.deadline import wait_until
+from tests.secops.decisions_aid import GROUP, company, new_agent, propose, the
+
+pytestmark = pytest.mark.django_db
+
+
+def send(config: Any, engine: Engine, who: str, text: str, where: str = GROUP) -> None:
+    target = ReplyTarget(where, where == GROUP, who, "robot")
+    payload = {"staff_id": who, "corp_id": "corp", "nick": who, "robot_corp_id": "corp"}
+    urgent = read_control(text) is not None
+    inbox.store([Incoming(config.pk, "chat", f"{who}{text}", where, who, text, payload, target, urgent)])
+    engine.wake()
+
+
+def test_from_question_to_told_result_in_one_process() -> None:
+    config, channel = company(), Recorder()
+    configs = ConfigCache()
+    agent = new_agent()
+    handlers = {"chat": ChatTurns(configs, agent).handle, "event": events.handle, "card": cards.handle}
+    owner = leases.take_name()
+    jobs = (ActionRunner(owner.name, poll_s=0.05), AuditKeeper(0.05))
+    engine = Engine(owner, handlers, channel, jobs=jobs, on_close=agent.close)
+    engine.start()
+    try:
+        send(config, engine, "zhao", "封禁 203.0.113.5 一小时")
+        wait_until(lambda: len(channel.sent) == 4, within=20, what="the answer and three requests")
+        code = Proposal.objects.get().code
+        send(config, engine, "wang", f"同意 {code}", "cid-wang")
+        told = wait_until(
+            lambda: [text for text in channel.sent if "没有对任何系统做出改动" in text], within=20
+        )
+        assert "zhao先生" in told[0]
+        assert "wang先生" in told[0]
+        wait_until(lambda: not AuditRecord.objects.filter(segment=None).exists(), within=20)
+    finally:
+        engine.stop(grace=1)
+        owner.close()
+    assert Action.objects.get().state == "dry"
+    assert audit_chain.verify().faults == ()
+    kinds = set(AuditRecord.objects.values_list("kind", flat=True))
+    assert kinds == {"message", "decision", "tool", "proposal", "approval", "action", "reply"}
+
+
+@pytest.fixture
+def _pages(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def act(client: Client, page: str, action: str, pk: int) -> str:
+    url = reverse(f"admin:secops_agent_{page}_changelist")
+    return messages_of(client.post(url, {"action": action, "_selected_action": [pk]}, follow=True))
+
+
+@pytest.mark.usefixtures("_pages")
+def test_approver_decides_in_the_admin_by_the_same_rules() -> None:
+    config, client = company(), superuser()
+    code = propose(config, "zhao")
+    assert "没有对应的「人员」" in act(client, "proposal", "approve", the(code).pk)
+    root = User.objects.get(username="root")
+    Staff.objects.filter(staff_id="zhao").update(user=root)
+    assert "四眼" in act(client, "proposal", "approve", the(code).pk)
+    Staff.objects.filter(staff_id="zhao").update(user=None)
+    Staff.objects.filter(staff_id="wang").update(user=root)
+    assert "已同意" in act(client, "proposal", "approve", the(code).pk)
+    assert Action.objects.get().approver == "wang先生"
+
+
+@pytest.mark.usefixtures("_pages")
+def test_unknown_result_is_settled_in_the_admin() -> None:
+    row, client = ROWS["secops_agent.action"](), superuser()
+    assert "未执行" in act(client, "action", "settle_not_executed", row.pk)
+    assert "不需要核实" in act(client, "action", "settle_executed", row.pk)
+    assert "不能撤销" in act(client, "action", "undo", row.pk)
+
+
+@pytest.mark.usefixtures("_pages")
+def test_audit_text_is_for_those_who_may_read_it_and_exported_for_them() -> None:
+    row = ROWS["secops_agent.auditrecord"]()
+    page = reverse("admin:secops_agent_auditrecord_changelist")
+    operator, root = member(OPERATOR), superuser()
+    assert PRIVATE not in text_of(operator.get(page))
+    assert PRIVATE in text_of(root.get(page))
+    wanted = {"action": "export", "_selected_action": [row.pk]}
+    exported = root.post(page, wanted)
+    assert PRIVATE in b"".join(exported.streaming_content).decode()  # type: ignore[attr-defined]
+    assert not operator.post(page, wanted).streaming
