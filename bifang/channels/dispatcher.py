@@ -19,6 +19,7 @@ from bifang.core.errors import BifangError
 log = logging.getLogger(__name__)
 IDLE_POLL = 1.0
 YIELD, YIELDS = 0.005, 20  # seconds, times
+BURST = 10  # messages being stored at once
 
 
 _dispatchers: "WeakSet[Dispatcher]" = WeakSet()
@@ -140,7 +141,7 @@ class Dispatcher:
     async def _let_arrive(self) -> None:
         """While a burst is being stored its senders wait for their acks: answering can wait a moment longer."""
         for _ in range(YIELDS):
-            if not inbox.arriving():
+            if inbox.arriving() < BURST:
                 return
             await asyncio.sleep(YIELD)
 
