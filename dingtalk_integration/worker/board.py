@@ -44,8 +44,8 @@ def publish(owner: str, shown: Mapping[int, Shown]) -> None:
         ClientState.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["config", "owner"], update_fields=_UPDATED
         )
-    for row in rows:
-        report_error(row.config_id, "" if row.status == ClientStatus.CONNECTED else row.last_error)
+        for row in rows:
+            report_error(row.config_id, "" if row.status == ClientStatus.CONNECTED else row.last_error)
 
 
 def withdraw(owner: str) -> None:
