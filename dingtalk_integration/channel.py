@@ -2,14 +2,13 @@
 
 import logging
 import time
-from functools import lru_cache
 
 from django.conf import settings as django_settings
 
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, Part, Reply
-from bifang.core.addresses import check_webhook
-from bifang.core.errors import InvalidInput, RemoteError, ReplyTargetExpired
+from bifang.core.addresses import webhook_refusal
+from bifang.core.errors import RemoteError, ReplyTargetExpired
 from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.lines import Line, Lines
 from dingtalk_integration.splitting import split_markdown
@@ -19,16 +18,6 @@ WEBHOOK_MARGIN_MS = 60_000  # a webhook about to expire is not worth the attempt
 WEBHOOK_LIMIT, WEBHOOK_PERIOD = 20, 60.0  # DingTalk: 20 messages a minute for one robot in one group
 API_LIMIT, API_PERIOD = 15, 1.0  # DingTalk: 20 calls a second for one application and API
 SLACK = 0.5  # seconds a call may take to arrive later than it was let through
-
-
-@lru_cache(maxsize=256)
-def _refusal(place: str, api: str, oapi: str) -> str:
-    """Why a sessionWebhook at this place (the address without its query) is not used; "" if it may be."""
-    try:
-        check_webhook(place, api=api, oapi=oapi)
-    except InvalidInput as error:
-        return error.message
-    return ""
 
 
 class DingTalkChannel:
@@ -73,8 +62,8 @@ class DingTalkChannel:
         target = part.target
         if not target.webhook or target.webhook_expires_ms < time.time() * 1000 + WEBHOOK_MARGIN_MS:
             return False
-        place = target.webhook.partition("?")[0]
-        refusal = _refusal(place, line.settings.endpoint, line.settings.oapi_endpoint)
+        settings = line.settings
+        refusal = webhook_refusal(target.webhook, api=settings.endpoint, oapi=settings.oapi_endpoint)
         if refusal:
             log.warning(
                 "dingtalk 不使用消息中的 sessionWebhook：%s", refusal, extra={"config": part.config_id}

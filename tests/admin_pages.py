@@ -23,6 +23,7 @@ from secops_agent.models import (
     Alert,
     Asset,
     AuditKind,
+    AuditRecord,
     AuditSegment,
     Component,
     Finding,
@@ -202,8 +203,8 @@ def _action() -> Any:
 
 
 def _audited() -> Any:
-    record = audit.entry(AuditKind.MESSAGE, "提问", Actor.system("test"), text=PRIVATE, detail={"a": 1})
-    record.save()
+    entry = audit.entry(AuditKind.MESSAGE, "提问", Actor.system("test"), text=PRIVATE, detail={"a": 1})
+    record = AuditRecord.objects.create(**entry.values)
     audit_chain.seal()
     return record
 

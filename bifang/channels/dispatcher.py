@@ -18,8 +18,8 @@ from bifang.core.errors import BifangError
 
 log = logging.getLogger(__name__)
 IDLE_POLL = 1.0
-YIELD, YIELDS = 0.005, 20  # seconds, times
-BURST = 10  # messages being stored at once
+YIELD, YIELDS = 0.005, 100  # seconds, times
+BURST = 10  # messages being stored and acknowledged at once
 
 
 _dispatchers: "WeakSet[Dispatcher]" = WeakSet()
@@ -31,6 +31,12 @@ async def cancel(config_id: int, sender_id: str, conversation_id: str, *, beside
     for dispatcher in list(_dispatchers) if stopped else ():
         dispatcher.abandon(frozenset(stopped))
     return len(stopped)
+
+
+def pressed() -> bool:
+    """Is this process busy with a burst? What can wait a little does then."""
+    running = sum(dispatcher.running for dispatcher in list(_dispatchers))
+    return running >= BURST or inbox.arriving() >= BURST
 
 
 class Silent:
@@ -71,7 +77,9 @@ class Dispatcher:
         self.owner_name = owner.name
         self._woken = False
         self._queued = True  # there may be rows in the database that wait for us
+        self._waiting = True  # there were rows when we last looked: one may be next when a turn ends
         self._loop = asyncio.get_running_loop()
+        self._looked_at = float("-inf")
         _dispatchers.add(self)
         self._finish: Batcher[Finished, list[Part] | None] = Batcher(
             lambda items: handling.finish(items, self._owner.name)
@@ -136,7 +144,7 @@ class Dispatcher:
                 started = 0
                 await _either(stop, None, backoff.next())
             if not started:
-                self._queued = not await _either(stop, self._wake, IDLE_POLL) or self._queued
+                await _either(stop, self._wake, IDLE_POLL)
 
     async def _let_arrive(self) -> None:
         """While a burst is being stored its senders wait for their acks: answering can wait a moment longer."""
@@ -149,14 +157,19 @@ class Dispatcher:
         handed = len(self._handed)
         while self._handed:
             self._start(self._handed.popleft())
-        if self.paused or not self._queued:
+        overdue = self._loop.time() - self._looked_at >= IDLE_POLL  # others free rows, too, and tell nobody
+        if self.paused or not (self._queued or overdue):
             return handed
-        self._queued = False
+        self._queued, self._looked_at = False, self._loop.time()
         room = self._capacity - len(self._running)
-        turns = await db.call(handling.claim, self._owner.name, max(room, 0), self._config_ids)
+        turns = await db.call(self._claim, max(room, 0))
         for turn in turns:
             self._start(turn)
         return handed + len(turns)
+
+    def _claim(self, room: int) -> list[Turn]:
+        self._waiting = handling.anything_waits()
+        return handling.claim(self._owner.name, room, self._config_ids) if self._waiting else []
 
     def _start(self, turn: Turn) -> None:
         task = asyncio.create_task(self._one(turn))
@@ -165,8 +178,9 @@ class Dispatcher:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.pop(task, None)
-        self._queued = True  # something may have waited behind this one
-        self._wake.set()
+        if self._waiting:
+            self._queued = True  # something may have waited behind this one
+            self._wake.set()
         if not task.cancelled() and task.exception():
             log.error("处理消息的任务异常结束", exc_info=task.exception())
 

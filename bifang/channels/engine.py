@@ -6,6 +6,8 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
+import uvloop
+
 from bifang.channels import inbox, leases
 from bifang.channels.dispatcher import Dispatcher
 from bifang.channels.leases import Owner
@@ -83,7 +85,7 @@ class Engine:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._run())
+            uvloop.run(self._run())
         except BaseException as error:
             log.exception("消息循环异常结束")
             self.error = error

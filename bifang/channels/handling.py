@@ -1,7 +1,7 @@
 """What the dispatcher does in the database: claim rows, finish them, record failures."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ from bifang.channels.inbox import CHUNK, unpack_target
 from bifang.channels.leases import LEASE, database_now, new_lease
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
 from bifang.channels.ports import Part, Reply, Turn
-from bifang.core.db import insert_many
 from bifang.core.errors import BifangError
+from bifang.core.rows import NewRow, insert_many
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER = (2, 5, 15, 30)  # seconds, by attempt
@@ -28,7 +28,7 @@ class Finished:
 
     turn: Turn
     replies: tuple[Reply, ...]
-    rows: tuple[Any, ...] = ()
+    rows: tuple[NewRow, ...] = ()
 
 
 def eligible(box: type[LeasedRow], now: datetime) -> "models.QuerySet[Any]":
@@ -43,12 +43,14 @@ def eligible(box: type[LeasedRow], now: datetime) -> "models.QuerySet[Any]":
     return rows
 
 
+def anything_waits() -> bool:
+    """Is there a row that is not handled and in nobody's hands, its turn or not?"""
+    return InboxRow.objects.filter(state=State.PENDING).exists()
+
+
 def claim(owner: str, room: int, config_ids: frozenset[int] | None) -> list[Turn]:
     """Lease up to `room` rows to `owner`; urgent ones even without room. Oldest first."""
     now = database_now()
-    waiting = InboxRow.objects.filter(state=State.PENDING)
-    if not waiting.exists():
-        return []
     with transaction.atomic():
         rows = eligible(InboxRow, now)
         if config_ids is not None:
@@ -139,13 +141,13 @@ def _held(ids: Sequence[int]) -> dict[int, str]:
 
 
 def _insert_rows(items: Sequence[Finished]) -> None:
-    by_model: dict[type[models.Model], list[models.Model]] = defaultdict(list)
+    by_model: dict[type[models.Model], list[Mapping[str, Any]]] = defaultdict(list)
     for item in items:
         for row in item.rows:
-            by_model[type(row)].append(row)
+            by_model[row.model].append(row.values)
     for model, rows in by_model.items():
         for start in range(0, len(rows), CHUNK):
-            insert_many(model, [vars(row) for row in rows[start : start + CHUNK]])
+            insert_many(model, rows[start : start + CHUNK])
 
 
 def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:

@@ -14,8 +14,9 @@ from bifang.channels.leases import LEASE, database_now, new_lease
 from bifang.channels.models import OPEN, InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, Turn
 from bifang.core.crypto import Keyring
-from bifang.core.db import Batcher, insert_many
+from bifang.core.db import Batcher
 from bifang.core.keys import keyring
+from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
 
 CHUNK = 200  # rows a statement
@@ -201,5 +202,5 @@ async def receive(item: Incoming) -> bool:
 
 
 def arriving() -> int:
-    """How many items are being stored now. Their senders wait for an acknowledgement."""
+    """How many items are being stored or acknowledged now: their senders wait for that."""
     return _batcher.pending

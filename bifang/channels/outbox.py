@@ -1,7 +1,7 @@
 """What the sender does in the database: create reply rows, claim them, record what became of them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ from bifang.channels.inbox import CHUNK, order_key, pack_target, unpack_target
 from bifang.channels.leases import FREE, LEASE, database_now, new_lease
 from bifang.channels.models import OPEN, OutboxRow, State
 from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
-from bifang.core.db import insert_many
 from bifang.core.errors import BifangError
+from bifang.core.rows import insert_many
 
 if TYPE_CHECKING:
     from bifang.channels.handling import Finished
@@ -27,23 +27,22 @@ def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, 
     """
     lease = new_lease(now)
     pairs = [
-        (row, target, item.turn)
+        (_row(item.turn, reply, target, number, now), reply, target, item.turn)
         for item in items
         for number, reply in enumerate(item.replies, 1)
         if (target := reply.target or item.turn.target) is not None
-        for row in [_row(item.turn, reply, target, number, now)]
     ]
     if not pairs:
         return {}
-    behind = _waiting_elsewhere({row.order_key for row, _, _ in pairs}, owner)
-    for row, _, _ in pairs:
-        if owner and row.order_key not in behind:
-            row.state, row.owner, row.lease, row.leased_until = State.LEASED, owner, lease, now + LEASE
-    _insert([row for row, _, _ in pairs])
+    behind = _waiting_elsewhere({row["order_key"] for row, _, _, _ in pairs}, owner)
+    for row, _, _, _ in pairs:
+        if owner and row["order_key"] not in behind:
+            row |= {"state": State.LEASED, "owner": owner, "lease": lease, "leased_until": now + LEASE}
+    ids = _insert([row for row, _, _, _ in pairs])
     parts: dict[int, list[Part]] = defaultdict(list)
-    for row, target, turn in pairs:
-        if row.state == State.LEASED:
-            parts[turn.inbox_id].append(_part(row, target))
+    for row, reply, target, turn in pairs:
+        if "lease" in row:
+            parts[turn.inbox_id].append(_fresh_part(ids[row["key"]], row, reply, target))
     return parts
 
 
@@ -52,31 +51,47 @@ def target_key(config_id: int, target: ReplyTarget) -> str:
     return order_key(config_id, target.conversation_id, "" if target.is_group else target.staff_id)
 
 
-def _insert(rows: list[OutboxRow]) -> None:
+def _insert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The rows' ids by their keys."""
     ids: dict[str, int] = {}
     for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
         ids |= {
             key: pk
-            for pk, key in insert_many(OutboxRow, [vars(row) for row in chunk], returning=("id", "key"))
+            for pk, key in insert_many(OutboxRow, rows[start : start + CHUNK], returning=("id", "key"))
         }
-    for row in rows:
-        row.pk = ids[row.key]
+    return ids
 
 
-def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> OutboxRow:
+def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> dict[str, Any]:
     mention = reply.at_sender and target.is_group and reply.target is None
-    return OutboxRow(
-        inbox_id=turn.inbox_id,
-        config_id=turn.config_id,
-        order_key=target_key(turn.config_id, target),
-        key=f"{turn.inbox_id}:{turn.lease[-12:]}:{number}",
-        title=reply.title[:200],
-        text=reply.text,
-        buttons=_pack_buttons(reply.buttons),
-        at_staff_id=target.staff_id if mention else "",
-        created_at=now,
+    return {
+        "inbox_id": turn.inbox_id,
+        "config_id": turn.config_id,
+        "order_key": target_key(turn.config_id, target),
+        "key": f"{turn.inbox_id}:{turn.lease[-12:]}:{number}",
+        "title": reply.title[:200],
+        "text": reply.text,
+        "buttons": _pack_buttons(reply.buttons),
+        "at_staff_id": target.staff_id if mention else "",
+        "created_at": now,
         **pack_target(target),
+    }
+
+
+def _fresh_part(pk: int, row: Mapping[str, Any], reply: Reply, target: ReplyTarget) -> Part:
+    return Part(
+        outbox_id=pk,
+        lease=row["lease"],
+        order_key=row["order_key"],
+        inbox_id=row["inbox_id"],
+        config_id=row["config_id"],
+        key=row["key"],
+        title=row["title"],
+        text=row["text"],
+        at_staff_id=row["at_staff_id"],
+        target=target,
+        created_ms=int(row["created_at"].timestamp() * 1000),
+        buttons=reply.buttons,
     )
 
 
@@ -98,17 +113,17 @@ def notify(
 
     ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
     """
-    row = OutboxRow(
-        config_id=config_id,
-        order_key=target_key(config_id, target),
-        key=f"note:{key}",
-        title=title[:200],
-        text=text,
-        buttons=_pack_buttons(buttons),
-        created_at=database_now(),
+    row = {
+        "config_id": config_id,
+        "order_key": target_key(config_id, target),
+        "key": f"note:{key}",
+        "title": title[:200],
+        "text": text,
+        "buttons": _pack_buttons(buttons),
+        "created_at": database_now(),
         **pack_target(target),
-    )
-    insert_many(OutboxRow, [vars(row)], skip_existing=True)
+    }
+    insert_many(OutboxRow, [row], skip_existing=True)
 
 
 def _waiting_elsewhere(keys: set[str], owner: str) -> set[str]:

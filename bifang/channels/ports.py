@@ -94,7 +94,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """Replies, and unsaved model rows to insert in the same transaction that marks the turn as handled."""
+    """Replies, and rows (`bifang.core.rows.NewRow`) to insert in the transaction that marks the turn as handled."""
 
     replies: tuple[Reply, ...] = ()
     rows: tuple[Any, ...] = ()

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-from bifang.core.errors import ConfigError, InvalidInput
+from bifang.core.errors import ConfigError
 
 TRUSTED_SUFFIXES = (".dingtalk.com", ".dingtalk.io", ".aliyuncs.com")
 OAPI_HOST = "oapi.dingtalk.com"
@@ -71,23 +71,31 @@ def check_socket(url: str, rules: AddressRules, *, endpoint: str) -> None:
     )
 
 
-def check_webhook(url: str, *, api: str, oapi: str) -> None:
-    """InvalidInput unless a sessionWebhook points to the configuration's own hosts or DingTalk's OAPI host.
+def webhook_refusal(url: str, *, api: str, oapi: str) -> str:
+    """Why a sessionWebhook is not used; "" if it points to the configuration's own hosts or DingTalk's OAPI host.
 
     The webhook travels in a message, so its host must never be the sender's choice.
     """
+    if _UNSAFE.search(url):
+        return "消息携带的 sessionWebhook 格式不正确，已拒绝发送。"
+    return _place_refusal(url.partition("?")[0], api, oapi)
+
+
+@lru_cache(maxsize=256)  # webhooks differ in their query only
+def _place_refusal(url: str, api: str, oapi: str) -> str:
     try:
         parts = _split(url, ("http", "https"))
         host = _host(parts)
     except ConfigError as error:
-        raise InvalidInput(f"消息携带的 sessionWebhook 无法使用：{error.message}") from None
+        return f"消息携带的 sessionWebhook 无法使用：{error.message}"
     own = [base for base in (urlsplit(api), urlsplit(oapi)) if base.scheme == parts.scheme]
     official = (parts.scheme, host, _port(parts)) == ("https", OAPI_HOST, 443)
-    if not official and not any(_same_place(parts, base) for base in own):
-        raise InvalidInput(
-            f"消息携带的 sessionWebhook 指向 {parts.scheme}://{host}，不是本配置的钉钉地址，已拒绝发送；"
-            "如使用专有钉钉，请设置 DINGTALK_OAPI_ENDPOINT。"
-        )
+    if official or any(_same_place(parts, base) for base in own):
+        return ""
+    return (
+        f"消息携带的 sessionWebhook 指向 {parts.scheme}://{host}，不是本配置的钉钉地址，已拒绝发送；"
+        "如使用专有钉钉，请设置 DINGTALK_OAPI_ENDPOINT。"
+    )
 
 
 def check_proxy(proxy: str) -> None:
@@ -102,6 +110,7 @@ def check_proxy(proxy: str) -> None:
     _host(_split(proxy, ("http", "https"), userinfo=True))
 
 
+@lru_cache(maxsize=1024)
 def is_forbidden(address: str) -> bool:
     """True for link-local and cloud metadata addresses, also when wrapped in an IPv6 address."""
     ip = _parse_ip(address)

@@ -8,19 +8,13 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, connections
-from django.db.models import BooleanField, CharField, Field, ForeignKey, IntegerField, Model, TextField
-from django.utils import timezone
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -110,7 +104,7 @@ class Batcher(Generic[T, R]):
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._scheduled = False
         self._lock = threading.Lock()
-        self.pending = 0  # submitted and not yet answered; read without a lock, so roughly
+        self.pending = 0  # submitted, and whose callers have not gone on yet; read without a lock, so roughly
 
     async def call(self, item: T) -> R:
         """Hand an item over and wait for its result: after the commit. From any event loop."""
@@ -175,115 +169,27 @@ class Batcher(Generic[T, R]):
 
     def _answer(self, futures: "list[asyncio.Future[R]]", results: Sequence[R | Exception]) -> None:
         """Wake each event loop once, not once for every item."""
-        with self._lock:
-            self.pending -= len(futures)
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[R], R | Exception]]] = {}
         for future, result in zip(futures, results, strict=True):
             by_loop.setdefault(future.get_loop(), []).append((future, result))
         for loop, answers in by_loop.items():
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, answers)
+            try:
+                loop.call_soon_threadsafe(self._settle, loop, answers)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                self._gone_on(len(answers))
 
+    def _settle(
+        self, loop: asyncio.AbstractEventLoop, answers: "list[tuple[asyncio.Future[R], R | Exception]]"
+    ) -> None:
+        for future, result in answers:
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        loop.call_soon(self._gone_on, len(answers))  # behind the callers, which are awake now
 
-def _settle(answers: "list[tuple[asyncio.Future[R], R | Exception]]") -> None:
-    for future, result in answers:
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
-
-
-if TYPE_CHECKING:
-    AnyField = Field[Any, Any]
-else:
-    AnyField = Field  # not subscriptable at run time
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """``field`` only if values need preparing; ``stamped`` for auto_now and the like."""
-
-    name: str
-    default: Any
-    field: AnyField | None
-    stamped: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How rows of a model become one statement and its parameters."""
-
-    head: str
-    one: str
-    columns: tuple[_Column, ...]
-
-
-_PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
-
-
-@lru_cache(maxsize=64)
-def _plan(model: type[Model], vendor: str) -> _Plan:
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    quote = connections["default"].ops.quote_name
-    columns = ",".join(quote(str(field.column)) for field in fields)
-    return _Plan(
-        head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ",  # noqa: S608 - names of our own
-        one=f"({','.join(['%s'] * len(fields))})",
-        columns=tuple(_column(field) for field in fields),
-    )
-
-
-def _column(field: AnyField) -> _Column:
-    stamped = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
-    default = None if callable(field.default) else field.get_default()
-    return _Column(field.attname, default, None if _is_plain(field) else field, stamped)
-
-
-def _is_plain(field: AnyField) -> bool:
-    """Its value goes to the database as it is."""
-    return isinstance(field, _PLAIN) and type(field).get_db_prep_value in (
-        Field.get_db_prep_value, IntegerField.get_db_prep_value, ForeignKey.get_db_prep_value
-    ) and type(field).get_prep_value.__module__.startswith("django.")  # fmt: skip
-
-
-def insert_many(
-    model: type[Model],
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    skip_existing: bool = False,
-    returning: Sequence[str] = (),
-) -> list[Any]:
-    """Insert rows (attribute name → value) in one statement; `bulk_create` takes several times as long.
-
-    What a row leaves out gets the field's constant default. Values must have their field's own type.
-    `vars(instance)` is such a row. `skip_existing` leaves rows alone that break a unique constraint.
-    `returning` names columns to give back, one tuple a row that was inserted.
-    """
-    if not rows:
-        return []
-    link = connections["default"]
-    plan = _plan(model, link.vendor)
-    now = timezone.now()
-    moments: dict[tuple[str, datetime], Any] = {}  # rows that are written together share their times
-
-    def prepare(row: Mapping[str, Any], column: _Column) -> Any:
-        value = now if column.stamped else row.get(column.name, column.default)
-        if column.field is None or value is None:
-            return value
-        if not isinstance(value, datetime):
-            return column.field.get_db_prep_save(value, link)
-        if (column.name, value) not in moments:
-            moments[column.name, value] = column.field.get_db_prep_save(value, link)
-        return moments[column.name, value]
-
-    values = [prepare(row, column) for row in rows for column in plan.columns]
-    statement = (
-        f"{plan.head}{','.join([plan.one] * len(rows))}"
-        f"{' ON CONFLICT DO NOTHING' if skip_existing else ''}"
-        f"{' RETURNING ' + ','.join(map(link.ops.quote_name, returning)) if returning else ''}"
-    )
-    with link.cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall()) if returning else []
+    def _gone_on(self, count: int) -> None:
+        with self._lock:
+            self.pending -= count

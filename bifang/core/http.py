@@ -4,9 +4,9 @@ import asyncio
 import json as jsonlib
 import ssl
 import threading
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
@@ -80,39 +80,23 @@ class HttpClient:
         data, sent = _body(json, form, headers)
         for _ in range(_MAX_REDIRECTS):
             check_literal(target.raw_host or "")
-            async with self._answer(method, target, data, sent, timeout, proxy) as answer:
-                if answer.status not in _REDIRECTS:
-                    body = await _read(answer, target, max_bytes)
-                    return Response(answer.status, answer.headers, body)
-                target = _redirected(method, target, answer)
+            through = self._proxy(target, proxy)
+            try:
+                async with self._session().request(
+                    method,
+                    target,
+                    data=data,
+                    headers=sent,
+                    timeout=_timeout(timeout, self._connect_timeout),
+                    proxy=through,
+                    allow_redirects=False,
+                ) as answer:
+                    if answer.status not in _REDIRECTS:
+                        return Response(answer.status, answer.headers, await _read(answer, target, max_bytes))
+                    target = _redirected(method, target, answer)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                _raise_mapped(error, target)
         raise _redirect_error(target)
-
-    @asynccontextmanager
-    async def _answer(
-        self,
-        method: str,
-        target: URL,
-        data: Any,
-        headers: Mapping[str, str],
-        seconds: float,
-        proxy: str | None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        try:
-            async with self._session().request(
-                method,
-                target,
-                data=data,
-                headers=headers,
-                timeout=self._timeout(seconds),
-                proxy=self._proxy(target, proxy),
-                allow_redirects=False,
-            ) as answer:
-                yield answer
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            _raise_mapped(error, target)
-
-    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, self._connect_timeout))
 
     def _proxy(self, target: URL, proxy: str | None) -> URL | None:
         if proxy is None:
@@ -156,6 +140,11 @@ class HttpClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+@lru_cache(maxsize=64)
+def _timeout(seconds: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, connect))
 
 
 def _parse(url: str) -> URL:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s%(fields)s %(message)s")
+        self._second = (-1, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """The usual form; many records share a second."""
+        second = int(record.created)
+        known, text = self._second
+        if known != second:
+            text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+            self._second = second, text
+        return f"{text},{int(record.msecs):03d}"
 
     def format(self, record: logging.LogRecord) -> str:
         present = [
@@ -86,6 +97,7 @@ class GatheringHandler(logging.Handler):
 
 def configure(directory: Path, level: str) -> dict[str, Any]:
     """The LOGGING setting. Without a writable file: console only; `writable` says why."""
+    _record_less()
     handler: dict[str, Any] = {"()": "bifang.core.logs.GatheringHandler", "formatter": "line"}
     if writable(directory) is None:
         handler |= {
@@ -110,6 +122,12 @@ def configure(directory: Path, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
         },
     }
+
+
+def _record_less() -> None:
+    """What no line shows need not be found out for every record (logging's own switches for that)."""
+    logging._srcfile = None  # no walk up the stack for file and line
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def writable(directory: Path) -> OSError | None:

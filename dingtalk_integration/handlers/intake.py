@@ -1,5 +1,6 @@
 """From a frame to the acknowledgement: normalise, store, and only then answer."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -37,8 +38,11 @@ class Intake:
             return None
         if not handed:
             self._stored()
-        log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
+        asyncio.get_running_loop().call_soon(self._tell, item)  # the ack goes first
         return ack
+
+    def _tell(self, item: Incoming) -> None:
+        log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
 
     def _item(self, frame: Frame) -> Incoming:
         if frame.data is None:

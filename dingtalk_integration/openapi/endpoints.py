@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bifang.core.addresses import check_webhook
+from bifang.core.addresses import webhook_refusal
+from bifang.core.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,4 +19,6 @@ class Endpoints:
 
     def check_webhook(self, webhook: str) -> None:
         """InvalidInput unless the sessionWebhook belongs here."""
-        check_webhook(webhook, api=self.api, oapi=self.oapi)
+        refusal = webhook_refusal(webhook, api=self.api, oapi=self.oapi)
+        if refusal:
+            raise InvalidInput(refusal)

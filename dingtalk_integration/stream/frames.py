@@ -128,6 +128,12 @@ def _open_data(data: Any) -> Mapping[str, Any] | None:
 
 def encode_ack(reply_to: Any, ack: Ack) -> str:
     """The upstream frame; the same fields as the SDK's `AckMessage.to_dict`."""
+    if ack is CHAT_ACK:  # thousands a minute
+        return f"{_CHAT_HEAD}{json.dumps(reply_to)}{_CHAT_TAIL}"
+    return _encode(reply_to, ack)
+
+
+def _encode(reply_to: Any, ack: Ack) -> str:
     return json.dumps(
         {
             "code": ack.code,
@@ -136,3 +142,6 @@ def encode_ack(reply_to: Any, ack: Ack) -> str:
             "data": json.dumps(ack.data),
         }
     )
+
+
+_CHAT_HEAD, _, _CHAT_TAIL = _encode("messageId here", CHAT_ACK).partition('"messageId here"')

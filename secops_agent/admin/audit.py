@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
 from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preformatted, shortened
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
-from secops_agent.services.audit import plain
+from secops_agent.services.audit import FIELDS, plain
 
 PRIVATE = ("words", "whole_text", "data")
 TONES = {AuditKind.APPROVAL: "warn", AuditKind.ACTION: "warn", AuditKind.PROPOSAL: "info"}
@@ -83,7 +83,7 @@ class AuditScreen(RecordScreen):
     @admin.action(description="导出为 JSON Lines", permissions=["read"])
     def export(self, request: HttpRequest, queryset: QuerySet[AuditRecord]) -> StreamingHttpResponse:
         """The chosen records; all of them: `manage.py export_audit`."""
-        rows = queryset.order_by("id").iterator(chunk_size=500)
+        rows = queryset.order_by("id").values(*FIELDS).iterator(chunk_size=500)
         lines = (json.dumps(plain(row), ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
         return StreamingHttpResponse(
             lines,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from bifang.channels import dispatcher
@@ -26,7 +27,12 @@ DOING: Final = Doing(toolbox.execute, toolbox.plan)
 
 def read_control(text: str) -> Control | None:
     """The control that the whole message is; None for anything else."""
-    return find_control(normalize(text)) if len(text) <= LONGEST else None
+    return _read_control(text) if len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=1024)  # asked as a message arrives, and again when its turn begins
+def _read_control(text: str) -> Control | None:
+    return find_control(normalize(text))
 
 
 async def handle_control(turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:

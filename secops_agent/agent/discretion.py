@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from secops_agent.agent.placeholders import Vault
+from secops_agent.agent.placeholders import Vault, find
 from secops_agent.llm.types import LLM, Completion, Delta, Message, OnDelta, Request
 
 
@@ -18,18 +18,23 @@ class Discreet:
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """As the inner model's."""
-        hidden = replace(request, messages=tuple(self._hide(message) for message in request.messages))
+        hidden = replace(request, messages=tuple(map(self._hide, request.messages)))
         show = _Shower(self, on_delta).show if on_delta else None
         completion = await self._inner.complete(hidden, show)
-        return replace(completion, message=self._restore(completion.message))
+        restored = self._restore(completion.message)
+        return completion if restored is completion.message else replace(completion, message=restored)
 
     def _hide(self, message: Message) -> Message:
         if message.role == "system":  # our own words; the name in it was masked when it was written
+            return message
+        if not message.tool_calls and not find(message.content):  # nearly always
             return message
         calls = tuple(replace(one, arguments=self._vault.hide(one.arguments)) for one in message.tool_calls)
         return replace(message, content=self._vault.hide(message.content), tool_calls=calls)
 
     def _restore(self, message: Message) -> Message:
+        if not message.tool_calls and self.shown(message.content) == message.content:
+            return message
         calls = tuple(
             replace(one, arguments=self._vault.reveal_json(one.arguments)) for one in message.tool_calls
         )

@@ -2,13 +2,15 @@
 
 import hashlib
 import hmac
-from typing import Any
+from datetime import datetime
+from functools import lru_cache
 
 from django.conf import settings
 
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
+from bifang.core.rows import NewRow
 from secops_agent.agent.controls import handle_control
 from secops_agent.agent.discretion import Discreet
 from secops_agent.agent.outcome import Outcome
@@ -77,13 +79,14 @@ class Governance:
         proposals: Proposals,
         reply: str,
         ai_config_id: int | None,
-    ) -> tuple[tuple[Reply, ...], tuple[Any, ...]]:
+        at: datetime,
+    ) -> tuple[tuple[Reply, ...], tuple[NewRow, ...]]:
         """What is said beside the reply, and the rows that belong to the turn."""
         prices = await self._accounts.prices() if outcome.usage.output_tokens else {}
         rows = (
-            *whole(turn, person, outcome, reply),
+            *whole(turn, person, outcome, reply, at),
             *proposals.rows,
-            *costs(turn, person, outcome, prices, ai_config_id),
+            *costs(turn, person, outcome, prices, ai_config_id, at),
         )
         return proposals.replies(reply), rows
 
@@ -92,10 +95,13 @@ def discreet(llm: LLM, conversation: str, *, is_group: bool) -> LLM:
     """The model as it may be asked in this conversation; the offline mode is ours and reads everything."""
     if llm.offline:
         return llm
-    key = hmac.new(
-        settings.SECRET_KEY.encode(), f"placeholders\n{conversation}".encode(), hashlib.sha256
-    ).digest()
-    return Discreet(llm, Vault(key), open_=not is_group)
+    return Discreet(llm, Vault(_placeholder_key(conversation)), open_=not is_group)
+
+
+@lru_cache(maxsize=1024)
+def _placeholder_key(conversation: str) -> bytes:
+    text = f"placeholders\n{conversation}".encode()
+    return hmac.new(settings.SECRET_KEY.encode(), text, hashlib.sha256).digest()
 
 
 def for_readers(text: str, *, is_group: bool) -> str:

@@ -7,7 +7,6 @@ goes back to the model; whatever goes wrong with the model ends in an answer tha
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from bifang.core.backoff import Backoff
@@ -36,15 +35,15 @@ async def run(
     on_progress: Tell | None = None,
     on_delta: Tell | None = None,
     fallback: LLM | None = None,
-    fallback_messages: Sequence[Message] | None = None,
+    fallback_messages: Callable[[], Sequence[Message]] | None = None,
 ) -> Outcome:
     """Run one turn; ``messages`` end with the user's. Cancelling the task cancels model and tools.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
-    fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading ``fallback_messages``
-    (the dialogue as its grammar wants it) if given. Never raises BifangError.
+    fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading what ``fallback_messages``
+    gives then (the dialogue as its grammar wants it). Never raises BifangError.
     """
-    spare = (fallback, tuple(messages if fallback_messages is None else fallback_messages))
+    spare = (fallback, fallback_messages or (lambda: messages))
     return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare).run()
 
 
@@ -57,7 +56,7 @@ class _Turn:
         limits: Limits,
         on_progress: Tell | None,
         on_delta: Tell | None,
-        spare: tuple[LLM | None, tuple[Message, ...]],
+        spare: tuple[LLM | None, Callable[[], Sequence[Message]]],
     ) -> None:
         self.llm, self.limits = llm, limits
         self.fallback, self.fallback_messages = spare
@@ -127,11 +126,8 @@ class _Turn:
 
     async def _ask(self, withdrawn: bool) -> Completion:
         seconds = self.remaining()
-        late = RemoteError(
-            f"{self.llm.name}在 {self.limits.seconds:g} 秒内没有答完。", permanent=False, code="timeout"
-        )
         if seconds <= 0:
-            raise late
+            raise self._late()
         request = Request(
             self._sent(withdrawn),
             () if withdrawn else self.specs,
@@ -142,7 +138,11 @@ class _Turn:
             async with asyncio.timeout(seconds):
                 return await self.llm.complete(request, self._shower() if self.show.heard else None)
         except TimeoutError:
-            raise late from None
+            raise self._late() from None
+
+    def _late(self) -> RemoteError:
+        text = f"{self.llm.name}在 {self.limits.seconds:g} 秒内没有答完。"
+        return RemoteError(text, permanent=False, code="timeout")
 
     def _shower(self) -> Callable[[Delta], None]:
         """Shows the answer so far; each attempt starts afresh."""
@@ -163,8 +163,12 @@ class _Turn:
         rules = "\n\n".join((evidence_rule(self.nonce), *((_FINAL_NOTE,) if withdrawn else ())))
         has_system = bool(messages) and messages[0].role == "system"
         first = messages[0] if has_system else Message("system", "")
-        system = replace(first, content=f"{first.content}\n\n{rules}".lstrip())
-        return (system, *(fence(message, self.nonce) for message in messages[has_system:]))
+        system = Message("system", f"{first.content}\n\n{rules}".lstrip())
+        said = [
+            fence(message, self.nonce) if message.role == "tool" else message
+            for message in messages[has_system:]
+        ]
+        return (system, *said)
 
     # How it ends
 
@@ -174,7 +178,7 @@ class _Turn:
             return False
         _log.warning("model %s gave no answer, falling back: %s", self.llm.name, error.message)
         self.notice = f"（{self.llm.name}没有作答：{error.message}以下由{self.fallback.name}回答。）\n\n"
-        self.llm, self.fallback, self.given = self.fallback, None, self.fallback_messages
+        self.llm, self.fallback, self.given = self.fallback, None, tuple(self.fallback_messages())
         self.deadline = max(self.deadline, self.clock() + self.limits.grace_seconds)
         self.steps_left = max(self.steps_left, 2)
         self.added = self.calls.hand_over()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.utils import timezone
 
 from bifang.core.db import Batcher
+from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.services.staff import Person, administrators, find_people
 
@@ -100,10 +100,8 @@ def trim(history: Sequence[Said]) -> tuple[Said, ...]:
     return tuple(kept)
 
 
-def remember(conversation: str, speaker: str, question: str, answer: str) -> tuple[ConversationMessage, ...]:
-    """Unsaved rows, to be inserted in the transaction that marks the turn as handled."""
-    now: datetime = timezone.now()
-    return (
-        ConversationMessage(key=conversation, role="user", speaker=speaker, content=question, created_at=now),
-        ConversationMessage(key=conversation, role="assistant", content=answer, created_at=now),
-    )
+def remember(conversation: str, speaker: str, question: str, answer: str, at: datetime) -> tuple[NewRow, ...]:
+    """To be inserted in the transaction that marks the turn as handled."""
+    asked = {"key": conversation, "role": "user", "speaker": speaker, "content": question, "created_at": at}
+    answered = {"key": conversation, "role": "assistant", "content": answer, "created_at": at}
+    return NewRow(ConversationMessage, asked), NewRow(ConversationMessage, answered)

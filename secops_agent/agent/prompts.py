@@ -44,6 +44,7 @@ def _rules(role: Role, is_group: bool) -> str:
     return _SYSTEM.format(now="{now}", name="{name}", role=role.label, place=place, refused=refused)
 
 
+@lru_cache(maxsize=1024)
 def clean_name(name: str) -> str:
     """A name on one line: nicknames are chosen by their owners and must not read like rules."""
     return " ".join(name.split())[:_LONGEST_NAME] or "未知"

@@ -1,14 +1,15 @@
 """What a turn leaves behind for the audit trail and the accounts: rows that are stored together with "handled"."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Model
 from django.utils import timezone
 
 from bifang.channels.ports import Turn
+from bifang.core.rows import NewRow
 from secops_agent.agent.outcome import Outcome, ToolRun
-from secops_agent.models.audit import AuditKind, AuditRecord
+from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, entry
 from secops_agent.services.staff import Person
@@ -22,9 +23,9 @@ def place_of(turn: Turn) -> Place:
     return Place(turn.config_id, turn.conversation_id, turn.inbox_id)
 
 
-def brief(turn: Turn, person: Person, reply: str) -> tuple[AuditRecord, ...]:
+def brief(turn: Turn, person: Person, reply: str, at: datetime | None = None) -> tuple[NewRow, ...]:
     """A message that needed no model, and what was answered."""
-    place = place_of(turn)
+    place, at = place_of(turn), at or timezone.now()
     asked = entry(
         AuditKind.MESSAGE,
         "提问",
@@ -32,27 +33,28 @@ def brief(turn: Turn, person: Person, reply: str) -> tuple[AuditRecord, ...]:
         place=place,
         text=turn.text,
         detail={"msg": turn.external_id},
+        at=at,
     )
     if not reply:
         return (asked,)
-    return (asked, entry(AuditKind.REPLY, "回复", BIFANG, place=place, text=reply))
+    return (asked, entry(AuditKind.REPLY, "回复", BIFANG, place=place, text=reply, at=at))
 
 
-def whole(turn: Turn, person: Person, outcome: Outcome, reply: str) -> tuple[AuditRecord, ...]:
+def whole(turn: Turn, person: Person, outcome: Outcome, reply: str, at: datetime) -> tuple[NewRow, ...]:
     """Message, decision, tool calls, reply."""
     place = place_of(turn)
-    asked, answered = brief(turn, person, reply or " ")
+    asked, answered = brief(turn, person, reply or " ", at)
     decided = entry(
-        AuditKind.DECISION, "作答", BIFANG, place=place,
+        AuditKind.DECISION, "作答", BIFANG, place=place, at=at,
         detail={
             "model": outcome.model, "stopped_by": outcome.stopped_by, "fallback": outcome.notice,
             "tools": [run.call.name for run in outcome.tool_runs], "role": str(person.role),
         },
     )  # fmt: skip
-    return (asked, decided, *(_tool(run, person, place) for run in outcome.tool_runs), answered)
+    return (asked, decided, *(_tool(run, person, place, at) for run in outcome.tool_runs), answered)
 
 
-def _tool(run: ToolRun, person: Person, place: Place) -> AuditRecord:
+def _tool(run: ToolRun, person: Person, place: Place, at: datetime) -> NewRow:
     detail: dict[str, Any] = {
         "status": run.result.status, "executed": run.executed, "seconds": round(run.seconds, 3), "query": run.result.query,
         "arguments": dict(run.arguments) if run.executed else run.call.arguments[:2000],
@@ -64,19 +66,30 @@ def _tool(run: ToolRun, person: Person, place: Place) -> AuditRecord:
         key: value.replace("\x00", "") if isinstance(value, str) else value for key, value in detail.items()
     }
     return entry(
-        AuditKind.TOOL, what, Actor.person(person, "agent"), place=place, subject=subject, detail=cleaned
+        AuditKind.TOOL,
+        what,
+        Actor.person(person, "agent"),
+        place=place,
+        subject=subject,
+        detail=cleaned,
+        at=at,
     )
 
 
 def costs(
-    turn: Turn, person: Person, outcome: Outcome, prices: Mapping[str, Price], ai_config_id: int | None
-) -> tuple[Model, ...]:
+    turn: Turn,
+    person: Person,
+    outcome: Outcome,
+    prices: Mapping[str, Price],
+    ai_config_id: int | None,
+    at: datetime,
+) -> tuple[NewRow, ...]:
     """The turn's usage; nothing if no model was asked."""
     used = outcome.usage
     if not used.input_tokens and not used.output_tokens:
         return ()
     row = usage_row(
         used, outcome.model, prices, config_id=turn.config_id, ai_config_id=ai_config_id, inbox_id=turn.inbox_id,
-        person=f"{person.corp_id}:{person.staff_id}", at=timezone.now(),
+        person=f"{person.corp_id}:{person.staff_id}", at=at,
     )  # fmt: skip
     return (row,)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ from secops_agent.agent.records import brief
 from secops_agent.agent.toolbox import REFUSING, build_toolbox
 from secops_agent.agent.verification import mark_unknown
 from secops_agent.agent.warrant import Warranted
-from secops_agent.llm.types import LLM
+from secops_agent.llm.types import LLM, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.staff import Person
 from secops_agent.tools.base import Proposer
@@ -58,6 +58,10 @@ class Talk:
     ai_config_id: int | None = None
     proposer: Proposer = REFUSING
     conversation: str = ""
+
+    def plain(self) -> list[Message]:
+        """The dialogue as the grammar reads it."""
+        return plain_dialogue(self.history, self.text)
 
 
 class Agent:
@@ -101,10 +105,11 @@ class Agent:
         outcome = await self.converse(talk, sink)
         text, copies = _with_private_copies(asking, outcome)
         text = for_readers(text, is_group=asking.is_group)
+        now = timezone.now()
         told, records = await self._governance.complete(
-            turn, person, outcome, proposals, text, asking.ai_config_id
+            turn, person, outcome, proposals, text, asking.ai_config_id, now
         )
-        rows = memory.remember(conversation, person.name, talk.text, text)
+        rows = memory.remember(conversation, person.name, talk.text, text, now)
         reply = Reply(text, title=_title(text), buttons=proposals.buttons)
         return TurnResult((reply, *copies, *told), (*rows, *records))
 
@@ -137,25 +142,24 @@ class Agent:
         return await self._run(talk, llm, offline, sink)
 
     async def _run(self, talk: Talk, llm: LLM, offline: LLM, sink: ReplySink | None) -> Outcome:
-        now = timezone.localtime()
+        now = timezone.localtime(timezone=timezone.get_default_timezone())
         heard = sink is not None and not isinstance(sink, Silent)
-        plain = plain_dialogue(talk.history, talk.text)
         outcome = await loop.run(
             discreet(llm, talk.conversation, is_group=talk.is_group),
-            plain if llm.offline else self._messages(talk, now),
+            talk.plain() if llm.offline else self._messages(talk, now),
             build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm)),
             self._limits,
             on_progress=sink.progress if sink and heard else None,
             on_delta=sink.stream if sink and heard else None,
             fallback=None if llm.offline else offline,
-            fallback_messages=plain,
+            fallback_messages=talk.plain,
         )
         if llm.offline or outcome.used_fallback:
             return outcome  # code wrote it, from results only
         return replace(outcome, text=mark_unknown(outcome.text, _sources(talk, outcome)))
 
     @staticmethod
-    def _messages(talk: Talk, now: Any) -> list[Any]:
+    def _messages(talk: Talk, now: datetime) -> list[Message]:
         question = with_quote(talk.text, talk.quoted)
         return [
             system_message(talk.person, is_group=talk.is_group, now=now),

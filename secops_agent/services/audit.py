@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from bifang.core.rows import NewRow, insert_many
 from secops_agent.models import AuditRecord
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
@@ -36,32 +37,33 @@ def entry(
     text: str = "",
     detail: Mapping[str, Any] | None = None,
     at: datetime | None = None,
-) -> AuditRecord:
+) -> NewRow:
     """An unsaved row. ``what`` is a short Chinese phrase, ``subject`` what it is about, ``text`` is private."""
-    return AuditRecord(
-        at=at or timezone.now(),
-        kind=kind.value,
-        what=what[:60],
-        actor_kind=actor.kind,
-        actor_id=actor.ident[:220],
-        actor_name=actor.name[:200],
-        via=actor.via[:60],
-        config_id=place.config_id,
-        conversation_id=place.conversation_id,
-        inbox_id=place.inbox_id,
-        subject=subject[:120],
-        text=_kept(text),
-        detail=dict(detail or {}),
-    )
+    values = {
+        "at": at or timezone.now(),
+        "kind": kind.value,
+        "what": what[:60],
+        "actor_kind": actor.kind,
+        "actor_id": actor.ident[:220],
+        "actor_name": actor.name[:200],
+        "via": actor.via[:60],
+        "config_id": place.config_id,
+        "conversation_id": place.conversation_id,
+        "inbox_id": place.inbox_id,
+        "subject": subject[:120],
+        "text": _kept(text),
+        "detail": dict(detail or {}),
+    }
+    return NewRow(AuditRecord, values)
 
 
 def _kept(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…（共 {len(text)} 字）"
 
 
-def append(records: Sequence[AuditRecord]) -> None:
+def append(records: Sequence[NewRow]) -> None:
     """Add rows, in the caller's transaction."""
-    AuditRecord.objects.bulk_create(records)
+    insert_many(AuditRecord, [record.values for record in records])
 
 
 FIELDS: Final = (
@@ -70,11 +72,9 @@ FIELDS: Final = (
 )  # fmt: skip
 
 
-def plain(record: AuditRecord) -> dict[str, Any]:
-    """A record as JSON holds it; the form that is hashed and exported."""
-    values = {name: getattr(record, name) for name in FIELDS}
-    values["at"] = record.at.astimezone(UTC).isoformat(timespec="microseconds")
-    return values
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's `FIELDS` as JSON holds them; the form that is hashed and exported."""
+    return {**values, "at": values["at"].astimezone(UTC).isoformat(timespec="microseconds")}
 
 
 def export(since: datetime | None = None, until: datetime | None = None) -> Iterator[dict[str, Any]]:
@@ -82,7 +82,6 @@ def export(since: datetime | None = None, until: datetime | None = None) -> Iter
     rows = AuditRecord.objects.order_by("id")
     rows = rows.filter(at__gte=since) if since else rows
     rows = rows.filter(at__lt=until) if until else rows
-    numbers = rows.select_related("segment")
-    for record in numbers.iterator(chunk_size=500):
-        segment = record.segment.number if record.segment else None
-        yield {**plain(record), "segment": segment, "position": record.position}
+    for record in rows.values(*FIELDS, "segment__number", "position").iterator(chunk_size=500):
+        segment = record.pop("segment__number")
+        yield {**plain(record), "segment": segment}

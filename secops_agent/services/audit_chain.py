@@ -7,9 +7,10 @@ Records get their position when they are sealed: one that commits late simply co
 import hashlib
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -19,13 +20,13 @@ from bifang.core.sealed import Sealed
 from secops_agent.models import AuditRecord, AuditSegment
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
-from secops_agent.services.audit import append, entry, plain
-from secops_agent.services.writing import update_rows
+from secops_agent.services.audit import FIELDS, append, entry, plain
 
 log = logging.getLogger(__name__)
 BATCH: Final = 300  # records a transaction: well below 50 ms
 GENESIS: Final = "0" * 64
 UNSEALED_FOR: Final = timedelta(minutes=10)
+_JSON: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _LOCK: Final = 0x42494644  # "BIFD": the advisory lock of the sealer on PostgreSQL
 
 
@@ -34,10 +35,10 @@ def first_digest(previous: str, number: int, day: date) -> str:
     return hashlib.sha256(f"bifang-audit\n{previous}\n{number}\n{day.isoformat()}".encode()).hexdigest()
 
 
-def next_digest(digest: str, record: AuditRecord) -> str:
-    """The chain's value after one more record."""
-    text = json.dumps(plain(record), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(f"{digest}\n{record.position}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+def next_digest(digest: str, position: int, values: Mapping[str, Any]) -> str:
+    """The chain's value after one more record, given its `FIELDS`."""
+    text = _JSON.encode(plain(values))
+    return hashlib.sha256(f"{digest}\n{position}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def seal(now: datetime | None = None) -> int:
@@ -48,7 +49,7 @@ def seal(now: datetime | None = None) -> int:
     with transaction.atomic():
         if not _alone():
             return 0
-        rows = list(AuditRecord.objects.filter(segment=None).order_by("id")[:BATCH])
+        rows = list(AuditRecord.objects.filter(segment=None).order_by("id").values(*FIELDS)[:BATCH])
         if rows:
             _chain(_segment_of(timezone.localdate(now), now), rows, now)
         return len(rows)
@@ -79,17 +80,26 @@ def _segment_of(day: date, now: datetime) -> AuditSegment:
     )  # fmt: skip
 
 
-def _chain(segment: AuditSegment, rows: list[AuditRecord], now: datetime) -> None:
+def _chain(segment: AuditSegment, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     digest = segment.digest
     for position, row in enumerate(rows, segment.count + 1):
-        row.segment, row.position = segment, position
-        digest = next_digest(digest, row)
-    update_rows(AuditRecord, ("segment", "position"), rows)
+        digest = next_digest(digest, position, row)
+    _place(segment, [row["id"] for row in rows])
     count = segment.count + len(rows)
     AuditSegment.objects.filter(pk=segment.pk).update(
         digest=digest, seal=Sealed.of(f"{segment.number}:{count}:{digest}"), count=count, sealed_at=now,
-        first_id=segment.first_id or rows[0].pk, last_id=rows[-1].pk,
+        first_id=segment.first_id or rows[0]["id"], last_id=rows[-1]["id"],
     )  # fmt: skip
+
+
+def _place(segment: AuditSegment, ids: Sequence[int]) -> None:
+    """Give these records their places behind what the segment has."""
+    table = connection.ops.quote_name(AuditRecord._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {table} SET segment_id = %s, position = %s WHERE id = %s",  # noqa: S608 - a name of our own
+            [(segment.pk, position, pk) for position, pk in enumerate(ids, segment.count + 1)],
+        )
 
 
 def drop_before(day: date) -> int:
@@ -193,11 +203,13 @@ def _seal_faults(segment: AuditSegment) -> list[str]:
 
 def _row_faults(segment: AuditSegment, heads: set[str]) -> list[str]:
     digest, count = first_digest(segment.previous, segment.number, segment.day), 0
-    for row in AuditRecord.objects.filter(segment=segment).order_by("position").iterator(chunk_size=500):
+    rows = AuditRecord.objects.filter(segment=segment).order_by("position").values(*FIELDS, "position")
+    for row in rows.iterator(chunk_size=500):
         count += 1
-        if row.position != count:
-            return [f"第 {count} 条缺失或多余（这里是第 {row.position} 条，记录 {row.pk}）。"]
-        digest = next_digest(digest, row)
+        position = row.pop("position")
+        if position != count:
+            return [f"第 {count} 条缺失或多余（这里是第 {position} 条，记录 {row['id']}）。"]
+        digest = next_digest(digest, position, row)
         heads.add(digest)
     if count != segment.count:
         return [f"应有 {segment.count} 条记录，实际 {count} 条：有记录被删除或插入。"]

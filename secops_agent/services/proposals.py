@@ -11,8 +11,9 @@ from typing import Any, Final
 from bifang.channels.leases import database_now
 from bifang.channels.ports import Button, Reply, ReplyTarget
 from bifang.core.errors import InvalidInput
+from bifang.core.rows import NewRow
 from secops_agent.models import Staff
-from secops_agent.models.audit import AuditKind, AuditRecord
+from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services import colleagues
 from secops_agent.services.actors import Actor
@@ -130,7 +131,7 @@ class Proposals:
         return buttons_of(known[0]) if len(known) == 1 else ()
 
     @property
-    def rows(self) -> tuple[Proposal | AuditRecord, ...]:
+    def rows(self) -> tuple[NewRow, ...]:
         """Unsaved rows: the new proposals and their audit records."""
         actor = Actor.person(self._person, self._via)
         origin = self._origin
@@ -143,7 +144,7 @@ class Proposals:
             )
             for one in self._drafts.values()
         ]  # fmt: skip
-        return (*self._drafts.values(), *records)
+        return (*(NewRow(Proposal, vars(draft)) for draft in self._drafts.values()), *records)
 
     def replies(self, answer: str) -> tuple[Reply, ...]:
         """What has to be said beside the answer: what the answer kept to itself, and the requests to approvers.

@@ -12,6 +12,7 @@ from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from bifang.core import db
+from bifang.core.rows import NewRow
 from secops_agent.llm.types import Usage
 from secops_agent.models.usage import ModelPrice, TurnUsage
 
@@ -150,10 +151,12 @@ class Accounts:
 def usage_row(
     usage: Usage, model: str, prices: Mapping[str, Price], *, config_id: int, ai_config_id: int | None, inbox_id: int | None,
     person: str, at: datetime,
-) -> TurnUsage:  # fmt: skip
+) -> NewRow:  # fmt: skip
     """An unsaved row of one turn."""
-    return TurnUsage(
-        at=at, day=timezone.localdate(at), config_id=config_id, ai_config_id=ai_config_id, inbox_id=inbox_id,
-        person=person[:220], model=model[:100], input_tokens=usage.input_tokens, output_tokens=usage.output_tokens,
-        cached_tokens=usage.cached_tokens, cost=cost_of(usage, price_of(model, prices)),
-    )  # fmt: skip
+    values = {
+        "at": at, "day": timezone.localdate(at, timezone.get_default_timezone()), "config_id": config_id,
+        "ai_config_id": ai_config_id, "inbox_id": inbox_id, "person": person[:220], "model": model[:100],
+        "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens,
+        "cached_tokens": usage.cached_tokens, "cost": cost_of(usage, price_of(model, prices)),
+    }  # fmt: skip
+    return NewRow(TurnUsage, values)

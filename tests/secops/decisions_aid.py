@@ -12,6 +12,7 @@ from bifang.channels.ports import Incoming, ReplyTarget, TurnResult
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import Switch, SystemConfig
+from bifang.core.rows import insert_many
 from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Staff
@@ -69,7 +70,7 @@ def propose(
     given = {"ip": "203.0.113.5"} if arguments is None else arguments
     code = proposals.propose(tool, "封禁 IP", risk, given, f"封禁 {given}")
     for row in proposals.rows:
-        row.save()
+        insert_many(row.model, [row.values])
     return code
 
 

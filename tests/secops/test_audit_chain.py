@@ -70,9 +70,9 @@ def _swap() -> None:
 
 def _insert(position: int) -> Callable[[], object]:
     def insert() -> None:
-        record = audit.entry(AuditKind.MESSAGE, "伪造", LI)
-        record.segment, record.position = AuditSegment.objects.get(number=2), position
-        record.save()
+        forged = audit.entry(AuditKind.MESSAGE, "伪造", LI).values
+        segment = AuditSegment.objects.get(number=2)
+        AuditRecord.objects.create(**forged, segment=segment, position=position)
 
     return insert
 

@@ -153,7 +153,9 @@ async def test_fallback_may_repeat_a_call_that_had_failed() -> None:
 
 async def test_fallback_reads_its_own_form_of_the_dialogue() -> None:
     offline, plain = grammar("好"), (Message("user", "高危告警"),)
-    await turn(Scripted([BadCredentials("凭证错误。")]), Estate(), fallback=offline, fallback_messages=plain)
+    await turn(
+        Scripted([BadCredentials("凭证错误。")]), Estate(), fallback=offline, fallback_messages=lambda: plain
+    )
     assert offline.requests[0].messages == plain
 
 

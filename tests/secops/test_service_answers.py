@@ -22,7 +22,9 @@ def answer(given, script=None, sink=None):
 
 
 def remembered(result):
-    return [(row.role, row.content) for row in result.rows if isinstance(row, ConversationMessage)]
+    return [
+        (row.values["role"], row.values["content"]) for row in result.rows if row.model is ConversationMessage
+    ]
 
 
 def test_unknown_people_learn_their_id_and_nothing_else(demo):
