@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from bifang.channels import outbox
 from bifang.channels.inbox import CHUNK, unpack_target
-from bifang.channels.leases import LEASE, database_now, new_lease
+from bifang.channels.leases import LEASE, database_now, new_lease, spare_the_flush
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
 from bifang.channels.ports import Part, Reply, Turn
 from bifang.core.errors import BifangError
@@ -120,6 +120,7 @@ def finish(items: Sequence[Finished], owner: str) -> list[list[Part] | None]:
     """Replies, rows and "handled" in one transaction; None for a turn whose lease is no longer ours."""
     now = database_now()
     with transaction.atomic():
+        spare_the_flush()
         held = _held([item.turn.inbox_id for item in items])
         won = [item for item in items if held.get(item.turn.inbox_id) == item.turn.lease]
         parts = outbox.create(won, owner, now)

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models import F
 
 from bifang.channels.inbox import CHUNK, order_key, pack_target, unpack_target
-from bifang.channels.leases import FREE, LEASE, database_now, new_lease
+from bifang.channels.leases import FREE, LEASE, database_now, new_lease, spare_the_flush
 from bifang.channels.models import OPEN, OutboxRow, State
 from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
 from bifang.core.errors import BifangError
@@ -200,6 +200,7 @@ def mark_sent(items: Sequence[Sent]) -> list[bool]:
     for item in items:
         groups[item.delivered.route, item.delivered.receipt].append(item.part.outbox_id)
     with transaction.atomic():
+        spare_the_flush()
         for (route, receipt), ids in groups.items():
             OutboxRow.objects.filter(pk__in=ids).update(
                 state=State.DONE, sent_at=now, route=route, receipt=receipt[:200], last_error="", webhook=None,

@@ -1,0 +1,66 @@
+"""Rows that are inserted without instances must read like rows that were saved."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from bifang.channels.models import OutboxRow
+from bifang.core.rows import insert_many
+from bifang.core.sealed import Sealed
+from secops_agent.models import AuditRecord
+from tests.channels.boxes import incoming, store
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+NOW = timezone.now()
+VALUES: dict[str, Any] = {
+    "at": NOW, "kind": "message", "what": "提问'\"\\{}", "actor_kind": "person", "text": "甲,乙\n{丙}",
+    "config_id": 2**40, "detail": {"表": [1, [2, 3], None, {"深": "层"}], "空": {}},
+}  # fmt: skip
+
+
+def fields(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(row).items() if not name.startswith("_") and name != "id"}
+
+
+def test_inserted_rows_read_like_saved_ones() -> None:
+    saved = AuditRecord.objects.create(**VALUES)
+    insert_many(AuditRecord, [VALUES, VALUES | {"at": NOW - timedelta(days=1), "config_id": None}])
+    first, second = AuditRecord.objects.exclude(pk=saved.pk).order_by("pk")
+    saved.refresh_from_db()
+    assert fields(first) == fields(saved)
+    assert (second.at, second.config_id) == (NOW - timedelta(days=1), None)
+
+
+def test_json_may_be_a_list_and_a_list_of_lists_stays_one_value() -> None:
+    for value in ([], [1, 2], [["甲"], ["乙"]], "text", 1.5):
+        insert_many(AuditRecord, [VALUES | {"detail": value}, VALUES | {"detail": value}])
+    found = AuditRecord.objects.order_by("pk").values_list("detail", flat=True)
+    assert list(found)[::2] == [[], [1, 2], [["甲"], ["乙"]], "text", 1.5]
+
+
+def test_existing_rows_are_skipped_and_only_new_ones_come_back() -> None:
+    (inbox,) = store(incoming("问"))
+
+    def row(key: str, **more: Any) -> dict[str, Any]:
+        return {"config_id": inbox.config_id, "order_key": "k", "key": key, "text": "答", "target": {},
+                "created_at": NOW, **more}  # fmt: skip
+
+    insert_many(OutboxRow, [row("a", webhook=Sealed.of("https://hook"))])
+    added = insert_many(
+        OutboxRow, [row("a", text="别的"), row("b", buttons=[{"id": "x"}])], skip_existing=True, returning=("key", "id")
+    )  # fmt: skip
+    assert [key for key, _ in added] == ["b"]
+    old, new = OutboxRow.objects.order_by("pk")
+    assert (old.text, old.webhook.open(), old.buttons, new.buttons) == (
+        "答",
+        "https://hook",
+        None,
+        [{"id": "x"}],
+    )
+
+
+def test_no_rows_is_no_statement(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert insert_many(AuditRecord, []) == []
