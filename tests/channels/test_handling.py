@@ -10,6 +10,7 @@ from bifang.channels import handling, leases
 from bifang.channels.handling import MAX_ATTEMPTS
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Turn
+from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
 from tests.channels.boxes import claim, finish, incoming, store, texts_of
 from tests.databases import Database
@@ -51,10 +52,10 @@ def test_only_the_configurations_asked_for(database: Database) -> None:
 def test_answer_memory_and_done_are_one_transaction(database: Database) -> None:
     store(incoming())
     (turn,) = claim()
-    said = ConversationMessage(
-        key="k", role="user", speaker="李四", content="你好", created_at=timezone.now()
+    values = {"key": "k", "role": "user", "speaker": "李四", "content": "你好", "created_at": timezone.now()}
+    said, nonsense = (
+        NewRow(ConversationMessage, row) for row in (values, values | {"content": None, "created_at": None})
     )
-    nonsense = ConversationMessage(key="k", role="user", content=None, created_at=None)  # type: ignore[misc]
     finished = handling.Finished(turn, (handling.Reply("答"),), (said, nonsense))
     with pytest.raises(Exception, match=r"(?i)null"):
         handling.finish([finished], "me")

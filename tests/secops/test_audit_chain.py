@@ -83,8 +83,8 @@ def _recompute() -> None:
     previous = audit_chain.GENESIS
     for segment in AuditSegment.objects.order_by("number"):
         digest = audit_chain.first_digest(previous, segment.number, segment.day)
-        for row in segment.records.order_by("position"):
-            digest = audit_chain.next_digest(digest, row)
+        for position, row in enumerate(segment.records.order_by("position").values(*audit.FIELDS), 1):
+            digest = audit_chain.next_digest(digest, position, row)
         AuditSegment.objects.filter(pk=segment.pk).update(previous=previous, digest=digest)
         previous = digest
 
