@@ -1,0 +1,240 @@
+"""From a question in a group to a told result, by the buttons of cards: real worker, simulator, both databases."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
+from itertools import count
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from secops_agent.models import Action, AuditRecord, Proposal
+from tests.acceptance.worker import Stage, kill, open_stage, place, text_only
+from tests.databases import Database, Templates
+from tests.deadline import wait_until
+
+PEOPLE = tuple(
+    {"staff_id": staff_id, "name": name, "role": role, "corp_id": "dingdemocorp"}
+    for staff_id, name, role in (
+        ("manager01", "张三", "admin"), ("lisi", "李四", "analyst"), ("wangwu", "王五", "approver"),
+        ("zhaoliu", "赵六", "responder"), ("boss", "周七", "approver"),
+    )
+)  # fmt: skip
+ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
+OFFLINE = {"BIFANG_SCRIPTED_MODEL": ""}
+_addresses = (f"203.0.113.{number}" for number in count(1))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def stage(
+    request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[Stage]:
+    home = tmp_path_factory.mktemp("approvals") / "var"
+    with (
+        django_db_blocker.unblock(),
+        templates.database(request.param, home) as database,
+        open_stage(database) as made,
+    ):
+        _introduce(made, card_template_id="answer.schema")
+        yield made
+
+
+def _introduce(stage: Stage, **robot: str) -> None:
+    stage.apply(stage.robot(**robot), staff=PEOPLE)
+    stage.start(**OFFLINE)
+    for who in sorted(APPROVERS):  # DingTalk delivers only to people it knows
+        stage.say("你好", place(), who, group=False)
+
+
+def ask_to_block(stage: Stage, group: str = "") -> tuple[Proposal, str]:
+    """赵六 asks for it in a group; the proposal, and the group."""
+    ip, where = next(_addresses), group or place()
+    stage.say(f"封禁 {ip} 一小时", where, ASKER)
+
+    def proposed() -> Proposal | None:
+        return Proposal.objects.filter(arguments__ip=ip).first()
+
+    proposal = wait_until(proposed, within=60, what=f"the proposal about {ip}")
+    assert proposal is not None
+    assert proposal.arguments["duration_minutes"] == 60
+    return proposal, where
+
+
+def cards_of(stage: Stage, proposal: Proposal) -> dict[str, dict[str, Any]]:
+    """The cards with this proposal's buttons: to whom, or "group" → card; as soon as there are all four."""
+
+    def probe() -> dict[str, dict[str, Any]]:
+        found = {
+            one["spaces"][0].partition("//")[2]: one
+            for one in stage.sim.cards()
+            if proposal.code in one["params"].get("buttons", "")
+        }
+        return found if len(found) == 1 + len(APPROVERS) else {}
+
+    cards = wait_until(probe, within=60, what=f"the cards of {proposal.code}")
+    private = {
+        space.partition(".")[2]: card for space, card in cards.items() if space.startswith("IM_ROBOT.")
+    }
+    assert set(private) == APPROVERS
+    (group,) = (card for space, card in cards.items() if space.startswith("IM_GROUP."))
+    return {**private, "group": group}
+
+
+def card_now(stage: Stage, card: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in stage.sim.cards() if one["out_track_id"] == card["out_track_id"])
+
+
+def wait_action(proposal: Proposal) -> Action:
+    action = wait_until(
+        lambda: Action.objects.filter(proposal=proposal, state="dry").first(), within=30, what="the dry run"
+    )
+    assert action is not None
+    return action
+
+
+def results_told(stage: Stage, where: str, proposal: Proposal) -> list[str]:
+    """Messages with the action's result, in the conversation it was asked for in."""
+    return [
+        text_only(reply["text"])
+        for reply in stage.replies(conversation_id=where)
+        if "没有对任何系统做出改动" in reply["text"] and proposal.arguments["ip"] in reply["text"]
+    ]
+
+
+def wait_told(stage: Stage, where: str, proposal: Proposal) -> str:
+    (text,) = wait_until(lambda: results_told(stage, where, proposal), within=30, what="the result told")
+    return text
+
+
+def verify_audit() -> None:
+    """Everything sealed, and the chain sound."""
+    wait_until(lambda: not AuditRecord.objects.filter(segment=None).exists(), within=30, what="all sealed")
+    out = StringIO()
+    call_command("verify_audit", stdout=out)
+    assert "审计记录完整" in out.getvalue()
+
+
+def test_button_approves_runs_once_and_tells(stage: Stage) -> None:
+    proposal, where = ask_to_block(stage)
+    cards = cards_of(stage, proposal)
+    assert all(proposal.arguments["ip"] in card["params"]["content"] for card in cards.values())
+    clicked = stage.sim.click(cards["wangwu"]["out_track_id"], "approve", "wangwu")
+    assert clicked["latency_ms"] < 2000
+    assert clicked["ack"]["code"] == 200
+    shown = card_now(stage, cards["wangwu"])["params"]
+    assert "已批准" in shown["title"]
+    assert shown["buttons"] == "[]"
+    action = wait_action(proposal)
+    assert (action.asker, action.approver, action.connector) == ("赵六", "王五", "dry_run")
+    text = wait_told(stage, where, proposal)
+    assert "赵六" in text
+    assert "王五" in text
+    assert any(
+        "王五" in reply["text"] and "同意" in reply["text"] for reply in stage.replies(conversation_id=where)
+    )
+    verify_audit()
+    about = AuditRecord.objects.filter(inbox_id=proposal.inbox_id)
+    assert set(about.values_list("kind", flat=True)) == {
+        "message", "decision", "tool", "proposal", "action", "reply",
+    }  # fmt: skip
+    approval = AuditRecord.objects.get(kind="approval", subject=f"proposal:{proposal.code}")
+    assert (approval.actor_id, approval.via, approval.detail["done"]) == ("dingdemocorp:wangwu", "card", True)
+    assert AuditRecord.objects.get(subject=f"action:{action.pk}").detail["proposal"] == proposal.code
+
+
+def test_double_and_redelivered_clicks_run_once(stage: Stage) -> None:
+    proposal, where = ask_to_block(stage)
+    cards = cards_of(stage, proposal)
+    stage.sim.faults(duplicate={"value": 3, "times": 1})
+
+    def press(card: dict[str, Any]) -> dict[str, Any]:
+        params = {"code": proposal.code, "verdict": "approve"}  # as from a screen that still shows the button
+        return stage.sim.click(card["out_track_id"], "approve", "boss", params=params)
+
+    with ThreadPoolExecutor(3) as fingers:
+        clicks = list(fingers.map(press, (cards["boss"], cards["boss"], cards["group"])))
+    for clicked in (*clicks, press(cards["boss"])):
+        assert clicked["latency_ms"] < 2000
+        assert "已批准" in clicked["ack"]["data"]["cardData"]["cardParamMap"]["title"]
+    late = stage.sim.click(cards["manager01"]["out_track_id"], "approve", "manager01")
+    assert "周七" in json.dumps(late["ack"]["data"], ensure_ascii=False)
+    wait_action(proposal)
+    wait_told(stage, where, proposal)
+    stage.settle()
+    assert len(results_told(stage, where, proposal)) == 1
+    assert Action.objects.filter(proposal=proposal).count() == 1
+    verify_audit()
+
+
+@pytest.mark.parametrize(("who", "word"), [(ASKER, "四眼"), ("lisi", "角色"), ("visitor", "人员名单")])
+def test_click_of_the_wrong_person_is_refused_to_them_alone(stage: Stage, who: str, word: str) -> None:
+    proposal, _ = ask_to_block(stage)
+    card = cards_of(stage, proposal)["group"]
+    clicked = stage.sim.click(card["out_track_id"], "approve", who)
+    assert clicked["latency_ms"] < 2000
+    now = card_now(stage, card)
+    assert word in now["private"][who]["title"]
+    assert proposal.code in now["params"]["buttons"]
+    proposal.refresh_from_db()
+    assert proposal.state == "proposed"
+    assert not Action.objects.filter(proposal=proposal).exists()
+    refused = AuditRecord.objects.get(subject=f"proposal:{proposal.code}", kind="approval")
+    assert (refused.what, refused.actor_id) == ("决定未被接受", f"dingdemocorp:{who}")
+
+
+def test_restart_between_proposal_and_click_changes_nothing(stage: Stage) -> None:
+    proposal, where = ask_to_block(stage)
+    card = cards_of(stage, proposal)["manager01"]
+    kill(stage.workers[-1])
+    wait_until(lambda: not stage.sim.connections(), within=20, what="the old connection gone")
+    stage.start(**OFFLINE)
+    clicked = stage.sim.click(card["out_track_id"], "approve", "manager01")
+    assert clicked["latency_ms"] < 2000
+    wait_action(proposal)
+    assert "张三" in wait_told(stage, where, proposal)
+    assert Action.objects.filter(proposal=proposal).count() == 1
+    verify_audit()
+
+
+def test_refusal_with_a_reason_is_told_where_it_was_asked(stage: Stage) -> None:
+    proposal, where = ask_to_block(stage)
+    cards_of(stage, proposal)
+    private = place()
+    stage.say(f"拒绝 {proposal.code} 证据不足", private, "wangwu", group=False)
+    stage.answers(private)
+
+    def news() -> list[str]:
+        return [
+            reply["text"] for reply in stage.replies(conversation_id=where) if "证据不足" in reply["text"]
+        ]
+
+    (text,) = wait_until(news, within=30, what="the refusal told")
+    assert "王五" in text
+    proposal.refresh_from_db()
+    assert (proposal.state, proposal.reason) == ("rejected", "证据不足")
+    assert not Action.objects.filter(proposal=proposal).exists()
+    verify_audit()
+
+
+@pytest.mark.both_databases
+def test_without_a_template_text_does_the_same(database: Database) -> None:
+    with open_stage(database) as stage:
+        _introduce(stage)
+        proposal, where = ask_to_block(stage)
+        stage.say(f"同意 {proposal.code}", where, ASKER)
+        wait_until(lambda: any("四眼" in text for text in stage.answers(where)), within=30, what="refused")
+
+        def asked() -> bool:
+            texts = [one["text"] for one in stage.replies() if one["route"] == "private"]
+            return len([text for text in texts if f"同意 {proposal.code}" in text]) == len(APPROVERS)
+
+        wait_until(asked, within=30, what="every approver asked")
+        private = place()
+        stage.say(f"同意 {proposal.code}", private, "boss", group=False)
+        assert "已同意" in stage.answers(private)[0]
+        wait_action(proposal)
+        assert "周七" in wait_told(stage, where, proposal)
+        assert stage.sim.cards() == []
+        verify_audit()
