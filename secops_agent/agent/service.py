@@ -12,6 +12,7 @@ from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResul
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
+from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.governance import Governance, ModelWithheld, discreet, for_readers
 from secops_agent.agent.limits import Limits
 from secops_agent.agent.models import Models
@@ -144,13 +145,18 @@ class Agent:
     async def _run(self, talk: Talk, llm: LLM, offline: LLM, sink: ReplySink | None) -> Outcome:
         now = timezone.localtime(timezone=timezone.get_default_timezone())
         heard = sink is not None and not isinstance(sink, Silent)
+        toolbox = build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm))
+        drafts = None
+        if sink is not None and heard:
+            drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline)
+            toolbox = drafts.overhear(toolbox)
         outcome = await loop.run(
             discreet(llm, talk.conversation, is_group=talk.is_group),
             talk.plain() if llm.offline else self._messages(talk, now),
-            build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm)),
+            toolbox,
             self._limits,
             on_progress=sink.progress if sink and heard else None,
-            on_delta=sink.stream if sink and heard else None,
+            on_delta=drafts.stream if drafts else None,
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
         )
@@ -178,12 +184,13 @@ def _own_words(talk: Talk) -> list[str]:
     return [*said[-OWN_MESSAGES:], talk.text]
 
 
+def _given(talk: Talk) -> tuple[str, ...]:
+    return (talk.text, talk.quoted, *(said.content for said in talk.history))
+
+
 def _sources(talk: Talk, outcome: Outcome) -> Iterable[str]:
     """Where what the answer names may come from."""
-    yield talk.text
-    yield talk.quoted
-    for said in talk.history:
-        yield said.content
+    yield from _given(talk)
     for run in outcome.tool_runs:
         yield run.result.query
         yield run.result.text

@@ -5,7 +5,7 @@ What is not in the question, the history or a result of this turn is marked 未�
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,10 +127,15 @@ def _parents(name: str) -> set[str]:
 
 def mark_unknown(answer: str, sources: Iterable[str]) -> str:
     """The answer with 未核实 behind everything that no source has. ``sources`` is only read when needed."""
+    return mark_beyond(answer, lambda: known_values(sources))
+
+
+def mark_beyond(answer: str, known_now: Callable[[], set[str]]) -> str:
+    """The same, given a function that tells what is known; it is only called when needed."""
     found = list(find_entities(answer))
     if not found:
         return answer
-    known = known_values(sources)
+    known = known_now()
     doubtful = [entity for entity in found if entity.value not in known]
     for entity in reversed(doubtful):
         place = _after_markup(answer, entity.end)

@@ -1,0 +1,114 @@
+"""A growing answer as people may read it: through the filters of the final text, a few times a second.
+
+What could still become something else (half an address, the beginning of a password) waits for its end.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from bifang.channels.ports import ReplySink
+from secops_agent.agent.placeholders import find
+from secops_agent.agent.verification import known_values, mark_beyond
+from secops_agent.llm.types import ToolCall, ToolSpec
+from secops_agent.tools.base import Prepared, Tool, Toolbox, ToolResult
+
+PACE_S: Final = 0.4  # a card shows no more than one update in 0.8 s anyway
+_MORE: Final = "x" * 16  # as if the text went on: what begins like a secret shows itself
+_WORD: Final = re.compile(r"[!-~！-～]")
+_NUMBER: Final = re.compile(r"(?:[0-9０-９]{1,6}[ \-　]){1,6}\Z")
+
+
+def settled(text: str) -> str:
+    """The text without the word at its end, which may not be complete; digits in groups count as one word."""
+    end = len(text)
+    while end and _WORD.match(text[end - 1]):
+        end -= 1
+    number = _NUMBER.search(text, max(0, end - 48), end)
+    return text[: number.start() if number else end]
+
+
+def masked(text: str) -> str:
+    """For a group: without secrets, and only up to where one may have begun."""
+    parts, at = [], 0
+    # Not through the cache: no draft is ever read twice.
+    for start, end, label in find.__wrapped__(text + _MORE):
+        parts.append(text[at:start])
+        if end > len(text):
+            return "".join(parts)
+        parts.append(f"（{label}已隐藏）")
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+class Drafts:
+    """Between a turn and its sink. ``given``: what was said before; ``marked``: a model writes, not our own code."""
+
+    def __init__(self, sink: ReplySink, given: Iterable[str], *, is_group: bool, marked: bool) -> None:
+        self._sink, self._is_group, self._marked = sink, is_group, marked
+        self._texts = list(given)
+        self._known: set[str] | None = None
+        self._draft = self._shown = ""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def overhear(self, toolbox: Toolbox) -> Toolbox:
+        """The toolbox; what its tools find is known from then on."""
+        return _Overheard(toolbox, self._hear)
+
+    def _hear(self, result: ToolResult) -> None:
+        self._texts += [result.query, result.text]
+        self._known = None
+
+    def stream(self, text: str) -> None:
+        """The whole answer so far. The first goes out at once, then the newest at most every `PACE_S` seconds."""
+        self._draft = text
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PACE_S, self._again)
+            self._show()
+
+    def _again(self) -> None:
+        self._timer = None
+        self._show()
+
+    def _show(self) -> None:
+        shown = self.readable(self._draft)
+        if shown and shown != self._shown:
+            self._shown = shown
+            self._sink.stream(shown)
+
+    def readable(self, text: str) -> str:
+        """What may be read of a draft."""
+        kept = settled(text)
+        kept = masked(kept) if self._is_group else kept
+        return mark_beyond(kept, self._known_values) if self._marked else kept
+
+    def _known_values(self) -> set[str]:
+        if self._known is None:
+            self._known = known_values(self._texts)
+        return self._known
+
+
+class _Overheard(Toolbox):
+    def __init__(self, inner: Toolbox, hear: Callable[[ToolResult], None]) -> None:
+        super().__init__({})
+        self._inner, self._hear = inner, hear
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """As the inner one."""
+        return self._inner.specs
+
+    def get(self, name: str) -> Tool | None:
+        """As the inner one."""
+        return self._inner.get(name)
+
+    def prepare(self, call: ToolCall) -> Prepared | ToolResult:
+        """As the inner one."""
+        return self._inner.prepare(call)
+
+    async def execute(self, prepared: Prepared) -> ToolResult:
+        """As the inner one, and heard."""
+        result = await self._inner.execute(prepared)
+        self._hear(result)
+        return result
