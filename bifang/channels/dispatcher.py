@@ -10,7 +10,7 @@ from weakref import WeakSet
 from bifang.channels import handling, inbox
 from bifang.channels.handling import Finished
 from bifang.channels.leases import Owner
-from bifang.channels.ports import Channel, Handler, Part, ReplySink, Turn, TurnResult
+from bifang.channels.ports import Channel, Draft, Handler, Part, ReplySink, Turn, TurnResult
 from bifang.core import db
 from bifang.core.backoff import Backoff
 from bifang.core.db import Batcher
@@ -45,7 +45,7 @@ class Silent:
     def progress(self, text: str) -> None:
         """Nothing to show."""
 
-    def stream(self, text: str) -> None:
+    def stream(self, text: Draft) -> None:
         """Nothing to show."""
 
 

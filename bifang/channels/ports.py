@@ -100,13 +100,17 @@ class TurnResult:
     rows: tuple[Any, ...] = ()
 
 
+# An answer so far, or what tells it: asked only when it is shown, so that it may take its time; "" is nothing yet.
+Draft = str | Callable[[], str]
+
+
 class ReplySink(Protocol):
     """Best-effort progress of a running turn; a failing sink never fails the turn."""
 
     def progress(self, text: str) -> None:
         """Tell what is being done (one short Chinese line)."""
 
-    def stream(self, text: str) -> None:
+    def stream(self, text: Draft) -> None:
         """Show the whole answer so far."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from bifang.channels.ports import Turn
+from bifang.channels.ports import Draft, Turn
 from bifang.core import db
 from bifang.core.errors import BifangError, RateLimited
 from dingtalk_integration.cards import board, content
@@ -45,7 +45,7 @@ class Streamer:
         )
         self.progress_lines: list[str] = []
         self.refused = False  # DingTalk refused the card for good
-        self._text = ""
+        self._text: Draft = ""
         self._changed, self._over = asyncio.Event(), asyncio.Event()
         self.task = asyncio.create_task(self._run())
 
@@ -54,10 +54,13 @@ class Streamer:
         self.progress_lines.append(text)
         self._changed.set()
 
-    def stream(self, text: str) -> None:
+    def stream(self, text: Draft) -> None:
         """The whole answer so far."""
         self._text = text
         self._changed.set()
+
+    def _draft(self) -> str:
+        return self._text if isinstance(self._text, str) else self._text()
 
     def end(self) -> None:
         """The turn is over: nothing more is sent, what is under way comes to its end."""
@@ -107,7 +110,7 @@ class Streamer:
         if held.shown:
             return {}
         target = self._turn.target
-        values = content.begin(self.progress_lines, self._text)
+        values = content.begin(self.progress_lines, self._draft())
         staff_id = target.staff_id if target else ""
         at = {staff_id: str(self._turn.payload.get("nick") or staff_id)} if staff_id else {}
         robot_code = target.robot_code if target else ""
@@ -140,8 +143,9 @@ class Streamer:
                 return
             self._changed.clear()
             try:
-                typing = typing or await self._begin_typing(calls)
-                shown, wait = await self._update(calls, shown)
+                draft = self._draft()
+                typing = typing or await self._begin_typing(calls, draft)
+                shown, wait = await self._update(calls, shown, draft)
                 failures = 0
             except BifangError as error:
                 failures += 1
@@ -150,15 +154,15 @@ class Streamer:
                 wait = _wait(error)
                 self._changed.set()
 
-    async def _begin_typing(self, calls: CardCalls) -> bool:
+    async def _begin_typing(self, calls: CardCalls, draft: str) -> bool:
         """The template shows a typewriter from the first word of the answer on."""
-        if self._text:
+        if draft:
             await calls.update({"flowStatus": INPUTTING})
-        return bool(self._text)
+        return bool(draft)
 
-    async def _update(self, calls: CardCalls, shown: str) -> tuple[str, float]:
+    async def _update(self, calls: CardCalls, shown: str, draft: str) -> tuple[str, float]:
         """Show the newest text; what is shown then, and how long to wait."""
-        text = content.draft(self.progress_lines, self._text)
+        text = content.draft(self.progress_lines, draft)
         if text == shown or self._over.is_set():
             return shown, PACE_S
         if await calls.show(text):

