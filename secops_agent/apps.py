@@ -14,13 +14,16 @@ class SecopsAgentConfig(AppConfig):
         from django.db.models.signals import post_migrate
         from django_q.signals import post_spawn
 
+        from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
+        from secops_agent.services.changes import keep_change
         from secops_agent.services.schedules import ensure_schedules, recover_at_start
         from secops_agent.services.staff import apply_staff_entries
 
+        register_recorder(keep_change)
         register_kind(QwenKind())
         register_kind(WebhookKind())
         register_section("staff", apply_staff_entries)

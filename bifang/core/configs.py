@@ -9,6 +9,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from bifang.core import references
+from bifang.core.changes import PROGRAM, Author, Change, record
+from bifang.core.config_changes import told_changes
 from bifang.core.errors import BifangError, ConfigError, InvalidInput
 from bifang.core.kinds import Field, Kind, Stored, get_kind
 from bifang.core.models import SystemConfig
@@ -54,7 +56,13 @@ def load(config: SystemConfig) -> Any:
 
 
 def save(
-    kind_name: str, name: str, enabled: bool, given: Mapping[str, Any], *, config: SystemConfig | None = None
+    kind_name: str,
+    name: str,
+    enabled: bool,
+    given: Mapping[str, Any],
+    *,
+    config: SystemConfig | None = None,
+    author: Author = PROGRAM,
 ) -> tuple[SystemConfig, bool]:
     """Create or change a configuration; returns it and whether anything changed.
 
@@ -73,7 +81,7 @@ def save(
     _check_unique(kind_name, name.strip(), enabled, values, config, errors)
     if errors:
         raise FieldErrors(errors)
-    return _write(kind, name.strip(), enabled, values, before, config)
+    return _write(kind, name.strip(), enabled, values, before, config, author)
 
 
 def _before(config: SystemConfig | None) -> dict[str, Any]:
@@ -147,11 +155,13 @@ def _write(
     values: dict[str, Any],
     before: dict[str, Any],
     config: SystemConfig | None,
+    author: Author,
 ) -> tuple[SystemConfig, bool]:
     same = config is not None and values == before and (config.name, config.enabled) == (name, enabled)
     if same and config is not None and _readable(config):
         return config, False
     row = config or SystemConfig(kind=kind.name, revision=0)
+    common = _common(config, name, enabled)
     row.name, row.enabled = name, enabled
     row.params = {
         f.name: values[f.name]
@@ -166,8 +176,21 @@ def _write(
     with transaction.atomic():
         row.save()
         SystemConfig.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
+        _record(row, "修改" if config else "新增", author, common | told_changes(kind, before, values))
     row.refresh_from_db()
     return row, True
+
+
+def _common(config: SystemConfig | None, name: str, enabled: bool) -> dict[str, list[Any]]:
+    if config is None:
+        return {"enabled": [None, enabled]}
+    pairs: dict[str, list[Any]] = {"name": [config.name, name], "enabled": [config.enabled, enabled]}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _record(row: SystemConfig, verb: str, author: Author, changes: Mapping[str, Any]) -> None:
+    detail = {"kind": row.kind, "name": row.name, "changes": dict(changes)}
+    record(Change(author, f"{verb}系统配置「{row.name}」", f"config:{row.pk}", detail))
 
 
 def _readable(config: SystemConfig) -> bool:
@@ -178,19 +201,21 @@ def _readable(config: SystemConfig) -> bool:
     return True
 
 
-def set_enabled(config: SystemConfig, enabled: bool) -> None:
+def set_enabled(config: SystemConfig, enabled: bool, author: Author = PROGRAM) -> None:
     """Switch a configuration on or off. Raises FieldErrors."""
-    save(config.kind, config.name, enabled, {}, config=config)
+    save(config.kind, config.name, enabled, {}, config=config, author=author)
 
 
-def archive(config: SystemConfig) -> None:
+def archive(config: SystemConfig, author: Author = PROGRAM) -> None:
     """Take a configuration out of use, keeping the row for the records that name it. Raises ConfigError."""
     users = list(SystemConfig.objects.current().filter(ai_config=config).values_list("name", flat=True))
     if users:
         raise ConfigError(f"配置「{config.name}」正被 {'、'.join(users)} 使用；请先在那里改用别的 AI 配置。")
-    SystemConfig.objects.filter(pk=config.pk).update(
-        enabled=False, archived_at=timezone.now(), revision=F("revision") + 1
-    )
+    with transaction.atomic():
+        SystemConfig.objects.filter(pk=config.pk).update(
+            enabled=False, archived_at=timezone.now(), revision=F("revision") + 1
+        )
+        _record(config, "归档", author, {"enabled": [config.enabled, False]})
 
 
 def report_error(config_id: int, message: str) -> None:

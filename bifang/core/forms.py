@@ -14,6 +14,7 @@ from unfold.widgets import (
 )
 
 from bifang.core import configs
+from bifang.core.changes import PROGRAM, Author
 from bifang.core.errors import BifangError
 from bifang.core.kinds import Field, Kind, get_kind
 from bifang.core.models import SystemConfig
@@ -115,6 +116,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     """
 
     kind: ClassVar[Kind]
+    author: ClassVar[Author]
     name = forms.CharField(
         label="配置名称", max_length=100, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         help_text="如「钉钉Stream推送配置」；同类配置中不能重名。", error_messages={"required": "请填写配置名称。"},
@@ -155,8 +157,9 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         try:
             current = self._current() if self.instance.pk is not None else None
             self.instance, _ = configs.save(
-                self.kind.name, self.cleaned_data["name"], self.cleaned_data["enabled"], given, config=current
-            )
+                self.kind.name, self.cleaned_data["name"], self.cleaned_data["enabled"], given, config=current,
+                author=self.author,
+            )  # fmt: skip
         except configs.FieldErrors as errors:
             for name, text in errors.errors.items():
                 self.add_error(name if name in self.fields else None, text)
@@ -173,10 +176,12 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         return config
 
 
-def config_form(kind_name: str) -> type[ConfigForm]:
-    """The form class of a kind. Raises ConfigError for an unknown kind."""
+def config_form(kind_name: str, author: Author = PROGRAM) -> type[ConfigForm]:
+    """The form class of a kind, for somebody. Raises ConfigError for an unknown kind."""
     kind = get_kind(kind_name)
     fields = {field.name: form_field(field) for field in kind.fields}
     meta: Any = type(ConfigForm)
-    made: type[ConfigForm] = meta("KindForm", (ConfigForm,), {"kind": kind, "__module__": __name__, **fields})
+    made: type[ConfigForm] = meta(
+        "KindForm", (ConfigForm,), {"kind": kind, "author": author, "__module__": __name__, **fields}
+    )
     return made

@@ -1,8 +1,9 @@
 """Sections of the file that apply_configs reads; applications register theirs (configs here, staff elsewhere)."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from bifang.core.changes import Author
 from bifang.core.configs import FieldErrors, save
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.kinds import Kind, get_kind
@@ -10,6 +11,7 @@ from bifang.core.models import SystemConfig
 
 Apply = Callable[[list[Mapping[str, Any]]], list[str]]
 _sections: dict[str, Apply] = {}
+APPLY: Final = Author(None, "", "apply_configs")
 
 
 def register_section(name: str, apply: Apply) -> None:
@@ -81,7 +83,7 @@ def _apply_entry(number: int, entry: Mapping[str, Any]) -> SystemConfig:
     current = SystemConfig.objects.current().filter(kind=kind.name, name=name).first()
     given = {key: value for key, value in entry.items() if key in known}
     try:
-        row, _ = save(kind.name, name, enabled, given, config=current)
+        row, _ = save(kind.name, name, enabled, given, config=current, author=APPLY)
     except FieldErrors as errors:
         key, text = next(iter(errors.errors.items()))
         raise InvalidInput(f"{_place(number, entry)} 的 {key}：{text}") from None

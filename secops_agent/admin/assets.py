@@ -50,6 +50,8 @@ class AssetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
 class AssetScreen(Screen):
     """List, filters, search; what is set here, imports keep."""
 
+    records_itself = True
+
     form = AssetForm
     paginator = CappedPaginator
     list_display = (

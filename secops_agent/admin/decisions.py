@@ -10,10 +10,10 @@ from django.utils.safestring import SafeString
 from bifang.channels.admin.rows import link
 from bifang.core.admin.base import NOTHING, RecordScreen, as_json, badge, moment, preformatted, shortened
 from bifang.core.errors import BifangError
+from secops_agent.admin.estate import actor_of
 from secops_agent.agent.controls import DOING
 from secops_agent.models import Action, ActionState, Proposal, ProposalState, Role, Staff
 from secops_agent.services import actions, approvals
-from secops_agent.services.actors import Actor
 from secops_agent.services.approvals import Ballot, Verdict
 from secops_agent.services.staff import Person
 
@@ -230,8 +230,7 @@ class ActionScreen(RecordScreen):
 
 def _each(request: HttpRequest, rows: QuerySet[Action], act: Any) -> None:
     """Do it to each, telling what was refused."""
-    name = request.user.get_username()
-    actor = Actor("person", f"user:{request.user.pk}", name, "admin")
+    actor = actor_of(request)
     for pk in rows.order_by("pk").values_list("pk", flat=True):
         try:
             done = act(pk, actor)

@@ -13,19 +13,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment
 from bifang.core.errors import BifangError
 from secops_agent.models import Staff
 from secops_agent.models.choices import Severity
-from secops_agent.services import history
+from secops_agent.services import changes, history
 from secops_agent.services.actors import Actor
 
 SEVERITY_TONES = {"critical": "bad", "high": "bad", "medium": "warn", "low": "info", "info": "idle"}
-ACTIONS = {
-    "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
-    "close": "关闭", "reopen": "重新打开", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
-    "merge": "合并", "back": "再次出现", "gone": "消失",
-}  # fmt: skip
 SHOWN = 50
 
 
@@ -41,10 +36,7 @@ class Act:
 
 def actor_of(request: HttpRequest) -> Actor:
     """The person at the keyboard: their Staff entry if they have one."""
-    person = Staff.objects.filter(user_id=request.user.pk or 0, active=True).first()
-    if person is not None:
-        return Actor.person(person, via="admin")
-    return Actor("person", f"user:{request.user.pk}", request.user.get_username(), "admin")
+    return changes.actor_of(author_of(request))
 
 
 def severity_badge(value: str) -> SafeString | str:
@@ -63,7 +55,7 @@ def history_table(entity: str, pk: int) -> SafeString | str:
         (
             moment(each.at),
             each.actor,
-            ACTIONS.get(each.action, each.action),
+            history.ACTIONS.get(each.action, each.action),
             _changes(each.changes),
             each.note,
         )

@@ -30,6 +30,8 @@ class RunbookForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
 class RunbookScreen(Screen):
     """Written and found here; the robot finds them by their Chinese text."""
 
+    records_itself = True
+
     form = RunbookForm
     list_display = ("title", "tag_line", "technique_line", "changed")
     search_fields = ("title", "body")

@@ -5,13 +5,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import Screen, badge, moment
 from bifang.core.admin.panels import Step, register_steps
+from secops_agent.admin.estate import actor_of
 from secops_agent.models import Role, Staff
+from secops_agent.services import staff
 
 PRIVILEGED = (Role.APPROVER, Role.ADMIN)
 ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"
@@ -47,6 +51,8 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
 class StaffScreen(Screen):
     """People and their roles."""
 
+    records_itself = True
+
     form = StaffForm
     list_display = ("name", "staff_id", "role_badge", "active", "user", "corp_id", "changed_at")
     list_display_links = ("name", "staff_id")
@@ -65,6 +71,24 @@ class StaffScreen(Screen):
     def changed_at(self, person: Staff) -> SafeString | str:
         """Last change."""
         return moment(person.updated_at)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """With its record, in the transaction of the page."""
+        before = Staff.objects.filter(pk=obj.pk).first() if change else None
+        super().save_model(request, obj, form, change)
+        staff.keep_change(actor_of(request), before, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """With its record, in the transaction of the page."""
+        staff.keep_change(actor_of(request), obj, None)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Staff]) -> None:
+        """All or none, with their records."""
+        with transaction.atomic():
+            for person in queryset:
+                staff.keep_change(actor_of(request), person, None)
+            super().delete_queryset(request, queryset)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form, told who is at the keyboard."""

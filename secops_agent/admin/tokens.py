@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from secops_agent.admin.estate import actor_of
 from secops_agent.models import ApiToken, Scope
 from secops_agent.services import tokens
 
@@ -49,6 +50,8 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
 @admin.register(ApiToken)
 class TokenScreen(RecordScreen):
     """A token can be made and revoked, not changed: what runs with it would change its rights unnoticed."""
+
+    records_itself = True
 
     list_display = ("name", "hint", "scope_line", "state", "created", "used", "expires")
     list_filter = ("created_at", "expires_at")
@@ -91,7 +94,7 @@ class TokenScreen(RecordScreen):
         values = form.cleaned_data
         row, secret = tokens.create(
             values["name"], values["scopes"], expires_at=values["expires_at"], rate=values["rate"],
-            created_by_id=request.user.pk,
+            created_by_id=request.user.pk, actor=actor_of(request),
         )  # fmt: skip
         obj.pk = row.pk
         obj.refresh_from_db()
@@ -151,7 +154,7 @@ class TokenScreen(RecordScreen):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         """From now on refused."""
         rows = list(queryset)
-        done = tokens.revoke([row.pk for row in rows])
+        done = tokens.revoke([row.pk for row in rows], actor_of(request))
         for row in rows:
             self.log_change(request, row, "吊销。")
         messages.success(request, f"已吊销 {done} 个令牌，立即生效。")

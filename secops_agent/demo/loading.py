@@ -92,7 +92,9 @@ def _load_people() -> list[Staff]:
         row.staff_id: row
         for row in Staff.objects.filter(staff_id__in=[staff_id for staff_id, _, _ in _PEOPLE])
     }
-    corporations = list(Staff.objects.exclude(corp_id="").values_list("corp_id", flat=True).distinct()[:2])
+    corporations = list(
+        Staff.objects.exclude(corp_id="").order_by("corp_id").values_list("corp_id", flat=True).distinct()[:2]
+    )
     corp_id = corporations[0] if len(corporations) == 1 else ""
     with transaction.atomic():
         for staff_id, name, role in _PEOPLE:

@@ -3,13 +3,28 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
+from bifang.core.redaction import redact
 from secops_agent.models import History
 from secops_agent.services.actors import Actor
+from secops_agent.services.changes import keep
 
+ENTITIES: Final = {
+    "alert": "告警",
+    "finding": "发现",
+    "asset": "资产",
+    "runbook": "处置手册",
+    "vulnerability": "漏洞",
+}
+ACTIONS: Final = {
+    "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
+    "close": "关闭", "reopen": "重新打开", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
+    "merge": "合并", "back": "再次出现", "gone": "消失",
+}  # fmt: skip
+LONGEST_VALUE: Final = 200  # of a changed text, in the audit trail
 Changes = Mapping[str, tuple[Any, Any]]
 
 
@@ -51,8 +66,16 @@ def entry(
 
 
 def record(entity: str, entity_id: int, actor: Actor, action: str, changes: Changes, note: str = "") -> None:
-    """Add one row, in the caller's transaction."""
-    entry(entity, entity_id, actor, action, changes, note).save(force_insert=True)
+    """What somebody did: one row here and one in the audit trail, in the caller's transaction."""
+    row = entry(entity, entity_id, actor, action, changes, note)
+    row.save(force_insert=True)
+    what = f"{ENTITIES.get(entity, entity)} {entity_id}：{ACTIONS.get(action, action)}"
+    told = {name: [_short(old), _short(new)] for name, (old, new) in row.changes.items()}
+    keep(actor, what, f"{entity}:{entity_id}", {"action": action, "changes": told}, note)
+
+
+def _short(value: Any) -> Any:
+    return redact(value)[:LONGEST_VALUE] if isinstance(value, str) else value
 
 
 def entries(entity: str, entity_id: int, limit: int = 50) -> tuple[HistoryEntry, ...]:

@@ -1,13 +1,17 @@
 """People: who someone is, and what they may do."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import Q
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.services.actors import Actor
+from secops_agent.services.changes import keep
 
 KEYS = ("staff_id", "name", "role", "corp_id", "active")
 
@@ -71,14 +75,43 @@ def learn_corporation(corp_id: str) -> int:
     if not corp_id or others.exists():
         return 0
     taken = Staff.objects.filter(corp_id=corp_id).values_list("staff_id", flat=True)
-    return Staff.objects.filter(corp_id="").exclude(staff_id__in=list(taken)).update(corp_id=corp_id)
+    with transaction.atomic():
+        count = Staff.objects.filter(corp_id="").exclude(staff_id__in=list(taken)).update(corp_id=corp_id)
+        if count:
+            detail = {"corp_id": corp_id, "people": count}
+            keep(Actor.system("dingtalk"), "得知企业 CorpId，登记到人员", "staff", detail)
+    return count
 
 
 def leave_organisation(corp_id: str, staff_ids: Sequence[str]) -> int:
     """Revoke at once what people who left the organisation could do. Returns how many."""
-    return Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), staff_id__in=staff_ids).update(
-        active=False
-    )
+    mine = Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), staff_id__in=staff_ids, active=True)
+    return sum(_deactivate(row) for row in mine)
+
+
+def _deactivate(row: Staff) -> int:
+    with transaction.atomic():
+        done = Staff.objects.filter(pk=row.pk, active=True).update(active=False)
+        if done:
+            detail = {"name": row.name, "changes": {"active": [True, False]}}
+            keep(Actor.system("dingtalk"), "离开企业，停用人员", f"staff:{row.pk}", detail)
+    return done
+
+
+TOLD: Final = ("staff_id", "name", "corp_id", "role", "active", "user_id")
+
+
+def keep_change(actor: Actor, before: Staff | None, after: Staff | None) -> None:
+    """Record what became of someone, in the caller's transaction; nothing if nothing did."""
+    row = after or before
+    changes = {
+        name: [getattr(before, name, None), getattr(after, name, None)]
+        for name in TOLD
+        if getattr(before, name, None) != getattr(after, name, None)
+    }
+    if row is not None and changes:
+        verb = "修改" if before and after else "新增" if after else "删除"
+        keep(actor, f"{verb}人员「{row.name}」", f"staff:{row.pk}", {"name": row.name, "changes": changes})
 
 
 def apply_staff_entries(entries: list[Mapping[str, Any]]) -> list[str]:
@@ -103,11 +136,15 @@ def _apply(place: str, entry: Mapping[str, Any]) -> None:
         raise InvalidInput(f"{place} 的 active：应为 true 或 false。")
     corp_id = values["corp_id"] or _only_corporation()
     row = Staff.objects.filter(corp_id__in={corp_id, values["corp_id"]}, staff_id=values["staff_id"]).first()
+    before = copy(row)
     row = row or Staff(staff_id=values["staff_id"])
     row.corp_id, row.name, row.role, row.active = corp_id, values["name"], role, active
     row.save()
+    keep_change(Actor.system("apply_configs"), before, row)
 
 
 def _only_corporation() -> str:
-    known = list(Staff.objects.exclude(corp_id="").values_list("corp_id", flat=True).distinct()[:2])
+    # Without the model's own order, which would make every person distinct.
+    corporations = Staff.objects.exclude(corp_id="").order_by("corp_id").values_list("corp_id", flat=True)
+    known = list(corporations.distinct()[:2])
     return known[0] if len(known) == 1 else ""

@@ -5,14 +5,18 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models.token import ApiToken, Scope
 from secops_agent.services.actors import Actor
+from secops_agent.services.changes import keep
 
+PROGRAM: Final = Actor.system("program")
 PREFIX = "bf_"
 _BYTES = 32
 _LENGTH = len(PREFIX) + 43  # 256 bits in base64 without padding
@@ -45,6 +49,7 @@ def create(
     expires_at: datetime | None = None,
     rate: int = 3000,
     created_by_id: int | None = None,
+    actor: Actor = PROGRAM,
 ) -> tuple[ApiToken, str]:
     """A new token: its row, and the token itself, which nobody can read again. Raises InvalidInput."""
     unknown = [scope for scope in scopes if scope not in Scope.values]
@@ -63,7 +68,15 @@ def create(
         created_at=timezone.now(),
         expires_at=expires_at,
     )
-    row.save(force_insert=True)
+    detail = {
+        "name": name,
+        "scopes": row.scopes,
+        "rate": rate,
+        "expires_at": expires_at and expires_at.isoformat(),
+    }
+    with transaction.atomic():
+        row.save(force_insert=True)
+        keep(actor, f"创建 API 令牌「{name}」", f"token:{row.pk}", detail)
     return row, secret
 
 
@@ -96,6 +109,15 @@ def _note_use(row: ApiToken, now: datetime) -> None:
         ApiToken.objects.filter(before, pk=row.pk).update(last_used_at=now)
 
 
-def revoke(ids: Sequence[int]) -> int:
+def revoke(ids: Sequence[int], actor: Actor = PROGRAM) -> int:
     """From now on these are refused. Returns how many were still valid."""
-    return ApiToken.objects.filter(pk__in=ids, revoked_at=None).update(revoked_at=timezone.now())
+    return sum(_revoke(pk, actor) for pk in ids)
+
+
+def _revoke(pk: int, actor: Actor) -> int:
+    with transaction.atomic():
+        done = ApiToken.objects.filter(pk=pk, revoked_at=None).update(revoked_at=timezone.now())
+        if done:
+            name = ApiToken.objects.values_list("name", flat=True).get(pk=pk)
+            keep(actor, f"吊销 API 令牌「{name}」", f"token:{pk}", {"name": name})
+    return done

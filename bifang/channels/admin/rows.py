@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -11,7 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.channels.models import LeasedRow, State
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment, shortened
+from bifang.core.changes import Change, record
 
 READ_TEXT = "channels.read_private_text"
 MAY_NOT_READ = "无权查看聊天内容"
@@ -97,7 +99,16 @@ def report(request: HttpRequest, act: Any, rows: QuerySet[Any], word: str, rule:
     """Run `act` on the rows and say how many it took and how many it left."""
     asked = rows.count()
     # The list's order and joins have no place in an UPDATE.
-    done = act(rows.model.objects.filter(pk__in=list(rows.order_by().values_list("pk", flat=True))))
+    ids = list(rows.order_by().values_list("pk", flat=True))
+    with transaction.atomic():
+        done = act(rows.model.objects.filter(pk__in=ids))
+        if done:
+            name = rows.model._meta.model_name
+            record(
+                Change(
+                    author_of(request), f"{word} {done} 条消息", f"{name}", {"ids": ids[:200], "done": done}
+                )
+            )
     if done:
         messages.success(request, f"已将 {done} 条放回队列，等待{word}。")
     if asked > done:

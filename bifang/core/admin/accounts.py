@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
@@ -50,6 +51,13 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Superusers are deleted by superusers."""
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """As Django's; a new password and its record in one."""
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """No deleting in bulk: it would not ask about each user."""

@@ -15,6 +15,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from bifang.core.changes import Author, Change, record
+
 if TYPE_CHECKING:
     _Base = admin.ModelAdmin[Any]
     _Pages = Paginator[Any]
@@ -24,6 +26,11 @@ else:
     _Pages = Paginator  # not subscriptable at run time
 
 NOTHING = "—"
+
+
+def author_of(request: HttpRequest) -> Author:
+    """Who is at the keyboard."""
+    return Author(request.user.pk, request.user.get_username(), "admin")
 
 
 def badge(text: str, tone: str = "idle", title: str = "") -> SafeString:
@@ -96,6 +103,30 @@ class Screen(_Base):
     compressed_fields = True
     warn_unsaved_form = True
     empty_value_display = NOTHING
+    records_itself = False  # what is changed here is recorded where it is written, with its values
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """As Django's, and for the audit trail."""
+        self._record(request, "新增", obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """As Django's, and for the audit trail."""
+        self._record(request, "修改", obj, message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """As Django's, and for the audit trail."""
+        for obj in queryset:
+            self._record(request, "删除", obj, "")
+        return super().log_deletions(request, queryset)
+
+    def _record(self, request: HttpRequest, verb: str, obj: Any, message: Any) -> None:
+        if self.records_itself:
+            return
+        what = f"{verb}{self.opts.verbose_name}"
+        detail = {"name": str(obj)[:200], "fields": message if isinstance(message, list) else []}
+        record(Change(author_of(request), what, f"{self.opts.model_name}:{obj.pk}", detail))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The house's list."""

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core import configs
 from bifang.core.admin import faces
-from bifang.core.admin.base import NOTHING, HouseList, Screen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge, moment, shortened
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.forms import config_form, secret_hint, stored_values
 from bifang.core.kinds import Field, Kind, all_kinds, get_kind
@@ -75,6 +75,7 @@ def shown_field(field: Field) -> Callable[[SystemConfig], Any]:
 class SystemConfigScreen(Screen):
     """All writing goes through `bifang.core.configs`; deleting archives."""
 
+    records_itself = True
     list_display = ("id", "name", "kind_label", "enabled_badge", "live_state", "problem")
     list_display_links = ("id", "name")
     list_filter = (KindFilter, "enabled")
@@ -184,7 +185,7 @@ class SystemConfigScreen(Screen):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form of the kind."""
-        return config_form(self._kind_of(request, obj).name)
+        return config_form(self._kind_of(request, obj).name, author_of(request))
 
     def _kind_of(self, request: HttpRequest, config: SystemConfig | None) -> Kind:
         return get_kind(config.kind if config is not None else request.GET.get("kind", ""))
@@ -233,7 +234,7 @@ class SystemConfigScreen(Screen):
 
     def delete_model(self, request: HttpRequest, obj: SystemConfig) -> None:
         """Archive. Raises ConfigError."""
-        configs.archive(obj)
+        configs.archive(obj, author_of(request))
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         """Says that it was archived, not deleted."""
@@ -262,7 +263,7 @@ class SystemConfigScreen(Screen):
         word, done = ("启用" if enabled else "停用"), 0
         for config in queryset.exclude(enabled=enabled):
             try:
-                configs.set_enabled(config, enabled)
+                configs.set_enabled(config, enabled, author_of(request))
             except configs.FieldErrors as errors:
                 reasons = "；".join(errors.errors.values())
                 messages.error(request, f"配置「{config}」没有{word}：{reasons}")

@@ -5,12 +5,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from bifang.core.admin.base import Screen
+from bifang.core.admin.base import Screen, author_of
+from bifang.core.changes import Change, record
 from bifang.core.models import Switch
 
 
@@ -34,6 +36,8 @@ MEANINGS = (
 @admin.register(Switch)
 class SwitchScreen(Screen):
     """One page with all switches instead of a list with rows."""
+
+    records_itself = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The switches are what the program knows."""
@@ -79,8 +83,10 @@ class SwitchScreen(Screen):
         if meaning is None:
             raise Http404
         on = request.POST.get("on") == "1"
-        row, _ = Switch.objects.update_or_create(name=name, defaults={"on": on})
         word = "打开" if on else "关闭"
-        self.log_change(request, row, f"{word}「{meaning.label}」。")
+        with transaction.atomic():
+            row, _ = Switch.objects.update_or_create(name=name, defaults={"on": on})
+            self.log_change(request, row, f"{word}「{meaning.label}」。")
+            record(Change(author_of(request), f"{word}「{meaning.label}」", f"switch:{name}", {"on": on}))
         messages.success(request, f"已{word}「{meaning.label}」，几秒内对所有进程生效。")
         return redirect("admin:core_switch_changelist")

@@ -1,0 +1,42 @@
+"""What people change in the system itself, for whoever keeps the record: the application above registers it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A user of the admin (``user_id``), or a part of the program (None); ``via`` is the door used."""
+
+    user_id: int | None
+    name: str
+    via: str
+
+
+PROGRAM: Final = Author(None, "", "program")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``what`` is a short Chinese phrase, ``subject`` is "config:3", ``detail`` holds no secret."""
+
+    author: Author
+    what: str
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+_recorders: list[Callable[[Change], None]] = []
+
+
+def register_recorder(recorder: Callable[[Change], None]) -> None:
+    """Called by an application's `ready()`; once for each recorder."""
+    if recorder not in _recorders:
+        _recorders.append(recorder)
+
+
+def record(change: Change) -> None:
+    """Pass a change on, in the caller's transaction."""
+    for recorder in _recorders:
+        recorder(change)
