@@ -68,10 +68,10 @@ def _lease(rows: Sequence[tuple[Any, ...]], owner: str, now: datetime) -> list[T
         try:
             turn = make_turn(row, lease)
         except BifangError as error:
-            _bury(row[0], error.message, now)
+            _bury(make_turn(_without_webhook(row), lease), error.message, now)
             continue
         if turn.attempt > MAX_ATTEMPTS:
-            _bury(turn.inbox_id, INTERRUPTED, now)
+            _bury(turn, INTERRUPTED, now)
         else:
             turns.append(turn)
     _update(
@@ -85,8 +85,23 @@ def _update(ids: Sequence[int], **values: Any) -> int:
     return InboxRow.objects.filter(pk__in=ids).update(**values) if ids else 0
 
 
-def _bury(pk: int, reason: str, now: datetime) -> None:
-    _update([pk], state=State.DEAD, last_error=reason, last_error_at=now, handled_at=now)
+def _without_webhook(row: Sequence[Any]) -> tuple[Any, ...]:
+    """An address whose secret cannot be opened any more still leads there through the OpenAPI."""
+    return tuple(
+        None if name.startswith("webhook") else value for name, value in zip(NEEDED, row, strict=True)
+    )
+
+
+def _bury(turn: Turn, reason: str, now: datetime) -> None:
+    _update([turn.inbox_id], state=State.DEAD, last_error=reason, last_error_at=now, handled_at=now)
+    _apologise(turn, reason, now)
+
+
+def _apologise(turn: Turn, reason: str, now: datetime) -> None:
+    """Tell the sender of a dead letter, so that nobody waits for an answer that will not come."""
+    if turn.kind == "chat" and turn.target is not None:
+        text = f"抱歉，这条消息没能处理：{reason}\n\n管理员可以在「收件箱」里重新处理。"
+        outbox.create([Finished(turn, (Reply(text, title="处理失败"),))], "", now)
 
 
 NEEDED = (
@@ -152,10 +167,7 @@ def _insert_rows(items: Sequence[Finished]) -> None:
 
 
 def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:
-    """Record a failure: try again later, or make it a dead letter. False if the lease was no longer ours.
-
-    The sender of a dead letter is told, so that nobody waits for an answer that will not come.
-    """
+    """Record a failure: try again later, or make it a dead letter. False if the lease was no longer ours."""
     now = database_now()
     dead = permanent or turn.attempt >= MAX_ATTEMPTS
     wait = RETRY_AFTER[min(turn.attempt, len(RETRY_AFTER)) - 1]
@@ -172,11 +184,8 @@ def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:
     with transaction.atomic():
         mine = InboxRow.objects.filter(pk=turn.inbox_id, lease=turn.lease, state=State.LEASED)
         ours = bool(mine.update(**values))
-        if ours and dead and turn.kind == "chat" and turn.target is not None:
-            apology = Reply(
-                f"抱歉，这条消息没能处理：{reason}\n\n管理员可以在「收件箱」里重新处理。", title="处理失败"
-            )
-            outbox.create([Finished(turn, (apology,))], "", now)
+        if ours and dead:
+            _apologise(turn, reason, now)
     return ours
 
 
@@ -203,6 +212,7 @@ def reprocess(rows: "models.QuerySet[InboxRow]") -> int:
         state=State.PENDING,
         attempts=0,
         not_before=None,
+        told_at=None,
         handled_at=None,
         owner="",
         lease="",

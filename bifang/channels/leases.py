@@ -9,7 +9,7 @@ import fcntl
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -161,6 +161,16 @@ def renew(
                 pk__in=ids[start : start + CHUNK], state=State.LEASED, owner=owner.name
             )
             held.update(leased_until=now + LEASE)
+
+
+def held(owner: str, ids: Collection[int]) -> set[int]:
+    """Those of these inbox rows that are leased to `owner` now."""
+    found: set[int] = set()
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), CHUNK):
+        rows = InboxRow.objects.filter(pk__in=wanted[start : start + CHUNK], state=State.LEASED, owner=owner)
+        found |= set(rows.values_list("pk", flat=True))
+    return found
 
 
 def forget_dead_workers() -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from bifang.channels import outbox
 from bifang.channels.handling import NEEDED, Finished, make_turn
-from bifang.channels.leases import database_now
+from bifang.channels.leases import database_now, new_lease
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
 from bifang.channels.ports import Reply, Turn
 from bifang.core.errors import BifangError
@@ -33,8 +33,13 @@ def tell_waiting(*, maintenance: bool) -> int:
     for key, *row in rows:
         heads.setdefault(key, tuple(row))  # the oldest of each person
     told = _told(list(heads))
-    turns = [turn for key, row in heads.items() if key not in told and (turn := _turn(row)) is not None]
+    lease = new_lease(now)  # not one for all times: a message that is processed again may wait again
+    turns = [
+        turn for key, row in heads.items() if key not in told and (turn := _turn(row, lease)) is not None
+    ]
     with transaction.atomic():
+        untold = _untold([turn.inbox_id for turn in turns])
+        turns = [turn for turn in turns if turn.inbox_id in untold]
         InboxRow.objects.filter(order_key__in=list(heads), told_at=None, state=State.PENDING).update(
             told_at=now
         )
@@ -48,14 +53,24 @@ def _told(order_keys: list[str]) -> set[str]:
     return set(rows.values_list("order_key", flat=True))
 
 
-def _turn(row: Sequence[object]) -> Turn | None:
+def _untold(ids: list[int]) -> set[int]:
+    """Those that no other process has told meanwhile; locked, so that none does."""
+    rows = InboxRow.objects.filter(pk__in=ids, told_at=None, state=State.PENDING)
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update()
+    return set(rows.values_list("pk", flat=True))
+
+
+def _turn(row: Sequence[object], lease: str) -> Turn | None:
     try:
-        return make_turn(tuple(row), "notice")
+        return make_turn(tuple(row), lease)
     except BifangError:
         return None  # claiming it will show the reason
 
 
 def _notices(turns: list[Turn], maintenance: bool) -> list[Finished]:
+    if not turns:
+        return []
     if maintenance:
         return [Finished(turn, (Reply(MAINTENANCE, title="维护中"),)) for turn in turns]
     ahead = dict(_ahead([turn.inbox_id for turn in turns]))

@@ -31,6 +31,9 @@ class Upkeep:
         self._dispatcher = dispatcher
         self._sender = sender
         self._renewed = self._tidied = float("-inf")
+        self._missing: frozenset[int] = (
+            frozenset()
+        )  # rows of running turns that were not ours at the last look
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; a database that does not answer is tried again at the next round."""
@@ -51,10 +54,25 @@ class Upkeep:
         if freed:
             log.warning("接管了 %d 条租约到期的记录（原进程已停止或失联）", freed)
             self._dispatcher.wake()
+        await self._abandon_lost()
         await self._heed_switches()
         if now - self._tidied >= TIDY_EVERY:
             self._tidied = now
             await db.call(tidy)
+
+    async def _abandon_lost(self) -> None:
+        """End turns that were stopped, or taken over, in another process: nothing of them is stored any more.
+
+        Only at the second look in a row: the row of a turn that ends just now is not ours any more either.
+        """
+        in_hand = self._dispatcher.in_hand()
+        ours = await db.call(leases.held, self._owner.name, in_hand) if in_hand else set()
+        missing = frozenset(in_hand) - ours
+        lost = missing & self._missing & frozenset(self._dispatcher.in_hand())
+        self._missing = missing
+        if lost:
+            log.info("%d 条正在处理的消息已被停止或由其他进程接管，不再继续", len(lost))
+            self._dispatcher.abandon(lost)
 
     async def _heed_switches(self) -> None:
         maintenance = MAINTENANCE in await db.call(read_switches)

@@ -137,6 +137,21 @@ def test_message_that_kills_its_worker_is_not_tried_for_ever(database: Database)
     dead = InboxRow.objects.get()
     assert dead.state == State.DEAD
     assert "多次中断" in dead.last_error
+    told = OutboxRow.objects.get()
+    assert "没能处理：处理过程多次中断" in told.text
+    assert (told.state, told.target["staff_id"], told.webhook is not None) == (State.PENDING, "lisi", True)
+    assert claim("victim") == []
+    assert OutboxRow.objects.count() == 1
+
+
+def test_dead_event_tells_nobody(database: Database) -> None:
+    store(incoming("", kind="event"))
+    for _ in range(MAX_ATTEMPTS):
+        claim("victim")
+        leases.release(["victim"])
+    assert claim("victim") == []
+    assert InboxRow.objects.get().state == State.DEAD
+    assert not OutboxRow.objects.exists()
 
 
 def test_unreadable_webhook_is_a_dead_letter_not_a_crash(database: Database) -> None:
@@ -146,6 +161,9 @@ def test_unreadable_webhook_is_a_dead_letter_not_a_crash(database: Database) -> 
     InboxRow.objects.filter(text="坏的").update(webhook=Sealed("nonsense"))
     assert texts_of(claim()) == ["好的"]
     assert InboxRow.objects.get(text="坏的").state == State.DEAD
+    told = OutboxRow.objects.get()
+    assert "没能处理" in told.text
+    assert (told.webhook, told.target["conversation_id"]) == (None, "cid1"), "by the OpenAPI instead"
 
 
 def test_reprocess_starts_afresh(database: Database) -> None:

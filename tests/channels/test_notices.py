@@ -1,8 +1,10 @@
 """Whoever waits is told once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from bifang.channels import handling, inbox, notices
@@ -89,3 +91,32 @@ def test_crowded_conversation_gets_no_more_notices() -> None:
     grow_old()
     notices.tell_waiting(maintenance=False)
     assert not any("排队" in text for text in texts())
+
+
+def test_message_that_is_processed_again_may_be_told_again() -> None:
+    receive("a", "b")
+    grow_old()
+    assert notices.tell_waiting(maintenance=False) == 2
+    for turn in handling.claim("me", 10, None):
+        handling.fail(turn, "失败", permanent=True)
+    assert handling.reprocess(InboxRow.objects.all()) == 2
+    assert notices.tell_waiting(maintenance=False) == 2
+    assert len([text for text in texts() if "排队" in text]) == 4
+    assert notices.tell_waiting(maintenance=False) == 0
+
+
+def test_two_processes_tell_one_person_once() -> None:
+    receive(*"abcdef")
+    grow_old()
+    with ThreadPoolExecutor(2) as processes:
+        jobs = [processes.submit(_tell_and_close) for _ in range(2)]
+        told = [job.result() for job in jobs]
+    assert sum(told) == 6
+    assert len(texts()) == 6
+
+
+def _tell_and_close() -> int:
+    try:
+        return notices.tell_waiting(maintenance=False)
+    finally:
+        connection.close()
