@@ -13,7 +13,7 @@ from bifang.core.errors import BifangError
 from secops_agent.admin.estate import actor_of
 from secops_agent.agent.controls import DOING
 from secops_agent.models import Action, ActionState, Proposal, ProposalState, Role, Staff
-from secops_agent.services import actions, approvals
+from secops_agent.services import actions, approvals, undo
 from secops_agent.services.approvals import Ballot, Verdict
 from secops_agent.services.staff import Person
 
@@ -103,11 +103,18 @@ class ProposalScreen(RecordScreen):
         _decide(request, queryset, "reject")
 
 
-def _decide(request: HttpRequest, rows: QuerySet[Proposal], verdict: Verdict) -> None:
-    """Decide as the person at the keyboard, with every rule of the chat."""
+def _person(request: HttpRequest) -> Staff | None:
+    """Who is at the keyboard; says so if nobody of the staff is."""
     staff = Staff.objects.filter(user__pk=request.user.pk or 0, active=True).first()
     if staff is None:
         messages.error(request, NOT_LISTED)
+    return staff
+
+
+def _decide(request: HttpRequest, rows: QuerySet[Proposal], verdict: Verdict) -> None:
+    """Decide as the person at the keyboard, with every rule of the chat."""
+    staff = _person(request)
+    if staff is None:
         return
     person = Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role))
     for row in rows.order_by("pk"):
@@ -222,10 +229,21 @@ class ActionScreen(RecordScreen):
         """An unknown result is known now."""
         _each(request, queryset, lambda pk, actor: actions.settle(pk, actor, executed=False))
 
-    @admin.action(description="撤销", permissions=["operate"])
+    @admin.action(description="申请撤销（须另一位审批人同意）", permissions=["operate"])
     def undo(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
-        """Take it back through the connector."""
-        _each(request, queryset, actions.request_undo)
+        """Propose to take it back through the connector."""
+        asker = _person(request)
+        if asker is None:
+            return
+        for pk in queryset.order_by("pk").values_list("pk", flat=True):
+            try:
+                proposal = undo.request(pk, asker, "admin")
+            except BifangError as error:
+                messages.error(request, error.message)
+            else:
+                messages.success(
+                    request, f"已提出「{proposal.title}」（{proposal.code}），等待另一位审批人同意。"
+                )
 
 
 def _each(request: HttpRequest, rows: QuerySet[Action], act: Any) -> None:

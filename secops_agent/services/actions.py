@@ -22,7 +22,7 @@ from secops_agent.services import notifying
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, append, entry
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches, refuse_when_read_only
+from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
 
 LEASE: Final = timedelta(seconds=90)  # longer than any connector may take
 LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在「处置动作」里登记结果；系统不会自动重试。"
@@ -148,7 +148,7 @@ def sweep() -> int:
 def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> Action:
     """A person looked at the other side: an unknown result becomes a known one. Raises NotFound, Conflict."""
     with transaction.atomic():
-        action = _get(action_id)
+        action = get(action_id)
         word = "已经执行" if executed else "没有执行"
         text = f"经 {actor.name} 核实：{word}。{note}".strip()
         rows = Action.objects.filter(pk=action_id, state=ActionState.UNKNOWN)
@@ -160,28 +160,8 @@ def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> A
     return action
 
 
-def request_undo(action_id: int, actor: Actor) -> Action:
-    """Order the taking back of an executed action, at the address its connector gave. Raises NotFound, Conflict."""
-    refuse_when_read_only()
-    with transaction.atomic():
-        action = _get(action_id)
-        if action.state != ActionState.DONE or action.undo_url is None:
-            raise Conflict(f"动作 #{action_id} 没有执行，或对方没有给出撤销地址，不能撤销。")
-        undo, new = Action.objects.get_or_create(
-            undo_of=action,
-            defaults={
-                "config_id": action.config_id, "key": secrets.token_hex(16), "tool": action.tool,
-                "title": f"撤销{action.title}"[:100], "arguments": action.arguments, "summary": f"撤销：{action.summary}",
-                "asker": actor.name, "approver": actor.name, "created_at": database_now(),
-            },
-        )  # fmt: skip
-        if not new:
-            raise Conflict(f"动作 #{action_id} 已经在撤销或撤销过（#{undo.pk}）。")
-        _record(undo, actor, "要求撤销")
-    return undo
-
-
-def _get(action_id: int) -> Action:
+def get(action_id: int) -> Action:
+    """One action. Raises NotFound."""
     action = Action.objects.select_related("proposal").filter(pk=action_id).first()
     if action is None:
         raise NotFound(f"没有编号为 {action_id} 的动作。")
@@ -200,7 +180,7 @@ def report(action: Action) -> str:
 def _tell(action: Action, actor: Actor) -> None:
     """Record a result, and tell it where the action was asked for; in a private matter also the approver."""
     _record(action, actor, f"{action.title}：{ActionState(action.state).label}")
-    first = action.undo_of.proposal if action.undo_of else action.proposal
+    first = action.proposal
     if first is None:
         return
     key = f"action:{action.pk}:{action.state}:{'settled' if action.settled_by else 'result'}"

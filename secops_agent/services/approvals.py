@@ -15,7 +15,7 @@ from bifang.core.errors import BifangError
 from secops_agent.models import Role, Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.services import actions, colleagues, notifying
+from secops_agent.services import actions, colleagues, notifying, undo
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, append, entry
 from secops_agent.services.proposals import digest_of
@@ -199,11 +199,19 @@ def _confirm(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]
 
 
 def _order(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
-    done, fault = _attempt(lambda: str(doing.check(proposal.tool, proposal.arguments) and ""))
+    done, fault = _attempt(lambda: _order_now(proposal, doing))
     if not done:
         return False, f"{proposal.code} 已同意，但现在不能执行：{fault}"
-    actions.order(proposal)
     return True, f"已同意 {proposal.code}：{proposal.summary}\n\n正在执行，结果会发到提出它的会话。"
+
+
+def _order_now(proposal: Proposal, doing: Doing) -> str:
+    if proposal.tool == undo.TOOL:
+        undo.order(proposal)
+    else:
+        doing.check(proposal.tool, proposal.arguments)
+        actions.order(proposal)
+    return ""
 
 
 def _close(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:

@@ -1,9 +1,11 @@
 """Telling people, outside of a turn, what became of something they asked for or decided."""
 
+from collections.abc import Sequence
+
 from bifang.channels import outbox
 from bifang.channels.inbox import unpack_target
 from bifang.channels.models import InboxRow
-from bifang.channels.ports import ReplyTarget
+from bifang.channels.ports import Button, ReplyTarget
 from bifang.core.errors import BifangError
 from secops_agent.models.proposal import Proposal
 
@@ -19,15 +21,17 @@ def origin_target(proposal: Proposal) -> ReplyTarget | None:
     return unpack_target(proposal.target, None, None)
 
 
-def tell_origin(proposal: Proposal, text: str, key: str) -> None:
+def tell_origin(proposal: Proposal, text: str, key: str, buttons: Sequence[Button] = ()) -> None:
     """Say something in the conversation that the proposal came from, once per key, in the caller's transaction."""
     target = origin_target(proposal)
     if target is not None:
-        outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title)
+        outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title, buttons=buttons)
 
 
-def tell_privately(proposal: Proposal, staff_id: str, text: str, key: str) -> None:
+def tell_privately(
+    proposal: Proposal, staff_id: str, text: str, key: str, buttons: Sequence[Button] = ()
+) -> None:
     """Say something to one person of the same configuration, once per key, in the caller's transaction."""
     robot = str(proposal.target.get("robot_code", ""))
     target = ReplyTarget("", is_group=False, staff_id=staff_id, robot_code=robot)
-    outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title)
+    outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title, buttons=buttons)

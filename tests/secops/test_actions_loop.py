@@ -94,6 +94,8 @@ def test_unknown_result_is_settled_in_the_admin() -> None:
     row, client = ROWS["secops_agent.action"](), superuser()
     assert "未执行" in act(client, "action", "settle_not_executed", row.pk)
     assert "不需要核实" in act(client, "action", "settle_executed", row.pk)
+    assert "没有对应的「人员」" in act(client, "action", "undo", row.pk)
+    Staff.objects.create(staff_id="me", name="我", role="admin", user=User.objects.get(username="root"))
     assert "不能撤销" in act(client, "action", "undo", row.pk)
 
 

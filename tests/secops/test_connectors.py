@@ -16,15 +16,17 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core import configs, db
 from bifang.core.configs import FieldErrors
+from bifang.core.errors import InvalidInput
 from bifang.core.http import HttpClient
+from bifang.core.models import SystemConfig
 from secops_agent.connectors.runner import ActionRunner
-from secops_agent.models import Action, AuditRecord
-from secops_agent.services import actions
+from secops_agent.models import Action, AuditRecord, Staff
+from secops_agent.services import actions, undo
 from secops_agent.services.actions import Outcome
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict
 from tests.deadline import eventually
-from tests.secops.decisions_aid import company, decide, propose, switch
+from tests.secops.decisions_aid import GROUP, company, decide, propose, switch
 
 pytestmark = pytest.mark.django_db
 SECRET = "a-shared-secret-of-the-connector"
@@ -192,6 +194,29 @@ def test_read_only_stops_what_was_approved_before() -> None:
     assert "只读" in Action.objects.get().result
 
 
+def ask_and_approve_undo(action_id: int) -> None:
+    """An administrator asks for it; only somebody else's approval orders it."""
+    people = {row.staff_id: row for row in Staff.objects.all()}
+    config = SystemConfig.objects.get(kind="dingtalk")
+    with pytest.raises(InvalidInput, match="处置"):
+        undo.request(action_id, people["li"], "admin")
+    code = undo.request(action_id, people["zhang"], "admin").code
+    with pytest.raises(Conflict, match="等待审批"):
+        undo.request(action_id, people["wang"], "admin")
+    asked = OutboxRow.objects.filter(text__contains=f"同意 {code}", buttons__isnull=False)
+    assert sorted(row.target["staff_id"] for row in asked if not row.target["is_group"]) == ["sun", "wang"]
+    assert [row.target["conversation_id"] for row in asked if row.target["is_group"]] == [GROUP]
+    assert "四眼" in decide(config, code, "approve", "zhang").text
+    assert "角色" in decide(config, code, "approve", "zhao").text
+    assert not Action.objects.filter(undo_of=action_id).exists()
+    assert decide(config, code, "approve", "sun").status == "decided"
+    assert decide(config, code, "approve", "sun").status == "repeated"
+    with pytest.raises(Conflict, match="已经在撤销"):
+        undo.request(action_id, people["zhang"], "admin")
+    kinds = AuditRecord.objects.filter(subject=f"proposal:{code}").values_list("kind", flat=True)
+    assert set(kinds) == {"proposal", "approval"}
+
+
 def test_undo_goes_back_to_the_connector_once() -> None:
     first = order()
     side = OtherSide(
@@ -202,15 +227,13 @@ def test_undo_goes_back_to_the_connector_once() -> None:
         async with side.serving() as url:
             await db.call(connect, f"{url}/block")
             await run_once()
-            await db.call(actions.request_undo, first.pk, ADMIN)
-            with pytest.raises(Conflict):
-                await db.call(actions.request_undo, first.pk, ADMIN)
+            await db.call(ask_and_approve_undo, first.pk)
             await run_once()
 
     asyncio.run(run())
     assert [json.loads(body)["undo"] for _, body in side.asked] == [False, True]
-    undo = Action.objects.get(undo_of=first)
-    assert (undo.state, undo.asker) == ("done", "管理员甲")
+    back = Action.objects.get(undo_of=first)
+    assert (back.state, back.asker, back.approver) == ("done", "zhang先生", "sun先生")
     assert OutboxRow.objects.filter(text__contains="撤销封禁 IP").exists()
     assert not OutboxRow.objects.filter(text__contains="t0ken").exists()
 
@@ -219,7 +242,7 @@ def test_undo_address_elsewhere_is_not_kept() -> None:
     first = order()
     carry_out(lambda _: web.json_response({"undo_url": "http://169.254.169.254/undo"}))
     with pytest.raises(Conflict, match="撤销地址"):
-        actions.request_undo(first.pk, ADMIN)
+        undo.request(first.pk, Staff.objects.get(staff_id="zhang"), "admin")
 
 
 class TestCrash:
