@@ -66,7 +66,7 @@ class DingTalkKind:
             help="没有在「人员」中登记的本企业员工可以做什么。",
         ),
         Field("corp_id", "企业 CorpId", advanced=True, help="留空时从收到的第一条消息得知。"),
-        Field("card_template_id", "AI 卡片模板 ID", advanced=True, max_length=200, help="留空则用 Markdown 消息回复。"),
+        Field("card_template_id", "AI 卡片模板 ID", advanced=True, max_length=200, help="留空则用 Markdown 消息回复。模板要有哪些变量，见 docs/card-template.md。"),
         Field(
             "endpoint", "接入地址", "address", advanced=True,
             help="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com。",
