@@ -26,6 +26,8 @@ _CLOSE = r"(?:关闭|关掉|关单|关|结单|结案|结掉|办结|归档|close)
 _AS = r"(?:标记?|标注|设置?|改|置|判定?|定性|认定|归类?|处理|更新|修改|调整)(?:状态)?(?:为|成|作)"
 _ASSIGN = r"(?:指派|分配|转派|派|分|交|转交|转|移交|分派|指定|委派|assign)"
 _WORKS = r"(?:来|去)?(?:处理|跟进|跟一下|负责|排查|看看|看一下|看下|看|分析|处置|调查)?"
+# 和之前的重复, 跟告警列表里别的一样是重复: what it repeats is part of the verdict, not a report.
+_LIKE = r"(?:(?:和|跟|与|同)?(?:之前|以前|前面|上面|上次|刚才|其他|其它|别)(?:的|那[个条]|那些)?\s*(?:告警|报警)?(?:是|属于)?(?=重复))?"
 _HANDLING = r"(?:处理中|已确认|已认领|跟进中|处置中|已接手|确认(?:状态)?)"
 _FORMS_ACK = (
     rf"{_WANT}{_ACK}(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
@@ -46,7 +48,7 @@ _FORMS_ASSIGN = (
 _FORMS_CLOSE = (
     rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}{AFTER}",
     rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}\s*[,，:：\s]*(?:(?:已|经)?(?:核实|确认)(?:过)?)?(?:结论|判定|结果|定性|类型)?(?:是|为|属于|按|因|因为|as)?\s*[:：]?\s*(?:一[条个])?{_VERDICT}(?:处理|告警|吧|的)?{_NOTE}",
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:按|按照|以|作为|当作|当)?\s*(?:是)?{_VERDICT}(?:的|了)?[,，\s]*(?:来|给)?{_CLOSE}(?:掉|了|吧|一下)*{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:按|按照|以|作为|当作|当)?\s*(?:(?:确认)?没(?:什么)?问题[,，]\s*)?(?:是|属于)?(?P<like>{_LIKE}){_VERDICT}(?:的|了)?[,，\s]*(?:请|可以|就|来|给|帮我)?{_CLOSE}(?:掉|了|吧|一下)*{_NOTE}",
     rf"{_WANT}(?:把|将)\s*{_AL}\s*(?:给)?{_CLOSE}(?:掉|了|吧|一下)*[,，\s]*(?:(?:结论|判定|原因|理由)?(?:是|为|按)?\s*[:：]?\s*(?:一[条个]|个)?{_VERDICT}(?:处理|吧|的)?{_NOTE}|{AFTER})",
     rf"{POLITE}{_AL}\s*{_CLOSE}(?:掉|一下)?[,，\s]*(?:结论|判定)?(?:按|为)?\s*[:：]?\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_CLOSE}(?:为|成|作)\s*{_VERDICT}{_NOTE}",
@@ -72,7 +74,7 @@ def _compile(forms: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
 ACK_COMMAND = re.compile(rf"确认\s*{_AL}{_NOTE}", re.IGNORECASE)
 ACK, ASSIGN, CLOSE = _compile(_FORMS_ACK), _compile(_FORMS_ASSIGN), _compile(_FORMS_CLOSE)
 SPEAKS_OF_CASEWORK = re.compile(
-    r"关闭|关掉|关单|结案|结单|关了|指派|分配|转给|派给|交给|转派|认领|接手|确认(?:一下)?[\ue340-\ue3ff]|标记|标为|\b(?:close|assign|ack)",
+    r"关闭|关掉|关单|结案|结单|关了|指派|分配|转给|派给|交给|转派|分派|派给|(?<![指转分委出])派\s*[\ue340-\ue3ff]|(?<![开相有无])关\s*[\ue340-\ue3ff]|认领|接手|确认(?:一下)?[\ue340-\ue3ff]|标记|标为|\b(?:close|assign|ack)",
     re.IGNORECASE,
 )
 
@@ -97,6 +99,7 @@ def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
     groups = match.groupdict()
     note, bare, verdict = groups.get("note"), groups.get("bare"), groups.get("verdict") or ""
     head = match.string[: match.start("note" if note else "bare")] if note or bare else match.string
+    head = head.replace(groups.get("like") or "\0", "")
     head = re.sub(r"我想要?", "", head.replace(verdict, "") if verdict else head)
     head = re.sub(r"(?<=[关闭掉认手领])了", "", head) if re.search("把|将", head) else head
     head = re.sub(_HANDLING, "", head)

@@ -11,7 +11,7 @@ from .residues import find_residue
 from .skeletons import Kind, Skeleton
 
 VULNERABILITY = re.compile(
-    r"漏洞|弱点|脆弱性|补丁|vuln(?:erabilit(?:y|ies)|s)?|\bcves?\b|\bkev\b|patch(?:es)?|在野利用|0day|1day|nday",
+    r"漏洞|(?<![黑山地空防补堵])洞(?![察悉穿口庭])|弱点|脆弱性|补丁|vuln(?:erabilit(?:y|ies)|s)?|\bcves?\b|\bkev\b|patch(?:es)?|在野利用|0day|1day|nday",
     re.IGNORECASE,
 )
 _TYPES: tuple[tuple[str, str], ...] = (
@@ -28,6 +28,8 @@ _TYPES: tuple[tuple[str, str], ...] = (
     ("host", r"主机|服务器|机器|虚拟机|云服务器|终端|节点|电脑|ecs|hosts?|servers?|vms?(?![a-z])|machines?"),
 )
 ASSET = re.compile("资产|设备|assets?|" + "|".join(words for _, words in _TYPES), re.IGNORECASE)
+_ROLE = r"(?:数据库|消息队列|网关|跳板机|堡垒机|域控|中间件|缓存)"
+_ROLES = re.compile(rf"{_ROLE}(?:都|一共)?有(?:哪|几|多少)|(?:列出|列一下|有哪些|所有的?){_ROLE}\s*$")
 _PEOPLE_WORDS = re.compile(r"负责|名下|归|管|维护|属于|手上|手里|owner|的")
 _OWNER = re.compile(
     r"谁|负责人|责任人|归属|归谁|找谁|联系人|管理员|owner|哪[台个](?:机器|主机|服务器|资产|系统|业务)|什么(?:机器|主机|资产|系统|业务)|资产信息|主机名|属于哪|是我们的|啥机器",
@@ -156,7 +158,11 @@ def read_assets(skeleton: Skeleton) -> Intent | None:
     """list_assets with what narrows it: a type, a person, a word in the name."""
     text = skeleton.text
     person = skeleton.first(Kind.PERSON)
-    if not ASSET.search(text) and not (person and re.search(r"负责(?:哪些|什么|啥)|名下", text)):
+    if (
+        not ASSET.search(text)
+        and not _ROLES.search(text)
+        and not (person and re.search(r"负责(?:哪些|什么|啥)|名下", text))
+    ):
         return None
     arguments: dict[str, Any] = {}
     keyword = _asset_keyword(skeleton)

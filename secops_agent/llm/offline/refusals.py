@@ -5,6 +5,7 @@ import re
 from .casework import SPEAKS_OF_CASEWORK
 from .intents import Intent, Understanding
 from .mood import HINTS, find_doubt
+from .residues import UNWANTED
 from .response import AFTER, POLITE, SPEAKS_OF_BLOCKING, SPEAKS_OF_ISOLATING
 from .skeletons import Kind, Skeleton, mark
 from .suggestions import suggest
@@ -31,6 +32,19 @@ _ASKS = re.compile(
     r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|\b(?:how|what|why|who|should|can|is|are)\b",
     re.IGNORECASE,
 )
+
+
+_ASIDE = re.compile(rf"{UNWANTED.pattern}\s*(?P<object>[^,，。;；]{{1,40}})[,，。;；]\s*(?P<rest>.+)")
+_LOOKS = re.compile(r"查|看|列|显示|情报|有什么|有哪些|有多少")
+
+
+def read_after_unwanted(plain: str) -> str:
+    """别隔离 web-01，先看看它的告警: what is asked about the thing that is left alone; "" for anything else.
+
+    Only ever read as a question.
+    """
+    match = _ASIDE.fullmatch(plain)
+    return f"{match['object']}，{match['rest']}" if match and _LOOKS.search(match["rest"]) else ""
 
 
 def speaks_of_action(skeleton: Skeleton) -> bool:

@@ -31,10 +31,12 @@ _BLOCK = r"(?:临时|永久)?(?:封禁|封掉|封锁|封堵|封停|拉黑|加黑
 _HOST_NOUN = r"(?:(?:(?:失陷|中毒|受害|受感染|感染|可疑)的?)?(?:主机|服务器|机器|终端|资产|节点|host))"
 _HOST = rf"(?:(?:这台|该|那台)?{_HOST_NOUN}?\s*[:：]?\s*(?P<host>{mark(Kind.ASSET, Kind.ASSET_IP)})\s*(?:这台|该|这个)?{_HOST_NOUN}?)"
 _ISOLATE = r"(?:(?:网络|断网|下线|临时)?隔离|断网|断开网络|isolate|quarantine)"
+_CUT = r"(?:断开|切断|断掉|掐断|拔掉)"
+_NET = r"(?:的)?\s*(?:网络连接|网络|网线|联网|网)"
 _WHY = r"[,，;；.。\s]*(?:原因|理由|因为|由于|备注|说明|缘由|reason)(?:是|为)?\s*[:：]?\s*(?P<why>(?!呢|何|吗|不明|是|的)[^呢吗].+)"
 _ATTACK_WORDS = (
     r"(?:暴力|破解|爆破|攻击|扫描|扫|探测|注入|木马|病毒|挖矿|勒索|入侵|外联|失陷|中毒|中了|恶意|后门|钓鱼|感染|异常|登录|口令|端口|漏洞|利用|横向|移动|渗透|提权|反弹|撞库|刷|爬虫|"
-    r"行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|大量|疑似|频繁|尝试|多次|发起|进行|存在|有|的|了|和|、|\s)+"
+    r"行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|大量|疑似|频繁|尝试|多次|发起|进行|存在|被|有|的|了|和|、|\s)+"
 )
 _BARE_WHY = rf"[,，;；.。\s]+(?P<bare>{_ATTACK_WORDS})"
 _TAIL = rf"(?:{_WHY}|{_BARE_WHY})?{AFTER}"
@@ -45,13 +47,15 @@ _FORMS_BLOCK = (
     rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}(?:进行|执行|实施|做|给)?\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
     rf"{POLITE}{_IP}[,，\s]*{_LONG}{_BLOCK}(?:一下|下|掉)?{_for('d2')}{_TAIL}",
     rf"{POLITE}{_IP}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该ip|这个ip|该地址)?(?:给)?{_LONG}{_BLOCK}"
-    rf"(?:它|他|掉|一下|下|吧)*{_for('d2')}{AFTER}",
+    rf"(?:了|它|他|掉|一下|下|吧)*{_for('d2')}{AFTER}",
 )
 _FORMS_ISOLATE = (
     rf"{POLITE}{_ISOLATE}(?:一下|下|掉)?\s*{_HOST}{_TAIL}",
     rf"{POLITE}(?:把|将|给|对)\s*{_HOST}\s*(?:进行|执行|实施|做|给)?\s*{_ISOLATE}{_DONE}{_TAIL}",
     rf"{POLITE}{_HOST}[,，\s]*{_ISOLATE}(?:一下|下|掉)?{_TAIL}",
-    rf"{POLITE}{_HOST}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该主机|这台机器)?(?:给)?{_ISOLATE}(?:它|他|掉|一下|下|吧)*{AFTER}",
+    rf"{POLITE}{_CUT}(?:一下)?\s*{_HOST}{_NET}{_TAIL}",
+    rf"{POLITE}(?:把|将|给)\s*{_HOST}{_NET}\s*(?:给)?(?:{_CUT}|断){_DONE}{_TAIL}",
+    rf"{POLITE}{_HOST}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该主机|这台机器)?(?:给)?{_ISOLATE}(?:了|它|他|掉|一下|下|吧)*{AFTER}",
 )
 _COMMAND_TAIL = r"(?:[,，;；\s]+(?:原因|理由|备注)?\s*[:：]?\s*(?P<why>(?!的|之[前后]|失败|成功|这个|[\ue2c0-\ue33f])\S.*))?"
 
@@ -61,7 +65,10 @@ ISOLATE = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_ISOLATE)
 BLOCK_COMMAND = re.compile(rf"封禁\s*{_IP}{_for('d1')}{_COMMAND_TAIL}", re.IGNORECASE)
 ISOLATE_COMMAND = re.compile(rf"隔离\s*{_HOST}{_COMMAND_TAIL}", re.IGNORECASE)
 SPEAKS_OF_BLOCKING = re.compile(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
-SPEAKS_OF_ISOLATING = re.compile(r"隔离|断网|isolat|quarantin", re.IGNORECASE)
+SPEAKS_OF_ISOLATING = re.compile(
+    r"隔离|断网|(?:断开|切断|断掉|掐断|拔掉).{0,12}网|网(?:络|线)?(?:给)?(?:断|拔|切)|isolat|quarantin",
+    re.IGNORECASE,
+)
 
 
 def read_response(skeleton: Skeleton, *, command: bool = False) -> Intent | None:

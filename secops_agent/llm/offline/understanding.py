@@ -16,7 +16,7 @@ from .knowledge import read_how_to, read_manual, read_report, read_schedules, re
 from .lexicon import Lexicon
 from .normalization import normalize
 from .qualifiers import take_qualifiers
-from .refusals import refuse, speaks_of_action
+from .refusals import read_after_unwanted, refuse, speaks_of_action
 from .response import read_response
 from .scheduling import read_scheduling
 from .skeletons import Kind, Skeleton
@@ -90,6 +90,9 @@ class _Reader:
         intent = None if request.asking else self._action(skeleton, plain)
         if intent:
             return Understanding(intent=intent)
+        wish = read_after_unwanted(plain)
+        if wish:
+            return self._question(self._entities(wish), wish)
         refusal = refuse(skeleton, plain, self._last) if speaks_of_action(skeleton) else None
         if refusal:
             return refusal
