@@ -147,7 +147,7 @@ def orphans(config_ids: frozenset[int] | None) -> list[Orphan]:
         unfinished = unfinished.filter(config_id__in=config_ids)
     _settle_delivered(unfinished)
     lost = _lost(unfinished, now).select_related("inbox")
-    return [_orphan(card, now) for card in lost[:100] if _hold(card, now)]
+    return [_orphan(card, now) for card in lost[:100] if hold(card)]
 
 
 def _settle_delivered(unfinished: "models.QuerySet[Card]") -> None:
@@ -167,9 +167,20 @@ def _lost(unfinished: "models.QuerySet[Card]", now: datetime) -> "models.QuerySe
     return unfinished.filter(given_up | (Q(state=CardState.OPEN) & (over | stale) & ~alive))
 
 
-def _hold(card: Card, now: datetime) -> bool:
+def hold(card: Card) -> bool:
     """One process wins."""
-    return bool(Card.objects.filter(pk=card.pk, updated_at=card.updated_at).update(updated_at=now))
+    mine = Card.objects.filter(pk=card.pk, updated_at=card.updated_at)
+    return bool(mine.update(updated_at=database_now()))
+
+
+def shows(card: Card, text: str) -> bool:
+    """Is this what the card showed last?"""
+    return card.digest == _digest(text)
+
+
+def settle(pk: int, text: str) -> None:
+    """The card shows the decision."""
+    _update(Card.objects.filter(pk=pk), digest=_digest(text))
 
 
 def _orphan(card: Card, now: datetime) -> Orphan:

@@ -54,6 +54,11 @@ def complete(progress: Sequence[str], part: Part) -> dict[str, str]:
     return {**values, "buttons": _pack(part.buttons)} if part.buttons else values
 
 
+def decided(title: str, text: str) -> dict[str, str]:
+    """The variables of a card whose question is answered."""
+    return {"title": title, KEY: text, "buttons": "[]"}
+
+
 def fail(text: str) -> dict[str, str]:
     """The variables of a card that will not be completed."""
     return {KEY: text, "flowStatus": FAILED}

@@ -1,4 +1,4 @@
-"""Closes cards that nobody completes any more."""
+"""Closes cards that nobody completes any more, and takes the buttons off those that were decided elsewhere."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from bifang.core import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from dingtalk_integration.cards import board, content
+from dingtalk_integration.cards import board, content, decided
 from dingtalk_integration.cards.calls import CardCalls
 from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.models import CardState
@@ -34,6 +34,7 @@ class Watchdog:
         while not stop.is_set():
             try:
                 await self.look()
+                await self.settle()
                 if rounds % DROP_EVERY == 0 and django_settings.RETENTION_DAYS:
                     await db.call(board.drop_old, django_settings.RETENTION_DAYS)
             except Exception:
@@ -69,6 +70,21 @@ class Watchdog:
                     continue
                 text = error.message
             await db.call(board.close, orphan.pk, text)
+
+    async def settle(self) -> None:
+        """Take the buttons off cards whose question was answered elsewhere; what fails is tried again."""
+        for card in await db.call(decided.outdated, self._config_ids):
+            try:
+                line = await self._desk.lines.get(card.config_id)
+                bucket = self._desk.buckets.of(line.settings.client_id)
+                await CardCalls(line.cards, bucket, card.track_id).update(
+                    content.decided(card.title, card.text)
+                )
+            except BifangError as error:
+                log.warning("审批卡片没能更新：%s", error.message, extra={"config": card.config_id})
+                if not error.permanent:
+                    continue
+            await db.call(board.settle, card.pk, card.text)
 
     async def _close(self, orphan: board.Orphan, text: str) -> None:
         line = await self._desk.lines.get(orphan.config_id)

@@ -144,6 +144,18 @@ def test_button_approves_runs_once_and_tells(stage: Stage) -> None:
     assert AuditRecord.objects.get(subject=f"action:{action.pk}").detail["proposal"] == proposal.code
 
 
+def test_decision_shows_on_every_other_card(stage: Stage) -> None:
+    proposal, _ = ask_to_block(stage)
+    cards = cards_of(stage, proposal)
+    stage.sim.click(cards["group"]["out_track_id"], "reject", "boss")
+
+    def all_closed() -> bool:
+        params = [card_now(stage, card)["params"] for card in cards.values()]
+        return all(one["buttons"] == "[]" and "已拒绝" in one["title"] for one in params)
+
+    wait_until(all_closed, within=30, what="no buttons left on any card")
+
+
 def test_double_and_redelivered_clicks_run_once(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     cards = cards_of(stage, proposal)

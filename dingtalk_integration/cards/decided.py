@@ -1,0 +1,70 @@
+"""Cards that still ask for what somebody has decided elsewhere: another card, a message, the admin, the clock."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from bifang.channels.leases import database_now
+from bifang.channels.models import OutboxRow
+from dingtalk_integration.cards import board
+from dingtalk_integration.models import Card, CardState
+from secops_agent.models import Proposal, ProposalState, Staff
+
+RECENT: Final = 100  # proposals looked at
+LOOK_BACK: Final = timedelta(minutes=20)  # what was decided longer ago is no longer looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A card whose buttons are to go, held: no other process changes it meanwhile."""
+
+    pk: int
+    track_id: str
+    config_id: int
+    title: str
+    text: str
+
+
+def outdated(config_ids: frozenset[int] | None) -> list[Settled]:
+    """Cards with the buttons of recently decided proposals, that do not show the decision yet."""
+    if not Card.objects.exists():
+        return []
+    recent = list(Proposal.objects.order_by("-pk")[:RECENT])
+    since = database_now() - LOOK_BACK
+    decided = [
+        one for one in recent if one.state != ProposalState.PROPOSED and (one.decided_at or since) > since
+    ]
+    return [card for one in decided if _ours(one, config_ids) for card in _cards_of(one)]
+
+
+def _ours(proposal: Proposal, config_ids: frozenset[int] | None) -> bool:
+    return config_ids is None or proposal.config_id in config_ids
+
+
+def _cards_of(proposal: Proposal) -> list[Settled]:
+    text = proposal.result or f"{proposal.code} {ProposalState(proposal.state).label}。"
+    cards = Card.objects.filter(
+        part_key__in=_keys(proposal), config_id=proposal.config_id, state=CardState.FINISHED
+    )
+    title = f"{proposal.title}：{ProposalState(proposal.state).label}"
+    return [
+        Settled(card.pk, card.out_track_id, card.config_id, title, text)
+        for card in cards
+        if not board.shows(card, text) and board.hold(card)
+    ]
+
+
+def _keys(proposal: Proposal) -> list[str]:
+    """The messages that carried its buttons: of the turn that proposed it, or told outside of a turn."""
+    asked = f"note:proposal:{proposal.pk}:asked"
+    keys = [asked, *(f"{asked}:{pk}" for pk in Staff.objects.values_list("pk", flat=True)[:200])]
+    if proposal.inbox_id is None:
+        return keys
+    rows = OutboxRow.objects.filter(inbox_id=proposal.inbox_id, buttons__isnull=False)
+    own = [key for key, buttons in rows.values_list("key", "buttons") if _code(buttons) == proposal.code]
+    return [*keys, *own]
+
+
+def _code(buttons: object) -> str:
+    first = buttons[0] if isinstance(buttons, list) and buttons else {}
+    return str(first.get("params", {}).get("code", ""))
