@@ -92,8 +92,8 @@ def test_storm_of_rate_limits_ends_in_markdown_and_the_card_is_closed_later(stag
     assert route_of(row) == ["group"]
     assert stage.script.runs == 1
     stage.sim.faults(clear=True)
-    closed = stage.wait_card(lambda card: card["failed"], within=40)
-    assert closed["params"]["flowStatus"] == "5"
+    # Two calls: the end of the stream, then the state.
+    closed = stage.wait_card(lambda card: card["failed"] and card["params"]["flowStatus"] == "5", within=40)
     assert "文字消息" in closed["params"]["content"]
 
 
