@@ -179,12 +179,13 @@ def working_stage(
         yield stage
 
 
-def talk(stage: Stage, conversations: int, rounds: int) -> dict[str, list[str]]:
+def talk(stage: Stage, conversations: int, rounds: int, **fields: Any) -> dict[str, list[str]]:
     """People write in many private chats at once: conversation → msgIds in the order they were written."""
     places = [place() for _ in range(conversations)]
     said: dict[str, list[str]] = {where: [] for where in places}
     for number in range(rounds):
-        rows = [{"text": f"第{number}句", "conversation_id": where, "group": False} for where in places]
+        said_now = {"text": f"第{number}句", "group": False, **fields}
+        rows = [{"conversation_id": where, **said_now} for where in places]
         for where, answer in zip(places, stage.sim.messages(rows), strict=True):
             said[where].append(answer["msg_id"])
     return said
