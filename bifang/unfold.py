@@ -25,6 +25,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("系统配置", "settings", "core.systemconfig"),
             Entry("系统开关", "toggle_on", "core.switch"),
             Entry("连接状态", "hub", "dingtalk_integration.clientstate"),
+            Entry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
             Entry("工作进程", "memory", "channels.worker"),
         ),
     ),

@@ -17,7 +17,8 @@ from bifang.core.admin.faces import Face, Live, register_face
 from bifang.core.admin.panels import Card, Step, register_cards, register_steps
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
-from dingtalk_integration.models import ClientState, ClientStatus
+from dingtalk_integration.ledger import spent
+from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus
 
 FRESH = timedelta(seconds=15)
 COMMAND = "python manage.py start_dingtalk_stream"
@@ -168,7 +169,36 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
     ]
 
 
+@admin.register(ApiUsage)
+class ApiUsageScreen(RecordScreen):
+    """Calls by month, application and kind."""
+
+    list_display = ("month", "client_id", "family", "calls")
+    list_filter = ("family",)
+    search_fields = ("client_id", "month")
+    fields = ("month", "client_id", "family", "calls")
+
+
+def quota_cards(request: HttpRequest) -> Iterable[Card]:
+    """This month's calls, as soon as there are any."""
+    if not request.user.has_perm("dingtalk_integration.view_apiusage"):
+        return []
+    page = reverse("admin:dingtalk_integration_apiusage_changelist")
+    return [
+        Card(
+            "钉钉接口用量",
+            f"{one.percent}%" if one.limit else f"{one.calls}",
+            one.describe(),
+            "warn" if one.scarce else "info",
+            "data_usage",
+            page,
+        )
+        for one in spent()[:1]
+    ]
+
+
 register_cards(10, connection_cards)
+register_cards(15, quota_cards)
 register_steps(10, first_steps)
 
 __all__: Any = ["ClientStateScreen", "watch"]

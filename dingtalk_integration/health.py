@@ -13,6 +13,7 @@ from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
 from bifang.core.metrics import register_metrics
 from bifang.core.models import SystemConfig
+from dingtalk_integration import ledger
 from dingtalk_integration.models import ClientState, ClientStatus
 
 FRESH = timedelta(seconds=15)  # heartbeats are written every 5 to 7 s, client states every 2 s
@@ -24,6 +25,10 @@ def register_health() -> None:
     register_check(
         "worker", "Stream 推送服务", check_workers, needs=("migrations",),
         remedy=f"有启用的钉钉配置，但没有正在运行的 Stream 推送服务：请启动 {COMMAND}，或查看它的日志。",
+    )  # fmt: skip
+    register_check(
+        "dingtalk_quota", "钉钉接口用量", check_quota, needs=("migrations",),
+        remedy="钉钉接口用量读不到：请在服务器上执行 python manage.py healthcheck 查看原因。",
     )  # fmt: skip
     register_metrics(collect_connections)
 
@@ -66,6 +71,11 @@ def check_workers() -> str:
             f"没有正在运行的 Stream 推送服务负责 {named}（15 秒内没有心跳）：请启动 {COMMAND}，或查看它的日志。"
         )
     return "心跳正常"
+
+
+def check_quota() -> str:
+    """This month's calls. Scarcity is told, not failed: no other machine could do better."""
+    return "；".join(one.describe() for one in ledger.spent()) or "本月还没有调用"
 
 
 def collect_connections() -> Iterable[Metric]:

@@ -1,6 +1,8 @@
 """The lines to the applications: one for each configuration, renewed when its settings change."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bifang.core.config_cache import ConfigCache
 from bifang.core.http import HttpClient
@@ -22,10 +24,13 @@ class Line:
 
 
 class Lines:
-    """One per event loop."""
+    """One per event loop. ``count(client_id, family)`` is told of every call that DingTalk answered."""
 
-    def __init__(self, configs: ConfigCache) -> None:
+    def __init__(
+        self, configs: ConfigCache, count: Callable[[str, str], None] = lambda client_id, family: None
+    ) -> None:
         self._configs = configs
+        self._count = count
         self._http = HttpClient()
         self._lines: dict[int, Line] = {}
 
@@ -49,7 +54,7 @@ class Lines:
             Endpoints(settings.endpoint, settings.oapi_endpoint),
             settings.proxy,
         )
-        api = OpenApi(self._http, application)
+        api = OpenApi(self._http, application, counted=partial(self._count, settings.client_id))
         return Line(settings, Replies(api), Cards(api))
 
     async def close(self) -> None:

@@ -84,3 +84,30 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return self.out_track_id
+
+
+class ApiFamily(models.TextChoices):
+    """What DingTalk meters apart. Only the first two count towards the monthly quota of OpenAPI calls."""
+
+    ROBOT = "robot", "机器人接口"
+    CARD = "card", "卡片接口"
+    WEBHOOK = "webhook", "会话回复"
+
+
+class ApiUsage(models.Model):
+    """How often an application called DingTalk in a month (``2026-11``, DingTalk's time)."""
+
+    client_id = models.CharField("Client ID", max_length=200)
+    family = models.CharField("种类", max_length=8, choices=ApiFamily.choices)
+    month = models.CharField("月份", max_length=7)
+    calls = models.PositiveBigIntegerField("调用次数", default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "接口用量"
+        ordering = ["-month", "client_id", "family"]
+        constraints = [
+            models.UniqueConstraint(fields=["month", "client_id", "family"], name="api_usage_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month} {self.client_id} {self.get_family_display()}"

@@ -17,7 +17,7 @@ from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import Switch, SystemConfig
-from dingtalk_integration.models import ClientState, ClientStatus
+from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus
 from secops_agent.models import (
     Action,
     Alert,
@@ -245,6 +245,9 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.inboxrow": lambda: sent(received(dingtalk(), state=State.DEAD, last_error="坏了")).inbox,
     "channels.outboxrow": lambda: sent(received(dingtalk()), state=State.DEAD, last_error="坏了"),
     "channels.worker": _worker,
+    "dingtalk_integration.apiusage": lambda: ApiUsage.objects.create(
+        client_id="dinga", family="card", month="2026-11", calls=8_100
+    ),
     "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
     "secops_agent.proposal": _proposal,
     "secops_agent.action": _action,

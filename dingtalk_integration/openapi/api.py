@@ -1,20 +1,32 @@
 """Calls of the OpenAPI: token, headers, error mapping, one retry when the token went stale."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from bifang.core.http import DEFAULT_TIMEOUT, HttpClient
 from dingtalk_integration.openapi.application import Application
 from dingtalk_integration.openapi.errors import StaleToken, check_openapi
 from dingtalk_integration.openapi.tokens import Tokens
 
+Family = Literal["robot", "card", "webhook"]
+
 
 class OpenApi:
-    """The signed door to one application's OpenAPI; `Replies`, `Cards` and `Media` go through it."""
+    """The signed door to one application's OpenAPI; `Replies`, `Cards` and `Media` go through it.
 
-    def __init__(self, http: HttpClient, application: Application, tokens: Tokens | None = None) -> None:
+    ``counted`` is told of every call that DingTalk answered: it meters them.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        application: Application,
+        tokens: Tokens | None = None,
+        counted: Callable[[Family], None] = lambda family: None,
+    ) -> None:
         self.http = http
         self.application = application
+        self.counted = counted
         self.tokens = tokens or Tokens(http, application)
 
     async def call(
@@ -43,6 +55,7 @@ class OpenApi:
             timeout=seconds,
             proxy=self.application.proxy,
         )
+        self.counted("card" if path.startswith("/v1.0/card/") else "robot")
         try:
             return check_openapi(response)
         except StaleToken:

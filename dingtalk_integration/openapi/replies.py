@@ -35,7 +35,9 @@ class Replies:
             "markdown": {"title": title, "text": markdown},
             "at": {"atUserIds": list(at_user_ids)},
         }
-        check_legacy(await self._api.http.request("POST", webhook, json=body, proxy=application.proxy))
+        response = await self._api.http.request("POST", webhook, json=body, proxy=application.proxy)
+        self._api.counted("webhook")
+        check_legacy(response)
 
     async def send_to_group(
         self, conversation_id: str, title: str, markdown: str, *, robot_code: str = ""

@@ -16,6 +16,7 @@ from dingtalk_integration.cards.watchdog import Watchdog
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.handlers import cards, events
 from dingtalk_integration.handlers.chat import ChatTurns
+from dingtalk_integration.ledger import Ledger
 from dingtalk_integration.lines import Lines
 from secops_agent.agent.bookkeeping import AuditKeeper
 from secops_agent.agent.service import Agent
@@ -47,7 +48,8 @@ def _uses_model() -> bool:
 def build_engine(owner: Owner, config_id: int | None) -> Engine:
     """A fresh turn loop; `config_id` restricts it to the rows of one configuration."""
     configs = ConfigCache()
-    lines = Lines(configs)
+    ledger = Ledger()
+    lines = Lines(configs, ledger.count)
     desk = Desk(lines)
     channel = DingTalkChannel(lines, desk)
     only = frozenset([config_id]) if config_id is not None else None
@@ -56,6 +58,7 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
     async def close() -> None:
         await channel.close()
         await agent.close()
+        await ledger.save()
 
     handlers: dict[str, Handler] = {
         "chat": desk.attend(ChatTurns(configs, agent).handle),
@@ -69,6 +72,6 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         config_ids=only,
         capacity=settings.TURN_CAPACITY,
         sink=desk.sink,
-        jobs=(WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only)),
+        jobs=(WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only), ledger),
         on_close=close,
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from bifang.channels.models import InboxRow, State, Worker
-from dingtalk_integration.models import ClientState
+from dingtalk_integration.models import ApiUsage, ClientState
 from tests.acceptance.processes import Started
-from tests.acceptance.worker import Stage, open_stage, place
+from tests.acceptance.worker import ROBOT, Stage, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
 
@@ -62,6 +62,7 @@ def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: 
     stop(worker)
     assert worker.process.returncode == 0, worker.text
     assert len(stage.replies()) == 10
+    assert ApiUsage.objects.get(client_id=ROBOT, family="webhook").calls >= 10
     assert InboxRow.objects.filter(state=State.PENDING, attempts=0).count() == 10
     stage.start()
     for where in places:
