@@ -99,7 +99,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
 
     second = demo.start()
     assert second.wait_for(r"用户名 admin，密码 (\S+)（").group(1) == password
-    with sqlite3.connect(demo.data_dir / "bifang.sqlite3") as database:
+    with contextlib.closing(sqlite3.connect(demo.data_dir / "bifang.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM core_systemconfig").fetchone() == (1,)
     second.signal_group(signal.SIGHUP)
     second.process.wait(30)

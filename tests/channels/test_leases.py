@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -106,8 +107,12 @@ def test_expired_webhooks_are_erased(database: Database) -> None:
     assert not OutboxRow.objects.filter(webhook__isnull=False).exists()
 
 
-def test_retention_drops_what_is_done_and_old(database: Database, settings: object) -> None:
-    old = timezone.now() - timedelta(days=91)
+@pytest.mark.parametrize(("days", "drops"), [(0, False), (7, True), (9, False)])
+def test_retention_drops_what_is_done_and_older_than_the_setting(
+    database: Database, settings: Any, days: int, drops: bool
+) -> None:
+    settings.RETENTION_DAYS = days
+    old = timezone.now() - timedelta(days=8)
     store(incoming("还没处理"), incoming("处理过", where="cid2"))
     (part,) = answered("答", where="cid3")
     outbox.mark_sent([outbox.Sent(part, outbox.Delivered("webhook"))])
@@ -115,5 +120,8 @@ def test_retention_drops_what_is_done_and_old(database: Database, settings: obje
     InboxRow.objects.update(received_at=old)
     OutboxRow.objects.update(created_at=old)
     upkeep.tidy()
+    if not drops:
+        assert (InboxRow.objects.count(), OutboxRow.objects.count()) == (3, 1)
+        return
     assert list(InboxRow.objects.values_list("text", flat=True)) == ["还没处理"]
     assert not OutboxRow.objects.exists()

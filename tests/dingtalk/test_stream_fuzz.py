@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -35,21 +36,38 @@ TEXTS = (
 )
 
 
+TEN_THOUSAND, EXAMPLES = 10_000, 50
+
+
+def damage(frame: str | bytes, chance: random.Random) -> str | bytes:
+    """The frame with something cut out, doubled or replaced: what no grammar would think of."""
+    text = frame if isinstance(frame, bytes) else frame.encode("utf-8", "replace")
+    start, end = sorted(chance.choices(range(len(text) + 1), k=2))
+    middle = chance.choice((b"", text[start:end] * 2, chance.randbytes(end - start), b"\0", b"]}", b"\xff"))
+    damaged = text[:start] + middle + text[end:]
+    return damaged if chance.random() < 0.3 else damaged.decode("utf-8", "replace")
+
+
 @pytest.fixture(scope="module")
 def stream():
     with scripted_gateway() as gateway, running_client(gateway.base) as running:
         wait_until(lambda: gateway.sockets)
-        yield gateway, running, itertools.count()
+        numbers, sent = itertools.count(), []
+        yield gateway, running, numbers, sent
+        assert sum(sent) >= TEN_THOUSAND
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-@given(odd=st.lists(TEXTS, max_size=5))
-def test_stream_survives_any_frames(stream, odd):
-    gateway, running, numbers = stream
-    number = next(numbers)
-    gateway.push(*odd, chat_frame(f"-good-{number}"))
+@settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@given(odd=st.lists(TEXTS, min_size=1, max_size=5), seed=st.integers(0, 2**32))
+def test_stream_survives_ten_thousand_odd_frames(stream, odd, seed):
+    gateway, running, numbers, sent = stream
+    chance, number = random.Random(seed), next(numbers)
+    many = TEN_THOUSAND // EXAMPLES - len(odd)
+    frames = [*odd, *(damage(chance.choice([*odd, chat_frame(0)]), chance) for _ in range(many))]
+    gateway.push(*frames, chat_frame(f"-good-{number}"))
+    sent.append(len(frames))
     wait_until(
-        lambda: any(row["headers"].get("messageId") == f"m-good-{number}" for row in gateway.received[-20:]),
+        lambda: any(row["headers"].get("messageId") == f"m-good-{number}" for row in gateway.received[-400:]),
         every=0.002,
     )
     assert len(gateway.sockets) == 1
