@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import errno
+import socket
 import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.http import HttpClient
 from bifang.core.network import proxy_for, resolve, tls_context
 from dingtalk_integration.checks.configuration import Subject
@@ -27,6 +31,13 @@ from dingtalk_integration.worker.clients import stream_settings
 INNER: Final = STEP_SECONDS - 0.5  # our own clients give up first: their errors say more than a time-out
 MOST_SKEW: Final = 60.0  # seconds
 TRIED: Final = 3
+REASONS: Final = {
+    errno.ECONNREFUSED: "连接被拒绝，没有程序在这个端口监听或防火墙拒绝",
+    errno.ECONNRESET: "连接被对方或防火墙重置",
+    errno.ENETUNREACH: "网络不可达",
+    errno.EHOSTUNREACH: "没有到这台主机的路由",
+}
+NO_ANSWER: Final = "钉钉没有给出答复，问题不在凭证和应用设置：检查网络出口、上网认证和代理，稍后再检查一次。"
 EVENTS: Final = {"type": "EVENT", "topic": "*"}
 # What the worker subscribes to: the gateway may refuse a topic.
 TOPICS: Final = (
@@ -52,7 +63,10 @@ async def check_proxy(subject: Subject) -> str:
     try:
         _, writer = await asyncio.open_connection(host, port)
     except OSError as error:
-        raise Failure(f"连不上代理 {host}:{port}（{_reason(error)}）。") from None
+        raise Failure(
+            f"连不上代理 {host}:{port}（{_reason(error)}）。",
+            "核对代理的地址和端口，确认代理在运行；不需要代理时清空配置的「HTTP 代理」，或把钉钉的主机加入 NO_PROXY。",
+        ) from None
     await _close(writer)
     return f"经代理 {host}:{port}"
 
@@ -115,11 +129,12 @@ async def check_credentials(subject: Subject) -> str:
         Endpoints(settings.endpoint, settings.oapi_endpoint),
         settings.proxy,
     )
-    async with HttpClient(pool=1) as http:
-        started = time.time()
-        subject.answer = await tokens.ask(http, application, timeout=INNER)
-        subject.answered_at = (started + time.time()) / 2
-    tokens.open_answer(subject.answer)
+    with _blaming_the_network():
+        async with HttpClient(pool=1) as http:
+            started = time.time()
+            subject.answer = await tokens.ask(http, application, timeout=INNER)
+            subject.answered_at = (started + time.time()) / 2
+        tokens.open_answer(subject.answer)
     return "钉钉接受 Client ID 和 Client Secret"
 
 
@@ -136,6 +151,17 @@ async def check_clock(subject: Subject) -> str:
     return f"与钉钉相差不到 {max(abs(skew), 1):.0f} 秒"
 
 
+@contextlib.contextmanager
+def _blaming_the_network() -> Iterator[None]:
+    """Where DingTalk itself has refused nothing, advice about credentials would send people the wrong way."""
+    try:
+        yield
+    except RemoteError as error:
+        if error.permanent or isinstance(error, RateLimited):
+            raise
+        raise Failure(error.message, NO_ANSWER) from None
+
+
 def _date(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text)
@@ -145,7 +171,8 @@ def _date(text: str) -> datetime | None:
 
 async def check_open(subject: Subject) -> str:
     """The gateway gives an address and a ticket. The ticket is thrown away: without it no connection comes to be."""
-    uri = await gateway.ask(_stream(subject), TOPICS, "")
+    with _blaming_the_network():
+        uri = await gateway.ask(_stream(subject), TOPICS, "")
     return f"网关给出连接地址 {urlsplit(uri).hostname}"
 
 
@@ -181,9 +208,14 @@ def _stream(subject: Subject) -> StreamSettings:
 
 
 def _reason(error: Exception) -> str:
+    """Why, in words; the system's own are English, and asyncio's name only the address again."""
     if isinstance(error, TimeoutError):
         return "超时"
-    return getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, socket.gaierror):
+        known = {socket.EAI_NONAME: "没有这个域名", socket.EAI_AGAIN: "DNS 服务器没有应答"}
+        return known.get(error.errno or 0, str(error.strerror))
+    found = REASONS.get(getattr(error, "errno", None) or 0)
+    return found or getattr(error, "strerror", None) or type(error).__name__
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

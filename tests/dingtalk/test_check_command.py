@@ -218,11 +218,22 @@ def test_wrong_clock_is_told_with_its_direction(minutes: int, word: str) -> None
     assert any(f"{seconds} 秒" in text for seconds in range(177, 184))
 
 
+def test_no_answer_is_not_blamed_on_the_credentials(sim: SimulatorHandle) -> None:
+    config = make(sim)
+    for fault, step in (({"openapi_status": 503}, "credentials"), ({"open_body": "html"}, "open")):
+        sim.faults(**fault)
+        told = refusal(steps(config), step)
+        sim.faults(clear=True)
+        assert "问题不在凭证" in told
+        assert "Client Secret" not in told
+
+
 def test_closed_port_fails_the_tcp_step(sim: SimulatorHandle) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     found = steps(make(endpoint=f"http://127.0.0.1:{port}"))
     assert str(port) in refusal(found, "tcp")
+    assert "连接被拒绝" in found["tcp"]["detail"]
     assert found["dns"]["verdict"] == "passed"
     skipped_after(found, "tcp", "TCP")
 
@@ -231,6 +242,7 @@ def test_unknown_name_fails_the_dns_step(settings: Any) -> None:
     settings.ADDRESS_ALLOW_LIST = ["no-such-host.invalid"]
     found = steps(make(endpoint="https://no-such-host.invalid"))
     assert "no-such-host.invalid" in refusal(found, "dns")
+    assert "没有这个域名" in found["dns"]["detail"] or "没有应答" in found["dns"]["detail"]
     skipped_after(found, "dns", "DNS")
 
 
@@ -251,6 +263,7 @@ def test_proxy_that_is_down_is_named_without_its_password(settings: Any) -> None
     config = make(endpoint="https://gateway.corp.example", proxy="http://user:hidden-pw@127.0.0.1:1")
     found = steps(config)
     assert "127.0.0.1:1" in refusal(found, "proxy")
+    assert "确认代理在运行" in found["proxy"]["remedy"]
     assert "hidden-pw" not in json.dumps(found, ensure_ascii=False)
 
 
