@@ -20,6 +20,7 @@ from django.db.models import F
 from bifang.channels.leases import database_now
 from bifang.core import db
 from bifang.core.models import SystemConfig
+from bifang.core.rows import insert_many
 from dingtalk_integration.models import ApiFamily, ApiUsage
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def add(counts: Mapping[tuple[str, str], int]) -> None:
     month = current_month()
     born = [{"client_id": who, "family": family, "month": month, "calls": 0} for who, family in counts]
     with transaction.atomic():
-        db.insert_many(ApiUsage, born, skip_existing=True)
+        insert_many(ApiUsage, born, skip_existing=True)
         for (who, family), calls in counts.items():
             rows = ApiUsage.objects.filter(client_id=who, family=family, month=month)
             rows.update(calls=F("calls") + calls)

@@ -1,7 +1,6 @@
 """Writing and reading configurations: the one door for the admin, apply_configs and the workers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
@@ -21,11 +20,12 @@ from bifang.core.values import clean_value
 COLUMNS = ("client_id", "ai_config")
 
 
-@dataclass(frozen=True, slots=True)
 class FieldErrors(Exception):
     """Field name → Chinese error. ``enabled`` and ``name`` count as fields; "" is the whole."""
 
-    errors: Mapping[str, str]
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(errors)
+        self.errors = errors
 
     def __str__(self) -> str:
         return "；".join(f"{name}：{text}" if name else text for name, text in self.errors.items())

@@ -95,4 +95,4 @@ def test_turn_without_a_model_costs_nothing() -> None:
     from secops_agent.agent.records import costs
 
     outcome = Outcome("答", (), (), Usage(), "answer", "离线模式")
-    assert costs(None, None, outcome, {}, None) == ()  # type: ignore[arg-type]
+    assert costs(None, None, outcome, {}, None, timezone.now()) == ()  # type: ignore[arg-type]

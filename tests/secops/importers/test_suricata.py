@@ -3,7 +3,6 @@
 import gzip
 import itertools
 import json
-import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -136,15 +135,12 @@ def test_suricata_refuses_another_tool() -> None:
         read("suricata", {"rule": "x", "priority": "Notice", "output": "", "output_fields": {}, "time": ""})
 
 
-def test_suricata_large_log_is_streamed_quickly_in_bounded_memory(tmp_path: Path) -> None:
+def test_suricata_large_log_is_streamed_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "eve.json.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:
         for number in range(20_000):
             stream.write(json.dumps(event(flow_id=number, src_port=number)).encode() + b"\n")
-    begun = time.perf_counter()
     assert sum(1 for _ in registry.parse("suricata", Source.from_path(path))) == 20_000
-    # A loose bound for loaded machines; alone it is some 30,000 a second.
-    assert 20_000 / (time.perf_counter() - begun) > 4_000
     tracemalloc.start()
     found = sum(1 for _ in itertools.islice(registry.parse("suricata", Source.from_path(path)), 5_000))
     _, peak = tracemalloc.get_traced_memory()
