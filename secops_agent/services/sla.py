@@ -1,6 +1,7 @@
 """Until when something must be dealt with, by severity."""
 
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from secops_agent.models import SlaTarget
 
@@ -9,13 +10,19 @@ FINDING_DAYS: dict[str, int | None] = {"critical": 7, "high": 30, "medium": 90, 
 
 
 class Limits:
-    """The limits at one moment: the table's, or the defaults for what it does not list. One query."""
+    """The limits at one moment: the table's, or the defaults for what it does not list. One query, when first asked."""
 
-    def __init__(self) -> None:
-        rows = SlaTarget.objects.values_list("severity", "alert_hours", "finding_days")
-        listed = {severity: (hours, days) for severity, hours, days in rows}
-        self._hours = ALERT_HOURS | {severity: hours for severity, (hours, _) in listed.items()}
-        self._days = FINDING_DAYS | {severity: days for severity, (_, days) in listed.items()}
+    @cached_property
+    def _listed(self) -> list[tuple[str, int | None, int | None]]:
+        return list(SlaTarget.objects.values_list("severity", "alert_hours", "finding_days"))
+
+    @cached_property
+    def _hours(self) -> dict[str, int | None]:
+        return ALERT_HOURS | {severity: hours for severity, hours, _ in self._listed}
+
+    @cached_property
+    def _days(self) -> dict[str, int | None]:
+        return FINDING_DAYS | {severity: days for severity, _, days in self._listed}
 
     def alert_due(self, severity: str, start: datetime) -> datetime | None:
         """Until when an alert must be closed; None: no limit."""

@@ -15,6 +15,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models.token import ApiToken, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.changes import keep
+from secops_agent.services.reading import rows_by
 
 PROGRAM: Final = Actor.system("program")
 PREFIX = "bf_"
@@ -95,8 +96,8 @@ def recognise(secret: str) -> Grant | None:
     if not looks_like_token(secret):
         return None
     now = timezone.now()
-    row = ApiToken.objects.filter(digest=digest_of(secret), revoked_at=None).first()
-    if row is None or (row.expires_at is not None and row.expires_at <= now):
+    row = next(iter(rows_by(ApiToken, "digest", [digest_of(secret)])), None)
+    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     _note_use(row, now)
     return Grant(row.pk, row.name, frozenset(row.scopes), row.rate)

@@ -77,6 +77,24 @@ def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model])
         cursor.executemany(f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {where}", values)  # noqa: S608 - names of our own models
 
 
+def state_of(row: Model, names: Sequence[str]) -> dict[str, Any]:
+    """The values of some fields; for `update_changed`."""
+    fields = [cast("Field[Any, Any]", row._meta.get_field(name)) for name in names]
+    return {field.name: getattr(row, field.attname) for field in fields}
+
+
+def update_changed(model: type[Model], rows: Iterable[tuple[Model, Mapping[str, Any]]]) -> None:
+    """Write what differs from what `state_of` was, in the caller's transaction: every column more costs its indexes."""
+    kinds: dict[tuple[str, ...], list[Model]] = {}
+    for row, before in rows:
+        now = state_of(row, tuple(before))
+        changed = tuple(name for name, value in before.items() if now[name] != value)
+        kinds.setdefault(changed, []).append(row)
+    for changed, same in kinds.items():
+        if changed:
+            update_rows(model, changed, same)
+
+
 def insert_new(model: type[Model], rows: Sequence[Model]) -> None:
     """Insert new rows and give them their keys, inside `import_transaction`, which nobody else inserts beside."""
     if not rows:

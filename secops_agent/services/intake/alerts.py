@@ -19,9 +19,17 @@ from secops_agent.services.identity import alert_identity, event_mark
 from secops_agent.services.intake.assets import write_assets
 from secops_agent.services.intake.session import Session
 from secops_agent.services.priority import rank
+from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.tallies import Counted
-from secops_agent.services.writing import insert_new, insert_rows, update_rows
+from secops_agent.services.writing import (
+    by_key,
+    insert_new,
+    insert_rows,
+    state_of,
+    update_changed,
+    update_rows,
+)
 
 _WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
             "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip
@@ -48,11 +56,11 @@ def write_alerts(session: Session, records: Sequence[AlertRecord]) -> None:
         identity = alert_identity(record)
         heap = heaps.setdefault(identity, _Heap(identity))
         heap.records.append((record, event_mark(identity, record)))
-    rows = {row.identity: row for row in Alert.objects.select_for_update().filter(identity__in=list(heaps))}
+    rows = by_key(rows_by(Alert, "identity", heaps, lock=True), "identity")
     session.ledger.see("alert", (row.pk for row in rows.values()))
     marks = [mark for identity in rows for _, mark in heaps[identity].records]
-    events = AlertEvent.objects.filter(alert_id__in=[row.pk for row in rows.values()], mark__in=marks)
-    counted = set(events.values_list("mark", flat=True))
+    ids = [row.pk for row in rows.values()]
+    counted = {mark for (mark,) in values_by(AlertEvent, ["mark"], alert_id=ids, mark=marks)}
     fresh = {identity: heap.unseen(counted) for identity, heap in heaps.items()}
     fresh = {identity: found for identity, found in fresh.items() if found}
     write_assets(
@@ -72,15 +80,13 @@ class _Book:
         self._rows = rows
         ids = [row.pk for row in rows.values()]
         self._assets: dict[int, set[int]] = {pk: set() for pk in ids}
-        for alert_id, asset_id in AlertAsset.objects.filter(alert_id__in=ids).values_list(
-            "alert_id", "asset_id"
-        ):
+        for alert_id, asset_id in values_by(AlertAsset, ["alert_id", "asset_id"], alert_id=ids):
             self._assets[alert_id].add(asset_id)
         self._indicators: dict[int, set[tuple[str, str]]] = {pk: set() for pk in ids}
-        known = AlertIndicator.objects.filter(alert_id__in=ids).values_list("alert_id", "kind", "value")
+        known = values_by(AlertIndicator, ["alert_id", "kind", "value"], alert_id=ids)
         for alert_id, kind, value in known:
             self._indicators[alert_id].add((kind, value))
-        self._stored = {row.pk: {name: getattr(row, name) for name in _WRITTEN} for row in rows.values()}
+        self._stored = {row.pk: state_of(row, _WRITTEN) for row in rows.values()}
         self._before = {row.pk: Counted.of(row, self._assets[row.pk]) for row in rows.values()}
         self._fresh: list[tuple[Alert, list[AlertRecord]]] = []
         self._changes: list[tuple[Alert, dict[str, tuple[Any, Any]]]] = []
@@ -150,7 +156,7 @@ class _Book:
         new = [row for row, _ in self._fresh if row.pk is None]
         old = [row for row, _ in self._fresh if row.pk is not None]
         insert_new(Alert, new)
-        self._update(old)
+        update_changed(Alert, ((row, self._stored[row.pk]) for row in old))
         self._session.ledger.create("alert", (row.pk for row in new))
         self._session.ledger.update("alert", (row.pk for row in old))
         self._save_links()
@@ -162,17 +168,6 @@ class _Book:
         tallies.change(
             (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
         )
-
-    def _update(self, rows: list[Alert]) -> None:
-        """Only what changed: most repeats raise a count, and every column more costs its indexes."""
-        kinds: dict[tuple[str, ...], list[Alert]] = {}
-        for row in rows:
-            stored = self._stored[row.pk]
-            changed = tuple(name for name in _WRITTEN if getattr(row, name) != stored[name])
-            kinds.setdefault(changed, []).append(row)
-        for changed, same in kinds.items():
-            if changed:
-                update_rows(Alert, changed, same)
 
     def _save_links(self) -> None:
         assets, indicators = [], []

@@ -10,12 +10,14 @@ from secops_agent.models import Asset, AssetKey, History
 from secops_agent.services import history
 from secops_agent.services.identity import asset_addresses, asset_identities, identity_of, realm
 from secops_agent.services.intake.session import Session
+from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AssetRecord, Key
-from secops_agent.services.writing import assign, update_rows
+from secops_agent.services.writing import assign, by_key, state_of, update_changed
 
 _SINGLE = ("cloud_id", "fqdn")  # an asset has one of these: another value is another asset
 _WRITTEN = (
-    "name", "ips", "owner", "owner_text", "importance", "tags", "environment", "description", "sources", "last_seen",
+    "name", "ips", "owner", "owner_text", "importance", "tags", "environment", "description", "sources", "first_seen",
+    "last_seen",
 )  # fmt: skip
 _MOST_IPS = 64
 
@@ -50,11 +52,13 @@ class _Book:
         self._load(identities, addresses)
 
     def _load(self, identities: set[str], addresses: set[str]) -> None:
-        matched = set(_in_pieces(identities, "identity"))
-        matched |= set(_in_pieces(addresses, "value", kind="ip"))
-        self._loaded = Asset.objects.in_bulk(matched)  # held: `_keys` goes by id()
-        for key in AssetKey.objects.filter(asset_id__in=matched).order_by("id"):
-            self._index(self._loaded[key.asset_id], Key(key.kind, key.value), key.identity)  # type: ignore[arg-type]
+        matched = {pk for (pk,) in values_by(AssetKey, ["asset_id"], identity=identities)}
+        matched |= {pk for (pk,) in values_by(AssetKey, ["asset_id"], value=addresses, kind=["ip"])}
+        self._loaded = by_key(rows_by(Asset, "id", matched), "pk")  # held: `_keys` goes by id()
+        self._stored = {pk: state_of(row, _WRITTEN) for pk, row in self._loaded.items()}
+        keys = values_by(AssetKey, ["id", "asset_id", "kind", "value", "identity"], asset_id=matched)
+        for _, asset_id, kind, value, identity in sorted(keys):
+            self._index(self._loaded[asset_id], Key(kind, value), identity)
 
     def _index(self, row: Asset, key: Key, identity: str | None) -> None:
         self._keys.setdefault(id(row), {})[key] = identity
@@ -131,7 +135,7 @@ class _Book:
     def save(self, session: Session) -> None:
         """Write rows, keys and history."""
         Asset.objects.bulk_create(self._new)
-        update_rows(Asset, _WRITTEN, (row for row, _ in self._old.values()))
+        update_changed(Asset, ((row, self._stored[pk]) for pk, (row, _) in self._old.items()))
         for key in self._new_keys:
             key.asset_id = key.asset.pk
         AssetKey.objects.bulk_create(self._new_keys)
@@ -143,14 +147,6 @@ class _Book:
         History.objects.bulk_create(
             history.entry("asset", pk, session.actor, "import", changes) for pk, changes in changed.items()
         )
-
-
-def _in_pieces(values: set[str], name: str, **more: str) -> Iterable[int]:
-    """Asset ids whose keys have one of these values; SQLite takes a limited number of parameters."""
-    ordered = sorted(values)
-    for start in range(0, len(ordered), 500):
-        piece = {f"{name}__in": ordered[start : start + 500]}
-        yield from AssetKey.objects.filter(**piece, **more).values_list("asset_id", flat=True)
 
 
 def _begin(record: AssetRecord, seen: datetime) -> Asset:
