@@ -96,7 +96,7 @@ class _Writer:
         self._write_scores_apart()
         self._write(ComponentRecord, write_components)
         self._write(FindingRecord, write_findings)
-        self._write(AlertRecord, write_alerts)
+        self._run(self._staging.shelf(AlertRecord), write_alerts, Pace(thing_of=_alert_of))
         if not any(each.fatal for each in self._staging.rejected):
             for scan in self._staging.shelf(ScanRecord):
                 self._end_scan(scan)
@@ -112,8 +112,13 @@ class _Writer:
             (each for each in shelf if not is_score(each) or each.vuln_id in known), write_vulnerabilities
         )
 
-    def _run(self, records: Iterable[T], write: Callable[[Session, Sequence[T]], object]) -> None:
-        for piece in Pace().chunks(records):
+    def _run(
+        self,
+        records: Iterable[T],
+        write: Callable[[Session, Sequence[T]], object],
+        pace: Pace | None = None,
+    ) -> None:
+        for piece in (pace or Pace()).chunks(records):
             with import_transaction():
                 write(self._session, piece)
             self._written += len(piece)
@@ -141,6 +146,10 @@ class _Writer:
         for piece in Pace().chunks(pk for pk in rows if pk not in seen):
             with import_transaction():
                 retire_components(piece)
+
+
+def _alert_of(record: AlertRecord) -> tuple[str, tuple[str, ...]]:
+    return record.source, record.dedup_key
 
 
 def _components_before(source: str, asset_id: int, at: datetime) -> list[int]:

@@ -1,10 +1,10 @@
 """Writing many rows: one short transaction at a time, one statement for many rows."""
 
+import gc
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from statistics import median
 from typing import Any, TypeVar, cast
 
@@ -13,7 +13,9 @@ from django.db.models import DateTimeField, Field, JSONField, Model
 
 T = TypeVar("T")
 ROWS = 500
-_HOLD = 0.03  # seconds that one transaction should take; 0.05 is allowed
+_HOLD = 0.025  # seconds that one transaction should take; the dearest takes twice as long, 0.05 is allowed
+_LEAST = 60  # less would only repeat what every transaction costs
+_FIRST = 6  # what an alert costs, in occurrences (measured on SQLite)
 _LOCK = 0x42494641  # "BIFA": the advisory lock of imports on PostgreSQL
 
 
@@ -23,34 +25,63 @@ def import_transaction() -> Iterator[None]:
 
     SQLite's IMMEDIATE does that by itself, PostgreSQL by an advisory lock that ends with the transaction.
     """
-    with transaction.atomic():
+    with _no_collection(), transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         yield
 
 
-class Pace:
-    """How many rows the next transaction takes: as many as keep it short, never more than ROWS.
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A full garbage collection of a large import's objects takes 0.3 s: not while everybody waits for the lock."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
-    The median of the last few decides, so that one that had to wait for a busy machine does not.
+
+class Pace:
+    """How much the next transaction takes: as much as keeps it short, never more than ROWS rows.
+
+    The median of the last few decides, so that one that had to wait for a busy machine does not. With ``thing_of``
+    an item of a thing that is not in the piece yet weighs _FIRST of the others: what comes at five hundred
+    occurrences of one alert says nothing about five hundred alerts.
     """
 
-    def __init__(self, rows: int = 100) -> None:
-        self.rows = rows
-        self._costs: deque[float] = deque(maxlen=5)  # seconds a row
+    def __init__(self, weight: int = _LEAST, thing_of: Callable[[Any], Hashable] | None = None) -> None:
+        self.weight = weight
+        self._thing_of = thing_of
+        self._costs: deque[float] = deque(maxlen=5)  # seconds of weight 1
 
     def chunks(self, items: Iterable[T]) -> Iterator[list[T]]:
         """Pieces of `items`; the time until the next one is asked for decides about its size."""
         source = iter(items)
-        while chunk := list(islice(source, self.rows)):
+        while taken := self._take(source):
+            chunk, weight = taken
             started = time.monotonic()
             yield chunk
-            self._learn(len(chunk), time.monotonic() - started)
+            self._learn(weight, time.monotonic() - started)
 
-    def _learn(self, rows: int, seconds: float) -> None:
-        self._costs.append(max(seconds, 1e-4) / rows)
-        self.rows = int(min(ROWS, max(20, _HOLD / median(self._costs)), self.rows * 2))
+    def _take(self, source: Iterator[T]) -> tuple[list[T], int] | None:
+        chunk: list[T] = []
+        weight, things = 0, set[Hashable]([None])
+        for item in source:
+            thing = self._thing_of(item) if self._thing_of else None
+            weight += 1 if thing in things else _FIRST
+            things.add(thing)
+            chunk.append(item)
+            if weight >= self.weight:
+                break
+        return (chunk, weight) if chunk else None
+
+    def _learn(self, weight: int, seconds: float) -> None:
+        self._costs.append(max(seconds, 1e-4) / weight)
+        self.weight = int(min(ROWS, max(_LEAST, _HOLD / median(self._costs)), self.weight * 2))
 
 
 def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model]) -> None:
@@ -96,7 +127,10 @@ def update_changed(model: type[Model], rows: Iterable[tuple[Model, Mapping[str, 
 
 
 def insert_new(model: type[Model], rows: Sequence[Model]) -> None:
-    """Insert new rows and give them their keys, inside `import_transaction`, which nobody else inserts beside."""
+    """Insert new rows and give them their keys, inside `import_transaction`, which nobody else inserts beside.
+
+    Several times the speed of `bulk_create`.
+    """
     if not rows:
         return
     fields = model._meta.concrete_fields

@@ -1,5 +1,6 @@
 """No query per row, short transactions, and two importers at once."""
 
+import gc
 import itertools
 import threading
 import time
@@ -85,6 +86,21 @@ def test_pace_takes_more_when_it_is_quick_and_never_more_than_allowed():
     assert sizes[:3] == [100, 200, 400]
     assert max(sizes) == ROWS
     assert sum(sizes) == 5000
+
+
+def test_pace_takes_many_occurrences_or_few_alerts():
+    same = next(Pace(60, thing_of=lambda item: item // 100).chunks(range(1000)))
+    different = next(Pace(60, thing_of=lambda item: item).chunks(range(1000)))
+    assert (len(same), len(different)) == (55, 10)
+    assert list(itertools.chain(*Pace(60, thing_of=lambda item: item % 7).chunks(range(1000)))) == list(
+        range(1000)
+    )
+
+
+def test_no_garbage_collection_inside_a_transaction(database):
+    with import_transaction():
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_much_is_staged_on_disk_in_order(monkeypatch):

@@ -12,7 +12,7 @@ from secops_agent.services.identity import asset_addresses, asset_identities, id
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AssetRecord, Key
-from secops_agent.services.writing import assign, by_key, state_of, update_changed
+from secops_agent.services.writing import assign, by_key, insert_new, state_of, update_changed
 
 _SINGLE = ("cloud_id", "fqdn")  # an asset has one of these: another value is another asset
 _WRITTEN = (
@@ -134,11 +134,11 @@ class _Book:
 
     def save(self, session: Session) -> None:
         """Write rows, keys and history."""
-        Asset.objects.bulk_create(self._new)
+        insert_new(Asset, self._new)
         update_changed(Asset, ((row, self._stored[pk]) for pk, (row, _) in self._old.items()))
         for key in self._new_keys:
             key.asset_id = key.asset.pk
-        AssetKey.objects.bulk_create(self._new_keys)
+        insert_new(AssetKey, self._new_keys)
         session.ledger.create("asset", (row.pk for row in self._new))
         session.ledger.see("asset", self._old)
         grown = {key.asset_id for key in self._new_keys} & self._old.keys()

@@ -7,9 +7,10 @@ from secops_agent.models import Component
 from secops_agent.services.identity import component_identity
 from secops_agent.services.intake.assets import write_assets
 from secops_agent.services.intake.session import Session
+from secops_agent.services.reading import rows_by
 from secops_agent.services.records import ComponentRecord
 from secops_agent.services.software import component_coordinates
-from secops_agent.services.writing import assign, by_key, update_rows
+from secops_agent.services.writing import assign, by_key, insert_new, update_rows
 
 _WRITTEN = ("distro", "location", "licenses", "active", "last_seen")
 
@@ -19,7 +20,7 @@ def write_components(session: Session, records: Sequence[ComponentRecord]) -> di
     owned = [record for record in dict.fromkeys(records) if record.asset is not None]
     write_assets(session, (record.asset for record in owned if record.asset is not None))
     placed = {record: _identity(session, record) for record in owned}
-    known = by_key(Component.objects.filter(identity__in=set(placed.values())), "identity")
+    known = by_key(rows_by(Component, "identity", set(placed.values())), "identity")
     new: dict[str, Component] = {}
     touched: dict[str, Component] = {}
     changed: set[int] = set()
@@ -31,7 +32,7 @@ def write_components(session: Session, records: Sequence[ComponentRecord]) -> di
             changed.add(row.pk)
         if row is not None and row.pk:
             touched[identity] = row
-    Component.objects.bulk_create(new.values())
+    insert_new(Component, list(new.values()))
     update_rows(Component, _WRITTEN, touched.values())
     session.ledger.create("component", (row.pk for row in new.values()))
     session.ledger.see("component", (row.pk for row in touched.values()))

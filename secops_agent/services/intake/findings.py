@@ -12,8 +12,9 @@ from secops_agent.services.intake.assets import write_assets
 from secops_agent.services.intake.components import write_components
 from secops_agent.services.intake.session import Session
 from secops_agent.services.priority import priority
+from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import FindingRecord, Rejected
-from secops_agent.services.writing import assign, by_key, update_rows
+from secops_agent.services.writing import assign, by_key, insert_new, update_rows
 
 SETTLED = ("accepted", "false_positive")
 _WRITTEN = (
@@ -49,8 +50,9 @@ def write_findings(session: Session, records: Sequence[FindingRecord]) -> None:
 
 
 def _vulnerabilities(names: set[str]) -> dict[str, Vulnerability]:
-    rows = VulnerabilityAlias.objects.filter(alias__in=names).select_related("vulnerability")
-    return {row.alias: row.vulnerability for row in rows}
+    owners: dict[str, int] = dict(values_by(VulnerabilityAlias, ["alias", "vulnerability_id"], alias=names))
+    rows = by_key(rows_by(Vulnerability, "id", set(owners.values())), "pk")
+    return {alias: rows[pk] for alias, pk in owners.items()}
 
 
 class _Book:
@@ -63,8 +65,7 @@ class _Book:
             for record in records
             if record.asset
         }
-        known = Finding.objects.filter(identity__in=set(self._identities.values()))
-        self._rows = by_key(known, "identity")
+        self._rows = by_key(rows_by(Finding, "identity", set(self._identities.values())), "identity")
         self._changes: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._new: dict[str, Finding] = {}
 
@@ -109,7 +110,7 @@ class _Book:
     def save(self) -> None:
         """Write rows and history, and remember what this scan saw."""
         ledger = self._session.ledger
-        Finding.objects.bulk_create(self._new.values())
+        insert_new(Finding, list(self._new.values()))
         ledger.create("finding", (row.pk for row in self._new.values()))
         old = [row for row in self._rows.values() if row.pk in self._changes]
         update_rows(Finding, _WRITTEN, old)

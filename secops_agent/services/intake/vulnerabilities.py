@@ -16,8 +16,9 @@ from secops_agent.services.intake.merging import absorb, complete, new_ranges
 from secops_agent.services.intake.names import Group, group_records, is_cve
 from secops_agent.services.intake.session import Session
 from secops_agent.services.priority import priority
+from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import VulnerabilityRecord
-from secops_agent.services.writing import assign, update_rows
+from secops_agent.services.writing import assign, by_key, insert_new, update_rows
 
 _WRITTEN = (
     "vuln_id", "title", "description", "severity", "cvss", "score", "cwes", "epss", "epss_percentile", "epss_date",
@@ -31,7 +32,7 @@ def write_vulnerabilities(session: Session, records: Sequence[VulnerabilityRecor
     """Create or complete vulnerabilities. One transaction's work."""
     groups = group_records(list(dict.fromkeys(records)))
     owners = _owners(groups)
-    rows = Vulnerability.objects.in_bulk(set(owners.values()))
+    rows = by_key(rows_by(Vulnerability, "id", set(owners.values())), "pk")
     ranges = _ranges(list(rows))
     book = _Book(session, ranges)
     scores = _scores([group.cve for group in groups if group.cve])
@@ -43,23 +44,19 @@ def write_vulnerabilities(session: Session, records: Sequence[VulnerabilityRecor
 
 def _owners(groups: Sequence[Group]) -> dict[str, int]:
     """Name → id of the vulnerability that has it."""
-    names = sorted({name for group in groups for name in group.names})
-    found: dict[str, int] = {}
-    for start in range(0, len(names), 500):
-        rows = VulnerabilityAlias.objects.filter(alias__in=names[start : start + 500])
-        found.update(rows.values_list("alias", "vulnerability_id"))
-    return found
+    names = {name for group in groups for name in group.names}
+    return dict(values_by(VulnerabilityAlias, ["alias", "vulnerability_id"], alias=names))
 
 
 def _ranges(ids: list[int]) -> dict[int, list[AffectedRange]]:
     found: dict[int, list[AffectedRange]] = {}
-    for row in AffectedRange.objects.filter(vulnerability_id__in=ids):
+    for row in rows_by(AffectedRange, "vulnerability_id", ids):
         found.setdefault(row.vulnerability_id, []).append(row)
     return found
 
 
 def _scores(cves: list[str]) -> dict[str, EpssScore]:
-    return EpssScore.objects.in_bulk(cves)
+    return by_key(rows_by(EpssScore, "cve", cves), "cve")
 
 
 def _allowed(group: Group, rows: Sequence[Vulnerability]) -> list[Vulnerability]:
@@ -126,7 +123,7 @@ class _Book:
     def save(self, owners: dict[str, int]) -> None:
         """Write everything, aliases last."""
         ledger = self._session.ledger
-        Vulnerability.objects.bulk_create(row for row, _ in self._new)
+        insert_new(Vulnerability, [row for row, _ in self._new])
         ledger.create("vulnerability", (row.pk for row, _ in self._new))
         self._merge()
         changed = [(row, changes) for row, _, changes in self._old if changes]
@@ -135,7 +132,7 @@ class _Book:
         update_rows(Vulnerability, _WRITTEN, (row for row, _ in changed))
         for each in self._new_ranges:
             each.vulnerability_id = each.vulnerability.pk
-        AffectedRange.objects.bulk_create(self._new_ranges)
+        insert_new(AffectedRange, self._new_ranges)
         ledger.see("vulnerability", (row.pk for row, _, _ in self._old))
         aliased = self._save_names(owners)
         ledger.update("vulnerability", {row.pk for row, _ in changed} | aliased)
