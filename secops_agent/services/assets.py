@@ -21,6 +21,7 @@ from secops_agent.services.asset_views import (
     summaries,
 )
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.intake.bridges import KEY as FORMER
 from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.people import find_staff
 from secops_agent.services.records import SEVERITIES, AssetRecord, Key
@@ -99,7 +100,7 @@ def _matching(wanted: AssetFilter) -> QuerySet[Asset]:
 
 
 def _about(keyword: str) -> Q:
-    keys = AssetKey.objects.filter(asset=OuterRef("pk"), value__icontains=keyword)
+    keys = _names().filter(asset=OuterRef("pk"), value__icontains=keyword)
     named = Q(name__icontains=keyword) | Q(owner__name__icontains=keyword) | Q(owner_text__icontains=keyword)
     return named | Q(tags__icontains=keyword) | Q(description__icontains=keyword) | Q(Exists(keys))
 
@@ -128,12 +129,18 @@ def _exactly(wanted: str) -> list[QuerySet[Asset]]:
         Asset.objects.filter(pk__in=_key_ids(value__in={wanted, wanted.lower()})),
     ]
     if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
-        rows.append(Asset.objects.filter(pk=int(wanted)))
+        joined = AssetKey.objects.filter(kind=FORMER, value=str(int(wanted))).values("asset_id")
+        rows.append(Asset.objects.filter(Q(pk=int(wanted)) | Q(pk__in=joined)))
     return rows
 
 
 def _key_ids(**condition: Any) -> QuerySet[AssetKey, int]:
-    return AssetKey.objects.filter(**condition).values_list("asset_id", flat=True)
+    return _names().filter(**condition).values_list("asset_id", flat=True)
+
+
+def _names() -> QuerySet[AssetKey]:
+    """Without the ids of what was joined to an asset."""
+    return AssetKey.objects.exclude(kind=FORMER)
 
 
 def _settle(rows: list[Asset]) -> Found:
@@ -159,7 +166,7 @@ def require(text: str) -> AssetSummary:
 def require_record(text: str) -> AssetRecord:
     """A known asset in the form that importers take, so that findings without an asset get this one."""
     found = require(text)
-    rows = AssetKey.objects.filter(asset_id=found.id, identity__isnull=False).order_by("id")
+    rows = _names().filter(asset_id=found.id, identity__isnull=False).order_by("id")
     keys = tuple(Key(row.kind, row.value) for row in rows)  # type: ignore[arg-type]
     addresses = tuple(Key("ip", ip) for ip in found.ips)
     return AssetRecord(found.asset_type, found.name, keys or addresses, ips=found.ips)  # type: ignore[arg-type]
@@ -175,7 +182,7 @@ def get(asset_id: int) -> AssetDetail:
     alerts = Alert.objects.filter(pk__in=linked).exclude(status=AlertStatus.CLOSED)
     return AssetDetail(
         summary=summaries([row])[0],
-        keys=key_views(list(AssetKey.objects.filter(asset_id=asset_id).order_by("id")[:50])),
+        keys=key_views(list(_names().filter(asset_id=asset_id).order_by("id")[:50])),
         description=row.description,
         sources=tuple(row.sources),
         first_seen=row.first_seen,

@@ -14,7 +14,7 @@ from secops_agent.services import assets, history
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.finding_views import FindingDetail, FindingSummary, finding_summaries
-from secops_agent.services.intake.findings import is_active
+from secops_agent.services.intake.states import is_active
 from secops_agent.services.pages import Page, cut, order_of
 
 __all__ = ["FindingDetail", "FindingFilter", "FindingSummary", "decide", "get", "search"]

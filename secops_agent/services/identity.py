@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Protocol
 
-from secops_agent.services.records import AlertRecord, AssetRecord, ComponentRecord, FindingRecord, Key
+from secops_agent.services.records import AlertRecord, AssetRecord, FindingRecord, Key
 
 _HOST_LIKE = ("host", "network", "cloud")
 _NEVER = ("ip",)  # addresses are reused and translated: they find an asset, they do not prove it
@@ -41,7 +42,20 @@ def asset_addresses(record: AssetRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*record.ips, *found]))
 
 
-def component_identity(asset_id: int, record: ComponentRecord) -> str:
+class Software(Protocol):
+    """A component's record or row."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def purl(self) -> str: ...
+    @property
+    def component_type(self) -> str: ...
+
+
+def component_identity(asset_id: int, record: Software) -> str:
     """(asset, purl), or (asset, type, name, version)."""
     if record.purl:
         return digest("purl", asset_id, record.purl)

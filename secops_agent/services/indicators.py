@@ -12,6 +12,7 @@ from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey
 from secops_agent.services.alert_views import AlertSummary, summaries
 from secops_agent.services.asset_views import AssetSummary
 from secops_agent.services.asset_views import summaries as asset_summaries
+from secops_agent.services.intake.bridges import KEY as FORMER
 from secops_agent.services.pages import Page, cut
 
 _HASH = re.compile(r"^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$")
@@ -57,7 +58,7 @@ def lookup(value: str, limit: int = 20) -> Sightings:
     rows = Alert.objects.filter(pk__in=named.values("alert_id"))
     page = cut(rows.select_related("assignee"), ("-last_seen", "-id"), limit, "", summaries, count=rows)
     seen = rows.aggregate(first=Min("first_seen"), last=Max("last_seen"))
-    keys = AssetKey.objects.filter(value__in={text, text.lower()}).values("asset_id")
+    keys = AssetKey.objects.filter(value__in={text, text.lower()}).exclude(kind=FORMER).values("asset_id")
     ours = Asset.objects.filter(pk__in=keys).select_related("owner").order_by("name", "id")[:limit]
     newest = Alert.objects.order_by("-last_seen").values_list("last_seen", flat=True).first()
     return Sightings(kind, text, page, seen["first"], seen["last"], tuple(asset_summaries(ours)), newest)

@@ -17,6 +17,7 @@ from secops_agent.services.intake.alerts import write_alerts
 from secops_agent.services.intake.assets import write_assets
 from secops_agent.services.intake.components import retire_components, write_components
 from secops_agent.services.intake.findings import retire_findings, vanished_ids, write_findings
+from secops_agent.services.intake.joining import join_bridged
 from secops_agent.services.intake.ledger import KINDS, Kind, Ledger, Outcome
 from secops_agent.services.intake.scores import is_score, write_scores
 from secops_agent.services.intake.session import Session
@@ -121,17 +122,17 @@ class _Writer:
         for piece in (pace or Pace()).chunks(records):
             with import_transaction():
                 write(self._session, piece)
+            join_bridged(self._session)
             self._written += len(piece)
             if self._progress:
                 self._progress(min(self._written, self._staging.count), self._staging.count)
 
     def _end_scan(self, scan: ScanRecord) -> None:
-        asset_id = self._session.assets.get(scan.asset)
         at = scan.scanned_at or self._session.received_at
-        if asset_id is None:
-            with import_transaction():
-                write_assets(self._session, [scan.asset])
-            asset_id = self._session.assets[scan.asset]
+        with import_transaction():
+            write_assets(self._session, [scan.asset])
+        join_bridged(self._session)
+        asset_id = self._session.assets[scan.asset]
         gone = vanished_ids(self._session, scan.source, asset_id, scan.kinds, at)
         for piece in Pace().chunks(gone):
             with import_transaction():

@@ -9,12 +9,12 @@ from typing import Any
 from secops_agent.models import Asset, AssetKey, History
 from secops_agent.services import history
 from secops_agent.services.identity import asset_addresses, asset_identities, identity_of, realm
+from secops_agent.services.intake import bridges
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AssetRecord, Key
 from secops_agent.services.writing import assign, by_key, insert_new, state_of, update_changed
 
-_SINGLE = ("cloud_id", "fqdn")  # an asset has one of these: another value is another asset
 _WRITTEN = (
     "name", "ips", "owner", "owner_text", "importance", "tags", "environment", "description", "sources", "first_seen",
     "last_seen",
@@ -24,7 +24,10 @@ _MOST_IPS = 64
 
 def write_assets(session: Session, records: Iterable[AssetRecord]) -> None:
     """Create or complete the assets of some records and remember their ids in the session. One transaction's work."""
-    fresh = list(dict.fromkeys(record for record in records if record not in session.assets))
+    wanted = list(dict.fromkeys(records))
+    held = {session.assets[record] for record in wanted if record in session.assets}
+    alive = {pk for (pk,) in values_by(Asset, ["id"], id=held)}  # others may have joined or deleted some
+    fresh = [record for record in wanted if session.assets.get(record) not in alive]
     if not fresh:
         return
     session.learn_owners({record.owner for record in fresh})
@@ -49,6 +52,7 @@ class _Book:
         self._new: list[Asset] = []
         self._old: dict[int, tuple[Asset, dict[str, tuple[Any, Any]]]] = {}
         self._new_keys: list[AssetKey] = []
+        self._bridges: list[tuple[Asset, Asset]] = []
         self._load(identities, addresses)
 
     def _load(self, identities: set[str], addresses: set[str]) -> None:
@@ -70,6 +74,7 @@ class _Book:
     def take(self, record: AssetRecord, session: Session) -> None:
         """Find or begin the asset of a record and give it what the record knows."""
         row = self._find(record)
+        row = self._across(row, record) if row else None
         seen = record.seen_at or session.received_at
         if row is None:
             row = _begin(record, seen)
@@ -91,10 +96,38 @@ class _Book:
                 return row
         return self._find_by_address(record, only_addressed=bool(identities))
 
+    def _across(self, row: Asset, record: AssetRecord) -> Asset:
+        """The oldest of the assets that this record proves to be one; the others are to be joined to it."""
+        named = [self._by_identity.get(identity) for identity in asset_identities(record)]
+        found = {id(each): each for each in (row, *named) if each is not None}
+        if len(found) == 1 or not bridges.proves(row, self._keys[id(row)], record):
+            return row
+        proven = [each for each in found.values() if bridges.proves(each, self._keys[id(each)], record)]
+        proven = [each for each in proven if not self._contradicts(each, record)]
+        kept = min(proven, key=self._age)
+        same = [each for each in proven if each is kept or not self._differ(kept, each)]
+        if not any(each is row for each in same):
+            return row
+        self._bridges += [(each, kept) for each in same if each is not kept]
+        return kept
+
+    def _age(self, row: Asset) -> tuple[bool, int]:
+        """What is stored is older than what is not yet."""
+        return row.pk is None, row.pk or [id(each) for each in self._new].index(id(row))
+
+    def _differ(self, one: Asset, other: Asset) -> bool:
+        return bridges.contradict(one, self._keys[id(one)], other, self._keys[id(other)])
+
+    def _note_former(self, session: Session) -> None:
+        for row in self.placed.values():
+            former = [int(key.value) for key in self._keys[id(row)] if key.kind == bridges.KEY]
+            if former:
+                session.former[row.pk] = tuple(former)
+
     def _contradicts(self, row: Asset, record: AssetRecord) -> bool:
         """web-01.a and web-01.b share a short name, yet are two."""
         known = self._keys.get(id(row), {})
-        for kind in _SINGLE:
+        for kind in bridges.SINGLE:
             mine = {key.value for key in record.keys if key.kind == kind}
             theirs = {key.value for key, identity in known.items() if key.kind == kind and identity}
             if record.asset_type != "website" and mine and theirs and not mine & theirs:
@@ -133,12 +166,15 @@ class _Book:
             )
 
     def save(self, session: Session) -> None:
-        """Write rows, keys and history."""
+        """Write rows, keys and history, and note what is to be joined."""
         insert_new(Asset, self._new)
         update_changed(Asset, ((row, self._stored[pk]) for pk, (row, _) in self._old.items()))
         for key in self._new_keys:
             key.asset_id = key.asset.pk
         insert_new(AssetKey, self._new_keys)
+        for gone, kept in self._bridges:
+            session.bridges.setdefault(gone.pk, kept.pk)
+        self._note_former(session)
         session.ledger.create("asset", (row.pk for row in self._new))
         session.ledger.see("asset", self._old)
         grown = {key.asset_id for key in self._new_keys} & self._old.keys()

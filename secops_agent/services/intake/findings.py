@@ -11,23 +11,19 @@ from secops_agent.services.identity import finding_identity
 from secops_agent.services.intake.assets import write_assets
 from secops_agent.services.intake.components import write_components
 from secops_agent.services.intake.session import Session
+from secops_agent.services.intake.states import is_active
+from secops_agent.services.intake.twins import absorb_finding
 from secops_agent.services.priority import priority
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import FindingRecord, Rejected
 from secops_agent.services.writing import assign, by_key, insert_new, update_rows
 
-SETTLED = ("accepted", "false_positive")
 _WRITTEN = (
     "component", "vulnerability", "rule_id", "title", "description", "severity", "location", "fixed_version", "evidence",
     "remediation", "references", "suppressed", "state", "active", "priority", "first_seen", "last_seen", "gone_at",
     "due_at",
 )  # fmt: skip
 _TOLD = ("severity", "fixed_version", "state", "suppressed")
-
-
-def is_active(row: Finding) -> bool:
-    """Does it still need someone?"""
-    return row.state != FindingState.GONE and row.decision not in SETTLED and not row.suppressed
 
 
 def write_findings(session: Session, records: Sequence[FindingRecord]) -> None:
@@ -66,8 +62,27 @@ class _Book:
             if record.asset
         }
         self._rows = by_key(rows_by(Finding, "identity", set(self._identities.values())), "identity")
+        self._adopt(records)
         self._changes: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._new: dict[str, Finding] = {}
+
+    def _adopt(self, records: Sequence[FindingRecord]) -> None:
+        """Rows from before their asset was joined to another still have the identity of that time."""
+        former = {
+            finding_identity(pk, record): self._identities[record]
+            for record in records
+            if record.asset
+            for pk in self._session.former.get(self._session.assets[record.asset], ())
+        }
+        for row in rows_by(Finding, "identity", former):
+            identity = former[row.identity]
+            known = self._rows.get(identity)
+            if known is None:
+                row.identity = identity
+                self._rows[identity] = row
+                update_rows(Finding, ["identity"], [row])
+            else:
+                self._rows[identity] = absorb_finding(self._session, known, row)
 
     def take(self, record: FindingRecord, component: int | None, vulnerability: Vulnerability | None) -> None:
         """Create or complete one finding."""

@@ -60,6 +60,11 @@ class Ledger:
         """These were there."""
         self._seen[kind].update(ids)
 
+    def drop(self, kind: Kind, gone: int) -> None:
+        """This one has become part of another."""
+        for book in (self._created, self._updated, self._seen):
+            book[kind].discard(gone)
+
     def created(self, kind: Kind) -> frozenset[int]:
         """The new ones so far."""
         return frozenset(self._created[kind])

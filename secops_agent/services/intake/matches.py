@@ -11,7 +11,7 @@ from secops_agent.models.choices import FindingKind, FindingState
 from secops_agent.services import history
 from secops_agent.services.actors import Actor
 from secops_agent.services.identity import digest
-from secops_agent.services.intake.findings import is_active
+from secops_agent.services.intake.states import is_active
 from secops_agent.services.priority import priority
 from secops_agent.services.sla import Limits
 from secops_agent.services.writing import Pace, import_transaction, insert_new, update_rows

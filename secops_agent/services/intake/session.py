@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
-from secops_agent.services.intake.ledger import Ledger
+from secops_agent.services.intake.ledger import Kind, Ledger
 from secops_agent.services.records import AssetRecord
 from secops_agent.services.sla import Limits
 
@@ -16,7 +16,8 @@ from secops_agent.services.sla import Limits
 class Session:
     """``received_at`` is the time of records that carry none, ``now`` that of the writing itself.
 
-    ``scanned`` collects the findings and components that each (source, asset) had in this import.
+    ``scanned`` collects the findings and components that each (source, asset) had in this import. ``bridges``: assets
+    that turned out to be another one, which is older; ``former``: the ids of those that an asset has taken in.
     """
 
     actor: Actor
@@ -28,6 +29,8 @@ class Session:
     owners: dict[str, int | None] = field(default_factory=dict)
     scanned: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     components: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+    bridges: dict[int, int] = field(default_factory=dict)
+    former: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def learn_owners(self, names: set[str]) -> None:
         """Resolve staff ids and names of owners that are not known yet; one query."""
@@ -39,3 +42,21 @@ class Session:
             exact = [row.pk for row in rows if row.staff_id == name]
             named = exact or [row.pk for row in rows if row.name == name]
             self.owners[name] = named[0] if len(named) == 1 else None
+
+    def replace(self, kind: Kind, gone: int, kept: int) -> None:
+        """A row has become part of another one."""
+        self.ledger.drop(kind, gone)
+        seen = {"finding": self.scanned, "component": self.components}.get(kind, {})
+        for ids in seen.values():
+            if gone in ids:
+                ids.remove(gone)
+                ids.add(kept)
+
+    def redirect(self, gone: int, kept: int) -> None:
+        """An asset has become part of another one."""
+        self.assets = {record: kept if pk == gone else pk for record, pk in self.assets.items()}
+        for book in (self.scanned, self.components):
+            for source, pk in [key for key in book if key[1] == gone]:
+                book.setdefault((source, kept), set()).update(book.pop((source, pk)))
+        self.former[kept] = (*self.former.get(kept, ()), *self.former.pop(gone, ()), gone)
+        self.bridges = {one: kept if other == gone else other for one, other in self.bridges.items()}
