@@ -19,7 +19,6 @@ from bifang.core.errors import BifangError
 log = logging.getLogger(__name__)
 IDLE_POLL = 1.0
 YIELD, YIELDS = 0.005, 100  # seconds, times
-BURST = 10  # messages being stored and acknowledged at once
 
 
 _dispatchers: "WeakSet[Dispatcher]" = WeakSet()
@@ -36,7 +35,7 @@ async def cancel(config_id: int, sender_id: str, conversation_id: str, *, beside
 def pressed() -> bool:
     """Is this process busy with a burst? What can wait a little does then."""
     running = sum(dispatcher.running for dispatcher in list(_dispatchers))
-    return running >= BURST or inbox.arriving() >= BURST
+    return running >= inbox.BURST or inbox.in_a_burst()
 
 
 class Silent:
@@ -149,7 +148,7 @@ class Dispatcher:
     async def _let_arrive(self) -> None:
         """While a burst is being stored its senders wait for their acks: answering can wait a moment longer."""
         for _ in range(YIELDS):
-            if inbox.arriving() < BURST:
+            if not inbox.in_a_burst():
                 return
             await asyncio.sleep(YIELD)
 
@@ -206,11 +205,12 @@ class Dispatcher:
 
     async def _persist(self, finished: Finished) -> list[Part] | None:
         """The turn has run and must not run again for a database hiccup: insist while we hold the lease."""
-        backoff = Backoff(base=0.1, cap=2.0)
+        backoff: Backoff | None = None
         while True:
             try:
                 return await self._finish.call(finished)
             except db.UNAVAILABLE:
+                backoff = backoff or Backoff(base=0.1, cap=2.0)
                 log.warning("保存处理结果失败，重试", extra=_fields(finished.turn), exc_info=True)
                 await asyncio.sleep(backoff.next())
 

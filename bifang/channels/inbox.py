@@ -20,6 +20,7 @@ from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
 
 CHUNK = 200  # rows a statement
+BURST = 10  # messages being stored and acknowledged at once
 
 
 def order_key(*parts: object) -> str:
@@ -199,6 +200,11 @@ async def receive(item: Incoming) -> bool:
     False: it waits in the queue, and the dispatcher should be told to look.
     """
     return await _batcher.call(item)
+
+
+def in_a_burst() -> bool:
+    """Do many senders wait for their acks? What can wait a moment longer does then."""
+    return arriving() >= BURST
 
 
 def arriving() -> int:

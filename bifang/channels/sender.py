@@ -129,12 +129,13 @@ class Sender:
 
     async def _accepted(self, part: Part, delivered: Delivered) -> None:
         log.info("%s 回复已送达，途径 %s", self._channel.name, delivered.route, extra=_fields(part))
-        backoff = Backoff(base=0.1, cap=2.0)
+        backoff: Backoff | None = None
         while True:
             try:
                 await self._sent.call(Sent(part, delivered))
                 return
             except db.UNAVAILABLE:
+                backoff = backoff or Backoff(base=0.1, cap=2.0)
                 log.warning("记录送达失败，重试", extra=_fields(part), exc_info=True)
                 await asyncio.sleep(backoff.next())
 

@@ -21,6 +21,7 @@ __all__ = ["HttpClient", "Response", "proxy_for", "tls_context"]
 DEFAULT_TIMEOUT: Final = 10.0
 MAX_BODY: Final = 2 * 1024 * 1024
 _MAX_REDIRECTS = 3
+_JSON: Final = jsonlib.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -165,7 +166,7 @@ def _body(
     """The bytes to send. Chinese stays UTF-8 (DingTalk counts bytes); what UTF-8 cannot hold becomes '?'."""
     if json is None:
         return form, headers or {}
-    data = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    data = _JSON.encode(json).encode("utf-8", "replace")
     return data, {"Content-Type": "application/json", **(headers or {})}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from bifang.channels import inbox
 from bifang.channels.ports import Incoming
@@ -16,6 +17,7 @@ NORMALISE: Mapping[str, Callable[[Frame, int], Incoming]] = {
     "event": events.normalise,
     "card": cards.normalise,
 }
+LATER_S: Final = 0.05  # log lines give way to acks
 ACKS: Mapping[str, Ack] = {"chat": CHAT_ACK, "event": EVENT_ACK, "card": card_ack({})}
 
 
@@ -42,6 +44,9 @@ class Intake:
         return ack
 
     def _tell(self, item: Incoming) -> None:
+        if inbox.in_a_burst():
+            asyncio.get_running_loop().call_later(LATER_S, self._tell, item)
+            return
         log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
 
     def _item(self, frame: Frame) -> Incoming:

@@ -143,7 +143,7 @@ class Agent:
         return await self._run(talk, llm, offline, sink)
 
     async def _run(self, talk: Talk, llm: LLM, offline: LLM, sink: ReplySink | None) -> Outcome:
-        now = timezone.localtime(timezone=timezone.get_default_timezone())
+        now = datetime.now(timezone.get_default_timezone())
         heard = sink is not None and not isinstance(sink, Silent)
         toolbox = build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm))
         drafts = None
