@@ -11,7 +11,8 @@ from secops_agent.services.records import Item, Record, Rejected, ScanRecord
 
 from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, need, table_of
-from .generic_records import Context, read_record
+from .generic_parts import Context
+from .generic_records import read_record
 from .reading import json_head, json_lines, json_parts
 
 _LISTS = ("assets", "components", "vulnerabilities", "findings", "alerts", "scans")

@@ -1,39 +1,29 @@
 """The records of our exchange format. Strict: an unknown field is refused, so that a misspelt one is noticed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from secops_agent.services.records import (
-    SEVERITIES,
     Affected,
     AlertRecord,
-    AssetRecord,
-    AssetType,
     ComponentRecord,
     Cvss,
     FindingKind,
     FindingRecord,
     Indicator,
     Kev,
-    Key,
-    KeyKind,
     Record,
     ScanRecord,
-    Severity,
     StatusHint,
     VulnerabilityRecord,
-    severity_of,
 )
 
-from .assets import host_asset, image_asset, repository_asset, website_asset
-from .base import BrokenRecord, Options
+from .base import BrokenRecord
 from .fields import (
     Table,
     canonical_id,
     canonical_purl,
     cvss,
-    distinct,
     flag,
     moment,
     need,
@@ -47,18 +37,24 @@ from .fields import (
     text,
     texts,
 )
+from .generic_parts import (
+    ASSET_FIELDS,
+    COMPONENT_FIELDS,
+    Context,
+    asset_at,
+    asset_from,
+    asset_of,
+    choice,
+    component_of,
+    known,
+    severity,
+)
 from .indicators import KINDS as INDICATOR_KINDS
 from .indicators import indicator
-from .purls import purl_kind
 from .reading import cleaned
 
-_ASSET_FIELDS = {
-    "type", "name", "hostname", "fqdn", "ips", "macs", "cloud_id", "agent_id", "images", "image_digests", "repo_url",
-    "url", "account", "application", "path", "owner", "importance", "tags", "environment", "description", "seen_at",
-    "source",
-}  # fmt: skip
 _FIELDS = {
-    "components": {"asset", "name", "version", "purl", "type", "distro", "location", "licenses", "source"},
+    "components": COMPONENT_FIELDS,
     "vulnerabilities": {
         "id", "aliases", "title", "description", "severity", "cvss", "cwes", "epss", "epss_percentile", "kev",
         "affected", "fixed_versions", "references", "published", "modified", "withdrawn", "source",
@@ -73,127 +69,22 @@ _FIELDS = {
         "source",
     },
     "scans": {"asset", "kinds", "scanned_at", "source"},
-    "assets": _ASSET_FIELDS,
+    "assets": ASSET_FIELDS,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """``source`` of records that name none, and the options of the import."""
-
-    source: str
-    options: Options
-
-    def source_of(self, data: Table) -> str:
-        """The record's own source, else the document's."""
-        return text(data, "source") or self.source
 
 
 def read_record(part: str, data: Table, context: Context) -> Iterator[Record]:
     """The records of one entry of the list ``part``; BrokenRecord for what the documentation does not allow."""
-    _known(data, _FIELDS[part], "")
+    known(data, _FIELDS[part], "")
     yield from _READERS[part](data, context)
 
 
-def _known(data: Table, fields: set[str], where: str) -> None:
-    unknown = sorted(set(data) - fields)
-    if unknown:
-        raise BrokenRecord(f"{where}有不认识的字段：{'、'.join(unknown)[:200]}")
-
-
-def _choice(data: Table, key: str, choices: tuple[str, ...], default: str = "") -> str:
-    value = text(data, key) or default
-    if value not in choices:
-        raise BrokenRecord(
-            f"「{key}」应当是 {'、'.join(filter(None, choices))} 之一，实际是 {value[:40] or '空'}"
-        )
-    return value
-
-
-def _severity(data: Table) -> Severity:
-    """A level in English or Chinese; an unknown word is refused."""
-    word = text(data, "severity") or "info"
-    found = severity_of(word)
-    if found == "info" and word.lower() not in ("info", "unknown", "none", "信息", "未知", "提示"):
-        raise BrokenRecord(f"「severity」应当是 {'、'.join(SEVERITIES)} 之一，实际是 {word[:40]}")
-    return found
-
-
 def _asset_records(data: Table, context: Context) -> Iterator[Record]:
-    yield _asset(data, context)
-
-
-def _asset(data: Table, context: Context) -> AssetRecord:
-    _known(data, _ASSET_FIELDS, "资产")
-    parts = [found for found in _identities(data) if found]
-    keys = tuple(dict.fromkeys(key for part in parts for key in part.keys))
-    single: tuple[KeyKind, ...] = ("account", "application", "path")
-    keys += tuple(Key(kind, text(data, kind)) for kind in single if text(data, kind))
-    if not keys:
-        raise BrokenRecord(
-            "资产没有标识：至少给出 hostname、fqdn、ips、cloud_id、images、repo_url、url 等之一"
-        )
-    guessed = parts[0].asset_type if parts else "account" if text(data, "account") else "application"
-    return AssetRecord(
-        asset_type=cast("AssetType", _choice(data, "type", get_args(AssetType), guessed)),
-        name=text(data, "name") or (parts[0].name if parts else keys[0].value),
-        keys=keys,
-        ips=distinct(address for part in parts for address in part.ips),
-        owner=text(data, "owner"),
-        importance=_severity({"severity": text(data, "importance")}) if text(data, "importance") else "",
-        tags=texts(data, "tags"),
-        environment=text(data, "environment"),
-        source=context.source_of(data),
-        description=shortened(text(data, "description")),
-        seen_at=moment(data, "seen_at", context.options.zone),
-    )
-
-
-def _identities(data: Table) -> Iterator[AssetRecord | None]:
-    yield image_asset(texts(data, "images"), texts(data, "image_digests"))
-    yield repository_asset(text(data, "repo_url"))
-    yield website_asset(text(data, "url")) if text(data, "url") else None
-    names = distinct([text(data, "fqdn"), text(data, "hostname")]) or ("",)
-    agent = text(data, "agent_id")
-    for name in names:
-        yield host_asset(name, ips=texts(data, "ips"), cloud_id=text(data, "cloud_id"), agent_id=agent,
-                         macs=texts(data, "macs"))  # fmt: skip
-
-
-def _asset_at(data: Table, key: str, context: Context) -> AssetRecord | None:
-    value = data.get(key)
-    return context.options.asset if value is None else _asset_from(value, context)
-
-
-def _asset_from(value: Any, context: Context) -> AssetRecord:
-    """An asset object, or a text: an address with a scheme is a website, else a host by name or IP."""
-    if not isinstance(value, str):
-        return _asset(table_of(value, "资产"), context)
-    tool = context.source
-    found = website_asset(value, tool) if "://" in value else host_asset(value, source=tool)
-    if found is None:
-        raise BrokenRecord(f"资产「{value[:80]}」不是主机名、IP 或网址")
-    return found
+    yield asset_of(data, context)
 
 
 def _component_records(data: Table, context: Context) -> Iterator[Record]:
-    yield _component(data, context, _asset_at(data, "asset", context))
-
-
-def _component(data: Table, context: Context, asset: AssetRecord | None) -> ComponentRecord:
-    _known(data, _FIELDS["components"], "组件")
-    purl = canonical_purl(text(data, "purl"))
-    return ComponentRecord(
-        name=need(data, "name"),
-        version=text(data, "version"),
-        purl=purl,
-        component_type=text(data, "type") or purl_kind(purl),
-        asset=asset,
-        distro=text(data, "distro"),
-        location=text(data, "location"),
-        licenses=texts(data, "licenses"),
-        source=context.source_of(data),
-    )
+    yield component_of(data, context, asset_at(data, "asset", context))
 
 
 def _vulnerability_records(data: Table, context: Context) -> Iterator[Record]:
@@ -203,7 +94,7 @@ def _vulnerability_records(data: Table, context: Context) -> Iterator[Record]:
         aliases=aliases,
         title=text(data, "title"),
         description=shortened(text(data, "description")),
-        severity=_severity(data),
+        severity=severity(data),
         cvss=tuple(_score(item) for item in rows(data, "cvss")),
         cwes=texts(data, "cwes"),
         epss=_probability(data, "epss"),
@@ -221,7 +112,7 @@ def _vulnerability_records(data: Table, context: Context) -> Iterator[Record]:
 
 def _score(item: Any) -> Cvss:
     data = {"vector": item} if isinstance(item, str) else table_of(item, "「cvss」的元素")
-    _known(data, {"vector", "score", "source"}, "「cvss」")
+    known(data, {"vector", "score", "source"}, "「cvss」")
     found = cvss(text(data, "vector"), number(data, "score"), text(data, "source"))
     if found is None:
         raise BrokenRecord(f"CVSS 向量无效：{text(data, 'vector')[:80]}")
@@ -236,7 +127,7 @@ def _probability(data: Table, key: str) -> float | None:
 
 
 def _kev(data: Table, context: Context) -> Kev:
-    _known(data, {"added", "due", "action", "ransomware"}, "「kev」")
+    known(data, {"added", "due", "action", "ransomware"}, "「kev」")
     zone = context.options.zone
     return Kev(
         moment(data, "added", zone), moment(data, "due", zone), text(data, "action"), flag(data, "ransomware")
@@ -245,7 +136,7 @@ def _kev(data: Table, context: Context) -> Kev:
 
 def _affected(data: Table) -> Affected:
     fields = ("ecosystem", "package", "introduced", "fixed", "last_affected")
-    _known(data, {*fields, "purl", "range", "versions"}, "「affected」")
+    known(data, {*fields, "purl", "range", "versions"}, "「affected」")
     values = {name: text(data, name) for name in fields}
     return Affected(
         **values,
@@ -256,20 +147,20 @@ def _affected(data: Table) -> Affected:
 
 
 def _finding_records(data: Table, context: Context) -> Iterator[Record]:
-    kind = cast("FindingKind", _choice(data, "kind", get_args(FindingKind)))
-    asset = _asset_at(data, "asset", context)
+    kind = cast("FindingKind", choice(data, "kind", get_args(FindingKind)))
+    asset = asset_at(data, "asset", context)
     described = data.get("component")
     component = (
-        None if described is None else _component(table_of(described, "「component」"), context, asset)
+        None if described is None else component_of(table_of(described, "「component」"), context, asset)
     )
     flaw = canonical_id((need if kind == "vulnerability" else text)(data, "vulnerability"))
     if kind == "vulnerability":
-        yield VulnerabilityRecord(flaw, severity=_severity(data), source=context.source_of(data))
+        yield VulnerabilityRecord(flaw, severity=severity(data), source=context.source_of(data))
     yield FindingRecord(
         kind=kind,
         key=_finding_key(data, flaw, component),
         title=text(data, "title") or flaw or need(data, "rule_id"),
-        severity=_severity(data),
+        severity=severity(data),
         source=context.source_of(data),
         asset=asset,
         component=component,
@@ -297,13 +188,13 @@ def _finding_key(data: Table, flaw: str, component: ComponentRecord | None) -> t
 def _alert_records(data: Table, context: Context) -> Iterator[Record]:
     zone = context.options.zone
     title, rule = need(data, "title"), text(data, "rule_id")
-    assets = tuple(_asset_from(item, context) for item in rows(data, "assets"))
+    assets = tuple(asset_from(item, context) for item in rows(data, "assets"))
     occurred = moment(data, "occurred_at", zone) or context.options.received_at
     yield AlertRecord(
         source=context.source_of(data),
         dedup_key=texts(data, "dedup_key") or (rule or title, *(asset.keys[0].value for asset in assets)),
         title=title,
-        severity=_severity(data),
+        severity=severity(data),
         rule_id=rule,
         rule_name=text(data, "rule_name"),
         description=shortened(text(data, "description")),
@@ -315,7 +206,7 @@ def _alert_records(data: Table, context: Context) -> Iterator[Record]:
         last_seen=moment(data, "last_seen", zone) or occurred,
         count=_whole(data, "count", 1, 2**31 - 1) or 1,
         event_id=text(data, "event_id"),
-        status_hint=cast("StatusHint", _choice(data, "status", get_args(StatusHint))),
+        status_hint=cast("StatusHint", choice(data, "status", get_args(StatusHint))),
         techniques=tuple(name.upper() for name in texts(data, "techniques")),
         references=texts(data, "references"),
         raw=cleaned(dict(table(data, "raw") or data)),
@@ -330,8 +221,8 @@ def _whole(data: Table, key: str, least: int, most: int) -> int | None:
 
 
 def _indicator(data: Table) -> Indicator:
-    _known(data, {"type", "value"}, "「indicators」")
-    kind = _choice(data, "type", INDICATOR_KINDS)
+    known(data, {"type", "value"}, "「indicators」")
+    kind = choice(data, "type", INDICATOR_KINDS)
     found = indicator(cast("Any", kind), need(data, "value"))
     if found is None:
         raise BrokenRecord(f"指标「{text(data, 'value')[:80]}」不是有效的 {kind}")
@@ -339,12 +230,12 @@ def _indicator(data: Table) -> Indicator:
 
 
 def _scan_records(data: Table, context: Context) -> Iterator[Record]:
-    asset = _asset_at(data, "asset", context)
+    asset = asset_at(data, "asset", context)
     if asset is None:
         raise BrokenRecord("缺少必填字段「asset」")
     kinds = texts(data, "kinds")
     for kind in kinds:
-        _choice({"kinds": kind}, "kinds", get_args(FindingKind))
+        choice({"kinds": kind}, "kinds", get_args(FindingKind))
     yield ScanRecord(
         context.source_of(data),
         asset,
