@@ -36,6 +36,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry(
                 "发件箱", "outbox", "channels.outboxrow", badge="bifang.channels.admin.figures.outbox_badge"
             ),
+            Entry("AI 卡片", "view_agenda", "dingtalk_integration.card"),
         ),
     ),
     (

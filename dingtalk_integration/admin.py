@@ -1,4 +1,4 @@
-"""连接状态, the face of the kind ``dingtalk``, and the first steps towards a robot that answers."""
+"""连接状态, AI 卡片, the face of the kind ``dingtalk``, and the first steps towards a robot that answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -8,17 +8,19 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from bifang.core.admin.base import RecordScreen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.faces import Face, Live, register_face
 from bifang.core.admin.panels import Card, Step, register_cards, register_steps
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
 from dingtalk_integration.ledger import spent
-from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus
+from dingtalk_integration.models import ApiUsage, CardState, ClientState, ClientStatus
+from dingtalk_integration.models import Card as AiCard
 
 FRESH = timedelta(seconds=15)
 COMMAND = "python manage.py start_dingtalk_stream"
@@ -29,6 +31,9 @@ TONES = {
     ClientStatus.PARKED: "bad",
     ClientStatus.STOPPED: "idle",
 }
+CARD_TONES = {
+    CardState.OPEN: "info", CardState.FINISHED: "ok", CardState.GIVEN_UP: "warn", CardState.FAILED: "bad",
+}  # fmt: skip
 # Several processes may serve one configuration: the best state is the configuration's.
 BEST_FIRST = tuple(TONES)
 
@@ -141,6 +146,56 @@ class ClientStateScreen(RecordScreen):
         return moment(row.updated_at)
 
 
+@admin.register(AiCard)
+class CardScreen(RecordScreen):
+    """AI 卡片: every card that was sent, and where it stands. Retention drops them."""
+
+    list_display = ("id", "created", "state_badge", "config", "who", "shown", "error", "updated")
+    list_select_related = ("config",)
+    list_filter = ("state", "config", "is_group", "created_at")
+    search_fields = ("=out_track_id", "=conversation_id", "=staff_id")
+    search_help_text = "按卡片 ID、会话 ID 或员工 ID 搜索（完整匹配）"
+    ordering = ("-id",)
+    fields = (
+        "out_track_id", "state_badge", "config", "message", "conversation_id", "staff_id", "is_group", "shown", "part_key",
+        "last_error", "created", "updated",
+    )  # fmt: skip
+
+    @admin.display(description="状态", ordering="state")
+    def state_badge(self, row: AiCard) -> SafeString:
+        """Coloured."""
+        state = CardState(row.state)
+        return badge(str(state.label), CARD_TONES[state], row.last_error)
+
+    @admin.display(description="接收人")
+    def who(self, row: AiCard) -> str:
+        """A person, or the group in which one asked."""
+        return " · ".join(part for part in (row.staff_id, "群聊" if row.is_group else "") if part) or NOTHING
+
+    @admin.display(description="来自")
+    def message(self, row: AiCard) -> SafeString | str:
+        """The message that it answers, linked."""
+        if row.inbox_id is None:
+            return NOTHING
+        page = reverse("admin:channels_inboxrow_change", args=[row.inbox_id])
+        return format_html('<a class="bf-link" href="{}">收件箱 #{}</a>', page, row.inbox_id)
+
+    @admin.display(description="最近错误")
+    def error(self, row: AiCard) -> SafeString | str:
+        """Short, whole when pointed at."""
+        return shortened(row.last_error, 40)
+
+    @admin.display(description="创建时间", ordering="id")
+    def created(self, row: AiCard) -> SafeString | str:
+        """When it was begun."""
+        return moment(row.created_at)
+
+    @admin.display(description="更新时间")
+    def updated(self, row: AiCard) -> SafeString | str:
+        """Its last change."""
+        return moment(row.updated_at)
+
+
 def _enabled() -> list[SystemConfig]:
     return list(SystemConfig.objects.enabled("dingtalk"))
 
@@ -201,4 +256,4 @@ register_cards(10, connection_cards)
 register_cards(15, quota_cards)
 register_steps(10, first_steps)
 
-__all__: Any = ["ClientStateScreen", "watch"]
+__all__: Any = ["CardScreen", "ClientStateScreen", "watch"]

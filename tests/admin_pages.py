@@ -17,7 +17,7 @@ from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import Switch, SystemConfig
-from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus
+from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
 from secops_agent.models import (
     Action,
     Alert,
@@ -150,6 +150,16 @@ def connected(config: SystemConfig, *, age: float = 0, **columns: Any) -> Client
     return ClientState.objects.create(config=config, **values)
 
 
+def card(row: InboxRow | None = None, **columns: Any) -> Card:
+    """A card that answered a message, or one by itself."""
+    now = timezone.now()
+    values = {
+        "out_track_id": f"card-{next(_numbers)}", "config": row.config if row else dingtalk(), "inbox": row, "staff_id": "staff-1",
+        "conversation_id": "cid-1", "is_group": True, "created_at": now, "updated_at": now, **columns,
+    }  # fmt: skip
+    return Card.objects.create(**values)
+
+
 def _worker() -> Worker:
     now = timezone.now()
     return Worker.objects.create(owner="host:1", host="host", pid=1, started_at=now, heartbeat_at=now)
@@ -249,6 +259,9 @@ ROWS: dict[str, Callable[[], Any]] = {
         client_id="dinga", family="card", month="2026-11", calls=8_100
     ),
     "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
+    "dingtalk_integration.card": lambda: card(
+        received(dingtalk()), state=CardState.FAILED, last_error="坏了"
+    ),
     "secops_agent.proposal": _proposal,
     "secops_agent.action": _action,
     "secops_agent.auditrecord": _audited,

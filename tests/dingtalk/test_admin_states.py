@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from dingtalk_integration.admin import watch
-from dingtalk_integration.models import ClientStatus
-from tests.admin_pages import connected, dingtalk, serve_plain_static, superuser, text_of
+from dingtalk_integration.models import CardState, ClientStatus
+from tests.admin_pages import card, connected, dingtalk, received, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +85,17 @@ def test_first_page_shows_how_many_are_connected() -> None:
     text = text_of(superuser().get("/admin/"))
     assert "钉钉连接 ¦ 1 / 2 ¦ 有配置没有连上" in text
     assert "已持续 2 小时" in text
+
+
+def test_cards_say_where_they_stand_and_lead_to_their_message() -> None:
+    row = received(dingtalk())
+    broken = card(row, state=CardState.FAILED, last_error="模板不存在")
+    card(staff_id="lisi", is_group=False)
+    client = superuser()
+    listed = text_of(client.get(reverse("admin:dingtalk_integration_card_changelist")))
+    for expected in ("已中断", "模板不存在", "进行中", "staff-1 · 群聊", "lisi"):
+        assert expected in listed
+    page = client.get(reverse("admin:dingtalk_integration_card_change", args=[broken.pk]))
+    assert reverse("admin:channels_inboxrow_change", args=[row.pk]) in page.content.decode()
+    assert "card-" in text_of(page)
+    assert client.get(reverse("admin:dingtalk_integration_card_add")).status_code == 403
