@@ -123,15 +123,15 @@ def _settings(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _default(parameters: dict[str, Any]) -> Iterator[None]:
     before = dict(_original())
-    _use(parameters)
+    use(parameters)
     try:
         yield
     finally:
         db.shut_down()
-        _use(before)
+        use(before)
 
 
-def _use(parameters: dict[str, Any]) -> None:
+def use(parameters: dict[str, Any]) -> None:
     """Point "default" elsewhere; threads that already have a connection of their own must have closed it."""
     connections.close_all()
     connections.settings["default"].clear()

@@ -17,6 +17,8 @@ from secops_agent.models import Alert, AlertPayload
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import alerts
 from secops_agent.services.actors import Actor
+from secops_agent.services.alert_search import narrowed
+from secops_agent.services.pages import COUNT_CAP
 
 STATUS_TONES = {"open": "warn", "acknowledged": "info", "closed": "idle"}
 VERDICT_TONES = {"true_positive": "bad", "false_positive": "idle", "benign": "ok", "duplicate": "idle"}
@@ -50,8 +52,8 @@ class AlertScreen(EstateScreen):
     list_display = ("id", "headline", "level", "state", "where", "assignee", "seen", "count", "due")
     list_display_links = ("id", "headline")
     list_filter = ("severity", "status", "verdict", "source", "assignee", "last_seen")
-    search_fields = ("title", "rule_name", "=rule_id", "=indicators__value")
-    search_help_text = "按标题、规则搜索，或一个完整的 IP、域名、哈希"
+    search_fields = ("title",)  # that there is a search; `get_search_results` says what it finds
+    search_help_text = "标题、规则、来源、说明中的文字，或一个完整的 IP、域名、哈希"
     list_select_related = ("assignee",)
     ordering = ("-last_seen", "-id")
     actions = ("acknowledge_all", "close_false_all", "close_true_all", "reopen_all")
@@ -65,6 +67,22 @@ class AlertScreen(EstateScreen):
         """With the assets of all rows in one query."""
         rows: QuerySet[Alert] = super().get_queryset(request)
         return rows.prefetch_related("assets")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Alert], search_term: str
+    ) -> tuple[QuerySet[Alert], bool]:
+        """As the API and the chat find them."""
+        term = search_term.strip()
+        return (narrowed(queryset, term) if term else queryset), False
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, per_page: int, *rest: Any, **more: Any
+    ) -> Any:
+        """A search counts no further than the lists of the API do."""
+        pages = super().get_paginator(request, queryset, per_page, *rest, **more)
+        if request.GET.get("q", "").strip():
+            pages.cap = COUNT_CAP  # type: ignore[attr-defined]  # the house's paginator
+        return pages
 
     def possible(self, row: Any) -> Sequence[Act]:
         """By its state."""

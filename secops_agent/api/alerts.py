@@ -38,7 +38,9 @@ class AlertQuery(PageQuery):
     overdue = Flag(default=False, help_text="只看超过处理时限的。")
     since = Moment(default=None, allow_null=True, help_text="最近发生时间不早于。")
     until = Moment(default=None, allow_null=True, help_text="最近发生时间早于。")
-    keyword = word("标题、规则、来源、说明中的文字，或一个完整的指标（IP、域名、哈希）。")
+    keyword = word(
+        "标题、规则、来源、说明（前 2000 字）中的任意一段文字，或一个完整的指标（IP、域名、哈希）。"
+    )
     ordering = order(ORDERS, "-last_seen", "排序：-last_seen 最新的在前，last_seen 最早的在前。")
 
 
@@ -142,7 +144,8 @@ class AlertListView(View):
 
     @extend_schema(
         tags=TAG, operation_id="alerts_list", summary="告警列表", parameters=[AlertQuery], responses=page_of(AlertOut),
-        description="按筛选条件列出告警，新的在前，游标翻页。total 最多数到 1000，total_capped 为 true 表示还有更多。",
+        description="按筛选条件列出告警，新的在前，游标翻页。total 最多数到 1000，total_capped 为 true 表示不止这些；"
+                    "很多告警都有的关键字只数最新的 1000 条，total 是至少有多少。",
         examples=[OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None})],
     )  # fmt: skip
     def get(self, request: Request) -> Response:

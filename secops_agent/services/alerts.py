@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, AlertPayload, Staff
+from secops_agent.models import Alert, AlertAsset, AlertPayload, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import assets, history, tallies
 from secops_agent.services.actors import Actor
+from secops_agent.services.alert_search import find
 from secops_agent.services.alert_views import (
     AlertDetail,
     AlertSummary,
@@ -22,7 +23,7 @@ from secops_agent.services.alert_views import (
     summaries,
 )
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.pages import Page, cut, demand_limit, order_of
 from secops_agent.services.people import find_staff
 from secops_agent.services.statistics import GROUPINGS, Group, Statistics, statistics
 from secops_agent.services.tallies import Counted
@@ -40,7 +41,7 @@ ORDERS = {"-last_seen": ("-last_seen", "-id"), "last_seen": ("last_seen", "id")}
 class AlertFilter:
     """Empty values do not filter. ``since`` (inclusive) and ``until`` (exclusive) are of ``last_seen``.
 
-    ``keyword``: part of title, rule, source or description, or an indicator. ``asset``: name, IP or id.
+    ``keyword``: part of title, rule, source or description (`alert_words`), or an indicator. ``asset``: name, IP or id.
     """
 
     severities: tuple[str, ...] = ()
@@ -62,15 +63,11 @@ class AlertFilter:
 
 def search(wanted: AlertFilter) -> Page[AlertSummary]:
     """Newest first. Raises InvalidInput, NotFound for an asset that does not exist."""
-    rows = _matching(wanted)
-    return cut(
-        rows.select_related("assignee"),
-        order_of(wanted.order, ORDERS),
-        wanted.limit,
-        wanted.cursor,
-        summaries,
-        count=rows,
-    )
+    rows, order, keyword = _matching(wanted), order_of(wanted.order, ORDERS), wanted.keyword.strip()
+    demand_limit(wanted.limit)
+    found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword else None
+    chosen = (found.rows if found else rows).select_related("assignee")
+    return cut(chosen, order, wanted.limit, wanted.cursor, summaries, count=found.total if found else rows)
 
 
 def _matching(wanted: AlertFilter) -> QuerySet[Alert]:
@@ -91,15 +88,7 @@ def _matching(wanted: AlertFilter) -> QuerySet[Alert]:
     asset_id = wanted.asset_id or (assets.require(wanted.asset).id if wanted.asset.strip() else None)
     if asset_id:
         rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id=asset_id).values("alert_id"))
-    return rows.filter(_about(wanted.keyword.strip())) if wanted.keyword.strip() else rows
-
-
-def _about(keyword: str) -> Q:
-    texts = ("title", "rule_name", "rule_id", "source", "description")
-    said = Q(pk__in=AlertIndicator.objects.filter(value=keyword.lower()).values("alert_id"))
-    for name in texts:
-        said |= Q(**{f"{name}__icontains": keyword})
-    return said
+    return rows
 
 
 def get(alert_id: int) -> AlertDetail:

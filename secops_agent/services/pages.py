@@ -19,7 +19,7 @@ COUNT_CAP = 1000  # counting more costs more than anyone reads out of it
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """``total`` counts all that match, up to COUNT_CAP; ``capped``: there are more. ``next_cursor`` "" at the end."""
+    """``total`` counts all that match, up to COUNT_CAP; ``capped``: at least so many. ``next_cursor`` "" at the end."""
 
     items: tuple[T, ...]
     total: int
@@ -30,6 +30,14 @@ class Page(Generic[T]):
     def total_text(self) -> str:
         """The total as it is said: "37" or "1000+"."""
         return f"{self.total}+" if self.capped else str(self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many match, where it was counted already; ``capped``: at least so many."""
+
+    count: int
+    capped: bool
 
 
 def order_of(asked: str, orders: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -46,23 +54,38 @@ def cut(
     cursor: str,
     view: Callable[[list[M]], Sequence[T]],
     *,
-    count: "QuerySet[Any] | None" = None,
+    count: "QuerySet[Any] | Total | None" = None,
 ) -> Page[T]:
     """One page of `rows` in `order` (field names, "-" for descending, the last one unique).
 
     Two queries and those of `view`; `count` replaces the rows that are counted. Raises InvalidInput.
     """
-    if not 1 <= limit <= LIMIT:
-        raise InvalidInput(f"limit 应在 1 到 {LIMIT} 之间。")
-    counted = (count if count is not None else rows).order_by().values("pk")[: COUNT_CAP + 1].count()
-    after = rows.filter(_after(order, _decode(cursor, len(order)))) if cursor else rows
+    demand_limit(limit)
+    total = count if isinstance(count, Total) else _count(rows if count is None else count)
+    after = behind(rows, order, cursor)
     # The keys come from an index alone; only the rows of this page are read.
     chosen = rows.model._default_manager.filter(pk__in=after.order_by(*order).values("pk")[: limit + 1])
     chosen.query.select_related = rows.query.select_related
     found = list(chosen.order_by(*order))
     more, kept = len(found) > limit, found[:limit]
     next_cursor = _encode(kept[-1], order) if more else ""
-    return Page(tuple(view(kept)), min(counted, COUNT_CAP), counted > COUNT_CAP, next_cursor)
+    return Page(tuple(view(kept)), total.count, total.capped, next_cursor)
+
+
+def demand_limit(limit: int) -> None:
+    """Raises InvalidInput for a page that is too small or too large."""
+    if not 1 <= limit <= LIMIT:
+        raise InvalidInput(f"limit 应在 1 到 {LIMIT} 之间。")
+
+
+def _count(rows: "QuerySet[Any]") -> Total:
+    counted = rows.order_by().values("pk")[: COUNT_CAP + 1].count()
+    return Total(min(counted, COUNT_CAP), counted > COUNT_CAP)
+
+
+def behind(rows: "QuerySet[M]", order: Sequence[str], cursor: str) -> "QuerySet[M]":
+    """The rows that come after a cursor; all of them without one. Raises InvalidInput."""
+    return rows.filter(_after(order, _decode(cursor, len(order)))) if cursor else rows
 
 
 def _after(order: Sequence[str], values: Sequence[Any]) -> Q:

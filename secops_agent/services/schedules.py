@@ -6,24 +6,32 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 
-from secops_agent.services import jobs
+from secops_agent.services import alert_words, jobs
 
 log = logging.getLogger(__name__)
 
 
+# What runs by itself: the function, its name, and every how many minutes.
+OWN_JOBS = (
+    (jobs.RECOVERY, "恢复中断的导入", 1),
+    (alert_words.JOB, "告警关键字索引", 1),
+)
+
+
 def ensure_schedules(using: str = "default", **_: Any) -> None:
-    """Receiver of ``post_migrate``: the recovery of interrupted imports runs every minute."""
+    """Receiver of ``post_migrate``: what runs by itself has its row, once."""
     from django.db import connections
     from django_q.models import Schedule  # its table may come with a later migration
 
     if Schedule._meta.db_table not in connections[using].introspection.table_names():
         return
-    known = Schedule.objects.using(using).filter(func=jobs.RECOVERY)
-    if not known.exists():
-        Schedule.objects.using(using).create(
-            name="恢复中断的导入", func=jobs.RECOVERY, schedule_type=Schedule.MINUTES, minutes=1, repeats=-1,
-            kwargs="{'q_options': {'save': False}}", next_run=timezone.now(),
-        )  # fmt: skip
+    known = set(Schedule.objects.using(using).values_list("func", flat=True))
+    for function, name, minutes in OWN_JOBS:
+        if function not in known:
+            Schedule.objects.using(using).create(
+                name=name, func=function, schedule_type=Schedule.MINUTES, minutes=minutes, repeats=-1,
+                kwargs="{'q_options': {'save': False}}", next_run=timezone.now(),
+            )  # fmt: skip
 
 
 def recover_at_start(**_: Any) -> None:

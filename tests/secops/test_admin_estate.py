@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
 from secops_agent.models import Alert, Asset, Finding, History, Role, Runbook, Staff
-from secops_agent.services import ingest, runbooks
+from secops_agent.services import alert_words, ingest, runbooks
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
 from tests.secops.api.callers import SYSTEM, estate, host
 
@@ -38,6 +38,20 @@ def test_a_list_costs_the_same_with_many_rows(model: str) -> None:
             assert client.get(address).status_code == 200
         costs.append(len(queries))
     assert costs[0] == costs[1], costs
+
+
+def test_alerts_are_searched_as_everywhere_else() -> None:
+    estate(3)
+    client, address = superuser(), reverse("admin:secops_agent_alert_changelist")
+    row = Alert.objects.order_by("pk")[1]
+    row.title, row.description = "另一件事", "连接矿池，疑似挖矿"
+    row.save()
+    for indexed in (False, True):
+        if indexed:
+            alert_words.index()
+        for term, expected in (("矿", [row.pk]), ("另一", [row.pk]), ("没有这样的", [])):
+            found = client.get(address, {"q": term}).context["cl"].result_list
+            assert [each.pk for each in found] == expected, (term, indexed)
 
 
 def test_an_alert_goes_through_its_life_on_its_page() -> None:

@@ -1,0 +1,69 @@
+"""A keyword among alerts: read the newest, and ask the index only for what is rare among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import F, QuerySet
+from django.db.models.expressions import RawSQL
+
+from secops_agent.models import Alert
+from secops_agent.services import alert_words
+from secops_agent.services.alert_words import about
+from secops_agent.services.pages import Total, behind
+
+WINDOW = 1000  # alerts that are read before the index is asked
+FEW = 500  # candidates that are looked up one by one; among more, the list's own index is walked
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``rows`` hold every match of this page, in any order; ``total`` counts those of all pages."""
+
+    rows: "QuerySet[Alert]"
+    total: Total
+
+
+def find(rows: "QuerySet[Alert]", order: Sequence[str], limit: int, cursor: str, keyword: str) -> Found:
+    """Alerts of `rows` with the keyword. Costs about the same at any number of alerts. Raises InvalidInput.
+
+    A keyword that many of the newest alerts have is counted among those only: the total says "at least".
+    """
+    first, exhausted = _among_newest(rows, order, keyword)
+    here = _among_newest(behind(rows, order, cursor), order, keyword)[0] if cursor else first
+    if exhausted or len(here) > limit:
+        return Found(rows.filter(pk__in=here[: limit + 1]), Total(len(first), capped=not exhausted))
+    ids = _few(keyword)
+    if ids is None:
+        return Found(_many(rows, keyword), Total(len(first), capped=True))
+    matching = rows.filter(about(keyword), pk__in=ids)
+    return Found(matching, Total(matching.count(), capped=False))
+
+
+def _among_newest(rows: "QuerySet[Alert]", order: Sequence[str], keyword: str) -> tuple[list[int], bool]:
+    """The matches among the first rows, in order, and whether those are all rows there are."""
+    first = rows.order_by(*order).values("pk")
+    found = Alert.objects.filter(about(keyword), pk__in=first[:WINDOW]).order_by(*order)
+    return list(found.values_list("pk", flat=True)), not first[WINDOW : WINDOW + 1].exists()
+
+
+def narrowed(rows: "QuerySet[Alert]", keyword: str) -> "QuerySet[Alert]":
+    """Those of `rows` that have the keyword, by way of the index."""
+    ids = _few(keyword)
+    return _many(rows, keyword) if ids is None else rows.filter(about(keyword), pk__in=ids)
+
+
+def _few(keyword: str) -> list[int] | None:
+    """All candidates, if they are few."""
+    sql, parameters = alert_words.candidates(keyword)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        ids = [pk for (pk,) in cursor.fetchmany(FEW + 1)]
+    return ids if len(ids) <= FEW else None
+
+
+def _many(rows: "QuerySet[Alert]", keyword: str) -> "QuerySet[Alert]":
+    """ "id + 0": not by key, one by one, but along the order that the list has."""
+    sql, parameters = alert_words.candidates(keyword)
+    among = RawSQL(sql, parameters)  # noqa: S611 - our own statement
+    return rows.alias(key=F("pk") + 0).filter(about(keyword), key__in=among)

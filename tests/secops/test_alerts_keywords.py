@@ -1,0 +1,154 @@
+"""Keyword search: the same answers on both databases, whether an alert is indexed yet or not."""
+
+import itertools
+
+import pytest
+from django.db import connection
+
+from secops_agent.models import Alert
+from secops_agent.services import alert_search, alert_words, alerts
+from secops_agent.services.alerts import AlertFilter
+from secops_agent.services.records import Indicator
+
+from .estate_aid import alert, host, later, store
+
+pytestmark = pytest.mark.both_databases
+
+TEXTS = {
+    "a": {"title": "主机 web-01 连接矿池，疑似挖矿"},
+    "b": {"title": "SSH 暴力破解", "rule_id": "5763", "rule_name": "sshd: Brute_Force 100% [root]"},
+    "c": {
+        "title": "利用 CVE-2021-44228（Log4Shell）",
+        "description": "来自 203.0.113.77:8443 的请求 ${jndi:ldap}",
+    },
+    "d": {"title": "WebShell 上传", "description": "/var/www/html/a\\b.php 命中规则，文件末尾是毒"},
+    "e": {"title": "正常登录", "indicators": (Indicator("ip", "198.51.100.9"),)},
+    "f": {"title": "𠮷野家邮件 📧 钓鱼", "source": "邮件网关"},
+}
+KEYWORDS = {
+    "挖矿": "a", "矿": "a", "疑似挖矿": "a", "web-01": "a", "WEB": "ad", "暴力": "b", "力破": "b", "5763": "b", "brute_f": "b",
+    "0%": "b", "[root]": "b", "_": "b", "cve-2021-44228": "c", "2021-44": "c", "203.0.113.77": "c", "113.7": "c", "44228": "c",
+    "${jndi": "c", "a\\b": "d", "毒": "d", "是毒": "d", "198.51.100.9": "e", "198.51.100": "", "📧": "f", "𠮷野": "f", "邮件": "f",
+    "邮件网关": "f", "网关": "f", "\"": "", "'": "", "*": "", "AND": "", "破 暴": "", "不存在": "", "h": "bcd",
+    "利用 CVE-2021-44228（Log4Shell）": "c",
+}  # fmt: skip
+
+
+@pytest.fixture
+def six(database):
+    store(*(alert(key, **{"rule_name": "", **text}) for key, text in TEXTS.items()))
+    return {row.dedup_key: row.pk for row in Alert.objects.all()}
+
+
+def keys(keyword, **wanted):
+    found = {each.id for each in alerts.search(AlertFilter(keyword=keyword, **wanted)).items}
+    return "".join(sorted(Alert.objects.filter(pk__in=found).values_list("dedup_key", flat=True)))
+
+
+def test_every_keyword_finds_its_alerts(six, monkeypatch):
+    expected = KEYWORDS
+    assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
+    monkeypatch.setattr(alert_search, "WINDOW", 0)  # what is not among the newest: not indexed yet,
+    assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
+    assert alert_words.index() == 6
+    assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # looked up,
+    monkeypatch.setattr(alert_search, "FEW", -1)
+    assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # and walked
+
+
+def test_the_index_misses_nothing_and_narrows(six):
+    alert_words.index()
+    for keyword, expected in KEYWORDS.items():
+        sql, parameters = alert_words.candidates(keyword)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            found = {pk for (pk,) in cursor.fetchall()}
+        assert found == {six[key] for key in expected}, keyword
+
+
+def test_index_takes_only_what_is_new_and_forgets_what_is_gone(six, monkeypatch):
+    monkeypatch.setattr(alert_search, "WINDOW", 0)
+    assert [alert_words.index(), alert_words.index()] == [6, 0]
+    store(alert("g", title="新的挖矿告警"))
+    assert keys("挖矿") == "ag"
+    assert [alert_words.index(), alert_words.index()] == [1, 0]
+    assert keys("挖矿") == "ag"
+    Alert.objects.filter(dedup_key__in="ag").delete()
+    assert keys("挖矿") == ""
+    alert_words.index()
+    store(alert("h", title="又见挖矿"))
+    alert_words.index()
+    assert keys("挖矿") == "h"
+
+
+def test_ids_that_are_given_away_again_are_indexed_again(six, monkeypatch):
+    alert_words.index()
+    Alert.objects.all().delete()
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'secops_agent_alert'")
+        else:
+            cursor.execute("ALTER SEQUENCE secops_agent_alert_id_seq RESTART")
+    alert_words.index()
+    store(alert("z", title="勒索软件"))
+    alert_words.index()
+    monkeypatch.setattr(alert_search, "WINDOW", 0)
+    assert (keys("勒索"), keys("挖矿")) == ("z", "")
+
+
+def test_only_the_beginning_of_a_long_description_is_searched(database, monkeypatch):
+    length = alert_words.DESCRIBED
+    store(alert("a", description="头" * (length - 2) + "尾巴外面"))
+    for window in (1000, 0):
+        monkeypatch.setattr(alert_search, "WINDOW", window)
+        assert (keys("头尾巴"), keys("外面"), keys("尾巴外")) == ("a", "", "")
+
+
+@pytest.fixture
+def sixty(database):
+    """Half of them are about mining; the six oldest are rare."""
+    for n in range(60):
+        title = ("挖矿" if n % 2 else "登录") + (" 罕见" if n >= 54 else "")
+        store(alert(f"k{n:02}", title=title, at=later(minutes=-n), assets=(host(f"h{n % 2}"),)))
+    alert_words.index()
+
+
+def walk(keyword, **wanted):
+    seen, cursor, totals = [], "", set()
+    while True:
+        page = alerts.search(AlertFilter(keyword=keyword, cursor=cursor, **wanted))
+        seen += [each.id for each in page.items]
+        totals.add(page.total_text)
+        cursor = page.next_cursor
+        if not cursor:
+            return Alert.objects.in_bulk(seen), seen, totals
+
+
+def test_pages_hold_every_match_once_and_in_order(sixty, monkeypatch):
+    ways = itertools.product([(1000, 500), (20, 500), (20, 2), (0, -1)], ["-last_seen", "last_seen"])
+    for (window, few), order in ways:
+        monkeypatch.setattr(alert_search, "WINDOW", window)
+        monkeypatch.setattr(alert_search, "FEW", few)
+        rows, seen, _ = walk("挖矿", limit=8, order=order)
+        moments = [rows[pk].last_seen for pk in seen]
+        assert len(seen) == len(set(seen)) == 30
+        assert moments == sorted(moments, reverse=order == "-last_seen")
+        _, rare, _ = walk("罕见", limit=2, order=order, asset="h1")
+        assert len(rare) == len(set(rare)) == 3
+
+
+def test_total_says_whether_all_were_counted(sixty, monkeypatch):
+    assert walk("挖矿", limit=7)[2] == {"30"}
+    monkeypatch.setattr(alert_search, "WINDOW", 20)
+    assert walk("挖矿", limit=7)[2] >= {"10+"}
+    assert walk("罕见", limit=4)[2] == {"6"}
+    assert walk("没有", limit=4)[2] == {"0"}
+
+
+def test_without_the_index_the_alerts_are_read(six, monkeypatch):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE secops_agent_alertwords")
+    monkeypatch.setattr(alert_search, "WINDOW", 0)
+    if connection.vendor == "sqlite":  # one without FTS5
+        assert alert_words.index() == 0
+        assert keys("挖矿") == "a"
