@@ -98,6 +98,7 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DB_THREADS = int(env.number("BIFANG_DB_THREADS", 4, minimum=1))
 RETENTION_DAYS = int(env.number("BIFANG_RETENTION_DAYS", 90))
+ALERT_EVENT_RETENTION_DAYS = int(env.number("BIFANG_ALERT_EVENT_RETENTION_DAYS", 90))
 AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
 DINGTALK_MONTHLY_CALLS = int(env.number("BIFANG_DINGTALK_MONTHLY_CALLS", 10_000))
 STOP_GRACE_S = env.number("BIFANG_STOP_GRACE_S", 8)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 
-from secops_agent.services import alert_words, jobs
+from secops_agent.services import alert_words, jobs, occurrences
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
     (alert_words.JOB, "告警关键字索引", 1),
+    (occurrences.JOB, "清除过期的告警事件", 60),
 )
 
 

@@ -1,0 +1,70 @@
+"""Marks of single occurrences leave with the retention; alerts, counts and young imports stay."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from secops_agent.models import Alert, AlertEvent
+from secops_agent.services import alert_words, jobs, occurrences
+
+from .estate_aid import NOW, alert, later, queries, store
+
+pytestmark = pytest.mark.both_databases
+
+
+@pytest.fixture
+def aged(database, settings):
+    """Ten occurrences, one a day, of an alert that came in a hundred days ago."""
+    settings.ALERT_EVENT_RETENTION_DAYS = 5
+    store(*(alert("a", n, at=later(days=-n)) for n in range(10)))
+    Alert.objects.update(created_at=later(days=-100))
+
+
+def test_marks_beyond_the_retention_go_and_counts_stay(aged):
+    assert occurrences.drop_old(now=NOW) == 4
+    assert sorted((NOW - at).days for at in AlertEvent.objects.values_list("at", flat=True)) == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+    assert Alert.objects.get().count == 10
+    assert occurrences.drop_old(now=NOW) == 0
+
+
+def test_zero_keeps_them(aged, settings):
+    settings.ALERT_EVENT_RETENTION_DAYS = 0
+    assert occurrences.drop_old(now=NOW) == 0
+    assert AlertEvent.objects.count() == 10
+
+
+def test_an_old_file_that_was_read_lately_still_counts_once(aged):
+    old = alert("b", at=later(days=-50))
+    store(old)
+    Alert.objects.filter(title="规则 b").update(created_at=later(days=-1))
+    assert occurrences.drop_old(now=NOW) == 4
+    store(old)
+    assert Alert.objects.get(title="规则 b").count == 1
+
+
+def test_they_go_in_small_transactions_until_the_time_is_over(aged, monkeypatch):
+    monkeypatch.setattr(occurrences, "_BATCH", 2)
+    assert occurrences.drop_old(seconds=0, now=NOW) == 0
+    with queries() as caught:
+        assert occurrences.drop_old(now=NOW) == 4
+    deleting = [each["sql"] for each in caught.captured_queries if each["sql"].startswith("DELETE")]
+    assert len(deleting) == 2
+
+
+def test_what_runs_by_itself_is_scheduled_once(database):
+    from django_q.models import Schedule
+
+    from secops_agent.services.schedules import ensure_schedules
+
+    ensure_schedules()
+    functions = sorted(Schedule.objects.values_list("func", flat=True))
+    assert functions == sorted([alert_words.JOB, jobs.RECOVERY, occurrences.JOB])
+    assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())
