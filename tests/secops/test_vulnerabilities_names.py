@@ -99,3 +99,11 @@ def test_list_stays_within_its_query_budget(database):
         page = vulnerabilities.search(VulnerabilityFilter(severities=("critical",), limit=25))
     assert len(caught) <= 4
     assert (len(page.items), page.total, page.items[0].assets) == (25, 30, 1)
+
+
+def test_an_older_score_and_a_silent_kev_take_nothing_back(database):
+    """EPSS of an earlier day changes nothing; ransomware use that one source knows of stays known."""
+    store(flaw(epss=0.9, epss_date=later(days=-1), kev=Kev(NOW, None, "升级", True)))
+    store(flaw(epss=0.1, epss_date=later(days=-9), kev=Kev(None, None, "", False)))
+    row = Vulnerability.objects.get()
+    assert (row.epss, row.kev, row.ransomware, row.kev_added) == (0.9, True, True, NOW)
