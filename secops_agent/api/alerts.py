@@ -145,7 +145,7 @@ class AlertListView(View):
     @extend_schema(
         tags=TAG, operation_id="alerts_list", summary="告警列表", parameters=[AlertQuery], responses=page_of(AlertOut),
         description="按筛选条件列出告警，新的在前，游标翻页。total 最多数到 1000，total_capped 为 true 表示不止这些；"
-                    "很多告警都有的关键字只数最新的 1000 条，total 是至少有多少。",
+                    "很多告警都有的关键字只数最新的 800 条，total 是至少有多少。",
         examples=[OpenApiExample("一页", value={"items": [EXAMPLE], "total": 1, "total_capped": False, "next_cursor": "", "next": None})],
     )  # fmt: skip
     def get(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ from secops_agent.services import alert_words
 from secops_agent.services.alert_words import about
 from secops_agent.services.pages import Total, behind
 
-WINDOW = 1000  # alerts that are read before the index is asked
+WINDOW = 800  # alerts that are read before the index is asked
 FEW = 500  # candidates that are looked up one by one; among more, the list's own index is walked
 
 
@@ -30,21 +30,27 @@ def find(rows: "QuerySet[Alert]", order: Sequence[str], limit: int, cursor: str,
     A keyword that many of the newest alerts have is counted among those only: the total says "at least".
     """
     first, exhausted = _among_newest(rows, order, keyword)
-    here = _among_newest(behind(rows, order, cursor), order, keyword)[0] if cursor else first
+    after = behind(rows, order, cursor)
+    here = _among_newest(after, order, keyword)[0] if cursor else first
     if exhausted or len(here) > limit:
         return Found(rows.filter(pk__in=here[: limit + 1]), Total(len(first), capped=not exhausted))
     ids = _few(keyword)
     if ids is None:
         return Found(_many(rows, keyword), Total(len(first), capped=True))
-    matching = rows.filter(about(keyword), pk__in=ids)
-    return Found(matching, Total(matching.count(), capped=False))
+    every = _keys(rows.filter(pk__in=ids), order, keyword)
+    here = _keys(after.filter(pk__in=every), order, keyword) if cursor else every
+    return Found(rows.filter(pk__in=here[: limit + 1]), Total(len(every), capped=False))
+
+
+def _keys(rows: "QuerySet[Alert]", order: Sequence[str], keyword: str) -> list[int]:
+    return list(rows.filter(about(keyword)).order_by(*order).values_list("pk", flat=True))
 
 
 def _among_newest(rows: "QuerySet[Alert]", order: Sequence[str], keyword: str) -> tuple[list[int], bool]:
     """The matches among the first rows, in order, and whether those are all rows there are."""
     first = rows.order_by(*order).values("pk")
-    found = Alert.objects.filter(about(keyword), pk__in=first[:WINDOW]).order_by(*order)
-    return list(found.values_list("pk", flat=True)), not first[WINDOW : WINDOW + 1].exists()
+    found = _keys(Alert.objects.filter(pk__in=first[:WINDOW]), order, keyword)
+    return found, not first[WINDOW : WINDOW + 1].exists()
 
 
 def narrowed(rows: "QuerySet[Alert]", keyword: str) -> "QuerySet[Alert]":

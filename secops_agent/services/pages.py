@@ -69,7 +69,8 @@ def cut(
     found = list(chosen.order_by(*order))
     more, kept = len(found) > limit, found[:limit]
     next_cursor = _encode(kept[-1], order) if more else ""
-    return Page(tuple(view(kept)), total.count, total.capped, next_cursor)
+    known = max(total.count, len(found)) if total.capped else total.count
+    return Page(tuple(view(kept)), min(known, COUNT_CAP), total.capped, next_cursor)
 
 
 def demand_limit(limit: int) -> None:
