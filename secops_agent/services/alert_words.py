@@ -85,13 +85,13 @@ def _token(characters: str) -> str:
 
 
 def candidates(keyword: str) -> tuple[str, list[Any]]:
-    """A statement for the ids among which all matches are, and its parameters."""
+    """A statement for the ids among which all matches are, some of them twice, and its parameters."""
     mark, exact = _mark(), keyword.strip()
     parts, parameters = [_UNINDEXED, _OBSERVED], [mark, exact, exact.lower()]
     if mark:
         parts.append(_INDEXED[connection.vendor])
         parameters.append(_asked(folded(keyword)))
-    return " UNION ".join(parts), parameters
+    return " UNION ALL ".join(parts), parameters
 
 
 def _asked(keyword: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 from secops_agent.models import Alert, Component, Finding
 from secops_agent.services import alerts, findings, matching
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import AlertFilter
 
 from .estate_aid import (
     ACTOR,
@@ -107,3 +108,18 @@ def test_own_findings_keep_a_decision_when_the_component_goes_and_returns(databa
     assert (gone.state, gone.active, gone.last_seen) == ("gone", False, row.last_seen)
     assert (back.state, back.active, back.gone_at) == ("back", False, None)
     assert back.last_seen > row.last_seen
+
+
+def test_component_that_a_scan_missed_returns_with_the_next(database):
+    store(component(host()))
+    Component.objects.update(active=False)
+    store(component(host()), at=later(days=1))
+    assert Component.objects.get().active
+
+
+def test_overdue_is_what_is_late_and_not_closed(database):
+    store(alert("a", at=later(days=-90)), alert("b", at=later(days=-90)), alert("c", severity="info"))
+    done = Alert.objects.get(title="规则 b")
+    alerts.close(done.pk, "benign", Actor.person(person()))
+    found = alerts.search(AlertFilter(overdue=True)).items
+    assert [each.title for each in found] == ["规则 a"]
