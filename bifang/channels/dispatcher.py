@@ -79,6 +79,7 @@ class Dispatcher:
         self._waiting = True  # there were rows when we last looked: one may be next when a turn ends
         self._loop = asyncio.get_running_loop()
         self._looked_at = float("-inf")
+        self._draining = False
         _dispatchers.add(self)
         self._finish: Batcher[Finished, list[Part] | None] = Batcher(
             lambda items: handling.finish(items, self._owner.name)
@@ -103,8 +104,12 @@ class Dispatcher:
             self._loop.call_soon_threadsafe(self._take, turns)
 
     def _take(self, turns: Sequence[Turn]) -> None:
-        self._handed.extend(turns)
-        self._wake.set()
+        if self._draining or self._handed or inbox.in_a_burst():
+            self._handed.extend(turns)
+            self._wake.set()
+            return
+        for turn in turns:
+            self._start(turn)
 
     def wake(self) -> None:
         """There may be new rows. From any thread; once is enough until the loop has looked."""
@@ -222,6 +227,7 @@ class Dispatcher:
 
     async def drain(self, grace: float) -> None:
         """Let running turns finish for `grace` seconds, then cancel them: the next start takes them up."""
+        self._draining = True
         self._handed.clear()
         if self._running:
             await asyncio.wait(self._running, timeout=grace)

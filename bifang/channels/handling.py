@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from bifang.channels import outbox
+from bifang.channels import outbox, statements
 from bifang.channels.inbox import CHUNK, unpack_target
 from bifang.channels.leases import LEASE, database_now, new_lease, spare_the_flush
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
@@ -136,24 +136,11 @@ def finish(items: Sequence[Finished], owner: str) -> list[list[Part] | None]:
     now = database_now()
     with transaction.atomic():
         spare_the_flush()
-        held = _held([item.turn.inbox_id for item in items])
-        won = [item for item in items if held.get(item.turn.inbox_id) == item.turn.lease]
+        ours = statements.mark_handled([(item.turn.inbox_id, item.turn.lease) for item in items], now)
+        won = [item for item in items if item.turn.inbox_id in ours]
         parts = outbox.create(won, owner, now)
         _insert_rows(won)
-        ids = [item.turn.inbox_id for item in won]
-        _update(
-            ids,
-            state=State.DONE, handled_at=now, owner="", lease="", leased_until=None,
-        )  # fmt: skip
-    ours = set(ids)
     return [parts.get(item.turn.inbox_id, []) if item.turn.inbox_id in ours else None for item in items]
-
-
-def _held(ids: Sequence[int]) -> dict[int, str]:
-    rows = InboxRow.objects.filter(pk__in=ids, state=State.LEASED)
-    if connection.features.has_select_for_update:
-        rows = rows.select_for_update()
-    return dict(rows.values_list("pk", "lease"))
 
 
 def _insert_rows(items: Sequence[Finished]) -> None:

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from django.db import transaction
 from django.utils import timezone
 
+from bifang.channels import statements
 from bifang.channels.leases import LEASE, database_now, new_lease
-from bifang.channels.models import OPEN, InboxRow, State
+from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, Turn
 from bifang.core.crypto import Keyring
 from bifang.core.db import Batcher
@@ -155,9 +156,7 @@ def _lease_some(rows: Sequence[dict[str, Any]], taker: Taker, now: datetime) -> 
     if room <= 0:
         return lease
     waiting = {row["order_key"] for row in rows if row["state"] == State.PENDING}
-    ahead = set(
-        InboxRow.objects.filter(order_key__in=waiting, state__in=OPEN).values_list("order_key", flat=True)
-    )
+    ahead = statements.keys_with_open_rows(list(waiting))
     for row in rows:
         if row["state"] == State.PENDING and row["order_key"] not in ahead and room > 0:
             row |= {

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 from django.db.models import F
 
+from bifang.channels import statements
 from bifang.channels.inbox import CHUNK, order_key, pack_target, unpack_target
 from bifang.channels.leases import FREE, LEASE, database_now, new_lease, spare_the_flush
-from bifang.channels.models import OPEN, OutboxRow, State
+from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
 from bifang.core.errors import BifangError
 from bifang.core.rows import insert_many
@@ -34,7 +35,7 @@ def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, 
     ]
     if not pairs:
         return {}
-    behind = _waiting_elsewhere({row["order_key"] for row, _, _, _ in pairs}, owner)
+    behind = statements.keys_waiting_elsewhere(list({row["order_key"] for row, _, _, _ in pairs}), owner)
     for row, _, _, _ in pairs:
         if owner and row["order_key"] not in behind:
             row |= {"state": State.LEASED, "owner": owner, "lease": lease, "leased_until": now + LEASE}
@@ -126,11 +127,6 @@ def notify(
     insert_many(OutboxRow, [row], skip_existing=True)
 
 
-def _waiting_elsewhere(keys: set[str], owner: str) -> set[str]:
-    open_rows = OutboxRow.objects.filter(order_key__in=keys, state__in=OPEN)
-    return set(open_rows.exclude(owner=owner).values_list("order_key", flat=True))
-
-
 def _part(row: OutboxRow, target: ReplyTarget) -> Part:
     return Part(
         outbox_id=row.pk,
@@ -202,10 +198,7 @@ def mark_sent(items: Sequence[Sent]) -> list[bool]:
     with transaction.atomic():
         spare_the_flush()
         for (route, receipt), ids in groups.items():
-            OutboxRow.objects.filter(pk__in=ids).update(
-                state=State.DONE, sent_at=now, route=route, receipt=receipt[:200], last_error="", webhook=None,
-                not_before=None, **_NOBODY,
-            )  # fmt: skip
+            statements.mark_delivered(ids, route, receipt[:200], now)
     return [True] * len(items)
 
 

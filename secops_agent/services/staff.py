@@ -12,6 +12,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.changes import keep
+from secops_agent.services.reading import values_by
 
 KEYS = ("staff_id", "name", "role", "corp_id", "active")
 
@@ -35,23 +36,25 @@ def find_people(asked: Sequence[tuple[str, str, str, str]]) -> list[Person]:
 
     A row without corporation stands for the only one known, until that is learned.
     """
-    rows = Staff.objects.filter(staff_id__in={staff_id for _, staff_id, _, _ in asked}, active=True)
-    found = {(row.corp_id, row.staff_id): row for row in rows}
-    gone = _gone({staff_id for _, staff_id, _, _ in asked})
-    people = []
-    for corp_id, staff_id, nick, default in asked:
-        row = found.get((corp_id, staff_id)) or found.get(("", staff_id))
-        if row is not None:
-            people.append(Person(corp_id, staff_id, row.name, Role(row.role)))
-        else:
-            left = (corp_id, staff_id) in gone or ("", staff_id) in gone
-            people.append(Person(corp_id, staff_id, nick, Role.NONE if left else Role(default)))
-    return people
+    people: dict[tuple[str, str], tuple[str, str, bool]] = {
+        (corp_id, staff_id): (name, role, active)
+        for corp_id, staff_id, name, role, active in values_by(
+            Staff, ("corp_id", "staff_id", "name", "role", "active"), staff_id={one[1] for one in asked}
+        )
+    }
+    return [
+        _person(one, [row for key in ((one[0], one[1]), ("", one[1])) if (row := people.get(key))])
+        for one in asked
+    ]
 
 
-def _gone(staff_ids: set[str]) -> set[tuple[str, str]]:
-    """People who left: the default role is not for them."""
-    return set(Staff.objects.filter(staff_id__in=staff_ids, active=False).values_list("corp_id", "staff_id"))
+def _person(asked: tuple[str, str, str, str], rows: Sequence[tuple[str, str, bool]]) -> Person:
+    corp_id, staff_id, nick, default = asked
+    for name, role, active in rows:
+        if active:
+            return Person(corp_id, staff_id, name, Role(role))
+    # The default role is not for people who left.
+    return Person(corp_id, staff_id, nick, Role.NONE if rows else Role(default))
 
 
 def find_person(corp_id: str, staff_id: str) -> Person | None:

@@ -1,0 +1,51 @@
+"""The statements of every message find their rows by index, and change none but their own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from bifang.channels import statements
+from bifang.channels.models import InboxRow, State
+from tests.channels.boxes import claim, incoming, store
+
+STATEMENTS: dict[str, tuple[Callable[[], Any], str]] = {
+    "arriving": (lambda: statements.keys_with_open_rows(["a", "b"]), "inbox_open"),
+    "replying": (lambda: statements.keys_waiting_elsewhere(["a", "b"], "me"), "outbox_open"),
+    "handled": (lambda: statements.mark_handled([(1, "lease")], timezone.now()), "INTEGER PRIMARY KEY"),
+    "delivered": (lambda: statements.mark_delivered([1, 2], "webhook", "", timezone.now()), "INTEGER PRIMARY KEY"),
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_statement_searches_by_index(name: str) -> None:
+    run, index = STATEMENTS[name]
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        run()
+    (query,) = seen.captured_queries
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+        steps = [row[-1] for row in cursor.fetchall()]
+    assert any(index in step for step in steps), steps
+    assert not any(step.startswith("SCAN channels_") for step in steps), steps
+
+
+@pytest.mark.django_db
+@pytest.mark.both_databases
+def test_only_the_holder_of_the_lease_marks_a_row_as_handled() -> None:
+    store(incoming("一"), incoming("二"), incoming("三", sender="wangwu"))
+    first, third = claim()
+    ours = statements.mark_handled(
+        [(first.inbox_id, first.lease), (third.inbox_id, "another")], timezone.now()
+    )
+    assert ours == {first.inbox_id}
+    states = dict(InboxRow.objects.values_list("text", "state"))
+    assert states == {"一": State.DONE, "二": State.PENDING, "三": State.LEASED}
+    assert statements.mark_handled([(first.inbox_id, first.lease)], timezone.now()) == set()
+    assert statements.mark_handled([], timezone.now()) == set()
