@@ -76,8 +76,13 @@ def _first_candidates(keyword: str, most: int) -> list[int]:
 
 
 def _many(rows: "QuerySet[Alert]", keyword: str) -> "QuerySet[Alert]":
-    """On SQLite "id + 0": not by key, one by one, but along the order that the list has."""
+    """On SQLite "id + 0": not by key, one by one, but along the order that the list has.
+
+    PostgreSQL plans that badly, and takes thousands of keys in its stride.
+    """
+    if connection.vendor == "postgresql":
+        ids = _first_candidates(keyword, COMMON + 1)
+        return rows.filter(about(keyword), pk__in=ids) if len(ids) <= COMMON else rows.filter(about(keyword))
     sql, parameters = alert_words.candidates(keyword)
     among = RawSQL(sql, parameters)  # noqa: S611 - our own statement
-    key = F("pk") + 0 if connection.vendor == "sqlite" else F("pk")
-    return rows.alias(key=key).filter(about(keyword), key__in=among)
+    return rows.alias(key=F("pk") + 0).filter(about(keyword), key__in=among)

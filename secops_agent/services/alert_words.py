@@ -48,10 +48,10 @@ class _Words(Func):
 
     output_field = CharField()
     arg_joiner = " || chr(10) || "
-    template = f"translate(%(expressions)s, '{_UPPER}', '{_LOWER}')"
+    template = 'lower((%(expressions)s) COLLATE "C")'
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """lower() of SQLite knows A to Z only."""
+        """lower() of SQLite knows A to Z only, as that of PostgreSQL's collation C does."""
         context |= {"template": "lower(%(expressions)s)", "arg_joiner": " || char(10) || "}
         return self.as_sql(compiler, connection, **context)
 

@@ -24,12 +24,13 @@ TEXTS = {
     "d": {"title": "WebShell 上传", "description": "/var/www/html/a\\b.php 命中规则，文件末尾是毒"},
     "e": {"title": "正常登录", "indicators": (Indicator("ip", "198.51.100.9"),)},
     "f": {"title": "𠮷野家邮件 📧 钓鱼", "source": "邮件网关"},
+    "m": {"title": "École · ÉTUDE"},
 }
 KEYWORDS = {
     "挖矿": "a", "矿": "a", "疑似挖矿": "a", "web-01": "a", "WEB": "ad", "暴力": "b", "力破": "b", "5763": "b", "brute_f": "b",
     "0%": "b", "[root]": "b", "_": "b", "cve-2021-44228": "c", "2021-44": "c", "203.0.113.77": "c", "113.7": "c", "44228": "c",
     "${jndi": "c", "a\\b": "d", "毒": "d", "是毒": "d", "198.51.100.9": "e", "198.51.100": "", "📧": "f", "𠮷野": "f", "邮件": "f",
-    "邮件网关": "f", "网关": "f", "\"": "", "'": "", "*": "", "AND": "", "破 暴": "", "不存在": "", "h": "bcd",
+    "邮件网关": "f", "É": "m", "é": "", "école": "", "cole": "m", "tude": "m", "网关": "f", "\"": "", "'": "", "*": "", "AND": "", "破 暴": "", "不存在": "", "h": "bcd",
     "利用 CVE-2021-44228（Log4Shell）": "c",
 }  # fmt: skip
 
@@ -50,7 +51,7 @@ def test_every_keyword_finds_its_alerts(six, monkeypatch):
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
     monkeypatch.setattr(alert_search, "WINDOW", 0)  # what is not among the newest: not indexed yet,
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
-    assert alert_words.index() == 6
+    assert alert_words.index() == 7
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # looked up,
     monkeypatch.setattr(alert_search, "FEW", -1)
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # and walked
@@ -68,7 +69,7 @@ def test_the_index_misses_nothing_and_narrows(six):
 
 def test_index_takes_only_what_is_new_and_forgets_what_is_gone(six, monkeypatch):
     monkeypatch.setattr(alert_search, "WINDOW", 0)
-    assert [alert_words.index(), alert_words.index()] == [6, 0]
+    assert [alert_words.index(), alert_words.index()] == [7, 0]
     store(alert("g", title="新的挖矿告警"))
     assert keys("挖矿") == "ag"
     assert [alert_words.index(), alert_words.index()] == [1, 0]
