@@ -92,7 +92,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     first.signal_group(signal.SIGINT)
     first.wait_for("正在停止")
     first.signal_group(signal.SIGINT)
-    first.process.wait(30)
+    first.process.wait(60)
     assert "已停止" in first.text
     assert "Traceback" not in first.text
     demo.assert_gone()
@@ -102,7 +102,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     with contextlib.closing(sqlite3.connect(demo.data_dir / "bifang.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM core_systemconfig").fetchone() == (1,)
     second.signal_group(signal.SIGHUP)
-    second.process.wait(30)
+    second.process.wait(60)
     demo.assert_gone()
 
 
