@@ -49,8 +49,8 @@ def _open(ring: Keyring, token: str) -> str:
     return str(ring.open(token))
 
 
-def pack_target(target: ReplyTarget | None) -> dict[str, Any]:
-    """Columns ``target``, ``webhook`` (sealed), ``webhook_expires_at`` of a row."""
+def pack_target(target: ReplyTarget | None, ring: Keyring | None = None) -> dict[str, Any]:
+    """Columns ``target``, ``webhook`` (sealed), ``webhook_expires_at`` of a row; ``ring``: the one in force."""
     if target is None:
         return {"target": None, "webhook": None, "webhook_expires_at": None}
     return {
@@ -60,7 +60,7 @@ def pack_target(target: ReplyTarget | None) -> dict[str, Any]:
             "staff_id": target.staff_id,
             "robot_code": target.robot_code,
         },
-        "webhook": Sealed(_seal(keyring(), target.webhook)) if target.webhook else None,
+        "webhook": Sealed(_seal(ring or keyring(), target.webhook)) if target.webhook else None,
         "webhook_expires_at": from_ms(target.webhook_expires_ms) if target.webhook else None,
     }
 
@@ -101,7 +101,7 @@ def hand_over_to(taker: Taker | None) -> None:
     _taker = taker
 
 
-def _row(item: Incoming, now: datetime) -> dict[str, Any]:
+def _row(item: Incoming, now: datetime, ring: Keyring) -> dict[str, Any]:
     urgent_part = item.external_id if item.urgent or item.kind != "chat" else ""
     return {
         "config_id": item.config_id,
@@ -119,7 +119,7 @@ def _row(item: Incoming, now: datetime) -> dict[str, Any]:
         "last_error_at": now if item.reason else None,
         "unreadable": Sealed.of(base64.b64encode(item.unreadable).decode()) if item.unreadable else None,
         "received_at": now,
-        **pack_target(item.target),
+        **pack_target(item.target, ring),
     }
 
 
@@ -128,8 +128,8 @@ def store(items: Sequence[Incoming]) -> list[bool]:
 
     True for an item that needs no looking for: handed over, or nothing new.
     """
-    taker, now = _taker, timezone.now()
-    rows = [_row(item, now) for item in items]
+    taker, now, ring = _taker, timezone.now(), keyring()
+    rows = [_row(item, now, ring) for item in items]
     turns: list[Turn] = []
     with transaction.atomic():
         lease = _lease_some(rows, taker, database_now()) if taker is not None else ""
