@@ -8,7 +8,16 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
-from django.db.models import BooleanField, CharField, Field, ForeignKey, IntegerField, Model, TextField
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    JSONField,
+    Model,
+    TextField,
+)
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -33,26 +42,20 @@ Prepare = Callable[[Any, Any], Any]  # a value and the connection that it is for
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
-    """``prepare`` only where a value cannot go to the database as it is; ``stamped`` for auto_now and the like."""
-
-    name: str
-    default: Any
-    prepare: Prepare | None
-    stamped: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Plan:
     """How rows of a model become one statement and its parameters.
 
     ``arrays`` reads one array a column: PostgreSQL's driver takes far longer to find a thousand placeholders.
+    ``columns`` are attribute names with their defaults; ``prepared`` the positions of values that cannot go to the
+    database as they are; ``stamped`` those of auto_now and the like.
     """
 
     head: str
     one: str
     arrays: str
-    columns: tuple[_Column, ...]
+    columns: tuple[tuple[str, Any], ...]
+    prepared: tuple[tuple[int, Prepare], ...]
+    stamped: tuple[int, ...]
 
 
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
@@ -68,14 +71,24 @@ def _plan(model: type[Model], vendor: str) -> _Plan:
         head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) ",
         one=f"({','.join(['%s'] * len(fields))})",
         arrays=f"SELECT * FROM unnest({','.join(f'%s::{field.db_type(link)}[]' for field in fields)})",  # noqa: S608
-        columns=tuple(_column(field) for field in fields),
+        columns=tuple((field.attname, _default(field)) for field in fields),
+        prepared=tuple((at, _preparer(field)) for at, field in enumerate(fields) if not _is_plain(field)),
+        stamped=tuple(at for at, field in enumerate(fields) if _is_stamped(field)),
     )
 
 
-def _column(field: AnyField) -> _Column:
-    stamped = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
-    default = None if callable(field.default) else field.get_default()
-    return _Column(field.attname, default, None if _is_plain(field) else field.get_db_prep_save, stamped)
+def _default(field: AnyField) -> Any:
+    return None if callable(field.default) else field.get_default()
+
+
+def _is_stamped(field: AnyField) -> bool:
+    return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
+
+
+def _preparer(field: AnyField) -> Prepare:
+    if type(field) is JSONField:
+        return lambda value, link: link.ops.adapt_json_value(value, field.encoder)
+    return field.get_db_prep_save
 
 
 def _is_plain(field: AnyField) -> bool:
@@ -99,16 +112,17 @@ class _Moments(dict[datetime, Any]):
 
 def _parameters(plan: _Plan, rows: Sequence[Mapping[str, Any]], link: Any) -> list[list[Any]]:
     now, moments = timezone.now(), _Moments(link)
-    prepared: list[list[Any]] = []
+    filled: list[list[Any]] = []
     for row in rows:
-        values: list[Any] = []
-        for column in plan.columns:
-            value = now if column.stamped else row.get(column.name, column.default)
-            if column.prepare is not None and value is not None:
-                value = moments[value] if isinstance(value, datetime) else column.prepare(value, link)
-            values.append(value)
-        prepared.append(values)
-    return prepared
+        values = [row.get(name, default) for name, default in plan.columns]
+        for at in plan.stamped:
+            values[at] = now
+        for at, prepare in plan.prepared:
+            value = values[at]
+            if value is not None:
+                values[at] = moments[value] if isinstance(value, datetime) else prepare(value, link)
+        filled.append(values)
+    return filled
 
 
 def insert_many(
