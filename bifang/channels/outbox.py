@@ -144,12 +144,17 @@ def _part(row: OutboxRow, target: ReplyTarget) -> Part:
     )
 
 
+def anything_waits() -> bool:
+    """Is there a reply in nobody's hands, its turn or not?"""
+    return OutboxRow.objects.filter(state=State.PENDING).exists()
+
+
 def claim(owner: str, room: int, config_ids: frozenset[int] | None) -> list[Part]:
     """Lease up to `room` waiting rows, at most one of each order key."""
     from bifang.channels.handling import eligible
 
     now = database_now()
-    if room <= 0 or not OutboxRow.objects.filter(state=State.PENDING).exists():
+    if room <= 0:
         return []
     parts: list[Part] = []
     lease = new_lease(now)

@@ -39,6 +39,7 @@ class Sender:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._more = asyncio.Event()
+        self._waiting = True  # there were rows when we last looked: one may be next when a queue ends
         self._sent: Batcher[Sent, bool] = Batcher(outbox.mark_sent)
         self.renewed_at = time.monotonic()
 
@@ -73,13 +74,15 @@ class Sender:
                 await asyncio.wait_for(self._more.wait(), POLL)
             self._more.clear()
             try:
-                parts = await db.call(
-                    outbox.claim, self._owner.name, ROOM - len(self._queues), self._config_ids
-                )
+                parts = await db.call(self._claim, ROOM - len(self._queues))
             except Exception:
                 log.exception("领取待发送的回复失败，稍后重试")
                 continue
             self.deliver(parts)
+
+    def _claim(self, room: int) -> list[Part]:
+        self._waiting = outbox.anything_waits()
+        return outbox.claim(self._owner.name, room, self._config_ids) if self._waiting else []
 
     async def drain(self, grace: float) -> None:
         """Finish what is under way, at most `grace` seconds; hand the rest back."""
@@ -107,7 +110,8 @@ class Sender:
         finally:
             if not self._stopping.is_set():
                 del self._queues[key]
-                self._more.set()
+                if self._waiting:
+                    self._more.set()
 
     async def _attempt(self, part: Part, backoff: Backoff) -> bool:
         """Try once. True: this part needs nothing more from us."""

@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 
@@ -37,8 +36,6 @@ def run(config_id: int | None) -> None:
 
 def _tune() -> None:
     """The interpreter's defaults are made for other work than many short answers."""
-    # Client threads answer DingTalk while others compute: they should not wait 5 ms for their turn.
-    sys.setswitchinterval(0.001)
     # What was imported stays; looking through it again and again costs up to 90 ms each time.
     gc.collect()
     gc.freeze()
