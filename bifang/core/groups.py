@@ -30,8 +30,10 @@ def grant(group: str, *permissions: str) -> None:
 
 def ensure_groups(sender: AppConfig, using: str = "default", **_: Any) -> None:
     """Receiver of ``post_migrate``: make the groups and give them the permissions on the sender's models."""
+    from django.contrib import admin
     from django.contrib.auth.models import Group, Permission
 
+    admin.autodiscover()  # where the grants are made; only the web application loads it by itself
     patterns = [(group, name) for group, name in _grants if name.startswith(f"{sender.label}.")]
     if not patterns:
         return
