@@ -46,10 +46,14 @@ def whole(found: list[Round]) -> bool:
 
 def side_by_side(url: str, measure: Callable[[Stage], T], times: int) -> tuple[list[T], list[T], float]:
     """Both bots on stages of their own, measured in turns, so that the machine's moods meet both; our memory."""
-    with stages.stage() as first, stages.stage() as second:
-        with stages.sdk_bot(first, 0), stages.bifang(second, 0, url) as worker:
-            pairs = [(measure(first), measure(second)) for _ in range(times + 1)][1:]
-            return [theirs for theirs, _ in pairs], [ours for _, ours in pairs], megabytes(worker)
+    with (
+        stages.stage() as first,
+        stages.stage() as second,
+        stages.sdk_bot(first, 0),
+        stages.bifang(second, 0, url) as worker,
+    ):
+        pairs = [(measure(first), measure(second)) for _ in range(times + 1)][1:]
+        return [theirs for theirs, _ in pairs], [ours for _, ours in pairs], megabytes(worker)
 
 
 def compared(ours: Sequence[float], theirs: Sequence[float]) -> float:
