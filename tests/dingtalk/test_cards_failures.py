@@ -157,7 +157,9 @@ def test_stopped_turn_closes_its_card_at_once(stage: CardStage) -> None:
     stopped = handling.stop(row.config_id, row.conversation_id, row.sender_id)
     assert engine._dispatcher is not None
     engine._dispatcher.abandon(frozenset(stopped))
-    closed = stage.wait_card(lambda card: card["failed"], within=10)
+    closed = stage.wait_card(
+        lambda card: card["failed"] and card["params"].get("flowStatus") == "5", within=10
+    )
     assert (closed["params"]["content"], closed["params"]["flowStatus"]) == ("已停止。", "5")
     stage.wait_state(CardState.FAILED)
 
