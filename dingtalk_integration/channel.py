@@ -53,6 +53,12 @@ class DingTalkChannel:
                 log.info("dingtalk sessionWebhook 已失效，改用 OpenAPI", extra={"config": part.config_id})
         return await self._by_api(line, part)
 
+    def share(self, processes: int) -> None:
+        """Each of several workers keeps to its part of DingTalk's limits."""
+        self._webhooks.share(processes)
+        self._calls.share(processes)
+        self._desk.buckets.share(processes)
+
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""
         await self._desk.close()

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bifang.channels import statements
-from bifang.channels.leases import LEASE, database_now, new_lease
+from bifang.channels.leases import LEASE, database_now, flush, new_lease, spare_the_flush
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, Turn
 from bifang.core.crypto import Keyring
@@ -124,14 +124,17 @@ def _row(item: Incoming, now: datetime, ring: Keyring) -> dict[str, Any]:
 
 
 def store(items: Sequence[Incoming]) -> list[bool]:
-    """Insert what is new, in one transaction; what was there stays as it is.
+    """Insert what is new, in one transaction; what was there stays as it is. Returns when it is safe.
 
-    True for an item that needs no looking for: handed over, or nothing new.
+    True for an item that needs no looking for: handed over, or nothing new. What is handed over is answered
+    while the database's disk writes: if its server fails in between, the message was not acknowledged, and is
+    answered again when it comes again.
     """
     taker, now, ring = _taker, timezone.now(), keyring()
     rows = [_row(item, now, ring) for item in items]
     turns: list[Turn] = []
     with transaction.atomic():
+        spare_the_flush()
         lease = _lease_some(rows, taker, database_now()) if taker is not None else ""
         inserted: dict[Any, int] = {}
         for start in range(0, len(rows), CHUNK):
@@ -144,6 +147,7 @@ def store(items: Sequence[Incoming]) -> list[bool]:
                 turns.append(_fresh_turn(item, pk, lease, now))
     if taker is not None and turns:
         taker.take(turns)
+    flush()
     return [row["state"] != State.PENDING for row in rows]
 
 

@@ -47,12 +47,22 @@ def database_now() -> datetime:
 def spare_the_flush() -> None:
     """In a transaction on PostgreSQL: let it count before it is on the server's disk.
 
-    For what a crash of the database server may undo: its turn is run again then, its reply sent again. Never for
-    what is about to be acknowledged.
+    For what a crash of the database server may undo: its turn is run again then, its reply sent again. What is
+    about to be acknowledged needs a `flush` afterwards.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit TO OFF")
+
+
+def flush() -> None:
+    """On PostgreSQL: wait until everything that this connection has committed is on the server's disk.
+
+    A record in the log that nobody reads; its commit waits for the disk, and the log is flushed in order.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_logical_emit_message(true, 'bifang', '')")
 
 
 def new_lease(now: datetime) -> str:
@@ -148,8 +158,11 @@ def release_expired() -> int:
 
 def renew(
     owner: Owner, in_hand: Mapping[type[LeasedRow], Sequence[int]], *, running: int, waiting: int
-) -> None:
-    """Heartbeat: this process lives, and keeps the rows in its hands for another `LEASE`."""
+) -> int:
+    """Heartbeat: this process lives, and keeps the rows in its hands for another `LEASE`.
+
+    Returns how many processes live, this one included, that work for some of the same configurations.
+    """
     now = database_now()
     fresh = {"heartbeat_at": now, "running": running, "waiting": waiting}
     if not Worker.objects.filter(owner=owner.name).update(**fresh):
@@ -161,6 +174,12 @@ def renew(
                 pk__in=ids[start : start + CHUNK], state=State.LEASED, owner=owner.name
             )
             held.update(leased_until=now + LEASE)
+    return _colleagues(owner, now)
+
+
+def _colleagues(owner: Owner, now: datetime) -> int:
+    alive = Worker.objects.filter(heartbeat_at__gt=now - LEASE)
+    return (alive.filter(scope__in=("", owner.scope)) if owner.scope else alive).count()
 
 
 def held(owner: str, ids: Collection[int]) -> set[int]:

@@ -8,11 +8,16 @@ from collections.abc import Callable, Hashable
 KEPT = 10_000  # keys remembered; the ones unused for longest go first
 
 
+def share_of(limit: int, processes: int) -> int:
+    """One process's part of a limit that several share; never nothing."""
+    return max(limit // max(processes, 1), 1)
+
+
 class Window:
     """At most `limit` passages in any `period` seconds, in order of arrival."""
 
     def __init__(self, limit: int, period: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
+        self.limit = limit
         self._period = period
         self._clock = clock
         self._passed: deque[float] = deque()
@@ -29,17 +34,23 @@ class Window:
         now = self._clock()
         while self._passed and now - self._passed[0] >= self._period:
             self._passed.popleft()
-        return self._passed[0] + self._period - now if len(self._passed) >= self._limit else 0.0
+        return self._passed[-self.limit] + self._period - now if len(self._passed) >= self.limit else 0.0
 
 
 class Limiter:
     """A window for each key: a (robot, conversation), an (application, API)."""
 
     def __init__(self, limit: int, period: float, *, on: bool = True) -> None:
-        self._limit = limit
+        self._whole = self._limit = limit
         self._period = period
         self._on = on
         self._windows: OrderedDict[Hashable, Window] = OrderedDict()
+
+    def share(self, processes: int) -> None:
+        """So many processes pass under the same keys: keep to our part."""
+        self._limit = share_of(self._whole, processes)
+        for window in self._windows.values():
+            window.limit = self._limit
 
     async def enter(self, key: Hashable) -> None:
         """Wait for room under `key`; at once if limits are off."""

@@ -156,5 +156,9 @@ class Channel(Protocol):
         """Send one part; returns only when the remote side accepted it."""
         ...
 
+    def share(self, processes: int) -> None:
+        """So many processes deliver for these configurations now: each keeps to its part of the remote limits."""
+        ...
+
 
 Handler = Callable[[Turn, ReplySink], Awaitable[TurnResult]]

@@ -15,10 +15,12 @@ from bifang.core import db
 from bifang.core.backoff import Backoff
 from bifang.core.db import Batcher
 from bifang.core.errors import BifangError, RateLimited
+from bifang.core.journal import Journal
 
 log = logging.getLogger(__name__)
 POLL = 1.0
 ROOM = 500
+LONGEST_PAUSE = 10.0  # seconds between attempts: how late the first reply is after an outage
 GIVE_UP_AFTER = 24 * 3600.0  # seconds of trying one part
 
 
@@ -41,6 +43,7 @@ class Sender:
         self._more = asyncio.Event()
         self._waiting = True  # there were rows when we last looked: one may be next when a queue ends
         self._sent: Batcher[Sent, bool] = Batcher(outbox.mark_sent)
+        self._journal = Journal(log, channel.name)
         self.renewed_at = time.monotonic()
 
     @property
@@ -62,6 +65,10 @@ class Sender:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             queue.append(part)
+
+    def share(self, processes: int) -> None:
+        """So many processes send for these configurations now."""
+        self._channel.share(processes)
 
     def look(self) -> None:
         """There may be rows in the database that wait for a sender."""
@@ -98,7 +105,7 @@ class Sender:
             await db.call(outbox.let_go, left)
 
     async def _work(self, key: str, queue: "deque[Part]") -> None:
-        backoff = Backoff(base=1.0, cap=30.0)
+        backoff = Backoff(base=1.0, cap=LONGEST_PAUSE)
         try:
             while queue and not self._stopping.is_set():
                 if await self._attempt(queue[0], backoff):
@@ -133,6 +140,7 @@ class Sender:
 
     async def _accepted(self, part: Part, delivered: Delivered) -> None:
         log.info("%s 回复已送达，途径 %s", self._channel.name, delivered.route, extra=_fields(part))
+        self._journal.calm()
         backoff: Backoff | None = None
         while True:
             try:
@@ -148,7 +156,9 @@ class Sender:
             log.warning("%s 回复被拒绝：%s", self._channel.name, error.message, extra=_fields(part))
             await self._record(outbox.mark_dead, part, error.message)
             return True
-        log.warning("%s 回复暂时发不出去：%s", self._channel.name, error.message, extra=_fields(part))
+        self._journal.write(
+            f"{part.config_id} {error.message}", f"回复暂时发不出去：{error.message}", extra=_fields(part)
+        )
         await self._record(outbox.mark_waiting, part, error.message)
         await self._pause(error.retry_after if isinstance(error, RateLimited) else backoff.next())
         return False

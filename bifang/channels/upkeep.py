@@ -86,10 +86,11 @@ class Upkeep:
     async def _renew(self) -> None:
         in_hand = {InboxRow: self._dispatcher.in_hand(), OutboxRow: self._sender.in_hand()}
         asked_at = time.monotonic()
-        await db.call(
+        colleagues = await db.call(
             leases.renew, self._owner, in_hand, running=self._dispatcher.running, waiting=self._sender.waiting
         )
         self._sender.renewed_at = asked_at
+        self._sender.share(colleagues)
 
 
 def tidy() -> None:

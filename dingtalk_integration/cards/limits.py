@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from bifang.channels.limits import share_of
+
 RATE: Final = 15  # DingTalk: 20 calls a second for one application and API
 PERIOD: Final = 1.1  # a second, and what a call may take to arrive later than it was let through
 RESERVE: Final = 5  # of RATE, for creating and completing
@@ -17,12 +19,12 @@ class Bucket:
 
     def __init__(
         self,
-        rate: float = RATE,
+        rate: float = RATE,  # infinite: no limit
         period: float = PERIOD,
         reserve: int = RESERVE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._rate, self._period, self._reserve, self._clock = rate, period, reserve, clock
+        self.rate, self._period, self._reserve, self._clock = rate, period, reserve, clock
         self._passed: deque[float] = deque()
         self._queue = asyncio.Lock()
         self._waiting = 0
@@ -32,7 +34,7 @@ class Bucket:
         self._waiting += 1
         try:
             async with self._queue:
-                while (wait := self._wait(self._rate)) > 0:  # noqa: ASYNC110 - until a time, not until an event
+                while (wait := self._wait(self.rate)) > 0:  # noqa: ASYNC110 - until a time, not until an event
                     await asyncio.sleep(wait)
                 self._passed.append(self._clock())
         finally:
@@ -40,7 +42,7 @@ class Bucket:
 
     def try_enter(self) -> bool:
         """Take room if nobody waits and the reserve stays free: for what the next update replaces anyway."""
-        if self._waiting or self._wait(self._rate - self._reserve) > 0:
+        if self._waiting or self._wait(self.rate - min(self._reserve, self.rate / 2)) > 0:
             return False
         self._passed.append(self._clock())
         return True
@@ -64,3 +66,11 @@ class Buckets:
     def of(self, client_id: str) -> Bucket:
         """The application's bucket."""
         return self._known.setdefault(client_id, Bucket(self._rate))
+
+    def share(self, processes: int) -> None:
+        """So many processes make card calls for the same applications: keep to our part."""
+        if self._rate == math.inf:
+            return
+        self._rate = share_of(RATE, processes)
+        for bucket in self._known.values():
+            bucket.rate = self._rate

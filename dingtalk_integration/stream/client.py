@@ -17,7 +17,7 @@ from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.connection import Connection
 from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC, Receive
 from dingtalk_integration.stream.intake import Intake
-from dingtalk_integration.stream.journal import Journal
+from bifang.core.journal import Journal
 from dingtalk_integration.stream.router import Router
 from dingtalk_integration.stream.settings import StreamSettings
 from dingtalk_integration.stream.sockets import open_socket
@@ -49,7 +49,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         super().__init__(Credential(settings.client_id, settings.client_secret), logger=log)
         self._settings = settings
         self._board = Board(observe)
-        self._journal = Journal(log, settings.name)
+        self._journal = Journal(log, f"dingtalk [{settings.name}]")
         self._intake = Intake(settings.max_pending, settings.max_pending_bytes)
         self._router = Router(receive, self._intake, self._board, self._journal, self.system_handler)
         self._backoff = Backoff(settings.backoff_base_s, settings.backoff_cap_s, stable=settings.stable_s)

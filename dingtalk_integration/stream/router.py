@@ -24,7 +24,7 @@ from dingtalk_integration.stream.frames import (
     open_frame,
 )
 from dingtalk_integration.stream.intake import Intake
-from dingtalk_integration.stream.journal import Journal
+from bifang.core.journal import Journal
 from dingtalk_integration.stream.state import Board
 
 log = logging.getLogger(__name__)

@@ -72,10 +72,15 @@ class Recorder:
     tried: list[str] = field(default_factory=list)
     hold: asyncio.Event | None = None
     name: str = "recorder"
+    shared_by: int = 1
 
     def split(self, reply: Reply) -> tuple[Reply, ...]:
         """As it is."""
         return (reply,)
+
+    def share(self, processes: int) -> None:
+        """Keep the number."""
+        self.shared_by = processes
 
     async def deliver(self, part: Part) -> Delivered:
         """Keep it."""

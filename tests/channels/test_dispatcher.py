@@ -64,6 +64,14 @@ def test_message_is_found_without_being_told(database: Database) -> None:
         wait_until(lambda: channel.sent, within=20)
 
 
+def test_channel_learns_how_many_processes_share_its_limits(database: Database) -> None:
+    channel, colleague = Recorder(), leases.take_name()
+    leases.renew(colleague, {}, running=0, waiting=0)
+    with running(echo, channel):
+        wait_until(lambda: channel.shared_by == 2, within=20)
+    colleague.close()
+
+
 def test_hundreds_of_turns_run_at_once(database: Database) -> None:
     together, peak, open_now = asyncio.Event(), 0, 0
 

@@ -125,3 +125,17 @@ def test_retention_drops_what_is_done_and_older_than_the_setting(
         return
     assert list(InboxRow.objects.values_list("text", flat=True)) == ["还没处理"]
     assert not OutboxRow.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "count"), [("", ["", "7"], 3), ("7", ["", "7"], 3), ("7", ["8"], 1), ("7", [], 1)]
+)
+def test_heartbeat_tells_how_many_work_for_the_same(mine: str, others: list[str], count: int) -> None:
+    mine_owner, *colleagues = (leases.take_name(scope) for scope in (mine, *others))
+    for one in colleagues:
+        leases.renew(one, {}, running=0, waiting=0)
+    assert leases.renew(mine_owner, {}, running=0, waiting=0) == count
+    Worker.objects.update(heartbeat_at=timezone.now() - leases.LEASE - GONE)
+    assert leases.renew(mine_owner, {}, running=0, waiting=0) == 1, "the silent ones are not counted"
+    for one in (mine_owner, *colleagues):
+        one.close()

@@ -1,6 +1,7 @@
 """Our own calls stay under a remote service's limits, in order of arrival."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
@@ -75,3 +76,24 @@ async def test_keys_have_windows_of_their_own_and_off_means_off(on: bool) -> Non
     except TimeoutError:
         passed = False
     assert passed is not on
+
+
+async def test_processes_that_share_a_limit_keep_to_their_parts() -> None:
+    """A colleague who comes later halves the windows that are open, too; one who goes gives them back."""
+    limiter = Limiter(4, 60)
+
+    async def passed(key: str) -> int:
+        count = 0
+        with contextlib.suppress(TimeoutError):
+            while True:
+                await asyncio.wait_for(limiter.enter(key), 0.01)
+                count += 1
+        return count
+
+    await limiter.enter("a")
+    limiter.share(2)
+    assert (await passed("a"), await passed("b")) == (1, 2)
+    limiter.share(9)
+    assert await passed("c") == 1
+    limiter.share(1)
+    assert (await passed("a"), await passed("c")) == (2, 3)

@@ -39,11 +39,11 @@ async def sending(channel: Recorder) -> AsyncIterator[tuple[Sender, Owner]]:
         owner.close()
 
 
-async def prepare(sender: Sender, owner: Owner, *texts: str) -> list[Part]:
+async def prepare(sender: Sender, owner: Owner, *texts: str, where: str = "cid1") -> list[Part]:
     """Replies of a turn, given to the sender."""
 
     def make() -> list[Part]:
-        return answered(*texts, owner=owner.name)
+        return answered(*texts, where=where, owner=owner.name)
 
     parts = await db.call(make)
     sender.deliver(parts)
@@ -101,6 +101,18 @@ async def test_trouble_is_waited_out_and_shown_meanwhile(database: Database) -> 
         assert (await wait_state(first, State.LEASED)).state == State.LEASED
         await wait_state(second, State.DONE)
     assert channel.sent == ["一", "二"]
+
+
+async def test_one_trouble_of_many_conversations_is_one_line_in_the_log(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = Recorder(Refusals(*[RemoteError("钉钉暂时不可用", permanent=False)] * 3))
+    async with sending(channel) as (sender, owner):
+        parts = [await prepare(sender, owner, f"回 {where}", where=where) for where in ("a", "b", "c")]
+        for (part,) in parts:
+            await wait_state(part, State.DONE)
+    lines = [record.getMessage() for record in caplog.records if "暂时" in record.getMessage()]
+    assert lines == ["recorder 回复暂时发不出去：钉钉暂时不可用"]
 
 
 async def test_refusal_is_shown_and_blocks_no_one(database: Database) -> None:

@@ -10,7 +10,7 @@ from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.outbox import notify
 from bifang.channels.ports import Button, ReplySink, ReplyTarget
 from dingtalk_integration.cards.breaker import REST_S
-from dingtalk_integration.cards.limits import Bucket
+from dingtalk_integration.cards.limits import Bucket, Buckets
 from dingtalk_integration.models import Card, CardState
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -229,6 +229,15 @@ async def test_buckets_keep_fifteen_a_second_and_leave_room_for_what_must_arrive
     assert not bucket.try_enter()  # somebody waits: streaming stands back
     await asyncio.wait_for(waiting, 3)
     assert bucket.try_enter()
+
+
+@pytest.mark.parametrize(("processes", "streamed"), [(1, 10), (2, 4), (30, 1)])
+def test_several_workers_share_an_applications_card_calls(processes: int, streamed: int) -> None:
+    buckets = Buckets(on=True)
+    for name in ("known", "new"):
+        bucket = buckets.of(name)
+        buckets.share(processes)
+        assert sum(bucket.try_enter() for _ in range(100)) == streamed
 
 
 def test_many_cards_stay_under_the_limit(stage: CardStage) -> None:

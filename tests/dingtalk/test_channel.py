@@ -16,6 +16,7 @@ from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.lines import Lines
 from tests.databases import Database
+from tests.deadline import eventually
 from tests.simulator import SimulatorHandle, running_simulator
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -167,3 +168,21 @@ def test_long_reply_is_split(database: Database) -> None:
         return len(pieces)
 
     assert asyncio.run(split()) > 2
+
+
+async def test_two_workers_each_keep_to_half_of_a_robots_minute(
+    database: Database, sim: SimulatorHandle, settings: Any
+) -> None:
+    """DingTalk counts 20 messages a minute, whoever sends them."""
+    settings.RATE_LIMITS = True
+    channel = build()
+    part = await part_for(
+        sim, webhook=f"{sim.base_url}/robot/sendBySession?session=none", webhook_expires_ms=soon()
+    )
+    channel.share(2)
+    sent = [asyncio.create_task(channel.deliver(part)) for _ in range(11)]
+    await eventually(lambda: sum(task.done() for task in sent) >= 10, within=20)
+    assert len(sim.replies()) == 10
+    (waiting,) = [task for task in sent if not task.done()]
+    waiting.cancel()
+    await channel.close()
