@@ -13,11 +13,11 @@ from dingtalk_stream import CallbackHandler, Credential, DingTalkStreamClient, E
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited
+from bifang.core.journal import Journal
 from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.connection import Connection
 from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC, Receive
 from dingtalk_integration.stream.intake import Intake
-from bifang.core.journal import Journal
 from dingtalk_integration.stream.router import Router
 from dingtalk_integration.stream.settings import StreamSettings
 from dingtalk_integration.stream.sockets import open_socket

@@ -7,6 +7,7 @@ from typing import Any
 from dingtalk_stream import AckMessage, SystemMessage
 from dingtalk_stream.handlers import SystemHandler
 
+from bifang.core.journal import Journal
 from dingtalk_integration.stream.connection import Connection
 from dingtalk_integration.stream.frames import (
     CALLBACK,
@@ -24,7 +25,6 @@ from dingtalk_integration.stream.frames import (
     open_frame,
 )
 from dingtalk_integration.stream.intake import Intake
-from bifang.core.journal import Journal
 from dingtalk_integration.stream.state import Board
 
 log = logging.getLogger(__name__)
