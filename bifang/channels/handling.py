@@ -10,8 +10,8 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from bifang.channels import outbox, statements
-from bifang.channels.inbox import CHUNK, unpack_target
-from bifang.channels.leases import LEASE, database_now, new_lease, spare_the_flush
+from bifang.channels.inbox import unpack_target
+from bifang.channels.leases import LEASE, database_now, new_lease, unhurried_now
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
 from bifang.channels.ports import Part, Reply, Turn
 from bifang.core.errors import BifangError
@@ -133,9 +133,8 @@ def make_turn(row: Sequence[Any], lease: str) -> Turn:
 
 def finish(items: Sequence[Finished], owner: str) -> list[list[Part] | None]:
     """Replies, rows and "handled" in one transaction; None for a turn whose lease is no longer ours."""
-    now = database_now()
     with transaction.atomic():
-        spare_the_flush()
+        now = unhurried_now()
         ours = statements.mark_handled([(item.turn.inbox_id, item.turn.lease) for item in items], now)
         won = [item for item in items if item.turn.inbox_id in ours]
         parts = outbox.create(won, owner, now)
@@ -149,8 +148,7 @@ def _insert_rows(items: Sequence[Finished]) -> None:
         for row in item.rows:
             by_model[row.model].append(row.values)
     for model, rows in by_model.items():
-        for start in range(0, len(rows), CHUNK):
-            insert_many(model, rows[start : start + CHUNK])
+        insert_many(model, rows)
 
 
 def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:

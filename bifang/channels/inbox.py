@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bifang.channels import statements
-from bifang.channels.leases import LEASE, database_now, flush, new_lease, spare_the_flush
+from bifang.channels.leases import LEASE, flush, new_lease, unhurried_now
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, Turn
 from bifang.core.crypto import Keyring
@@ -20,7 +20,6 @@ from bifang.core.keys import keyring
 from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
 
-CHUNK = 200  # rows a statement
 BURST = 10  # messages being stored and acknowledged at once
 
 
@@ -134,13 +133,10 @@ def store(items: Sequence[Incoming]) -> list[bool]:
     rows = [_row(item, now, ring) for item in items]
     turns: list[Turn] = []
     with transaction.atomic():
-        spare_the_flush()
-        lease = _lease_some(rows, taker, database_now()) if taker is not None else ""
-        inserted: dict[Any, int] = {}
-        for start in range(0, len(rows), CHUNK):
-            chunk = rows[start : start + CHUNK]
-            found = insert_many(InboxRow, chunk, skip_existing=True, returning=("id", *_IDENTITY))
-            inserted |= {tuple(identity): pk for pk, *identity in found}
+        clock = unhurried_now()
+        lease = _lease_some(rows, taker, clock) if taker is not None else ""
+        found = insert_many(InboxRow, rows, skip_existing=True, returning=("id", *_IDENTITY))
+        inserted = {tuple(identity): pk for pk, *identity in found}
         for item, row in zip(items, rows, strict=True):
             pk = inserted.pop((item.config_id, item.kind, item.external_id), None)
             if pk is not None and row["state"] == State.LEASED:

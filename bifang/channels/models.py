@@ -25,7 +25,11 @@ class LeasedRow(models.Model):
     ``lease`` fences: a worker writes only where the lease is still the one it was given.
     """
 
-    config = models.ForeignKey(SystemConfig, verbose_name="配置", on_delete=models.PROTECT, related_name="+")
+    # No index of its own, here or below, where another one begins with the column or nobody looks: every
+    # index is written again for every message.
+    config = models.ForeignKey(
+        SystemConfig, verbose_name="配置", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     order_key = models.CharField(max_length=32, editable=False)
     state = models.CharField("状态", max_length=8, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField("尝试次数", default=0)
@@ -87,7 +91,7 @@ class OutboxRow(LeasedRow):
     inbox = models.ForeignKey(
         InboxRow, verbose_name="来自", null=True, on_delete=models.SET_NULL, related_name="replies"
     )
-    key = models.CharField("标识", max_length=120, unique=True)
+    key = models.CharField("标识", max_length=120)
     title = models.CharField("标题", max_length=200, blank=True, default="")
     text = models.TextField("内容")
     buttons = models.JSONField("按钮", null=True, blank=True)
@@ -103,6 +107,7 @@ class OutboxRow(LeasedRow):
     class Meta:
         verbose_name = verbose_name_plural = "发件箱"
         ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["key"], name="outbox_once")]
         indexes = [
             models.Index(fields=["order_key", "id"], name="outbox_open", condition=Q(state__in=OPEN)),
             models.Index(fields=["state", "id"], name="outbox_state"),

@@ -10,8 +10,8 @@ from django.db import models, transaction
 from django.db.models import F
 
 from bifang.channels import statements
-from bifang.channels.inbox import CHUNK, order_key, pack_target, unpack_target
-from bifang.channels.leases import FREE, LEASE, database_now, new_lease, spare_the_flush
+from bifang.channels.inbox import order_key, pack_target, unpack_target
+from bifang.channels.leases import FREE, LEASE, database_now, new_lease
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
 from bifang.core.errors import BifangError
@@ -54,13 +54,7 @@ def target_key(config_id: int, target: ReplyTarget) -> str:
 
 def _insert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """The rows' ids by their keys."""
-    ids: dict[str, int] = {}
-    for start in range(0, len(rows), CHUNK):
-        ids |= {
-            key: pk
-            for pk, key in insert_many(OutboxRow, rows[start : start + CHUNK], returning=("id", "key"))
-        }
-    return ids
+    return {key: pk for pk, key in insert_many(OutboxRow, rows, returning=("id", "key"))}
 
 
 def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> dict[str, Any]:
@@ -196,14 +190,11 @@ class Sent:
 
 def mark_sent(items: Sequence[Sent]) -> list[bool]:
     """Record deliveries, grouped into few statements. True even if another worker took the row over meanwhile."""
-    now = database_now()
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for item in items:
         groups[item.delivered.route, item.delivered.receipt].append(item.part.outbox_id)
-    with transaction.atomic():
-        spare_the_flush()
-        for (route, receipt), ids in groups.items():
-            statements.mark_delivered(ids, route, receipt[:200], now)
+    for (route, receipt), ids in groups.items():
+        statements.mark_delivered(ids, route, receipt[:200])
     return [True] * len(items)
 
 

@@ -17,6 +17,11 @@ _NOBODY: Final = "owner = '', lease = '', leased_until = NULL"
 # side of a CROSS JOIN it comes first in SQLite's plan, too, and the rows are looked up one by one.
 _KEYS: Final = {"sqlite": "json_each(%s) AS v", "postgresql": "unnest(%s::text[]) AS v(value)"}
 _IDS: Final = {"sqlite": "SELECT value FROM json_each(%s)", "postgresql": "SELECT unnest(%s::bigint[])"}
+_CLOCK: Final = {"sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "clock_timestamp()"}
+_UNHURRIED: Final = {
+    "sqlite": "TRUE",
+    "postgresql": "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'",
+}
 _LEASES: Final = {
     "sqlite": "SELECT json_extract(value, '$[0]') AS pk, json_extract(value, '$[1]') AS token FROM json_each(%s)",
     "postgresql": "SELECT * FROM unnest(%s::bigint[], %s::text[]) AS u(pk, token)",
@@ -56,14 +61,18 @@ def mark_handled(leases: Sequence[tuple[int, str]], now: datetime) -> set[int]:
     return {pk for (pk,) in _run(text, [_moment(now), *pairs])} if leases else set()
 
 
-def mark_delivered(ids: Sequence[int], route: str, receipt: str, now: datetime) -> None:
-    """Outbox rows that the remote side accepted; their webhooks are erased."""
+def mark_delivered(ids: Sequence[int], route: str, receipt: str) -> None:
+    """Outbox rows that the remote side accepted; their webhooks are erased.
+
+    By itself and in no hurry: if a crash of the database's server undoes it, the reply is sent again.
+    """
+    vendor = _link().vendor
     text = (
-        f"UPDATE channels_outboxrow SET state = 'done', sent_at = %s, route = %s, receipt = %s, last_error = '', "  # noqa: S608 - constants
-        f"webhook = NULL, not_before = NULL, {_NOBODY} WHERE id IN ({_IDS[_link().vendor]})"
+        f"UPDATE channels_outboxrow SET state = 'done', sent_at = {_CLOCK[vendor]}, route = %s, receipt = %s, last_error = '', "  # noqa: S608 - constants
+        f"webhook = NULL, not_before = NULL, {_NOBODY} WHERE {_UNHURRIED[vendor]} AND id IN ({_IDS[vendor]})"
     )
     with _link().cursor() as cursor:
-        cursor.execute(text, [_moment(now), route, receipt, _list(ids)])
+        cursor.execute(text, [route, receipt, _list(ids)])
 
 
 def _link() -> Any:

@@ -69,7 +69,12 @@ class AuditRecord(models.Model):
     text = models.TextField("内容", blank=True, default="")
     detail = models.JSONField("数据", default=dict)
     segment = models.ForeignKey(
-        AuditSegment, verbose_name="封存段", null=True, on_delete=models.PROTECT, related_name="records"
+        AuditSegment,
+        verbose_name="封存段",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="records",
+        db_index=False,  # audit_position_once begins with it
     )
     position = models.PositiveIntegerField("段内序号", null=True)
 

@@ -16,7 +16,7 @@ STATEMENTS: dict[str, tuple[Callable[[], Any], str]] = {
     "arriving": (lambda: statements.keys_with_open_rows(["a", "b"]), "inbox_open"),
     "replying": (lambda: statements.keys_waiting_elsewhere(["a", "b"], "me"), "outbox_open"),
     "handled": (lambda: statements.mark_handled([(1, "lease")], timezone.now()), "INTEGER PRIMARY KEY"),
-    "delivered": (lambda: statements.mark_delivered([1, 2], "webhook", "", timezone.now()), "INTEGER PRIMARY KEY"),
+    "delivered": (lambda: statements.mark_delivered([1, 2], "webhook", ""), "INTEGER PRIMARY KEY"),
 }  # fmt: skip
 
 
