@@ -59,7 +59,7 @@ class _Plan:
     stamped: tuple[int, ...]
 
 
-SQLITE_VALUES = 30_000  # fewer than its limit of 32766
+PIECES = (64, 8, 1)
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
 
 
@@ -176,9 +176,12 @@ def insert_many(
 
 
 def _some_at_a_time(parameters: Sequence[list[Any]]) -> Iterator[Sequence[list[Any]]]:
-    """As many rows as SQLite takes values for in one statement."""
-    size = max(SQLITE_VALUES // len(parameters[0]), 1)
-    return (parameters[start : start + size] for start in range(0, len(parameters), size))
+    """In pieces of few sizes: SQLite keeps the statement of each size prepared, and they are large."""
+    start = 0
+    for size in PIECES:
+        while len(parameters) - start >= size:
+            yield parameters[start : start + size]
+            start += size
 
 
 def _insert_some(cursor: Any, plan: _Plan, parameters: Sequence[list[Any]], tail: str) -> list[Any]:
