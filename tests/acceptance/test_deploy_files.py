@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.acceptance.processes import MANAGE, PROJECT, Started, clean_environment, free_ports, run
+from tests.acceptance.processes import MANAGE, PROJECT, Started, clean_environment, free_ports, run, uncounted
 from tests.deadline import wait_until
 
 DEPLOY = PROJECT / "deploy"
@@ -63,7 +63,7 @@ class Server:
         # user=www-data needs root and files that www-data may read, which a checkout in a home directory is not.
         filled = re.sub(r"(?m)^user=.*\n", "", fill_in(snippet, tmp_path))
         self.config.write_text(textwrap.dedent(head) + filled, encoding="utf-8")
-        self.env = clean_environment(tmp_path, BIFANG_SIMULATOR="1")
+        self.env = uncounted(clean_environment(tmp_path, BIFANG_SIMULATOR="1"))
 
     def start(self) -> Started:
         command = (sys.executable, "-m", "supervisor.supervisord", "-c", self.config)
@@ -83,7 +83,7 @@ class Server:
 def simulator_port(tmp_path: Path) -> Iterator[int]:
     (port,) = free_ports(1)
     command = (sys.executable, "-m", "dingtalk_integration.simulator", "--port", str(port))
-    started = Started(command, clean_environment(tmp_path), tmp_path / "simulator.out")
+    started = Started(command, uncounted(clean_environment(tmp_path)), tmp_path / "simulator.out")
     started.wait_for("钉钉模拟器：")
     yield port
     started.kill()

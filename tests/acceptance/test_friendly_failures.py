@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import MANAGE, clean_environment, free_ports, run
+from tests.acceptance.processes import MANAGE, clean_environment, free_ports, run, uncounted
 
 NOBODY = 65534
 COMMANDS = (("migrate", "--check"), ("apply_configs", "missing.yaml"), ("start_dingtalk_stream",))
@@ -33,7 +33,7 @@ def take_away(path: Path) -> None:
 
 def manage(tmp_path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     guard = obey_permissions if os.geteuid() == 0 else None
-    return run((*MANAGE, *arguments), clean_environment(tmp_path, **env), preexec_fn=guard)
+    return run((*MANAGE, *arguments), uncounted(clean_environment(tmp_path, **env)), preexec_fn=guard)
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:

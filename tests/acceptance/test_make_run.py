@@ -17,7 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import PROJECT, Started, clean_environment, free_ports, processes_with, run
+from tests.acceptance.processes import (
+    PROJECT,
+    Started,
+    clean_environment,
+    free_ports,
+    processes_with,
+    run,
+    uncounted,
+)
 from tests.deadline import wait_until
 
 MAKE_RUN = ("make", "--no-print-directory", "run", f"VENV={sys.prefix}")
@@ -29,7 +37,8 @@ class Demo:
     def __init__(self, tmp_path: Path) -> None:
         self.data_dir, self.log_dir = tmp_path / "var", tmp_path / "logs"
         self.port, self.sim_port = free_ports(2)
-        self.env = clean_environment(tmp_path, PORT=str(self.port), SIM_PORT=str(self.sim_port))
+        ports = {"PORT": str(self.port), "SIM_PORT": str(self.sim_port)}
+        self.env = uncounted(clean_environment(tmp_path, **ports))
         self._output = tmp_path / "output"
         self.started: list[Started] = []
 
@@ -196,4 +205,4 @@ def test_install_into_an_impossible_place_names_it(tmp_path: Path) -> None:
 def install(tmp_path: Path, venv: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     script = PROJECT / "deploy" / "local" / "install.sh"
     command = ("sh", script, venv or tmp_path / "venv", "requirements.txt")
-    return run(command, clean_environment(tmp_path, PIP_CONFIG_FILE="/dev/null", **env))
+    return run(command, uncounted(clean_environment(tmp_path, PIP_CONFIG_FILE="/dev/null", **env)))
