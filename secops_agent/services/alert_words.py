@@ -16,13 +16,14 @@ from django.db.models import CharField, F, Func, Q, Value
 from django.db.models.functions import StrIndex, Substr
 from django.db.models.lookups import GreaterThan
 
-from secops_agent.models import Alert, AlertIndicator
+from secops_agent.models import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertTally
 
 JOB = "secops_agent.services.alert_words.index"
 TABLE = "secops_agent_alertwords"
 DESCRIBED = 2000  # characters of a description that are searched
 _FIELDS = ("title", "rule_name", "rule_id", "source")
 _BATCH = 50
+MANY = 1000  # new alerts after which what PostgreSQL knows of their number is of no use
 _MOST_TERMS = 12  # more tokens of a long keyword would not narrow it further
 _UPPER, _LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 _FOLD = str.maketrans(_UPPER, _LOWER)
@@ -122,7 +123,18 @@ def index(seconds: float = 40.0) -> int:
     deadline, count = time.monotonic() + seconds, 0
     while time.monotonic() < deadline and (added := _add_batch()):
         count += added
+    if count >= MANY:
+        _tell_the_planner()
     return count
+
+
+def _tell_the_planner() -> None:
+    """PostgreSQL plans by what it counted last, and by itself counts again only after minutes."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for model in (Alert, AlertAsset, AlertEvent, AlertIndicator, AlertTally):
+                cursor.execute(f"ANALYZE {model._meta.db_table}")
+            cursor.execute(f"ANALYZE {TABLE}")
 
 
 def _can_index() -> bool:

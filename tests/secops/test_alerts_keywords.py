@@ -46,6 +46,21 @@ def keys(keyword, **wanted):
     return "".join(sorted(Alert.objects.filter(pk__in=found).values_list("dedup_key", flat=True)))
 
 
+@pytest.mark.only_postgresql
+def test_many_new_alerts_are_counted_for_the_planner(six, monkeypatch):
+    def tables_with(rows):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT relname FROM pg_class WHERE reltuples = %s", [rows])
+            return {name for (name,) in cursor.fetchall()}
+
+    alert_words.index()
+    assert "secops_agent_alert" not in tables_with(7)
+    monkeypatch.setattr(alert_words, "MANY", 1)
+    store(alert("y", title="又一条"))
+    alert_words.index()
+    assert tables_with(8) >= {"secops_agent_alert", "secops_agent_alertwords"}
+
+
 def test_every_keyword_finds_its_alerts(six, monkeypatch):
     expected = KEYWORDS
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
