@@ -33,6 +33,9 @@ def test_rotation_tells_what_the_first_key_sealed() -> None:
     token = Keyring([OLD]).seal("x")
     assert Keyring([OLD]).is_current(token)
     assert not Keyring([NEW, OLD]).is_current(token)
+    again = Keyring([NEW, OLD]).seal("x")
+    assert Keyring([NEW, OLD]).is_current(again)
+    assert Keyring([NEW]).open(again) == "x"
 
 
 def test_what_fernet_sealed_earlier_is_opened() -> None:
@@ -49,10 +52,16 @@ def test_changed_token_is_refused(place: int) -> None:
         Keyring([OLD]).open(changed)
 
 
-@pytest.mark.parametrize("token", ["", "2.", "2.短", "2.AAAA", "gAAAA-not", "plain"])
+@pytest.mark.parametrize("token", ["", "2.", "2.!", "2.短", "2.AAAA", "gAAAA-not", "plain"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(SecretError):
         Keyring([OLD, NEW]).open(token)
+
+
+def test_token_with_something_in_between_is_refused() -> None:
+    token = Keyring([OLD]).seal("x")
+    with pytest.raises(SecretError):
+        Keyring([OLD]).open(f"{token[:9]}!{token[9:]}")
 
 
 def test_another_key_does_not_open() -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
-from secops_agent.models import AuditRecord
+from secops_agent.models import AuditRecord, Staff
 from tests.channels.boxes import incoming, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -31,6 +31,15 @@ def test_inserted_rows_read_like_saved_ones() -> None:
     saved.refresh_from_db()
     assert fields(first) == fields(saved)
     assert (second.at, second.config_id) == (NOW - timedelta(days=1), None)
+
+
+def test_what_stamps_itself_is_stamped() -> None:
+    before = timezone.now()
+    insert_many(Staff, [{"corp_id": "c", "staff_id": "li", "name": "李四", "role": "analyst"}])
+    row = Staff.objects.get()
+    assert before <= row.created_at <= timezone.now()
+    assert row.updated_at == row.created_at
+    assert row.active, "what was left out has its default"
 
 
 def test_json_may_be_a_list_and_a_list_of_lists_stays_one_value() -> None:

@@ -25,6 +25,7 @@ from secops_agent.services import actions, undo
 from secops_agent.services.actions import Outcome
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict
+from secops_agent.services.switches import ReadOnly
 from tests.deadline import eventually
 from tests.secops.decisions_aid import GROUP, company, decide, propose, switch
 
@@ -198,6 +199,10 @@ def ask_and_approve_undo(action_id: int) -> None:
     """An administrator asks for it; only somebody else's approval orders it."""
     people = {row.staff_id: row for row in Staff.objects.all()}
     config = SystemConfig.objects.get(kind="dingtalk")
+    switch("read_only")
+    with pytest.raises(ReadOnly):
+        undo.request(action_id, people["zhang"], "admin")
+    switch("read_only", False)
     with pytest.raises(InvalidInput, match="处置"):
         undo.request(action_id, people["li"], "admin")
     code = undo.request(action_id, people["zhang"], "admin").code
