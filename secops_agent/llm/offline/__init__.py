@@ -12,13 +12,15 @@ status                 open (未处理, 待处理, 未关闭), acknowledged (处
 since_hours            int ≥ 1, whole hours back from now, rounded up. A range is told by its start only:
                        昨天 reaches back to yesterday 00:00, 本周 to Monday, 昨晚 to yesterday 18:00
 limit                  int 1..1000, rows
-keyword                as typed: a rule, source or attack (暴力破解, WAF), an indicator, or a person's name or
+keyword                as typed, and only on evidence (`keywords`): a rule, source or attack (暴力破解, WAF), what
+                       is quoted or marked (关于 X 的, X 相关), an indicator, or a person's name or
                        staff id (alerts of that person; 我的 gives the asker's staff id; for list_assets:
                        the owner, or a part of the name)
 asset                  the canonical name from the lexicon, or the IP address as it was said, or a host-like
                        word nobody knows (the tool then says so)
 asset_type             host, container_image, repository, application, account, website, network, cloud
-group_by               severity, status, source, rule, asset, day, assignee; absent: the tool's default
+group_by               severity, status, source, rule, asset, day, hour, verdict, assignee; absent: the tool's
+                       default
 alert_id, schedule_id  int
 assignee               the person's name from the lexicon; the staff id if that was typed; 我 is the asker
 verdict                true_positive, false_positive, benign, duplicate; absent when not said: the tool asks

@@ -5,84 +5,72 @@ from datetime import datetime
 from typing import Any
 
 from .intents import Intent
+from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
 from .qualifiers import limit_of, severity_of, since_of, status_of
-from .residues import count_unexplained, find_known, find_residue
+from .residues import find_residue
 from .skeletons import Kind, Skeleton
+from .tallies import group_of, is_ranking, is_statistics, stands_alone
 
 NOUN = re.compile(
-    r"(?:安全)?(?:告警|报警|警报|预警|告急)|安全事件|(?:攻击|入侵|威胁|异常)?事件(?!响应|处置)|alerts?|alarms?|incidents?",
+    r"(?:安全)?(?:告警|报警|警报|预警|告急)|报(?:过|了|的)?(?:几次|多少次|啥|什么|哪些|几回|没|不)?警(?!告)|安全事件|(?:攻击|入侵|威胁|异常)?事件(?!响应|处置)|alerts?|alarms?|incidents?",
     re.IGNORECASE,
 )
 _ATTACKS = re.compile(
-    r"(?:在|谁|人|有没有|遭到|受到|被|遭)\S{0,4}(?:攻击|入侵|打我们|扫我们|搞我们|黑了|渗透)|异常(?:行为|登录|活动|情况)?(?:$|吗|么|没)|(?:针对|对)\s*\S{1,4}\s*的?\s*(?:攻击|入侵|扫描)|(?:攻击|入侵)(?:了吗|情况|记录)|出(?:什么|啥)?事了?[吗么没]"
-)
-_COUNT = re.compile(
-    r"统计|多少|数$|告警数|每日|每天|几[条个起次]|数量|个数|总数|总量|计数|分布|趋势|走势|占比|比例|排[名行]|最多|最少|各(?:有|是|占)|对比|图表|饼图|曲线|日均|top(?!\s*\d+\s*(?:条|个)?\s*(?:的)?告警)|\bhow many\b|\bcount\b|\bstat(?:s|istics)?\b",
-    re.IGNORECASE,
+    r"(?:在|谁|人|有没有|遭到|受到|被|遭)\S{0,4}(?:攻击|入侵|打我们|扫我们|搞我们|黑了|渗透)|异常(?:行为|登录|活动|情况)?(?:$|吗|么|没)|(?:针对|对)\s*\S{1,4}\s*的?\s*(?:攻击|入侵|扫描)|(?:攻击|入侵)(?:了吗|情况|记录)|出(?:什么|啥)?事了?[吗么没]|攻击(?:最多|来源|源|次数|统计|情况|趋势|分布|量)|(?:多少|几)(?:次|个|起|波)?(?:的)?(?:攻击|入侵)|报了?(?:些)?(?:啥|什么|哪些)|(?:被|挨)(?:打|扫|爆破|搞|锤)|有(?:什么|啥|没有?|没)?动静|动静(?:没|吗|不)"
 )
 _BARE_FILTERS = re.compile(r"(?:[\ue000-\uf8ff]|[\s,，的])+")
-_GROUPS: tuple[tuple[str, str], ...] = (
-    ("day", r"每天|每日|按[天日]|趋势|走势|逐日|日均|曲线|by day|daily|天级"),
-    (
-        "assignee",
-        r"负责人|处理人|指派人|每个?人|按人|人员|谁(?:的)?(?:手上|手里|处理|名下)|各人|值班人|同事|assignee",
-    ),
-    ("rule", r"规则|告警类型|攻击类型|类型|种类|哪[类种]|各类|什么类|手法|rule|by type"),
-    ("source", r"来源|数据源|安全产品|产品|哪个(?:系统|设备|平台|产品)|渠道|探针|source"),
-    ("asset", r"资产|主机|机器|服务器|哪台|各台|每台|目标|asset|host"),
-    ("severity", r"级别|等级|严重程度|严重性|危险程度|风险程度|危害|高中低|severity"),
-    ("status", r"状态|处理情况|处理进度|处置情况|闭环(?:率|情况)|status"),
+_FILTERS = (Kind.SEVERITY, Kind.STATUS, Kind.TIME, Kind.DURATION, Kind.LIMIT)
+_BARE_QUESTION = re.compile(
+    r"(?:[\ue000-\uf8ff\s,，的]|今天|现在|目前|当前|还|都|一共|总共|有|没有|有没有|哪些|哪几|几|多少|什么|啥|条|个|吗|没|么|呢|剩|剩下|列|看|查|给我|一下|下|出来|看看|拉|一份|请|麻烦|帮我)+"
 )
 _MINE = re.compile(
-    r"(?:^|[^给帮和])我(?:自己)?(?:的|名下|负责|手上|手里|处理)|(?:指派|分配|派|转|分)给我|\bmy alerts\b",
+    r"(?:^|[^给帮和跟让])(?:我|俺|本人)(?:自己|个人|[\ue2c0-\ue2ff]|都|一共|现在|目前)*(?:的(?!话)|名下|负责|手上|手里|手头|头上|(?:这边|这儿|这里|身上)(?:的|还|挂|有|接|压)|处理(?!完|过)|认领|接的|接手|在跟(?:的|着)|跟的|跟进|在处理|管|要处理|该处理|(?:还)?(?:有|剩)(?:哪些|几条|多少|啥|什么)(?:没|待|要))|"
+    r"(?:指派|分配|派|转|分|交|丢|扔|甩|挂|落|压|堆)(?:给|到|在)(?:了)?(?:我|俺|本人)(?!们)|归(?:我|俺)(?!们)|\bmy\b.{0,12}\balerts?\b|\bassigned to me\b",
     re.IGNORECASE,
 )
-_TOO_GENERAL = frozenset(
-    {"攻击", "入侵", "安全", "异常", "威胁", "风险", "被攻击", "遭到攻击", "处理", "确认", "推送"}
-)
-_STATISTICS_ALONE = re.compile(
-    r"(?:规则|机器|主机|资产|来源|产品|设备)\S{0,3}(?:报得|报的|告警|触发|报警)\S{0,3}最多|^统计(?:一下|下)?$|^(?:按|统计|根据)\S{0,10}(?:级别|等级|状态|来源|规则|资产|天|负责人)\S{0,6}$"
-)
+_WHO = re.compile(r"查(?:一查|一下|查|下)?(?:它|他|底细|情报|来头|$)|是谁|什么来头|啥来头|情报|信誉")
+_ROWS = re.compile(r"(?:列|罗列)(?:一下|一列|列|个|下|出来?|一遍|给我)|单子|(?:明细|清单)(?!数)|逐条")
 
 
-def read_alerts(skeleton: Skeleton, lexicon: Lexicon, now: datetime, asker: str = "") -> Intent | None:
-    """What a sentence about alerts asks for; None when it is about something else."""
+def read_alerts(
+    skeleton: Skeleton, lexicon: Lexicon, now: datetime, asker: str = "", *, command: bool = False
+) -> Intent | None:
+    """What a sentence about alerts asks for; None when it is about something else.
+
+    ``command``: the rest of a slash command, where any word that nothing explains is what to look for.
+    """
     alert = skeleton.first(Kind.ALERT)
     if alert:
         return Intent("get_alert", {"alert_id": alert.value}, 1.0, skeleton.spans())
     if not _is_about_alerts(skeleton, lexicon):
         return None
-    arguments = _filters(skeleton, lexicon, now)
+    arguments = _filters(skeleton, lexicon, now, command=command)
     if asker and "keyword" not in arguments and _MINE.search(skeleton.text):
         arguments["keyword"] = asker
-    if (
-        is_statistics(skeleton.text)
-        and not {"asset", "keyword"} & arguments.keys()
-        and not _is_double(arguments)
-    ):
-        return _statistics(skeleton, arguments)
-    unexplained = count_unexplained(skeleton.text, NOUN)
-    return Intent(
-        "list_alerts", arguments, 0.9 if unexplained <= 8 or "keyword" in arguments else 0.6, skeleton.spans()
-    )
+    compared = count_products(skeleton.text, lexicon.keywords) > 1
+    if _counts(skeleton) and _is_countable(arguments, compared=compared):
+        return _statistics(skeleton, arguments, compared=compared)
+    return Intent("list_alerts", arguments, 0.9, skeleton.spans())
 
 
-def is_statistics(text: str) -> bool:
-    """Whether numbers are asked for instead of rows."""
-    return bool(
-        _COUNT.search(text) or _STATISTICS_ALONE.search(text) or re.search(r"按\S{1,6}(?:分组|划分|看)", text)
-    )
-
-
-def group_of(text: str) -> dict[str, str]:
-    """``group_by`` if it was said."""
-    return next(({"group_by": name} for name, words in _GROUPS if re.search(words, text, re.IGNORECASE)), {})
+def read_bare_filters(skeleton: Skeleton, now: datetime) -> Intent | None:
+    """未处理的有哪些 with nothing before it that it could refine: alerts are what one asks for most."""
+    filtered = skeleton.first(Kind.SEVERITY, Kind.STATUS)
+    named = skeleton.first(*(kind for kind in Kind if kind not in _FILTERS))
+    if not filtered or named or not _BARE_QUESTION.fullmatch(skeleton.text):
+        return None
+    arguments = severity_of(skeleton) | status_of(skeleton) | since_of(skeleton, now) | limit_of(skeleton)
+    if is_statistics(skeleton.text) and not {"severity", "status"} <= arguments.keys():
+        return _statistics(skeleton, arguments, compared=False)
+    return Intent("list_alerts", arguments, 0.6, skeleton.spans())
 
 
 def _is_about_alerts(skeleton: Skeleton, lexicon: Lexicon) -> bool:
     text = skeleton.text
-    if NOUN.search(text) or _ATTACKS.search(text) or _STATISTICS_ALONE.search(text):
+    if NOUN.search(text) or stands_alone(text) or (_ATTACKS.search(text) and not _asks_who(skeleton)):
+        return True
+    if is_statistics(text) and count_products(text, lexicon.keywords) > 1:
         return True
     if (
         _BARE_FILTERS.fullmatch(text)
@@ -94,21 +82,39 @@ def _is_about_alerts(skeleton: Skeleton, lexicon: Lexicon) -> bool:
     return bool(filtered and find_known(text, lexicon.keywords) and not re.search(r"漏洞|资产|手册", text))
 
 
-def _is_double(arguments: dict[str, Any]) -> bool:
-    return {"severity", "status"} <= arguments.keys()
+def _asks_who(skeleton: Skeleton) -> bool:
+    """8.8.8.8 在扫我们，查下它 asks for the address, not for alerts."""
+    return bool(skeleton.first(Kind.IP) and _WHO.search(skeleton.text))
 
 
-def _statistics(skeleton: Skeleton, filters: dict[str, Any]) -> Intent:
+def _counts(skeleton: Skeleton) -> bool:
+    """来了多少，列一下 wants the rows."""
+    if _ROWS.search(skeleton.text) and not group_of(skeleton.text):
+        return False
+    return is_statistics(skeleton.text) or is_ranking(skeleton)
+
+
+def _is_countable(arguments: dict[str, Any], *, compared: bool) -> bool:
+    """The tool counts all alerts of a time: one asset's or one rule's are listed, with their number."""
+    if "asset" in arguments or {"severity", "status"} <= arguments.keys():
+        return False
+    return "keyword" not in arguments or compared
+
+
+def _statistics(skeleton: Skeleton, filters: dict[str, Any], *, compared: bool) -> Intent:
     arguments: dict[str, Any] = {key: filters[key] for key in ("since_hours",) if key in filters}
     group = group_of(NOUN.sub(" ", skeleton.text) if "告警类型" not in skeleton.text else skeleton.text)
     implied = next(({"group_by": key} for key in ("severity", "status") if key in filters), {})
-    return Intent("alert_statistics", arguments | (group or implied), 0.95, skeleton.spans())
+    sources = {"group_by": "source"} if compared else {}
+    return Intent("alert_statistics", arguments | (group or sources or implied), 0.95, skeleton.spans())
 
 
-def _filters(skeleton: Skeleton, lexicon: Lexicon, now: datetime) -> dict[str, Any]:
+def _filters(skeleton: Skeleton, lexicon: Lexicon, now: datetime, *, command: bool) -> dict[str, Any]:
     arguments = severity_of(skeleton) | status_of(skeleton) | since_of(skeleton, now)
     arguments |= asset_of(skeleton) | limit_of(skeleton)
     keyword = _keyword(skeleton, lexicon, arguments)
+    if command and not keyword and not _counts(skeleton):
+        keyword = find_residue(skeleton.text, NOUN)
     return arguments | ({"keyword": keyword} if keyword else {})
 
 
@@ -127,14 +133,11 @@ def is_private(address: str) -> bool:
 
 
 def _keyword(skeleton: Skeleton, lexicon: Lexicon, arguments: dict[str, Any]) -> str:
-    """A rule, source or attack; else an indicator or a person; else the one word that nothing explains."""
+    """A rule, source or attack; else an indicator or a person; else a word that is marked as one."""
     known = find_known(skeleton.text, lexicon.keywords)
-    if known:
-        return known
     named = skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.PERSON, Kind.NETWORK)
-    if named and named.value not in arguments.values():
+    if not known and named and named.value not in arguments.values():
         return str(named.value)
-    if is_statistics(skeleton.text):
+    if not known and _counts(skeleton):
         return ""
-    word = find_residue(skeleton.text, NOUN)
-    return "" if word in _TOO_GENERAL else word
+    return find_keyword(skeleton, NOUN, lexicon.keywords)

@@ -9,7 +9,9 @@ from .response import AFTER, POLITE
 from .skeletons import Kind, Skeleton, mark
 
 _AL = rf"(?:这[个条]|该|那[个条])?(?P<alert>{mark(Kind.ALERT)})(?:这[个条]|该)?"
+_AL2 = _AL.replace("<alert>", "<alert2>")
 _PERSON = rf"(?P<who>{mark(Kind.PERSON)}|我(?:自己|本人)?|自己|本人)"
+_HUMAN = rf"(?:{mark(Kind.PERSON)}|我)"
 _WANT = rf"{POLITE}(?:我(?:想要?|来|要|先)?|请?让我)?{POLITE}"
 _MARKED = r"[,，;；。.\s]*(?:备注|原因|理由|说明|因为|note|附言)(?:是|为|一下)?\s*[:：]?\s*(?P<note>\S.*)"
 _NOTE = rf"(?:{_MARKED}|[,，;；。\s]+(?P<bare>\S.*))?"
@@ -17,50 +19,69 @@ _ACK_NOTE = rf"(?:{_MARKED}|{AFTER})"
 _VERDICTS = {
     "false_positive": r"误报|误判|误告警|假阳性|false[ _]positive|fp",
     "true_positive": r"真实攻击|确认攻击|真实事件|真实威胁|真实告警|真攻击|确认为攻击|攻击属实|属实|真阳性|true[ _]positive|tp|攻击成功",
-    "benign": r"正常业务|业务正常|正常行为|正常操作|正常流量|正常访问|无害|良性|无风险|无威胁|业务行为|benign|合法行为|内部测试|授权测试",
+    "benign": r"正常业务(?:行为|操作|流量|访问|请求)?|业务正常|正常行为|正常操作|正常流量|正常访问|无害|良性|无风险|无威胁|业务行为|benign|合法行为|内部测试|授权测试",
     "duplicate": r"重复告警|重复|duplicate|dup",
 }
 _VERDICT = rf"(?P<verdict>{'|'.join(_VERDICTS.values())})"
 _ACK = r"(?:确认|认领|接手|接收|接受|受理|领取|接单|接(?!口)|签收|ack|acknowledge)"
-_CLOSE = r"(?:关闭|关掉|关单|关|结单|结案|结掉|办结|归档|close)"
+_CLOSE = r"(?:关闭|关掉|关单|关|结单|结案|结掉|结(?=了)|办结|归档|close)"
+_CHECKED = r"(?:(?:已|经|经过)?(?:核实|确认|核查|排查|分析|研判|复核|验证))"
+_CLOSES = rf"{_CLOSE}(?:掉|了|吧|一下)*(?:[,，\s]*{_CLOSE}(?:掉|了|吧|一下)*)?"
 _AS = r"(?:标记?|标注|设置?|改|置|判定?|定性|认定|归类?|处理|更新|修改|调整)(?:状态)?(?:为|成|作)"
 _ASSIGN = r"(?:指派|分配|转派|派|分|交|转交|转|移交|分派|指定|委派|assign)"
-_WORKS = r"(?:来|去)?(?:处理|跟进|跟一下|负责|排查|看看|看一下|看下|看|分析|处置|调查)?"
+_TOSS = r"(?:丢|扔|甩|推|抛|塞|递|转|交|派|分|挪|划|拨)(?:给|到|去)?"
+_TOSS_TO = r"(?:丢|扔|甩|推|抛|塞|递|挪|划|拨)(?:给|到)"
+_NAME = rf"(?P<who>{mark(Kind.PERSON)})"
+_THERE = r"(?:那儿|那边|那里|那头|手上|手里|名下|头上)"
+_DOES = r"(?:处理|跟进|跟|负责|排查|看看|看|处置|分析|研判|调查|盯|弄|搞|查|接手|接|管|收拾|瞅瞅|瞅)(?:一下|下|一眼|着)?"
+_WORKS = rf"(?:来|去|帮忙|先|进行|予以)*(?:{_DOES}){{0,2}}(?:去)?"
+_LET_HIM = rf"(?:[,，\s]*(?:让|叫|请)(?:他|她)(?:来|去|帮忙|先)*{_DOES})?"
+_TAKES = (
+    r"(?:处理|跟进|跟|负责|看看|看|领|搞|弄|盯|接|接手|认领|办|排查|查|管|解决)(?:一下|下)?(?:处理|处置)?"
+)
 # 和之前的重复, 跟告警列表里别的一样是重复: what it repeats is part of the verdict, not a report.
 _LIKE = r"(?:(?:和|跟|与|同)?(?:之前|以前|前面|上面|上次|刚才|其他|其它|别)(?:的|那[个条]|那些)?\s*(?:告警|报警)?(?:是|属于)?(?=重复))?"
 _HANDLING = r"(?:处理中|已确认|已认领|跟进中|处置中|已接手|确认(?:状态)?)"
 _FORMS_ACK = (
     rf"{_WANT}{_ACK}(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:的?状态)?\s*{_AS}\s*{_HANDLING}{_ACK_NOTE}",
-    rf"{POLITE}{_AL}\s*[,，]?\s*(?:由|让)?我(?:来|先)?\s*(?:处理|跟进|{_ACK}|负责|看|跟|领)?(?:一下|了|吧)?(?<!我){_ACK_NOTE}",
-    rf"{POLITE}我来?(?:处理|跟进|负责)(?:一下)?\s*{_AL}{_ACK_NOTE}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*(?:由|让)?我(?:来(?=$|[,，。吧哈!！~\s])|(?:来|先|去)+{_TAKES}|{_ACK}(?:一下|了)?|处理|跟进|负责|看|(?:跟|领|收|揽)(?:了|一下|吧))(?:吧)?{_ACK_NOTE}",
+    rf"{POLITE}我(?:来|先)*(?:处理|跟进|负责|接手|认领|接|领)(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
+    rf"{POLITE}我来(?:跟|搞|弄|盯)(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
     rf"{POLITE}{_AL}\s*(?:认领|接手)(?:一下)?{_ACK_NOTE}",
     rf"{POLITE}(?:把|将)\s*{_AL}\s*{_ACK}(?:一下|掉|了)?{_ACK_NOTE}",
 )
 _FORMS_ASSIGN = (
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*{_ASSIGN}\s*(?:一下)?(?:给|到|to)?\s*{_PERSON}{_WORKS}{AFTER}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，:]?\s*(?:直接|先|麻烦|请|帮忙|帮我)*{_ASSIGN}\s*(?:一下)?(?:给|到|to)?\s*{_PERSON}{_THERE}?{_WORKS}{_LET_HIM}{AFTER}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*(?:直接|先|就|麻烦|请|帮忙|帮我)*(?:{_TOSS_TO}\s*(?={_HUMAN})|(?:{_TOSS}|挂(?:到|给)?)\s*(?={_HUMAN}(?:的)?{_THERE})){_PERSON}(?:的?{_THERE})?(?:去)?{_WORKS}{AFTER}",
     rf"{_WANT}{_ASSIGN}\s*(?:一下)?\s*{_AL}\s*(?:给|到|to)?\s*{_PERSON}{_WORKS}{AFTER}",
-    rf"{POLITE}(?:把|将)?\s*{_AL}\s*给\s*{_PERSON}(?:来?处理|来?跟进|负责)?(?:一下|吧)?{AFTER}",
-    rf"{POLITE}(?:让|叫|安排|请)\s*{_PERSON}\s*(?:来|去)?(?:处理|跟进|负责|排查|处置)(?:一下)?\s*{_AL}{AFTER}",
-    rf"{POLITE}{_AL}\s*[,，]?\s*(?:让|叫|安排)\s*{_PERSON}\s*(?:来|去)?(?:处理|跟进|负责|排查|处置){AFTER}",
+    rf"{POLITE}(?:把|将)?\s*{_AL}\s*给\s*{_PERSON}{_WORKS}{AFTER}",
+    rf"{POLITE}(?:让|叫|安排|请)\s*{_PERSON}\s*(?:来|去)?(?:处理|跟进|负责|排查|处置)(?:一下|下)?\s*{_AL}{AFTER}",
+    rf"{POLITE}(?:让|叫|喊|安排|请|麻烦|劳烦|拜托|辛苦)\s*{_NAME}\s*(?:来|去|帮忙|先)*{_DOES}\s*{_AL}{AFTER}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*(?:让|叫|喊|安排|请|麻烦)\s*{_NAME}\s*(?:来|去|帮忙|先)*{_DOES}{AFTER}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*{_NAME}\s*来{_DOES}{AFTER}",
     rf"{POLITE}给\s*{_PERSON}\s*{_ASSIGN}\s*{_AL}{AFTER}",
 )
 _FORMS_CLOSE = (
     rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}{AFTER}",
-    rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}\s*[,，:：\s]*(?:(?:已|经)?(?:核实|确认)(?:过)?)?(?:结论|判定|结果|定性|类型)?(?:是|为|属于|按|因|因为|as)?\s*[:：]?\s*(?:一[条个])?{_VERDICT}(?:处理|告警|吧|的)?{_NOTE}",
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:按|按照|以|作为|当作|当)?\s*(?:(?:确认)?没(?:什么)?问题[,，]\s*)?(?:是|属于)?(?P<like>{_LIKE}){_VERDICT}(?:的|了)?[,，\s]*(?:请|可以|就|来|给|帮我)?{_CLOSE}(?:掉|了|吧|一下)*{_NOTE}",
-    rf"{_WANT}(?:把|将)\s*{_AL}\s*(?:给)?{_CLOSE}(?:掉|了|吧|一下)*[,，\s]*(?:(?:结论|判定|原因|理由)?(?:是|为|按)?\s*[:：]?\s*(?:一[条个]|个)?{_VERDICT}(?:处理|吧|的)?{_NOTE}|{AFTER})",
-    rf"{POLITE}{_AL}\s*{_CLOSE}(?:掉|一下)?[,，\s]*(?:结论|判定)?(?:按|为)?\s*[:：]?\s*{_VERDICT}{_NOTE}",
+    rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}\s*[,，:：\s]*(?:{_CHECKED}(?:过)?)?(?:结论|判定|结果|定性|类型|理由|原因)?(?:是|为|属于|按|因|因为|as)?\s*[:：]?\s*(?:一[条个])?{_VERDICT}(?:处理|告警|吧|的)?{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*(?:按|按照|以|作为|当作|当|确认|核实|确认是|核实是|确认为|核实为)?\s*(?:(?:确认)?没(?:什么)?问题[,，]\s*)?(?:是|属于)?(?P<like>{_LIKE}){_VERDICT}(?:的|了)?[,，\s]*(?:请|可以|就|来|给|帮我|帮忙|直接|赶紧|麻烦|先|可|那就|予以)*{_CLOSES}{_NOTE}",
+    rf"{_WANT}(?:把|将)\s*{_AL}\s*(?:给)?{_CLOSE}(?:掉|了|吧|一下)*[,，\s]*(?:{_CHECKED}?(?:结论|判定|原因|理由)?(?:是|为|按)?\s*[:：]?\s*(?:一[条个]|个)?{_VERDICT}(?:处理|吧|的)?{_NOTE}|{AFTER})",
+    rf"{POLITE}{_AL}\s*(?:直接|赶紧|先)?{_CLOSE}(?:掉|一下)?(?:了?吧)?[,，\s]*(?:结论|判定)?(?:按|为|是)?\s*[:：]?\s*{_VERDICT}(?:的)?{_NOTE}",
+    rf"{POLITE}{_VERDICT}[,，\s]+{POLITE}(?:{_CLOSE}(?:掉|一下)?\s*{_AL}|(?:把|将)\s*{_AL2}\s*{_CLOSES}){AFTER}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:标|标记|标注)(?:一下|个|上)?\s*{_VERDICT}{_NOTE}",
+    rf"{_WANT}(?:关|结)(?:掉|了)?\s*{_AL}\s*吧[,，\s]*(?:结论|判定)?(?:按|为|是)?\s*[:：]?\s*{_VERDICT}(?:的)?{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_CLOSE}(?:为|成|作)\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:以|按|按照|作为)\s*{_VERDICT}(?:来|的(?:方式|名义|结论))?\s*{_CLOSE}(?:一下|掉)?\s*{_AL}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_AS}\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*按{_VERDICT}处理{_NOTE}",
+    rf"{POLITE}{_CHECKED}\s*(?:后)?[,，]?\s*{_AL}\s*(?:确实?)?(?:是|为|属于|系)?\s*{_VERDICT}(?:行为|的)?[,，\s]+(?:请|麻烦|帮忙|帮我|直接|予以|给)*{_CLOSES}{_NOTE}",
 )
 _FACTS = re.compile(
     r"已经?|刚刚?|不是攻击|未发现|没有(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁)"
 )
 _BAD_END = re.compile(
-    r"(?:的(?:后果|步骤|流程|记录|人|原因|申请|命令|话|时候|操作)|操作|之前|之后|以后|时|失败了?|成功了?)[。.!！\s]*$"
+    r"(?:的(?:后果|步骤|流程|记录|人|原因|申请|命令|话|时候|操作)|操作|之前|之后|以后|时|失败了?|(?<!攻击)成功了?|完成了?|过了?|不好)[。.!！\s]*$"
 )
 _BAD_START = re.compile(
     r"的|这|是|会|要|需|有|权限|流程|步骤|影响|历史|记录|操作|之?后|以后|前|时|失败|成功|了|过|吗|谁|和|与|、|是不是"
@@ -101,8 +122,10 @@ def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
     head = match.string[: match.start("note" if note else "bare")] if note or bare else match.string
     head = head.replace(groups.get("like") or "\0", "")
     head = re.sub(r"我想要?", "", head.replace(verdict, "") if verdict else head)
-    head = re.sub(r"(?<=[关闭掉认手领])了", "", head) if re.search("把|将", head) else head
-    head = re.sub(_HANDLING, "", head)
+    head = re.sub(r"(?<=[关闭掉认手领单结])了", "", head) if re.search("把|将", head) else head
+    if verdict and not re.search("把|将", head) and re.search(r"了[\s,，。.!！]*$", head):
+        return False
+    head = re.sub(r"(?<=[关结])了(?=\s*吧|[\ue000-\uf8ff]\s*吧)", "", re.sub(_HANDLING, "", head))
     return not find_doubt(head) and _is_note(note, skeleton) and _is_bare_note(bare, skeleton)
 
 
@@ -133,7 +156,7 @@ def _unquote(text: str) -> str:
 
 def _build(tool: str, match: re.Match[str], skeleton: Skeleton, asker: str) -> Intent | None:
     groups = match.groupdict()
-    arguments: dict[str, Any] = {"alert_id": skeleton.entities[match["alert"]].value}
+    arguments: dict[str, Any] = {"alert_id": skeleton.entities[match["alert"] or groups["alert2"]].value}
     if tool == "assign_alert":
         assignee = _assignee(match["who"], skeleton, asker)
         if not assignee:

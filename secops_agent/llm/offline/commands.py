@@ -1,5 +1,6 @@
 """The slash commands: one table that parses them and writes the help text."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -78,6 +79,11 @@ COMMANDS = (
     Command(("状态", "status"), "/状态", "毕方自己的运行状态", "状态", tool="service_status"),
     Command(("帮助", "help", "?"), "/帮助", "显示这些命令", "帮助"),
 )
+_ON_ALERTS = frozenset({"确认告警 {rest}", "指派告警 {rest}", "关闭告警 {rest}"})
+_NUMBER_LATER = re.compile(
+    r"(?P<before>(?!给|备注|原因|理由|说明|告警|报警|alert)[^\d\s#:：]{1,12}(?: positive)?)\s+(?:告警|alert)?\s*#?(?P<number>\d{1,9})号?(?P<after>(?:\s+\D*)?)",
+    re.IGNORECASE,
+)
 _BY_NAME = {name: command for command in COMMANDS for name in command.names}
 
 
@@ -100,8 +106,15 @@ def find_command(text: str) -> tuple[Command, str] | None:
     word, _, rest = text[1:].strip().partition(" ")
     command = _BY_NAME.get(word.lower())
     if command:
-        return command, rest.strip()
+        return command, _number_first(rest.strip()) if command.sentence in _ON_ALERTS else rest.strip()
     return _split_glued(text[1:].strip())
+
+
+def _number_first(rest: str) -> str:
+    """``/指派 李四 12`` and ``/关闭 误报 12`` for ``12 李四`` and ``12 误报``: one word or two before the only number."""
+    rest = re.sub(r"^(?:告警|报警|alert)\s*(?=#?\d)", "", rest, flags=re.IGNORECASE)
+    match = _NUMBER_LATER.fullmatch(rest)
+    return f"{match['number']} {match['before']}{match['after']}" if match else rest
 
 
 def _split_glued(text: str) -> tuple[Command, str] | None:

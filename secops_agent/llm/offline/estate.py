@@ -1,129 +1,67 @@
-"""Reading the estate: assets, vulnerabilities, CVE numbers and indicators."""
+"""Reading the estate: assets and indicators."""
 
 import re
 from typing import Any
 
-from .alerts import NOUN as ALERT_NOUN
-from .alerts import asset_of, is_private
+from .alerts import is_private
 from .intents import Intent
-from .qualifiers import limit_of, severity_of
+from .keywords import find_keyword
+from .qualifiers import limit_of
 from .residues import find_residue
-from .skeletons import Kind, Skeleton
+from .skeletons import Entity, Kind, Skeleton
 
-VULNERABILITY = re.compile(
-    r"漏洞|(?<![黑山地空防补堵])洞(?![察悉穿口庭])|弱点|脆弱性|补丁|vuln(?:erabilit(?:y|ies)|s)?|\bcves?\b|\bkev\b|patch(?:es)?|在野利用|0day|1day|nday",
-    re.IGNORECASE,
-)
 _TYPES: tuple[tuple[str, str], ...] = (
-    ("container_image", r"容器镜像|镜像|容器|docker|image"),
-    ("repository", r"代码仓库|仓库|代码库|源码库|repo(?:sitor(?:y|ies)|s)?|git项目"),
-    ("account", r"账号|账户|云账号|accounts?"),
-    ("website", r"网站|站点|网页|官网|websites?"),
+    ("container_image", r"容器镜像|镜像|容器|\bdocker\b|\bimages?\b|\bcontainers?\b"),
+    (
+        "repository",
+        r"代码仓库|代码仓|仓库|代码库|源码库|源码仓|代码项目|\brepo(?:sitor(?:y|ies)|s)?\b|git\s?项目|git\s?库",
+    ),
+    ("account", r"账号|账户|云账号|\baccounts?\b"),
+    ("website", r"网站|站点|网页|官网|门户站|\bwebsites?\b|\bsites?\b"),
     (
         "application",
-        r"应用系统|业务系统|应用程序|应用|业务|系统(?=有|列|清|都|$|吗|呢)|apps?(?![a-z])|applications?",
+        r"应用系统|业务系统|信息系统|应用程序|应用|业务(?!部)|系统(?=有(?!关)|列|清|都|名|来|给|$|吗|呢|,|，)|\bapps?\b|\bapplications?\b",
     ),
-    ("network", r"网络设备|交换机|路由器|网段"),
-    ("cloud", r"云资源|云产品|云资产|云服务(?!器)"),
-    ("host", r"主机|服务器|机器|虚拟机|云服务器|终端|节点|电脑|ecs|hosts?|servers?|vms?(?![a-z])|machines?"),
+    ("network", r"网络设备|网络资产|交换机|路由器|网段|\bnetwork devices?\b|\bswitch(?:es)?\b|\brouters?\b"),
+    ("cloud", r"云资源|云产品|云资产|云上资产|云上资源|云服务(?!器)|\bcloud (?:assets?|resources?)\b"),
+    (
+        "host",
+        r"主机|服务器|机器|机子|机儿|虚拟机|虚机|物理机|云服务器|云主机|终端|节点|电脑|裸金属|宿主机|工作站|\becs\b|\bhosts?\b|\bservers?\b|\bvms?\b|\bmachines?\b|\bnodes?\b|\bboxes\b",
+    ),
 )
-ASSET = re.compile("资产|设备|assets?|" + "|".join(words for _, words in _TYPES), re.IGNORECASE)
+ASSET = re.compile(
+    "资产|设备|家底|assets?|" + "|".join(words for _, words in _TYPES), re.IGNORECASE | re.ASCII
+)
 _ROLE = r"(?:数据库|消息队列|网关|跳板机|堡垒机|域控|中间件|缓存)"
 _ROLES = re.compile(rf"{_ROLE}(?:都|一共)?有(?:哪|几|多少)|(?:列出|列一下|有哪些|所有的?){_ROLE}\s*$")
-_PEOPLE_WORDS = re.compile(r"负责|名下|归|管|维护|属于|手上|手里|owner|的")
+_KEEPS = r"负责|名下|归|管|维护|属于|手上|手里|手头|手底下|底下|在带|盯|看着|维着|挂着|owns?\b|owned|owner"
+_PEOPLE_WORDS = re.compile(rf"{_KEEPS}|的|有(?:哪|几|多少|什么|啥)", re.IGNORECASE | re.ASCII)
+_KEEPS_WHAT = re.compile(
+    r"(?:负责|管|维护|看|盯|带)(?:着|的|了)?(?:是|都|些|都是|的是)*(?:哪些|哪几|什么|啥|多少|几)|名下|手底下|(?:手上|手里|手头)(?:都|一共)?(?:有|管)"
+)
 _OWNER = re.compile(
-    r"谁|负责人|责任人|归属|归谁|找谁|联系人|管理员|owner|哪[台个](?:机器|主机|服务器|资产|系统|业务)|什么(?:机器|主机|资产|系统|业务)|资产信息|主机名|属于哪|是我们的|啥机器",
-    re.IGNORECASE,
+    r"谁|负责人|责任人|归属|归谁|找谁|联系人|管理员|\bowners?\b|哪[台个](?:机器|机子|主机|服务器|资产|系统|业务|设备)|(?:什么|啥)(?:机器|机子|主机|资产|系统|业务|设备)|资产信息|主机名|属于哪|哪个(?:部门|组|团队)|(?:是|算)?(?:我们|咱们?|我司|公司|自家|自己)(?:家)?的(?:机器|资产|ip|地址|主机|吗|么|不|没|$)",
+    re.IGNORECASE | re.ASCII,
+)
+_KEPT_BY = re.compile(
+    r"负责|归谁|谁(?:在)?(?:管|维护|负责)|找谁|责任人|谁的(?:机器|主机|资产)|\bowns?\b|owner",
+    re.IGNORECASE | re.ASCII,
 )
 _INTELLIGENCE = re.compile(
-    r"情报|恶意|威胁|ioc|indicator|信誉|黑名单|封(?:禁|了|过|没|锁)|拉黑|来头|归属地|哪里的|哪个国家|地理位置|境外|可疑|钓鱼|安全吗|有没有问题|危险|标签|whois|intel|reputation|c2|木马|病毒",
-    re.IGNORECASE,
-)
-_AFFECTED = re.compile(
-    r"影响|受.{0,4}影响|波及|涉及|中招|中了|中没|有没有中|哪[些几台个].{0,3}(?:资产|主机|机器|服务器|系统|镜像|应用|设备|组件|仓库)|存在|我们(?:有|是否|在用|受|环境)|有没有|资产|主机|机器|服务器|暴露面|排查范围|范围|谁家|"
-    r"affect|impact|which (?:hosts?|assets?)|vulnerable to|exposed",
-    re.IGNORECASE,
-)
-_DETAIL = re.compile(
-    r"是(?:什么|啥)|什么漏洞|详情|怎么修|如何修|修复|介绍|cvss|评分|分数|严重|危害|原理|exp|poc|补丁|版本|利用",
-    re.IGNORECASE,
-)
-_KEV = re.compile(
-    r"kev|在野|被利用|已利用|已知被?利用|正在被?利用|有(?:现成)?(?:exp|poc|利用)|野外利用|已知利用|利用中的|exploited",
-    re.IGNORECASE,
-)
-_NO_FIX = re.compile(
-    r"(?:没有?|无|缺|暂无|尚无|未(?:有|发布|出)|还没有?出?|不能|无法|没法)(?:可用)?(?:的)?(?:官方)?(?:补丁|修复(?:方案|版本)|patch)|no (?:fix|patch)|unpatch|unfixable|打不了补丁|修不了",
-    re.IGNORECASE,
-)
-_FIX = re.compile(
-    r"(?:有|出了?|发布了?|可用|能打|可以打|可打|已有)(?:可用)?(?:的)?(?:官方)?(?:补丁|修复(?:方案|版本)|patch)|可(?:以)?修复|能修(?:复)?|可升级|fix(?:able| available)|patch available|patchable",
-    re.IGNORECASE,
+    r"情报|恶意|威胁|\bioc\b|indicator|信誉|黑名单|封(?:禁|了|过|没|锁)|拉黑|来头|来路|底细|前科|案底|口碑|名声|黑不黑|黑历史|脏不脏|干净|靠谱|靠不靠谱|有没有毒|有毒|归属地|哪里的|哪儿的|哪个国家|地理位置|境外|国外|可疑|钓鱼|安[不]?安?全[吗么不]?|有没有问题|有问题|危险|标签|好人|坏人|好的还是坏|whois|\bintel\b|reputation|malicious|\bc2\b|木马|病毒|矿池|威胁等级|画像|溯源|背景",
+    re.IGNORECASE | re.ASCII,
 )
 _NAMED = re.compile(
-    r"(?:名字|名称|名)?(?:里|中)?(?:带有?|含有?|包含|叫做?|名为|匹配)\s*(?P<word>[\w.\u4e00-\u9fff-]{1,20}?)(?:字样|关键字)?(?:的|$|\s)"
+    r"(?:(?:名字|名称|名)(?:里|中|里头|里面)?有|(?:名字|名称|名)?(?:里|中|里头|里面)?(?:带有?|含有?|包含|叫做?|名为|匹配))\s*(?P<word>[\w.\u4e00-\u9fff-]{1,20}?)(?:字样|关键字|字眼|边)?(?:的|$|\s)"
 )
-_VULNERABILITY_FILLER = re.compile(
-    r"高危|严重|中危|低危|利用|修复|修|打|已知|在野|被|存在|受|影响", re.IGNORECASE
+# 这破电脑卡死了: nobody wants a list.
+_COMPLAINT = re.compile(
+    r"(?:卡死|死机|挂|崩|坏|卡|蓝屏|慢死|重启|宕机|宕|黑屏|没电|断电|炸|丢|烧|冒烟)(?:了|啦|掉了)+[!！。~]*$"
 )
-
-
-def read_vulnerability_id(skeleton: Skeleton) -> Intent | None:
-    """lookup_cve or affected_assets when an id was said."""
-    entity = skeleton.first(Kind.CVE)
-    if not entity:
-        return None
-    if ALERT_NOUN.search(skeleton.text):
-        return None
-    named = skeleton.first(Kind.ASSET, Kind.ASSET_IP)
-    affected = named is not None or (_AFFECTED.search(skeleton.text) and not _is_detail(skeleton.text))
-    return Intent(
-        "affected_assets" if affected else "lookup_cve", {"cve_id": entity.value}, 1.0, skeleton.spans()
-    )
-
-
-def _is_detail(text: str) -> bool:
-    """A question about the vulnerability itself, even if 影响 occurs (影响版本, 有没有补丁)."""
-    ours = re.search(r"我们|咱|我司|公司|资产|主机|机器|服务器|系统受|哪些|哪几|受影响", text)
-    return (bool(_DETAIL.search(text)) and not ours) or bool(
-        re.search(
-            r"影响(?:哪些|什么|的)?(?:版本|组件|软件|产品)|有没有(?:补丁|poc|exp|修复)",
-            text,
-            re.IGNORECASE,
-        )
-    )
-
-
-def read_vulnerabilities(skeleton: Skeleton) -> Intent | None:
-    """list_vulnerabilities from a sentence about vulnerabilities or patches."""
-    text = skeleton.text
-    if not VULNERABILITY.search(text) and not _is_fixing(skeleton):
-        return None
-    arguments: dict[str, Any] = severity_of(skeleton) | asset_of(skeleton) | limit_of(skeleton)
-    arguments |= kev_of(text) | fix_of(text)
-    odd = find_residue(_VULNERABILITY_FILLER.sub(" ", text), VULNERABILITY)
-    return Intent("list_vulnerabilities", arguments, 0.7 if odd else 0.95, skeleton.spans())
-
-
-def kev_of(text: str) -> dict[str, Any]:
-    """``kev_only`` if exploited ones were asked for."""
-    return {"kev_only": True} if _KEV.search(text) else {}
-
-
-def fix_of(text: str) -> dict[str, Any]:
-    """``fix_available`` if patches were spoken of."""
-    if _NO_FIX.search(text):
-        return {"fix_available": False}
-    return {"fix_available": True} if _FIX.search(text) else {}
-
-
-def _is_fixing(skeleton: Skeleton) -> bool:
-    return bool(
-        asset_of(skeleton)
-        and re.search(
-            r"(?:要|需要|该|得|待)(?:修复?|升级|打)(?:什么|啥|哪些)|风险点|安全隐患|隐患", skeleton.text
-        )
-    )
+_LISTING = re.compile(r"哪|几|多少|列|看|查|清单|有没有|有什么|有啥|名下|负责|搜|找|给我")
+_UNSAID = re.compile(
+    r"负责人|负责|部门|名下|管理|管着|运行|线上|登记|清单|列表|台账|盘点|盘一下|提供|核对|审计|部署"
+)
 
 
 def read_indicator(skeleton: Skeleton) -> Intent | None:
@@ -131,12 +69,20 @@ def read_indicator(skeleton: Skeleton) -> Intent | None:
     entity = skeleton.first(Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
     if not entity:
         return None
-    ours = entity.kind is Kind.ASSET_IP or (entity.kind is Kind.IP and is_private(entity.value))
-    asks_owner = bool(_OWNER.search(skeleton.text)) and entity.kind in (Kind.IP, Kind.ASSET_IP)
-    asset = re.search(r"资产|主机|机器|服务器", skeleton.text) and entity.kind in (Kind.IP, Kind.ASSET_IP)
-    if not _INTELLIGENCE.search(skeleton.text) and (asks_owner or asset or ours):
+    if entity.kind in (Kind.IP, Kind.ASSET_IP) and _is_asked_as_asset(skeleton, entity):
         return Intent("get_asset", {"asset": entity.value}, 0.95, skeleton.spans())
     return Intent("lookup_indicator", {"value": entity.value}, 0.95, skeleton.spans())
+
+
+def _is_asked_as_asset(skeleton: Skeleton, address: Entity) -> bool:
+    """谁负责 8.8.8.8 asks for an owner; 8.8.8.8 谁啊 only who that stranger is."""
+    text = skeleton.text
+    if _INTELLIGENCE.search(text):
+        return False
+    if address.kind is Kind.ASSET_IP or is_private(address.value):
+        return True
+    asks_owner = _OWNER.search(re.sub(r"谁(?:呀|啊|呢|家)?(?=$|[,，。])|是谁(?=$|[,，])", "", text))
+    return bool(asks_owner or _KEPT_BY.search(text) or re.search(r"资产|主机|机器|服务器", text))
 
 
 def read_asset(skeleton: Skeleton) -> Intent | None:
@@ -154,45 +100,44 @@ def read_asset(skeleton: Skeleton) -> Intent | None:
     return None
 
 
-def read_assets(skeleton: Skeleton) -> Intent | None:
+def read_assets(skeleton: Skeleton, *, command: bool = False) -> Intent | None:
     """list_assets with what narrows it: a type, a person, a word in the name."""
     text = skeleton.text
     person = skeleton.first(Kind.PERSON)
-    if (
-        not ASSET.search(text)
-        and not _ROLES.search(text)
-        and not (person and re.search(r"负责(?:哪些|什么|啥)|名下", text))
-    ):
+    if _COMPLAINT.search(text) and not _LISTING.search(text):
+        return None
+    if not ASSET.search(text) and not _ROLES.search(text) and not (person and _KEEPS_WHAT.search(text)):
         return None
     arguments: dict[str, Any] = {}
-    keyword = _asset_keyword(skeleton)
+    keyword = _asset_keyword(skeleton, command=command)
     if keyword:
         arguments["keyword"] = keyword
     kind = _type_of(text.replace(keyword, " ") if keyword else text)
     if kind:
         arguments["asset_type"] = kind
-    return Intent(
-        "list_assets", arguments | limit_of(skeleton), 0.9 if len(text) < 40 else 0.6, skeleton.spans()
-    )
+    return Intent("list_assets", arguments | limit_of(skeleton), 0.9, skeleton.spans())
 
 
 def _type_of(text: str) -> str:
     found = [
-        (match.start(), name) for name, words in _TYPES for match in re.finditer(words, text, re.IGNORECASE)
+        (match.start(), name)
+        for name, words in _TYPES
+        for match in re.finditer(words, text, re.IGNORECASE | re.ASCII)
     ]
     return max(found)[1] if found else ""
 
 
-def _asset_keyword(skeleton: Skeleton) -> str:
+def _asset_keyword(skeleton: Skeleton, *, command: bool) -> str:
     person = skeleton.first(Kind.PERSON)
-    if person and _PEOPLE_WORDS.search(skeleton.text):
+    if person and (command or _PEOPLE_WORDS.search(skeleton.text)):
         return str(person.value)
     named = _NAMED.search(skeleton.text)
     if named:
         return skeleton.expand(named["word"])
     entity = skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
-    return (
-        str(entity.value)
-        if entity
-        else find_residue(re.sub(r"负责人|负责|部门|名下|管理|运行|线上|登记", " ", skeleton.text), ASSET)
-    )
+    if entity:
+        return str(entity.value)
+    bare = Skeleton(_UNSAID.sub(" ", skeleton.text), skeleton.entities)
+    if command:
+        return find_residue(bare.text, ASSET)
+    return find_keyword(bare, ASSET, of_assets=True)

@@ -6,13 +6,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from .alerts import asset_of, group_of, is_statistics
-from .estate import fix_of, kev_of
+from .alerts import asset_of
 from .intents import READ_TOOLS, Intent
+from .keywords import find_known
 from .numerals import INTEGER, read_integer
 from .qualifiers import limit_of, severity_of, since_of, status_of
-from .residues import count_unexplained, find_known
+from .residues import count_unexplained
 from .skeletons import Kind, Skeleton
+from .tallies import group_of, is_statistics
+from .vulnerabilities import fix_of, kev_of
 
 Read = Callable[[str], Intent | None]
 

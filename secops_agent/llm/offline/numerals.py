@@ -6,7 +6,9 @@ _DIGITS = {
     "一": 1,
     "二": 2,
     "两": 2,
+    "俩": 2,
     "三": 3,
+    "仨": 3,
     "四": 4,
     "五": 5,
     "六": 6,
@@ -16,26 +18,36 @@ _DIGITS = {
 }
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 A_FEW = 3
-NUMBER = r"(?:\d+(?:\.\d+)?|[零〇一二两三四五六七八九十百千]+|半|几)"
+NUMBER = r"(?:\d+(?:\.\d+)?|[零〇一二两俩三仨四五六七八九十百千]+|半拉子?|半|几)"
 INTEGER = r"(?:\d{1,9}|[零〇一二两三四五六七八九十百千]+)"
 
 
 def read_number(text: str) -> float | None:
-    """24, "二十四", "两", "半" (0.5), "几" (3); None when it is no number."""
-    if text == "半":
+    """24, "二十四", "两", "半" (0.5), "几" (3), "两三" (3); None when it is no number."""
+    if text.startswith("半"):
         return 0.5
     if text == "几":
         return A_FEW
+    if (
+        len(text) == 2
+        and text[0] in _DIGITS
+        and _DIGITS.get(text[1]) in (_DIGITS[text[0]] + 1, _DIGITS[text[0]] + 2)
+    ):
+        return float(_DIGITS[text[1]])
+    return _read(text)
+
+
+def read_integer(text: str) -> int | None:
+    """A whole number, or None; "两三" is 23 here, as in the number of an alert."""
+    value = _read(text)
+    return int(value) if value is not None and value == int(value) else None
+
+
+def _read(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
         return _read_chinese(text)
-
-
-def read_integer(text: str) -> int | None:
-    """A whole number, or None."""
-    value = read_number(text)
-    return int(value) if value is not None and value == int(value) else None
 
 
 def _read_chinese(text: str) -> float | None:

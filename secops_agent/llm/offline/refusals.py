@@ -29,7 +29,7 @@ _UNDO = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(
-    r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|\b(?:how|what|why|who|should|can|is|are)\b",
+    r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|[没不]$|没有$|有它|在不在|\b(?:how|what|why|who|should|can|is|are)\b",
     re.IGNORECASE,
 )
 

@@ -31,26 +31,6 @@ UNWANTED = re.compile(
     r"(?:先?别|不要|先?不用|不必|先不|暂不|无需|勿)\s*(?:再|去|急着|着急|给我|帮我)*\s*(?:封禁|封锁|封掉|封|拉黑|屏蔽|阻断|隔离|断网|关闭|关掉|关|指派|分派|派|确认|处理|动)(?:它|掉|了|一下)*"
 )
 _BREAK = re.compile(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")
-_KEPT = (
-    "暴力破解", "弱口令", "反弹shell", "反序列化", "命令执行", "代码执行", "文件上传", "目录遍历", "信息泄露", "数据泄露", "敏感信息",
-    "数据外发", "异地登录", "异常登录", "登录失败", "横向移动", "权限提升", "提权", "越权", "挖矿", "勒索", "木马", "后门", "webshell",
-    "钓鱼", "sql注入", "sql 注入", "命令注入", "代码注入", "注入", "xss", "端口扫描", "漏洞利用", "漏洞扫描", "恶意文件", "恶意软件", "恶意进程", "恶意外联",
-    "异常外联", "外联", "可疑进程", "异常进程", "进程异常", "可疑登录", "爆破", "ddos", "cc攻击", "蠕虫", "僵尸网络", "c2", "dns隧道",
-    "密码喷洒", "撞库", "容器逃逸", "逃逸", "篡改", "网页篡改", "账号异常", "配置变更", "误报", "来源ip", "云安全中心", "基线", "内存马", "主机异常", "失陷", "中毒", "病毒",
-    "waf", "hids", "edr", "ids", "ips", "soc", "siem", "suricata", "falco", "wazuh", "snort", "堡垒机", "防火墙", "蜜罐", "vpn", "ssh", "rdp", "log4j",
-)  # fmt: skip
-_KEPT_PATTERN = re.compile(
-    "|".join(re.escape(word) for word in sorted(_KEPT, key=len, reverse=True)), re.IGNORECASE
-)
-
-
-def find_known(text: str, keywords: frozenset[str]) -> str:
-    """A rule, a source or an attack's name in the text, as it was typed; the longest one."""
-    found = [match.group() for match in _KEPT_PATTERN.finditer(text)]
-    lowered = text.lower()
-    pieces = (lowered[i : i + n] for n in range(2, min(len(text), 24) + 1) for i in range(len(text) - n + 1))
-    found += [text[lowered.index(piece) :][: len(piece)] for piece in pieces if piece in keywords]
-    return max(found, key=len, default="")
 
 
 def find_residue(text: str, nouns: re.Pattern[str]) -> str:

@@ -25,44 +25,53 @@ def _for(name: str) -> str:
     )
 
 
-_OF_IP = r"(?:(?:这个|这条|该|那个|恶意|来源|源|攻击|可疑|外部|公网|攻击者|攻击者的|的)*\s*(?:ip|地址|ip地址|攻击ip|源ip)?\s*[:：]?\s*)"
-_IP = rf"(?:{_OF_IP}(?P<ip>{ADDRESS})(?:\s*(?:这个|该|这)?(?:恶意|攻击)?(?:ip地址|ip|地址))?)"
-_BLOCK = r"(?:临时|永久)?(?:封禁|封掉|封锁|封堵|封停|拉黑|加黑|加入黑名单|拉进黑名单|拉入黑名单|放进黑名单|屏蔽|阻断|拦截|禁掉|ban掉|封ip|封|block|ban)"
+_OF_IP = r"(?:(?:(?:这个|这条|该|那个|恶意|来源|源|攻击|可疑|外部|公网|攻击者)的?)*\s*(?:ip|地址|ip地址|攻击ip|源ip)?\s*[:：]?\s*)"
+_IP = rf"(?:{_OF_IP}(?P<ip>{ADDRESS})(?:\s*(?:这个|该|这)?\s*(?:恶意|攻击)?\s*(?:ip地址|ip|地址))?(?:\s*的(?:访问|流量|连接|请求|通信))?)"
+_BLOCK = r"(?:临时|永久)?(?:封禁|封掉|封锁|封堵|封停|封杀|封死|封住|拉黑|加黑|(?:加入|加到|加进|拉进|拉入|拉到|放进|放到|丢进|丢到|扔进|扔到|塞进|列入|放入|进|(?:丢|扔|塞|放|拉)(?=黑名单))黑名单里?|屏蔽|阻断|拦截|拦掉|禁掉|ban\s*掉|封ip|封|block|ban)"
 _HOST_NOUN = r"(?:(?:(?:失陷|中毒|受害|受感染|感染|可疑)的?)?(?:主机|服务器|机器|终端|资产|节点|host))"
 _HOST = rf"(?:(?:这台|该|那台)?{_HOST_NOUN}?\s*[:：]?\s*(?P<host>{mark(Kind.ASSET, Kind.ASSET_IP)})\s*(?:这台|该|这个)?{_HOST_NOUN}?)"
-_ISOLATE = r"(?:(?:网络|断网|下线|临时)?隔离|断网|断开网络|isolate|quarantine)"
+_ISOLATE = r"(?:(?:网络|断网|下线|临时)?隔离|断网|断开网络|拔网线|isolate|quarantine)"
 _CUT = r"(?:断开|切断|断掉|掐断|拔掉)"
 _NET = r"(?:的)?\s*(?:网络连接|网络|网线|联网|网)"
 _WHY = r"[,，;；.。\s]*(?:原因|理由|因为|由于|备注|说明|缘由|reason)(?:是|为)?\s*[:：]?\s*(?P<why>(?!呢|何|吗|不明|是|的)[^呢吗].+)"
 _ATTACK_WORDS = (
-    r"(?:暴力|破解|爆破|攻击|扫描|扫|探测|注入|木马|病毒|挖矿|勒索|入侵|外联|失陷|中毒|中了|恶意|后门|钓鱼|感染|异常|登录|口令|端口|漏洞|利用|横向|移动|渗透|提权|反弹|撞库|刷|爬虫|"
-    r"行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|大量|疑似|频繁|尝试|多次|发起|进行|存在|被|有|的|了|和|、|\s)+"
+    r"(?:暴力|破解|爆破|攻击|扫描|扫|探测|注入|木马|病毒|挖矿|勒索|入侵|外联|失陷|中毒|中了|中招|中|怀疑|怀疑是|感觉|被黑|被控|远控|植入|上传|横移|外发|外传|泄露|数据|恶意|后门|钓鱼|感染|异常|登录|口令|端口|漏洞|利用|横向|移动|渗透|提权|反弹|撞库|刷|爬虫|"
+    r"撞|喷洒|口令|隧道|反连|回连|木马|代码|脚本|网站|官网|后台|服务|服务器|账号|行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|还在|又在|老|老是|总|不停|不断|疯狂|天天|反复|大量|明显|疑似|频繁|尝试|多次|发起|进行|存在|被|有|的|了|和|、|\s)+"
 )
 _BARE_WHY = rf"[,，;；.。\s]+(?P<bare>{_ATTACK_WORDS})"
 _TAIL = rf"(?:{_WHY}|{_BARE_WHY})?{AFTER}"
-_DONE = r"(?:一下|下|掉|起来|了|住|吧)*"
+_DONE = r"\s*(?:一下|下|掉|起来|了|住|吧)*(?:处理|操作|处置)?"
+_NOW = r"(?:直接|赶紧|赶快|马上|立即|立刻|先|快|现在|给我|帮我|请|麻烦)*"
+_EASY = r"\s*(?:一下|下|掉)?"
 _LONG = rf"(?:(?P<d0>{_DURATION})\s*(?:的)?)?"
 _FORMS_BLOCK = (
-    rf"{POLITE}{_LONG}{_BLOCK}(?:一下|下|掉)?\s*{_for('d1')}\s*(?:的)?\s*{_IP}{_for('d2')}{_TAIL}",
-    rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}(?:进行|执行|实施|做|给)?\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
-    rf"{POLITE}{_IP}[,，\s]*{_LONG}{_BLOCK}(?:一下|下|掉)?{_for('d2')}{_TAIL}",
-    rf"{POLITE}{_IP}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该ip|这个ip|该地址)?(?:给)?{_LONG}{_BLOCK}"
-    rf"(?:了|它|他|掉|一下|下|吧)*{_for('d2')}{AFTER}",
+    rf"{POLITE}{_LONG}{_BLOCK}{_EASY}\s*{_for('d1')}(?:(?<={_DURATION})的)?\s*{_IP}{_for('d2')}{_TAIL}",
+    rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}(?:进行|执行|实施|做|给|来个?|先|直接)*\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
+    rf"{POLITE}{_IP}[,，\s]*{_NOW}\s*{_LONG}{_BLOCK}{_EASY}{_for('d2')}{_TAIL}",
+    rf"{POLITE}{_IP}[,，\s]*{_NOW}\s*{_BLOCK}\s*(?:了|掉)吧{_for('d2')}(?:{_WHY}|{_BARE_WHY}){AFTER}",
+    rf"{POLITE}{_IP}\s*(?P<context>{_ATTACK_WORDS})(?:[,，]|(?=赶紧|赶快|马上|立即|立刻|快|直接))\s*{POLITE}(?:把)?(?:它|他|该ip|这个ip|该地址)?(?:给)?{_LONG}{_BLOCK}"
+    rf"\s*(?:了(?=它|他|吧)|它|他|掉|一下|下|吧)*{_for('d2')}{AFTER}",
 )
 _FORMS_ISOLATE = (
-    rf"{POLITE}{_ISOLATE}(?:一下|下|掉)?\s*{_HOST}{_TAIL}",
-    rf"{POLITE}(?:把|将|给|对)\s*{_HOST}\s*(?:进行|执行|实施|做|给)?\s*{_ISOLATE}{_DONE}{_TAIL}",
-    rf"{POLITE}{_HOST}[,，\s]*{_ISOLATE}(?:一下|下|掉)?{_TAIL}",
+    rf"{POLITE}{_ISOLATE}{_EASY}\s*{_HOST}{_TAIL}",
+    rf"{POLITE}(?:把|将|给|对)\s*{_HOST}\s*(?:进行|执行|实施|做|给|先|直接)*\s*{_ISOLATE}{_DONE}{_TAIL}",
+    rf"{POLITE}{_HOST}[,，\s]*{_NOW}\s*{_ISOLATE}{_EASY}{_TAIL}",
+    rf"{POLITE}{_HOST}[,，\s]*{_NOW}\s*{_ISOLATE}\s*(?:了|掉)吧(?:{_WHY}|{_BARE_WHY}){AFTER}",
     rf"{POLITE}{_CUT}(?:一下)?\s*{_HOST}{_NET}{_TAIL}",
-    rf"{POLITE}(?:把|将|给)\s*{_HOST}{_NET}\s*(?:给)?(?:{_CUT}|断){_DONE}{_TAIL}",
-    rf"{POLITE}{_HOST}\s*(?P<context>{_ATTACK_WORDS})[,，]\s*{POLITE}(?:把)?(?:它|他|该主机|这台机器)?(?:给)?{_ISOLATE}(?:了|它|他|掉|一下|下|吧)*{AFTER}",
+    rf"{POLITE}(?:把|将|给)\s*{_HOST}{_NET}\s*(?:给)?(?:{_CUT}|断|拔|切){_DONE}{_TAIL}",
+    rf"{POLITE}{_HOST}\s*(?P<context>{_ATTACK_WORDS})(?:[,，]|(?=赶紧|赶快|马上|立即|立刻|快|直接))\s*{POLITE}(?:把)?(?:它|他|该主机|这台机器)?(?:给)?{_ISOLATE}(?:了(?=它|他|吧)|它|他|掉|一下|下|吧)*{AFTER}",
 )
 _COMMAND_TAIL = r"(?:[,，;；\s]+(?:原因|理由|备注)?\s*[:：]?\s*(?P<why>(?!的|之[前后]|失败|成功|这个|[\ue2c0-\ue33f])\S.*))?"
 
 
+# 封禁了, 隔离了。 without 把: it has been done.
+_DONE_ALREADY = re.compile(r"了[\s,，。.!！]*$")
+_ORDERED = re.compile(r"(?<=[封禁离黑断掉住死网线蔽截锁堵停杀单n])\s*了")
+# 拉黑 X 了: only a particle where a reason would stand.
+_NO_CONTEXT = re.compile(r"[的了有在被对和、\s]+$|了")
 BLOCK = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_BLOCK)
 ISOLATE = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_ISOLATE)
-BLOCK_COMMAND = re.compile(rf"封禁\s*{_IP}{_for('d1')}{_COMMAND_TAIL}", re.IGNORECASE)
+BLOCK_COMMAND = re.compile(rf"封禁\s*{_LONG}\s*{_IP}{_for('d1')}{_COMMAND_TAIL}", re.IGNORECASE)
 ISOLATE_COMMAND = re.compile(rf"隔离\s*{_HOST}{_COMMAND_TAIL}", re.IGNORECASE)
 SPEAKS_OF_BLOCKING = re.compile(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
 SPEAKS_OF_ISOLATING = re.compile(
@@ -90,14 +99,21 @@ def _match(skeleton: Skeleton, forms: tuple[re.Pattern[str], ...], build: Any) -
 def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
     """Nothing outside the stated reason may doubt the command, and the reason must be only a reason."""
     groups = match.groupdict()
-    why = groups.get("why") or ""
+    why, context = groups.get("why") or "", groups.get("context") or groups.get("bare") or ""
     head = match.string[: match.start("why")] if why else match.string
-    context = groups.get("context") or groups.get("bare") or ""
-    head = head.replace(context, "") if context else head
-    command_head = re.sub(r"(?<=[封禁离黑断掉])了", "", head) if re.search("把|将|给|对", head) else head
     return (
-        not find_doubt(command_head) and is_free_text(skeleton.expand(why)) and not _names_more(why, skeleton)
+        not _NO_CONTEXT.match(context)
+        and not _is_doubted(head.replace(context, "") if context else head)
+        and is_free_text(skeleton.expand(why))
+        and not _names_more(why, skeleton)
     )
+
+
+def _is_doubted(head: str) -> bool:
+    """把 X 封了 is an order; without 把 a final 了 tells that it has been done."""
+    if re.search("把|将|给|对", head):
+        return find_doubt(_ORDERED.sub("", head)) is not None
+    return bool(_DONE_ALREADY.search(head) or find_doubt(head))
 
 
 def _names_more(text: str, skeleton: Skeleton) -> bool:

@@ -15,10 +15,18 @@ _NEW = re.compile(
 )
 _DELIVER = re.compile(
     r"^(?:[,，:：\s]*(?:都|要|来|再|自动|定时|准时|请|麻烦|帮(?:我|忙)?|(?:给|向|为|跟|往)(?:我们?|大家|群里|本群|这个群|群|团队)(?:里|内)?))*"
-    r"[,，:：\s]*(?:发送|发出|发|推送|推|提醒(?:我们?|大家)?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|报告(?=.)|报(?=[给一])|出)?"
+    r"[,，:：\s]*(?:发送|发出|发|推送|推|提醒(?:我们?|大家)?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|(?:喊|叫|戳|叮)我们?(?:去)?(?:查看|看看|看一下|看下|看|检查|处理(?!中|完|过))?|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|报告(?=.)|报(?=[给一])|出)?"
     r"(?:给)?(?:我们?|大家|群里|本群)?(?:一次|一下|一份|一遍|一张|下|份)?(?:的)?[:：,，\s]*"
 )
-_DELIVERS = re.compile(r"[,，\s]*\S{0,6}?(?:发|推|提醒|汇报|播报|通知|生成|检查|告诉|同步|报[给一]|查|看)")
+# What is left of an unknown verb of delivery (敲我一下…) is no task.
+_ADDRESSES = re.compile(r"\S{0,2}(?:我|咱|大家)(?!的|名下|手上|手头|负责|司|们的)")
+_WHITHER = re.compile(r"(?:给|到|至|往)(?:我们?|大家|群里?|本群|这个群|团队)(?:里|内)?$")
+_BROUGHT = re.compile(
+    r"(?:都|要|请|麻烦|自动|准时|定时|帮我)*(?:把|将)(?P<task>[^,，]{2,20}?)(?:自动|准时|定时|都)*(?:发送|推送|发|推|同步|播报|转发|汇报)(?:一下|一份|一遍)?(?:给|到|至|出)?(?:我们?|大家|群里|群|本群|这个群|团队)?(?:里|内)?(?:一下|一份|一遍|来)?"
+)
+_DELIVERS = re.compile(
+    r"[,，\s]*(?:[把将][^,，]{2,20}?|\S{0,6}?)(?:发|推|提醒|汇报|播报|通知|生成|检查|告诉|同步|报[给一]|查|看)"
+)
 _ENDS = re.compile(
     r"(?:日报|周报|月报|报告|总结|简报|汇总|告警|报警|预警|警报|漏洞|补丁|资产|主机|服务器|镜像|网站|统计|数量|总数|趋势|分布|情况|态势|状态|列表|清单|排名|alerts?|reports?|vulns?|\d)$",
     re.IGNORECASE,
@@ -27,9 +35,13 @@ _ACTS = re.compile(
     r"封|拉黑|隔离|断网|屏蔽|阻断|指派|转给|派给|认领|删除|关闭(?!的)|确认[\s一告]|block|isolate|close|assign",
     re.IGNORECASE,
 )
+_GONE = r"(?:删除|删掉|取消|停掉|停用|停止|移除|去掉|下掉|撤掉|关掉|退订)"
+_LET_GO = r"(?:删了|停了|取消了|关了|去了|撤了|下了)吧"
+_USELESS = r"(?:已经|早就|现在)?(?:没用|没啥用|没什么用|用不着|用不上|不需要|不用|不要|没必要|多余|作废|过时|过期)了?(?:的)?"
 _DELETE = re.compile(
     rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:这个|了|吧)?{AFTER}"
-    rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*(?:给)?(?:删除|删掉|删了|删|取消|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}",
+    rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*(?:给)?(?:删除|删掉|删了|删|取消|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}"
+    rf"|{POLITE}(?P<n3>{mark(Kind.SCHEDULE)})(?:这个)?[,，\s]*(?:{_USELESS}[,，\s]*)?(?:把它|帮我|给我|直接|麻烦|请)*(?:{_GONE}(?:一下|吧)?|{_LET_GO}){AFTER}",
     re.IGNORECASE,
 )
 
@@ -40,7 +52,7 @@ def read_scheduling(
     """A schedule to create or delete; ``understand_task`` tells what the recurring sentence asks for."""
     match = _DELETE.fullmatch(skeleton.text)
     if match:
-        schedule = skeleton.entities[match["n"] or match["n2"]]
+        schedule = skeleton.entities[match["n"] or match["n2"] or match["n3"]]
         return Intent("delete_schedule", {"schedule_id": schedule.value}, 1.0, skeleton.spans())
     return _read_creation(text, understand_task)
 
@@ -53,8 +65,13 @@ def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -
     if not recurrence or rest[recurrence.end : recurrence.end + 1] == "的":
         return None
     said = rest[recurrence.end :]
-    task = re.sub(rf"{AFTER}$", "", said[_delivery_end(said) :], flags=re.IGNORECASE).strip(" ,，。.!！")
-    if _ACTS.search(task) or not _ENDS.search(task) or not (created or _is_order(rest, recurrence.end)):
+    task = _task_of(said)
+    if (
+        _ADDRESSES.match(task)
+        or _ACTS.search(task)
+        or not _ENDS.search(task)
+        or not (created or _is_order(rest, recurrence.end))
+    ):
         return None
     wanted = understand_task(task) if task and not _is_doubtful(said) else None
     if wanted is None or wanted.tool not in READ_TOOLS or wanted.tool in {"list_schedules"}:
@@ -67,6 +84,15 @@ def _is_order(rest: str, end: int) -> bool:
     return bool(re.match(r"每|工作日|周.[到至]周", rest)) and bool(
         re.search(r"[点时:\d]|分钟", rest[:end]) or _DELIVERS.match(rest[end:])
     )
+
+
+def _task_of(said: str) -> str:
+    """发日报给我 and 将日报发给我 both ask for 日报."""
+    brought = _BROUGHT.fullmatch(said.strip(" ,，。.!！"))
+    if brought:
+        return brought["task"].strip()
+    task = re.sub(rf"{AFTER}$", "", said[_delivery_end(said) :], flags=re.IGNORECASE).strip(" ,，。.!！")
+    return _WHITHER.sub("", task)
 
 
 def _delivery_end(said: str) -> int:

@@ -3,17 +3,18 @@
 import re
 from datetime import datetime
 
-from .alerts import read_alerts
+from .alerts import read_alerts, read_bare_filters
 from .casework import read_casework
 from .commands import Command, find_command
 from .controls import find_control
 from .courtesies import Request, strip_courtesies
 from .entities import read_entities
-from .estate import read_asset, read_assets, read_indicator, read_vulnerabilities, read_vulnerability_id
+from .estate import read_asset, read_assets, read_indicator
 from .followups import read_item, read_pronoun, read_refinement
 from .intents import Intent, Understanding
-from .knowledge import read_how_to, read_manual, read_report, read_schedules, read_service
+from .knowledge import read_report, read_schedules, read_service
 from .lexicon import Lexicon
+from .manuals import read_how_to, read_manual
 from .normalization import normalize
 from .qualifiers import take_qualifiers
 from .refusals import read_after_unwanted, refuse, speaks_of_action
@@ -22,6 +23,7 @@ from .scheduling import read_scheduling
 from .skeletons import Kind, Skeleton
 from .smalltalk import find_category
 from .suggestions import suggest
+from .vulnerabilities import read_vulnerabilities, read_vulnerability_id
 
 LONGEST = 300  # characters; what is longer was pasted, not asked
 
@@ -38,18 +40,21 @@ def understand(
         return Understanding(suggestions=suggest(plain), hint="这段话太长，离线模式只能理解简短的问题。")
     command = find_command(plain)
     if command:
-        return _Reader(lexicon, now, asker, None).read_command(*command)
+        return _Reader(lexicon, now, asker, None, command=True).read_command(*command)
     return _Reader(lexicon, now, asker, last).read(plain)
 
 
 class _Reader:
     """One sentence against one lexicon at one moment."""
 
-    def __init__(self, lexicon: Lexicon, now: datetime, asker: str, last: Intent | None) -> None:
+    def __init__(
+        self, lexicon: Lexicon, now: datetime, asker: str, last: Intent | None, *, command: bool = False
+    ) -> None:
         self._lexicon = lexicon
         self._now = now
         self._asker = asker
         self._last = last
+        self._command = command
 
     def read_command(self, command: Command, rest: str) -> Understanding:
         """A slash command: its sentence, read with the rest of the line."""
@@ -67,7 +72,7 @@ class _Reader:
         if category:
             return self._talk(category)
         skeleton = self._entities(plain)
-        intent = self._action(skeleton, plain, command=True)
+        intent = self._action(skeleton, plain)
         return Understanding(intent=intent) if intent else self.read(plain)
 
     def read(self, plain: str) -> Understanding:
@@ -108,10 +113,10 @@ class _Reader:
     def _entities(self, plain: str) -> Skeleton:
         return read_entities(plain, self._lexicon, self._now)
 
-    def _action(self, skeleton: Skeleton, plain: str, *, command: bool = False) -> Intent | None:
+    def _action(self, skeleton: Skeleton, plain: str) -> Intent | None:
         return (
-            read_response(skeleton, command=command)
-            or read_casework(skeleton, self._asker, command=command)
+            read_response(skeleton, command=self._command)
+            or read_casework(skeleton, self._asker, command=self._command)
             or read_scheduling(skeleton, plain, self._task)
         )
 
@@ -134,6 +139,7 @@ class _Reader:
             or read_refinement(marked, self._last, self._now, loose=False)
             or self.first_question(skeleton)
             or read_refinement(marked, self._last, self._now, loose=True)
+            or read_bare_filters(marked, self._now)
         )
         return Understanding(intent=found) if found else Understanding(suggestions=suggest(plain))
 
@@ -145,11 +151,7 @@ class _Reader:
         return (
             (None if skeleton.first(Kind.ALERT, Kind.CVE) else read_manual(marked))
             or read_schedules(marked)
-            or (
-                read_alerts(marked, self._lexicon, self._now, self._asker)
-                if skeleton.first(Kind.ALERT)
-                else None
-            )
+            or (self._alerts(marked) if skeleton.first(Kind.ALERT) else None)
             or read_vulnerability_id(marked)
             or read_how_to(marked)
             or read_report(marked)
@@ -157,11 +159,15 @@ class _Reader:
         )
 
     def _listing(self, marked: Skeleton) -> Intent | None:
-        readers = (read_vulnerabilities, read_indicator, read_asset, read_service, read_assets)
+        readers = (read_vulnerabilities, read_indicator, read_asset, read_service, self._assets)
         if re.search(r"漏洞(?!利用|扫描|攻击)|补丁", marked.text) and not re.search(
             r"告警|报警|事件", marked.text
         ):
             return read_vulnerabilities(marked)
-        return read_alerts(marked, self._lexicon, self._now, self._asker) or next(
-            (found for read in readers if (found := read(marked))), None
-        )
+        return self._alerts(marked) or next((found for read in readers if (found := read(marked))), None)
+
+    def _alerts(self, marked: Skeleton) -> Intent | None:
+        return read_alerts(marked, self._lexicon, self._now, self._asker, command=self._command)
+
+    def _assets(self, marked: Skeleton) -> Intent | None:
+        return read_assets(marked, command=self._command)
