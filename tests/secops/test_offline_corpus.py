@@ -1,4 +1,4 @@
-"""The offline grammar on labelled sentences: three corpora it was made with, four that were held out.
+"""The offline grammar on labelled sentences: three corpora it was made with, seven that were held out.
 
 A line is text, tool, arguments (JSON), separated by tabs. Tool ``!``: anything but an action; empty: no tool.
 The held-out files were written before the rules they test, so their score is the honest one.
@@ -16,6 +16,8 @@ from secops_agent.llm.offline import ACTION_TOOLS, understand
 from tests.secops.offline_estate import ASKER, LEXICON, NOW
 
 CORPUS = Path(__file__).parent / "offline_corpus"
+OWN = ("questions", "actions", "never")
+HELD_OUT = ("heldout", *(f"heldout_{letter}" for letter in "bcdehi"))
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,20 @@ def is_right(line: Line) -> bool:
     return tool == line.tool and (arguments == line.arguments or not line.tool)
 
 
-@pytest.mark.parametrize("name", ["questions", "actions", "never"])
+@pytest.mark.parametrize("name", OWN)
 def test_own_corpus_is_understood_completely(name: str) -> None:
     wrong = [(line, answer(line.text)) for line in read(name) if not is_right(line)]
     assert not wrong
 
 
-@pytest.mark.parametrize("name", ["heldout", "heldout_b", "heldout_c", "heldout_d"])
+@pytest.mark.parametrize("name", HELD_OUT)
 def test_held_out_sentences_reach_95_percent(name: str) -> None:
     lines = list(read(name))
     wrong = [(line, answer(line.text)) for line in lines if not is_right(line)]
     assert 1 - len(wrong) / len(lines) >= 0.95, wrong
 
 
-@pytest.mark.parametrize(
-    "name", ["questions", "actions", "never", "heldout", "heldout_b", "heldout_c", "heldout_d"]
-)
+@pytest.mark.parametrize("name", [*OWN, *HELD_OUT])
 def test_no_sentence_starts_a_wrong_action(name: str) -> None:
     wrong = [(line, answer(line.text)) for line in read(name) if not is_right(line)]
     assert not [found for found in wrong if found[1][0] in ACTION_TOOLS]
@@ -71,23 +71,27 @@ def test_corpora_are_large_enough_to_mean_something() -> None:
     assert sum(line.tool == "!" for line in lines) >= 200
 
 
-@pytest.mark.parametrize("before", ["请问", "麻烦", "老师，", "急急急,", "@毕方 ", "你好，", "我想知道"])
-def test_courtesies_before_a_question_change_nothing(before: str) -> None:
+BEFORE = ("请问", "麻烦", "老师，", "急急急,", "@毕方 ", "你好，", "我想知道")
+AFTER = ("谢谢", "呀", "。", "，急", "🙏", "[抱拳]")
+
+
+def some_questions(start: int) -> list[Line]:
+    """Every fourth one, others for another courtesy: all of them for each would take half a minute in CI."""
     lines = [line for line in read("questions") if line.tool not in ("", "!") and line.text[0] not in "/／@"]
-    wrong = [
-        (before + line.text, answer(before + line.text))
-        for line in lines
-        if answer(before + line.text) != answer(line.text)
-    ]
+    return lines[start % 4 :: 4]
+
+
+@pytest.mark.parametrize(("before", "start"), [(word, i) for i, word in enumerate(BEFORE)])
+def test_courtesies_before_a_question_change_nothing(before: str, start: int) -> None:
+    lines = some_questions(start)
+    said = [(before + line.text, answer(before + line.text), answer(line.text)) for line in lines]
+    wrong = [found for found in said if found[1] != found[2]]
     assert len(wrong) <= len(lines) * 0.02, wrong
 
 
-@pytest.mark.parametrize("after", ["谢谢", "呀", "。", "，急", "🙏", "[抱拳]"])
-def test_courtesies_after_a_sentence_change_nothing(after: str) -> None:
-    lines = [line for line in read("questions") if line.tool not in ("", "!") and line.text[0] not in "/／"]
-    wrong = [
-        (line.text + after, answer(line.text + after))
-        for line in lines
-        if answer(line.text + after) != answer(line.text)
-    ]
+@pytest.mark.parametrize(("after", "start"), [(word, i) for i, word in enumerate(AFTER)])
+def test_courtesies_after_a_sentence_change_nothing(after: str, start: int) -> None:
+    lines = some_questions(start)
+    said = [(line.text + after, answer(line.text + after), answer(line.text)) for line in lines]
+    wrong = [found for found in said if found[1] != found[2]]
     assert len(wrong) <= len(lines) * 0.02, wrong
