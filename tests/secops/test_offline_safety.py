@@ -1,5 +1,9 @@
 """Whatever is put around a command so that it is none, nothing is done."""
 
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -158,7 +162,58 @@ AFTER = [
     "是什么意思",
     "干嘛",
 ]
+# Hypothesis knows the strings of the code under test and can put a whole command together from them.
+VERB = re.compile(
+    r"[封黑屏阻拦禁离断拔关闭结归标判定认领接跟指派分转交丢扔甩推塞让叫每删取停退去]|[a-z]", re.IGNORECASE
+)
+# All pairs took 45 s under coverage; neighbours in the file are alike, so a rotation misses little.
+EVERY = 16
+REASONED: list[Line] = [line for line in read("actions") if {"note", "reason"} & line.arguments.keys()]
+TAKEN_BACK = [
+    "吗",
+    "？",
+    "，算了",
+    "，先别",
+    "，等一下",
+    "，不对",
+    "行不行",
+    "，如果他同意",
+    "还是算了",
+    "，再说",
+    "，然后隔离 web-02",
+]
 QUOTES = ("“{}”", "「{}」", "'{}'", '"{}"', "《{}》", "`{}`", "他说“{}”", "告警内容：{}", "{}这句话是谁说的")
+
+
+BLOCKING = [
+    "封禁",
+    "封掉",
+    "封锁",
+    "封堵",
+    "封停",
+    "封杀",
+    "封死",
+    "拉黑",
+    "加黑",
+    "加入黑名单",
+    "丢进黑名单",
+    "屏蔽",
+    "阻断",
+    "拦截",
+    "禁掉",
+    "ban掉",
+    "ban",
+    "block",
+    "封",
+    "永久封禁",
+]
+ISOLATING = ["隔离", "网络隔离", "断网", "断开网络", "拔网线", "isolate"]
+CLOSING = ["关闭", "关掉", "关单", "结单", "结案", "办结", "归档", "close"]
+DONE = {
+    ("203.0.113.5 {}了", "203.0.113.5 一直在扫，{}了", "{}了 203.0.113.5", "203.0.113.5 一直在扫，{}了一小时", "{}的 203.0.113.5", "203.0.113.5 没{}"): BLOCKING,
+    ("web-01 {}了", "web-01 中毒了，{}了", "web-01 中毒了{}了", "{}了 web-01", "web-01 被{}了", "web-01 没{}"): ISOLATING,
+    ("告警 12 {}了", "告警 12 误报，{}了", "告警 12 是误报，{}了", "{}了告警 12，误报", "告警 12 {}了，误报", "告警 12 没{}"): CLOSING,
+}  # fmt: skip
 
 
 def starts_action(text: str) -> bool:
@@ -166,16 +221,39 @@ def starts_action(text: str) -> bool:
     return intent is not None and intent.tool in ACTION_TOOLS
 
 
-@pytest.mark.parametrize("gap", ["", " "])
-def test_negated_asked_or_reported_commands_start_nothing(gap: str) -> None:
-    sentences = [f"{word}{gap}{line.text}" for line in COMMANDS for word in BEFORE]
-    sentences += [f"{line.text}{gap}{word}" for line in COMMANDS for word in AFTER]
+def rotate(words: Sequence[str], start: int, every: int) -> Iterator[tuple[Line, str]]:
+    """Pairs of a command and a word: each word meets every ``every``th command, each command as many words."""
+    for i, line in enumerate(COMMANDS):
+        yield from ((line, word) for j, word in enumerate(words) if (i + j) % every == start)
+
+
+@pytest.mark.parametrize(("gap", "start"), [("", 0), (" ", EVERY // 2)])
+def test_negated_asked_or_reported_commands_start_nothing(gap: str, start: int) -> None:
+    sentences = [f"{word}{gap}{line.text}" for line, word in rotate(BEFORE, start, EVERY)]
+    sentences += [f"{line.text}{gap}{word}" for line, word in rotate(AFTER, start, EVERY)]
     assert [text for text in sentences if starts_action(text)] == []
 
 
 def test_quoted_commands_start_nothing() -> None:
-    sentences = [quote.format(line.text) for line in COMMANDS for quote in QUOTES]
+    sentences = [quote.format(line.text) for line, quote in rotate(QUOTES, 0, 4)]
     assert [text for text in sentences if starts_action(text)] == []
+
+
+def test_a_reason_that_takes_the_command_back_starts_nothing() -> None:
+    sentences = [line.text + words for line in REASONED for words in TAKEN_BACK]
+    assert [text for text in sentences if starts_action(text)] == []
+
+
+@pytest.mark.parametrize(("frames", "verbs"), DONE.items())
+def test_what_has_been_done_starts_nothing(frames: tuple[str, ...], verbs: list[str]) -> None:
+    assert [text for verb in verbs for frame in frames if starts_action(text := frame.format(verb))] == []
+
+
+def test_every_command_meets_several_doubts_and_every_doubt_several_commands() -> None:
+    pairs = [*rotate(BEFORE, 0, EVERY), *rotate(AFTER, 0, EVERY)]
+    commands, words = Counter(line.text for line, _ in pairs), Counter(word for _, word in pairs)
+    assert min(commands[line.text] for line in COMMANDS) >= 5
+    assert min(words[word] for word in (*BEFORE, *AFTER)) >= 5
 
 
 def test_commands_without_noise_do_start_actions() -> None:
@@ -197,8 +275,8 @@ def test_random_noise_around_a_doubted_command_starts_nothing(
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=80))
-def test_any_text_is_survived_and_starts_nothing(text: str) -> None:
-    assert not starts_action(text)
+def test_any_text_is_survived_and_without_a_verb_starts_nothing(text: str) -> None:
+    assert not starts_action(text) or VERB.search(text)
 
 
 def test_a_follow_up_never_completes_an_action() -> None:
