@@ -31,9 +31,7 @@ def outdated(config_ids: frozenset[int] | None) -> list[Settled]:
         return []
     recent = list(Proposal.objects.order_by("-pk")[:RECENT])
     since = database_now() - LOOK_BACK
-    decided = [
-        one for one in recent if one.state != ProposalState.PROPOSED and (one.decided_at or since) > since
-    ]
+    decided = [one for one in recent if one.decided_at is not None and one.decided_at > since]
     return [card for one in decided if _ours(one, config_ids) for card in _cards_of(one)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from dingtalk_integration.cards import decided
 from secops_agent.models import Action, AuditRecord, Proposal
 from tests.acceptance.worker import Stage, kill, open_stage, place, text_only
 from tests.databases import Database, Templates
@@ -154,6 +155,7 @@ def test_decision_shows_on_every_other_card(stage: Stage) -> None:
         return all(one["buttons"] == "[]" and "已拒绝" in one["title"] for one in params)
 
     wait_until(all_closed, within=30, what="no buttons left on any card")
+    wait_until(lambda: not decided.outdated(None), within=30, what="nothing more to change")
 
 
 def test_double_and_redelivered_clicks_run_once(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from bifang.core.configs import FieldErrors
 from bifang.core.errors import InvalidInput
 from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
+from bifang.core.sealed import Sealed
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff
 from secops_agent.services import actions, undo
@@ -220,6 +221,21 @@ def ask_and_approve_undo(action_id: int) -> None:
         undo.request(action_id, people["zhang"], "admin")
     kinds = AuditRecord.objects.filter(subject=f"proposal:{code}").values_list("kind", flat=True)
     assert set(kinds) == {"proposal", "approval"}
+
+
+def test_undo_needs_an_action_that_was_done_and_somebody_to_approve() -> None:
+    action, zhang = order(), Staff.objects.get(staff_id="zhang")
+    done = {"state": "done", "undo_url": Sealed.of("https://connector/undo")}
+    for missing in ({"state": "failed"}, {"undo_url": None}):
+        Action.objects.filter(pk=action.pk).update(**done | missing)
+        with pytest.raises(Conflict, match="不能撤销"):
+            undo.request(action.pk, zhang, "admin")
+    Action.objects.filter(pk=action.pk).update(**done)
+    Staff.objects.exclude(pk=zhang.pk).update(active=False)
+    with pytest.raises(InvalidInput, match="没有在职的审批人"):
+        undo.request(action.pk, zhang, "admin")
+    Staff.objects.update(active=True)
+    assert undo.request(action.pk, zhang, "admin").code
 
 
 def test_undo_goes_back_to_the_connector_once() -> None:
