@@ -11,11 +11,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from bifang.channels import statements
-from bifang.channels.leases import LEASE, flush, new_lease, unhurried_now
+from bifang.channels.leases import LEASE, new_lease, unhurried_now
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, Turn
 from bifang.core.crypto import Keyring
 from bifang.core.db import Batcher
+from bifang.core.durability import flush
 from bifang.core.keys import keyring
 from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
@@ -123,11 +124,11 @@ def _row(item: Incoming, now: datetime, ring: Keyring) -> dict[str, Any]:
 
 
 def store(items: Sequence[Incoming]) -> list[bool]:
-    """Insert what is new, in one transaction; what was there stays as it is. Returns when it is safe.
+    """Insert what is new, in one transaction; what was there stays as it is. Safe after a `flush` only.
 
     True for an item that needs no looking for: handed over, or nothing new. What is handed over is answered
-    while the database's disk writes: if its server fails in between, the message was not acknowledged, and is
-    answered again when it comes again.
+    while the disk writes: if the power fails in between, the message was not acknowledged, and is answered again
+    when it comes again.
     """
     taker, now, ring = _taker, timezone.now(), keyring()
     rows = [_row(item, now, ring) for item in items]
@@ -143,7 +144,6 @@ def store(items: Sequence[Incoming]) -> list[bool]:
                 turns.append(_fresh_turn(item, pk, lease, now))
     if taker is not None and turns:
         taker.take(turns)
-    flush()
     return [row["state"] != State.PENDING for row in rows]
 
 
@@ -190,11 +190,11 @@ def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime) -> Turn:
 
 
 # Ordered: side by side, two quick messages of one person would swap, or both be leased.
-_batcher: Batcher[Incoming, bool] = Batcher(store, ordered=True)
+_batcher: Batcher[Incoming, bool] = Batcher(store, ordered=True, afterwards=flush)
 
 
 async def receive(item: Incoming) -> bool:
-    """Store an item; returns after the commit (then, and only then, acknowledge). From any event loop.
+    """Store an item; returns when it is on the disk (then, and only then, acknowledge). From any event loop.
 
     False: it waits in the queue, and the dispatcher should be told to look.
     """

@@ -48,7 +48,7 @@ def unhurried_now() -> datetime:
     """The database's clock, in a transaction that on PostgreSQL will count before it is on the server's disk.
 
     For what a crash of the database server may undo: its turn is run again then, its reply sent again. What is
-    about to be acknowledged needs a `flush` afterwards.
+    about to be acknowledged needs a `durability.flush` afterwards.
     """
     if connection.vendor == "sqlite":
         return timezone.now()
@@ -56,16 +56,6 @@ def unhurried_now() -> datetime:
         cursor.execute("SELECT clock_timestamp(), set_config('synchronous_commit', 'off', true)")
         row: tuple[datetime, str] = cursor.fetchone()
     return row[0]
-
-
-def flush() -> None:
-    """On PostgreSQL: wait until everything that this connection has committed is on the server's disk.
-
-    A record in the log that nobody reads; its commit waits for the disk, and the log is flushed in order.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_logical_emit_message(true, 'bifang', '')")
 
 
 def new_lease(now: datetime) -> str:

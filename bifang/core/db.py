@@ -28,11 +28,16 @@ class DatabaseThreads:
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="db")
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="db-beside")
         self.count = count
 
     def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
         """Run soon on a database thread."""
         return self._pool.submit(_guarded, function, args, kwargs)
+
+    def submit_beside(self, function: Callable[..., T], *args: Any) -> Future[T]:
+        """Run soon on a thread that holds up none of the others: for what waits for a disk."""
+        return self._beside.submit(_guarded, function, args, {})
 
     def close(self) -> None:
         """Finish what was submitted, close every connection, end the threads."""
@@ -40,6 +45,8 @@ class DatabaseThreads:
         for _ in range(self.count):
             self._pool.submit(_close_connection, barrier)
         self._pool.shutdown(wait=True)
+        self._beside.submit(connections.close_all)
+        self._beside.shutdown(wait=True)
 
 
 def _guarded(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
@@ -92,15 +99,22 @@ class Batcher(Generic[T, R]):
 
     `run_many` gets a list of items, is expected to use one transaction, and returns one result an item. If it
     fails, every item is tried by itself, so that one bad row harms no other. With `ordered` a batch starts only
-    after the one before has ended; otherwise several threads work on batches side by side.
+    after the one before has ended; otherwise several threads work on batches side by side. ``afterwards`` runs
+    between a batch and the answers to its callers, beside the next batch.
     """
 
     def __init__(
-        self, run_many: Callable[[Sequence[T]], Sequence[R]], *, limit: int = 500, ordered: bool = False
+        self,
+        run_many: Callable[[Sequence[T]], Sequence[R]],
+        *,
+        limit: int = 500,
+        ordered: bool = False,
+        afterwards: Callable[[], None] | None = None,
     ) -> None:
         self._run_many = run_many
         self._limit = limit
         self._ordered = ordered
+        self._afterwards = afterwards
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._scheduled = False
         self._lock = threading.Lock()
@@ -115,7 +129,7 @@ class Batcher(Generic[T, R]):
             schedule = not self._scheduled
             self._scheduled = True
         if schedule:
-            threads().submit(self._drain)
+            self._begin()
         return await future
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
@@ -132,25 +146,46 @@ class Batcher(Generic[T, R]):
         with self._lock:
             more = self._scheduled = bool(self._waiting)
         if more:
-            threads().submit(self._drain)
+            self._begin()
 
-    def _drain(self) -> None:
+    def _begin(self) -> None:
+        pool = threads()
+        pool.submit(self._drain, pool)
+
+    def _drain(self, pool: DatabaseThreads) -> None:
         try:
-            self._run(self._take())
+            self._run(self._take(), pool)
         finally:
             if self._ordered:
                 self._schedule_next()
 
-    def _run(self, taken: list[tuple[T, asyncio.Future[R]]]) -> None:
+    def _run(self, taken: list[tuple[T, asyncio.Future[R]]], pool: DatabaseThreads) -> None:
         if not taken:
             return
+        results: Sequence[R | Exception]
         try:
-            results: Sequence[R] = self._run_many([item for item, _ in taken])
+            results = self._run_many([item for item, _ in taken])
         except Exception as error:
             connections.close_all()
-            self._answer([future for _, future in taken], self._drain_singly(taken, error))
-            return
-        self._answer([future for _, future in taken], results)
+            results = self._drain_singly(taken, error)
+        futures = [future for _, future in taken]
+        if self._afterwards is None:
+            self._answer(futures, results)
+        else:
+            pool.submit_beside(self._answer_afterwards, self._afterwards, futures, results)
+
+    def _answer_afterwards(
+        self,
+        afterwards: Callable[[], None],
+        futures: "list[asyncio.Future[R]]",
+        results: Sequence[R | Exception],
+    ) -> None:
+        try:
+            afterwards()
+        except Exception as error:
+            connections.close_all()
+            results = [error] * len(futures)
+        self._answer(futures, results)
 
     def _drain_singly(
         self, taken: list[tuple[T, asyncio.Future[R]]], first_error: Exception

@@ -37,7 +37,7 @@ def unstorable(item: Incoming, raw: str) -> str:
         return f"消息的标识超过 {LONGEST_ID} 个字符，不像是钉钉发来的。"
     if item.kind != "chat" and (_too_deep(item.payload) or _has_odd_numbers(item.payload)):
         return f"消息中有数据库无法保存的数据（不是数的数，或超过 {DEEPEST} 层）。"
-    if "\\u0000" not in raw and "\\ud" not in raw.lower():
+    if not any(sign in raw for sign in ("\\u0000", "\\ud", "\\uD")):
         return ""
     if any(
         _cannot_hold(value)
