@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
@@ -64,9 +65,12 @@ class AuditScreen(RecordScreen):
         return MAY_NOT_READ
 
     @admin.display(description="封存")
-    def sealed(self, row: AuditRecord) -> str:
-        """Its place in the chain."""
-        return f"第 {row.segment.number} 段第 {row.position} 条" if row.segment else "等待封存"
+    def sealed(self, row: AuditRecord) -> SafeString | str:
+        """Its place in the chain: segment and number."""
+        if row.segment is None:
+            return "等待"
+        where = (row.segment.number, row.position)
+        return format_html('<span class="bf-time" title="第 {} 段第 {} 条">{}-{}</span>', *where, *where)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Without text where it may not be read."""

@@ -144,6 +144,12 @@ def test_list_filters_and_searches() -> None:
     assert shown(client, f"{INBOX}?received_at__gte={recent}") == {dead.pk, other.pk}
 
 
+def test_list_shows_a_reply_without_its_markdown() -> None:
+    reply = sent(received(dingtalk()))
+    OutboxRow.objects.filter(pk=reply.pk).update(text="## 结果\n\n**告警 3 条**\n- 严重：1 ███\n> 依据 a-b")
+    assert "结果 告警 3 条 严重：1 依据 a-b" in text_of(superuser().get(OUTBOX))
+
+
 def test_menu_counts_dead_letters() -> None:
     client = superuser()
     row = received(dingtalk(), 1, state=State.DEAD)

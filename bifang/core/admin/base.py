@@ -1,6 +1,7 @@
 """What every screen of the admin shares: how times, states and errors look, and lists that stay quick."""
 
 import json
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,9 @@ def badge(text: str, tone: str = "idle", title: str = "") -> SafeString:
     return format_html('<span class="bf-badge bf-{}" title="{}">{}</span>', tone, title, text)
 
 
+_MARKS = re.compile(r"\*\*|^ *(?:#+|>|-) |█+", re.MULTILINE)
+
+
 def moment(value: datetime | None) -> SafeString | str:
     """A local time to the second, without this year; with it, and how long ago, when pointed at."""
     if value is None:
@@ -52,10 +56,11 @@ def moment(value: datetime | None) -> SafeString | str:
 
 
 def shortened(text: str, length: int = 60) -> SafeString | str:
-    """One line of a longer text, whole when pointed at."""
+    """One line of a longer text without its Markdown, whole when pointed at."""
     if not text:
         return NOTHING
-    return format_html('<span title="{}">{}</span>', text, truncatechars(" ".join(text.split()), length))
+    line = " ".join(_MARKS.sub("", text).split())
+    return format_html('<span title="{}">{}</span>', text, truncatechars(line, length))
 
 
 def preformatted(text: str) -> SafeString | str:
