@@ -32,6 +32,24 @@ def test_merging_moves_findings(database):
     assert vulnerabilities.lookup(GHSA).open_findings == 1
 
 
+def test_advisory_taken_back_by_one_source_stands_while_another_knows_it(database):
+    store(flaw(CVE, source="nvd"))
+    store(flaw(GHSA, aliases=(CVE,), source="ghsa", withdrawn=NOW, affected=(log4j_range(),)))
+    row = Vulnerability.objects.get()
+    assert (row.withdrawn, row.ranges.count()) == (None, 0)
+    store(flaw("CVE-2026-7", source="ghsa"))
+    store(flaw("CVE-2026-7", source="ghsa", withdrawn=NOW))
+    assert Vulnerability.objects.get(vuln_id="CVE-2026-7").withdrawn == NOW
+
+
+@pytest.mark.parametrize(("one", "other", "stays"), [(NOW, None, None), (None, NOW, None), (NOW, NOW, NOW)])
+def test_two_that_are_one_are_withdrawn_only_if_both_are(database, one, other, stays):
+    store(flaw(CVE, source="nvd", withdrawn=one))
+    store(flaw(GHSA, source="ghsa", withdrawn=other))
+    store(flaw(GHSA, aliases=(CVE,), source="osv"))
+    assert Vulnerability.objects.get().withdrawn == stays
+
+
 def test_two_cves_are_never_one(database):
     store(flaw("CVE-2026-1", aliases=("GHSA-aaaa-bbbb-cccc", "CVE-2026-2")))
     store(flaw("CVE-2026-2", aliases=("GHSA-aaaa-bbbb-cccc",)))

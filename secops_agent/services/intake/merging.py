@@ -25,13 +25,19 @@ def complete(row: Vulnerability, record: VulnerabilityRecord) -> None:
     row.cwes = _union(row.cwes, record.cwes, 50)
     row.fixed_versions = _union(row.fixed_versions, record.fixed_versions, 100)
     row.references = _union(row.references, record.references, 100)
+    if record.withdrawn and not _upheld(row, record):
+        row.withdrawn = latest([row.withdrawn, record.withdrawn])
     if record.source and not is_score(record):  # scores reach a vulnerability by more than one way
         row.sources = _union(row.sources, [record.source], 30)
     row.published = earliest([row.published, record.published])
     row.modified = latest([row.modified, record.modified])
-    row.withdrawn = latest([row.withdrawn, record.withdrawn])
     _take_epss(row, record)
     _take_kev(row, record)
+
+
+def _upheld(row: Vulnerability, record: VulnerabilityRecord) -> bool:
+    """Does another source know this vulnerability? Then one that takes back its own advisory does not end it."""
+    return bool(set(row.sources) - {record.source}) and row.withdrawn is None
 
 
 def absorb(row: Vulnerability, other: Vulnerability) -> None:
@@ -44,6 +50,7 @@ def absorb(row: Vulnerability, other: Vulnerability) -> None:
     row.score = max((each["score"] for each in row.cvss), default=None)
     row.published = earliest([row.published, other.published])
     row.modified = latest([row.modified, other.modified])
+    row.withdrawn = latest([row.withdrawn, other.withdrawn]) if row.withdrawn and other.withdrawn else None
     if row.epss is None:
         row.epss, row.epss_percentile, row.epss_date = other.epss, other.epss_percentile, other.epss_date
     if other.kev and not row.kev:
@@ -91,7 +98,9 @@ def _union(old: Sequence[str], more: Sequence[str], most: int) -> list[str]:
 def new_ranges(
     row: Vulnerability, record: VulnerabilityRecord, known: Sequence[AffectedRange]
 ) -> list[AffectedRange]:
-    """The ranges of a record that the vulnerability does not have yet."""
+    """The ranges of a record that the vulnerability does not have yet; those of a withdrawn record do not count."""
+    if record.withdrawn and row.withdrawn is None:
+        return []
     have = {_mark(each) for each in known}
     added = []
     for affected in dict.fromkeys(record.affected):
