@@ -9,7 +9,7 @@ from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
 from .qualifiers import limit_of, severity_of, since_of, status_of
 from .residues import find_residue
-from .skeletons import Kind, Skeleton
+from .skeletons import Kind, Skeleton, mark
 from .tallies import group_of, is_ranking, is_statistics, stands_alone
 
 NOUN = re.compile(
@@ -27,6 +27,14 @@ _BARE_QUESTION = re.compile(
 _MINE = re.compile(
     r"(?:^|[^给帮和跟让])(?:我|俺|本人)(?:自己|个人|[\ue2c0-\ue2ff]|都|一共|现在|目前)*(?:的(?!话)|名下|负责|手上|手里|手头|头上|(?:这边|这儿|这里|身上)(?:的|还|挂|有|接|压)|处理(?!完|过)|认领|接的|接手|在跟(?:的|着)|跟的|跟进|在处理|管|要处理|该处理|(?:还)?(?:有|剩)(?:哪些|几条|多少|啥|什么)(?:没|待|要))|"
     r"(?:指派|分配|派|转|分|交|丢|扔|甩|挂|落|压|堆)(?:给|到|在)(?:了)?(?:我|俺|本人)(?!们)|归(?:我|俺)(?!们)|\bmy\b.{0,12}\balerts?\b|\bassigned to me\b",
+    re.IGNORECASE,
+)
+# 域控服务器 DC01, jump-01 是跳板机: what the asset is, not what is looked for.
+_ROLE = r"(?:域控|跳板机|堡垒机|(?:支付|邮件|安全|业务|应用|api)?网关|(?:核心)?数据库|中间件|负载均衡|(?:邮件|文件|应用|日志|代理|认证|备份)(?=服务器|主机|系统|平台))(?:制器)?(?:服务器|主机|机器|节点|设备|系统|平台)?"
+_NAMED = mark(Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
+_ROLES = re.compile(
+    rf"{_ROLE}\s*[(（]?\s*(?={_NAMED})|(?<={_NAMED})\s*[(（]?(?:这[台个]|那[台个]|该)?\s*{_ROLE}|"
+    rf"(?<={_NAMED})\s*(?:是|作为|属于|为)(?:一[台个]|我们|公司|我司|重要|核心|关键|的)*{_ROLE}",
     re.IGNORECASE,
 )
 _WHO = re.compile(r"查(?:一查|一下|查|下)?(?:它|他|底细|情报|来头|$)|是谁|什么来头|啥来头|情报|信誉")
@@ -105,6 +113,8 @@ def _statistics(skeleton: Skeleton, filters: dict[str, Any], *, compared: bool) 
     arguments: dict[str, Any] = {key: filters[key] for key in ("since_hours",) if key in filters}
     group = group_of(NOUN.sub(" ", skeleton.text) if "告警类型" not in skeleton.text else skeleton.text)
     implied = next(({"group_by": key} for key in ("severity", "status") if key in filters), {})
+    if len({entity.value for entity in skeleton.found(Kind.STATUS)}) > 1:
+        implied = {"group_by": "status"}
     sources = {"group_by": "source"} if compared else {}
     return Intent("alert_statistics", arguments | (group or sources or implied), 0.95, skeleton.spans())
 
@@ -134,6 +144,7 @@ def is_private(address: str) -> bool:
 
 def _keyword(skeleton: Skeleton, lexicon: Lexicon, arguments: dict[str, Any]) -> str:
     """A rule, source or attack; else an indicator or a person; else a word that is marked as one."""
+    skeleton = Skeleton(_ROLES.sub(" ", skeleton.text), skeleton.entities)
     known = find_known(skeleton.text, lexicon.keywords)
     named = skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.PERSON, Kind.NETWORK)
     if not known and named and named.value not in arguments.values():

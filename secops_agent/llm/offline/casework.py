@@ -4,44 +4,53 @@ import re
 from typing import Any
 
 from .intents import Intent
+from .manners import AFTER, HURRY, NOW, POLITE, REQUEST
 from .mood import find_doubt, is_free_text
-from .response import AFTER, POLITE
 from .skeletons import Kind, Skeleton, mark
 
 _AL = rf"(?:这[个条]|该|那[个条])?(?P<alert>{mark(Kind.ALERT)})(?:这[个条]|该)?"
 _AL2 = _AL.replace("<alert>", "<alert2>")
-_PERSON = rf"(?P<who>{mark(Kind.PERSON)}|我(?:自己|本人)?|自己|本人)"
+_TITLE = r"(?:同事|同学|老师|工程师)?"
+_PERSON = rf"(?P<who>{mark(Kind.PERSON)}|我(?:自己|本人)?|自己|本人){_TITLE}"
+_ME = r"(?:我(?:自己|本人|这边|方)?|本人)"
 _HUMAN = rf"(?:{mark(Kind.PERSON)}|我)"
 _WANT = rf"{POLITE}(?:我(?:想要?|来|要|先)?|请?让我)?{POLITE}"
-_MARKED = r"[,，;；。.\s]*(?:备注|原因|理由|说明|因为|note|附言)(?:是|为|一下)?\s*[:：]?\s*(?P<note>\S.*)"
+_MARKED = r"[,，;；。.\s]*(?:备注|原因|理由|说明|因为|note|附言)(?:信息|内容)?(?:是|为|一下|写|填)?\s*[:：]?\s*(?P<note>\S.*)"
 _NOTE = rf"(?:{_MARKED}|[,，;；。\s]+(?P<bare>\S.*))?"
 _ACK_NOTE = rf"(?:{_MARKED}|{AFTER})"
 _VERDICTS = {
-    "false_positive": r"误报|误判|误告警|假阳性|false[ _]positive|fp",
-    "true_positive": r"真实攻击|确认攻击|真实事件|真实威胁|真实告警|真攻击|确认为攻击|攻击属实|属实|真阳性|true[ _]positive|tp|攻击成功",
-    "benign": r"正常业务(?:行为|操作|流量|访问|请求)?|业务正常|正常行为|正常操作|正常流量|正常访问|无害|良性|无风险|无威胁|业务行为|benign|合法行为|内部测试|授权测试",
-    "duplicate": r"重复告警|重复|duplicate|dup",
+    "false_positive": r"误报(?:情况|告警)?|误判|误告警|误触发|假阳性|false[ _]positive|fp",
+    "true_positive": r"真实(?:的)?攻击(?:行为|事件)?|有效攻击|确认攻击|真实事件|真实威胁|真实告警|真攻击|确认为攻击|攻击属实|属实|真阳性|true[ _]positive|tp|攻击成功",
+    "benign": r"正常(?:的)?(?:业务|运维|变更)(?:行为|操作|流量|访问|请求|变更|活动)?|业务正常|正常行为|正常操作|正常流量|正常访问|无害|良性|无风险|无威胁|业务行为|benign|合法行为|内部测试|授权测试",
+    "duplicate": r"重复(?:的)?告警|重复上报|重复|duplicate|dup",
 }
 _VERDICT = rf"(?P<verdict>{'|'.join(_VERDICTS.values())})"
-_ACK = r"(?:确认|认领|接手|接收|接受|受理|领取|接单|接(?!口)|签收|ack|acknowledge)"
+_ACK = r"(?:确认接手|登记接手|确认|认领|接手|接收|接受|受理|领取|接单|接(?!口)|签收|ack|acknowledge)"
 _CLOSE = r"(?:关闭|关掉|关单|关|结单|结案|结掉|结(?=了)|办结|归档|close)"
-_CHECKED = r"(?:(?:已|经|经过)?(?:核实|确认|核查|排查|分析|研判|复核|验证))"
-_CLOSES = rf"{_CLOSE}(?:掉|了|吧|一下)*(?:[,，\s]*{_CLOSE}(?:掉|了|吧|一下)*)?"
+_LOOKED_INTO = r"(?:核实|确认|核查|排查|分析|研判|复核|验证|调查|查证|核对|评估|检查)"
+_CHECKED = rf"(?:(?:已|经|经过)?{_LOOKED_INTO})"
+_CHECKER = r"(?:我们?|我方|我司|业务方|业务部门|业务侧|运维|运维同事|值班人员|值班同事|人工|内部|初步|再次|进一步|详细|仔细|反复|双方)?"
+# 已由业务方核实 is why, not a report.
+_CHECK = rf"(?:[,，\s]*(?:目前|现)?(?:已经(?!经)|已|均|业已)?(?:经过?|由|通过)?{_CHECKER}{_LOOKED_INTO}{{1,2}}(?:后|过|完毕)?(?:[,，]?\s*(?:认定|判定|确认|判断|证实|定性|可以?确定))?(?:该告警|此告警|其)?[,，\s]*)"
+_CLOSES = rf"{_CLOSE}(?:掉|了|吧|一下)*(?:处理|操作|处置|即可)?(?:[,，\s]*{_CLOSE}(?:掉|了|吧|一下)*)?"
+_VERDICT_IS = r"(?:(?:最终|研判|判定|处置|核查|关闭|verdict)?(?:结论|判定|结果|定性|类型|理由|原因|verdict)?(?:确实?|确系)?\s*(?:是|为(?!什么)|属于|归为|系|按照?|因为?|as|=)?\s*[:：]?\s*)"
 _AS = r"(?:标记?|标注|设置?|改|置|判定?|定性|认定|归类?|处理|更新|修改|调整)(?:状态)?(?:为|成|作)"
-_ASSIGN = r"(?:指派|分配|转派|派|分|交|转交|转|移交|分派|指定|委派|assign)"
-_TOSS = r"(?:丢|扔|甩|推|抛|塞|递|转|交|派|分|挪|划|拨)(?:给|到|去)?"
+_ASSIGN = r"(?:指派|分配|转派|派|分|交|转交|转|移交|分派|指定|委派|改派|委托|assign)"
+_TOSS = r"(?:丢|扔|甩|推|抛|塞|递|转|交|派|分|挪|划|拨|登记|归)(?:给|到|去|在|至)?"
 _TOSS_TO = r"(?:丢|扔|甩|推|抛|塞|递|挪|划|拨)(?:给|到)"
-_NAME = rf"(?P<who>{mark(Kind.PERSON)})"
+_NAME = rf"(?P<who>{mark(Kind.PERSON)}){_TITLE}"
 _THERE = r"(?:那儿|那边|那里|那头|手上|手里|名下|头上)"
-_DOES = r"(?:处理|跟进|跟|负责|排查|看看|看|处置|分析|研判|调查|盯|弄|搞|查|接手|接|管|收拾|瞅瞅|瞅)(?:一下|下|一眼|着)?"
+_DOES = r"(?:(?:负责|牵头|协助|全权)?(?:跟进处理|处理|跟进|跟踪处理|跟踪|跟|负责|排查|看看|看|处置|分析|研判|调查|盯|弄|搞|查|接手|接|管|收拾|瞅瞅|瞅|研究))(?:一下|下|一眼|着)?"
 _WORKS = rf"(?:来|去|帮忙|先|进行|予以)*(?:{_DOES}){{0,2}}(?:去)?"
 _LET_HIM = rf"(?:[,，\s]*(?:让|叫|请)(?:他|她)(?:来|去|帮忙|先)*{_DOES})?"
 _TAKES = (
     r"(?:处理|跟进|跟|负责|看看|看|领|搞|弄|盯|接|接手|认领|办|排查|查|管|解决)(?:一下|下)?(?:处理|处置)?"
 )
+_TAKES_ON = r"(?:(?:负责|牵头|继续)?(?:跟进处理|跟踪处理|跟进|处理|处置|负责|接手|认领|跟踪))"
 # 和之前的重复, 跟告警列表里别的一样是重复: what it repeats is part of the verdict, not a report.
-_LIKE = r"(?:(?:和|跟|与|同)?(?:之前|以前|前面|上面|上次|刚才|其他|其它|别)(?:的|那[个条]|那些)?\s*(?:告警|报警)?(?:是|属于)?(?=重复))?"
+_LIKE = r"(?:(?:和|跟|与|同)?(?:之前|此前|先前|早前|已有|以前|前面|上面|上次|刚才|其他|其它|别)(?:的|那[个条]|那些)?\s*(?:告警|报警)?(?:是|属于)?(?=重复))?"
 _HANDLING = r"(?:处理中|已确认|已认领|跟进中|处置中|已接手|确认(?:状态)?)"
+_REGISTER = r"(?:登记接手|登记认领|接手登记|登记备案|登记|备案|认领|接手|接单|受理)(?:一下)?(?:在?我名下)?"
 _FORMS_ACK = (
     rf"{_WANT}{_ACK}(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:的?状态)?\s*{_AS}\s*{_HANDLING}{_ACK_NOTE}",
@@ -49,33 +58,44 @@ _FORMS_ACK = (
     rf"{POLITE}我(?:来|先)*(?:处理|跟进|负责|接手|认领|接|领)(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
     rf"{POLITE}我来(?:跟|搞|弄|盯)(?:一下|下)?\s*{_AL}{_ACK_NOTE}",
     rf"{POLITE}{_AL}\s*(?:认领|接手)(?:一下)?{_ACK_NOTE}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*(?:现|暂|先|后续)?由{_ME}(?:来|先|去|亲自)*{_TAKES_ON}(?:[,，\s]*{REQUEST}{_REGISTER})?{_ACK_NOTE}",
+    rf"{POLITE}由{_ME}(?:来|先|去|亲自)*{_TAKES_ON}\s*{_AL}(?:[,，\s]*{REQUEST}{_REGISTER})?{_ACK_NOTE}",
+    rf"{POLITE}{_AL}\s*[,，]?{REQUEST}{_REGISTER}{_ACK_NOTE}",
+    rf"{POLITE}(?:把|将)\s*{_AL}\s*(?:的?状态)?\s*{NOW}(?:标记|登记|更新|标注)\s*(?:为|成)?\s*{_HANDLING}{_ACK_NOTE}",
     rf"{POLITE}(?:把|将)\s*{_AL}\s*{_ACK}(?:一下|掉|了)?{_ACK_NOTE}",
 )
 _FORMS_ASSIGN = (
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，:]?\s*(?:直接|先|麻烦|请|帮忙|帮我)*{_ASSIGN}\s*(?:一下)?(?:给|到|to)?\s*{_PERSON}{_THERE}?{_WORKS}{_LET_HIM}{AFTER}",
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*(?:直接|先|就|麻烦|请|帮忙|帮我)*(?:{_TOSS_TO}\s*(?={_HUMAN})|(?:{_TOSS}|挂(?:到|给)?)\s*(?={_HUMAN}(?:的)?{_THERE})){_PERSON}(?:的?{_THERE})?(?:去)?{_WORKS}{AFTER}",
-    rf"{_WANT}{_ASSIGN}\s*(?:一下)?\s*{_AL}\s*(?:给|到|to)?\s*{_PERSON}{_WORKS}{AFTER}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{NOW}{_ASSIGN}\s*(?:一下)?(?:给|到|至|由|于|to)?\s*{_PERSON}{_THERE}?{_WORKS}{_LET_HIM}{AFTER}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{NOW}就?(?:{_TOSS_TO}\s*(?={_HUMAN})|(?:{_TOSS}|挂(?:到|给)?)\s*(?={_HUMAN}(?:的)?{_THERE})){_PERSON}(?:的?{_THERE})?(?:去)?{_WORKS}{AFTER}",
+    rf"{_WANT}{_ASSIGN}\s*(?:一下)?\s*{_AL}\s*(?:给|到|至|由|于|to)?\s*{_PERSON}{_WORKS}{AFTER}",
     rf"{POLITE}(?:把|将)?\s*{_AL}\s*给\s*{_PERSON}{_WORKS}{AFTER}",
     rf"{POLITE}(?:让|叫|安排|请)\s*{_PERSON}\s*(?:来|去)?(?:处理|跟进|负责|排查|处置)(?:一下|下)?\s*{_AL}{AFTER}",
     rf"{POLITE}(?:让|叫|喊|安排|请|麻烦|劳烦|拜托|辛苦)\s*{_NAME}\s*(?:来|去|帮忙|先)*{_DOES}\s*{_AL}{AFTER}",
     rf"{POLITE}{_AL}\s*[,，]?\s*(?:让|叫|喊|安排|请|麻烦)\s*{_NAME}\s*(?:来|去|帮忙|先)*{_DOES}{AFTER}",
     rf"{POLITE}{_AL}\s*[,，]?\s*{_NAME}\s*来{_DOES}{AFTER}",
     rf"{POLITE}给\s*{_PERSON}\s*{_ASSIGN}\s*{_AL}{AFTER}",
+    rf"{REQUEST}(?:安排|改)?由\s*{_NAME}\s*(?:来|去|全权|先)*{_DOES}\s*{_AL}{AFTER}",
+    rf"{REQUEST}(?:把|将)?\s*{_AL}\s*{NOW}(?:安排|改|交|转|转交|移交|变更为?|调整为?)*由\s*{_NAME}\s*{_WORKS}{AFTER}",
+    rf"{POLITE}{_AL}\s*[,，]?{REQUEST}(?:安排|改|交|转|转交|移交)*由\s*{_NAME}\s*{_WORKS}{AFTER}",
+    rf"{_WANT}(?:把|将)\s*{_AL}\s*的?(?:处理人|负责人|责任人|跟进人|处置人)\s*{NOW}(?:变更|修改|更换|调整|更改|更新|设置|设|改|换|指定)(?:为|成|给)?\s*{_NAME}{AFTER}",
+    rf"{POLITE}(?:安排|指派|指定|委派|分派)\s*{_NAME}\s*(?:来|去|全权|先)*{_DOES}\s*{_AL}{AFTER}",
+    rf"{POLITE}{_AL}\s*[,，]?{REQUEST}(?:安排|指派|指定|委派)\s*{_NAME}\s*(?:来|去|全权|先)*{_DOES}{AFTER}",
 )
 _FORMS_CLOSE = (
     rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}{AFTER}",
-    rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}\s*[,，:：\s]*(?:{_CHECKED}(?:过)?)?(?:结论|判定|结果|定性|类型|理由|原因)?(?:是|为|属于|按|因|因为|as)?\s*[:：]?\s*(?:一[条个])?{_VERDICT}(?:处理|告警|吧|的)?{_NOTE}",
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*(?:按|按照|以|作为|当作|当|确认|核实|确认是|核实是|确认为|核实为)?\s*(?:(?:确认)?没(?:什么)?问题[,，]\s*)?(?:是|属于)?(?P<like>{_LIKE}){_VERDICT}(?:的|了)?[,，\s]*(?:请|可以|就|来|给|帮我|帮忙|直接|赶紧|麻烦|先|可|那就|予以)*{_CLOSES}{_NOTE}",
-    rf"{_WANT}(?:把|将)\s*{_AL}\s*(?:给)?{_CLOSE}(?:掉|了|吧|一下)*[,，\s]*(?:{_CHECKED}?(?:结论|判定|原因|理由)?(?:是|为|按)?\s*[:：]?\s*(?:一[条个]|个)?{_VERDICT}(?:处理|吧|的)?{_NOTE}|{AFTER})",
+    rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}\s*[,，:：\s]*(?P<check>{_CHECK}?){_VERDICT_IS}\s*[:：]?\s*(?:一[条个])?{_VERDICT}(?:处理|告警|吧|的)?{_NOTE}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*[,，]?\s*(?P<check>{_CHECK}?)(?:按|按照|以|作为|当作|当)?\s*(?:(?:确认)?没(?:什么)?问题[,，]\s*)?{_VERDICT_IS}(?P<like>{_LIKE}){_VERDICT}(?:的|了|为由|结论|处理)?[,，\s]*(?:可以|就|来|可|那就|{HURRY})*{_CLOSES}{_NOTE}",
+    rf"{_WANT}(?:把|将)\s*{_AL}\s*{NOW}{_CLOSES}[,，\s]*(?:(?P<check>{_CHECK}?){_VERDICT_IS}\s*(?:一[条个]|个)?{_VERDICT}(?:处理|吧|的)?{_NOTE}|{AFTER})",
     rf"{POLITE}{_AL}\s*(?:直接|赶紧|先)?{_CLOSE}(?:掉|一下)?(?:了?吧)?[,，\s]*(?:结论|判定)?(?:按|为|是)?\s*[:：]?\s*{_VERDICT}(?:的)?{_NOTE}",
-    rf"{POLITE}{_VERDICT}[,，\s]+{POLITE}(?:{_CLOSE}(?:掉|一下)?\s*{_AL}|(?:把|将)\s*{_AL2}\s*{_CLOSES}){AFTER}",
+    rf"{POLITE}{_VERDICT_IS}{_VERDICT}[,，\s]+{POLITE}(?:{_CLOSE}(?:掉|一下)?\s*{_AL}|(?:把|将)\s*{_AL2}\s*{_CLOSES}){AFTER}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:标|标记|标注)(?:一下|个|上)?\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:关|结)(?:掉|了)?\s*{_AL}\s*吧[,，\s]*(?:结论|判定)?(?:按|为|是)?\s*[:：]?\s*{_VERDICT}(?:的)?{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_CLOSE}(?:为|成|作)\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:以|按|按照|作为)\s*{_VERDICT}(?:来|的(?:方式|名义|结论))?\s*{_CLOSE}(?:一下|掉)?\s*{_AL}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_AS}\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*按{_VERDICT}处理{_NOTE}",
-    rf"{POLITE}{_CHECKED}\s*(?:后)?[,，]?\s*{_AL}\s*(?:确实?)?(?:是|为|属于|系)?\s*{_VERDICT}(?:行为|的)?[,，\s]+(?:请|麻烦|帮忙|帮我|直接|予以|给)*{_CLOSES}{_NOTE}",
+    rf"{POLITE}(?P<check>{_CHECK})\s*{_AL}\s*{_VERDICT_IS}(?P<like>{_LIKE}){_VERDICT}(?:行为|的)?[,，\s]+{NOW}{_CLOSES}{_NOTE}",
+    rf"{POLITE}(?P<check>{_CHECK}){_VERDICT_IS}\s*{_VERDICT}(?:行为|的)?[,，\s]+{POLITE}(?:{_CLOSES}\s*{_AL}|(?:把|将)\s*{_AL2}\s*{NOW}{_CLOSES}){_NOTE}",
 )
 _FACTS = re.compile(
     r"已经?|刚刚?|不是攻击|未发现|没有(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁)"
@@ -120,7 +140,8 @@ def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
     groups = match.groupdict()
     note, bare, verdict = groups.get("note"), groups.get("bare"), groups.get("verdict") or ""
     head = match.string[: match.start("note" if note else "bare")] if note or bare else match.string
-    head = head.replace(groups.get("like") or "\0", "")
+    for known in (groups.get("like"), groups.get("check")):
+        head = head.replace(known or "\0", "")
     head = re.sub(r"我想要?", "", head.replace(verdict, "") if verdict else head)
     head = re.sub(r"(?<=[关闭掉认手领单结])了", "", head) if re.search("把|将", head) else head
     if verdict and not re.search("把|将", head) and re.search(r"了[\s,，。.!！]*$", head):

@@ -106,7 +106,7 @@ _ALERTS = re.compile(
     re.IGNORECASE,
 )
 _ALERT = re.compile(
-    rf"(?:{_ALERT_NOUN}\s*{_ID_WORD}\s*{_NUMBER_AFTER}(?:\s*(?:号|#)(?:告警|报警)?)?{_COUNTED})",
+    rf"(?:{_ALERT_NOUN}[\s_-]*{_ID_WORD}\s*{_NUMBER_AFTER}(?:\s*(?:号|#)(?:告警|报警)?)?{_COUNTED})",
     re.IGNORECASE,
 )
 _ALERT_BEFORE = re.compile(

@@ -30,7 +30,8 @@ _TYPES: tuple[tuple[str, str], ...] = (
     ),
 )
 ASSET = re.compile(
-    "资产|设备|家底|assets?|" + "|".join(words for _, words in _TYPES), re.IGNORECASE | re.ASCII
+    "资产|设备|家底|assets?|inventory|cmdb|" + "|".join(words for _, words in _TYPES),
+    re.IGNORECASE | re.ASCII,
 )
 _ROLE = r"(?:数据库|消息队列|网关|跳板机|堡垒机|域控|中间件|缓存)"
 _ROLES = re.compile(rf"{_ROLE}(?:都|一共)?有(?:哪|几|多少)|(?:列出|列一下|有哪些|所有的?){_ROLE}\s*$")
@@ -118,6 +119,12 @@ def read_assets(skeleton: Skeleton, *, command: bool = False) -> Intent | None:
     return Intent("list_assets", arguments | limit_of(skeleton), 0.9, skeleton.spans())
 
 
+def _said_of_assets(text: str) -> str:
+    """The clauses that name assets: 财务需要核算费用 tells why."""
+    clauses = [clause for clause in re.split(r"[,，。;；!！?？]", text) if ASSET.search(clause)]
+    return "，".join(clauses) or text
+
+
 def _type_of(text: str) -> str:
     found = [
         (match.start(), name)
@@ -137,7 +144,7 @@ def _asset_keyword(skeleton: Skeleton, *, command: bool) -> str:
     entity = skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
     if entity:
         return str(entity.value)
-    bare = Skeleton(_UNSAID.sub(" ", skeleton.text), skeleton.entities)
+    bare = Skeleton(_UNSAID.sub(" ", _said_of_assets(skeleton.text)), skeleton.entities)
     if command:
         return find_residue(bare.text, ASSET)
     return find_keyword(bare, ASSET, of_assets=True)

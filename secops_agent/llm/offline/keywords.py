@@ -43,6 +43,8 @@ _FIRST_VERBS = re.compile(
 _MACHINE = re.compile(r"(?:服务器|主机|机器|机子|电脑|终端|节点)$")
 # 暴力破解攻击 is looked for as 暴力破解.
 _SUFFIX = re.compile(r"(?:攻击|行为|活动|事件|操作|尝试|访问)+")
+# 审计组需要一份账号类资产: the name begins after what is wanted of it.
+_NO_PART = re.compile(r"需要|要求|有没有|是否|提供|列出|我们|发给|整理|一(?:份|些|批|下)")
 _EDGES = re.compile(rf"^[{_OTHER}\s]+|[{_OTHER}\s]+$")
 # 出于合规检查需要，…: why it is asked is not what is looked for.
 _PURPOSE = re.compile(
@@ -138,6 +140,7 @@ def _before_noun(text: str, nouns: re.Pattern[str], *, strict: bool) -> str:
 
 def _clean(phrase: str) -> str:
     """The phrase without verbs at its edges; "" when it is no name."""
+    phrase = _NO_PART.split(phrase)[-1]
     word = _FIRST_VERBS.sub("", _REPORTING.sub("", _EDGES.sub("", phrase.strip())).strip())
     word = _EDGES.sub("", word)
     if len(word) < 2 or word in NO_NAMES or word.lower() in COMMON_ENGLISH or word.isdigit():

@@ -3,7 +3,7 @@
 import re
 
 from .intents import Intent
-from .skeletons import Skeleton
+from .skeletons import Kind, Skeleton
 
 _MANUAL = re.compile(
     r"(?:值班|应急|处置|操作|响应|安全|标准|排查|内部)*(?:手册|预案|\bsops?\b|playbooks?|runbooks?|指南|剧本|规程|操作文档|处置文档|处理文档|作战手册|预案库|知识库|最佳实践|checklist|检查单)|"
@@ -32,11 +32,17 @@ _FIRST = re.compile(
 )
 _LAST = re.compile(
     rf"(?:{_GENERIC_VERB}|{_LOOK}|{_GIVE}|一下|怎么|(?:按|照|按照|走|依)?(?:啥|什么|哪个|哪套|哪种|何种)(?:样)?(?:的)?|按照?|走|的(?:话|时候|部分|章节|内容|那块|那部分)?|那块|那部分|相关|有关|方面|了|吗|么|呢|吧|啊|呀|哈|呗|嘛|谢谢|在哪里|在哪儿|在哪|哪里有|哪儿有|有没有|有不|有吗|有|没有|没|"
-    r"是什么|是啥|是|来着|说的|写的|规定的|咋说|怎么说|怎么写|说|写|有哪些|有什么|什么|啥|哪些|该|应该|应|需要|要|得|给我|我|发我|我们|标准|完整|最新|,|，|。|\?|？|!|\s|时|后|之后|以后|事件(?=$)|修复?(?=$)|[那这][本份个套篇]|各位|大家|大佬们?|老师们?|兄弟们?|同学们?|亲|这种情况|这种|情况下?|急|在线等|for|please|pls)+$",
+    r"是什么|是啥|是|来着|说的|写的|规定的|咋说|怎么说|怎么写|说|写|有哪些|有什么|什么|啥|哪些|该|应该|应|需要|要|得|给我|我|发我|我们|标准|完整|最新|成文|书面|正式|现成|明确|专门|完善|规范|,|，|。|\?|？|!|\s|时|后|之后|以后|事件(?=$)|修复?(?=$)|[那这][本份个套篇]|各位|大家|大佬们?|老师们?|兄弟们?|同学们?|亲|这种情况|这种|情况下?|急|在线等|for|please|pls)+$",
     re.IGNORECASE | re.ASCII,
 )
 _CLAUSE = re.compile(r"[,，。;；!！?？]")
-_STATE = re.compile(r"(?:情况|状况|态势|形势|状态)(?:怎么样|如何|怎样|咋样)[?？。]?$")
+_STATE = re.compile(
+    r"(?:情况|状况|态势|形势|状态|信誉度?|口碑|名声|评价|风险|程度|安全性|可信度|进展|进度|效果|表现|质量|等级|级别|评分|结果|结论)(?:目前|现在|究竟|到底|又|会)*(?:是)?(?:怎么样|如何|怎样|咋样)(?:的|了|呢)*[?？。]?$"
+)
+# 重要性等级是如何登记的: what is on record about an asset.
+_RECORD = re.compile(
+    r"(?:重要|等级|级别|责任|负责|归属|归口|部门|环境|用途|联系|信息|登记|备案|名称|分类)\S{0,8}?(?:是|被)?(?:如何|怎么|怎样)(?:登记|填写|填|写|定|评定|划分|标注|记录|规定|设置|分配|描述)*的?[?？。]?$"
+)
 
 
 def read_manual(skeleton: Skeleton) -> Intent | None:
@@ -48,7 +54,9 @@ def read_manual(skeleton: Skeleton) -> Intent | None:
 
 def read_how_to(skeleton: Skeleton) -> Intent | None:
     """search_runbook for how, what to do; never for how many, how come, how is it going."""
-    if not _HOW.search(skeleton.text) or _STATE.search(skeleton.text):
+    text = skeleton.text.strip()
+    of_asset = skeleton.first(Kind.ASSET, Kind.ASSET_IP, Kind.HOST) is not None
+    if not _HOW.search(text) or _STATE.search(text) or (of_asset and _RECORD.search(text)):
         return None
     return _search(skeleton, 0.9)
 

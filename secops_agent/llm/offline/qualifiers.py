@@ -35,8 +35,9 @@ _STATUS = re.compile(
     "|".join([_SPEAKER, *(f"(?P<{name}>{words})" for name, words in _STATUSES.items())]), re.IGNORECASE
 )
 _ROW = r"(?:条|个(?!字|词|关键|小时|月|礼拜|星期|人|部门|钟)|台|项|起|款|份|行|次)"
+_AT_MOST = r"(?:控制在|限制在|限定在|限定为|限制为|不要超过|不超过|不超出|不多于|最多|至多|上限(?:为|是|设为)?|以|限|取前|仅限)"
 _LIMIT = re.compile(
-    rf"(?:最新|最近|头|前|先|最后|top|first|latest|last)\s*(?:的)?(?:面|看|列|给我|给|来|拉|要|发|出|捞|挑)?\s*(?P<n>{INTEGER})\s*(?P<unit>{_ROW})?(?!\s*(?:天|个?小时|个?钟|周|个?星期|个?礼拜|个?月|日|分钟|刻钟|年|h|d|点|号|:|\.))(?=\D|$)"
+    rf"{_AT_MOST}\s*(?P<n6>{INTEGER})\s*{_ROW}(?:以内|之内|以下|为限|左右)?|(?P<n7>{INTEGER})\s*{_ROW}(?:以内|之内|为限|左右|即可|就够|就行|足矣)|(?:最新|最近|头|前|先|最后|top|first|latest|last)\s*(?:的)?(?:面|看|列|给我|给|来|拉|要|发|出|捞|挑)?\s*(?P<n>{INTEGER})\s*(?P<unit>{_ROW})?(?!\s*(?:天|个?小时|个?钟|周|个?星期|个?礼拜|个?月|日|分钟|刻钟|年|h|d|点|号|:|\.))(?=\D|$)"
     rf"|(?P<n2>{INTEGER})\s*{_ROW}(?=.{{0,6}}(?:告警|报警|漏洞|洞|资产|主机|服务器|机器|机子|记录))|(?:来个?|给我?|列出?|看|显示|取|要|只要|只看|最多|拉|捞|挑|发|贴|甩|出|整)\s*(?P<n3>{INTEGER})\s*{_ROW}|(?:limit|前)\s*[:=]?\s*(?P<n4>\d{{1,4}})(?!\s*(?:天|小时|月|周|\d|h|d))|(?:^|(?<=[\s,，]))(?P<n5>\d{{1,4}}|[二两三四五六七八九十百]{{1,4}})\s*[条个台](?=$|[\s,，])",
     re.IGNORECASE,
 )
@@ -76,7 +77,8 @@ def _severity(match: re.Match[str]) -> str:
 
 def _limit(match: re.Match[str]) -> int | None:
     """来一份, 有一条 name no number of rows; 最近 5 without a unit must be in digits."""
-    value = read_integer(match["n"] or match["n2"] or match["n3"] or match["n4"] or match["n5"])
+    number = next((said for name, said in match.groupdict().items() if name != "unit" and said), "")
+    value = read_integer(number)
     bare = match["n"] and not match["unit"] and not match.group().isascii() and not match["n"].isdigit()
     single = (
         match["n2"] == "一" or match["n3"] == "一" or (match["n"] == "一" and match["unit"] in ("份", "次"))

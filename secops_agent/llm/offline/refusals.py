@@ -4,9 +4,10 @@ import re
 
 from .casework import SPEAKS_OF_CASEWORK
 from .intents import Intent, Understanding
+from .manners import AFTER, POLITE
 from .mood import HINTS, find_doubt
 from .residues import UNWANTED
-from .response import AFTER, POLITE, SPEAKS_OF_BLOCKING, SPEAKS_OF_ISOLATING
+from .response import SPEAKS_OF_BLOCKING, SPEAKS_OF_ISOLATING
 from .skeletons import Kind, Skeleton, mark
 from .suggestions import suggest
 

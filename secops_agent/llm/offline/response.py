@@ -5,59 +5,56 @@ from typing import Any
 
 from .entities import ADDRESS
 from .intents import Intent
+from .manners import AFTER, DO, FOR_SO_LONG, NOW, POLITE, WHY, ends_with_length
 from .mood import find_doubt, is_free_text
 from .skeletons import Kind, Skeleton, mark
 
-POLITE = (
-    r"(?:请|麻烦(?:你|您|一下)?|劳烦|辛苦(?:你|您|一下)?|帮(?:我|忙|我们|下忙|个忙)?|你|您|毕方|小毕|我要|给我|赶紧|赶快|快点?|尽快|马上|立即|立刻|即刻|现在|直接|"
-    r"紧急|先|那就|那|就|ok|好(?:的|吧)?|hi|hello|你好|您好|pls|please|[,，:：!！\s])*"
-)
-AFTER = (
-    r"(?:一下|下|吧|啊|呀|哈|哦|谢谢(?:你|您|啦|了)?|多谢|谢了|辛苦了?|thanks|thx|pls|please|[,，.。!！~\s])*"
-)
 _DURATION = mark(Kind.DURATION)
 
 
 def _for(name: str) -> str:
-    return (
-        rf"(?:[,，\s]*(?:(?:封禁|拉黑|封)?(?:时长|时间|期限)|持续|为期|为|先|共|for)?\s*[:：]?\s*"
-        rf"(?P<{name}>{_DURATION})(?:时间|时长)?)?"
-    )
+    return rf"(?:[,，\s]*{FOR_SO_LONG}(?P<{name}>{_DURATION})(?:时间|时长)?(?:即可|左右)?)?"
 
 
-_OF_IP = r"(?:(?:(?:这个|这条|该|那个|恶意|来源|源|攻击|可疑|外部|公网|攻击者)的?)*\s*(?:ip|地址|ip地址|攻击ip|源ip)?\s*[:：]?\s*)"
+_OF_IP = r"(?:(?:(?:这个|这条|该|那个|恶意|来源|源|攻击者?|可疑|外部|外网|境外|公网|攻击源)的?)*\s*(?:ip地址|攻击ip|源ip|ip|源?地址)?\s*[:：]?\s*)"
 _IP = rf"(?:{_OF_IP}(?P<ip>{ADDRESS})(?:\s*(?:这个|该|这)?\s*(?:恶意|攻击)?\s*(?:ip地址|ip|地址))?(?:\s*的(?:访问|流量|连接|请求|通信))?)"
 _BLOCK = r"(?:临时|永久)?(?:封禁|封掉|封锁|封堵|封停|封杀|封死|封住|拉黑|加黑|(?:加入|加到|加进|拉进|拉入|拉到|放进|放到|丢进|丢到|扔进|扔到|塞进|列入|放入|进|(?:丢|扔|塞|放|拉)(?=黑名单))黑名单里?|屏蔽|阻断|拦截|拦掉|禁掉|ban\s*掉|封ip|封|block|ban)"
 _HOST_NOUN = r"(?:(?:(?:失陷|中毒|受害|受感染|感染|可疑)的?)?(?:主机|服务器|机器|终端|资产|节点|host))"
 _HOST = rf"(?:(?:这台|该|那台)?{_HOST_NOUN}?\s*[:：]?\s*(?P<host>{mark(Kind.ASSET, Kind.ASSET_IP)})\s*(?:这台|该|这个)?{_HOST_NOUN}?)"
-_ISOLATE = r"(?:(?:网络|断网|下线|临时)?隔离|断网|断开网络|拔网线|isolate|quarantine)"
+_ISOLATE = r"(?:(?:网络|断网|下线|临时|紧急|主机)*隔离|断网|断开网络|拔网线|isolate|quarantine)"
+_WITHIN = r"(?:从|自)(?:公司|我司|我们的?)?(?:生产|办公|业务|内部|核心|当前|现有|整个)?(?:内网|网络环境|网络|网段|环境|网)(?:环境)?(?:之?中|里面?|里|上|内)?"
+_OUT = rf"{_WITHIN}\s*(?:隔离|断开|摘除|摘|移除|移|切断|剔除|下线|断)(?:连接)?(?:出来|出去|开来|开|掉)?"
 _CUT = r"(?:断开|切断|断掉|掐断|拔掉)"
 _NET = r"(?:的)?\s*(?:网络连接|网络|网线|联网|网)"
-_WHY = r"[,，;；.。\s]*(?:原因|理由|因为|由于|备注|说明|缘由|reason)(?:是|为)?\s*[:：]?\s*(?P<why>(?!呢|何|吗|不明|是|的)[^呢吗].+)"
+_WHY = (
+    rf"[,，;；.。\s]*(?:{WHY})(?:是|为|系|在于)?\s*[:：]?\s*(?P<why>(?!呢|何|吗|不明|是|的|什么|啥)[^呢吗].+)"
+)
+_REASON_MARK = re.compile(rf"[,，;；.。\s]*(?:{WHY})(?:是|为|系|在于)?\s*[:：]?\s*$", re.IGNORECASE)
 _ATTACK_WORDS = (
     r"(?:暴力|破解|爆破|攻击|扫描|扫|探测|注入|木马|病毒|挖矿|勒索|入侵|外联|失陷|中毒|中了|中招|中|怀疑|怀疑是|感觉|被黑|被控|远控|植入|上传|横移|外发|外传|泄露|数据|恶意|后门|钓鱼|感染|异常|登录|口令|端口|漏洞|利用|横向|移动|渗透|提权|反弹|撞库|刷|爬虫|"
-    r"撞|喷洒|口令|隧道|反连|回连|木马|代码|脚本|网站|官网|后台|服务|服务器|账号|行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|还在|又在|老|老是|总|不停|不断|疯狂|天天|反复|大量|明显|疑似|频繁|尝试|多次|发起|进行|存在|被|有|的|了|和|、|\s)+"
+    rf"撞|喷洒|口令|隧道|反连|回连|木马|代码|脚本|网站|官网|后台|服务|服务器|账号|行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|还在|又在|老|老是|总|不停|不断|疯狂|天天|反复|大量|明显|疑似|频繁|尝试|多次|发起|进行|存在|被|有|的|了|和|、|于|遭|受|到|活动|严重|非常|十分|我方|系统|业务|主机|网络|通信|脚本|\s|{mark(Kind.ASSET)})+"
 )
 _BARE_WHY = rf"[,，;；.。\s]+(?P<bare>{_ATTACK_WORDS})"
 _TAIL = rf"(?:{_WHY}|{_BARE_WHY})?{AFTER}"
 _DONE = r"\s*(?:一下|下|掉|起来|了|住|吧)*(?:处理|操作|处置)?"
-_NOW = r"(?:直接|赶紧|赶快|马上|立即|立刻|先|快|现在|给我|帮我|请|麻烦)*"
 _EASY = r"\s*(?:一下|下|掉)?"
 _LONG = rf"(?:(?P<d0>{_DURATION})\s*(?:的)?)?"
 _FORMS_BLOCK = (
     rf"{POLITE}{_LONG}{_BLOCK}{_EASY}\s*{_for('d1')}(?:(?<={_DURATION})的)?\s*{_IP}{_for('d2')}{_TAIL}",
-    rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}(?:进行|执行|实施|做|给|来个?|先|直接)*\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
-    rf"{POLITE}{_IP}[,，\s]*{_NOW}\s*{_LONG}{_BLOCK}{_EASY}{_for('d2')}{_TAIL}",
-    rf"{POLITE}{_IP}[,，\s]*{_NOW}\s*{_BLOCK}\s*(?:了|掉)吧{_for('d2')}(?:{_WHY}|{_BARE_WHY}){AFTER}",
+    rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}{DO}\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
+    rf"{POLITE}{_IP}[,，\s]*{NOW}\s*{_LONG}{_BLOCK}{_EASY}{_for('d2')}{_TAIL}",
+    rf"{POLITE}{_IP}[,，\s]*{NOW}\s*{_BLOCK}\s*(?:了|掉)吧{_for('d2')}(?:{_WHY}|{_BARE_WHY}){AFTER}",
     rf"{POLITE}{_IP}\s*(?P<context>{_ATTACK_WORDS})(?:[,，]|(?=赶紧|赶快|马上|立即|立刻|快|直接))\s*{POLITE}(?:把)?(?:它|他|该ip|这个ip|该地址)?(?:给)?{_LONG}{_BLOCK}"
     rf"\s*(?:了(?=它|他|吧)|它|他|掉|一下|下|吧)*{_for('d2')}{AFTER}",
 )
 _FORMS_ISOLATE = (
     rf"{POLITE}{_ISOLATE}{_EASY}\s*{_HOST}{_TAIL}",
-    rf"{POLITE}(?:把|将|给|对)\s*{_HOST}\s*(?:进行|执行|实施|做|给|先|直接)*\s*{_ISOLATE}{_DONE}{_TAIL}",
-    rf"{POLITE}{_HOST}[,，\s]*{_NOW}\s*{_ISOLATE}{_EASY}{_TAIL}",
-    rf"{POLITE}{_HOST}[,，\s]*{_NOW}\s*{_ISOLATE}\s*(?:了|掉)吧(?:{_WHY}|{_BARE_WHY}){AFTER}",
+    rf"{POLITE}(?:把|将|给|对)\s*{_HOST}\s*{DO}\s*{_ISOLATE}{_DONE}{_TAIL}",
+    rf"{POLITE}{_HOST}[,，\s]*{NOW}\s*{_ISOLATE}{_EASY}{_TAIL}",
+    rf"{POLITE}{_HOST}[,，\s]*{NOW}\s*{_ISOLATE}\s*(?:了|掉)吧(?:{_WHY}|{_BARE_WHY}){AFTER}",
     rf"{POLITE}{_CUT}(?:一下)?\s*{_HOST}{_NET}{_TAIL}",
+    rf"{POLITE}(?:把|将|给)\s*{_HOST}\s*{NOW}{_OUT}{_TAIL}",
+    rf"{POLITE}{_HOST}[,，\s]*{NOW}{_OUT}{_TAIL}",
     rf"{POLITE}(?:把|将|给)\s*{_HOST}{_NET}\s*(?:给)?(?:{_CUT}|断|拔|切){_DONE}{_TAIL}",
     rf"{POLITE}{_HOST}\s*(?P<context>{_ATTACK_WORDS})(?:[,，]|(?=赶紧|赶快|马上|立即|立刻|快|直接))\s*{POLITE}(?:把)?(?:它|他|该主机|这台机器)?(?:给)?{_ISOLATE}(?:了(?=它|他|吧)|它|他|掉|一下|下|吧)*{AFTER}",
 )
@@ -71,8 +68,19 @@ _ORDERED = re.compile(r"(?<=[封禁离黑断掉住死网线蔽截锁堵停杀单
 _NO_CONTEXT = re.compile(r"[的了有在被对和、\s]+$|了")
 BLOCK = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_BLOCK)
 ISOLATE = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_ISOLATE)
-BLOCK_COMMAND = re.compile(rf"封禁\s*{_LONG}\s*{_IP}{_for('d1')}{_COMMAND_TAIL}", re.IGNORECASE)
-ISOLATE_COMMAND = re.compile(rf"隔离\s*{_HOST}{_COMMAND_TAIL}", re.IGNORECASE)
+_SHORT_WHY = r"[,，\s]+(?:原因|理由)?[:：]?\s*(?P<why>[^\s,，的\ue000-\uf8ff]{2,20})[,，\s]+"
+BLOCK_COMMANDS = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"封禁\s*{_IP}{_SHORT_WHY}(?P<d1>{_DURATION})",
+        rf"封禁\s*(?P<bare>{_ATTACK_WORDS})\s+{_IP}{_for('d1')}",
+        rf"封禁\s*{_LONG}\s*{_IP}{_for('d1')}{_COMMAND_TAIL}",
+    )
+)
+ISOLATE_COMMANDS = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (rf"隔离\s*(?P<bare>{_ATTACK_WORDS})\s+{_HOST}", rf"隔离\s*{_HOST}{_COMMAND_TAIL}")
+)
 SPEAKS_OF_BLOCKING = re.compile(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
 SPEAKS_OF_ISOLATING = re.compile(
     r"隔离|断网|(?:断开|切断|断掉|掐断|拔掉).{0,12}网|网(?:络|线)?(?:给)?(?:断|拔|切)|isolat|quarantin",
@@ -82,8 +90,8 @@ SPEAKS_OF_ISOLATING = re.compile(
 
 def read_response(skeleton: Skeleton, *, command: bool = False) -> Intent | None:
     """block_ip or isolate_host if the whole sentence is exactly one such command."""
-    blocks = (BLOCK_COMMAND, *BLOCK) if command else BLOCK
-    isolates = (ISOLATE_COMMAND, *ISOLATE) if command else ISOLATE
+    blocks = (*BLOCK_COMMANDS, *BLOCK) if command else BLOCK
+    isolates = (*ISOLATE_COMMANDS, *ISOLATE) if command else ISOLATE
     return _match(skeleton, blocks, _block) or _match(skeleton, isolates, _isolate)
 
 
@@ -100,12 +108,13 @@ def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
     """Nothing outside the stated reason may doubt the command, and the reason must be only a reason."""
     groups = match.groupdict()
     why, context = groups.get("why") or "", groups.get("context") or groups.get("bare") or ""
-    head = match.string[: match.start("why")] if why else match.string
+    head = _REASON_MARK.sub("", match.string[: match.start("why")]) if why else match.string
     return (
         not _NO_CONTEXT.match(context)
         and not _is_doubted(head.replace(context, "") if context else head)
         and is_free_text(skeleton.expand(why))
         and not _names_more(why, skeleton)
+        and not ends_with_length(why)
     )
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 from .intents import READ_TOOLS, Intent
+from .manners import AFTER, NOW, POLITE
 from .mood import find_doubt
 from .recurrence import read_recurrence
-from .response import AFTER, POLITE
 from .skeletons import Kind, Skeleton, mark
 
 _NEW = re.compile(
@@ -37,11 +37,11 @@ _ACTS = re.compile(
 )
 _GONE = r"(?:删除|删掉|取消|停掉|停用|停止|移除|去掉|下掉|撤掉|关掉|退订)"
 _LET_GO = r"(?:删了|停了|取消了|关了|去了|撤了|下了)吧"
-_USELESS = r"(?:已经|早就|现在)?(?:没用|没啥用|没什么用|用不着|用不上|不需要|不用|不要|没必要|多余|作废|过时|过期)了?(?:的)?"
+_USELESS = r"(?:已经|早就|现在|今后|以后|后续|目前|现|已|均)*(?:不再(?:使用|需要|用|执行|适用)|停止使用|停用|没用|没啥用|没什么用|用不着|用不上|不需要|不用|不要|没必要|多余|作废|过时|过期)了?(?:的)?"
 _DELETE = re.compile(
     rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:这个|了|吧)?{AFTER}"
-    rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*(?:给)?(?:删除|删掉|删了|删|取消|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}"
-    rf"|{POLITE}(?P<n3>{mark(Kind.SCHEDULE)})(?:这个)?[,，\s]*(?:{_USELESS}[,，\s]*)?(?:把它|帮我|给我|直接|麻烦|请)*(?:{_GONE}(?:一下|吧)?|{_LET_GO}){AFTER}",
+    rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*{NOW}(?:删除|删掉|删了|删|取消|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}"
+    rf"|{POLITE}(?P<n3>{mark(Kind.SCHEDULE)})(?:这个)?[,，\s]*(?:{_USELESS}[,，\s]*)?{NOW}(?:{_GONE}(?:一下|吧|处理)?|{_LET_GO}){AFTER}",
     re.IGNORECASE,
 )
 

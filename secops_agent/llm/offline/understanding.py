@@ -14,6 +14,7 @@ from .followups import read_item, read_pronoun, read_refinement
 from .intents import Intent, Understanding
 from .knowledge import read_report, read_schedules, read_service
 from .lexicon import Lexicon
+from .manners import settle
 from .manuals import read_how_to, read_manual
 from .normalization import normalize
 from .qualifiers import take_qualifiers
@@ -92,7 +93,7 @@ class _Reader:
     def _read_request(self, request: Request) -> Understanding:
         plain = request.text
         skeleton = self._entities(plain)
-        intent = None if request.asking else self._action(skeleton, plain)
+        intent = None if request.asking else self._order(skeleton, request)
         if intent:
             return Understanding(intent=intent)
         wish = read_after_unwanted(plain)
@@ -112,6 +113,17 @@ class _Reader:
 
     def _entities(self, plain: str) -> Skeleton:
         return read_entities(plain, self._lexicon, self._now)
+
+    def _order(self, skeleton: Skeleton, request: Request) -> Intent | None:
+        """An action as it was said, or with its clauses in the usual order; 请 stands for the courtesy taken off."""
+        please = "请" if request.pleading else ""
+        said = Skeleton(please + skeleton.text, skeleton.entities)
+        found = self._action(said, please + request.text)
+        settled = None if found else settle(said)
+        return found or (self._case(settled) if settled else None)
+
+    def _case(self, skeleton: Skeleton) -> Intent | None:
+        return read_response(skeleton) or read_casework(skeleton, self._asker)
 
     def _action(self, skeleton: Skeleton, plain: str) -> Intent | None:
         return (
