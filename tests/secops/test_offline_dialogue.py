@@ -137,6 +137,9 @@ def test_a_command_without_its_object_shows_its_usage() -> None:
         ("刚封禁 203.0.113.5", "已经发生"),
         ("打算封禁 203.0.113.5", "建议或打算"),
         ("封禁", "写明对象"),
+        ("告警 12 和 13 的详情", "一次只能查一条告警"),
+        ("web-01 和 web-02 的漏洞", "一次只能查一台资产"),
+        ("李四和王五手上的告警", "一次只能查一个人"),
     ],
 )
 def test_a_refused_action_says_why(said: str, hint: str) -> None:

@@ -249,6 +249,29 @@ def test_what_has_been_done_starts_nothing(frames: tuple[str, ...], verbs: list[
     assert [text for verb in verbs for frame in frames if starts_action(text := frame.format(verb))] == []
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "别发日报",
+        "没发日报",
+        "不用推送未处理的高危告警",
+        "不发日报",
+        "发不发日报",
+        "是否推送昨天的日报",
+        "能不能推送未处理的高危告警",
+        "为什么发日报",
+        "谁发日报",
+        "发了日报",
+        "如果有就发日报",
+        "他说发日报",
+    ],
+)
+def test_a_doubted_recurring_sentence_creates_no_schedule(said: str) -> None:
+    assert starts_action("每天早上9点发日报")
+    assert not starts_action(f"每天早上9点{said}")
+    assert not starts_action(f"新建定时任务 每天早上9点{said}")
+
+
 def test_every_command_meets_several_doubts_and_every_doubt_several_commands() -> None:
     pairs = [*rotate(BEFORE, 0, EVERY), *rotate(AFTER, 0, EVERY)]
     commands, words = Counter(line.text for line, _ in pairs), Counter(word for _, word in pairs)

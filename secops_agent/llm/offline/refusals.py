@@ -35,6 +35,16 @@ _ASKS = re.compile(
 )
 
 
+_AND = r"\s*(?:、|和|与|跟|及|以及|还有|/|&)\s*"
+_PAIRS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(f"{mark(*kinds)}{_AND}{mark(*kinds)}"), noun)
+    for kinds, noun in (
+        ((Kind.ASSET, Kind.ASSET_IP, Kind.HOST), "台资产"),
+        ((Kind.CVE,), "个漏洞编号"),
+        ((Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH), "个 IP、域名或哈希"),
+        ((Kind.PERSON,), "个人"),
+    )
+)
 _ASIDE = re.compile(rf"{UNWANTED.pattern}\s*(?P<object>[^,，。;；]{{1,40}})[,，。;；]\s*(?P<rest>.+)")
 _LOOKS = re.compile(r"查|看|列|显示|情报|有什么|有哪些|有多少")
 
@@ -46,6 +56,22 @@ def read_after_unwanted(plain: str) -> str:
     """
     match = _ASIDE.fullmatch(plain)
     return f"{match['object']}，{match['rest']}" if match and _LOOKS.search(match["rest"]) else ""
+
+
+def refuse_several(skeleton: Skeleton, plain: str) -> Understanding | None:
+    """告警 12 和 13 的详情, web-01 和 web-02 的漏洞: half an answer would look like a whole one."""
+    noun = next((noun for pattern, noun in _PAIRS if pattern.search(skeleton.text)), "")
+    noun = "条告警" if skeleton.found(Kind.ALERTS) else noun
+    if not noun:
+        return None
+    named = skeleton.found(Kind.ASSET, Kind.ASSET_IP, Kind.CVE, Kind.IP, Kind.DOMAIN)
+    offers = [f"查一下 {one.value}" for one in named]
+    numbers = [n for one in skeleton.found(Kind.ALERTS) for n in re.findall(r"\d+", one.raw)]
+    offers += [f"告警 {number} 的详情" for number in numbers]
+    return Understanding(
+        suggestions=suggest(plain, tuple(dict.fromkeys(offers))[:2], harmless=True),
+        hint=f"一次只能查一{noun}，请逐{noun[0]}发送。",
+    )
 
 
 def speaks_of_action(skeleton: Skeleton) -> bool:

@@ -18,7 +18,7 @@ from .manners import settle
 from .manuals import read_how_to, read_manual
 from .normalization import normalize
 from .qualifiers import take_qualifiers
-from .refusals import read_after_unwanted, refuse, speaks_of_action
+from .refusals import read_after_unwanted, refuse, refuse_several, speaks_of_action
 from .response import read_response
 from .scheduling import read_scheduling
 from .skeletons import Kind, Skeleton
@@ -102,6 +102,9 @@ class _Reader:
         refusal = refuse(skeleton, plain, self._last) if speaks_of_action(skeleton) else None
         if refusal:
             return refusal
+        several = refuse_several(skeleton, plain)
+        if several:
+            return several
         bare = plain.rstrip("?？ ,，") or plain
         return self._question(skeleton if bare == plain else self._entities(bare), bare)
 
