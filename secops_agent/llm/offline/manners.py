@@ -21,7 +21,7 @@ POLITE = rf"(?:{_PLEASE}|{_NEEDED}|{_HELP}|{_SOON}|{_HAIL})*"
 # What makes a request of a sentence that else could be a statement: 由王五跟进告警 12 may tell how things are.
 REQUEST = rf"(?:{POLITE}(?:{_PLEASE}|{_NEEDED}){POLITE})"
 _THANKS = r"(?:谢谢|多谢|感谢|谢了|辛苦|拜托|有劳|麻烦|劳驾)(?:你|您|啦|了|支持|配合|协助|大家|各位)*"
-AFTER = rf"(?:一下|下|吧|啊|呀|哈|哦|非常(?=感谢)|{_THANKS}|为盼|为谢|thanks|thx|pls|please|[,，.。!！~\s])*"
+AFTER = rf"(?:一下|下|吧|啊|呀|哈|哦|非常(?=感谢)|{_THANKS}|为盼|为谢|(?:敬?请|望)?(?:知悉|知晓|周知|悉知)|thanks|thx|pls|please|[,，.。!！~\s])*"
 DO = r"(?:进行|执行|实施|采取|做|给予|给|予以|加以|来个?|先|直接|立即|马上|尽快|立刻|[,，])*"
 HURRY = rf"(?:{_PLEASE}|{_HELP}|{_SOON}|予以|加以|给予|进行|执行|实施|[,，\s]|把它|将其|对其)"
 NOW = rf"{HURRY}*"
@@ -45,7 +45,7 @@ _LASTS = re.compile(
 )
 WHY = r"(?:封禁|隔离|处置|操作|申请|具体)?(?:原因|理由|缘由|事由|依据)|因为|由于|备注|说明|reason"
 _GIVES_WHY = re.compile(
-    rf"(?:{WHY}|鉴于|考虑到|因(?!此|何|而|公|故))\s*(?:是|为(?!什么|何|啥)|系|在于)?\s*[:：]?\s*(?P<why>\S.+)",
+    rf"(?:{WHY}|鉴于|考虑到|因(?!此|何|而|公|故))\s*(?:是|为(?!什么|何|啥)|系|在于)?\s*[:：]?\s*(?P<why>\S.+)|(?P<aim>(?:以防|防止|避免|以免|防范|遏制|以便|便于)\S.+)",
     re.IGNORECASE,
 )
 # 发现大量扫描，请封禁 X: the fact is the reason.
@@ -87,7 +87,9 @@ def _take_why(clauses: list[str]) -> tuple[str | None, list[str]]:
         return None, clauses
     before, after = clauses[:first], clauses[first + 1 :]
     more = [clause for clause in after if before and not ANY_MARK.search(clause)]
-    return "，".join([match["why"], *more]), before + [clause for clause in after if clause not in more]
+    return "，".join([match["why"] or match["aim"], *more]), before + [
+        clause for clause in after if clause not in more
+    ]
 
 
 def _leave_facts(clauses: list[str]) -> list[str]:
@@ -98,10 +100,9 @@ def _leave_facts(clauses: list[str]) -> list[str]:
     first = match["fact"] if match else clauses[0]
     if not all(map(is_mere_fact, [first, *clauses[1:-1]])) or not (match or _EVIDENCE.search(first)):
         return clauses
-    if match:
-        return [match["object"], clauses[-1]]
-    facts = "，".join(clauses[:-1])
-    return [clauses[-1], f"原因：{facts}"] if _CONTAINS.search(clauses[-1]) else [clauses[-1]]
+    facts = "，".join([first, *clauses[1:-1]])
+    main = f"{match['object']}，{clauses[-1]}" if match else clauses[-1]
+    return [main, f"原因：{facts}"] if _CONTAINS.search(clauses[-1]) else [main]
 
 
 def is_mere_fact(text: str) -> bool:

@@ -16,7 +16,7 @@ def _for(name: str) -> str:
     return rf"(?:[,，\s]*{FOR_SO_LONG}(?P<{name}>{_DURATION})(?:时间|时长)?(?:即可|左右)?)?"
 
 
-_OF_IP = r"(?:(?:(?:这个|这条|该|那个|恶意|来源|源|攻击者?|可疑|外部|外网|境外|公网|攻击源)的?)*\s*(?:ip地址|攻击ip|源ip|ip|源?地址)?\s*[:：]?\s*)"
+_OF_IP = r"(?:(?:(?:这个|这条|该|那个|恶意|来源|源|攻击者?|可疑|外部|外网|境外|公网|攻击源|来自|源自|来源于)的?)*\s*(?:ip地址|攻击ip|源ip|ip|源?地址)?\s*[:：]?\s*)"
 _IP = rf"(?:{_OF_IP}(?P<ip>{ADDRESS})(?:\s*(?:这个|该|这)?\s*(?:恶意|攻击)?\s*(?:ip地址|ip|地址))?(?:\s*的(?:访问|流量|连接|请求|通信))?)"
 _BLOCK = r"(?:临时|永久)?(?:封禁|封掉|封锁|封堵|封停|封杀|封死|封住|拉黑|加黑|(?:加入|加到|加进|拉进|拉入|拉到|放进|放到|丢进|丢到|扔进|扔到|塞进|列入|放入|进|(?:丢|扔|塞|放|拉)(?=黑名单))黑名单里?|屏蔽|阻断|拦截|拦掉|禁掉|ban\s*掉|封ip|封|block|ban)"
 _HOST_NOUN = r"(?:(?:(?:失陷|中毒|受害|受感染|感染|可疑)的?)?(?:主机|服务器|机器|终端|资产|节点|host))"
@@ -36,12 +36,13 @@ _ATTACK_WORDS = (
 )
 _BARE_WHY = rf"[,，;；.。\s]+(?P<bare>{_ATTACK_WORDS})"
 _TAIL = rf"(?:{_WHY}|{_BARE_WHY})?{AFTER}"
-_DONE = r"\s*(?:一下|下|掉|起来|了|住|吧)*(?:处理|操作|处置)?"
+_DONE = r"\s*(?:一下|下|掉|起来|了|住|吧)*(?:处理|操作|处置|措施)?"
 _EASY = r"\s*(?:一下|下|掉)?"
 _LONG = rf"(?:(?P<d0>{_DURATION})\s*(?:的)?)?"
+_PLACE = r"(?:(?:在|于|通过)(?:公司|我司|边界|出口|核心|互联网)*(?:防火墙|waf|网关|边界|出口|安全设备|边界设备|设备)(?:上|处|侧|中|里)?\s*)?"
 _FORMS_BLOCK = (
-    rf"{POLITE}{_LONG}{_BLOCK}{_EASY}\s*{_for('d1')}(?:(?<={_DURATION})的)?\s*{_IP}{_for('d2')}{_TAIL}",
-    rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}{DO}\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
+    rf"{POLITE}{_PLACE}{_LONG}{_BLOCK}{_EASY}\s*{_for('d1')}(?:(?<={_DURATION})的)?\s*{_IP}{_for('d2')}{_TAIL}",
+    rf"{POLITE}(?:把|将|给|对)\s*{_IP}\s*{_for('d1')}{_PLACE}{DO}\s*{_LONG}{_BLOCK}{_DONE}{_for('d2')}{_TAIL}",
     rf"{POLITE}{_IP}[,，\s]*{NOW}\s*{_LONG}{_BLOCK}{_EASY}{_for('d2')}{_TAIL}",
     rf"{POLITE}{_IP}[,，\s]*{NOW}\s*{_BLOCK}\s*(?:了|掉)吧{_for('d2')}(?:{_WHY}|{_BARE_WHY}){AFTER}",
     rf"{POLITE}{_IP}\s*(?P<context>{_ATTACK_WORDS})(?:[,，]|(?=赶紧|赶快|马上|立即|立刻|快|直接))\s*{POLITE}(?:把)?(?:它|他|该ip|这个ip|该地址)?(?:给)?{_LONG}{_BLOCK}"

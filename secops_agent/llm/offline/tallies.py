@@ -12,7 +12,9 @@ _COUNT = re.compile(
     rf"(?:谁|哪家|哪个|哪边|哪台)\S{{0,8}}多(?=$|[?？,，啊呀呢])|(?:啥|什么|哪个|哪种|哪类|哪些)\S{{0,6}}(?:多|少)(?=$|[,，?？啊呀])|前(?:\d+|[三五十]|二十)(?:名|位|大)?的?(?:告警|报警)?(?:资产|主机|机器|机子|服务器|规则|来源|产品|类型)|\bmost\b|{_MOST}|top(?!\s*\d+\s*(?:条|个)?\s*(?:的)?(?:$|告警|报警|高危|严重|alerts?))|\bhow many\b|\bcount\b|\bstat(?:s|istics)?\b|\bnumber of\b|\b(?:per|by|each) (?:day|hour|severity|level|status|source|asset|host|server|rule|type|assignee|owner|verdict|analyst)\b|\bby (?:day|hour|rule|source|asset|severity|status|assignee)\b|\bdistribution\b|\btrend\b|\bbreakdown\b|\bgroup(?:ed)? by\b",
     re.IGNORECASE | re.ASCII,
 )
+_VERDICTS = r"(?:误报|真实攻击|真攻击|正常业务|重复告警)"
 _ALONE = re.compile(
+    rf"{_VERDICTS}\S{{0,2}}(?:和|与|跟|、|及|以及)\S{{0,2}}{_VERDICTS}\S{{0,6}}(?:占|比例|多少|几|分布|统计)|误报率|"
     r"(?:规则|机器|机子|主机|资产|来源|产品|设备|服务器)\S{0,3}(?:报得|报的|告警|触发|报警|刷得|最能报|最爱报)\S{0,3}(?:最|报)|(?:规则|资产|来源|机器|机子|主机|服务器|产品|设备)\S{0,2}最(?:能|爱)?(?:报|吵|闹|叫)|"
     r"(?:触发|命中|出现|报警)(?:次数|频率|频次|量)?\S{0,3}最\S{1,3}的?\s*(?:规则|资产|主机|机器|机子|服务器|来源|产品|设备)|"
     r"^统计(?:一下|下)?$|^(?:按|统计|根据)\S{0,10}(?:级别|等级|状态|来源|规则|资产|天|负责人|小时|结论|处理人)\S{0,6}$"
