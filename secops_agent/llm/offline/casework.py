@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from .intents import Intent
-from .manners import AFTER, HURRY, NOW, POLITE, REQUEST
+from .manners import AFTER, HURRY, NOW, POLITE, REQUEST, SOON
 from .mood import find_doubt, is_free_text
 from .skeletons import Kind, Skeleton, mark
 
@@ -34,7 +34,7 @@ _CHECKER = rf"(?:(?:与|和|跟|同|向)?(?:{_BODY}|我们?|我方|我司|运维
 # 已由业务方核实 is why, not a report.
 _CHECK = rf"(?:[,，\s]*(?:目前|现)?(?:已经(?!经)|已|均|业已)?(?:经过?|由|通过)?{_CHECKER}{_LOOKED_INTO}{{1,2}}(?:后|过|完毕)?(?:[,，]?\s*(?:认定|判定|确认|判断|证实|定性|可以?确定))?(?:该告警|此告警|其)?[,，\s]*)"
 _CLOSES = rf"{_CLOSE}(?:掉|了|吧|一下)*(?:处理|操作|处置|即可)?(?:[,，\s]*{_CLOSE}(?:掉|了|吧|一下)*)?"
-_VERDICT_IS = r"(?:(?:最终|研判|判定|处置|核查|关闭|verdict)?(?:结论|判定|结果|定性|类型|理由|原因|verdict)?(?:确实?|确系)?\s*(?:是|为(?!什么)|属于|归为|系|按照?|因为?|as|=)?\s*[:：]?\s*)"
+_VERDICT_IS = rf"(?:(?:最终|研判|判定|处置|核查|关闭|verdict)?(?:结论|判定|结果|定性|类型|理由|原因|verdict)?(?:确实?|确系)?\s*(?:是|为(?!什么)|属于|归为|系|按照?|因为?|as|=)?\s*[:：]?\s*(?:{_BODY}的?)?)"
 _AS = r"(?:标记?|标注|设置?|改|置|判定?|定性|认定|归类?|处理|更新|修改|调整)(?:状态)?(?:为|成|作)"
 _ASSIGN = r"(?:指派|分配|转派|派|分|交|转交|转|移交|分派|指定|委派|改派|委托|派发|转办|转送|交办|assign)"
 _TOSS = r"(?:丢|扔|甩|推|抛|塞|递|转|交|派|分|挪|划|拨|登记|归)(?:给|到|去|在|至)?"
@@ -65,22 +65,24 @@ _FORMS_ACK = (
     rf"{POLITE}(?:把|将)\s*{_AL}\s*(?:的?状态)?\s*{NOW}(?:标记|登记|更新|标注)\s*(?:为|成)?\s*{_HANDLING}{_ACK_NOTE}",
     rf"{POLITE}(?:把|将)\s*{_AL}\s*{_ACK}(?:一下|掉|了)?{_ACK_NOTE}",
 )
+# The tool keeps no note: why is dropped, but what follows 备注 is not, so that form is none.
+_ASSIGN_END = rf"(?:[,，;；。\s]*(?:原因|理由|因为|由于)(?:是|为)?\s*[:：]?\s*(?P<note>\S.*)|{AFTER})"
 _FORMS_ASSIGN = (
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{NOW}{_ASSIGN}\s*(?:一下)?(?:给|到|至|由|于|to)?\s*{_PERSON}{_THERE}?{_WORKS}{_LET_HIM}{AFTER}",
-    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{NOW}就?(?:{_TOSS_TO}\s*(?={_HUMAN})|(?:{_TOSS}|挂(?:到|给)?)\s*(?={_HUMAN}(?:的)?{_THERE})){_PERSON}(?:的?{_THERE})?(?:去)?{_WORKS}{AFTER}",
-    rf"{_WANT}{_ASSIGN}\s*(?:一下)?\s*{_AL}\s*(?:给|到|至|由|于|to)?\s*{_PERSON}{_WORKS}{AFTER}",
-    rf"{POLITE}(?:把|将)?\s*{_AL}\s*给\s*{_PERSON}{_WORKS}{AFTER}",
-    rf"{POLITE}(?:让|叫|安排|请)\s*{_PERSON}\s*(?:来|去)?(?:处理|跟进|负责|排查|处置)(?:一下|下)?\s*{_AL}{AFTER}",
-    rf"{POLITE}(?:让|叫|喊|安排|请|麻烦|劳烦|拜托|辛苦)\s*{_NAME}\s*(?:来|去|帮忙|先)*{_DOES}\s*{_AL}{AFTER}",
-    rf"{POLITE}{_AL}\s*[,，]?\s*(?:让|叫|喊|安排|请|麻烦)\s*{_NAME}\s*(?:来|去|帮忙|先)*{_DOES}{AFTER}",
-    rf"{POLITE}{_AL}\s*[,，]?\s*{_NAME}\s*来{_DOES}{AFTER}",
-    rf"{POLITE}给\s*{_PERSON}\s*{_ASSIGN}\s*{_AL}{AFTER}",
-    rf"{REQUEST}(?:安排|改)?由\s*{_NAME}\s*(?:来|去|全权|先)*{_DOES}\s*{_AL}{AFTER}",
-    rf"{REQUEST}(?:把|将)?\s*{_AL}\s*{NOW}(?:安排|改|交|转|转交|移交|变更为?|调整为?)*由\s*{_NAME}\s*{_WORKS}{AFTER}",
-    rf"{POLITE}{_AL}\s*[,，]?{REQUEST}(?:安排|改|交|转|转交|移交)*由\s*{_NAME}\s*{_WORKS}{AFTER}",
-    rf"{_WANT}(?:把|将)\s*{_AL}\s*的?(?:处理人|负责人|责任人|跟进人|处置人)\s*{NOW}(?:变更|修改|更换|调整|更改|更新|设置|设|改|换|指定)(?:为|成|给)?\s*{_NAME}{AFTER}",
-    rf"{POLITE}(?:安排|指派|指定|委派|分派)\s*{_NAME}\s*(?:来|去|全权|先)*{_DOES}\s*{_AL}{AFTER}",
-    rf"{POLITE}{_AL}\s*[,，]?{REQUEST}(?:安排|指派|指定|委派)\s*{_NAME}\s*(?:来|去|全权|先)*{_DOES}{AFTER}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{NOW}{_ASSIGN}\s*(?:一下)?(?:给|到|至|由|于|to)?\s*{_PERSON}{_THERE}?{_WORKS}{_LET_HIM}{_ASSIGN_END}",
+    rf"{_WANT}(?:把|将)?\s*{_AL}\s*{NOW}就?(?:{_TOSS_TO}\s*(?={_HUMAN})|(?:{_TOSS}|挂(?:到|给)?)\s*(?={_HUMAN}(?:的)?{_THERE})){_PERSON}(?:的?{_THERE})?(?:去)?{_WORKS}{_ASSIGN_END}",
+    rf"{_WANT}{_ASSIGN}\s*(?:一下)?\s*{_AL}\s*(?:给|到|至|由|于|to)?\s*{_PERSON}{_WORKS}{_ASSIGN_END}",
+    rf"{POLITE}(?:把|将)?\s*{_AL}\s*给\s*{_PERSON}{_WORKS}{_ASSIGN_END}",
+    rf"{POLITE}(?:让|叫|安排|请)\s*{_PERSON}\s*(?:来|去|{SOON})*(?:处理|跟进|负责|排查|处置)(?:一下|下)?\s*{_AL}{_ASSIGN_END}",
+    rf"{POLITE}(?:让|叫|喊|安排|请|麻烦|劳烦|拜托|辛苦)\s*{_NAME}\s*(?:来|去|全权|{SOON})*{_DOES}\s*{_AL}{_ASSIGN_END}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*(?:让|叫|喊|安排|请|麻烦)\s*{_NAME}\s*(?:来|去|全权|{SOON})*{_DOES}{_ASSIGN_END}",
+    rf"{POLITE}{_AL}\s*[,，]?\s*{_NAME}\s*来{_DOES}{_ASSIGN_END}",
+    rf"{POLITE}给\s*{_PERSON}\s*{_ASSIGN}\s*{_AL}{_ASSIGN_END}",
+    rf"{REQUEST}(?:安排|改)?由\s*{_NAME}\s*(?:来|去|全权|{SOON})*{_DOES}\s*{_AL}{_ASSIGN_END}",
+    rf"{REQUEST}(?:把|将)?\s*{_AL}\s*{NOW}(?:安排|改|交|转|转交|移交|变更为?|调整为?)*由\s*{_NAME}\s*{_WORKS}{_ASSIGN_END}",
+    rf"{POLITE}{_AL}\s*[,，]?{REQUEST}(?:安排|改|交|转|转交|移交)*由\s*{_NAME}\s*{_WORKS}{_ASSIGN_END}",
+    rf"{_WANT}(?:把|将)\s*{_AL}\s*的?(?:处理人|负责人|责任人|跟进人|处置人)\s*{NOW}(?:变更|修改|更换|调整|更改|更新|设置|设|改|换|指定)(?:为|成|给)?\s*{_NAME}{_ASSIGN_END}",
+    rf"{POLITE}(?:安排|指派|指定|委派|分派)\s*{_NAME}\s*(?:来|去|全权|{SOON})*{_DOES}\s*{_AL}{_ASSIGN_END}",
+    rf"{POLITE}{_AL}\s*[,，]?{REQUEST}(?:安排|指派|指定|委派)\s*{_NAME}\s*(?:来|去|全权|{SOON})*{_DOES}{_ASSIGN_END}",
 )
 _FORMS_CLOSE = (
     rf"{_WANT}{_CLOSE}(?:一下|掉)?\s*{_AL}{AFTER}",
@@ -92,10 +94,11 @@ _FORMS_CLOSE = (
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*(?:标|标记|标注)(?:一下|个|上)?\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:关|结)(?:掉|了)?\s*{_AL}\s*吧[,，\s]*(?:结论|判定)?(?:按|为|是)?\s*[:：]?\s*{_VERDICT}(?:的)?{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_CLOSE}(?:为|成|作)\s*{_VERDICT}{_NOTE}",
-    rf"{_WANT}(?:以|按|按照|作为)\s*{_VERDICT}(?:来|的(?:方式|名义|结论))?\s*{_CLOSE}(?:一下|掉)?\s*{_AL}{_NOTE}",
+    rf"{_WANT}(?:以|按|按照|作为)\s*{_VERDICT}(?:来|的?(?:方式|名义|结论|类型|为由))?\s*{_CLOSE}(?:一下|掉)?\s*{_AL}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*{_AS}\s*{_VERDICT}{_NOTE}",
     rf"{_WANT}(?:把|将)?\s*{_AL}\s*按{_VERDICT}处理{_NOTE}",
     rf"{_WANT}(?:把|将)\s*{_AL}\s*{_AS}\s*{_VERDICT}[,，\s]*(?:并|然后|后|再|且)+{NOW}{_CLOSES}{_NOTE}",
+    rf"{_WANT}{_CLOSES}\s*{_VERDICT}的?\s*{_AL}{_NOTE}",
     rf"{_WANT}(?:把|将)\s*{_VERDICT}的?\s*{_AL}\s*{NOW}{_CLOSES}{_NOTE}",
     rf"{POLITE}(?P<check>{_CHECK})\s*{_AL}\s*{_VERDICT_IS}(?P<like>{_LIKE}){_VERDICT}(?:行为|的)?[,，\s]+{NOW}{_CLOSES}{_NOTE}",
     rf"{POLITE}(?P<check>{_CHECK}){_VERDICT_IS}\s*{_VERDICT}(?:行为|的)?[,，\s]+{POLITE}(?:{_CLOSES}\s*{_AL}|(?:把|将)\s*{_AL2}\s*{NOW}{_CLOSES}){_NOTE}",
@@ -190,7 +193,7 @@ def _build(tool: str, match: re.Match[str], skeleton: Skeleton, asker: str) -> I
         arguments["verdict"] = read_verdict(match["verdict"])
     note = _unquote(skeleton.expand(groups.get("note") or groups.get("bare") or ""))
     note = re.sub(rf"^{AFTER}|{AFTER}$", "", note, flags=re.IGNORECASE).strip(" ,，。.")
-    if note:
+    if note and tool != "assign_alert":
         arguments["note"] = note
     return Intent(tool, arguments, 1.0, skeleton.spans())
 

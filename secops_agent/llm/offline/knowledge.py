@@ -7,7 +7,7 @@ from .skeletons import ANY_MARK, Kind, Skeleton, mark
 
 _PERIODS = (("today", r"日报|daily"), ("this_week", r"周报|weekly"), ("this_month", r"月报|monthly"))
 _REPORT = re.compile(
-    r"日报|周报|月报|简报|安全报告|运营报告|值班报告|工作报告|报告|report|安全(?:总体|整体|运营|运行|工作)*(?:态势|情况|状况|形势)|态势|总结|(?:整体|总体)(?:安全)?(?:情况|状况)|(?:情况|安全)(?:怎么样|如何|咋样|怎样)|概况|总览|overview|summary|daily|weekly|monthly",
+    r"日报|周报|月报|简报|安全报告|运营报告|值班报告|工作报告|报告(?!警)|report|安全(?:总体|整体|运营|运行|工作)*(?:态势|情况|状况|形势)|态势|总结|(?:整体|总体)(?:安全)?(?:情况|状况)|(?:情况|安全)(?:怎么样|如何|咋样|怎样)|概况|总览|overview|summary|daily|weekly|monthly",
     re.IGNORECASE,
 )
 # 写周报用，上周告警每天多少: what the figures are for.
@@ -16,7 +16,7 @@ _FOR_A_REPORT = re.compile(
 )
 # 告警分布情况如何 asks for figures, not for a report.
 _FIGURES = re.compile(r"(?:告警|报警|漏洞|资产)\S{0,8}(?:分布|占比|比例|趋势|走势|统计|排名|数量)")
-_WRITTEN = re.compile(r"[日周月简]报|报告|总结|态势|report|summary|daily|weekly|monthly", re.IGNORECASE)
+_WRITTEN = re.compile(r"[日周月简]报|报告(?!警)|总结|态势|report|summary|daily|weekly|monthly", re.IGNORECASE)
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
 _SCHEDULES = re.compile(
     r"(?:订|配|设|挂|开|建)(?:阅|置|立)?了\S{0,6}(?:推送|任务|报告|提醒|播报)|(?:推送|提醒|播报)(?:任务|计划)|(?:配置|设置)\S{0,6}(?:推送|任务)|定时任务|\bcron\b|(?:scheduled|recurring) (?:tasks?|jobs?)|\bjobs?\b|定时(?:报告|推送|提醒)?|订阅|计划任务|任务列表|(?:有|看|列|查)\S{0,6}任务|schedules?|我的任务|周期任务|例行任务",

@@ -23,6 +23,7 @@ REQUEST = rf"(?:{POLITE}(?:{_PLEASE}|{_NEEDED}){POLITE})"
 _THANKS = r"(?:谢谢|多谢|感谢|谢了|辛苦|拜托|有劳|麻烦|劳驾)(?:你|您|啦|了|支持|配合|协助|大家|各位)*"
 AFTER = rf"(?:一下|下|吧|啊|呀|哈|哦|非常(?=感谢)|{_THANKS}|为盼|为谢|(?:敬?请|望)?(?:知悉|知晓|周知|悉知)|thanks|thx|pls|please|[,，.。!！~\s])*"
 DO = r"(?:进行|执行|实施|采取|做|给予|给|予以|加以|来个?|先|直接|立即|马上|尽快|立刻|[,，])*"
+SOON = rf"(?:{_SOON}|{_HELP})"
 HURRY = rf"(?:{_PLEASE}|{_HELP}|{_SOON}|予以|加以|给予|进行|执行|实施|[,，\s]|把它|将其|对其)"
 NOW = rf"{HURRY}*"
 # What a request without a word of asking in front lost when its courtesies were stripped.
