@@ -9,25 +9,26 @@ import re
 
 from .skeletons import ANY_MARK, Kind, Skeleton, mark
 
-_YOU = r"(?:你们?|您|贵方|各位|毕方|小毕)"
-_PLEASE = rf"(?:恳请|敬请|烦请|劳请|还请|务请|请|麻烦{_YOU}?(?:一下)?|劳烦{_YOU}?|烦劳{_YOU}?|有劳{_YOU}?|劳驾|拜托{_YOU}?|辛苦{_YOU}?(?:一下)?|pls|please)"
+# No two of these words read the same text in two ways: what repeats them would else try every combination.
+_YOU = r"(?:您|你们?|贵方|各位|毕方|小毕)"
+_PLEASE = r"(?:恳请|敬请|烦请|劳请|还请|务请|请|麻烦|劳烦|烦劳|有劳|劳驾|拜托|辛苦|pls|please)"
 _NEEDED = rf"(?:我们?|我方|我这边|现)?需要?{_YOU}"
-_HELP = r"(?:予以|帮(?:我们?|忙|下忙|个忙|助)?(?:一下)?|协助|配合|给我|我要|直接|安排(?:人员|同事|专人)?)"
+_HELP = r"(?:帮(?:我们?|忙|下忙|个忙|助)?|协助|配合|给我|我要|直接|安排(?:人员|同事|专人)?)"
 _SOON = (
     r"(?:赶紧|赶快|快点?|尽快|尽早|及时|第一时间|马上|立马|立即|立刻|即刻|即时|火速|紧急|优先|务必|现在|先)"
 )
-_HAIL = r"(?:那就|那|就|ok|好(?:的|吧)?|hi|hello|你好|您好|您|你|毕方|小毕|[,，:：!！\s])"
+_HAIL = rf"(?:{_YOU}|一下|那|就|ok|好的?|hi|hello|予以|[,，:：!！\s])"
 POLITE = rf"(?:{_PLEASE}|{_NEEDED}|{_HELP}|{_SOON}|{_HAIL})*"
 # What makes a request of a sentence that else could be a statement: 由王五跟进告警 12 may tell how things are.
 REQUEST = rf"(?:{POLITE}(?:{_PLEASE}|{_NEEDED}){POLITE})"
-_THANKS = r"(?:谢谢|多谢|感谢|谢了|辛苦|拜托|有劳|麻烦|劳驾)(?:你|您|啦|了|支持|配合|协助|大家|各位)*"
+_THANKS = r"(?:(?<!谢)[多感]?谢+|辛苦|拜托|有劳|麻烦|劳驾)(?:你|您|啦|了|支持|配合|协助|大家|各位)*"
 AFTER = rf"(?:一下|下|吧|啊|呀|哈|哦|非常(?=感谢)|{_THANKS}|为盼|为谢|(?:敬?请|望)?(?:知悉|知晓|周知|悉知)|thanks|thx|pls|please|[,，.。!！~\s])*"
 DO = r"(?:进行|执行|实施|采取|做|给予|给|予以|加以|来个?|先|直接|立即|马上|尽快|立刻|[,，])*"
 SOON = rf"(?:{_SOON}|{_HELP})"
 HURRY = rf"(?:{_PLEASE}|{_HELP}|{_SOON}|予以|加以|给予|进行|执行|实施|[,，\s]|把它|将其|对其)"
 NOW = rf"{HURRY}*"
 # What a request without a word of asking in front lost when its courtesies were stripped.
-PLEADING = re.compile(rf"^\s*(?:{_PLEASE}|帮(?:我们?|忙))$", re.IGNORECASE)
+PLEADING = re.compile(rf"^\s*(?:{_PLEASE}{_YOU}?(?:一下)?|帮(?:我们?|忙))$", re.IGNORECASE)
 _ACTING = (
     r"封|拉黑|加黑|黑名单|屏蔽|阻断|隔离|断网|关闭|关掉|关单|结案|指派|分派|转派|转交|认领|接手|删除|取消"
 )

@@ -30,10 +30,17 @@ _WHY = (
     rf"[,，;；.。\s]*(?:{WHY})(?:是|为|系|在于)?\s*[:：]?\s*(?P<why>(?!呢|何|吗|不明|是|的|什么|啥)[^呢吗].+)"
 )
 _REASON_MARK = re.compile(rf"[,，;；.。\s]*(?:{WHY})(?:是|为|系|在于)?\s*[:：]?\s*$", re.IGNORECASE)
-_ATTACK_WORDS = (
-    r"(?:暴力|破解|爆破|攻击|扫描|扫|探测|注入|木马|病毒|挖矿|勒索|入侵|外联|失陷|中毒|中了|中招|中|怀疑|怀疑是|感觉|被黑|被控|远控|植入|上传|横移|外发|外传|泄露|数据|恶意|后门|钓鱼|感染|异常|登录|口令|端口|漏洞|利用|横向|移动|渗透|提权|反弹|撞库|刷|爬虫|"
-    rf"撞|喷洒|口令|隧道|反连|回连|木马|代码|脚本|网站|官网|后台|服务|服务器|账号|行为|流量|请求|连接|软件|程序|ssh|rdp|sql|xss|web|webshell|c2|ddos|dos|cc|http|mysql|redis|我们|我司|公司|内网|外网|对|在|一直|持续|正在|还在|又在|老|老是|总|不停|不断|疯狂|天天|反复|大量|明显|疑似|频繁|尝试|多次|发起|进行|存在|被|有|的|了|和|、|于|遭|受|到|活动|严重|非常|十分|我方|系统|业务|主机|网络|通信|脚本|\s|{mark(Kind.ASSET)})+"
-)
+_OF_ATTACKS = """
+暴力 破解 爆破 攻击 扫描 扫 探测 注入 木马 病毒 挖矿 勒索 入侵 外联 失陷 中毒 中了 中招 中 怀疑 怀疑是 感觉 被黑 被控 远控 植入 上传
+横移 外发 外传 泄露 数据 恶意 后门 钓鱼 感染 异常 登录 口令 端口 漏洞 利用 横向 移动 渗透 提权 反弹 撞库 刷 爬虫
+撞 喷洒 隧道 反连 回连 代码 脚本 网站 官网 后台 服务 服务器 账号 行为 流量 请求 连接 软件 程序 ssh rdp sql xss
+web webshell c2 ddos dos cc http mysql redis 我们 我司 公司 内网 外网 对 在 一直 持续 正在 还在
+又在 老 老是 总 不停 不断 疯狂 天天 反复 大量 明显 疑似 频繁 尝试 多次 发起 进行 存在 被 有 的 了 和 、 于 遭 受 到 活动
+严重 非常 十分 我方 系统 业务 主机 网络 通信
+"""
+# The longest word at each place and never another one: two readings of many words would take for ever to refuse.
+_ATTACK_WORD = "|".join(sorted(_OF_ATTACKS.split(), key=len, reverse=True))
+_ATTACK_WORDS = rf"(?:{_ATTACK_WORD}|\s|{mark(Kind.ASSET)})++"
 _BARE_WHY = rf"[,，;；.。\s]+(?P<bare>{_ATTACK_WORDS})"
 _TAIL = rf"(?:{_WHY}|{_BARE_WHY})?{AFTER}"
 _DONE = r"\s*(?:一下|下|掉|起来|了|住|吧)*(?:处理|操作|处置|措施)?"
