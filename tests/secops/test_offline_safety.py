@@ -272,6 +272,20 @@ def test_a_doubted_recurring_sentence_creates_no_schedule(said: str) -> None:
     assert not starts_action(f"新建定时任务 每天早上9点{said}")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "请麻烦您尽快协助" * 20 + "关闭告警 12 的人",
+        "封禁 203.0.113.5" + "，谢谢您了" * 40 + "吗",
+        "web-01 " + "中招了" * 60 + "，嗯",
+        "请将告警 12 " + "立即予以" * 40 + "由王五处理啊吗",
+    ],
+)
+def test_words_said_over_and_over_are_refused_at_all(said: str) -> None:
+    """Two readings of one of these words would mean 2^20 of the sentence, which nobody could wait for."""
+    assert not starts_action(said)
+
+
 def test_every_command_meets_several_doubts_and_every_doubt_several_commands() -> None:
     pairs = [*rotate(BEFORE, 0, EVERY), *rotate(AFTER, 0, EVERY)]
     commands, words = Counter(line.text for line, _ in pairs), Counter(word for _, word in pairs)

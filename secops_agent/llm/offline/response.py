@@ -81,13 +81,13 @@ BLOCK_COMMANDS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
         rf"封禁\s*{_IP}{_SHORT_WHY}(?P<d1>{_DURATION})",
-        rf"封禁\s*(?P<bare>{_ATTACK_WORDS})\s+{_IP}{_for('d1')}",
+        rf"封禁\s*(?P<bare>(?:{_ATTACK_WORD})++)\s+{_IP}{_for('d1')}",
         rf"封禁\s*{_LONG}\s*{_IP}{_for('d1')}{_COMMAND_TAIL}",
     )
 )
 ISOLATE_COMMANDS = tuple(
     re.compile(form, re.IGNORECASE)
-    for form in (rf"隔离\s*(?P<bare>{_ATTACK_WORDS})\s+{_HOST}", rf"隔离\s*{_HOST}{_COMMAND_TAIL}")
+    for form in (rf"隔离\s*(?P<bare>(?:{_ATTACK_WORD})++)\s+{_HOST}", rf"隔离\s*{_HOST}{_COMMAND_TAIL}")
 )
 SPEAKS_OF_BLOCKING = re.compile(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
 SPEAKS_OF_ISOLATING = re.compile(
