@@ -19,7 +19,7 @@ def _for(name: str) -> str:
 _OF_IP = r"(?:(?:(?:这个|这条|该|那个|恶意|来源|源|攻击者?|可疑|外部|外网|境外|公网|攻击源|来自|源自|来源于|以下|下列|如下|下述)的?)*\s*(?:ip地址|攻击ip|源ip|ip|源?地址)?\s*[:：]?\s*)"
 _IP = rf"(?:{_OF_IP}(?P<ip>{ADDRESS})(?:\s*(?:这个|该|这)?\s*(?:恶意|攻击)?\s*(?:ip地址|ip|地址))?(?:\s*的(?:所有|全部|入站|出站|一切)?(?:访问|流量|连接|请求|通信)+)?)"
 _BLOCK = r"(?:临时|永久)?(?:封禁|封掉|封锁|封堵|封停|封杀|封死|封住|拉黑|加黑|(?:加入|加到|加进|拉进|拉入|拉到|放进|放到|丢进|丢到|扔进|扔到|塞进|列入|放入|进|(?:丢|扔|塞|放|拉)(?=黑名单))黑名单里?|屏蔽|阻断|拦截|拦掉|禁掉|ban\s*掉|封ip|封|block|ban)"
-_HOST_NOUN = r"(?:(?:(?:失陷|中毒|受害|受感染|感染|可疑)的?)?(?:主机|服务器|机器|终端|资产|节点|host))"
+_HOST_NOUN = r"(?:(?:(?:被感染|被控|被控制|被入侵|被攻陷|被黑|失陷|中毒|受害|受感染|感染|可疑)的?)?(?:主机|服务器|机器|终端|资产|节点|host))"
 _HOST = rf"(?:(?:这台|该|那台)?{_HOST_NOUN}?\s*[:：]?\s*(?P<host>{mark(Kind.ASSET, Kind.ASSET_IP)})\s*(?:这台|该|这个)?{_HOST_NOUN}?)"
 _ISOLATE = r"(?:(?:网络|断网|下线|临时|紧急|主机)*隔离|断网|断开网络|拔网线|isolate|quarantine)"
 _WITHIN = r"(?:从|自|与|同|和|跟)(?:公司|我司|我们的?)?(?:生产|办公|业务|内部|核心|当前|现有|整个)?(?:内网|网络环境|网络|网段|环境|其他(?:主机|系统|机器)|网)(?:环境)?(?:之?中|里面?|里|上|内)?"
@@ -70,6 +70,7 @@ _COMMAND_TAIL = r"(?:[,，;；\s]+(?:原因|理由|备注)?\s*[:：]?\s*(?P<why>
 
 
 # 封禁了, 隔离了。 without 把: it has been done.
+_INFECTED = re.compile(r"被(?:感染|控制|控|入侵|攻陷|黑)的?(?=主机|服务器|机器|终端|资产|节点)")
 _DONE_ALREADY = re.compile(r"了[\s,，。.!！]*$")
 _ORDERED = re.compile(r"(?<=[封禁离黑断掉住死网线蔽截锁堵停杀单n])\s*了")
 # 拉黑 X 了: only a particle where a reason would stand.
@@ -128,6 +129,7 @@ def _is_command(match: re.Match[str], skeleton: Skeleton) -> bool:
 
 def _is_doubted(head: str) -> bool:
     """把 X 封了 is an order; without 把 a final 了 tells that it has been done."""
+    head = _INFECTED.sub("", head)
     if re.search("把|将|给|对", head):
         return find_doubt(_ORDERED.sub("", head)) is not None
     return bool(_DONE_ALREADY.search(head) or find_doubt(head))
