@@ -27,6 +27,7 @@ class Intake:
     def __init__(self, config_id: int, stored: Callable[[], None]) -> None:
         self._config_id = config_id
         self._stored = stored
+        self._untold: list[Incoming] = []
 
     async def receive(self, frame: Frame) -> Ack | None:
         """The ack after the commit; None if it could not be stored: DingTalk will deliver it again."""
@@ -40,14 +41,18 @@ class Intake:
             return None
         if not handed:
             self._stored()
-        asyncio.get_running_loop().call_soon(self._tell, item)  # the ack goes first
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self._tell)  # the ack goes first
+        self._untold.append(item)
         return ack
 
-    def _tell(self, item: Incoming) -> None:
+    def _tell(self) -> None:
         if inbox.in_a_burst():
-            asyncio.get_running_loop().call_later(LATER_S, self._tell, item)
+            asyncio.get_running_loop().call_later(LATER_S, self._tell)
             return
-        log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
+        items, self._untold = self._untold, []
+        for item in items:
+            log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
 
     def _item(self, frame: Frame) -> Incoming:
         if frame.data is None:
