@@ -1,5 +1,6 @@
 """Which model answers for a configuration."""
 
+import asyncio
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +14,7 @@ from bifang.core.models import SystemConfig
 from secops_agent.agent.lexicon import EstateLexicon
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import qwen_session
-from secops_agent.llm.offline import Offline
+from secops_agent.llm.offline import Lexicon, Offline, understand
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.scripted import Scripted
 from secops_agent.llm.types import LLM, Completion, OnDelta, Request
@@ -67,9 +68,12 @@ class Models:
         return OfflineMode(self._lexicon, asker)
 
     async def warm_up(self) -> None:
-        """Load the model's SDK ahead of the first message, if a configuration will need it."""
-        if self._scripted is None and await db.call(_is_used):
+        """Load the model's SDK ahead of the first message, if a configuration will need it; and the grammar."""
+        if self._scripted is not None:
+            return
+        if await db.call(_is_used):
             await qwen_session.warm_up()
+        await asyncio.to_thread(understand, "最近有哪些告警", Lexicon(), timezone.localtime())
 
     async def close(self) -> None:
         """Close this loop's connections to models."""

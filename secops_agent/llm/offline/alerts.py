@@ -7,24 +7,25 @@ from typing import Any
 from .intents import Intent
 from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
+from .patterns import Pattern
 from .qualifiers import limit_of, severity_of, since_of, status_of
 from .residues import find_residue
 from .skeletons import Kind, Skeleton, mark
 from .tallies import group_of, is_ranking, is_statistics, stands_alone
 
-NOUN = re.compile(
+NOUN = Pattern(
     r"(?:安全)?(?:告警|报警|警报|预警|告急)|报(?:过|了|的)?(?:几次|多少次|啥|什么|哪些|几回|没|不)?警(?!告)|安全事件|(?:攻击|入侵|威胁|异常)?事件(?!响应|处置)|alerts?|alarms?|incidents?",
     re.IGNORECASE,
 )
-_ATTACKS = re.compile(
+_ATTACKS = Pattern(
     r"(?:在|谁|人|有没有|遭到|受到|被|遭)\S{0,4}(?:攻击|入侵|打我们|扫我们|搞我们|黑了|渗透)|异常(?:行为|登录|活动|情况)?(?:$|吗|么|没)|(?:针对|对)\s*\S{1,4}\s*的?\s*(?:攻击|入侵|扫描)|(?:攻击|入侵)(?:了吗|情况|记录)|出(?:什么|啥)?事了?[吗么没]|攻击(?:最多|来源|源|次数|统计|情况|趋势|分布|量)|(?:多少|几)(?:次|个|起|波)?(?:的)?(?:攻击|入侵)|报了?(?:些)?(?:啥|什么|哪些)|(?:被|挨)(?:打|扫|爆破|搞|锤)|有(?:什么|啥|没有?|没)?动静|动静(?:没|吗|不)"
 )
-_BARE_FILTERS = re.compile(r"(?:[\ue000-\uf8ff]|[\s,，的])+")
+_BARE_FILTERS = Pattern(r"(?:[\ue000-\uf8ff]|[\s,，的])+")
 _FILTERS = (Kind.SEVERITY, Kind.STATUS, Kind.TIME, Kind.DURATION, Kind.LIMIT)
-_BARE_QUESTION = re.compile(
+_BARE_QUESTION = Pattern(
     r"(?:[\ue000-\uf8ff\s,，的]|今天|现在|目前|当前|还|都|一共|总共|有|没有|有没有|哪些|哪几|几|多少|什么|啥|条|个|吗|没|么|呢|剩|剩下|列|看|查|给我|一下|下|出来|看看|拉|一份|请|麻烦|帮我)+"
 )
-_MINE = re.compile(
+_MINE = Pattern(
     r"(?:^|[^给帮和跟让])(?:我|俺|本人)(?:自己|个人|[\ue2c0-\ue2ff]|都|一共|现在|目前)*(?:的(?!话)|名下|负责|手上|手里|手头|头上|(?:这边|这儿|这里|身上)(?:的|还|挂|有|接|压)|处理(?!完|过)|认领|接的|接手|在跟(?:的|着)|跟的|跟进|在处理|管|要处理|该处理|(?:还)?(?:有|剩)(?:哪些|几条|多少|啥|什么)(?:没|待|要))|"
     r"(?:指派|分配|派|转|分|交|丢|扔|甩|挂|落|压|堆)(?:给|到|在)(?:了)?(?:我|俺|本人)(?!们)|归(?:我|俺)(?!们)|\bmy\b.{0,12}\balerts?\b|\bassigned to me\b",
     re.IGNORECASE,
@@ -32,13 +33,13 @@ _MINE = re.compile(
 # 域控服务器 DC01, jump-01 是跳板机: what the asset is, not what is looked for.
 _ROLE = r"(?:域控|跳板机|堡垒机|(?:支付|邮件|安全|业务|应用|api)?网关|(?:核心)?数据库|中间件|负载均衡|(?:邮件|文件|应用|日志|代理|认证|备份)(?=服务器|主机|系统|平台))(?:制器)?(?:服务器|主机|机器|节点|设备|系统|平台)?"
 _NAMED = mark(Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
-_ROLES = re.compile(
+_ROLES = Pattern(
     rf"{_ROLE}\s*[(（]?\s*(?={_NAMED})|(?<={_NAMED})\s*[(（]?(?:这[台个]|那[台个]|该)?\s*{_ROLE}|"
     rf"(?<={_NAMED})\s*(?:是|作为|属于|为)(?:一[台个]|我们|公司|我司|重要|核心|关键|的)*{_ROLE}",
     re.IGNORECASE,
 )
-_WHO = re.compile(r"查(?:一查|一下|查|下)?(?:它|他|底细|情报|来头|$)|是谁|什么来头|啥来头|情报|信誉")
-_ROWS = re.compile(r"(?:列|罗列)(?:一下|一列|列|个|下|出来?|一遍|给我)|单子|(?:明细|清单)(?!数)|逐条")
+_WHO = Pattern(r"查(?:一查|一下|查|下)?(?:它|他|底细|情报|来头|$)|是谁|什么来头|啥来头|情报|信誉")
+_ROWS = Pattern(r"(?:列|罗列)(?:一下|一列|列|个|下|出来?|一遍|给我)|单子|(?:明细|清单)(?!数)|逐条")
 
 
 def read_alerts(

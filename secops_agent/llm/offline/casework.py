@@ -6,6 +6,7 @@ from typing import Any
 from .intents import Intent
 from .manners import AFTER, HURRY, NOW, POLITE, REQUEST, SOON
 from .mood import find_doubt, is_free_text
+from .patterns import Pattern
 from .skeletons import Kind, Skeleton, mark
 
 _AL = rf"(?:这[个条]|该|那[个条])?(?P<alert>{mark(Kind.ALERT)})(?:这[个条]|该)?"
@@ -103,24 +104,24 @@ _FORMS_CLOSE = (
     rf"{POLITE}(?P<check>{_CHECK})\s*{_AL}\s*{_VERDICT_IS}(?P<like>{_LIKE}){_VERDICT}(?:行为|的)?[,，\s]+{NOW}{_CLOSES}{_NOTE}",
     rf"{POLITE}(?P<check>{_CHECK}){_VERDICT_IS}\s*{_VERDICT}(?:行为|的)?[,，\s]+{POLITE}(?:{_CLOSES}\s*{_AL}|(?:把|将)\s*{_AL2}\s*{NOW}{_CLOSES}){_NOTE}",
 )
-_FACTS = re.compile(
+_FACTS = Pattern(
     r"已经?|刚刚?|不是攻击|未发现|没有(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁)"
 )
-_BAD_END = re.compile(
+_BAD_END = Pattern(
     r"(?:的(?:后果|步骤|流程|记录|人|原因|申请|命令|话|时候|操作)|操作|之前|之后|以后|时|失败了?|(?<!攻击)成功了?|完成了?|过了?|不好)[。.!！\s]*$"
 )
-_BAD_START = re.compile(
+_BAD_START = Pattern(
     r"的|这|是|会|要|需|有|权限|流程|步骤|影响|历史|记录|操作|之?后|以后|前|时|失败|成功|了|过|吗|谁|和|与|、|是不是"
 )
 
 
-def _compile(forms: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(form, re.IGNORECASE) for form in forms)
+def _compile(forms: tuple[str, ...]) -> tuple[Pattern, ...]:
+    return tuple(Pattern(form, re.IGNORECASE) for form in forms)
 
 
-ACK_COMMAND = re.compile(rf"确认\s*{_AL}{_NOTE}", re.IGNORECASE)
+ACK_COMMAND = Pattern(rf"确认\s*{_AL}{_NOTE}", re.IGNORECASE)
 ACK, ASSIGN, CLOSE = _compile(_FORMS_ACK), _compile(_FORMS_ASSIGN), _compile(_FORMS_CLOSE)
-SPEAKS_OF_CASEWORK = re.compile(
+SPEAKS_OF_CASEWORK = Pattern(
     r"关闭|关掉|关单|结案|结单|关了|指派|分配|转给|派给|交给|转派|分派|派给|(?<![指转分委出])派\s*[\ue340-\ue3ff]|(?<![开相有无])关\s*[\ue340-\ue3ff]|认领|接手|确认(?:一下)?[\ue340-\ue3ff]|标记|标为|\b(?:close|assign|ack)",
     re.IGNORECASE,
 )

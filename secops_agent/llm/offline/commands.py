@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from .patterns import Pattern
 from .recurrence import read_recurrence
 
 
@@ -82,7 +83,7 @@ COMMANDS = (
     Command(("帮助", "help", "?"), "/帮助", "显示这些命令", "帮助"),
 )
 _ON_ALERTS = frozenset({"确认告警 {rest}", "指派告警 {rest}", "关闭告警 {rest}"})
-_NUMBER_LATER = re.compile(
+_NUMBER_LATER = Pattern(
     r"(?P<before>(?!给|备注|原因|理由|说明|告警|报警|alert)[^\d\s#:：]{1,12}(?: positive)?)\s+(?:告警|alert)?\s*#?(?P<number>\d{1,9})号?(?P<after>(?:\s+\D*)?)",
     re.IGNORECASE,
 )

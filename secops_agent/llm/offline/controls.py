@@ -3,6 +3,7 @@
 import re
 
 from .intents import Control, ControlAction
+from .patterns import Pattern
 
 _CODE = r"(?P<code>(?=[A-Z0-9-]{4,12}(?![A-Z0-9-]))[A-Z0-9]+(?:-[A-Z0-9]+)?)"
 _VERBS: tuple[tuple[ControlAction, str], ...] = (
@@ -10,14 +11,14 @@ _VERBS: tuple[tuple[ControlAction, str], ...] = (
     ("approve", r"同意|批准|approve"),
     ("reject", r"拒绝|驳回|不同意|否决|reject|deny"),
 )
-_STOP = re.compile(
+_STOP = Pattern(
     r"(?:请|麻烦)?(?:停止(?:回答|生成|执行)?|停下来?|停一下|停|别说了|不用说了|打住|stop|cancel|中断|终止)[.。!！\s]*",
     re.IGNORECASE,
 )
 _PATTERNS = tuple(
     (
         action,
-        re.compile(
+        Pattern(
             rf"(?:我)?(?:{verb})\s*[:：#]?\s*[「“\"]?{_CODE}[」”\"]?(?:[\s,，:：;。.!]+(?P<reason>.*))?",
             re.IGNORECASE,
         ),

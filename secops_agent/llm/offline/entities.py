@@ -7,12 +7,13 @@ from datetime import datetime
 
 from .lexicon import Lexicon
 from .numerals import INTEGER, read_integer
+from .patterns import Pattern
 from .skeletons import Kind, Reader, Skeleton, mark
 from .times import take_times
 
-_URL = re.compile(r"(?:https?|ftp)://[^\s，。；、！？\"'“”‘’「」《》<>\u4e00-\u9fff]+", re.IGNORECASE)
-_HASH = re.compile(r"(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-z])", re.IGNORECASE)
-_CVE = re.compile(
+_URL = Pattern(r"(?:https?|ftp)://[^\s，。；、！？\"'“”‘’「」《》<>\u4e00-\u9fff]+", re.IGNORECASE)
+_HASH = Pattern(r"(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-z])", re.IGNORECASE)
+_CVE = Pattern(
     r"(?<![a-z0-9])(?:(?P<kind>cve|cnvd|cnnvd)\s*[-_ ]?\s*(?P<year>(?:19|20)\d\d)(?P<sep>\s*[-_ ]\s*|(?=\d{3}(?!\d)))(?P<number>\d{3,7})"
     r"|(?P<ghsa>ghsa(?:-[0-9a-z]{4}){3})|(?P<short>20\d\d-\d{4,7}))(?![0-9a-z])",
     re.IGNORECASE,
@@ -32,19 +33,19 @@ _NICKNAMES = {
     "bluekeep": "CVE-2019-0708",
     "regresshion": "CVE-2024-6387",
 }
-_NICKNAME = re.compile("|".join(_NICKNAMES), re.IGNORECASE)
+_NICKNAME = Pattern("|".join(_NICKNAMES), re.IGNORECASE)
 _V4 = r"(?:\d{1,3}\.){3}\d{1,3}"
-_NETWORK = re.compile(
+_NETWORK = Pattern(
     rf"(?<![\d.\w])(?:{_V4}|[0-9a-f:]*::?[0-9a-f:]+)/\d{{1,3}}(?!\d)|(?<![\d.]){_V4}\s*[-~至到]\s*(?:{_V4}|\d{{1,3}}(?![\d.]))"
     r"|(?<![\d.])(?:\d{1,3}\.){1,3}(?:\*|x)(?:\.(?:\*|x))*(?![\w.])|(?<![\d.\w])(?:\d{1,3}\.){1,3}\d{1,3}\s*(?:网段|段|子网)",
     re.IGNORECASE,
 )
-_IP = re.compile(
+_IP = Pattern(
     rf"(?<![\d.]){_V4}(?![\d.]*\d)|(?<![\w:.])(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}}(?![\w:])",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.:/+-]*[A-Za-z0-9])?")
-_DOMAIN = re.compile(
+_TOKEN = Pattern(r"[A-Za-z0-9](?:[A-Za-z0-9_.:/+-]*[A-Za-z0-9])?")
+_DOMAIN = Pattern(
     r"(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z][a-z0-9-]{1,23}(?![\w.-]*[a-z0-9])",
     re.IGNORECASE,
 )
@@ -84,15 +85,15 @@ _FILE_ENDINGS = frozenset(
         "ini",
     ]
 )
-_HOST = re.compile(
+_HOST = Pattern(
     r"(?<![\w.-])(?=[a-z0-9_-]*\d)(?=[a-z0-9_-]*[a-z])[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+(?![\w.-]*[a-z0-9])|(?<![\w.-])[a-z]{2,}\d{2,3}(?![\w-])",
     re.IGNORECASE,
 )
-_NOT_HOSTS = re.compile(
+_NOT_HOSTS = Pattern(
     r"(?:sha|md|ms|t|win|rsa|aes|utf|base|x|http|tls|ssl|top|no|id|id-|cvss)-?_?\d+|.*-?day|log4j.*",
     re.IGNORECASE,
 )
-_CHINESE = re.compile("[一-鿿]")
+_CHINESE = Pattern("[一-鿿]")
 _ALERT_NOUN = r"(?:安全)?(?:告警|报警|警报|预警|alerts?|工单)"
 _COUNTED = (
     r"(?!\s*(?:条|个|件|起|分钟|小时|天|周|月|日|年|点|时|台|次|级|%|:|/|\.|\d|种|类|份|位|人|h\b|d\b|min))"
@@ -101,15 +102,15 @@ _ONE = r"(?![下共直些般样览边方定旦切律会致样向])"
 _NUMBER_AFTER = rf"(?P<n>\d{{1,9}}|一(?=\s*(?:号|$|[,，。]))|(?!一[一二三四五六七八九两]?(?![一二三四五六七八九十百千零两])|一一)[一二三四五六七八九十百千零两]{{1,7}}{_ONE})"
 _ID_WORD = r"(?:(?:的)?(?:详细信息|详情|明细|细节)\s*)?(?:(?:的)?(?:id|编号|序号|号码|no\.?|号|#|第)\s*(?:是|为|:|=)?|#|:)?"
 _LIST = rf"(?:\s*(?:[、,/&+]|和|与|跟|及|以及|还有|到|至|-|~)\s*(?:{_ALERT_NOUN})?\s*#?(?:{INTEGER})(?:号)?{_COUNTED})+"
-_ALERTS = re.compile(
+_ALERTS = Pattern(
     rf"{_ALERT_NOUN}\s*{_ID_WORD}\s*(?:{INTEGER})\s*号?{_LIST}(?:\s*号?(?:告警|报警))?|#?(?:\d+)号?(?:\s*(?:[、,/&]|和|与|跟|及)\s*#?\d+号?)+\s*号?(?:这[两几]\S)?(?:告警|报警)",
     re.IGNORECASE,
 )
-_ALERT = re.compile(
+_ALERT = Pattern(
     rf"(?:{_ALERT_NOUN}[\s_-]*{_ID_WORD}\s*{_NUMBER_AFTER}(?:\s*(?:号|#)(?:告警|报警)?)?{_COUNTED})",
     re.IGNORECASE,
 )
-_ALERT_BEFORE = re.compile(
+_ALERT_BEFORE = Pattern(
     rf"(?:第\s*|no\.?\s*)?(?P<n>{INTEGER})\s*号\s*(?:的)?(?:[这那][条个])?{_ALERT_NOUN}|(?:编号|id|ID|序号)\s*(?:是|为|:|=)?\s*#?(?P<n2>\d{{1,9}})\s*(?:号)?(?:的)?(?:那条|这条|那个|这个)?{_ALERT_NOUN}"
     rf"|(?<![\d.:/-])(?P<n5>\d{{1,9}})\s*号?\s*(?:的)?[这那]一?[条个起]\s*{_ALERT_NOUN}"
     rf"|{_ALERT_NOUN}[,，\s]*(?:编号|id)\s*(?:=|:|是|为)?\s*#?(?P<n6>\d{{1,9}})(?!\d)"
@@ -117,7 +118,7 @@ _ALERT_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _TASK_NOUN = r"(?:定时任务|计划任务|定时|任务|订阅|计划|日程|schedule)"
-_SCHEDULE = re.compile(
+_SCHEDULE = Pattern(
     rf"{_TASK_NOUN}\s*(?:的)?(?:编号|id|号|#|第|:|为|是|\s)*(?P<n>\d{{1,9}})\s*号?{_COUNTED}|(?:第|编号|编号为|#)?\s*(?P<n2>{INTEGER})\s*号(?:的)?{_TASK_NOUN}|#(?P<n3>\d{{1,9}})\s*(?:号)?(?:的)?{_TASK_NOUN}|(?:编号|id)\s*(?:为|是|:|=)?\s*(?P<n4>\d{{1,9}})\s*(?:号)?(?:的)?(?:那个|这个)?{_TASK_NOUN}",
     re.IGNORECASE,
 )
@@ -171,7 +172,7 @@ def _take_chinese(skeleton: Skeleton, lexicon: Lexicon) -> None:
         (Kind.PERSON, _person_names(lowered, lexicon)),
     ):
         if names:
-            pattern = re.compile("|".join(re.escape(name) for name in names), re.IGNORECASE)
+            pattern = Pattern("|".join(re.escape(name) for name in names), re.IGNORECASE)
             index = lexicon.assets if kind is Kind.ASSET else lexicon.people
             skeleton.take(kind, pattern, _looked_up(index))
 

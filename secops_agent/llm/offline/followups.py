@@ -10,6 +10,7 @@ from .alerts import asset_of
 from .intents import READ_TOOLS, Intent
 from .keywords import find_known
 from .numerals import INTEGER, read_integer
+from .patterns import Pattern
 from .qualifiers import limit_of, severity_of, since_of, status_of
 from .residues import count_unexplained
 from .skeletons import Kind, Skeleton
@@ -18,7 +19,7 @@ from .vulnerabilities import fix_of, kev_of
 
 Read = Callable[[str], Intent | None]
 
-_ITEM = re.compile(
+_ITEM = Pattern(
     rf"第\s*(?P<n>{INTEGER})\s*(?:条|个|台|项|行)?|(?P<last>最后)(?:一)?(?:条|个|台|项)|(?P<first>头一|首)(?:条|个|台)"
 )
 _ITEM_TOOLS = {
@@ -27,7 +28,7 @@ _ITEM_TOOLS = {
     "list_vulnerabilities": ("lookup_cve", "cve_id"),
     "affected_assets": ("get_asset", "asset"),
 }
-_PRONOUN = re.compile(
+_PRONOUN = Pattern(
     r"它们?|(?:这|那|该)(?:台|个|条|款)?(?:机器|主机|服务器|资产|系统|漏洞|cve|ip|地址|域名|告警|报警)|(?:这|那)(?:台|个|条)(?=的|有|是|上|怎么|谁|影响|呢|归|在)|^(?=(?:的)?(?:负责人|责任人)(?:是谁|呢)?$|谁负责|影响(?:哪些|我们|范围)|有(?:什么|哪些|啥)(?:漏洞|告警)|怎么修)",
     re.IGNORECASE,
 )
@@ -38,30 +39,30 @@ _MEANS = (
     ("ip|地址|域名", ("value", "ip")),
 )
 _OBJECTS = ("asset", "cve_id", "value", "alert_id", "ip")
-_LEAD = re.compile(
+_LEAD = Pattern(
     r"^(?:那么?|再|还有|然后|接着|另外|就|请|麻烦|帮我|给我|换成|改成|换|改|只看|只要|只显示|只列|仅看|筛选|过滤(?:出)?|其中|里面|单看|看看?|要|查|ok|好的?|嗯|,|，|\s)+",
     re.IGNORECASE,
 )
-_STARTS = re.compile(
+_STARTS = Pattern(
     r"^(?:那么?(?!个|台|条|些)|再|还有|换成?|改成?|只看|只要|只显示|只列|仅看|筛选|过滤|其中|里面|单看|按)"
 )
-_ENDS = re.compile(r"呢[?？]?$|^[^,，]{1,12}的[?？]?$")
-_MORE = re.compile(
+_ENDS = Pattern(r"呢[?？]?$|^[^,，]{1,12}的[?？]?$")
+_MORE = Pattern(
     r"^(?:还有吗|还有没有|更多|再来(?:一些|点|几条)?|下一页|继续|看更多|多看(?:一些|点)|全部显示|more|next)[?？。]?$",
     re.IGNORECASE,
 )
-_TOPIC = re.compile(
+_TOPIC = Pattern(
     r"告警|报警|漏洞|资产|主机|服务器|机器|日报|周报|月报|报告|手册|预案|定时|状态|仓库|镜像|影响|负责|谁|如何|怎么|情报|alert|vuln|cve",
     re.IGNORECASE,
 )
-_NOTHING = re.compile(r"告警|报警|漏洞|资产|按|分组|统计|看|分|详细|筛|组|排序|只|部分", re.IGNORECASE)
+_NOTHING = Pattern(r"告警|报警|漏洞|资产|按|分组|统计|看|分|详细|筛|组|排序|只|部分", re.IGNORECASE)
 _FILTERS = {
     "list_alerts": {"severity", "status", "since_hours", "asset", "limit", "keyword"},
     "alert_statistics": {"since_hours", "group_by"},
     "list_vulnerabilities": {"severity", "asset", "limit", "kev_only", "fix_available"},
     "list_assets": {"limit", "asset_type"},
 }
-_KEV_WORDS = re.compile(r"kev|在野|被?利用|补丁|修复|已知", re.IGNORECASE)
+_KEV_WORDS = Pattern(r"kev|在野|被?利用|补丁|修复|已知", re.IGNORECASE)
 _MAX_ROWS, _ROWS = 50, 10
 
 

@@ -6,14 +6,15 @@ as a name directly before the noun (X 告警), or is an ASCII word that is no pl
 
 import re
 
+from .patterns import Pattern
 from .skeletons import ANY_MARK, Skeleton
 from .vocabulary import COMMON_ENGLISH, NO_NAMES, PRODUCTS, TECHNICAL, find_words
 
 _ASCII = r"[A-Za-z][A-Za-z0-9_.+#-]*[A-Za-z0-9_+]"
 _PHRASE = rf"(?:{_ASCII}(?:\s{_ASCII})*(?:\s?[\u4e00-\u9fff]{{1,8}})?|[\u4e00-\u9fff][\u4e00-\u9fffA-Za-z0-9_]{{1,15}}?(?:\s{_ASCII})?)"
-_QUOTED = re.compile(r"[“\"「『'‘《]\s*(?P<word>[^“”\"「」『』'‘’《》【】]{2,40}?)\s*[”\"」』'’》]")
+_QUOTED = Pattern(r"[“\"「『'‘《]\s*(?P<word>[^“”\"「」『』'‘’《》【】]{2,40}?)\s*[”\"」』'’》]")
 _MARKED = tuple(
-    re.compile(pattern, re.IGNORECASE)
+    Pattern(pattern, re.IGNORECASE)
     for pattern in (
         rf"(?:关键字|关键词|keyword|检索词|搜索词)\s*(?:是|为|用|填|:|=)?\s*(?P<word>{_PHRASE})(?=$|[\s,，。的])",
         rf"(?:包含|含有|含|带有|带着|带|提到|匹配|有)\s*(?P<word>{_PHRASE})\s*(?:的)?(?:字样|字眼|关键字|关键词|这个词|几个字|这俩字)",
@@ -28,29 +29,29 @@ _MARKED = tuple(
 )
 # A character that no name of a rule, a product or an attack has where none of TECHNICAL's words explains it.
 _OTHER = "的了吗呢么吧啊呀嘛啦哦哈哟呗嘞看查列拉给我你您他她它咱俺们把将对和与跟及同或是被有没无不别甭在到从自打去来又再还也都就才只仅光先最更很太挺老总哪那这谁啥什怎咋几多少些个条台批波堆串份次下上里前后过着得请帮问想要找搜捞翻扒瞅瞧瞄贴甩扔推让叫说讲昨刚近每各所另已正曾该能会可"
-_BEFORE_NOUN = re.compile(
+_BEFORE_NOUN = Pattern(
     rf"(?P<word>(?:{_ASCII}\s(?=[\u4e00-\u9fff]))?(?:{TECHNICAL.pattern}|{_ASCII}|(?![{_OTHER}])[\u4e00-\u9fff])+)\s*(?P<of>的|那些的?|这些|那个|这个)?\s*$",
     re.IGNORECASE,
 )
-_REPORTING = re.compile(
+_REPORTING = Pattern(
     r"(?:检测|拦截|上报|触发|产生|发现|识别|命中|阻断|告警|报出|引发|引起|推送|报)(?:到|出|出来|过来)?$"
 )
-_FIRST_VERBS = re.compile(
+_FIRST_VERBS = Pattern(
     r"^(?:关注|显示|展示|汇总|整理|分析|统计|导出|核对|排查|确认|处理|监控|调取|调出|调阅|获取|取|提供|检查|浏览|订阅|发送|同步|转发|输出|罗列|筛选?|过滤|列举|列示|协助|配合|安排|历史|全部|全量|整体|"
     r"公司|单位|部门|目前|当前|现在|现有|如今|最新|新|所有|近期|其他|其它|其余|剩余|关键|重点|重要|核心|高频|是否存在|是否|存在|发生|出现)+"
 )
 # db-01 数据库服务器的告警: what kind of thing the asset is.
-_MACHINE = re.compile(r"(?:服务器|主机|机器|机子|电脑|终端|节点)$")
+_MACHINE = Pattern(r"(?:服务器|主机|机器|机子|电脑|终端|节点)$")
 # 暴力破解攻击 is looked for as 暴力破解.
-_SUFFIX = re.compile(r"(?:攻击|行为|活动|事件|操作|尝试|访问)+")
+_SUFFIX = Pattern(r"(?:攻击|行为|活动|事件|操作|尝试|访问)+")
 # 审计组需要一份账号类资产: the name begins after what is wanted of it.
-_NO_PART = re.compile(r"需要|要求|有没有|是否|提供|列出|我们|发给|整理|一(?:份|些|批|下)")
-_EDGES = re.compile(rf"^[{_OTHER}\s]+|[{_OTHER}\s]+$")
+_NO_PART = Pattern(r"需要|要求|有没有|是否|提供|列出|我们|发给|整理|一(?:份|些|批|下)")
+_EDGES = Pattern(rf"^[{_OTHER}\s]+|[{_OTHER}\s]+$")
 # 出于合规检查需要，…: why it is asked is not what is looked for.
-_PURPOSE = re.compile(
+_PURPOSE = Pattern(
     r"(?:^|(?<=[,，。;；]))(?:出于|根据|按照?|鉴于|为了|为|由于|因为|应|配合|考虑到|结合)[^,，。;；告报]{2,20}(?:需要|要求|需求|检查|审计|安排|通知|部署|计划|原因|工作|规定|制度)[^,，。;；告报]{0,4}[,，]"
 )
-_ORGANISATION = re.compile(
+_ORGANISATION = Pattern(
     r"(?:部|组|部门|团队|同事|公司|集团|领导|老板|单位|班|群|边|侧|人|头|手|家|儿|时候|期间|以来)$"
 )
 
@@ -77,7 +78,7 @@ def _of_lexicon(text: str, keywords: frozenset[str]) -> list[str]:
 
 def find_keyword(
     skeleton: Skeleton,
-    nouns: re.Pattern[str],
+    nouns: Pattern,
     keywords: frozenset[str] = frozenset(),
     *,
     of_assets: bool = False,
@@ -119,7 +120,7 @@ def _extends(word: str, known: str) -> bool:
     )
 
 
-def _marked(text: str, nouns: re.Pattern[str]) -> str:
+def _marked(text: str, nouns: Pattern) -> str:
     for pattern in _MARKED:
         for match in pattern.finditer(text):
             word = _clean(match["word"])
@@ -128,7 +129,7 @@ def _marked(text: str, nouns: re.Pattern[str]) -> str:
     return ""
 
 
-def _before_noun(text: str, nouns: re.Pattern[str], *, strict: bool) -> str:
+def _before_noun(text: str, nouns: Pattern, *, strict: bool) -> str:
     """``strict``: a Chinese name that nobody knows must hold a technical word."""
     for match in nouns.finditer(text):
         found = _BEFORE_NOUN.search(text[: match.start()])
@@ -152,7 +153,7 @@ def _clean(phrase: str) -> str:
     return "" if _ORGANISATION.search(word) and not TECHNICAL.search(word) else word
 
 
-def _english(text: str, nouns: re.Pattern[str]) -> str:
+def _english(text: str, nouns: Pattern) -> str:
     """Unknown ASCII words next to each other; in a wholly English sentence only before the noun."""
     if text.isascii() or not re.search("[\u4e00-\u9fff]", text):
         return ""

@@ -7,6 +7,7 @@ request into the one order that the rules know: object, verb, duration, reason.
 
 import re
 
+from .patterns import Pattern
 from .skeletons import ANY_MARK, Kind, Skeleton, mark
 
 # No two of these words read the same text in two ways: what repeats them would else try every combination.
@@ -28,38 +29,38 @@ SOON = rf"(?:{_SOON}|{_HELP})"
 HURRY = rf"(?:{_PLEASE}|{_HELP}|{_SOON}|予以|加以|给予|进行|执行|实施|[,，\s]|把它|将其|对其)"
 NOW = rf"{HURRY}*"
 # What a request without a word of asking in front lost when its courtesies were stripped.
-PLEADING = re.compile(rf"^\s*(?:{_PLEASE}{_YOU}?(?:一下)?|帮(?:我们?|忙))$", re.IGNORECASE)
+PLEADING = Pattern(rf"^\s*(?:{_PLEASE}{_YOU}?(?:一下)?|帮(?:我们?|忙))$", re.IGNORECASE)
 _ACTING = (
     r"封|拉黑|加黑|黑名单|屏蔽|阻断|隔离|断网|关闭|关掉|关单|结案|指派|分派|转派|转交|认领|接手|删除|取消"
 )
 # Who said it, and whether it holds: what a fact before 请… must not speak of.
-_DOUBTFUL = re.compile(
+_DOUBTFUL = Pattern(
     r"忽略|无视|假装|翻译|例|[?？吗呢么]|不|没|未|无(?!害|风险|威胁)|否|别|勿|谁|哪|何|怎|如|若|假|倘|一旦|万一|等|待|之前|曾|已|过$|过了|据|说|称|写|注明|标明|要求|建议|希望|询问|提问|问|表示|指出|认为|觉得|批示|指示|来函|来电|回复|反馈|"
     r"转告|转达|传达|通知|通报|申请|提到|提出|计划|打算|准备|考虑|可能要|演练|测试|模拟|领导|客户|老板|上级|监管|审计|邮件|工单|文档|会议|群里|明天|后天|下周|以后|稍后|暂|可以|(?<![功性])能|会|(?<![需重主必])要|审批|应该|该不该|[「」『』“”‘’\"《》`]"
 )
-_SPLIT = re.compile(r"[,，;；。]\s*")
+_SPLIT = Pattern(r"[,，;；。]\s*")
 _DURATION = mark(Kind.DURATION)
 LENGTH = r"(?:(?:封禁|拉黑|封堵|封锁|封停|封|阻断|屏蔽|有效)的?)?(?:时长|时间|期限|周期|时限|有效期|期)(?:暂定|暂)?"
 FOR_SO_LONG = rf"(?:{LENGTH}|持续|为期|暂定|先|共|for)?\s*(?:为|是|设置?为|定为)?\s*[:：]?\s*"
-_LASTS = re.compile(
+_LASTS = Pattern(
     rf"(?:{LENGTH}|持续|为期|暂定)?\s*(?:为|是|设置?为|定为)?\s*[:：]?\s*{_DURATION}(?:时间|时长)?(?:即可|左右)?",
     re.IGNORECASE,
 )
 WHY = r"(?:封禁|隔离|处置|操作|申请|具体)?(?:原因|理由|缘由|事由|依据)|因为|由于|备注|说明|reason"
-_GIVES_WHY = re.compile(
+_GIVES_WHY = Pattern(
     rf"(?:{WHY}|鉴于|考虑到|因(?!此|何|而|公|故))\s*(?:是|为(?!什么|何|啥)|系|在于)?\s*[:：]?\s*(?P<why>\S.+)|(?P<aim>(?:以防|防止|避免|以免|防范|遏制|以便|便于)\S.+)",
     re.IGNORECASE,
 )
 # 发现大量扫描，请封禁 X: the fact is the reason.
-_CONTAINS = re.compile(r"封|拉黑|加黑|黑名单|屏蔽|阻断|隔离|断网")
-_EVIDENCE = re.compile(
+_CONTAINS = Pattern(r"封|拉黑|加黑|黑名单|屏蔽|阻断|隔离|断网")
+_EVIDENCE = Pattern(
     r"攻击|扫描|爆破|破解|入侵|失陷|感染|中毒|木马|病毒|挖矿|勒索|恶意|异常|外联|排查|核实|研判|确认"
 )
 _OBJECTS = mark(Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT, Kind.SCHEDULE)
-_ABOUT = re.compile(
+_ABOUT = Pattern(
     rf"(?P<object>{POLITE}{_OBJECTS}(?:这[个条台]|该)?)\s*(?P<fact>[^,，;；。]{{1,24}}?)", re.IGNORECASE
 )
-_ASKED = re.compile(rf"{REQUEST}\S.*", re.IGNORECASE)
+_ASKED = Pattern(rf"{REQUEST}\S.*", re.IGNORECASE)
 
 
 def settle(skeleton: Skeleton) -> Skeleton | None:

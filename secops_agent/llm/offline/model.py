@@ -10,15 +10,16 @@ from secops_agent.llm.types import Completion, Message, OnDelta, Request, ToolCa
 from .commands import render_help
 from .intents import Category, Intent, Understanding
 from .lexicon import Lexicon
+from .patterns import Pattern
 from .understanding import understand
 
 NAME = "离线模式"
 _REMEMBERED = 24  # messages that are read again
-_ALERT_ROW = re.compile(
+_ALERT_ROW = Pattern(
     r"^[\s|>*-]*(?:\d+[.、)]\s*)?(?:\*\*)?(?:#|告警\s*#?)?(?P<item>\d{1,9})(?:\*\*)?(?=[\s|:：*]|$)"
 )
-_CVE = re.compile(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
-_NAME = re.compile(r"(?P<item>[\w.\u4e00-\u9fff-]+)")
+_CVE = Pattern(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
+_NAME = Pattern(r"(?P<item>[\w.\u4e00-\u9fff-]+)")
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
 _TALK: dict[Category, str] = {
     "greeting": "您好，我是毕方，安全运营助手。现在是离线模式，可以查告警、资产、漏洞和情报；发送「帮助」看全部命令。",

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from .patterns import Pattern
+
 _TRADITIONAL = (
     "報警處關閉認業務機賬號錄陸頁網絡絕絡鏡庫應級嚴風險訊問題誰負責個們請幫說為麼嗎這裡裏裡時間開發"
     "現狀態統計總數據歷單雙點鐘產資運維護動執刪掃攻擊擊擊擊惡釣魚隱蹤後門權漏洞補丁軟體詳細內來於與從將給對"
@@ -19,13 +21,11 @@ _SIMPLIFIED = (
 )
 _CHARACTERS = str.maketrans(_TRADITIONAL, _SIMPLIFIED)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−﹣－", "-") | {"。": "。", "﹖": "?"})
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
-_EMOJI = re.compile(
-    "[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]"
-)
-_DEFANGED_DOT = re.compile(r"\s?[\[({【](?:\.|dot|点)[\])}】]\s?", re.IGNORECASE)
-_DEFANGED_SCHEME = re.compile(r"(?<![a-z0-9])h(?:xx|\*\*|tt)p(s?)(?:\[:\]|:)//", re.IGNORECASE)
-_MENTION = re.compile(r"@(?:毕方|安全运营|安全助手|小毕|bifang|机器人)\S*\s*|^@\S{1,20}\s+", re.IGNORECASE)
+_INVISIBLE = Pattern("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
+_EMOJI = Pattern("[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]")
+_DEFANGED_DOT = Pattern(r"\s?[\[({【](?:\.|dot|点)[\])}】]\s?", re.IGNORECASE)
+_DEFANGED_SCHEME = Pattern(r"(?<![a-z0-9])h(?:xx|\*\*|tt)p(s?)(?:\[:\]|:)//", re.IGNORECASE)
+_MENTION = Pattern(r"@(?:毕方|安全运营|安全助手|小毕|bifang|机器人)\S*\s*|^@\S{1,20}\s+", re.IGNORECASE)
 _WORDS = {
     "帐号": "账号",
     "甚么": "什么",
@@ -52,7 +52,7 @@ _WORDS = {
     "服物器": "服务器",
     "资惨": "资产",
 }
-_SPACES = re.compile(r"\s+")
+_SPACES = Pattern(r"\s+")
 
 
 def normalize(text: str) -> str:

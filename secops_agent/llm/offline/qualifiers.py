@@ -6,6 +6,7 @@ from typing import Any
 
 from .asides import drop_asides
 from .numerals import INTEGER, read_integer
+from .patterns import Pattern
 from .skeletons import Entity, Kind, Skeleton, mark
 
 LEVELS = ("critical", "high", "medium", "low", "info")
@@ -18,7 +19,7 @@ _WORDS = {
 }
 _LEVEL = "|".join(f"(?:{words})" for words in _WORDS.values())
 _ABOVE = r"(?:\s*(?:级别|等级)?\s*(?P<above>(?:及|或|和)?(?:其)?(?:以上|之上|往上|更高)|\+(?=\s*(?:的|级|$|[,，]|告警|漏洞)))(?:的)?(?:级别|等级)?|\s*(?P<below>(?:及|或|和)?(?:以下|更低))|级别|等级|级)?"
-_SEVERITY = re.compile(
+_SEVERITY = Pattern(
     rf"(?<!多)(?:>=?\s*)?(?:(?:{_LEVEL})(?:级别|等级|级)?(?:(?:\s*(?:、|,|/|和|与|或者?|及|以及|跟|还有)\s*|)(?:{_LEVEL})(?:级别|等级|级)?)*{_ABOVE}|(?:级别|等级|severity)(?:是|为|=|:)?\s*(?P<short>[高中低])(?:的)?)",
     re.IGNORECASE,
 )
@@ -31,12 +32,12 @@ _STATUSES = {
 }
 # 我还没看 tells of the speaker, not of alerts.
 _SPEAKER = r"(?:我|咱|俺|我们|咱们|领导|老板)(?:自己|这边|还|都|也|今天|刚|一直|一条)*没(?:有)?(?:来得及|顾上|空|时间|工夫|功夫)?(?:去|仔细|细|认真)?(?:看|瞅|过目|过)(?:完|过)?"
-_STATUS = re.compile(
+_STATUS = Pattern(
     "|".join([_SPEAKER, *(f"(?P<{name}>{words})" for name, words in _STATUSES.items())]), re.IGNORECASE
 )
 _ROW = r"(?:条|个(?!字|词|关键|小时|月|礼拜|星期|人|部门|钟)|台|项|起|款|份|行|次)"
 _AT_MOST = r"(?:控制在|限制在|限定在|限定为|限制为|不要超过|不超过|不超出|不多于|最多|至多|上限(?:为|是|设为)?|以|限|取前|仅限)"
-_LIMIT = re.compile(
+_LIMIT = Pattern(
     rf"{_AT_MOST}\s*(?P<n6>{INTEGER})\s*{_ROW}(?:以内|之内|以下|为限|左右)?|(?P<n7>{INTEGER})\s*{_ROW}(?:以内|之内|为限|左右|即可|就够|就行|足矣)|(?:最新|最近|头|前|先|最后|top|first|latest|last)\s*(?:的)?(?:面|看|列|给我|给|来|拉|要|发|出|捞|挑)?\s*(?P<n>{INTEGER})\s*(?P<unit>{_ROW})?(?!\s*(?:天|个?小时|个?钟|周|个?星期|个?礼拜|个?月|日|分钟|刻钟|年|h|d|点|号|:|\.))(?=\D|$)"
     rf"|(?P<n2>{INTEGER})\s*{_ROW}(?=.{{0,6}}(?:告警|报警|漏洞|洞|资产|主机|服务器|机器|机子|记录))|(?:来个?|给我?|列出?|看|显示|取|要|只要|只看|最多|拉|捞|挑|发|贴|甩|出|整)\s*(?P<n3>{INTEGER})\s*{_ROW}|(?:limit|前)\s*[:=]?\s*(?P<n4>\d{{1,4}})(?!\s*(?:天|小时|月|周|\d|h|d))|(?:^|(?<=[\s,，]))(?P<n5>\d{{1,4}}|[二两三四五六七八九十百]{{1,4}})\s*[条个台](?=$|[\s,，])",
     re.IGNORECASE,
@@ -44,13 +45,13 @@ _LIMIT = re.compile(
 
 
 # 今天要做汇报, 昨晚值班的同事: when the asker needs it, not when it happened.
-_ERRAND = re.compile(
+_ERRAND = Pattern(
     rf"{mark(Kind.TIME)}(?:我|我们|咱|领导|老板|客户|下午|上午|晚上|就|还|得|又)*(?:要(?!紧)|得(?=交|写|做|开|去)|需要|准备|开会|开例会|例会|早会|晨会|周会|汇报|值班|上班|交班|接班|休假|请假|出差|培训|评审|检查组|来检查|演练|护网|过来)"
 )
 
 
-_CLAUSE = re.compile(r"[^,，。;；!！?？]+")
-_NOUN = re.compile(r"告警|报警|警报|预警|事件|alerts?", re.IGNORECASE)
+_CLAUSE = Pattern(r"[^,，。;；!！?？]+")
+_NOUN = Pattern(r"告警|报警|警报|预警|事件|alerts?", re.IGNORECASE)
 
 
 def take_qualifiers(skeleton: Skeleton) -> Skeleton:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from .numerals import INTEGER, read_integer
+from .patterns import Pattern
 
 _PART = r"凌晨|清晨|清早|早上|早晨|早间|上午|中午|正午|下午|傍晚|晚上|晚间|夜里|夜间|早|晚"
 _DEFAULT_HOURS = {
@@ -28,7 +29,7 @@ _WHEN = (
     rf"(?P<weekly>每周|每星期|每个星期)|(?:每个?月)(?:的)?\s*(?P<dom>{INTEGER}|初)?\s*(?:日|号)?)\s*(?:的|,)?\s*(?:{_BEFORE_CLOCK})?(?:{_TIME})?"
 )
 _EVERY = r"每(?:隔|过)?\s*(?P<n>\d{1,2}|[一二两三四五六七八九十]{1,3}|半)?\s*个?(?P<unit>小时|钟头|分钟)"
-_PATTERN = re.compile(rf"(?:{_EVERY}|{_WHEN})(?:整|准时|定时)?", re.IGNORECASE)
+_PATTERN = Pattern(rf"(?:{_EVERY}|{_WHEN})(?:整|准时|定时)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

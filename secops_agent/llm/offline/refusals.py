@@ -6,6 +6,7 @@ from .casework import SPEAKS_OF_CASEWORK
 from .intents import Intent, Understanding
 from .manners import AFTER, POLITE
 from .mood import HINTS, find_doubt
+from .patterns import Pattern
 from .residues import UNWANTED
 from .response import SPEAKS_OF_BLOCKING, SPEAKS_OF_ISOLATING
 from .skeletons import Kind, Skeleton, mark
@@ -17,27 +18,27 @@ _NO_OBJECT = "操作需要写明对象（哪个 IP、哪台主机、哪条告警
 _PERSON = mark(Kind.PERSON)
 _IT = r"(?:它|他|这个|这台|这条|该|那个|那台|那条|此|的|ip|地址|主机|机器|服务器|告警|报警|对方|攻击者|攻击源|一个|一台|一条|\s)*"
 _VERB = r"(?:封禁|封掉|封了|封|拉黑|屏蔽|阻断|block|隔离|断网|isolate|关闭|关掉|关了|关单|确认|认领|指派|分配|转给|派给|交给|删除|close|ack|assign)"
-_OBJECTLESS = re.compile(
+_OBJECTLESS = Pattern(
     rf"{POLITE}(?:把|将|给)?{_IT}{_VERB}{_IT}(?:掉|了|一下|下|吧)*(?:给)?(?:{_PERSON}|我)?[,，\s]*(?:是)?(?:误报|重复|真实攻击)?{AFTER}",
     re.IGNORECASE,
 )
-_BULK = re.compile(
+_BULK = Pattern(
     rf"{POLITE}(?:(?:把|将)\S{{0,20}}(?:所有|全部|这些|都|批量)\S*(?:关|确认|指派|标|派|转|认领)|(?:批量)?(?:关闭|关掉|确认|认领|指派|分配|标记|清空|处理掉)\s*(?:一下)?(?:所有|全部|这些|今天|昨天|{mark(Kind.TIME)}))",
     re.IGNORECASE,
 )
-_UNDO = re.compile(
+_UNDO = Pattern(
     r"取消封|解封|解除封|解禁|放行|取消隔离|解除\S{0,12}隔离|恢复\S{0,12}网络|unblock|\bun\w*ban",
     re.IGNORECASE,
 )
-_ASKS = re.compile(
+_ASKS = Pattern(
     r"[?？]|[吗么]|如何|怎么|怎样|是否|为什么|谁|哪|什么|啥|步骤|流程|手册|预案|记录|历史|影响|多少|[没不]$|没有$|有它|在不在|\b(?:how|what|why|who|should|can|is|are)\b",
     re.IGNORECASE,
 )
 
 
 _AND = r"\s*(?:、|和|与|跟|及|以及|还有|/|&)\s*"
-_PAIRS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(f"{mark(*kinds)}{_AND}{mark(*kinds)}"), noun)
+_PAIRS: tuple[tuple[Pattern, str], ...] = tuple(
+    (Pattern(f"{mark(*kinds)}{_AND}{mark(*kinds)}"), noun)
     for kinds, noun in (
         ((Kind.ASSET, Kind.ASSET_IP, Kind.HOST), "台资产"),
         ((Kind.CVE,), "个漏洞编号"),
@@ -45,8 +46,8 @@ _PAIRS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ((Kind.PERSON,), "个人"),
     )
 )
-_ASIDE = re.compile(rf"{UNWANTED.pattern}\s*(?P<object>[^,，。;；]{{1,40}})[,，。;；]\s*(?P<rest>.+)")
-_LOOKS = re.compile(r"查|看|列|显示|情报|有什么|有哪些|有多少")
+_ASIDE = Pattern(rf"{UNWANTED.pattern}\s*(?P<object>[^,，。;；]{{1,40}})[,，。;；]\s*(?P<rest>.+)")
+_LOOKS = Pattern(r"查|看|列|显示|情报|有什么|有哪些|有多少")
 
 
 def read_after_unwanted(plain: str) -> str:

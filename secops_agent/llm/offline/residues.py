@@ -2,6 +2,7 @@
 
 import re
 
+from .patterns import Pattern
 from .skeletons import ANY_MARK
 
 _FILLERS = (
@@ -14,7 +15,7 @@ _FILLERS = (
     r"非常|特别|十分|极其|格外|尤其|重要的?|重点|关键|优先|值得关注|关注|注意|紧要|大概|大致|具体|完整|简单|快速|尽快|马上|赶紧|立刻|随便|顺便|主要|影响|涉及|对应|分别|各自|各个|各|每个|目标|我名下|我负责|我处理|我手上|手上|手里|名下|负责|处理|跟进|指派给|分配给|派给|转给|指派|分配|推送|汇报|同步|打印|输出|返回|统计|分布|按|比较|一些|一点|一下子|一下|一份|一个|一条|一遍|一批|下面|一|些|个|条|台|份|项|起|次|相关的?|有关的?|关于|针对|对于|属于|来自于?|来源(?:是|为)|产生自|类型?的|类型|类|级别|等级|状态|每日|每天|情况|信息|详情|详细|内容|记录|数据(?!库|中心|湖)|"
     r"的话|的|了|吗|么|呢|吧|啊|呀|哈|哦|嘛|啦|没有|没|不|是|为|在|有|被|把|将|对|和|与|跟|及|以及|从|到|至|里面|里|中|上面|上|内|这边|那边|这里|那里|这些|那些|这个|那个|这台|那台|这|那|其中|之类|等等|等|要|需要|应该|可以|能|能不能|会|想|让|给|用|发给|发|来|去|出来|出|过|"
 )
-_ASCII = re.compile(
+_ASCII = Pattern(
     r"\b(?:status|severity|level|type|source|assigned|to|do|does|did|last|past|hours?|days?|today|now|new|current|currently|open|display|view|fetch|query|search|tell|about|how|many|show|me|list|get|the|all|any|of|for|in|on|with|are|is|there|what|which|have|has|we|our|my|give|find|check|recent|latest|and|from|please|a|an|hi|hello|thanks|thx|pls)\b",
     re.IGNORECASE,
 )
@@ -25,15 +26,15 @@ _CHINESE_WORDS = tuple(
         reverse=True,
     )
 )
-_FILLER = re.compile("|".join(_CHINESE_WORDS), re.IGNORECASE)
+_FILLER = Pattern("|".join(_CHINESE_WORDS), re.IGNORECASE)
 # 别隔离 web-01，先看看它的告警: what is not wanted is not looked for.
-UNWANTED = re.compile(
+UNWANTED = Pattern(
     r"(?:先?别|不要|先?不用|不必|先不|暂不|无需|勿)\s*(?:再|去|急着|着急|给我|帮我)*\s*(?:封禁|封锁|封掉|封|拉黑|屏蔽|阻断|隔离|断网|关闭|关掉|关|指派|分派|派|确认|处理|动)(?:它|掉|了|一下)*"
 )
-_BREAK = re.compile(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")
+_BREAK = Pattern(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")
 
 
-def find_residue(text: str, nouns: re.Pattern[str]) -> str:
+def find_residue(text: str, nouns: Pattern) -> str:
     """The one unexplained piece left of marks, nouns and fillers; empty if there is none or several."""
     bare = ANY_MARK.sub(" ", nouns.sub(" ", UNWANTED.sub(" ", text)))
     bare = _FILLER.sub(" ", _ASCII.sub(" ", bare))
@@ -41,7 +42,7 @@ def find_residue(text: str, nouns: re.Pattern[str]) -> str:
     return pieces[0] if len(pieces) == 1 and len(pieces[0]) <= 20 else ""
 
 
-def count_unexplained(text: str, nouns: re.Pattern[str]) -> int:
+def count_unexplained(text: str, nouns: Pattern) -> int:
     """Characters that neither a mark nor a noun nor a filler explains: how sure one can be."""
     bare = ANY_MARK.sub(" ", nouns.sub(" ", text))
     return len(_BREAK.sub("", _FILLER.sub(" ", _ASCII.sub(" ", bare))))

@@ -7,6 +7,7 @@ from .entities import ADDRESS
 from .intents import Intent
 from .manners import AFTER, DO, FOR_SO_LONG, NOW, POLITE, WHY, ends_with_length
 from .mood import find_doubt, is_free_text
+from .patterns import Pattern
 from .skeletons import Kind, Skeleton, mark
 
 _DURATION = mark(Kind.DURATION)
@@ -29,7 +30,7 @@ _NET = r"(?:的)?\s*(?:网络连接|网络|网线|联网|网)"
 _WHY = (
     rf"[,，;；.。\s]*(?:{WHY})(?:是|为|系|在于)?\s*[:：]?\s*(?P<why>(?!呢|何|吗|不明|是|的|什么|啥)[^呢吗].+)"
 )
-_REASON_MARK = re.compile(rf"[,，;；.。\s]*(?:{WHY})(?:是|为|系|在于)?\s*[:：]?\s*$", re.IGNORECASE)
+_REASON_MARK = Pattern(rf"[,，;；.。\s]*(?:{WHY})(?:是|为|系|在于)?\s*[:：]?\s*$", re.IGNORECASE)
 _OF_ATTACKS = """
 暴力 破解 爆破 攻击 扫描 扫 探测 注入 木马 病毒 挖矿 勒索 入侵 外联 失陷 中毒 中了 中招 中 怀疑 怀疑是 感觉 被黑 被控 远控 植入 上传
 横移 外发 外传 泄露 数据 恶意 后门 钓鱼 感染 异常 登录 口令 端口 漏洞 利用 横向 移动 渗透 提权 反弹 撞库 刷 爬虫
@@ -70,16 +71,16 @@ _COMMAND_TAIL = r"(?:[,，;；\s]+(?:原因|理由|备注)?\s*[:：]?\s*(?P<why>
 
 
 # 封禁了, 隔离了。 without 把: it has been done.
-_INFECTED = re.compile(r"被(?:感染|控制|控|入侵|攻陷|黑)的?(?=主机|服务器|机器|终端|资产|节点)")
-_DONE_ALREADY = re.compile(r"了[\s,，。.!！]*$")
-_ORDERED = re.compile(r"(?<=[封禁离黑断掉住死网线蔽截锁堵停杀单n])\s*了")
+_INFECTED = Pattern(r"被(?:感染|控制|控|入侵|攻陷|黑)的?(?=主机|服务器|机器|终端|资产|节点)")
+_DONE_ALREADY = Pattern(r"了[\s,，。.!！]*$")
+_ORDERED = Pattern(r"(?<=[封禁离黑断掉住死网线蔽截锁堵停杀单n])\s*了")
 # 拉黑 X 了: only a particle where a reason would stand.
-_NO_CONTEXT = re.compile(r"[的了有在被对和、\s]+$|了")
-BLOCK = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_BLOCK)
-ISOLATE = tuple(re.compile(form, re.IGNORECASE) for form in _FORMS_ISOLATE)
+_NO_CONTEXT = Pattern(r"[的了有在被对和、\s]+$|了")
+BLOCK = tuple(Pattern(form, re.IGNORECASE) for form in _FORMS_BLOCK)
+ISOLATE = tuple(Pattern(form, re.IGNORECASE) for form in _FORMS_ISOLATE)
 _SHORT_WHY = r"[,，\s]+(?:原因|理由)?[:：]?\s*(?P<why>[^\s,，的\ue000-\uf8ff]{2,20})[,，\s]+"
 BLOCK_COMMANDS = tuple(
-    re.compile(form, re.IGNORECASE)
+    Pattern(form, re.IGNORECASE)
     for form in (
         rf"封禁\s*{_IP}{_SHORT_WHY}(?P<d1>{_DURATION})",
         rf"封禁\s*(?P<bare>(?:{_ATTACK_WORD})++)\s+{_IP}{_for('d1')}",
@@ -87,11 +88,11 @@ BLOCK_COMMANDS = tuple(
     )
 )
 ISOLATE_COMMANDS = tuple(
-    re.compile(form, re.IGNORECASE)
+    Pattern(form, re.IGNORECASE)
     for form in (rf"隔离\s*(?P<bare>(?:{_ATTACK_WORD})++)\s+{_HOST}", rf"隔离\s*{_HOST}{_COMMAND_TAIL}")
 )
-SPEAKS_OF_BLOCKING = re.compile(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
-SPEAKS_OF_ISOLATING = re.compile(
+SPEAKS_OF_BLOCKING = Pattern(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
+SPEAKS_OF_ISOLATING = Pattern(
     r"隔离|断网|(?:断开|切断|断掉|掐断|拔掉).{0,12}网|网(?:络|线)?(?:给)?(?:断|拔|切)|isolat|quarantin",
     re.IGNORECASE,
 )
@@ -104,7 +105,7 @@ def read_response(skeleton: Skeleton, *, command: bool = False) -> Intent | None
     return _match(skeleton, blocks, _block) or _match(skeleton, isolates, _isolate)
 
 
-def _match(skeleton: Skeleton, forms: tuple[re.Pattern[str], ...], build: Any) -> Intent | None:
+def _match(skeleton: Skeleton, forms: tuple[Pattern, ...], build: Any) -> Intent | None:
     for form in forms:
         match = form.fullmatch(skeleton.text)
         intent: Intent | None = build(match, skeleton) if match and _is_command(match, skeleton) else None

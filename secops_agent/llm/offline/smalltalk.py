@@ -3,6 +3,7 @@
 import re
 
 from .intents import Category
+from .patterns import Pattern
 
 _TAIL = r"(?:[呀啊哦呢吧哈啦了~]|毕方|小毕|机器人)*"
 _PATTERNS: tuple[tuple[Category, str], ...] = (
@@ -40,9 +41,9 @@ _PATTERNS: tuple[tuple[Category, str], ...] = (
         r"(?:系统|服务|机器人|毕方|你)?(?:的|现在的?)?(?:运行)?状态(?:怎么样|如何|正常吗|怎样)?|(?:你|毕方|机器人|系统|服务)(?:还)?(?:正常|活着|运行正常|在线|好)(?:吗|么|不)|status|ping|健康检查|健康状况",
     ),
 )
-_COMPILED = tuple((name, re.compile(rf"(?:{pattern}){_TAIL}", re.IGNORECASE)) for name, pattern in _PATTERNS)
+_COMPILED = tuple((name, Pattern(rf"(?:{pattern}){_TAIL}", re.IGNORECASE)) for name, pattern in _PATTERNS)
 _EDGES = " ,.!?;:~、。，！？；：…"
-_GREETING_FIRST = re.compile(
+_GREETING_FIRST = Pattern(
     r"^(?:你好|您好|哈喽|嗨|hi|hello|早上好|下午好|晚上好|在吗)[呀啊哦]?[ ,，!！。~]+", re.IGNORECASE
 )
 

@@ -1,7 +1,8 @@
 """What to offer when a sentence was not understood: the nearest sentences that can be sent as they are."""
 
-import re
 from collections import Counter
+
+from .patterns import Pattern
 
 _DEFAULT = ("最近24小时有哪些高危告警", "今天的日报", "帮助")
 _EXAMPLES: tuple[tuple[str, str], ...] = (
@@ -26,7 +27,7 @@ _EXAMPLES: tuple[tuple[str, str], ...] = (
     ("状态", "状态 正常 服务 机器人 运行 健康"),
     ("帮助", "帮助 命令 功能 能做 怎么用"),
 )
-_ACTION = re.compile(r"封禁|隔离|把|关闭|确认|每天")
+_ACTION = Pattern(r"封禁|隔离|把|关闭|确认|每天")
 
 
 def _grams(text: str) -> Counter[str]:

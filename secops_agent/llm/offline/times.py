@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from .numerals import NUMBER, read_integer, read_number
+from .patterns import Pattern
 from .skeletons import Kind, Skeleton
 
 _MINUTES = {
@@ -45,47 +46,45 @@ _DAYS = {"大前": 3, "前": 2, "昨": 1, "今": 0, "当": 0, "本": 0}
 _WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6, "末": 5}
 _FEASTS = {"元旦": (1, 1), "五一": (5, 1), "国庆": (10, 1), "双十一": (11, 11), "双11": (11, 11)}
 
-_WITHIN = re.compile(
+_WITHIN = Pattern(
     rf"{_LEAD}{_DURATION.replace('日(?=内|之内|以内|里|以来|的|$)', '日')}(?:以来|之内|以内|内|里|中|间)?",
     re.IGNORECASE,
 )
-_AGO = re.compile(
-    rf"{_FROM}{_DURATION}(?:之内|以内|内|里面|里(?!面)|以来|(?:之|以)?前){_SINCE}", re.IGNORECASE
-)
-_BARE = re.compile(rf"(?<![a-z\d.]){_DURATION}", re.IGNORECASE)
-_DAY = re.compile(
+_AGO = Pattern(rf"{_FROM}{_DURATION}(?:之内|以内|内|里面|里(?!面)|以来|(?:之|以)?前){_SINCE}", re.IGNORECASE)
+_BARE = Pattern(rf"(?<![a-z\d.]){_DURATION}", re.IGNORECASE)
+_DAY = Pattern(
     rf"{_FROM}(?:(?P<ago>大前|前|昨|今|当|本)(?:天|日|儿(?!子)个?|(?<=[今昨])个儿?)?(?P<sep>的)?(?P<part>{_PART})?|(?P<alone>凌晨|上午|上半天|下午|下半天|早上|一大早|大清早|中午|傍晚|晚上|大半夜|半夜))"
     rf"(?:\s*{_CLOCK})?{_SINCE}"
 )
-_AT = re.compile(
+_AT = Pattern(
     rf"{_FROM}(?:(?P<part>{_PART})\s*)?{_CLOCK}\s*(?:以来|至今|到现在|到这会|开始|起|之后|以后|后|(?:到|至|-|~)(?=\s*(?:{_PART})?\s*\d))"
 )
-_WEEK = re.compile(
+_WEEK = Pattern(
     rf"{_FROM}(?P<which>上上个?|上一?个?|本|这一?个?|当)?(?:周|星期|礼拜)(?:(?P<day>[一二三四五六日天末])(?P<part>{_PART})?(?:\s*{_CLOCK})?)?(?![一二三四五六]?报|期){_SINCE}"
 )
-_MONTH = re.compile(
+_MONTH = Pattern(
     rf"{_FROM}(?:(?P<which>上上个?|上一?个?|本|这个?|当)月(?P<first>初)?|(?P<number>1[0-2]|[1-9]|十[一二]?|[一二三四五六七八九])\s*月(?:份|(?![\d一二三四五六七八九十]))){_SINCE}"
 )
-_DATE = re.compile(
+_DATE = Pattern(
     rf"{_FROM}(?:(?:(?P<y>20\d\d)\s*[年/.-]\s*)?(?P<mo>\d{{1,2}}|十[一二]?|[一二三四五六七八九])\s*月\s*(?P<d>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*[日号]?"
     rf"|(?P<y2>20\d\d)[-/.](?P<mo2>\d{{1,2}})[-/.](?P<d2>\d{{1,2}})){_SINCE}"
 )
-_DAY_OF_MONTH = re.compile(
+_DAY_OF_MONTH = Pattern(
     rf"{_FROM}(?P<d>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})[号日]\s*(?:以来|至今|到现在|开始|起|之后|以后)"
 )
-_SPAN = re.compile(
+_SPAN = Pattern(
     rf"{_FROM}(?:(?P<year>今年|本年|去年)|(?P<half>上半年|下半年)|(?P<quarter>本季度?|这个?季度|上个?季度)|(?P<feast>元旦|五一|国庆|双十一|双11)(?:节|假期|长假|期间)?){_SINCE}"
 )
-_NOW = re.compile(
+_NOW = Pattern(
     r"刚才|刚刚|方才|适才|刚(?=报|来的|出|产生|发生|触发|新增|弹|冒|蹦|跳出|响|进来|那[波批些条堆]|这[波批条])|just now|(?:past|last) hour",
     re.IGNORECASE,
 )
 _ENGLISH_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_ENGLISH = re.compile(
+_ENGLISH = Pattern(
     r"\b(?:since )?(?:(?P<w>today|yesterday|this week|last week|this month|last month)|past (?P<past>day|week|month)|(?P<part>this morning|last night)|since (?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*)\b",
     re.IGNORECASE | re.ASCII,
 )
-_PERMANENT = re.compile(r"永久|永远|一直封着|无限期|permanent(?:ly)?|forever", re.IGNORECASE)
+_PERMANENT = Pattern(r"永久|永远|一直封着|无限期|permanent(?:ly)?|forever", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

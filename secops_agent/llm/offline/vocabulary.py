@@ -3,7 +3,7 @@
 A word separated by ``_`` may be written with or without a space.
 """
 
-import re
+from .patterns import Pattern
 
 _ATTACKS = """
 暴力破解 暴破 爆破 弱口令 弱密码 空口令 默认口令 口令爆破 密码爆破 密码猜测 密码喷洒 密码喷射 撞库 账号爆破 登录爆破
@@ -94,7 +94,7 @@ def _touches(text: str, at: int) -> bool:
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 # What a Chinese phrase must hold to be taken for a technical name when it stands before 告警.
-TECHNICAL = re.compile(
+TECHNICAL = Pattern(
     r"攻击|注入|登[录陆]|漏洞|病毒|木马|扫描|探测|泄[露漏]|外[联发传]|进程|文件|流量|邮件|口令|密码|账[号户]|权限|数据|数据库|网关|防火墙|平台|代理|隧道|后门|脚本|域名|请求|访问|下载|上传|"
     r"执行|利用|绕过|逃逸|加密|传输|篡改|伪造|劫持|欺骗|嗅探|破解|溢出|遍历|包含|序列化|投毒|供应链|合规|基线|配置|端口|服务|组件|容器|镜像|网页|网站|页面|接口|命令|行为|操作|连接|通信|通讯|凭[证据]|密钥|证书|"
     r"中心|天眼|卫士|安全|审计|检测|探针|蜜罐|沙箱|终端|云盾|云|盾|雷达|系统|引擎|日志|内存|注册表|驱动|插件|爬虫|刷单|羊毛|薅|撞|诈骗|欺诈|仿冒|舆情|u盘|usb|无线|wifi|打印"
