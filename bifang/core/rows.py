@@ -64,19 +64,24 @@ _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
 
 
 @lru_cache(maxsize=64)
-def _plan(model: type[Model], vendor: str) -> _Plan:
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+def _plan(model: type[Model], vendor: str, keyed: bool) -> _Plan:
+    fields = [field for field in model._meta.concrete_fields if keyed or not field.primary_key]
     link = connections["default"]
     quote = link.ops.quote_name
     columns = ",".join(quote(str(field.column)) for field in fields)
     return _Plan(
         head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) ",
         one=f"({','.join(['%s'] * len(fields))})",
-        arrays=f"SELECT * FROM unnest({','.join(f'%s::{field.db_type(link)}[]' for field in fields)})",  # noqa: S608
+        arrays=f"SELECT * FROM unnest({','.join(f'%s::{_type_of(field, link)}[]' for field in fields)})",  # noqa: S608
         columns=tuple((field.attname, _default(field)) for field in fields),
         prepared=tuple((at, _preparer(field)) for at, field in enumerate(fields) if not _is_plain(field)),
         stamped=tuple(at for at, field in enumerate(fields) if _is_stamped(field)),
     )
+
+
+def _type_of(field: AnyField, link: Any) -> str:
+    """Text without a length: a cast to a length would cut what is too long, and say nothing."""
+    return "text" if isinstance(field, CharField | TextField) else str(field.rel_db_type(link))
 
 
 def _default(field: AnyField) -> Any:
@@ -135,7 +140,7 @@ def _array(values: Sequence[Any]) -> Any:
             written.append('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"')
         elif value is None:
             written.append("NULL")
-        elif isinstance(value, int):
+        elif isinstance(value, int | float):
             written.append(str(value))
         elif type(value) is datetime:
             written.append(f'"{value}"')
@@ -150,16 +155,18 @@ def insert_many(
     *,
     skip_existing: bool = False,
     returning: Sequence[str] = (),
+    keyed: bool = False,
 ) -> list[Any]:
     """Insert rows (the values of `NewRow`) together; `bulk_create` takes several times as long.
 
     `vars(instance)` is such a row. Inside a transaction, if all or none are to be there. `skip_existing` leaves rows alone that break a unique constraint.
-    `returning` names columns to give back, one tuple a row that was inserted.
+    `returning` names columns to give back, one tuple a row that was inserted. ``keyed``: the rows bring their
+    primary keys.
     """
     if not rows:
         return []
     link: Any = connections["default"]
-    plan = _plan(model, link.vendor)
+    plan = _plan(model, link.vendor, keyed)
     parameters = _parameters(plan, rows, link)
     tail = " ON CONFLICT DO NOTHING" if skip_existing else ""
     if returning:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DataError
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
@@ -73,3 +74,15 @@ def test_existing_rows_are_skipped_and_only_new_ones_come_back() -> None:
 def test_no_rows_is_no_statement(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         assert insert_many(AuditRecord, []) == []
+
+
+@pytest.mark.only_postgresql
+def test_text_that_is_too_long_is_refused_and_never_cut() -> None:
+    with pytest.raises(DataError):
+        insert_many(AuditRecord, [VALUES | {"what": "长" * 61}])
+    assert not AuditRecord.objects.exists()
+
+
+def test_rows_may_bring_their_keys() -> None:
+    insert_many(AuditRecord, [VALUES | {"id": 7}, VALUES | {"id": 9}], keyed=True)
+    assert sorted(AuditRecord.objects.values_list("pk", flat=True)) == [7, 9]

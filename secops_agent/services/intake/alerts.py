@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bifang.core.rows import insert_many
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -25,7 +26,6 @@ from secops_agent.services.tallies import Counted
 from secops_agent.services.writing import (
     by_key,
     insert_new,
-    insert_rows,
     state_of,
     update_changed,
     update_rows,
@@ -178,25 +178,28 @@ class _Book:
             for asset_id in list(wanted)[: _MOST_LINKS - len(mine)]:
                 if asset_id not in mine:
                     mine.add(asset_id)
-                    assets.append((row.pk, asset_id))
+                    assets.append({"alert_id": row.pk, "asset_id": asset_id})
             named = {_pair(each): None for record in records for each in record.indicators}
             for pair in list(named)[: _MOST_LINKS - len(known)]:
                 if pair not in known:
                     known.add(pair)
-                    indicators.append((row.pk, *pair))
-        insert_rows(AlertAsset, ("alert_id", "asset_id"), assets)
-        insert_rows(AlertIndicator, ("alert_id", "kind", "value"), indicators)
+                    indicators.append({"alert_id": row.pk, "kind": pair[0], "value": pair[1]})
+        insert_many(AlertAsset, assets)
+        insert_many(AlertIndicator, indicators)
 
     def _save_events(self, new: set[int]) -> None:
         events, fresh, latest = [], [], []
         for row, records in self._fresh:
-            events += [(event_mark(row.identity, each), row.pk, self._moment(each)) for each in records]
+            events += [
+                {"mark": event_mark(row.identity, each), "alert_id": row.pk, "at": self._moment(each)}
+                for each in records
+            ]
             if row.pk in new:
-                fresh.append((row.pk, dict(records[-1].raw)))
+                fresh.append({"alert_id": row.pk, "raw": dict(records[-1].raw)})
             else:
                 latest.append(AlertPayload(alert_id=row.pk, raw=dict(records[-1].raw)))
-        insert_rows(AlertEvent, ("mark", "alert_id", "at"), events)
-        insert_rows(AlertPayload, ("alert_id", "raw"), fresh)
+        insert_many(AlertEvent, events)
+        insert_many(AlertPayload, fresh, keyed=True)
         update_rows(AlertPayload, ["raw"], latest)
 
 
