@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from bifang.core import configs
+from bifang.core.errors import SecretError
 from bifang.core.http import Response
 from bifang.core.models import SystemConfig
 from dingtalk_integration.checks.steps import Failure, Skip, Step, in_thread
@@ -13,6 +14,10 @@ from dingtalk_integration.health import COMMAND, live_states, live_workers
 from dingtalk_integration.models import ClientState, ClientStatus
 
 IN_ADMIN = "在管理后台「系统配置」中打开这个配置，"
+UNREADABLE_SECRET = (
+    "先按「加密密钥」一项恢复密钥，或补上所引用的环境变量、文件；原来的密钥找不回来时，"
+    f"{IN_ADMIN}重新填写 Client Secret 后保存。"
+)
 
 
 @dataclass(slots=True)
@@ -40,7 +45,10 @@ class Subject:
 
 async def check_complete(subject: Subject) -> str:
     """Everything required is filled in, secrets can be read. Fills in ``settings``."""
-    settings: DingTalkSettings = await in_thread(lambda: configs.load(subject.row))
+    try:
+        settings: DingTalkSettings = await in_thread(lambda: configs.load(subject.row))
+    except SecretError as error:
+        raise Failure(error.message, UNREADABLE_SECRET) from None
     subject.settings = settings
     return f"Client ID {settings.client_id}，接入地址 {settings.endpoint}"
 

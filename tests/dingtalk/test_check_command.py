@@ -312,7 +312,9 @@ def test_foreign_key_fails_the_secrets_and_the_configuration(sim: SimulatorHandl
     report = check(config)
     local = {step["name"]: step["verdict"] for step in report["local"]}
     assert (local["keys"], local["secrets"]) == ("passed", "failed")
-    assert report["configs"][0]["steps"][0]["verdict"] == "failed"
+    complete = report["configs"][0]["steps"][0]
+    assert (complete["verdict"], complete["name"]) == ("failed", "complete")
+    assert "恢复密钥" in complete["remedy"]
 
 
 def test_damaged_database_fails_and_the_rest_is_skipped(database: Database) -> None:
