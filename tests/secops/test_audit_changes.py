@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 
@@ -253,6 +254,7 @@ def test_what_cannot_be_recorded_is_not_done(root: Client) -> None:
         lambda: ticked(root, "apitoken", "revoke", token.pk),
         lambda: root.post(page("staff", "change", boss.pk), BOSS),
         lambda: root.post(page("group", "change", group.pk), {"name": "白班"}),
+        lambda: root.post(page("group", "changelist"), {"action": "delete_selected", "_selected_action": [group.pk], "post": "yes"}),
         lambda: leave_organisation("corp", ["zhang"]),
         lambda: act(root, "alert", alert.pk, "close_false_positive"),
         lambda: body(write, "post", f"alerts/{alert.pk}/acknowledge"),
@@ -272,6 +274,21 @@ def test_what_cannot_be_recorded_is_not_done(root: Client) -> None:
     assert Alert.objects.get().status == "open"
     assert Asset.objects.get().owner is None
     assert InboxRow.objects.get(pk=row.pk).state == State.DEAD
+
+
+def test_what_is_not_done_is_not_recorded(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group.objects.create(name="夜班")
+
+    def fail(*_: Any) -> None:
+        raise DatabaseError("full")
+
+    monkeypatch.setattr(QuerySet, "delete", fail)
+    with pytest.raises(DatabaseError):
+        root.post(
+            page("group", "changelist"),
+            {"action": "delete_selected", "_selected_action": [group.pk], "post": "yes"},
+        )
+    assert not AuditRecord.objects.filter(what__startswith="删除").exists()
 
 
 def test_changes_are_sealed_like_everything_else(root: Client) -> None:

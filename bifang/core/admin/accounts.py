@@ -100,6 +100,11 @@ class GroupScreen(GroupAdmin, Screen):
     form = GroupForm
     filter_horizontal = ()
 
+    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+        """As Django's; deleting many and its record in one."""
+        with transaction.atomic():
+            return super().response_action(request, queryset)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Superusers."""
         return request.user.is_superuser
