@@ -100,10 +100,10 @@ class GroupScreen(GroupAdmin, Screen):
     form = GroupForm
     filter_horizontal = ()
 
-    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+    def response_action(self, *given: Any, **more: Any) -> Any:
         """As Django's; deleting many and its record in one."""
         with transaction.atomic():
-            return super().response_action(request, queryset)
+            return super().response_action(*given, **more)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Superusers."""
