@@ -6,6 +6,7 @@ as a name directly before the noun (X 告警), or is an ASCII word that is no pl
 
 import re
 
+from .compounds import shield, unshield, widen
 from .patterns import Pattern
 from .skeletons import ANY_MARK, Skeleton
 from .vocabulary import COMMON_ENGLISH, NO_NAMES, PRODUCTS, TECHNICAL, find_words
@@ -123,7 +124,7 @@ def _extends(word: str, known: str) -> bool:
 def _marked(text: str, nouns: Pattern) -> str:
     for pattern in _MARKED:
         for match in pattern.finditer(text):
-            word = _clean(match["word"])
+            word = _clean(widen(text, *match.span("word")))
             if word and not ANY_MARK.search(word) and len(nouns.sub("", word)) > 1:
                 return word
     return ""
@@ -133,7 +134,7 @@ def _before_noun(text: str, nouns: Pattern, *, strict: bool) -> str:
     """``strict``: a Chinese name that nobody knows must hold a technical word."""
     for match in nouns.finditer(text):
         found = _BEFORE_NOUN.search(text[: match.start()])
-        word = _clean(found["word"]) if found else ""
+        word = _clean(widen(text, *found.span("word"))) if found else ""
         if word and not nouns.search(word) and (word.isascii() or TECHNICAL.search(word) or not strict):
             return word
     return ""
@@ -142,8 +143,8 @@ def _before_noun(text: str, nouns: Pattern, *, strict: bool) -> str:
 def _clean(phrase: str) -> str:
     """The phrase without verbs at its edges; "" when it is no name."""
     phrase = _NO_PART.split(phrase)[-1]
-    word = _FIRST_VERBS.sub("", _REPORTING.sub("", _EDGES.sub("", phrase.strip())).strip())
-    word = _EDGES.sub("", word)
+    word = _FIRST_VERBS.sub("", _REPORTING.sub("", _EDGES.sub("", shield(phrase.strip()))).strip())
+    word = unshield(_EDGES.sub("", word))
     if len(word) < 2 or word in NO_NAMES or word.lower() in COMMON_ENGLISH or word.isdigit():
         return ""
     if word.isascii() and all(part.lower() in COMMON_ENGLISH for part in word.split()):

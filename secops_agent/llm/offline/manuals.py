@@ -2,6 +2,7 @@
 
 import re
 
+from .compounds import shield, unshield
 from .intents import Intent
 from .patterns import Pattern
 from .skeletons import Kind, Skeleton
@@ -85,7 +86,7 @@ def _topic(clause: str) -> str:
 
 
 def _strip(text: str) -> str:
-    bare = text.strip()
+    bare = shield(text.strip())
     for _ in range(3):
         bare = _LAST.sub("", _FIRST.sub("", bare)).strip(' ,，。.?？!！:：“”"「」《》')
-    return re.sub(r"\s+", " ", bare)
+    return re.sub(r"\s+", " ", unshield(bare))

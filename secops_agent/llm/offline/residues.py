@@ -2,6 +2,7 @@
 
 import re
 
+from .compounds import shield, unshield
 from .patterns import Pattern
 from .skeletons import ANY_MARK
 
@@ -37,7 +38,7 @@ _BREAK = Pattern(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”
 def find_residue(text: str, nouns: Pattern) -> str:
     """The one unexplained piece left of marks, nouns and fillers; empty if there is none or several."""
     bare = ANY_MARK.sub(" ", nouns.sub(" ", UNWANTED.sub(" ", text)))
-    bare = _FILLER.sub(" ", _ASCII.sub(" ", bare))
+    bare = unshield(_FILLER.sub(" ", shield(_ASCII.sub(" ", bare))))
     pieces = [piece for piece in _BREAK.split(bare) if len(piece) > 1 and not piece.isdigit()]
     return pieces[0] if len(pieces) == 1 and len(pieces[0]) <= 20 else ""
 
