@@ -38,6 +38,10 @@ _LAST = Pattern(
     re.IGNORECASE | re.ASCII,
 )
 _CLAUSE = Pattern(r"[,，。;；!！?？]")
+# 下午开会要讲勒索病毒: what it is needed for.
+_PLANNED = Pattern(
+    r"^[^,，]{0,12}?(?:要|得|准备|打算|需要?)(?:给|向|跟|对)?\S{0,4}?(?:讲解?|宣讲|宣贯|汇报|分享|介绍|谈|培训|演练|讨论|复盘)(?:一下|一次|一遍|到|的是|的|下)?"
+)
 _STATE = Pattern(
     r"(?:情况|状况|态势|形势|状态|信誉度?|口碑|名声|评价|风险|程度|安全性|可信度|进展|进度|效果|表现|质量|等级|级别|评分|结果|结论)(?:目前|现在|究竟|到底|又|会)*(?:是)?(?:怎么样|如何|怎样|咋样)(?:的|了|呢)*[?？。]?$"
 )
@@ -79,6 +83,7 @@ def shorten_query(text: str) -> str:
 
 def _topic(clause: str) -> str:
     """What stands before the manual's name, else after it; without one what is left around the how."""
+    clause = _PLANNED.sub("", clause)
     if not _MANUAL.search(clause):
         return _strip(_HOW_WORDS.sub(" ", clause))
     pieces = (_strip(_HOW_WORDS.sub(" ", piece)) for piece in _MANUAL.split(clause))

@@ -50,6 +50,10 @@ _ERRAND = Pattern(
 )
 
 
+# 按本周统计, 以本周为准: what counts whatever was said before.
+_MEASURED = Pattern(
+    rf"[按照]照?\s*(?P<by>{mark(Kind.TIME)})(?:的)?(?:来|口径|数据|范围|时间)*(?:统计|算|计算|计|看|汇总|出|为准|来$|$)|以\s*(?P<as>{mark(Kind.TIME)})(?:的)?(?:数据)?为(?:准|口径)"
+)
 _CLAUSE = Pattern(r"[^,，。;；!！?？]+")
 _NOUN = Pattern(r"告警|报警|警报|预警|事件|alerts?", re.IGNORECASE)
 
@@ -117,6 +121,9 @@ def since_of(skeleton: Skeleton, now: datetime) -> dict[str, Any]:
 def _times(skeleton: Skeleton) -> list[Entity]:
     """Those in the clause of the noun (昨天没睡好，今天的告警…); without any there the first one that was said."""
     text = _ERRAND.sub("", skeleton.text)
+    measured = _MEASURED.search(text)
+    if measured:
+        return [skeleton.entities[measured["by"] or measured["as"]]]
     for clause in _CLAUSE.findall(text):
         found = Skeleton(clause, skeleton.entities).found(Kind.TIME)
         if found and _NOUN.search(clause):

@@ -11,7 +11,7 @@ from .recurrence import read_recurrence
 from .skeletons import Kind, Skeleton, mark
 
 _NEW = Pattern(
-    rf"^{POLITE}(?:于|在)?(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|订阅|开)(?:一个|个|一条|一下|一项|一份|项)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}",
+    rf"^{POLITE}(?:(?:以后|今后|往后|从(?:今天|现在|今日)(?:起|开始))[,，\s]*)?{POLITE}(?:于|在)?(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|订阅|开)(?:一个|个|一条|一下|一项|一份|项)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}",
     re.IGNORECASE,
 )
 _DELIVER = Pattern(
@@ -41,10 +41,12 @@ _UNSENT = Pattern(r"(?:没有?|未|不)(?:再|会|能|用|必|给我)*(?:发|推
 _GONE = r"(?:删除|删掉|取消|撤销|注销|关停|终止|清理|清除|停掉|停用|停止|移除|去掉|下掉|撤掉|关掉|退订)"
 _LET_GO = r"(?:删了|停了|取消了|关了|去了|撤了|下了)吧"
 _USELESS = r"(?:已经|早就|现在|今后|以后|后续|目前|现|已|均)*(?:不再(?:使用|需要|用|执行|适用)|停止使用|停用|无(?:继续)?(?:使用|保留)?的?(?:需求|需要|必要|用处)|无[需须](?:继续)?(?:使用|执行|保留|运行)|没用|没啥用|没什么用|用不着|用不上|不需要|不用|不要|没必要|多余|作废|过时|过期)了?(?:的)?"
+# 不要，删掉 and 不要了，删掉, but not 不要删掉.
+_NO_VERB = r"(?:(?<=[了的])|(?:(?<=使用)|(?<=需要)|(?<=需求)|(?<=必要)|(?<=用处)|(?<=停用)|(?<=作废)|(?<=过[时期])|(?<=多余))(?<!不需要)(?<!没必要)(?<!无需使用)|(?=[,，]))"
 _DELETE = Pattern(
     rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消订阅|取消|撤销|注销|关停|终止|清理|清除|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:的(?:定时|计划)?任务)?(?:这个|了|吧)?{AFTER}"
     rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*{NOW}(?:删除|删掉|删了|删|取消订阅|取消|撤销|注销|关停|终止|清理|清除|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}"
-    rf"|{POLITE}(?P<n3>{mark(Kind.SCHEDULE)})(?:这个)?[,，\s]*(?:{_USELESS}[,，\s]*)?{NOW}(?:{_GONE}(?:一下|吧|处理)?|{_LET_GO}){AFTER}",
+    rf"|{POLITE}(?P<n3>{mark(Kind.SCHEDULE)})(?:这个)?[,，\s]*(?:{_USELESS}{_NO_VERB}[,，\s]*)?{NOW}(?:{_GONE}(?:一下|吧|处理)?|{_LET_GO}){AFTER}",
     re.IGNORECASE,
 )
 
@@ -53,11 +55,16 @@ def read_scheduling(
     skeleton: Skeleton, text: str, understand_task: Callable[[str], Intent | None]
 ) -> Intent | None:
     """A schedule to create or delete; ``understand_task`` tells what the recurring sentence asks for."""
+    return read_deletion(skeleton) or _read_creation(text, understand_task)
+
+
+def read_deletion(skeleton: Skeleton) -> Intent | None:
+    """A schedule to delete if the whole sentence is exactly that."""
     match = _DELETE.fullmatch(skeleton.text)
-    if match:
-        schedule = skeleton.entities[match["n"] or match["n2"] or match["n3"]]
-        return Intent("delete_schedule", {"schedule_id": schedule.value}, 1.0, skeleton.spans())
-    return _read_creation(text, understand_task)
+    if not match:
+        return None
+    schedule = skeleton.entities[match["n"] or match["n2"] or match["n3"]]
+    return Intent("delete_schedule", {"schedule_id": schedule.value}, 1.0, skeleton.spans())
 
 
 def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from .alerts import read_alerts, read_bare_filters
 from .casework import read_casework
 from .commands import Command, find_command
+from .contexts import drop_contexts
 from .controls import find_control
 from .courtesies import Request, strip_courtesies
 from .entities import read_entities
@@ -20,9 +21,10 @@ from .normalization import normalize
 from .qualifiers import take_qualifiers
 from .refusals import read_after_unwanted, refuse, refuse_several, speaks_of_action
 from .response import read_response
-from .scheduling import read_scheduling
+from .scheduling import read_deletion, read_scheduling
 from .skeletons import Kind, Skeleton
 from .smalltalk import find_category
+from .statements import leave_statements
 from .suggestions import suggest
 from .vulnerabilities import read_vulnerabilities, read_vulnerability_id
 
@@ -123,7 +125,11 @@ class _Reader:
         said = Skeleton(please + skeleton.text, skeleton.entities)
         found = self._action(said, please + request.text)
         settled = None if found else settle(said)
-        return found or (self._case(settled) if settled else None)
+        return found or (self._case(settled) if settled else None) or self._stated(said)
+
+    def _stated(self, said: Skeleton) -> Intent | None:
+        left = leave_statements(said)
+        return (read_casework(left, self._asker) or read_deletion(left)) if left else None
 
     def _case(self, skeleton: Skeleton) -> Intent | None:
         return read_response(skeleton) or read_casework(skeleton, self._asker)
@@ -174,6 +180,7 @@ class _Reader:
         )
 
     def _listing(self, marked: Skeleton) -> Intent | None:
+        marked = drop_contexts(marked)
         readers = (read_vulnerabilities, read_indicator, read_asset, read_service, self._assets)
         if re.search(r"漏洞(?!利用|扫描|攻击)|补丁", marked.text) and not re.search(
             r"告警|报警|事件", marked.text
