@@ -125,6 +125,8 @@ def _marked(text: str, nouns: Pattern) -> str:
     for pattern in _MARKED:
         for match in pattern.finditer(text):
             word = _clean(widen(text, *match.span("word")))
+            if pattern is _MARKED[-1] and nouns.search(word):  # 搜出对外网站: the noun is no part of it
+                continue
             if word and not ANY_MARK.search(word) and len(nouns.sub("", word)) > 1:
                 return word
     return ""
