@@ -18,6 +18,10 @@ _PLANS = Pattern(
     r"(?:要|得|准备|打算|计划|即将|安排了?|会|该|需要|需)(?:再|先|去|开始|进行|给|向|跟|和|对|一起|做|搞|来)*(?:一次|一个|个|次)?\S{0,6}?"
     r"(?:变更|上线|下线|割接|迁移|升级|发版|发布|扩容|缩容|维护|停机|重启|演练|汇报|开会|例会|早会|晨会|周会|复盘|交接|交班|培训|评审|检查|审计|迎检|值班|值守|封网|切换|巡检|讲|述职|答辩|投产|验收|做变更)"
 )
+_SOON = Pattern(
+    r"(?:今晚|今夜|明[天早晚日]|后天|下(?:周|个?月|个?礼拜)[一二三四五六日天]?|周末|下午|晚上|等下|待会儿?)[^了过完哪什么谁]{0,8}"
+    r"(?:变更|上线|下线|割接|迁移|升级|发版|发布|扩容|维护|停机|演练|开会|例会|培训|评审|检查|迎检|封网|切换|巡检|投产|验收|护网)"
+)
 _HEADING = Pattern(
     r"(?:on-?call|hand-?over|stand-?up|值班|交接|交班|接班|早会|晨会|晚会|周会|例会|复盘|汇报|巡检|会议|日常|备忘|todo|提醒|背景|场景|用途|目的|求助|需求)[\s\w]{0,6}",
     re.IGNORECASE,
@@ -32,7 +36,7 @@ def drop_contexts(skeleton: Skeleton) -> Skeleton:
     asked = next((i for i, clause in enumerate(clauses) if _WANTS.search(clause["said"])), 0)
     elsewhere = any(_OBJECTS.search(clause["said"]) for clause in clauses[asked:])
     for clause in clauses[:asked]:
-        if _is_context(clause["said"], clause["end"]):
+        if _is_context(skeleton.expand(clause["said"]), clause["end"]):
             text = text[: clause.start()] + _bare(clause.group(), elsewhere) + text[clause.end() :]
     return Skeleton(text, skeleton.entities)
 
@@ -40,7 +44,7 @@ def drop_contexts(skeleton: Skeleton) -> Skeleton:
 def _is_context(said: str, end: str) -> bool:
     if end in ":：":
         return bool(_HEADING.fullmatch(said.strip()))
-    return bool(_PLANS.search(said))
+    return bool(_PLANS.search(said) or _SOON.fullmatch(said.strip()))
 
 
 def _bare(clause: str, elsewhere: bool) -> str:
