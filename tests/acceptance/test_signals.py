@@ -52,7 +52,7 @@ def test_terminal_signals_end_it_too(stage: Stage, number: signal.Signals) -> No
 def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: Stage) -> None:
     """Ten short turns fit into the grace time, ten long ones behind the capacity do not."""
     worker = stage.start(
-        BIFANG_SCRIPTED_MODEL="delay=1.5;text=收到 {text}", BIFANG_TURN_CAPACITY="10", BIFANG_STOP_GRACE_S="8"
+        BIFANG_SCRIPTED_MODEL="delay=5;text=收到 {text}", BIFANG_TURN_CAPACITY="10", BIFANG_STOP_GRACE_S="20"
     )
     places = [place() for _ in range(20)]
     rows = [{"text": "还在吗", "conversation_id": where, "group": False} for where in places]

@@ -17,7 +17,7 @@ from tests.secops.offline_estate import ASKER, LEXICON, NOW
 
 CORPUS = Path(__file__).parent / "offline_corpus"
 OWN = ("questions", "actions", "never")
-HELD_OUT = ("heldout", *(f"heldout_{letter}" for letter in "bcdefhiprs"))
+HELD_OUT = ("heldout", *(f"heldout_{letter}" for letter in "bcdefghipqrs"))
 
 
 @dataclass(frozen=True)
