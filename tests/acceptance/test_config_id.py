@@ -21,7 +21,7 @@ QWEN = {"kind": "qwen", "name": "通义千问", "api_key": "sk-not-a-real-key", 
 
 @pytest.fixture
 def stage(database: Database) -> Iterator[Stage]:
-    with open_stage(database) as made:
+    with open_stage(database, counted=True) as made:
         made.apply(made.robot(default_role="viewer"), QWEN)
         yield made
 

@@ -28,7 +28,7 @@ def stage(
     with (
         django_db_blocker.unblock(),
         working_stage(
-            templates, request.param, home, staff=(*STAFF, LEAVER), BIFANG_SCRIPTED_MODEL=MODEL
+            templates, request.param, home, staff=(*STAFF, LEAVER), counted=True, BIFANG_SCRIPTED_MODEL=MODEL
         ) as made,
     ):
         yield made

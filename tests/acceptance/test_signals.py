@@ -16,7 +16,7 @@ from tests.deadline import wait_until
 
 @pytest.fixture
 def stage(database: Database) -> Iterator[Stage]:
-    with open_stage(database, redeliver_after_s=1.0) as made:
+    with open_stage(database, counted=True, redeliver_after_s=1.0) as made:
         made.apply(made.robot(default_role="viewer"))
         yield made
 

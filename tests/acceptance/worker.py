@@ -13,7 +13,7 @@ import yaml
 from django.core.management import call_command
 
 from bifang.core.models import SystemConfig
-from tests.acceptance.processes import MANAGE, Started, clean_environment
+from tests.acceptance.processes import MANAGE, Started, clean_environment, uncounted
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
@@ -30,10 +30,14 @@ _numbers = count(1)
 
 @dataclass
 class Stage:
-    """One simulator and one database; ``start`` adds worker processes."""
+    """One simulator and one database; ``start`` adds worker processes.
+
+    ``counted``: their coverage is measured, which takes twice the time.
+    """
 
     sim: SimulatorHandle
     database: Database
+    counted: bool = False
     workers: list[Started] = field(default_factory=list)
 
     @property
@@ -75,7 +79,8 @@ class Stage:
             "BIFANG_SCRIPTED_MODEL": "text=收到 {text}",
             **self.database.environment,
         }
-        return clean_environment(self.database.data_dir.parent, **{**ours, **extra})
+        clean = clean_environment(self.database.data_dir.parent, **{**ours, **extra})
+        return clean if self.counted else uncounted(clean)
 
     def start(self, *arguments: str, connected: bool = True, **env: str) -> Started:
         """Start a worker; returns when it is connected, unless told not to wait."""
@@ -158,10 +163,10 @@ def kill(worker: Started) -> None:
 
 
 @contextmanager
-def open_stage(database: Database, **options: Any) -> Iterator[Stage]:
+def open_stage(database: Database, *, counted: bool = False, **options: Any) -> Iterator[Stage]:
     """A stage with the demo robot configured; nothing runs yet. Options: those of the simulator."""
     with running_simulator(disconnect_grace_s=1.0, **options) as sim:
-        stage = Stage(sim, database)
+        stage = Stage(sim, database, counted)
         try:
             yield stage
         finally:
@@ -170,10 +175,19 @@ def open_stage(database: Database, **options: Any) -> Iterator[Stage]:
 
 @contextmanager
 def working_stage(
-    templates: Templates, vendor: str, home: Path, *, staff: tuple[dict[str, Any], ...] = STAFF, **env: str
+    templates: Templates,
+    vendor: str,
+    home: Path,
+    *,
+    staff: tuple[dict[str, Any], ...] = STAFF,
+    counted: bool = False,
+    **env: str,
 ) -> Iterator[Stage]:
     """A stage with its own clean database and one worker, for a whole module."""
-    with templates.database(vendor, home / "var") as database, open_stage(database) as stage:
+    with (
+        templates.database(vendor, home / "var") as database,
+        open_stage(database, counted=counted) as stage,
+    ):
         stage.apply(stage.robot(), staff=staff)
         stage.start(**env)
         yield stage
