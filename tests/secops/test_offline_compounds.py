@@ -30,3 +30,12 @@ def test_a_keyword_is_never_the_rest_of_a_longer_word(noun: str) -> None:
     found = [understand(frame.format(noun), LEXICON, NOW, asker=ASKER).intent for frame in LISTS]
     said = [intent.arguments.get("keyword", noun) if intent else noun for intent in found]
     assert not [word for word in said if word not in (noun, *KNOWN)]
+
+
+@pytest.mark.parametrize(
+    "noun",
+    ["AccessKey 泄露", "ARP 欺骗", "Active Directory 沦陷", "OneDrive 外传", "Getshell", "Forgejo 劫持"],
+)
+def test_a_name_that_begins_like_an_english_filler_stays_whole(noun: str) -> None:
+    found = [understand(frame.format(noun), LEXICON, NOW, asker=ASKER).intent for frame in RUNBOOKS]
+    assert [intent and intent.arguments.get("query") for intent in found] == [noun] * len(RUNBOOKS)
