@@ -57,7 +57,7 @@ class DingTalkChannel:
         """Each of several workers keeps to its part of DingTalk's limits."""
         self._webhooks.share(processes)
         self._calls.share(processes)
-        self._desk.buckets.share(processes)
+        self._desk.limiter.share(processes)
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

@@ -39,7 +39,8 @@ def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, 
     for row, _, _, _ in pairs:
         if owner and row["order_key"] not in behind:
             row |= {"state": State.LEASED, "owner": owner, "lease": lease, "leased_until": now + LEASE}
-    ids = _insert([row for row, _, _, _ in pairs])
+    rows = [row for row, _, _, _ in pairs]
+    ids = {key: pk for pk, key in insert_many(OutboxRow, rows, returning=("id", "key"))}
     parts: dict[int, list[Part]] = defaultdict(list)
     for row, reply, target, turn in pairs:
         if "lease" in row:
@@ -50,11 +51,6 @@ def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, 
 def target_key(config_id: int, target: ReplyTarget) -> str:
     """Replies to one place go out one after the other."""
     return order_key(config_id, target.conversation_id, "" if target.is_group else target.staff_id)
-
-
-def _insert(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """The rows' ids by their keys."""
-    return {key: pk for pk, key in insert_many(OutboxRow, rows, returning=("id", "key"))}
 
 
 def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> dict[str, Any]:

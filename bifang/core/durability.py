@@ -17,7 +17,7 @@ def flush() -> None:
     """
     link = connections[DEFAULT_DB_ALIAS]
     if link.vendor == "sqlite":
-        _log_of(f"{link.settings_dict['NAME']}-wal").flush()
+        _log.flush(Path(f"{link.settings_dict['NAME']}-wal"))
         return
     with link.cursor() as cursor:
         cursor.execute("SELECT pg_logical_emit_message(true, 'bifang', '')")
@@ -26,38 +26,33 @@ def flush() -> None:
 class _LogFile:
     """SQLite's write-ahead log. Emptied or removed, what was in it is safe in the database file."""
 
-    def __init__(self, path: str) -> None:
-        self._path = Path(path)
+    def __init__(self) -> None:
         self._lock = Lock()
         self._file = -1
         self._known = (0, 0)
 
-    def flush(self) -> None:
+    def flush(self, path: Path) -> None:
         """Wait for the disk. Raises OSError."""
         with self._lock:
             try:
-                found = self._path.stat()
-            except FileNotFoundError:
+                found = path.stat()
+                if (found.st_dev, found.st_ino) != self._known:
+                    self._reopen(path)
+            except FileNotFoundError:  # now, or between the two
                 return
-            if (found.st_dev, found.st_ino) != self._known:
-                self._reopen()
             _fdatasync(self._file)
 
-    def _reopen(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-        self._file = os.open(self._path, os.O_RDONLY)
+    def _reopen(self, path: Path) -> None:
+        old, self._file = self._file, os.open(path, os.O_RDONLY)
+        if old >= 0:
+            os.close(old)
         known = os.fstat(self._file)
         self._known = (known.st_dev, known.st_ino)
-        directory = os.open(self._path.parent, os.O_RDONLY)
+        directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)  # that there is such a file
         finally:
             os.close(directory)
 
 
-_logs: dict[str, _LogFile] = {}
-
-
-def _log_of(path: str) -> _LogFile:
-    return _logs.setdefault(path, _LogFile(path))
+_log = _LogFile()

@@ -159,8 +159,8 @@ def insert_many(
 ) -> list[Any]:
     """Insert rows (the values of `NewRow`) together; `bulk_create` takes several times as long.
 
-    `vars(instance)` is such a row. Inside a transaction, if all or none are to be there. `skip_existing` leaves rows alone that break a unique constraint.
-    `returning` names columns to give back, one tuple a row that was inserted. ``keyed``: the rows bring their
+    `vars(instance)` is such a row. Inside a transaction, if all or none are to be there. `skip_existing` leaves
+    rows alone that break a unique constraint. `returning` names columns to give back, one tuple a row that was inserted. ``keyed``: the rows bring their
     primary keys.
     """
     if not rows:
@@ -171,15 +171,20 @@ def insert_many(
     tail = " ON CONFLICT DO NOTHING" if skip_existing else ""
     if returning:
         tail += f" RETURNING {','.join(map(link.ops.quote_name, returning))}"
+    return _write(link, plan, parameters, tail, fetch=bool(returning))
+
+
+def _write(link: Any, plan: _Plan, parameters: Sequence[list[Any]], tail: str, *, fetch: bool) -> list[Any]:
     with link.cursor() as cursor:
         if link.vendor == "postgresql":
             columns = [_array(column) for column in zip(*parameters, strict=True)]
             cursor.execute(f"{plan.head}{plan.arrays}{tail}", columns)
-            return list(cursor.fetchall()) if returning else []
-        if not returning:
-            cursor.executemany(f"{plan.head}VALUES {plan.one}{tail}", parameters)
-            return []
-        return [row for some in _some_at_a_time(parameters) for row in _insert_some(cursor, plan, some, tail)]
+            return list(cursor.fetchall()) if fetch else []
+        if fetch:
+            pieces = _some_at_a_time(parameters)
+            return [row for piece in pieces for row in _insert_some(cursor, plan, piece, tail)]
+        cursor.executemany(f"{plan.head}VALUES {plan.one}{tail}", parameters)
+        return []
 
 
 def _some_at_a_time(parameters: Sequence[list[Any]]) -> Iterator[Sequence[list[Any]]]:

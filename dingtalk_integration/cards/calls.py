@@ -1,4 +1,4 @@
-"""The calls about one card: through the application's bucket, within a time-out, one after the other."""
+"""The calls about one card: through the application's limit, within a time-out, one after the other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from bifang.channels.limits import Window
 from bifang.core.errors import RemoteError
 from dingtalk_integration.cards import content
-from dingtalk_integration.cards.limits import Bucket
 from dingtalk_integration.openapi.cards import CardPlace, Cards
 
 CALL_S: Final = 5.0
@@ -19,7 +19,7 @@ class CardCalls:
     """All raise RateLimited or RemoteError."""
 
     cards: Cards
-    bucket: Bucket
+    window: Window
     track_id: str
 
     async def create(
@@ -31,7 +31,7 @@ class CardCalls:
         robot_code: str,
     ) -> None:
         """Show the card. A card that exists keeps what it shows."""
-        await self.bucket.enter()
+        await self.window.enter()
         async with _in_time():
             await self.cards.create_and_deliver(
                 template_id,
@@ -44,7 +44,7 @@ class CardCalls:
 
     async def show(self, text: str) -> bool:
         """Show the text so far; False if there is no room for it now."""
-        if not self.bucket.try_enter():
+        if not self.window.try_enter():
             return False
         async with _in_time():
             await self.cards.stream(self.track_id, content.KEY, text)
@@ -52,13 +52,13 @@ class CardCalls:
 
     async def finalize(self, text: str, *, failed: bool = False) -> None:
         """Show the last text and end the stream."""
-        await self.bucket.enter()
+        await self.window.enter()
         async with _in_time():
             await self.cards.stream(self.track_id, content.KEY, text, final=True, failed=failed)
 
     async def update(self, values: Mapping[str, str]) -> None:
         """Change variables."""
-        await self.bucket.enter()
+        await self.window.enter()
         async with _in_time():
             await self.cards.update(self.track_id, values)
 

@@ -8,6 +8,7 @@ from typing import Final
 from django.conf import settings as django_settings
 
 from bifang.channels.dispatcher import Silent
+from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, Handler, Part, ReplySink, Turn, TurnResult
 from bifang.core import db
 from bifang.core.errors import BifangError, RateLimited
@@ -15,7 +16,7 @@ from dingtalk_integration.cards import board, content
 from dingtalk_integration.cards.board import Held
 from dingtalk_integration.cards.breaker import Breaker
 from dingtalk_integration.cards.calls import CardCalls
-from dingtalk_integration.cards.limits import Buckets
+from dingtalk_integration.cards.limits import card_limiter
 from dingtalk_integration.cards.streamer import Streamer
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.lines import Line, Lines
@@ -33,9 +34,9 @@ REFUSED: Final = "卡片被拒绝"
 class Desk:
     """One per event loop."""
 
-    def __init__(self, lines: Lines, breaker: Breaker | None = None, buckets: Buckets | None = None) -> None:
+    def __init__(self, lines: Lines, breaker: Breaker | None = None, limiter: Limiter | None = None) -> None:
         self.lines = lines
-        self.buckets = buckets or Buckets(on=django_settings.RATE_LIMITS)
+        self.limiter = limiter or card_limiter(on=django_settings.RATE_LIMITS)
         self._breaker = breaker or Breaker()
         self._streamers: dict[int, Streamer] = {}
         self.left_over = asyncio.Event()  # a card was left unfinished: the watchdog need not wait
@@ -48,7 +49,7 @@ class Desk:
         place = content.place_of(turn.target)
         if place is None:
             return Silent()
-        streamer = Streamer(turn, place, self.lines, self.buckets, self._streaming_failed)
+        streamer = Streamer(turn, place, self.lines, self.limiter, self._streaming_failed)
         self._streamers[turn.inbox_id] = streamer
         return streamer
 
@@ -120,7 +121,7 @@ class Desk:
         self, part: Part, line: Line, held: Held, place: CardPlace, values: dict[str, str]
     ) -> None:
         """Step after step, each until it is done; raises the error of the one that cannot be done."""
-        calls = CardCalls(line.cards, self.buckets.of(line.settings.client_id), held.track_id)
+        calls = CardCalls(line.cards, self.limiter.of(line.settings.client_id), held.track_id)
         at = {part.at_staff_id: held.nick or part.at_staff_id} if part.at_staff_id else {}
 
         async def create() -> None:

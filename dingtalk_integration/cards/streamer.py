@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
+from bifang.channels.limits import Limiter
 from bifang.channels.ports import Draft, Turn
 from bifang.core import db
 from bifang.core.errors import BifangError, RateLimited
 from dingtalk_integration.cards import board, content
 from dingtalk_integration.cards.board import Held
 from dingtalk_integration.cards.calls import CALL_S, CardCalls
-from dingtalk_integration.cards.limits import Buckets
 from dingtalk_integration.lines import Line, Lines
 from dingtalk_integration.openapi.cards import INPUTTING, CardPlace
 
@@ -33,14 +33,14 @@ class Streamer:
         turn: Turn,
         place: CardPlace,
         lines: Lines,
-        buckets: Buckets,
+        limiter: Limiter,
         failed: Callable[[Line, BifangError], None],
     ) -> None:
-        self._turn, self._place, self._lines, self._buckets, self._failed = (
+        self._turn, self._place, self._lines, self._limiter, self._failed = (
             turn,
             place,
             lines,
-            buckets,
+            limiter,
             failed,
         )
         self.progress_lines: list[str] = []
@@ -94,7 +94,7 @@ class Streamer:
         held = await db.call(board.open_for, self._turn, self._place)
         if held is None:
             return
-        calls = CardCalls(line.cards, self._buckets.of(line.settings.client_id), held.track_id)
+        calls = CardCalls(line.cards, self._limiter.of(line.settings.client_id), held.track_id)
         try:
             begun = await self._begin(line, held, calls)
             await self._follow(calls, begun)

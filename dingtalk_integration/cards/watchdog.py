@@ -76,8 +76,8 @@ class Watchdog:
         for card in await db.call(decided.outdated, self._config_ids):
             try:
                 line = await self._desk.lines.get(card.config_id)
-                bucket = self._desk.buckets.of(line.settings.client_id)
-                await CardCalls(line.cards, bucket, card.track_id).update(
+                window = self._desk.limiter.of(line.settings.client_id)
+                await CardCalls(line.cards, window, card.track_id).update(
                     content.decided(card.title, card.text)
                 )
             except BifangError as error:
@@ -88,8 +88,8 @@ class Watchdog:
 
     async def _close(self, orphan: board.Orphan, text: str) -> None:
         line = await self._desk.lines.get(orphan.config_id)
-        bucket = self._desk.buckets.of(line.settings.client_id)
-        calls = CardCalls(line.cards, bucket, orphan.track_id)
+        window = self._desk.limiter.of(line.settings.client_id)
+        calls = CardCalls(line.cards, window, orphan.track_id)
         await calls.finalize(text, failed=True)
         await calls.update(content.fail(text))
 

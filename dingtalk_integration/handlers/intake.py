@@ -30,7 +30,7 @@ class Intake:
         self._untold: list[Incoming] = []
 
     async def receive(self, frame: Frame) -> Ack | None:
-        """The ack after the commit; None if it could not be stored: DingTalk will deliver it again."""
+        """The ack, when it is on the disk; None if it could not be stored: DingTalk will deliver it again."""
         item, ack = self._item(frame), ACKS[frame.kind]
         if item.kind == "card" and not item.unreadable:
             item, ack = await cards.decide(item)

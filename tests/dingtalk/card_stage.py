@@ -15,7 +15,7 @@ from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from dingtalk_integration.cards.breaker import Breaker
 from dingtalk_integration.cards.desk import Desk
-from dingtalk_integration.cards.limits import Buckets
+from dingtalk_integration.cards.limits import card_limiter
 from dingtalk_integration.cards.watchdog import Watchdog
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.lines import Lines
@@ -67,7 +67,7 @@ class CardStage:
 
         def make() -> Engine:
             lines = Lines(ConfigCache())
-            desk = Desk(lines, Breaker(lambda: self.clock[0]), Buckets(on=limits))
+            desk = Desk(lines, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
             channel = DingTalkChannel(lines, desk)
             handlers: dict[str, Handler] = {"chat": desk.attend(self._knowing(lines, self.script.handle))}
             return Engine(

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from bifang.channels import handling
+from bifang.channels.limits import Window
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.outbox import notify
 from bifang.channels.ports import Button, ReplySink, ReplyTarget
 from dingtalk_integration.cards.breaker import REST_S
-from dingtalk_integration.cards.limits import Bucket, Buckets
+from dingtalk_integration.cards.limits import PERIOD, RATE, RESERVE, card_limiter
 from dingtalk_integration.models import Card, CardState
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -215,29 +216,29 @@ def test_hanging_card_api_slows_no_turn(stage: CardStage) -> None:
     stage.wait_done(said, within=30)
 
 
-async def test_buckets_keep_fifteen_a_second_and_leave_room_for_what_must_arrive() -> None:
+async def test_card_calls_keep_fifteen_a_second_and_leave_room_for_what_must_arrive() -> None:
     now = [0.0]
-    bucket = Bucket(clock=lambda: now[0])
-    streamed = sum(bucket.try_enter() for _ in range(100))
+    window = Window(RATE, PERIOD, lambda: now[0], reserve=RESERVE)
+    streamed = sum(window.try_enter() for _ in range(100))
     assert streamed == 10
     for _ in range(5):
-        await asyncio.wait_for(bucket.enter(), 1)
-    waiting = asyncio.create_task(bucket.enter())
+        await asyncio.wait_for(window.enter(), 1)
+    waiting = asyncio.create_task(window.enter())
     await asyncio.sleep(0)
     assert not waiting.done()
     now[0] += 1.2
-    assert not bucket.try_enter()  # somebody waits: streaming stands back
+    assert not window.try_enter()  # somebody waits: streaming stands back
     await asyncio.wait_for(waiting, 3)
-    assert bucket.try_enter()
+    assert window.try_enter()
 
 
 @pytest.mark.parametrize(("processes", "streamed"), [(1, 10), (2, 4), (30, 1)])
 def test_several_workers_share_an_applications_card_calls(processes: int, streamed: int) -> None:
-    buckets = Buckets(on=True)
+    limiter = card_limiter(on=True)
     for name in ("known", "new"):
-        bucket = buckets.of(name)
-        buckets.share(processes)
-        assert sum(bucket.try_enter() for _ in range(100)) == streamed
+        window = limiter.of(name)
+        limiter.share(processes)
+        assert sum(window.try_enter() for _ in range(100)) == streamed
 
 
 def test_many_cards_stay_under_the_limit(stage: CardStage) -> None:

@@ -44,6 +44,6 @@ class Pattern:
         """What is between the matches."""
         return self._compiled.split(text)
 
-    def sub(self, by: "str | Callable[[re.Match[str]], str]", text: str, count: int = 0) -> str:
-        """The text with every match, or the first ``count``, replaced."""
-        return self._compiled.sub(by, text, count)
+    def sub(self, by: "str | Callable[[re.Match[str]], str]", text: str) -> str:
+        """The text with every match replaced."""
+        return self._compiled.sub(by, text)
