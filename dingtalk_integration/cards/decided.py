@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from django.db.models import Q
+
 from bifang.channels.leases import database_now
 from bifang.channels.models import OutboxRow
 from dingtalk_integration.cards import board
 from dingtalk_integration.models import Card, CardState
-from secops_agent.models import Proposal, ProposalState, Staff
+from secops_agent.models import Proposal, ProposalState
 
 RECENT: Final = 100  # proposals looked at
 LOOK_BACK: Final = timedelta(minutes=20)  # what was decided longer ago is no longer looked at
@@ -41,9 +43,7 @@ def _ours(proposal: Proposal, config_ids: frozenset[int] | None) -> bool:
 
 def _cards_of(proposal: Proposal) -> list[Settled]:
     text = proposal.result or f"{proposal.code} {ProposalState(proposal.state).label}。"
-    cards = Card.objects.filter(
-        part_key__in=_keys(proposal), config_id=proposal.config_id, state=CardState.FINISHED
-    )
+    cards = Card.objects.filter(_carried(proposal), config_id=proposal.config_id, state=CardState.FINISHED)
     title = f"{proposal.title}：{ProposalState(proposal.state).label}"
     return [
         Settled(card.pk, card.out_track_id, card.config_id, title, text)
@@ -52,15 +52,17 @@ def _cards_of(proposal: Proposal) -> list[Settled]:
     ]
 
 
-def _keys(proposal: Proposal) -> list[str]:
+def _carried(proposal: Proposal) -> Q:
     """The messages that carried its buttons: of the turn that proposed it, or told outside of a turn."""
-    asked = f"note:proposal:{proposal.pk}:asked"
-    keys = [asked, *(f"{asked}:{pk}" for pk in Staff.objects.values_list("pk", flat=True)[:200])]
+    asked = (
+        f"note:proposal:{proposal.pk}:asked"  # to where it was asked; with ":" and a number, to an approver
+    )
+    outside = Q(part_key=asked) | Q(part_key__startswith=f"{asked}:")
     if proposal.inbox_id is None:
-        return keys
+        return outside
     rows = OutboxRow.objects.filter(inbox_id=proposal.inbox_id, buttons__isnull=False)
     own = [key for key, buttons in rows.values_list("key", "buttons") if _code(buttons) == proposal.code]
-    return [*keys, *own]
+    return outside | Q(part_key__in=own)
 
 
 def _code(buttons: object) -> str:

@@ -170,6 +170,22 @@ def test_long_reply_is_split(database: Database) -> None:
     assert asyncio.run(split()) > 2
 
 
+async def test_two_workers_each_keep_to_half_of_the_calls(
+    database: Database, sim: SimulatorHandle, settings: Any
+) -> None:
+    settings.RATE_LIMITS = True
+    lines = Lines(ConfigCache())
+    channel = DingTalkChannel(lines, desk := Desk(lines))
+    channel.share(2)
+    part = await part_for(sim)
+    await asyncio.gather(*(channel.deliver(part) for _ in range(8)))
+    times = sorted(reply["at"] for reply in sim.replies())
+    assert times[7] - times[0] >= 1000, "seven at once, the eighth in the next period"
+    window = desk.limiter.of("dingdemo")
+    assert sum(window.try_enter() for _ in range(100)) == 4
+    await channel.close()
+
+
 async def test_two_workers_each_keep_to_half_of_a_robots_minute(
     database: Database, sim: SimulatorHandle, settings: Any
 ) -> None:
