@@ -54,10 +54,8 @@ def _cards_of(proposal: Proposal) -> list[Settled]:
 
 def _carried(proposal: Proposal) -> Q:
     """The messages that carried its buttons: of the turn that proposed it, or told outside of a turn."""
-    asked = (
-        f"note:proposal:{proposal.pk}:asked"  # to where it was asked; with ":" and a number, to an approver
-    )
-    outside = Q(part_key=asked) | Q(part_key__startswith=f"{asked}:")
+    # Told to where it was asked, and with one more number to each approver.
+    outside = Q(part_key__startswith=f"note:proposal:{proposal.pk}:asked")
     if proposal.inbox_id is None:
         return outside
     rows = OutboxRow.objects.filter(inbox_id=proposal.inbox_id, buttons__isnull=False)
