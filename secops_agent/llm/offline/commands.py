@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 from .patterns import Pattern
-from .recurrence import read_recurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +110,7 @@ def find_command(text: str) -> tuple[Command, str] | None:
     found = (command, rest.strip()) if command else _split_glued(text[1:].strip())
     if found and found[0].sentence in _ON_ALERTS:
         return found[0], _number_first(found[1])
-    if found and found[0].sentence == "定时任务 {rest}":
-        return found[0], _time_first(found[1])
     return found
-
-
-def _time_first(rest: str) -> str:
-    """``/定时 日报 工作日18:30`` for ``工作日18:30 日报``: a recurrence that is the end of the line is put in front."""
-    for start in range(1, len(rest)):
-        recurrence = read_recurrence(rest[start:])
-        if recurrence and start + recurrence.end == len(rest):
-            return f"{rest[start:]} {rest[:start].strip()}"
-    return rest
 
 
 def _number_first(rest: str) -> str:

@@ -55,11 +55,17 @@ _FREE_TEXT: tuple[Pattern, ...] = (
         re.IGNORECASE,
     ),
     Pattern(
-        r"妥否|当否|请(?:领导|您)?(?:批示|指示|审批|批准|定夺|裁定|决定)|再说|行不|可以不|好不好|不行$|不好$|不妥|不合适|没必要|多好$|太早|太急|先问|有人反对|他说的|干的$|误操作|[没不][啊呀呢]?$|^过了?$|^(?:成功|失败|完成)了?$|的(?:截图|日志|申请单?|结果|步骤|流程|记录|命令|后果|人|时候)$|之[前后]$|以[前后]$|这个操作$|是(?:谁|他|她)"
+        r"妥否|当否|请(?:领导|您)?(?:批示|指示|审批|批准|定夺|裁定|决定)|再说|行不|可以不|好不好|不行$|不好$|不妥|不合适|没必要|多好$|太早|太急|先问|有人反对|他说的|干的$|误操作|[没不][啊呀呢]?$|^过了?$|^(?:成功|失败|完成)了?$|(?:误报|告警|业务)\s*(?:失败|成功)了?$|的(?:原因|截图|日志|申请单?|结果|步骤|流程|记录|命令|后果|人|时候)$|之[前后]$|以[前后]$|这个操作$|是(?:谁|他|她)"
     ),
     Pattern(
         r"(?:然后|并且?|再|接着|同时|顺便|以及|另外|还要).{0,6}(?:封|拉黑|隔离|断网|关闭|指派|转给|确认|删除|屏蔽|阻断)"
     ),
+)
+_TAKES_BACK = Pattern(
+    r"(?:点|搞|弄|打|发|看|说|记|选|填|写|指|派)错|错了|弄混|手[滑抖误]|口误|笔误|误会|误操作|逗(?:你|您|大家)?玩?|骗(?:你|您|人)|瞎(?:说|写|扯)|胡说|乱(?:说|写|点)|说着玩|闹着玩|玩笑|慢着|且慢|打住|停(?:一下|下)?$|hold on|wait|作罢|罢了|免了|算了|拉倒|"
+    r"(?:先|再)(?:看看|想想|看一?下|想一?下|确认|核实|核对|等|问|考虑|研究|商量|讨论|观察|放|说|议)|回头|改天|过会|过后|过几天|待会|等会|晚点|晚些|稍后|以后|下次|放一?放|缓一?缓|先放|放着|不急着|别急|急什么|"
+    r"(?:等(?!待)|(?<!等)待).{0,8}(?:确认|批|同意|回复|通知|结果|再)|拿不准|没想好|不确定|不一定|存疑|有疑问|有待|反悔|反对|收回|当我没|忽略|无视|别当真|不作数|不算数|无效|作废(?=$)",
+    re.IGNORECASE,
 )
 HINTS: dict[Doubt, str] = {
     "negation": "好的，没有执行任何操作。",
@@ -76,6 +82,13 @@ def find_doubt(text: str) -> Doubt | None:
     return next((doubt for doubt, pattern in _ORDER if pattern.search(text)), None)
 
 
+def takes_back(text: str) -> bool:
+    """Whether these words undo or delay what was said before them: 点错了, 我再看看, 改天, 慢着."""
+    return _TAKES_BACK.search(text) is not None
+
+
 def is_free_text(text: str) -> bool:
     """Whether a reason or note is only that: it takes nothing back, asks nothing, orders nothing else."""
-    return len(text) <= 200 and not any(pattern.search(text) for pattern in _FREE_TEXT)
+    return (
+        len(text) <= 200 and not takes_back(text) and not any(pattern.search(text) for pattern in _FREE_TEXT)
+    )

@@ -56,8 +56,12 @@ _SPACES = Pattern(r"\s+")
 
 
 def normalize(text: str) -> str:
-    """The text in one spelling; letters keep their case, defanged addresses become plain ones."""
-    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_DASHES)
+    """The text in one spelling; letters keep their case, defanged addresses become plain ones.
+
+    ，stays what it is: a note is kept in the words of the one who wrote it.
+    """
+    plain = "，".join(unicodedata.normalize("NFKC", part) for part in _INVISIBLE.sub("", text).split("，"))
+    plain = plain.translate(_DASHES)
     plain = _EMOJI.sub("", plain)
     plain = _DEFANGED_DOT.sub(".", plain)
     plain = _DEFANGED_SCHEME.sub(r"http\1://", plain)

@@ -34,10 +34,11 @@ _PATTERN = Pattern(rf"(?:{_EVERY}|{_WHEN})(?:整|准时|定时)?", re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """``cron`` and where the expression ends in the text that was searched."""
+    """``cron``, where the expression ends in the text that was searched, and whether it tells the time of the day."""
 
     cron: str
     end: int
+    timed: bool
 
 
 def read_recurrence(text: str) -> Recurrence | None:
@@ -46,7 +47,8 @@ def read_recurrence(text: str) -> Recurrence | None:
     if not match:
         return None
     cron = _every(match) if match["unit"] else _when(match)
-    return Recurrence(cron, match.end()) if cron else None
+    timed = bool(match["unit"] or match["h"] or match["only"])
+    return Recurrence(cron, match.end(), timed) if cron else None
 
 
 def _every(match: re.Match[str]) -> str:

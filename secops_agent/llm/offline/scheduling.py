@@ -3,31 +3,41 @@
 import re
 from collections.abc import Callable
 
+from .chunks import Role, compile_words, cut
+from .facts import is_fact
 from .intents import READ_TOOLS, Intent
-from .manners import AFTER, NOW, POLITE
 from .mood import find_doubt
+from .orders import Grammar, read_orders
 from .patterns import Pattern
-from .recurrence import read_recurrence
+from .recurrence import Recurrence, read_recurrence
 from .skeletons import Kind, Skeleton, mark
+from .wording import AFTERWARDS, COMMON
 
-_NEW = Pattern(
-    rf"^{POLITE}(?:(?:以后|今后|往后|从(?:今天|现在|今日)(?:起|开始))[,，\s]*)?{POLITE}(?:于|在)?(?:(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|订阅|开)(?:一个|个|一条|一下|一项|一份|项)?)?(?:定时任务|定时|计划任务|任务|提醒|订阅)?[:：,，\s]*{POLITE}",
-    re.IGNORECASE,
-)
-_DELIVER = Pattern(
-    r"^(?:[,，:：\s]*(?:都|要|来|再|自动|定时|准时|请|麻烦|帮(?:我|忙)?|(?:给|向|为|跟|往)(?:我们?|大家|群里|本群|这个群|群|团队)(?:里|内)?))*"
-    r"[,，:：\s]*(?:发送|发出|发|推送|推|提醒(?:我们?|大家)?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|(?:喊|叫|戳|叮)我们?(?:去)?(?:查看|看看|看一下|看下|看|检查|处理(?!中|完|过))?|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|报告(?=.)|报(?=[给一])|出)?"
-    r"(?:给)?(?:我们?|大家|群里|本群)?(?:一次|一下|一份|一遍|一张|下|份)?(?:的)?[:：,，\s]*"
+_NOUN = r"(?:定时任务|定时推送|定时提醒|定时|计划任务|周期任务|推送任务|任务|提醒|订阅)"
+_ONE = r"(?:一个|个|一条|条|一下|下|一项|一份|项|份)?(?:新的)?"
+_MAKE = r"(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|配|订阅|订|开|弄|搞|整)"
+_US = r"(?:我们?|咱们?|大家|群里?|本群|这个群|工作群|安全群|团队|值班群)(?:里|内)?"
+_WORDS = (
+    *compile_words(
+        (Role.MAKE, rf"{_MAKE}{_ONE}\s*(?:{_NOUN}|推送)|{_NOUN}|(?:新建|创建|添加|订阅){_ONE}"),
+        (Role.MAKE_OF, rf"(?:做|设置?|改|弄|调)成{_ONE}{_NOUN}?"),
+        (Role.GLUE, rf"{_MAKE}{_ONE}|(?:提醒|通知|叫|喊){_US}(?=每|工作日)"),
+        (
+            Role.DELIVER,
+            rf"(?:发送|发出|发(?![现布起])|推送|推|提醒(?:{_US})?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|(?:喊|叫|戳|叮){_US}(?:去)?(?:查看|看看|看一下|看下|看|检查|处理(?!中|完|过))?|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|转发|报告(?=.)|报(?=[给一])|出|来(?=[一个份]))(?:给)?",
+        ),
+        (Role.GLUE, rf"(?:给|向|为|跟|往|到|至|叫|喊)?{_US}(?!名下|手上|手头|负责|司|们的|的)"),
+        (Role.WISH, r"我?(?:想要?|希望|需要)(?:能|在)?|收到|看到|拿到|收(?!敛)"),
+        (
+            Role.GLUE,
+            r"(?:以后|今后|往后)|从(?:今天|现在|今日|明天|明日|下周)(?:起|开始)|于|在|都|要|再|自动|定时|准时|按时|统一|固定|一次|一份|一遍|一张|份|把|将|让(?:机器人|毕方)|就|来",
+        ),
+        (Role.GLUE, r"[,，;；。.:：!！~\s]+"),
+    ),
+    *(word for word in COMMON if word[0] is not Role.GIVE_ME),
 )
 # What is left of an unknown verb of delivery (敲我一下…) is no task.
-_ADDRESSES = Pattern(r"\S{0,2}(?:我|咱|大家)(?!的|名下|手上|手头|负责|司|们的)")
-_WHITHER = Pattern(r"(?:给|到|至|往)(?:我们?|大家|群里?|本群|这个群|团队)(?:里|内)?$")
-_BROUGHT = Pattern(
-    r"(?:都|要|请|麻烦|自动|准时|定时|帮我)*(?:把|将)(?P<task>[^,，]{2,20}?)(?:自动|准时|定时|都)*(?:发送|推送|发|推|同步|播报|转发|汇报)(?:一下|一份|一遍)?(?:给|到|至|出)?(?:我们?|大家|群里|群|本群|这个群|团队)?(?:里|内)?(?:一下|一份|一遍|来)?"
-)
-_DELIVERS = Pattern(
-    r"[,，\s]*(?:[把将][^,，]{2,20}?|\S{0,6}?)(?:发|推|提醒|汇报|播报|通知|生成|检查|告诉|同步|报[给一]|查|看)"
-)
+_ADDRESSES = Pattern(r"\S{0,2}(?:我|咱|大家)(?!的|名下|手上|手头|负责|司|们的)|[了过着的]")
 _ENDS = Pattern(
     r"(?:日报|周报|月报|报告|总结|简报|汇总|告警|报警|预警|警报|漏洞|补丁|资产|主机|服务器|镜像|网站|统计|数量|总数|趋势|分布|情况|态势|状态|列表|清单|排名|alerts?|reports?|vulns?|\d)$",
     re.IGNORECASE,
@@ -38,16 +48,35 @@ _ACTS = Pattern(
 )
 # 没发日报, 发不发日报.
 _UNSENT = Pattern(r"(?:没有?|未|不)(?:再|会|能|用|必|给我)*(?:发|推|提醒|汇报|播报|通知|生成|告诉|同步|检查)")
-_GONE = r"(?:删除|删掉|取消|撤销|注销|关停|终止|清理|清除|停掉|停用|停止|移除|去掉|下掉|撤掉|关掉|退订)"
-_LET_GO = r"(?:删了|停了|取消了|关了|去了|撤了|下了)吧"
-_USELESS = r"(?:已经|早就|现在|今后|以后|后续|目前|现|已|均)*(?:没有?人(?:再|在)?(?:看|用|收|需要|关注)|不再(?:使用|需要|用|执行|适用)|停止使用|停用|无(?:继续)?(?:使用|保留)?的?(?:需求|需要|必要|用处)|无[需须](?:继续)?(?:使用|执行|保留|运行)|没用|没啥用|没什么用|用不着|用不上|不需要|不用|不要|没必要|多余|作废|过时|过期)了?(?:的)?"
-# 不要，删掉 and 不要了，删掉, but not 不要删掉.
-_NO_VERB = r"(?:(?<=[了的])|(?:(?<=使用)|(?<=需要)|(?<=需求)|(?<=必要)|(?<=用处)|(?<=停用)|(?<=作废)|(?<=过[时期])|(?<=多余))(?<!不需要)(?<!没必要)(?<!无需使用)|(?=[,，]))"
-_DELETE = Pattern(
-    rf"{POLITE}(?:把|将)?\s*(?:删除|删掉|删了|删|取消订阅|取消|撤销|注销|关停|终止|清理|清除|停掉|停止|停用|移除|去掉|关闭|退订|不要了?|delete|cancel)\s*(?:一下|掉)?\s*(?P<n>{mark(Kind.SCHEDULE)})(?:的(?:定时|计划)?任务)?(?:这个|了|吧)?{AFTER}"
-    rf"|{POLITE}(?:把|将)\s*(?P<n2>{mark(Kind.SCHEDULE)})(?:这个)?\s*{NOW}(?:删除|删掉|删了|删|取消订阅|取消|撤销|注销|关停|终止|清理|清除|停掉|停了|停止|停用|移除|去掉|关闭|关掉)(?:掉|了|吧|一下)*{AFTER}"
-    rf"|{POLITE}(?P<n3>{mark(Kind.SCHEDULE)})(?:这个)?[,，\s]*(?:{_USELESS}{_NO_VERB}[,，\s]*)?{NOW}(?:{_GONE}(?:一下|吧|处理)?|{_LET_GO}){AFTER}",
-    re.IGNORECASE,
+_QUOTED = Pattern(r"[「『“\"]\s*(?P<task>[^「」『』“”\"]{2,40})[」』”\"]")
+_STARTS = Pattern(r"每|工作日|天天|(?<![上下本这每到至])(?:周|星期|礼拜)(?=.[到至-])")
+_PURPOSE = Pattern(r"[,，]\s*(?:省得|免得|方便|便于|好让|这样)[^,，。?？吗]{1,16}$")
+_USELESS = r"(?:已经|早就|现在|今后|以后|后续|目前|现|已|均|都|反正|一直)*(?:没有?人(?:再|在)?(?:看|用|收|需要|关注|管)|不再(?:使用|需要|用|执行|适用)|停止使用|停用了|无(?:继续)?(?:使用|保留)?的?(?:需求|需要|必要|用处)(?:保留|继续)?|无[需须](?:继续)?(?:使用|执行|保留|运行)|没用|没啥用|没什么用|用不着|用不上|不(?:想|再)?(?:需要|用|要)(?=$|[了的])|不想(?:要|看|收)|没必要(?:了|$)|多余|作废|过时|过期|失效)了?(?:的)?"
+_KIND = r"的?(?:定时|计划|推送|例行)?(?:任务|推送|订阅)"
+_TASK = mark(Kind.SCHEDULE)
+DELETION = Grammar(
+    words=(
+        *compile_words(
+            (
+                Role.OBJECT,
+                rf"(?:(?:我|我们)(?:的|那个|之前建的|建的)?|(?:这|那|该|此)个?|编号为?)?\s*{_TASK}(?:这|那)?个?(?:{_KIND})?",
+            ),
+            (
+                Role.DELETE,
+                rf"(?:删除|删掉|删(?![改减节选库])|取消订阅|取消|撤销|撤(?=[了掉])|注销|关停|终止|清理|清除|停掉|停止(?!使)|停用(?!了)|停(?=[了掉])|移除|去掉|去(?=了)|下掉|下(?=了)|撤掉|关闭|关掉|关(?=了)|退订|delete|del(?![a-z])|cancel|remove){AFTERWARDS}",
+            ),
+            (
+                Role.UNUSED,
+                r"(?:都|已经?|早就|现在|目前|反正|也)*(?:没有?人(?:再)?(?:看|用|收|需要|关注|管)|用不着|用不上|不再使用)了?",
+            ),
+            (Role.USELESS, _USELESS),
+        ),
+        *COMMON,
+    ),
+    objects=(Kind.SCHEDULE,),
+    verbs=frozenset({Role.DELETE}),
+    doubtless=frozenset({Role.DELETE, Role.USELESS, Role.UNUSED}),
+    is_fact=is_fact,
 )
 
 
@@ -59,55 +88,80 @@ def read_scheduling(
 
 
 def read_deletion(skeleton: Skeleton) -> Intent | None:
-    """A schedule to delete if the whole sentence is exactly that."""
-    match = _DELETE.fullmatch(skeleton.text)
-    if not match:
-        return None
-    schedule = skeleton.entities[match["n"] or match["n2"] or match["n3"]]
-    return Intent("delete_schedule", {"schedule_id": schedule.value}, 1.0, skeleton.spans())
+    """A schedule to delete; why it is to go is not kept."""
+    for order in read_orders(skeleton, DELETION):
+        roles = [chunk.role for chunk in order.chunks]
+        noted = order.remark is not None and order.remark.kind == "note"
+        # 删掉，不要了 may take back what 不要了，删掉 gives a reason for.
+        if (
+            roles.count(Role.DELETE) == 1
+            and Role.USELESS not in roles[roles.index(Role.DELETE) :]
+            and not noted
+        ):
+            return Intent("delete_schedule", {"schedule_id": order.value}, 1.0, skeleton.spans())
+    return None
 
 
 def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:
-    start = _NEW.match(text)
-    rest = text[start.end() :] if start else text
-    created = bool(start and re.search(r"定时|任务|新建|创建|添加|订阅", start.group()))
-    recurrence = read_recurrence(rest)
-    if not recurrence or rest[recurrence.end : recurrence.end + 1] == "的":
+    """A recurrence, a question that the grammar understands, and a word of making or delivering, in any order."""
+    bare, quoted = _take_quoted(_PURPOSE.sub("", text))
+    found = _find_recurrence(bare)
+    if not found:
         return None
-    said = rest[recurrence.end :]
-    task = _task_of(said)
-    if (
-        _ADDRESSES.match(task)
-        or _ACTS.search(task)
-        or not _ENDS.search(task)
-        or not (created or _is_order(rest, recurrence.end))
-    ):
+    before, recurrence, after = found
+    parts = [_strip(before), _strip(after)]
+    tasks = [task for _, task in parts if task] + ([quoted] if quoted else [])
+    said = f"{before}，{after}"
+    if len(tasks) != 1 or not _is_order(parts, recurrence) or _is_doubtful(said):
         return None
-    wanted = understand_task(task) if task and not _is_doubtful(said) else None
+    task = tasks[0]
+    if _ADDRESSES.match(task) or _ACTS.search(task) or not _ENDS.search(task):
+        return None
+    wanted = understand_task(task)
     if wanted is None or wanted.tool not in READ_TOOLS or wanted.tool in {"list_schedules"}:
         return None
     return Intent("create_schedule", {"task": task, "cron": recurrence.cron}, 0.95)
 
 
-def _is_order(rest: str, end: int) -> bool:
-    """Without 新建定时任务 in front it needs 每 or 工作日, and either a clock or a verb of delivery."""
-    return bool(re.match(r"每|工作日|周.[到至]周", rest)) and bool(
-        re.search(r"[点时:\d]|分钟", rest[:end]) or _DELIVERS.match(rest[end:])
-    )
+def _take_quoted(text: str) -> tuple[str, str]:
+    """The sentence without the task that is quoted in it, and the task."""
+    match = _QUOTED.search(text)
+    if not match or len(_QUOTED.findall(text)) > 1 or _find_recurrence(match["task"]):
+        return text, ""
+    return f"{text[: match.start()]}{text[match.end() :]}", match["task"].strip()
 
 
-def _task_of(said: str) -> str:
-    """发日报给我 and 将日报发给我 both ask for 日报."""
-    brought = _BROUGHT.fullmatch(said.strip(" ,，。.!！"))
-    if brought:
-        return brought["task"].strip()
-    task = re.sub(rf"{AFTER}$", "", said[_delivery_end(said) :], flags=re.IGNORECASE).strip(" ,，。.!！")
-    return _WHITHER.sub("", task)
+def _find_recurrence(text: str) -> tuple[str, Recurrence, str] | None:
+    """What stands before it, the recurrence itself, what stands after it."""
+    for match in _STARTS.finditer(text):
+        recurrence = read_recurrence(text[match.start() :])
+        if recurrence:
+            after = text[match.start() + recurrence.end :]
+            return None if after.startswith("的") else (text[: match.start()], recurrence, after)
+    return None
 
 
-def _delivery_end(said: str) -> int:
-    match = _DELIVER.match(said)
-    return match.end() if match else 0
+def _strip(text: str) -> tuple[tuple[Role, ...], str]:
+    """The roles of the words around the task, and the task itself."""
+    chunks = cut(text, _WORDS)
+    unknown = [i for i, chunk in enumerate(chunks) if chunk.role is Role.UNKNOWN]
+    if not unknown:
+        return tuple(chunk.role for chunk in chunks), ""
+    inside = chunks[unknown[0] : unknown[-1] + 1]
+    outside = (*chunks[: unknown[0]], *chunks[unknown[-1] + 1 :])
+    return tuple(chunk.role for chunk in outside), "".join(chunk.text for chunk in inside)
+
+
+def _is_order(parts: list[tuple[tuple[Role, ...], str]], recurrence: Recurrence) -> bool:
+    """Without 新建定时任务 it needs a verb of delivery, or a clock and the task after it."""
+    roles = {role for said, _ in parts for role in said}
+    if Role.DELIVER in parts[0][0] and not parts[0][1]:
+        return False
+    if Role.MAKE in roles:
+        return True
+    if Role.WISH in roles:
+        return False
+    return Role.DELIVER in roles or (recurrence.timed and not parts[0][1])
 
 
 def _is_doubtful(said: str) -> bool:

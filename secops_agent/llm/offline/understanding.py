@@ -15,16 +15,14 @@ from .followups import read_item, read_pronoun, read_refinement
 from .intents import Intent, Understanding
 from .knowledge import read_report, read_schedules, read_service
 from .lexicon import Lexicon
-from .manners import settle
 from .manuals import read_how_to, read_manual
 from .normalization import normalize
 from .qualifiers import take_qualifiers
 from .refusals import read_after_unwanted, refuse, refuse_several, speaks_of_action
 from .response import read_response
-from .scheduling import read_deletion, read_scheduling
+from .scheduling import read_scheduling
 from .skeletons import Kind, Skeleton
 from .smalltalk import find_category
-from .statements import leave_statements
 from .suggestions import suggest
 from .vulnerabilities import read_vulnerabilities, read_vulnerability_id
 
@@ -123,16 +121,7 @@ class _Reader:
         """An action as it was said, or with its clauses in the usual order; 请 stands for the courtesy taken off."""
         please = "请" if request.pleading else ""
         said = Skeleton(please + skeleton.text, skeleton.entities)
-        found = self._action(said, please + request.text)
-        settled = None if found else settle(said)
-        return found or (self._case(settled) if settled else None) or self._stated(said)
-
-    def _stated(self, said: Skeleton) -> Intent | None:
-        left = leave_statements(said)
-        return (read_casework(left, self._asker) or read_deletion(left)) if left else None
-
-    def _case(self, skeleton: Skeleton) -> Intent | None:
-        return read_response(skeleton) or read_casework(skeleton, self._asker)
+        return self._action(said, please + request.text)
 
     def _action(self, skeleton: Skeleton, plain: str) -> Intent | None:
         return (
