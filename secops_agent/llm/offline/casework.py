@@ -17,7 +17,7 @@ from .wording import AFTERWARDS, COMMON, SOON
 _ALERT = mark(Kind.ALERT)
 _OBJECT = (
     r"(?:我(?:名下|手上|这边)?(?:的|那[条个])|(?:这|那|该|此)[条个起]?|编号为?|名下的?|刚才那?[条个]?的?)?\s*"
-    rf"(?:{mark(Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP)}\s*(?:上面?|那边|这边)?的\s*)?{_ALERT}\s*(?:这|那|该)?(?:[条个起])?(?:告警|报警|alert)?"
+    rf"(?:{mark(Kind.ASSET, Kind.ASSET_IP)}\s*(?:上面?|那边|这边)?的\s*)?{_ALERT}\s*(?:这|那|该)?(?:[条个起])?(?:告警|报警|alert)?"
 )
 VERDICTS = {
     "false_positive": r"误报(?:情况|告警)?|误判|误告警|误触发|假阳性|虚警|false[ _-]?positive|fp(?![a-z])",
@@ -28,25 +28,25 @@ VERDICTS = {
 _ANY_VERDICT = f"(?:{'|'.join(VERDICTS.values())})"
 _VERDICT_WORD = Pattern(_ANY_VERDICT, re.IGNORECASE)
 _BODY = r"(?:相关|对应)?(?:业务|运维|开发|研发|网络|安全|值班|责任|使用|技术|系统|资产)?(?:方|侧|部门|部|团队|同事|人员|组|负责人|管理员|单位)"
-_LIKE = r"(?:(?:和|跟|与|同)?(?:之前|此前|先前|早前|已有|以前|前面|上面|上次|刚才|昨天|其他|其它|别)(?:的|那[个条]|那些)?\s*(?:告警|报警)?(?:是|属于)?(?=重复))"
-_IS = r"(?:(?:就|都|确实?|其实|确系|应|最终)?(?:是|属于?|确认(?:为|是)?|归为|系|算(?:是|作)?|定为|选|填|写|为(?!什么)|按照?|以|作为|当作?|因为?|标|as|=))"
+_LIKE = rf"(?:(?:和|跟|与|同)?(?:之前|此前|先前|早前|已有|以前|前面|上面|上次|刚才|昨天|{mark(Kind.TIME)}|其他|其它|别)(?:的|那[个条]|那些)?\s*(?:告警|报警)?(?:是|属于)?(?=重复))"
+_IS = r"(?:(?:就|都|确实?|其实|确系|应|最终)?(?:是|属于?|确认(?:为|是)?|归为|系|算(?:是|作)?|定为|选择?|填|写|为(?!什么)|按照?|以|作为|当作?|因为?|标|as|=))"
 _CONCLUSION = rf"(?:的?(?:最终|研判|判定|处置|核查|关闭|关单|处理)?(?:结论|判定|结果|定性|类型|理由|原因|性质|verdict)\s*{_IS}?\s*[:：]?\s*(?:选|填|写|给|算|按|为|是)?)"
-_LEAD = rf"(?:{_CONCLUSION}|{_IS})?\s*(?:{_BODY}的?)?(?:一[条个]|个)?{_LIKE}?"
-_TAIL = r"(?:的?(?:方式|名义|结论|类型|判定|定性|结果)|告警|行为|情况)?(?:为由|为结论|处理后?|来|的|了(?!吧|没|吗))?(?:就行|就好|即可|吧|哈|哦|呀)?"
+# 是测试产生的误报, 系扫描器误报: where it comes from is part of the verdict.
+_SOURCE = r"(?:[^\W不没未无非否谁哪何怎如若或像疑吗呢可该是\ue000-\uf8ff]{1,8}?(?:产生|导致|引起|造成|触发|引发)的?|(?:(?:内部|例行)?(?:扫描器?|漏扫|巡检|测试|脚本|备份|规则|设备|探针|waf)的?)?)"
+_LEAD = rf"(?:(?:{_CONCLUSION}|{_IS})\s*{_SOURCE}|{_SOURCE})\s*(?:{_BODY}的?)?(?:一[条个]|个)?{_LIKE}?"
+_TAIL = r"(?:的?(?:方式|名义|结论|类型|判定|定性|结果)|告警|行为|情况)?(?:为由|为结论|处理后?|来|的|一条|了(?!吧|没|吗))?(?:就行|就好|即可|吧|哈|哦|呀)?"
 _VERDICT = rf"{_LEAD}\s*[“「\"']?{_ANY_VERDICT}[”」\"']?{_TAIL}"
-_LOOKED = (
-    r"(?:核实|确认|核查|排查|分析|研判|复核|验证|调查|查证|核对|评估|检查|沟通|判定|认定|对过|问过|看过|查过)"
-)
+_LOOKED = r"(?:核实|确认|核查|排查|分析|研判|复核|验证|调查|查证|核对|评估|检查|沟通|判定|认定)"
 _CHECKER = rf"(?:(?:与|和|跟|同|向|找)?(?:{_BODY}|我们?|我方|我司|业务|运维|开发|双方|(?<=[由经与和跟同向找过]){mark(Kind.PERSON)})?(?:人工|内部|初步|再次|进一步|详细|仔细|反复|共同|联合|多方|都|那边)*)"
 _AFTER_CHECK = (
     r"(?:[,，]?(?:认定|判定|确认|判断|证实|定性|可以?确定))?(?:该告警|此告警|其)?(?:是|为|属于|系)?"
 )
-_CHECK = (
-    rf"(?:目前|现|刚刚?|我|我们|均|业)*(?:(?:已经(?!经)|已)?(?:经过?|由|通过)?(?:与|和|跟|找)|(?:已经(?!经)|已)?(?:经过?|由|通过)|已经(?!经)|已(?!经)){_CHECKER}{_LOOKED}{{1,2}}(?:过了?|后|完毕|完了?|清楚了?|了)?{_AFTER_CHECK}|"
-    rf"(?:刚刚?|我|我们|都|也|业务|运维|业务方|看|查)*{_LOOKED}(?:过了?|完毕|完了|清楚了?|了一下|下来|(?=系误))(?:了)?{_AFTER_CHECK}|我?(?:刚刚?)?(?:看|查|核实|确认|排查|研判)了(?:一?下|看|一遍)?(?:是)?"
-)
+_SELF = r"(?:目前|现|刚刚?|刚才|我们?|我这边|均|业|都|也|业务方?|运维|安全组)*"
+_VIA = r"(?:(?:已经(?!经)|已)?(?:经过?|由|通过)?(?:与|和|跟|找)|(?:已经(?!经)|已)?(?:经过?|由|通过)|已经(?!经)|已(?!经))"
+_CHECKED = rf"{_SELF}{_VIA}{_CHECKER}{_LOOKED}{{1,2}}(?:过了?|后|完毕|完了|清楚了?|了)?{_AFTER_CHECK}"
+_SEEN = rf"{_SELF}(?:已经?)?(?:{_LOOKED}|看|查|问|对|聊)(?:过了|过(?=$|是|为|属)|完毕|完了|清楚了?|了(?:一?下|看|一遍)?|下来|(?=系误)){_AFTER_CHECK}"
 _AS = r"(?:标记?|标注|设置?|改|置|判定?|定性|认定|归类?|处理|更新|修改|调整|变更|登记|切换?|关闭?)(?:状态)?(?:为|成|作|到|至)"
-_STATE = r"(?:处理中|已确认|已认领|跟进中|处置中|已接手|确认(?:状态)?|acknowledged)"
+_STATE = r"(?:处理中|已确认|已认领|跟进中|处置中|已接手|确认|acknowledged)(?:状态)?"
 _CLOSE = r"(?:关闭|关掉|关单|关个单|关(?![键注系于机门联心照])|结单|结案|结掉|结(?=了)|办结|归档|销单|close)"
 _THEN = r"(?:[,，\s]*(?:并且?|然后|后|再|且)+(?=\s*\S))?"
 _CLOSE_AS = rf"(?:的?状态)?\s*(?:{_AS}\s*[“「\"']?{_ANY_VERDICT}[”」\"']?(?:处理|告警)?{_THEN}|(?:标记?|标注|记|打|贴)(?:一下|个|上)?\s*{_ANY_VERDICT}(?:的?(?:标签?|标记|tag))?|(?:按照?|作为|当作?){_ANY_VERDICT}处理(?:掉|了吧)?{_THEN}|mark (?:as )?{_ANY_VERDICT})"
@@ -65,13 +65,23 @@ _WORKS = rf"(?:来|去|帮忙|先|进行|予以|尽快|赶紧|及时)*(?:{_WORK}
 _HASTE = rf"(?:来|去|全权|帮忙|{SOON})*"
 _OFFICE = r"的?(?:处理人|负责人|责任人|跟进人|处置人|经办人|owner|assignee)\s*(?:给|都)?(?:变更|修改|更换|调整|更改|更新|设置|设|改|换|指定|写|填|定)(?:为|成|给|到)?"
 _ASSIGN = (
-    rf"(?:{_GIVE}(?:一下)?\s*(?:给|到|至|由|于|去|to)?|{_TOSS}|给)\s*{_WHO}\s*{_WORKS}|{_OFFICE}\s*{_WHO}|给\s*{_WHO}\s*{_GIVE}(?:一下|下)?|"
+    rf"(?:{_GIVE}(?:一下)?\s*(?:给|到|至|由|于|去|to)?|{_TOSS}|给到?)\s*{_WHO}\s*{_WORKS}|{_OFFICE}\s*{_WHO}|给\s*{_WHO}\s*{_GIVE}(?:一下|下)?|"
     rf"(?:让|叫|喊|安排|请|麻烦|劳烦|烦请|拜托|辛苦|指派|指定|委派|分派)\s*{mark(Kind.PERSON)}(?:同事|同学|老师|工程师|哥|姐|总)?\s*{_HASTE}(?:{_WORK}|{_SEE}){{1,2}}|{mark(Kind.PERSON)}来(?:{_WORK}|{_SEE})|"
     rf"(?:安排|改|交|转|转交|移交|变更为?|调整为?)由\s*{_WHO}\s*{_WORKS}"
 )
 _HAND = rf"由\s*{mark(Kind.PERSON)}(?:同事|同学|老师)?{_HASTE}(?:{_WORK}|{_SEE}){{1,2}}"
-_HIM = rf"(?:让|叫|请|由)(?:他|她){_HASTE}(?:{_WORK}|{_SEE})"
-_VERBS = (Role.CLOSE, Role.TAKE, Role.MINE, Role.LOOK, Role.ASSIGN, Role.GIVE, Role.GIVE_ME, Role.HAND)
+_HIM = rf"(?:让|叫|请|由|辛苦|麻烦)(?:他|她){_HASTE}(?:{_WORK}|{_SEE})"
+_VERBS = (
+    Role.MARK,
+    Role.CLOSE,
+    Role.TAKE,
+    Role.MINE,
+    Role.LOOK,
+    Role.ASSIGN,
+    Role.GIVE,
+    Role.GIVE_ME,
+    Role.HAND,
+)
 GRAMMAR = Grammar(
     words=(
         *compile_words(
@@ -80,7 +90,11 @@ GRAMMAR = Grammar(
             (Role.CLOSE, rf"{_CLOSE}{AFTERWARDS}"),
             (Role.CLOSE, _CLOSE_AS),
             (Role.VERDICT, _VERDICT),
-            (Role.CHECK, _CHECK),
+            (Role.CHECK, _CHECKED),
+            (Role.CHECK, _SEEN),
+            (Role.DONE, r"(?:已经?|都)*(?:处理|处置|排查|修复|整改|加固)(?:完毕|完成|完了|好了)"),
+            (Role.MARK, r"mark(?![a-z])"),
+            (Role.BUSY, rf"{_ME}(?:已经|已)?(?:正在|在|正)(?:{_WORK}|{_SEE})"),
             (Role.MINE, rf"{_I}(?:来|先|去|亲自)*{_WORK}"),
             (Role.MINE, rf"{_I}来(?=$|[,，。吧哈!！~\s])"),
             (Role.MINE, rf"{_I}(?:先|来)*(?:{_ACK}|跟|领|收|揽)(?:一下|了)?"),
@@ -90,13 +104,13 @@ GRAMMAR = Grammar(
             (Role.GIVE, rf"{_GIVE}(?:一下|下)?"),
             (Role.HAND, _HAND),
             (Role.PERSON, _WHO),
-            (Role.GLUE, rf"{_HIM}|的?状态"),
+            (Role.GLUE, rf"{_HIM}|的?状态(?:改|更新|变更|调整)(?:一下)?|的(?:处理|处置|跟进|排查)(?:工作)?"),
         ),
         *COMMON,
     ),
     objects=(Kind.ALERT,),
     verbs=frozenset(_VERBS),
-    doubtless=frozenset({Role.VERDICT, Role.CHECK, Role.TAKE, Role.MINE, Role.CLOSE}),
+    doubtless=frozenset({Role.VERDICT, Role.CHECK, Role.DONE, Role.BUSY, Role.TAKE, Role.MINE, Role.CLOSE}),
     is_fact=is_fact,
     no_remark=Pattern(rf"{_ANY_VERDICT}{_TAIL}\s*(?:[,，;；。!！]|$)", re.IGNORECASE),
 )
@@ -180,14 +194,14 @@ def _tool(order: Order) -> str:
     if _names_others(order):
         return ""
     if _handed(order):
-        return "" if order.has(Role.CLOSE, Role.VERDICT) else "assign_alert"
+        return "" if order.has(Role.CLOSE, Role.MARK, Role.VERDICT, Role.DONE) else "assign_alert"
     if order.has(Role.GIVE, Role.HAND):
         return ""
-    if order.has(Role.CLOSE):
+    if order.has(Role.CLOSE) or (order.has(Role.MARK) and order.has(Role.VERDICT)):
         twice = any(sum(chunk.role is Role.VERDICT for chunk in clause) > 1 for clause in order.clauses)
-        return "" if twice or order.has(Role.TAKE, Role.MINE, Role.LOOK) else "close_alert"
+        return "" if twice or order.has(Role.TAKE, Role.MINE, Role.LOOK, Role.BUSY) else "close_alert"
     taken = order.has(Role.TAKE, Role.MINE) or _looks(order)
-    return "acknowledge_alert" if taken and not order.has(Role.VERDICT) else ""
+    return "acknowledge_alert" if taken and not order.has(Role.VERDICT, Role.MARK, Role.DONE) else ""
 
 
 def _names_others(order: Order) -> bool:

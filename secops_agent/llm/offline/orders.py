@@ -15,6 +15,7 @@ from .skeletons import Kind, Skeleton
 
 _CLAUSE = Pattern(r"[,，;；。!！~…]+")
 _GAP = Pattern(r"[,，;；。\s]+")
+_MORE = frozenset({Role.VERDICT, Role.LENGTH, Role.PLEASE, Role.GLUE})
 _SIDES = frozenset({Role.OBJECT, Role.GLUE, Role.PLEASE})
 _FINISHED = Pattern(r"了(?:处理|操作|处置|措施)?$")
 
@@ -70,11 +71,31 @@ def read_orders(skeleton: Skeleton, grammar: Grammar) -> Iterator[Order]:
     for rest, remark in find_remarks(skeleton.text, grammar.no_remark):
         found = True
         order = _parse(Skeleton(rest, skeleton.entities), grammar)
-        if order and is_remark(remark.text, skeleton):
+        decoy = not skeleton.text.endswith(remark.text) and Skeleton(remark.text, skeleton.entities).found(
+            *grammar.objects
+        )
+        if (
+            order
+            and not decoy
+            and is_remark(remark.text, skeleton)
+            and not _says_more(remark.text, order, grammar)
+        ):
             yield replace(order, remark=remark)
     order = None if found else _parse(skeleton, grammar)
     if order:
         yield order
+
+
+def _says_more(remark: str, order: Order, grammar: Grammar) -> bool:
+    """备注：扫描器，误报 and 原因：扫描，两小时 go on with what is none of the remark; …，关闭告警 13 would be a second order."""
+    _, *later = [cut(clause, grammar.words) for clause in _CLAUSE.split(remark.rstrip())]
+    for chunks in later:
+        roles = {chunk.role for chunk in chunks}
+        known, acts, named = Role.UNKNOWN not in roles, bool(roles & grammar.verbs), Role.OBJECT in roles
+        if (known and (acts or named)) or (acts and named):
+            return True
+    last = {chunk.role for chunk in later[-1]} if later else {Role.UNKNOWN}
+    return last <= _MORE and not (Role.VERDICT in last and order.has(Role.VERDICT))
 
 
 def read_untold(skeleton: Skeleton, grammar: Grammar) -> Iterator[tuple[Order, str]]:
@@ -134,10 +155,13 @@ def _is_order(order: Order, facts: list[int], grammar: Grammar) -> bool:
 
 
 def _is_doubted(order: Order, grammar: Grammar) -> bool:
+    """What speaks against it in the words that are known: a doubt, 了 of what has been done, 将 of what is to come."""
     left = [chunk.text for chunk in order.chunks if chunk.role not in grammar.doubtless]
     verbs = grammar.verbs - {Role.MINE}
     finished = any(_FINISHED.search(chunk.text) for chunk in order.chunks if chunk.role in verbs)
-    return find_doubt("".join(left)) is not None or (finished and not _is_asked(order, grammar))
+    pairs = zip(order.chunks, order.chunks[1:], strict=False)
+    ahead = any(one.text == "将" and other.role in grammar.verbs for one, other in pairs)
+    return ahead or find_doubt("".join(left)) is not None or (finished and not _is_asked(order, grammar))
 
 
 def _is_asked(order: Order, grammar: Grammar) -> bool:

@@ -25,8 +25,9 @@ _OUT = (
     r"\s*(?:隔离|断开|摘除|摘|移除|移|切断|剔除|下线|断)(?:连接)?(?:出来|出去|开来|开|掉)?"
 )
 _TERM = r"(?:(?:封禁|拉黑|封堵|封锁|封停|封|阻断|屏蔽|有效)的?)?(?:时长|时间|期限|周期|时限|有效期|期)(?:暂定|暂)?"
-_LENGTH = rf"(?:{_TERM}|持续|为期|暂定|先|共|for)?\s*(?:为|是|设置?为|定为)?\s*[:：]?\s*{_DURATION}(?:的|时间|时长|左右)?"
+_LENGTH = rf"(?:{_TERM}|持续|为期|暂定|先|共|for)?\s*(?:为|是|设置?为|定为)?\s*[:：]?\s*{_DURATION}(?:的|时间|时长|左右)?(?:就?够了?|看看)?"
 _PLACE = r"(?:在|于|通过)(?:公司|我司|边界|出口|核心|互联网)*(?:防火墙|waf|网关|边界|出口|安全设备|边界设备|设备)(?:上|处|侧|中|里)?"
+_FOUND = r"(?:刚刚?|又)?(?:发现|监测到|检测到|排查到)|处理(?:一下|下)"
 _BREAK = Pattern(
     r"(?<=\S)(?=(?:赶紧|赶快|马上|立马|立即|立刻|尽快|(?<![赶尽])快(?![递照捷点])|快点|直接|麻烦|帮忙|帮我)(?!的))"
 )
@@ -36,7 +37,7 @@ BLOCK = Grammar(
             (Role.OBJECT, _IP),
             (Role.BLOCK, rf"{_BLOCK}{AFTERWARDS}"),
             (Role.LENGTH, _LENGTH),
-            (Role.GLUE, rf"{_PLACE}|措施"),
+            (Role.GLUE, rf"{_PLACE}|措施|{_FOUND}"),
         ),
         *COMMON,
     ),
@@ -53,7 +54,7 @@ ISOLATE = Grammar(
             (Role.ISOLATE, rf"{_ISOLATE}{AFTERWARDS}|{_OUT}"),
             (Role.CUT, rf"(?:断开|切断|断掉|掐断|拔掉|断|拔|切|掐){AFTERWARDS}"),
             (Role.NET, r"的?\s*(?:网络连接|网络|网线|联网|网)"),
-            (Role.GLUE, r"措施"),
+            (Role.GLUE, rf"措施|{_FOUND}"),
         ),
         *COMMON,
     ),
@@ -64,7 +65,6 @@ ISOLATE = Grammar(
     break_before=_BREAK,
 )
 _FORBIDDEN = Pattern(r"的|之[前后]|失败|成功|这个|[\ue2c0-\ue33f]")
-_ENDS_WITH_LENGTH = Pattern(rf"[\s,，]{_LENGTH}\s*$")
 _ACTING = Pattern(f"{_BLOCK}|{_ISOLATE}", re.IGNORECASE)
 SPEAKS_OF_BLOCKING = Pattern(r"封|拉黑|加黑|黑名单|屏蔽|阻断|拦截|\b(?:block|ban)", re.IGNORECASE)
 SPEAKS_OF_ISOLATING = Pattern(
@@ -84,7 +84,7 @@ def _read(skeleton: Skeleton, grammar: Grammar, command: bool) -> Intent | None:
             return _build(order, skeleton, reason)
     for order in read_orders(skeleton, grammar):
         reason = order.remark.text if order.remark else "，".join(order.facts)
-        if not _names_more(reason, skeleton) and not _ENDS_WITH_LENGTH.search(reason):
+        if not _names_more(reason, skeleton):
             return _build(order, skeleton, reason)
     return None
 

@@ -20,14 +20,24 @@ _US = r"(?:我们?|咱们?|大家|群里?|本群|这个群|工作群|安全群|�
 _WORDS = (
     *compile_words(
         (Role.MAKE, rf"{_MAKE}{_ONE}\s*(?:{_NOUN}|推送)|{_NOUN}|(?:新建|创建|添加|订阅){_ONE}"),
-        (Role.MAKE_OF, rf"(?:做|设置?|改|弄|调)成{_ONE}{_NOUN}?"),
-        (Role.GLUE, rf"{_MAKE}{_ONE}|(?:提醒|通知|叫|喊){_US}(?=每|工作日)"),
+        (Role.MAKE, rf"(?:做|设置?|改|弄|调)成{_ONE}{_NOUN}?"),
+        (Role.MAKING, rf"{_MAKE}{_ONE}"),
+        (Role.NOUN, rf"的(?:{_NOUN}|推送)(?=\s*(?:[,，:：]|$))"),
+        (Role.REMIND, rf"(?:提醒|通知|叫|喊){_US}$"),
+        (
+            Role.GLUE,
+            r"(?:任务|发送|推送)?内容(?:是|为)?|(?:执行|推送|发送)?(?:时间|频率|周期)(?:是|为)?",
+        ),
         (
             Role.DELIVER,
-            rf"(?:发送|发出|发(?![现布起])|推送|推|提醒(?:{_US})?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|(?:喊|叫|戳|叮){_US}(?:去)?(?:查看|看看|看一下|看下|看|检查|处理(?!中|完|过))?|检查|看看|看|查询|查看|查|跑|执行|运行|告诉|同步|转发|报告(?=.)|报(?=[给一])|出|来(?=[一个份]))(?:给)?",
+            rf"(?:发送|发出|发(?![现布起])|推送|推|提醒(?:{_US})?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|(?:喊|叫|戳|叮){_US}(?:去)?(?:查看|看看|看一下|看下|看|检查|处理(?!中|完|过))?|跑|执行|运行|告诉|同步|转发|报告(?=.)|报(?=[给一])|出|来(?=[一个份]))(?:给)?(?:{_US}(?!名下|手上|手头|负责|司|们的|的))?",
         ),
-        (Role.GLUE, rf"(?:给|向|为|跟|往|到|至|叫|喊)?{_US}(?!名下|手上|手头|负责|司|们的|的)"),
-        (Role.WISH, r"我?(?:想要?|希望|需要)(?:能|在)?|收到|看到|拿到|收(?!敛)"),
+        (
+            Role.LOOK,
+            rf"(?:检查|看看|看|查询|查看|查)(?:一下|下)?(?:{_US}(?!名下|手上|手头|负责|司|们的|的))?",
+        ),
+        (Role.GLUE, rf"(?:给|向|为|跟|往|到|至|叫|喊){_US}(?!名下|手上|手头|负责|司|们的|的)"),
+        (Role.WISH, r"我?(?:想要?|希望|需要)(?:能|在)?|能够?(?=收|看)|收到|看到|拿到|收(?!敛)"),
         (
             Role.GLUE,
             r"(?:以后|今后|往后)|从(?:今天|现在|今日|明天|明日|下周)(?:起|开始)|于|在|都|要|再|自动|定时|准时|按时|统一|固定|一次|一份|一遍|一张|份|把|将|让(?:机器人|毕方)|就|来",
@@ -50,6 +60,13 @@ _ACTS = Pattern(
 _UNSENT = Pattern(r"(?:没有?|未|不)(?:再|会|能|用|必|给我)*(?:发|推|提醒|汇报|播报|通知|生成|告诉|同步|检查)")
 _QUOTED = Pattern(r"[「『“\"]\s*(?P<task>[^「」『』“”\"]{2,40})[」』”\"]")
 _STARTS = Pattern(r"每|工作日|天天|(?<![上下本这每到至])(?:周|星期|礼拜)(?=.[到至-])")
+_OF_TASK = Pattern(rf"的(?:{_NOUN}|推送)\s*[,，:：]")
+# What a task that stands before the time may be made of: 打算日报每天9点发 is none.
+_PLAIN = Pattern(
+    r"(?:(?:昨|当|前一)日|(?:今|当|前一)天|(?:昨天|昨晚|上一?周|上个?月)(?=的)|本周|本月|(?:最近|过去|近)\S{1,4}?(?:天|小时|周|日)|未处理|未关闭|没处理|待处理|处理中|已关闭|高危|严重|紧急|中危|低危|及?以上|安全|运营|值班|漏洞|告警|报警|预警|资产|主机|服务器|"
+    r"日报|周报|月报|简报|报告|报表|总结|汇总|统计$|数量|总数|趋势|分布|情况|态势|状态|列表|清单|排名|最新|新增|所有|全部|我们|公司|的|和|与|、|[A-Za-z][A-Za-z-]*\d+|\s)++"
+)
+_SEVERAL = Pattern(r"[,，;；]|\S(?:推送|发送|提醒(?:我|大家))")
 _PURPOSE = Pattern(r"[,，]\s*(?:省得|免得|方便|便于|好让|这样)[^,，。?？吗]{1,16}$")
 _USELESS = r"(?:已经|早就|现在|今后|以后|后续|目前|现|已|均|都|反正|一直)*(?:没有?人(?:再|在)?(?:看|用|收|需要|关注|管)|不再(?:使用|需要|用|执行|适用)|停止使用|停用了|无(?:继续)?(?:使用|保留)?的?(?:需求|需要|必要|用处)(?:保留|继续)?|无[需须](?:继续)?(?:使用|执行|保留|运行)|没用|没啥用|没什么用|用不着|用不上|不(?:想|再)?(?:需要|用|要)(?=$|[了的])|不想(?:要|看|收)|没必要(?:了|$)|多余|作废|过时|过期|失效)了?(?:的)?"
 _KIND = r"的?(?:定时|计划|推送|例行)?(?:任务|推送|订阅)"
@@ -115,7 +132,15 @@ def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -
     if len(tasks) != 1 or not _is_order(parts, recurrence) or _is_doubtful(said):
         return None
     task = tasks[0]
-    if _ADDRESSES.match(task) or _ACTS.search(task) or not _ENDS.search(task):
+    if parts[0][1] and not _PLAIN.fullmatch(task):
+        return None
+    if (
+        _ADDRESSES.match(task)
+        or _ACTS.search(task)
+        or _find_recurrence(task)
+        or _SEVERAL.search(task)
+        or not _ENDS.search(task)
+    ):
         return None
     wanted = understand_task(task)
     if wanted is None or wanted.tool not in READ_TOOLS or wanted.tool in {"list_schedules"}:
@@ -137,7 +162,8 @@ def _find_recurrence(text: str) -> tuple[str, Recurrence, str] | None:
         recurrence = read_recurrence(text[match.start() :])
         if recurrence:
             after = text[match.start() + recurrence.end :]
-            return None if after.startswith("的") else (text[: match.start()], recurrence, after)
+            of = after.startswith("的") and not _OF_TASK.match(after)
+            return None if of else (text[: match.start()], recurrence, after)
     return None
 
 
@@ -155,13 +181,15 @@ def _strip(text: str) -> tuple[tuple[Role, ...], str]:
 def _is_order(parts: list[tuple[tuple[Role, ...], str]], recurrence: Recurrence) -> bool:
     """Without 新建定时任务 it needs a verb of delivery, or a clock and the task after it."""
     roles = {role for said, _ in parts for role in said}
-    if Role.DELIVER in parts[0][0] and not parts[0][1]:
+    if Role.LOOK in parts[0][0] or (Role.DELIVER in parts[0][0] and not parts[0][1]):
         return False
-    if Role.MAKE in roles:
+    if Role.NOUN in roles and (Role.NOUN in parts[0][0] or not roles & {Role.MAKING, Role.MAKE}):
+        return False
+    if roles & {Role.MAKE, Role.NOUN}:
         return True
     if Role.WISH in roles:
         return False
-    return Role.DELIVER in roles or (recurrence.timed and not parts[0][1])
+    return bool(roles & {Role.DELIVER, Role.LOOK, Role.REMIND}) or (recurrence.timed and not parts[0][1])
 
 
 def _is_doubtful(said: str) -> bool:
