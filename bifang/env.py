@@ -5,6 +5,9 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import dj_database_url
 
 from bifang.core.errors import ConfigError
 
@@ -114,3 +117,15 @@ def _existing(path: Path) -> Path:
     while not os.path.exists(path) and path != path.parent:
         path = path.parent
     return path if os.path.isdir(path) else path.parent
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's parameters for a URL such as ``postgres://user:password@host/name``.
+
+    Statements that run for every message are prepared after five times; ``?prepare_threshold=1000000000`` in the URL
+    keeps them from it, for a pooler that hands a session's statements to another one.
+    """
+    found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+    if found["ENGINE"].endswith("postgresql"):
+        found["OPTIONS"] = {"prepare_threshold": 5, **found.get("OPTIONS", {})}
+    return found

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
-
 from bifang import env
 from bifang.core import logs
 from bifang.core.crypto import generate_key
@@ -81,7 +79,7 @@ TEMPLATES: list[dict[str, Any]] = [
 def _database() -> dict[str, Any]:
     url = env.text("DATABASE_URL")
     if url:
-        return dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+        return env.database(url)
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA_DIR / "bifang.sqlite3",

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 import psycopg
 from django.core.management import call_command
 from django.db import connections
 from django.test.utils import override_settings
 
+from bifang import env
 from bifang.core import db
 
 
@@ -96,8 +96,7 @@ def _url(name: str) -> str:
 
 
 def _parameters(name: str) -> dict[str, Any]:
-    parsed = dict(dj_database_url.parse(_url(name), conn_max_age=600, conn_health_checks=True))
-    return {**_original(), "OPTIONS": {}, **parsed}
+    return {**_original(), **env.database(_url(name))}
 
 
 def _administer(statement: str) -> None:
@@ -112,7 +111,6 @@ def _migrate() -> None:
 @contextmanager
 def _settings(data_dir: Path) -> Iterator[None]:
     with override_settings(DATA_DIR=data_dir, ENCRYPTION_KEY_FILE=data_dir / "encryption.key"):
-        from bifang import env
         from bifang.core.crypto import generate_key
 
         env.generated_file(data_dir / "encryption.key", generate_key)

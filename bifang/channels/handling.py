@@ -1,19 +1,21 @@
 """What the dispatcher does in the database: claim rows, finish them, record failures."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
 
-from bifang.channels import outbox, statements
+from bifang.channels import outbox, postgres, statements
 from bifang.channels.inbox import unpack_target
-from bifang.channels.leases import LEASE, database_now, new_lease, unhurried_now
+from bifang.channels.leases import LEASE, database_now, new_lease, new_secret, unhurried_now
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
 from bifang.channels.ports import Part, Reply, Turn
+from bifang.core.db import on_postgresql
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow, insert_many
 
@@ -133,22 +135,52 @@ def make_turn(row: Sequence[Any], lease: str) -> Turn:
 
 def finish(items: Sequence[Finished], owner: str) -> list[list[Part] | None]:
     """Replies, rows and "handled" in one transaction; None for a turn whose lease is no longer ours."""
-    with transaction.atomic():
-        now = unhurried_now()
-        ours = statements.mark_handled([(item.turn.inbox_id, item.turn.lease) for item in items], now)
-        won = [item for item in items if item.turn.inbox_id in ours]
-        parts = outbox.create(won, owner, now)
-        _insert_rows(won)
+    ours, parts = (_finish_in_one if on_postgresql() else _finish_by_steps)(items, owner)
     return [parts.get(item.turn.inbox_id, []) if item.turn.inbox_id in ours else None for item in items]
 
 
-def _insert_rows(items: Sequence[Finished]) -> None:
-    by_model: dict[type[models.Model], list[Mapping[str, Any]]] = defaultdict(list)
-    for item in items:
-        for row in item.rows:
-            by_model[row.model].append(row.values)
-    for model, rows in by_model.items():
-        insert_many(model, rows)
+_Outcome = tuple[
+    set[int], dict[int, list[Part]]
+]  # inbox ids that were still ours, the parts to deliver at once
+
+
+def _finish_in_one(items: Sequence[Finished], owner: str) -> _Outcome:
+    drafts = outbox.draft(items, timezone.now())
+    ours, found = postgres.finish(
+        _leases(items),
+        [one.row | {"turn": one.turn.inbox_id} for one in drafts],
+        _by_model(
+            (row.model, {**row.values, "turn": item.turn.inbox_id}) for item in items for row in item.rows
+        ),
+        owner,
+        new_secret(),
+    )
+    return ours, outbox.leased_parts(drafts, found)
+
+
+def _finish_by_steps(items: Sequence[Finished], owner: str) -> _Outcome:
+    with transaction.atomic():
+        now = unhurried_now()
+        ours = statements.mark_handled(_leases(items), now)
+        won = [item for item in items if item.turn.inbox_id in ours]
+        parts = outbox.create(won, owner, now)
+        for model, rows in _by_model((row.model, row.values) for item in won for row in item.rows).items():
+            insert_many(model, rows)
+    return ours, parts
+
+
+def _leases(items: Sequence[Finished]) -> list[tuple[int, str]]:
+    return [(item.turn.inbox_id, item.turn.lease) for item in items]
+
+
+_Row = Mapping[str, Any]
+
+
+def _by_model(rows: Iterable[tuple[type[models.Model], _Row]]) -> dict[type[models.Model], list[_Row]]:
+    found: dict[type[models.Model], list[_Row]] = defaultdict(list)
+    for model, row in rows:
+        found[model].append(row)
+    return found
 
 
 def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:

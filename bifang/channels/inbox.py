@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.channels import statements
-from bifang.channels.leases import LEASE, new_lease, unhurried_now
+from bifang.channels import postgres, statements
+from bifang.channels.leases import LEASE, new_lease, new_secret, unhurried_now
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, ReplyTarget, Turn
 from bifang.core.crypto import Keyring
-from bifang.core.db import Batcher
+from bifang.core.db import Batcher, on_postgresql
 from bifang.core.durability import flush
 from bifang.core.keys import keyring
 from bifang.core.rows import insert_many
@@ -132,43 +132,58 @@ def store(items: Sequence[Incoming]) -> list[bool]:
     """
     taker, now, ring = _taker, timezone.now(), keyring()
     rows = [_row(item, now, ring) for item in items]
+    wanted = _wanted(rows, taker.room()) if taker else [False] * len(rows)
+    owner = taker.owner_name if taker else ""
+    found = (_store_in_one if on_postgresql() else _store_by_steps)(rows, wanted, owner)
+    inserted = {tuple(identity): (pk, lease) for pk, *identity, lease in found}
     turns: list[Turn] = []
-    with transaction.atomic():
-        clock = unhurried_now()
-        lease = _lease_some(rows, taker, clock) if taker is not None else ""
-        found = insert_many(InboxRow, rows, skip_existing=True, returning=("id", *_IDENTITY))
-        inserted = {tuple(identity): pk for pk, *identity in found}
-        for item, row in zip(items, rows, strict=True):
-            pk = inserted.pop((item.config_id, item.kind, item.external_id), None)
-            if pk is not None and row["state"] == State.LEASED:
-                turns.append(_fresh_turn(item, pk, lease, now))
+    done: list[bool] = []
+    for item, row in zip(items, rows, strict=True):
+        pk, lease = inserted.pop((item.config_id, item.kind, item.external_id), (0, ""))
+        if lease:
+            turns.append(_fresh_turn(item, pk, lease, now))
+        done.append(not pk or bool(lease) or row["state"] != State.PENDING)
     if taker is not None and turns:
         taker.take(turns)
-    return [row["state"] != State.PENDING for row in rows]
+    return done
 
 
-_IDENTITY = ("config_id", "kind", "external_id")
+Found = tuple[int, int, str, str, str]  # id, config id, kind, external id, lease or ""
 
 
-def _lease_some(rows: Sequence[dict[str, Any]], taker: Taker, now: datetime) -> str:
-    """Lease the rows that nothing is ahead of, as far as there is room; returns the lease."""
-    lease, room = new_lease(now), taker.room()
-    if room <= 0:
-        return lease
-    waiting = {row["order_key"] for row in rows if row["state"] == State.PENDING}
-    ahead = statements.keys_with_open_rows(list(waiting))
+def _wanted(rows: Sequence[dict[str, Any]], room: int) -> list[bool]:
+    """Which rows to answer at once, as far as there is room, unless something older is ahead of them."""
+    ahead: set[str] = set()
+    wanted = []
     for row in rows:
-        if row["state"] == State.PENDING and row["order_key"] not in ahead and room > 0:
-            row |= {
-                "state": State.LEASED,
-                "owner": taker.owner_name,
-                "lease": lease,
-                "leased_until": now + LEASE,
-                "attempts": 1,
-            }
-            room -= 1
+        first = row["order_key"] not in ahead
         ahead.add(row["order_key"])
-    return lease
+        wanted.append(first and row["state"] == State.PENDING and room > 0)
+        room -= wanted[-1]
+    return wanted
+
+
+def _store_in_one(rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str) -> list[Found]:
+    return postgres.store(rows, wanted, owner, new_secret())
+
+
+def _store_by_steps(rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str) -> list[Found]:
+    with transaction.atomic():
+        clock = unhurried_now()
+        lease = new_lease(clock)
+        asked = [row["order_key"] for row, one in zip(rows, wanted, strict=True) if one]
+        ahead = statements.keys_with_open_rows(asked) if asked else set()
+        for row, one in zip(rows, wanted, strict=True):
+            if one and row["order_key"] not in ahead:
+                row |= {
+                    "state": State.LEASED,
+                    "owner": owner,
+                    "lease": lease,
+                    "leased_until": clock + LEASE,
+                    "attempts": 1,
+                }
+        names = ("id", "config_id", "kind", "external_id", "lease")
+        return insert_many(InboxRow, rows, skip_existing=True, returning=names)
 
 
 def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime) -> Turn:

@@ -60,7 +60,12 @@ def unhurried_now() -> datetime:
 
 def new_lease(now: datetime) -> str:
     """A token no other claim will have; starts with the database's time in µs, so later leases sort later."""
-    return f"{int(now.timestamp() * 1e6):x}-{secrets.token_hex(6)}"
+    return f"{int(now.timestamp() * 1e6):x}-{new_secret()}"
+
+
+def new_secret() -> str:
+    """The end of a lease, which nobody guesses."""
+    return secrets.token_hex(6)
 
 
 @dataclass(frozen=True, slots=True)

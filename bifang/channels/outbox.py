@@ -21,30 +21,50 @@ if TYPE_CHECKING:
     from bifang.channels.handling import Finished
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A reply of a finished turn and the row that it becomes."""
+
+    turn: Turn
+    reply: Reply
+    target: ReplyTarget
+    row: dict[str, Any]
+
+
+def draft(items: "Sequence[Finished]", now: datetime) -> list[Draft]:
+    """The reply rows of finished turns, in nobody's hands; replies without an address are none."""
+    return [
+        Draft(item.turn, reply, target, _row(item.turn, reply, target, number, now))
+        for item in items
+        for number, reply in enumerate(item.replies, 1)
+        if (target := reply.target or item.turn.target) is not None
+    ]
+
+
 def create(items: "Sequence[Finished]", owner: str, now: datetime) -> dict[int, list[Part]]:
     """Insert the reply rows of finished turns, leased to `owner` where nothing earlier waits elsewhere.
 
     Returns inbox id → the parts this process is to deliver at once.
     """
-    lease = new_lease(now)
-    pairs = [
-        (_row(item.turn, reply, target, number, now), reply, target, item.turn)
-        for item in items
-        for number, reply in enumerate(item.replies, 1)
-        if (target := reply.target or item.turn.target) is not None
-    ]
-    if not pairs:
+    drafts, lease = draft(items, now), new_lease(now)
+    if not drafts:
         return {}
-    behind = statements.keys_waiting_elsewhere(list({row["order_key"] for row, _, _, _ in pairs}), owner)
-    for row, _, _, _ in pairs:
+    keys = {one.row["order_key"] for one in drafts}
+    behind = statements.keys_waiting_elsewhere(list(keys), owner)
+    for row in (one.row for one in drafts):
         if owner and row["order_key"] not in behind:
             row |= {"state": State.LEASED, "owner": owner, "lease": lease, "leased_until": now + LEASE}
-    rows = [row for row, _, _, _ in pairs]
-    ids = {key: pk for pk, key in insert_many(OutboxRow, rows, returning=("id", "key"))}
+    found = insert_many(OutboxRow, [one.row for one in drafts], returning=("key", "id", "lease"))
+    return leased_parts(drafts, {key: (pk, lease) for key, pk, lease in found})
+
+
+def leased_parts(drafts: Sequence[Draft], found: Mapping[str, tuple[int, str]]) -> dict[int, list[Part]]:
+    """Inbox id → the parts to deliver at once; ``found``: id and lease (or "") of a row by its key."""
     parts: dict[int, list[Part]] = defaultdict(list)
-    for row, reply, target, turn in pairs:
-        if "lease" in row:
-            parts[turn.inbox_id].append(_fresh_part(ids[row["key"]], row, reply, target))
+    for one in drafts:
+        pk, lease = found.get(one.row["key"], (0, ""))
+        if lease:
+            parts[one.turn.inbox_id].append(_fresh_part(pk, lease, one))
     return parts
 
 
@@ -69,10 +89,11 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
     }
 
 
-def _fresh_part(pk: int, row: Mapping[str, Any], reply: Reply, target: ReplyTarget) -> Part:
+def _fresh_part(pk: int, lease: str, one: Draft) -> Part:
+    row = one.row
     return Part(
         outbox_id=pk,
-        lease=row["lease"],
+        lease=lease,
         order_key=row["order_key"],
         inbox_id=row["inbox_id"],
         config_id=row["config_id"],
@@ -80,9 +101,9 @@ def _fresh_part(pk: int, row: Mapping[str, Any], reply: Reply, target: ReplyTarg
         title=row["title"],
         text=row["text"],
         at_staff_id=row["at_staff_id"],
-        target=target,
+        target=one.target,
         created_ms=int(row["created_at"].timestamp() * 1000),
-        buttons=reply.buttons,
+        buttons=one.reply.buttons,
     )
 
 

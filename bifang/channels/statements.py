@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from bifang.core.prepared import run
+
 _OPEN: Final = "r.state IN ('pending', 'leased')"
 _NOBODY: Final = "owner = '', lease = '', leased_until = NULL"
 # One parameter, however many values: the text stays the same, and so does the prepared statement. As the left
@@ -34,7 +36,7 @@ def keys_with_open_rows(order_keys: Sequence[str]) -> set[str]:
         f"SELECT DISTINCT r.order_key FROM {_KEYS[_link().vendor]} CROSS JOIN channels_inboxrow AS r "  # noqa: S608 - constants
         f"WHERE r.order_key = v.value AND {_OPEN}"
     )
-    return {key for (key,) in _run(text, [_list(order_keys)])}
+    return {key for (key,) in run(text, [_list(order_keys)])}
 
 
 def keys_waiting_elsewhere(order_keys: Sequence[str], owner: str) -> set[str]:
@@ -43,7 +45,7 @@ def keys_waiting_elsewhere(order_keys: Sequence[str], owner: str) -> set[str]:
         f"SELECT DISTINCT r.order_key FROM {_KEYS[_link().vendor]} CROSS JOIN channels_outboxrow AS r "  # noqa: S608 - constants
         f"WHERE r.order_key = v.value AND {_OPEN} AND r.owner <> %s"
     )
-    return {key for (key,) in _run(text, [_list(order_keys), owner])}
+    return {key for (key,) in run(text, [_list(order_keys), owner])}
 
 
 def mark_handled(leases: Sequence[tuple[int, str]], now: datetime) -> set[int]:
@@ -58,7 +60,7 @@ def mark_handled(leases: Sequence[tuple[int, str]], now: datetime) -> set[int]:
         f"UPDATE channels_inboxrow SET state = 'done', handled_at = %s, {_NOBODY} FROM ({_LEASES[link.vendor]}) AS v "  # noqa: S608 - constants
         "WHERE channels_inboxrow.id = v.pk AND channels_inboxrow.lease = v.token RETURNING channels_inboxrow.id"
     )
-    return {pk for (pk,) in _run(text, [_moment(now), *pairs])} if leases else set()
+    return {pk for (pk,) in run(text, [_moment(now), *pairs])} if leases else set()
 
 
 def mark_delivered(ids: Sequence[int], route: str, receipt: str) -> None:
@@ -71,19 +73,11 @@ def mark_delivered(ids: Sequence[int], route: str, receipt: str) -> None:
         f"UPDATE channels_outboxrow SET state = 'done', sent_at = {_CLOCK[vendor]}, route = %s, receipt = %s, last_error = '', "  # noqa: S608 - constants
         f"webhook = NULL, not_before = NULL, {_NOBODY} WHERE {_UNHURRIED[vendor]} AND id IN ({_IDS[vendor]})"
     )
-    with _link().cursor() as cursor:
-        cursor.execute(text, [route, receipt, _list(ids)])
+    run(text, [route, receipt, _list(ids)])
 
 
 def _link() -> Any:
     return connections[DEFAULT_DB_ALIAS]
-
-
-def _run(text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with _link().cursor() as cursor:
-        cursor.execute(text, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
 
 
 def _list(values: Sequence[Any]) -> Any:

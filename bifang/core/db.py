@@ -23,6 +23,11 @@ R = TypeVar("R")
 UNAVAILABLE = (OperationalError, InterfaceError)  # the database does not answer, or not in time
 
 
+def on_postgresql() -> bool:
+    """Or on SQLite."""
+    return connection.vendor == "postgresql"
+
+
 class DatabaseThreads:
     """Runs functions on threads that own their connections."""
 

@@ -6,6 +6,8 @@ from threading import Lock
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from bifang.core import prepared
+
 _fdatasync = getattr(os, "fdatasync", os.fsync)  # not everywhere
 
 
@@ -19,8 +21,7 @@ def flush() -> None:
     if link.vendor == "sqlite":
         _log.flush(Path(f"{link.settings_dict['NAME']}-wal"))
         return
-    with link.cursor() as cursor:
-        cursor.execute("SELECT pg_logical_emit_message(true, 'bifang', '')")
+    prepared.run("SELECT pg_logical_emit_message(true, 'bifang', '')", ())
 
 
 class _LogFile:

@@ -1,9 +1,9 @@
 """Rows without model instances: many of them in one statement."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,9 @@ from django.db.models import (
     TextField,
 )
 from django.utils import timezone
+
+from bifang.core import prepared
+from bifang.core.notation import encode
 
 if TYPE_CHECKING:
     AnyField = Field[Any, Any]
@@ -43,40 +46,62 @@ Prepare = Callable[[Any, Any], Any]  # a value and the connection that it is for
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """How rows of a model become one statement and its parameters.
+class Shape:
+    """How rows of a model become one statement.
 
-    ``arrays`` reads one array a column: PostgreSQL's driver takes far longer to find a thousand placeholders.
-    ``columns`` are attribute names with their defaults; ``prepared`` the positions of values that cannot go to the
-    database as they are; ``stamped`` those of auto_now and the like.
+    ``table`` and ``columns`` are quoted. ``given`` names the values that rows bring, with what stands for one that a
+    row lacks; ``prepared`` those that cannot go to the database as they are; ``stamped`` those of auto_now and the
+    like. ``selected`` fills every column from a row source ``u`` of these values, or with a constant; ``names`` and
+    ``types`` are the columns of that source.
     """
 
-    head: str
-    one: str
-    arrays: str
-    columns: tuple[tuple[str, Any], ...]
-    prepared: tuple[tuple[int, Prepare], ...]
-    stamped: tuple[int, ...]
+    table: str
+    columns: str
+    given: tuple[tuple[str, Any], ...]
+    prepared: tuple[tuple[str, Prepare], ...]
+    stamped: tuple[str, ...]
+    selected: tuple[tuple[str, str], ...]
+    names: str
+    types: str
 
 
 PIECES = (64, 8, 1)
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
 
 
-@lru_cache(maxsize=64)
-def _plan(model: type[Model], vendor: str, keyed: bool) -> _Plan:
-    fields = [field for field in model._meta.concrete_fields if keyed or not field.primary_key]
+def shape_of(model: type[Model], rows: Sequence[Mapping[str, Any]], *, keyed: bool = False) -> Shape:
+    """The shape of rows that bring these values. ``keyed``: the primary key is one of them."""
+    return _shape(model, frozenset().union(*rows), keyed, connections["default"].vendor)
+
+
+@lru_cache(maxsize=256)
+def _shape(model: type[Model], names: frozenset[str], keyed: bool, vendor: str) -> Shape:
     link = connections["default"]
     quote = link.ops.quote_name
-    columns = ",".join(quote(str(field.column)) for field in fields)
-    return _Plan(
-        head=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) ",
-        one=f"({','.join(['%s'] * len(fields))})",
-        arrays=f"SELECT * FROM unnest({','.join(f'%s::{_type_of(field, link)}[]' for field in fields)})",  # noqa: S608
-        columns=tuple((field.attname, _default(field)) for field in fields),
-        prepared=tuple((at, _preparer(field)) for at, field in enumerate(fields) if not _is_plain(field)),
-        stamped=tuple(at for at, field in enumerate(fields) if _is_stamped(field)),
+    fields = [field for field in model._meta.concrete_fields if keyed or not field.primary_key]
+    given = [field for field in fields if field.attname in names or _is_stamped(field)]
+    return Shape(
+        table=quote(model._meta.db_table),
+        columns=",".join(quote(str(field.column)) for field in fields),
+        given=tuple((field.attname, _default(field)) for field in given),
+        prepared=tuple((f.attname, _preparer(f)) for f in given if not _goes_as_it_is(f, vendor)),
+        stamped=tuple(field.attname for field in given if _is_stamped(field)),
+        selected=tuple(
+            (field.attname, f'u."{field.attname}"' if field in given else literal(_default(field)))
+            for field in fields
+        ),
+        names=",".join(f'"{field.attname}"' for field in given),
+        types=",".join(f'"{field.attname}" {_type_of(field, link)}' for field in given),
     )
+
+
+def literal(value: Any) -> str:
+    """A constant of ours in a statement that has parameters, too."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int):
+        return str(value).upper()
+    return "'" + str(value).replace("'", "''").replace("%", "%%") + "'"
 
 
 def _type_of(field: AnyField, link: Any) -> str:
@@ -93,60 +118,56 @@ def _is_stamped(field: AnyField) -> bool:
 
 
 def _preparer(field: AnyField) -> Prepare:
+    return (lambda value, _: encode(value)) if type(field) is JSONField else field.get_db_prep_save
+
+
+def _goes_as_it_is(field: AnyField, vendor: str) -> bool:
     if type(field) is JSONField:
-        return lambda value, link: json.dumps(value, cls=field.encoder)
-    return field.get_db_prep_save
-
-
-def _is_plain(field: AnyField) -> bool:
-    """Its value goes to the database as it is."""
+        return vendor == "postgresql"  # a part of the one JSON document that all the rows are
     return isinstance(field, _PLAIN) and type(field).get_db_prep_value in (
         Field.get_db_prep_value, IntegerField.get_db_prep_value, ForeignKey.get_db_prep_value
     ) and type(field).get_prep_value.__module__.startswith("django.")  # fmt: skip
 
 
-class _Moments(dict[datetime, Any]):
+class _Moments(dict[datetime, str]):
     """Times as the database takes them; rows that are written together share theirs."""
 
     def __init__(self, link: Any) -> None:
         super().__init__()
         self._link = link
 
-    def __missing__(self, moment: datetime) -> Any:
-        self[moment] = adapted = self._link.ops.adapt_datetimefield_value(moment)
+    def __missing__(self, moment: datetime) -> str:
+        self[moment] = adapted = str(self._link.ops.adapt_datetimefield_value(moment))
         return adapted
 
 
-def _parameters(plan: _Plan, rows: Sequence[Mapping[str, Any]], link: Any) -> list[list[Any]]:
+def fill(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with exactly the values of their shape, each as the database takes it."""
+    link: Any = connections["default"]
     now, moments = timezone.now(), _Moments(link)
-    filled: list[list[Any]] = []
+    filled: list[dict[str, Any]] = []
     for row in rows:
-        values = [row.get(name, default) for name, default in plan.columns]
-        for at in plan.stamped:
-            values[at] = now
-        for at, prepare in plan.prepared:
-            value = values[at]
+        values = {name: row.get(name, default) for name, default in shape.given}
+        for name in shape.stamped:
+            values[name] = now
+        for name, prepare in shape.prepared:
+            value = values[name]
             if value is not None:
-                values[at] = moments[value] if isinstance(value, datetime) else prepare(value, link)
+                values[name] = moments[value] if isinstance(value, datetime) else prepare(value, link)
         filled.append(values)
     return filled
 
 
-def _array(values: Sequence[Any]) -> Any:
-    """A column as PostgreSQL reads an array, or the list itself: psycopg's own writing takes ten times as long."""
-    written = []
-    for value in values:
-        if isinstance(value, str):
-            written.append('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"')
-        elif value is None:
-            written.append("NULL")
-        elif isinstance(value, int | float):
-            written.append(str(value))
-        elif type(value) is datetime:
-            written.append(f'"{value}"')
-        else:
-            return list(values)
-    return "{" + ",".join(written) + "}"
+def as_document(filled: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as the JSON that PostgreSQL's ``jsonb_to_recordset`` reads: one parameter for any number of rows."""
+    return encode(filled, _exactly)
+
+
+def _exactly(value: Any) -> str:
+    """Decimals in their own digits and days: PostgreSQL reads the value of a column from text, too."""
+    if isinstance(value, Decimal | date):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value of a row")
 
 
 def insert_many(
@@ -166,38 +187,42 @@ def insert_many(
     if not rows:
         return []
     link: Any = connections["default"]
-    plan = _plan(model, link.vendor, keyed)
-    parameters = _parameters(plan, rows, link)
+    shape = shape_of(model, rows, keyed=keyed)
+    filled = fill(shape, rows)
     tail = " ON CONFLICT DO NOTHING" if skip_existing else ""
     if returning:
         tail += f" RETURNING {','.join(map(link.ops.quote_name, returning))}"
-    return _write(link, plan, parameters, tail, fetch=bool(returning))
+    if link.vendor == "postgresql":
+        values = ",".join(value for _, value in shape.selected)
+        source = f"SELECT {values} FROM jsonb_to_recordset(%s::jsonb) AS u({shape.types})"  # noqa: S608 - names and constants of our own
+        return prepared.run(
+            f"INSERT INTO {shape.table} ({shape.columns}) {source}{tail}", [as_document(filled)]
+        )
+    return _write(link, shape, [tuple(row.values()) for row in filled], tail, fetch=bool(returning))
 
 
-def _write(link: Any, plan: _Plan, parameters: Sequence[list[Any]], tail: str, *, fetch: bool) -> list[Any]:
+def _write(
+    link: Any, shape: Shape, parameters: Sequence[tuple[Any, ...]], tail: str, *, fetch: bool
+) -> list[Any]:
+    names = {name for name, _ in shape.given}
+    one = f"({','.join('%s' if name in names else value for name, value in shape.selected)})"
+    head = f"INSERT INTO {shape.table} ({shape.columns}) VALUES "  # noqa: S608 - names of our own
     with link.cursor() as cursor:
-        if link.vendor == "postgresql":
-            columns = [_array(column) for column in zip(*parameters, strict=True)]
-            cursor.execute(f"{plan.head}{plan.arrays}{tail}", columns)
-            return list(cursor.fetchall()) if fetch else []
-        if fetch:
-            pieces = _some_at_a_time(parameters)
-            return [row for piece in pieces for row in _insert_some(cursor, plan, piece, tail)]
-        cursor.executemany(f"{plan.head}VALUES {plan.one}{tail}", parameters)
-        return []
+        if not fetch:
+            cursor.executemany(f"{head}{one}{tail}", parameters)
+            return []
+        found: list[Any] = []
+        for piece in _some_at_a_time(parameters):
+            places = ",".join([one] * len(piece))
+            cursor.execute(f"{head}{places}{tail}", list(chain.from_iterable(piece)))
+            found += cursor.fetchall()
+        return found
 
 
-def _some_at_a_time(parameters: Sequence[list[Any]]) -> Iterator[Sequence[list[Any]]]:
+def _some_at_a_time(parameters: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
     """In pieces of few sizes: SQLite keeps the statement of each size prepared, and they are large."""
     start = 0
     for size in PIECES:
         while len(parameters) - start >= size:
             yield parameters[start : start + size]
             start += size
-
-
-def _insert_some(cursor: Any, plan: _Plan, parameters: Sequence[list[Any]], tail: str) -> list[Any]:
-    places = ",".join([plan.one] * len(parameters))
-    cursor.execute(f"{plan.head}VALUES {places}{tail}", list(chain.from_iterable(parameters)))
-    found: list[Any] = cursor.fetchall()
-    return found

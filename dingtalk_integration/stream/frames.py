@@ -1,11 +1,12 @@
-"""Frames as they come in, and the acks that go back. The hot path: one `json.loads` each for frame and data."""
+"""Frames as they come in, and the acks that go back. The hot path: one decoding each for frame and data."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from dingtalk_stream import AckMessage, CallbackMessage, EventMessage, SystemMessage
+
+from bifang.core.notation import decode, encode
 
 CHAT_TOPIC = "/v1.0/im/bot/messages/get"
 DELEGATE_TOPIC = "/v1.0/im/bot/messages/delegate"
@@ -80,7 +81,7 @@ def open_envelope(raw: str | bytes) -> Envelope:
     """Decode the outside of a frame; MalformedFrame if that is impossible. Missing fields become empty ones."""
     try:
         text = raw if isinstance(raw, str) else raw.decode()
-        frame = json.loads(text)
+        frame = decode(text)
     except (ValueError, RecursionError):
         raise MalformedFrame("not JSON") from None
     if not isinstance(frame, dict):
@@ -120,7 +121,7 @@ def open_frame(envelope: Envelope, kind: FrameKind) -> Frame:
 def _open_data(data: Any) -> Mapping[str, Any] | None:
     if isinstance(data, str):
         try:
-            data = json.loads(data)
+            data = decode(data)
         except (ValueError, RecursionError):
             return None
     return data if isinstance(data, dict) else None
@@ -129,17 +130,17 @@ def _open_data(data: Any) -> Mapping[str, Any] | None:
 def encode_ack(reply_to: Any, ack: Ack) -> str:
     """The upstream frame; the same fields as the SDK's `AckMessage.to_dict`."""
     if ack is CHAT_ACK:  # thousands a minute
-        return f"{_CHAT_HEAD}{json.dumps(reply_to)}{_CHAT_TAIL}"
+        return f"{_CHAT_HEAD}{encode(reply_to)}{_CHAT_TAIL}"
     return _encode(reply_to, ack)
 
 
 def _encode(reply_to: Any, ack: Ack) -> str:
-    return json.dumps(
+    return encode(
         {
             "code": ack.code,
             "headers": {"contentType": "application/json", "messageId": reply_to},
             "message": ack.message,
-            "data": json.dumps(ack.data),
+            "data": encode(ack.data),
         }
     )
 

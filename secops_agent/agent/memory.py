@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db import connection
-
-from bifang.core.db import Batcher
+from bifang.core.db import Batcher, on_postgresql
+from bifang.core.prepared import run
 from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.services.staff import Person, administrators, find_people
@@ -72,18 +72,25 @@ known: Batcher[Question, Known] = Batcher(look_up)
 
 def _recent(keys: set[str]) -> dict[str, list[Said]]:
     """The last `MESSAGES` of each conversation, oldest first; one index range a conversation."""
-    table = connection.ops.quote_name(ConversationMessage._meta.db_table)
-    one = f"SELECT * FROM (SELECT {table}.id, key, role, speaker, content FROM {table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
     found: dict[str, list[Said]] = defaultdict(list)
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), CHUNK):
-        chunk = ordered[start : start + CHUNK]
-        with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join([one] * len(chunk)), chunk)
-            rows = cursor.fetchall()
-        for _, key, role, speaker, content in sorted(rows):
-            found[key].append(Said(role, speaker, content))
+    for _, key, role, speaker, content in sorted(_read(sorted(keys))):
+        found[key].append(Said(role, speaker, content))
     return found
+
+
+_TABLE = ConversationMessage._meta.db_table
+_LAST = f"SELECT id, key, role, speaker, content FROM {_TABLE} WHERE key = {{key}} ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
+_OF_EACH = (
+    f"SELECT t.* FROM unnest(%s::text[]) AS k(value) CROSS JOIN LATERAL ({_LAST.format(key='k.value')}) AS t"  # noqa: S608
+)
+
+
+def _read(keys: Sequence[str]) -> list[tuple[Any, ...]]:
+    if on_postgresql():
+        return run(_OF_EACH, [keys])
+    one = f"SELECT * FROM ({_LAST.format(key='%s')}) AS t"  # noqa: S608
+    chunks = (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
+    return [row for chunk in chunks for row in run(" UNION ALL ".join([one] * len(chunk)), chunk)]
 
 
 def trim(history: Sequence[Said]) -> tuple[Said, ...]:

@@ -3,12 +3,15 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model
+from django.db.models import Field, ForeignKey, IntegerField, Model
 from django.db.models.expressions import Col
+
+from bifang.core.prepared import run
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]
@@ -91,14 +94,18 @@ def _read(
     tail += " FOR UPDATE" if lock and link.vendor == "postgresql" else ""
     for start in range(0, len(ordered), _PIECE):
         named = [(first, ordered[start : start + _PIECE]), *((name, list(rest)) for name, rest in more)]
-        tests = " AND ".join(
-            f"{_quoted(link, _field(model, name))} IN ({', '.join(['%s'] * len(rest))})"
-            for name, rest in named
-        )
-        with link.cursor() as cursor:
-            cursor.execute(plan.select + tests + tail, [value for _, rest in named for value in rest])
-            rows = cursor.fetchall()
-        yield from _convert(link, plan, rows)
+        tests = " AND ".join(_one_of(link, _field(model, name), len(rest)) for name, rest in named)
+        parts = [rest for _, rest in named]
+        given = parts if link.vendor == "postgresql" else list(chain.from_iterable(parts))
+        yield from _convert(link, plan, run(plan.select + tests + tail, given))
+
+
+def _one_of(link: BaseDatabaseWrapper, field: "Field[Any, Any]", count: int) -> str:
+    """On PostgreSQL one array: the same text however many there are, and so one prepared statement."""
+    if link.vendor == "postgresql":
+        kind = "bigint" if isinstance(field, IntegerField | ForeignKey) else "text"
+        return f"{_quoted(link, field)} = ANY(%s::{kind}[])"
+    return f"{_quoted(link, field)} IN ({', '.join(['%s'] * count)})"
 
 
 def _convert(link: BaseDatabaseWrapper, plan: _Plan, rows: Sequence[Row]) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """Rows that are inserted without instances must read like rows that were saved."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from bifang.channels.models import OutboxRow
 from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
 from secops_agent.models import AuditRecord, Staff
+from secops_agent.models.usage import ModelPrice, TurnUsage
 from tests.channels.boxes import incoming, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -48,6 +50,14 @@ def test_json_may_be_a_list_and_a_list_of_lists_stays_one_value() -> None:
         insert_many(AuditRecord, [VALUES | {"detail": value}, VALUES | {"detail": value}])
     found = AuditRecord.objects.order_by("pk").values_list("detail", flat=True)
     assert list(found)[::2] == [[], [1, 2], [["甲"], ["乙"]], "text", 1.5]
+
+
+def test_decimals_keep_their_digits_and_days_are_days() -> None:
+    prices = dict.fromkeys(("input_price", "output_price", "cached_price"), Decimal("123456.7890"))
+    insert_many(ModelPrice, [{"prefix": "a-model", **prices}])
+    assert ModelPrice.objects.get(prefix="a-model").cached_price == Decimal("123456.789")
+    insert_many(TurnUsage, [{"at": NOW, "day": date(2026, 2, 28), "model": "a-model", "cost": 2**40}])
+    assert TurnUsage.objects.values_list("day", "cost").get() == (date(2026, 2, 28), 2**40)
 
 
 def test_existing_rows_are_skipped_and_only_new_ones_come_back() -> None:
