@@ -87,11 +87,12 @@ class Card(models.Model):
 
 
 class ApiFamily(models.TextChoices):
-    """What DingTalk meters apart. Only the first two count towards the monthly quota of OpenAPI calls."""
+    """What DingTalk meters apart. All but the webhooks count towards the monthly quota of OpenAPI calls."""
 
     ROBOT = "robot", "机器人接口"
     CARD = "card", "卡片接口"
     WEBHOOK = "webhook", "会话回复"
+    BASE = "base", "令牌与文件"
 
 
 class ApiUsage(models.Model):

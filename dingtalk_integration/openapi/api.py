@@ -1,14 +1,12 @@
 """Calls of the OpenAPI: token, headers, error mapping, one retry when the token went stale."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from bifang.core.http import DEFAULT_TIMEOUT, HttpClient
-from dingtalk_integration.openapi.application import Application
+from dingtalk_integration.openapi.application import Application, Counted
 from dingtalk_integration.openapi.errors import StaleToken, check_openapi
 from dingtalk_integration.openapi.tokens import Tokens
-
-Family = Literal["robot", "card", "webhook"]
 
 
 class OpenApi:
@@ -22,12 +20,12 @@ class OpenApi:
         http: HttpClient,
         application: Application,
         tokens: Tokens | None = None,
-        counted: Callable[[Family], None] = lambda family: None,
+        counted: Counted = lambda family: None,
     ) -> None:
         self.http = http
         self.application = application
         self.counted = counted
-        self.tokens = tokens or Tokens(http, application)
+        self.tokens = tokens or Tokens(http, application, counted)
 
     async def call(
         self,

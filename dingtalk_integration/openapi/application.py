@@ -1,8 +1,14 @@
 """The DingTalk application on whose behalf calls are made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from dingtalk_integration.openapi.endpoints import Endpoints
+
+# What DingTalk meters apart: messages, cards, sessionWebhooks; and what all of them need (tokens, files).
+Family = Literal["robot", "card", "webhook", "base"]
+Counted = Callable[[Family], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Media:
         response = await self._api.http.request(
             "POST", url, form=form, timeout=TRANSFER_TIMEOUT_S, proxy=application.proxy
         )
+        self._api.counted("base")
         try:
             answer = check_legacy(response)
         except StaleToken:
