@@ -39,6 +39,9 @@ _ROLES = Pattern(
     re.IGNORECASE,
 )
 _WHO = Pattern(r"查(?:一查|一下|查|下)?(?:它|他|底细|情报|来头|$)|是谁|什么来头|啥来头|情报|信誉")
+_NO_ROWS = Pattern(
+    r"(?:不用|不要|不必|无需|不需要|别)(?:再|给我|帮我)*(?:列|看|要|发|展开|给|拉)*(?:出来?|一下|具体|详细|的)*(?:明细|清单|单子|逐条|列表)?"
+)
 _ROWS = Pattern(r"(?:列|罗列)(?:一下|一列|列|个|下|出来?|一遍|给我)|单子|(?:明细|清单)(?!数)|逐条")
 
 
@@ -98,7 +101,7 @@ def _asks_who(skeleton: Skeleton) -> bool:
 
 def _counts(skeleton: Skeleton) -> bool:
     """来了多少，列一下 wants the rows."""
-    if _ROWS.search(skeleton.text) and not group_of(skeleton.text):
+    if _ROWS.search(_NO_ROWS.sub("", skeleton.text)) and not group_of(skeleton.text):
         return False
     return is_statistics(skeleton.text) or is_ranking(skeleton)
 

@@ -26,6 +26,10 @@ _HEADING = Pattern(
     r"(?:on-?call|hand-?over|stand-?up|值班|交接|交班|接班|早会|晨会|晚会|周会|例会|复盘|汇报|巡检|会议|日常|备忘|todo|提醒|背景|场景|用途|目的|求助|需求)[\s\w]{0,6}",
     re.IGNORECASE,
 )
+# 我担心服务出现异常: why it is asked.
+_WORRIES = Pattern(
+    r"\s*(?:我|我们|领导|老板|大家|客户)?(?:们)?(?:还是|有点|比较|很|就)*(?:担心|害?怕(?!是)|放心不下|不放心|生怕)"
+)
 _OBJECTS = Pattern(mark(Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP, Kind.DOMAIN, Kind.CVE))
 
 
@@ -35,8 +39,10 @@ def drop_contexts(skeleton: Skeleton) -> Skeleton:
     clauses = list(_CLAUSE.finditer(text))
     asked = next((i for i, clause in enumerate(clauses) if _WANTS.search(clause["said"])), 0)
     elsewhere = any(_OBJECTS.search(clause["said"]) for clause in clauses[asked:])
-    for clause in clauses[:asked]:
-        if _is_context(skeleton.expand(clause["said"]), clause["end"]):
+    for clause in clauses:
+        before = clause.start() < clauses[asked].start()
+        said = skeleton.expand(clause["said"])
+        if _WORRIES.match(said) if not before else _is_context(said, clause["end"]):
             text = text[: clause.start()] + _bare(clause.group(), elsewhere) + text[clause.end() :]
     return Skeleton(text, skeleton.entities)
 
@@ -44,7 +50,7 @@ def drop_contexts(skeleton: Skeleton) -> Skeleton:
 def _is_context(said: str, end: str) -> bool:
     if end in ":：":
         return bool(_HEADING.fullmatch(said.strip()))
-    return bool(_PLANS.search(said) or _SOON.fullmatch(said.strip()))
+    return bool(_WORRIES.match(said) or _PLANS.search(said) or _SOON.fullmatch(said.strip()))
 
 
 def _bare(clause: str, elsewhere: bool) -> str:

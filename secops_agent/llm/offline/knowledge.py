@@ -8,7 +8,7 @@ from .skeletons import ANY_MARK, Kind, Skeleton, mark
 
 _PERIODS = (("today", r"日报|daily"), ("this_week", r"周报|weekly"), ("this_month", r"月报|monthly"))
 _REPORT = Pattern(
-    r"日报|周报|月报|简报|安全报告|运营报告|值班报告|工作报告|报告(?!警)|report|安全(?:总体|整体|运营|运行|工作)*(?:态势|情况|状况|形势)|态势|总结|(?:整体|总体)(?:安全)?(?:情况|状况)|(?:情况|安全)(?:怎么样|如何|咋样|怎样)|概况|总览|overview|summary|daily|weekly|monthly",
+    r"日报|周报|月报|简报|安全报告|运营报告|值班报告|工作报告|报告(?!警|一?下)|report|安全(?:总体|整体|运营|运行|工作)*(?:态势|情况|状况|形势)|态势|总结|(?:整体|总体)(?:安全)?(?:情况|状况)|(?:情况|安全)(?:怎么样|如何|咋样|怎样)|概况|总览|overview|summary|daily|weekly|monthly",
     re.IGNORECASE,
 )
 # 写周报用，上周告警每天多少: what the figures are for.
@@ -24,7 +24,7 @@ _SCHEDULES = Pattern(
     re.IGNORECASE,
 )
 _SELF = r"(?:毕方|小毕|bifang|机器人|你们?|您|系统|服务(?!器)|平台|bot|stream|钉钉|dingtalk|worker|大?模型|通义千问|千问|qwen|消息通道|推送服务|助手)"
-_HEALTHY = r"(?:正常|在线|掉线|离线|断线|活着|活的|死了|死机|卡死|卡住|宕|崩|挂了|挂没|挂掉|歇菜|罢工|趴窝|状态|健康|断了|断开|连上|连接|还好|可用|好使|能用|能不能用|ok|积压|堆积|拥堵|堵|工作吗|干活|运行|版本|故障|吭声|吱声|反应|响应|回应|回话|报错|出问题|有问题|通不通|通吗|连得上|连不上|连着|抽风)"
+_HEALTHY = r"(?:正常|在线|掉线|离线|断线|活着|活的|死了|死机|卡死|卡住|宕|崩|挂了|挂没|挂掉|歇菜|罢工|趴窝|状态|健康|断了|断开|连上|连接|还好|可用|好使|能用|能不能用|ok|积压|堆积|拥堵|堵|工作吗|干活|运行|版本|故障|吭声|吱声|反应|响应|回应|回话|报错|出问题|有问题|通不通|通吗|连得上|连不上|连着|抽风|health(?:[ -]?check)?)"
 _SERVICE = Pattern(
     r"^(?:查|看|查看|查询|检查|看下|看看|看一下|查一下|查下|检查一下|瞅瞅|瞅下|show|请|帮我|当前|现在|你|您|的|毕方|bifang|机器人|系统|服务|平台|自身|bot|\s)*(?:运行|服务|系统|健康|连接|在线|工作|机器人|bot)*(?:状态|状况|健康检查|健康|status|health)(?:怎么样|如何|怎样|咋样|正常[吗不没么]|看一?[下眼]|查一?下|说一?[下声]|发我|给我|好不好|还好吗|ok吗|ok不|行不行|好[吗不]|检查|瞅瞅|看看|一下|了|呢|吗|[?？。!])*$|"
     rf"{_SELF}[^,，]{{0,8}}{_HEALTHY}|^(?:现在|目前|今天|还|是不是|是否)*(?:活着|在线|正常|好使|挂了|死机|宕机|卡死|掉线|离线|在不在线|能用)了?(?:没有?|吗|么|不|了没)?[?？]?$|"
@@ -72,6 +72,7 @@ def read_service(skeleton: Skeleton) -> Intent | None:
     piled_up = {char for char, one in skeleton.entities.items() if one.raw.startswith("积压")}
     said = "".join(skeleton.expand(char) if char in piled_up else char for char in skeleton.text)
     text = re.sub(mark(Kind.TIME), "", said)
-    if ANY_MARK.search(text) or not _SERVICE.search(text):
+    clauses = [clause for clause in re.split(r"[,，]", text) if clause.strip()]
+    if ANY_MARK.search(text) or not (_SERVICE.search(text) or all(map(_SERVICE.search, clauses))):
         return None
     return Intent("service_status", {}, 0.9)

@@ -27,8 +27,8 @@ _GENERIC_VERB = r"(?:处理|处置|应对|应急响应|应急|响应|解决|搞�
 _LOOK = r"(?:查阅|翻阅|查一下|查询|查下|查查|(?<!排)查|看一下|看一眼|看看|看下|看|瞅瞅|瞅一眼|瞅|瞄一眼|搜索|搜一下|搜一搜|搜搜|搜|找一下|找找|找出来|找下|找|打开|翻一下|翻翻|翻出来|翻下|翻|调出来?|调取|调阅|学习(?:一下|下)?|了解(?:一下|下)?|参考(?:一下|下)?)"
 _GIVE = r"(?:给(?=[个一])|给我|给我们|给大家|发我|发一下|发下|发来|发过来|发送|发群里|发(?![现生作动])|甩我|甩|丢我|丢|扔我|扔|贴我|贴|推|来(?!源)|提供|分享|共享|拿|借我|借|传我|传|出(?![现口入站])|要|拉(?!黑)|整(?!改)|弄|搞)(?:个|一份|一下|一个|过来|出来|上来|下|群里|给我|份)*"
 _FIRST = Pattern(
-    rf"^(?:[^,，的]{{1,6}}(?:想|想要|需要|要|准备|打算)(?:学习|了解|参考|查阅|看|查)(?:一下|下)?|{_GENERIC_VERB}(?!链|机)|{_LOOK}|{_GIVE}(?=\S{{2,}})|请问|请|烦请|劳烦|麻烦|帮我|帮忙|帮|协助|能否|可否|是否|能不能|可以|有没有|有什么|有哪些|有|没有|我们的?|咱们?的?|公司|我司|我想|我要|我|想|要|关于|针对|对于|对|按照?|把|将|一下|一份|份|个|"
-    r"若|倘若|一旦|假设|有?(?:员工|同事|用户|客户|部门|业务方?|财务|领导|人)(?:反映|反馈|报告|称|说)|需要|急需|急求|跪求|求|如果|要是|万一|假如|一旦|发现了?|发生了?|遇到了?|遇上了?|碰到了?|碰上了?|遭遇了?|遭到了?|出现了?|出了|收到了?|处理(?=.)|中了(?=\S{2,})|感染了(?=\S{2,})|被(?=ddos)|"
+    rf"^(?:[^,，的]{{1,6}}(?:想|想要|需要|要|准备|打算)(?:学习|了解|参考|查阅|看|查)(?:一下|下)?|{_GENERIC_VERB}(?!链|机)|{_LOOK}|{_GIVE}(?=\S{{2,}})|请问|请|烦请|劳烦|麻烦|帮我|帮忙|帮|协助|能否|可否|是否|能不能|可以|有没有|有什么|有哪些|有|没有|我们的?|咱们?的?|公司|我司|贵司|贵公司|我想|我要|我|想|要|关于|针对|对于|对|按照?|把|将|一下|一份|份|个|"
+    r"若|倘若|一旦|假设|有?(?:员工|同事|用户|客户|部门|业务方?|财务|领导|人)(?:反映|反馈|报告|称|说)|需要|急需|急求|跪求|求|如果|要是|万一|假如|一旦|发现了?|发生了?|遇到了?|遇上了?|碰到了?|碰上了?|遭遇了?|遭到了?|出现了?|出了|收到了?|处理(?=.)|中了(?=\S{2,})|中(?=\S{2,5}了\s*$)|感染了(?=\S{2,})|被(?=ddos)|"
     r"\b(?:the|an?|for|about|on|of|find|show|me|handle|deal with|respond to|mitigate|tackle|get|give|us|need)\b|里面?的?|里头|的|了|,|，|:|：|\s|那|这种|这个|这类|咱|现在|赶紧|快|急)+",
     re.IGNORECASE | re.ASCII,
 )
@@ -41,6 +41,9 @@ _CLAUSE = Pattern(r"[,，。;；!！?？]")
 # 下午开会要讲勒索病毒: what it is needed for.
 _PLANNED = Pattern(
     r"^[^,，]{0,12}?(?:要|得|准备|打算|需要?)(?:给|向|跟|对)?\S{0,4}?(?:讲解?|宣讲|宣贯|汇报|分享|介绍|谈|培训|演练|讨论|复盘)(?:一下|一次|一遍|到|的是|的|下)?"
+)
+_LANGUAGE = Pattern(
+    r"(?:[日英中法韩德俄]语|[日英中]文|外语)(?:里|中)?(?:该|应该|要)?(?:怎么|咋|如何|怎样)(?:说|讲|写|念|读|拼|翻译|表达)"
 )
 _STATE = Pattern(
     r"(?:情况|状况|态势|形势|状态|信誉度?|口碑|名声|评价|风险|程度|安全性|可信度|进展|进度|效果|表现|质量|等级|级别|评分|结果|结论)(?:目前|现在|究竟|到底|又|会)*(?:是)?(?:怎么样|如何|怎样|咋样)(?:的|了|呢)*[?？。]?$"
@@ -62,7 +65,12 @@ def read_how_to(skeleton: Skeleton) -> Intent | None:
     """search_runbook for how, what to do; never for how many, how come, how is it going."""
     text = skeleton.text.strip()
     of_asset = skeleton.first(Kind.ASSET, Kind.ASSET_IP, Kind.HOST) is not None
-    if not _HOW.search(text) or _STATE.search(text) or (of_asset and _RECORD.search(text)):
+    if (
+        not _HOW.search(text)
+        or _LANGUAGE.search(text)
+        or _STATE.search(text)
+        or (of_asset and _RECORD.search(text))
+    ):
         return None
     return _search(skeleton, 0.9)
 
@@ -75,7 +83,8 @@ def _search(skeleton: Skeleton, confidence: float) -> Intent | None:
 def shorten_query(text: str) -> str:
     """The topic of a how-to question: 如何处置勒索病毒 → 勒索病毒, 如何隔离主机 → 隔离主机."""
     clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
-    asked = next((i for i, clause in enumerate(clauses) if _MANUAL.search(clause) or _HOW.search(clause)), 0)
+    named = next((i for i, clause in enumerate(clauses) if _MANUAL.search(clause)), 0)
+    asked = next((i for i, clause in enumerate(clauses) if _HOW.search(clause)), named)
     nearest = sorted(range(len(clauses)), key=lambda i: (abs(i - asked), i))
     topics = (_topic(clauses[i]) for i in nearest)
     return next((topic for topic in topics if len(topic) > 1), "") or _strip(text) or text.strip(" ?？。!！")
