@@ -1,9 +1,10 @@
 """The offline mode: a Chinese grammar behind the LLM port. No model, no Django, deterministic.
 
 `understand` turns one sentence into an `Intent` (a tool and its arguments), a `Control` word, a category of
-small talk, or nothing with three suggestions. Actions need a whole sentence in command form that names its
-object; negations, questions, quotations, conditions, reports and plans never start one. An argument that was
-not said is absent. What the arguments mean (tools are written against this):
+small talk, or nothing with three suggestions. An action is read by its parts, in any order: one object, one
+action, and every other word known and harmless (`orders`); negations, questions, quotations, conditions,
+reports and plans never start one. An argument that was not said is absent. What the arguments mean (tools are
+written against this):
 
 =====================  =====================================================================================
 severity               one level or several, comma-joined in descending order: critical, high, medium, low,

@@ -19,7 +19,7 @@ web webshell c2 ddos dos cc http mysql redis 我们 我司 公司 内网 外网 
 _ATTACK_WORD = "|".join(sorted(_OF_ATTACKS.split(), key=len, reverse=True))
 ATTACK_WORDS = Pattern(rf"(?:{_ATTACK_WORD}|\s|{mark(Kind.ASSET)})++", re.IGNORECASE)
 _EVIDENCE = Pattern(
-    r"攻击|扫[描了我]|在扫|爆破|破解|入侵|失陷|感染|中毒|木马|病毒|挖矿|勒索|恶意|异常|外联|排查|核实|研判|确认|撞库|爬|刷|注入|webshell|后门|c2|渗透|横向|提权|泄露|外发|外传|钓鱼|中招|被黑|被控|被植入|可疑|探测|ddos|利用|回连|反连",
+    r"攻击|(?<!清)(?<!漏)扫(?!码|描器)|挂马|篡改|加密|发包|爆破|破解|入侵|失陷|感染|中毒|木马|病毒|挖矿|勒索|恶意|异常|外联|排查|核实|研判|确认|撞库|爬|刷|注入|webshell|后门|c2|渗透|横向|提权|泄露|外发|外传|钓鱼|中招|被黑|被控|被植入|可疑|探测|ddos|利用|回连|反连",
     re.IGNORECASE,
 )
 # Only a particle where a reason would stand: 拉黑 X 了.

@@ -11,7 +11,7 @@ from .patterns import Pattern
 from .skeletons import ANY_MARK, Skeleton
 
 _MARKER = Pattern(
-    r"[,，;；。.\s]*(?:并且?|同时|顺便|另外)?(?:加|写|填|附)?(?:个|上|一?下)?(?:(?P<note>(?:处理|处置)?备注|附言|附注|(?<![a-z])note(?![a-z]))|(?P<why>(?:封禁|隔离|处置|操作|申请|具体)?(?:原因|理由|缘由|事由|依据)|因为|由于|鉴于|考虑到|因(?=[^此何而公故])|说明|(?<![a-z])reason(?![a-z])|(?P<aim>以防|防止|避免|以免|防范|遏制|以便|便于)))"
+    r"[,，;；。.\s]*(?:并且?|同时|顺便|另外)?(?:加|写|填|附)?(?:个|上|一?下)?(?:(?P<note>(?:处理|处置)?备注|附言|附注|(?<![a-z])note(?![a-z]))|(?P<why>(?:封禁|隔离|处置|操作|申请|具体)?(?:原因|理由|缘由|事由|依据)|因为|由于|鉴于|考虑到|因(?=[^此何而公故])|说明|(?<![a-z])reason(?![a-z])|(?:为了?(?=防止|避免|防范|遏制))?(?P<aim>以防|防止|避免|以免|防范|遏制|以便|便于)))"
     r"(?(aim)|(?:信息|内容)?(?:就)?(?:是|为(?!什么|何|啥)|一下|写|填|系|在于)?\s*[:：]?\s*)",
     re.IGNORECASE,
 )
@@ -20,12 +20,14 @@ _BREAK = Pattern(r"\s*(?:[,，;；。!！]|$)")
 _SPLIT = Pattern(r"[,，;；。!！]")
 _SCRAP = Pattern(r"说$|^(?:和|与|跟|及|以及|还有|再|并|也|或)|听说|据说|他已经$|她已经$")
 _ORDERED = Pattern(
-    rf"(?:{ANY_MARK.pattern}|请|把|将|给|和|了|掉|\s|封禁|封掉|封|拉黑|屏蔽|阻断|断网|隔离|关闭|关掉|关单|关|指派|转给|派给|转|派|认领|接手|确认|删除|删掉|删|取消|误报|重复)+"
+    rf"(?:{ANY_MARK.pattern}|请|把|将|给|和|了|掉|\s|封禁|封掉|封|拉黑|屏蔽|阻断|断网|隔离|关闭|关掉|关单|关|指派|转给|派给|转|派|认领|接手|确认|删除|删掉|删|取消|误报|重复)++"
 )
 # 已封堵, 未发现异常, 等待回复: what has been done or seen is what notes are made of.
 _STATES = Pattern(
     r"已经?|刚刚?|尚?未|没有?(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁|异常)"
 )
+# 原因暴力破解 时长1小时: the next field begins.
+_FIELDS = Pattern(r"\s+(?=(?:封禁)?(?:时长|期限)|结论)")
 _EDGES = " ,，。.:：;；~!！"
 _THANKS = Pattern(rf"{AFTER}$", re.IGNORECASE)
 
@@ -48,6 +50,7 @@ def find_remarks(text: str, but: Pattern | None = None) -> Iterator[tuple[str, R
 
     ``but``: what is no remark although a marker stands before it.
     """
+    text = _FIELDS.sub("，", text)
     markers = (one for one in _MARKER.finditer(text) if not (but and but.match(text, one.end())))
     marker = next(markers, None)
     if not marker:

@@ -8,7 +8,7 @@ PLEASE = (
 )
 SOON = (
     r"赶紧|赶快|快点?|尽快|尽早|及时|第一时间|马上|立马|立即|立刻|即刻|即时|火速|紧急|优先|务必|现在|这就|直接|先|急|asap|now|抓紧|"
-    r"速速?(?![度率])|顺手|顺便|有空|统一"
+    r"速速?(?![度率])|顺手|顺便|统一"
 )
 _YOU = r"您|你们?|贵方|各位|毕方|小毕|老师们?|大佬|兄弟们?|同学们?|亲"
 _EMPTY = r"进行|执行|实施|采取|做(?:一下|个)?|给予|予以?|加以|来(?:一?个|一下)?|就|那就?|去|处理一下|弄(?:一下)?|搞(?:一下)?"
@@ -19,14 +19,17 @@ _THANKS = (
 )
 _ENGLISH = r"(?:the|this|it|up|out|off|for|to|as|of|with|and set it)(?![a-z])"
 _STOPS = r"[:：\s]+"
-COMMON: Words = compile_words(
+COURTESY: Words = compile_words(
     (Role.MOVE, r"把|将(?!来)|给(?!我)"),
-    (Role.GIVE_ME, r"给我(?!们)"),
     (Role.PLEASE, PLEASE),
-    *((Role.GLUE, words) for words in (SOON, _YOU, _EMPTY, _PARTICLE, _THANKS, _ENGLISH, _STOPS)),
+    *((Role.GLUE, words) for words in (_YOU, _PARTICLE, _THANKS, _ENGLISH, _STOPS)),
+)
+COMMON: Words = COURTESY + compile_words(
+    (Role.GIVE_ME, r"给我(?!们)"),
+    *((Role.GLUE, words) for words in (SOON, _EMPTY)),
     (
         Role.GLUE,
-        r"对(?![吗不的方]|外(?!部))|它|其|使|让(?=\s*[\ue140-\ue1bf])|让其|该告警|此告警|该ip|该地址|该主机|该任务|我(?:想要?|要)(?!知道|问|看|求)",
+        r"对(?![吗不的方]|外(?!部))|它|(?<=[将把对使])其|使|让(?=\s*[\ue140-\ue1bf])|让其|该告警|此告警|该ip|该地址|该主机|该任务|我(?:想要?|要)(?!知道|问|看|求)",
     ),
 )
 # What may follow a verb; 了 at the end tells of the past unless 把, 请 or 帮 stands before it.
