@@ -2,16 +2,18 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from bifang.core.db import Batcher, on_postgresql
 from bifang.core.prepared import run
 from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
-from secops_agent.services.staff import Person, administrators, find_people
+from secops_agent.models.staff import Staff
+from secops_agent.services.staff import FACTS, Person, administrators, find_people, read_people
 
 MESSAGES = 20  # at most so many earlier messages are read
 CHARACTERS = 6000  # and so many characters are given to the model
@@ -55,8 +57,12 @@ def conversation_key(config_id: int, conversation_id: str) -> str:
 
 def look_up(questions: Sequence[Question]) -> list[Known]:
     """Everything for many turns at once, in a few queries."""
-    people = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role) for q in questions])
-    history = _recent({q.conversation for q in questions})
+    staff_ids = {q.staff_id for q in questions}
+    listed, said = (_read_at_once if on_postgresql() else _read_in_turn)(
+        list(staff_ids), sorted({q.conversation for q in questions})
+    )
+    people = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role) for q in questions], listed)
+    history = _by_conversation(said)
     return [
         Known(
             person,
@@ -70,27 +76,34 @@ def look_up(questions: Sequence[Question]) -> list[Known]:
 known: Batcher[Question, Known] = Batcher(look_up)
 
 
-def _recent(keys: set[str]) -> dict[str, list[Said]]:
-    """The last `MESSAGES` of each conversation, oldest first; one index range a conversation."""
+def _by_conversation(rows: Iterable[Sequence[Any]]) -> dict[str, list[Said]]:
+    """Rows of (id, key, role, speaker, content) in any order; oldest first."""
     found: dict[str, list[Said]] = defaultdict(list)
-    for _, key, role, speaker, content in sorted(_read(sorted(keys))):
+    for _, key, role, speaker, content in sorted(rows, key=itemgetter(0)):
         found[key].append(Said(role, speaker, content))
     return found
 
 
-_TABLE = ConversationMessage._meta.db_table
-_LAST = f"SELECT id, key, role, speaker, content FROM {_TABLE} WHERE key = {{key}} ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
-_OF_EACH = (
-    f"SELECT t.* FROM unnest(%s::text[]) AS k(value) CROSS JOIN LATERAL ({_LAST.format(key='k.value')}) AS t"  # noqa: S608
+_Rows = Sequence[Sequence[Any]]
+# The last `MESSAGES` of a conversation: one index range.
+_LAST = f"SELECT id, key, role, speaker, content FROM {ConversationMessage._meta.db_table} WHERE key = {{key}} ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
+_BOTH = (
+    f"SELECT NULL::bigint, {', '.join(FACTS)} FROM {Staff._meta.db_table} WHERE staff_id = ANY(%s::text[]) "  # noqa: S608
+    f"UNION ALL SELECT t.*, NULL FROM unnest(%s::text[]) AS k(value) CROSS JOIN LATERAL ({_LAST.format(key='k.value')}) AS t"
 )
 
 
-def _read(keys: Sequence[str]) -> list[tuple[Any, ...]]:
-    if on_postgresql():
-        return run(_OF_EACH, [keys])
+def _read_at_once(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows, _Rows]:
+    """People and messages, on one way to the server."""
+    rows = run(_BOTH, [staff_ids, keys])
+    return [row[1:] for row in rows if row[0] is None], [row[:5] for row in rows if row[0] is not None]
+
+
+def _read_in_turn(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows, _Rows]:
     one = f"SELECT * FROM ({_LAST.format(key='%s')}) AS t"  # noqa: S608
     chunks = (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
-    return [row for chunk in chunks for row in run(" UNION ALL ".join([one] * len(chunk)), chunk)]
+    said = [row for chunk in chunks for row in run(" UNION ALL ".join([one] * len(chunk)), chunk)]
+    return read_people(staff_ids), said
 
 
 def trim(history: Sequence[Said]) -> tuple[Said, ...]:

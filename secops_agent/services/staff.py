@@ -1,6 +1,6 @@
 """People: who someone is, and what they may do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,17 +31,20 @@ class Person:
         return allows(self.role, needed)
 
 
-def find_people(asked: Sequence[tuple[str, str, str, str]]) -> list[Person]:
-    """(corp_id, staff_id, nick, default role) → Person, in one query. Unlisted people get the default role.
+FACTS: Final = ("corp_id", "staff_id", "name", "role", "active")  # what says who someone is
+
+
+def read_people(staff_ids: Collection[str]) -> list[Sequence[Any]]:
+    """The `FACTS` of those who are listed."""
+    return list(values_by(Staff, FACTS, staff_id=staff_ids))
+
+
+def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Sequence[Any]]) -> list[Person]:
+    """(corp_id, staff_id, nick, default role) → Person; ``listed``: `read_people`. Others get the default role.
 
     A row without corporation stands for the only one known, until that is learned.
     """
-    people: dict[tuple[str, str], tuple[str, str, bool]] = {
-        (corp_id, staff_id): (name, role, active)
-        for corp_id, staff_id, name, role, active in values_by(
-            Staff, ("corp_id", "staff_id", "name", "role", "active"), staff_id={one[1] for one in asked}
-        )
-    }
+    people = {(corp_id, staff_id): (name, role, active) for corp_id, staff_id, name, role, active in listed}
     return [
         _person(one, [row for key in ((one[0], one[1]), ("", one[1])) if (row := people.get(key))])
         for one in asked
