@@ -19,6 +19,9 @@ _LAST = Pattern(
     re.IGNORECASE,
 )
 
+# 删了 3 号任务吧: without 吧 it would tell of what has been done.
+_URGED = Pattern(r"[^,，]{0,4}(?:删|关|停|结|撤|取消)掉?了[^,，]{1,30}吧", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -38,7 +41,7 @@ def strip_courtesies(plain: str) -> Request:
     while (match := _FIRST.match(text)) and match.end() < len(text) and _separates(match):
         pleading = bool(PLEADING.match(match.group()))
         text, asking = text[match.end() :], asking or bool(match["asking"])
-    while (match := _LAST.search(text)) and match.start() > 0:
+    while (match := _LAST.search(text)) and match.start() > 0 and not _URGED.fullmatch(text):
         text = text[: match.start()]
     return Request(text, asking, pleading)
 

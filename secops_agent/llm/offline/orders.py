@@ -27,6 +27,7 @@ class Grammar:
     ``verbs``: roles that make an action. ``is_fact``: whether a clause may stand beside it.
     ``no_remark``: what 原因 may stand before without a remark following (原因是误报). ``break_before``: where a clause
     begins though no comma stands there (中毒了赶紧断网).
+    ``dangerous``: 封了 X 吧 may ask whether it has been done.
     ``doubtless``: roles whose words are no doubt though they look like one (取消 deletes, 已确认 is a state).
     """
 
@@ -37,6 +38,7 @@ class Grammar:
     is_fact: Callable[[str, Skeleton], bool]
     no_remark: Pattern | None = None
     break_before: Pattern | None = None
+    dangerous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def _is_asked(order: Order, grammar: Grammar) -> bool:
         if chunk.role in grammar.verbs and _FINISHED.search(chunk.text)
     )
     before, after = order.chunks[:verb], order.chunks[verb:]
-    return any(chunk.text[0] in "吧呗" for chunk in after) or any(
+    urged = not grammar.dangerous and any(chunk.text[0] in "吧呗" for chunk in after)
+    return urged or any(
         chunk.role in (Role.PLEASE, Role.GIVE_ME) or chunk.text in ("把", "将") for chunk in before
     )

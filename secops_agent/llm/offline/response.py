@@ -27,7 +27,7 @@ _OUT = (
 _TERM = r"(?:(?:封禁|拉黑|封堵|封锁|封停|封|阻断|屏蔽|有效)的?)?(?:时长|时间|期限|周期|时限|有效期|期)(?:暂定|暂)?"
 _LENGTH = rf"(?:{_TERM}|持续|为期|暂定|先|共|for)?\s*(?:为|是|设置?为|定为)?\s*[:：]?\s*{_DURATION}(?:的|时间|时长|左右)?(?:就?够了?|看看)?"
 _PLACE = r"(?:在|于|通过)(?:公司|我司|边界|出口|核心|互联网)*(?:防火墙|waf|网关|边界|出口|安全设备|边界设备|设备)(?:上|处|侧|中|里)?"
-_FOUND = r"(?:刚刚?|又)?(?:发现|监测到|检测到|排查到)|处理(?:一下|下)|经过?(?:研判|核实|确认|排查|分析)$"
+_FOUND = r"(?:刚刚?|又)?(?:有个|发现|监测到|检测到|排查到)|处理(?:一下|下)|经过?(?:研判|核实|确认|排查|分析)$"
 _BREAK = Pattern(
     r"(?<=\S)(?=(?:赶紧|赶快|马上|立马|立即|立刻|尽快|(?<![赶尽])快(?![递照捷点])|快点|直接|麻烦|帮忙|帮我)(?!的))"
 )
@@ -46,6 +46,7 @@ BLOCK = Grammar(
     doubtless=frozenset({Role.BLOCK}),
     is_fact=is_evidence,
     break_before=_BREAK,
+    dangerous=True,
 )
 ISOLATE = Grammar(
     words=(
@@ -63,6 +64,7 @@ ISOLATE = Grammar(
     doubtless=frozenset({Role.ISOLATE, Role.CUT, Role.OBJECT}),
     is_fact=is_evidence,
     break_before=_BREAK,
+    dangerous=True,
 )
 _FORBIDDEN = Pattern(r"的|之[前后]|失败|成功|这个|[\ue2c0-\ue33f]")
 _ACTING = Pattern(f"{_BLOCK}|{_ISOLATE}", re.IGNORECASE)

@@ -84,7 +84,7 @@ _ENGLISH = Pattern(
     r"\b(?:since )?(?:(?P<w>today|yesterday|this week|last week|this month|last month)|past (?P<past>day|week|month)|(?P<part>this morning|last night)|since (?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*)\b",
     re.IGNORECASE | re.ASCII,
 )
-_PERMANENT = Pattern(r"永久|永远|一直封着|无限期|permanent(?:ly)?|forever", re.IGNORECASE)
+_PERMANENT = Pattern(r"永久|永(?=封)|永远|一直封着|无限期|permanent(?:ly)?|forever", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
