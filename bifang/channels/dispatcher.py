@@ -10,7 +10,7 @@ from weakref import WeakSet
 from bifang.channels import handling, inbox
 from bifang.channels.handling import Finished
 from bifang.channels.leases import Owner
-from bifang.channels.ports import Channel, Draft, Handler, Part, ReplySink, Turn, TurnResult
+from bifang.channels.ports import Channel, Draft, Foresee, Handler, Part, ReplySink, Turn, TurnResult
 from bifang.core import db
 from bifang.core.backoff import Backoff
 from bifang.core.db import Batcher
@@ -61,6 +61,7 @@ class Dispatcher:
         capacity: int = 400,
         config_ids: frozenset[int] | None = None,
         sink: Callable[[Turn], ReplySink] | None = None,
+        foresee: Foresee = lambda item: None,
     ) -> None:
         self._owner = owner
         self._handlers = handlers
@@ -69,6 +70,7 @@ class Dispatcher:
         self._capacity = capacity
         self._config_ids = config_ids
         self._sink = sink
+        self.foresee = foresee
         self._running: dict[asyncio.Task[None], Turn] = {}
         self._wake = asyncio.Event()
         self.paused = False  # 维护模式: store, do not answer

@@ -11,7 +11,7 @@ import uvloop
 from bifang.channels import inbox, leases
 from bifang.channels.dispatcher import Dispatcher
 from bifang.channels.leases import Owner
-from bifang.channels.ports import Channel, Handler, ReplySink, Turn
+from bifang.channels.ports import Channel, Foresee, Handler, ReplySink, Turn
 from bifang.channels.sender import Sender
 from bifang.channels.upkeep import Upkeep
 from bifang.core import db
@@ -39,6 +39,7 @@ class Engine:
         config_ids: frozenset[int] | None = None,
         capacity: int = 400,
         sink: Callable[[Turn], ReplySink] | None = None,
+        foresee: Foresee = lambda item: None,
         on_close: Callable[[], Awaitable[None]] | None = None,
         jobs: Sequence[Job] = (),
     ) -> None:
@@ -48,6 +49,7 @@ class Engine:
         self._config_ids = config_ids
         self._capacity = capacity
         self._sink = sink
+        self._foresee = foresee
         self._on_close = on_close
         self._jobs = jobs
         self._dispatcher: Dispatcher | None = None
@@ -123,7 +125,7 @@ class Engine:
         sender = Sender(self._owner, self._channel, config_ids=self._config_ids)
         dispatcher = Dispatcher(
             self._owner, self._handlers, self._channel, sender.deliver,
-            capacity=self._capacity, config_ids=self._config_ids, sink=self._sink,
+            capacity=self._capacity, config_ids=self._config_ids, sink=self._sink, foresee=self._foresee,
         )  # fmt: skip
         self._dispatcher = dispatcher
         inbox.hand_over_to(dispatcher)

@@ -13,11 +13,12 @@ from django.utils import timezone
 from bifang.channels import postgres, statements
 from bifang.channels.leases import LEASE, new_lease, new_secret, unhurried_now
 from bifang.channels.models import InboxRow, State
-from bifang.channels.ports import Incoming, ReplyTarget, Turn
+from bifang.channels.ports import Incoming, Reading, ReplyTarget, Rows, Turn
 from bifang.core.crypto import Keyring
 from bifang.core.db import Batcher, on_postgresql
 from bifang.core.durability import flush
 from bifang.core.keys import keyring
+from bifang.core.prepared import run
 from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
 
@@ -87,6 +88,10 @@ class Taker(Protocol):
         """How many more turns it would take now."""
         ...
 
+    def foresee(self, item: Incoming) -> Reading | None:
+        """What its turn will read first. Read with storing it, a message that comes alone goes one way less."""
+        ...
+
     def take(self, turns: Sequence[Turn]) -> None:
         """Answer these, which are stored and leased. From any thread."""
         ...
@@ -134,21 +139,24 @@ def store(items: Sequence[Incoming]) -> list[bool]:
     rows = [_row(item, now, ring) for item in items]
     wanted = _wanted(rows, taker.room()) if taker else [False] * len(rows)
     owner = taker.owner_name if taker else ""
-    found = (_store_in_one if on_postgresql() else _store_by_steps)(rows, wanted, owner)
+    reading = taker.foresee(items[0]) if taker and wanted == [True] else None
+    found, read = (_store_in_one if on_postgresql() else _store_by_steps)(rows, wanted, owner, reading)
     inserted = {tuple(identity): (pk, lease) for pk, *identity, lease in found}
     turns: list[Turn] = []
     done: list[bool] = []
     for item, row in zip(items, rows, strict=True):
         pk, lease = inserted.pop((item.config_id, item.kind, item.external_id), (0, ""))
         if lease:
-            turns.append(_fresh_turn(item, pk, lease, now))
+            turns.append(_fresh_turn(item, pk, lease, now, read))
         done.append(not pk or bool(lease) or row["state"] != State.PENDING)
     if taker is not None and turns:
         taker.take(turns)
     return done
 
 
-Found = tuple[int, int, str, str, str]  # id, config id, kind, external id, lease or ""
+_Found = list[
+    tuple[int, int, str, str, str]
+]  # id, config id, kind, external id, lease or "" of what was inserted
 
 
 def _wanted(rows: Sequence[dict[str, Any]], room: int) -> list[bool]:
@@ -163,11 +171,15 @@ def _wanted(rows: Sequence[dict[str, Any]], room: int) -> list[bool]:
     return wanted
 
 
-def _store_in_one(rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str) -> list[Found]:
-    return postgres.store(rows, wanted, owner, new_secret())
+def _store_in_one(
+    rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str, reading: Reading | None
+) -> tuple[_Found, Rows | None]:
+    return postgres.store(rows, wanted, owner, new_secret(), reading)
 
 
-def _store_by_steps(rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str) -> list[Found]:
+def _store_by_steps(
+    rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str, reading: Reading | None
+) -> tuple[_Found, Rows | None]:
     with transaction.atomic():
         clock = unhurried_now()
         lease = new_lease(clock)
@@ -183,10 +195,11 @@ def _store_by_steps(rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owne
                     "attempts": 1,
                 }
         names = ("id", "config_id", "kind", "external_id", "lease")
-        return insert_many(InboxRow, rows, skip_existing=True, returning=names)
+        found = insert_many(InboxRow, rows, skip_existing=True, returning=names)
+        return found, run(reading.text, reading.given) if reading else None
 
 
-def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime) -> Turn:
+def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime, read: Rows | None) -> Turn:
     return Turn(
         inbox_id=pk,
         lease=lease,
@@ -201,11 +214,12 @@ def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime) -> Turn:
         target=item.target,
         received_at_ms=int(now.timestamp() * 1000),
         urgent=item.urgent,
+        read=read,
     )
 
 
 # Ordered: side by side, two quick messages of one person would swap, or both be leased.
-_batcher: Batcher[Incoming, bool] = Batcher(store, ordered=True, afterwards=flush)
+_batcher: Batcher[Incoming, bool] = Batcher(store, limit=200, ordered=True, afterwards=flush)
 
 
 async def receive(item: Incoming) -> bool:

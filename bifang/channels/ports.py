@@ -4,7 +4,7 @@ A channel (DingTalk, later Feishu or a web chat) turns its wire into `Incoming`,
 The answering side turns a `Turn` into a `TurnResult`. Neither knows the other.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -47,8 +47,23 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A SELECT with named parameters; ``names`` are its columns, in order."""
+
+    text: str
+    names: tuple[str, ...]
+    given: Mapping[str, Any]
+
+
+Rows = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One stored row, leased to this process, to be answered. ``lease`` fences every later write of it."""
+    """One stored row, leased to this process, to be answered. ``lease`` fences every later write of it.
+
+    ``read``: what its `Reading` found as the row was stored; None if it came any other way, or was one of many.
+    """
 
     inbox_id: int
     lease: str
@@ -63,6 +78,7 @@ class Turn:
     target: ReplyTarget | None
     received_at_ms: int
     urgent: bool = False
+    read: Rows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +178,5 @@ class Channel(Protocol):
 
 
 Handler = Callable[[Turn, ReplySink], Awaitable[TurnResult]]
+# What the turn of a message will have to read first, before it is stored; None: nothing.
+Foresee = Callable[[Incoming], Reading | None]

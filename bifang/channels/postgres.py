@@ -6,13 +6,15 @@ a crash of the server undoes is run again. SQLite takes the same steps one by on
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import models
 
 from bifang.channels.leases import LEASE
 from bifang.channels.models import InboxRow, OutboxRow
+from bifang.channels.ports import Reading, Rows
 from bifang.core import prepared
+from bifang.core.notation import decode
 from bifang.core.rows import Shape, as_document, fill, literal, shape_of
 
 _OPEN: Final = "r.state IN ('pending', 'leased')"
@@ -36,28 +38,45 @@ _LEASED: Final = {
 
 
 def store(
-    rows: Sequence[Mapping[str, Any]], wanted: Sequence[bool], owner: str, secret: str
-) -> list[tuple[int, int, str, str, str]]:
+    rows: Sequence[Mapping[str, Any]],
+    wanted: Sequence[bool],
+    owner: str,
+    secret: str,
+    reading: Reading | None = None,
+) -> tuple[list[tuple[int, int, str, str, str]], Rows | None]:
     """Insert inbox rows that are new, those that are ``wanted`` leased to `owner` if nothing is open before them.
 
-    ``secret`` ends the lease. Returns (id, config id, kind, external id, lease or "") of the rows inserted.
+    ``secret`` ends the lease. Returns (id, config id, kind, external id, lease or "") of the rows inserted, and what
+    the ``reading`` found, with what JSON has for its values.
     """
     shape = shape_of(InboxRow, rows)
     filled = [row | {"wanted": one} for row, one in zip(fill(shape, rows), wanted, strict=True)]
     keys = [row["order_key"] for row, one in zip(rows, wanted, strict=True) if one]
     given = {"owner": owner, "secret": secret, "keys": keys, "rows": as_document(filled)}
-    return prepared.run(_storing(shape), given)
+    if reading is None:
+        return cast("list[tuple[int, int, str, str, str]]", prepared.run(_storing(shape), given)), None
+    *found, (*_, read) = prepared.run(
+        _storing(shape, reading.text, reading.names), {**given, **reading.given}
+    )
+    return [(pk, config, kind, name, lease) for pk, config, kind, name, lease, _ in found], decode(read)
 
 
 @lru_cache(maxsize=16)
-def _storing(shape: Shape) -> str:
+def _storing(shape: Shape, reading: str = "", names: tuple[str, ...] = ()) -> str:
     leased = {name: text.format(otherwise="u.state") for name, text in _LEASED.items()}
     leased["attempts"] = "CASE WHEN free.v THEN 1 ELSE 0 END"
     ahead = _AHEAD.format(table=shape.table, others=_OPEN)
+    insertion = (
+        f"INSERT INTO {shape.table} ({shape.columns}) SELECT {_selected(shape, leased)} "  # noqa: S608 - names and constants of our own
+        f"FROM jsonb_to_recordset(%(rows)s::jsonb) AS u({shape.types}, wanted boolean), {_FREE.format(wanted='u.wanted')} "
+        f"WHERE {_UNHURRIED} ON CONFLICT DO NOTHING RETURNING id, config_id, kind, external_id, lease"
+    )
+    if not reading:
+        return f"WITH {ahead} {insertion}"
+    columns = ", ".join(f"r.{name}" for name in names)
     return (
-        f"WITH {ahead} INSERT INTO {shape.table} ({shape.columns}) SELECT {_selected(shape, leased)} "  # noqa: S608 - names and constants of our own
-        f"FROM jsonb_to_recordset(%(rows)s::jsonb) AS u({shape.types}, wanted boolean), {_FREE.format(wanted='u.wanted')} WHERE {_UNHURRIED} "
-        "ON CONFLICT DO NOTHING RETURNING id, config_id, kind, external_id, lease"
+        f"WITH {ahead}, stored AS ({insertion}) SELECT s.*, NULL FROM stored AS s UNION ALL "  # noqa: S608
+        f"SELECT NULL, NULL, NULL, NULL, NULL, coalesce(jsonb_agg(jsonb_build_array({columns})), '[]')::text FROM ({reading}) AS r"
     )
 
 

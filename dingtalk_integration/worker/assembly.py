@@ -14,7 +14,7 @@ from bifang.core.models import SystemConfig
 from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.cards.watchdog import Watchdog
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.handlers import cards, events
+from dingtalk_integration.handlers import cards, chat, events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.ledger import Ledger
 from dingtalk_integration.lines import Lines
@@ -72,6 +72,7 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         config_ids=only,
         capacity=settings.TURN_CAPACITY,
         sink=desk.sink,
+        foresee=chat.foresee,
         jobs=(WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only), ledger),
         on_close=close,
     )

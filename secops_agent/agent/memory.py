@@ -3,11 +3,12 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from bifang.channels.ports import Reading
 from bifang.core.db import Batcher, on_postgresql
 from bifang.core.prepared import run
 from bifang.core.rows import NewRow
@@ -18,6 +19,9 @@ from secops_agent.services.staff import FACTS, Person, administrators, find_peop
 MESSAGES = 20  # at most so many earlier messages are read
 CHARACTERS = 6000  # and so many characters are given to the model
 CHUNK = 50
+
+
+_Rows = Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,31 @@ def look_up(questions: Sequence[Question]) -> list[Known]:
     listed, said = (_read_at_once if on_postgresql() else _read_in_turn)(
         list(staff_ids), sorted({q.conversation for q in questions})
     )
+    found = _match(questions, listed, said)
+    return [
+        one if one.person.role != "none" else replace(one, administrators=tuple(administrators(q.corp_id)))
+        for q, one in zip(questions, found, strict=True)
+    ]
+
+
+def reading(staff_id: str, conversation: str) -> Reading:
+    """What `recognise` needs to know of a message, to be read as it is stored."""
+    return Reading(_ONE, ("id", *FACTS), {"asker": staff_id, "conversation": conversation})
+
+
+def recognise(question: Question, rows: _Rows | None) -> Known | None:
+    """The same from the rows of a `reading`; None if there are none, or more has to be looked up."""
+    if rows is None:
+        return None
+    (found,) = _match([question], *_apart(rows))
+    return found if found.person.role != "none" else None
+
+
+def _match(questions: Sequence[Question], listed: _Rows, said: _Rows) -> list[Known]:
     people = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role) for q in questions], listed)
     history = _by_conversation(said)
     return [
-        Known(
-            person,
-            trim(history.get(question.conversation, ())),
-            () if person.role != "none" else tuple(administrators(question.corp_id)),
-        )
+        Known(person, trim(history.get(question.conversation, ())))
         for question, person in zip(questions, people, strict=True)
     ]
 
@@ -84,9 +105,12 @@ def _by_conversation(rows: Iterable[Sequence[Any]]) -> dict[str, list[Said]]:
     return found
 
 
-_Rows = Sequence[Sequence[Any]]
 # The last `MESSAGES` of a conversation: one index range.
 _LAST = f"SELECT id, key, role, speaker, content FROM {ConversationMessage._meta.db_table} WHERE key = {{key}} ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
+_ONE = (
+    f"SELECT NULL AS id, {', '.join(FACTS)} FROM {Staff._meta.db_table} WHERE staff_id = %(asker)s "  # noqa: S608
+    f"UNION ALL SELECT t.*, NULL FROM ({_LAST.format(key='%(conversation)s')}) AS t"
+)
 _BOTH = (
     f"SELECT NULL::bigint, {', '.join(FACTS)} FROM {Staff._meta.db_table} WHERE staff_id = ANY(%s::text[]) "  # noqa: S608
     f"UNION ALL SELECT t.*, NULL FROM unnest(%s::text[]) AS k(value) CROSS JOIN LATERAL ({_LAST.format(key='k.value')}) AS t"
@@ -95,7 +119,11 @@ _BOTH = (
 
 def _read_at_once(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows, _Rows]:
     """People and messages, on one way to the server."""
-    rows = run(_BOTH, [staff_ids, keys])
+    return _apart(run(_BOTH, [staff_ids, keys]))
+
+
+def _apart(rows: _Rows) -> tuple[_Rows, _Rows]:
+    """Messages have an id, people do not."""
     return [row[1:] for row in rows if row[0] is None], [row[:5] for row in rows if row[0] is not None]
 
 

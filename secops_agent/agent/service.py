@@ -90,9 +90,10 @@ class Agent:
     async def answer(self, asking: Asking, sink: ReplySink) -> TurnResult:
         """Run the turn for this sender: role, memory of this conversation, tools, model."""
         conversation = memory.conversation_key(asking.turn.config_id, asking.turn.conversation_id)
-        known = await memory.known.call(
-            memory.Question(asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation)
+        question = memory.Question(
+            asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
         )
+        known = memory.recognise(question, asking.turn.read) or await memory.known.call(question)
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
             return _only(asking, person, unknown_person(asking.staff_id, known.administrators))

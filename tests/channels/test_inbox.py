@@ -11,7 +11,7 @@ from bifang.channels import inbox
 from bifang.channels.handling import NEEDED, make_turn
 from bifang.channels.inbox import from_ms, pack_target, unpack_target
 from bifang.channels.models import InboxRow, State
-from bifang.channels.ports import ReplyTarget, Turn
+from bifang.channels.ports import Incoming, Reading, ReplyTarget, Turn
 from bifang.core import db
 from tests.channels.boxes import WEBHOOK, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
@@ -165,6 +165,10 @@ class Hands:
     def room(self) -> int:
         return self.capacity - len(self.turns)
 
+    def foresee(self, item: Incoming) -> Reading | None:
+        text = "SELECT external_id AS one, urgent AS two, NULL AS three FROM channels_inboxrow WHERE sender_id = %(who)s AND state = 'done'"
+        return Reading(text, ("one", "two", "three"), {"who": item.sender_id})
+
     def take(self, turns: Sequence[Turn]) -> None:
         self.turns.extend(turns)
 
@@ -188,6 +192,17 @@ def test_fresh_message_is_handed_over_leased(hands: Hands) -> None:
     assert replace(stored, attempt=1) == turn, "as if it had been claimed"
     assert claim() == []
     assert texts_of(finish(turn, "答") or []) == ["答"]
+
+
+def test_what_a_turn_reads_first_is_read_as_its_message_is_stored(hands: Hands) -> None:
+    inbox.store([incoming(external_id="first")])
+    InboxRow.objects.update(state=State.DONE, urgent=True)
+    inbox.store([incoming(external_id="second"), incoming(sender="wangwu", where="cid2")])
+    InboxRow.objects.filter(external_id="second").update(state=State.DONE)
+    inbox.store([incoming(external_id="third")])
+    reads = [turn.read and sorted(tuple(row) for row in turn.read) for turn in hands.turns]
+    found = [("first", True, None), ("second", False, None)]
+    assert reads == [[], None, None, found], "alone, not with others"
 
 
 def test_message_behind_another_queues(hands: Hands) -> None:
