@@ -9,7 +9,7 @@ from typing import Any
 from bifang.channels import handling, inbox
 from bifang.channels.handling import Finished
 from bifang.channels.models import InboxRow, OutboxRow
-from bifang.channels.ports import Delivered, Incoming, Part, Reply, ReplyTarget, Turn
+from bifang.channels.ports import Delivered, Incoming, Part, Reading, Reply, ReplyTarget, Turn
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 
@@ -97,3 +97,23 @@ class Recorder:
 def outbox_row(part: Part) -> OutboxRow:
     """A part's row, now."""
     return OutboxRow.objects.get(pk=part.outbox_id)
+
+
+class Hands:
+    """Takes what is handed over, up to `capacity`."""
+
+    owner_name = "me"
+
+    def __init__(self, capacity: int = 100) -> None:
+        self.capacity = capacity
+        self.turns: list[Turn] = []
+
+    def room(self) -> int:
+        return self.capacity - len(self.turns)
+
+    def foresee(self, item: Incoming) -> Reading | None:
+        text = "SELECT external_id AS one, urgent AS two, NULL AS three FROM channels_inboxrow WHERE sender_id = %(who)s AND state = 'done'"
+        return Reading(text, ("one", "two", "three"), {"who": item.sender_id})
+
+    def take(self, turns: Sequence[Turn]) -> None:
+        self.turns.extend(turns)

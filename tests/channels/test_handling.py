@@ -108,6 +108,25 @@ def test_stale_turn_in_a_batch_leaves_the_others(database: Database) -> None:
     assert texts_of(answers[1] or []) == ["答"]
 
 
+def said(turn: Turn, number: int) -> NewRow:
+    values = {"key": turn.sender_id, "role": "user", "content": str(number), "created_at": timezone.now()}
+    return NewRow(ConversationMessage, values)
+
+
+def test_rows_of_many_turns_keep_their_order_and_stale_ones_leave_none(database: Database) -> None:
+    old, _ = taken_over()
+    store(*(incoming(f"问 {n}", f"p{n}", f"cid{n}") for n in range(30)))
+    turns = claim("old")
+    replies = tuple(handling.Reply(f"第 {n} 部分") for n in range(4))
+    done = [handling.Finished(turn, replies, (said(turn, 0), said(turn, 1))) for turn in [*turns, old]]
+    handling.finish(done[::-1], "old")
+    assert not OutboxRow.objects.filter(inbox_id=old.inbox_id).exists()
+    found = list(ConversationMessage.objects.order_by("pk").values_list("key", "content"))
+    assert found == [(turn.sender_id, number) for turn in turns[::-1] for number in "01"]
+    sent = OutboxRow.objects.filter(inbox_id=turns[7].inbox_id).order_by("pk")
+    assert [row.text for row in sent] == [reply.text for reply in replies]
+
+
 def test_last_attempt_is_a_dead_letter_and_the_sender_is_told(database: Database) -> None:
     store(incoming("难题"), incoming("下一题"))
     for attempt in range(1, MAX_ATTEMPTS + 1):

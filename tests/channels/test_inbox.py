@@ -11,9 +11,9 @@ from bifang.channels import inbox
 from bifang.channels.handling import NEEDED, make_turn
 from bifang.channels.inbox import from_ms, pack_target, unpack_target
 from bifang.channels.models import InboxRow, State
-from bifang.channels.ports import Incoming, Reading, ReplyTarget, Turn
+from bifang.channels.ports import ReplyTarget
 from bifang.core import db
-from tests.channels.boxes import WEBHOOK, claim, finish, incoming, robot, store, texts_of
+from tests.channels.boxes import WEBHOOK, Hands, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
 from tests.deadline import eventually
 
@@ -151,26 +151,6 @@ def test_target_survives_its_columns(database: Database) -> None:
     assert "hidden" not in str(columns["target"])
     assert unpack_target(columns["target"], columns["webhook"], columns["webhook_expires_at"]) == target
     assert unpack_target(None, None, None) is None
-
-
-class Hands:
-    """Takes what is handed over, up to `capacity`."""
-
-    owner_name = "me"
-
-    def __init__(self, capacity: int = 100) -> None:
-        self.capacity = capacity
-        self.turns: list[Turn] = []
-
-    def room(self) -> int:
-        return self.capacity - len(self.turns)
-
-    def foresee(self, item: Incoming) -> Reading | None:
-        text = "SELECT external_id AS one, urgent AS two, NULL AS three FROM channels_inboxrow WHERE sender_id = %(who)s AND state = 'done'"
-        return Reading(text, ("one", "two", "three"), {"who": item.sender_id})
-
-    def take(self, turns: Sequence[Turn]) -> None:
-        self.turns.extend(turns)
 
 
 @pytest.fixture

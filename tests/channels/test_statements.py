@@ -8,9 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bifang.channels import statements
+from bifang.channels import inbox, statements
 from bifang.channels.models import InboxRow, State
-from tests.channels.boxes import claim, incoming, store
+from tests.channels.boxes import Hands, claim, finish, incoming, store
+from tests.deadline import wait_until
 
 STATEMENTS: dict[str, tuple[Callable[[], Any], str]] = {
     "arriving": (lambda: statements.keys_with_open_rows(["a", "b"]), "inbox_open"),
@@ -49,3 +50,27 @@ def test_only_the_holder_of_the_lease_marks_a_row_as_handled() -> None:
     assert states == {"一": State.DONE, "二": State.PENDING, "三": State.LEASED}
     assert statements.mark_handled([(first.inbox_id, first.lease)], timezone.now()) == set()
     assert statements.mark_handled([], timezone.now()) == set()
+
+
+def scans(index: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = %s", [index])
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.only_postgresql
+@pytest.mark.usefixtures("database")
+def test_what_is_ahead_of_a_message_or_a_reply_is_found_by_index() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+    before = scans("inbox_open"), scans("outbox_open")
+    hands = Hands()
+    inbox.hand_over_to(hands)
+    try:
+        inbox.store([incoming("一"), incoming("二", where="cid2")])
+    finally:
+        inbox.hand_over_to(None)
+    assert finish(hands.turns[0], "答")
+    # The server counts about once a second.
+    wait_until(lambda: scans("inbox_open") > before[0], within=10, what="a scan of inbox_open")
+    wait_until(lambda: scans("outbox_open") > before[1], within=10, what="a scan of outbox_open")
