@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bifang.channels import postgres, statements
-from bifang.channels.leases import LEASE, new_lease, new_secret, unhurried_now
+from bifang.channels.leases import LEASE, new_lease, unhurried_now
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Reading, ReplyTarget, Rows, Turn
 from bifang.core.crypto import Keyring
@@ -128,26 +129,50 @@ def _row(item: Incoming, now: datetime, ring: Keyring) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An item and the row that it becomes; ``text`` is the row as PostgreSQL is given it."""
+
+    item: Incoming
+    row: dict[str, Any]
+    text: str
+
+
+def enter(items: Sequence[Incoming]) -> list[Entry]:
+    """What can be done for these before the database is free."""
+    now, ring, write = timezone.now(), keyring(), postgres.write_row if on_postgresql() else None
+    rows = [_row(item, now, ring) for item in items]
+    return [Entry(item, row, write(row) if write else "") for item, row in zip(items, rows, strict=True)]
+
+
 def store(items: Sequence[Incoming]) -> list[bool]:
+    """`enter` and `store_entries`; for callers outside of any event loop."""
+    return store_entries(enter(items))
+
+
+def store_entries(entries: Sequence[Entry]) -> list[bool]:
     """Insert what is new, in one transaction; what was there stays as it is. Safe after a `flush` only.
 
     True for an item that needs no looking for: handed over, or nothing new. What is handed over is answered
     while the disk writes: if the power fails in between, the message was not acknowledged, and is answered again
     when it comes again.
     """
-    taker, now, ring = _taker, timezone.now(), keyring()
-    rows = [_row(item, now, ring) for item in items]
+    taker, rows = _taker, [entry.row for entry in entries]
     wanted = _wanted(rows, taker.room()) if taker else [False] * len(rows)
     owner = taker.owner_name if taker else ""
-    reading = taker.foresee(items[0]) if taker and wanted == [True] else None
-    found, read = (_store_in_one if on_postgresql() else _store_by_steps)(rows, wanted, owner, reading)
+    reading = taker.foresee(entries[0].item) if taker and wanted == [True] else None
+    if on_postgresql():
+        texts = [entry.text for entry in entries]
+        found, read = postgres.store(rows[0], texts, _keys(rows, wanted), wanted, owner, reading)
+    else:
+        found, read = _store_by_steps(rows, wanted, owner, reading)
     inserted = {tuple(identity): (pk, lease) for pk, *identity, lease in found}
     turns: list[Turn] = []
     done: list[bool] = []
-    for item, row in zip(items, rows, strict=True):
+    for item, row in ((entry.item, entry.row) for entry in entries):
         pk, lease = inserted.pop((item.config_id, item.kind, item.external_id), (0, ""))
         if lease:
-            turns.append(_fresh_turn(item, pk, lease, now, read))
+            turns.append(_fresh_turn(item, pk, lease, row["received_at"], read))
         done.append(not pk or bool(lease) or row["state"] != State.PENDING)
     if taker is not None and turns:
         taker.take(turns)
@@ -171,10 +196,8 @@ def _wanted(rows: Sequence[dict[str, Any]], room: int) -> list[bool]:
     return wanted
 
 
-def _store_in_one(
-    rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str, reading: Reading | None
-) -> tuple[_Found, Rows | None]:
-    return postgres.store(rows, wanted, owner, new_secret(), reading)
+def _keys(rows: Sequence[dict[str, Any]], wanted: Sequence[bool]) -> list[str]:
+    return [row["order_key"] for row, one in zip(rows, wanted, strict=True) if one]
 
 
 def _store_by_steps(
@@ -183,7 +206,7 @@ def _store_by_steps(
     with transaction.atomic():
         clock = unhurried_now()
         lease = new_lease(clock)
-        asked = [row["order_key"] for row, one in zip(rows, wanted, strict=True) if one]
+        asked = _keys(rows, wanted)
         ahead = statements.keys_with_open_rows(asked) if asked else set()
         for row, one in zip(rows, wanted, strict=True):
             if one and row["order_key"] not in ahead:
@@ -219,7 +242,9 @@ def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime, read: Rows |
 
 
 # Ordered: side by side, two quick messages of one person would swap, or both be leased.
-_batcher: Batcher[Incoming, bool] = Batcher(store, limit=200, ordered=True, afterwards=flush)
+_batcher: Batcher[Incoming, bool] = Batcher(
+    store_entries, limit=200, ordered=True, prepare=enter, afterwards=flush
+)
 
 
 async def receive(item: Incoming) -> bool:

@@ -4,18 +4,19 @@ Both are their own transactions, and do not wait for the disk: before an ack com
 a crash of the server undoes is run again. SQLite takes the same steps one by one (`inbox`, `handling`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
 from django.db import models
 
-from bifang.channels.leases import LEASE
+from bifang.channels.leases import LEASE, new_secret
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Reading, Rows
 from bifang.core import prepared
-from bifang.core.notation import decode
+from bifang.core.notation import decode, encode
 from bifang.core.rows import Shape, as_document, fill, literal, shape_of
+from bifang.core.sealed import Sealed
 
 _OPEN: Final = "r.state IN ('pending', 'leased')"
 _UNHURRIED: Final = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
@@ -37,28 +38,43 @@ _LEASED: Final = {
 }
 
 
+def write_row(row: Mapping[str, Any]) -> str:
+    """An inbox row as `store` takes it. All rows have the same names."""
+    return encode(row, _token_of)
+
+
 def store(
-    rows: Sequence[Mapping[str, Any]],
+    names: Iterable[str],
+    texts: Sequence[str],
+    keys: Sequence[str],
     wanted: Sequence[bool],
     owner: str,
-    secret: str,
     reading: Reading | None = None,
 ) -> tuple[list[tuple[int, int, str, str, str]], Rows | None]:
     """Insert inbox rows that are new, those that are ``wanted`` leased to `owner` if nothing is open before them.
 
-    ``secret`` ends the lease. Returns (id, config id, kind, external id, lease or "") of the rows inserted, and what
-    the ``reading`` found, with what JSON has for its values.
+    ``texts`` are the rows by `write_row`, ``names`` what each has values for, ``keys`` the order keys of those wanted. Returns (id, config id, kind,
+    external id, lease or "") of the rows inserted, and what the ``reading`` found, with what JSON has for its values.
     """
-    shape = shape_of(InboxRow, rows)
-    filled = [row | {"wanted": one} for row, one in zip(fill(shape, rows), wanted, strict=True)]
-    keys = [row["order_key"] for row, one in zip(rows, wanted, strict=True) if one]
-    given = {"owner": owner, "secret": secret, "keys": keys, "rows": as_document(filled)}
+    flagged = (
+        f'{text[:-1]},"wanted":{"true" if one else "false"}}}'
+        for text, one in zip(texts, wanted, strict=True)
+    )
+    given = {"owner": owner, "secret": new_secret(), "keys": keys, "rows": f"[{','.join(flagged)}]"}
+    shape = shape_of(InboxRow, [dict.fromkeys(names)])
     if reading is None:
         return cast("list[tuple[int, int, str, str, str]]", prepared.run(_storing(shape), given)), None
     *found, (*_, read) = prepared.run(
         _storing(shape, reading.text, reading.names), {**given, **reading.given}
     )
     return [(pk, config, kind, name, lease) for pk, config, kind, name, lease, _ in found], decode(read)
+
+
+def _token_of(value: object) -> str:
+    """Of an inbox row's values, all but this go into JSON as they are."""
+    if isinstance(value, Sealed):
+        return value.token
+    raise TypeError(type(value).__name__)
 
 
 @lru_cache(maxsize=16)

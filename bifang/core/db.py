@@ -104,25 +104,29 @@ class Batcher(Generic[T, R]):
 
     `run_many` gets a list of items, is expected to use one transaction, and returns one result an item. If it
     fails, every item is tried by itself, so that one bad row harms no other. With `ordered` a batch starts only
-    after the one before has ended; otherwise several threads work on batches side by side. ``afterwards`` runs
+    after the one before has ended; otherwise several threads work on batches side by side. ``prepare`` makes of items
+    what `run_many` gets in their place, while the batch before is still at the database. ``afterwards`` runs
     between a batch and the answers to its callers, beside the next batch.
     """
 
     def __init__(
         self,
-        run_many: Callable[[Sequence[T]], Sequence[R]],
+        run_many: Callable[[Sequence[Any]], Sequence[R]],
         *,
         limit: int = 500,
         ordered: bool = False,
+        prepare: Callable[[Sequence[T]], Sequence[Any]] = lambda items: items,
         afterwards: Callable[[], None] | None = None,
     ) -> None:
         self._run_many = run_many
         self._limit = limit
         self._ordered = ordered
+        self._prepare = prepare
         self._afterwards = afterwards
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._scheduled = False
         self._lock = threading.Lock()
+        self._at_work = threading.Lock()  # of an ordered one: held by the batch that runs
         self.pending = 0  # submitted, and whose callers have not gone on yet; read without a lock, so roughly
 
     async def call(self, item: T) -> R:
@@ -158,18 +162,36 @@ class Batcher(Generic[T, R]):
         pool.submit(self._drain, pool)
 
     def _drain(self, pool: DatabaseThreads) -> None:
-        try:
-            self._run(self._take(), pool)
-        finally:
-            if self._ordered:
-                self._schedule_next()
+        taken = self._take()
+        ready = self._make_ready(taken)
+        if not self._ordered:
+            self._run(taken, ready, pool)
+            return
+        with self._at_work:
+            try:
+                self._schedule_next()  # so at most one waits here, and none overtakes
+            finally:
+                self._run(taken, ready, pool)
 
-    def _run(self, taken: list[tuple[T, asyncio.Future[R]]], pool: DatabaseThreads) -> None:
+    def _make_ready(self, taken: "list[tuple[T, asyncio.Future[R]]]") -> Sequence[Any] | Exception:
+        try:
+            return self._prepare([item for item, _ in taken])
+        except Exception as error:
+            return error
+
+    def _run(
+        self,
+        taken: list[tuple[T, asyncio.Future[R]]],
+        ready: Sequence[Any] | Exception,
+        pool: DatabaseThreads,
+    ) -> None:
         if not taken:
             return
         results: Sequence[R | Exception]
         try:
-            results = self._run_many([item for item, _ in taken])
+            if isinstance(ready, Exception):
+                raise ready
+            results = self._run_many(ready)
         except Exception as error:
             connections.close_all()
             results = self._drain_singly(taken, error)
@@ -202,7 +224,7 @@ class Batcher(Generic[T, R]):
 
     def _run_one(self, item: T) -> R | Exception:
         try:
-            return self._run_many([item])[0]
+            return self._run_many(self._prepare([item]))[0]
         except Exception as error:
             connections.close_all()
             return error

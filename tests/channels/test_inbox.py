@@ -97,6 +97,42 @@ async def test_batches_of_an_ordered_batcher_never_overtake(database: Database) 
     assert done == [[1], [2]]
 
 
+@pytest.mark.only_postgresql
+async def test_next_batch_is_made_ready_while_one_runs_and_never_overtakes(database: Database) -> None:
+    release, ready, done = threading.Event(), [], []
+
+    def prepare(items: Sequence[int]) -> list[str]:
+        ready.append(list(items))
+        return [f"<{item}>" for item in items]
+
+    def run(items: Sequence[str]) -> list[str]:
+        if "<1>" in items:
+            release.wait(30)
+        done.extend(items)
+        return list(items)
+
+    batcher: db.Batcher[int, str] = db.Batcher(run, ordered=True, prepare=prepare)
+    waiting = []
+    for number in (1, 2, 3, 4):
+        waiting.append(asyncio.create_task(batcher.call(number)))
+        await eventually(lambda number=number: len(ready) >= min(number, 2))
+    assert (ready, done) == ([[1], [2]], []), "one ahead, and no more"
+    release.set()
+    assert await asyncio.gather(*waiting) == done == ["<1>", "<2>", "<3>", "<4>"]
+    assert ready == [[1], [2], [3, 4]]
+
+
+async def test_what_cannot_be_made_ready_harms_no_other(database: Database) -> None:
+    def prepare(items: Sequence[int]) -> list[int]:
+        return [10 // item for item in items]
+
+    batcher: db.Batcher[int, int] = db.Batcher(list, ordered=True, prepare=prepare)
+    results = await asyncio.gather(*map(batcher.call, (1, 0, 5)), return_exceptions=True)
+    assert [results[0], results[2]] == [10, 2]
+    assert isinstance(results[1], ZeroDivisionError)
+    assert batcher.pending == 0
+
+
 async def test_order_of_arrival_is_the_order_of_the_rows(database: Database) -> None:
     robot_id = await db.call(robot)
     waiting = []
