@@ -4,10 +4,12 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .characters import simplify
+
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Keys are lower case (as ``str.lower``), values are the names as people write them.
+    """Keys are lower case (as ``str.lower``) and in simplified characters, values are the names as people write them.
 
     ``assets``: every name and address → canonical name. ``people``: every name, nick and staff id → the
     form handed to the tools. ``keywords``: alert rules, sources and other words that filter alerts.
@@ -58,7 +60,7 @@ class Lexicon:
 def _index_assets(assets: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
     index: dict[str, str] = {}
     for name, aliases in assets:
-        index[name.lower()] = name
+        index[simplify(name.lower())] = name
         for alias in aliases:
             if alias:
                 index.setdefault(_canonical_address(alias), name)
@@ -69,7 +71,7 @@ def _canonical_address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        return text.lower()
+        return simplify(text.lower())
 
 
 def _index_people(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
@@ -78,7 +80,7 @@ def _index_people(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
         called = name or staff_id
         for key in (staff_id, name, nick):
             if key:
-                index.setdefault(key.lower(), staff_id if key == staff_id else called)
+                index.setdefault(simplify(key.lower()), staff_id if key == staff_id else called)
     return index
 
 

@@ -3,29 +3,20 @@
 import re
 import unicodedata
 
+from .characters import simplify
 from .patterns import Pattern
 
-_TRADITIONAL = (
-    "報警處關閉認業務機賬號錄陸頁網絡絕絡鏡庫應級嚴風險訊問題誰負責個們請幫說為麼嗎這裡裏裡時間開發"
-    "現狀態統計總數據歷單雙點鐘產資運維護動執刪掃攻擊擊擊擊惡釣魚隱蹤後門權漏洞補丁軟體詳細內來於與從將給對"
-    "週過去幾條檔測試標離鎖結備註誤實際觀確顯圖簡體繁復復讓還沒無寫讀電腦遠連線終滅壞聯繫係長東車書學樣種類"
-    "馬財務團話聽難買賣賓館廣場極換請調啟機會議題標籤華聞語齊禦偵檢驗證審計從屬鏈環節點擴散竊盜釋義殺軟賊賬戶戶頭"
-    "屬變壓縮衛嘗試陣營規則範圍傷轉達遲並級別優變更進項損歸異響處雲專區責任員營兩萬億斷隔拒絕議論審批協議"
-)
-_SIMPLIFIED = (
-    "报警处关闭认业务机账号录陆页网络绝络镜库应级严风险讯问题谁负责个们请帮说为么吗这里里里时间开发"
-    "现状态统计总数据历单双点钟产资运维护动执删扫攻击击击击恶钓鱼隐踪后门权漏洞补丁软体详细内来于与从将给对"
-    "周过去几条档测试标离锁结备注误实际观确显图简体繁复复让还没无写读电脑远连线终灭坏联系系长东车书学样种类"
-    "马财务团话听难买卖宾馆广场极换请调启机会议题标签华闻语齐御侦检验证审计从属链环节点扩散窃盗释义杀软贼账户户头"
-    "属变压缩卫尝试阵营规则范围伤转达迟并级别优变更进项损归异响处云专区责任员营两万亿断隔拒绝议论审批协议"
-)
-_CHARACTERS = str.maketrans(_TRADITIONAL, _SIMPLIFIED)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−﹣－", "-") | {"。": "。", "﹖": "?"})
 _INVISIBLE = Pattern("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
 _EMOJI = Pattern("[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]")
 _DEFANGED_DOT = Pattern(r"\s?[\[({【](?:\.|dot|点)[\])}】]\s?", re.IGNORECASE)
 _DEFANGED_SCHEME = Pattern(r"(?<![a-z0-9])h(?:xx|\*\*|tt)p(s?)(?:\[:\]|:)//", re.IGNORECASE)
-_MENTION = Pattern(r"@(?:毕方|安全运营|安全助手|小毕|bifang|机器人)\S*\s*|^@\S{1,20}\s+", re.IGNORECASE)
+# DingTalk takes the robot's own mention off already; whoever else is left is the one who is spoken to.
+_MENTION = Pattern(
+    r"(?<![\w.])@(?:毕方|安全运营|安全助手|小毕|bifang|机器人)(?:安全|运营|运维|智能|小?助手|机器人|测试版?|bot)*[\s,，:：]*",
+    re.IGNORECASE,
+)
+_OTHERS = Pattern(r"(?:@[^\s,，:：@]{1,20}[\s,，:：]+)+")
 _WORDS = {
     "帐号": "账号",
     "甚么": "什么",
@@ -65,7 +56,13 @@ def normalize(text: str) -> str:
     plain = _EMOJI.sub("", plain)
     plain = _DEFANGED_DOT.sub(".", plain)
     plain = _DEFANGED_SCHEME.sub(r"http\1://", plain)
-    plain = _MENTION.sub("", plain.translate(_CHARACTERS))
+    plain = _MENTION.sub("", simplify(plain))
     for word, usual in _WORDS.items():
         plain = plain.replace(word, usual)
     return _SPACES.sub(" ", plain).strip()
+
+
+def split_address(plain: str) -> tuple[str, str]:
+    """Whom the normalised sentence is addressed to (@李四 …), "" for the robot, and the rest of it."""
+    match = _OTHERS.match(plain)
+    return (match.group(), plain[match.end() :]) if match and match.end() < len(plain) else ("", plain)

@@ -12,11 +12,11 @@ from .courtesies import Request, strip_courtesies
 from .entities import read_entities
 from .estate import read_asset, read_assets, read_indicator
 from .followups import read_item, read_pronoun, read_refinement
-from .intents import Intent, Understanding
+from .intents import ACTION_TOOLS, Intent, Understanding
 from .knowledge import read_report, read_schedules, read_service
 from .lexicon import Lexicon
 from .manuals import read_how_to, read_manual
-from .normalization import normalize
+from .normalization import normalize, split_address
 from .qualifiers import take_qualifiers
 from .refusals import read_after_unwanted, refuse, refuse_several, speaks_of_action
 from .response import read_response
@@ -26,6 +26,7 @@ from .smalltalk import find_category
 from .suggestions import suggest
 from .vulnerabilities import read_vulnerabilities, read_vulnerability_id
 
+_OVERHEARD = "这句话是对别人说的，没有执行任何操作。"
 LONGEST = 300  # characters; what is longer was pasted, not asked
 
 
@@ -39,6 +40,9 @@ def understand(
     plain = normalize(text)
     if len(plain) > LONGEST:
         return Understanding(suggestions=suggest(plain), hint="这段话太长，离线模式只能理解简短的问题。")
+    addressee, said = split_address(plain)
+    if addressee:
+        return _Reader(lexicon, now, asker, last).read_overheard(said)
     command = find_command(plain)
     if command:
         return _Reader(lexicon, now, asker, None, command=True).read_command(*command)
@@ -75,6 +79,14 @@ class _Reader:
         skeleton = self._entities(plain)
         intent = self._action(skeleton, plain)
         return Understanding(intent=intent) if intent else self.read(plain)
+
+    def read_overheard(self, plain: str) -> Understanding:
+        """What somebody else is told: a question may be answered, an order or a control word is none for the robot."""
+        found = self.read(plain)
+        acts = found.intent is not None and found.intent.tool in ACTION_TOOLS
+        if found.control or acts:
+            return Understanding(suggestions=suggest(plain, harmless=True), hint=_OVERHEARD)
+        return found
 
     def read(self, plain: str) -> Understanding:
         """Control words and small talk, then actions in command form, then questions."""
