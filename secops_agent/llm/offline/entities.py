@@ -108,10 +108,17 @@ _ALERT = Pattern(
     rf"(?:{_ALERT_NOUN}[\s_-]*{_ID_WORD}\s*{_NUMBER_AFTER}(?:\s*(?:号|#)(?:告警|报警)?)?{_COUNTED})",
     re.IGNORECASE,
 )
+# ack 331, close 331 as false positive: in English orders the noun is left out; ack 2 alerts counts them.
+_ORDER_ENDS = (
+    r"\s*(?:$|[,，.!;?？]|(?:to|as|for|pls|plz|please|now|right|asap|thx|thanks|给|吧|哈|备注)(?![a-z]))"
+)
+_AS_VERDICT = r"(?:as\s+)?(?:an?\s+)?(?:false|fp|true|tp|dup|benign|误报|重复|真实|正常)"
 _ALERT_BEFORE = Pattern(
     rf"(?:第\s*|no\.?\s*)?(?P<n>{INTEGER})\s*号\s*(?:的)?(?:[这那][条个])?{_ALERT_NOUN}|(?:编号|id|ID|序号)\s*(?:是|为|:|=)?\s*#?(?P<n2>\d{{1,9}})\s*(?:号)?(?:的)?(?:那条|这条|那个|这个)?{_ALERT_NOUN}"
     rf"|(?<![\d.:/-])(?P<n5>\d{{1,9}})\s*号?\s*(?:的)?[这那]一?[条个起]\s*{_ALERT_NOUN}"
     rf"|{_ALERT_NOUN}[,，\s]*(?:编号|id)\s*(?:=|:|是|为)?\s*#?(?P<n6>\d{{1,9}})(?!\d)"
+    rf"|(?<![产备务则工洞])(?:编号|序号|id)\s*(?:是|为|:|=)?\s*#?(?P<n8>\d{{1,9}})(?!\d)(?=[^。;；\d\ue000-\uf8ff]{{0,16}}[,，](?:这|那|该|此)[条个起]?{_ALERT_NOUN}(?!\s*\d))"
+    rf"|(?:(?<=\back )|(?<=acknowledge )|(?<=assign )|(?<=assign me ))#?(?P<n9>\d{{1,9}})(?={_ORDER_ENDS})|(?<=close )#?(?P<n10>\d{{1,9}})(?=[\s,，]*{_AS_VERDICT})"
     rf"|#\s*(?P<n3>\d{{1,9}})(?!\d)(?:\s*号?{_ALERT_NOUN})?|(?:第\s*(?P<n4>{INTEGER})\s*号|no\.?\s*(?P<n7>\d{{1,9}})\s*号?)\s*{_ALERT_NOUN}",
     re.IGNORECASE,
 )

@@ -17,7 +17,7 @@ _CLAUSE = Pattern(r"[,，;；。!！~…]+")
 _GAP = Pattern(r"[,，;；。\s]+")
 _MORE = frozenset({Role.VERDICT, Role.LENGTH, Role.PLEASE, Role.GLUE})
 _SIDES = frozenset({Role.OBJECT, Role.GLUE, Role.PLEASE})
-_FINISHED = Pattern(r"了(?:处理|操作|处置|措施)?$")
+_FINISHED = Pattern(r"[了喽啦咯嘞](?:处理|操作|处置|措施)?$")
 
 
 @dataclass(frozen=True, slots=True)

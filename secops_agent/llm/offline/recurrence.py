@@ -19,13 +19,13 @@ _DEFAULT_HOURS = {
     "晚": 20,
     "夜": 22,
 }
-_CLOCK = rf"(?P<part{{i}}>{_PART})?\s*(?:的)?\s*(?P<h{{i}}>\d{{1,2}}|[零一二两三四五六七八九十]{{1,3}})\s*(?:[点时](?:钟|整)?(?:(?P<half{{i}}>半)|(?P<quarter{{i}}>一刻|三刻)|(?P<m{{i}}>\d{{1,2}}|[零一二三四五六七八九十]{{1,3}})分?)?|:(?P<mm{{i}}>\d{{2}}))"
+_CLOCK = rf"(?P<part{{i}}>{_PART})?\s*(?:的)?\s*(?P<h{{i}}>\d{{1,2}}|[零一二两三四五六七八九十]{{1,3}})\s*(?:[点时](?:钟|整)?(?:(?P<half{{i}}>半)|(?P<quarter{{i}}>一刻|三刻)|(?P<m{{i}}>\d{{1,2}}|[零一二三四五六七八九十]{{1,3}})分?)?|:(?P<mm{{i}}>\d{{2}}))(?:\s*(?P<ap{{i}}>[ap])m(?![a-z]))?"
 _TIME = rf"(?:{_CLOCK.replace('{i}', '')}(?:\s*(?:和|、|,|，|与|及)\s*{_CLOCK.replace('{i}', '2')})?|(?P<only>{_PART}))"
 _BEFORE_CLOCK = r"(?:上班|下班|晨会|早会|开会|午饭|收工|交班|接班|换班)(?:前|时|后)?\s*(?=(?:\d{1,2}|[零一二两三四五六七八九十]{1,3})\s*[点时:])"
 _DAY = r"[一二三四五六日天末]"
 _WEEKDAYS = rf"(?P<days>(?:{_DAY}|[1-7](?![\d:点时]))(?:\s*(?:、|,|，|和|与|到|至|-)?\s*(?:周|星期)?{_DAY})*)"
 _WHEN = (
-    rf"(?:(?P<daily>每天|每日|天天|每一天|每个?(?=早上|晚上|上午|下午|中午|凌晨|早|晚))|(?P<work>每?个?(?:工作日|上班日)(?:每天)?)|(?P<weekend>每?个?周末)|每?个?(?:周|星期|礼拜){_WEEKDAYS}|"
+    rf"(?:(?P<daily>每天|每日|天天|每一天|每个?(?=早上|晚上|上午|下午|中午|凌晨|早|晚))|(?P<work>每?个?(?:工作日|上班日)(?:每天)?)|(?P<weekend>每?个?周末)|(?:每?个?|每?逢)(?:周|星期|礼拜){_WEEKDAYS}|"
     rf"(?P<weekly>每周|每星期|每个星期)|(?:每个?月)(?:的)?\s*(?P<dom>{INTEGER}|初)?\s*(?:日|号)?)\s*(?:的|,|，)?\s*(?:{_BEFORE_CLOCK})?(?:{_TIME})?"
 )
 _EVERY = r"每(?:隔|过)?\s*(?P<n>\d{1,2}|[一二两三四五六七八九十]{1,3}|半)?\s*个?(?P<unit>小时|钟头|分钟)"
@@ -72,7 +72,7 @@ def _when(match: re.Match[str]) -> str:
         return f"{clock} * * 0,6"
     if match["days"] or match["weekly"]:
         days = _weekdays(match["days"] or "一")
-        return f"{clock} * * {days}" if days and (match.group().startswith("每") or "-" in days) else ""
+        return f"{clock} * * {days}" if days and (match.group()[0] in "每逢" or "-" in days) else ""
     day = 1 if match["dom"] in (None, "初") else read_integer(match["dom"])
     return f"{clock} {day} * *" if day and 1 <= day <= 31 else ""
 
@@ -101,6 +101,9 @@ def _clock(match: re.Match[str], suffix: str) -> tuple[int, int] | None:
     part = (match[f"part{suffix}"] or match["part"] or "")[:1]
     if (hour < 12 and part in ("下", "傍", "晚", "夜")) or (part in ("中", "正") and hour < 3):
         hour += 12
+    half = (match[f"ap{suffix}"] or "").lower()
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0) if 1 <= hour <= 12 else hour
     return hour % 24, minute
 
 

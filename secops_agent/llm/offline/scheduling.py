@@ -14,12 +14,12 @@ from .skeletons import Kind, Skeleton, mark
 from .wording import AFTERWARDS, COMMON, COURTESY
 
 _NOUN = r"(?:定时任务|定时推送|定时提醒|定时|计划任务|周期任务|推送任务|任务|提醒|订阅)"
-_ONE = r"(?:一个|个|一条|条|一下|下|一项|一份|项|份)?(?:新的)?"
-_MAKE = r"(?:新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|配|订阅|订|开|弄|搞|整)"
+_ONE = r"\s*(?:an?(?= )|一个|个|一条|条|一下|下|一项|一份|项|份)?(?:新的)?"
+_MAKE = r"(?:schedule|create|set ?up|新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|配|订阅|订|开|弄|搞|整)"
 _US = r"(?:我们?|咱们?|大家|群里?|本群|这个群|工作群|安全群|团队|值班群)(?:里|内)?"
 _WORDS = (
     *compile_words(
-        (Role.MAKE, rf"{_MAKE}{_ONE}\s*(?:{_NOUN}|推送)|{_NOUN}|(?:新建|创建|添加|订阅){_ONE}"),
+        (Role.MAKE, rf"{_MAKE}{_ONE}\s*(?:{_NOUN}|推送)|{_NOUN}|(?:schedule|新建|创建|添加|订阅){_ONE}"),
         (Role.MAKE, rf"(?:做|设置?|改|弄|调)成{_ONE}{_NOUN}?"),
         (Role.MAKING, rf"{_MAKE}{_ONE}"),
         (Role.NOUN, rf"的(?:{_NOUN}|推送)(?=\s*(?:[,，:：]|$))"),
@@ -59,8 +59,16 @@ _ACTS = Pattern(
 # 没发日报, 发不发日报.
 _UNSENT = Pattern(r"(?:没有?|未|不)(?:再|会|能|用|必|给我)*(?:发|推|提醒|汇报|播报|通知|生成|告诉|同步|检查)")
 _QUOTED = Pattern(r"[「『“\"]\s*(?P<task>[^「」『』“”\"]{2,40})[」』”\"]")
-_STARTS = Pattern(r"每|工作日|天天|(?<![上下本这每到至])(?:周|星期|礼拜)(?=.[到至-])")
+_STARTS = Pattern(
+    r"每|(?<![每适恰正])逢(?=周|星期|礼拜)|工作日|天天|(?<![上下本这每到至])(?:周|星期|礼拜)(?=.[到至-])"
+)
 _OF_TASK = Pattern(rf"的(?:{_NOUN}|推送)\s*[,，:：]")
+_WEEK = r"(?:周|星期|礼拜)"
+_WEEKLY = rf"每一?个?{_WEEK}(?:都要?|来?一[次份回]|固定|如此|循环)*"
+_RECURS_AFTER = Pattern(
+    rf"(?<![每逢上下本这那到至])(?P<day>{_WEEK}[一二三四五六日天][^,，。?？]{{0,12}})[,，]\s*{_WEEKLY}(?=[,，]|$)"
+)
+_RECURS_BEFORE = Pattern(rf"{_WEEKLY}(?:\s*[,，]\s*|的)(?={_WEEK}[一二三四五六日天])")
 # What a task that stands before the time may be made of: 打算日报每天9点发 is none.
 _PLAIN = Pattern(
     r"(?:(?:昨|当|前一)日|(?:今|当|前一)天|(?:昨天|昨晚|上一?周|上个?月)(?=的)|本周|本月|(?:最近|过去|近)\S{1,4}?(?:天|小时|周|日)|未处理|未关闭|没处理|待处理|处理中|已关闭|高危|严重|紧急|中危|低危|及?以上|安全|运营|值班|漏洞|告警|报警|预警|资产|主机|服务器|"
@@ -121,7 +129,7 @@ def read_deletion(skeleton: Skeleton) -> Intent | None:
 
 def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -> Intent | None:
     """A recurrence, a question that the grammar understands, and a word of making or delivering, in any order."""
-    bare, quoted = _take_quoted(_PURPOSE.sub("", text))
+    bare, quoted = _take_quoted(_join_recurrence(_PURPOSE.sub("", text)))
     found = _find_recurrence(bare)
     if not found:
         return None
@@ -146,6 +154,11 @@ def _read_creation(text: str, understand_task: Callable[[str], Intent | None]) -
     if wanted is None or wanted.tool not in READ_TOOLS or wanted.tool in {"list_schedules"}:
         return None
     return Intent("create_schedule", {"task": task, "cron": recurrence.cron}, 0.95)
+
+
+def _join_recurrence(text: str) -> str:
+    """周一上午十点，每周都要，…: what recurs, said beside the day, is put before it."""
+    return _RECURS_BEFORE.sub("每", _RECURS_AFTER.sub(lambda match: f"每{match['day']}", text))
 
 
 def _take_quoted(text: str) -> tuple[str, str]:
