@@ -101,17 +101,24 @@ class Dispatcher:
         return 0 if self.paused else self._capacity - len(self._running) - len(self._handed)
 
     def take(self, turns: Sequence[Turn]) -> None:
-        """Start these soon. From any thread."""
+        """Start these soon. From any thread; they take up room at once."""
+        self._handed.extend(turns)
         with suppress(RuntimeError):  # the loop is closed: the next start takes them over
-            self._loop.call_soon_threadsafe(self._take, turns)
+            self._loop.call_soon_threadsafe(self._start_handed)
 
-    def _take(self, turns: Sequence[Turn]) -> None:
-        if self._draining or self._handed or inbox.in_a_burst():
-            self._handed.extend(turns)
+    def _start_handed(self) -> None:
+        """Not while a burst is being stored: then `run` does, when it is over."""
+        if self._draining or inbox.in_a_burst():
             self._wake.set()
-            return
-        for turn in turns:
-            self._start(turn)
+        else:
+            self._start_all_handed()
+
+    def _start_all_handed(self) -> int:
+        count = 0
+        while self._handed:
+            self._start(self._handed.popleft())
+            count += 1
+        return count
 
     def wake(self) -> None:
         """There may be new rows. From any thread; once is enough until the loop has looked."""
@@ -160,9 +167,7 @@ class Dispatcher:
             await asyncio.sleep(YIELD)
 
     async def _start_some(self) -> int:
-        handed = len(self._handed)
-        while self._handed:
-            self._start(self._handed.popleft())
+        handed = self._start_all_handed()
         overdue = self._loop.time() - self._looked_at >= IDLE_POLL  # others free rows, too, and tell nobody
         if self.paused or not (self._queued or overdue):
             return handed

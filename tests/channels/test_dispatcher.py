@@ -57,6 +57,23 @@ def test_stored_message_is_answered(database: Database) -> None:
     assert channel.sent == ["收到 你好"]
 
 
+def test_what_is_handed_over_takes_up_room_before_the_loop_hears_of_it(database: Database) -> None:
+    busy, release = threading.Event(), threading.Event()
+
+    async def hold_up_the_loop(turn: Turn) -> str:
+        busy.set()
+        release.wait(30)
+        return turn.text
+
+    with running(hold_up_the_loop, capacity=3):
+        store(incoming("0", where="cid0"))
+        assert busy.wait(20)
+        rows = [store(incoming(str(number), where=f"cid{number}"))[0] for number in (1, 2, 3)]
+        assert [row.state for row in rows] == [State.LEASED, State.LEASED, State.PENDING]
+        release.set()
+        wait_all()
+
+
 def test_message_is_found_without_being_told(database: Database) -> None:
     channel = Recorder()
     with running(echo, channel):
