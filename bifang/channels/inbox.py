@@ -179,9 +179,8 @@ def store_entries(entries: Sequence[Entry]) -> list[bool]:
     return done
 
 
-_Found = list[
-    tuple[int, int, str, str, str]
-]  # id, config id, kind, external id, lease or "" of what was inserted
+# Of what was inserted: id, config id, kind, external id, lease or "".
+_Found = list[tuple[int, int, str, str, str]]
 
 
 def _wanted(rows: Sequence[dict[str, Any]], room: int) -> list[bool]:
