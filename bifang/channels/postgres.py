@@ -123,14 +123,9 @@ def finish(
         f"rows{at}": _document(one, rows[model])
         for at, (model, one) in enumerate(zip(rows, shapes, strict=True))
     }
-    ours: set[int] = set()
-    sent: dict[str, tuple[int, str]] = {}
-    for pk, key, lease in prepared.run(_finishing(shape, shapes), given):
-        if key is None:
-            ours.add(pk)
-        else:
-            sent[key] = (pk, lease)
-    return ours, sent
+    found = prepared.run(_finishing(shape, shapes), given)
+    sent = {key: (pk, lease) for pk, key, lease in found if key is not None}
+    return {pk for pk, key, _ in found if key is None}, sent
 
 
 def _document(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> str:
