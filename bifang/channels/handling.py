@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bifang.channels import outbox, postgres, statements
 from bifang.channels.inbox import unpack_target
-from bifang.channels.leases import LEASE, database_now, new_lease, new_secret, unhurried_now
+from bifang.channels.leases import LEASE, database_now, new_lease, new_secret
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
 from bifang.channels.ports import Part, Reply, Turn
 from bifang.core.db import on_postgresql
@@ -160,7 +160,7 @@ def _finish_in_one(items: Sequence[Finished], owner: str) -> _Outcome:
 
 def _finish_by_steps(items: Sequence[Finished], owner: str) -> _Outcome:
     with transaction.atomic():
-        now = unhurried_now()
+        now = database_now()
         ours = statements.mark_handled(_leases(items), now)
         won = [item for item in items if item.turn.inbox_id in ours]
         parts = outbox.create(won, owner, now)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bifang.channels import postgres, statements
-from bifang.channels.leases import LEASE, new_lease, unhurried_now
+from bifang.channels.leases import LEASE, database_now, new_lease
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Reading, ReplyTarget, Rows, Turn
 from bifang.core.crypto import Keyring
@@ -203,7 +203,7 @@ def _store_by_steps(
     rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str, reading: Reading | None
 ) -> tuple[_Found, Rows | None]:
     with transaction.atomic():
-        clock = unhurried_now()
+        clock = database_now()
         lease = new_lease(clock)
         asked = _keys(rows, wanted)
         ahead = statements.keys_with_open_rows(asked) if asked else set()

@@ -44,20 +44,6 @@ def database_now() -> datetime:
     return row[0]
 
 
-def unhurried_now() -> datetime:
-    """The database's clock, in a transaction that on PostgreSQL will count before it is on the server's disk.
-
-    For what a crash of the database server may undo: its turn is run again then, its reply sent again. What is
-    about to be acknowledged needs a `durability.flush` afterwards.
-    """
-    if connection.vendor == "sqlite":
-        return timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp(), set_config('synchronous_commit', 'off', true)")
-        row: tuple[datetime, str] = cursor.fetchone()
-    return row[0]
-
-
 def new_lease(now: datetime) -> str:
     """A token no other claim will have; starts with the database's time in µs, so later leases sort later."""
     return f"{int(now.timestamp() * 1e6):x}-{new_secret()}"

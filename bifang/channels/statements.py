@@ -24,10 +24,9 @@ _UNHURRIED: Final = {
     "sqlite": "TRUE",
     "postgresql": "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'",
 }
-_LEASES: Final = {
-    "sqlite": "SELECT json_extract(value, '$[0]') AS pk, json_extract(value, '$[1]') AS token FROM json_each(%s)",
-    "postgresql": "SELECT * FROM unnest(%s::bigint[], %s::text[]) AS u(pk, token)",
-}
+_LEASES: Final = (
+    "SELECT json_extract(value, '$[0]') AS pk, json_extract(value, '$[1]') AS token FROM json_each(%s)"
+)
 
 
 def keys_with_open_rows(order_keys: Sequence[str]) -> set[str]:
@@ -49,18 +48,12 @@ def keys_waiting_elsewhere(order_keys: Sequence[str], owner: str) -> set[str]:
 
 
 def mark_handled(leases: Sequence[tuple[int, str]], now: datetime) -> set[int]:
-    """Inbox rows (id, lease) that still have this lease are handled now; their ids."""
-    link = _link()
-    pairs = (
-        [json.dumps(leases)]
-        if link.vendor == "sqlite"
-        else [list(part) for part in zip(*leases, strict=True)]
-    )
+    """Inbox rows (id, lease) that still have this lease are handled now; their ids. PostgreSQL: `postgres.finish`."""
     text = (
-        f"UPDATE channels_inboxrow SET state = 'done', handled_at = %s, {_NOBODY} FROM ({_LEASES[link.vendor]}) AS v "  # noqa: S608 - constants
+        f"UPDATE channels_inboxrow SET state = 'done', handled_at = %s, {_NOBODY} FROM ({_LEASES}) AS v "  # noqa: S608 - constants
         "WHERE channels_inboxrow.id = v.pk AND channels_inboxrow.lease = v.token RETURNING channels_inboxrow.id"
     )
-    return {pk for (pk,) in run(text, [_moment(now), *pairs])} if leases else set()
+    return {pk for (pk,) in run(text, [_moment(now), json.dumps(leases)])} if leases else set()
 
 
 def mark_delivered(ids: Sequence[int], route: str, receipt: str) -> None:

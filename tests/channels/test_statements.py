@@ -38,7 +38,6 @@ def test_statement_searches_by_index(name: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.both_databases
 def test_only_the_holder_of_the_lease_marks_a_row_as_handled() -> None:
     store(incoming("一"), incoming("二"), incoming("三", sender="wangwu"))
     first, third = claim()
