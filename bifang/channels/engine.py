@@ -15,6 +15,7 @@ from bifang.channels.ports import Channel, Foresee, Handler, ReplySink, Turn
 from bifang.channels.sender import Sender
 from bifang.channels.upkeep import Upkeep
 from bifang.core import db
+from bifang.core.express import lines
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class Engine:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         stop = self._stop
         await db.call(leases.release, leases.dead_owners())
+        line = lines.open_line()
         dispatcher, sender = self._build()
         upkeep = Upkeep(self._owner, dispatcher, sender)
         working: tuple[Job, ...] = (dispatcher, sender, *self._jobs)
@@ -118,6 +120,7 @@ class Engine:
         await asyncio.gather(*jobs, return_exceptions=True)
         if self._on_close is not None:
             await self._on_close()
+        lines.close_line(line)
         if crashed is not None:
             raise crashed
 

@@ -10,13 +10,14 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from bifang.channels import outbox, postgres, statements
+from bifang.channels import lone, outbox, postgres, statements
 from bifang.channels.inbox import unpack_target
 from bifang.channels.leases import LEASE, database_now, new_lease, new_secret
 from bifang.channels.models import OPEN, InboxRow, LeasedRow, State
 from bifang.channels.ports import Part, Reply, Turn
 from bifang.core.db import on_postgresql
 from bifang.core.errors import BifangError
+from bifang.core.express.errand import Errand
 from bifang.core.rows import NewRow, insert_many
 
 MAX_ATTEMPTS = 5
@@ -156,6 +157,19 @@ def _finish_in_one(items: Sequence[Finished], owner: str) -> _Outcome:
         new_secret(),
     )
     return ours, outbox.leased_parts(drafts, found)
+
+
+def finish_alone(item: Finished, owner: str) -> Errand[list[Part] | None]:
+    """The same for one turn, as an errand."""
+    drafts = outbox.draft([item], timezone.now())
+    (lease,) = _leases([item])
+    rows = [(row.model, row.values) for row in item.rows]
+
+    def parts(handled: postgres.Handled) -> list[Part] | None:
+        ours, found = handled
+        return outbox.leased_parts(drafts, found).get(item.turn.inbox_id, []) if ours else None
+
+    return lone.finishing(lease, [one.row for one in drafts], rows, owner).then(parts)
 
 
 def _finish_by_steps(items: Sequence[Finished], owner: str) -> _Outcome:

@@ -11,13 +11,15 @@ from typing import Any, Protocol
 from django.db import transaction
 from django.utils import timezone
 
-from bifang.channels import postgres, statements
+from bifang.channels import lone, postgres, statements
 from bifang.channels.leases import LEASE, database_now, new_lease
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Reading, ReplyTarget, Rows, Turn
+from bifang.core.batcher import Batcher
 from bifang.core.crypto import Keyring
-from bifang.core.db import Batcher, on_postgresql
+from bifang.core.db import on_postgresql
 from bifang.core.durability import flush
+from bifang.core.express.errand import Errand
 from bifang.core.keys import keyring
 from bifang.core.prepared import run
 from bifang.core.rows import insert_many
@@ -158,14 +160,30 @@ def store_entries(entries: Sequence[Entry]) -> list[bool]:
     when it comes again.
     """
     taker, rows = _taker, [entry.row for entry in entries]
-    wanted = _wanted(rows, taker.room()) if taker else [False] * len(rows)
-    owner = taker.owner_name if taker else ""
-    reading = taker.foresee(entries[0].item) if taker and wanted == [True] else None
+    wanted, owner = _wanted(rows, taker), taker.owner_name if taker else ""
     if on_postgresql():
         texts = [entry.text for entry in entries]
-        found, read = postgres.store(rows[0], texts, _keys(rows, wanted), wanted, owner, reading)
+        found, read = postgres.store(rows[0], texts, _keys(rows, wanted), wanted, owner), None
     else:
-        found, read = _store_by_steps(rows, wanted, owner, reading)
+        found, read = _store_by_steps(rows, wanted, owner, _foreseen(entries[0].item, wanted, taker))
+    return _hand_over(entries, found, read, taker)
+
+
+def store_alone(item: Incoming) -> Errand[bool]:
+    """The same for one item, as an errand."""
+    taker, entry = _taker, Entry(item, _row(item, timezone.now(), keyring()), "")
+    wanted, owner = _wanted([entry.row], taker), taker.owner_name if taker else ""
+    errand = lone.storing(entry.row, wanted[0], owner, _foreseen(item, wanted, taker))
+    return errand.then(lambda stored: _hand_over([entry], *stored, taker)[0])
+
+
+def _foreseen(item: Incoming, wanted: Sequence[bool], taker: Taker | None) -> Reading | None:
+    return taker.foresee(item) if taker and wanted == [True] else None
+
+
+def _hand_over(
+    entries: Sequence[Entry], found: Sequence[postgres.Stored], read: Rows | None, taker: Taker | None
+) -> list[bool]:
     inserted = {tuple(identity): (pk, lease) for pk, *identity, lease in found}
     turns: list[Turn] = []
     done: list[bool] = []
@@ -179,12 +197,9 @@ def store_entries(entries: Sequence[Entry]) -> list[bool]:
     return done
 
 
-# Of what was inserted: id, config id, kind, external id, lease or "".
-_Found = list[tuple[int, int, str, str, str]]
-
-
-def _wanted(rows: Sequence[dict[str, Any]], room: int) -> list[bool]:
+def _wanted(rows: Sequence[dict[str, Any]], taker: Taker | None) -> list[bool]:
     """Which rows to answer at once, as far as there is room, unless something older is ahead of them."""
+    room = taker.room() if taker else 0
     ahead: set[str] = set()
     wanted = []
     for row in rows:
@@ -201,7 +216,7 @@ def _keys(rows: Sequence[dict[str, Any]], wanted: Sequence[bool]) -> list[str]:
 
 def _store_by_steps(
     rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str, reading: Reading | None
-) -> tuple[_Found, Rows | None]:
+) -> tuple[list[postgres.Stored], Rows | None]:
     with transaction.atomic():
         clock = database_now()
         lease = new_lease(clock)
@@ -242,7 +257,7 @@ def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime, read: Rows |
 
 # Ordered: side by side, two quick messages of one person would swap, or both be leased.
 _batcher: Batcher[Incoming, bool] = Batcher(
-    store_entries, limit=200, ordered=True, prepare=enter, afterwards=flush
+    store_entries, limit=200, ordered=True, prepare=enter, afterwards=flush, alone=store_alone
 )
 
 

@@ -48,10 +48,9 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A SELECT with named parameters; ``names`` are its columns, in order."""
+    """A SELECT with named parameters, as ``%(name)s``."""
 
     text: str
-    names: tuple[str, ...]
     given: Mapping[str, Any]
 
 

@@ -1,7 +1,8 @@
-"""The two writes of a message on PostgreSQL, each in one statement: what takes time there is the way to the server.
+"""The two writes of many messages on PostgreSQL, each in one statement: what takes time there is the way to the server.
 
 Both are their own transactions, and do not wait for the disk: before an ack comes `durability.flush`, and what else
-a crash of the server undoes is run again. SQLite takes the same steps one by one (`inbox`, `handling`).
+a crash of the server undoes is run again. SQLite takes the same steps one by one (`inbox`, `handling`); a message
+that comes alone goes by `lone`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +13,13 @@ from django.db import models
 
 from bifang.channels.leases import LEASE, new_secret
 from bifang.channels.models import InboxRow, OutboxRow
-from bifang.channels.ports import Reading, Rows
 from bifang.core import prepared
-from bifang.core.notation import decode, encode
+from bifang.core.notation import encode
 from bifang.core.rows import Shape, as_document, fill, literal, shape_of
 from bifang.core.sealed import Sealed
 
-_OPEN: Final = "r.state IN ('pending', 'leased')"
-_UNHURRIED: Final = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
+OPEN: Final = "r.state IN ('pending', 'leased')"
+UNHURRIED: Final = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'"
 _UNTIL: Final = f"statement_timestamp() + interval '{LEASE.total_seconds():.0f} seconds'"
 # The form of `leases.new_lease`.
 _TOKEN: Final = (
@@ -30,12 +30,15 @@ _AHEAD: Final = "ahead AS MATERIALIZED (SELECT r.order_key FROM {table} AS r WHE
 _FREE: Final = (
     "LATERAL (SELECT {wanted} AND u.order_key NOT IN (SELECT order_key FROM ahead) AS v OFFSET 0) AS free"
 )
-_LEASED: Final = {
+LEASED: Final = {
     "state": "CASE WHEN free.v THEN 'leased' ELSE {otherwise} END",
     "owner": "CASE WHEN free.v THEN %(owner)s::text ELSE '' END",
     "lease": f"CASE WHEN free.v THEN {_TOKEN} ELSE '' END",
     "leased_until": f"CASE WHEN free.v THEN {_UNTIL} END",
 }
+FIRST_TRY: Final = {"attempts": "CASE WHEN free.v THEN 1 ELSE 0 END"}
+STORED: Final = "id, config_id, kind, external_id, lease"
+Stored = tuple[int, int, str, str, str]  # of an inbox row that was inserted; the lease may be ""
 
 
 def write_row(row: Mapping[str, Any]) -> str:
@@ -49,12 +52,11 @@ def store(
     keys: Sequence[str],
     wanted: Sequence[bool],
     owner: str,
-    reading: Reading | None = None,
-) -> tuple[list[tuple[int, int, str, str, str]], Rows | None]:
+) -> list[Stored]:
     """Insert inbox rows that are new, those that are ``wanted`` leased to `owner` if nothing is open before them.
 
-    ``texts`` are the rows by `write_row`, ``names`` what each has values for, ``keys`` the order keys of those wanted. Returns (id, config id, kind,
-    external id, lease or "") of the rows inserted, and what the ``reading`` found, with what JSON has for its values.
+    ``texts`` are the rows by `write_row`, ``names`` what each has values for, ``keys`` the order keys of those wanted.
+    Returns what was inserted.
     """
     flagged = (
         f'{text[:-1]},"wanted":{"true" if one else "false"}}}'
@@ -62,12 +64,7 @@ def store(
     )
     given = {"owner": owner, "secret": new_secret(), "keys": keys, "rows": f"[{','.join(flagged)}]"}
     shape = shape_of(InboxRow, [dict.fromkeys(names)])
-    if reading is None:
-        return cast("list[tuple[int, int, str, str, str]]", prepared.run(_storing(shape), given)), None
-    *found, (*_, read) = prepared.run(
-        _storing(shape, reading.text, reading.names), {**given, **reading.given}
-    )
-    return [(pk, config, kind, name, lease) for pk, config, kind, name, lease, _ in found], decode(read)
+    return cast("list[Stored]", prepared.run(_storing(shape), given))
 
 
 def _token_of(value: object) -> str:
@@ -78,22 +75,18 @@ def _token_of(value: object) -> str:
 
 
 @lru_cache(maxsize=16)
-def _storing(shape: Shape, reading: str = "", names: tuple[str, ...] = ()) -> str:
-    leased = {name: text.format(otherwise="u.state") for name, text in _LEASED.items()}
-    leased["attempts"] = "CASE WHEN free.v THEN 1 ELSE 0 END"
-    ahead = _AHEAD.format(table=shape.table, others=_OPEN)
-    insertion = (
-        f"INSERT INTO {shape.table} ({shape.columns}) SELECT {_selected(shape, leased)} "  # noqa: S608 - names and constants of our own
-        f"FROM jsonb_to_recordset(%(rows)s::jsonb) AS u({shape.types}, wanted boolean), {_FREE.format(wanted='u.wanted')} "
-        f"WHERE {_UNHURRIED} ON CONFLICT DO NOTHING RETURNING id, config_id, kind, external_id, lease"
-    )
-    if not reading:
-        return f"WITH {ahead} {insertion}"
-    columns = ", ".join(f"r.{name}" for name in names)
+def _storing(shape: Shape) -> str:
+    leased = {name: text.format(otherwise="u.state") for name, text in LEASED.items()} | FIRST_TRY
+    ahead = _AHEAD.format(table=shape.table, others=OPEN)
     return (
-        f"WITH {ahead}, stored AS ({insertion}) SELECT s.*, NULL FROM stored AS s UNION ALL "  # noqa: S608
-        f"SELECT NULL, NULL, NULL, NULL, NULL, coalesce(jsonb_agg(jsonb_build_array({columns})), '[]')::text FROM ({reading}) AS r"
+        f"WITH {ahead} INSERT INTO {shape.table} ({shape.columns}) SELECT {_selected(shape, leased)} "  # noqa: S608 - names and constants of our own
+        f"FROM jsonb_to_recordset(%(rows)s::jsonb) AS u({shape.types}, wanted boolean), {_FREE.format(wanted='u.wanted')} "
+        f"WHERE {UNHURRIED} ON CONFLICT DO NOTHING RETURNING {STORED}"
     )
+
+
+# The ids of inbox rows that are handled now and, by the key of an outbox row, its id and its lease or "".
+Handled = tuple[set[int], dict[str, tuple[int, str]]]
 
 
 def finish(
@@ -102,12 +95,11 @@ def finish(
     rows: Mapping[type[models.Model], Sequence[Mapping[str, Any]]],
     owner: str,
     secret: str,
-) -> tuple[set[int], dict[str, tuple[int, str]]]:
+) -> Handled:
     """Mark inbox rows that still have these leases as handled; insert what belongs to them, and only to them.
 
     ``replies`` are outbox rows, leased to `owner` unless replies to the same place wait in other hands; ``replies``
-    and ``rows`` have ``turn``, the id of their inbox row, beside their values. Returns the ids of the inbox rows and,
-    by the key of an outbox row, its id and its lease or "".
+    and ``rows`` have ``turn``, the id of their inbox row, beside their values.
     """
     shapes = tuple(shape_of(model, found) for model, found in rows.items())
     shape = shape_of(OutboxRow, replies) if replies else None
@@ -140,14 +132,14 @@ def _finishing(replies: Shape | None, others: tuple[Shape, ...]) -> str:
     steps = [
         f"ours AS (UPDATE {inbox} AS b SET state = 'done', handled_at = statement_timestamp(), owner = '', lease = '', "  # noqa: S608 - names and constants of our own
         f"leased_until = NULL FROM unnest(%(ids)s::bigint[], %(leases)s::text[]) AS v(pk, token) "
-        f"WHERE {_UNHURRIED} AND b.id = v.pk AND b.lease = v.token RETURNING b.id)"
+        f"WHERE {UNHURRIED} AND b.id = v.pk AND b.lease = v.token RETURNING b.id)"
     ]
     told = "SELECT id, NULL AS key, NULL AS lease FROM ours"
     if replies is not None:
-        leased = {name: text.format(otherwise=literal("pending")) for name, text in _LEASED.items()}
+        leased = {name: text.format(otherwise=literal("pending")) for name, text in LEASED.items()}
         free = _FREE.format(wanted="TRUE")
         steps += [
-            _AHEAD.format(table=replies.table, others=f"{_OPEN} AND r.owner <> %(owner)s"),
+            _AHEAD.format(table=replies.table, others=f"{OPEN} AND r.owner <> %(owner)s"),
             f"sent AS ({_insertion(replies, 'replies', leased, f', {free}')} RETURNING id, key, lease)",
         ]
         told += " UNION ALL SELECT id, key, lease FROM sent"

@@ -13,7 +13,7 @@ from bifang.channels.outbox import Sent
 from bifang.channels.ports import Channel, Delivered, Part
 from bifang.core import db
 from bifang.core.backoff import Backoff
-from bifang.core.db import Batcher
+from bifang.core.batcher import Batcher
 from bifang.core.errors import BifangError, RateLimited
 from bifang.core.journal import Journal
 

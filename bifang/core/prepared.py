@@ -9,6 +9,20 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+NEVER = 1_000_000  # times: so often nothing runs
+
+
+def vendor() -> str:
+    """ "postgresql" or "sqlite". Without a connection: to ask for one takes longer, and in an event loop makes it."""
+    return str(connections.settings[DEFAULT_DB_ALIAS]["ENGINE"]).rpartition(".")[2].removesuffix("3")
+
+
+def allowed() -> bool:
+    """May statements be kept prepared? Not with some poolers: `bifang.env.database` tells how to say so."""
+    options: Mapping[str, Any] = connections.settings[DEFAULT_DB_ALIAS].get("OPTIONS", {})
+    threshold = options.get("prepare_threshold", 0)
+    return threshold is not None and int(threshold) < NEVER
+
 
 def run(text: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The rows that the statement returns; by itself it is its own transaction. Raises Django's database errors."""

@@ -51,7 +51,7 @@ class Shape:
 
     ``table`` and ``columns`` are quoted. ``given`` names the values that rows bring, with what stands for one that a
     row lacks; ``prepared`` those that cannot go to the database as they are; ``stamped`` those of auto_now and the
-    like. ``selected`` fills every column from a row source ``u`` of these values, or with a constant; ``names`` and
+    like; ``documents`` those that are left to the document they go in; ``typed`` each with its column's type. ``selected`` fills every column from a row source ``u`` of these values, or with a constant; ``names`` and
     ``types`` are the columns of that source.
     """
 
@@ -60,6 +60,8 @@ class Shape:
     given: tuple[tuple[str, Any], ...]
     prepared: tuple[tuple[str, Prepare], ...]
     stamped: tuple[str, ...]
+    documents: frozenset[str]
+    typed: tuple[tuple[str, str], ...]
     selected: tuple[tuple[str, str], ...]
     names: str
     types: str
@@ -71,12 +73,12 @@ _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)
 
 def shape_of(model: type[Model], rows: Sequence[Mapping[str, Any]], *, keyed: bool = False) -> Shape:
     """The shape of rows that bring these values. ``keyed``: the primary key is one of them."""
-    return _shape(model, frozenset().union(*rows), keyed, connections["default"].vendor)
+    return _shape(model, frozenset().union(*rows), keyed, prepared.vendor())
 
 
 @lru_cache(maxsize=256)
 def _shape(model: type[Model], names: frozenset[str], keyed: bool, vendor: str) -> Shape:
-    link = connections["default"]
+    link = _spelling(vendor)
     quote = link.ops.quote_name
     fields = [field for field in model._meta.concrete_fields if keyed or not field.primary_key]
     given = [field for field in fields if field.attname in names or _is_stamped(field)]
@@ -86,6 +88,8 @@ def _shape(model: type[Model], names: frozenset[str], keyed: bool, vendor: str) 
         given=tuple((field.attname, _default(field)) for field in given),
         prepared=tuple((f.attname, _preparer(f)) for f in given if not _goes_as_it_is(f, vendor)),
         stamped=tuple(field.attname for field in given if _is_stamped(field)),
+        documents=frozenset(f.attname for f in given if type(f) is JSONField and _goes_as_it_is(f, vendor)),
+        typed=tuple((field.attname, _type_of(field, link)) for field in given),
         selected=tuple(
             (field.attname, f'u."{field.attname}"' if field in given else literal(_default(field)))
             for field in fields
@@ -107,6 +111,12 @@ def literal(value: Any) -> str:
 def _type_of(field: AnyField, link: Any) -> str:
     """Text without a length: a cast to a length would cut what is too long, and say nothing."""
     return "text" if isinstance(field, CharField | TextField) else str(field.rel_db_type(link))
+
+
+@lru_cache(maxsize=2)
+def _spelling(vendor: str) -> Any:
+    """Never opened: it knows how this database writes names and values. Of those that are, each thread has its own."""
+    return connections.create_connection("default")
 
 
 def _default(field: AnyField) -> Any:
@@ -143,7 +153,7 @@ class _Moments(dict[datetime, str]):
 
 def fill(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows with exactly the values of their shape, each as the database takes it."""
-    link: Any = connections["default"]
+    link = _spelling(prepared.vendor())
     now, moments = timezone.now(), _Moments(link)
     filled: list[dict[str, Any]] = []
     for row in rows:

@@ -9,7 +9,8 @@ from operator import itemgetter
 from typing import Any
 
 from bifang.channels.ports import Reading
-from bifang.core.db import Batcher, on_postgresql
+from bifang.core.batcher import Batcher
+from bifang.core.db import on_postgresql
 from bifang.core.prepared import run
 from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
@@ -74,7 +75,7 @@ def look_up(questions: Sequence[Question]) -> list[Known]:
 
 def reading(staff_id: str, conversation: str) -> Reading:
     """What `recognise` needs to know of a message, to be read as it is stored."""
-    return Reading(_ONE, ("id", *FACTS), {"asker": staff_id, "conversation": conversation})
+    return Reading(_ONE, {"asker": staff_id, "conversation": conversation})
 
 
 def recognise(question: Question, rows: _Rows | None) -> Known | None:

@@ -113,7 +113,7 @@ class Hands:
 
     def foresee(self, item: Incoming) -> Reading | None:
         text = "SELECT external_id AS one, urgent AS two, NULL AS three FROM channels_inboxrow WHERE sender_id = %(who)s AND state = 'done'"
-        return Reading(text, ("one", "two", "three"), {"who": item.sender_id})
+        return Reading(text, {"who": item.sender_id})
 
     def take(self, turns: Sequence[Turn]) -> None:
         self.turns.extend(turns)

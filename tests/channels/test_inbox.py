@@ -13,6 +13,7 @@ from bifang.channels.inbox import from_ms, pack_target, unpack_target
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import ReplyTarget
 from bifang.core import db
+from bifang.core.batcher import Batcher
 from tests.channels.boxes import WEBHOOK, Hands, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
 from tests.deadline import eventually
@@ -86,7 +87,7 @@ async def test_batches_of_an_ordered_batcher_never_overtake(database: Database) 
         done.append(list(items))
         return [None] * len(items)
 
-    batcher: db.Batcher[int, None] = db.Batcher(run, ordered=True)
+    batcher: Batcher[int, None] = Batcher(run, ordered=True)
     first = asyncio.create_task(batcher.call(1))
     await eventually(started.is_set)
     second = asyncio.create_task(batcher.call(2))
@@ -111,7 +112,7 @@ async def test_next_batch_is_made_ready_while_one_runs_and_never_overtakes(datab
         done.extend(items)
         return list(items)
 
-    batcher: db.Batcher[int, str] = db.Batcher(run, ordered=True, prepare=prepare)
+    batcher: Batcher[int, str] = Batcher(run, ordered=True, prepare=prepare)
     waiting = []
     for number in (1, 2, 3, 4):
         waiting.append(asyncio.create_task(batcher.call(number)))
@@ -126,7 +127,7 @@ async def test_what_cannot_be_made_ready_harms_no_other(database: Database) -> N
     def prepare(items: Sequence[int]) -> list[int]:
         return [10 // item for item in items]
 
-    batcher: db.Batcher[int, int] = db.Batcher(list, ordered=True, prepare=prepare)
+    batcher: Batcher[int, int] = Batcher(list, ordered=True, prepare=prepare)
     results = await asyncio.gather(*map(batcher.call, (1, 0, 5)), return_exceptions=True)
     assert [results[0], results[2]] == [10, 2]
     assert isinstance(results[1], ZeroDivisionError)

@@ -10,7 +10,7 @@ from django.db import connection, connections
 
 from bifang.channels import inbox
 from bifang.core import db, durability
-from bifang.core.db import Batcher
+from bifang.core.batcher import Batcher
 from bifang.core.models import Switch
 from tests.channels.boxes import incoming
 from tests.databases import Database
