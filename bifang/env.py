@@ -119,13 +119,22 @@ def _existing(path: Path) -> Path:
     return path if os.path.isdir(path) else path.parent
 
 
+_KEEPALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # ms
+}
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's parameters for a URL such as ``postgres://user:password@host/name``.
 
     Statements that run for every message are prepared after five times; ``?prepare_threshold=1000000000`` in the URL
-    keeps them from it, for a pooler that hands a session's statements to another one.
+    keeps them from it, for a pooler that hands a session's statements to another one. A server that is gone and did
+    not say so is noticed within a minute.
     """
     found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
     if found["ENGINE"].endswith("postgresql"):
-        found["OPTIONS"] = {"prepare_threshold": 5, **found.get("OPTIONS", {})}
+        found["OPTIONS"] = {"prepare_threshold": 5, **_KEEPALIVE, **found.get("OPTIONS", {})}
     return found

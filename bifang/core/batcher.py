@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.db import connections
@@ -14,7 +15,7 @@ from bifang.core.express.errand import Errand, Found
 
 T = TypeVar("T")
 R = TypeVar("R")
-HEAD_START = 0.003  # seconds
+HEAD_START = 0.003  # seconds before `afterwards`: what an errand set going has the interpreter and the disk for itself
 
 
 class Batcher(Generic[T, R]):
@@ -25,6 +26,9 @@ class Batcher(Generic[T, R]):
     after the one before has ended; otherwise several threads work on batches side by side. ``prepare`` makes of items
     what `run_many` gets in their place, while the batch before is still at the database. ``afterwards`` runs
     between a batch and the answers to its callers, beside the next batch.
+
+    An item that comes while no other is under way goes as an errand by the process's line, if there is one (`lines`)
+    and ``alone`` makes one of it. What comes before it is back gathers; if it fails, a thread tries it again.
     """
 
     def __init__(
@@ -69,11 +73,9 @@ class Batcher(Generic[T, R]):
             return False
         try:
             errand = self._alone(item)
+            return errand is not None and line.start(errand, partial(self._back, future, errand))
         except Exception:
             return False  # a thread will tell
-        if errand is None:
-            return False
-        return line.start(errand, lambda found: self._back(future, errand, found))
 
     def _back(self, future: "asyncio.Future[R]", errand: Errand[R], found: Found | None) -> None:
         if found is None:
@@ -87,7 +89,7 @@ class Batcher(Generic[T, R]):
             result = error
         if self._afterwards is None:
             self._answer([future], [result])
-        else:  # the turn that may have begun has the interpreter to itself for a moment
+        else:
             loop = asyncio.get_running_loop()
             loop.call_later(HEAD_START, self._hand_back, [future], [result], threads())
         self._schedule_next()
