@@ -21,7 +21,6 @@ from bifang.core.db import on_postgresql
 from bifang.core.durability import flush
 from bifang.core.express.errand import Errand
 from bifang.core.keys import keyring
-from bifang.core.prepared import run
 from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
 
@@ -163,22 +162,19 @@ def store_entries(entries: Sequence[Entry]) -> list[bool]:
     wanted, owner = _wanted(rows, taker), taker.owner_name if taker else ""
     if on_postgresql():
         texts = [entry.text for entry in entries]
-        found, read = postgres.store(rows[0], texts, _keys(rows, wanted), wanted, owner), None
+        found = postgres.store(rows[0], texts, _keys(rows, wanted), wanted, owner)
     else:
-        found, read = _store_by_steps(rows, wanted, owner, _foreseen(entries[0].item, wanted, taker))
-    return _hand_over(entries, found, read, taker)
+        found = _store_by_steps(rows, wanted, owner)
+    return _hand_over(entries, found, None, taker)
 
 
 def store_alone(item: Incoming) -> Errand[bool]:
     """The same for one item, as an errand."""
     taker, entry = _taker, Entry(item, _row(item, timezone.now(), keyring()), "")
     wanted, owner = _wanted([entry.row], taker), taker.owner_name if taker else ""
-    errand = lone.storing(entry.row, wanted[0], owner, _foreseen(item, wanted, taker))
+    reading = taker.foresee(item) if taker and wanted[0] else None
+    errand = lone.storing(entry.row, wanted[0], owner, reading)
     return errand.then(lambda stored: _hand_over([entry], *stored, taker)[0])
-
-
-def _foreseen(item: Incoming, wanted: Sequence[bool], taker: Taker | None) -> Reading | None:
-    return taker.foresee(item) if taker and wanted == [True] else None
 
 
 def _hand_over(
@@ -215,8 +211,8 @@ def _keys(rows: Sequence[dict[str, Any]], wanted: Sequence[bool]) -> list[str]:
 
 
 def _store_by_steps(
-    rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str, reading: Reading | None
-) -> tuple[list[postgres.Stored], Rows | None]:
+    rows: Sequence[dict[str, Any]], wanted: Sequence[bool], owner: str
+) -> list[postgres.Stored]:
     with transaction.atomic():
         clock = database_now()
         lease = new_lease(clock)
@@ -232,8 +228,7 @@ def _store_by_steps(
                     "attempts": 1,
                 }
         names = ("id", "config_id", "kind", "external_id", "lease")
-        found = insert_many(InboxRow, rows, skip_existing=True, returning=names)
-        return found, run(reading.text, reading.given) if reading else None
+        return insert_many(InboxRow, rows, skip_existing=True, returning=names)
 
 
 def _fresh_turn(item: Incoming, pk: int, lease: str, now: datetime, read: Rows | None) -> Turn:

@@ -15,7 +15,7 @@ from bifang.core.express.errand import Errand, Found
 
 T = TypeVar("T")
 R = TypeVar("R")
-HEAD_START = 0.003  # seconds before `afterwards`: what an errand set going has the interpreter and the disk for itself
+HEAD_START = 0.003  # seconds that what an errand set going has for itself before `afterwards`
 
 
 class Batcher(Generic[T, R]):

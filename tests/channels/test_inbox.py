@@ -211,17 +211,6 @@ def test_fresh_message_is_handed_over_leased(hands: Hands) -> None:
     assert texts_of(finish(turn, "答") or []) == ["答"]
 
 
-def test_what_a_turn_reads_first_is_read_as_its_message_is_stored(hands: Hands) -> None:
-    inbox.store([incoming(external_id="first")])
-    InboxRow.objects.update(state=State.DONE, urgent=True)
-    inbox.store([incoming(external_id="second"), incoming(sender="wangwu", where="cid2")])
-    InboxRow.objects.filter(external_id="second").update(state=State.DONE)
-    inbox.store([incoming(external_id="third")])
-    reads = [turn.read and sorted(tuple(row) for row in turn.read) for turn in hands.turns]
-    found = [("first", True, None), ("second", False, None)]
-    assert reads == [[], None, None, found], "alone, not with others"
-
-
 def test_message_behind_another_queues(hands: Hands) -> None:
     assert inbox.store([incoming("一"), incoming("二")]) == [True, False]
     assert inbox.store([incoming("三")]) == [False]

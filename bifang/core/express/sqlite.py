@@ -56,7 +56,7 @@ class SqliteLine:
         link = self._link
         try:
             found = None if link is None else _run(link, errand)
-        except sqlite3.Error as error:  # most often another writer: a thread waits for it
+        except Exception as error:  # most often another writer: a thread waits for it, or tells
             log.debug("直接写入数据库未成，改由线程写入：%s", error)
             found = None
         then(found)
