@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from weakref import WeakSet
 
 from bifang.channels import outbox
 from bifang.channels.leases import LEASE, Owner
@@ -22,6 +23,14 @@ POLL = 1.0
 ROOM = 500
 LONGEST_PAUSE = 10.0  # seconds between attempts: how late the first reply is after an outage
 GIVE_UP_AFTER = 24 * 3600.0  # seconds of trying one part
+
+
+_senders: "WeakSet[Sender]" = WeakSet()
+
+
+def undelivered() -> int:
+    """How many replies this process has in hand."""
+    return sum(sender.waiting for sender in list(_senders))
 
 
 class Sender:
@@ -45,6 +54,7 @@ class Sender:
         self._sent: Batcher[Sent, bool] = Batcher(outbox.mark_sent)
         self._journal = Journal(log, channel.name)
         self.renewed_at = time.monotonic()
+        _senders.add(self)
 
     @property
     def waiting(self) -> int:

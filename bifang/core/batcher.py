@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from django.db import connections
@@ -95,11 +96,13 @@ class Batcher(Generic[T, R]):
         self._schedule_next()
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
-        with self._lock:
-            count = min(len(self._waiting), self._limit)
-            taken = [self._waiting.popleft() for _ in range(count)]
-            live = [(item, future) for item, future in taken if not future.cancelled()]
-            self.pending -= count - len(live)
+        with self._lock:  # briefly: who waits for it gives the interpreter away
+            waiting = self._waiting
+            self._waiting = deque(islice(waiting, self._limit, None))
+        taken = list(islice(waiting, self._limit))
+        live = [(item, future) for item, future in taken if not future.cancelled()]
+        if len(live) < len(taken):
+            self._gone_on(len(taken) - len(live))
         if not self._ordered:
             self._schedule_next()
         return live

@@ -1,8 +1,10 @@
 """One line a record, with ids as fields and without secrets; written by several processes."""
 
 import logging
+import os
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,15 @@ class GatheringHandler(logging.Handler):
         self._targets: list[logging.Handler] = [logging.StreamHandler()]
         if path:
             self._targets.append(ConcurrentRotatingFileHandler(path, **options))
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()
+        self._writing = threading.RLock()  # not the handler's own: who adds a line must not wait for a disk
+        os.register_at_fork(after_in_child=self._forked)
         self._ended = threading.Event()
         self._writer: threading.Thread | None = None
+
+    def _forked(self) -> None:
+        """What had gathered is the parent's to write; its writer may have been at it."""
+        self._lines, self._writing = deque(), threading.RLock()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line; the writer is started with the first, because a fork does not inherit threads."""
@@ -72,15 +80,12 @@ class GatheringHandler(logging.Handler):
 
     def flush(self) -> None:
         """Write what has gathered."""
-        self.acquire()
-        try:
-            lines, self._lines = self._lines, []
+        with self._writing:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             if lines:
                 gulp = logging.LogRecord("", logging.INFO, "", 0, "\n".join(lines), None, None)
                 for target in self._targets:
                     target.handle(gulp)
-        finally:
-            self.release()
 
     def close(self) -> None:
         """At exit."""

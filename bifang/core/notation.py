@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 
-def decode(text: str) -> Any:
+def decode(text: str | bytes) -> Any:
     """What the text holds. Raises ValueError, or RecursionError for nesting that nobody reads."""
     try:
         return orjson.loads(text)

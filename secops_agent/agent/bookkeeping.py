@@ -10,7 +10,7 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
-from bifang.channels import dispatcher
+from bifang.channels import dispatcher, inbox, sender
 from bifang.core import db
 from secops_agent.services import audit_chain
 
@@ -30,8 +30,11 @@ class AuditKeeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; what is left unsealed then, the next start seals."""
+        sealed, until = 0, 0.0
         while not stop.is_set():
-            await self._await_calm(stop)
+            if not sealed:  # all is sealed: patient again
+                until = time.monotonic() + PATIENCE_S
+            await self._await_calm(stop, until)
             try:
                 sealed = await db.call(audit_chain.seal)
                 await self._drop_old()
@@ -41,9 +44,8 @@ class AuditKeeper:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), BREATH_S if sealed else self._every_s)
 
-    async def _await_calm(self, stop: asyncio.Event) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while dispatcher.pressed() and time.monotonic() < until and not stop.is_set():
+    async def _await_calm(self, stop: asyncio.Event, until: float) -> None:
+        while _pressed() and time.monotonic() < until and not stop.is_set():
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), 4 * BREATH_S)
 
@@ -55,3 +57,8 @@ class AuditKeeper:
         dropped = await db.call(audit_chain.drop_before, day)
         if dropped:
             log.info("按保留期清除了 %d 条审计记录", dropped)
+
+
+def _pressed() -> bool:
+    """Is a burst being answered, or are its replies on their way?"""
+    return dispatcher.pressed() or sender.undelivered() >= inbox.BURST

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ class Calls:
 
     def __init__(self, toolbox: Toolbox, limits: Limits, remaining: Callable[[], float]) -> None:
         self._toolbox, self._limits, self._remaining = toolbox, limits, remaining
-        self._asked: Counter[Any] = Counter()
+        self._asked: dict[Any, int] = defaultdict(int)
         self.left = limits.calls
         self.repeating = False
         self.runs: list[ToolRun] = []

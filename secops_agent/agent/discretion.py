@@ -18,9 +18,11 @@ class Discreet:
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """As the inner model's."""
-        hidden = replace(request, messages=tuple(map(self._hide, request.messages)))
+        hidden = tuple(map(self._hide, request.messages))
+        if hidden != request.messages:
+            request = replace(request, messages=hidden)
         show = _Shower(self, on_delta).show if on_delta else None
-        completion = await self._inner.complete(hidden, show)
+        completion = await self._inner.complete(request, show)
         restored = self._restore(completion.message)
         return completion if restored is completion.message else replace(completion, message=restored)
 
@@ -30,7 +32,7 @@ class Discreet:
         if not message.tool_calls and not find(message.content):  # nearly always
             return message
         calls = tuple(replace(one, arguments=self._vault.hide(one.arguments)) for one in message.tool_calls)
-        return replace(message, content=self._vault.hide(message.content), tool_calls=calls)
+        return message._replace(content=self._vault.hide(message.content), tool_calls=calls)
 
     def _restore(self, message: Message) -> Message:
         if not message.tool_calls and self.shown(message.content) == message.content:
@@ -38,7 +40,7 @@ class Discreet:
         calls = tuple(
             replace(one, arguments=self._vault.reveal_json(one.arguments)) for one in message.tool_calls
         )
-        return replace(message, content=self.shown(message.content), tool_calls=calls)
+        return message._replace(content=self.shown(message.content), tool_calls=calls)
 
     def shown(self, text: str, *, unfinished: bool = False) -> str:
         """The text as the reader may see it."""

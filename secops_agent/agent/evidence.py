@@ -6,7 +6,6 @@ to be outside. Only messages of the tool role carry evidence.
 
 import json
 import secrets
-from dataclasses import replace
 from typing import Any
 
 from secops_agent.llm.types import Message
@@ -40,7 +39,7 @@ def fence(message: Message, nonce: str) -> Message:
     if message.role != "tool":
         return message
     inner = message.content.replace(nonce, "")
-    return replace(message, content=f"<证据 {nonce}>\n{inner}\n</证据 {nonce}>")
+    return message._replace(content=f"<证据 {nonce}>\n{inner}\n</证据 {nonce}>")
 
 
 def without_marks(text: str, nonce: str) -> str:

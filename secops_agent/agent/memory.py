@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from bifang.channels.ports import Reading
 from bifang.core.batcher import Batcher
@@ -25,8 +25,7 @@ CHUNK = 50
 _Rows = Sequence[Sequence[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One earlier message; role is user or assistant."""
 
     role: str
@@ -101,8 +100,8 @@ known: Batcher[Question, Known] = Batcher(look_up)
 def _by_conversation(rows: Iterable[Sequence[Any]]) -> dict[str, list[Said]]:
     """Rows of (id, key, role, speaker, content) in any order; oldest first."""
     found: dict[str, list[Said]] = defaultdict(list)
-    for _, key, role, speaker, content in sorted(rows, key=itemgetter(0)):
-        found[key].append(Said(role, speaker, content))
+    for _, key, *said in sorted(rows, key=itemgetter(0)):
+        found[key].append(Said._make(said))
     return found
 
 
@@ -137,16 +136,12 @@ def _read_in_turn(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows,
 
 def trim(history: Sequence[Said]) -> tuple[Said, ...]:
     """The newest messages that fit the budget, starting with a question."""
-    kept: list[Said] = []
-    room = CHARACTERS
-    for said in reversed(history):
-        room -= len(said.content)
-        if room < 0:
-            break
-        kept.insert(0, said)
-    while kept and kept[0].role != "user":
-        kept.pop(0)
-    return tuple(kept)
+    first, room = len(history), CHARACTERS
+    while first and (room := room - len(history[first - 1].content)) >= 0:
+        first -= 1
+    while first < len(history) and history[first].role != "user":
+        first += 1
+    return tuple(history[first:])
 
 
 def remember(conversation: str, speaker: str, question: str, answer: str, at: datetime) -> tuple[NewRow, ...]:

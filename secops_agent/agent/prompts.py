@@ -27,9 +27,13 @@ _SYSTEM: Final = """你是毕方（Bifang），在钉钉里工作的安全运营
 
 def system_message(person: Person, *, is_group: bool, now: datetime) -> Message:
     """The rules, who asks and where."""
-    rules = _rules(person.role, is_group)
-    name = mask(clean_name(person.name))
-    return Message("system", rules.replace("{now}", f"{now:%Y-%m-%d %H:%M}").replace("{name}", name))
+    rules = _rules_now(person.role, is_group, now.replace(second=0, microsecond=0))
+    return Message("system", rules.replace("{name}", mask(clean_name(person.name))))
+
+
+@lru_cache(maxsize=32)
+def _rules_now(role: Role, is_group: bool, minute: datetime) -> str:
+    return _rules(role, is_group).replace("{now}", f"{minute:%Y-%m-%d %H:%M}")
 
 
 @lru_cache(maxsize=32)

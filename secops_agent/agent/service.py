@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from django.utils import timezone
 
@@ -163,7 +164,8 @@ class Agent:
         )
         if llm.offline or outcome.used_fallback:
             return outcome  # code wrote it, from results only
-        return replace(outcome, text=mark_unknown(outcome.text, _sources(talk, outcome)))
+        text = mark_unknown(outcome.text, _sources(talk, outcome))
+        return outcome if text == outcome.text else replace(outcome, text=text)
 
     @staticmethod
     def _messages(talk: Talk, now: datetime) -> list[Message]:
@@ -176,7 +178,7 @@ class Agent:
 
 def _proposer(talk: Talk, llm: LLM) -> Proposer:
     """The grammar proposes only what it was told; a model might propose what it read."""
-    return talk.proposer if llm.offline else Warranted(talk.proposer, _own_words(talk))
+    return talk.proposer if llm.offline else Warranted(talk.proposer, partial(_own_words, talk))
 
 
 def _own_words(talk: Talk) -> list[str]:

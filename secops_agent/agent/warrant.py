@@ -5,7 +5,7 @@ attacker wrote into an alert. The words only have to name the kind of action; wh
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
@@ -43,13 +43,13 @@ def is_warranted(tool: str, words: Sequence[str]) -> bool:
 
 
 class Warranted:
-    """A proposer that refuses what nobody asked for."""
+    """A proposer that refuses what nobody asked for. ``words`` gives the asker's own, once something is proposed."""
 
-    def __init__(self, inner: Proposer, words: Sequence[str]) -> None:
+    def __init__(self, inner: Proposer, words: Callable[[], Sequence[str]]) -> None:
         self._inner, self._words = inner, words
 
     def propose(self, tool: str, title: str, risk: Risk, arguments: Mapping[str, Any], summary: str) -> str:
         """As the inner one; raises InvalidInput for what the asker's words do not ask for."""
-        if not is_warranted(tool, self._words):
+        if not is_warranted(tool, self._words()):
             raise InvalidInput(_REFUSAL.format(title=title))
         return self._inner.propose(tool, title, risk, arguments, summary)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -17,9 +17,11 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of the dialogue; ``tool_call_id`` and ``name`` only with role ``tool``."""
+class Message(NamedTuple):
+    """One message of the dialogue; ``tool_call_id`` and ``name`` only with role ``tool``.
+
+    A turn makes two dozen of them: a tuple takes a third of the time of a frozen dataclass.
+    """
 
     role: Role
     content: str

@@ -154,7 +154,7 @@ def usage_row(
 ) -> NewRow:  # fmt: skip
     """An unsaved row of one turn."""
     values = {
-        "at": at, "day": timezone.localdate(at, timezone.get_default_timezone()), "config_id": config_id,
+        "at": at, "day": at.astimezone(timezone.get_default_timezone()).date(), "config_id": config_id,
         "ai_config_id": ai_config_id, "inbox_id": inbox_id, "person": person[:220], "model": model[:100],
         "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens,
         "cached_tokens": usage.cached_tokens, "cost": cost_of(usage, price_of(model, prices)),
