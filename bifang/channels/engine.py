@@ -9,15 +9,20 @@ from typing import Protocol
 import uvloop
 
 from bifang.channels import inbox, leases
-from bifang.channels.dispatcher import Dispatcher
+from bifang.channels.dispatcher import Dispatcher, pressed
 from bifang.channels.leases import Owner
 from bifang.channels.ports import Channel, Foresee, Handler, ReplySink, Turn
-from bifang.channels.sender import Sender
+from bifang.channels.sender import Sender, undelivered
 from bifang.channels.upkeep import Upkeep
 from bifang.core import db
 from bifang.core.express import lines
 
 log = logging.getLogger(__name__)
+
+
+def busy() -> bool:
+    """Is a burst being stored, answered or delivered? What nobody waits for does not join in."""
+    return pressed() or undelivered() >= inbox.BURST
 
 
 class Job(Protocol):

@@ -18,6 +18,7 @@ from dingtalk_integration.handlers import cards, chat, events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.ledger import Ledger
 from dingtalk_integration.lines import Lines
+from dingtalk_integration.worker.garbage import Sweeper
 from secops_agent.agent.bookkeeping import AuditKeeper
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.runner import ActionRunner
@@ -73,6 +74,13 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         capacity=settings.TURN_CAPACITY,
         sink=desk.sink,
         foresee=chat.foresee,
-        jobs=(WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only), ledger),
+        jobs=(
+            WarmUp(agent),
+            ActionRunner(owner.name),
+            AuditKeeper(),
+            Watchdog(desk, only),
+            Sweeper(),
+            ledger,
+        ),
         on_close=close,
     )

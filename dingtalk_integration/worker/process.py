@@ -1,6 +1,5 @@
 """The worker process: its start, its signals and its end. What it is made of: assembly."""
 
-import gc
 import logging
 import os
 import signal
@@ -11,6 +10,7 @@ from django.conf import settings
 
 from bifang.channels import leases
 from bifang.core import db
+from dingtalk_integration.worker import garbage
 from dingtalk_integration.worker.assembly import build_engine
 from dingtalk_integration.worker.supervisor import Supervisor
 
@@ -22,7 +22,7 @@ def run(config_id: int | None) -> None:
     """Run until a signal. Raises ConfigError, DatabaseGone."""
     stop = threading.Event()
     owner = leases.take_name(str(config_id or ""))
-    _tune()
+    garbage.tune()
     supervisor = Supervisor(owner, lambda: build_engine(owner, config_id), stop, config_id)
     _listen(stop, supervisor)
     log.info("dingtalk Stream 推送服务已启动（进程 %s）", owner.name)
@@ -32,14 +32,6 @@ def run(config_id: int | None) -> None:
         db.shut_down()
         owner.close()
         log.info("dingtalk Stream 推送服务已停止")
-
-
-def _tune() -> None:
-    """The interpreter's defaults are made for other work than many short answers."""
-    # What was imported stays; looking through it again and again costs up to 90 ms each time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _listen(stop: threading.Event, supervisor: Supervisor) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
-from bifang.channels import dispatcher, inbox, sender
+from bifang.channels.engine import busy
 from bifang.core import db
 from secops_agent.services import audit_chain
 
@@ -45,7 +45,7 @@ class AuditKeeper:
                 await asyncio.wait_for(stop.wait(), BREATH_S if sealed else self._every_s)
 
     async def _await_calm(self, stop: asyncio.Event, until: float) -> None:
-        while _pressed() and time.monotonic() < until and not stop.is_set():
+        while busy() and time.monotonic() < until and not stop.is_set():
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), 4 * BREATH_S)
 
@@ -57,8 +57,3 @@ class AuditKeeper:
         dropped = await db.call(audit_chain.drop_before, day)
         if dropped:
             log.info("按保留期清除了 %d 条审计记录", dropped)
-
-
-def _pressed() -> bool:
-    """Is a burst being answered, or are its replies on their way?"""
-    return dispatcher.pressed() or sender.undelivered() >= inbox.BURST
