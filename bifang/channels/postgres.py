@@ -121,9 +121,7 @@ def finish(
 
 
 def _document(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> str:
-    return as_document(
-        [values | {"turn": row["turn"]} for values, row in zip(fill(shape, rows), rows, strict=True)]
-    )
+    return as_document(fill(shape, rows, "turn"))
 
 
 @lru_cache(maxsize=64)

@@ -151,13 +151,16 @@ class _Moments(dict[datetime, str]):
         return adapted
 
 
-def fill(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with exactly the values of their shape, each as the database takes it."""
+def fill(shape: Shape, rows: Sequence[Mapping[str, Any]], *beside: str) -> list[dict[str, Any]]:
+    """The rows with exactly the values of their shape, each as the database takes it; and as it is, what is ``beside`` it."""
     link = _spelling(prepared.vendor())
     now, moments = timezone.now(), _Moments(link)
     filled: list[dict[str, Any]] = []
+    defaults = {**dict(shape.given), **dict.fromkeys(beside)}
     for row in rows:
-        values = {name: row.get(name, default) for name, default in shape.given}
+        values = {**defaults, **row}
+        if len(values) > len(defaults):
+            values = {name: values[name] for name in defaults}
         for name in shape.stamped:
             values[name] = now
         for name, prepare in shape.prepared:
@@ -208,25 +211,22 @@ def insert_many(
         return prepared.run(
             f"INSERT INTO {shape.table} ({shape.columns}) {source}{tail}", [as_document(filled)]
         )
-    return _write(link, shape, [tuple(row.values()) for row in filled], tail, fetch=bool(returning))
+    parameters = [tuple(row.values()) for row in filled]
+    if not returning:
+        prepared.repeat(_insertion(shape, 1, tail), parameters)
+        return []
+    found: list[Any] = []
+    for piece in _some_at_a_time(parameters):
+        found += prepared.run(_insertion(shape, len(piece), tail), list(chain.from_iterable(piece)))
+    return found
 
 
-def _write(
-    link: Any, shape: Shape, parameters: Sequence[tuple[Any, ...]], tail: str, *, fetch: bool
-) -> list[Any]:
+@lru_cache(maxsize=256)
+def _insertion(shape: Shape, count: int, tail: str) -> str:
+    """Of so many rows, on SQLite."""
     names = {name for name, _ in shape.given}
     one = f"({','.join('%s' if name in names else value for name, value in shape.selected)})"
-    head = f"INSERT INTO {shape.table} ({shape.columns}) VALUES "  # noqa: S608 - names of our own
-    with link.cursor() as cursor:
-        if not fetch:
-            cursor.executemany(f"{head}{one}{tail}", parameters)
-            return []
-        found: list[Any] = []
-        for piece in _some_at_a_time(parameters):
-            places = ",".join([one] * len(piece))
-            cursor.execute(f"{head}{places}{tail}", list(chain.from_iterable(piece)))
-            found += cursor.fetchall()
-        return found
+    return f"INSERT INTO {shape.table} ({shape.columns}) VALUES {','.join([one] * count)}{tail}"  # noqa: S608 - names of our own
 
 
 def _some_at_a_time(parameters: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:

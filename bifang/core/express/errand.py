@@ -1,15 +1,13 @@
 """What is asked of the database."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 R = TypeVar("R")
 S = TypeVar("S")
 Row = tuple[Any, ...]
 Found = Sequence[list[Row]]  # the rows of each step
-_PLACE: Final = re.compile(r"%\((\w+)\)s|%%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,3 @@ class Errand(Generic[R]):
 
 
 Then = Callable[[Found | None], None]
-
-
-def place(text: str, mark: Callable[[str], str]) -> str:
-    """The statement with `mark` of a name where it has ``%(name)s``."""
-    return _PLACE.sub(lambda at: mark(at[1]) if at[1] else "%", text)

@@ -5,12 +5,12 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from bifang.core.express.errand import Errand, Found, Row, Step, Then, place
+from bifang.core.express.errand import Errand, Found, Row, Step, Then
+from bifang.core.prepared import for_sqlite
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +90,4 @@ def _steps(link: sqlite3.Connection, errand: Errand[Any]) -> Found:
 
 
 def _rows(link: sqlite3.Connection, step: Step) -> list[Row]:
-    return link.execute(_marked(step.text), step.given).fetchall()
-
-
-@lru_cache(maxsize=256)
-def _marked(text: str) -> str:
-    return place(text, lambda name: f":{name}")
+    return link.execute(for_sqlite(step.text), step.given).fetchall()
