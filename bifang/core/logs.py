@@ -20,7 +20,7 @@ class LineFormatter(logging.Formatter):
     """``time level logger [config=1 message_id=…] text``; tracebacks stay on the line, joined by ⏎."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s%(fields)s %(message)s")
+        super().__init__("%(message)s")
         self._second = (-1, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
@@ -33,11 +33,12 @@ class LineFormatter(logging.Formatter):
         return f"{text},{int(record.msecs):03d}"
 
     def format(self, record: logging.LogRecord) -> str:
-        present = [
-            f"{name}={value}" for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")
-        ]
-        record.fields = f" [{' '.join(present)}]" if present else ""
-        line = super().format(record)
+        values = record.__dict__
+        present = [f"{name}={value}" for name in FIELDS if (value := values.get(name)) not in (None, "")]
+        fields = f" [{' '.join(present)}]" if present else ""
+        traced = record.exc_info or record.exc_text or record.stack_info
+        text = super().format(record) if traced else record.getMessage()
+        line = f"{self.formatTime(record)} {record.levelname} {record.name}{fields} {text}"
         if "\n" in line or "\r" in line:
             line = line.replace("\r", "").replace("\n", " ⏎ ")
         return redact(line)

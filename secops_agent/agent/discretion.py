@@ -18,7 +18,7 @@ class Discreet:
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """As the inner model's."""
-        hidden = tuple(map(self._hide, request.messages))
+        hidden = tuple([self._hide(one) if _holds_secrets(one) else one for one in request.messages])
         if hidden != request.messages:
             request = replace(request, messages=hidden)
         show = _Shower(self, on_delta).show if on_delta else None
@@ -27,10 +27,6 @@ class Discreet:
         return completion if restored is completion.message else replace(completion, message=restored)
 
     def _hide(self, message: Message) -> Message:
-        if message.role == "system":  # our own words; the name in it was masked when it was written
-            return message
-        if not message.tool_calls and not find(message.content):  # nearly always
-            return message
         calls = tuple(replace(one, arguments=self._vault.hide(one.arguments)) for one in message.tool_calls)
         return message._replace(content=self._vault.hide(message.content), tool_calls=calls)
 
@@ -46,6 +42,11 @@ class Discreet:
         """The text as the reader may see it."""
         put = self._vault.reveal if self._open else self._vault.withhold
         return put(text, unfinished=unfinished)
+
+
+def _holds_secrets(message: Message) -> bool:
+    """Not our own words: the name in them was masked when they were written."""
+    return message.role != "system" and bool(message.tool_calls or find(message.content))
 
 
 class _Shower:

@@ -4,9 +4,11 @@ A nonce that nobody outside knows marks where evidence begins and ends, so that 
 to be outside. Only messages of the tool role carry evidence.
 """
 
+import hashlib
+import itertools
 import json
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from secops_agent.llm.types import Message
 from secops_agent.tools.base import ToolResult
@@ -19,9 +21,13 @@ _NOTES = {
 }
 
 
+_KEY: Final = secrets.token_bytes(32)
+_turns: Final = itertools.count()
+
+
 def new_nonce() -> str:
-    """A fresh mark for one turn."""
-    return secrets.token_hex(8)
+    """A fresh mark for one turn. To ask the kernel each time gives the interpreter away, and a burst waits for it."""
+    return hashlib.blake2b(b"%d" % next(_turns), key=_KEY, digest_size=8).hexdigest()
 
 
 def evidence_rule(nonce: str) -> str:
