@@ -66,6 +66,7 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         "event": events.handle,
         "card": cards.handle,
     }
+    jobs = (WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only), Sweeper(), ledger)
     return Engine(
         owner,
         handlers,
@@ -74,13 +75,6 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         capacity=settings.TURN_CAPACITY,
         sink=desk.sink,
         foresee=chat.foresee,
-        jobs=(
-            WarmUp(agent),
-            ActionRunner(owner.name),
-            AuditKeeper(),
-            Watchdog(desk, only),
-            Sweeper(),
-            ledger,
-        ),
+        jobs=jobs,
         on_close=close,
     )

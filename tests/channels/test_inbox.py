@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,10 +13,8 @@ from bifang.channels.inbox import from_ms, pack_target, unpack_target
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import ReplyTarget
 from bifang.core import db
-from bifang.core.batcher import Batcher
 from tests.channels.boxes import WEBHOOK, Hands, claim, finish, incoming, robot, store, texts_of
 from tests.databases import Database
-from tests.deadline import eventually
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
 
@@ -74,64 +72,6 @@ async def test_receive_returns_after_the_commit(database: Database) -> None:
 
 def incoming_of(robot_id: int, number: int) -> inbox.Incoming:
     return inbox.Incoming(robot_id, "chat", f"m{number}", "cid", "lisi", str(number))
-
-
-async def test_batches_of_an_ordered_batcher_never_overtake(database: Database) -> None:
-    """PostgreSQL has several threads: two quick messages of one person must not swap."""
-    started, release, done = threading.Event(), threading.Event(), []
-
-    def run(items: Sequence[int]) -> list[None]:
-        started.set()
-        if items[0] == 1:
-            release.wait(30)
-        done.append(list(items))
-        return [None] * len(items)
-
-    batcher: Batcher[int, None] = Batcher(run, ordered=True)
-    first = asyncio.create_task(batcher.call(1))
-    await eventually(started.is_set)
-    second = asyncio.create_task(batcher.call(2))
-    await asyncio.sleep(0.05)
-    assert done == []
-    release.set()
-    await asyncio.gather(first, second)
-    assert done == [[1], [2]]
-
-
-@pytest.mark.only_postgresql
-async def test_next_batch_is_made_ready_while_one_runs_and_never_overtakes(database: Database) -> None:
-    release, ready, done = threading.Event(), [], []
-
-    def prepare(items: Sequence[int]) -> list[str]:
-        ready.append(list(items))
-        return [f"<{item}>" for item in items]
-
-    def run(items: Sequence[str]) -> list[str]:
-        if "<1>" in items:
-            release.wait(30)
-        done.extend(items)
-        return list(items)
-
-    batcher: Batcher[int, str] = Batcher(run, ordered=True, prepare=prepare)
-    waiting = []
-    for number in (1, 2, 3, 4):
-        waiting.append(asyncio.create_task(batcher.call(number)))
-        await eventually(lambda number=number: len(ready) >= min(number, 2))
-    assert (ready, done) == ([[1], [2]], []), "one ahead, and no more"
-    release.set()
-    assert await asyncio.gather(*waiting) == done == ["<1>", "<2>", "<3>", "<4>"]
-    assert ready == [[1], [2], [3, 4]]
-
-
-async def test_what_cannot_be_made_ready_harms_no_other(database: Database) -> None:
-    def prepare(items: Sequence[int]) -> list[int]:
-        return [10 // item for item in items]
-
-    batcher: Batcher[int, int] = Batcher(list, ordered=True, prepare=prepare)
-    results = await asyncio.gather(*map(batcher.call, (1, 0, 5)), return_exceptions=True)
-    assert [results[0], results[2]] == [10, 2]
-    assert isinstance(results[1], ZeroDivisionError)
-    assert batcher.pending == 0
 
 
 async def test_order_of_arrival_is_the_order_of_the_rows(database: Database) -> None:
