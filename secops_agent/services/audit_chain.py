@@ -15,7 +15,9 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.utils import timezone
 
+from bifang.core.db import on_postgresql
 from bifang.core.errors import BifangError
+from bifang.core.prepared import run
 from bifang.core.sealed import Sealed
 from secops_agent.models import AuditRecord, AuditSegment
 from secops_agent.models.audit import AuditKind
@@ -27,6 +29,13 @@ BATCH: Final = 300  # records a transaction: well below 50 ms
 GENESIS: Final = "0" * 64
 UNSEALED_FOR: Final = timedelta(minutes=10)
 _JSON: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_PLACING: Final = {
+    vendor: f"UPDATE {AuditRecord._meta.db_table} AS r SET segment_id = %s, position = %s + v.place FROM {rows} WHERE r.id = v.id"  # noqa: S608 - names of our own
+    for vendor, rows in (
+        ("sqlite", "(SELECT value AS id, key + 1 AS place FROM json_each(%s)) AS v"),
+        ("postgresql", "unnest(%s::bigint[]) WITH ORDINALITY AS v(id, place)"),
+    )
+}
 _LOCK: Final = 0x42494644  # "BIFD": the advisory lock of the sealer on PostgreSQL
 
 
@@ -93,13 +102,9 @@ def _chain(segment: AuditSegment, rows: Sequence[Mapping[str, Any]], now: dateti
 
 
 def _place(segment: AuditSegment, ids: Sequence[int]) -> None:
-    """Give these records their places behind what the segment has."""
-    table = connection.ops.quote_name(AuditRecord._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {table} SET segment_id = %s, position = %s WHERE id = %s",  # noqa: S608 - a name of our own
-            [(segment.pk, position, pk) for position, pk in enumerate(ids, segment.count + 1)],
-        )
+    """Give these records their places behind what the segment has, in one statement."""
+    given = list(ids) if on_postgresql() else json.dumps(ids)
+    run(_PLACING[connection.vendor], [segment.pk, segment.count, given])
 
 
 def drop_before(day: date) -> int:
