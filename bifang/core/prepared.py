@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.db import DEFAULT_DB_ALIAS, connections
 
 NEVER: Final = 1_000_000  # times: so often nothing runs
-_PLACE: Final = re.compile(r"%\((\w+)\)s|%s|%%")
+PLACE: Final = re.compile(r"%\((\w+)\)s|%s|%%")  # where a value goes; and a percent sign
 
 
 def vendor() -> str:
@@ -59,4 +59,4 @@ def _link() -> Any:
 @lru_cache(maxsize=512)
 def for_sqlite(text: str) -> str:
     """The statement with the marks of SQLite's own module."""
-    return _PLACE.sub(lambda at: f":{at[1]}" if at[1] else at[0].replace("%s", "?").replace("%%", "%"), text)
+    return PLACE.sub(lambda at: f":{at[1]}" if at[1] else at[0].replace("%s", "?").replace("%%", "%"), text)

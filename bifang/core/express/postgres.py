@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from bifang.core.backoff import Backoff
 from bifang.core.express.errand import Errand, Found, Row, Then
+from bifang.core.prepared import PLACE
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 LARGEST = 32 * 1024  # bytes of an errand's values: they fit the buffers of a socket
 MOST = 64  # statements kept prepared
 LATEST = 10.0  # seconds: who has no answer then goes through a thread
-_PLACE: Final = re.compile(r"%\((\w+)\)s|%%")
 # The types bool, int8, int2, int4 of every PostgreSQL; the rest comes as text.
 _READERS: Final[Mapping[int, Callable[[bytes], Any]]] = {16: b"t".__eq__, 20: int, 21: int, 23: int}
 
@@ -237,7 +236,7 @@ class PostgresLine:
 
 def _placed(text: str, number: int) -> tuple[bytes, _Prepared]:
     places: dict[str, int] = {}
-    sql = _PLACE.sub(lambda at: f"${places.setdefault(at[1], len(places) + 1)}" if at[1] else "%", text)
+    sql = PLACE.sub(lambda at: f"${places.setdefault(at[1], len(places) + 1)}" if at[1] else "%", text)
     return sql.encode(), _Prepared(f"express_{number}".encode(), tuple(places))
 
 
