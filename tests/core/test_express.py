@@ -165,14 +165,13 @@ async def test_locked_sqlite_is_waited_for_in_a_thread_not_in_the_loop(
     counted = Counted()
     await counted.ready()
     path = database.data_dir / "bifang.sqlite3"
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
-        waiting = asyncio.create_task(counted.batcher.call("a"))
-        await asyncio.sleep(0.1)  # the loop runs
-        assert not waiting.done()
-        other.execute("COMMIT")
-        assert await waiting == "a"
-    assert counted.threaded == ["a"]
+        unlocking = threading.Timer(0.5, other.execute, ("COMMIT",))
+        unlocking.start()
+        assert await counted.batcher.call("a") == "a"
+        unlocking.join()
+    assert counted.threaded == ["a"], "had the loop waited, it would have written"
 
 
 def kill_lines(database: Database) -> int:
