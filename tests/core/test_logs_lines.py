@@ -107,6 +107,8 @@ def test_child_process_writes_only_its_own_lines(
         handler._targets = targets
         log.warning("子进程")
         os._exit(0)
-    wait_until(lambda: os.waitpid(child, os.WNOHANG)[0] == child, within=20, what="the end of the child")
-    slow.go_on.set()
+    try:
+        wait_until(lambda: os.waitpid(child, os.WNOHANG)[0] == child, within=20, what="the end of the child")
+    finally:
+        slow.go_on.set()
     assert [line.split()[-1] for line in written(handler, tmp_path)] == ["子进程"]
