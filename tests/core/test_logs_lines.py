@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Iterator
@@ -109,6 +110,9 @@ def test_child_process_writes_only_its_own_lines(
         os._exit(0)
     try:
         wait_until(lambda: os.waitpid(child, os.WNOHANG)[0] == child, within=20, what="the end of the child")
+    except AssertionError:
+        os.kill(child, signal.SIGKILL)
+        raise
     finally:
         slow.go_on.set()
     assert [line.split()[-1] for line in written(handler, tmp_path)] == ["子进程"]
