@@ -9,6 +9,7 @@ from django.db import DataError
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
+from bifang.core import rows
 from bifang.core.rows import insert_many
 from bifang.core.sealed import Sealed
 from secops_agent.models import AuditRecord, Staff
@@ -81,9 +82,18 @@ def test_existing_rows_are_skipped_and_only_new_ones_come_back() -> None:
     )
 
 
-def test_no_rows_is_no_statement(django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(0):
-        assert insert_many(AuditRecord, []) == []
+def test_no_rows_is_no_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "prepared", None)
+    assert insert_many(AuditRecord, []) == []
+    assert insert_many(AuditRecord, [], returning=("id",)) == []
+    with pytest.raises(AttributeError):
+        insert_many(AuditRecord, [VALUES])
+
+
+def test_what_is_no_column_is_left_out() -> None:
+    insert_many(AuditRecord, [vars(AuditRecord(**VALUES)), VALUES | {"turn": object()}])
+    first, second = AuditRecord.objects.order_by("pk")
+    assert fields(first) == fields(second)
 
 
 @pytest.mark.only_postgresql
