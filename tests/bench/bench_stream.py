@@ -1,5 +1,6 @@
 """The path of a message, beside a bot on the SDK's `AsyncChatbotHandler`: ``python -m tests.bench.bench_stream``."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ def side_by_side(url: str, measure: Callable[[Stage], T], times: int) -> tuple[l
 
 def afterwards(measured: T) -> T:
     """Let Bifang seal and tidy what it put off, so that this does not slow the other bot's next round."""
-    time.sleep(AFTERWARDS)
+    asyncio.run(asyncio.sleep(AFTERWARDS))
     return measured
 
 
