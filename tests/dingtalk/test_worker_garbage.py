@@ -3,13 +3,13 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 
 from dingtalk_integration.worker import garbage
 from tests.deadline import eventually
+from tests.jobs_aid import running
 
 
 @pytest.fixture(autouse=True)
@@ -33,22 +33,11 @@ def litter() -> "weakref.ref[Ring]":
     return weakref.ref(rings[0])
 
 
-@asynccontextmanager
-async def sweeping() -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    job = asyncio.create_task(garbage.Sweeper(every_s=0.01).run(stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(job, 5)
-
-
 async def test_garbage_waits_for_the_end_of_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
     burst = True
     monkeypatch.setattr(garbage, "busy", lambda: burst)
     garbage.tune()
-    async with sweeping():
+    async with running(garbage.Sweeper(every_s=0.01)):
         ring = litter()
         await asyncio.sleep(0.1)
         assert ring() is not None
@@ -63,12 +52,12 @@ async def test_what_grew_old_is_collected_at_times(monkeypatch: pytest.MonkeyPat
     ring = weakref.ref(old)
     gc.collect()  # old now
     del old
-    async with sweeping():
+    async with running(garbage.Sweeper(every_s=0.01)):
         litter()
         await asyncio.sleep(0.1)
         assert ring() is not None, "only what is new is looked at"
     monkeypatch.setattr(garbage, "ALL_EVERY_S", 0.0)
-    async with sweeping():
+    async with running(garbage.Sweeper(every_s=0.01)):
         await eventually(lambda: ring() is None)
 
 

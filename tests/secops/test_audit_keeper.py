@@ -1,8 +1,6 @@
 """The sealer gives way to a burst of messages, but not for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -15,6 +13,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import append, entry
 from tests.databases import Database
 from tests.deadline import eventually
+from tests.jobs_aid import running
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
 
@@ -27,24 +26,13 @@ def unsealed() -> int:
     return AuditRecord.objects.filter(segment=None).count()
 
 
-@asynccontextmanager
-async def keeping() -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    job = asyncio.create_task(bookkeeping.AuditKeeper(every_s=0.05).run(stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(job, 10)
-
-
 async def test_sealing_waits_for_the_end_of_a_burst(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     burst = True
     monkeypatch.setattr(bookkeeping, "busy", lambda: burst)
     await db.call(write_down, 3)
-    async with keeping():
+    async with running(bookkeeping.AuditKeeper(every_s=0.05)):
         await asyncio.sleep(0.5)
         assert await db.call(unsealed) == 3
         burst = False
@@ -60,6 +48,6 @@ async def test_out_of_patience_it_seals_everything_however_long_the_burst(
     monkeypatch.setattr(audit_chain, "BATCH", 2)
     await db.call(write_down, 40)
     started = asyncio.get_running_loop().time()
-    async with keeping():
+    async with running(bookkeeping.AuditKeeper(every_s=0.05)):
         await eventually(lambda: db.threads().submit(unsealed).result(10) == 0, within=20)
     assert asyncio.get_running_loop().time() - started < 15, "not one batch each time patience runs out"
