@@ -15,6 +15,7 @@ from bifang.channels.ports import Channel, Foresee, Handler, ReplySink, Turn
 from bifang.channels.sender import Sender, undelivered
 from bifang.channels.upkeep import Upkeep
 from bifang.core import db
+from bifang.core.batcher import HEAD_START
 from bifang.core.express import lines
 
 log = logging.getLogger(__name__)
@@ -102,9 +103,15 @@ class Engine:
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        stop = self._stop
         await db.call(leases.release, leases.dead_owners())
         line = lines.open_line()
+        try:
+            await self._work(self._stop)
+        finally:  # whatever ended it: nobody may send by a line that nobody reads
+            lines.close_line(line)
+            await asyncio.sleep(2 * HEAD_START)  # what came back by it last is handed on
+
+    async def _work(self, stop: asyncio.Event) -> None:
         dispatcher, sender = self._build()
         upkeep = Upkeep(self._owner, dispatcher, sender)
         working: tuple[Job, ...] = (dispatcher, sender, *self._jobs)
@@ -125,7 +132,6 @@ class Engine:
         await asyncio.gather(*jobs, return_exceptions=True)
         if self._on_close is not None:
             await self._on_close()
-        lines.close_line(line)
         if crashed is not None:
             raise crashed
 

@@ -13,6 +13,7 @@ from bifang.channels.engine import Engine
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
 from bifang.core.errors import ConfigError
+from bifang.core.express import lines
 from tests.channels.boxes import Recorder, incoming, store
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -206,3 +207,13 @@ def test_stop_in_the_middle_of_claiming_leaves_nothing_leased(database: Database
         engine.stop(grace=0.0)
     assert set(InboxRow.objects.values_list("state", "attempts")) == {(State.PENDING, 0)}
     assert not Worker.objects.exists()
+
+
+def test_loop_that_ends_in_an_error_leaves_no_line_that_nobody_reads(database: Database) -> None:
+    async def fail() -> None:
+        raise OSError("the database is gone")
+
+    with running(echo, on_close=fail) as engine:
+        assert lines.current() is not None
+    assert isinstance(engine.error, OSError)
+    assert lines.current() is None
