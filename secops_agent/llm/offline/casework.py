@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from .chunks import Role, compile_words
+from .chunks import Role, Words
 from .facts import is_fact
 from .intents import Intent
 from .mood import find_doubt, is_free_text
@@ -84,34 +84,32 @@ _VERBS = (
     Role.HAND,
 )
 GRAMMAR = Grammar(
-    words=(
-        *compile_words(
-            (Role.OBJECT, _OBJECT),
-            (Role.GIVE_ME, r"给我(?!们)"),
-            (Role.CLOSE, rf"{_CLOSE}{AFTERWARDS}"),
-            (Role.CLOSE, _CLOSE_AS),
-            (Role.VERDICT, _VERDICT),
-            (Role.CHECK, _CHECKED),
-            (Role.CHECK, _SEEN),
-            (Role.DONE, r"(?:已经?|都)*(?:处理|处置|排查|修复|整改|加固)(?:完毕|完成|完了|好了)"),
-            (Role.MARK, r"mark(?![a-z])"),
-            (
-                Role.BUSY,
-                rf"(?:{_ME}|有人)(?:已经|已)?(?:正在|在|正)(?:{_WORK}|{_SEE})(?:着|了)?呢?|{_ME}先(?:{_WORK}|{_SEE})着|已经?有人在(?:{_WORK}|{_SEE})",
-            ),
-            (Role.MINE, rf"{_I}(?:来|先|去|亲自)*{_WORK}"),
-            (Role.MINE, rf"{_I}来(?=$|[,，。吧哈!！~\s])"),
-            (Role.MINE, rf"{_I}(?:先|来)*(?:{_ACK}|跟|领|收|揽)(?:一下|了)?"),
-            (Role.LOOK, _I_LOOK),
-            (Role.ASSIGN, _ASSIGN),
-            (Role.TAKE, rf"{_ACK}{_KEPT}{AFTERWARDS}|(?:的?状态)?\s*(?:给|帮忙?|请)?{_AS}\s*{_STATE}"),
-            (Role.GIVE, rf"{_GIVE}(?:一下|下|过去)?"),
-            (Role.HAND, _HAND),
-            (Role.PERSON, _WHO),
-            (
-                Role.GLUE,
-                rf"{_HIM}|的?状态(?:改|更新|变更|调整)(?:一下)?|的(?:处理|处置|跟进|排查)(?:工作)?|收到$",
-            ),
+    words=Words(
+        (Role.OBJECT, _OBJECT),
+        (Role.GIVE_ME, r"给我(?!们)"),
+        (Role.CLOSE, rf"{_CLOSE}{AFTERWARDS}"),
+        (Role.CLOSE, _CLOSE_AS),
+        (Role.VERDICT, _VERDICT),
+        (Role.CHECK, _CHECKED),
+        (Role.CHECK, _SEEN),
+        (Role.DONE, r"(?:已经?|都)*(?:处理|处置|排查|修复|整改|加固)(?:完毕|完成|完了|好了)"),
+        (Role.MARK, r"mark(?![a-z])"),
+        (
+            Role.BUSY,
+            rf"(?:{_ME}|有人)(?:已经|已)?(?:正在|在|正)(?:{_WORK}|{_SEE})(?:着|了)?呢?|{_ME}先(?:{_WORK}|{_SEE})着|已经?有人在(?:{_WORK}|{_SEE})",
+        ),
+        (Role.MINE, rf"{_I}(?:来|先|去|亲自)*{_WORK}"),
+        (Role.MINE, rf"{_I}来(?=$|[,，。吧哈!！~\s])"),
+        (Role.MINE, rf"{_I}(?:先|来)*(?:{_ACK}|跟|领|收|揽)(?:一下|了)?"),
+        (Role.LOOK, _I_LOOK),
+        (Role.ASSIGN, _ASSIGN),
+        (Role.TAKE, rf"{_ACK}{_KEPT}{AFTERWARDS}|(?:的?状态)?\s*(?:给|帮忙?|请)?{_AS}\s*{_STATE}"),
+        (Role.GIVE, rf"{_GIVE}(?:一下|下|过去)?"),
+        (Role.HAND, _HAND),
+        (Role.PERSON, _WHO),
+        (
+            Role.GLUE,
+            rf"{_HIM}|的?状态(?:改|更新|变更|调整)(?:一下)?|的(?:处理|处置|跟进|排查)(?:工作)?|收到$",
         ),
         *COMMON,
     ),
@@ -122,7 +120,7 @@ GRAMMAR = Grammar(
     no_remark=Pattern(rf"{_ANY_VERDICT}{_TAIL}\s*(?:[,，;；。!！]|$)", re.IGNORECASE),
 )
 # After a slash command what was checked is the note.
-COMMANDS = replace(GRAMMAR, words=tuple(word for word in GRAMMAR.words if word[0] is not Role.CHECK))
+COMMANDS = replace(GRAMMAR, words=GRAMMAR.words.without(Role.CHECK))
 # Text without 备注 in front must neither ask nor quote nor be the rest of a longer phrase.
 _FACTS = Pattern(
     r"已经?|刚刚?|不是攻击|未发现|没有(?:发现|影响|问题|风险|威胁|命中|成功|异常)|不影响|无(?:影响|风险|威胁)"

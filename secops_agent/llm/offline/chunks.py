@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-
-from .patterns import Pattern
+from functools import cached_property, lru_cache
 
 
 class Role(Enum):
@@ -54,28 +53,45 @@ class Chunk:
     text: str
 
 
-Words = tuple[tuple[Role, Pattern], ...]
+class Words:
+    """A closed list: regular expressions by role; where two are equally long the first counts."""
 
+    def __init__(self, *words: tuple[Role, str]) -> None:
+        self._words = words
+        self._cut = lru_cache(maxsize=64)(self._cut_anew)
 
-def compile_words(*words: tuple[Role, str]) -> Words:
-    """Regular expressions by role; where two are equally long the first counts."""
-    return tuple((role, Pattern(word, re.IGNORECASE)) for role, word in words)
+    def without(self, role: Role) -> "Words":
+        """The others."""
+        return Words(*(word for word in self._words if word[0] is not role))
 
+    def cut(self, clause: str) -> tuple[Chunk, ...]:
+        """The chunks of the clause; nothing is tried twice, so that the time is linear."""
+        return self._cut(clause)
 
-def cut(clause: str, words: Words) -> tuple[Chunk, ...]:
-    """The chunks of the clause; nothing is tried twice, so that the time is linear."""
-    return tuple(_join(_cut(clause, words)))
+    def _cut_anew(self, clause: str) -> tuple[Chunk, ...]:
+        return tuple(_join(self._pieces(clause)))
 
+    def _pieces(self, clause: str) -> Iterator[Chunk]:
+        every, groups = self._every
+        at = 0
+        while at < len(clause):
+            match = every.match(clause, at)
+            found = match.group(0, *groups) if match else ()  # 0 takes nothing, and makes it a tuple always
+            # All begin here, so that what is equally long is equal and the first is found.
+            text = max(filter(None, found), key=len, default="")
+            if text:
+                yield Chunk(self._words[found.index(text) - 1][0], text)
+            else:
+                text = clause[at]
+                yield Chunk(Role.GLUE if text.isspace() else Role.UNKNOWN, text)
+            at += len(text)
 
-def _cut(clause: str, words: Words) -> Iterator[Chunk]:
-    at = 0
-    while at < len(clause):
-        found = [(match.end(), role) for role, word in words if (match := word.match(clause, at))]
-        end, role = max(found, key=lambda one: one[0], default=(at, Role.UNKNOWN))
-        if end == at:
-            end, role = at + 1, Role.GLUE if clause[at].isspace() else Role.UNKNOWN
-        yield Chunk(role, clause[at:end])
-        at = end
+    @cached_property
+    def _every(self) -> "tuple[re.Pattern[str], list[int]]":
+        """One pattern that finds what each word takes at a place, by lookaheads that may fail; and its groups."""
+        looks = "".join(f"(?=(?P<w{i}>{word})?)" for i, (_, word) in enumerate(self._words))
+        every = re.compile(looks, re.IGNORECASE)
+        return every, [every.groupindex[f"w{i}"] for i in range(len(self._words))]
 
 
 def _join(chunks: Iterable[Chunk]) -> Iterator[Chunk]:

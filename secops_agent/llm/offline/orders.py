@@ -7,7 +7,7 @@ is left out only if it is a mere fact (`facts`, `evidence`); else there is no or
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from .chunks import Chunk, Role, Words, cut
+from .chunks import Chunk, Role, Words
 from .mood import find_doubt
 from .patterns import Pattern
 from .remarks import Remark, find_remarks, is_remark
@@ -90,7 +90,7 @@ def read_orders(skeleton: Skeleton, grammar: Grammar) -> Iterator[Order]:
 
 def _says_more(remark: str, order: Order, grammar: Grammar) -> bool:
     """备注：扫描器，误报 and 原因：扫描，两小时 go on with what is none of the remark; …，关闭告警 13 would be a second order."""
-    _, *later = [cut(clause, grammar.words) for clause in _CLAUSE.split(remark.rstrip())]
+    _, *later = [grammar.words.cut(clause) for clause in _CLAUSE.split(remark.rstrip())]
     for chunks in later:
         roles = {chunk.role for chunk in chunks}
         known, acts, named = Role.UNKNOWN not in roles, bool(roles & grammar.verbs), Role.OBJECT in roles
@@ -106,7 +106,7 @@ def read_untold(skeleton: Skeleton, grammar: Grammar) -> Iterator[tuple[Order, s
     if next(find_remarks(text, grammar.no_remark), None):
         return
     unknown, at = [], 0
-    for chunk in cut(text, grammar.words):
+    for chunk in grammar.words.cut(text):
         unknown += [(at, at + len(chunk.text))] if chunk.role is Role.UNKNOWN else []
         at += len(chunk.text)
     if not unknown:
@@ -125,7 +125,7 @@ def _parse(skeleton: Skeleton, grammar: Grammar) -> Order | None:
     if len(values) != 1:
         return None
     text = grammar.break_before.sub("，", skeleton.text) if grammar.break_before else skeleton.text
-    cuts = [cut(clause, grammar.words) for clause in _CLAUSE.split(text) if clause.strip()]
+    cuts = [grammar.words.cut(clause) for clause in _CLAUSE.split(text) if clause.strip()]
     clauses, facts, places = [], [], []
     for chunks in cuts:
         known, fact = _part(chunks)

@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
+_METHODS = ("search", "match", "fullmatch", "finditer", "findall", "split", "sub")
+
 
 class Pattern:
-    """As `re.compile` gives it."""
+    """As `re.compile` gives it; from its first use on its methods are the compiled one's own."""
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
         self.pattern = pattern
@@ -18,7 +20,9 @@ class Pattern:
 
     @cached_property
     def _compiled(self) -> "re.Pattern[str]":
-        return re.compile(self.pattern, self.flags)
+        compiled = re.compile(self.pattern, self.flags)
+        self.__dict__.update({name: getattr(compiled, name) for name in _METHODS})
+        return compiled
 
     def search(self, text: str, start: int = 0) -> "re.Match[str] | None":
         """The first match anywhere from ``start``."""

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from .chunks import Role, compile_words
+from .chunks import Role, Words
 from .entities import ADDRESS
 from .evidence import ATTACK_WORDS, is_evidence
 from .intents import Intent
@@ -32,13 +32,11 @@ _BREAK = Pattern(
     r"(?<=\S)(?=(?:赶紧|赶快|马上|立马|立即|立刻|尽快|(?<![赶尽])快(?![递照捷点])|快点|直接|麻烦|帮忙|帮我)(?!的))"
 )
 BLOCK = Grammar(
-    words=(
-        *compile_words(
-            (Role.OBJECT, _IP),
-            (Role.BLOCK, rf"{_BLOCK}{AFTERWARDS}"),
-            (Role.LENGTH, _LENGTH),
-            (Role.GLUE, rf"{_PLACE}|措施|{_FOUND}"),
-        ),
+    words=Words(
+        (Role.OBJECT, _IP),
+        (Role.BLOCK, rf"{_BLOCK}{AFTERWARDS}"),
+        (Role.LENGTH, _LENGTH),
+        (Role.GLUE, rf"{_PLACE}|措施|{_FOUND}"),
         *COMMON,
     ),
     objects=(Kind.IP, Kind.ASSET_IP),
@@ -49,14 +47,12 @@ BLOCK = Grammar(
     dangerous=True,
 )
 ISOLATE = Grammar(
-    words=(
-        *compile_words(
-            (Role.OBJECT, _HOST),
-            (Role.ISOLATE, rf"{_ISOLATE}{AFTERWARDS}|{_OUT}"),
-            (Role.CUT, rf"(?:断开|切断|断掉|掐断|拔掉|断|拔|切|掐){AFTERWARDS}"),
-            (Role.NET, r"的?\s*(?:网络连接|网络|网线|联网|网)"),
-            (Role.GLUE, rf"措施|{_FOUND}"),
-        ),
+    words=Words(
+        (Role.OBJECT, _HOST),
+        (Role.ISOLATE, rf"{_ISOLATE}{AFTERWARDS}|{_OUT}"),
+        (Role.CUT, rf"(?:断开|切断|断掉|掐断|拔掉|断|拔|切|掐){AFTERWARDS}"),
+        (Role.NET, r"的?\s*(?:网络连接|网络|网线|联网|网)"),
+        (Role.GLUE, rf"措施|{_FOUND}"),
         *COMMON,
     ),
     objects=(Kind.ASSET, Kind.ASSET_IP, Kind.HOST),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from .chunks import Role, compile_words, cut
+from .chunks import Role, Words
 from .facts import is_fact
 from .intents import READ_TOOLS, Intent
 from .mood import find_doubt
@@ -17,33 +17,31 @@ _NOUN = r"(?:定时任务|定时推送|定时提醒|定时|计划任务|周期�
 _ONE = r"\s*(?:an?(?= )|一个|个|一条|条|一下|下|一项|一份|项|份)?(?:新的)?"
 _MAKE = r"(?:schedule|create|set ?up|新建|创建|新增|添加|增加|设置|设定|设|建立?|加|定(?!时)|安排|配置|配|订阅|订|开|弄|搞|整)"
 _US = r"(?:我们?|咱们?|大家|群里?|本群|这个群|工作群|安全群|团队|值班群)(?:里|内)?"
-_WORDS = (
-    *compile_words(
-        (Role.MAKE, rf"{_MAKE}{_ONE}\s*(?:{_NOUN}|推送)|{_NOUN}|(?:schedule|新建|创建|添加|订阅){_ONE}"),
-        (Role.MAKE, rf"(?:做|设置?|改|弄|调)成{_ONE}{_NOUN}?"),
-        (Role.MAKING, rf"{_MAKE}{_ONE}"),
-        (Role.NOUN, rf"的(?:{_NOUN}|推送)(?=\s*(?:[,，:：]|$))"),
-        (Role.REMIND, rf"(?:提醒|通知|叫|喊){_US}$"),
-        (
-            Role.GLUE,
-            r"(?:任务|发送|推送)?内容(?:是|为)?|(?:执行|推送|发送)?(?:时间|频率|周期)(?:是|为)?",
-        ),
-        (
-            Role.DELIVER,
-            rf"(?:发送|发出|发(?![现布起])|推送|推|提醒(?:{_US})?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|(?:喊|叫|戳|叮){_US}(?:去)?(?:查看|看看|看一下|看下|看|检查|处理(?!中|完|过))?|跑|执行|运行|告诉|同步|转发|报告(?=.)|报(?=[给一])|出|来(?=[一个份]))(?:给)?(?:{_US}(?!名下|手上|手头|负责|司|们的|的))?",
-        ),
-        (
-            Role.LOOK,
-            rf"(?:检查|看看|看|查询|查看|查)(?:一下|下)?(?:{_US}(?!名下|手上|手头|负责|司|们的|的))?",
-        ),
-        (Role.GLUE, rf"(?:给|向|为|跟|往|到|至|叫|喊){_US}(?!名下|手上|手头|负责|司|们的|的)"),
-        (Role.WISH, r"我?(?:想要?|希望|需要)(?:能|在)?|能够?(?=收|看)|收到|看到|拿到|收(?!敛)"),
-        (
-            Role.GLUE,
-            r"(?:以后|今后|往后)|从(?:今天|现在|今日|明天|明日|下周)(?:起|开始)|于|在|都|要|再|自动|定时|准时|按时|统一|固定|一次|一份|一遍|一张|份|把|将|让(?:机器人|毕方)|就|来|并|先|直接|尽快|去",
-        ),
-        (Role.GLUE, r"[,，;；。.:：!！~\s]+"),
+_WORDS = Words(
+    (Role.MAKE, rf"{_MAKE}{_ONE}\s*(?:{_NOUN}|推送)|{_NOUN}|(?:schedule|新建|创建|添加|订阅){_ONE}"),
+    (Role.MAKE, rf"(?:做|设置?|改|弄|调)成{_ONE}{_NOUN}?"),
+    (Role.MAKING, rf"{_MAKE}{_ONE}"),
+    (Role.NOUN, rf"的(?:{_NOUN}|推送)(?=\s*(?:[,，:：]|$))"),
+    (Role.REMIND, rf"(?:提醒|通知|叫|喊){_US}$"),
+    (
+        Role.GLUE,
+        r"(?:任务|发送|推送)?内容(?:是|为)?|(?:执行|推送|发送)?(?:时间|频率|周期)(?:是|为)?",
     ),
+    (
+        Role.DELIVER,
+        rf"(?:发送|发出|发(?![现布起])|推送|推|提醒(?:{_US})?(?:去)?(?:查看|看看|看一下|看下|看|检查|查一下|关注|处理(?!中|完|过))?|汇报|播报|通知|生成|(?:喊|叫|戳|叮){_US}(?:去)?(?:查看|看看|看一下|看下|看|检查|处理(?!中|完|过))?|跑|执行|运行|告诉|同步|转发|报告(?=.)|报(?=[给一])|出|来(?=[一个份]))(?:给)?(?:{_US}(?!名下|手上|手头|负责|司|们的|的))?",
+    ),
+    (
+        Role.LOOK,
+        rf"(?:检查|看看|看|查询|查看|查)(?:一下|下)?(?:{_US}(?!名下|手上|手头|负责|司|们的|的))?",
+    ),
+    (Role.GLUE, rf"(?:给|向|为|跟|往|到|至|叫|喊){_US}(?!名下|手上|手头|负责|司|们的|的)"),
+    (Role.WISH, r"我?(?:想要?|希望|需要)(?:能|在)?|能够?(?=收|看)|收到|看到|拿到|收(?!敛)"),
+    (
+        Role.GLUE,
+        r"(?:以后|今后|往后)|从(?:今天|现在|今日|明天|明日|下周)(?:起|开始)|于|在|都|要|再|自动|定时|准时|按时|统一|固定|一次|一份|一遍|一张|份|把|将|让(?:机器人|毕方)|就|来|并|先|直接|尽快|去",
+    ),
+    (Role.GLUE, r"[,，;；。.:：!！~\s]+"),
     *COURTESY,
 )
 # What is left of an unknown verb of delivery (敲我一下…) is no task.
@@ -80,22 +78,20 @@ _USELESS = r"(?:已经|早就|现在|今后|以后|后续|目前|现|已|均|都
 _KIND = r"的?(?:定时|计划|推送|例行)?(?:任务|推送|订阅)"
 _TASK = mark(Kind.SCHEDULE)
 DELETION = Grammar(
-    words=(
-        *compile_words(
-            (
-                Role.OBJECT,
-                rf"(?:(?:我|我们)(?:的|那个|之前建的|建的)?|(?:这|那|该|此)个?|编号为?)?\s*{_TASK}(?:这|那)?个?(?:{_KIND})?",
-            ),
-            (
-                Role.DELETE,
-                rf"(?:删除|删掉|删(?![改减节选库])|取消订阅|取消|撤销|撤(?=[了掉])|注销|关停|终止|清理|清除|停掉|停止(?!使)|停用(?!了)|停(?=[了掉])|移除|去掉|去(?=了)|下掉|下(?=了)|撤掉|关闭|关掉|关(?=了)|退订|delete|del(?![a-z])|cancel|remove){AFTERWARDS}",
-            ),
-            (
-                Role.UNUSED,
-                r"(?:都|已经?|早就|现在|目前|反正|也)*(?:没有?人(?:再)?(?:看|用|收|需要|关注|管)|用不着|用不上|不再使用)了?|(?:后面|以后|今后|后续)(?:都|也)?(?:不(?:再)?(?:需要|用)|用不(?:着|上|到))了?",
-            ),
-            (Role.USELESS, _USELESS),
+    words=Words(
+        (
+            Role.OBJECT,
+            rf"(?:(?:我|我们)(?:的|那个|之前建的|建的)?|(?:这|那|该|此)个?|编号为?)?\s*{_TASK}(?:这|那)?个?(?:{_KIND})?",
         ),
+        (
+            Role.DELETE,
+            rf"(?:删除|删掉|删(?![改减节选库])|取消订阅|取消|撤销|撤(?=[了掉])|注销|关停|终止|清理|清除|停掉|停止(?!使)|停用(?!了)|停(?=[了掉])|移除|去掉|去(?=了)|下掉|下(?=了)|撤掉|关闭|关掉|关(?=了)|退订|delete|del(?![a-z])|cancel|remove){AFTERWARDS}",
+        ),
+        (
+            Role.UNUSED,
+            r"(?:都|已经?|早就|现在|目前|反正|也)*(?:没有?人(?:再)?(?:看|用|收|需要|关注|管)|用不着|用不上|不再使用)了?|(?:后面|以后|今后|后续)(?:都|也)?(?:不(?:再)?(?:需要|用)|用不(?:着|上|到))了?",
+        ),
+        (Role.USELESS, _USELESS),
         *COMMON,
     ),
     objects=(Kind.SCHEDULE,),
@@ -182,7 +178,7 @@ def _find_recurrence(text: str) -> tuple[str, Recurrence, str] | None:
 
 def _strip(text: str) -> tuple[tuple[Role, ...], str]:
     """The roles of the words around the task, and the task itself."""
-    chunks = cut(text, _WORDS)
+    chunks = _WORDS.cut(text)
     unknown = [i for i, chunk in enumerate(chunks) if chunk.role is Role.UNKNOWN]
     if not unknown:
         return tuple(chunk.role for chunk in chunks), ""

@@ -1,6 +1,8 @@
 """What to offer when a sentence was not understood: the nearest sentences that can be sent as they are."""
 
 from collections import Counter
+from functools import cache
+from operator import itemgetter
 
 from .patterns import Pattern
 
@@ -35,18 +37,26 @@ def _grams(text: str) -> Counter[str]:
     return Counter(lowered[i : i + 2] for i in range(len(lowered) - 1)) + Counter(lowered)
 
 
-def _score(asked: Counter[str], example: str, words: str, lowered: str) -> float:
-    hits = sum(2.0 for word in words.lower().split() if word in lowered)
-    return hits + 0.1 * sum((asked & _grams(example)).values())
+def _common(one: Counter[str], other: Counter[str]) -> int:
+    return sum(min(one[gram], other[gram]) for gram in one.keys() & other.keys())
+
+
+@cache
+def _examples() -> tuple[tuple[str, tuple[str, ...], Counter[str]], ...]:
+    """(sentence, words that speak for it, its grams)."""
+    return tuple((sentence, tuple(words.lower().split()), _grams(sentence)) for sentence, words in _EXAMPLES)
 
 
 def suggest(text: str, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
     """Three sentences nearest to the text; ``first`` are put in front; ``harmless``: no actions among them."""
     lowered, asked = text.lower(), _grams(text)
-    ranked = sorted(_EXAMPLES, key=lambda example: -_score(asked, example[0], example[1], lowered))
+    scored = [
+        (2.0 * sum(word in lowered for word in words) + 0.1 * _common(asked, grams), sentence)
+        for sentence, words, grams in _examples()
+    ]
     near = [
         sentence
-        for sentence, words in ranked
-        if not (harmless and _ACTION.match(sentence)) and _score(asked, sentence, words, lowered) >= 2.0
+        for score, sentence in sorted(scored, key=itemgetter(0), reverse=True)
+        if score >= 2.0 and not (harmless and _ACTION.match(sentence))
     ]
     return tuple(dict.fromkeys([*first, *near, *_DEFAULT]))[:3]

@@ -1,6 +1,6 @@
 """The small words of an order that change nothing: courtesy, hurry, particles, empty verbs. Data only."""
 
-from .chunks import Role, Words, compile_words
+from .chunks import Role
 
 PLEASE = (
     r"恳请|敬请|烦请|劳请|还请|务请|请(?![问示假求教])|麻烦|劳烦|烦劳|有劳|劳驾|拜托|辛苦|pl[sz]|please|kindly|"
@@ -20,12 +20,13 @@ _THANKS = (
 )
 _ENGLISH = r"(?:the|this|it|up|out|off|for|to|as|of|with|and set it)(?![a-z])"
 _STOPS = r"[:：\s]+"
-COURTESY: Words = compile_words(
+COURTESY: tuple[tuple[Role, str], ...] = (
     (Role.MOVE, r"把|将(?!来)|给(?!我)"),
     (Role.PLEASE, PLEASE),
     *((Role.GLUE, words) for words in (_YOU, _PARTICLE, _THANKS, _ENGLISH, _STOPS)),
 )
-COMMON: Words = COURTESY + compile_words(
+COMMON: tuple[tuple[Role, str], ...] = (
+    *COURTESY,
     (Role.GIVE_ME, r"给我(?!们)"),
     *((Role.GLUE, words) for words in (SOON, _EMPTY)),
     (
