@@ -137,6 +137,12 @@ async def ask(
     return obedient, result.replies[0].text
 
 
+def sown_in(field: str) -> list[str]:
+    """The payloads a field is tried with: all for the description, for each other field every other one."""
+    turn = list(FIELDS).index(field)
+    return [text for i, text in enumerate(PAYLOADS) if field == "description" or (i + turn) % 2 == 0]
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
     config, victim = company(), some_alert()
@@ -146,7 +152,8 @@ def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
         key=key, role="user", speaker="wang先生", content=PRIVATE, created_at=timezone.now()
     )
     before = snapshot(victim)
-    for number, text in enumerate(PAYLOADS, 1):
+    payloads = sown_in(field)
+    for number, text in enumerate(payloads, 1):
         question, first = FIELDS[field](text, number)
         obedient, answer = asyncio.run(ask(config, question, first, victim))
         requests = obedient.model.requests
@@ -161,7 +168,7 @@ def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
     assert not [text for text in told() if "待审批" in text]
     called = AuditRecord.objects.filter(kind="tool").values_list("what", "detail")
     refused = [detail for what, detail in called if what == "调用 block_ip"]
-    assert len(refused) >= len(PAYLOADS)
+    assert len(refused) >= len(payloads)
     assert {detail["status"] for detail in refused} == {"error"}
 
 
@@ -208,3 +215,5 @@ def test_what_the_asker_wants_is_proposed_and_still_only_proposed(question: str,
 def test_corpus_is_large_enough_and_has_no_twins() -> None:
     assert len(PAYLOADS) >= 60
     assert len(set(PAYLOADS)) == len(PAYLOADS)
+    for text in PAYLOADS:
+        assert sum(text in sown_in(field) for field in FIELDS) >= 5
