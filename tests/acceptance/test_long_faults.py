@@ -90,10 +90,10 @@ def assert_answered(stage: Stage, robot: str, said: Said, *, in_order: bool = Tr
 
 
 def moments(stage: Stage, said: Said) -> list[float]:
-    """When the answers of a conversation arrived, in seconds after its first message."""
+    """When the answers of a conversation arrived, in seconds after its first message was sent."""
     (where,) = said
     entries = stage.wait_replies(3, 90, conversation_id=where)
-    began = min(ack["at"] for ack in stage.sim.acks() if ack["msg_id"] == said[where][0])
+    began = min(ack["at"] - ack["latency_ms"] for ack in stage.sim.acks() if ack["msg_id"] == said[where][0])
     return [(entry["at"] - began) / 1000 for entry in entries]
 
 

@@ -72,11 +72,13 @@ def talk(text: str, script: Any = None, *, as_: str = "manager01", **more: Any) 
     return asyncio.run(agent(script).converse(Talk(person(as_), text, **more)))
 
 
-def asking(text: str, *, as_: str = "manager01", group: bool = False, **more: Any) -> Asking:
+def asking(
+    text: str, *, as_: str = "manager01", group: bool = False, conversation: str = "cid1", **more: Any
+) -> Asking:
     target = ReplyTarget(
-        "cid1", is_group=group, staff_id=as_, robot_code="robot", webhook="https://example/x"
+        conversation, is_group=group, staff_id=as_, robot_code="robot", webhook="https://example/x"
     )
-    turn = Turn(1, "lease", 1, 1, "chat", "m1", "cid1", as_, text, {}, target, 0)
+    turn = Turn(1, "lease", 1, 1, "chat", "m1", conversation, as_, text, {}, target, 0)
     return Asking(turn, "", as_, more.pop("nick", as_), group, **more)
 
 

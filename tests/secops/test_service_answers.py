@@ -111,8 +111,9 @@ def test_nicknames_cannot_write_rules(demo):
     assert "啊" * 41 not in system
 
 
-def said(key, *messages):
-    """Earlier messages of a conversation: question, answer, question, answer …"""
+def said(given, *messages):
+    """Earlier messages of its conversation: question, answer, question, answer …"""
+    key = memory.conversation_key(given.turn.config_id, given.turn.conversation_id)
     roles = itertools.cycle(("user", "assistant"))
     ConversationMessage.objects.bulk_create(
         ConversationMessage(key=key, role=role, speaker="张三", content=content, created_at=timezone.now())
@@ -121,8 +122,8 @@ def said(key, *messages):
 
 
 def test_model_is_told_the_time_and_what_was_said_before(demo):
-    given = asking("然后呢", group=True)
-    said(memory.conversation_key(given.turn.config_id, given.turn.conversation_id), "先查什么", "先查告警。")
+    given = asking("然后呢", group=True, conversation="cid-time")
+    said(given, "先查什么", "先查告警。")
     model = Scripted(["好。"])
     before = timezone.localtime()
     answer(given, model)
@@ -135,10 +136,9 @@ def test_model_is_told_the_time_and_what_was_said_before(demo):
 
 
 def test_long_conversation_is_cut_at_a_question(demo):
-    given = asking("最后")
-    key = memory.conversation_key(given.turn.config_id, given.turn.conversation_id)
+    given = asking("最后", conversation="cid-long")
     long = "长" * (memory.CHARACTERS // 3)
-    said(key, "最早", "最早的回答", *[f"{number}{long}" for number in range(1, 5)])
+    said(given, "最早", "最早的回答", *[f"{number}{long}" for number in range(1, 5)])
     model = Scripted(["好。"])
     answer(given, model)
     dialogue = model.requests[0].messages[1:]
