@@ -1,7 +1,6 @@
 """A clean, migrated database for each test: a SQLite file, or a database on a real PostgreSQL."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from django.core.management import call_command
 from django.db import connections
 from django.test.utils import override_settings
 
 from bifang import env
 from bifang.core import db
+from tests.postgres_pool import Pool
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ class Database:
 
 
 class Templates:
-    """Migrated once a session, copied for each test."""
+    """Migrated once a session; each test has a copy, on PostgreSQL perhaps one that was emptied."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._sqlite: Path | None = None
-        self._postgres = ""
+        self._postgres: Pool | None = None
 
     @contextmanager
     def database(self, vendor: str, data_dir: Path) -> Iterator[Database]:
@@ -63,22 +62,15 @@ class Templates:
 
     @contextmanager
     def _on_postgres(self, data_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        if not self._postgres:
-            self._postgres = f"bifang_template_{os.getpid()}_{secrets.token_hex(3)}"
-            _administer(f'CREATE DATABASE "{self._postgres}"')
-            with _default(_parameters(self._postgres)):
-                _migrate()
-        name = f"bifang_test_{os.getpid()}_{secrets.token_hex(3)}"
-        _administer(f'CREATE DATABASE "{name}" TEMPLATE "{self._postgres}"')
-        try:
-            yield _url(name), _parameters(name)
-        finally:
-            _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+        if self._postgres is None:
+            self._postgres = Pool(os.environ["TEST_DATABASE_URL"], _migrate_postgres)
+        with self._postgres.database() as url:
+            yield url, _parameters(url)
 
     def close(self) -> None:
-        """Remove the PostgreSQL template."""
+        """Remove the databases on PostgreSQL."""
         if self._postgres:
-            _administer(f'DROP DATABASE "{self._postgres}" WITH (FORCE)')
+            self._postgres.close()
 
 
 _ORIGINAL: dict[str, Any] = {}
@@ -90,18 +82,13 @@ def _original() -> dict[str, Any]:
     return _ORIGINAL
 
 
-def _url(name: str) -> str:
-    server, _, _ = os.environ["TEST_DATABASE_URL"].rpartition("/")
-    return f"{server}/{name}"
+def _parameters(url: str) -> dict[str, Any]:
+    return {**_original(), **env.database(url)}
 
 
-def _parameters(name: str) -> dict[str, Any]:
-    return {**_original(), **env.database(_url(name))}
-
-
-def _administer(statement: str) -> None:
-    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(statement.encode())
+def _migrate_postgres(url: str) -> None:
+    with _default(_parameters(url)):
+        _migrate()
 
 
 def _migrate() -> None:
