@@ -5,7 +5,6 @@ On PostgreSQL that takes half the time of the statements for many (`postgres`), 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -20,7 +19,7 @@ from bifang.channels.postgres import FIRST_TRY, OPEN, STORED, UNHURRIED, Handled
 from bifang.core.db import on_postgresql
 from bifang.core.express.errand import Errand, Found, Step
 from bifang.core.notation import encode
-from bifang.core.rows import Shape, fill, literal, shape_of
+from bifang.core.rows import Shape, fill, literal, shape_of, write_moment
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +81,7 @@ def finishing(
 ) -> Errand[Handled]:
     """As `postgres.finish` does with one inbox row and what belongs to it."""
     dialect, (pk, token) = _dialect(), lease
-    given = {"id": pk, "lease": token, "now": _moment(timezone.now())}
+    given = {"id": pk, "lease": token, "now": write_moment(timezone.now())}
     steps = [Step(_handling(dialect), given, decisive=True)]
     for reply in replies:
         shape = shape_of(OutboxRow, [reply])
@@ -106,12 +105,7 @@ def _lease(owner: str) -> dict[str, Any]:
     if on_postgresql():
         return {"owner": owner, "secret": new_secret()}
     now = timezone.now()
-    return {"owner": owner, "token": new_lease(now), "until": _moment(now + LEASE)}
-
-
-def _moment(moment: datetime) -> str:
-    """As Django writes it for SQLite."""
-    return str(moment.replace(tzinfo=None))
+    return {"owner": owner, "token": new_lease(now), "until": write_moment(now + LEASE)}
 
 
 @lru_cache(maxsize=16)

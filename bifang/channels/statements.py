@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from bifang.core.prepared import run
+from bifang.core.rows import write_moment
 
 _OPEN: Final = "r.state IN ('pending', 'leased')"
 _NOBODY: Final = "owner = '', lease = '', leased_until = NULL"
@@ -53,7 +54,7 @@ def mark_handled(leases: Sequence[tuple[int, str]], now: datetime) -> set[int]:
         f"UPDATE channels_inboxrow SET state = 'done', handled_at = %s, {_NOBODY} FROM ({_LEASES}) AS v "  # noqa: S608 - constants
         "WHERE channels_inboxrow.id = v.pk AND channels_inboxrow.lease = v.token RETURNING channels_inboxrow.id"
     )
-    return {pk for (pk,) in run(text, [_moment(now), json.dumps(leases)])} if leases else set()
+    return {pk for (pk,) in run(text, [write_moment(now), json.dumps(leases)])} if leases else set()
 
 
 def mark_delivered(ids: Sequence[int], route: str, receipt: str) -> None:
@@ -75,7 +76,3 @@ def _link() -> Any:
 
 def _list(values: Sequence[Any]) -> Any:
     return json.dumps(values) if _link().vendor == "sqlite" else list(values)
-
-
-def _moment(moment: datetime) -> Any:
-    return _link().ops.adapt_datetimefield_value(moment)

@@ -108,6 +108,11 @@ def literal(value: Any) -> str:
     return "'" + str(value).replace("'", "''").replace("%", "%%") + "'"
 
 
+def write_moment(moment: datetime) -> str:
+    """A time as the database takes it in a statement of ours."""
+    return str(_spelling(prepared.vendor()).ops.adapt_datetimefield_value(moment))
+
+
 def _type_of(field: AnyField, link: Any) -> str:
     """Text without a length: a cast to a length would cut what is too long, and say nothing."""
     return "text" if isinstance(field, CharField | TextField) else str(field.rel_db_type(link))
@@ -142,19 +147,15 @@ def _goes_as_it_is(field: AnyField, vendor: str) -> bool:
 class _Moments(dict[datetime, str]):
     """Times as the database takes them; rows that are written together share theirs."""
 
-    def __init__(self, link: Any) -> None:
-        super().__init__()
-        self._link = link
-
     def __missing__(self, moment: datetime) -> str:
-        self[moment] = adapted = str(self._link.ops.adapt_datetimefield_value(moment))
-        return adapted
+        self[moment] = written = write_moment(moment)
+        return written
 
 
 def fill(shape: Shape, rows: Sequence[Mapping[str, Any]], *beside: str) -> list[dict[str, Any]]:
     """The rows with exactly the values of their shape, each as the database takes it; and as it is, what is ``beside`` it."""
     link = _spelling(prepared.vendor())
-    now, moments = timezone.now(), _Moments(link)
+    now, moments = timezone.now(), _Moments()
     filled: list[dict[str, Any]] = []
     defaults = {**dict(shape.given), **dict.fromkeys(beside)}
     for row in rows:
