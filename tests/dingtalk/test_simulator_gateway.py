@@ -26,7 +26,9 @@ class Client:
 
     async def open(self, headers: dict[str, str] = JSON, **changed: Any) -> aiohttp.ClientResponse:
         body = {"clientId": "dingdemo", "clientSecret": "demo-secret", "subscriptions": TOPICS, **changed}
-        return await self.http.post(f"{self.sim.base_url}{GATEWAY}", json=body, headers=headers)
+        response = await self.http.post(f"{self.sim.base_url}{GATEWAY}", json=body, headers=headers)
+        await response.read()  # unread, it keeps its connection until it is collected, during another test
+        return response
 
     async def connect(self, **options: Any) -> aiohttp.ClientWebSocketResponse:
         grant = await (await self.open()).json()
@@ -260,11 +262,12 @@ async def test_stop_closes_connections_with_going_away_within_a_second() -> None
 async def test_requests_under_a_foreign_name_or_from_another_site_are_refused() -> None:
     async with simulated() as client:
         for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
-            response = await client.http.get(f"{client.sim.base_url}/sim/state", headers=headers)
-            assert response.status == 403
+            async with client.http.get(f"{client.sim.base_url}/sim/state", headers=headers) as response:
+                assert response.status == 403
         for host in ("localhost:1", "[::1]:8910", "127.0.0.1"):
-            response = await client.http.get(f"{client.sim.base_url}/sim/state", headers={"Host": host})
-            assert response.status == 200
+            headers = {"Host": host}
+            async with client.http.get(f"{client.sim.base_url}/sim/state", headers=headers) as response:
+                assert response.status == 200
 
 
 async def test_reset_forgets_messages_and_keeps_connections() -> None:

@@ -301,14 +301,15 @@ async def test_card_without_stream_callback_never_calls_back() -> None:
 async def test_files_of_messages_can_be_fetched_and_media_uploaded() -> None:
     async with simulated() as client:
         base = client.sim.base_url
-        await client.http.put(f"{base}/sim/files/code-1", data=b'{"matches": []}')
+        async with client.http.put(f"{base}/sim/files/code-1", data=b'{"matches": []}'):
+            pass
         body = {"downloadCode": "code-1", "robotCode": "dingdemo"}
         _, answer = await call(client, "/v1.0/robot/messageFiles/download", body)
         response = await client.http.get(answer["downloadUrl"])
         assert await response.read() == b'{"matches": []}'
         assert response.headers["Content-Disposition"] == "attachment"
-        picture = await client.http.get(f"{base}/sim/files/anything")
-        assert picture.content_type == "image/png"
+        async with client.http.get(f"{base}/sim/files/anything") as picture:
+            assert picture.content_type == "image/png"
         form = aiohttp.FormData({"type": "file"})
         form.add_field("media", b"report", filename="r.txt")
         upload = f"{base}/media/upload?access_token={await fetch_token(client)}"

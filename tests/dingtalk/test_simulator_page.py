@@ -46,7 +46,8 @@ async def say_as_robot(client: Client, text: str, **at: Any) -> None:
     socket = await client.connect()
     url = await fetch_webhook(client, socket)
     body = {"msgtype": "markdown", "markdown": {"title": "x", "text": text}, "at": at}
-    await client.http.post(url, json=body)
+    async with client.http.post(url, json=body):
+        pass
     await socket.close()
 
 
@@ -96,6 +97,7 @@ async def test_page_is_told_live_of_messages_and_connections() -> None:
         await client.post("/sim/faults", {"duplicate": 2})
         assert (await read_event(live, "connection"))["faults"] == {"*": {"duplicate": 2}}
         live.close()
+        live.close()
 
 
 async def test_page_loads_nothing_from_outside() -> None:
@@ -105,7 +107,8 @@ async def test_page_loads_nothing_from_outside() -> None:
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         for path in re.findall(r'(?:src|href)="([^"]+)"', html):
             assert path.startswith("/"), path
-            assert (await client.http.get(f"{client.sim.base_url}{path}")).status == 200
+            async with client.http.get(f"{client.sim.base_url}{path}") as found:
+                assert found.status == 200
         for file in STATIC.glob("*.js"):
             assert "http://" not in file.read_text(encoding="utf-8")
             assert "https://" not in file.read_text(encoding="utf-8")
