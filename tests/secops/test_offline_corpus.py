@@ -7,6 +7,7 @@ The held-out files were written before the rules they test, so their score is th
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def read(name: str) -> Iterator[Line]:
             yield Line(text, tool, json.loads(arguments) if arguments else {})
 
 
+@cache
 def answer(text: str) -> tuple[str, dict[str, Any]]:
     intent = understand(text, LEXICON, NOW, asker=ASKER).intent
     return (intent.tool, dict(intent.arguments)) if intent else ("", {})
