@@ -102,10 +102,11 @@ class Pool:
             with psycopg.connect(self._url(name)) as connection:
                 others = sql.SQL(_OTHERS).format(name)
                 connection.execute(sql.SQL("SELECT pg_terminate_backend(pid, 5000) ") + others)
-                return (
-                    _empty(connection, wanted)
-                    and not connection.execute(sql.SQL("SELECT pid ") + others).fetchall()
-                )
+                emptied = _empty(connection, wanted)
+                connection.execute(
+                    "SELECT pg_stat_clear_snapshot()"
+                )  # a transaction sees who was there first
+                return emptied and not connection.execute(sql.SQL("SELECT pid ") + others).fetchall()
         except psycopg.Error:
             return False
 

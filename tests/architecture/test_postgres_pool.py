@@ -79,8 +79,10 @@ def test_whoever_is_still_connected_is_sent_away(pool: Pool) -> None:
     with pool.database() as url:
         left = psycopg.connect(url)
         left.execute("INSERT INTO rows (kind) VALUES (1)")
-    with pool.database(), pytest.raises(psycopg.OperationalError):
-        left.execute("SELECT 1")
+    with pool.database() as again:
+        assert again == url
+        with pytest.raises(psycopg.OperationalError):
+            left.execute("SELECT 1")
     left.close()
 
 
