@@ -151,7 +151,7 @@ def _in_vers(scheme: str, text: str, mine: Any) -> bool:
     if named not in (scheme, "generic"):
         raise _Unclear(f"公告的版本范围「{text[:100]}」属于另一种生态")
     try:
-        return bool(mine in VersionRange.from_string(f"vers:{scheme}/{rest}"))
+        return bool(mine in VersionRange.from_string(f"vers:{scheme}/{rest}"))  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, AttributeError, univers.InvalidVersion):
         raise _Unclear(f"看不懂公告的版本范围「{text[:100]}」") from None
 
