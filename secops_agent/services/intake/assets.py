@@ -8,7 +8,7 @@ from typing import Any
 
 from secops_agent.models import Asset, AssetKey, History
 from secops_agent.services import history
-from secops_agent.services.identity import asset_addresses, asset_identities, identity_of, realm
+from secops_agent.services.identity import FORMER, asset_addresses, asset_identities, identity_of, realm
 from secops_agent.services.intake import bridges
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
@@ -120,7 +120,7 @@ class _Book:
 
     def _note_former(self, session: Session) -> None:
         for row in self.placed.values():
-            former = [int(key.value) for key in self._keys[id(row)] if key.kind == bridges.KEY]
+            former = [int(key.value) for key in self._keys[id(row)] if key.kind == FORMER]
             if former:
                 session.former[row.pk] = tuple(former)
 

@@ -18,8 +18,8 @@ from secops_agent.models import (
     History,
 )
 from secops_agent.services import history, tallies
-from secops_agent.services.identity import component_identity
-from secops_agent.services.intake import bridges, twins
+from secops_agent.services.identity import FORMER, component_identity
+from secops_agent.services.intake import twins
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.tallies import Counted
@@ -152,11 +152,7 @@ class _Joining:
         former = str(self._gone)
         insert_new(
             AssetKey,
-            [
-                AssetKey(
-                    asset_id=self._kept, kind=bridges.KEY, value=former, identity=f"{bridges.KEY}:{former}"
-                )
-            ],
+            [AssetKey(asset_id=self._kept, kind=FORMER, value=former, identity=f"{FORMER}:{former}")],
         )
 
     def _forget_demo(self) -> None:
