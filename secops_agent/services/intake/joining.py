@@ -23,7 +23,7 @@ from secops_agent.services.intake import twins
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.tallies import Counted
-from secops_agent.services.writing import assign, by_key, import_transaction, insert_new, update_rows
+from secops_agent.services.writing import assign, by_key, import_transaction, update_rows
 
 _PIECE = 100
 _TEXTS = ("name", "importance", "environment", "description", "owner_text")
@@ -150,8 +150,7 @@ class _Joining:
         update_rows(AssetKey, ("identity",), grown)
         AssetKey.objects.filter(asset_id=self._gone).update(asset_id=self._kept)
         former = str(self._gone)
-        insert_new(
-            AssetKey,
+        AssetKey.objects.bulk_create(
             [AssetKey(asset_id=self._kept, kind=FORMER, value=former, identity=f"{FORMER}:{former}")],
         )
 
