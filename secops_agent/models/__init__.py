@@ -6,6 +6,15 @@ from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.job import ImportJob, JobPhase, JobState
+from secops_agent.models.on_call import (
+    CalendarDay,
+    OnCallLayer,
+    OnCallMember,
+    OnCallOverride,
+    OnCallSchedule,
+    ShiftSwap,
+    SwapState,
+)
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.runbook import Runbook, RunbookTerm
@@ -37,6 +46,7 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "AuditSegment",
+    "CalendarDay",
     "Component",
     "ConversationMessage",
     "DemoObject",
@@ -48,6 +58,10 @@ __all__ = [
     "JobPhase",
     "JobState",
     "ModelPrice",
+    "OnCallLayer",
+    "OnCallMember",
+    "OnCallOverride",
+    "OnCallSchedule",
     "Proposal",
     "ProposalState",
     "RememberedAnswer",
@@ -56,8 +70,10 @@ __all__ = [
     "Runbook",
     "RunbookTerm",
     "Scope",
+    "ShiftSwap",
     "SlaTarget",
     "Staff",
+    "SwapState",
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",

@@ -1,0 +1,168 @@
+"""Who is on call when: schedules of layers, exceptions, and swaps of shifts that two people agree on."""
+
+from datetime import time
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from secops_agent.models.staff import Staff
+
+
+class Rotation(models.TextChoices):
+    """How long one person's shift is; ``hours``: as many as the layer says."""
+
+    DAILY = "daily", "每天"
+    WEEKLY = "weekly", "每周"
+    HOURS = "hours", "每若干小时"
+
+
+class Days(models.TextChoices):
+    """The days that a layer covers, by the table of working days."""
+
+    ALL = "all", "每天"
+    WORKING = "working", "工作日"
+    REST = "rest", "休息日"
+
+
+class OnCallSchedule(models.Model):
+    """A named rota. Later layers cover earlier ones, exceptions cover all layers."""
+
+    name = models.CharField("名称", max_length=100, unique=True)
+    enabled = models.BooleanField("启用", default=True)
+    created_at = models.DateTimeField("创建时间", auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "值班表"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OnCallLayer(models.Model):
+    """People who take turns. ``start`` is the date of the first person's first shift, at ``handover`` (Asia/Shanghai).
+
+    ``hours_from`` and ``hours_until`` restrict it to a part of the day; where the first is the later one, over midnight.
+    """
+
+    schedule = models.ForeignKey(
+        OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="layers"
+    )
+    position = models.PositiveSmallIntegerField("次序", default=0)
+    rotation = models.CharField("轮换", max_length=8, choices=Rotation.choices, default=Rotation.WEEKLY)
+    shift_hours = models.PositiveSmallIntegerField(
+        "每班小时数", default=12, validators=[MinValueValidator(1), MaxValueValidator(24 * 31)]
+    )
+    handover = models.TimeField("交接时间", default=time(9))
+    start = models.DateField("第一班日期")
+    days = models.CharField("适用日期", max_length=8, choices=Days.choices, default=Days.ALL)
+    hours_from = models.TimeField("每天从", null=True, blank=True)
+    hours_until = models.TimeField("每天到", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "轮班"
+        ordering = ["schedule", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "position"], name="on_call_layer_once"),
+            models.CheckConstraint(
+                condition=Q(hours_from=None, hours_until=None)
+                | (Q(hours_from__isnull=False, hours_until__isnull=False) & ~Q(hours_from=F("hours_until"))),
+                name="on_call_layer_hours",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule} 第 {self.position + 1} 层"
+
+
+class OnCallMember(models.Model):
+    """A place in a layer's order of people."""
+
+    layer = models.ForeignKey(OnCallLayer, on_delete=models.CASCADE, related_name="members")
+    position = models.PositiveSmallIntegerField("次序", default=0)
+    staff = models.ForeignKey(
+        Staff, verbose_name="人员", on_delete=models.PROTECT, related_name="on_call_places"
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "轮班人员"
+        ordering = ["layer", "position"]
+        constraints = [models.UniqueConstraint(fields=["layer", "position"], name="on_call_member_once")]
+
+    def __str__(self) -> str:
+        return str(self.staff)
+
+
+class OnCallOverride(models.Model):
+    """Somebody else is on call for a while; the latest one counts."""
+
+    schedule = models.ForeignKey(
+        OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="overrides"
+    )
+    staff = models.ForeignKey(Staff, verbose_name="由谁值班", on_delete=models.PROTECT, related_name="+")
+    starts_at = models.DateTimeField("开始")
+    ends_at = models.DateTimeField("结束")
+    reason = models.CharField("原因", max_length=200, blank=True, default="")
+    uid = models.CharField("日历事件 ID", max_length=200, blank=True, default="", editable=False)
+    created_at = models.DateTimeField("创建时间", auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "临时换人"
+        ordering = ["-starts_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="on_call_override_span"),
+        ]
+        indexes = [models.Index(fields=["schedule", "ends_at"], name="on_call_override_end")]
+
+    def __str__(self) -> str:
+        return f"{self.schedule} {self.staff}"
+
+
+class SwapState(models.TextChoices):
+    """Where a swap of shifts stands."""
+
+    ASKED = "asked", "等对方同意"
+    AGREED = "agreed", "已换班"
+    REFUSED = "refused", "未同意"
+
+
+class ShiftSwap(models.Model):
+    """``asker`` wants ``other`` to exchange the duty of some days; only the other one agrees.
+
+    ``days``: ISO dates; on each of them the one who is on call hands over to the other.
+    """
+
+    code = models.CharField("代码", max_length=8, unique=True)
+    schedule = models.ForeignKey(
+        OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="swaps"
+    )
+    asker = models.ForeignKey(Staff, verbose_name="提出人", on_delete=models.CASCADE, related_name="+")
+    other = models.ForeignKey(Staff, verbose_name="对方", on_delete=models.CASCADE, related_name="+")
+    days = models.JSONField("日期", default=list)
+    state = models.CharField("状态", max_length=8, choices=SwapState.choices, default=SwapState.ASKED)
+    created_at = models.DateTimeField("提出时间", auto_now_add=True)
+    expires_at = models.DateTimeField("有效期至")
+    decided_at = models.DateTimeField("决定时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "换班"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class CalendarDay(models.Model):
+    """A day that is not what its weekday says: a public holiday, or a weekend day that is worked (调休)."""
+
+    date = models.DateField("日期", unique=True)
+    working = models.BooleanField("上班")
+    name = models.CharField("名称", max_length=50, blank=True, default="")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "节假日与调休"
+        ordering = ["date"]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.name}"

@@ -1,0 +1,151 @@
+"""From layers and exceptions to shifts: who is on call, moment by moment."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from bifang.core.errors import InvalidInput
+from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
+from secops_agent.models.on_call import Days, Rotation
+from secops_agent.services.on_call.working_days import WorkingDays
+
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+LONGEST: Final = timedelta(days=400)
+Origin = Literal["layer", "override", "gap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """[start, end) of one person; nobody for a gap. Times are aware."""
+
+    start: datetime
+    end: datetime
+    staff: Staff | None
+    origin: Origin
+
+
+def on_call_at(schedule: OnCallSchedule, at: datetime) -> Shift:
+    """The shift that a moment lies in, whole within 31 days around it."""
+    around = shifts(schedule, at - timedelta(days=31), at + timedelta(days=31))
+    return next(shift for shift in around if shift.start <= at < shift.end)
+
+
+def shifts(schedule: OnCallSchedule, start: datetime, end: datetime) -> list[Shift]:
+    """All shifts and gaps of [start, end), in order and without overlap. Raises InvalidInput for too long a span."""
+    if not timedelta(0) < end - start <= LONGEST:
+        raise InvalidInput(f"时间范围应在 {LONGEST.days} 天以内，且结束晚于开始。")
+    start, end = start.astimezone(ZONE), end.astimezone(ZONE)
+    pieces = [Shift(start, end, None, "gap")]
+    days = WorkingDays.between(start.date() - timedelta(days=1), end.date() + timedelta(days=1))
+    for layer in schedule.layers.prefetch_related("members__staff").order_by("position"):
+        pieces = _cover(pieces, _layer_shifts(layer, start, end, days))
+    overrides = schedule.overrides.filter(starts_at__lt=end, ends_at__gt=start).select_related("staff")
+    pieces = _cover(pieces, (_override_shift(each) for each in overrides.order_by("pk")))
+    return _joined(pieces)
+
+
+def _override_shift(override: OnCallOverride) -> Shift:
+    return Shift(
+        override.starts_at.astimezone(ZONE), override.ends_at.astimezone(ZONE), override.staff, "override"
+    )
+
+
+def _cover(below: Sequence[Shift], above: Iterator[Shift]) -> list[Shift]:
+    """What lies above hides what is below it. A person who left covers nothing."""
+    pieces = list(below)
+    for top in above:
+        if top.staff is None or not top.staff.active:
+            continue
+        pieces = [part for piece in pieces for part in _without(piece, top)]
+    return sorted(pieces, key=lambda piece: piece.start)
+
+
+def _without(piece: Shift, top: Shift) -> Iterator[Shift]:
+    start, end = max(piece.start, top.start), min(piece.end, top.end)
+    if start >= end:
+        yield piece
+        return
+    if piece.start < start:
+        yield Shift(piece.start, start, piece.staff, piece.origin)
+    yield Shift(start, end, top.staff, top.origin)
+    if end < piece.end:
+        yield Shift(end, piece.end, piece.staff, piece.origin)
+
+
+def _joined(pieces: Sequence[Shift]) -> list[Shift]:
+    found: list[Shift] = []
+    for piece in pieces:
+        last = found[-1] if found else None
+        if last and last.end == piece.start and (last.staff, last.origin) == (piece.staff, piece.origin):
+            found[-1] = Shift(last.start, piece.end, last.staff, last.origin)
+        else:
+            found.append(piece)
+    return found
+
+
+def _layer_shifts(layer: OnCallLayer, start: datetime, end: datetime, days: WorkingDays) -> Iterator[Shift]:
+    people = [member.staff for member in layer.members.all()]
+    if not people:
+        return
+    for number, (begin, until) in _turns(layer, start, end):
+        staff = people[number % len(people)]
+        for window_start, window_end in _windows(layer, begin, until, days):
+            first, last = max(begin, window_start, start), min(until, window_end, end)
+            if first < last:
+                yield Shift(first, last, staff, "layer")
+
+
+def _turns(
+    layer: OnCallLayer, start: datetime, end: datetime
+) -> Iterator[tuple[int, tuple[datetime, datetime]]]:
+    """(number, [begin, until)) of the turns that touch [start, end); the first one ever is number 0."""
+    first = datetime.combine(layer.start, layer.handover, ZONE)
+    length = _length(layer)
+    number = max(int((start - first) / length) - 1, 0)
+    while (begin := first + number * length) < end:
+        yield number, (begin, first + (number + 1) * length)
+        number += 1
+
+
+def _length(layer: OnCallLayer) -> timedelta:
+    if layer.rotation == Rotation.HOURS:
+        return timedelta(hours=layer.shift_hours)
+    return timedelta(days=7 if layer.rotation == Rotation.WEEKLY else 1)
+
+
+def _windows(
+    layer: OnCallLayer, begin: datetime, until: datetime, days: WorkingDays
+) -> Iterator[tuple[datetime, datetime]]:
+    """The parts of a turn that the layer covers, by days and hours."""
+    if layer.days == Days.ALL and layer.hours_from is None:
+        yield begin, until
+        return
+    day = begin.date() - timedelta(days=1)  # a night begins on the day before
+    while day <= until.date():
+        if layer.days == Days.ALL or days.is_working(day) == (layer.days == Days.WORKING):
+            yield _window(day, layer.hours_from or time(0), layer.hours_until or time(0))
+        day += timedelta(days=1)
+
+
+def _window(day: date, opens: time, closes: time) -> tuple[datetime, datetime]:
+    last = day if opens < closes else day + timedelta(days=1)
+    return datetime.combine(day, opens, ZONE), datetime.combine(last, closes, ZONE)
+
+
+def gaps(schedule: OnCallSchedule, days: int = 14) -> list[Shift]:
+    """When nobody is on call in the days to come."""
+    now = timezone.now()
+    return [each for each in shifts(schedule, now, now + timedelta(days=days)) if each.staff is None]
+
+
+def handovers(schedule: OnCallSchedule, after: datetime, until: datetime) -> list[tuple[Shift, Shift]]:
+    """The changes of person in (after, until]: the shift that ends and the one that begins."""
+    around = shifts(schedule, after - timedelta(days=31), until + timedelta(days=31))
+    return [
+        (old, new) for old, new in pairwise(around) if after < new.start <= until and old.staff != new.staff
+    ]

@@ -1,0 +1,81 @@
+"""Which time people mean: 今天, 下周, 周三, 2026-11-27, 2026-11-27 20:00, 2026-11-27/2026-11-30."""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from bifang.core.errors import InvalidInput
+from secops_agent.services.on_call.shifts import ZONE
+
+Span = tuple[datetime, datetime]
+_DAYS: Final = {
+    "昨天": -1,
+    "今天": 0,
+    "今日": 0,
+    "今晚": 0,
+    "明天": 1,
+    "明日": 1,
+    "明晚": 1,
+    "后天": 2,
+    "大后天": 3,
+}
+_WEEKS: Final = {"上周": -1, "本周": 0, "这周": 0, "这星期": 0, "下周": 1, "下星期": 1, "下下周": 2}
+_WEEKDAY: Final = re.compile(r"(上|本|这|下下|下)?(?:周|星期|礼拜)([一二三四五六日天])")
+_NUMBERS: Final = {word: number for number, word in enumerate("一二三四五六日")} | {"天": 6}
+HELP: Final = "请写 今天、明天、下周、周三、2026-11-27、2026-11-27 20:00 或 2026-11-27/2026-11-30。"
+
+
+def read_span(text: str, now: datetime) -> Span:
+    """[start, end) of what is meant, in Asia/Shanghai; a moment is a minute. Raises InvalidInput."""
+    words, local = text.strip(), now.astimezone(ZONE)
+    if words in ("", "现在", "当前", "目前", "now"):
+        return _minute(local)
+    if words in _DAYS:
+        return _day(local.date() + timedelta(days=_DAYS[words]))
+    if words in _WEEKS:
+        return _week(local.date() + timedelta(weeks=_WEEKS[words]))
+    if match := _WEEKDAY.fullmatch(words):
+        return _day(_weekday(match[1] or "", _NUMBERS[match[2]], local.date()))
+    return _written(words)
+
+
+def read_day(text: str, now: datetime) -> date:
+    """The one day that is meant. Raises InvalidInput."""
+    start, end = read_span(text, now)
+    if end - start > timedelta(days=1):
+        raise InvalidInput(f"「{text.strip()[:30]}」不是一天。{HELP}")
+    return start.date()
+
+
+def _weekday(week: str, number: int, today: date) -> date:
+    """周三 is the next one that is not past; 下周三 that of the next week."""
+    monday = today - timedelta(days=today.weekday())
+    day = monday + timedelta(days=number, weeks={"上": -1, "下": 1, "下下": 2}.get(week, 0))
+    return day + timedelta(weeks=1) if not week and day < today else day
+
+
+def _written(words: str) -> Span:
+    try:
+        if "/" in words:
+            first, _, last = words.partition("/")
+            return _day(date.fromisoformat(first.strip()))[0], _day(date.fromisoformat(last.strip()))[1]
+        if len(words) == len("2026-11-27"):
+            return _day(date.fromisoformat(words))
+        at = datetime.fromisoformat(words)
+    except ValueError:
+        raise InvalidInput(f"看不懂时间「{words[:30]}」。{HELP}") from None
+    return _minute(at.replace(tzinfo=ZONE) if at.tzinfo is None else at.astimezone(ZONE))
+
+
+def _minute(at: datetime) -> Span:
+    return at, at + timedelta(minutes=1)
+
+
+def _day(day: date) -> Span:
+    start = datetime(day.year, day.month, day.day, tzinfo=ZONE)
+    return start, start + timedelta(days=1)
+
+
+def _week(day: date) -> Span:
+    start = _day(day - timedelta(days=day.weekday()))[0]
+    return start, start + timedelta(weeks=1)
