@@ -19,6 +19,7 @@ from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.ledger import Ledger
 from dingtalk_integration.lines import Lines
 from dingtalk_integration.worker.garbage import Sweeper
+from secops_agent.agent.announcer import Announcer
 from secops_agent.agent.bookkeeping import AuditKeeper
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.runner import ActionRunner
@@ -66,7 +67,15 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         "event": events.handle,
         "card": cards.handle,
     }
-    jobs = (WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only), Sweeper(), ledger)
+    jobs = (
+        WarmUp(agent),
+        Announcer(),
+        ActionRunner(owner.name),
+        AuditKeeper(),
+        Watchdog(desk, only),
+        Sweeper(),
+        ledger,
+    )
     return Engine(
         owner,
         handlers,

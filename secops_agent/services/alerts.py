@@ -23,6 +23,7 @@ from secops_agent.services.alert_views import (
     summaries,
 )
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.pages import Page, cut, demand_limit, order_of
 from secops_agent.services.people import find_staff
 from secops_agent.services.statistics import GROUPINGS, Group, Statistics, statistics
@@ -204,6 +205,8 @@ def _change(
             changes["assignee"] = (old_name, _name(row))
         history.record("alert", alert_id, actor, action, _told(changes), note)
         tallies.change([(before, Counted.of(row, linked))])
+        happened = {"reopened"} if action == "reopen" else set()
+        note_changes([Changed(row, frozenset(happened))], timezone.now())
     return summaries([_read(alert_id)])[0]
 
 

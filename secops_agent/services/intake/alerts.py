@@ -19,6 +19,7 @@ from secops_agent.services import history, tallies
 from secops_agent.services.identity import alert_identity, event_mark
 from secops_agent.services.intake.assets import write_assets
 from secops_agent.services.intake.session import Session
+from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.priority import rank
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
@@ -164,9 +165,19 @@ class _Book:
             history.entry("alert", row.pk, self._session.actor, "import", changes)
             for row, changes in self._changes
         )
+        note_changes([Changed(row, self._happened(row)) for row, _ in self._fresh], self._session.now)
         tallies.change(
             (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
         )
+
+    def _happened(self, row: Alert) -> frozenset[str]:
+        """What a rule may be about; a repeat is nothing of the kind."""
+        if row.pk not in self._stored:
+            return frozenset() if row.status == AlertStatus.CLOSED else frozenset({"new"})
+        before = self._stored[row.pk]
+        risen = rank(row.severity) > rank(before["severity"])
+        reopened = before["status"] == AlertStatus.CLOSED and row.status == AlertStatus.OPEN
+        return frozenset(name for name, is_so in (("risen", risen), ("reopened", reopened)) if is_so)
 
     def _save_links(self) -> None:
         assets, indicators = [], []

@@ -1,0 +1,32 @@
+"""Has what is to be told of alerts announced, again and again, in the turn loop of a worker."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from bifang.core import db
+from secops_agent.services.notifications import announcing, escalation
+
+log = logging.getLogger(__name__)
+EVERY_S: Final = 1.0
+STEPS: Final[tuple[Callable[[], int], ...]] = (
+    announcing.step, announcing.tell_storms, announcing.note_failures, escalation.step,
+)  # fmt: skip
+
+
+class Announcer:
+    """One per process; several processes share the work by locking rows."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; a database that does not answer is tried again at the next round."""
+        while not stop.is_set():
+            try:
+                for step in STEPS:
+                    while await db.call(step) and step is announcing.step and not stop.is_set():
+                        pass  # there may be more
+            except Exception:
+                log.exception("通知告警出错，稍后重试")
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stop.wait(), EVERY_S)

@@ -1,0 +1,215 @@
+"""From what is to be told to messages in the outbox: one short transaction at a time, safe on several workers."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+
+from bifang.channels import outbox
+from bifang.channels.leases import database_now
+from bifang.channels.models import OutboxRow, State
+from secops_agent.models import (
+    Alert,
+    AlertMessage,
+    AlertMessageItem,
+    MessageState,
+    NotificationTarget,
+    Silence,
+)
+from secops_agent.services.notifications import silences, wording
+from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.matching import facts_of
+from secops_agent.services.notifications.targets import Unreachable, resolve
+
+ROUND: Final = 40  # messages of one transaction
+STORM: Final = 100  # new messages to one destination …
+STORM_SPAN: Final = timedelta(seconds=60)  # … within this time are one summary
+CALM: Final = timedelta(seconds=120)  # without a new message the storm is over
+PAUSE: Final = timedelta(seconds=60)  # between two messages about the same group
+RETRY: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A message with what it is about."""
+
+    row: AlertMessage
+    alerts: tuple[Alert, ...]
+    facts: Facts
+
+
+def step() -> int:
+    """Announce what is due; returns how many messages were looked at. Raises DatabaseError."""
+    now = database_now()
+    with transaction.atomic():
+        rows = list(_due(now)[:ROUND])
+        if not rows:
+            return 0
+        storms = _storms({row.destination for row in rows if not row.shown}, now)
+        quiet = silences.active(now)
+        for told in _told(rows):
+            _announce(told, now, quiet, storms.get(told.row.destination))
+    return len(rows)
+
+
+def _due(now: datetime) -> "QuerySet[AlertMessage]":
+    rows = AlertMessage.objects.exclude(kind="storm").filter(wanted__gt=F("shown"), due_at__lte=now)
+    rows = rows.select_related("target__config", "target__staff", "target__schedule").order_by("due_at", "pk")
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    return rows
+
+
+def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
+    members: dict[int, list[Alert]] = defaultdict(list)
+    items = AlertMessageItem.objects.filter(message_id__in=[row.pk for row in rows]).order_by("pk")
+    for item in items.select_related("alert__assignee"):
+        members[item.message_id].append(item.alert)
+    facts = facts_of([alerts[0] for alerts in members.values()])
+    return [
+        _Told(row, tuple(members[row.pk]), facts[members[row.pk][0].pk]) for row in rows if members[row.pk]
+    ]
+
+
+def _announce(told: _Told, now: datetime, quiet: Sequence[Silence], storm: AlertMessage | None) -> None:
+    row = told.row
+    silenced = [silences.covering(quiet, each, told.facts) for each in told.alerts]
+    if row.kind == "group" and all(silenced):
+        held = silenced[0]
+        assert held is not None
+        _hold(row, f"静默：{held}（到 {held.ends_at:%m-%d %H:%M}）", None)
+        silences.count([held])
+    elif storm is not None and row.kind == "group" and not row.shown:
+        _hold(row, "告警风暴：已合并为一条汇总", storm)
+    elif row.shown and row.sent_at and now - row.sent_at < PAUSE:
+        row.due_at = row.sent_at + PAUSE
+        row.save(update_fields=["due_at"])
+    else:
+        _tell(told, now)
+
+
+def _hold(row: AlertMessage, reason: str, summary: AlertMessage | None) -> None:
+    row.state, row.reason, row.summary, row.shown = MessageState.HELD, reason[:300], summary, row.wanted
+    row.save(update_fields=["state", "reason", "summary", "shown"])
+    if summary is not None:
+        AlertMessage.objects.filter(pk=summary.pk).update(wanted=F("wanted") + 1)
+
+
+def _tell(told: _Told, now: datetime) -> None:
+    row = told.row
+    ended = all(each.status == "closed" for each in told.alerts)
+    significant = _significant(told)
+    if row.shown and significant == row.digest:
+        _mark(row, now, ended, row.sent_at)
+        return
+    try:
+        address = resolve(row.target, now)
+    except Unreachable as error:
+        _not_delivered(row, error.message, now)
+        return
+    text = wording.group_text(told.alerts, told.facts, prefix="⏫ 升级 " if row.kind == "escalation" else "")
+    outbox.notify(
+        address.config_id,
+        address.target,
+        text,
+        key=f"alert:{row.pk}:{row.wanted}",
+        title=wording.title_of(told.alerts),
+    )
+    row.digest = significant
+    _mark(row, now, ended, now)
+
+
+def _significant(told: _Told) -> str:
+    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude."""
+    parts = (wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length())
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _mark(row: AlertMessage, now: datetime, ended: bool, sent_at: datetime | None) -> None:
+    state = MessageState.ENDED if ended else MessageState.SHOWN
+    values: dict[str, Any] = {
+        "state": state, "shown": row.wanted, "sent_at": sent_at, "digest": row.digest, "reason": "",
+    }  # fmt: skip
+    AlertMessage.objects.filter(pk=row.pk).update(**values)
+
+
+def _not_delivered(row: AlertMessage, reason: str, now: datetime) -> None:
+    """Shown with its remedy, and tried again: nothing is dropped."""
+    AlertMessage.objects.filter(pk=row.pk).update(
+        state=MessageState.UNDELIVERABLE, reason=reason[:300], due_at=now + RETRY
+    )
+    NotificationTarget.objects.filter(pk=row.target_id).update(last_error=reason, last_error_at=now)
+
+
+def _storms(destinations: set[str], now: datetime) -> dict[str, AlertMessage]:
+    """The open storm of each destination that has one, begun if there are too many new messages."""
+    found = {}
+    for destination in destinations:
+        rows = AlertMessage.objects.filter(destination=destination)
+        storm = rows.filter(kind="storm").exclude(state=MessageState.ENDED).order_by("-pk").first()
+        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN)
+        if storm is None and recent[:STORM].count() >= STORM:
+            storm = _begin_storm(recent[0], now)
+        if storm is not None:
+            found[destination] = storm
+    return found
+
+
+def _begin_storm(like: AlertMessage, now: datetime) -> AlertMessage:
+    return AlertMessage.objects.create(
+        target_id=like.target_id, destination=like.destination, group_key="storm", kind="storm", opened_at=now,
+        due_at=now + timedelta(seconds=2), wanted=0,
+    )  # fmt: skip
+
+
+def tell_storms() -> int:
+    """Tell how storms go on, and when they are over; returns how many were told of."""
+    now = database_now()
+    with transaction.atomic():
+        rows = AlertMessage.objects.filter(kind="storm").exclude(state=MessageState.ENDED)
+        rows = rows.select_related("target__config", "target__staff", "target__schedule")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True, of=("self",))
+        told = [row for row in rows if _tell_storm(row, now)]
+    return len(told)
+
+
+def _tell_storm(row: AlertMessage, now: datetime) -> bool:
+    held = AlertMessage.objects.filter(summary=row)
+    last = held.order_by("-opened_at").values_list("opened_at", flat=True).first() or row.opened_at
+    over = now - last > CALM
+    if not over and (
+        row.wanted == row.shown or (row.sent_at and now - row.sent_at < PAUSE) or row.due_at > now
+    ):
+        return False
+    alerts = list(
+        Alert.objects.filter(pk__in=AlertMessageItem.objects.filter(message__in=held).values("alert_id"))
+    )
+    try:
+        address = resolve(row.target, now)
+    except Unreachable as error:
+        _not_delivered(row, error.message, now)
+        return False
+    heading = "告警风暴已平息，期间共" if over else "告警风暴"
+    text = wording.counted_text(heading, alerts, ("", "发送「告警」查看列表。"))
+    outbox.notify(
+        address.config_id, address.target, text, key=f"storm:{row.pk}:{row.wanted}:{int(over)}", title=heading
+    )
+    _mark(row, now, over, now)
+    return True
+
+
+def note_failures() -> int:
+    """Messages that the outbox gave up: shown as undeliverable, with the reason. Returns how many."""
+    dead = OutboxRow.objects.filter(state=State.DEAD, key__startswith="note:alert:").order_by("-pk")[:100]
+    count = 0
+    for key, reason in dead.values_list("key", "last_error"):
+        pk = key.split(":")[2]
+        rows = AlertMessage.objects.filter(pk=pk, state=MessageState.SHOWN)
+        count += rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300])
+    return count

@@ -1,0 +1,119 @@
+"""Which alerts a rule is about, and when it may speak: what a rule's JSON says, as values."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bifang.core.entries import Clock, Entry
+from secops_agent.services.on_call.shifts import ZONE
+from secops_agent.services.on_call.working_days import WorkingDays
+
+Change = Literal["new", "risen", "reopened", "sla_risk", "sla_broken"]
+Level = Literal["critical", "high", "medium", "low", "info"]
+CHANGES: Final[Mapping[str, str]] = {
+    "new": "新告警", "risen": "级别升高", "reopened": "重新打开", "sla_risk": "快超时", "sla_broken": "已超时",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What conditions look at: an alert, and what is known of its assets."""
+
+    severity: str
+    source: str
+    rules: tuple[str, ...]
+    asset_names: frozenset[str] = frozenset()
+    asset_tags: frozenset[str] = frozenset()
+    importance: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+
+
+class Conditions(Entry):
+    """What is empty does not restrict. ``rules`` are names or ids of detection rules, ``owners`` staff ids."""
+
+    severities: tuple[Level, ...] = ()
+    sources: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    asset_tags: tuple[str, ...] = ()
+    importance: tuple[Level, ...] = ()
+    owners: tuple[str, ...] = ()
+    on: tuple[Change, ...] = ("new", "risen", "reopened")
+
+    def match(self, facts: Facts, changes: Iterable[str]) -> bool:
+        """Is this what the rule is about?"""
+        wanted = (
+            (self.severities, (facts.severity,)), (self.sources, (facts.source,)), (self.rules, facts.rules),
+            (self.asset_tags, facts.asset_tags), (self.importance, facts.importance), (self.owners, facts.owners),
+        )  # fmt: skip
+        return not set(self.on).isdisjoint(changes) and all(
+            not listed or not set(listed).isdisjoint(found) for listed, found in wanted
+        )
+
+
+class Hours(Entry):
+    """When a rule may speak: on these days, outside of the quiet hours; ``severities`` speak always."""
+
+    days: Literal["all", "working", "rest"] = "all"
+    quiet_from: Clock | None = None
+    quiet_until: Clock | None = None
+    always: tuple[Level, ...] = ("critical",)
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.quiet_from is None) != (self.quiet_until is None) or (
+            self.quiet_from is not None and self.quiet_from == self.quiet_until
+        ):
+            raise ValueError("quiet_from 和 quiet_until 要一起写，而且不同")
+        return self
+
+    def opens_at(self, now: datetime, severity: str) -> datetime:
+        """Now, or the next moment at which the rule may speak (within 16 days)."""
+        if severity in self.always or (self.days == "all" and self.quiet_from is None):
+            return now
+        local = now.astimezone(ZONE)
+        days = WorkingDays.between(local.date(), local.date() + timedelta(days=16))
+        for number in range(17):
+            start = (
+                local
+                if not number
+                else datetime.combine(local.date() + timedelta(days=number), time(0), ZONE)
+            )
+            if self._fits(start, days) and (opening := self._opening(start)).date() == start.date():
+                return opening
+        return now + timedelta(days=16)
+
+    def _fits(self, at: datetime, days: WorkingDays) -> bool:
+        return self.days == "all" or days.is_working(at.date()) == (self.days == "working")
+
+    def _opening(self, at: datetime) -> datetime:
+        """The end of the quiet hours that ``at`` lies in; ``at`` itself outside of them."""
+        if self.quiet_from is None or self.quiet_until is None:
+            return at
+        clock, start, end = at.time(), self.quiet_from, self.quiet_until
+        quiet = start <= clock < end if start < end else clock >= start or clock < end
+        if not quiet:
+            return at
+        day = at.date() if clock < end else at.date() + timedelta(days=1)
+        return datetime.combine(day, end, ZONE)
+
+
+class TargetEntry(Entry):
+    """One target, as files and the API write it."""
+
+    kind: Literal["group", "person", "on_call", "webhook"]
+    config: str = ""
+    conversation_id: str = ""
+    staff_id: str = ""
+    schedule: str = ""
+    url: str = ""
+    secret: str = ""
+
+
+class StepEntry(Entry):
+    """A step of escalation. ``to`` may be empty: then the administrators are told."""
+
+    after_minutes: int = Field(ge=1, le=7 * 24 * 60)
+    to: tuple[TargetEntry, ...] = ()

@@ -1,0 +1,146 @@
+"""Where alerts are stored or changed: what is to be told becomes rows in the same transaction."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import F
+
+from secops_agent.models import Alert, AlertAsset, AlertMessage, AlertMessageItem, Escalation, MessageState
+from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.rules import Rule, read_rules
+from secops_agent.services.notifications.targets import destination
+
+WINDOW: Final = timedelta(hours=4)  # alerts of one rule and asset within it share a message
+MOST_ALERTS: Final = 50  # of one message
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An alert and what happened to it: new, risen, reopened …; nothing for a change that only updates messages."""
+
+    alert: Alert
+    changes: frozenset[str]
+
+
+def note_changes(changed: Sequence[Changed], now: datetime) -> None:
+    """Write down what is to be told, in the caller's transaction."""
+    _update_messages([each.alert.pk for each in changed])
+    rules = read_rules() if any(each.changes for each in changed) else []
+    if not rules:
+        return
+    facts = facts_of([each.alert for each in changed])
+    wanted: dict[tuple[str, str], _Wanted] = {}
+    for each in changed:
+        for rule in rules:
+            if rule.conditions.match(facts[each.alert.pk], each.changes):
+                _want(wanted, rule, each.alert, facts[each.alert.pk], now)
+    _write(wanted, now)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What one destination is to be told of one group."""
+
+    target_id: int
+    due_at: datetime
+    alerts: dict[int, None]
+    rules: dict[int, Rule]
+
+
+def _want(
+    wanted: dict[tuple[str, str], _Wanted], rule: Rule, alert: Alert, facts: Facts, now: datetime
+) -> None:
+    group, due = group_key(alert, facts), rule.hours.opens_at(now, alert.severity)
+    for target in rule.targets:
+        key = (destination(target), group)
+        one = wanted.setdefault(key, _Wanted(target.pk, due, {}, {}))
+        one.due_at = min(one.due_at, due)
+        one.alerts[alert.pk] = None
+        one.rules[rule.pk] = rule
+
+
+def group_key(alert: Alert, facts: Facts) -> str:
+    """The digest under which alerts share a message: their source, rule and assets."""
+    rule = alert.rule_id or alert.rule_name or alert.title
+    parts = (alert.source, rule, *sorted(facts.asset_names))
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
+    messages = _open_messages(wanted.keys(), now)
+    fresh = {
+        key: AlertMessage(
+            target_id=one.target_id, destination=key[0], group_key=key[1], opened_at=now, due_at=one.due_at
+        )
+        for key, one in wanted.items()
+        if key not in messages
+    }
+    AlertMessage.objects.bulk_create(fresh.values())
+    known = [messages[key].pk for key in wanted if key in messages]
+    AlertMessage.objects.filter(pk__in=known).update(wanted=F("wanted") + 1)
+    messages |= fresh
+    items = [
+        AlertMessageItem(message=messages[key], alert_id=alert_id)
+        for key, one in wanted.items()
+        for alert_id in one.alerts
+    ]
+    AlertMessageItem.objects.bulk_create(items, ignore_conflicts=True)
+    Escalation.objects.bulk_create(
+        [
+            Escalation(
+                rule_id=rule.pk, message=fresh[key], next_at=one.due_at + timedelta(minutes=rule.steps[0])
+            )
+            for key, one in wanted.items()
+            if key in fresh
+            for rule in one.rules.values()
+            if rule.steps
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AlertMessage]:
+    """The message of each group that still takes alerts in."""
+    pairs = list(keys)
+    rows = AlertMessage.objects.filter(
+        destination__in={one for one, _ in pairs}, group_key__in={group for _, group in pairs},
+        opened_at__gt=now - WINDOW, kind="group",
+    ).exclude(state=MessageState.ENDED)  # fmt: skip
+    found = {(row.destination, row.group_key): row for row in rows.order_by("pk")}
+    return {pair: found[pair] for pair in pairs if pair in found}
+
+
+def _update_messages(alert_ids: Sequence[int]) -> None:
+    """What became of these alerts is to be told wherever they were told of."""
+    mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
+    rows = AlertMessage.objects.filter(
+        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE)
+    )
+    rows.update(wanted=F("wanted") + 1)
+
+
+def facts_of(alerts: Sequence[Alert]) -> dict[int, Facts]:
+    """What conditions look at. One query."""
+    linked: dict[int, list[tuple[str, Sequence[str], str, str | None]]] = defaultdict(list)
+    links = AlertAsset.objects.filter(alert_id__in=[each.pk for each in alerts])
+    for alert_id, *asset in links.values_list(
+        "alert_id", "asset__name", "asset__tags", "asset__importance", "asset__owner__staff_id"
+    ):
+        linked[alert_id].append((asset[0], asset[1], asset[2], asset[3]))
+    return {each.pk: _facts(each, linked[each.pk]) for each in alerts}
+
+
+def _facts(alert: Alert, assets: Sequence[tuple[str, Sequence[str], str, str | None]]) -> Facts:
+    return Facts(
+        severity=alert.severity,
+        source=alert.source,
+        rules=tuple(name for name in (alert.rule_id, alert.rule_name) if name),
+        asset_names=frozenset(name for name, *_ in assets),
+        asset_tags=frozenset(tag for _, tags, *_ in assets for tag in tags),
+        importance=frozenset(importance for _, _, importance, _ in assets if importance),
+        owners=frozenset(owner for *_, owner in assets if owner),
+    )

@@ -1,0 +1,121 @@
+"""Rules: written in files, checked, read where alerts are stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+from pydantic import Field, field_validator
+
+from bifang.core.entries import Entry, read_entry
+from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
+from secops_agent.models import NotificationRule, NotificationTarget
+from secops_agent.services.actors import Actor
+from secops_agent.services.changes import keep
+from secops_agent.services.notifications import targets
+from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
+
+MOST_STEPS: Final = 10
+
+
+class RuleEntry(Entry):
+    """A rule of apply_configs; its conditions stand in it directly."""
+
+    name: str = Field(min_length=1, max_length=100)
+    enabled: bool = True
+    conditions: Conditions = Conditions()
+    hours: Hours = Hours()
+    targets: tuple[TargetEntry, ...] = ()
+    escalate: tuple[StepEntry, ...] = Field((), max_length=MOST_STEPS)
+
+    @field_validator("escalate", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, Mapping) else value or ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An enabled rule as it is applied. ``steps``: minutes to wait before each step of escalation."""
+
+    pk: int
+    name: str
+    conditions: Conditions
+    hours: Hours
+    targets: tuple[NotificationTarget, ...]
+    steps: tuple[int, ...]
+
+
+def read_rules() -> list[Rule]:
+    """The enabled rules with at least one target. Two queries; what cannot be read any more is left out."""
+    rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets__config", "targets__staff")
+    return [rule for row in rows if (rule := _rule(row)).targets or rule.steps]
+
+
+def _rule(row: NotificationRule) -> Rule:
+    return Rule(
+        row.pk, row.name, Conditions(**row.conditions), Hours(**row.hours),
+        tuple(each for each in row.targets.all() if each.step is None), tuple(row.escalate),
+    )  # fmt: skip
+
+
+def apply_rule_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ``notification_rules`` section. Raises InvalidInput naming entry and key."""
+    for number, given in enumerate(entries, 1):
+        try:
+            save_rule(given, Actor.system("apply_configs"))
+        except InvalidInput as error:
+            place = f"notification_rules 第 {number} 项（{given.get('name') or '缺少 name'}）"
+            raise InvalidInput(f"{place}：{error.message}") from None
+    return []
+
+
+def save_rule(given: Mapping[str, Any], actor: Actor) -> NotificationRule:
+    """Create or replace the rule of that name, targets and steps included. Raises InvalidInput."""
+    flat = {key: value for key, value in given.items() if key in Conditions.model_fields}
+    rest = {key: value for key, value in given.items() if key not in flat}
+    entry = read_entry(RuleEntry, rest | ({"conditions": flat} if flat else {}))
+    wanted: list[tuple[int | None, TargetEntry]] = [(None, each) for each in entry.targets]
+    wanted += [(step, each) for step, one in enumerate(entry.escalate) for each in one.to]
+    rows = [targets.read_target(each, step) for step, each in wanted]
+    with transaction.atomic():
+        rule, made = NotificationRule.objects.get_or_create(name=entry.name)
+        before = {} if made else describe(rule)
+        rule.enabled = entry.enabled
+        rule.conditions = entry.conditions.model_dump(mode="json", exclude_defaults=True)
+        rule.hours = entry.hours.model_dump(mode="json", exclude_defaults=True)
+        rule.escalate = [each.after_minutes for each in entry.escalate]
+        rule.last_error, rule.last_error_at = "", None
+        rule.save()
+        targets.replace(rule, rows)
+        after = describe(rule)
+        changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
+        if changes:
+            verb = "新增" if made else "修改"
+            keep(
+                actor,
+                f"{verb}通知规则「{rule.name}」",
+                f"rule:{rule.pk}",
+                {"name": rule.name, "changes": changes},
+            )
+    return rule
+
+
+def describe(rule: NotificationRule) -> dict[str, Any]:
+    """What a rule says, without secrets."""
+    return {
+        "enabled": rule.enabled,
+        "conditions": rule.conditions,
+        "hours": rule.hours,
+        "escalate": rule.escalate,
+        "targets": [
+            targets.describe(each) for each in rule.targets.select_related("config", "staff", "schedule")
+        ],
+    }
+
+
+def users_of(config: SystemConfig) -> list[str]:
+    """Names of the rules that send through a configuration."""
+    rows = NotificationTarget.objects.filter(config=config).values_list("rule__name", flat=True)
+    return sorted(set(rows))

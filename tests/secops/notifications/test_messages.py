@@ -1,0 +1,212 @@
+"""What is told of alerts: once to each destination, followed up, summed up in a storm, shown when it cannot be told."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from bifang.channels.models import OutboxRow
+from bifang.core.models import SystemConfig
+from secops_agent.models import Alert, AlertMessage, MessageState, NotificationTarget
+from secops_agent.services import alerts
+from secops_agent.services.actors import Actor
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.announcing import STORM
+from tests.secops.estate_aid import ACTOR, alert, host, later, store
+from tests.secops.on_call.rota_aid import rota
+
+from . import stage
+
+pytestmark = pytest.mark.both_databases
+
+
+@pytest.fixture(autouse=True)
+def config(database):
+    return stage.configure()
+
+
+def age(seconds: float) -> None:
+    """Let time pass for every message."""
+    past = timedelta(seconds=seconds)
+    for row in AlertMessage.objects.all():
+        sent = row.sent_at - past if row.sent_at else None
+        AlertMessage.objects.filter(pk=row.pk).update(
+            opened_at=row.opened_at - past, due_at=row.due_at - past, sent_at=sent
+        )
+
+
+def test_new_alert_is_told_once_with_its_code_and_commands(database):
+    stage.rule()
+    store(alert(assets=(host("web-01"),)))
+    stage.announce()
+    stage.announce()
+    (text,) = stage.told()
+    pk = Alert.objects.get().pk
+    assert "高危" in text
+    assert "web-01" in text
+    assert f"确认 A{pk} ｜ 误报 A{pk} ｜ 静默 A{pk} 1小时" in text
+
+
+def test_what_no_rule_is_about_is_not_told(database):
+    stage.rule()
+    store(alert(severity="low"))
+    stage.announce()
+    assert stage.told() == []
+
+
+def test_two_rules_with_one_target_tell_once(database):
+    stage.rule()
+    stage.rule(name="又一条")
+    store(alert())
+    stage.announce()
+    assert len(stage.told()) == 1
+
+
+def test_repeats_say_nothing_and_a_graver_level_does(database):
+    stage.rule()
+    store(alert())
+    stage.announce()
+    store(alert(number=1, at=later(minutes=1)))
+    age(120)
+    stage.announce()
+    assert len(stage.told()) == 1
+    store(alert(number=2, severity="critical", at=later(minutes=2)))
+    stage.announce()
+    age(120)
+    stage.announce()
+    assert len(stage.told()) == 2
+    assert "严重" in stage.told()[1]
+
+
+def test_alerts_of_one_rule_and_asset_share_a_message(database):
+    stage.rule()
+    for number in range(3):
+        store(alert(f"k{number}", rule_name="同一规则", rule_id="R1", assets=(host("web-01"),)))
+    stage.announce()
+    assert len(stage.told()) == 1
+    assert "同组共 3 条" in stage.told()[0]
+
+
+def test_what_people_do_is_told_in_the_same_place(database):
+    stage.rule()
+    store(alert())
+    stage.announce()
+    alerts.close(Alert.objects.get().pk, "false_positive", Actor.person(stage.staff("lisi", "李四")))
+    age(120)
+    stage.announce()
+    assert "已关闭（误报）" in stage.told()[-1]
+    assert stage.states() == {"ended": 1}
+
+
+def test_storm_becomes_one_summary_with_right_numbers_and_a_closing_line(database):
+    stage.rule()
+    store(*(alert(f"k{number}") for number in range(STORM * 3)))
+    stage.announce()
+    age(3)
+    stage.announce()
+    assert len(stage.told()) == 1
+    assert f"告警风暴：{STORM * 3} 条告警" in stage.told()[0]
+    store(*(alert(f"later{number}") for number in range(5)))
+    stage.announce()
+    age(200)
+    stage.announce()
+    assert f"告警风暴已平息，期间共：{STORM * 3 + 5} 条告警" in stage.told()[-1]
+    assert len(stage.told()) <= 3
+    store(alert("after"))
+    stage.announce()
+    assert "规则 after" in stage.told()[-1]
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"params": {"notifications_enabled": False}}])
+def test_target_that_cannot_be_reached_is_shown_with_its_remedy_and_tried_again(database, config, change):
+    stage.rule()
+    store(alert())
+    SystemConfig.objects.filter(pk=config.pk).update(**change)
+    stage.announce()
+    assert stage.told() == []
+    (message,) = AlertMessage.objects.all()
+    assert message.state == MessageState.UNDELIVERABLE
+    assert "启用" in message.reason
+    assert NotificationTarget.objects.get().last_error == message.reason
+    SystemConfig.objects.filter(pk=config.pk).update(enabled=True, params={"notifications_enabled": True})
+    age(600)
+    stage.announce()
+    assert len(stage.told()) == 1
+
+
+def test_dead_letter_is_shown_on_its_message(database):
+    stage.rule()
+    store(alert())
+    stage.announce()
+    OutboxRow.objects.update(state="dead", last_error="群不存在")
+    stage.announce()
+    assert (AlertMessage.objects.get().state, AlertMessage.objects.get().reason) == (
+        "undeliverable",
+        "群不存在",
+    )
+
+
+def test_silence_holds_back_and_counts_what_it_covers_only(database):
+    stage.rule()
+    silence = silences.silence("asset", "web-01", 60, ACTOR, "维护")
+    store(alert("a", assets=(host("web-01"),)), alert("b", assets=(host("web-02"),)))
+    stage.announce()
+    assert len(stage.told()) == 1
+    assert "web-02" in stage.told()[0]
+    silence.refresh_from_db()
+    assert silence.held == 1
+    assert stage.states() == {"shown": 1, "held": 1}
+    assert Alert.objects.count() == 2
+
+
+def test_on_call_person_is_told_then_the_next_step_then_administrators(database):
+    for staff_id, name in (("lisi", "李四"), ("wangwu", "王五"), ("zhaoliu", "赵六")):
+        stage.staff(staff_id, name)
+    stage.staff("manager01", "张三", "admin")
+    rota(start="2020-01-06", staff=["lisi"])
+    on_call = {"kind": "on_call", "config": "钉钉", "schedule": "安全值班"}
+    person = {"kind": "person", "config": "钉钉", "staff_id": "wangwu"}
+    stage.rule(targets=[on_call], escalate=[{"after_minutes": 15, "to": [person]}, {"after_minutes": 15}])
+    store(alert())
+    stage.announce()
+    assert stage.told_privately() == {"lisi": 1}
+    hurry()
+    assert stage.told_privately() == {"lisi": 1, "wangwu": 1}
+    hurry()
+    assert stage.told_privately() == {"lisi": 1, "wangwu": 1, "manager01": 1}
+    hurry()
+    assert sum(stage.told_privately().values()) == 3
+
+
+def test_escalation_stops_when_somebody_takes_it(database):
+    lisi = stage.staff("lisi", "李四")
+    person = {"kind": "person", "config": "钉钉", "staff_id": "lisi"}
+    stage.rule(escalate={"after_minutes": 15, "to": [person]})
+    store(alert())
+    stage.announce()
+    alerts.acknowledge(Alert.objects.get().pk, Actor.person(lisi))
+    hurry()
+    assert stage.told_privately() == {}
+
+
+def test_gap_in_the_rota_goes_to_the_next_step_at_once(database):
+    stage.staff("lisi", "李四")
+    rota(start="2999-01-07", staff=["lisi"])
+    on_call = {"kind": "on_call", "config": "钉钉", "schedule": "安全值班"}
+    person = {"kind": "person", "config": "钉钉", "staff_id": "lisi"}
+    stage.rule(targets=[on_call], escalate={"after_minutes": 60, "to": [person]})
+    store(alert())
+    stage.announce()
+    stage.announce()
+    stage.announce()
+    assert "现在无人值班" in AlertMessage.objects.get(kind="group").reason
+    assert stage.told_privately() == {"lisi": 1}
+
+
+def hurry() -> None:
+    """The next step of every escalation is due."""
+    from secops_agent.models import Escalation
+
+    Escalation.objects.filter(next_at__isnull=False).update(next_at=timezone.now() - timedelta(minutes=1))
+    stage.announce()
+    stage.announce()
