@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from weakref import WeakSet
 
-from bifang.channels import handling, inbox
+from bifang.channels import handling, inbox, outgoing
 from bifang.channels.handling import Finished
 from bifang.channels.leases import Owner
 from bifang.channels.ports import Channel, Draft, Foresee, Handler, Part, ReplySink, Turn, TurnResult
@@ -217,7 +217,11 @@ class Dispatcher:
             await self._failed(turn, f"内部错误：{type(error).__name__}（详见日志）", permanent=False)
 
     async def _succeeded(self, turn: Turn, result: TurnResult) -> None:
-        replies = tuple(part for reply in result.replies for part in self._channel.split(reply))
+        replies = tuple(
+            part for reply in result.replies for part in self._channel.split(outgoing.safe_reply(reply))
+        )
+        if result.note:
+            await db.call(handling.annotate, turn, result.note)
         parts = await self._persist(Finished(turn, replies, result.rows))
         if parts is None:
             log.warning("租约已被其他进程接管，本次结果作废", extra=_fields(turn))
