@@ -207,7 +207,7 @@ class Dispatcher:
 
     async def _one(self, turn: Turn) -> None:
         try:
-            result = await self._handlers[turn.kind](turn, self._sink(turn) if self._sink else Silent())
+            result = await self._handlers[turn.kind](turn, self._sink_of(turn))
             await self._succeeded(turn, result)
         except BifangError as error:
             log.warning("消息处理失败：%s", error.message, extra=_fields(turn))
@@ -215,6 +215,14 @@ class Dispatcher:
         except Exception as error:
             log.exception("消息处理出错", extra=_fields(turn))
             await self._failed(turn, f"内部错误：{type(error).__name__}（详见日志）", permanent=False)
+
+    def _sink_of(self, turn: Turn) -> ReplySink:
+        """Progress is best effort: without it the turn runs all the same."""
+        try:
+            return self._sink(turn) if self._sink else Silent()
+        except Exception:
+            log.exception("准备进度显示出错，这条消息不显示进度", extra=_fields(turn))
+            return Silent()
 
     async def _succeeded(self, turn: Turn, result: TurnResult) -> None:
         replies = tuple(
