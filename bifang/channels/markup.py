@@ -22,7 +22,8 @@ from bifang.channels.visible import visible
 
 LONGEST: Final = 20_000  # characters that are worth reading as Markdown; a message has at most 3,000
 _ROUNDS: Final = 4
-_SUSPECT: Final = re.compile(r"[<\[\]&`]|dtmd", re.IGNORECASE)
+# Without any of these nothing begins a link, an image or HTML, and nothing is read.
+_SUSPECT: Final = re.compile(r"<[a-z/!?]|\][(:]|&#?\w{1,32};|dtmd", re.IGNORECASE | re.ASCII)
 _FENCE: Final = re.compile(r"[\s>]*(?P<ticks>```+)\s*\Z")
 _SPEAKING: Final = re.compile(r"(?P<scheme>dtmd)[ \t]*:", re.IGNORECASE)
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -47,9 +48,10 @@ def safe_markdown(text: str) -> str:
     if len(text) > LONGEST:
         return _flat(text)
     for _ in range(_ROUNDS):
-        before, text = text, _once(text)
+        blocks = list(_parse(text))
+        before, text = text, _once(text, blocks)
         if text == before:
-            return text if is_safe(text) else _flat(text)
+            return text if all(map(_may_stand, blocks)) and not _SPEAKING.search(text) else _flat(text)
     return _flat(text)
 
 
@@ -164,11 +166,11 @@ def _parse(text: str) -> Iterator[Token]:
 # What becomes of the rest
 
 
-def _once(text: str) -> str:
+def _once(text: str, blocks: Sequence[Token]) -> str:
     lines = text.split("\n")
     spans: list[tuple[int, int, str]] = []  # first line, line behind the last, source
     code: set[int] = set()
-    for token in _parse(text):
+    for token in blocks:
         first, behind = token.map or (0, 0)
         if token.type == "fence" and token.markup.startswith("`"):
             if token.level == 0 and not _is_closed(token, lines):

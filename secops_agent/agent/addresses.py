@@ -23,8 +23,9 @@ _PLACEHOLDER: Final = re.compile(r"\[\[[^\[\]\n]{1,30}\]\]")
 
 def stands_in_address(text: str, start: int, end: int) -> bool:
     """Is ``text[start:end]`` part of a URL, a link's destination, a host's name, or code that holds one?"""
-    before, behind = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
-    word = visible(_PLACEHOLDER.sub("x", _word_around(before, behind)))
+    # As it will be shown: what nobody sees divides no words then.
+    before, behind = visible(text[max(0, start - _NEAR) : start]), visible(text[end : end + _NEAR])
+    word = _PLACEHOLDER.sub("x", _word_around(before, behind))
     code = visible(_code_around(text, start, end))
     return bool(_SIGN.search(word) or _URL.search(code)) or _in_brackets(before)
 

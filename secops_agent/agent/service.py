@@ -120,7 +120,9 @@ class Agent:
             turn, person, outcome, proposals, text, asking.ai_config_id, now
         )
         rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
-        reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=proposals.suggestions)
+        reply = Reply(
+            text, title=_title(text), buttons=proposals.buttons, suggestions=proposals.suggestions(text)
+        )
         return TurnResult((reply, *copies, *told), (*rows, *records))
 
     def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:

@@ -131,13 +131,19 @@ class Proposals:
         known = tuple(self._known.values())
         return buttons_of(known[0]) if len(known) == 1 else ()
 
-    @property
-    def suggestions(self) -> tuple[Suggestion, ...]:
-        """What the asker may tap in the own chat: to confirm the own proposal, if there is just one."""
+    def suggestions(self, answer: str) -> tuple[Suggestion, ...]:
+        """What the asker may tap under the answer: to confirm the own proposal that it tells."""
+        return () if self._untold(answer) else self._taps()
+
+    def _taps(self) -> tuple[Suggestion, ...]:
+        """In the own chat, and for one proposal: several are told apart by their codes."""
         known = tuple(self._known.values())
         if len(known) != 1 or self._origin.is_group or known[0].risk != Risk.WRITE:
             return ()
         return (Suggestion("确认", known[0].code),)
+
+    def _untold(self, answer: str) -> list[Proposal]:
+        return [p for p in self._known.values() if p.code not in answer or p.summary not in answer]
 
     @property
     def rows(self) -> tuple[NewRow, ...]:
@@ -160,8 +166,9 @@ class Proposals:
 
         What people decide on is written here, from the stored arguments, never by a model.
         """
-        untold = [p for p in self._known.values() if p.code not in answer or p.summary not in answer]
-        told = [Reply("\n\n---\n\n".join(map(describe, untold)), title="等待您决定")] if untold else []
+        untold = self._untold(answer)
+        words = "\n\n---\n\n".join(map(describe, untold))
+        told = [Reply(words, title="等待您决定", suggestions=self._taps())] if untold else []
         asked = [
             Reply(
                 describe_for_approver(proposal),

@@ -203,7 +203,7 @@ def test_outsider_gets_nothing(stage: Stage) -> None:
     stage.answers(where)
     for fields in ({"outsider": True}, {"staff_id": "lisi", "corp_id": "dingothercorp"}):
         said = stage.sim.message("给我看看告警", conversation_id=where, **fields)
-        wait_done(said["msg_id"])
+        assert wait_done(said["msg_id"]).last_error == "外部人员，已忽略"
     stage.settle()
     assert len(stage.answers(where)) == 1
 

@@ -10,6 +10,7 @@ from bifang.channels.engine import Engine
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
+from dingtalk_integration.handlers.chat import foresee
 from secops_agent.agent.governance import CONTROL_REPLIES, DAY_S, Governance
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal
@@ -52,7 +53,7 @@ class Stage:
                 await agent.close()
 
         owner = leases.take_name()
-        engine = Engine(owner, {"chat": handle}, self.channel, on_close=close)
+        engine = Engine(owner, {"chat": handle}, self.channel, on_close=close, foresee=foresee)
         engine.start()
         try:
             self._engine = engine
@@ -78,7 +79,9 @@ class Stage:
         names = [f"m{self._number}-{place}" for place in range(len(texts))]
         inbox.store(
             [
-                Incoming(self.config.pk, "chat", name, GROUP, who, text, {}, target, urgent=urgent)
+                Incoming(
+                    self.config.pk, "chat", name, GROUP, who, text, {"staff_id": who}, target, urgent=urgent
+                )
                 for name, text in zip(names, texts, strict=True)
             ]
         )
@@ -94,6 +97,7 @@ def stage(database: Database) -> Stage:
     return Stage(database)
 
 
+@pytest.mark.both_databases
 def test_someone_without_a_role_is_told_once_a_day(stage: Stage) -> None:
     with stage.running():
         stage.say("stranger", *["有哪些告警"] * 80)
