@@ -13,6 +13,7 @@ from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResul
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
+from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.governance import Governance, ModelWithheld, discreet, for_readers
 from secops_agent.agent.limits import Limits
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 LONGEST_QUESTION = 8000  # characters
 OWN_MESSAGES = 3  # earlier ones of the asker that may ask for an action
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
+QUOTED_CONTROL = "引用或转发的确认、同意、拒绝、停止不会照办。要这样做，请自己写出来。"
 TOLD_BEFORE = "发送人没有使用权限，今天已告知，不再重复回复"
 
 
@@ -112,6 +114,8 @@ class Agent:
             return _only(asking, person, asking.cannot_read)
         proposals = self._governance.proposals(turn, person, is_group=asking.is_group)
         talk = self._talk(asking, known, conversation, proposals)
+        if talk.only_quotes and read_control(talk.quoted) is not None:
+            return _only(asking, person, QUOTED_CONTROL)
         outcome = await self.converse(talk, sink)
         text, copies = _with_private_copies(asking, outcome)
         text = for_readers(text, is_group=asking.is_group)

@@ -77,7 +77,8 @@ def hear(
 def test_quoted_decision_decides_nothing(wrap: Any, verb: str) -> None:
     config = company()
     code = propose(config, "zhao")
-    hear(config, "wang", wrap(f"{verb} {code}"))
+    (reply,) = hear(config, "wang", wrap(f"{verb} {code}"))
+    assert "请自己写出来" in reply
     assert Proposal.objects.get(code=code).state == "proposed"
     assert not Action.objects.exists()
 
@@ -88,8 +89,7 @@ def test_quoted_order_is_no_order_offline(wrap: Any, order: str) -> None:
     config = company()
     (reply,) = hear(config, "zhao", wrap(order.format(alert=some_alert())))
     assert not Proposal.objects.exists()
-    if order != "停止":
-        assert "引用或转发的内容不会被当作命令" in reply
+    assert ("不会照办" if order == "停止" else "引用或转发的内容不会被当作命令") in reply
 
 
 @pytest.mark.parametrize("wrap", [quoting, forwarding])
