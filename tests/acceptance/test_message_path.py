@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from bifang.channels.models import InboxRow, OutboxRow, State
-from dingtalk_integration.simulator.people import CORP_ID
 from secops_agent.models import Staff
+from simulators.dingtalk.people import CORP_ID
 from tests.acceptance.worker import STAFF, Stage, place, text_only, working_stage
 from tests.databases import Templates
 from tests.deadline import wait_until

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dingtalk_integration.simulator import Simulator
+from simulators.dingtalk import Simulator
 
 CHAT = "/v1.0/im/bot/messages/get"
 TOPICS = [{"type": "EVENT", "topic": "*"}, {"type": "CALLBACK", "topic": CHAT}]

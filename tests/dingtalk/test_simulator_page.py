@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dingtalk_integration.simulator.page import STATIC
-from dingtalk_integration.simulator.rendering import render_markdown, render_text
+from simulators.dingtalk.page import STATIC
+from simulators.dingtalk.rendering import render_markdown, render_text
 from tests.dingtalk.test_simulator_faults import fetch_webhook
 from tests.dingtalk.test_simulator_gateway import Client, simulated
 

@@ -409,9 +409,7 @@ def test_stream_logs_hold_no_secret_ticket_or_text(sim, caplog):
         sim.faults(abort=True)
         running.wait_status("parked")
     ours = [
-        row
-        for row in caplog.records
-        if not row.name.startswith(("httpx", "httpcore", "dingtalk_integration.simulator"))
+        row for row in caplog.records if not row.name.startswith(("httpx", "httpcore", "simulators.dingtalk"))
     ]
     text = "\n".join(row.getMessage() for row in ours)
     assert "已连接" in text

@@ -1,6 +1,6 @@
 """A local DingTalk for development, tests, benches and the demo. Production never imports it; no Django here.
 
-Start it with ``manage.py dingtalk_simulator``, ``python -m dingtalk_integration.simulator --port N --app ID:SECRET``,
+Start it with ``manage.py dingtalk_simulator``, ``python -m simulators.dingtalk --port N --app ID:SECRET``,
 or in a test ``async with Simulator(apps={"dingdemo": "demo-secret"}, port=0) as sim`` (then ``sim.base_url``).
 
 What DingTalk offers, under the same paths: the Stream gateway and WebSocket (``gateway``), sessionWebhook
