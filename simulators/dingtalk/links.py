@@ -81,6 +81,7 @@ class Link:
         """Serve the connection until it ends."""
         self._request = request
         writer = asyncio.create_task(self._write())
+        writer.add_done_callback(self._cut_if_failed)
         try:
             await self._read(owner)
         finally:
@@ -97,6 +98,13 @@ class Link:
             await self.socket.send_str(text)
             if number % BURST == 0:
                 await asyncio.sleep(0)  # let acks in, or their latency would measure our own sending
+
+    def _cut_if_failed(self, writer: asyncio.Task[None]) -> None:
+        """A link that cannot write any more would look alive to its client for ever."""
+        error = None if writer.cancelled() else writer.exception()
+        if error is not None and not isinstance(error, ConnectionError):
+            logger.error("连接 %s 无法继续推送（%s），已切断", self.id, type(error).__name__)
+            self.abort()
 
     async def _read(self, owner: Owner) -> None:
         while True:

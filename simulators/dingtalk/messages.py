@@ -52,10 +52,11 @@ def _number(body: dict[str, Any], index: int) -> str:
 
 def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
     utterance = _read(world, body)
+    push = _build_push(world, utterance)
     entry = _show(world, utterance)
     delivered = False
     if body.get("at_robot", True) or not utterance.room.is_group:
-        delivered = world.deliveries.submit(_build_push(world, utterance))
+        delivered = world.deliveries.submit(push)
         entry.state = entry.state if entry.state == "acked" else ("sent" if delivered else "waiting")
     world.history.touch(entry)
     return {
