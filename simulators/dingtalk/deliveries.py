@@ -239,8 +239,10 @@ class Deliveries:
         )
 
     def _record_ping(self, link: Link, message_id: str, ack: dict[str, Any]) -> None:
-        sent, data = link.pings.pop(message_id)
-        elapsed = asyncio.get_running_loop().time() - sent
+        ping = link.pings.pop(message_id)
+        latency_ms = round((asyncio.get_running_loop().time() - ping.sent) * 1000, 3)
+        if not ping.echoed.done():
+            ping.echoed.set_result(latency_ms)
         self.acks.append(
             {
                 "at": now_ms(),
@@ -253,9 +255,9 @@ class Deliveries:
                 "code": ack.get("code"),
                 "message": ack.get("message"),
                 "data": ack.get("data"),
-                "latency_ms": round(elapsed * 1000, 3),
+                "latency_ms": latency_ms,
                 "times_delivered": 1,
-                "echoed": _loads(ack.get("data")) == _loads(data),
+                "echoed": _loads(ack.get("data")) == _loads(ping.data),
             }
         )
 

@@ -55,7 +55,9 @@ def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
     push = _build_push(world, utterance)
     entry = _show(world, utterance)
     delivered = False
-    if body.get("at_robot", True) or not utterance.room.is_group:
+    if not utterance.robot.stream:
+        entry.state = "no_stream"
+    elif body.get("at_robot", True) or not utterance.room.is_group:
         delivered = world.deliveries.submit(push)
         entry.state = entry.state if entry.state == "acked" else ("sent" if delivered else "waiting")
     world.history.touch(entry)
@@ -82,12 +84,14 @@ def _read(world: World, body: dict[str, Any]) -> Utterance:
 
 
 def find_robot(world: World, client_id: Any) -> Robot:
-    """The robot named, or the only one. InvalidInput otherwise."""
-    if not client_id and len(world.robots) == 1:
+    """The robot named, or the first one. InvalidInput for a name that nobody has."""
+    if not client_id:
         return next(iter(world.robots.values()))
     robot = world.robots.get(str(client_id or ""))
     if robot is None:
-        raise InvalidInput(f"没有 client_id 为 {client_id!r} 的应用。已有：{'、'.join(world.robots)}")
+        raise InvalidInput(
+            f"没有 client_id 为 {client_id!r} 的应用。已有：{'、'.join(list(world.robots)[:20])}"
+        )
     return robot
 
 

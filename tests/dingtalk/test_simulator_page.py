@@ -100,9 +100,10 @@ async def test_page_is_told_live_of_messages_and_connections() -> None:
         live.close()
 
 
-async def test_page_loads_nothing_from_outside() -> None:
+@pytest.mark.parametrize("page", ["/", "/apps"])
+async def test_page_loads_nothing_from_outside(page: str) -> None:
     async with simulated() as client:
-        response = await client.http.get(client.sim.base_url)
+        response = await client.http.get(f"{client.sim.base_url}{page}")
         html = await response.text()
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         for path in re.findall(r'(?:src|href)="([^"]+)"', html):
