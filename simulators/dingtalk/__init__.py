@@ -12,6 +12,7 @@ What tests, the chat page at ``/`` and the page of applications at ``/apps`` use
 ``POST /sim/messages``               say something: ``{client_id, text, conversation_id, staff_id, group}``, optional
                                      ``msgtype`` with ``content``, ``nick``, ``corp_id``, ``outsider``, ``delegate``,
                                      ``msg_id``, ``webhook_expired`` (true or "silently"), ``at_robot``, ``count``,
+                                     ``link`` (it is what a tapped ``dtmd:`` link says),
                                      ``conversation_title``, ``extra`` (fields of the callback to add or replace)
 ``POST /sim/messages/batch``         a list of them
 ``POST /sim/events``                 ``{client_id, event_type, data, event_id?, corp_id?}``

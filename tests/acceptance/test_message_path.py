@@ -47,6 +47,18 @@ def wait_done(msg_id: str) -> InboxRow:
     return row
 
 
+@pytest.mark.parametrize("spelling", ["errorCode", "errCode"])
+def test_message_over_quota_is_stored_and_its_sender_told(stage: Stage, spelling: str) -> None:
+    where = place()
+    stage.sim.faults(over_quota={"value": spelling, "times": 1})
+    msg_id = stage.say("有哪些严重告警", where, "lisi")
+    (reply,) = stage.wait_replies(1, within=60, conversation_id=where)
+    assert "额度已用完" in reply["text"]
+    assert "收到 李四" not in reply["text"]
+    assert wait_done(msg_id).text == ""
+    assert stage.acks(msg_id)
+
+
 def test_message_is_stored_acked_answered(stage: Stage) -> None:
     where = place()
     msg_id = stage.say("有哪些严重告警", where, "lisi")

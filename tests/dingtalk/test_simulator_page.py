@@ -12,7 +12,7 @@ import pytest
 from simulators.dingtalk.page import STATIC
 from simulators.dingtalk.rendering import render_markdown, render_text
 from tests.dingtalk.test_simulator_faults import fetch_webhook
-from tests.dingtalk.test_simulator_gateway import Client, simulated
+from tests.dingtalk.test_simulator_gateway import Client, read_frame, simulated
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -98,6 +98,28 @@ async def test_page_is_told_live_of_messages_and_connections() -> None:
         assert (await read_event(live, "connection"))["faults"] == {"*": {"duplicate": 2}}
         live.close()
         live.close()
+
+
+def test_links_that_speak_are_left_for_the_page_to_follow() -> None:
+    link = "dtmd://dingtalkclient/sendMessage?content=%E7%A1%AE%E8%AE%A4%20A12"
+    assert f'<a href="{link}"' in render_markdown(f"[确认 A12]({link})")
+
+
+@pytest.mark.parametrize("unheard", [False, True])
+async def test_tapped_link_reaches_the_robot_without_a_mention_or_not_at_all(unheard: bool) -> None:
+    async with simulated() as client:
+        socket = await client.connect()
+        await client.post("/sim/faults", {"link_unheard": unheard})
+        tapped = {"text": "确认 A12", "staff_id": "lisi", "link": True}
+        assert (await client.post("/sim/messages", tapped))["delivered"] is not unheard
+        if not unheard:
+            data = json.loads((await read_frame(socket))["data"])
+            assert (data["senderStaffId"], data["text"]) == ("lisi", {"content": "确认 A12"})
+            assert (data["isInAtList"], data["atUsers"]) == (False, [])
+        entry = (await client.get("/sim/page"))["entries"][0]
+        assert (entry["at_robot"], entry["state"]) == (False, "local" if unheard else "sent")
+        single = await client.post("/sim/messages", {**tapped, "group": False, "conversation_id": "cidS=="})
+        assert single["delivered"] is True
 
 
 @pytest.mark.parametrize("page", ["/", "/apps"])
