@@ -148,6 +148,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         self._connections.add(connection)
         connection.start(self._router.route, self._forget)
         self._board.connections = len(self._connections)
+        await connection.prove()
         self._backoff.up()
         self._nudge.clear()
         self._journal.write("connected", "已连接钉钉 Stream 网关", level=logging.INFO)
@@ -168,7 +169,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._board.connections = len(self._connections)
-        if not self._connections and not self._stopping:
+        if not self._connections and not self._stopping and self._board.status == "connected":
             self._board.show("connecting")
 
     async def _wait_after(self, error: BifangError) -> None:

@@ -289,6 +289,19 @@ def test_stream_dead_peer_is_noticed(sim):
         _answers(sim)
 
 
+def test_stream_socket_that_opens_dead_is_no_connection(sim):
+    sim.faults(half_open="all")
+    with running_client(sim.base_url, ping_interval_s=0.1, pong_timeout_s=0.1) as running:
+        since = running.wait_status("retrying").since
+        wait_until(lambda: len(running.states) >= 5)
+        assert "connected" not in running.statuses
+        assert "心跳" in running.state.last_error
+        assert running.state.since == since  # however often it tries
+        sim.faults(clear=True)
+        running.wait_status("connected")
+        _answers(sim)
+
+
 def test_stream_default_times_notice_a_dead_peer_within_30_seconds():
     settings = StreamSettings("x", "a", "b")
     assert settings.ping_interval_s + settings.pong_timeout_s < 30
@@ -356,6 +369,8 @@ def test_stream_stop_is_prompt_in_every_state(sim, faults):
             wait_until(lambda: running.states)
         elif "open_status" in faults:
             wait_until(lambda: running.state.last_error)
+        elif "half_open" in faults:
+            wait_until(lambda: running.state.connections)
         else:
             running.wait_status("connected")
         running.stop(within=1.0)
