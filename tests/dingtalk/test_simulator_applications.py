@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from simulators.dingtalk import Simulator
+from tests.deadline import wait_until
 from tests.dingtalk.stream_client import running_client
 from tests.dingtalk.test_simulator_gateway import Client, read_frame, simulated
 from tests.simulator import SimulatorHandle, running_simulator
@@ -90,6 +91,8 @@ def test_verification_names_what_is_missing() -> None:
         with running_client(sim.base_url):
             sim.wait_connected()
             assert verify(sim)[0]
+        wait_until(lambda: not sim.connections())
+        assert "没有收到这个应用的连接" in verify(sim)[1]  # the refusal was mended
         app = sim.post("/sim/apps", {"name": "新应用"})
         assert "还没有选择 Stream 推送" in verify(sim, app["client_id"])[1]
 
