@@ -136,7 +136,6 @@ SOURCES = {
     path: path.read_text()
     for folder in ("bifang", "dingtalk_integration", "secops_agent")
     for path in (ROOT / folder).rglob("*.py")
-    if "simulator" not in path.parts
 }
 
 
