@@ -3,19 +3,25 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import link
 from bifang.core.admin.base import NOTHING, RecordScreen, as_json, badge, moment, preformatted, shortened
-from bifang.core.errors import BifangError
+from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.estate import actor_of
-from secops_agent.agent.controls import DOING
-from secops_agent.models import Action, ActionState, Proposal, ProposalState, Role, Staff
+from secops_agent.agent.controls import NOT_LISTED, VERDICTS, Keystroke, decide_as_user, object_to_user
+from secops_agent.models import Action, ActionState, Proposal, ProposalState
+from secops_agent.models.proposal import Risk
 from secops_agent.services import actions, approvals, undo
-from secops_agent.services.approvals import Ballot, Verdict
-from secops_agent.services.staff import Person
+from secops_agent.services.approvals import Verdict
+from secops_agent.services.eligibility import account_of, same_person
+from secops_agent.services.proposals import prospect_of
 
 PROPOSAL_TONES = {
     ProposalState.PROPOSED: "warn", ProposalState.CONFIRMED: "ok", ProposalState.APPROVED: "ok",
@@ -25,7 +31,6 @@ ACTION_TONES = {
     ActionState.PENDING: "info", ActionState.LEASED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
     ActionState.DRY: "idle", ActionState.FAILED: "bad", ActionState.UNKNOWN: "warn",
 }  # fmt: skip
-NOT_LISTED = "您的登录用户没有对应的「人员」，不能审批：四眼原则比较的是人。请管理员在「人员」里把您和登录用户对应起来。"
 
 
 @admin.register(Proposal)
@@ -46,9 +51,10 @@ class ProposalScreen(RecordScreen):
     search_fields = ("=code", "asker_name", "decider_name", "=asker_id")
     search_help_text = "按代码、提出人或决定人搜索"
     list_select_related = ("config",)
-    actions = ("approve", "reject")
+    change_form_outer_before_template = "admin/secops_agent/verdicts.html"
     fields = (
-        "code", "state_badge", "title", "tool", "risk", "whole_summary", "values", "asker_name", "asker_id", "config", "conversation_id",
+        "code", "state_badge", "title", "tool", "risk", "whole_summary", "prospect", "values", "asker_name", "asker_id", "corp_id",
+        "config", "conversation_id",
         "created", "expires", "decider_name", "decided", "reason", "outcome", "digest",
     )  # fmt: skip
 
@@ -92,39 +98,93 @@ class ProposalScreen(RecordScreen):
         """When it was decided."""
         return moment(row.decided_at)
 
-    @admin.action(description="同意（须为另一位审批人）", permissions=["operate"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[Proposal]) -> None:
-        """As 「同意 CODE」 in the chat."""
-        _decide(request, queryset, "approve")
+    @admin.display(description="同意之后")
+    def prospect(self, row: Proposal) -> str:
+        """What an approval would set going, while it can be given."""
+        return prospect_of(row) if row.state == ProposalState.PROPOSED else ""
 
-    @admin.action(description="拒绝", permissions=["operate"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[Proposal]) -> None:
-        """As 「拒绝 CODE」 in the chat."""
-        _decide(request, queryset, "reject")
+    # Deciding: buttons on the page of one proposal lead to a page that asks again
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page that asks again."""
+        view = self.admin_site.admin_view(self.decide_view)
+        return [
+            path("<int:object_id>/decide/", view, name="secops_agent_proposal_decide"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With what this person may decide, and why not."""
+        row = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if row is not None and row.state == ProposalState.PROPOSED:
+            objections = {verdict: self._objection(request, row, verdict) for verdict in _verdicts(row)}
+            context = {
+                "bf_verdicts": [
+                    (name, _word(request, row, name)) for name, reason in objections.items() if not reason
+                ],
+                "bf_why_not": next(iter(objections.values())),
+                "bf_prospect": prospect_of(row),
+                "bf_decide_url": reverse("admin:secops_agent_proposal_decide", args=[row.pk]),
+            }
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def _objection(self, request: HttpRequest, row: Proposal, verdict: Verdict) -> str:
+        if not self.has_operate_permission(request):
+            return "您的角色不能决定操作审批。"
+        return object_to_user(row, _keystroke(request, row, verdict))
+
+    def decide_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """GET ``verdict``: the question; POST ``verdict``, ``reason``: the decision, by every rule of the chat."""
+        row = self.get_object(request, str(object_id))
+        verdict: Any = request.POST.get("verdict") or request.GET.get("verdict")
+        if row is None or verdict not in VERDICTS:
+            raise Http404
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            decision = decide_as_user(row, _keystroke(request, row, verdict))
+            tell = messages.error if decision.status == "refused" else messages.success
+            tell(request, decision.text)
+        elif not self._objection(request, row, verdict):
+            return self._ask_again(request, row, verdict)
+        else:
+            messages.error(request, self._objection(request, row, verdict))
+        return redirect("admin:secops_agent_proposal_change", object_id)
+
+    def _ask_again(self, request: HttpRequest, row: Proposal, verdict: Verdict) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{_word(request, row, verdict)}「{row.title}」？",
+            "proposal": row,
+            "verdict": verdict,
+            "word": _word(request, row, verdict),
+            "prospect": prospect_of(row) if verdict == "approve" else "",
+            "arguments": as_json(row.arguments),
+        }
+        return TemplateResponse(request, "admin/secops_agent/decide.html", context)
 
 
-def _person(request: HttpRequest) -> Staff | None:
-    """Who is at the keyboard; says so if nobody of the staff is."""
-    staff = Staff.objects.filter(user__pk=request.user.pk or 0, active=True).first()
-    if staff is None:
-        messages.error(request, NOT_LISTED)
-    return staff
+def _verdicts(row: Proposal) -> tuple[Verdict, ...]:
+    return ("confirm" if row.risk == Risk.WRITE else "approve", "reject")
 
 
-def _decide(request: HttpRequest, rows: QuerySet[Proposal], verdict: Verdict) -> None:
-    """Decide as the person at the keyboard, with every rule of the chat."""
-    staff = _person(request)
-    if staff is None:
-        return
-    person = Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role))
-    for row in rows.order_by("pk"):
-        ballot = Ballot(
-            code=row.code, verdict=verdict, person=person, config_id=row.config_id, conversation_id="", is_group=False,
-            through=f"admin:{request.user.pk}:{row.pk}", via="admin",
-        )  # fmt: skip
-        decision = approvals.decide(ballot, DOING)
-        tell = messages.error if decision.status == "refused" else messages.success
-        tell(request, decision.text)
+def _word(request: HttpRequest, row: Proposal, verdict: Verdict) -> str:
+    account = account_of(request.user.pk, row.corp_id)
+    own = account is not None and row.asked_by is not None and same_person(row.asked_by, account)
+    return approvals.WORDS["withdraw" if own and verdict == "reject" else verdict]
+
+
+def _keystroke(request: HttpRequest, row: Proposal, verdict: Verdict) -> Keystroke:
+    through = f"admin:{request.user.pk}:{row.pk}"
+    return Keystroke(request.user.pk, verdict, through, "admin", request.POST.get("reason", "").strip()[:500])
 
 
 @admin.register(Action)
@@ -219,12 +279,16 @@ class ActionScreen(RecordScreen):
         """When the result was stored."""
         return moment(row.finished_at)
 
-    @admin.action(description="核实：对方已经执行", permissions=["operate"])
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        """May this person say what became of an unknown result?"""
+        return request.user.has_perm("secops_agent.settle_action")
+
+    @admin.action(description="核实：对方已经执行", permissions=["settle"])
     def settle_executed(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         """An unknown result is known now."""
         _each(request, queryset, lambda pk, actor: actions.settle(pk, actor, executed=True))
 
-    @admin.action(description="核实：对方没有执行", permissions=["operate"])
+    @admin.action(description="核实：对方没有执行", permissions=["settle"])
     def settle_not_executed(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         """An unknown result is known now."""
         _each(request, queryset, lambda pk, actor: actions.settle(pk, actor, executed=False))
@@ -232,12 +296,12 @@ class ActionScreen(RecordScreen):
     @admin.action(description="申请撤销（须另一位审批人同意）", permissions=["operate"])
     def undo(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         """Propose to take it back through the connector."""
-        asker = _person(request)
-        if asker is None:
-            return
-        for pk in queryset.order_by("pk").values_list("pk", flat=True):
+        for row in queryset.select_related("proposal").order_by("pk"):
+            asker = account_of(request.user.pk, row.proposal.corp_id if row.proposal else "")
             try:
-                proposal = undo.request(pk, asker, "admin")
+                if asker is None:
+                    raise InvalidInput(NOT_LISTED)
+                proposal = undo.request(row.pk, asker, "admin")
             except BifangError as error:
                 messages.error(request, error.message)
             else:

@@ -13,8 +13,10 @@ from secops_agent.agent.records import brief
 from secops_agent.llm.offline.controls import find_control
 from secops_agent.llm.offline.intents import Control
 from secops_agent.llm.offline.normalization import normalize
+from secops_agent.models import Proposal
 from secops_agent.models.staff import Role
-from secops_agent.services import approvals
+from secops_agent.services import approvals, eligibility
+from secops_agent.services.actors import Actor
 from secops_agent.services.approvals import Ballot, Decision, Doing, Verdict
 from secops_agent.services.staff import Person
 
@@ -100,3 +102,51 @@ def decide_click(click: Click) -> Decision | None:
         via="card",
     )
     return approvals.decide(ballot, DOING)
+
+
+NOT_LISTED: Final = "您的登录用户没有对应的「人员」，不能审批：四眼原则比较的是人。请管理员在「人员」里把您和登录用户对应起来。"
+
+
+@dataclass(frozen=True, slots=True)
+class Keystroke:
+    """A verdict from a page or from the API. ``token`` is on record where one speaks for the user."""
+
+    user_id: int | None
+    verdict: Verdict
+    through: str
+    via: str
+    reason: str = ""
+    token: Actor | None = None
+
+
+def decide_as_user(proposal: Proposal, given: Keystroke) -> Decision:
+    """Decide as the person behind a Django user, by every rule of the chat."""
+    ballot = _ballot_of_user(proposal, given)
+    if ballot is None:
+        return Decision("refused", NOT_LISTED, proposal.code, proposal.state, proposal.title)
+    return approvals.decide(ballot, DOING)
+
+
+def object_to_user(proposal: Proposal, given: Keystroke) -> str:
+    """Why `decide_as_user` would refuse; "" if it would not."""
+    ballot = _ballot_of_user(proposal, given)
+    return NOT_LISTED if ballot is None else approvals.objection(ballot)
+
+
+def _ballot_of_user(proposal: Proposal, given: Keystroke) -> Ballot | None:
+    home = proposal.corp_id or eligibility.corporation_of(proposal.config_id)
+    account = eligibility.account_of(given.user_id, home)
+    if account is None:
+        return None
+    return Ballot(
+        code=proposal.code,
+        verdict=given.verdict,
+        person=Person(account.corp_id, account.staff_id, account.name, Role(account.role)),
+        config_id=proposal.config_id,
+        conversation_id="",
+        is_group=False,
+        through=given.through,
+        reason=given.reason,
+        via=given.via,
+        token=given.token,
+    )

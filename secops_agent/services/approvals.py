@@ -12,13 +12,14 @@ from django.db.models import Exists
 
 from bifang.channels.leases import database_now
 from bifang.core.errors import BifangError
-from secops_agent.models import Role, Staff
+from secops_agent.models import Action, Role, Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.services import actions, colleagues, notifying, undo
-from secops_agent.services.actors import Actor
+from secops_agent.services import actions, eligibility, notifying, undo
+from secops_agent.services.actors import Actor, Human
 from secops_agent.services.audit import Place, append, entry
-from secops_agent.services.proposals import digest_of
+from secops_agent.services.carriers import DRY
+from secops_agent.services.proposals import digest_of, prospect_of
 from secops_agent.services.staff import Person
 from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
 
@@ -36,7 +37,10 @@ WORDS: Final = {"confirm": "确认", "approve": "同意", "reject": "拒绝", "w
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """A verdict as it arrives. ``through`` names the message or click: given again, it gets the same answer."""
+    """A verdict as it arrives. ``through`` names the message or click: given again, it gets the same answer.
+
+    ``person`` says from which corporation it comes; ``token`` is the API token that speaks for them, if one does.
+    """
 
     code: str
     verdict: Verdict
@@ -48,6 +52,11 @@ class Ballot:
     reason: str = ""
     via: str = "dingtalk"
     inbox_id: int | None = None
+    token: Actor | None = None
+
+    def actor(self, human: Human) -> Actor:
+        """Who is on record: the person, or the token that speaks for them and names them."""
+        return self.token or Actor.person(human, self.via)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +86,12 @@ class Doing:
 def decide(ballot: Ballot, doing: Doing) -> Decision:
     """Decide, and in the same transaction do (write) or order (dangerous) what was decided. Never raises BifangError."""
     with transaction.atomic():
-        proposal = Proposal.objects.filter(code=ballot.code.upper(), config_id=ballot.config_id).first()
+        proposal = _asked_for(ballot)
         if proposal is None:
             return _refuse(ballot, None, f"没有代码为 {ballot.code[:20]} 的操作，请核对代码。")
-        decider = colleagues.listed(ballot.person.corp_id, ballot.person.staff_id)
+        decider, refusal = _decider(ballot, proposal)
         if decider is None:
-            return _refuse(ballot, proposal, "您不在人员名单中，不能决定。")
+            return _refuse(ballot, proposal, refusal)
         if proposal.state != ProposalState.PROPOSED:
             return _late(ballot, proposal, decider)
         now = database_now()
@@ -97,11 +106,34 @@ def decide(ballot: Ballot, doing: Doing) -> Decision:
         return _carry_out(ballot, proposal, decider, kind, doing)
 
 
+def objection(ballot: Ballot) -> str:
+    """Why `decide` would refuse, nothing done and nothing recorded; "" if it would not. For pages."""
+    proposal = _asked_for(ballot)
+    if proposal is None or proposal.state != ProposalState.PROPOSED:
+        return f"{ballot.code} 已经决定。"
+    decider, refusal = _decider(ballot, proposal)
+    return refusal if decider is None else _refusal(ballot, proposal, decider, database_now())
+
+
+def _asked_for(ballot: Ballot) -> Proposal | None:
+    wanted = Proposal.objects.select_related("asked_by")
+    return wanted.filter(code=ballot.code.upper(), config_id=ballot.config_id).first()
+
+
+def _decider(ballot: Ballot, proposal: Proposal) -> tuple[Staff | None, str]:
+    """Who decides; None and why, for somebody of another corporation or of none that we know, by whatever door."""
+    foreign = eligibility.stranger(proposal, ballot.person.corp_id)
+    if foreign:
+        return None, foreign
+    decider = eligibility.listed(ballot.person.corp_id, ballot.person.staff_id)
+    return decider, "" if decider else "您不在人员名单中，不能决定。"
+
+
 def _asked_by(proposal: Proposal, decider: Staff) -> bool:
     """Whether it is the decider's own. Without the asker's row, ids decide."""
     if proposal.asked_by is not None:
-        return colleagues.same_person(proposal.asked_by, decider)
-    return proposal.asker_id == decider.staff_id
+        return eligibility.same_person(proposal.asked_by, decider)
+    return (proposal.corp_id, proposal.asker_id) == (decider.corp_id, decider.staff_id)
 
 
 def _refusal(ballot: Ballot, proposal: Proposal, decider: Staff, now: datetime) -> str:
@@ -144,13 +176,19 @@ def _not_approvable(proposal: Proposal, decider: Staff, *, own: bool) -> str:
         return f"{proposal.code} 不需要审批，请{how}。"
     if own:
         return f"{proposal.code} 是您自己提出的，需要另一位审批人同意（四眼原则）。"
+    asker = proposal.asked_by
+    if asker is not None and eligibility.may_be_same_person(asker, decider):
+        return (
+            f"{proposal.code} 需要另一个人同意（四眼原则）。提出人「{asker.name}」（{asker.staff_id}）和您"
+            f"「{decider.name}」（{decider.staff_id}）在「人员」里没有区分开。{eligibility.HOW_TO_TELL_APART}"
+        )
     return _not_an_approver(proposal, decider)
 
 
 def _not_an_approver(proposal: Proposal, decider: Staff) -> str:
     if proposal.risk == Risk.WRITE:
         return f"{proposal.code} 只能由提出人 {proposal.asker_name} 本人决定。"
-    allowed = colleagues.able(Role.APPROVER).filter(pk=decider.pk).exists()
+    allowed = eligibility.able(Role.APPROVER).filter(pk=decider.pk).exists()
     return "" if allowed else f"只有「{Role.APPROVER.label}」角色的人可以决定 {proposal.code}。"
 
 
@@ -158,11 +196,11 @@ def _win(ballot: Ballot, proposal: Proposal, decider: Staff, state: ProposalStat
     """The one conditional UPDATE: still open, still the same, and both people still allowed to."""
     needed = Role.NONE if state == ProposalState.CANCELLED else _deciding_role(proposal)
     open_one = Proposal.objects.filter(
-        Exists(colleagues.able(needed).filter(pk=decider.pk)),
+        Exists(eligibility.able(needed).filter(pk=decider.pk)),
         pk=proposal.pk, state=ProposalState.PROPOSED, expires_at__gt=now, digest=proposal.digest,
     )  # fmt: skip
     if state in (ProposalState.CONFIRMED, ProposalState.APPROVED):
-        asker = colleagues.able(colleagues.NEEDED[proposal.risk]).filter(pk=proposal.asked_by_id or 0)
+        asker = eligibility.able(eligibility.NEEDED[proposal.risk]).filter(pk=proposal.asked_by_id or 0)
         open_one = open_one.filter(Exists(asker))
     return bool(
         open_one.update(
@@ -173,7 +211,7 @@ def _win(ballot: Ballot, proposal: Proposal, decider: Staff, state: ProposalStat
 
 
 def _deciding_role(proposal: Proposal) -> Role:
-    return Role.APPROVER if proposal.risk == Risk.DANGEROUS else colleagues.NEEDED[proposal.risk]
+    return Role.APPROVER if proposal.risk == Risk.DANGEROUS else eligibility.NEEDED[proposal.risk]
 
 
 def _ident(staff: Staff) -> str:
@@ -181,16 +219,25 @@ def _ident(staff: Staff) -> str:
 
 
 def _carry_out(ballot: Ballot, proposal: Proposal, decider: Staff, kind: str, doing: Doing) -> Decision:
-    actor = Actor("person", _ident(decider), decider.name, ballot.via)
+    actor = ballot.actor(decider)
     act = {"confirm": _confirm, "approve": _order}.get(kind, _close)
     done, text = act(proposal, actor, doing)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)
     _record(ballot, proposal, actor, kind, done=done, text=text)
-    if ballot.conversation_id != proposal.conversation_id:
-        why = f"（理由：{proposal.reason}）" if proposal.reason else ""
-        news = f"**{decider.name}** {WORDS[kind]}了 {proposal.code}{why}。\n\n{text}"
-        notifying.tell_origin(proposal, news, f"proposal:{proposal.pk}:decided")
+    _tell(ballot, proposal, kind, text)
     return Decision("decided", text, proposal.code, proposal.state, proposal.title)
+
+
+def _tell(ballot: Ballot, proposal: Proposal, kind: str, text: str) -> None:
+    """Where it was asked for, unless it was decided there; what was approved and cannot be done, the asker too."""
+    why = f"（理由：{proposal.reason}）" if proposal.reason else ""
+    news = f"**{proposal.decider_name}** {WORDS[kind]}了 {proposal.code}{why}。\n\n{text}"
+    key = f"proposal:{proposal.pk}:decided"
+    if ballot.conversation_id != proposal.conversation_id:
+        notifying.tell_origin(proposal, news, key)
+    ordered = Action.objects.filter(proposal=proposal).exists()
+    if kind == "approve" and not ordered and proposal.is_group:
+        notifying.tell_privately(proposal, proposal.asker_id, news, f"{key}:asker")
 
 
 def _confirm(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
@@ -202,7 +249,9 @@ def _order(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
     done, fault = _attempt(lambda: _order_now(proposal, doing))
     if not done:
         return False, f"{proposal.code} 已同意，但现在不能执行：{fault}"
-    return True, f"已同意 {proposal.code}：{proposal.summary}\n\n正在执行，结果会发到提出它的会话。"
+    begun = "现在开始演练（未配置处置连接器），不会真的执行" if prospect_of(proposal) == DRY else "正在执行"
+    told = "结果会发到提出它的会话，并私聊告诉提出人和您"
+    return True, f"已同意 {proposal.code}：{proposal.summary}\n\n{begun}，{told}。"
 
 
 def _order_now(proposal: Proposal, doing: Doing) -> str:
@@ -254,7 +303,7 @@ def _refuse(ballot: Ballot, proposal: Proposal | None, text: str) -> Decision:
     subject = f"proposal:{proposal.code if proposal else ballot.code[:20]}"
     place = Place(ballot.config_id, ballot.conversation_id, ballot.inbox_id)
     detail = {"verdict": ballot.verdict, "through": ballot.through}
-    actor = Actor.person(ballot.person, ballot.via)
+    actor = ballot.actor(ballot.person)
     append(
         [
             entry(
@@ -276,7 +325,7 @@ def _refuse(ballot: Ballot, proposal: Proposal | None, text: str) -> Decision:
 def _record(ballot: Ballot, proposal: Proposal, actor: Actor, kind: str, *, done: bool, text: str) -> None:
     detail = {
         "tool": proposal.tool, "arguments": proposal.arguments, "digest": proposal.digest, "asker": proposal.asker_name,
-        "through": ballot.through, "reason": ballot.reason, "done": done,
+        "through": ballot.through, "reason": ballot.reason, "done": done, "person": proposal.decider_id,
     }  # fmt: skip
     place = Place(ballot.config_id, ballot.conversation_id, ballot.inbox_id)
     subject = f"proposal:{proposal.code}"

@@ -55,7 +55,7 @@ def test_a_token_is_shown_once_and_works() -> None:
     secret = next(word for word in text_of(shown).split() if word.startswith("bf_"))
     assert "no-store" in shown["Cache-Control"]
     row = ApiToken.objects.get()
-    assert (row.scopes, row.rate, row.created_by is not None) == (["ingest"], 60, True)
+    assert (row.scopes, row.rate, row.owner is not None) == (["ingest"], 60, True)
     for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/admin/"):
         assert secret not in client.get(address).content.decode()
     caller = Client(headers={"X-Api-Token": secret})
