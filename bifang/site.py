@@ -12,7 +12,7 @@ from unfold.sites import UnfoldAdminSite
 ALWAYS_OPEN = frozenset({"logout", "login", "password_change", "password_change_done", "jsi18n"})
 
 
-class LoginForm(AuthenticationForm):
+class LoginForm(AuthenticationForm):  # type: ignore[misc]  # unfold is untyped
     """Unfold's, for every active user: what they may do does not hang on Django's ``is_staff``."""
 
     def confirm_login_allowed(self, user: Any) -> None:
@@ -20,7 +20,7 @@ class LoginForm(AuthenticationForm):
         PlainForm.confirm_login_allowed(self, user)
 
 
-class Site(UnfoldAdminSite):
+class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold is untyped
     """Unfold's, with rights by role."""
 
     login_form = LoginForm

@@ -36,7 +36,7 @@ def prospect(tool: str, arguments: Mapping[str, Any]) -> str:
     """What an approval would set going now, for those who are asked for it."""
     config_id = None
     if tool == UNDO:
-        action = Action.objects.filter(pk=arguments.get("action_id")).first()
+        action = Action.objects.filter(pk=int(arguments["action_id"])).first()
         tool, config_id = (action.tool, action.connector_config_id) if action else (tool, None)
     carrier = carrier_of(tool, config_id)
     return f"同意后由处置连接器「{carrier.name}」执行。" if carrier else DRY

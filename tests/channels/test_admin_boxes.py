@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.core.admin.base import CappedPaginator
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.groups import AUDITOR, OPERATOR
+from secops_agent.models import Role
 from tests.admin_pages import (
     PRIVATE,
     dingtalk,
@@ -44,7 +45,7 @@ def pages(row: InboxRow, reply: OutboxRow) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("group", "reads"), [(OPERATOR, False), (AUDITOR, True), (ADMINISTRATOR, True)])
+@pytest.mark.parametrize(("group", "reads"), [(OPERATOR, False), (AUDITOR, True), (Role.ADMIN, True)])
 def test_private_text_is_for_those_with_the_permission(group: str, reads: bool) -> None:
     row = received(dingtalk())
     client = member(group)

@@ -11,8 +11,9 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.groups import AUDITOR, OPERATOR
 from dingtalk_integration import ledger
+from secops_agent.models import Role
 from tests.admin_pages import (
     ROWS,
     connected,
@@ -59,7 +60,7 @@ def test_every_page_of_a_screen_opens_in_chinese(model: type[Model]) -> None:
     assert client.get(pages_of(model, row)[0]).status_code == 200
 
 
-@pytest.mark.parametrize("group", [OPERATOR, AUDITOR, ADMINISTRATOR])
+@pytest.mark.parametrize("group", [OPERATOR, AUDITOR, Role.ADMIN])
 def test_every_page_answers_the_members_of_a_group(group: str) -> None:
     client = member(group)
     for model in MODELS:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR
+from bifang.core.groups import AUDITOR
 from secops_agent.models import Role, Staff
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
 
@@ -39,13 +39,13 @@ def page_of(person: Staff, page: str = "change") -> str:
 
 @pytest.mark.parametrize("role", [Role.APPROVER, Role.ADMIN])
 def test_administrators_do_not_make_approvers(role: Role) -> None:
-    response = member(ADMINISTRATOR).post(ADD, values(role))
+    response = member(Role.ADMIN).post(ADD, values(role))
     assert "只有超级管理员可以授予「审批」或「管理」角色" in text_of(response)
     assert not Staff.objects.exists()
 
 
 def test_administrators_give_the_other_roles() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     assert client.post(ADD, values(Role.RESPONDER)).status_code == 302
     person = Staff.objects.get()
     assert client.post(page_of(person), values(Role.APPROVER)).status_code == 200
@@ -62,7 +62,7 @@ def test_superusers_make_approvers() -> None:
 def test_an_approver_is_not_taken_over() -> None:
     """Whoever could tie an approver to their own login would be one."""
     approver = Staff.objects.create(name="王五", staff_id="wangwu", role=Role.APPROVER)
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     mine = User.objects.get(username__startswith="in-")
     response = client.post(page_of(approver), values(Role.APPROVER, user=str(mine.pk)))
     assert response.status_code == 403
