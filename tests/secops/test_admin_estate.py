@@ -159,9 +159,7 @@ def test_a_runbook_is_written_found_and_removed() -> None:
 def test_someone_tied_to_a_staff_entry_acts_as_that_person() -> None:
     estate(1)
     client: Client = member(Role.ADMIN)
-    from django.contrib.auth.models import User
-
-    Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER, user=User.objects.get())
+    Staff.objects.update(staff_id="wangwu", name="王五")
     client.post(page("alert", Alert.objects.get(), "act"), {"act": "comment", "note": "我来看"})
     row = History.objects.get(action="comment")
     assert (row.actor_name, row.actor_id.endswith("wangwu")) == ("王五", True)

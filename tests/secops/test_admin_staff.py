@@ -41,13 +41,13 @@ def page_of(person: Staff, page: str = "change") -> str:
 def test_administrators_do_not_make_approvers(role: Role) -> None:
     response = member(Role.ADMIN).post(ADD, values(role))
     assert "只有超级管理员可以授予「审批」或「管理」角色" in text_of(response)
-    assert not Staff.objects.exists()
+    assert not Staff.objects.filter(staff_id="lisi").exists()
 
 
 def test_administrators_give_the_other_roles() -> None:
     client = member(Role.ADMIN)
     assert client.post(ADD, values(Role.RESPONDER)).status_code == 302
-    person = Staff.objects.get()
+    person = Staff.objects.get(staff_id="lisi")
     assert client.post(page_of(person), values(Role.APPROVER)).status_code == 200
     assert client.post(page_of(person), values(Role.NONE)).status_code == 302
     person.refresh_from_db()
@@ -63,7 +63,7 @@ def test_an_approver_is_not_taken_over() -> None:
     """Whoever could tie an approver to their own login would be one."""
     approver = Staff.objects.create(name="王五", staff_id="wangwu", role=Role.APPROVER)
     client = member(Role.ADMIN)
-    mine = User.objects.get(username__startswith="in-")
+    mine = User.objects.get(username__startswith="as-")
     response = client.post(page_of(approver), values(Role.APPROVER, user=str(mine.pk)))
     assert response.status_code == 403
     assert client.post(page_of(approver, "delete"), {"post": "yes"}).status_code == 403
