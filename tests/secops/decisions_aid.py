@@ -15,11 +15,11 @@ from bifang.core.models import Switch, SystemConfig
 from bifang.core.rows import insert_many
 from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
-from secops_agent.models import Proposal, Staff
+from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services import approvals
 from secops_agent.services.approvals import Ballot, Decision, Doing
 from secops_agent.services.proposals import Origin, Proposals
-from secops_agent.services.staff import find_person
+from secops_agent.services.staff import Person, find_person
 from tests.secops.estate_aid import alert, store
 
 GROUP = "cid-group"
@@ -107,9 +107,6 @@ def ballot(config: SystemConfig, code: str, verdict: str, who: str, **more: Any)
 
 
 def _stranger(who: str) -> Any:
-    from secops_agent.models import Role
-    from secops_agent.services.staff import Person
-
     return Person("corp", who, who, Role.NONE)
 
 
@@ -124,7 +121,13 @@ REAL = Doing(toolbox.execute, toolbox.plan)
 
 
 async def say(
-    agent: Agent, config: SystemConfig, who: str, text: str, conversation: str = GROUP, is_group: bool = True
+    agent: Agent,
+    config: SystemConfig,
+    who: str,
+    text: str,
+    conversation: str = GROUP,
+    is_group: bool = True,
+    corp: str = "corp",
 ) -> TurnResult:
     """A message from its receipt to the stored result, as the dispatcher does it."""
     from bifang.core import db
@@ -133,7 +136,7 @@ async def say(
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10, None)
-    asking = Asking(turn, "corp", who, who, is_group, ai_config_id=config.ai_config_id)
+    asking = Asking(turn, corp, who, who, is_group, ai_config_id=config.ai_config_id)
     result = await agent.answer(asking, Silent())
     stored = await db.call(finish, [Finished(turn, result.replies, result.rows)], "me")
     assert stored[0] is not None
