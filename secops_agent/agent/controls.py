@@ -119,12 +119,12 @@ class Keystroke:
     token: Actor | None = None
 
 
-def decide_as_user(proposal: Proposal, given: Keystroke) -> Decision:
+def decide_as_user(proposal: Proposal, given: Keystroke, doing: Doing = DOING) -> Decision:
     """Decide as the person behind a Django user, by every rule of the chat."""
     ballot = _ballot_of_user(proposal, given)
     if ballot is None:
         return Decision("refused", NOT_LISTED, proposal.code, proposal.state, proposal.title)
-    return approvals.decide(ballot, DOING)
+    return approvals.decide(ballot, doing)
 
 
 def object_to_user(proposal: Proposal, given: Keystroke) -> str:

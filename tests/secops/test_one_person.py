@@ -147,6 +147,17 @@ def test_the_same_id_in_another_corporation_is_somebody_else(door: Door) -> None
     assert the(code).state == "proposed"
 
 
+def test_an_account_without_corporation_is_nobodys_where_several_are_known() -> None:
+    config = company()
+    code = propose(config, "zhao")
+    account = boss("")
+    account.corp_id = "corp"  # as the card says it
+    boss("other", "elsewhere", "吴九")
+    assert "人员名单" in by_card(Knock(config, code, account))
+    Staff.objects.filter(corp_id="other").delete()
+    assert "已同意" in by_card(Knock(config, code, account))
+
+
 def test_the_corporation_is_kept_when_it_is_proposed() -> None:
     config = company()
     code = propose(config, "zhao")
