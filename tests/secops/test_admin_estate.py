@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -163,3 +164,36 @@ def test_someone_tied_to_a_staff_entry_acts_as_that_person() -> None:
     client.post(page("alert", Alert.objects.get(), "act"), {"act": "comment", "note": "我来看"})
     row = History.objects.get(action="comment")
     assert (row.actor_name, row.actor_id.endswith("wangwu")) == ("王五", True)
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "works"),
+    [(Role.NONE, False, False), (Role.VIEWER, True, False), (Role.ANALYST, True, True), (Role.RESPONDER, True, True),
+     (Role.APPROVER, True, True), (Role.ADMIN, True, True)],
+)  # fmt: skip
+def test_the_role_of_the_person_says_what_they_see_and_do(role: Role, sees: bool, works: bool) -> None:
+    """In no group, not even of Django's staff."""
+    estate(1)
+    client, row = member(role), Alert.objects.get()
+    for model in ("alert", "finding"):
+        entity = Alert if model == "alert" else Finding
+        response = client.get(page(model, entity.objects.latest("pk")))
+        assert (response.status_code == 200) is sees
+        assert ("bf-acts" in response.content.decode()) is works
+    ticked = {"action": "acknowledge_all", "_selected_action": [row.pk]}
+    client.post(reverse("admin:secops_agent_alert_changelist"), ticked)
+    row.refresh_from_db()
+    assert (row.status == "acknowledged") is works
+    assert (client.post(page("alert", row, "act"), {"act": "close_benign"}).status_code == 302) is works
+    row.refresh_from_db()
+    assert (row.status == "closed") is works
+
+
+def test_an_operator_who_is_an_analyst_too_does_both() -> None:
+    estate(1)
+    client, user = member(OPERATOR), User.objects.get()
+    row = Alert.objects.get()
+    assert "bf-acts" not in client.get(page("alert", row)).content.decode()
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
+    assert "bf-acts" in client.get(page("alert", row)).content.decode()
+    assert client.get("/admin/core/systemconfig/").status_code == 200
