@@ -53,9 +53,9 @@ class ProposalScreen(RecordScreen):
     list_select_related = ("config",)
     change_form_outer_before_template = "admin/secops_agent/verdicts.html"
     fields = (
-        "code", "state_badge", "title", "tool", "risk", "whole_summary", "prospect", "values", "asker_name", "asker_id", "corp_id",
-        "config", "conversation_id",
-        "created", "expires", "decider_name", "decided", "reason", "outcome", "digest",
+        "code", "state_badge", "title", "tool", "risk", "whole_summary", "values", "asker_name", "asker_id", "corp_id",
+        "robot", "conversation_id",
+        "created", "expires", "decider_name", "decided", "reason", "outcome", "seal",
     )  # fmt: skip
 
     @admin.display(description="状态", ordering="state")
@@ -78,6 +78,16 @@ class ProposalScreen(RecordScreen):
         """The arguments, exactly."""
         return as_json(row.arguments)
 
+    @admin.display(description="机器人")
+    def robot(self, row: Proposal) -> str:
+        """The configuration's name; its page is not for everyone who decides."""
+        return row.config.name
+
+    @admin.display(description="摘要")
+    def seal(self, row: Proposal) -> SafeString | str:
+        """Broken where the page is narrow."""
+        return preformatted(row.digest)
+
     @admin.display(description="结果")
     def outcome(self, row: Proposal) -> SafeString | str:
         """What the decision brought."""
@@ -97,11 +107,6 @@ class ProposalScreen(RecordScreen):
     def decided(self, row: Proposal) -> SafeString | str:
         """When it was decided."""
         return moment(row.decided_at)
-
-    @admin.display(description="同意之后")
-    def prospect(self, row: Proposal) -> str:
-        """What an approval would set going, while it can be given."""
-        return prospect_of(row) if row.state == ProposalState.PROPOSED else ""
 
     # Deciding: buttons on the page of one proposal lead to a page that asks again
 
@@ -184,7 +189,9 @@ def _word(request: HttpRequest, row: Proposal, verdict: Verdict) -> str:
 
 def _keystroke(request: HttpRequest, row: Proposal, verdict: Verdict) -> Keystroke:
     through = f"admin:{request.user.pk}:{row.pk}"
-    return Keystroke(request.user.pk, verdict, through, "admin", request.POST.get("reason", "").strip()[:500])
+    return Keystroke(
+        request.user.pk, verdict, through, "admin", " ".join(request.POST.get("reason", "").split())[:500]
+    )
 
 
 @admin.register(Action)

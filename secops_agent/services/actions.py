@@ -184,7 +184,8 @@ def get(action_id: int) -> Action:
 
 def report(action: Action) -> str:
     """Who asked, who approved, what ran, what came back: for people."""
-    via = f"\n- 连接器：{action.connector}" if action.connector else ""
+    really = action.connector and action.state != ActionState.DRY
+    via = f"\n- 连接器：{action.connector}" if really else ""
     return (
         f"**{action.title}**：{ActionState(action.state).label}（动作 #{action.pk}）\n\n{action.summary}\n\n"
         f"- 提出：{action.asker}\n- 批准：{action.approver}{via}\n- 结果：{action.result}"

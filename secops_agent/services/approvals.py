@@ -250,7 +250,7 @@ def _order(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
     if not done:
         return False, f"{proposal.code} 已同意，但现在不能执行：{fault}"
     begun = "现在开始演练（未配置处置连接器），不会真的执行" if prospect_of(proposal) == DRY else "正在执行"
-    told = "结果会发到提出它的会话，并私聊告诉提出人和您"
+    told = "结果会发到提出它的会话，并私聊告诉提出人和批准人"
     return True, f"已同意 {proposal.code}：{proposal.summary}\n\n{begun}，{told}。"
 
 

@@ -26,6 +26,7 @@ from tests.admin_pages import (
 )
 
 pytestmark = pytest.mark.django_db
+admin.autodiscover()
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 # Words that stand on our pages in any language.
 NAMES = {"Bifang", "Stream", "Client", "Secret", "App", "Key", "Webhook", "Control", "Mac", "Command", "Cron", "CorpId", "Suricata", "Prometheus"}  # fmt: skip
