@@ -17,7 +17,7 @@ from secops_agent.models import Proposal
 from secops_agent.models.staff import Role
 from secops_agent.services import approvals, eligibility
 from secops_agent.services.actors import Actor
-from secops_agent.services.approvals import Ballot, Decision, Doing, Verdict
+from secops_agent.services.approvals import Decision, DecisionRequest, Doing, Verdict
 from secops_agent.services.staff import Person
 
 LONGEST: Final = 700  # characters; a longer message is never a control
@@ -45,7 +45,7 @@ async def handle_control(turn: Turn, person: Person, *, is_group: bool) -> TurnR
     if control.action == "stop":
         text = await _stop(turn)
     else:
-        text = (await db.call(approvals.decide, _ballot(turn, control, person, is_group), DOING)).text
+        text = (await db.call(approvals.decide, _request(turn, control, person, is_group), DOING)).text
     return TurnResult((Reply(text, title=text[:40]),), brief(turn, person, text))
 
 
@@ -56,8 +56,8 @@ async def _stop(turn: Turn) -> str:
     return STOPPED if count else NOTHING_RUNS
 
 
-def _ballot(turn: Turn, control: Control, person: Person, is_group: bool) -> Ballot:
-    return Ballot(
+def _request(turn: Turn, control: Control, person: Person, is_group: bool) -> DecisionRequest:
+    return DecisionRequest(
         code=control.code,
         verdict=VERDICTS[control.action],
         person=person,
@@ -90,7 +90,7 @@ def decide_click(click: Click) -> Decision | None:
     code = str(click.params.get("code") or "")
     if verdict is None or not code:
         return None
-    ballot = Ballot(
+    request = DecisionRequest(
         code=code[:20],
         verdict=verdict,
         person=Person(click.corp_id, click.staff_id, click.staff_id, Role.NONE),
@@ -101,7 +101,7 @@ def decide_click(click: Click) -> Decision | None:
         reason=str(click.params.get("reason") or ""),
         via="card",
     )
-    return approvals.decide(ballot, DOING)
+    return approvals.decide(request, DOING)
 
 
 NOT_LISTED: Final = "您的登录用户没有对应的「人员」，不能审批：四眼原则比较的是人。请管理员在「人员」里把您和登录用户对应起来。"
@@ -121,24 +121,24 @@ class Keystroke:
 
 def decide_as_user(proposal: Proposal, given: Keystroke, doing: Doing = DOING) -> Decision:
     """Decide as the person behind a Django user, by every rule of the chat."""
-    ballot = _ballot_of_user(proposal, given)
-    if ballot is None:
+    request = _request_of_user(proposal, given)
+    if request is None:
         return Decision("refused", NOT_LISTED, proposal.code, proposal.state, proposal.title)
-    return approvals.decide(ballot, doing)
+    return approvals.decide(request, doing)
 
 
 def object_to_user(proposal: Proposal, given: Keystroke) -> str:
     """Why `decide_as_user` would refuse; "" if it would not."""
-    ballot = _ballot_of_user(proposal, given)
-    return NOT_LISTED if ballot is None else approvals.objection(ballot)
+    request = _request_of_user(proposal, given)
+    return NOT_LISTED if request is None else approvals.objection(request)
 
 
-def _ballot_of_user(proposal: Proposal, given: Keystroke) -> Ballot | None:
+def _request_of_user(proposal: Proposal, given: Keystroke) -> DecisionRequest | None:
     home = proposal.corp_id or eligibility.corporation_of(proposal.config_id)
     account = eligibility.account_of(given.user_id, home)
     if account is None:
         return None
-    return Ballot(
+    return DecisionRequest(
         code=proposal.code,
         verdict=given.verdict,
         person=Person(account.corp_id, account.staff_id, account.name, Role(account.role)),

@@ -36,7 +36,7 @@ WORDS: Final = {"confirm": "确认", "approve": "同意", "reject": "拒绝", "w
 
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
+class DecisionRequest:
     """A verdict as it arrives. ``through`` names the message or click: given again, it gets the same answer.
 
     ``person`` says from which corporation it comes; ``token`` is the API token that speaks for them, if one does.
@@ -61,7 +61,7 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a ballot came to. "decided": now, by it; "repeated": earlier, by the same person; else nothing changed."""
+    """What a request came to. "decided": now, by it; "repeated": earlier, by the same person; else nothing changed."""
 
     status: Literal["decided", "repeated", "refused"]
     text: str
@@ -83,49 +83,49 @@ class Doing:
     check: Check
 
 
-def decide(ballot: Ballot, doing: Doing) -> Decision:
+def decide(request: DecisionRequest, doing: Doing) -> Decision:
     """Decide, and in the same transaction do (write) or order (dangerous) what was decided. Never raises BifangError."""
     with transaction.atomic():
-        proposal = _asked_for(ballot)
+        proposal = _asked_for(request)
         if proposal is None:
-            return _refuse(ballot, None, f"没有代码为 {ballot.code[:20]} 的操作，请核对代码。")
-        decider, refusal = _decider(ballot, proposal)
+            return _refuse(request, None, f"没有代码为 {request.code[:20]} 的操作，请核对代码。")
+        decider, refusal = _decider(request, proposal)
         if decider is None:
-            return _refuse(ballot, proposal, refusal)
+            return _refuse(request, proposal, refusal)
         if proposal.state != ProposalState.PROPOSED:
-            return _late(ballot, proposal, decider)
+            return _late(request, proposal, decider)
         now = database_now()
-        refusal = _refusal(ballot, proposal, decider, now)
+        refusal = _refusal(request, proposal, decider, now)
         if refusal:
-            return _refuse(ballot, proposal, refusal)
-        kind = "withdraw" if ballot.verdict == "reject" and _asked_by(proposal, decider) else ballot.verdict
-        if not _win(ballot, proposal, decider, STATES[kind], now):
+            return _refuse(request, proposal, refusal)
+        kind = "withdraw" if request.verdict == "reject" and _asked_by(proposal, decider) else request.verdict
+        if not _win(request, proposal, decider, STATES[kind], now):
             proposal.refresh_from_db()
-            return _late(ballot, proposal, decider)
+            return _late(request, proposal, decider)
         proposal.refresh_from_db()
-        return _carry_out(ballot, proposal, decider, kind, doing)
+        return _carry_out(request, proposal, decider, kind, doing)
 
 
-def objection(ballot: Ballot) -> str:
+def objection(request: DecisionRequest) -> str:
     """Why `decide` would refuse, nothing done and nothing recorded; "" if it would not. For pages."""
-    proposal = _asked_for(ballot)
+    proposal = _asked_for(request)
     if proposal is None or proposal.state != ProposalState.PROPOSED:
-        return f"{ballot.code} 已经决定。"
-    decider, refusal = _decider(ballot, proposal)
-    return refusal if decider is None else _refusal(ballot, proposal, decider, database_now())
+        return f"{request.code} 已经决定。"
+    decider, refusal = _decider(request, proposal)
+    return refusal if decider is None else _refusal(request, proposal, decider, database_now())
 
 
-def _asked_for(ballot: Ballot) -> Proposal | None:
+def _asked_for(request: DecisionRequest) -> Proposal | None:
     wanted = Proposal.objects.select_related("asked_by")
-    return wanted.filter(code=ballot.code.upper(), config_id=ballot.config_id).first()
+    return wanted.filter(code=request.code.upper(), config_id=request.config_id).first()
 
 
-def _decider(ballot: Ballot, proposal: Proposal) -> tuple[Staff | None, str]:
+def _decider(request: DecisionRequest, proposal: Proposal) -> tuple[Staff | None, str]:
     """Who decides; None and why, for somebody of another corporation or of none that we know, by whatever door."""
-    foreign = eligibility.stranger(proposal, ballot.person.corp_id)
+    foreign = eligibility.stranger(proposal, request.person.corp_id)
     if foreign:
         return None, foreign
-    decider = eligibility.listed(ballot.person.corp_id, ballot.person.staff_id)
+    decider = eligibility.listed(request.person.corp_id, request.person.staff_id)
     return decider, "" if decider else "您不在人员名单中，不能决定。"
 
 
@@ -136,30 +136,30 @@ def _asked_by(proposal: Proposal, decider: Staff) -> bool:
     return (proposal.corp_id, proposal.asker_id) == (decider.corp_id, decider.staff_id)
 
 
-def _refusal(ballot: Ballot, proposal: Proposal, decider: Staff, now: datetime) -> str:
+def _refusal(request: DecisionRequest, proposal: Proposal, decider: Staff, now: datetime) -> str:
     """Why this person may not decide this, here, now; "" if they may."""
     if proposal.expires_at <= now:
         return f"{proposal.code} 已过期，没有执行。需要的话请重新提出。"
     if digest_of(proposal) != proposal.digest:
         return f"{proposal.code} 的内容与提出时不一致，已拒绝执行。请重新提出，并告诉管理员。"
     own = _asked_by(proposal, decider)
-    place = _wrong_place(ballot, proposal, own)
+    place = _wrong_place(request, proposal, own)
     if place:
         return place
-    if ballot.verdict == "reject":
+    if request.verdict == "reject":
         return "" if own else _not_an_approver(proposal, decider)
     if READ_ONLY in read_switches():
         return READ_ONLY_TEXT
-    if ballot.verdict == "confirm":
+    if request.verdict == "confirm":
         return _not_confirmable(proposal, own=own)
     return _not_approvable(proposal, decider, own=own)
 
 
-def _wrong_place(ballot: Ballot, proposal: Proposal, own: bool) -> str:
-    here = ballot.conversation_id == proposal.conversation_id
-    if own and not here and ballot.via == "dingtalk":
+def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str:
+    here = request.conversation_id == proposal.conversation_id
+    if own and not here and request.via == "dingtalk":
         return f"请在提出 {proposal.code} 的会话里决定。"
-    if not own and ballot.is_group and not here:
+    if not own and request.is_group and not here:
         return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"
     return ""
 
@@ -192,7 +192,9 @@ def _not_an_approver(proposal: Proposal, decider: Staff) -> str:
     return "" if allowed else f"只有「{Role.APPROVER.label}」角色的人可以决定 {proposal.code}。"
 
 
-def _win(ballot: Ballot, proposal: Proposal, decider: Staff, state: ProposalState, now: datetime) -> bool:
+def _win(
+    request: DecisionRequest, proposal: Proposal, decider: Staff, state: ProposalState, now: datetime
+) -> bool:
     """The one conditional UPDATE: still open, still the same, and both people still allowed to."""
     needed = Role.NONE if state == ProposalState.CANCELLED else _deciding_role(proposal)
     open_one = Proposal.objects.filter(
@@ -205,7 +207,7 @@ def _win(ballot: Ballot, proposal: Proposal, decider: Staff, state: ProposalStat
     return bool(
         open_one.update(
             state=state, decided_at=now, decider_id=_ident(decider), decider_name=decider.name,
-            decided_through=ballot.through[:260], reason=ballot.reason[:500],
+            decided_through=request.through[:260], reason=request.reason[:500],
         )
     )  # fmt: skip
 
@@ -218,22 +220,24 @@ def _ident(staff: Staff) -> str:
     return f"{staff.corp_id}:{staff.staff_id}"
 
 
-def _carry_out(ballot: Ballot, proposal: Proposal, decider: Staff, kind: str, doing: Doing) -> Decision:
-    actor = ballot.actor(decider)
+def _carry_out(
+    request: DecisionRequest, proposal: Proposal, decider: Staff, kind: str, doing: Doing
+) -> Decision:
+    actor = request.actor(decider)
     act = {"confirm": _confirm, "approve": _order}.get(kind, _close)
     done, text = act(proposal, actor, doing)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)
-    _record(ballot, proposal, actor, kind, done=done, text=text)
-    _tell(ballot, proposal, kind, text)
+    _record(request, proposal, actor, kind, done=done, text=text)
+    _tell(request, proposal, kind, text)
     return Decision("decided", text, proposal.code, proposal.state, proposal.title)
 
 
-def _tell(ballot: Ballot, proposal: Proposal, kind: str, text: str) -> None:
+def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str) -> None:
     """Where it was asked for, unless it was decided there; what was approved and cannot be done, the asker too."""
     why = f"（理由：{proposal.reason}）" if proposal.reason else ""
     news = f"**{proposal.decider_name}** {WORDS[kind]}了 {proposal.code}{why}。\n\n{text}"
     key = f"proposal:{proposal.pk}:decided"
-    if ballot.conversation_id != proposal.conversation_id:
+    if request.conversation_id != proposal.conversation_id:
         notifying.tell_origin(proposal, news, key)
     ordered = Action.objects.filter(proposal=proposal).exists()
     if kind == "approve" and not ordered and proposal.is_group:
@@ -282,28 +286,28 @@ def _attempt(act: Callable[[], str]) -> tuple[bool, str]:
         return False, "内部出错，已记入日志，请告诉管理员。"
 
 
-def _late(ballot: Ballot, proposal: Proposal, decider: Staff) -> Decision:
+def _late(request: DecisionRequest, proposal: Proposal, decider: Staff) -> Decision:
     """It is decided already, or a condition fell away between the look and the UPDATE."""
     if proposal.state == ProposalState.PROPOSED:
-        return _refuse(ballot, proposal, f"{proposal.code} 不能执行：提出人或决定人的权限刚刚变了。")
+        return _refuse(request, proposal, f"{proposal.code} 不能执行：提出人或决定人的权限刚刚变了。")
     label = ProposalState(proposal.state).label
     if proposal.decider_id == _ident(decider):
         text = proposal.result or f"{proposal.code} {label}。"
         said = (
             text
-            if proposal.decided_through == ballot.through[:260]
+            if proposal.decided_through == request.through[:260]
             else f"{proposal.code} {label}，不会重复执行。\n\n{text}"
         )
         return Decision("repeated", said, proposal.code, proposal.state, proposal.title)
     who = f"由 {proposal.decider_name} " if proposal.decider_name else ""
-    return _refuse(ballot, proposal, f"{proposal.code} {who}{label}，不能再决定。")
+    return _refuse(request, proposal, f"{proposal.code} {who}{label}，不能再决定。")
 
 
-def _refuse(ballot: Ballot, proposal: Proposal | None, text: str) -> Decision:
-    subject = f"proposal:{proposal.code if proposal else ballot.code[:20]}"
-    place = Place(ballot.config_id, ballot.conversation_id, ballot.inbox_id)
-    detail = {"verdict": ballot.verdict, "through": ballot.through}
-    actor = ballot.actor(ballot.person)
+def _refuse(request: DecisionRequest, proposal: Proposal | None, text: str) -> Decision:
+    subject = f"proposal:{proposal.code if proposal else request.code[:20]}"
+    place = Place(request.config_id, request.conversation_id, request.inbox_id)
+    detail = {"verdict": request.verdict, "through": request.through}
+    actor = request.actor(request.person)
     append(
         [
             entry(
@@ -322,12 +326,14 @@ def _refuse(ballot: Ballot, proposal: Proposal | None, text: str) -> Decision:
     return Decision("refused", text, proposal.code, proposal.state, proposal.title)
 
 
-def _record(ballot: Ballot, proposal: Proposal, actor: Actor, kind: str, *, done: bool, text: str) -> None:
+def _record(
+    request: DecisionRequest, proposal: Proposal, actor: Actor, kind: str, *, done: bool, text: str
+) -> None:
     detail = {
         "tool": proposal.tool, "arguments": proposal.arguments, "digest": proposal.digest, "asker": proposal.asker_name,
-        "through": ballot.through, "reason": ballot.reason, "done": done, "person": proposal.decider_id,
+        "through": request.through, "reason": request.reason, "done": done, "person": proposal.decider_id,
     }  # fmt: skip
-    place = Place(ballot.config_id, ballot.conversation_id, ballot.inbox_id)
+    place = Place(request.config_id, request.conversation_id, request.inbox_id)
     subject = f"proposal:{proposal.code}"
     what = f"{WORDS[kind]}{proposal.title}"
     append([entry(AuditKind.APPROVAL, what, actor, place=place, subject=subject, text=text, detail=detail)])

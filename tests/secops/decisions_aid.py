@@ -17,7 +17,7 @@ from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services import approvals
-from secops_agent.services.approvals import Ballot, Decision, Doing
+from secops_agent.services.approvals import Decision, DecisionRequest, Doing
 from secops_agent.services.proposals import Origin, Proposals
 from secops_agent.services.staff import Person, find_person
 from tests.secops.estate_aid import alert, store
@@ -99,11 +99,11 @@ class Deeds:
             raise self.error
 
 
-def ballot(config: SystemConfig, code: str, verdict: str, who: str, **more: Any) -> Ballot:
+def decision_request(config: SystemConfig, code: str, verdict: str, who: str, **more: Any) -> DecisionRequest:
     """A verdict; each through a message of its own unless said."""
     person = find_person("corp", who) or find_person("", who)
     values = {"conversation_id": GROUP, "is_group": True, "through": f"chat:m{next(_numbers)}"} | more
-    return Ballot(code, verdict, person or _stranger(who), config.pk, **values)
+    return DecisionRequest(code, verdict, person or _stranger(who), config.pk, **values)
 
 
 def _stranger(who: str) -> Any:
@@ -114,7 +114,7 @@ def decide(
     config: SystemConfig, code: str, verdict: str, who: str, deeds: Deeds | None = None, **more: Any
 ) -> Decision:
     """Decide as somebody."""
-    return approvals.decide(ballot(config, code, verdict, who, **more), (deeds or Deeds()).doing)
+    return approvals.decide(decision_request(config, code, verdict, who, **more), (deeds or Deeds()).doing)
 
 
 REAL = Doing(toolbox.execute, toolbox.plan)

@@ -148,10 +148,10 @@ def test_taking_back_goes_to_what_was_done_then() -> None:
 
 def _undo(config: SystemConfig) -> None:
     from secops_agent.services import approvals
-    from tests.secops.decisions_aid import REAL, ballot
+    from tests.secops.decisions_aid import REAL, decision_request
 
     code = undo.request(Action.objects.get().pk, Staff.objects.get(staff_id="zhang"), "admin").code
-    assert approvals.decide(ballot(config, code, "approve", "sun"), REAL).status == "decided"
+    assert approvals.decide(decision_request(config, code, "approve", "sun"), REAL).status == "decided"
 
 
 DRY = "未配置处置连接器：同意后只做演练，不会真的执行"
