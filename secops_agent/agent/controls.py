@@ -17,14 +17,14 @@ from secops_agent.models import Proposal
 from secops_agent.models.staff import Role
 from secops_agent.services import approvals, eligibility
 from secops_agent.services.actors import Actor
-from secops_agent.services.approvals import Decision, DecisionRequest, Doing, Verdict
+from secops_agent.services.approvals import Decision, DecisionRequest, Executors, Verdict
 from secops_agent.services.staff import Person
 
 LONGEST: Final = 700  # characters; a longer message is never a control
 STOPPED: Final = "已停止。"
 NOTHING_RUNS: Final = "现在没有正在处理的问题。"
 VERDICTS: Final[Mapping[str, Verdict]] = {"confirm": "confirm", "approve": "approve", "reject": "reject"}
-DOING: Final = Doing(toolbox.execute, toolbox.plan)
+EXECUTORS: Final = Executors(toolbox.execute, toolbox.plan)
 
 
 def read_control(text: str) -> Control | None:
@@ -45,7 +45,7 @@ async def handle_control(turn: Turn, person: Person, *, is_group: bool) -> TurnR
     if control.action == "stop":
         text = await _stop(turn)
     else:
-        text = (await db.call(approvals.decide, _request(turn, control, person, is_group), DOING)).text
+        text = (await db.call(approvals.decide, _request(turn, control, person, is_group), EXECUTORS)).text
     return TurnResult((Reply(text, title=text[:40]),), brief(turn, person, text))
 
 
@@ -101,7 +101,7 @@ def decide_click(click: Click) -> Decision | None:
         reason=str(click.params.get("reason") or ""),
         via="card",
     )
-    return approvals.decide(request, DOING)
+    return approvals.decide(request, EXECUTORS)
 
 
 NOT_LISTED: Final = "您的登录用户没有对应的「人员」，不能审批：四眼原则比较的是人。请管理员在「人员」里把您和登录用户对应起来。"
@@ -119,12 +119,12 @@ class Keystroke:
     token: Actor | None = None
 
 
-def decide_as_user(proposal: Proposal, given: Keystroke, doing: Doing = DOING) -> Decision:
+def decide_as_user(proposal: Proposal, given: Keystroke, executors: Executors = EXECUTORS) -> Decision:
     """Decide as the person behind a Django user, by every rule of the chat."""
     request = _request_of_user(proposal, given)
     if request is None:
         return Decision("refused", NOT_LISTED, proposal.code, proposal.state, proposal.title)
-    return approvals.decide(request, doing)
+    return approvals.decide(request, executors)
 
 
 def object_to_user(proposal: Proposal, given: Keystroke) -> str:

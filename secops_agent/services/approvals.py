@@ -76,14 +76,14 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class Executors:
     """How confirmed things are done: ``execute`` in our own data, ``check`` before an action outside is ordered."""
 
     execute: Execute
     check: Check
 
 
-def decide(request: DecisionRequest, doing: Doing) -> Decision:
+def decide(request: DecisionRequest, executors: Executors) -> Decision:
     """Decide, and in the same transaction do (write) or order (dangerous) what was decided. Never raises BifangError."""
     with transaction.atomic():
         proposal = _asked_for(request)
@@ -103,7 +103,7 @@ def decide(request: DecisionRequest, doing: Doing) -> Decision:
             proposal.refresh_from_db()
             return _late(request, proposal, decider)
         proposal.refresh_from_db()
-        return _carry_out(request, proposal, decider, kind, doing)
+        return _carry_out(request, proposal, decider, kind, executors)
 
 
 def objection(request: DecisionRequest) -> str:
@@ -221,11 +221,11 @@ def _ident(staff: Staff) -> str:
 
 
 def _carry_out(
-    request: DecisionRequest, proposal: Proposal, decider: Staff, kind: str, doing: Doing
+    request: DecisionRequest, proposal: Proposal, decider: Staff, kind: str, executors: Executors
 ) -> Decision:
     actor = request.actor(decider)
     act = {"confirm": _confirm, "approve": _order}.get(kind, _close)
-    done, text = act(proposal, actor, doing)
+    done, text = act(proposal, actor, executors)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)
     _record(request, proposal, actor, kind, done=done, text=text)
     _tell(request, proposal, kind, text)
@@ -244,13 +244,13 @@ def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str) ->
         notifying.tell_privately(proposal, proposal.asker_id, news, f"{key}:asker")
 
 
-def _confirm(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
-    done, text = _attempt(lambda: doing.execute(proposal.tool, proposal.arguments, actor))
+def _confirm(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
+    done, text = _attempt(lambda: executors.execute(proposal.tool, proposal.arguments, actor))
     return done, text if done else f"{proposal.code} 没有执行成功：{text}"
 
 
-def _order(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
-    done, fault = _attempt(lambda: _order_now(proposal, doing))
+def _order(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
+    done, fault = _attempt(lambda: _order_now(proposal, executors))
     if not done:
         return False, f"{proposal.code} 已同意，但现在不能执行：{fault}"
     begun = "现在开始演练（未配置处置连接器），不会真的执行" if prospect_of(proposal) == DRY else "正在执行"
@@ -258,16 +258,16 @@ def _order(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
     return True, f"已同意 {proposal.code}：{proposal.summary}\n\n{begun}，{told}。"
 
 
-def _order_now(proposal: Proposal, doing: Doing) -> str:
+def _order_now(proposal: Proposal, executors: Executors) -> str:
     if proposal.tool == undo.TOOL:
         undo.order(proposal)
     else:
-        doing.check(proposal.tool, proposal.arguments)
+        executors.check(proposal.tool, proposal.arguments)
         actions.order(proposal)
     return ""
 
 
-def _close(proposal: Proposal, actor: Actor, doing: Doing) -> tuple[bool, str]:
+def _close(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
     word = ProposalState(proposal.state).label
     return True, f"{proposal.code} {word}：{proposal.summary}\n\n没有执行任何操作。"
 

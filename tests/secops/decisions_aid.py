@@ -17,7 +17,7 @@ from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services import approvals
-from secops_agent.services.approvals import Decision, DecisionRequest, Doing
+from secops_agent.services.approvals import Decision, DecisionRequest, Executors
 from secops_agent.services.proposals import Origin, Proposals
 from secops_agent.services.staff import Person, find_person
 from tests.secops.estate_aid import alert, store
@@ -83,9 +83,9 @@ class Deeds:
         self.error = error
 
     @property
-    def doing(self) -> Doing:
+    def executors(self) -> Executors:
         """As `decide` takes it."""
-        return Doing(self._execute, self._check)
+        return Executors(self._execute, self._check)
 
     def _execute(self, tool: str, arguments: Any, actor: Any) -> str:
         if self.error:
@@ -114,10 +114,12 @@ def decide(
     config: SystemConfig, code: str, verdict: str, who: str, deeds: Deeds | None = None, **more: Any
 ) -> Decision:
     """Decide as somebody."""
-    return approvals.decide(decision_request(config, code, verdict, who, **more), (deeds or Deeds()).doing)
+    return approvals.decide(
+        decision_request(config, code, verdict, who, **more), (deeds or Deeds()).executors
+    )
 
 
-REAL = Doing(toolbox.execute, toolbox.plan)
+REAL = Executors(toolbox.execute, toolbox.plan)
 
 
 async def say(

@@ -123,7 +123,7 @@ class World:
         assert login is not None
         token = Actor.token("7", "程序", who) if door == "token" else None
         given = Keystroke(self.users[login].pk, verdict, f"{door}:{login}:{code}", door, token=token)
-        return decide_as_user(Proposal.objects.get(code=code), given, self.deeds.doing)
+        return decide_as_user(Proposal.objects.get(code=code), given, self.deeds.executors)
 
     def tie(self, who: str, login: str | None) -> None:
         Staff.objects.filter(staff_id=who).update(user=self.users[login] if login else None)

@@ -43,7 +43,7 @@ def test_many_clicks_at_once_order_one_action() -> None:
     requests = [
         decision_request(config, code, "approve" if n % 2 else "reject", who) for n, who in enumerate(voters)
     ]
-    decisions = at_once([lambda b=b: approvals.decide(b, deeds.doing) for b in requests])
+    decisions = at_once([lambda b=b: approvals.decide(b, deeds.executors) for b in requests])
     assert [d.status for d in decisions].count("decided") == 1
     assert Action.objects.count() == (1 if the(code).state == "approved" else 0)
 
@@ -52,7 +52,7 @@ def test_confirmations_at_once_do_it_once() -> None:
     config = company()
     code, deeds = propose(config, "li", "close_alert", "write", {"alert_id": 1}), Deeds()
     requests = [decision_request(config, code, "confirm", "li") for _ in range(5)]
-    decisions = at_once([lambda b=b: approvals.decide(b, deeds.doing) for b in requests])
+    decisions = at_once([lambda b=b: approvals.decide(b, deeds.executors) for b in requests])
     assert len(deeds.done) == 1
     assert sorted(d.status for d in decisions) == ["decided", *["repeated"] * 4]
 
@@ -85,7 +85,7 @@ def test_what_changed_since_the_proposal_stops_the_approval(change, word: str) -
     code = propose(config, "zhao")
     voter = decision_request(config, code, "approve", "wang")
     change()
-    decision = approvals.decide(voter, Deeds().doing)
+    decision = approvals.decide(voter, Deeds().executors)
     assert decision.status == "refused"
     assert word in decision.text
     assert not Action.objects.exists()
@@ -127,7 +127,7 @@ def test_failed_confirmation_undoes_its_beginnings_and_stands() -> None:
         raise RuntimeError("boom")
 
     decision = approvals.decide(
-        decision_request(config, code, "confirm", "li"), approvals.Doing(half, Deeds().doing.check)
+        decision_request(config, code, "confirm", "li"), approvals.Executors(half, Deeds().executors.check)
     )
     assert "内部出错" in decision.text
     assert not Staff.objects.filter(staff_id="half").exists()
