@@ -4,12 +4,13 @@ from bifang.core.admin.faces import Face, register_face
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.rights import allow
 from secops_agent.admin import (
+    actions,
     alerts,
     assets,
     audit,
-    decisions,
     findings,
     imports,
+    proposals,
     runbooks,
     staff,
     tokens,
@@ -17,7 +18,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "alerts", "assets", "audit", "decisions", "findings", "imports", "runbooks", "staff", "tokens", "usage",
+    "actions", "alerts", "assets", "audit", "findings", "imports", "proposals", "runbooks", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 _QWEN = "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"

@@ -15,9 +15,9 @@ from secops_agent.llm.offline.intents import Control
 from secops_agent.llm.offline.normalization import normalize
 from secops_agent.models import Proposal
 from secops_agent.models.staff import Role
-from secops_agent.services import approvals, eligibility
+from secops_agent.services import approvals, eligibility, refusals
 from secops_agent.services.actors import Actor
-from secops_agent.services.approvals import Decision, DecisionRequest, Executors, Verdict
+from secops_agent.services.decisions import Decision, DecisionRequest, Executors, Verdict
 from secops_agent.services.staff import Person
 
 LONGEST: Final = 700  # characters; a longer message is never a control
@@ -130,7 +130,7 @@ def decide_as_user(proposal: Proposal, given: Keystroke, executors: Executors = 
 def object_to_user(proposal: Proposal, given: Keystroke) -> str:
     """Why `decide_as_user` would refuse; "" if it would not."""
     request = _request_of_user(proposal, given)
-    return NOT_LISTED if request is None else approvals.objection(request)
+    return NOT_LISTED if request is None else refusals.objection(request)
 
 
 def _request_of_user(proposal: Proposal, given: Keystroke) -> DecisionRequest | None:

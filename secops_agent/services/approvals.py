@@ -1,10 +1,9 @@
 """Deciding: one person, one verdict, one conditional UPDATE whose row count tells who won."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final
 
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -16,17 +15,14 @@ from secops_agent.models import Action, Role, Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services import actions, eligibility, notifying, undo
-from secops_agent.services.actors import Actor, Human
+from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, append, entry
 from secops_agent.services.carriers import DRY
-from secops_agent.services.proposals import digest_of, prospect_of
-from secops_agent.services.staff import Person
-from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
+from secops_agent.services.decisions import Decision, DecisionRequest, Executors
+from secops_agent.services.proposals import prospect_of
+from secops_agent.services.refusals import asked_for, decider_of, is_own, refusal_of
 
 log = logging.getLogger(__name__)
-Verdict = Literal["confirm", "approve", "reject"]
-Execute = Callable[[str, Mapping[str, Any], Actor], str]
-Check = Callable[[str, Mapping[str, Any]], Any]
 STATES: Final = {
     "confirm": ProposalState.CONFIRMED, "approve": ProposalState.APPROVED, "reject": ProposalState.REJECTED,
     "withdraw": ProposalState.CANCELLED,
@@ -35,161 +31,27 @@ STATES: Final = {
 WORDS: Final = {"confirm": "确认", "approve": "同意", "reject": "拒绝", "withdraw": "撤回"}
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRequest:
-    """A verdict as it arrives. ``through`` names the message or click: given again, it gets the same answer.
-
-    ``person`` says from which corporation it comes; ``token`` is the API token that speaks for them, if one does.
-    """
-
-    code: str
-    verdict: Verdict
-    person: Person
-    config_id: int
-    conversation_id: str
-    is_group: bool
-    through: str
-    reason: str = ""
-    via: str = "dingtalk"
-    inbox_id: int | None = None
-    token: Actor | None = None
-
-    def actor(self, human: Human) -> Actor:
-        """Who is on record: the person, or the token that speaks for them and names them."""
-        return self.token or Actor.person(human, self.via)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a request came to. "decided": now, by it; "repeated": earlier, by the same person; else nothing changed."""
-
-    status: Literal["decided", "repeated", "refused"]
-    text: str
-    code: str = ""
-    state: str = ""
-    title: str = ""
-
-    @property
-    def label(self) -> str:
-        """The state in Chinese."""
-        return str(ProposalState(self.state).label) if self.state else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Executors:
-    """How confirmed things are done: ``execute`` in our own data, ``check`` before an action outside is ordered."""
-
-    execute: Execute
-    check: Check
-
-
 def decide(request: DecisionRequest, executors: Executors) -> Decision:
     """Decide, and in the same transaction do (write) or order (dangerous) what was decided. Never raises BifangError."""
     with transaction.atomic():
-        proposal = _asked_for(request)
+        proposal = asked_for(request)
         if proposal is None:
             return _refuse(request, None, f"没有代码为 {request.code[:20]} 的操作，请核对代码。")
-        decider, refusal = _decider(request, proposal)
+        decider, refusal = decider_of(request, proposal)
         if decider is None:
             return _refuse(request, proposal, refusal)
         if proposal.state != ProposalState.PROPOSED:
             return _late(request, proposal, decider)
         now = database_now()
-        refusal = _refusal(request, proposal, decider, now)
+        refusal = refusal_of(request, proposal, decider, now)
         if refusal:
             return _refuse(request, proposal, refusal)
-        kind = "withdraw" if request.verdict == "reject" and _asked_by(proposal, decider) else request.verdict
+        kind = "withdraw" if request.verdict == "reject" and is_own(proposal, decider) else request.verdict
         if not _win(request, proposal, decider, STATES[kind], now):
             proposal.refresh_from_db()
             return _late(request, proposal, decider)
         proposal.refresh_from_db()
         return _carry_out(request, proposal, decider, kind, executors)
-
-
-def objection(request: DecisionRequest) -> str:
-    """Why `decide` would refuse, nothing done and nothing recorded; "" if it would not. For pages."""
-    proposal = _asked_for(request)
-    if proposal is None or proposal.state != ProposalState.PROPOSED:
-        return f"{request.code} 已经决定。"
-    decider, refusal = _decider(request, proposal)
-    return refusal if decider is None else _refusal(request, proposal, decider, database_now())
-
-
-def _asked_for(request: DecisionRequest) -> Proposal | None:
-    wanted = Proposal.objects.select_related("asked_by")
-    return wanted.filter(code=request.code.upper(), config_id=request.config_id).first()
-
-
-def _decider(request: DecisionRequest, proposal: Proposal) -> tuple[Staff | None, str]:
-    """Who decides; None and why, for somebody of another corporation or of none that we know, by whatever door."""
-    foreign = eligibility.stranger(proposal, request.person.corp_id)
-    if foreign:
-        return None, foreign
-    decider = eligibility.listed(request.person.corp_id, request.person.staff_id)
-    return decider, "" if decider else "您不在人员名单中，不能决定。"
-
-
-def _asked_by(proposal: Proposal, decider: Staff) -> bool:
-    """Whether it is the decider's own. Without the asker's row, ids decide."""
-    if proposal.asked_by is not None:
-        return eligibility.same_person(proposal.asked_by, decider)
-    return (proposal.corp_id, proposal.asker_id) == (decider.corp_id, decider.staff_id)
-
-
-def _refusal(request: DecisionRequest, proposal: Proposal, decider: Staff, now: datetime) -> str:
-    """Why this person may not decide this, here, now; "" if they may."""
-    if proposal.expires_at <= now:
-        return f"{proposal.code} 已过期，没有执行。需要的话请重新提出。"
-    if digest_of(proposal) != proposal.digest:
-        return f"{proposal.code} 的内容与提出时不一致，已拒绝执行。请重新提出，并告诉管理员。"
-    own = _asked_by(proposal, decider)
-    place = _wrong_place(request, proposal, own)
-    if place:
-        return place
-    if request.verdict == "reject":
-        return "" if own else _not_an_approver(proposal, decider)
-    if READ_ONLY in read_switches():
-        return READ_ONLY_TEXT
-    if request.verdict == "confirm":
-        return _not_confirmable(proposal, own=own)
-    return _not_approvable(proposal, decider, own=own)
-
-
-def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str:
-    here = request.conversation_id == proposal.conversation_id
-    if own and not here and request.via == "dingtalk":
-        return f"请在提出 {proposal.code} 的会话里决定。"
-    if not own and request.is_group and not here:
-        return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"
-    return ""
-
-
-def _not_confirmable(proposal: Proposal, *, own: bool) -> str:
-    if proposal.risk == Risk.DANGEROUS:
-        return f"{proposal.code} 是危险操作，不能自己确认：需要另一位审批人回复「同意 {proposal.code}」。"
-    return "" if own else f"{proposal.code} 只能由提出人 {proposal.asker_name} 本人确认。"
-
-
-def _not_approvable(proposal: Proposal, decider: Staff, *, own: bool) -> str:
-    if proposal.risk == Risk.WRITE:
-        how = f"回复「确认 {proposal.code}」" if own else f"由提出人 {proposal.asker_name} 本人确认"
-        return f"{proposal.code} 不需要审批，请{how}。"
-    if own:
-        return f"{proposal.code} 是您自己提出的，需要另一位审批人同意（四眼原则）。"
-    asker = proposal.asked_by
-    if asker is not None and eligibility.may_be_same_person(asker, decider):
-        return (
-            f"{proposal.code} 需要另一个人同意（四眼原则）。提出人「{asker.name}」（{asker.staff_id}）和您"
-            f"「{decider.name}」（{decider.staff_id}）在「人员」里没有区分开。{eligibility.HOW_TO_TELL_APART}"
-        )
-    return _not_an_approver(proposal, decider)
-
-
-def _not_an_approver(proposal: Proposal, decider: Staff) -> str:
-    if proposal.risk == Risk.WRITE:
-        return f"{proposal.code} 只能由提出人 {proposal.asker_name} 本人决定。"
-    allowed = eligibility.able(Role.APPROVER).filter(pk=decider.pk).exists()
-    return "" if allowed else f"只有「{Role.APPROVER.label}」角色的人可以决定 {proposal.code}。"
 
 
 def _win(

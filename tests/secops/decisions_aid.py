@@ -17,7 +17,7 @@ from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services import approvals
-from secops_agent.services.approvals import Decision, DecisionRequest, Executors
+from secops_agent.services.decisions import Decision, DecisionRequest, Executors
 from secops_agent.services.proposals import Origin, Proposals
 from secops_agent.services.staff import Person, find_person
 from tests.secops.estate_aid import alert, store

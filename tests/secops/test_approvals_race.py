@@ -11,6 +11,7 @@ from bifang.channels.models import OutboxRow
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Action, Proposal, Role, Staff
 from secops_agent.services import approvals, expiry
+from secops_agent.services.decisions import Executors
 from secops_agent.services.proposals import new_code
 from tests.secops.decisions_aid import Deeds, company, decide, decision_request, propose, the
 
@@ -127,7 +128,7 @@ def test_failed_confirmation_undoes_its_beginnings_and_stands() -> None:
         raise RuntimeError("boom")
 
     decision = approvals.decide(
-        decision_request(config, code, "confirm", "li"), approvals.Executors(half, Deeds().executors.check)
+        decision_request(config, code, "confirm", "li"), Executors(half, Deeds().executors.check)
     )
     assert "内部出错" in decision.text
     assert not Staff.objects.filter(staff_id="half").exists()
