@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("secops_agent", "0023_audit_indexes")]
+    dependencies = [("secops_agent", "0024_one_person")]
 
     operations = [
         migrations.AddField(
