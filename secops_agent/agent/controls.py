@@ -51,8 +51,7 @@ async def handle_control(
     if control.action == "stop":
         decided, text = False, await _stop(turn)
     else:
-        request = _request(turn, control, person, is_group)
-        decision = await db.call(approvals.decide, request, EXECUTORS)
+        decision = await db.call(approvals.decide, _request(turn, control, person, is_group), EXECUTORS)
         decided, text = decision.status == "decided", decision.text
     if not decided and not may_tell():
         return TurnResult((), brief(turn, person, ""), note=UNTOLD)

@@ -176,9 +176,8 @@ class Proposals:
         """
         untold = self._untold(answer)
         texts = [describe(p, self._prospects[p.digest]) for p in untold]
-        told = (
-            [Reply("\n\n---\n\n".join(texts), title="等待您决定", suggestions=self._taps())] if untold else []
-        )
+        words = "\n\n---\n\n".join(texts)
+        told = [Reply(words, title="等待您决定", suggestions=self._taps())] if untold else []
         asked = [
             Reply(
                 describe_for_approver(proposal, self._prospects[proposal.digest]),
