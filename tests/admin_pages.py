@@ -7,11 +7,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+import bifang.urls  # noqa: F401  # registers the screens
 from bifang.channels import inbox
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
@@ -44,6 +47,7 @@ SECRET = "an-app-secret-nobody-may-see"
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden-session"
 _numbers = itertools.count(1)
 PRIVATE = "我的工资条被谁看过？"
+MODELS: list[type[Model]] = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 
 
 def serve_plain_static(settings: Any, tmp_path: Path) -> None:

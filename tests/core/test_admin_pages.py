@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import unfold
-from django.contrib import admin
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -14,6 +13,7 @@ from django.urls import reverse
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
 from dingtalk_integration import ledger
 from tests.admin_pages import (
+    MODELS,
     ROWS,
     connected,
     dingtalk,
@@ -25,7 +25,6 @@ from tests.admin_pages import (
 )
 
 pytestmark = pytest.mark.django_db
-MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 # Words that stand on our pages in any language.
 NAMES = {"Bifang", "Stream", "Client", "Secret", "App", "Key", "Webhook", "Control", "Mac", "Command", "Cron", "CorpId", "Suricata", "Prometheus"}  # fmt: skip
 
