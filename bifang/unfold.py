@@ -69,6 +69,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("人员", "badge", "secops_agent.staff"),
             Entry("登录用户", "person", "auth.user"),
             Entry("用户组", "group", "auth.group"),
+            Entry("登录失败", "no_accounts", "core.loginfailure"),
             Entry("API 令牌", "key", "secops_agent.apitoken"),
         ),
     ),

@@ -19,7 +19,7 @@ from bifang.channels import inbox
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
-from bifang.core.models import Switch, SystemConfig
+from bifang.core.models import LoginFailure, Switch, SystemConfig
 from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
 from secops_agent.models import (
     Action,
@@ -254,6 +254,9 @@ def _import_job() -> ImportJob:
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
     "auth.group": lambda: Group.objects.create(name="我们的组"),
+    "core.loginfailure": lambda: LoginFailure.objects.create(
+        username="someone", ip_address="203.0.113.9", user_agent="curl", failures_since_start=3
+    ),
     "core.systemconfig": lambda: dingtalk(ai_config=qwen()),
     "core.switch": lambda: Switch.objects.create(name="read_only", on=True),
     "channels.inboxrow": lambda: sent(received(dingtalk(), state=State.DEAD, last_error="坏了")).inbox,

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
-from django.http.multipartparser import MultiPartParserError
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -126,10 +125,7 @@ def _check_whole(request: HttpRequest, upload: Upload) -> None:
 
 
 def _form_file(request: HttpRequest) -> "UploadedFile[bytes]":
-    try:
-        files: list[Any] = list(request.FILES.values())
-    except MultiPartParserError:
-        raise InvalidInput("multipart 表单不完整：请重新发送。") from None
+    files: list[Any] = list(request.FILES.values())
     if len(files) != 1:
         raise InvalidInput(f"multipart 表单里应当正好有一个文件，收到 {len(files)} 个。")
     file: UploadedFile[bytes] = files[0]
