@@ -110,6 +110,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文")]
+FORMAT_MODULE_PATH = "bifang.formats"
 LOCALE_PATHS = [BASE_DIR / "bifang" / "locale"]
 TIME_ZONE = env.text("TZ", "Asia/Shanghai") or "Asia/Shanghai"
 USE_TZ = True
@@ -178,6 +179,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "Severity": "secops_agent.models.choices.Severity",
+        "Importance": "secops_agent.models.choices.Importance",
         "AlertStatus": "secops_agent.models.choices.AlertStatus",
         "Verdict": "secops_agent.models.choices.Verdict",
         "AssetType": "secops_agent.models.choices.AssetType",

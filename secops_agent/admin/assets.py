@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, CappedPaginator, RecordScreen, Screen, moment
-from secops_agent.admin.estate import actor_of, history_table, lines, severity_badge
+from secops_agent.admin.estate import actor_of, gravity, history_table, importance_badge, lines
 from secops_agent.models import Asset, Component
 from secops_agent.services import assets
 
@@ -50,6 +50,7 @@ class AssetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
 class AssetScreen(Screen):
     """List, filters, search; what is set here, imports keep."""
 
+    history_on_page = True
     records_itself = True
 
     form = AssetForm
@@ -101,10 +102,10 @@ class AssetScreen(Screen):
         """The person, else what the source says."""
         return row.owner.name if row.owner else row.owner_text or NOTHING
 
-    @admin.display(description="重要性", ordering="importance")
+    @admin.display(description="重要性", ordering=gravity("importance"))
     def level(self, row: Asset) -> SafeString | str:
         """Coloured."""
-        return severity_badge(row.importance)
+        return importance_badge(row.importance)
 
     @admin.display(description="标签")
     def tag_line(self, row: Asset) -> str:

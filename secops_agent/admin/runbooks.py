@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, moment
 from secops_agent.admin.assets import TagsField
-from secops_agent.admin.estate import actor_of, history_table, severity_badge
+from secops_agent.admin.estate import actor_of, gravity, history_table, severity_badge
 from secops_agent.models import Runbook, SlaTarget
 from secops_agent.services import runbooks
 
@@ -30,6 +30,7 @@ class RunbookForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
 class RunbookScreen(Screen):
     """Written and found here; the robot finds them by their Chinese text."""
 
+    history_on_page = True
     records_itself = True
 
     form = RunbookForm
@@ -90,7 +91,7 @@ class SlaScreen(Screen):
         """The severity is the row."""
         return ("severity",) if obj else ()
 
-    @admin.display(description="级别", ordering="severity")
+    @admin.display(description="级别", ordering=gravity("severity"))
     def level(self, row: SlaTarget) -> SafeString | str:
         """Coloured."""
         return severity_badge(row.severity)
