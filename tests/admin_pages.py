@@ -166,7 +166,7 @@ def card(row: InboxRow | None = None, **columns: Any) -> Card:
 
 def _worker() -> Worker:
     now = timezone.now()
-    return Worker.objects.create(owner="host:1", host="host", pid=1, started_at=now, heartbeat_at=now)
+    return Worker.objects.create(owner="node-1:1", host="node-1", pid=1, started_at=now, heartbeat_at=now)
 
 
 def _schedule() -> Any:

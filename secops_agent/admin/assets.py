@@ -14,6 +14,11 @@ from secops_agent.admin.estate import actor_of, gravity, history_table, importan
 from secops_agent.models import Asset, Component
 from secops_agent.services import assets
 
+KEYS = {
+    "hostname": "主机名", "fqdn": "域名", "ip": "IP", "mac": "MAC 地址", "cloud_id": "云实例", "agent_id": "代理",
+    "image": "镜像", "image_digest": "镜像摘要", "repo_url": "代码仓库", "url": "网址", "account": "账号",
+    "application": "应用", "path": "路径", "other": "其他",
+}  # fmt: skip
 EDITED = ("name", "asset_type", "owner", "importance", "environment", "tags", "description")
 
 
@@ -120,7 +125,7 @@ class AssetScreen(Screen):
     @admin.display(description="标识")
     def identity(self, row: Asset) -> SafeString | str:
         """All keys."""
-        return lines(f"{key.kind}：{key.value}" for key in row.keys.order_by("id")[:50])
+        return lines(f"{KEYS[key.kind]}：{key.value}" for key in row.keys.order_by("id")[:50])
 
     @admin.display(description="来源")
     def origin(self, row: Asset) -> str:

@@ -110,14 +110,14 @@ class VulnerabilityScreen(RecordScreen):
     """What is known about vulnerabilities."""
 
     history_on_page = True
-    list_display = ("vuln_id", "headline", "level", "score", "epss", "kev", "published")
+    list_display = ("vuln_id", "headline", "level", "score", "epss", "exploited", "published")
     list_filter = ("severity", "kev", "ransomware", "published")
     search_fields = ("title", "=names__alias")
     search_help_text = "按标题搜索，或一个完整的编号（CVE、GHSA、CNVD…）"
     ordering = ("-priority", "-id")
     fields = (
-        "vuln_id", "other_names", "title", "level", "score", "epss", "epss_percentile", "kev", "kev_added", "kev_due", "kev_action",
-        "ransomware", "about", "fixed", "found", "links", "published", "modified", "withdrawn", "origin", "history_of",
+        "vuln_id", "other_names", "title", "level", "score", "epss", "epss_percentile", "exploited", "kev_added", "kev_due", "kev_action",
+        "extorted", "about", "fixed", "found", "links", "published", "modified", "withdrawn", "origin", "history_of",
     )  # fmt: skip
 
     @admin.display(description="标题", ordering="title")
@@ -129,6 +129,16 @@ class VulnerabilityScreen(RecordScreen):
     def level(self, row: Vulnerability) -> SafeString | str:
         """Coloured."""
         return severity_badge(row.severity)
+
+    @admin.display(description="已被利用（KEV）", ordering="kev")
+    def exploited(self, row: Vulnerability) -> SafeString | str:
+        """Bad news in red."""
+        return badge("已被利用", "bad") if row.kev else NOTHING
+
+    @admin.display(description="用于勒索")
+    def extorted(self, row: Vulnerability) -> SafeString | str:
+        """Bad news in red."""
+        return badge("用于勒索", "bad") if row.ransomware else NOTHING
 
     @admin.display(description="别名")
     def other_names(self, row: Vulnerability) -> str:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import unfold
+from django.apps import apps
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.unfold import MENU
 from dingtalk_integration import ledger
 from tests.admin_pages import (
     MODELS,
@@ -132,3 +134,11 @@ SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
     "Value",
     "Cron",
 }
+
+
+def test_the_menu_says_what_the_pages_are_called() -> None:
+    entries = [entry for _, group in MENU for entry in group]
+    assert {entry.model: entry.title for entry in entries} == {
+        entry.model: str(apps.get_model(entry.model)._meta.verbose_name_plural) for entry in entries
+    }
+    assert {model._meta.label_lower for model in MODELS} == {entry.model for entry in entries}
