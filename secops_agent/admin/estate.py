@@ -16,11 +16,17 @@ from secops_agent.services.priority import rank
 
 SEVERITY_TONES = {"critical": "bad", "high": "bad", "medium": "warn", "low": "info", "info": "idle"}
 SHOWN = 50
+DOORS = {"admin": "管理后台", "api": "API", "dingtalk": "钉钉", "program": "程序", "mcp": "MCP"}
 
 
 def actor_of(request: HttpRequest) -> Actor:
     """The person at the keyboard: their Staff entry if they have one."""
     return changes.actor_of(author_of(request))
+
+
+def door_word(via: str) -> str:
+    """Through what something was done."""
+    return DOORS.get(via, via) or NOTHING
 
 
 def severity_badge(value: str) -> SafeString | str:

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, 
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.estate import actor_of
+from secops_agent.admin.estate import actor_of, door_word
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
 from secops_agent.models.job import JobPhase, JobState
@@ -87,7 +87,7 @@ class ImportScreen(RecordScreen):
     ordering = ("-id",)
     change_form_outer_before_template = "admin/secops_agent/progress.html"
     fields = (
-        "format", "name", "size", "digest", "state_badge", "reason", "actor_name", "actor_via", "attempts", "owner",
+        "format", "name", "size", "digest", "state_badge", "reason", "actor_name", "door", "attempts", "owner",
         "submitted", "started_at", "finished_at",
     )  # fmt: skip
 
@@ -172,6 +172,11 @@ class ImportScreen(RecordScreen):
     def submitted(self, row: ImportJob) -> SafeString | str:
         """When."""
         return moment(row.created_at)
+
+    @admin.display(description="途径")
+    def door(self, row: ImportJob) -> str:
+        """Where it came in."""
+        return door_word(row.actor_via)
 
     @admin.display(description="失败原因")
     def reason(self, row: ImportJob) -> SafeString | str:
