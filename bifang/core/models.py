@@ -81,7 +81,7 @@ class Switch(models.Model):
         return self.name
 
 
-class LoginFailure(AccessAttempt):
+class LoginFailure(AccessAttempt):  # type: ignore[misc]  # the package has no types
     """What django-axes counts, under a name of ours."""
 
     class Meta:

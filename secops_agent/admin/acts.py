@@ -95,7 +95,7 @@ class EstateScreen(RecordScreen):
     def _address(self, request: HttpRequest, page: str, *place: Any) -> str:
         """Of a page of this screen, with the filters of the list from which one came."""
         address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=place)
-        kept = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        kept: Any = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
         return str(add_preserved_filters(kept, address))
 
     def act_view(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -54,19 +54,19 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         ]  # fmt: skip
 
 
-class BrowserScheme(SessionScheme):  # type: ignore[misc]  # the package has no types
+class BrowserScheme(SessionScheme):  # type: ignore[no-untyped-call]  # the package has no types
     """The session of somebody who is logged in."""
 
     target_class = "secops_agent.api.access.BrowserAuthentication"
 
 
-class DocumentationView(SpectacularSwaggerSplitView):  # type: ignore[misc]  # the package has no types
+class DocumentationView(SpectacularSwaggerSplitView):
     """Swagger UI from our own files, its script apart."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """With what the page needs of the browser."""
-        response = super().get(request, *args, **kwargs)
+        response: Any = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]  # no types there
         response.headers[POLICY] = DOCUMENTATION
         return response
 

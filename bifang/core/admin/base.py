@@ -118,7 +118,7 @@ class HouseList(ChangeList):
 
     def get_ordering_field(self, field_name: Any) -> Any:
         """As Django's, but a column of choices is ordered as they are declared, not by the letters of their keys."""
-        found = super().get_ordering_field(field_name)
+        found: Any = super().get_ordering_field(field_name)
         column = _column(self.model, found) if isinstance(found, str) else None
         if column is None or not column.choices:
             return found
