@@ -34,6 +34,7 @@ def log_in(name: str, password: str, address: str = "198.51.100.7", **headers: s
     return Client().post("/admin/login/", body, REMOTE_ADDR=address, headers=headers)
 
 
+@pytest.mark.both_databases
 def test_ten_wrong_passwords_close_the_door_to_that_name_from_there() -> None:
     User.objects.create_superuser("boss", password="right")
     User.objects.create_superuser("other", password="right")
