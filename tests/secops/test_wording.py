@@ -136,7 +136,7 @@ TOLD = {
 
 def test_every_action_of_the_history_is_named() -> None:
     found = set()
-    for path in Path("secops_agent").rglob("*.py"):
+    for path in (GLOSSARY.parents[1] / "secops_agent").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         found |= set(re.findall(r"history\.(?:record|entry)\([^)]*?actor, \"(\w+)\"", text, re.S))
         found |= set(re.findall(r"_change\(\w+, actor, \"(\w+)\"", text))
