@@ -198,3 +198,15 @@ def test_workers_are_alive_while_their_heart_beats() -> None:
     assert "a:1 ¦ 运行中" in text
     assert "b:2 ¦ 已失联" in text
     assert "工作进程 ¦ 1 ¦ 心跳正常" in text_of(client.get("/admin/"))
+
+
+@pytest.mark.both_databases
+def test_a_message_of_an_outsider_says_why_it_was_not_answered() -> None:
+    config = dingtalk(corp_id="ours")
+    for number, corp in ((1, "ours"), (2, "theirs")):
+        received(config, number, state=State.DONE, payload={"corp_id": corp})
+    client = superuser()
+    assert text_of(client.get(INBOX)).count("外部人员，已忽略") == 1
+    for row in InboxRow.objects.all():
+        shown = text_of(client.get(reverse("admin:channels_inboxrow_change", args=[row.pk])))
+        assert ("外部人员，已忽略" in shown) == (row.payload["corp_id"] == "theirs")
