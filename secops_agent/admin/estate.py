@@ -16,7 +16,11 @@ from secops_agent.services.priority import rank
 
 SEVERITY_TONES = {"critical": "bad", "high": "bad", "medium": "warn", "low": "info", "info": "idle"}
 SHOWN = 50
-DOORS = {"admin": "管理后台", "api": "API", "dingtalk": "钉钉", "program": "程序", "mcp": "MCP"}
+DOORS = {
+    "admin": "管理后台", "api": "API", "dingtalk": "钉钉", "card": "卡片", "agent": "智能体", "connector": "连接器",
+    "apply_configs": "配置文件", "load_demo": "演示数据", "expiry": "到期", "retention": "保留期", "sweep": "清理",
+    "program": "程序", "mcp": "MCP",
+}  # fmt: skip
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -26,7 +30,8 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def door_word(via: str) -> str:
     """Through what something was done."""
-    return DOORS.get(via, via) or NOTHING
+    kind, _, rest = via.partition(":")  # import:grype
+    return f"导入：{rest}" if kind == "import" and rest else DOORS.get(via, via) or NOTHING
 
 
 def severity_badge(value: str) -> SafeString | str:
