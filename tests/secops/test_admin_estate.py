@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.groups import AUDITOR, OPERATOR
 from secops_agent.models import Alert, Asset, Finding, History, Role, Runbook, Staff
 from secops_agent.services import alert_words, ingest, runbooks
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
@@ -61,7 +62,7 @@ def test_alerts_are_searched_as_everywhere_else() -> None:
 def test_an_alert_goes_through_its_life_on_its_page() -> None:
     estate(1)
     Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
-    client, row = member(ADMINISTRATOR), Alert.objects.get()
+    client, row = member(Role.ADMIN), Alert.objects.get()
     for act, values, said in (
         ("acknowledge", {"note": "看一下"}, "已确认。"),
         ("assign", {}, "请先选择处理人。"),
@@ -114,7 +115,7 @@ def fields_of(page: Any) -> dict[str, str]:
 )  # fmt: skip
 def test_many_are_ended_only_after_a_reason(model: str, act: str, label: str) -> None:
     estate(3)
-    kind, client = LISTS_WITH_ACTS[model], member(ADMINISTRATOR)
+    kind, client = LISTS_WITH_ACTS[model], member(Role.ADMIN)
     rows = list(kind.objects.order_by("pk"))[:3]
     page, where = asked(client, model, act, rows, "?severity__exact=high&o=-2"), page_acts(model)
     assert f"{label} 3 条" in text_of(page)
@@ -139,7 +140,7 @@ def page_acts(model: str) -> str:
 def test_many_are_given_to_someone() -> None:
     estate(2)
     Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     page = asked(client, "alert", "assign", Alert.objects.all())
     assert "李四（lisi）" in text_of(page)
     assert "请先选择处理人" in text_of(client.post(page_acts("alert"), fields_of(page)))
@@ -149,7 +150,7 @@ def test_many_are_given_to_someone() -> None:
 
 def test_all_pages_of_a_list_are_taken_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     estate(3)
-    client, monkey = member(ADMINISTRATOR), monkeypatch
+    client, monkey = member(Role.ADMIN), monkeypatch
     monkey.setattr("secops_agent.admin.acts.MOST_AT_ONCE", 2)
     said = client.post(
         reverse("admin:secops_agent_alert_changelist"),
@@ -175,7 +176,7 @@ def test_those_who_may_not_act_are_offered_nothing() -> None:
 @pytest.mark.parametrize("closed", [False, True])
 def test_enter_in_the_note_adds_the_note_and_nothing_else(model: str, closed: bool) -> None:
     estate(1)
-    client, row = member(ADMINISTRATOR), LISTS_WITH_ACTS[model].objects.first()
+    client, row = member(Role.ADMIN), LISTS_WITH_ACTS[model].objects.first()
     if closed:
         act = "close_benign" if model == "alert" else "accepted"
         client.post(page(model, row, "act"), {"act": act})
@@ -193,7 +194,7 @@ def test_enter_in_the_note_adds_the_note_and_nothing_else(model: str, closed: bo
 
 def test_the_filters_of_the_list_outlive_an_act() -> None:
     estate(1)
-    client, row = member(ADMINISTRATOR), Alert.objects.get()
+    client, row = member(Role.ADMIN), Alert.objects.get()
     kept = "?" + urlencode({"_changelist_filters": "status__exact=open&o=-3"})
     html = client.get(page("alert", row) + kept).content.decode()
     address = unescape(re.search(r'<form method="post" action="([^"]+)" class="bf-panel bf-acts"', html)[1])
@@ -247,7 +248,7 @@ def test_a_search_finds(model: str, word: str, hits: int) -> None:
 def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
     estate(1)
     Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
-    row, client = Asset.objects.get(), member(ADMINISTRATOR)
+    row, client = Asset.objects.get(), member(Role.ADMIN)
     values = {
         "name": row.name, "asset_type": row.asset_type, "owner": str(Staff.objects.get(staff_id="lisi").pk), "importance": "critical",
         "environment": "生产", "tags": "电商, 支付，电商", "description": "",
@@ -263,7 +264,7 @@ def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
 
 def test_a_finding_is_decided_and_the_decision_withdrawn() -> None:
     estate(1)
-    row, client = Finding.objects.filter(source="trivy").get(), member(ADMINISTRATOR)
+    row, client = Finding.objects.filter(source="trivy").get(), member(Role.ADMIN)
     for act, decision in (("accepted", "accepted"), ("withdraw", "")):
         client.post(page("finding", row, "act"), {"act": act, "note": "隔离"})
         row.refresh_from_db()
@@ -272,7 +273,7 @@ def test_a_finding_is_decided_and_the_decision_withdrawn() -> None:
 
 
 def test_a_runbook_is_written_found_and_removed() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     add, values = (
         reverse("admin:secops_agent_runbook_add"),
         {"title": "勒索病毒", "body": "断网。", "tags": "勒索", "techniques": ""},
@@ -291,10 +292,41 @@ def test_a_runbook_is_written_found_and_removed() -> None:
 
 def test_someone_tied_to_a_staff_entry_acts_as_that_person() -> None:
     estate(1)
-    client: Client = member(ADMINISTRATOR)
-    from django.contrib.auth.models import User
-
-    Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER, user=User.objects.get())
+    client: Client = member(Role.ADMIN)
+    Staff.objects.update(staff_id="wangwu", name="王五")
     client.post(page("alert", Alert.objects.get(), "act"), {"act": "comment", "note": "我来看"})
     row = History.objects.get(action="comment")
     assert (row.actor_name, row.actor_id.endswith("wangwu")) == ("王五", True)
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "works"),
+    [(Role.NONE, False, False), (Role.VIEWER, True, False), (Role.ANALYST, True, True), (Role.RESPONDER, True, True),
+     (Role.APPROVER, True, True), (Role.ADMIN, True, True)],
+)  # fmt: skip
+def test_the_role_of_the_person_says_what_they_see_and_do(role: Role, sees: bool, works: bool) -> None:
+    """In no group, not even of Django's staff."""
+    estate(1)
+    client, row = member(role), Alert.objects.get()
+    for model in ("alert", "finding"):
+        entity = Alert if model == "alert" else Finding
+        response = client.get(page(model, entity.objects.latest("pk")))
+        assert (response.status_code == 200) is sees
+        assert ("bf-acts" in response.content.decode()) is works
+    ticked = {"action": "acknowledge_all", "_selected_action": [row.pk]}
+    client.post(reverse("admin:secops_agent_alert_changelist"), ticked)
+    row.refresh_from_db()
+    assert (row.status == "acknowledged") is works
+    assert (client.post(page("alert", row, "act"), {"act": "close_benign"}).status_code == 302) is works
+    row.refresh_from_db()
+    assert (row.status == "closed") is works
+
+
+def test_an_operator_who_is_an_analyst_too_does_both() -> None:
+    estate(1)
+    client, user = member(OPERATOR), User.objects.get()
+    row = Alert.objects.get()
+    assert "bf-acts" not in client.get(page("alert", row)).content.decode()
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
+    assert "bf-acts" in client.get(page("alert", row)).content.decode()
+    assert client.get("/admin/core/systemconfig/").status_code == 200

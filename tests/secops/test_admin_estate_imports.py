@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
-from secops_agent.models import Alert, ApiToken, ImportJob, Scope
+from bifang.core.groups import AUDITOR, OPERATOR
+from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope
 from secops_agent.uploads import runner
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
 from tests.secops.api.callers import estate, generic, packed
@@ -53,13 +53,13 @@ def upload(client: Client, data: bytes, **values: str) -> Any:
 
 
 def test_a_token_is_shown_once_and_works() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     shown = new_token(client)
     assert shown.status_code == 200
     secret = next(word for word in text_of(shown).split() if word.startswith("bf_"))
     assert "no-store" in shown["Cache-Control"]
     row = ApiToken.objects.get()
-    assert (row.scopes, row.rate, row.created_by is not None) == (["ingest"], 60, True)
+    assert (row.scopes, row.rate, row.owner is not None) == (["ingest"], 60, True)
     for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/admin/"):
         assert secret not in client.get(address).content.decode()
     caller = Client(headers={"X-Api-Token": secret})
@@ -70,7 +70,7 @@ def test_a_token_is_shown_once_and_works() -> None:
 
 
 def test_a_token_needs_a_scope_a_name_of_its_own_and_a_future() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     assert new_token(client, scopes=[]).status_code == 200
     past = timezone.localtime() - timedelta(days=1)
     refused = new_token(client, expires_at_0=past.strftime("%Y-%m-%d"), expires_at_1="00:00")
@@ -118,7 +118,7 @@ def test_a_file_of_which_nothing_was_taken_says_so_in_the_history() -> None:
 @pytest.mark.parametrize("scope", Scope.values)
 def test_the_sample_commands_of_a_token_fit_its_scope(scope: str) -> None:
     estate(1)
-    page = new_token(member(ADMINISTRATOR), scopes=[scope]).content.decode()
+    page = new_token(member(Role.ADMIN), scopes=[scope]).content.decode()
     commands = [unescape(text) for text in re.findall(r"<code[^>]*data-sample[^>]*>([^<]+)</code>", page)]
     assert commands
     for command in commands:

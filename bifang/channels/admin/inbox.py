@@ -2,17 +2,14 @@
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.db.models.fields.json import KeyTextTransform
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels import handling
 from bifang.channels.admin.rows import RowScreen, link, report
-from bifang.channels.models import InboxRow, State
-from bifang.core.admin.base import NOTHING, as_json, badge, moment, preformatted, shortened
-
-OUTSIDER = "外部人员，已忽略"
+from bifang.channels.models import InboxRow
+from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, shortened
 
 
 @admin.register(InboxRow)
@@ -29,11 +26,6 @@ class InboxScreen(RowScreen):
         "external_id", "kind", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "chat_kind", "priority",
         "whole_text", "data", "replies", "received", "handled", "attempts", "waits_until", "owner",
     )  # fmt: skip
-
-    @admin.display(description="说明")
-    def error(self, row: InboxRow) -> SafeString | str:
-        """Why it failed, or why nobody was answered."""
-        return badge(OUTSIDER) if _is_outsiders(row) else super().error(row)
 
     @admin.display(description="收到时间", ordering="id")
     def received(self, row: InboxRow) -> SafeString | str:
@@ -88,16 +80,12 @@ class InboxScreen(RowScreen):
             )
             for reply in rows
         ]
-        return format_html_join("", "<div>{} {} {}</div>", lines) or (
-            OUTSIDER if _is_outsiders(row) else NOTHING
-        )
+        return format_html_join("", "<div>{} {} {}</div>", lines) or NOTHING
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxRow]:
         """Sealed columns are not even read; the big ones only on the page of one row."""
         rows: QuerySet[InboxRow] = super().get_queryset(request)
-        rows = rows.defer("webhook", "unreadable").annotate(
-            corporation=KeyTextTransform("corp_id", "payload")
-        )
+        rows = rows.defer("webhook", "unreadable")
         return (
             rows
             if request.resolver_match and "object_id" in request.resolver_match.kwargs
@@ -108,9 +96,3 @@ class InboxScreen(RowScreen):
     def reprocess(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> None:
         """Dead and handled rows go back to waiting."""
         report(request, handling.reprocess, queryset, "重新处理", "正在处理的和无法读取的消息不能重新处理。")
-
-
-def _is_outsiders(row: InboxRow) -> bool:
-    """Handled, and from another corporation than the configuration's: it was dropped without an answer."""
-    own = row.config.params.get("corp_id", "")
-    return row.kind == "chat" and row.state == State.DONE and bool(own) and row.corporation != own  # type: ignore[attr-defined]  # annotated

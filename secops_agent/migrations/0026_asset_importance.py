@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0023_audit_indexes'),
+        ('secops_agent', '0025_who_said_it'),
     ]
 
     operations = [
