@@ -1,6 +1,7 @@
 """Typed readers of the process environment. ``NAME_FILE`` names a file that holds the value of ``NAME``."""
 
 import getpass
+import ipaddress
 import os
 import secrets
 from collections.abc import Callable
@@ -55,6 +56,14 @@ def number(name: str, default: float, *, minimum: float = 0) -> float:
 def words(name: str, default: str = "") -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks separated by commas."""
+    try:
+        return [ipaddress.ip_network(word) for word in words(name)]
+    except ValueError as error:
+        raise ConfigError(f"环境变量 {name} 里应是 IP 地址或网段，用逗号分隔：{error}。") from None
 
 
 def directory(name: str, default: str) -> Path:

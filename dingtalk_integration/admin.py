@@ -121,7 +121,7 @@ class ClientStateScreen(RecordScreen):
         status = ClientStatus(row.status)
         return badge(str(status.label), TONES[status])
 
-    @admin.display(description="自", ordering="since")
+    @admin.display(description="状态开始时间", ordering="since")
     def in_state(self, row: ClientState) -> SafeString | str:
         """Since when."""
         return moment(row.since)

@@ -1,5 +1,6 @@
-"""The one table of configurations, and the switches of the whole system."""
+"""The one table of configurations, the switches of the whole system, and who got a password wrong."""
 
+from axes.models import AccessAttempt
 from django.db import models
 from django.db.models import Q
 
@@ -78,3 +79,14 @@ class Switch(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class LoginFailure(AccessAttempt):  # type: ignore[misc]  # the package has no types
+    """What django-axes counts, under a name of ours."""
+
+    class Meta:
+        proxy = True
+        verbose_name = verbose_name_plural = "登录失败"
+
+    def __str__(self) -> str:
+        return f"{self.username} · {self.ip_address}"
