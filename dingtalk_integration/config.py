@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from bifang import env
-from bifang.core.addresses import check_proxy
-from bifang.core.errors import BifangError, ConfigError
-from bifang.core.kinds import Field, Stored
-from bifang.core.rules import check_config_address
+from bifang.core.errors import ConfigError
+from bifang.core.kinds import PROXY_HELP, Field, Stored
 
 OFFICIAL_ENDPOINT = "https://api.dingtalk.com"
 OFFICIAL_OAPI_ENDPOINT = "https://oapi.dingtalk.com"
+_OAPI_OF = {"api.dingtalk.com": OFFICIAL_OAPI_ENDPOINT, "api.dingtalk.io": "https://oapi.dingtalk.io"}
 DEFAULT_ROLES = (("none", "无权限（默认）"), ("viewer", "查看"))
 
 
@@ -34,7 +34,7 @@ class DingTalkSettings:
     default_role: Literal["none", "viewer"] = "none"
     endpoint: str = OFFICIAL_ENDPOINT
     oapi_endpoint: str = OFFICIAL_OAPI_ENDPOINT
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)
 
 
 class DingTalkKind:
@@ -55,7 +55,7 @@ class DingTalkKind:
         Field("use_stream_push", "使用流式推送", "flag", default=True, help="必须开启，否则不会建立 Stream 长连接。"),
         Field(
             "notifications_enabled", "启用钉钉通知", "flag", default=True,
-            help="毕方主动发送的内容（告警卡片、提醒）；不影响对 @ 消息的回复。",
+            help="毕方目前只在被 @ 时回复，还不会主动推送告警；这个开关留给以后的主动推送，现在开或关没有区别。",
         ),
         Field(
             "ai_config", "AI配置", "config", default=None, of_kind="qwen",
@@ -71,18 +71,12 @@ class DingTalkKind:
             "endpoint", "接入地址", "address", advanced=True,
             help="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com。",
         ),
-        Field("proxy", "HTTP 代理", advanced=True, help="留空使用环境变量 HTTP_PROXY / HTTPS_PROXY。不支持 SOCKS。"),
+        Field("proxy", "HTTP 代理", "proxy", advanced=True, help=PROXY_HELP),
     )  # fmt: skip
 
     def validate(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Addresses and proxy."""
-        errors = {}
-        for name, check in (("endpoint", check_config_address), ("proxy", check_proxy)):
-            try:
-                check(values[name]) if values[name] else None
-            except BifangError as error:
-                errors[name] = error.message
-        return errors
+        """Nothing beyond what the fields say."""
+        return {}
 
     def build(self, stored: Stored) -> DingTalkSettings:
         """Raises ConfigError naming what is missing."""
@@ -107,10 +101,5 @@ class DingTalkKind:
 def _endpoints(endpoint: str) -> dict[str, Any]:
     """A configuration's own endpoint serves both APIs (a private DingTalk, the simulator)."""
     api = endpoint or env.text("DINGTALK_OPENAPI_ENDPOINT").rstrip("/") or OFFICIAL_ENDPOINT
-    if endpoint and not endpoint.endswith((".dingtalk.com", ".dingtalk.io")):
-        oapi = endpoint
-    elif api.endswith(".dingtalk.io"):
-        oapi = "https://oapi.dingtalk.io"
-    else:
-        oapi = OFFICIAL_OAPI_ENDPOINT
+    oapi = _OAPI_OF.get(urlsplit(api).hostname or "") or endpoint or OFFICIAL_OAPI_ENDPOINT
     return {"endpoint": api, "oapi_endpoint": env.text("DINGTALK_OAPI_ENDPOINT").rstrip("/") or oapi}

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bifang.core.addresses import check_proxy
-from bifang.core.errors import BifangError, ConfigError
-from bifang.core.kinds import Field, Stored
-from bifang.core.rules import check_config_address
+from bifang.core.errors import ConfigError
+from bifang.core.kinds import PROXY_HELP, Field, Stored
 from secops_agent.llm.qwen import QwenSettings
 
 ENDPOINTS = (("auto", "自动识别"), ("text", "文本接口"), ("multimodal", "多模态接口"))
@@ -38,18 +36,12 @@ class QwenKind:
             help="0 表示不限。按「模型价格」计算，用完后当天由离线模式回答并说明。",
         ),
         Field("daily_tokens", "每日 token 上限", "number", default=0, advanced=True, help="0 表示不限；输入与输出合计。"),
-        Field("proxy", "HTTP 代理", advanced=True, help="留空使用环境变量 HTTP_PROXY / HTTPS_PROXY。不支持 SOCKS。"),
+        Field("proxy", "HTTP 代理", "proxy", advanced=True, help=PROXY_HELP),
     )  # fmt: skip
 
     def validate(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Addresses and proxy."""
-        errors = {}
-        for name, check in (("base_url", check_config_address), ("proxy", check_proxy)):
-            try:
-                check(values[name]) if values[name] else None
-            except BifangError as error:
-                errors[name] = error.message
-        return errors
+        """Nothing beyond what the fields say."""
+        return {}
 
     def build(self, stored: Stored) -> QwenSettings:
         """The settings of the adapter."""

@@ -20,7 +20,7 @@ def told_changes(kind: Kind, before: Mapping[str, Any], after: Mapping[str, Any]
     )
     return {
         one.name: _secret(before.get(one.name), after.get(one.name))
-        if one.type == "secret"
+        if one.sealed
         else [_told(one, before.get(one.name, one.default)), _told(one, after.get(one.name, one.default))]
         for one in changed
     }

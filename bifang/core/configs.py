@@ -14,8 +14,9 @@ from bifang.core.errors import BifangError, ConfigError, InvalidInput
 from bifang.core.kinds import Field, Kind, Stored, get_kind
 from bifang.core.models import SystemConfig
 from bifang.core.redaction import redact
+from bifang.core.references import is_reference
 from bifang.core.sealed import Sealed
-from bifang.core.values import clean_value
+from bifang.core.values import check_place, clean_value
 
 COLUMNS = ("client_id", "ai_config")
 
@@ -50,8 +51,14 @@ def load(config: SystemConfig) -> Any:
     kind = get_kind(config.kind)
     values = values_of(config)
     for field in kind.fields:
-        if field.type == "secret" and values[field.name]:
+        if field.sealed and values[field.name]:
             values[field.name] = references.resolve(values[field.name])
+        try:
+            check_place(field, values[field.name])
+        except InvalidInput as error:
+            raise ConfigError(
+                f"{kind.label}配置「{config.name}」的{field.label}不能使用：{error.message}"
+            ) from None
     return kind.build(Stored(config.pk, config.kind, config.name, config.enabled, config.revision, values))
 
 
@@ -66,15 +73,19 @@ def save(
 ) -> tuple[SystemConfig, bool]:
     """Create or change a configuration; returns it and whether anything changed.
 
-    `given` may leave fields out: they keep their value (a secret given as "" keeps too). Raises FieldErrors.
+    `given` may leave fields out: they keep their value, as does a required secret given as "". Where secrets are
+    read from and where they go is a superuser's to say, and whoever says it enters the secrets again: nobody sends a
+    secret that he does not know to a place of his choice. Raises FieldErrors.
     """
     kind = get_kind(kind_name)
     before = _before(config)
     values = {field.name: field.default for field in kind.fields} | before
     errors: dict[str, str] = {}
     for field in kind.fields:
-        if field.name in given and not (field.type == "secret" and not given[field.name]):
+        if field.name in given and not (field.sealed and field.required and not given[field.name]):
             values[field.name] = _clean(field, given[field.name], errors)
+    if not author.superuser:
+        errors |= _not_yours(kind, values, before, given)
     if not name.strip():
         errors["name"] = "请填写配置名称。"
     _check(kind, values, before, given, errors)
@@ -114,16 +125,32 @@ def _check(
     for field in kind.fields:
         if field.required and not values[field.name] and field.name not in errors:
             errors[field.name] = f"请填写{field.label}。"
-    if before and _address_changed(kind, values, before):
+    if before and _redirected(kind, values, before):
         for field in kind.fields:
             if field.type == "secret" and before.get(field.name) and not given.get(field.name):
                 errors.setdefault(field.name, f"修改了地址，请重新填写{field.label}（防止密钥被发往别处）。")
-    if not errors:
-        errors.update(kind.validate(values))
+    for name, text in kind.validate(values).items():
+        errors.setdefault(name, text)
 
 
-def _address_changed(kind: Kind, values: dict[str, Any], before: dict[str, Any]) -> bool:
-    return any(f.type == "address" and values[f.name] != before.get(f.name, f.default) for f in kind.fields)
+def _redirected(kind: Kind, values: dict[str, Any], before: dict[str, Any]) -> bool:
+    return any(f.directs and values[f.name] != before.get(f.name, f.default) for f in kind.fields)
+
+
+def _not_yours(
+    kind: Kind, values: dict[str, Any], before: dict[str, Any], given: Mapping[str, Any]
+) -> dict[str, str]:
+    """What only a superuser may do. Typing what is stored already is refused, too: nobody learns what is stored."""
+    errors = {}
+    for field in kind.fields:
+        typed, known = given.get(field.name), before.get(field.name, field.default)
+        if (field.type == "address" and values[field.name] != known) or (
+            field.type == "proxy" and (typed or (typed == "" and known))
+        ):
+            errors[field.name] = f"只有超级管理员可以修改{field.label}。"
+        elif field.type == "secret" and is_reference(str(typed or "").strip()):
+            errors[field.name] = "只有超级管理员可以引用环境变量或文件；请填写密钥本身，或请超级管理员设置。"
+    return errors
 
 
 def _check_unique(
@@ -166,9 +193,9 @@ def _write(
     row.params = {
         f.name: values[f.name]
         for f in kind.fields
-        if f.type not in ("secret", "config") and f.name not in COLUMNS
+        if not f.sealed and f.type != "config" and f.name not in COLUMNS
     }
-    secrets = {f.name: values[f.name] for f in kind.fields if f.type == "secret" and values[f.name]}
+    secrets = {f.name: values[f.name] for f in kind.fields if f.sealed and values[f.name]}
     row.secrets = Sealed.of(secrets) if secrets else None
     row.client_id = str(values.get("client_id", ""))
     row.ai_config = next((values[f.name] for f in kind.fields if f.type == "config"), None)

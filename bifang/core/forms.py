@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from django import forms
 from django.db import IntegrityError
@@ -37,13 +38,21 @@ def stored_values(config: SystemConfig) -> tuple[dict[str, Any], str]:
         return configs.values_of(bare), error.message
 
 
-def secret_hint(value: str, problem: str, stored: bool) -> str:
+def secret_hint(field: Field, value: str, problem: str, stored: bool) -> str:
     """What a page says about a secret: never the secret itself, but the name of a reference."""
     if problem and stored:
         return "无法读取"
     if not value:
         return ""
-    return f"引用 {value}" if is_reference(value) else "已设置"
+    if is_reference(value):
+        return f"引用 {value}"
+    return f"已设置 {proxy_place(value)}" if field.type == "proxy" else "已设置"
+
+
+def proxy_place(proxy: str) -> str:
+    """A proxy without its password."""
+    parts = urlsplit(proxy)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 class SecretInput(forms.PasswordInput):
@@ -54,11 +63,23 @@ class SecretInput(forms.PasswordInput):
     def __init__(self, hint: str = "") -> None:
         super().__init__({"class": " ".join(INPUT_CLASSES), "autocomplete": "new-password"})
         self.hint = hint
+        self.readonly = False
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> str | None:
+        """None: nothing was typed, what is stored stays; "": it was asked to be removed."""
+        typed = data.get(name) or None
+        return typed if typed or not data.get(f"{name}-clear") else ""
 
     def get_context(self, name: str, value: Any, attrs: Mapping[str, Any] | None) -> dict[str, Any]:
         """`value` is what was typed into a form that comes back with errors: it has to be typed again."""
         context = super().get_context(name, None, dict(attrs or {}))
-        return context | {"hint": self.hint, "typed": bool(value)}
+        clearable = bool(self.hint) and not self.is_required
+        return context | {
+            "hint": self.hint,
+            "typed": bool(value),
+            "clearable": clearable,
+            "readonly": self.readonly,
+        }
 
 
 class _Configurations(forms.ModelChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -89,13 +110,18 @@ def _config(field: Field) -> forms.Field:
     return _Configurations(rows, empty_label="（不选）", widget=UnfoldAdminSelectWidget())
 
 
+class _SecretField(forms.CharField):
+    def clean(self, value: Any) -> Any:
+        return super().clean(value) if value or self.required else value
+
+
 def _secret(_: Field) -> forms.Field:
-    return forms.CharField(widget=SecretInput(), max_length=4000)
+    return _SecretField(widget=SecretInput(), max_length=4000)
 
 
 _MAKERS = {
     "text": _text, "address": _text, "flag": _flag, "choice": _choice, "number": _number,
-    "config": _config, "secret": _secret,
+    "config": _config, "secret": _secret, "proxy": _secret,
 }  # fmt: skip
 
 
@@ -136,24 +162,35 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         else:
             self._fill(self.instance)
         for field in self.kind.fields:
-            if field.type == "secret":
+            if field.sealed:
                 self.initial[field.name] = None
+            if field.directs and not self.author.superuser:
+                self._shut(field)
+
+    def _shut(self, field: Field) -> None:
+        """For people who may only look; `configs.save` refuses them, whatever they send."""
+        box = self.fields[field.name]
+        box.help_text = f"{box.help_text}只有超级管理员可以修改。"
+        if isinstance(box.widget, SecretInput):
+            box.widget.readonly = True
+        box.widget.attrs["readonly"] = True
 
     def _fill(self, config: SystemConfig) -> None:
         values, self.problem = stored_values(config)
         self.initial = {**values, "name": config.name, "enabled": config.enabled, "revision": config.revision}
         for field in self.kind.fields:
-            if field.type != "secret":
+            if not field.sealed:
                 continue
-            box = self.fields[field.name]
-            hint = secret_hint(values[field.name], self.problem, config.secrets is not None)
+            box: Any = self.fields[field.name]
+            hint = secret_hint(field, values[field.name], self.problem, config.secrets is not None)
             box.widget.hint = hint
             box.required = box.required and (not hint or bool(self.problem))
 
     def _post_clean(self) -> None:
         if self.errors:
             return
-        given = {field.name: self.cleaned_data[field.name] for field in self.kind.fields}
+        filled = ((field, self.cleaned_data[field.name]) for field in self.kind.fields)
+        given = {field.name: value for field, value in filled if not (field.sealed and value is None)}
         try:
             current = self._current() if self.instance.pk is not None else None
             self.instance, _ = configs.save(

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from bifang.core.errors import ConfigError
 
-FieldType = Literal["text", "secret", "flag", "choice", "number", "config", "address"]
+PROXY_HELP: Final = (
+    "形如 http://用户:密码@主机:3128，主机须在 BIFANG_ADDRESS_ALLOW_LIST 中；保存后不再显示。"
+    "留空使用环境变量 HTTP_PROXY / HTTPS_PROXY。不支持 SOCKS。"
+)
+FieldType = Literal["text", "secret", "flag", "choice", "number", "config", "address", "proxy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class Field:
     """One field of a kind, as the form, apply_configs and the check see it.
 
     ``config``: the name of another configuration of kind ``of_kind``. ``secret`` values are sealed and never
-    sent back. Changing an ``address`` requires entering the secrets again.
+    sent back, as is a ``proxy``, which may hold a password.
     """
 
     name: str
@@ -27,6 +31,16 @@ class Field:
     of_kind: str = ""
     advanced: bool = False
     max_length: int = 500
+
+    @property
+    def sealed(self) -> bool:
+        """Encrypted at rest, and never shown again."""
+        return self.type in ("secret", "proxy")
+
+    @property
+    def directs(self) -> bool:
+        """Does it say where secrets go? Only a superuser changes it, and enters the secrets again."""
+        return self.type in ("address", "proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,11 @@ class Kind(Protocol):
     def build(self, stored: Stored) -> Any:
         """The frozen dataclass. Raises ConfigError if incomplete."""
         ...
+
+
+def needs_superuser(kind: Kind) -> bool:
+    """Can nobody else make one, because it must say where secrets go?"""
+    return any(field.directs and field.required for field in kind.fields)
 
 
 _kinds: dict[str, Kind] = {}

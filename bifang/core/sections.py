@@ -11,7 +11,7 @@ from bifang.core.models import SystemConfig
 
 Apply = Callable[[list[Mapping[str, Any]]], list[str]]
 _sections: dict[str, Apply] = {}
-APPLY: Final = Author(None, "", "apply_configs")
+APPLY: Final = Author(None, "", "apply_configs", superuser=True)
 
 
 def register_section(name: str, apply: Apply) -> None:

@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from bifang.core.errors import InvalidInput, SecretError
+from bifang.core.errors import ConfigError, InvalidInput, SecretError
 from bifang.core.kinds import Field, get_kind
 from bifang.core.models import SystemConfig
-from bifang.core.references import check_reference
+from bifang.core.references import check_reference, is_reference
+from bifang.core.rules import check_config_address, check_config_proxy
 
 _TRUE = ("true", "yes", "on", "1", "是")
 _FALSE = ("false", "no", "off", "0", "否", "")
@@ -24,9 +25,21 @@ def clean_value(field: Field, value: Any) -> Any:
     text = _text(field, value)
     if field.type == "choice" and text not in dict(field.choices):
         raise InvalidInput(f"「{text}」不在可选值之中：{'、'.join(key for key, _ in field.choices)}。")
-    if field.type == "secret":
-        _secret(text)
+    if field.sealed:
+        _reference(text)
+    check_place(field, text)
     return text
+
+
+def check_place(field: Field, text: str) -> None:
+    """Raises InvalidInput if an address or proxy leads to where no configuration may lead."""
+    check = {"address": check_config_address, "proxy": check_config_proxy}.get(field.type)
+    if check is None or not text or is_reference(text):
+        return
+    try:
+        check(text)
+    except ConfigError as error:
+        raise InvalidInput(error.message) from None
 
 
 def _text(field: Field, value: Any) -> str:
@@ -42,7 +55,7 @@ def _text(field: Field, value: Any) -> str:
     return text.rstrip("/") if field.type == "address" else text
 
 
-def _secret(text: str) -> None:
+def _reference(text: str) -> None:
     try:
         check_reference(text)
     except SecretError as error:

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bifang.core.addresses import check_proxy
-from bifang.core.errors import BifangError, ConfigError
-from bifang.core.kinds import Field, Stored
-from bifang.core.rules import check_config_address
+from bifang.core.errors import ConfigError
+from bifang.core.kinds import PROXY_HELP, Field, Stored
 from secops_agent.connectors.webhook import WebhookSettings
 
 KIND: Final = "webhook_connector"
@@ -33,17 +31,12 @@ class WebhookKind:
             help="工具名，逗号分隔，例如 block_ip,isolate_host；留空表示全部危险操作。",
         ),
         Field("timeout_s", "超时（秒）", "number", default=15, advanced=True, help="1 到 60；超时后结果记为未知。"),
-        Field("proxy", "HTTP 代理", advanced=True, help="留空使用环境变量 HTTP_PROXY / HTTPS_PROXY。不支持 SOCKS。"),
+        Field("proxy", "HTTP 代理", "proxy", advanced=True, help=PROXY_HELP),
     )  # fmt: skip
 
     def validate(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Address, proxy, length of the secret, time-out."""
+        """Length of the secret, time-out."""
         errors = {}
-        for name, check in (("url", check_config_address), ("proxy", check_proxy)):
-            try:
-                check(values[name]) if values[name] else None
-            except BifangError as error:
-                errors[name] = error.message
         secret = str(values["secret"])
         if len(secret) < SHORTEST_SECRET and not secret.startswith(("env:", "file:")):
             errors["secret"] = f"签名密钥至少要 {SHORTEST_SECRET} 个字符。"

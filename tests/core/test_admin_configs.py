@@ -158,7 +158,7 @@ def test_an_empty_password_box_keeps_the_secret(client: Client) -> None:
 
 def test_a_changed_address_asks_for_the_secret_again(client: Client) -> None:
     config = dingtalk()
-    errors = errors_of(client.post(page_of(config), filled(config, endpoint="https://api.dingtalk.io")))
+    errors = errors_of(client.post(page_of(config), filled(config, endpoint="https://oapi.dingtalk.com")))
     assert "请重新填写" in errors["client_secret"][0]
 
 
@@ -287,6 +287,50 @@ def test_operator_changes_but_does_not_archive() -> None:
     assert operator.post(page_of(config), filled(config, app_id="x")).status_code == 302
     assert operator.post(page_of(config, "delete"), {"post": "yes"}).status_code == 403
     assert "归档这个配置" not in text_of(operator.get(page_of(config)))
+
+
+TAMPERED = {
+    "endpoint": "https://oapi.dingtalk.com",
+    "proxy": "http://127.0.0.1:3128",
+    "client_secret": "env:BIFANG_SECRET_X",
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_operator_changes_neither_address_nor_proxy_nor_reference(name: str) -> None:
+    config, operator = dingtalk(), member(OPERATOR)
+    page = operator.get(page_of(config)).content.decode()
+    box = re.search(rf'<input[^>]*name="{name}"[^>]*>', page)
+    assert box is not None
+    assert ("readonly" in box[0]) == (name != "client_secret")
+    sent = filled(config, **{"client_secret": SECRET, name: TAMPERED[name]})
+    assert "只有超级管理员" in errors_of(operator.post(page_of(config), sent))[name][0]
+    added = FILLED | {"client_id": "dingy", name: TAMPERED[name]}
+    assert "只有超级管理员" in errors_of(operator.post(ADD, added))[name][0]
+    assert SystemConfig.objects.get().revision == config.revision
+
+
+def test_operator_is_not_offered_a_kind_that_needs_an_address() -> None:
+    operator = member(OPERATOR)
+    text = text_of(operator.get(f"{LIST}add/"))
+    assert "请超级管理员新增" in text
+    assert "要新增哪一种配置" in text_of(operator.get(f"{LIST}add/?kind=webhook_connector"))
+    assert "请超级管理员新增" not in text_of(superuser().get(f"{LIST}add/"))
+
+
+def test_a_proxy_is_shown_without_its_password_and_can_be_removed(client: Client, settings: Any) -> None:
+    settings.ADDRESS_ALLOW_LIST = ["proxy.corp.example"]
+    config = dingtalk(proxy="http://user:pw-of-proxy@proxy.corp.example:3128")
+    page = client.get(page_of(config))
+    assert "已设置 http://proxy.corp.example:3128" in text_of(page)
+    assert "pw-of-proxy" not in page.content.decode()
+    assert client.post(page_of(config), filled(config, app_id="x")).status_code == 302
+    config.refresh_from_db()
+    assert configs.load(config).proxy
+    cleared = filled(config, client_secret=SECRET) | {"proxy-clear": "1"}
+    assert client.post(page_of(config), cleared).status_code == 302
+    config.refresh_from_db()
+    assert configs.load(config).proxy == ""
 
 
 def test_a_kind_nobody_knows_is_said_not_raised(client: Client) -> None:

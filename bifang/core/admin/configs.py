@@ -19,7 +19,7 @@ from bifang.core.admin import faces
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge, moment, shortened
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.forms import config_form, secret_hint, stored_values
-from bifang.core.kinds import Field, Kind, all_kinds, get_kind
+from bifang.core.kinds import Field, Kind, all_kinds, get_kind, needs_superuser
 from bifang.core.models import SystemConfig
 
 ADVANCED = "高级设置（一般不用修改）"
@@ -60,8 +60,8 @@ def shown_field(field: Field) -> Callable[[SystemConfig], Any]:
     def show(config: SystemConfig) -> Any:
         values, problem = stored_values(config)
         value = values[field.name]
-        if field.type == "secret":
-            return secret_hint(value, problem, config.secrets is not None) or "未设置"
+        if field.sealed:
+            return secret_hint(field, value, problem, config.secrets is not None) or "未设置"
         if field.type == "flag":
             return "是" if value else "否"
         return dict(field.choices).get(value, value) or NOTHING
@@ -142,7 +142,8 @@ class SystemConfigScreen(Screen):
 
     def _asked_kind(self, request: HttpRequest) -> Kind | None:
         name = request.GET.get("kind", "")
-        return next((kind for kind in all_kinds() if kind.name == name), None)
+        offered = (kind for kind in all_kinds() if request.user.is_superuser or not needs_superuser(kind))
+        return next((kind for kind in offered if kind.name == name), None)
 
     def _choose(self, request: HttpRequest) -> HttpResponse:
         if not self.has_add_permission(request):
@@ -152,7 +153,11 @@ class SystemConfigScreen(Screen):
             "opts": self.opts,
             "title": "新增配置：选择类型",
             "kinds": sorted(
-                ((kind, faces.face_of(kind)) for kind in all_kinds()), key=lambda pair: pair[1].place
+                (
+                    (kind, faces.face_of(kind), request.user.is_superuser or not needs_superuser(kind))
+                    for kind in all_kinds()
+                ),
+                key=lambda one: one[1].place,
             ),
         }
         return TemplateResponse(request, "admin/core/systemconfig/choose.html", context)

@@ -1,0 +1,235 @@
+"""No configuration sends a secret to a stranger: what may be referred to, who says where it goes, what was stored before."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bifang.core import configs
+from bifang.core.changes import Author
+from bifang.core.configs import FieldErrors
+from bifang.core.errors import ConfigError, SecretError
+from bifang.core.kinds import Field, Kind, all_kinds, get_kind
+from bifang.core.models import SystemConfig
+from bifang.core.references import resolve
+
+pytestmark = pytest.mark.django_db
+OPERATOR = Author(7, "operator", "admin")
+ROOT = Author(1, "root", "admin", superuser=True)
+SECRET = "a-secret-of-some-length"
+LISTED = "listed.corp.example"
+GIVEN: dict[str, dict[str, str]] = {
+    "dingtalk": {"client_id": "dinga", "client_secret": SECRET},
+    "qwen": {"api_key": SECRET, "model": "qwen-plus"},
+    "webhook_connector": {"url": f"https://{LISTED}/first", "secret": SECRET},
+}
+KINDS = [pytest.param(kind, id=kind.name) for kind in all_kinds()]
+
+
+def fields(kind: Kind, *types: str) -> list[Field]:
+    return [field for field in kind.fields if field.type in types]
+
+
+@pytest.fixture(autouse=True)
+def operators_list(settings: Any) -> None:
+    settings.ADDRESS_ALLOW_LIST = [LISTED, "proxy.corp.example"]
+
+
+@pytest.fixture
+def secrets_dir(settings: Any, tmp_path: Path) -> Path:
+    settings.SECRETS_DIR = tmp_path / "secrets"
+    settings.SECRETS_DIR.mkdir()
+    return settings.SECRETS_DIR
+
+
+def make(kind: Kind, **values: str) -> SystemConfig:
+    return configs.save(kind.name, "它", True, GIVEN[kind.name] | values, author=ROOT)[0]
+
+
+def refused(kind: Kind, given: dict[str, str], config: SystemConfig | None, author: Author) -> dict[str, str]:
+    with pytest.raises(FieldErrors) as caught:
+        configs.save(kind.name, "它", True, given, config=config, author=author)
+    return dict(caught.value.errors)
+
+
+def elsewhere(field: Field) -> str:
+    return (
+        f"https://{LISTED}/second"
+        if field.type == "address"
+        else "http://user:pw-of-proxy@proxy.corp.example:3128"
+    )
+
+
+# Who
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_a_superuser_says_where_secrets_go(kind: Kind) -> None:
+    row = make(kind)
+    secrets = {field.name: SECRET for field in fields(kind, "secret")}
+    for field in fields(kind, "address", "proxy"):
+        given = {field.name: elsewhere(field), **secrets}
+        assert "只有超级管理员" in refused(kind, given, row, OPERATOR)[field.name]
+        assert configs.save(kind.name, "它", True, given, config=row, author=ROOT)[1]
+        row.refresh_from_db()
+        assert "只有超级管理员" in refused(kind, {field.name: ""}, row, OPERATOR)[field.name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reference", ["env:BIFANG_SECRET_X", " env:BIFANG_SECRET_X", "file:x"])
+def test_only_a_superuser_refers_to_a_secret(kind: Kind, reference: str, secrets_dir: Path) -> None:
+    for field in fields(kind, "secret"):
+        row = make(kind, **{field.name: reference})
+        assert "只有超级管理员" in refused(kind, {field.name: reference}, row, OPERATOR)[field.name]
+        assert (
+            "只有超级管理员"
+            in refused(kind, GIVEN[kind.name] | {field.name: reference}, None, OPERATOR)[field.name]
+        )
+        configs.archive(row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_others_change_the_rest_and_replace_a_secret(kind: Kind) -> None:
+    row = make(kind)
+    secrets = {field.name: f"new-{SECRET}" for field in fields(kind, "secret")}
+    row, changed = configs.save(kind.name, "新名字", False, secrets, config=row, author=OPERATOR)
+    assert changed
+    assert row.open_secrets() == secrets
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_changes_an_address_enters_the_secret_again(kind: Kind) -> None:
+    row = make(kind, **{field.name: "env:BIFANG_SECRET_X" for field in fields(kind, "secret")})
+    for field in fields(kind, "address", "proxy"):
+        given = {field.name: elsewhere(field)}
+        errors = refused(kind, given, row, ROOT)
+        for secret in fields(kind, "secret"):
+            assert "请重新填写" in errors[secret.name]
+            assert configs.save(
+                kind.name, "它", True, given | {secret.name: "env:BIFANG_SECRET_X"}, config=row, author=ROOT
+            )[1]
+        row.refresh_from_db()
+
+
+# What may be referred to
+
+
+def own_variables() -> list[str]:
+    """Every variable of the application, as its operators are told."""
+    text = (Path(__file__).parents[2] / "deploy" / "env.example").read_text(encoding="utf-8")
+    names = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE)
+    return [name for name in names if not name.startswith("BIFANG_SECRET_") and name != "DASHSCOPE_API_KEY"]
+
+
+@pytest.mark.parametrize("name", [*own_variables(), "DATABASE_URL_FILE", "BIFANG_SECRET_X_FILE", "PATH", ""])
+def test_a_variable_of_the_application_is_no_secret_of_a_configuration(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name or "UNNAMED", "value")
+    with pytest.raises(SecretError, match="不允许"):
+        resolve(f"env:{name}")
+
+
+def links_to(target: Path, place: Path) -> dict[str, str]:
+    """Names of one file: its own, and links of both sorts."""
+    hard, soft, chain = place / "hard", place / "soft", place / "chain"
+    os.link(target, hard)
+    soft.symlink_to(target)
+    chain.symlink_to(soft)
+    return {
+        "itself": str(target),
+        "hard": "hard",
+        "soft": str(soft),
+        "chain": str(chain),
+        "dots": f"{place}/../{place.name}/hard",
+    }
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL_FILE", "DJANGO_SECRET_KEY_FILE", "WHATEVER_FILE"])
+@pytest.mark.parametrize("link", ["itself", "hard", "soft", "chain", "dots"])
+def test_a_file_that_a_variable_gives_to_the_application_is_no_reference(
+    name: str, link: str, secrets_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = secrets_dir / "own"
+    own.write_text("postgresql://bifang:password@db/bifang")
+    names = links_to(own, secrets_dir)
+    assert resolve(f"file:{names[link]}")
+    monkeypatch.setenv(name, str(own))
+    with pytest.raises(SecretError, match="Bifang 自己"):
+        resolve(f"file:{names[link]}")
+
+
+@pytest.mark.parametrize("link", ["itself", "hard", "soft", "chain", "dots"])
+def test_a_key_of_the_data_directory_is_no_reference(link: str, secrets_dir: Path, settings: Any) -> None:
+    settings.DATA_DIR = secrets_dir.parent / "data"
+    settings.DATA_DIR.mkdir()
+    key = settings.DATA_DIR / "encryption.key"
+    key.write_text("the-key")
+    settings.SECRETS_DIR = secrets_dir.parent  # as loose as an operator can be
+    names = links_to(key, secrets_dir)
+    reference = names[link] if link in ("itself", "soft", "chain") else f"{secrets_dir}/hard"
+    with pytest.raises(SecretError, match="Bifang 自己"):
+        resolve(f"file:{reference}")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "out", "\0", "/proc/self/environ"])
+def test_a_file_outside_of_the_directory_of_secrets_is_no_reference(path: str, secrets_dir: Path) -> None:
+    (secrets_dir / "out").symlink_to("/etc/passwd")
+    with pytest.raises(SecretError):
+        resolve(f"file:{path}")
+
+
+def test_only_regular_files_are_read(secrets_dir: Path) -> None:
+    os.mkfifo(secrets_dir / "pipe")
+    (secrets_dir / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(SecretError, match=r"普通文件|读不到"):
+            resolve(f"file:{name}")
+
+
+# What was stored before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stored_address_that_is_trusted_no_more_is_not_used_and_says_what_to_do(
+    kind: Kind, settings: Any
+) -> None:
+    for field in fields(kind, "address", "proxy"):
+        row = make(kind, **{field.name: elsewhere(field)})
+        assert configs.load(row)
+        settings.ADDRESS_ALLOW_LIST = [LISTED] if field.type == "proxy" else []
+        with pytest.raises(ConfigError, match=f"{field.label}.*BIFANG_ADDRESS_ALLOW_LIST"):
+            configs.load(row)
+        settings.ADDRESS_ALLOW_LIST = [LISTED, "proxy.corp.example"]
+        configs.archive(row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_that_a_reference_gives_is_checked_as_well(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = make(kind, proxy="env:BIFANG_SECRET_PROXY")
+    monkeypatch.setenv("BIFANG_SECRET_PROXY", "http://proxy.corp.example:3128")
+    assert configs.load(row).proxy == "http://proxy.corp.example:3128"
+    monkeypatch.setenv("BIFANG_SECRET_PROXY", "http://169.254.169.254")
+    with pytest.raises(ConfigError, match="HTTP 代理"):
+        configs.load(row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_password_of_a_proxy_is_sealed_and_can_be_removed(kind: Kind) -> None:
+    proxy = "http://user:pw-of-proxy@proxy.corp.example:3128"
+    row = make(kind, proxy=proxy)
+    assert "pw-of-proxy" not in str(SystemConfig.objects.values())
+    settings = configs.load(row)
+    assert settings.proxy == proxy
+    assert "pw-of-proxy" not in repr(settings)
+    row, _ = configs.save(kind.name, "它", True, GIVEN[kind.name] | {"proxy": ""}, config=row)
+    assert configs.load(row).proxy == ""
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {kind.name for kind in all_kinds()} == set(GIVEN)
+    assert get_kind("dingtalk") in all_kinds()
