@@ -15,7 +15,6 @@ from bifang.core.kinds import Field, Kind, Stored, get_kind
 from bifang.core.models import SystemConfig
 from bifang.core.redaction import redact
 from bifang.core.references import is_reference
-from bifang.core.sealed import Sealed
 from bifang.core.values import check_place, clean_value
 
 COLUMNS = ("client_id", "ai_config")
@@ -196,11 +195,13 @@ def _write(
         if not f.sealed and f.type != "config" and f.name not in COLUMNS
     }
     secrets = {f.name: values[f.name] for f in kind.fields if f.sealed and values[f.name]}
-    row.secrets = Sealed.of(secrets) if secrets else None
     row.client_id = str(values.get("client_id", ""))
     row.ai_config = next((values[f.name] for f in kind.fields if f.type == "config"), None)
     row.last_error, row.last_error_at = "", None
     with transaction.atomic():
+        if row.pk is None:
+            row.save()  # secrets are sealed for the row's id
+        row.seal_secrets(secrets)
         row.save()
         SystemConfig.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
         _record(row, "修改" if config else "新增", author, common | told_changes(kind, before, values))

@@ -1,9 +1,12 @@
 """The one table of configurations, and the switches of the whole system."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
-from bifang.core.sealed import Sealed, SealedField
+from bifang.core.sealed import Sealed, SealedField, place_of
 
 
 class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
@@ -63,7 +66,12 @@ class SystemConfig(models.Model):
     def open_secrets(self) -> dict[str, str]:
         """Secret fields as stored (literal or reference). Raises SecretError."""
         sealed: Sealed | None = self.secrets
-        return dict(sealed.open()) if sealed is not None else {}
+        return dict(sealed.open(place_of(SystemConfig, "secrets", self))) if sealed is not None else {}
+
+    def seal_secrets(self, secrets: Mapping[str, Any]) -> None:
+        """Set the secret fields of a row that has its id."""
+        sealed = Sealed.of(dict(secrets), place_of(SystemConfig, "secrets", self))
+        self.secrets = sealed if secrets else None
 
 
 class Switch(models.Model):

@@ -225,7 +225,7 @@ def ask_and_approve_undo(action_id: int) -> None:
 
 def test_undo_needs_an_action_that_was_done_and_somebody_to_approve() -> None:
     action, zhang = order(), Staff.objects.get(staff_id="zhang")
-    done = {"state": "done", "undo_url": Sealed.of("https://connector/undo")}
+    done = {"state": "done", "undo_url": Sealed.of("https://connector/undo", "never opened")}
     for missing in ({"state": "failed"}, {"undo_url": None}):
         Action.objects.filter(pk=action.pk).update(**done | missing)
         with pytest.raises(Conflict, match="不能撤销"):
