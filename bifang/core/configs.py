@@ -18,6 +18,7 @@ from bifang.core.references import is_reference
 from bifang.core.values import check_place, clean_value
 
 COLUMNS = ("client_id", "ai_config")
+Version = tuple[int, str, tuple[references.Identity | None, ...]]
 
 
 class FieldErrors(Exception):
@@ -59,6 +60,16 @@ def load(config: SystemConfig) -> Any:
                 f"{kind.label}配置「{config.name}」的{field.label}不能使用：{error.message}"
             ) from None
     return kind.build(Stored(config.pk, config.kind, config.name, config.enabled, config.revision, values))
+
+
+def version_of(config: SystemConfig) -> Version:
+    """Is another one when `load` would find something else: in the row, or in a file that a secret is read from."""
+    token = config.secrets.token if config.secrets else ""
+    try:
+        files = tuple(references.identity(value) for value in config.open_secrets().values())
+    except BifangError:
+        files = ()
+    return config.revision, token, files
 
 
 def save(

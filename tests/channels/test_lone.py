@@ -57,7 +57,7 @@ def values(model: Any, *but: str) -> list[dict[str, Any]]:
     """All rows, without what differs each time, leases with their form only, webhooks opened."""
     rows = list(model.objects.order_by("pk").values())
     for row in rows:
-        if row["webhook"]:
+        if row.get("webhook"):
             row["webhook"] = row["webhook"].open(place_of(model, "webhook", row))
         for name in ("id", "external_id", "key", "inbox_id", *but):
             row.pop(name, None)
