@@ -62,6 +62,18 @@ def errors_of(response: HttpResponse) -> dict[str, list[str]]:
     return dict(response.context["adminform"].form.errors)
 
 
+def test_the_list_says_what_to_do_first_and_how_to_add(client: Client) -> None:
+    text = text_of(client.get(LIST))
+    assert "第一次使用" in text
+    assert "¦ 新增配置 ¦" in text
+    dingtalk()
+    text = text_of(client.get(LIST))
+    assert "第一次使用" not in text
+    assert "--config-id" in text
+    assert "¦ 新增配置 ¦" in text
+    assert "新增配置" not in text_of(member(AUDITOR).get(LIST))
+
+
 def test_adding_asks_for_the_kind_first(client: Client) -> None:
     text = text_of(client.get(f"{LIST}add/"))
     assert "钉钉" in text
@@ -250,7 +262,9 @@ def test_live_states_are_served_for_the_page_to_refresh(client: Client) -> None:
     connected(config, status="retrying", last_error="连不上", last_error_at=config.created_at)
     answer = client.get(f"{LIST}live/?ids={config.pk},999,x").json()
     state = answer["configs"][str(config.pk)]
-    assert (state["text"], state["tone"], state["error"]) == ("重试中", "warn", "连不上")
+    assert "bf-warn" in state["state"]
+    assert "重试中" in state["state"]
+    assert "连不上" in state["problem"]
     assert Client().get(f"{LIST}live/?ids=1").status_code == 302
 
 

@@ -10,13 +10,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core import configs
 from bifang.core.admin import faces
-from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.forms import config_form, secret_hint, stored_values
 from bifang.core.kinds import Field, Kind, all_kinds, get_kind, needs_superuser
@@ -77,6 +77,8 @@ class SystemConfigScreen(Screen):
 
     records_itself = True
     list_display = ("id", "name", "kind_label", "enabled_badge", "live_state", "problem")
+    add_label = "新增配置"
+    list_before_template = "admin/core/systemconfig/hint.html"
     list_display_links = ("id", "name")
     list_filter = (KindFilter, "enabled")
     search_fields = ("name", "client_id", "=id")
@@ -102,23 +104,16 @@ class SystemConfigScreen(Screen):
         live: faces.Live | None = config.live  # type: ignore[attr-defined]  # set by ConfigList
         if live is None:
             return NOTHING
-        return format_html(
-            '<span class="bf-live" data-live="{}">{}<span class="bf-note">{}</span></span>',
-            config.pk, badge(live.text, live.tone), live.detail,
-        )  # fmt: skip
+        return format_html('<span class="bf-live" data-live="{}">{}</span>', config.pk, live.state)
 
     @admin.display(description="最近错误", ordering="last_error_at")
     def problem(self, config: SystemConfig) -> SafeString | str:
         """The newest error and its time."""
-        text, at = config.last_error, config.last_error_at
         live: faces.Live | None = config.live  # type: ignore[attr-defined]  # set by ConfigList
-        if live is not None and live.error and (at is None or (live.error_at or at) >= at):
-            text, at = live.error, live.error_at
-        if not text:
-            return NOTHING
-        return format_html(
-            '<span class="bf-cell"><span class="bf-error">{}</span>{}</span>', shortened(text, 80), moment(at)
-        )
+        if live is None:
+            shown = faces.problem(config.last_error, config.last_error_at)
+            return format_html('<span class="bf-cell">{}</span>', shown)
+        return format_html('<span class="bf-cell" data-live-problem="{}">{}</span>', config.pk, live.problem)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SystemConfig]:
         """Archived ones are out of sight."""
@@ -177,7 +172,12 @@ class SystemConfigScreen(Screen):
             except ConfigError as error:
                 messages.error(request, error.message)
                 return redirect("admin:core_systemconfig_changelist")
-            extra_context = {"kind": kind, "show_delete": False, **(extra_context or {})}
+            live = faces.look([config]).get(config.pk)
+            page: dict[str, Any] = {"kind": kind, "live": live, "show_delete": False}
+            extra_context = page | {
+                "live_url": reverse("admin:core_systemconfig_live"),
+                **(extra_context or {}),
+            }
             if request.method == "GET":
                 self._warn(request, config)
         return super().change_view(request, object_id, form_url, extra_context)
@@ -285,7 +285,7 @@ class SystemConfigScreen(Screen):
         return [live, *super().get_urls()]
 
     def live_view(self, request: HttpRequest) -> JsonResponse:
-        """``?ids=1,2`` → ``{"configs": {"1": {text, tone, detail, error, error_at}}}``."""
+        """``?ids=1,2`` → ``{"configs": {"1": {state, problem}}}``: what the two columns show now."""
         if not self.has_view_permission(request):
             return JsonResponse({"error": "无权查看系统配置。"}, status=403)
         ids = [int(part) for part in request.GET.get("ids", "").split(",") if part.isdecimal()][:MOST_WATCHED]

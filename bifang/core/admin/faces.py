@@ -1,12 +1,13 @@
 """How a kind of configuration looks in the admin; the application of the kind says it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
+from bifang.core.admin.base import NOTHING, badge, moment, shortened
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
 
@@ -20,6 +21,23 @@ class Live:
     detail: str = ""
     error: str = ""
     error_at: datetime | None = None
+
+    @property
+    def state(self) -> SafeString:
+        """The badge and what is beside it; the page's script puts in a newer one."""
+        return format_html('{}<span class="bf-note">{}</span>', badge(self.text, self.tone), self.detail)
+
+    @property
+    def problem(self) -> SafeString | str:
+        """The newest error and its time."""
+        return problem(self.error, self.error_at)
+
+
+def problem(text: str, at: datetime | None) -> SafeString | str:
+    """An error and its time, short."""
+    if not text:
+        return NOTHING
+    return format_html('<span class="bf-error">{}</span>{}', shortened(text, 80), moment(at))
 
 
 Watch = Callable[[Sequence[SystemConfig]], Mapping[int, Live]]
@@ -69,7 +87,6 @@ def look(configs: Iterable[SystemConfig]) -> dict[int, Live]:
     return states
 
 
-def as_wire(live: Live) -> dict[str, Any]:
-    """For the page's script: the time as local text."""
-    at = timezone.localtime(live.error_at).strftime("%Y-%m-%d %H:%M:%S") if live.error_at else ""
-    return asdict(live) | {"error_at": at}
+def as_wire(live: Live) -> dict[str, str]:
+    """For the page's script: both as they stand on the page, so that one never outlives the other."""
+    return {"state": str(live.state), "problem": str(live.problem)}
