@@ -80,10 +80,10 @@ def _without_state(config: SystemConfig, scopes: set[str]) -> Live:
         return Live("已停用", "idle")
     if not config.params.get("use_stream_push", True):
         return Live("未开启流式推送", "warn", "请打开「使用流式推送」")
-    known = {"error": config.last_error, "error_at": config.last_error_at}
+    known = (config.last_error, config.last_error_at)
     if scopes & {"", str(config.pk)}:
-        return Live("正在连接", "info", "推送服务在运行，几秒内建立连接", **known)
-    return Live("未运行", "bad", f"请启动 {COMMAND}", **known)
+        return Live("正在连接", "info", "推送服务在运行，几秒内建立连接", *known)
+    return Live("未运行", "bad", f"请启动 {COMMAND}", *known)
 
 
 def _detail(best: ClientState, rows: list[ClientState]) -> str:

@@ -210,7 +210,7 @@ def _write(
     row.ai_config = next((values[f.name] for f in kind.fields if f.type == "config"), None)
     row.last_error, row.last_error_at = "", None
     with transaction.atomic():
-        if row.pk is None:
+        if config is None:
             row.save()  # secrets are sealed for the row's id
         row.seal_secrets(secrets)
         row.save()
