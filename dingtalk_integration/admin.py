@@ -13,7 +13,7 @@ from django.utils.timesince import timesince
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.admin.dashboard import config_step
-from bifang.core.admin.faces import Face, Live, register_face
+from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Card, Step, register_cards, register_steps
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
@@ -96,15 +96,7 @@ def _detail(best: ClientState, rows: list[ClientState]) -> str:
     return " · ".join(parts)
 
 
-register_face(
-    "dingtalk",
-    Face(
-        "forum",
-        "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。需要应用的 Client ID 和 Client Secret。",
-        watch,
-        place=10,
-    ),
-)
+register_watch("dingtalk", watch)
 
 
 @admin.register(ClientState)

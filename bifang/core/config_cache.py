@@ -2,18 +2,16 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from bifang.core import configs, db
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 
-FRESH_FOR = 2.0  # seconds until the version is looked at again
+FRESH_FOR: Final = 2.0  # seconds until the version is looked at again
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     version: configs.Version
     value: Any
     looked_at: float
@@ -44,17 +42,15 @@ class ConfigCache:
         return entry.value if entry is not None else None
 
     async def _load(self, config_id: int) -> Any:
-        known = self._entries.get(config_id)
-        version, value = await db.call(_read, config_id, known.version if known else None)
-        if known is not None and version == known.version:
-            value = known.value
+        version, value = await db.call(_read, config_id, self._entries.get(config_id))
         self._entries[config_id] = _Entry(version, value, time.monotonic())
         return value
 
 
-def _read(config_id: int, known: configs.Version | None) -> tuple[configs.Version, Any]:
+def _read(config_id: int, known: _Entry | None) -> tuple[configs.Version, Any]:
     config = SystemConfig.objects.filter(pk=config_id).first()
     if config is None:
         raise ConfigError(f"配置 {config_id} 不存在，可能已被删除。")
     version = configs.version_of(config)  # before its files are read: they may change meanwhile
-    return version, None if version == known else configs.load(config)
+    same = known is not None and version == known.version
+    return version, known.value if known and same else configs.load(config)

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from bifang.core.kinds import kind_choices
 from bifang.core.sealed import Sealed, SealedField, place_of
 
 
@@ -24,7 +25,7 @@ class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
 class SystemConfig(models.Model):
     """One configuration of one kind. Written only through `bifang.core.configs`."""
 
-    kind = models.CharField("类型", max_length=32)
+    kind = models.CharField("类型", max_length=32, choices=kind_choices)
     name = models.CharField("配置名称", max_length=100)
     enabled = models.BooleanField("启用", default=True)
     revision = models.PositiveIntegerField("版本", default=1, editable=False)

@@ -14,8 +14,7 @@ from django.conf import settings
 from bifang.core.errors import SecretError
 from bifang.core.redaction import remember_secret
 
-ALLOWED_ENV = ("DASHSCOPE_API_KEY",)
-ALLOWED_ENV_PREFIX = "BIFANG_SECRET_"
+ALLOWED_ENV, ALLOWED_ENV_PREFIX = "DASHSCOPE_API_KEY", "BIFANG_SECRET_"
 LARGEST = 16 * 1024
 Identity = tuple[int, int, int, int]
 
@@ -28,12 +27,8 @@ def is_reference(value: str) -> bool:
 def resolve(value: str) -> str:
     """The secret itself. Raises SecretError with the remedy."""
     check_reference(value)
-    if value.startswith("env:"):
-        secret = _from_environment(value[4:].strip())
-    elif value.startswith("file:"):
-        secret = _from_file(value[5:].strip())
-    else:
-        secret = value
+    way, _, what = value.partition(":") if is_reference(value) else ("", "", value)
+    secret = {"env": _from_environment, "file": _from_file, "": str}[way](what.strip())
     remember_secret(secret)
     return secret
 
@@ -48,21 +43,16 @@ def check_reference(value: str) -> None:
 
 def identity(value: str) -> Identity | None:
     """Changes when the file behind a reference is another one or was written; None: no file, or none there."""
-    if not value.startswith("file:"):
-        return None
     try:
-        status = os.stat(_real(value[5:].strip()))
+        status = os.stat(_real(value[5:].strip())) if value.startswith("file:") else None
     except (OSError, ValueError):
         return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status and (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _check_name(name: str) -> None:
-    allowed = name in ALLOWED_ENV or name.startswith(ALLOWED_ENV_PREFIX)
-    if not allowed or name.endswith("_FILE"):
-        raise SecretError(
-            f"不允许引用环境变量 {name}：只能引用 {ALLOWED_ENV_PREFIX}* 或 {'、'.join(ALLOWED_ENV)}。"
-        )
+    if name.endswith("_FILE") or not (name == ALLOWED_ENV or name.startswith(ALLOWED_ENV_PREFIX)):
+        raise SecretError(f"不允许引用环境变量 {name}：只能引用 {ALLOWED_ENV_PREFIX}* 或 {ALLOWED_ENV}。")
 
 
 def _from_environment(name: str) -> str:
@@ -73,7 +63,7 @@ def _from_environment(name: str) -> str:
 
 
 def _real(path: str) -> Path:
-    """Symlinks resolved; relative paths are below the directory of secrets."""
+    """Links resolved; relative paths are below the directory of secrets. Raises OSError, ValueError."""
     return (settings.SECRETS_DIR / path).resolve()
 
 
@@ -81,7 +71,7 @@ def _check_path(path: str) -> None:
     root: Path = settings.SECRETS_DIR
     try:
         real = _real(path)
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError):
         raise SecretError(f"密钥文件的路径 {path} 不正确。") from None
     if not real.is_relative_to(root.resolve()):
         raise SecretError(f"不允许读取 {path}：密钥文件只能放在 {root} 之下（BIFANG_SECRETS_DIR）。")
@@ -102,7 +92,7 @@ def _same(one: Path, other: Path) -> bool:
     """One file under whatever names: links of both sorts are seen through."""
     try:
         return one == other.resolve() or one.samefile(other)
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError):
         return False
 
 
@@ -112,21 +102,12 @@ def _from_file(path: str) -> str:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise SecretError(f"密钥文件 {path} 不是普通文件。")
-            value = file.read(LARGEST + 1)
+            text = file.read(LARGEST + 1).decode("utf-8-sig").strip()
     except OSError as error:
-        raise SecretError(
-            f"读不到密钥文件 {path}：{error.strerror}。请检查文件是否存在、运行用户是否有读权限。"
-        ) from None
-    return _decode(path, value)
-
-
-def _decode(path: str, value: bytes) -> str:
-    if len(value) > LARGEST:
-        raise SecretError(f"密钥文件 {path} 超过 {LARGEST // 1024} KB，请确认路径没有写错。")
-    try:
-        text = value.decode("utf-8-sig").strip()
+        remedy = "请检查文件是否存在、运行用户是否有读权限。"
+        raise SecretError(f"读不到密钥文件 {path}：{error.strerror}。{remedy}") from None
     except UnicodeDecodeError:
         raise SecretError(f"密钥文件 {path} 不是文本文件。") from None
-    if not text:
-        raise SecretError(f"密钥文件 {path} 是空的。")
+    if not text or len(text.encode()) > LARGEST:
+        raise SecretError(f"密钥文件 {path} 是空的，或超过 {LARGEST // 1024} KB：请确认路径没有写错。")
     return text

@@ -104,7 +104,7 @@ def test_configurations(root: Client) -> None:
     assert by_root(record)
     assert record.what == "修改系统配置「机器人」"
     assert record.detail["changes"] == {
-        "client_secret": ["（已设置）", "（已更换）"], "default_role": ["none", "viewer"],
+        "client_secret": ["已设置", "已更换"], "default_role": ["无权限（默认）", "查看"],
     }  # fmt: skip
     ticked(root, "systemconfig", "disable", config.pk)
     assert told("config:").detail["changes"] == {"enabled": [True, False]}
@@ -113,7 +113,7 @@ def test_configurations(root: Client) -> None:
     root.post(f"{page('systemconfig', 'add')}?kind=webhook_connector", CONNECTOR)
     record = told("config:")
     assert record.detail["kind"] == "webhook_connector"
-    assert record.detail["changes"]["secret"] == ["（未设置）", "（已设置）"]
+    assert record.detail["changes"]["secret"] == ["未设置", "已设置"]
     assert record.detail["changes"]["url"][1] == "https://dashscope.aliyuncs.com/…"
     assert by_root(record)
     assert_no_secrets()
