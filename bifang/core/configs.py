@@ -156,19 +156,19 @@ def _changes(
 
 
 def _write(row: SystemConfig, kind: type[Kind], values: Values, author: Author, changes: Values) -> None:
-    verb = "新增" if row.pk is None else "修改"
+    new = row._state.adding
     sealed = {name for name, field in kind.fields.items() if field.sealed}
     row.params = {name: values[name] for name in kind.fields if name not in sealed and name not in COLUMNS}
     row.last_error, row.last_error_at = "", None
     for column in COLUMNS:
         setattr(row, column, values.get(column, getattr(row, column)))
     with transaction.atomic():
-        if row.pk is None:
+        if new:
             row.save()  # secrets are sealed for the row's id
         row.seal_secrets({name: values[name] for name in sealed if values[name]})
         row.save()
         SystemConfig.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
-        _record(row, verb, author, changes)
+        _record(row, "新增" if new else "修改", author, changes)
     row.refresh_from_db()
 
 

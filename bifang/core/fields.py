@@ -3,8 +3,8 @@
 One field draws the box of a page, cleans what a page or apply_configs gives, and gives code the value to work with.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from django import forms
@@ -31,20 +31,23 @@ class Setting(forms.Field):
     sealed: ClassVar[bool] = False
     directs: ClassVar[bool] = False
     nothing: ClassVar[Any] = ""
-    check: ClassVar[Callable[[Any], None]] = staticmethod(lambda value: None)  # raises ConfigError
 
     def __init__(self, label: str, *, required: bool = False, advanced: bool = False, **options: Any) -> None:
         options = {"initial": self.nothing, "error_messages": {"required": f"请填写{label}。"}, **options}
         super().__init__(label=label, required=required, **options)
         self.advanced = advanced
 
+    def check(self, value: Any) -> None:
+        """Raises ConfigError for a value that may not be used here; asked when it is stored and when it is used."""
+
     def run_validators(self, value: Any) -> None:
         """Whether a reference can be read now, and what stands there, is another question."""
         try:
             if self.sealed and references.is_reference(value):
-                return references.check_reference(value)
+                references.check_reference(value)
+                return
             super().run_validators(value)
-            return self.check(value) if value else None
+            self.check(value) if value else None
         except BifangError as error:
             raise ValidationError(error.message) from None
 
@@ -103,7 +106,8 @@ class ChoiceField(Setting, forms.ChoiceField):
     widget = widgets.UnfoldAdminSelectWidget
 
     def shown(self, value: Any) -> str:
-        return str(dict(self.choices).get(value, value))
+        choices: Any = self.choices
+        return str(dict(choices).get(value, value))
 
 
 class NumberField(Setting, forms.FloatField):
@@ -121,7 +125,10 @@ class NumberField(Setting, forms.FloatField):
 
 
 class LinkField(Setting, forms.ModelChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Another configuration of one of these kinds, by its name; by kind/name where two kinds have that name."""
+    """Another configuration of one of these kinds, by its name; by kind/name where two kinds have that name.
+
+    Named after a column of the table (`configs.COLUMNS`).
+    """
 
     widget = widgets.UnfoldAdminSelectWidget
     nothing = None
@@ -133,7 +140,7 @@ class LinkField(Setting, forms.ModelChoiceField):  # type: ignore[type-arg]  # n
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values or isinstance(value, SystemConfig):
             return value or None
-        (kind, _, name), rows = str(value).partition("/"), self.queryset
+        (kind, _, name), rows = str(value).partition("/"), cast(Any, self.queryset)
         found = list(rows.filter(kind=kind, name=name) or rows.filter(name=value))
         if len(found) == 1:
             return found[0]
@@ -189,7 +196,9 @@ class AddressField(TextField):
     """Where secrets go: https on a trusted host, or on the operator's list."""
 
     directs = True
-    check = staticmethod(check_config_address)
+
+    def check(self, value: Any) -> None:
+        check_config_address(value)
 
     def to_python(self, value: Any) -> Any:
         return super().to_python(value).rstrip("/")
@@ -203,7 +212,6 @@ class ProxyField(SecretField):
     """A proxy on the operator's list; it may hold a password."""
 
     directs = True
-    check = staticmethod(check_config_proxy)
 
     def __init__(self) -> None:
         super().__init__(
@@ -211,6 +219,9 @@ class ProxyField(SecretField):
             help_text="形如 http://用户:密码@主机:3128，主机须在 BIFANG_ADDRESS_ALLOW_LIST 中；密码保存后不再显示。"
             "留空使用环境变量 HTTP_PROXY / HTTPS_PROXY。不支持 SOCKS。",
         )  # fmt: skip
+
+    def check(self, value: Any) -> None:
+        check_config_proxy(value)
 
     def shown(self, value: Any) -> str:
         literal = value and not references.is_reference(value)

@@ -27,8 +27,11 @@ def is_reference(value: str) -> bool:
 def resolve(value: str) -> str:
     """The secret itself. Raises SecretError with the remedy."""
     check_reference(value)
-    way, _, what = value.partition(":") if is_reference(value) else ("", "", value)
-    secret = {"env": _from_environment, "file": _from_file, "": str}[way](what.strip())
+    secret = value
+    if value.startswith("env:"):
+        secret = _from_environment(value[4:].strip())
+    elif value.startswith("file:"):
+        secret = _from_file(value[5:].strip())
     remember_secret(secret)
     return secret
 
