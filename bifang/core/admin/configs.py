@@ -175,13 +175,15 @@ class SystemConfigScreen(Screen):
     ) -> HttpResponse:
         """Archives, after a question; records keep their archived configuration."""
         config = self.get_object(request, object_id)
-        if config is None or not self.has_delete_permission(request, config):
+        if config is None:
+            return redirect("admin:core_systemconfig_changelist")
+        if not self.has_delete_permission(request, config):
             raise PermissionDenied
         users = configs.users_of(config)
         if request.method != "POST" or users:
             return self._page(request, "archive.html", title="归档配置", object=config, users=users)
         configs.archive(config, author_of(request))
-        self.log_deletions(request, self.get_queryset(request).model.objects.filter(pk=config.pk))
+        self.log_deletions(request, SystemConfig.objects.filter(pk=config.pk))
         messages.success(request, f"已归档配置「{config}」；已有的消息和记录仍然保留。")
         return redirect("admin:core_systemconfig_changelist")
 
