@@ -11,12 +11,15 @@ from django.utils import timezone
 from bifang.core import references
 from bifang.core.changes import PROGRAM, Author, Change, record
 from bifang.core.errors import BifangError, ConfigError, SecretError
-from bifang.core.fields import Setting
+from bifang.core.fields import Setting, TextField
 from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
 from bifang.core.redaction import redact
 
 COLUMNS: Final = ("client_id", "ai_config")  # fields that have a column of the table, not a place in its JSON
+NAME: Final = TextField(
+    "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
+)
 RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
 Values = dict[str, Any]
 Version = tuple[int, str, tuple[references.Identity | None, ...]]
@@ -80,17 +83,17 @@ def save(
     kind, row = get_kind(kind_name), config or SystemConfig(kind=kind_name, revision=0)
     old, problem = values_of(row)
     new, errors = _cleaned(kind, old, given, author)
-    if config is not None and any(
-        field.directs and new[key] != old[key] for key, field in kind.fields.items()
-    ):
+    directed = any(field.directs and new[key] != old[key] for key, field in kind.fields.items())
+    if config is not None and directed:
         errors = _entered_again(kind, old, given) | errors
-    errors = _conflicts(row, name.strip(), enabled, new) | errors
+    name = name.strip()
+    errors = _conflicts(row, name, enabled, new) | errors
     if errors:
         raise FieldErrors(errors)
-    changes = _changes(config, kind, {"name": name.strip(), "enabled": enabled}, old, new)
+    changes = _changes(config, kind, {"name": name, "enabled": enabled}, old, new)
     if config is not None and not changes and not problem:
         return config, False
-    row.name, row.enabled = name.strip(), enabled
+    row.name, row.enabled = name, enabled
     _write(row, kind, new, author, changes)
     return row, True
 
@@ -128,10 +131,13 @@ def _entered_again(kind: type[Kind], old: Values, given: Mapping[str, Any]) -> d
 
 
 def _conflicts(row: SystemConfig, name: str, enabled: bool, values: Values) -> dict[str, str]:
-    """What another configuration stands in the way of."""
-    others = SystemConfig.objects.current().filter(kind=row.kind).exclude(pk=row.pk)
-    errors = {} if name else {"name": "请填写配置名称。"}
-    if others.filter(name=name).exists():
+    """What is wrong with the name, and what another configuration stands in the way of."""
+    others, errors = SystemConfig.objects.current().filter(kind=row.kind).exclude(pk=row.pk), {}
+    try:
+        NAME.clean(name)
+    except ValidationError as error:
+        errors["name"] = "".join(error.messages)
+    if not errors and others.filter(name=name).exists():
         errors["name"] = f"已有名为「{name}」的同类配置，请换一个名称。"
     client_id = values.get("client_id") or None
     twin = others.filter(enabled=True, client_id=client_id).first() if enabled and client_id else None

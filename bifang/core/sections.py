@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
+
 from bifang.core.changes import Author
-from bifang.core.configs import FieldErrors, save
+from bifang.core.configs import NAME, FieldErrors, save
 from bifang.core.errors import BifangError, InvalidInput
 from bifang.core.fields import LinkField
 from bifang.core.kinds import Kind, get_kind
@@ -77,9 +79,13 @@ def _kind(place: str, entry: Entry) -> type[Kind]:
 
 
 def _apply(place: str, kind: type[Kind], entry: Entry) -> SystemConfig:
-    name, enabled = str(entry.get("name") or "").strip(), entry.get("enabled", True)
+    enabled = entry.get("enabled", True)
     if not isinstance(enabled, bool):
         raise InvalidInput(f"{place} 的 enabled：应为 true 或 false。")
+    try:
+        name = NAME.clean(entry.get("name"))
+    except ValidationError as error:
+        raise InvalidInput(f"{place} 的 name：{''.join(error.messages)}") from None
     current = SystemConfig.objects.current().filter(kind=kind.name, name=name).first()
     given = {key: value for key, value in entry.items() if key in kind.fields}
     try:

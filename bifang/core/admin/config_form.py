@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from bifang.core import configs
 from bifang.core.changes import PROGRAM, Author
-from bifang.core.fields import FlagField, TextField
+from bifang.core.fields import FlagField
 from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
 
@@ -27,9 +27,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
 
     kind: ClassVar[type[Kind]]
     author: ClassVar[Author] = PROGRAM
-    name = TextField(
-        "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
-    )
+    name = configs.NAME
     enabled = FlagField("启用", initial=True)
     revision = forms.IntegerField(required=False, widget=forms.HiddenInput())
 
