@@ -15,8 +15,9 @@ from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shorten
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Card, Step, register_cards, register_steps
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
+from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
+from bifang.core.rights import allow
 from dingtalk_integration.health import COMMAND, FRESH, live_scopes
 from dingtalk_integration.ledger import spent
 from dingtalk_integration.models import ApiUsage, CardState, ClientState, ClientStatus
@@ -37,7 +38,7 @@ BEST_FIRST = tuple(TONES)
 
 grant(OPERATOR, "dingtalk_integration.view_*")
 grant(AUDITOR, "dingtalk_integration.view_*")
-grant(ADMINISTRATOR, "dingtalk_integration.*")
+allow("admin", "dingtalk_integration.*")
 
 
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:

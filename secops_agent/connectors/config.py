@@ -1,13 +1,12 @@
 """Kind ``webhook_connector``: where approved actions are carried out."""
 
-from typing import Any, Final
+from typing import Any
 
 from bifang.core.fields import AddressField, NumberField, ProxyField, SecretField, TextField
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.webhook import WebhookSettings
-
-KIND: Final = "webhook_connector"
+from secops_agent.services.carriers import KIND, tool_names
 
 
 class WebhookKind(Kind):
@@ -41,9 +40,3 @@ class WebhookKind(Kind):
         """The settings of the connector."""
         tools = tool_names(values.pop("tools"))
         return WebhookSettings(id=config.pk, name=config.name, tools=tools, **values)
-
-
-def tool_names(text: str) -> frozenset[str]:
-    """The names in a list with commas of either width."""
-    words = str(text or "").replace("，", ",").replace("、", ",").split(",")
-    return frozenset(word.strip() for word in words if word.strip())

@@ -67,7 +67,7 @@ def test_approval_is_decided_before_the_ack_which_carries_the_new_card() -> None
 
 
 @pytest.mark.parametrize(("who", "corp", "word"), [
-    ("zhao", "corp", "四眼"), ("li", "corp", "角色"), ("wang", "other", "人员名单"), ("nobody", "corp", "人员名单"),
+    ("zhao", "corp", "四眼"), ("li", "corp", "角色"), ("wang", "other", "另一个企业"), ("wang", "", "哪个企业"), ("nobody", "corp", "人员名单"),
 ])  # fmt: skip
 def test_click_of_the_wrong_person_changes_only_their_own_view(who: str, corp: str, word: str) -> None:
     config = company()

@@ -1,4 +1,4 @@
-"""操作审批 and 处置动作: what was asked for, who decided, what was carried out."""
+"""处置动作: what was carried out, and what came back."""
 
 from typing import Any
 
@@ -9,122 +9,17 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import link
 from bifang.core.admin.base import NOTHING, RecordScreen, as_json, badge, moment, preformatted, shortened
-from bifang.core.errors import BifangError
+from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.estate import actor_of
-from secops_agent.agent.controls import DOING
-from secops_agent.models import Action, ActionState, Proposal, ProposalState, Role, Staff
-from secops_agent.services import actions, approvals, undo
-from secops_agent.services.approvals import Ballot, Verdict
-from secops_agent.services.staff import Person
+from secops_agent.agent.controls import NOT_LISTED
+from secops_agent.models import Action, ActionState
+from secops_agent.services import actions, undo
+from secops_agent.services.eligibility import account_of
 
-PROPOSAL_TONES = {
-    ProposalState.PROPOSED: "warn", ProposalState.CONFIRMED: "ok", ProposalState.APPROVED: "ok",
-    ProposalState.REJECTED: "bad", ProposalState.CANCELLED: "idle", ProposalState.EXPIRED: "idle",
-}  # fmt: skip
 ACTION_TONES = {
     ActionState.PENDING: "info", ActionState.LEASED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
     ActionState.DRY: "idle", ActionState.FAILED: "bad", ActionState.UNKNOWN: "warn",
 }  # fmt: skip
-NOT_LISTED = "您的登录用户没有对应的「人员」，不能审批：四眼原则比较的是人。请管理员在「人员」里把您和登录用户对应起来。"
-
-
-@admin.register(Proposal)
-class ProposalScreen(RecordScreen):
-    """What people asked for; approvers may decide here as well as in the chat."""
-
-    list_display = (
-        "code",
-        "state_badge",
-        "title",
-        "what",
-        "asker_name",
-        "created",
-        "decider_name",
-        "decided",
-    )
-    list_filter = ("state", "risk", "tool", "config", "created_at")
-    search_fields = ("=code", "asker_name", "decider_name", "=asker_id")
-    search_help_text = "按代码、提出人或决定人搜索"
-    list_select_related = ("config",)
-    actions = ("approve", "reject")
-    fields = (
-        "code", "state_badge", "title", "tool", "risk", "whole_summary", "values", "asker_name", "asker_id", "config", "conversation_id",
-        "created", "expires", "decider_name", "decided", "reason", "outcome", "digest",
-    )  # fmt: skip
-
-    @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: Proposal) -> SafeString:
-        """The state, coloured."""
-        return badge(str(ProposalState(row.state).label), PROPOSAL_TONES[ProposalState(row.state)])
-
-    @admin.display(description="说明")
-    def what(self, row: Proposal) -> SafeString | str:
-        """The beginning of the summary."""
-        return shortened(row.summary, 50)
-
-    @admin.display(description="说明")
-    def whole_summary(self, row: Proposal) -> SafeString | str:
-        """The summary."""
-        return preformatted(row.summary)
-
-    @admin.display(description="参数")
-    def values(self, row: Proposal) -> SafeString | str:
-        """The arguments, exactly."""
-        return as_json(row.arguments)
-
-    @admin.display(description="结果")
-    def outcome(self, row: Proposal) -> SafeString | str:
-        """What the decision brought."""
-        return preformatted(row.result)
-
-    @admin.display(description="提出时间", ordering="created_at")
-    def created(self, row: Proposal) -> SafeString | str:
-        """When it was proposed."""
-        return moment(row.created_at)
-
-    @admin.display(description="过期时间", ordering="expires_at")
-    def expires(self, row: Proposal) -> SafeString | str:
-        """Until when it could be decided."""
-        return moment(row.expires_at)
-
-    @admin.display(description="决定时间", ordering="decided_at")
-    def decided(self, row: Proposal) -> SafeString | str:
-        """When it was decided."""
-        return moment(row.decided_at)
-
-    @admin.action(description="同意（须为另一位审批人）", permissions=["operate"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[Proposal]) -> None:
-        """As 「同意 CODE」 in the chat."""
-        _decide(request, queryset, "approve")
-
-    @admin.action(description="拒绝", permissions=["operate"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[Proposal]) -> None:
-        """As 「拒绝 CODE」 in the chat."""
-        _decide(request, queryset, "reject")
-
-
-def _person(request: HttpRequest) -> Staff | None:
-    """Who is at the keyboard; says so if nobody of the staff is."""
-    staff = Staff.objects.filter(user__pk=request.user.pk or 0, active=True).first()
-    if staff is None:
-        messages.error(request, NOT_LISTED)
-    return staff
-
-
-def _decide(request: HttpRequest, rows: QuerySet[Proposal], verdict: Verdict) -> None:
-    """Decide as the person at the keyboard, with every rule of the chat."""
-    staff = _person(request)
-    if staff is None:
-        return
-    person = Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role))
-    for row in rows.order_by("pk"):
-        ballot = Ballot(
-            code=row.code, verdict=verdict, person=person, config_id=row.config_id, conversation_id="", is_group=False,
-            through=f"admin:{request.user.pk}:{row.pk}", via="admin",
-        )  # fmt: skip
-        decision = approvals.decide(ballot, DOING)
-        tell = messages.error if decision.status == "refused" else messages.success
-        tell(request, decision.text)
 
 
 @admin.register(Action)
@@ -219,12 +114,16 @@ class ActionScreen(RecordScreen):
         """When the result was stored."""
         return moment(row.finished_at)
 
-    @admin.action(description="核实：对方已经执行", permissions=["operate"])
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        """May this person say what became of an unknown result?"""
+        return request.user.has_perm("secops_agent.settle_action")
+
+    @admin.action(description="核实：对方已经执行", permissions=["settle"])
     def settle_executed(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         """An unknown result is known now."""
         _each(request, queryset, lambda pk, actor: actions.settle(pk, actor, executed=True))
 
-    @admin.action(description="核实：对方没有执行", permissions=["operate"])
+    @admin.action(description="核实：对方没有执行", permissions=["settle"])
     def settle_not_executed(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         """An unknown result is known now."""
         _each(request, queryset, lambda pk, actor: actions.settle(pk, actor, executed=False))
@@ -232,12 +131,12 @@ class ActionScreen(RecordScreen):
     @admin.action(description="申请撤销（须另一位审批人同意）", permissions=["operate"])
     def undo(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         """Propose to take it back through the connector."""
-        asker = _person(request)
-        if asker is None:
-            return
-        for pk in queryset.order_by("pk").values_list("pk", flat=True):
+        for row in queryset.select_related("proposal").order_by("pk"):
+            asker = account_of(request.user.pk, row.proposal.corp_id if row.proposal else "")
             try:
-                proposal = undo.request(pk, asker, "admin")
+                if asker is None:
+                    raise InvalidInput(NOT_LISTED)
+                proposal = undo.request(row.pk, asker, "admin")
             except BifangError as error:
                 messages.error(request, error.message)
             else:
