@@ -203,6 +203,12 @@ def _by_model(rows: Iterable[tuple[type[models.Model], _Row]]) -> dict[type[mode
     return found
 
 
+def annotate(turn: Turn, note: str) -> None:
+    """Say beside the message why it has no answer, while it is ours."""
+    mine = InboxRow.objects.filter(pk=turn.inbox_id, lease=turn.lease, state=State.LEASED)
+    mine.update(last_error=note, last_error_at=database_now())
+
+
 def fail(turn: Turn, reason: str, *, permanent: bool) -> bool:
     """Record a failure: try again later, or make it a dead letter. False if the lease was no longer ours."""
     now = database_now()

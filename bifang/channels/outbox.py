@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 from django.db.models import F
 
-from bifang.channels import statements
+from bifang.channels import outgoing, statements
 from bifang.channels.inbox import order_key, pack_target, unpack_target
 from bifang.channels.leases import FREE, LEASE, database_now, new_lease
 from bifang.channels.models import OutboxRow, State
@@ -82,8 +82,8 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
         "config_id": turn.config_id,
         "order_key": target_key(turn.config_id, target),
         "key": key,
-        "title": reply.title[:200],
-        "text": reply.text,
+        "title": outgoing.safe_line(reply.title)[:200],
+        "text": outgoing.with_taps(reply),
         "buttons": _pack_buttons(reply.buttons),
         "at_staff_id": target.staff_id if mention else "",
         "created_at": now,
@@ -111,7 +111,7 @@ def _fresh_part(pk: int, lease: str, one: Draft) -> Part:
 
 def _pack_buttons(buttons: Sequence[Button]) -> list[dict[str, Any]] | None:
     """None for no buttons, which is nearly always."""
-    return [asdict(button) for button in buttons] or None
+    return [asdict(outgoing.safe_button(button)) for button in buttons] or None
 
 
 def notify(
@@ -132,8 +132,8 @@ def notify(
         "config_id": config_id,
         "order_key": target_key(config_id, target),
         "key": row_key,
-        "title": title[:200],
-        "text": text,
+        "title": outgoing.safe_line(title)[:200],
+        "text": outgoing.safe_text(text),
         "buttons": _pack_buttons(buttons),
         "created_at": database_now(),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),

@@ -1,12 +1,13 @@
 """确认, 同意, 拒绝 and 停止: handled before any model is asked, by text or by a card's button."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from bifang.channels import dispatcher
 from bifang.channels.ports import Reply, Turn, TurnResult
+from bifang.channels.visible import visible
 from bifang.core import db
 from secops_agent.agent import toolbox
 from secops_agent.agent.records import brief
@@ -22,6 +23,7 @@ from secops_agent.services.staff import Person
 
 LONGEST: Final = 700  # characters; a longer message is never a control
 STOPPED: Final = "已停止。"
+UNTOLD: Final = "已照办；同一人短时间内的控制消息太多，没有逐条回复"
 NOTHING_RUNS: Final = "现在没有正在处理的问题。"
 VERDICTS: Final[Mapping[str, Verdict]] = {"confirm": "confirm", "approve": "approve", "reject": "reject"}
 EXECUTORS: Final = Executors(toolbox.execute, toolbox.plan)
@@ -37,15 +39,23 @@ def _read_control(text: str) -> Control | None:
     return find_control(normalize(text))
 
 
-async def handle_control(turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:
-    """The result of a control; None if the message is none."""
+async def handle_control(
+    turn: Turn, person: Person, *, is_group: bool, may_tell: Callable[[], bool] = lambda: True
+) -> TurnResult | None:
+    """The result of a control; None if the message is none.
+
+    It is always carried out. Unless it decided something, its reply costs others theirs: ``may_tell`` says if it may.
+    """
     control = read_control(turn.text)
     if control is None:
         return None
     if control.action == "stop":
-        text = await _stop(turn)
+        decided, text = False, await _stop(turn)
     else:
-        text = (await db.call(approvals.decide, _request(turn, control, person, is_group), EXECUTORS)).text
+        decision = await db.call(approvals.decide, _request(turn, control, person, is_group), EXECUTORS)
+        decided, text = decision.status == "decided", decision.text
+    if not decided and not may_tell():
+        return TurnResult((), brief(turn, person, ""), note=UNTOLD)
     return TurnResult((Reply(text, title=text[:40]),), brief(turn, person, text))
 
 
@@ -65,7 +75,7 @@ def _request(turn: Turn, control: Control, person: Person, is_group: bool) -> De
         conversation_id=turn.conversation_id,
         is_group=is_group,
         through=f"chat:{turn.external_id}",
-        reason=control.reason,
+        reason=visible(control.reason),
         inbox_id=turn.inbox_id,
     )
 
@@ -98,7 +108,7 @@ def decide_click(click: Click) -> Decision | None:
         conversation_id="",
         is_group=False,
         through=f"card:{click.external_id}",
-        reason=str(click.params.get("reason") or ""),
+        reason=visible(str(click.params.get("reason") or "")),
         via="card",
     )
     return approvals.decide(request, EXECUTORS)

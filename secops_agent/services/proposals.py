@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bifang.channels.leases import database_now
-from bifang.channels.ports import Button, Reply, ReplyTarget
+from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
+from bifang.channels.visible import visible, visible_value
 from bifang.core.errors import InvalidInput
 from bifang.core.rows import NewRow
 from secops_agent.models import Role, Staff
@@ -108,9 +109,9 @@ class Proposals:
         origin, now = self._origin, database_now()
         draft = Proposal(
             code=new_code(), config_id=origin.config_id, conversation_id=origin.conversation_id,
-            is_group=origin.is_group, inbox_id=origin.inbox_id, target=_plain(origin), tool=tool, title=title[:100],
-            risk=risk.value, arguments=dict(arguments), summary=summary, asked_by_id=asker.pk,
-            corp_id=self._corp_id, asker_id=asker.staff_id, asker_name=asker.name,
+            is_group=origin.is_group, inbox_id=origin.inbox_id, target=_plain(origin), tool=tool, title=visible(title)[:100],
+            risk=risk.value, arguments=_readable(arguments), summary=visible(summary), asked_by_id=asker.pk,
+            corp_id=self._corp_id, asker_id=asker.staff_id, asker_name=visible(asker.name),
             state=ProposalState.PROPOSED.value, created_at=now, expires_at=now + VALID_FOR[risk],
         )  # fmt: skip
         draft.digest = digest_of(draft)
@@ -138,6 +139,20 @@ class Proposals:
         known = tuple(self._known.values())
         return buttons_of(known[0]) if len(known) == 1 else ()
 
+    def suggestions(self, answer: str) -> tuple[Suggestion, ...]:
+        """What the asker may tap under the answer: to confirm the own proposal that it tells."""
+        return () if self._untold(answer) else self._taps()
+
+    def _taps(self) -> tuple[Suggestion, ...]:
+        """In the own chat, and for one proposal: several are told apart by their codes."""
+        known = tuple(self._known.values())
+        if len(known) != 1 or self._origin.is_group or known[0].risk != Risk.WRITE:
+            return ()
+        return (Suggestion("确认", known[0].code),)
+
+    def _untold(self, answer: str) -> list[Proposal]:
+        return [p for p in self._known.values() if not self._is_told(p, answer)]
+
     @property
     def rows(self) -> tuple[NewRow, ...]:
         """Unsaved rows: the new proposals and their audit records."""
@@ -159,9 +174,10 @@ class Proposals:
 
         What people decide on is written here, from the stored arguments, never by a model.
         """
-        untold = [p for p in self._known.values() if not self._is_told(p, answer)]
+        untold = self._untold(answer)
         texts = [describe(p, self._prospects[p.digest]) for p in untold]
-        told = [Reply("\n\n---\n\n".join(texts), title="等待您决定")] if untold else []
+        words = "\n\n---\n\n".join(texts)
+        told = [Reply(words, title="等待您决定", suggestions=self._taps())] if untold else []
         asked = [
             Reply(
                 describe_for_approver(proposal, self._prospects[proposal.digest]),
@@ -182,6 +198,11 @@ class Proposals:
     def _private(self, staff: Staff) -> ReplyTarget:
         robot = self._origin.target.robot_code if self._origin.target else ""
         return ReplyTarget("", is_group=False, staff_id=staff.staff_id, robot_code=robot)
+
+
+def _readable(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What people decide on is what they can see: nothing else is stored, or done."""
+    return {name: visible_value(value) for name, value in arguments.items()}
 
 
 def _plain(origin: Origin) -> dict[str, Any]:

@@ -134,12 +134,12 @@ CONTENTS: list[tuple[str, dict[str, Any], str]] = [
     ("audio", {"content": {"downloadCode": "x", "recognition": " "}}, "收到了语音"),
     ("video", {}, "收到了视频"),
     ("file", {"text": "扫描报告.json"}, "收到了文件「扫描报告.json」"),
-    ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5 失陷"),
+    ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5（未核实） 失陷"),
     ("quoted", {"text": "这是真的吗", "content": {"text": "web-01 失陷", "as_string": True}}, "web-01 失陷"),
     ("unknownMsgType", {}, "还不支持的消息（类型 sticker）"),
-    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "收到 张三：web-01 有告警（"),
+    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "引用的消息：\n\n张三：web-01 有告警"),
     ("interactiveCard", {"content": {"biz": [1]}}, "还不支持的消息（类型 interactiveCard）"),
-    ("actionCard", {"content": "不是对象"}, "收到 不是对象（"),
+    ("actionCard", {"content": "不是对象"}, "引用的消息：\n\n不是对象"),
 ]
 
 
@@ -227,7 +227,7 @@ def test_outsider_gets_nothing(stage: Stage) -> None:
     stage.answers(where)
     for fields in ({"outsider": True}, {"staff_id": "lisi", "corp_id": "dingothercorp"}):
         said = stage.sim.message("给我看看告警", conversation_id=where, **fields)
-        wait_done(said["msg_id"])
+        assert wait_done(said["msg_id"]).last_error == "外部人员，已忽略"
     stage.settle()
     assert len(stage.answers(where)) == 1
 

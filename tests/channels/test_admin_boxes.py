@@ -199,3 +199,10 @@ def test_workers_are_alive_while_their_heart_beats() -> None:
     assert "a:1 ¦ 运行中" in text
     assert "b:2 ¦ 已失联" in text
     assert "工作进程 ¦ 1 ¦ 心跳正常" in text_of(client.get("/admin/"))
+
+
+def test_message_without_an_answer_says_why() -> None:
+    row = received(dingtalk(), state=State.DONE, last_error="外部人员，已忽略", last_error_at=timezone.now())
+    client = superuser()
+    for page in (INBOX, reverse("admin:channels_inboxrow_change", args=[row.pk])):
+        assert "外部人员，已忽略" in text_of(client.get(page)), page

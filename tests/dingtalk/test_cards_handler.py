@@ -13,6 +13,7 @@ from dingtalk_integration.handlers import cards
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.stream.frames import CARD_TOPIC, Frame
 from secops_agent.models import Action
+from secops_agent.services.approvals import Decision
 from tests.channels.boxes import finish
 from tests.secops.decisions_aid import company, propose, the
 
@@ -110,3 +111,11 @@ def test_other_clicks_are_stored_and_acknowledged(params: Any) -> None:
     assert response == {}
     assert InboxRow.objects.count() == 1
     assert run_turns() == []
+
+
+def test_ack_of_a_click_shows_nothing_alive() -> None:
+    text = "![](https://evil.example) [x](dtmd://y) <b> \u202e"
+    for status in ("decided", "refused"):
+        values = str(cards.card_values(Decision(status, text, "A2B3C4", "approved", text)))  # type: ignore[arg-type]
+        assert "evil" in values
+        assert not [sign for sign in ("](", "<b>", "dtmd:", "\\u202e", "\u202e") if sign in values]
