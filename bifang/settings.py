@@ -8,7 +8,7 @@ from bifang.core import logs
 from bifang.core.crypto import generate_key
 
 BASE_DIR = env.BASE_DIR
-DATA_DIR: Path = env.directory("BIFANG_DATA_DIR", "var")
+DATA_DIR: Path = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
 LOG_DIR: Path = env.directory("BIFANG_LOG_DIR", "logs")
 
 SECRET_KEY = env.text("DJANGO_SECRET_KEY") or env.generated_file(DATA_DIR / "secret.key", env.random_token)
