@@ -39,7 +39,7 @@ bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
 eval: install-dev ## 用评测集衡量回答（离线模式；设置了 DASHSCOPE_API_KEY 时也测通义千问）
 	@exec $(python) -m tests.secops.eval
 
-lock: ## 按 requirements-dev.txt 重新解出全部版本，写入 constraints.txt
+lock: ## 按 requirements*.txt 写出 requirements*.lock：全部版本与校验和（改了依赖之后执行）
 	@sh deploy/local/lock.sh
 
 clean: ## 删除虚拟环境、缓存与测试产物（保留 var/ 与 logs/ 中的数据）
