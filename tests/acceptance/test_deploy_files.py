@@ -105,7 +105,7 @@ def configure(server: Server, port: int) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_supervisor_brings_a_killed_worker_back(tmp_path: Path, simulator_port: int) -> None:
     snippet = "".join(path.read_text(encoding="utf-8") for path in CONFS)
     server = Server(tmp_path, snippet)
@@ -129,7 +129,7 @@ def test_supervisor_brings_a_killed_worker_back(tmp_path: Path, simulator_port: 
         supervisord.kill()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.slow
 def test_guides_own_supervisor_snippet_runs_the_worker(tmp_path: Path, simulator_port: int) -> None:
     server = Server(tmp_path, guide_block("ini", "[program:dingtalk-stream]"))
     configure(server, simulator_port)

@@ -27,7 +27,7 @@ class Slow(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.reached.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(120)
         self.text.append(record.getMessage())
 
 
@@ -134,10 +134,10 @@ def test_nobody_with_a_line_to_add_waits_for_the_disk(
     slow = Slow()
     handler._targets = [slow]
     log.info("一")
-    assert slow.reached.wait(20), "the writer is at it"
+    assert slow.reached.wait(120), "the writer is at it"
     adding = threading.Thread(target=log.info, args=("二",), daemon=True)
     adding.start()
-    adding.join(10)
+    adding.join(120)
     assert not adding.is_alive()
     slow.go_on.set()
     wait_until(lambda: "二" in "\n".join(slow.text), within=10, what="the second line")
@@ -150,7 +150,7 @@ def test_child_process_writes_only_its_own_lines(
     slow = Slow()
     targets, handler._targets = handler._targets, [slow]
     log.info("写到一半")
-    assert slow.reached.wait(20)
+    assert slow.reached.wait(120)
     log.info("父进程")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads: that is the point

@@ -83,7 +83,7 @@ def running_client(
         yield running
     finally:
         running.client.stop()
-        running.thread.join(5)
+        running.thread.join(120)
         assert not running.thread.is_alive()
 
 
@@ -156,7 +156,7 @@ def scripted_gateway(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedGate
     finally:
         gateway.call(runner.cleanup())
         gateway.loop.call_soon_threadsafe(gateway.loop.stop)
-        thread.join(5)
+        thread.join(120)
         gateway.loop.close()
 
 

@@ -36,7 +36,7 @@ async def test_sealing_waits_for_the_end_of_a_burst(
         await asyncio.sleep(0.5)
         assert await db.call(unsealed) == 3
         burst = False
-        await eventually(lambda: db.threads().submit(unsealed).result(10) == 0)
+        await eventually(lambda: db.threads().submit(unsealed).result(120) == 0)
     assert (await db.call(audit_chain.verify)).faults == ()
 
 
@@ -49,5 +49,5 @@ async def test_out_of_patience_it_seals_everything_however_long_the_burst(
     await db.call(write_down, 40)
     started = asyncio.get_running_loop().time()
     async with running(bookkeeping.AuditKeeper(every_s=0.05)):
-        await eventually(lambda: db.threads().submit(unsealed).result(10) == 0, within=20)
+        await eventually(lambda: db.threads().submit(unsealed).result(120) == 0, within=20)
     assert asyncio.get_running_loop().time() - started < 15, "not one batch each time patience runs out"
