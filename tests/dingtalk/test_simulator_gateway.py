@@ -52,7 +52,9 @@ async def simulated(**options: Any) -> AsyncIterator[Client]:
         async with Simulator(apps={"dingdemo": "demo-secret"}, **options) as sim:
             client = Client(http, sim)
             yield client
-        for socket in client.sockets:  # an open one would be found by the garbage collector, during another test
+        for (
+            socket
+        ) in client.sockets:  # an open one would be found by the garbage collector, during another test
             await socket.close()
 
 

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from secops_agent.api.errors import handle
 from tests.acceptance.processes import clean_environment, run, uncounted
 from tests.databases import Database
 
@@ -19,3 +20,8 @@ def test_hostile_bodies_cost_little(door: str, database: Database) -> None:
     }
     done = run((sys.executable, "-m", "tests.secops.hostile_bodies", door), uncounted(environment))
     assert (done.returncode, done.stdout[-2000:]) == (0, "")
+
+
+def test_nesting_that_python_cannot_follow_is_the_senders_fault() -> None:
+    answer = handle(RecursionError("maximum recursion depth exceeded"), {})
+    assert (answer.status_code, answer.data["error"]["message"]) == (400, "请求的内容嵌套太深。")
