@@ -27,8 +27,8 @@ QUICK = {
     "backoff_base_s": 0.05,
     "backoff_cap_s": 0.2,
     "park_retry_s": 60.0,
-    "connect_timeout_s": 1.0,
-    "open_timeout_s": 2.0,
+    "connect_timeout_s": 60.0,
+    "open_timeout_s": 60.0,
 }
 
 
