@@ -31,8 +31,8 @@ test-all: install-dev ## 跑 make test 没跑的：耗时的进程、接管、�
 test-outside: install-dev ## 跑需要 Chromium、Node 或消息中间件的；没有安装的跳过，CI 中则算失败
 	@$(pytest) $(if $(all),-m outside) $(TESTS)
 
-coverage: install-dev ## 报告分支覆盖率，在 COVERAGE=1 make test test-all 之后
-	@$(python) -m coverage combine -q --append; $(python) -m coverage report
+coverage: install-dev ## 报告分支覆盖率，在 make test COVERAGE=1 之后
+	@$(python) -m coverage combine -q; $(python) -m coverage report
 
 lint: install-dev ## 静态检查：ruff、mypy、import-linter、迁移、部署检查
 	$(python) -m ruff check .
