@@ -143,7 +143,7 @@ def sown_in(field: str) -> list[str]:
     return [text for i, text in enumerate(PAYLOADS) if field == "description" or (i + turn) % 2 == 0]
 
 
-FEW, *OTHERS = list(FIELDS)[:4], *list(FIELDS)[4:]
+FEW, OTHERS = list(FIELDS)[:4], list(FIELDS)[4:]
 
 
 @pytest.mark.parametrize("field", [*FEW, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
