@@ -1,10 +1,12 @@
 """What a chat message says, by msgtype (facts: the chatbot callback's `msgtype` table)."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+log = logging.getLogger(__name__)
 LONGEST_QUOTE = 1000
 
 
@@ -24,11 +26,21 @@ CANNOT_READ = {
     "file": "收到了文件「{name}」。我现在还不能读取文件内容，请用文字描述要查的内容。",
     "audio": "收到了语音，但钉钉没有给出识别文字，请改用文字发送。",
 }
+WITHHELD = (
+    "钉钉没有把这条消息的内容发过来（错误码 {code}）。请稍后再发；若一直如此，请管理员在钉钉开放平台查看。"
+)
+OVER_QUOTA = (
+    "钉钉没有把这条消息的内容发过来（错误码 20001）：本企业这个月的 Webhook 与 Stream 消息额度已用完。"
+    "请管理员在钉钉开放平台查看用量、购买额度包，或等到下个月；在此之前我收不到任何人说的话。"
+)
 UNKNOWN = "收到了一条我还不支持的消息（类型 {name}），请用文字发送。"
 
 
 def read_content(data: Mapping[str, Any]) -> Content:
     """Never fails: fields that are missing or of another type read as empty."""
+    withheld = text_of(data, "errorCode") or text_of(data, "errCode")  # both spellings were seen
+    if withheld not in ("", "0"):
+        return _withheld(withheld)
     msgtype = text_of(data, "msgtype")
     if msgtype == "text":
         return _text(data)
@@ -60,6 +72,13 @@ def mapping_of(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         except (ValueError, RecursionError):
             return {"content": value}
     return value if isinstance(value, Mapping) else {}
+
+
+def _withheld(code: str) -> Content:
+    """Neither text nor content came; DingTalk's own words are not ours to repeat."""
+    code = code[:20] if code.isascii() and code.isalnum() else "未知"
+    log.warning("dingtalk 收到没有内容的消息，错误码 %s（20001：本月消息额度用完）", code)
+    return Content(cannot_read=OVER_QUOTA if code == "20001" else WITHHELD.format(code=code))
 
 
 def _text(data: Mapping[str, Any]) -> Content:

@@ -77,6 +77,32 @@ def test_quoted_message_is_kept_apart(content: Any) -> None:
     assert read_content(quoting(content, text=" ")).text == "原话", "the quote alone is the question"
 
 
+@pytest.mark.parametrize(
+    "rest", [{}, {"msgtype": "text"}, {"msgtype": "audio"}, {"msgtype": "text", "text": None}]
+)
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        ({"errorCode": 20001, "errorMessage": "over"}, "额度"),
+        ({"errCode": "20001", "errMsg": "over"}, "额度"),
+        ({"errorCode": "40035"}, "40035"),
+        ({"errCode": "**[点我](https://evil.example)**"}, "未知"),
+    ],
+)
+def test_message_whose_content_dingtalk_withheld_says_so(
+    error: dict[str, Any], part: str, rest: dict[str, Any]
+) -> None:
+    content = read_content({**rest, **error})
+    assert content.text == ""
+    assert part in content.cannot_read
+    assert "evil" not in content.cannot_read
+
+
+@pytest.mark.parametrize("code", [0, "0", "", None])
+def test_message_without_an_error_is_read(code: Any) -> None:
+    assert read_content({**TEXT, "errorCode": code}).text == "有哪些告警"
+
+
 def test_long_quote_is_cut() -> None:
     assert len(read_content(quoting({"text": "长" * 5000})).quoted) == 1000
 

@@ -72,10 +72,8 @@ def say(text: str) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``python -m dingtalk_integration.simulator``: exit code 1 with one clear line if it cannot start."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dingtalk_integration.simulator", description="本机钉钉模拟器"
-    )
+    """``python -m simulators.dingtalk``: exit code 1 with one clear line if it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m simulators.dingtalk", description="本机钉钉模拟器")
     add_arguments(parser)
     try:
         serve(parser.parse_args(argv))

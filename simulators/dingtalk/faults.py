@@ -22,6 +22,10 @@ ping                 now                          SYSTEM ping on every connectio
 duplicate            N                            every push is delivered N times, on random connections
 malformed            now: variant, list, "all"    a malformed frame on every connection (variants: frames.MALFORMED)
 malformed_each       variant, list, "all"         the same before every push
+over_quota           true, "errCode"              robot messages arrive with errorCode (errCode) 20001 and without text
+                                                  and content: the month's messages are used up
+link_unheard         true                         what a tapped dtmd: link says in a group does not reach the robot,
+                                                  because it has no @; otherwise it does
 redeliver_after_s    seconds                      how long an unacked push waits before it is delivered again
 webhook_status       500, 403, …                  sendBySession answers that HTTP status
 webhook_errcode      300001, 130101, 460101, …    sendBySession answers 200 with that errcode
@@ -56,6 +60,8 @@ STANDING = [
     "half_open",
     "duplicate",
     "malformed_each",
+    "over_quota",
+    "link_unheard",
     "redeliver_after_s",
     "webhook_status",
     "webhook_errcode",

@@ -35,11 +35,17 @@ class World:
     base_url: str = ""
     calls: Counter[str] = field(default_factory=Counter)
 
-    def add_robot(self, client_id: str, secret: str) -> Robot:
-        """Register an application, or change its secret."""
-        robot = self.robots[client_id] = build_robot(client_id, secret)
-        self.conversations.open_for(client_id)
-        return robot
+    def put_robot(self, robot: Robot) -> None:
+        """Register an application, or replace what was known of it; the pages learn of it."""
+        self.robots[robot.client_id] = robot
+        self.conversations.open_for(robot.client_id)
+        self.reload_pages()
+
+    def reload_pages(self) -> None:
+        """Have every open page ask again for everything, and the file written."""
+        self.history.dirty = True
+        for client_id in self.robots:
+            self.history.publish(client_id, "reload", {})
 
     def reset(self) -> None:
         """Forget what happened; robots, people and connections stay."""
@@ -71,5 +77,5 @@ def build_world(apps: dict[str, str], options: Options) -> World:
         stopping=asyncio.Event(),
     )
     for client_id, secret in apps.items():
-        world.add_robot(client_id, secret)
+        world.put_robot(build_robot(client_id, secret))
     return world

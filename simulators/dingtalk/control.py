@@ -75,7 +75,6 @@ class Control:
             web.get("/sim/replies", telling_errors(self.show_replies)),
             web.get("/sim/acks", self.show_acks),
             web.get("/sim/state", self.show_state),
-            web.post("/sim/apps", telling_errors(self.add_app)),
             web.post("/sim/people", telling_errors(self.add_person)),
             web.post("/sim/reset", self.reset),
         ]
@@ -98,6 +97,8 @@ class Control:
         event_type = str(body.get("event_type") or "")
         if not event_type:
             raise InvalidInput("缺少 event_type，例如 user_leave_org")
+        if not robot.stream:
+            raise InvalidInput(f"应用「{robot.name}」没有选择 Stream 推送，事件不会推送")
         push = _build_event(robot.client_id, event_type, body)
         return answer_json({"event_id": push.external_id, "delivered": self.world.deliveries.submit(push)})
 
@@ -148,15 +149,6 @@ class Control:
             }
         )
 
-    async def add_app(self, request: web.Request) -> web.StreamResponse:
-        """Register an application: ``{client_id, client_secret}``."""
-        body = await read_object(request)
-        client_id, secret = str(body.get("client_id") or ""), str(body.get("client_secret") or "")
-        if not client_id or not secret:
-            raise InvalidInput("缺少 client_id 或 client_secret")
-        robot = self.world.add_robot(client_id, secret)
-        return answer_json({"client_id": client_id, "name": robot.name})
-
     async def add_person(self, request: web.Request) -> web.StreamResponse:
         """Add or rename a member of staff: ``{staff_id, name}``."""
         body = await read_object(request)
@@ -171,8 +163,7 @@ class Control:
         """Forget messages, cards, faults, acks and counters; connections stay."""
         self.actions.stop()
         self.world.reset()
-        for client_id in self.world.robots:
-            self.world.history.publish(client_id, "reload", {})
+        self.world.reload_pages()
         return answer_json({"reset": True})
 
 

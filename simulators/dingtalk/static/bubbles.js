@@ -109,6 +109,7 @@ function describeState(entry) {
     waiting: ["机器人未连接，消息在排队", "wait"],
     given_up: ["多次投递都没有确认", "fail"],
     lost: ["模拟器重启前没有确认", "fail"],
+    no_stream: ["应用没有选择 Stream 推送，它收不到", "wait"],
     local: [group ? "没有 @机器人，它收不到" : "", "wait"],
   }[entry.state] || ["", ""];
 }
@@ -126,7 +127,7 @@ export function drawTyping() {
 function drawEmpty(onSuggest) {
   const room = state.rooms.get(state.room);
   const how = room?.group ? `在下面写一句话，@${state.robot.name} 的消息会推送给机器人。` : `这里是你和 ${state.robot.name} 的单聊，写下就会推送给机器人。`;
-  const connect = state.connection.live ? null : el("p", {}, "机器人还没有连接：运行 ", el("code", {}, "python manage.py start_dingtalk_stream"));
+  const connect = state.connection.live ? null : el("p", {}, "机器人还没有连接：运行 ", el("code", {}, "python manage.py start_dingtalk_stream"), "，凭证在", el("a", { href: `/apps#/${encodeURIComponent(state.robot.client_id)}/credentials` }, "「应用」"), "里。");
   return el("div", { class: "empty" }, el("img", { src: "/static/icon.svg", alt: "" }), el("h2", {}, "还没有消息"),
     el("p", {}, how), connect,
     el("div", { class: "suggest" }, SUGGESTIONS.map((text) => el("button", { type: "button", onclick: () => onSuggest(text) }, text))));

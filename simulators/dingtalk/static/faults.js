@@ -15,6 +15,8 @@ const GROUPS = [
   ["消息推送", [
     { label: "重复投递", note: "同一消息投递多次", options: [["2 次", { duplicate: 2 }], ["3 次", { duplicate: 3 }]] },
     { label: "很快重投", note: "未确认时不等 60 秒", options: [["2 秒", { redeliver_after_s: 2 }], ["10 秒", { redeliver_after_s: 10 }]] },
+    { label: "消息额度用完", note: "消息带 20001，没有正文", options: [["errorCode", { over_quota: true }], ["errCode", { over_quota: "errCode" }]] },
+    { label: "点链接没有 @", note: "群里点 dtmd 链接，机器人收不到", options: [["开启", { link_unheard: true }]] },
     { act: { malformed: "all" }, label: "坏帧", note: "立即发送各种不合规的帧", button: "发送" },
     { label: "每次推送前发坏帧", note: "", options: [["坏 JSON", { malformed_each: "bad_json" }], ["全部种类", { malformed_each: "all" }]] },
   ]],

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bifang.core.errors import ConfigError
 
+from .applications import Applications
 from .card_api import CardApi
 from .clicks import Clicks
 from .control import Control
@@ -97,7 +98,7 @@ class Simulator:
             Files(openapi),
         ):
             app.router.add_routes(part.routes())
-        app.router.add_routes([*Clicks(world).routes(), *Page(world).routes()])
+        app.router.add_routes([*Clicks(world).routes(), *Page(world).routes(), *Applications(world).routes()])
         world.links.changed.append(lambda client_id: world.history.publish(client_id, "connection", None))
         world.deliveries.on_progress.append(self._show_progress)
         app.on_shutdown.append(self._shut_down)

@@ -31,6 +31,11 @@ class Utterance:
     msg_id: str
     created: int
 
+    @property
+    def mentions(self) -> bool:
+        """Whether it @s the robot. What a tapped link says (``link``) does not."""
+        return self.room.is_group and not self.body.get("link") and bool(self.body.get("at_robot", True))
+
 
 def say(world: World, body: dict[str, Any]) -> dict[str, Any]:
     """Say something: ``{msg_id, delivered, conversation_id}``. InvalidInput names what is wrong.
@@ -52,10 +57,13 @@ def _number(body: dict[str, Any], index: int) -> str:
 
 def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
     utterance = _read(world, body)
+    push = _build_push(world, utterance)
     entry = _show(world, utterance)
     delivered = False
-    if body.get("at_robot", True) or not utterance.room.is_group:
-        delivered = world.deliveries.submit(_build_push(world, utterance))
+    if not utterance.robot.stream:
+        entry.state = "no_stream"
+    elif _reaches_robot(world, utterance):
+        delivered = world.deliveries.submit(push)
         entry.state = entry.state if entry.state == "acked" else ("sent" if delivered else "waiting")
     world.history.touch(entry)
     return {
@@ -63,6 +71,13 @@ def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
         "delivered": delivered,
         "conversation_id": utterance.room.id,
     }
+
+
+def _reaches_robot(world: World, said: Utterance) -> bool:
+    """In a group only with an @. Whether a tapped ``dtmd:`` link needs one is not known: a fault decides."""
+    if said.room.is_group and said.body.get("link"):
+        return not world.faults.take("link_unheard", said.robot.client_id)
+    return said.mentions or not said.room.is_group
 
 
 def _read(world: World, body: dict[str, Any]) -> Utterance:
@@ -81,12 +96,14 @@ def _read(world: World, body: dict[str, Any]) -> Utterance:
 
 
 def find_robot(world: World, client_id: Any) -> Robot:
-    """The robot named, or the only one. InvalidInput otherwise."""
-    if not client_id and len(world.robots) == 1:
+    """The robot named, or the first one. InvalidInput for a name that nobody has."""
+    if not client_id:
         return next(iter(world.robots.values()))
     robot = world.robots.get(str(client_id or ""))
     if robot is None:
-        raise InvalidInput(f"没有 client_id 为 {client_id!r} 的应用。已有：{'、'.join(world.robots)}")
+        raise InvalidInput(
+            f"没有 client_id 为 {client_id!r} 的应用。已有：{'、'.join(list(world.robots)[:20])}"
+        )
     return robot
 
 
@@ -128,7 +145,7 @@ def _show(world: World, said: Utterance) -> Entry:
         msgtype=msgtype,
         text=said.text or LABELS.get(msgtype, "" if msgtype == "text" else f"[{msgtype}]"),
         at=said.created,
-        at_user_ids=[said.robot.client_id] if said.body.get("at_robot", True) and said.room.is_group else [],
+        at_user_ids=[said.robot.client_id] if said.mentions else [],
         state="local",
         raw=raw,
     )
@@ -166,14 +183,22 @@ def _build_data(world: World, said: Utterance) -> dict[str, Any]:
         data["senderStaffId"] = person.staff_id
     if room.is_group:
         data["conversationTitle"] = room.title
-        data["isInAtList"] = True
-        data["atUsers"] = [{"dingtalkId": robot.user_id}]
+        data["isInAtList"] = said.mentions
+        data["atUsers"] = [{"dingtalkId": robot.user_id}] if said.mentions else []
     if said.body.get("delegate"):
         data["hostingContext"] = {"userId": person.staff_id, "nick": said.nick}
         data["conversationMsgContext"] = [
             {"readStatus": "0", "senderUserId": person.staff_id, "sendTime": said.created}
         ]
-    return {**data, **(said.body.get("extra") or {})}
+    spelling = world.faults.take("over_quota", robot.client_id)
+    return {**(_withhold(data, spelling) if spelling else data), **(said.body.get("extra") or {})}
+
+
+def _withhold(data: dict[str, Any], spelling: Any) -> dict[str, Any]:
+    """What arrives when the month's quota is used up; both spellings of the error were seen."""
+    code, message = ("errCode", "errMsg") if spelling == "errCode" else ("errorCode", "errorMessage")
+    kept = {name: value for name, value in data.items() if name not in ("text", "content")}
+    return {**kept, code: 20001, message: "本月 Webhook 与 Stream 消息额度已用完"}
 
 
 def _open_webhook(world: World, said: Utterance) -> dict[str, Any]:
@@ -191,7 +216,7 @@ def _open_webhook(world: World, said: Utterance) -> dict[str, Any]:
 def _build_content(said: Utterance) -> dict[str, Any]:
     msgtype = str(said.body.get("msgtype") or "text")
     content = said.body.get("content")
-    text = f" {said.text}" if said.room.is_group else said.text
+    text = f" {said.text}" if said.mentions else said.text
     if msgtype == "text":
         return {"msgtype": "text", "text": {"content": text}}
     if msgtype == "quoted":

@@ -1,4 +1,4 @@
-"""Conversations kept in a file, so that the demo's chat survives a restart.
+"""Conversations and the applications made here, kept in a file, so that they survive a restart.
 
 Written atomically (a new file, then renamed) and at most once a second. Tokens, sessionWebhooks and pushes under way
 are not kept: as with the real DingTalk, what was not acknowledged before the restart may be gone.
@@ -8,13 +8,14 @@ import asyncio
 import json
 import logging
 import os
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from .cards import Card
 from .frames import dump
 from .history import Entry
+from .options import Robot
 from .world import World
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Storage:
         fresh = self.path.with_suffix(f".{os.getpid()}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.touch(mode=0o600)  # it holds Client Secrets
             fresh.write_text(dump(_snapshot(self.world)), encoding="utf-8")
             fresh.replace(self.path)
         except OSError as error:
@@ -81,6 +83,7 @@ def _snapshot(world: World) -> dict[str, Any]:
     robots = list(world.robots)
     return {
         "version": 1,
+        "apps": [asdict(one) for one in world.robots.values() if one.made],
         "people": [[one.staff_id, one.name] for one in world.people.people.values() if one.staff_id],
         "rooms": [
             [room.client_id, room.id, room.title, room.is_group, room.person, room.last_at]
@@ -95,6 +98,9 @@ def _snapshot(world: World) -> dict[str, Any]:
 
 
 def _restore(world: World, saved: dict[str, Any]) -> None:
+    for row in saved.get("apps", []):
+        if row["client_id"] not in world.robots:  # what was named at the start goes first
+            world.put_robot(Robot(**row))
     for staff_id, name in saved["people"]:
         world.people.add(staff_id, name)
     for client_id, room_id, title, is_group, person, last_at in saved["rooms"]:

@@ -22,7 +22,7 @@ class Person:
     @property
     def sender_id(self) -> str:
         """The opaque id that DingTalk gives to everybody."""
-        return "$:LWCP_v1:$" + hashlib.sha256(self.key.encode()).hexdigest()[:24]
+        return "$:LWCP_v1:$" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 DEMO_PEOPLE = (

@@ -5,6 +5,7 @@ header a string.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ DELEGATE_TOPIC = "/v1.0/im/bot/messages/delegate"
 CARD_TOPIC = "/v1.0/card/instances/callback"
 EVENT_TOPIC = "*"
 MEGABYTE = 1024 * 1024
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def now_ms() -> int:
@@ -24,8 +26,9 @@ def now_ms() -> int:
 
 
 def dump(value: Any) -> str:
-    """Compact JSON, Chinese left readable."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Compact JSON, Chinese left readable. Half a surrogate pair, which UTF-8 cannot carry, stays an escape."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return LONE_SURROGATE.sub(lambda half: f"\\u{ord(half.group()):04x}", text)
 
 
 def build_frame(

@@ -30,6 +30,15 @@ class Owner(Protocol):
         """An upstream frame that is no ack."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One SYSTEM ping under way. ``sent``: loop time; ``echoed``: the milliseconds until its echo."""
+
+    sent: float
+    data: str
+    echoed: asyncio.Future[float]
+
+
 class Link:
     """One connection. Frames go out in order through its own writer, so a slow client delays nobody else."""
 
@@ -41,7 +50,7 @@ class Link:
         self.since = now_ms()
         self.frozen = False
         self.draining = False
-        self.pings: dict[str, tuple[float, str]] = {}
+        self.pings: dict[str, Ping] = {}
         self.socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, timeout=0.3)
         self._request: web.Request | None = None
         self._outbox: asyncio.Queue[tuple[str, Callable[[], None] | None]] = asyncio.Queue()
@@ -54,11 +63,12 @@ class Link:
         """Queue one frame; `on_sent` is called when it goes out, which in a burst is later."""
         self._outbox.put_nowait((text, on_sent))
 
-    def ping(self) -> None:
+    def ping(self) -> "Ping":
         """Send SYSTEM ping; its echo comes back as an ack."""
-        message_id, data = mint("ping-"), dump({"opaque": mint("")})
-        self.pings[message_id] = (asyncio.get_running_loop().time(), data)
-        self.push(build_frame("SYSTEM", "ping", data, connection_id=self.id, message_id=message_id))
+        message_id, loop = mint("ping-"), asyncio.get_running_loop()
+        ping = self.pings[message_id] = Ping(loop.time(), dump({"opaque": mint("")}), loop.create_future())
+        self.push(build_frame("SYSTEM", "ping", ping.data, connection_id=self.id, message_id=message_id))
+        return ping
 
     def abort(self) -> None:
         """Cut the connection without a close frame, as a dying network does."""
@@ -81,6 +91,7 @@ class Link:
         """Serve the connection until it ends."""
         self._request = request
         writer = asyncio.create_task(self._write())
+        writer.add_done_callback(self._cut_if_failed)
         try:
             await self._read(owner)
         finally:
@@ -97,6 +108,13 @@ class Link:
             await self.socket.send_str(text)
             if number % BURST == 0:
                 await asyncio.sleep(0)  # let acks in, or their latency would measure our own sending
+
+    def _cut_if_failed(self, writer: asyncio.Task[None]) -> None:
+        """A link that cannot write any more would look alive to its client for ever."""
+        error = None if writer.cancelled() else writer.exception()
+        if error is not None and not isinstance(error, ConnectionError):
+            logger.error("连接 %s 无法继续推送（%s），已切断", self.id, type(error).__name__)
+            self.abort()
 
     async def _read(self, owner: Owner) -> None:
         while True:
@@ -138,10 +156,12 @@ class Links:
 
     by_client: dict[str, list[Link]] = field(default_factory=dict)
     changed: list[Callable[[str], None]] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)  # why a client's last registration failed
 
     def add(self, link: Link) -> None:
         """A new connection."""
         self.by_client.setdefault(link.client_id, []).append(link)
+        self.refused.pop(link.client_id, None)
         self._tell(link.client_id)
 
     def remove(self, link: Link) -> None:

@@ -2,13 +2,15 @@
 
 import os
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bifang.core.errors import ConfigError
 
 DEFAULT_PORT = 8910
-DEMO_APPS = {"dingdemo": "demo-secret"}
+DEMO_APPS = {"dingdemo": "demo-secret", "dingguide": "guide-secret"}
+NAMES = {"dingdemo": "毕方", "dingguide": "练习机器人"}
 
 
 def limits_from_environment() -> bool:
@@ -36,16 +38,24 @@ class Options:
     webhook_per_minute: int = 20
     openapi_per_second: int = 20
     card_ack_s: float = 5.0
+    verify_s: float = 5.0
     state_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Robot:
-    """One application with its robot: robotCode and appKey are its Client ID."""
+    """One application with its robot: robotCode and appKey are its Client ID.
+
+    ``stream``: 事件订阅 is set to Stream 推送; without it nothing is pushed. ``made``: on the page or over HTTP while
+    running, so it is kept.
+    """
 
     client_id: str
     secret: str = field(repr=False)
     name: str
+    app_id: str
+    stream: bool = True
+    made: bool = False
 
     @property
     def user_id(self) -> str:
@@ -53,9 +63,16 @@ class Robot:
         return f"$:LWCP_v1:$bot-{self.client_id}"
 
 
-def build_robot(client_id: str, secret: str, name: str = "") -> Robot:
-    """The robot of an application; the demo's is called 毕方."""
-    return Robot(client_id, secret, name or ("毕方" if client_id in DEMO_APPS else client_id))
+def build_robot(client_id: str, secret: str) -> Robot:
+    """The robot of an application that was named at the start, ready for use; the demo's is called 毕方."""
+    app_id = uuid.uuid5(uuid.NAMESPACE_OID, client_id)
+    return Robot(client_id, secret, NAMES.get(client_id, client_id), str(app_id))
+
+
+def mint_robot(name: str) -> Robot:
+    """A new application as 「创建应用」 makes it: with credentials, and without Stream 推送 yet."""
+    client_id = f"ding{secrets.token_hex(8)}"
+    return Robot(client_id, secrets.token_urlsafe(48), name, str(uuid.uuid4()), stream=False, made=True)
 
 
 def parse_app(text: str) -> tuple[str, str]:

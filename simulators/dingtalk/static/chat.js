@@ -142,13 +142,14 @@ function openDrawer(open) {
   byId("close-faults").focus();
 }
 
-/** dtmd://dingtalkclient/sendMessage?content=… says that text, as in DingTalk. */
+/** dtmd://dingtalkclient/sendMessage?content=… says that text as the reader; not inside a card, as in DingTalk. */
 function followLink(event) {
   const link = event.target.closest?.("a[href^='dtmd:']");
   if (!link) return;
   event.preventDefault();
+  if (link.closest(".card")) return toast("卡片里的 dtmd 链接点了没有反应，真实的钉钉也是这样");
   const text = new URL(link.href).searchParams.get("content");
-  if (text) suggest(text);
+  if (text) send({ text, link: true });
 }
 
 function wire() {

@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from bifang.core.errors import InvalidInput
+
 from .faults import Faults
 from .frames import build_frame, build_malformed, now_ms
 from .links import Link, Links
@@ -18,6 +20,9 @@ from .options import Options, mint
 
 ACKS_KEPT = 50_000
 ACK_DATA_KEPT = 1_000
+LARGEST_DATA = (
+    500_000  # at most twice that when escaped into its frame: inside the 1 MiB that most clients take
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +40,14 @@ class Push:
     given_up: bool = False
     timer: asyncio.TimerHandle | None = None
     answer: asyncio.Future[dict[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        """InvalidInput for what no client could take: redelivered, it would close every connection with 1009."""
+        size = len(self.data.encode("utf-8", "surrogatepass"))
+        if size > LARGEST_DATA:
+            raise InvalidInput(
+                f"消息有 {size:,} 字节，一帧放不下（上限 {LARGEST_DATA:,}），真实的钉钉也不会推送"
+            )
 
     @property
     def repeats(self) -> bool:
@@ -226,8 +239,10 @@ class Deliveries:
         )
 
     def _record_ping(self, link: Link, message_id: str, ack: dict[str, Any]) -> None:
-        sent, data = link.pings.pop(message_id)
-        elapsed = asyncio.get_running_loop().time() - sent
+        ping = link.pings.pop(message_id)
+        latency_ms = round((asyncio.get_running_loop().time() - ping.sent) * 1000, 3)
+        if not ping.echoed.done():
+            ping.echoed.set_result(latency_ms)
         self.acks.append(
             {
                 "at": now_ms(),
@@ -240,9 +255,9 @@ class Deliveries:
                 "code": ack.get("code"),
                 "message": ack.get("message"),
                 "data": ack.get("data"),
-                "latency_ms": round(elapsed * 1000, 3),
+                "latency_ms": latency_ms,
                 "times_delivered": 1,
-                "echoed": _loads(ack.get("data")) == _loads(data),
+                "echoed": _loads(ack.get("data")) == _loads(ping.data),
             }
         )
 

@@ -21,6 +21,9 @@ export async function ask(path, body) {
 
 /** Load everything of one robot. */
 export async function load(clientId) {
+  const asked = new URLSearchParams(location.search).get("client_id");
+  if (asked) remember("robot", asked); // a link of the page of applications
+  if (asked) history.replaceState(null, "", "/");
   const wanted = clientId ?? remembered("robot");
   const page = await ask(`/sim/page?client_id=${encodeURIComponent(wanted)}`);
   Object.assign(state, { robot: page.robot, robots: page.robots, people: page.people, connection: page.connection });

@@ -56,13 +56,18 @@ class Gateway:
         client_id = str(body.get("clientId") or "")
         broken = await self._break(client_id)
         if broken is not None:
-            self.refused += 1
-            return broken
+            return self._refuse(client_id, "正在注入故障", broken)
         robot = self.robots.get(client_id)
         if robot is None or body.get("clientSecret") != robot.secret:
-            self.refused += 1
-            return answer_error(401, AUTH_FAILED["code"], AUTH_FAILED["message"])
+            refusal = answer_error(401, AUTH_FAILED["code"], AUTH_FAILED["message"])
+            return self._refuse(client_id, "Client Secret 与这个应用的不一致", refusal)
         return self._admit(request, client_id, body)
+
+    def _refuse(self, client_id: str, reason: str, answer: web.Response) -> web.Response:
+        self.refused += 1
+        if client_id in self.robots:
+            self.links.refused[client_id] = reason
+        return answer
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket; a ticket that is unknown, used or expired is refused."""
