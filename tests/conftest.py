@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 from tests.databases import BOTH, Database, Templates
 from tests.postgres_server import postgres_url
 
-
 # Hypothesis measures time, too; a busy machine is no fault of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
