@@ -45,7 +45,7 @@ def order(who: str = "zhao") -> Action:
 
 
 def connect(url: str, name: str = "防火墙", **more: Any) -> None:
-    configs.save("webhook_connector", name, True, {"url": url, "secret": SECRET, "timeout_s": 1, **more})
+    configs.save("webhook_connector", name, True, {"url": url, "secret": SECRET, "timeout_s": 3, **more})
 
 
 class OtherSide:
