@@ -27,8 +27,8 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.staff import apply_staff_entries
 
         register_recorder(keep_change)
-        register_kind(QwenKind())
-        register_kind(WebhookKind())
+        register_kind(QwenKind)
+        register_kind(WebhookKind)
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)
         register_section("notification_rules", apply_rule_entries)
