@@ -19,7 +19,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
-        from secops_agent.services.changes import keep_change
+        from secops_agent.services.authors import keep_change
         from secops_agent.services.notifications.rules import apply_rule_entries
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.on_call.working_days import seed

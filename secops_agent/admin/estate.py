@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, author_of, badge, moment
 from secops_agent.models.choices import Importance, Severity
-from secops_agent.services import changes, history
+from secops_agent.services import authors, history
 from secops_agent.services.actors import Actor
 from secops_agent.services.priority import rank
 
@@ -25,7 +25,7 @@ DOORS = {
 
 def actor_of(request: HttpRequest) -> Actor:
     """The person at the keyboard: their Staff entry if they have one."""
-    return changes.actor_of(author_of(request))
+    return authors.actor_of(author_of(request))
 
 
 def door_word(via: str) -> str:
