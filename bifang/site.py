@@ -42,8 +42,8 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold is untyped
         return seen
 
     def _nothing(self, request: HttpRequest) -> HttpResponse | None:
-        from secops_agent.services.logins import may_do_something
-        from secops_agent.services.staff import administrators
+        from secops_agent.services.people.logins import may_do_something
+        from secops_agent.services.people.staff import administrators
 
         if not request.user.is_authenticated or may_do_something(request.user):
             return None

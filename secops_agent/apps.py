@@ -19,12 +19,12 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
-        from secops_agent.services.authors import keep_change
         from secops_agent.services.notifications.rules import apply_rule_entries
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.on_call.working_days import seed
-        from secops_agent.services.schedules import ensure_schedules, recover_at_start
-        from secops_agent.services.staff import apply_staff_entries
+        from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
+        from secops_agent.services.people.authors import keep_change
+        from secops_agent.services.people.staff import apply_staff_entries
 
         register_recorder(keep_change)
         register_kind(QwenKind)

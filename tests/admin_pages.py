@@ -41,8 +41,10 @@ from secops_agent.models import (
     TurnUsage,
     Vulnerability,
 )  # fmt: skip
-from secops_agent.services import audit, audit_chain, jobs, tokens
 from secops_agent.services.actors import Actor
+from secops_agent.services.audit import chain, trail
+from secops_agent.services.intake import jobs
+from secops_agent.services.people import tokens
 
 SECRET = "an-app-secret-nobody-may-see"
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden-session"
@@ -229,9 +231,9 @@ def _action() -> Any:
 
 
 def _audited() -> Any:
-    entry = audit.entry(AuditKind.MESSAGE, "提问", Actor.system("test"), text=PRIVATE, detail={"a": 1})
+    entry = trail.entry(AuditKind.MESSAGE, "提问", Actor.system("test"), text=PRIVATE, detail={"a": 1})
     record = AuditRecord.objects.create(**entry.values)
-    audit_chain.seal()
+    chain.seal()
     return record
 
 

@@ -12,7 +12,7 @@ from bifang.core import db
 from dingtalk_integration.handlers.contents import mapping_of, text_of
 from dingtalk_integration.stream.frames import Ack, Frame, card_ack
 from secops_agent.agent.controls import Click, decide_click
-from secops_agent.services.decisions import Decision
+from secops_agent.services.decisions.requests import Decision
 
 log = logging.getLogger(__name__)
 DECIDE_WITHIN_S: Final = 1.5  # DingTalk waits about 2 s for the ack

@@ -16,7 +16,7 @@ from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from secops_agent.agent import memory
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.service import Agent, Asking
-from secops_agent.services.staff import learn_corporation
+from secops_agent.services.people.staff import learn_corporation
 
 log = logging.getLogger(__name__)
 URGENT = re.compile(r"(确认|同意|拒绝|停止)(\s|$)")

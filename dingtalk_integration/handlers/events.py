@@ -7,7 +7,7 @@ from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
 from bifang.core import db
 from dingtalk_integration.handlers.contents import text_of
 from dingtalk_integration.stream.frames import Frame
-from secops_agent.services.staff import leave_organisation
+from secops_agent.services.people.staff import leave_organisation
 
 log = logging.getLogger(__name__)
 

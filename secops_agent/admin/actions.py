@@ -13,8 +13,8 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.estate import actor_of
 from secops_agent.agent.controls import NOT_LISTED
 from secops_agent.models import Action, ActionState
-from secops_agent.services import actions, undo
-from secops_agent.services.eligibility import account_of
+from secops_agent.services.decisions import actions, undo
+from secops_agent.services.people.eligibility import account_of
 
 ACTION_TONES = {
     ActionState.PENDING: "info", ActionState.LEASED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",

@@ -16,9 +16,9 @@ from secops_agent.admin.acts import Act, EstateScreen
 from secops_agent.admin.estate import gravity, lines, severity_badge
 from secops_agent.models import Alert, AlertPayload
 from secops_agent.models.choices import AlertStatus, Verdict
-from secops_agent.services import alerts
 from secops_agent.services.actors import Actor
-from secops_agent.services.alert_search import narrowed
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.search import narrowed
 from secops_agent.services.pages import COUNT_CAP
 
 STATUS_TONES = {"open": "warn", "acknowledged": "info", "closed": "idle"}
@@ -26,19 +26,19 @@ VERDICT_TONES = {"true_positive": "bad", "false_positive": "idle", "benign": "ok
 
 
 def _close(verdict: str, pk: int, actor: Actor, note: str, person: str) -> object:
-    return alerts.close(pk, verdict, actor, note)
+    return triage.close(pk, verdict, actor, note)
 
 
-_ACKNOWLEDGE = Act("acknowledge", "确认", lambda pk, actor, note, person: alerts.acknowledge(pk, actor, note))
+_ACKNOWLEDGE = Act("acknowledge", "确认", lambda pk, actor, note, person: triage.acknowledge(pk, actor, note))
 _ASSIGN = Act(
     "assign",
     "指派",
-    lambda pk, actor, note, person: alerts.assign(pk, person, actor, note),
+    lambda pk, actor, note, person: triage.assign(pk, person, actor, note),
     needs_person=True,
 )
-_UNASSIGN = Act("unassign", "取消指派", lambda pk, actor, note, person: alerts.unassign(pk, actor, note))
-_REOPEN = Act("reopen", "重新打开", lambda pk, actor, note, person: alerts.reopen(pk, actor, note))
-_COMMENT = Act("comment", "添加备注", lambda pk, actor, note, person: alerts.comment(pk, actor, note))
+_UNASSIGN = Act("unassign", "取消指派", lambda pk, actor, note, person: triage.unassign(pk, actor, note))
+_REOPEN = Act("reopen", "重新打开", lambda pk, actor, note, person: triage.reopen(pk, actor, note))
+_COMMENT = Act("comment", "添加备注", lambda pk, actor, note, person: triage.comment(pk, actor, note))
 _CLOSE = tuple(
     Act(f"close_{value}", f"关闭：{label}", partial(_close, value), final=True)
     for value, label in Verdict.choices

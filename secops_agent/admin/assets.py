@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from bifang.core.admin.base import NOTHING, CappedPaginator, RecordScreen, Screen, moment
 from secops_agent.admin.estate import actor_of, gravity, history_table, importance_badge, lines
 from secops_agent.models import Asset, Component
-from secops_agent.services import assets
+from secops_agent.services.assets import inventory
 
 KEYS = {
     "hostname": "主机名", "fqdn": "域名", "ip": "IP", "mac": "MAC 地址", "cloud_id": "云实例", "agent_id": "代理",
@@ -95,7 +95,7 @@ class AssetScreen(Screen):
         """Through the service: locks the fields and writes the history."""
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         if values:
-            assets.update(obj.pk, actor_of(request), **values)
+            inventory.update(obj.pk, actor_of(request), **values)
 
     @admin.display(description="IP 地址")
     def addresses(self, row: Asset) -> str:

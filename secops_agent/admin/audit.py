@@ -13,7 +13,7 @@ from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
 from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preformatted, shortened
 from secops_agent.admin.estate import door_word
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
-from secops_agent.services.audit import FIELDS, plain
+from secops_agent.services.audit.trail import FIELDS, plain
 
 PRIVATE = ("words", "whole_text", "data")
 TONES = {AuditKind.APPROVAL: "warn", AuditKind.ACTION: "warn", AuditKind.PROPOSAL: "info"}

@@ -10,9 +10,10 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, author_of, badge, moment
 from secops_agent.models.choices import Importance, Severity
-from secops_agent.services import authors, history
 from secops_agent.services.actors import Actor
-from secops_agent.services.priority import rank
+from secops_agent.services.audit import history
+from secops_agent.services.people import authors
+from secops_agent.services.vulnerabilities.priority import rank
 
 SEVERITY_TONES = {"critical": "bad", "high": "bad", "medium": "warn", "low": "info", "info": "idle"}
 SHOWN = 50

@@ -14,8 +14,8 @@ from secops_agent.admin.acts import Act, EstateScreen
 from secops_agent.admin.estate import gravity, history_table, lines, severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import Decision, FindingState
-from secops_agent.services import findings
 from secops_agent.services.actors import Actor
+from secops_agent.services.vulnerabilities import findings
 
 STATE_TONES = {"new": "warn", "present": "info", "gone": "idle", "back": "bad"}
 

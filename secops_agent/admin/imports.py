@@ -19,8 +19,8 @@ from secops_agent.admin.estate import actor_of, door_word
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
 from secops_agent.models.job import JobPhase, JobState
-from secops_agent.services import jobs
-from secops_agent.services.jobs import JobView
+from secops_agent.services.intake import jobs
+from secops_agent.services.intake.jobs import JobView
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.doors import import_later, import_now

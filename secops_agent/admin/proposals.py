@@ -14,10 +14,10 @@ from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preform
 from secops_agent.agent.controls import VERDICTS, Keystroke, decide_as_user, object_to_user
 from secops_agent.models import Proposal, ProposalState
 from secops_agent.models.proposal import Risk
-from secops_agent.services import approvals
-from secops_agent.services.decisions import Verdict
-from secops_agent.services.eligibility import account_of, same_person
-from secops_agent.services.proposals import prospect_of
+from secops_agent.services.decisions import approvals
+from secops_agent.services.decisions.proposals import prospect_of
+from secops_agent.services.decisions.requests import Verdict
+from secops_agent.services.people.eligibility import account_of, same_person
 
 PROPOSAL_TONES = {
     ProposalState.PROPOSED: "warn", ProposalState.CONFIRMED: "ok", ProposalState.APPROVED: "ok",

@@ -13,7 +13,8 @@ from secops_agent.admin.assets import TagsField
 from secops_agent.admin.estate import actor_of, gravity, history_table, severity_badge
 from secops_agent.models import Runbook, SlaTarget
 from secops_agent.models.choices import Severity
-from secops_agent.services import runbooks, sla
+from secops_agent.services import runbooks
+from secops_agent.services.vulnerabilities import sla
 
 
 class RunbookForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time

@@ -16,8 +16,8 @@ from bifang.core.admin.base import Screen, badge, moment
 from bifang.core.admin.panels import Step, register_steps
 from secops_agent.admin.estate import actor_of
 from secops_agent.models import Role, Staff
-from secops_agent.services import staff
-from secops_agent.services.logins import is_guarded
+from secops_agent.services.people import staff
+from secops_agent.services.people.logins import is_guarded
 
 PRIVILEGED = (Role.APPROVER, Role.ADMIN)
 ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
 from secops_agent.admin.estate import actor_of
 from secops_agent.models import ApiToken, Scope
-from secops_agent.services import tokens
+from secops_agent.services.people import tokens
 
 SCOPE_HELP = (
     "读取：查询；导入：提交文件和 Webhook；修改：确认、关闭告警等（含读取）；审批：同意或拒绝别人的申请。只给需要的。"

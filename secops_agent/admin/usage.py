@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from bifang.core.admin.base import NOTHING, RecordScreen, Screen, moment
 from bifang.core.admin.panels import Card, register_cards
 from secops_agent.models import Action, ActionState, ModelPrice, Proposal, ProposalState, TurnUsage
-from secops_agent.services.usage import MICRO, spent_today
+from secops_agent.services.operations.usage import MICRO, spent_today
 
 
 @admin.register(TurnUsage)

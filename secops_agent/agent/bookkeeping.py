@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bifang.channels.engine import busy
 from bifang.core import db
-from secops_agent.services import audit_chain
+from secops_agent.services.audit import chain
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 2.0
@@ -36,7 +36,7 @@ class AuditKeeper:
                 until = time.monotonic() + PATIENCE_S
             await self._await_calm(stop, until)
             try:
-                sealed = await db.call(audit_chain.seal)
+                sealed = await db.call(chain.seal)
                 await self._drop_old()
             except Exception:
                 log.exception("封存审计记录出错，稍后重试")
@@ -54,6 +54,6 @@ class AuditKeeper:
             return
         self._dropped_at = time.monotonic()
         day = timezone.localdate() - timedelta(days=settings.AUDIT_RETENTION_DAYS)
-        dropped = await db.call(audit_chain.drop_before, day)
+        dropped = await db.call(chain.drop_before, day)
         if dropped:
             log.info("按保留期清除了 %d 条审计记录", dropped)

@@ -15,10 +15,11 @@ from secops_agent.llm.offline.intents import Control
 from secops_agent.llm.offline.normalization import normalize
 from secops_agent.models import Proposal
 from secops_agent.models.staff import Role
-from secops_agent.services import approvals, eligibility, refusals
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions import Decision, DecisionRequest, Executors, Verdict
-from secops_agent.services.staff import Person
+from secops_agent.services.decisions import approvals, refusals
+from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Verdict
+from secops_agent.services.people import eligibility
+from secops_agent.services.people.staff import Person
 
 LONGEST: Final = 700  # characters; a longer message is never a control
 STOPPED: Final = "已停止。"

@@ -19,11 +19,11 @@ from secops_agent.agent.placeholders import Vault, mask
 from secops_agent.agent.records import brief, costs, whole
 from secops_agent.llm.qwen import QwenSettings
 from secops_agent.llm.types import LLM
-from secops_agent.services.limits import PERIOD_S, Allowance, PersonLimiter
-from secops_agent.services.proposals import Origin, Proposals
-from secops_agent.services.staff import Person
+from secops_agent.services.decisions.proposals import Origin, Proposals
+from secops_agent.services.operations.usage import Accounts, Budget
+from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
+from secops_agent.services.people.staff import Person
 from secops_agent.services.switches import NO_MODEL, NO_MODEL_TEXT, SwitchBoard
-from secops_agent.services.usage import Accounts, Budget
 
 CONTROL_REPLIES: Final = 3  # to one person in a minute; a control beyond is carried out without a word
 DAY_S: Final = 86_400.0

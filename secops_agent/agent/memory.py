@@ -15,7 +15,7 @@ from bifang.core.prepared import run
 from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.staff import Staff
-from secops_agent.services.staff import FACTS, Person, administrators, find_people, read_people
+from secops_agent.services.people.staff import FACTS, Person, administrators, find_people, read_people
 
 MESSAGES = 20  # at most so many earlier messages are read
 CHARACTERS = 6000  # and so many characters are given to the model

@@ -10,7 +10,7 @@ from secops_agent.agent.placeholders import mask
 from secops_agent.agent.toolbox import refused_tools
 from secops_agent.llm.types import Message
 from secops_agent.models.staff import Role
-from secops_agent.services.staff import Person
+from secops_agent.services.people.staff import Person
 
 _LONGEST_NAME: Final = 40
 QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"

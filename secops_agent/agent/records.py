@@ -11,9 +11,9 @@ from bifang.core.rows import NewRow
 from secops_agent.agent.outcome import Outcome, ToolRun
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
-from secops_agent.services.audit import Place, entry
-from secops_agent.services.staff import Person
-from secops_agent.services.usage import Price, usage_row
+from secops_agent.services.audit.trail import Place, entry
+from secops_agent.services.operations.usage import Price, usage_row
+from secops_agent.services.people.staff import Person
 
 BIFANG = Actor("system", "", "毕方", "agent")
 

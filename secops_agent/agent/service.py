@@ -26,7 +26,7 @@ from secops_agent.agent.verification import mark_unknown
 from secops_agent.agent.warrant import Warranted
 from secops_agent.llm.types import LLM, Message
 from secops_agent.models.staff import Role
-from secops_agent.services.staff import Person
+from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Proposer
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from bifang.core.errors import ConfigError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
-from secops_agent.services.staff import Person
+from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, Plan

@@ -11,7 +11,7 @@ from secops_agent.agent.outcome import Outcome, ToolRun
 from secops_agent.agent.service import Agent, Talk, unknown_person
 from secops_agent.llm.offline import NOTICE
 from secops_agent.models.staff import Role
-from secops_agent.services.staff import Person
+from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Risk
 
 _CODE: Final = "试运行"

@@ -16,10 +16,10 @@ from bifang.core.changes import Author
 from bifang.core.visitors import address_of
 from secops_agent.api.limits import spend, spend_failure
 from secops_agent.models import Role, Scope
-from secops_agent.services import tokens
 from secops_agent.services.actors import Actor
-from secops_agent.services.authors import actor_of
-from secops_agent.services.tokens import Grant
+from secops_agent.services.people import tokens
+from secops_agent.services.people.authors import actor_of
+from secops_agent.services.people.tokens import Grant
 
 REFUSED = "API 令牌无效、已过期或已被吊销：请在管理后台「API 令牌」中检查，或创建新的令牌。"
 

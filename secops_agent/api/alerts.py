@@ -13,8 +13,8 @@ from secops_agent.api.base import Flag, Form, Moment, PageQuery, Text, View, cho
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
-from secops_agent.services import alerts
-from secops_agent.services.alerts import GROUPINGS, ORDERS, AlertFilter
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.triage import GROUPINGS, ORDERS, AlertFilter
 
 TAG = ["告警"]
 EXAMPLE = {
@@ -158,7 +158,7 @@ class AlertListView(View):
             order=asked.pop("ordering"),
             **asked,
         )
-        return self.page(alerts.search(wanted), AlertOut)
+        return self.page(triage.search(wanted), AlertOut)
 
 
 class AlertView(View):
@@ -170,7 +170,7 @@ class AlertView(View):
                    description="一条告警的全部内容，包括指标、原始事件和变更历史。")  # fmt: skip
     def get(self, request: Request, alert_id: int) -> Response:
         """Everything."""
-        return Response(AlertDetailOut(flat(alerts.get(alert_id))).data)
+        return Response(AlertDetailOut(flat(triage.get(alert_id))).data)
 
 
 class AlertStatisticsView(View):
@@ -182,7 +182,7 @@ class AlertStatisticsView(View):
                    responses=StatisticsOut, description="按级别、状态、来源、规则、资产、结论、处理人、日期或小时统计告警数。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """The counts."""
-        return Response(StatisticsOut(alerts.statistics(**self.read_query(StatisticsQuery))).data)
+        return Response(StatisticsOut(triage.statistics(**self.read_query(StatisticsQuery))).data)
 
 
 class _Action(View):
@@ -203,7 +203,7 @@ class AcknowledgeView(_Action):
     def post(self, request: Request, alert_id: int) -> Response:
         """Somebody looks after it."""
         body = self.read_body(NoteIn)
-        return self.answer(alerts.acknowledge(alert_id, caller_of(request).actor, body["note"]))
+        return self.answer(triage.acknowledge(alert_id, caller_of(request).actor, body["note"]))
 
 
 class AssignView(_Action):
@@ -216,7 +216,7 @@ class AssignView(_Action):
         """To a person, by staffId or name."""
         body = self.read_body(AssignIn)
         actor = caller_of(request).actor
-        return self.answer(alerts.assign(alert_id, body["assignee"], actor, body["note"]))
+        return self.answer(triage.assign(alert_id, body["assignee"], actor, body["note"]))
 
 
 class UnassignView(_Action):
@@ -227,7 +227,7 @@ class UnassignView(_Action):
     def post(self, request: Request, alert_id: int) -> Response:
         """Nobody's."""
         body = self.read_body(NoteIn)
-        return self.answer(alerts.unassign(alert_id, caller_of(request).actor, body["note"]))
+        return self.answer(triage.unassign(alert_id, caller_of(request).actor, body["note"]))
 
 
 class CloseView(_Action):
@@ -240,7 +240,7 @@ class CloseView(_Action):
         """With a verdict."""
         body = self.read_body(CloseIn)
         actor = caller_of(request).actor
-        return self.answer(alerts.close(alert_id, body["verdict"], actor, body["note"]))
+        return self.answer(triage.close(alert_id, body["verdict"], actor, body["note"]))
 
 
 class ReopenView(_Action):
@@ -251,7 +251,7 @@ class ReopenView(_Action):
     def post(self, request: Request, alert_id: int) -> Response:
         """The verdict is withdrawn."""
         body = self.read_body(NoteIn)
-        return self.answer(alerts.reopen(alert_id, caller_of(request).actor, body["note"]))
+        return self.answer(triage.reopen(alert_id, caller_of(request).actor, body["note"]))
 
 
 class CommentView(_Action):
@@ -262,4 +262,4 @@ class CommentView(_Action):
     def post(self, request: Request, alert_id: int) -> Response:
         """Into the history."""
         body = self.read_body(CommentIn)
-        return self.answer(alerts.comment(alert_id, caller_of(request).actor, body["note"]))
+        return self.answer(triage.comment(alert_id, caller_of(request).actor, body["note"]))

@@ -12,8 +12,8 @@ from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, Ref, flat, texts
 from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType, Importance
-from secops_agent.services import assets
-from secops_agent.services.assets import ORDERS, AssetFilter
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.inventory import ORDERS, AssetFilter
 from secops_agent.services.faults import NotFound
 
 TAG = ["资产"]
@@ -131,7 +131,7 @@ class AssetListView(View):
         """A page."""
         asked = self.read_query(AssetQuery)
         wanted = AssetFilter(importance=tuple(asked.pop("importance")), order=asked.pop("ordering"), **asked)
-        return self.page(assets.search(wanted), AssetOut)
+        return self.page(inventory.search(wanted), AssetOut)
 
 
 class AssetFindView(View):
@@ -143,7 +143,7 @@ class AssetFindView(View):
                    description="按名称、IP、域名或编号找一个资产；不唯一时给出候选。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """The asset or candidates."""
-        found = assets.find(self.read_query(FindQuery)["name"])
+        found = inventory.find(self.read_query(FindQuery)["name"])
         return Response(FoundOut(found).data)
 
 
@@ -156,7 +156,7 @@ class AssetView(View):
                    description="一个资产的全部内容：标识、未关闭的告警和发现的数量、变更历史。")  # fmt: skip
     def get(self, request: Request, asset_id: int) -> Response:
         """Everything."""
-        return Response(AssetDetailOut(flat(assets.get(asset_id))).data)
+        return Response(AssetDetailOut(flat(inventory.get(asset_id))).data)
 
     @extend_schema(tags=TAG, operation_id="assets_update", summary="修改资产", request=AssetIn, responses=AssetOut,
                    description="只改给出的字段；之后的导入不会覆盖人设置的值。",
@@ -164,7 +164,7 @@ class AssetView(View):
     def patch(self, request: Request, asset_id: int) -> Response:
         """What people know better."""
         values = self.read_body(AssetIn, partial=True)
-        return Response(AssetOut(assets.update(asset_id, caller_of(request).actor, **values)).data)
+        return Response(AssetOut(inventory.update(asset_id, caller_of(request).actor, **values)).data)
 
 
 class AssetComponentsView(View):
@@ -179,4 +179,4 @@ class AssetComponentsView(View):
         asked = self.read_query(ComponentQuery)
         if not Asset.objects.filter(pk=asset_id).exists():
             raise NotFound(f"没有编号为 {asset_id} 的资产。")
-        return self.page(assets.components(asset_id, **asked), ComponentOut)
+        return self.page(inventory.components(asset_id, **asked), ComponentOut)

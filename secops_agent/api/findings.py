@@ -11,8 +11,8 @@ from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, r
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
 from secops_agent.models.choices import Decision, FindingKind, FindingState, Severity
-from secops_agent.services import findings
-from secops_agent.services.findings import ORDERS, FindingFilter
+from secops_agent.services.vulnerabilities import findings
+from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
 
 TAG = ["发现"]
 

@@ -9,7 +9,7 @@ from secops_agent.api import access
 from secops_agent.api.alerts import AlertOut
 from secops_agent.api.assets import AssetOut
 from secops_agent.api.base import Form, Text, View
-from secops_agent.services import indicators
+from secops_agent.services.alerts import indicators
 
 
 class IndicatorQuery(Form):

@@ -20,9 +20,9 @@ from secops_agent.api.access import IMPORT, Caller, caller_of
 from secops_agent.api.base import Flag, Form, View, word
 from secops_agent.api.jobs import TAG, JobOut, OutcomeOut, RefusalOut
 from secops_agent.importers import registry
-from secops_agent.services import repeats
 from secops_agent.services.faults import NotFound
-from secops_agent.services.repeats import Answer
+from secops_agent.services.intake import repeats
+from secops_agent.services.intake.repeats import Answer
 from secops_agent.uploads.body import LARGEST, TooLarge, Upload
 from secops_agent.uploads.choices import ASSET_TYPES, Choices
 from secops_agent.uploads.doors import import_later, import_now

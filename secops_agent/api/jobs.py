@@ -10,8 +10,8 @@ from secops_agent.api.access import IMPORT, SEE_ALL_JOBS, caller_of, may
 from secops_agent.api.base import Form, PageQuery, View
 from secops_agent.api.documentation import page_of
 from secops_agent.models.job import JobPhase, JobState
-from secops_agent.services import jobs
 from secops_agent.services.actors import Actor
+from secops_agent.services.intake import jobs
 
 TAG = ["导入"]
 

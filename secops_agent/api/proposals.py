@@ -11,7 +11,7 @@ from secops_agent.api.base import Form, PageQuery, Remark, View
 from secops_agent.api.documentation import page_of
 from secops_agent.models import ActionState, ProposalState
 from secops_agent.models.proposal import Risk
-from secops_agent.services import proposal_views
+from secops_agent.services.decisions import views
 from secops_agent.services.faults import Conflict
 
 TAG = ["操作审批"]
@@ -77,7 +77,7 @@ class ProposalListView(View):
                    responses=page_of(ProposalOut), description="提出的操作，新的在前，游标翻页。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
-        return self.page(proposal_views.search(**self.read_query(ProposalQuery)), ProposalOut)
+        return self.page(views.search(**self.read_query(ProposalQuery)), ProposalOut)
 
 
 class ProposalView(View):
@@ -89,7 +89,7 @@ class ProposalView(View):
                    description="一个操作的确切内容、同意之后会怎样，以及它的结果。")  # fmt: skip
     def get(self, request: Request, code: str) -> Response:
         """Everything."""
-        return Response(ProposalOut(proposal_views.get(code)).data)
+        return Response(ProposalOut(views.get(code)).data)
 
 
 class DecisionView(View):
@@ -106,11 +106,11 @@ class DecisionView(View):
         body, caller = self.read_body(DecisionIn), caller_of(request)
         if caller.user_id is None:
             raise Conflict(NOBODYS)
-        proposal = proposal_views.find(code)
+        proposal = views.find(code)
         decision = decide_as_user(proposal, _keystroke(caller, proposal.pk, body["verdict"], body["reason"]))
         if decision.status == "refused":
             raise Conflict(decision.text)
-        return Response(ProposalOut(proposal_views.get(code)).data)
+        return Response(ProposalOut(views.get(code)).data)
 
 
 def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> Keystroke:

@@ -10,7 +10,8 @@ from secops_agent.api.access import caller_of
 from secops_agent.api.base import Form, PageQuery, Text, View, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, texts
-from secops_agent.services import history, runbooks
+from secops_agent.services import runbooks
+from secops_agent.services.audit import history
 
 TAG = ["处置手册"]
 EXAMPLE = {

@@ -11,9 +11,9 @@ from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, r
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, flat, texts
 from secops_agent.models.choices import Severity
-from secops_agent.services import vulnerabilities
 from secops_agent.services.faults import NotFound
-from secops_agent.services.vulnerabilities import ORDERS, VulnerabilityFilter
+from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities.catalogue import ORDERS, VulnerabilityFilter
 
 TAG = ["漏洞"]
 
@@ -135,7 +135,7 @@ class VulnerabilityListView(View):
         wanted = VulnerabilityFilter(
             severities=tuple(asked.pop("severity")), order=asked.pop("ordering"), **asked
         )
-        return self.page(vulnerabilities.search(wanted), VulnerabilityOut)
+        return self.page(catalogue.search(wanted), VulnerabilityOut)
 
 
 class VulnerabilityView(View):
@@ -147,7 +147,7 @@ class VulnerabilityView(View):
                    description="用 CVE、GHSA、CNVD、CNNVD 等任一编号查询，大小写不限；没有资料时返回 404。")  # fmt: skip
     def get(self, request: Request, vuln_id: str) -> Response:
         """By any of its names."""
-        found = vulnerabilities.lookup(vuln_id)
+        found = catalogue.lookup(vuln_id)
         if found is None:
             raise NotFound(f"没有 {vuln_id[:60]} 的资料：请先导入公告（osv、cnvd、kev）或扫描结果。")
         return Response(VulnerabilityDetailOut(flat(found)).data)
@@ -162,4 +162,4 @@ class ExposureView(View):
                    description="受影响、不受影响、无法判断三组，每个资产都有依据；known 为 false 表示没有这个漏洞的资料。")  # fmt: skip
     def get(self, request: Request, vuln_id: str) -> Response:
         """Three answers."""
-        return Response(ExposureOut(vulnerabilities.affected_assets(vuln_id)).data)
+        return Response(ExposureOut(catalogue.affected_assets(vuln_id)).data)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from secops_agent.services.actions import Order, Outcome
+from secops_agent.services.decisions.actions import Order, Outcome
 
 
 class Connector(Protocol):

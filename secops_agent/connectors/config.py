@@ -6,7 +6,7 @@ from bifang.core.fields import AddressField, NumberField, ProxyField, SecretFiel
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
 from secops_agent.connectors.webhook import WebhookSettings
-from secops_agent.services.carriers import KIND, tool_names
+from secops_agent.services.decisions.carriers import KIND, tool_names
 
 
 class WebhookKind(Kind):

@@ -6,8 +6,8 @@ from bifang.core.models import SystemConfig
 from secops_agent.connectors.base import Connector
 from secops_agent.connectors.dry_run import DryRun
 from secops_agent.connectors.webhook import Webhook, WebhookSettings
-from secops_agent.services.actions import Order
-from secops_agent.services.carriers import carrier_of
+from secops_agent.services.decisions.actions import Order
+from secops_agent.services.decisions.carriers import carrier_of
 
 
 def settings_for(order: Order) -> WebhookSettings | None:

@@ -13,8 +13,8 @@ from bifang.core.http import HttpClient
 from secops_agent.connectors import registry
 from secops_agent.connectors.base import Connector
 from secops_agent.models.action import ActionState
-from secops_agent.services import actions, expiry
-from secops_agent.services.actions import Order, Outcome
+from secops_agent.services.decisions import actions, expiry
+from secops_agent.services.decisions.actions import Order, Outcome
 
 log = logging.getLogger(__name__)
 POLL_S: Final = 1.0

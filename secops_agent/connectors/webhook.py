@@ -18,7 +18,7 @@ from bifang.channels.markup import literal
 from bifang.core.errors import BifangError, RemoteError
 from bifang.core.http import HttpClient, Response
 from bifang.core.redaction import redact
-from secops_agent.services.actions import Order, Outcome
+from secops_agent.services.decisions.actions import Order, Outcome
 
 MAX_ANSWER: Final = 64 * 1024  # bytes
 SHOWN: Final = 500  # characters of an answer

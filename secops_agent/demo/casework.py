@@ -7,9 +7,10 @@ from random import Random
 from secops_agent.demo.incidents import LASTING
 from secops_agent.models import Alert, AlertAsset, History, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
-from secops_agent.services import history, tallies
 from secops_agent.services.actors import Actor
-from secops_agent.services.tallies import Counted
+from secops_agent.services.alerts import tallies
+from secops_agent.services.alerts.tallies import Counted
+from secops_agent.services.audit import history
 from secops_agent.services.writing import Pace, import_transaction, update_rows
 
 _VERDICTS = (

@@ -24,10 +24,13 @@ from secops_agent.models import (
     Staff,
     Vulnerability,
 )
-from secops_agent.services import ingest, matching, runbooks, tallies
+from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
-from secops_agent.services.staff import only_corporation
-from secops_agent.services.tallies import Counted
+from secops_agent.services.alerts import tallies
+from secops_agent.services.alerts.tallies import Counted
+from secops_agent.services.intake import ingest
+from secops_agent.services.people.staff import only_corporation
+from secops_agent.services.vulnerabilities import matching
 from secops_agent.services.writing import Pace, import_transaction
 
 ACTOR = Actor.system("load_demo")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertAsset, Asset, Finding
 from secops_agent.models.choices import AlertStatus, FindingState
-from secops_agent.services import tallies
+from secops_agent.services.alerts import tallies
 from secops_agent.services.records import SEVERITIES
 
 PERIODS: dict[str, str] = {

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Runbook, RunbookTerm
-from secops_agent.services import history
 from secops_agent.services.actors import Actor
+from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.pages import Page, cut
 from secops_agent.services.writing import assign

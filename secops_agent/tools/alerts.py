@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from secops_agent.services import alerts
-from secops_agent.services.alert_views import AlertDetail, AlertSummary
-from secops_agent.services.alerts import AlertFilter
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
+from secops_agent.services.alerts.triage import AlertFilter
+from secops_agent.services.alerts.views import AlertDetail, AlertSummary
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
 from secops_agent.services.privacy import public
-from secops_agent.services.statistics import GROUPINGS, Statistics
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
@@ -116,11 +116,11 @@ def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
 def _search(wanted: AlertFilter) -> Page[AlertSummary]:
     """An address that no asset has may still be in alerts."""
     try:
-        return alerts.search(wanted)
+        return triage.search(wanted)
     except NotFound:
         if wanted.keyword or not _is_address(wanted.asset):
             raise
-        return alerts.search(replace(wanted, asset="", keyword=wanted.asset))
+        return triage.search(replace(wanted, asset="", keyword=wanted.asset))
 
 
 def _is_address(text: str) -> bool:
@@ -159,7 +159,7 @@ def state(alert: AlertSummary) -> str:
 
 def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     """Everything about one alert; in a group without accounts and addresses of people."""
-    detail = alerts.get(given.alert_id)
+    detail = triage.get(given.alert_id)
     result = ToolResult("ok", f"告警编号={given.alert_id}", _detail(detail), {"alert_id": given.alert_id})
     if not asker.is_group:
         return result
@@ -221,7 +221,7 @@ ACTIONS: Final = {
 
 def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     """Numbers counted by the database."""
-    found = alerts.statistics(since=since(given.since_hours, asker.now), group_by=given.group_by, limit=20)
+    found = triage.statistics(since=since(given.since_hours, asker.now), group_by=given.group_by, limit=20)
     query = told(时间=told_hours(given.since_hours), 分组=GROUPINGS[given.group_by])
     data = {"total": found.total, "groups": {group.label: group.count for group in found.groups}}
     if not found.total:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from secops_agent.models.choices import AssetType
-from secops_agent.services import assets
-from secops_agent.services.asset_views import AssetDetail, AssetSummary
-from secops_agent.services.assets import AssetFilter
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.inventory import AssetFilter
+from secops_agent.services.assets.views import AssetDetail, AssetSummary
 from secops_agent.services.pages import Page
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
@@ -81,11 +81,11 @@ def _search(wanted: AssetFilter) -> Page[AssetSummary]:
     """A person's name or staffId means what they look after, if they look after anything."""
     person = person_named(wanted.keyword)
     if person is not None:
-        owned = assets.search(replace(wanted, keyword="", owner_id=person.pk))
+        owned = inventory.search(replace(wanted, keyword="", owner_id=person.pk))
         if owned.items:
             return owned
         wanted = replace(wanted, keyword=person.name)
-    return assets.search(wanted)
+    return inventory.search(wanted)
 
 
 def asset_line(asset: AssetSummary) -> str:
@@ -109,10 +109,10 @@ def asset_facts(asset: AssetSummary) -> str:
 def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     """One asset, or those that may have been meant."""
     query = f"资产={plain(given.asset, 60)}"
-    found = assets.find(given.asset)
+    found = inventory.find(given.asset)
     if found.asset is not None:
         known = {"asset_id": found.asset.id, "name": found.asset.name}
-        result = ToolResult("ok", query, _detail(assets.get(found.asset.id)), known)
+        result = ToolResult("ok", query, _detail(inventory.get(found.asset.id)), known)
         return _shown(result, [found.asset], asker)
     if not found.candidates:
         return ToolResult(

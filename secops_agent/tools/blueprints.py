@@ -11,9 +11,9 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.llm.types import ToolSpec
 from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
-from secops_agent.services.carriers import prospect
+from secops_agent.services.decisions.carriers import prospect
 from secops_agent.services.faults import NotFound
-from secops_agent.services.staff import Person
+from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, parse, schema
 from secops_agent.tools.base import Proposer, Risk, Tool, ToolResult
 from secops_agent.tools.masking import for_group

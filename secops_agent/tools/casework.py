@@ -4,12 +4,12 @@ from typing import Any, Final, Literal
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services import alerts
 from secops_agent.services.actors import Actor
-from secops_agent.services.alert_views import AlertSummary
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.views import AlertSummary
 from secops_agent.services.faults import Conflict
-from secops_agent.services.people import find_staff
-from secops_agent.services.staff import Person
+from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.blueprints import Blueprint, Plan, action
 from secops_agent.tools.markdown import STATUS, VERDICT, plain
@@ -52,7 +52,7 @@ def _noted(note: str) -> str:
 
 def _alert(alert_id: int, *allowed: AlertStatus) -> AlertSummary:
     """The alert in a state in which this can be done. Raises NotFound, Conflict."""
-    alert = alerts.get(alert_id).summary
+    alert = triage.get(alert_id).summary
     if alert.status not in allowed:
         raise Conflict(f"告警 {alert_id} 现在是「{STATUS[alert.status]}」，不能这样做。")
     return alert
@@ -71,7 +71,7 @@ def check_acknowledge(given: AcknowledgeAlert, person: Person | None) -> Plan:
 
 def acknowledge(given: AcknowledgeAlert, actor: Actor) -> str:
     """Done for a confirmed proposal."""
-    alert = alerts.acknowledge(given.alert_id, actor, given.note)
+    alert = triage.acknowledge(given.alert_id, actor, given.note)
     return f"已接手{_named(alert)}，状态：{STATUS[alert.status]}。"
 
 
@@ -90,7 +90,7 @@ def check_assign(given: AssignAlert, person: Person | None) -> Plan:
 
 def assign(given: AssignAlert, actor: Actor) -> str:
     """Done for a confirmed proposal."""
-    alert = alerts.assign(given.alert_id, given.assignee, actor)
+    alert = triage.assign(given.alert_id, given.assignee, actor)
     return f"已把{_named(alert)}指派给 {plain(alert.assignee, 40)}。"
 
 
@@ -108,7 +108,7 @@ def check_close(given: CloseAlert, person: Person | None) -> Plan:
 
 def close(given: CloseAlert, actor: Actor) -> str:
     """Done for a confirmed proposal."""
-    alert = alerts.close(given.alert_id, given.verdict or "", actor, given.note)
+    alert = triage.close(given.alert_id, given.verdict or "", actor, given.note)
     return f"已关闭{_named(alert)}，结论：{VERDICT[alert.verdict]}。"
 
 

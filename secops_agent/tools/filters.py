@@ -7,7 +7,7 @@ from typing import Any, Final
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Staff
 from secops_agent.services.faults import NotFound
-from secops_agent.services.people import find_staff
+from secops_agent.services.people.directory import find_staff
 from secops_agent.services.records import SEVERITIES
 from secops_agent.tools.arguments import argument
 from secops_agent.tools.markdown import SEVERITY

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from secops_agent.services import indicators
-from secops_agent.services.indicators import Sightings
+from secops_agent.services.alerts import indicators
+from secops_agent.services.alerts.indicators import Sightings
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.alerts import accounts_of, alert_line
 from secops_agent.tools.arguments import Arguments, argument

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
-from secops_agent.services import assets, targets
-from secops_agent.services.asset_views import AssetSummary
-from secops_agent.services.staff import Person
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.views import AssetSummary
+from secops_agent.services.decisions import targets
+from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.blueprints import Blueprint, Plan, action
 from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration, plain
@@ -71,7 +72,7 @@ def _outside(text: str) -> _Address:
 
 def check_isolate(given: IsolateHost, person: Person | None) -> Plan:
     """A machine that we know, named exactly."""
-    found = assets.find(given.asset)
+    found = inventory.find(given.asset)
     wanted = given.asset.strip().lower()
     if found.asset is None or not _is_named(found.asset.id, wanted):
         near = [found.asset] if found.asset else list(found.candidates)
@@ -95,11 +96,11 @@ def _isolation(asset: AssetSummary, reason: str) -> Plan:
 def recheck_isolate(stored: Mapping[str, Any]) -> Plan:
     """Still the machine that people decided about."""
     targets.require_same(stored)
-    return _isolation(assets.get(int(stored["asset_id"])).summary, str(stored.get("reason", "")))
+    return _isolation(inventory.get(int(stored["asset_id"])).summary, str(stored.get("reason", "")))
 
 
 def _is_named(asset_id: int, wanted: str) -> bool:
-    detail = assets.get(asset_id)
+    detail = inventory.get(asset_id)
     names = {detail.summary.name, str(asset_id), *detail.summary.ips, *(key.value for key in detail.keys)}
     return wanted in {name.lower() for name in names}
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from secops_agent.services.health import Health, read_health
+from secops_agent.services.operations.health import Health, read_health
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.markdown import ago, moment, plain

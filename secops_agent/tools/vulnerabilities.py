@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
-from secops_agent.services import vulnerabilities
-from secops_agent.services.finding_views import (
+from secops_agent.services.records import Affected
+from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.views import (
     ExposedAsset,
     Exposure,
     VulnerabilityDetail,
     VulnerabilitySummary,
 )
-from secops_agent.services.records import Affected
-from secops_agent.services.vulnerabilities import VulnerabilityFilter
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
@@ -46,7 +46,7 @@ def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
     """One vulnerability as it is stored, and since when."""
     name = plain(given.cve_id, 60)
     query = f"漏洞编号={name}"
-    detail = vulnerabilities.lookup(given.cve_id)
+    detail = catalogue.lookup(given.cve_id)
     if detail is None:
         return ToolResult("no_data", query, _unknown(name))
     return ToolResult("ok", query, _detail(detail), {"vuln_id": detail.summary.vuln_id})
@@ -122,7 +122,7 @@ def affected_assets(asker: Asker, given: CveId) -> ToolResult:
     """受影响, 无法判断, 不受影响, with the reason for each."""
     name = plain(given.cve_id, 60)
     query = f"漏洞编号={name}"
-    found = vulnerabilities.affected_assets(given.cve_id)
+    found = catalogue.affected_assets(given.cve_id)
     if not found.known:
         return ToolResult("no_data", query, _unknown(name))
     data = {answer: [each.asset.name for each in getattr(found, answer)] for answer, _ in _ANSWERS}
@@ -163,7 +163,7 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
         资产=plain(given.asset, 60),
         补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
     )
-    found = vulnerabilities.search(
+    found = catalogue.search(
         VulnerabilityFilter(
             severities=wanted,
             kev_only=bool(given.kev_only),

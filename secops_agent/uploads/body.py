@@ -10,7 +10,7 @@ from typing import IO, Self
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Source
-from secops_agent.services import jobs
+from secops_agent.services.intake import jobs
 
 SMALL = 1 << 20  # bytes, as they come in, of what is imported at once
 _SMALL_PLAIN = 2 << 20  # the same after decompression

@@ -11,10 +11,10 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
-from secops_agent.services import ingest, jobs, repeats
 from secops_agent.services.actors import Actor
-from secops_agent.services.ingest import Outcome
-from secops_agent.services.jobs import JobView
+from secops_agent.services.intake import ingest, jobs, repeats
+from secops_agent.services.intake.ingest import Outcome
+from secops_agent.services.intake.jobs import JobView
 from secops_agent.uploads.body import Upload
 from secops_agent.uploads.choices import Choices
 

@@ -11,9 +11,9 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
 from secops_agent.models.job import JobPhase
-from secops_agent.services import ingest, jobs
-from secops_agent.services.ingest import Outcome
-from secops_agent.services.jobs import Work
+from secops_agent.services.intake import ingest, jobs
+from secops_agent.services.intake.ingest import Outcome
+from secops_agent.services.intake.jobs import Work
 from secops_agent.services.records import Item
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.doors import import_digest

@@ -94,8 +94,8 @@ def import_file(name: str, path: Path) -> Any:
     """As import_data does it."""
     from secops_agent.importers import registry
     from secops_agent.importers.base import Options, Source
-    from secops_agent.services import ingest
     from secops_agent.services.actors import Actor
+    from secops_agent.services.intake import ingest
 
     return ingest.store(registry.parse(name, Source.from_path(path), Options()), Actor.system("bench"))
 
@@ -126,7 +126,7 @@ def alert_count() -> int:
 
 def bench_matching() -> None:
     """2,000 advisories against 100,000 components."""
-    from secops_agent.services import matching
+    from secops_agent.services.vulnerabilities import matching
 
     make_components()
     make_advisories()
@@ -189,8 +189,8 @@ def make_advisories() -> None:
 def fill_alerts(count: int) -> None:
     """Alerts of fourteen days, through the door; every one is another alert."""
     from secops_agent.models import Alert, AlertTally
-    from secops_agent.services import ingest
     from secops_agent.services.actors import Actor
+    from secops_agent.services.intake import ingest
 
     Alert.objects.all().delete()
     AlertTally.objects.all().delete()
@@ -221,15 +221,15 @@ def alert_records(count: int) -> Iterator[Any]:
 
 def questions() -> dict[str, Callable[[], Any]]:
     """What people ask most."""
-    from secops_agent.services import alerts
-    from secops_agent.services.alerts import AlertFilter
+    from secops_agent.services.alerts import triage
+    from secops_agent.services.alerts.triage import AlertFilter
 
     day = NOW - timedelta(hours=24, minutes=13)
     lists = {
         "第一页": AlertFilter(),
         "高危、未处理": AlertFilter(severities=("high",), statuses=("open",)),
         "严重与高危、24 小时": AlertFilter(severities=("critical", "high"), since=day),
-        "翻页": AlertFilter(cursor=alerts.search(AlertFilter(limit=200)).next_cursor),
+        "翻页": AlertFilter(cursor=triage.search(AlertFilter(limit=200)).next_cursor),
         "关键字，半数都有": AlertFilter(keyword="host"),
         "关键字，三十分之一": AlertFilter(keyword="rule 7"),
         "关键字，百分之一": AlertFilter(keyword="横向移动"),
@@ -239,10 +239,10 @@ def questions() -> dict[str, Callable[[], Any]]:
         "关键字，CVE，没有": AlertFilter(keyword="CVE-2031-4"),
         "关键字，百分之一，高危": AlertFilter(keyword="横向移动", severities=("high",)),
     }
-    asked = {f"告警列表，{name}": partial(alerts.search, wanted) for name, wanted in lists.items()}
+    asked = {f"告警列表，{name}": partial(triage.search, wanted) for name, wanted in lists.items()}
     for label, since in (("24 小时", day), ("全部", None)):
         for group, title in (("severity", "级别"), ("rule", "规则"), ("asset", "资产")):
-            asked[f"告警统计，{label}，按{title}"] = partial(alerts.statistics, since, group_by=group)
+            asked[f"告警统计，{label}，按{title}"] = partial(triage.statistics, since, group_by=group)
     return asked | {
         f"管理后台搜索，{word}": partial(admin_search, word) for word in ("host", "挖矿", "没有的")
     }
@@ -281,14 +281,14 @@ def interleaved(
 
 def bench_lists(open_database: Callable[[], Callable[[], None]]) -> None:
     """At a thousand and at a hundred thousand alerts."""
-    from secops_agent.services import alert_words
+    from secops_agent.services.alerts import words
 
     small = open_database()
     fill_alerts(1000)
-    alert_words.index()
+    words.index()
     large = open_database()
     row("写入 100,000 条各不相同的告警", timed(lambda: fill_alerts(EVENTS)), EVENTS)
-    row("为它们建立关键字索引（后台）", timed(lambda: alert_words.index(3600)), EVENTS)
+    row("为它们建立关键字索引（后台）", timed(lambda: words.index(3600)), EVENTS)
     print("\n| 查询（中位数，两个库轮流） | 1,000 条告警 | 100,000 条告警 | 倍数 |\n|---|---|---|---|")
     for name, (few, many) in interleaved(small, large).items():
         print(f"| {name} | {few:.2f} ms | {many:.2f} ms | {many / few:.2f} |")

@@ -13,7 +13,7 @@ from dingtalk_integration.handlers import cards
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.stream.frames import CARD_TOPIC, Frame
 from secops_agent.models import Action
-from secops_agent.services.approvals import Decision
+from secops_agent.services.decisions.approvals import Decision
 from tests.channels.boxes import finish
 from tests.secops.decisions_aid import company, propose, the
 

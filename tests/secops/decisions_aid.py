@@ -16,10 +16,10 @@ from bifang.core.rows import insert_many
 from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
-from secops_agent.services import approvals
-from secops_agent.services.decisions import Decision, DecisionRequest, Executors
-from secops_agent.services.proposals import Origin, Proposals
-from secops_agent.services.staff import Person, find_person
+from secops_agent.services.decisions import approvals
+from secops_agent.services.decisions.proposals import Origin, Proposals
+from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors
+from secops_agent.services.people.staff import Person, find_person
 from tests.secops.estate_aid import alert, store
 
 GROUP = "cid-group"

@@ -8,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from secops_agent.models import Staff
-from secops_agent.services import ingest
 from secops_agent.services.actors import Actor
 from secops_agent.services.identity import digest
+from secops_agent.services.intake import ingest
 from secops_agent.services.records import (
     Affected,
     AlertRecord,

@@ -74,7 +74,7 @@ def at_the_api() -> Iterator[str]:
     """Every method that takes a body, of every address under /api/v1/."""
     from django.test import Client
 
-    from secops_agent.services import tokens
+    from secops_agent.services.people import tokens
 
     _, token = tokens.create("敌意", ("read", "write", "ingest"), rate=0)
     client = Client(

@@ -19,7 +19,7 @@ from secops_agent.agent.bookkeeping import AuditKeeper
 from secops_agent.agent.controls import read_control
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Proposal, Role, Staff
-from secops_agent.services import audit_chain
+from secops_agent.services.audit import chain
 from tests.admin_pages import PRIVATE, ROWS, member, messages_of, serve_plain_static, superuser, text_of
 from tests.channels.boxes import Recorder
 from tests.deadline import wait_until
@@ -60,7 +60,7 @@ def test_from_question_to_told_result_in_one_process() -> None:
         engine.stop(grace=1)
         owner.close()
     assert Action.objects.get().state == "dry"
-    assert audit_chain.verify().faults == ()
+    assert chain.verify().faults == ()
     kinds = set(AuditRecord.objects.values_list("kind", flat=True))
     assert kinds - {"change"} == {"message", "decision", "tool", "proposal", "approval", "action", "reply"}
 

@@ -16,7 +16,9 @@ from django.urls import reverse
 
 from bifang.core.groups import AUDITOR, OPERATOR
 from secops_agent.models import Alert, Asset, Finding, History, Role, Runbook, Staff
-from secops_agent.services import alert_words, ingest, runbooks
+from secops_agent.services import runbooks
+from secops_agent.services.alerts import words
+from secops_agent.services.intake import ingest
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
 from tests.secops.api.callers import SYSTEM, estate, host
 
@@ -53,7 +55,7 @@ def test_alerts_are_searched_as_everywhere_else() -> None:
     row.save()
     for indexed in (False, True):
         if indexed:
-            alert_words.index()
+            words.index()
         for term, expected in (("矿", [row.pk]), ("另一", [row.pk]), ("没有这样的", [])):
             found = client.get(address, {"q": term}).context["cl"].result_list
             assert [each.pk for each in found] == expected, (term, indexed)

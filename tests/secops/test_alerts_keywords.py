@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from secops_agent.models import Alert
-from secops_agent.services import alert_search, alert_words, alerts
-from secops_agent.services.alerts import AlertFilter
+from secops_agent.services.alerts import search, triage, words
+from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.records import Indicator
 
 from .estate_aid import alert, host, later, store
@@ -42,7 +42,7 @@ def six(database):
 
 
 def keys(keyword, **wanted):
-    found = {each.id for each in alerts.search(AlertFilter(keyword=keyword, **wanted)).items}
+    found = {each.id for each in triage.search(AlertFilter(keyword=keyword, **wanted)).items}
     return "".join(sorted(Alert.objects.filter(pk__in=found).values_list("dedup_key", flat=True)))
 
 
@@ -53,29 +53,29 @@ def test_many_new_alerts_are_counted_for_the_planner(six, monkeypatch):
             cursor.execute("SELECT relname FROM pg_class WHERE reltuples = %s", [rows])
             return {name for (name,) in cursor.fetchall()}
 
-    alert_words.index()
+    words.index()
     assert "secops_agent_alert" not in tables_with(7)
-    monkeypatch.setattr(alert_words, "MANY", 1)
+    monkeypatch.setattr(words, "MANY", 1)
     store(alert("y", title="又一条"))
-    alert_words.index()
+    words.index()
     assert tables_with(8) >= {"secops_agent_alert", "secops_agent_alertwords"}
 
 
 def test_every_keyword_finds_its_alerts(six, monkeypatch):
     expected = KEYWORDS
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
-    monkeypatch.setattr(alert_search, "WINDOW", 0)  # what is not among the newest: not indexed yet,
+    monkeypatch.setattr(search, "WINDOW", 0)  # what is not among the newest: not indexed yet,
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
-    assert alert_words.index() == 7
+    assert words.index() == 7
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # looked up,
-    monkeypatch.setattr(alert_search, "FEW", -1)
+    monkeypatch.setattr(search, "FEW", -1)
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # and walked
 
 
 def test_the_index_misses_nothing_and_narrows(six):
-    alert_words.index()
+    words.index()
     for keyword, expected in KEYWORDS.items():
-        sql, parameters = alert_words.candidates(keyword)
+        sql, parameters = words.candidates(keyword)
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             found = {pk for (pk,) in cursor.fetchall()}
@@ -83,40 +83,40 @@ def test_the_index_misses_nothing_and_narrows(six):
 
 
 def test_index_takes_only_what_is_new_and_forgets_what_is_gone(six, monkeypatch):
-    monkeypatch.setattr(alert_search, "WINDOW", 0)
-    assert [alert_words.index(), alert_words.index()] == [7, 0]
+    monkeypatch.setattr(search, "WINDOW", 0)
+    assert [words.index(), words.index()] == [7, 0]
     store(alert("g", title="新的挖矿告警"))
     assert keys("挖矿") == "ag"
-    assert [alert_words.index(), alert_words.index()] == [1, 0]
+    assert [words.index(), words.index()] == [1, 0]
     assert keys("挖矿") == "ag"
     Alert.objects.filter(dedup_key__in="ag").delete()
     assert keys("挖矿") == ""
-    alert_words.index()
+    words.index()
     store(alert("h", title="又见挖矿"))
-    alert_words.index()
+    words.index()
     assert keys("挖矿") == "h"
 
 
 def test_ids_that_are_given_away_again_are_indexed_again(six, monkeypatch):
-    alert_words.index()
+    words.index()
     Alert.objects.all().delete()
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'secops_agent_alert'")
         else:
             cursor.execute("ALTER SEQUENCE secops_agent_alert_id_seq RESTART")
-    alert_words.index()
+    words.index()
     store(alert("z", title="勒索软件"))
-    alert_words.index()
-    monkeypatch.setattr(alert_search, "WINDOW", 0)
+    words.index()
+    monkeypatch.setattr(search, "WINDOW", 0)
     assert (keys("勒索"), keys("挖矿")) == ("z", "")
 
 
 def test_only_the_beginning_of_a_long_description_is_searched(database, monkeypatch):
-    length = alert_words.DESCRIBED
+    length = words.DESCRIBED
     store(alert("a", description="头" * (length - 2) + "尾巴外面"))
     for window in (1000, 0):
-        monkeypatch.setattr(alert_search, "WINDOW", window)
+        monkeypatch.setattr(search, "WINDOW", window)
         assert (keys("头尾巴"), keys("外面"), keys("尾巴外")) == ("a", "", "")
 
 
@@ -126,13 +126,13 @@ def sixty(database):
     for n in range(60):
         title = ("挖矿" if n % 2 else "登录") + (" 罕见" if n >= 54 else "")
         store(alert(f"k{n:02}", title=title, at=later(minutes=-n), assets=(host(f"h{n % 2}"),)))
-    alert_words.index()
+    words.index()
 
 
 def walk(keyword, **wanted):
     seen, cursor, totals = [], "", set()
     while True:
-        page = alerts.search(AlertFilter(keyword=keyword, cursor=cursor, **wanted))
+        page = triage.search(AlertFilter(keyword=keyword, cursor=cursor, **wanted))
         seen += [each.id for each in page.items]
         totals.add(page.total_text)
         cursor = page.next_cursor
@@ -143,8 +143,8 @@ def walk(keyword, **wanted):
 def test_pages_hold_every_match_once_and_in_order(sixty, monkeypatch):
     ways = itertools.product([(1000, 500), (20, 500), (20, 2), (0, -1)], ["-last_seen", "last_seen"])
     for (window, few), order in ways:
-        monkeypatch.setattr(alert_search, "WINDOW", window)
-        monkeypatch.setattr(alert_search, "FEW", few)
+        monkeypatch.setattr(search, "WINDOW", window)
+        monkeypatch.setattr(search, "FEW", few)
         rows, seen, _ = walk("挖矿", limit=8, order=order)
         moments = [rows[pk].last_seen for pk in seen]
         assert len(seen) == len(set(seen)) == 30
@@ -155,7 +155,7 @@ def test_pages_hold_every_match_once_and_in_order(sixty, monkeypatch):
 
 def test_total_says_whether_all_were_counted(sixty, monkeypatch):
     assert walk("挖矿", limit=7)[2] == {"30"}
-    monkeypatch.setattr(alert_search, "WINDOW", 20)
+    monkeypatch.setattr(search, "WINDOW", 20)
     assert walk("挖矿", limit=7)[2] >= {"10+"}
     assert walk("罕见", limit=4)[2] == {"6"}
     assert walk("没有", limit=4)[2] == {"0"}
@@ -164,7 +164,7 @@ def test_total_says_whether_all_were_counted(sixty, monkeypatch):
 def test_without_the_index_the_alerts_are_read(six, monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE secops_agent_alertwords")
-    monkeypatch.setattr(alert_search, "WINDOW", 0)
+    monkeypatch.setattr(search, "WINDOW", 0)
     if connection.vendor == "sqlite":  # one without FTS5
-        assert alert_words.index() == 0
+        assert words.index() == 0
         assert keys("挖矿") == "a"

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert
-from secops_agent.services import alerts, indicators
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import AlertFilter
+from secops_agent.services.alerts import indicators, triage
+from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.privacy import is_private, public
 from secops_agent.services.records import Indicator
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.both_databases
 
 
 def titles(**wanted):
-    return [each.title for each in alerts.search(AlertFilter(**wanted)).items]
+    return [each.title for each in triage.search(AlertFilter(**wanted)).items]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_pages_hold_every_alert_once_though_times_are_equal(database):
     store(*(alert(f"k{n}") for n in range(50)))
     seen, cursor = [], ""
     while True:
-        page = alerts.search(AlertFilter(limit=15, cursor=cursor))
+        page = triage.search(AlertFilter(limit=15, cursor=cursor))
         seen += [each.id for each in page.items]
         cursor = page.next_cursor
         if not cursor:
@@ -69,55 +69,55 @@ def test_pages_hold_every_alert_once_though_times_are_equal(database):
 def test_list_needs_three_statements_at_any_length(five):
     for limit in (1, 5):
         with queries() as caught:
-            alerts.search(AlertFilter(limit=limit, statuses=("open",)))
+            triage.search(AlertFilter(limit=limit, statuses=("open",)))
         assert len(caught) == 3
 
 
 def test_statistics_add_up_to_what_the_list_shows(five):
     moments = (None, later(hours=-24), later(minutes=-90), later(days=-4, minutes=-7))
-    for group_by, since in itertools.product(alerts.GROUPINGS, moments):
-        found = alerts.statistics(since, group_by=group_by)
-        assert found.total == alerts.search(AlertFilter(since=since)).total
+    for group_by, since in itertools.product(triage.GROUPINGS, moments):
+        found = triage.statistics(since, group_by=group_by)
+        assert found.total == triage.search(AlertFilter(since=since)).total
         if group_by != "asset":
             assert sum(group.count for group in found.groups) == found.total
 
 
 def test_statistics_of_a_bounded_interval_are_exact(five):
-    found = alerts.statistics(later(days=-3), later(hours=-1))
+    found = triage.statistics(later(days=-3), later(hours=-1))
     assert [(group.label, group.count) for group in found.groups] == [("高危", 1), ("低危", 1)]
-    by_asset = alerts.statistics(None, group_by="asset")
+    by_asset = triage.statistics(None, group_by="asset")
     assert [(group.label, group.count) for group in by_asset.groups] == [("web-01", 2), ("db-02", 1)]
     with pytest.raises(InvalidInput, match="不能按「colour」"):
-        alerts.statistics(group_by="colour")
+        triage.statistics(group_by="colour")
 
 
 def test_statistics_stay_within_their_query_budget(five):
     with queries() as caught:
-        alerts.statistics(later(days=-4, minutes=-7), group_by="asset")
+        triage.statistics(later(days=-4, minutes=-7), group_by="asset")
     assert len(caught) <= 5
 
 
 def test_work_on_an_alert_is_recorded(five):
     someone = person()
     actor = Actor.person(someone)
-    pk = alerts.search(AlertFilter()).items[0].id
-    assert alerts.acknowledge(pk, actor, "在看").status == "acknowledged"
+    pk = triage.search(AlertFilter()).items[0].id
+    assert triage.acknowledge(pk, actor, "在看").status == "acknowledged"
     with pytest.raises(Conflict, match="处理中"):
-        alerts.acknowledge(pk, actor)
-    assert alerts.assign(pk, "李四", actor).assignee == "李四"
-    closed = alerts.close(pk, "true_positive", actor, "已封禁")
+        triage.acknowledge(pk, actor)
+    assert triage.assign(pk, "李四", actor).assignee == "李四"
+    closed = triage.close(pk, "true_positive", actor, "已封禁")
     assert (closed.status, closed.verdict, closed.overdue) == ("closed", "true_positive", False)
     with pytest.raises(Conflict):
-        alerts.assign(pk, someone, actor)
-    assert alerts.reopen(pk, actor).verdict == ""
-    told = [(entry.action, entry.actor, entry.note) for entry in alerts.get(pk).history]
+        triage.assign(pk, someone, actor)
+    assert triage.reopen(pk, actor).verdict == ""
+    told = [(entry.action, entry.actor, entry.note) for entry in triage.get(pk).history]
     assert told == [
         ("reopen", "李四", ""),
         ("close", "李四", "已封禁"),
         ("assign", "李四", ""),
         ("acknowledge", "李四", "在看"),
     ]
-    assert alerts.get(pk).history[1].changes == {
+    assert triage.get(pk).history[1].changes == {
         "status": ("acknowledged", "closed"),
         "verdict": ("", "true_positive"),
     }
@@ -126,14 +126,14 @@ def test_work_on_an_alert_is_recorded(five):
 def test_unknown_things_are_named(five):
     actor = Actor.person(person())
     with pytest.raises(NotFound, match="99999"):
-        alerts.get(99999)
+        triage.get(99999)
     with pytest.raises(InvalidInput, match="误报"):
-        alerts.close(1, "whatever", actor)
+        triage.close(1, "whatever", actor)
     with pytest.raises(NotFound, match="孙七"):
-        alerts.assign(1, "孙七", actor)
+        triage.assign(1, "孙七", actor)
     person("li4", "李四")
     with pytest.raises(NotFound, match="li4"):
-        alerts.assign(1, "李四", actor)
+        triage.assign(1, "李四", actor)
 
 
 def test_overdue_and_unassigned_alerts_are_found(database):
@@ -143,14 +143,14 @@ def test_overdue_and_unassigned_alerts_are_found(database):
         alert("fresh", severity="critical", at=now),
     )
     assert titles(overdue=True) == ["规则 late"]
-    alerts.assign(Alert.objects.get(title="规则 late").pk, person(), Actor.system("test"))
+    triage.assign(Alert.objects.get(title="规则 late").pk, person(), Actor.system("test"))
     assert titles(unassigned=True) == ["规则 fresh"]
 
 
 def test_group_view_leaves_private_things_out(database):
     marks = (Indicator("ip", "203.0.113.5"), Indicator("account", "zhang.san"))
     store(alert("a", indicators=marks, raw={"user": "zhang.san"}))
-    found = alerts.get(Alert.objects.get().pk)
+    found = triage.get(Alert.objects.get().pk)
     shown = public(found)
     assert shown.raw is None
     assert [each.value for each in shown.indicators] == ["203.0.113.5"]

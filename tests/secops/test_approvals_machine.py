@@ -17,9 +17,9 @@ from bifang.core.configs import learn
 from bifang.core.errors import BifangError
 from secops_agent.agent.controls import Keystroke, decide_as_user
 from secops_agent.models import Action, Proposal, Staff
-from secops_agent.services import expiry
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions import Decision
+from secops_agent.services.decisions import expiry
+from secops_agent.services.decisions.requests import Decision
 from tests.databases import Templates
 from tests.secops.decisions_aid import GROUP, ROLES, Deeds, company, decide, propose, switch
 

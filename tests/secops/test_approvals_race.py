@@ -10,9 +10,9 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Action, Proposal, Role, Staff
-from secops_agent.services import approvals, expiry
-from secops_agent.services.decisions import Executors
-from secops_agent.services.proposals import new_code
+from secops_agent.services.decisions import approvals, expiry
+from secops_agent.services.decisions.proposals import new_code
+from secops_agent.services.decisions.requests import Executors
 from tests.secops.decisions_aid import Deeds, company, decide, decision_request, propose, the
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -4,8 +4,8 @@ import pytest
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Asset
-from secops_agent.services import assets
 from secops_agent.services.actors import Actor
+from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
 from secops_agent.services.records import AssetRecord, Key
 
@@ -58,19 +58,19 @@ def test_owner_is_found_by_staff_id_or_name(database):
     store(host("a", owner="lisi"), host("b", owner="李四"), host("c", owner="外包张工"))
     owners = dict(Asset.objects.values_list("name", "owner_id"))
     assert owners == {"a": someone.pk, "b": someone.pk, "c": None}
-    assert assets.require("c").owner == "外包张工"
+    assert inventory.require("c").owner == "外包张工"
 
 
 def test_what_a_person_set_survives_an_import(database):
     someone = person()
     store(host("web-01", importance="low", environment="测试"))
-    pk = assets.require("web-01").id
-    changed = assets.update(pk, Actor.person(someone), importance="critical", owner="李四")
+    pk = inventory.require("web-01").id
+    changed = inventory.update(pk, Actor.person(someone), importance="critical", owner="李四")
     assert (changed.importance, changed.owner) == ("critical", "李四")
     store(host("web-01", importance="high", environment="生产", owner="nobody"))
-    again = assets.require("web-01")
+    again = inventory.require("web-01")
     assert (again.importance, again.owner, again.environment) == ("critical", "李四", "生产")
-    [newest, *_] = [entry for entry in assets.get(pk).history if entry.action == "update"]
+    [newest, *_] = [entry for entry in inventory.get(pk).history if entry.action == "update"]
     assert newest.changes == {"importance": ("low", "critical"), "owner": ("", "李四")}
 
 
@@ -80,17 +80,17 @@ def test_find_goes_from_exact_to_candidates(database):
         host("web-02"),
         host("pay-gateway-3", "10.0.3.15"),
     )
-    assert assets.find("WEB-01").asset.name == "web-01"
-    assert assets.find("10.0.0.5").asset.name == "web-01"
-    assert assets.find("web-01.corp.example").asset.name == "web-01"
-    assert assets.find("pay").asset.name == "pay-gateway-3"
-    assert [each.name for each in assets.find("web").candidates] == ["web-01", "web-02"]
-    assert [each.name for each in assets.find("gateway").candidates] == ["pay-gateway-3"]
-    assert assets.find(str(assets.require("web-02").id)).asset.name == "web-02"
+    assert inventory.find("WEB-01").asset.name == "web-01"
+    assert inventory.find("10.0.0.5").asset.name == "web-01"
+    assert inventory.find("web-01.corp.example").asset.name == "web-01"
+    assert inventory.find("pay").asset.name == "pay-gateway-3"
+    assert [each.name for each in inventory.find("web").candidates] == ["web-01", "web-02"]
+    assert [each.name for each in inventory.find("gateway").candidates] == ["pay-gateway-3"]
+    assert inventory.find(str(inventory.require("web-02").id)).asset.name == "web-02"
     with pytest.raises(NotFound, match="web-01、web-02"):
-        assets.require("web")
+        inventory.require("web")
     with pytest.raises(NotFound, match="没有「nothing」"):
-        assets.require("nothing")
+        inventory.require("nothing")
 
 
 def test_list_pages_by_cursor_within_its_budget(database):
@@ -98,7 +98,7 @@ def test_list_pages_by_cursor_within_its_budget(database):
     seen, cursor = [], ""
     for size in (20, 20, 5):
         with queries() as caught:
-            page = assets.search(assets.AssetFilter(limit=20, cursor=cursor, tag="x"))
+            page = inventory.search(inventory.AssetFilter(limit=20, cursor=cursor, tag="x"))
         assert len(caught) <= 2
         assert (len(page.items), page.total) == (size, 45)
         seen += [each.name for each in page.items]
@@ -106,7 +106,7 @@ def test_list_pages_by_cursor_within_its_budget(database):
     assert seen == [f"h-{n:03}" for n in range(45)]
     assert cursor == ""
     with pytest.raises(InvalidInput, match="cursor"):
-        assets.search(assets.AssetFilter(cursor="bm9uc2Vuc2U"))
+        inventory.search(inventory.AssetFilter(cursor="bm9uc2Vuc2U"))
 
 
 def test_last_seen_is_the_only_change_of_a_second_import(database):

@@ -12,10 +12,12 @@ from secops_agent.models import (
     Finding,
     History,
 )
-from secops_agent.services import assets, findings, tallies
 from secops_agent.services.actors import Actor
-from secops_agent.services.intake import joining
+from secops_agent.services.alerts import tallies
+from secops_agent.services.assets import inventory
+from secops_agent.services.intake.writers import joining
 from secops_agent.services.records import AssetRecord, Key
+from secops_agent.services.vulnerabilities import findings
 
 from .estate_aid import NOW, alert, component, finding, later, person, scan, store
 
@@ -71,8 +73,8 @@ def test_everything_goes_to_the_older_asset(database):
     assert not History.objects.filter(entity="asset", entity_id=younger.pk).exists()
     identities = set(AssetKey.objects.filter(asset=row).values_list("identity", flat=True))
     assert {"host:agent_id:wazuh:001", "host:mac:3c:fd:fe:00:00:01"} <= identities
-    assert assets.require(str(younger.pk)).id == row.pk
-    assert {each.kind for each in assets.get(row.pk).keys} == {"agent_id", "mac", "ip"}
+    assert inventory.require(str(younger.pk)).id == row.pk
+    assert {each.kind for each in inventory.get(row.pk).keys} == {"agent_id", "mac", "ip"}
 
 
 def test_statistics_by_asset_follow(database):
@@ -87,13 +89,13 @@ def test_what_a_person_decided_of_the_younger_wins(database):
     someone = person()
     store(by_agent(importance="low", environment="测试"), by_mac(importance="info"))
     younger = Asset.objects.order_by("id")[1].pk
-    assets.update(younger, Actor.person(someone), owner="李四", importance="critical", name="支付网关")
+    inventory.update(younger, Actor.person(someone), owner="李四", importance="critical", name="支付网关")
     store(bridge())
     row = only()
     assert (row.owner, row.importance, row.name, row.environment) == (someone, "critical", "支付网关", "测试")
     store(by_agent(importance="low", owner="nobody"), at=later(days=1))
     assert (only().owner, only().importance) == (someone, "critical")
-    assert "update" in {each.action for each in assets.get(row.pk).history}
+    assert "update" in {each.action for each in inventory.get(row.pk).history}
 
 
 def test_one_finding_of_both_stays_one_with_its_decision(database):
@@ -190,11 +192,11 @@ def test_contrary_decisions_of_people_keep_two_assets(database):
     store(by_agent(), by_mac())
     someone = Actor.person(person())
     one, two = Asset.objects.order_by("id").values_list("pk", flat=True)
-    assets.update(one, someone, importance="low")
-    assets.update(two, someone, importance="high")
+    inventory.update(one, someone, importance="low")
+    inventory.update(two, someone, importance="high")
     store(bridge())
     assert Asset.objects.count() == 2
-    assets.update(one, someone, importance="high")
+    inventory.update(one, someone, importance="high")
     store(bridge())
     assert only().importance == "high"
 

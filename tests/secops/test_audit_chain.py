@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from bifang.core.sealed import Sealed
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
-from secops_agent.services import audit, audit_chain
 from secops_agent.services.actors import Actor
+from secops_agent.services.audit import chain, trail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LI = Actor("person", "corp:li", "李四", "dingtalk")
@@ -24,8 +24,8 @@ LI = Actor("person", "corp:li", "李四", "dingtalk")
 def write(count: int = 5, **more: object) -> None:
     for number in range(count):
         detail = {"数": number, "小数": 1.5, "空": None}
-        audit.append(
-            [audit.entry(AuditKind.MESSAGE, "提问", LI, text=f"第 {number} 条", detail=detail, **more)]
+        trail.append(
+            [trail.entry(AuditKind.MESSAGE, "提问", LI, text=f"第 {number} 条", detail=detail, **more)]
         )
 
 
@@ -33,12 +33,12 @@ def sealed_days(days: int = 3) -> None:
     """A segment a day, the last one today."""
     for back in range(days - 1, -1, -1):
         write()
-        audit_chain.seal(timezone.now() - timedelta(days=back))
+        chain.seal(timezone.now() - timedelta(days=back))
 
 
 def test_untouched_chain_is_whole_and_days_are_segments() -> None:
     sealed_days()
-    report = audit_chain.verify()
+    report = chain.verify()
     assert report.faults == ()
     assert (report.segments, report.records, report.unsealed) == (3, 15, 0)
     assert list(AuditSegment.objects.order_by("number").values_list("closed", flat=True)) == [
@@ -49,12 +49,12 @@ def test_untouched_chain_is_whole_and_days_are_segments() -> None:
 
 
 def test_open_segment_grows_over_many_batches() -> None:
-    write(audit_chain.BATCH + 20)
-    assert [audit_chain.seal(), audit_chain.seal(), audit_chain.seal()] == [audit_chain.BATCH, 20, 0]
+    write(chain.BATCH + 20)
+    assert [chain.seal(), chain.seal(), chain.seal()] == [chain.BATCH, 20, 0]
     write(3)
-    audit_chain.seal()
-    assert AuditSegment.objects.get().count == audit_chain.BATCH + 23
-    assert audit_chain.verify().faults == ()
+    chain.seal()
+    assert AuditSegment.objects.get().count == chain.BATCH + 23
+    assert chain.verify().faults == ()
 
 
 def _change(**values: object) -> Callable[[], object]:
@@ -70,7 +70,7 @@ def _swap() -> None:
 
 def _insert(position: int) -> Callable[[], object]:
     def insert() -> None:
-        forged = audit.entry(AuditKind.MESSAGE, "伪造", LI).values
+        forged = trail.entry(AuditKind.MESSAGE, "伪造", LI).values
         segment = AuditSegment.objects.get(number=2)
         AuditRecord.objects.create(**forged, segment=segment, position=position)
 
@@ -80,11 +80,11 @@ def _insert(position: int) -> Callable[[], object]:
 def _recompute() -> None:
     """Somebody who knows the code, but not the key, writes the whole chain anew."""
     AuditRecord.objects.filter(segment__number=1, position=1).update(text="改过")
-    previous = audit_chain.GENESIS
+    previous = chain.GENESIS
     for segment in AuditSegment.objects.order_by("number"):
-        digest = audit_chain.first_digest(previous, segment.number, segment.day)
-        for position, row in enumerate(segment.records.order_by("position").values(*audit.FIELDS), 1):
-            digest = audit_chain.next_digest(digest, position, row)
+        digest = chain.first_digest(previous, segment.number, segment.day)
+        for position, row in enumerate(segment.records.order_by("position").values(*trail.FIELDS), 1):
+            digest = chain.next_digest(digest, position, row)
         AuditSegment.objects.filter(pk=segment.pk).update(previous=previous, digest=digest)
         previous = digest
 
@@ -132,30 +132,30 @@ TAMPERING = {
 @pytest.mark.parametrize("how", TAMPERING, ids=str)
 def test_tampering_shows(how: str) -> None:
     sealed_days()
-    assert audit_chain.verify(keep_days=30).faults == ()
+    assert chain.verify(keep_days=30).faults == ()
     TAMPERING[how]()
-    assert audit_chain.verify(keep_days=30).faults
+    assert chain.verify(keep_days=30).faults
 
 
 def test_cut_off_end_shows_against_a_digest_written_down() -> None:
     sealed_days()
-    head = audit_chain.verify().head
+    head = chain.verify().head
     AuditRecord.objects.filter(segment__number=3).delete()
     AuditSegment.objects.filter(number=3).delete()
-    assert audit_chain.verify().faults == ()
-    assert audit_chain.verify(head).faults
+    assert chain.verify().faults == ()
+    assert chain.verify(head).faults
 
 
 def test_retention_drops_whole_segments_and_the_chain_goes_on() -> None:
     sealed_days(4)
     today = timezone.localdate()
-    assert audit_chain.drop_before(today - timedelta(days=1)) == 10
-    assert audit_chain.drop_before(today - timedelta(days=1)) == 0
-    audit_chain.seal()
-    report = audit_chain.verify(keep_days=1)
+    assert chain.drop_before(today - timedelta(days=1)) == 10
+    assert chain.drop_before(today - timedelta(days=1)) == 0
+    chain.seal()
+    report = chain.verify(keep_days=1)
     assert report.faults == ()
     assert report.dropped == 2
-    assert audit_chain.drop_before(today + timedelta(days=1)) == 5, "the open segment stays"
+    assert chain.drop_before(today + timedelta(days=1)) == 5, "the open segment stays"
 
 
 def test_two_sealers_at_once_chain_every_record_once() -> None:
@@ -165,7 +165,7 @@ def test_two_sealers_at_once_chain_every_record_once() -> None:
     def work() -> None:
         start.wait(120)
         for _ in range(12):
-            audit_chain.seal()
+            chain.seal()
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(3)]
@@ -173,9 +173,9 @@ def test_two_sealers_at_once_chain_every_record_once() -> None:
         thread.start()
     for thread in threads:
         thread.join(120)
-    while audit_chain.seal():
+    while chain.seal():
         pass
-    assert audit_chain.verify().faults == ()
+    assert chain.verify().faults == ()
     assert AuditSegment.objects.get().count == 700
 
 
@@ -194,11 +194,11 @@ def test_record_that_commits_late_is_chained_later() -> None:
     thread.start()
     begun.wait(120)
     write(3)
-    assert audit_chain.seal() == 3
+    assert chain.seal() == 3
     finish.set()
     thread.join(120)
-    assert audit_chain.seal() == 1
-    assert audit_chain.verify().faults == ()
+    assert chain.seal() == 1
+    assert chain.verify().faults == ()
 
 
 def test_verify_audit_command_tells_and_fails() -> None:

@@ -18,9 +18,9 @@ from django.urls import reverse
 from bifang.channels.models import InboxRow, State
 from bifang.core.models import Switch, SystemConfig
 from secops_agent.models import Alert, ApiToken, Asset, AuditRecord, Finding, Runbook, SlaTarget, Staff
-from secops_agent.services import audit_chain
-from secops_agent.services.audit import FIELDS, plain
-from secops_agent.services.staff import leave_organisation
+from secops_agent.services.audit import chain
+from secops_agent.services.audit.trail import FIELDS, plain
+from secops_agent.services.people.staff import leave_organisation
 from tests.admin_pages import SECRET, dingtalk, serve_plain_static, superuser
 from tests.channels.boxes import incoming, store
 from tests.secops.api.callers import estate, with_token
@@ -293,7 +293,7 @@ def test_what_is_not_done_is_not_recorded(root: Client, monkeypatch: pytest.Monk
 
 def test_changes_are_sealed_like_everything_else(root: Client) -> None:
     root.post(page("switch", "set", "read_only"), {"on": "1"})
-    assert audit_chain.seal() == 1
-    assert audit_chain.verify().faults == ()
+    assert chain.seal() == 1
+    assert chain.verify().faults == ()
     AuditRecord.objects.update(what="什么也没发生")
-    assert audit_chain.verify().faults
+    assert chain.verify().faults

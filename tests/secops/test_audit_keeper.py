@@ -8,9 +8,9 @@ from bifang.core import db
 from secops_agent.agent import bookkeeping
 from secops_agent.models import AuditRecord
 from secops_agent.models.audit import AuditKind
-from secops_agent.services import audit_chain
 from secops_agent.services.actors import Actor
-from secops_agent.services.audit import append, entry
+from secops_agent.services.audit import chain
+from secops_agent.services.audit.trail import append, entry
 from tests.databases import Database
 from tests.deadline import eventually
 from tests.jobs_aid import running
@@ -37,7 +37,7 @@ async def test_sealing_waits_for_the_end_of_a_burst(
         assert await db.call(unsealed) == 3
         burst = False
         await eventually(lambda: db.threads().submit(unsealed).result(120) == 0)
-    assert (await db.call(audit_chain.verify)).faults == ()
+    assert (await db.call(chain.verify)).faults == ()
 
 
 async def test_out_of_patience_it_seals_everything_however_long_the_burst(
@@ -45,7 +45,7 @@ async def test_out_of_patience_it_seals_everything_however_long_the_burst(
 ) -> None:
     monkeypatch.setattr(bookkeeping, "busy", lambda: True)
     monkeypatch.setattr(bookkeeping, "PATIENCE_S", 1.0)
-    monkeypatch.setattr(audit_chain, "BATCH", 2)
+    monkeypatch.setattr(chain, "BATCH", 2)
     await db.call(write_down, 200)
     started = asyncio.get_running_loop().time()
     async with running(bookkeeping.AuditKeeper(every_s=0.05)):

@@ -24,9 +24,9 @@ from bifang.core.sealed import Sealed
 from secops_agent.connectors.registry import settings_for
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff
-from secops_agent.services import actions, undo
-from secops_agent.services.actions import Outcome
 from secops_agent.services.actors import Actor
+from secops_agent.services.decisions import actions, undo
+from secops_agent.services.decisions.actions import Outcome
 from secops_agent.services.faults import Conflict
 from secops_agent.services.switches import ReadOnly
 from tests.deadline import eventually

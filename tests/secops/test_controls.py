@@ -16,7 +16,7 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from secops_agent.agent.controls import NOTHING_RUNS, STOPPED, handle_control, read_control
 from secops_agent.agent.governance import Governance, ModelWithheld
-from secops_agent.services.limits import PER_MINUTE, PersonLimiter
+from secops_agent.services.people.limits import PER_MINUTE, PersonLimiter
 from tests.channels.boxes import Recorder
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -47,7 +47,7 @@ class Slow:
 
 def find_person_of(turn: Turn) -> Any:
     from secops_agent.models import Role
-    from secops_agent.services.staff import Person
+    from secops_agent.services.people.staff import Person
 
     return Person("corp", turn.sender_id, turn.sender_id, Role.ANALYST)
 

@@ -18,8 +18,11 @@ from secops_agent.models import (
     Staff,
     Vulnerability,
 )
-from secops_agent.services import alerts, assets, indicators, reports, runbooks, vulnerabilities
-from secops_agent.services.alerts import AlertFilter
+from secops_agent.services import reports, runbooks
+from secops_agent.services.alerts import indicators, triage
+from secops_agent.services.alerts.triage import AlertFilter
+from secops_agent.services.assets import inventory
+from secops_agent.services.vulnerabilities import catalogue
 
 from .estate_aid import alert, host, person, store
 
@@ -43,7 +46,7 @@ def test_estate_holds_what_was_promised(database):
     assert len(set(Alert.objects.values_list("source", flat=True))) == 6
     assert Vulnerability.objects.filter(kev=True).exists()
     assert Vulnerability.objects.exclude(epss=None).count() == 120
-    assert [assets.find(ip).asset.name for ip in ("10.0.0.5", "10.0.3.15")] == ["web-01", "pay-gateway-3"]
+    assert [inventory.find(ip).asset.name for ip in ("10.0.0.5", "10.0.3.15")] == ["web-01", "pay-gateway-3"]
     assert dict(Staff.objects.values_list("staff_id", "role")) == {
         "manager01": "admin",
         "lisi": "analyst",
@@ -58,22 +61,22 @@ def test_estate_holds_what_was_promised(database):
 def answer_every_question():
     now = timezone.now()
     for severity in ("critical", "high", "medium"):
-        assert alerts.search(AlertFilter(severities=(severity,), since=now - timedelta(hours=24))).total
+        assert triage.search(AlertFilter(severities=(severity,), since=now - timedelta(hours=24))).total
     for asset in ("web-01", "db-02", "pay-gateway-3", "支付系统"):
-        assert alerts.search(AlertFilter(asset=asset)).total
-        assert vulnerabilities.search(vulnerabilities.VulnerabilityFilter(asset=asset)).total
+        assert triage.search(AlertFilter(asset=asset)).total
+        assert catalogue.search(catalogue.VulnerabilityFilter(asset=asset)).total
     for keyword in ("暴力破解", "挖矿", "webshell", "WAF", "HIDS"):
-        assert alerts.search(AlertFilter(keyword=keyword)).total
-    assert alerts.search(AlertFilter(keyword="WAF", since=now - timedelta(hours=2))).total
-    assert alerts.get(12).summary.status == "open"
-    assert vulnerabilities.affected_assets("CVE-2021-44228").affected
-    assert vulnerabilities.affected_assets("CVE-2021-4034").unknown
-    assert vulnerabilities.lookup("CVE-2024-3094").affected_assets == 0
+        assert triage.search(AlertFilter(keyword=keyword)).total
+    assert triage.search(AlertFilter(keyword="WAF", since=now - timedelta(hours=2))).total
+    assert triage.get(12).summary.status == "open"
+    assert catalogue.affected_assets("CVE-2021-44228").affected
+    assert catalogue.affected_assets("CVE-2021-4034").unknown
+    assert catalogue.lookup("CVE-2024-3094").affected_assets == 0
     assert indicators.lookup("203.0.113.5").alerts.total
     assert runbooks.search("勒索病毒")[0].title == "勒索病毒应急处置"
     report = reports.security_report("this_week")
     assert sum(count for _, count in report.by_severity) == report.alerts
-    assert alerts.statistics(None, group_by="assignee").total == 300
+    assert triage.statistics(None, group_by="assignee").total == 300
 
 
 def test_loading_twice_changes_nothing(database):
@@ -105,4 +108,4 @@ def test_clear_keeps_what_real_data_hangs_on_and_numbers_begin_anew(database):
     assert Alert.objects.filter(pk=12).exists()
     store(alert("real", assets=(host("web-01", "10.0.0.5"),)))
     call_command("load_demo", "--clear")
-    assert [each.name for each in alerts.get(Alert.objects.get().pk).summary.assets] == ["web-01"]
+    assert [each.name for each in triage.get(Alert.objects.get().pk).summary.assets] == ["web-01"]

@@ -6,35 +6,37 @@ import pytest
 from django.db import connection
 
 from secops_agent.models import Asset
-from secops_agent.services import alerts, assets, findings, vulnerabilities
-from secops_agent.services.alerts import AlertFilter
-from secops_agent.services.assets import AssetFilter
-from secops_agent.services.findings import FindingFilter
-from secops_agent.services.vulnerabilities import VulnerabilityFilter
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.triage import AlertFilter
+from secops_agent.services.assets import inventory
+from secops_agent.services.assets.inventory import AssetFilter
+from secops_agent.services.vulnerabilities import catalogue, findings
+from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
+from secops_agent.services.vulnerabilities.findings import FindingFilter
 
 from .estate_aid import alert, component, finding, flaw, host, later, queries, store
 
 LISTS = {
-    "alerts": lambda pk: alerts.search(AlertFilter()),
-    "alerts by severity and status": lambda pk: alerts.search(
+    "alerts": lambda pk: triage.search(AlertFilter()),
+    "alerts by severity and status": lambda pk: triage.search(
         AlertFilter(severities=("high",), statuses=("open",))
     ),
-    "alerts since": lambda pk: alerts.search(
+    "alerts since": lambda pk: triage.search(
         AlertFilter(severities=("critical", "high"), since=later(hours=-24))
     ),
-    "alerts of an asset": lambda pk: alerts.search(AlertFilter(asset_id=pk)),
-    "alerts of a source": lambda pk: alerts.search(AlertFilter(source="suricata")),
-    "alerts of a person": lambda pk: alerts.search(AlertFilter(assignee_id=1)),
-    "alert statistics": lambda pk: alerts.statistics(later(hours=-24, minutes=-7), group_by="asset"),
-    "assets": lambda pk: assets.search(AssetFilter()),
-    "assets of a type": lambda pk: assets.search(AssetFilter(asset_type="host")),
-    "components": lambda pk: assets.components(pk),
+    "alerts of an asset": lambda pk: triage.search(AlertFilter(asset_id=pk)),
+    "alerts of a source": lambda pk: triage.search(AlertFilter(source="suricata")),
+    "alerts of a person": lambda pk: triage.search(AlertFilter(assignee_id=1)),
+    "alert statistics": lambda pk: triage.statistics(later(hours=-24, minutes=-7), group_by="asset"),
+    "assets": lambda pk: inventory.search(AssetFilter()),
+    "assets of a type": lambda pk: inventory.search(AssetFilter(asset_type="host")),
+    "components": lambda pk: inventory.components(pk),
     "findings": lambda pk: findings.search(FindingFilter()),
     "findings by severity": lambda pk: findings.search(FindingFilter(severities=("critical",))),
     "findings of an asset": lambda pk: findings.search(FindingFilter(asset_id=pk)),
-    "vulnerabilities": lambda pk: vulnerabilities.search(VulnerabilityFilter()),
-    "exploited vulnerabilities": lambda pk: vulnerabilities.search(VulnerabilityFilter(kev_only=True)),
-    "affected assets": lambda pk: vulnerabilities.affected_assets("CVE-2021-44228"),
+    "vulnerabilities": lambda pk: catalogue.search(VulnerabilityFilter()),
+    "exploited vulnerabilities": lambda pk: catalogue.search(VulnerabilityFilter(kev_only=True)),
+    "affected assets": lambda pk: catalogue.affected_assets("CVE-2021-44228"),
 }
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from secops_agent.models import Component, Finding
-from secops_agent.services import findings
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict
-from secops_agent.services.findings import FindingFilter
+from secops_agent.services.vulnerabilities import findings
+from secops_agent.services.vulnerabilities.findings import FindingFilter
 
 from .estate_aid import NOW, component, finding, host, later, mark, person, queries, scan, store
 

@@ -14,7 +14,7 @@ from dingtalk_integration.handlers.chat import foresee
 from secops_agent.agent.governance import CONTROL_REPLIES, DAY_S, Governance
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal
-from secops_agent.services.limits import PERIOD_S, Allowance, PersonLimiter
+from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
 from tests.channels.boxes import Recorder
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -150,7 +150,7 @@ def test_questions_of_a_colleague_do_not_use_up_the_controls(stage: Stage) -> No
 
 
 def test_allowance_forgets_who_was_silent_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    from secops_agent.services import limits
+    from secops_agent.services.people import limits
 
     monkeypatch.setattr(limits, "KEPT", 2)
     allowance = Allowance(1, 60.0, clock=Clock())

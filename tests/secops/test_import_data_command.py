@@ -7,8 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from secops_agent.models import Alert, Asset, Finding, ImportRun
-from secops_agent.services import ingest
-from secops_agent.services.intake import alerts as alert_writer
+from secops_agent.services.intake import ingest
+from secops_agent.services.intake.writers import alerts as alert_writer
 
 from .estate_aid import ACTOR, alert, host, store
 

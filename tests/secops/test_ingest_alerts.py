@@ -3,8 +3,8 @@
 import pytest
 
 from secops_agent.models import Alert, AlertEvent, AlertTally, History
-from secops_agent.services import alerts, tallies
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import tallies, triage
 from secops_agent.services.records import Indicator
 
 from .estate_aid import NOW, alert, host, later, person, store
@@ -53,8 +53,8 @@ def test_rising_severity_reopens_and_keeps_the_verdict(database):
     someone = person()
     store(alert("a", 1, severity="low"))
     pk = Alert.objects.get().pk
-    alerts.assign(pk, someone, Actor.person(someone))
-    alerts.close(pk, "false_positive", Actor.person(someone), "误报")
+    triage.assign(pk, someone, Actor.person(someone))
+    triage.close(pk, "false_positive", Actor.person(someone), "误报")
     store(alert("a", 2, severity="critical", at=later(hours=1)))
     row = Alert.objects.get()
     assert (row.severity, row.status, row.verdict, row.assignee) == (
@@ -72,9 +72,9 @@ def test_repeat_of_a_closed_alert_leaves_it_closed_and_counts_it(database):
     someone = person()
     store(alert("a", 1))
     pk = Alert.objects.get().pk
-    alerts.close(pk, "benign", Actor.person(someone))
+    triage.close(pk, "benign", Actor.person(someone))
     store(alert("a", 2, severity="info", at=later(hours=1)))
-    found = alerts.get(pk)
+    found = triage.get(pk)
     assert (found.summary.status, found.summary.verdict, found.summary.severity) == (
         "closed",
         "benign",
@@ -87,7 +87,7 @@ def test_source_closes_only_what_nobody_has_in_hand(database):
     someone = person()
     store(alert("a", 1), alert("b", 1))
     mine = Alert.objects.get(title="规则 b")
-    alerts.acknowledge(mine.pk, Actor.person(someone))
+    triage.acknowledge(mine.pk, Actor.person(someone))
     over = [alert(key, 2, at=later(hours=1), status_hint="closed") for key in "ab"]
     store(*over)
     assert dict(Alert.objects.values_list("title", "status")) == {
@@ -104,7 +104,7 @@ def test_tallies_follow_every_change(database):
     store(alert("a", 1), alert("b", 1, severity="low", assets=(host("web-01"),)))
     assert tallied() == [("high", 1), ("low", 1)]
     pk = Alert.objects.get(title="规则 a").pk
-    alerts.close(pk, "true_positive", Actor.person(someone))
+    triage.close(pk, "true_positive", Actor.person(someone))
     assert tallied("status") == [("closed", 1), ("open", 1)]
     assert tallied("backlog", "d") == [("closed:high", 1), ("open:low", 1)]
     store(alert("b", 2, severity="critical", at=later(days=1)))
@@ -127,7 +127,7 @@ def test_assets_and_indicators_of_all_occurrences_are_kept(database):
     )
     store(first)
     store(first, second)
-    found = alerts.get(Alert.objects.get().pk)
+    found = triage.get(Alert.objects.get().pk)
     assert [each.name for each in found.summary.assets] == ["web-01", "db-02"]
     assert {(each.kind, each.value) for each in found.indicators} == {
         ("ip", "203.0.113.5"),

@@ -3,9 +3,10 @@
 import pytest
 
 from secops_agent.models import Alert, Component, Finding
-from secops_agent.services import alerts, findings, matching
 from secops_agent.services.actors import Actor
-from secops_agent.services.alerts import AlertFilter
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.triage import AlertFilter
+from secops_agent.services.vulnerabilities import findings, matching
 
 from .estate_aid import (
     ACTOR,
@@ -46,7 +47,7 @@ def test_rising_severity_never_gives_more_time(database):
 def test_source_does_not_close_what_someone_was_given(database):
     someone = person()
     store(alert("a", 1))
-    alerts.assign(Alert.objects.get().pk, someone, Actor.person(someone))
+    triage.assign(Alert.objects.get().pk, someone, Actor.person(someone))
     store(alert("a", 2, at=later(hours=1), status_hint="closed"))
     assert status() == "open"
 
@@ -64,7 +65,7 @@ def test_occurrence_reopens_only_what_its_source_closed_before_it(database):
     store(alert("a", 4, at=later(hours=2)))
     assert status() == "open"
     someone = person()
-    alerts.close(Alert.objects.get().pk, "benign", Actor.person(someone))
+    triage.close(Alert.objects.get().pk, "benign", Actor.person(someone))
     store(alert("a", 5, at=later(days=30)))
     assert status() == "closed"
 
@@ -120,6 +121,6 @@ def test_component_that_a_scan_missed_returns_with_the_next(database):
 def test_overdue_is_what_is_late_and_not_closed(database):
     store(alert("a", at=later(days=-90)), alert("b", at=later(days=-90)), alert("c", severity="info"))
     done = Alert.objects.get(title="规则 b")
-    alerts.close(done.pk, "benign", Actor.person(person()))
-    found = alerts.search(AlertFilter(overdue=True)).items
+    triage.close(done.pk, "benign", Actor.person(person()))
+    found = triage.search(AlertFilter(overdue=True)).items
     assert [each.title for each in found] == ["规则 a"]

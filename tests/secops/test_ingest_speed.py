@@ -11,8 +11,7 @@ import pytest
 from django.db import connections
 
 from secops_agent.models import Alert, Component, Finding
-from secops_agent.services import ingest
-from secops_agent.services.intake import staging
+from secops_agent.services.intake import ingest, staging
 from secops_agent.services.writing import ROWS, Pace, import_transaction
 
 from .estate_aid import ACTOR, alert, component, finding, flaw, host, later, queries, store

@@ -3,11 +3,11 @@
 import pytest
 
 from secops_agent.models import Finding
-from secops_agent.services import vulnerabilities
-from secops_agent.services.matching import Subject, Target, verdict
 from secops_agent.services.records import Affected
-from secops_agent.services.software import advisory_coordinates, component_coordinates
-from secops_agent.services.versions import Span, judge
+from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities.matching import Subject, Target, verdict
+from secops_agent.services.vulnerabilities.software import advisory_coordinates, component_coordinates
+from secops_agent.services.vulnerabilities.versions import Span, judge
 
 from .estate_aid import component, finding, flaw, host, later, log4j_range, store
 
@@ -109,7 +109,7 @@ def test_new_advisory_meets_known_components(database):
     store(component(old), component(new, version="2.17.1"), component(odd, version="main-build"))
     outcome = store(flaw(affected=(log4j_range(),)))
     assert outcome.matched == 1
-    found = vulnerabilities.affected_assets("cve-2021-44228")
+    found = catalogue.affected_assets("cve-2021-44228")
     assert [each.asset.name for each in found.affected] == ["app-01"]
     assert [each.asset.name for each in found.unaffected] == ["app-02"]
     assert found.affected[0].fixed_version == "2.15.0"
@@ -142,7 +142,7 @@ def test_scanner_finding_is_not_doubled(database):
         finding(asset, kind="vulnerability", component=part, vulnerability="CVE-2021-44228"),
     )
     assert list(Finding.objects.values_list("source", flat=True)) == ["trivy"]
-    [only] = vulnerabilities.affected_assets("CVE-2021-44228").affected
+    [only] = catalogue.affected_assets("CVE-2021-44228").affected
     assert only.sources == ("trivy",)
 
 
@@ -160,5 +160,5 @@ def test_product_name_alone_is_a_reason_to_look(database):
         component(host(), "weblogic", "12.2.1", ""),
         flaw("CNVD-2026-1", affected=(Affected("", "WebLogic", raw="WebLogic 12.2.1"),)),
     )
-    [only] = vulnerabilities.affected_assets("CNVD-2026-1").unknown
+    [only] = catalogue.affected_assets("CNVD-2026-1").unknown
     assert "没有可比较的软件包" in only.reason

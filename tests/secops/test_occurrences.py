@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from secops_agent.models import Alert, AlertEvent
-from secops_agent.services import alert_words, jobs, occurrences
+from secops_agent.services.alerts import occurrences, words
+from secops_agent.services.intake import jobs
 
 from .estate_aid import NOW, alert, later, queries, store
 
@@ -62,9 +63,9 @@ def test_they_go_in_small_transactions_until_the_time_is_over(aged, monkeypatch)
 def test_what_runs_by_itself_is_scheduled_once(database):
     from django_q.models import Schedule
 
-    from secops_agent.services.schedules import ensure_schedules
+    from secops_agent.services.operations.periodic import ensure_schedules
 
     ensure_schedules()
     functions = sorted(Schedule.objects.values_list("func", flat=True))
-    assert functions == sorted([alert_words.JOB, jobs.RECOVERY, occurrences.JOB])
+    assert functions == sorted([words.JOB, jobs.RECOVERY, occurrences.JOB])
     assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())

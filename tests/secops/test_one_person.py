@@ -18,8 +18,9 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.agent.controls import Click, decide_click
 from secops_agent.models import Action, AuditRecord, Proposal, Role, Staff
-from secops_agent.services import tokens, undo
-from secops_agent.services.staff import find_person, learn_corporation, leave_organisation
+from secops_agent.services.decisions import undo
+from secops_agent.services.people import tokens
+from secops_agent.services.people.staff import find_person, learn_corporation, leave_organisation
 from tests.admin_pages import messages_of, serve_plain_static
 from tests.secops.decisions_aid import company, new_agent, propose, say, the
 
@@ -180,8 +181,8 @@ def test_the_corporation_of_the_configuration_is_the_one_once_it_is_known() -> N
 
 
 def _propose_from(corp: str, config: SystemConfig) -> None:
-    from secops_agent.services.proposals import Origin, Proposals
-    from secops_agent.services.staff import Person
+    from secops_agent.services.decisions.proposals import Origin, Proposals
+    from secops_agent.services.people.staff import Person
 
     person = Person(corp, "zhao", "赵", Role.RESPONDER)
     Proposals(person, Origin(config.pk, "c", False)).propose("block_ip", "封禁", "dangerous", {}, "封禁")

@@ -13,7 +13,9 @@ from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
 from bifang.core.sealed import Sealed
 from secops_agent.models import Action, Asset, Proposal, Staff
-from secops_agent.services import assets, ingest, undo
+from secops_agent.services.assets import inventory
+from secops_agent.services.decisions import undo
+from secops_agent.services.intake import ingest
 from secops_agent.services.records import AssetRecord, Key
 from tests.admin_pages import serve_plain_static
 from tests.secops.api.callers import SYSTEM, host, with_token
@@ -67,7 +69,7 @@ def test_what_is_isolated_goes_to_the_connector_exactly() -> None:
 
 
 def _rename(row: Asset) -> None:
-    assets.update(row.pk, SYSTEM, name="web-01-old")
+    inventory.update(row.pk, SYSTEM, name="web-01-old")
 
 
 def _move(row: Asset) -> None:
@@ -147,7 +149,7 @@ def test_taking_back_goes_to_what_was_done_then() -> None:
 
 
 def _undo(config: SystemConfig) -> None:
-    from secops_agent.services import approvals
+    from secops_agent.services.decisions import approvals
     from tests.secops.decisions_aid import REAL, decision_request
 
     code = undo.request(Action.objects.get().pk, Staff.objects.get(staff_id="zhang"), "admin").code

@@ -9,8 +9,9 @@ from bifang.core.errors import InvalidInput
 from secops_agent.agent.toolbox import build_toolbox, execute, plan
 from secops_agent.llm.scripted import call
 from secops_agent.models import Alert, History
-from secops_agent.services import assets, targets
 from secops_agent.services.actors import Actor
+from secops_agent.services.assets import inventory
+from secops_agent.services.decisions import targets
 from tests.secops.demo_aid import Proposals, demo, person, use
 
 __all__ = ["demo"]
@@ -93,7 +94,7 @@ def test_what_is_missing_is_asked_for(demo, name, arguments, reason):
 
 
 def test_own_public_address_is_not_blocked(demo):
-    from secops_agent.services import ingest
+    from secops_agent.services.intake import ingest
     from secops_agent.services.records import AssetRecord, Key
 
     record = AssetRecord(
@@ -109,7 +110,7 @@ def test_dangerous_tools_ask_for_an_approval(demo):
     proposals = Proposals()
     block = use("block_ip", ip="203.0.113.5", duration_minutes=60, reason="爆破", proposer=proposals)
     host = use("isolate_host", asset="10.0.0.5", as_="zhaoliu", proposer=proposals)
-    machine = assets.require("web-01")
+    machine = inventory.require("web-01")
     assert {block.status, host.status} == {"needs_approval"}
     assert proposals.made == [
         ("block_ip", "dangerous", {"ip": "203.0.113.5", "duration_minutes": 60, "reason": "爆破"}),

@@ -13,8 +13,16 @@ from secops_agent.agent.governance import Governance, ModelWithheld
 from secops_agent.agent.outcome import Outcome
 from secops_agent.llm.types import Usage
 from secops_agent.models import ModelPrice, TurnUsage
-from secops_agent.services import usage
-from secops_agent.services.usage import Budget, Price, Spent, cost_of, exhausted, price_of, spent_on
+from secops_agent.services.operations import usage
+from secops_agent.services.operations.usage import (
+    Budget,
+    Price,
+    Spent,
+    cost_of,
+    exhausted,
+    price_of,
+    spent_on,
+)
 
 pytestmark = pytest.mark.django_db
 PRICES = {

@@ -3,9 +3,9 @@
 import pytest
 
 from secops_agent.models import EpssScore, Finding, Vulnerability
-from secops_agent.services import vulnerabilities
 from secops_agent.services.records import Cvss, Kev
-from secops_agent.services.vulnerabilities import VulnerabilityFilter
+from secops_agent.services.vulnerabilities import catalogue
+from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 
 from .estate_aid import NOW, finding, flaw, host, later, log4j_range, queries, store
 
@@ -20,7 +20,7 @@ def test_aliases_lead_to_one_record(database):
     row = Vulnerability.objects.get()
     assert (row.vuln_id, row.severity, row.sources) == (CVE, "critical", ["cnvd", "ghsa", "osv"])
     for name in (CVE, GHSA.upper(), CNVD.lower()):
-        assert vulnerabilities.lookup(name).summary.vuln_id == CVE
+        assert catalogue.lookup(name).summary.vuln_id == CVE
 
 
 def test_merging_moves_findings(database):
@@ -29,7 +29,7 @@ def test_merging_moves_findings(database):
     store(flaw(CVE, title="其他"))
     store(flaw(CVE, aliases=(GHSA,)))
     assert Finding.objects.get().vulnerability.vuln_id == CVE
-    assert vulnerabilities.lookup(GHSA).open_findings == 1
+    assert catalogue.lookup(GHSA).open_findings == 1
 
 
 def test_advisory_taken_back_by_one_source_stands_while_another_knows_it(database):
@@ -66,7 +66,7 @@ def test_details_of_one_file_are_united_and_a_second_time_changes_nothing(databa
     outcome = store(*items, at=later(days=1))
     assert outcome.unchanged["vulnerability"] == 1
     assert Vulnerability.objects.values().get() == before
-    assert len(vulnerabilities.lookup(CVE).affected) == 2
+    assert len(catalogue.lookup(CVE).affected) == 2
 
 
 def test_kev_and_epss_raise_the_priority_of_findings(database):
@@ -79,13 +79,13 @@ def test_kev_and_epss_raise_the_priority_of_findings(database):
         flaw("CVE-2026-2", severity="high"),
         finding(asset, "F2", kind="vulnerability", vulnerability="CVE-2026-2"),
     )
-    order = lambda: [each.vuln_id for each in vulnerabilities.search(VulnerabilityFilter()).items]  # noqa: E731
+    order = lambda: [each.vuln_id for each in catalogue.search(VulnerabilityFilter()).items]  # noqa: E731
     assert order() == ["CVE-2026-2", "CVE-2026-1"]
     store(flaw("CVE-2026-1", severity="info", title="", kev=Kev(added=NOW, ransomware=True), source="kev"))
     assert order() == ["CVE-2026-1", "CVE-2026-2"]
     assert list(Finding.objects.order_by("-priority").values_list("rule_id", flat=True)) == ["F1", "F2"]
-    assert vulnerabilities.lookup("CVE-2026-1").kev == Kev(NOW, None, "", True)
-    [only] = vulnerabilities.search(VulnerabilityFilter(kev_only=True)).items
+    assert catalogue.lookup("CVE-2026-1").kev == Kev(NOW, None, "", True)
+    [only] = catalogue.search(VulnerabilityFilter(kev_only=True)).items
     assert only.vuln_id == "CVE-2026-1"
 
 
@@ -96,8 +96,8 @@ def test_epss_feed_is_kept_for_unknown_cves_and_taken_later(database):
     ]
     outcome = store(flaw("CVE-2026-0"), *scores)
     assert (EpssScore.objects.count(), Vulnerability.objects.count()) == (5, 1)
-    assert vulnerabilities.lookup("CVE-2026-0").epss == 0.5
-    assert vulnerabilities.lookup("cve-2026-3").epss == 0.5
+    assert catalogue.lookup("CVE-2026-0").epss == 0.5
+    assert catalogue.lookup("cve-2026-3").epss == 0.5
     assert outcome.created["vulnerability"] == 6  # the vulnerability, and five scores
     store(flaw("CVE-2026-3"))
     assert Vulnerability.objects.get(vuln_id="CVE-2026-3").epss == 0.5
@@ -105,8 +105,8 @@ def test_epss_feed_is_kept_for_unknown_cves_and_taken_later(database):
 
 
 def test_unknown_id_is_told_from_an_empty_answer(database):
-    assert vulnerabilities.lookup("CVE-1999-0001") is None
-    assert not vulnerabilities.affected_assets("CVE-1999-0001").known
+    assert catalogue.lookup("CVE-1999-0001") is None
+    assert not catalogue.affected_assets("CVE-1999-0001").known
 
 
 def test_list_stays_within_its_query_budget(database):
@@ -114,7 +114,7 @@ def test_list_stays_within_its_query_budget(database):
     store(*(flaw(f"CVE-2026-{n}") for n in range(30)))
     store(*(finding(asset, f"F{n}", kind="vulnerability", vulnerability=f"CVE-2026-{n}") for n in range(30)))
     with queries() as caught:
-        page = vulnerabilities.search(VulnerabilityFilter(severities=("critical",), limit=25))
+        page = catalogue.search(VulnerabilityFilter(severities=("critical",), limit=25))
     assert len(caught) <= 4
     assert (len(page.items), page.total, page.items[0].assets) == (25, 30, 1)
 

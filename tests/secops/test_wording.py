@@ -18,9 +18,12 @@ from django.urls import reverse
 
 from secops_agent.admin.assets import KEYS as KEYS_OF_ASSETS
 from secops_agent.models import Alert, Asset, Finding
-from secops_agent.services import alerts, assets, findings, history
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import triage
+from secops_agent.services.assets import inventory
+from secops_agent.services.audit import history
 from secops_agent.services.records import KeyKind
+from secops_agent.services.vulnerabilities import findings
 from tests.admin_pages import MODELS, ROWS, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
@@ -99,10 +102,12 @@ def test_the_demo_estate_and_its_histories_show_words() -> None:
         Finding.objects.filter(decision="").first(),
         Asset.objects.first(),
     )
-    alerts.acknowledge(alert.pk, WHO)
-    alerts.close(alert.pk, "true_positive", WHO, "核实")
+    triage.acknowledge(alert.pk, WHO)
+    triage.close(alert.pk, "true_positive", WHO, "核实")
     findings.decide(finding.pk, "accepted", WHO)
-    assets.update(asset.pk, WHO, importance="critical", asset_type="website", tags=["a"], environment="生产")
+    inventory.update(
+        asset.pk, WHO, importance="critical", asset_type="website", tags=["a"], environment="生产"
+    )
     client = superuser()
     for kind, row in {"alert": alert, "finding": finding, "asset": asset}.items():
         html = client.get(reverse(f"admin:secops_agent_{kind}_change", args=[row.pk])).content.decode()

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from bifang.core import db
 from bifang.core.models import SystemConfig
 from secops_agent.agent.trial import Trial, Tried
-from secops_agent.services.staff import Person, find_person
+from secops_agent.services.people.staff import Person, find_person
 
 _AT_ONCE: Final = 8  # lines asked of a real model at the same time
 _OFFLINE: Final = "offline"

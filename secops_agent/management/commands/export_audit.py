@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from secops_agent.services import audit
+from secops_agent.services.audit import trail
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prints the number of records at the end (to stderr: stdout may be the file)."""
-        records = audit.export(_moment(options["since"]), _moment(options["until"]))
+        records = trail.export(_moment(options["since"]), _moment(options["until"]))
         try:
             count = self._write(records, options["file"])
         except OSError as error:

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from bifang.core.errors import BifangError
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
-from secops_agent.services import ingest
 from secops_agent.services.actors import Actor
-from secops_agent.services.assets import require_record
+from secops_agent.services.assets.inventory import require_record
+from secops_agent.services.intake import ingest
 from secops_agent.services.records import AssetRecord
 
 _LABELS = {

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from secops_agent.services import audit_chain
+from secops_agent.services.audit import chain
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit code 1 if anything is not as it was sealed."""
-        report = audit_chain.verify(options["expect"], settings.AUDIT_RETENTION_DAYS)
+        report = chain.verify(options["expect"], settings.AUDIT_RETENTION_DAYS)
         for fault in report.faults:
             place = f"第 {fault.segment} 段" if fault.segment else "审计链"
             self.stderr.write(f"✗ {place}：{fault.text}")

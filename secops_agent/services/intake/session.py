@@ -9,7 +9,7 @@ from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake.ledger import Kind, Ledger
 from secops_agent.services.records import AssetRecord
-from secops_agent.services.sla import Limits
+from secops_agent.services.vulnerabilities.sla import Limits
 
 
 @dataclass

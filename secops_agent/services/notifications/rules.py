@@ -12,7 +12,7 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule, NotificationTarget
 from secops_agent.services.actors import Actor
-from secops_agent.services.changes import keep
+from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
 

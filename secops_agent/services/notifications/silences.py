@@ -11,7 +11,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, Silence
 from secops_agent.services.actors import Actor
-from secops_agent.services.changes import keep
+from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications.conditions import Facts
 
 LONGEST: Final = timedelta(days=30)

@@ -12,7 +12,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.models.on_call import Rotation
 from secops_agent.services.actors import Actor
-from secops_agent.services.changes import keep
+from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import NotFound
 from secops_agent.services.on_call.shifts import ZONE
 

@@ -13,7 +13,7 @@ from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from secops_agent.models import OnCallOverride, OnCallSchedule, ShiftSwap, Staff, SwapState
 from secops_agent.services.actors import Actor
-from secops_agent.services.changes import keep
+from secops_agent.services.audit.changes import keep
 from secops_agent.services.on_call.shifts import ZONE, shifts
 
 PATIENCE: Final = timedelta(hours=24)

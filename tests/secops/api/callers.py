@@ -11,8 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from secops_agent.models import Role, Staff
-from secops_agent.services import ingest, runbooks, tokens
+from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
+from secops_agent.services.intake import ingest
+from secops_agent.services.people import tokens
 from secops_agent.services.records import (
     AlertRecord,
     AssetRecord,

@@ -16,7 +16,7 @@ from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.redaction import redact
 from secops_agent.api import limits
 from secops_agent.models import Alert, ApiToken, History, Role, Staff
-from secops_agent.services import tokens
+from secops_agent.services.people import tokens
 from tests.secops.api.callers import estate, generic, owned, person, with_token
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,8 @@ from django.test import Client
 
 from secops_agent.models import Alert, Finding, ImportJob, ImportRun, RememberedAnswer
 from secops_agent.models.job import JobState
-from secops_agent.services import jobs, tokens
+from secops_agent.services.intake import jobs
+from secops_agent.services.people import tokens
 from secops_agent.uploads import body, runner
 from tests.secops.api.callers import generic, packed, with_token
 
@@ -321,7 +322,7 @@ def test_small_files_and_rejecting_webhooks_are_in_the_history() -> None:
 
 
 def test_the_history_of_a_broken_file_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secops_agent.services.jobs.MOST_REJECTED", 1)
+    monkeypatch.setattr("secops_agent.services.intake.jobs.MOST_REJECTED", 1)
     client = with_token("ingest", "read")
     assert len(send(client, json.dumps(BROKEN["generic"]).encode()).json()["rejected"]) == 2
     [job] = client.get("/api/v1/jobs/").json()["items"]

@@ -15,7 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
-from secops_agent.services import tokens
+from secops_agent.services.people import tokens
 from tests.secops.api.callers import estate, person, with_token
 
 DESCRIPTION: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)

@@ -27,7 +27,7 @@ def _evaluate() -> int:
 
     from bifang.core import db
     from secops_agent.demo.loading import load
-    from secops_agent.services.staff import find_person
+    from secops_agent.services.people.staff import find_person
     from tests.secops.eval.scoring import read_questions, run
 
     call_command("migrate", verbosity=0, interactive=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from secops_agent.agent.trial import Trial, Tried
-from secops_agent.services.staff import Person
+from secops_agent.services.people.staff import Person
 
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 ACTIONS = frozenset({"acknowledge_alert", "assign_alert", "close_alert", "block_ip", "isolate_host"})

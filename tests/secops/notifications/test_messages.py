@@ -8,8 +8,8 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
 from secops_agent.models import Alert, AlertMessage, MessageState, NotificationTarget
-from secops_agent.services import alerts
 from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.announcing import STORM
 from tests.secops.estate_aid import ACTOR, alert, host, later, store
@@ -91,7 +91,7 @@ def test_what_people_do_is_told_in_the_same_place(database):
     stage.rule()
     store(alert())
     stage.announce()
-    alerts.close(Alert.objects.get().pk, "false_positive", Actor.person(stage.staff("lisi", "李四")))
+    triage.close(Alert.objects.get().pk, "false_positive", Actor.person(stage.staff("lisi", "李四")))
     age(120)
     stage.announce()
     assert "已关闭（误报）" in stage.told()[-1]
@@ -184,7 +184,7 @@ def test_escalation_stops_when_somebody_takes_it(database):
     stage.rule(escalate={"after_minutes": 15, "to": [person]})
     store(alert())
     stage.announce()
-    alerts.acknowledge(Alert.objects.get().pk, Actor.person(lisi))
+    triage.acknowledge(Alert.objects.get().pk, Actor.person(lisi))
     hurry()
     assert stage.told_privately() == {}
 

@@ -1,0 +1,105 @@
+"""Alerts as other parts of the house see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from secops_agent.models import Alert, AlertAsset, AlertIndicator
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.assets.views import AssetRef
+from secops_agent.services.audit.history import HistoryEntry
+from secops_agent.services.privacy import PRIVATE_INDICATORS, private
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummary:
+    """One line of a list. ``assignee`` is a name, "" for nobody."""
+
+    id: int
+    title: str
+    severity: str
+    status: str
+    verdict: str
+    source: str
+    rule_id: str
+    rule_name: str
+    confidence: int | None
+    assets: tuple[AssetRef, ...]
+    assignee: str
+    assignee_id: int | None
+    first_seen: datetime
+    last_seen: datetime
+    count: int
+    due_at: datetime | None
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorView:
+    """An observable; accounts and e-mail addresses are left out of a group's view."""
+
+    kind: str
+    value: str
+
+    @property
+    def is_private(self) -> bool:
+        """Is it left out in a group?"""
+        return self.kind in PRIVATE_INDICATORS
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDetail:
+    """Everything about one alert. ``recurred``: occurrences since it was closed."""
+
+    summary: AlertSummary
+    description: str
+    indicators: tuple[IndicatorView, ...]
+    techniques: tuple[str, ...]
+    references: tuple[str, ...]
+    acknowledged_at: datetime | None
+    closed_at: datetime | None
+    recurred: int
+    raw: Mapping[str, Any] | None = private(None)
+    history: tuple[HistoryEntry, ...] = field(default=())
+
+
+def summaries(rows: Sequence[Alert]) -> list[AlertSummary]:
+    """Views of rows that were read with their assignee; one query for the assets of all."""
+    linked: dict[int, list[AssetRef]] = {}
+    links = AlertAsset.objects.filter(alert_id__in=[row.pk for row in rows]).order_by("id")
+    for alert_id, asset_id, name in links.values_list("alert_id", "asset_id", "asset__name"):
+        linked.setdefault(alert_id, []).append(AssetRef(asset_id, name))
+    now = timezone.now()
+    return [_summary(row, tuple(linked.get(row.pk, ())), now) for row in rows]
+
+
+def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime) -> AlertSummary:
+    late = row.due_at is not None and row.due_at < now and row.status != AlertStatus.CLOSED
+    return AlertSummary(
+        id=row.pk,
+        title=row.title,
+        severity=row.severity,
+        status=row.status,
+        verdict=row.verdict,
+        source=row.source,
+        rule_id=row.rule_id,
+        rule_name=row.rule_name,
+        confidence=row.confidence,
+        assets=assets,
+        assignee=row.assignee.name if row.assignee else "",
+        assignee_id=row.assignee_id,
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+        count=row.count,
+        due_at=row.due_at,
+        overdue=late,
+    )
+
+
+def indicator_views(alert_id: int) -> tuple[IndicatorView, ...]:
+    """The observables of an alert."""
+    rows = AlertIndicator.objects.filter(alert_id=alert_id).order_by("id")
+    return tuple(IndicatorView(kind, value) for kind, value in rows.values_list("kind", "value"))

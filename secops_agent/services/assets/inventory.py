@@ -1,0 +1,260 @@
+"""Assets: lists, one asset by any of its names, and what people change."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from bifang.core.errors import InvalidInput
+from secops_agent.models import Alert, AlertAsset, Asset, AssetKey, Component, Finding, Staff
+from secops_agent.models.choices import AlertStatus, AssetType, Severity
+from secops_agent.services.actors import Actor
+from secops_agent.services.assets.views import (
+    AssetDetail,
+    AssetRef,
+    AssetSummary,
+    KeyView,
+    key_views,
+    summaries,
+)
+from secops_agent.services.audit import history
+from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.identity import FORMER
+from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.people.directory import find_staff
+from secops_agent.services.records import SEVERITIES, AssetRecord, Key
+from secops_agent.services.writing import assign
+
+__all__ = [
+    "AssetDetail", "AssetFilter", "AssetRef", "AssetSummary", "ComponentView", "Found", "KeyView", "components", "find",
+    "get", "require", "require_record", "search", "update",
+]  # fmt: skip
+_CANDIDATES = 10
+ORDERS = {"name": ("name", "id"), "-name": ("-name", "-id")}
+_EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFilter:
+    """Empty values do not filter. ``keyword``: part of a name, key, address, tag or owner."""
+
+    keyword: str = ""
+    asset_type: str = ""
+    owner_id: int | None = None
+    environment: str = ""
+    importance: tuple[str, ...] = ()
+    tag: str = ""
+    source: str = ""
+    order: str = "name"
+    limit: int = 20
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One asset, or those that may have been meant; both empty: nothing of that name."""
+
+    asset: AssetSummary | None
+    candidates: tuple[AssetSummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentView:
+    """Software on an asset."""
+
+    id: int
+    asset: AssetRef
+    name: str
+    version: str
+    purl: str
+    component_type: str
+    distro: str
+    location: str
+    licenses: tuple[str, ...]
+    source: str
+    last_seen: datetime
+
+
+def search(wanted: AssetFilter) -> Page[AssetSummary]:
+    """By name. Raises InvalidInput."""
+    rows = _matching(wanted)
+    order = order_of(wanted.order, ORDERS)
+    return cut(rows.select_related("owner"), order, wanted.limit, wanted.cursor, summaries, count=rows)
+
+
+def _matching(wanted: AssetFilter) -> QuerySet[Asset]:
+    rows = Asset.objects.all()
+    exact = {"asset_type": wanted.asset_type, "environment": wanted.environment, "owner_id": wanted.owner_id}
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if wanted.importance:
+        rows = rows.filter(importance__in=wanted.importance)
+    if wanted.tag:
+        rows = rows.filter(tags__icontains=f'"{wanted.tag}"')
+    if wanted.source:
+        rows = rows.filter(sources__icontains=f'"{wanted.source}"')
+    if wanted.keyword:
+        rows = rows.filter(_about(wanted.keyword.strip()))
+    return rows
+
+
+def _about(keyword: str) -> Q:
+    keys = _names().filter(asset=OuterRef("pk"), value__icontains=keyword)
+    named = Q(name__icontains=keyword) | Q(owner__name__icontains=keyword) | Q(owner_text__icontains=keyword)
+    return named | Q(tags__icontains=keyword) | Q(description__icontains=keyword) | Q(Exists(keys))
+
+
+def find(text: str) -> Found:
+    """An asset by id, name, key or address: exact, else the only one whose name begins so, else candidates."""
+    wanted = text.strip()
+    if not wanted:
+        return Found(None)
+    for rows in _exactly(wanted):
+        found = list(rows.select_related("owner").order_by("name", "id")[: _CANDIDATES + 1])
+        if found:
+            return _settle(found)
+    begun = Asset.objects.filter(Q(name__istartswith=wanted) | Q(pk__in=_key_ids(value__istartswith=wanted)))
+    found = list(begun.select_related("owner").order_by("name", "id")[: _CANDIDATES + 1])
+    if not found:
+        inside = Asset.objects.filter(_about(wanted)).select_related("owner")
+        return Found(None, tuple(summaries(inside.order_by("name", "id")[:_CANDIDATES])))
+    return _settle(found)
+
+
+def _exactly(wanted: str) -> list[QuerySet[Asset]]:
+    rows = [
+        Asset.objects.filter(name=wanted),
+        Asset.objects.filter(name__iexact=wanted),
+        Asset.objects.filter(pk__in=_key_ids(value__in={wanted, wanted.lower()})),
+    ]
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
+        joined = AssetKey.objects.filter(kind=FORMER, value=str(int(wanted))).values("asset_id")
+        rows.append(Asset.objects.filter(Q(pk=int(wanted)) | Q(pk__in=joined)))
+    return rows
+
+
+def _key_ids(**condition: Any) -> QuerySet[AssetKey, int]:
+    return _names().filter(**condition).values_list("asset_id", flat=True)
+
+
+def _names() -> QuerySet[AssetKey]:
+    """Without the ids of what was joined to an asset."""
+    return AssetKey.objects.exclude(kind=FORMER)
+
+
+def _settle(rows: list[Asset]) -> Found:
+    """One; or the machine among things that only share its address; or candidates."""
+    if len(rows) > 1:
+        hosts = [row for row in rows if row.asset_type == AssetType.HOST]
+        rows = hosts if len(hosts) == 1 else rows
+    views = tuple(summaries(rows[:_CANDIDATES]))
+    return Found(views[0]) if len(rows) == 1 else Found(None, views)
+
+
+def require(text: str) -> AssetSummary:
+    """`find`, or NotFound that names the candidates."""
+    found = find(text)
+    if found.asset is not None:
+        return found.asset
+    if found.candidates:
+        names = "、".join(each.name for each in found.candidates[:5])
+        raise NotFound(f"没有叫「{text}」的资产。是否指：{names}？")
+    raise NotFound(f"资产里没有「{text}」：请写名称、IP 或域名，或先导入该资产。")
+
+
+def require_record(text: str) -> AssetRecord:
+    """A known asset in the form that importers take, so that findings without an asset get this one."""
+    found = require(text)
+    rows = _names().filter(asset_id=found.id, identity__isnull=False).order_by("id")
+    keys = tuple(Key(row.kind, row.value) for row in rows)  # type: ignore[arg-type]
+    addresses = tuple(Key("ip", ip) for ip in found.ips)
+    return AssetRecord(found.asset_type, found.name, keys or addresses, ips=found.ips)  # type: ignore[arg-type]
+
+
+def get(asset_id: int) -> AssetDetail:
+    """Everything about one asset. Raises NotFound."""
+    row = Asset.objects.select_related("owner").filter(pk=asset_id).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {asset_id} 的资产。")
+    findings = Finding.objects.filter(asset_id=asset_id, active=True)
+    linked = AlertAsset.objects.filter(asset_id=asset_id).values("alert_id")
+    alerts = Alert.objects.filter(pk__in=linked).exclude(status=AlertStatus.CLOSED)
+    return AssetDetail(
+        summary=summaries([row])[0],
+        keys=key_views(list(_names().filter(asset_id=asset_id).order_by("id")[:50])),
+        description=row.description,
+        sources=tuple(row.sources),
+        first_seen=row.first_seen,
+        open_alerts=_by_severity(alerts),
+        open_findings=_by_severity(findings),
+        kev_findings=findings.filter(vulnerability__kev=True).count(),
+        components=Component.objects.filter(asset_id=asset_id, active=True).count(),
+        history=history.entries("asset", asset_id),
+    )
+
+
+def _by_severity(rows: QuerySet[Any]) -> tuple[tuple[str, int], ...]:
+    counts = dict(rows.order_by().values_list("severity").annotate(number=Count("pk")))
+    return tuple((severity, counts[severity]) for severity in SEVERITIES if severity in counts)
+
+
+def update(asset_id: int, actor: Actor, **values: Any) -> AssetSummary:
+    """Set what a person knows better; imports keep it. ``owner`` is a Staff, a name, a staffId or None.
+
+    Raises NotFound, InvalidInput, Conflict.
+    """
+    wanted = _checked(values)
+    with transaction.atomic():
+        row = Asset.objects.select_for_update().filter(pk=asset_id).first()
+        if row is None:
+            raise NotFound(f"没有编号为 {asset_id} 的资产。")
+        before = row.owner.name if row.owner else ""
+        changes = assign(row, wanted)
+        if changes:
+            row.locked = sorted({*row.locked, *wanted})
+            row.save(update_fields=[*changes, "locked"])
+            if "owner" in changes:
+                changes["owner"] = (before, row.owner.name if row.owner else "")
+            history.record("asset", asset_id, actor, "update", changes)
+    fresh = Asset.objects.select_related("owner").filter(pk=asset_id).first()
+    if fresh is None:
+        raise Conflict("这个资产刚刚被删除了。")
+    return summaries([fresh])[0]
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    for name in values:
+        if name not in _EDITABLE:
+            raise InvalidInput(f"资产没有可以修改的「{name}」；可以改：{'、'.join(_EDITABLE)}。")
+    if "owner" in values and isinstance(values["owner"], str):
+        values["owner"] = find_staff(values["owner"]) if values["owner"] else None
+    if not isinstance(values.get("owner"), Staff | None):
+        raise InvalidInput("负责人应为人员的姓名或员工 ID。")
+    if values.get("importance", "") not in ("", *Severity.values):
+        raise InvalidInput(f"重要性应为 {'、'.join(Severity.values)} 之一。")
+    if "asset_type" in values and values["asset_type"] not in AssetType.values:
+        raise InvalidInput(f"资产类型应为 {'、'.join(AssetType.values)} 之一。")
+    if "name" in values and not str(values["name"]).strip():
+        raise InvalidInput("资产名称不能为空。")
+    if "tags" in values:
+        values["tags"] = list(dict.fromkeys(str(tag).strip() for tag in values["tags"] if str(tag).strip()))
+    return values
+
+
+def components(asset_id: int, keyword: str = "", limit: int = 50, cursor: str = "") -> Page[ComponentView]:
+    """Software that is on an asset now, by name."""
+    rows = Component.objects.filter(asset_id=asset_id, active=True)
+    if keyword:
+        rows = rows.filter(Q(name__icontains=keyword) | Q(purl__icontains=keyword))
+    return cut(rows.select_related("asset"), ("name", "id"), limit, cursor, _component_views, count=rows)
+
+
+def _component_views(rows: list[Component]) -> list[ComponentView]:
+    return [
+        ComponentView(
+            row.pk, AssetRef(row.asset_id, row.asset.name), row.name, row.version, row.purl, row.component_type,
+            row.distro, row.location, tuple(row.licenses), row.source, row.last_seen,
+        )
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,13 @@
+"""Changes that people make beside the chat, in the audit trail: in the transaction of the change, never with a secret."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from secops_agent.models.audit import AuditKind
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit.trail import append, entry
+
+
+def keep(actor: Actor, what: str, subject: str, detail: Mapping[str, Any], text: str = "") -> None:
+    """Write one down. ``text`` is a person's note."""
+    append([entry(AuditKind.CHANGE, what, actor, subject=subject, text=text, detail=detail)])

@@ -1,0 +1,132 @@
+"""What was changed, by whom, when: rows are only added."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import DateTimeField, Field, Model
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from bifang.core.redaction import redact
+from secops_agent.models import Alert, Asset, Finding, History, Runbook, Vulnerability
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit.changes import keep
+
+ENTITIES: Final = {
+    "alert": "告警",
+    "finding": "发现",
+    "asset": "资产",
+    "runbook": "处置手册",
+    "vulnerability": "漏洞",
+}
+ACTIONS: Final = {
+    "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
+    "close": "关闭", "reopen": "重新打开", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
+    "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失",
+}  # fmt: skip
+MODELS: Final[dict[str, type[Model]]] = {
+    "alert": Alert, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,
+}  # fmt: skip
+_BESIDE: Final = {"aliases": "别名", "merged": "并入的资产"}  # what changes beside the columns
+EMPTY: Final = "—"
+LONGEST_VALUE: Final = 200  # of a changed text, in the audit trail
+Changes = Mapping[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One change; ``changes`` is field → (old, new), ``actor`` the name of who did it."""
+
+    at: datetime
+    actor_kind: str
+    actor: str
+    via: str
+    action: str
+    changes: dict[str, tuple[Any, Any]]
+    note: str
+
+
+def entry(
+    entity: str,
+    entity_id: int,
+    actor: Actor,
+    action: str,
+    changes: Changes,
+    note: str = "",
+    at: datetime | None = None,
+) -> History:
+    """An unsaved row, for those who add many at once."""
+    return History(
+        entity=entity,
+        entity_id=entity_id,
+        at=at or timezone.now(),
+        actor_kind=actor.kind,
+        actor_id=actor.ident,
+        actor_name=actor.name,
+        via=actor.via,
+        action=action,
+        changes={name: [_plain(old), _plain(new)] for name, (old, new) in changes.items()},
+        note=note,
+    )
+
+
+def record(entity: str, entity_id: int, actor: Actor, action: str, changes: Changes, note: str = "") -> None:
+    """What somebody did: one row here and one in the audit trail, in the caller's transaction."""
+    row = entry(entity, entity_id, actor, action, changes, note)
+    row.save(force_insert=True)
+    what = f"{ENTITIES.get(entity, entity)} {entity_id}：{ACTIONS.get(action, action)}"
+    told = {name: [_short(old), _short(new)] for name, (old, new) in row.changes.items()}
+    keep(actor, what, f"{entity}:{entity_id}", {"action": action, "changes": told}, note)
+
+
+def _short(value: Any) -> Any:
+    return redact(value)[:LONGEST_VALUE] if isinstance(value, str) else value
+
+
+def entries(entity: str, entity_id: int, limit: int = 50) -> tuple[HistoryEntry, ...]:
+    """The newest changes of something, newest first."""
+    rows = History.objects.filter(entity=entity, entity_id=entity_id).order_by("-id")[:limit]
+    return tuple(_views(rows))
+
+
+def _views(rows: Iterable[History]) -> Iterable[HistoryEntry]:
+    for row in rows:
+        changes = {name: (old, new) for name, (old, new) in row.changes.items()}
+        yield HistoryEntry(row.at, row.actor_kind, row.actor_name, row.via, row.action, changes, row.note)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def worded(entity: str, changes: Changes) -> tuple[tuple[str, str, str], ...]:
+    """(label, old, new) of each change, in the words that the pages use."""
+    return tuple(_worded(_column(entity, name), name, old, new) for name, (old, new) in changes.items())
+
+
+def _column(entity: str, name: str) -> "Field[Any, Any] | None":
+    try:
+        found = MODELS[entity]._meta.get_field(name)
+    except (KeyError, FieldDoesNotExist):
+        return None
+    return found if isinstance(found, Field) else None
+
+
+def _worded(column: "Field[Any, Any] | None", name: str, old: Any, new: Any) -> tuple[str, str, str]:
+    label = str(column.verbose_name) if column else _BESIDE.get(name, name)
+    return label, _word(column, old), _word(column, new)
+
+
+def _word(column: "Field[Any, Any] | None", value: Any) -> str:
+    if value in (None, "", []):
+        return EMPTY
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, list):
+        return "、".join(str(each) for each in value)
+    if isinstance(column, DateTimeField) and (at := parse_datetime(str(value))):
+        return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
+    return str(dict(column.flatchoices).get(value, value)) if column else str(value)

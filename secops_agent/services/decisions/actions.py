@@ -1,0 +1,231 @@
+"""Approved actions: ordered with the approval, carried out at most once, their results told.
+
+pending → leased (a runner prepares) → calling (the call may have begun) → done, dry, failed, or unknown. A runner
+that dies while preparing leaves nothing behind; one that dies while calling leaves "结果未知", which only a person
+resolves: nothing is ever called twice by itself.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from django.db import transaction
+
+from bifang.channels.leases import database_now, new_lease
+from bifang.core.errors import BifangError
+from bifang.core.sealed import Sealed, place_of
+from secops_agent.models.action import Action, ActionState
+from secops_agent.models.audit import AuditKind
+from secops_agent.models.proposal import Proposal
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit.trail import Place, append, entry
+from secops_agent.services.decisions import notices, targets
+from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
+
+LEASE: Final = timedelta(seconds=90)  # longer than any connector may take
+LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在「处置动作」里登记结果；系统不会自动重试。"
+Result = Literal["done", "dry", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An action in a runner's hands. ``lease`` fences what the runner writes; ``key`` is the idempotency key."""
+
+    action_id: int
+    lease: str
+    key: str
+    tool: str
+    title: str
+    arguments: Mapping[str, Any]
+    summary: str
+    asker: str
+    approver: str
+    approved_at: datetime
+    undo_url: str = ""
+    connector_config_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came back. ``text`` is Chinese; ``response`` what the other side answered; ``undo_url`` may be a secret."""
+
+    result: Result
+    text: str
+    response: Mapping[str, Any] = field(default_factory=dict)
+    undo_url: str = field(default="", repr=False)
+
+
+def order(proposal: Proposal) -> Action:
+    """Order what was approved, in the transaction of the approval."""
+    return Action.objects.create(
+        proposal=proposal, config_id=proposal.config_id, key=secrets.token_hex(16), tool=proposal.tool,
+        title=proposal.title, arguments=proposal.arguments, summary=proposal.summary, asker=proposal.asker_name,
+        approver=proposal.decider_name, created_at=database_now(),
+    )  # fmt: skip
+
+
+def claim(owner: str, limit: int = 5) -> list[Order]:
+    """Lease waiting actions, oldest first; each by a conditional UPDATE."""
+    now = database_now()
+    waiting = Action.objects.filter(state=ActionState.PENDING)
+    taken = []
+    for pk in list(waiting.order_by("pk").values_list("pk", flat=True)[:limit]):
+        lease = new_lease(now)
+        until = now + LEASE
+        if waiting.filter(pk=pk).update(
+            state=ActionState.LEASED, owner=owner[:80], lease=lease, leased_until=until
+        ):
+            taken.append(_order(Action.objects.get(pk=pk)))
+    return taken
+
+
+def _order(action: Action) -> Order:
+    origin = action.undo_of
+    return Order(
+        action.pk, action.lease, action.key, action.tool, action.title, action.arguments, action.summary, action.asker,
+        action.approver, action.created_at, _undo_url(origin),
+        origin.connector_config_id if origin else None,
+    )  # fmt: skip
+
+
+def _undo_url(origin: Action | None) -> str:
+    if origin is None or origin.undo_url is None:
+        return ""
+    return str(origin.undo_url.open(place_of(Action, "undo_url", origin)))
+
+
+def begin(order: Order, connector: str, connector_config_id: int | None) -> bool:
+    """Mark that the call begins now. False: it is not ours any more, or must not be made (it is closed then)."""
+    now = database_now()
+    fault = _fault(order)
+    if fault:
+        finish(order, Outcome("failed", f"没有执行：{fault}"), ActionState.LEASED)
+        return False
+    ours = Action.objects.filter(
+        pk=order.action_id, lease=order.lease, state=ActionState.LEASED, leased_until__gt=now
+    )
+    return bool(
+        ours.update(
+            state=ActionState.CALLING, started_at=now, leased_until=now + LEASE, connector=connector[:100],
+            connector_config_id=connector_config_id,
+        )
+    )  # fmt: skip
+
+
+def _fault(order: Order) -> str:
+    """Why it must not be done any more; what takes something back goes to what was done then."""
+    if READ_ONLY in read_switches():
+        return READ_ONLY_TEXT
+    if not order.undo_url:
+        try:
+            targets.require_same(order.arguments)
+        except BifangError as error:
+            return error.message
+    return ""
+
+
+def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALLING) -> bool:
+    """Store and tell the result. False: the lease is no longer ours, and nothing was changed."""
+    with transaction.atomic():
+        ours = Action.objects.filter(pk=order.action_id, lease=order.lease, state=state)
+        won = _close(ours, outcome, order.key)
+        if won:
+            _tell(
+                Action.objects.select_related("proposal").get(pk=order.action_id), Actor.system("connector")
+            )
+    return won
+
+
+def _close(rows: Any, outcome: Outcome, key: str = "") -> bool:
+    values = {
+        "state": ActionState(outcome.result), "finished_at": database_now(), "result": outcome.text,
+        "response": dict(outcome.response), "lease": "", "leased_until": None,
+    }  # fmt: skip
+    if outcome.undo_url:
+        values["undo_url"] = Sealed.of(outcome.undo_url, place_of(Action, "undo_url", {"key": key}))
+    return bool(rows.update(**values))
+
+
+def sweep() -> int:
+    """Leases that ended: what was only prepared is free again, what may have been called is unknown. Returns how many."""
+    now = database_now()
+    late = Action.objects.filter(leased_until__lt=now)
+    free = {"state": ActionState.PENDING, "owner": "", "lease": "", "leased_until": None}
+    count = late.filter(state=ActionState.LEASED).update(**free)
+    for action in late.filter(state=ActionState.CALLING).select_related("proposal"):
+        with transaction.atomic():
+            mine = late.filter(pk=action.pk, state=ActionState.CALLING, lease=action.lease)
+            if _close(mine, Outcome("unknown", LOST)):
+                action.refresh_from_db()
+                _tell(action, Actor.system("sweep"))
+                count += 1
+    return count
+
+
+def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> Action:
+    """A person looked at the other side: an unknown result becomes a known one. Raises NotFound, Conflict."""
+    with transaction.atomic():
+        action = get(action_id)
+        word = "已经执行" if executed else "没有执行"
+        text = f"经 {actor.name} 核实：{word}。{note}".strip()
+        rows = Action.objects.filter(pk=action_id, state=ActionState.UNKNOWN)
+        if not _close(rows, Outcome("done" if executed else "failed", text, action.response)):
+            raise Conflict(f"动作 #{action_id} 的结果不是未知的，不需要核实。")
+        Action.objects.filter(pk=action_id).update(settled_by=actor.name)
+        action.refresh_from_db()
+        _tell(action, actor)
+    return action
+
+
+def get(action_id: int) -> Action:
+    """One action. Raises NotFound."""
+    action = Action.objects.select_related("proposal").filter(pk=action_id).first()
+    if action is None:
+        raise NotFound(f"没有编号为 {action_id} 的动作。")
+    return action
+
+
+def report(action: Action) -> str:
+    """Who asked, who approved, what ran, what came back: for people."""
+    really = action.connector and action.state != ActionState.DRY
+    via = f"\n- 连接器：{action.connector}" if really else ""
+    return (
+        f"**{action.title}**：{ActionState(action.state).label}（动作 #{action.pk}）\n\n{action.summary}\n\n"
+        f"- 提出：{action.asker}\n- 批准：{action.approver}{via}\n- 结果：{action.result}"
+    )
+
+
+def _tell(action: Action, actor: Actor) -> None:
+    """Record a result, and tell it to everyone whom the action concerns."""
+    _record(action, actor, f"{action.title}：{ActionState(action.state).label}")
+    first = action.proposal
+    if first is None:
+        return
+    key = f"action:{action.pk}:{action.state}:{'settled' if action.settled_by else 'result'}"
+    notices.tell_concerned(first, report(action), key)
+
+
+def _record(action: Action, actor: Actor, what: str) -> None:
+    first = action.proposal
+    place = Place(action.config_id, first.conversation_id if first else "", first.inbox_id if first else None)
+    detail = {
+        "action": action.pk, "state": action.state, "tool": action.tool, "arguments": action.arguments, "key": action.key,
+        "asker": action.asker, "approver": action.approver, "connector": action.connector, "response": action.response,
+        "proposal": first.code if first else "",
+    }  # fmt: skip
+    append(
+        [
+            entry(
+                AuditKind.ACTION,
+                what,
+                actor,
+                place=place,
+                subject=f"action:{action.pk}",
+                text=action.result,
+                detail=detail,
+            )
+        ]
+    )

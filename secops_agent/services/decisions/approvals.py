@@ -1,0 +1,203 @@
+"""Deciding: one person, one verdict, one conditional UPDATE whose row count tells who won."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from django.db import Error as DatabaseError
+from django.db import transaction
+from django.db.models import Exists
+
+from bifang.channels.leases import database_now
+from bifang.channels.visible import visible
+from bifang.core.errors import BifangError
+from secops_agent.models import Action, Role, Staff
+from secops_agent.models.audit import AuditKind
+from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit.trail import Place, append, entry
+from secops_agent.services.decisions import actions, notices, undo
+from secops_agent.services.decisions.carriers import DRY
+from secops_agent.services.decisions.proposals import prospect_of
+from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of
+from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors
+from secops_agent.services.people import eligibility
+
+log = logging.getLogger(__name__)
+STATES: Final = {
+    "confirm": ProposalState.CONFIRMED, "approve": ProposalState.APPROVED, "reject": ProposalState.REJECTED,
+    "withdraw": ProposalState.CANCELLED,
+}  # fmt: skip
+
+WORDS: Final = {"confirm": "确认", "approve": "同意", "reject": "拒绝", "withdraw": "撤回"}
+
+
+def decide(request: DecisionRequest, executors: Executors) -> Decision:
+    """Decide, and in the same transaction do (write) or order (dangerous) what was decided. Never raises BifangError."""
+    with transaction.atomic():
+        proposal = asked_for(request)
+        if proposal is None:
+            return _refuse(request, None, f"没有代码为 {request.code[:20]} 的操作，请核对代码。")
+        decider, refusal = decider_of(request, proposal)
+        if decider is None:
+            return _refuse(request, proposal, refusal)
+        if proposal.state != ProposalState.PROPOSED:
+            return _late(request, proposal, decider)
+        now = database_now()
+        refusal = refusal_of(request, proposal, decider, now)
+        if refusal:
+            return _refuse(request, proposal, refusal)
+        kind = "withdraw" if request.verdict == "reject" and is_own(proposal, decider) else request.verdict
+        if not _win(request, proposal, decider, STATES[kind], now):
+            proposal.refresh_from_db()
+            return _late(request, proposal, decider)
+        proposal.refresh_from_db()
+        return _carry_out(request, proposal, decider, kind, executors)
+
+
+def _win(
+    request: DecisionRequest, proposal: Proposal, decider: Staff, state: ProposalState, now: datetime
+) -> bool:
+    """The one conditional UPDATE: still open, still the same, and both people still allowed to."""
+    needed = Role.NONE if state == ProposalState.CANCELLED else _deciding_role(proposal)
+    open_one = Proposal.objects.filter(
+        Exists(eligibility.able(needed).filter(pk=decider.pk)),
+        pk=proposal.pk, state=ProposalState.PROPOSED, expires_at__gt=now, digest=proposal.digest,
+    )  # fmt: skip
+    if state in (ProposalState.CONFIRMED, ProposalState.APPROVED):
+        asker = eligibility.able(eligibility.NEEDED[proposal.risk]).filter(pk=proposal.asked_by_id or 0)
+        open_one = open_one.filter(Exists(asker))
+    return bool(
+        open_one.update(
+            state=state, decided_at=now, decider_id=_ident(decider), decider_name=decider.name,
+            decided_through=request.through[:260], reason=visible(request.reason)[:500],
+        )
+    )  # fmt: skip
+
+
+def _deciding_role(proposal: Proposal) -> Role:
+    return Role.APPROVER if proposal.risk == Risk.DANGEROUS else eligibility.NEEDED[proposal.risk]
+
+
+def _ident(staff: Staff) -> str:
+    return f"{staff.corp_id}:{staff.staff_id}"
+
+
+def _carry_out(
+    request: DecisionRequest, proposal: Proposal, decider: Staff, kind: str, executors: Executors
+) -> Decision:
+    actor = request.actor(decider)
+    act = {"confirm": _confirm, "approve": _order}.get(kind, _close)
+    done, text = act(proposal, actor, executors)
+    Proposal.objects.filter(pk=proposal.pk).update(result=text)
+    _record(request, proposal, actor, kind, done=done, text=text)
+    _tell(request, proposal, kind, text)
+    return Decision("decided", text, proposal.code, proposal.state, proposal.title)
+
+
+def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str) -> None:
+    """Where it was asked for, unless it was decided there; what was approved and cannot be done, the asker too."""
+    why = f"（理由：{proposal.reason}）" if proposal.reason else ""
+    news = f"**{proposal.decider_name}** {WORDS[kind]}了 {proposal.code}{why}。\n\n{text}"
+    key = f"proposal:{proposal.pk}:decided"
+    if request.conversation_id != proposal.conversation_id:
+        notices.tell_origin(proposal, news, key)
+    ordered = Action.objects.filter(proposal=proposal).exists()
+    if kind == "approve" and not ordered and proposal.is_group:
+        notices.tell_privately(proposal, proposal.asker_id, news, f"{key}:asker")
+
+
+def _confirm(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
+    done, text = _attempt(lambda: executors.execute(proposal.tool, proposal.arguments, actor))
+    return done, text if done else f"{proposal.code} 没有执行成功：{text}"
+
+
+def _order(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
+    done, fault = _attempt(lambda: _order_now(proposal, executors))
+    if not done:
+        return False, f"{proposal.code} 已同意，但现在不能执行：{fault}"
+    begun = "现在开始演练（未配置处置连接器），不会真的执行" if prospect_of(proposal) == DRY else "正在执行"
+    told = "结果会发到提出它的会话，并私聊告诉提出人和批准人"
+    return True, f"已同意 {proposal.code}：{proposal.summary}\n\n{begun}，{told}。"
+
+
+def _order_now(proposal: Proposal, executors: Executors) -> str:
+    if proposal.tool == undo.TOOL:
+        undo.order(proposal)
+    else:
+        executors.check(proposal.tool, proposal.arguments)
+        actions.order(proposal)
+    return ""
+
+
+def _close(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
+    word = ProposalState(proposal.state).label
+    return True, f"{proposal.code} {word}：{proposal.summary}\n\n没有执行任何操作。"
+
+
+def _attempt(act: Callable[[], str]) -> tuple[bool, str]:
+    """Do it in a savepoint: a failure undoes what was begun, and the decision stands."""
+    try:
+        with transaction.atomic():
+            return True, act()
+    except BifangError as error:
+        return False, error.message
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("执行已确认的操作出错")
+        return False, "内部出错，已记入日志，请告诉管理员。"
+
+
+def _late(request: DecisionRequest, proposal: Proposal, decider: Staff) -> Decision:
+    """It is decided already, or a condition fell away between the look and the UPDATE."""
+    if proposal.state == ProposalState.PROPOSED:
+        return _refuse(request, proposal, f"{proposal.code} 不能执行：提出人或决定人的权限刚刚变了。")
+    label = ProposalState(proposal.state).label
+    if proposal.decider_id == _ident(decider):
+        text = proposal.result or f"{proposal.code} {label}。"
+        said = (
+            text
+            if proposal.decided_through == request.through[:260]
+            else f"{proposal.code} {label}，不会重复执行。\n\n{text}"
+        )
+        return Decision("repeated", said, proposal.code, proposal.state, proposal.title)
+    who = f"由 {proposal.decider_name} " if proposal.decider_name else ""
+    return _refuse(request, proposal, f"{proposal.code} {who}{label}，不能再决定。")
+
+
+def _refuse(request: DecisionRequest, proposal: Proposal | None, text: str) -> Decision:
+    subject = f"proposal:{proposal.code if proposal else request.code[:20]}"
+    place = Place(request.config_id, request.conversation_id, request.inbox_id)
+    detail = {"verdict": request.verdict, "through": request.through}
+    actor = request.actor(request.person)
+    append(
+        [
+            entry(
+                AuditKind.APPROVAL,
+                "决定未被接受",
+                actor,
+                place=place,
+                subject=subject,
+                text=text,
+                detail=detail,
+            )
+        ]
+    )
+    if proposal is None:
+        return Decision("refused", text)
+    return Decision("refused", text, proposal.code, proposal.state, proposal.title)
+
+
+def _record(
+    request: DecisionRequest, proposal: Proposal, actor: Actor, kind: str, *, done: bool, text: str
+) -> None:
+    detail = {
+        "tool": proposal.tool, "arguments": proposal.arguments, "digest": proposal.digest, "asker": proposal.asker_name,
+        "through": request.through, "reason": request.reason, "done": done, "person": proposal.decider_id,
+    }  # fmt: skip
+    place = Place(request.config_id, request.conversation_id, request.inbox_id)
+    subject = f"proposal:{proposal.code}"
+    what = f"{WORDS[kind]}{proposal.title}"
+    append([entry(AuditKind.APPROVAL, what, actor, place=place, subject=subject, text=text, detail=detail)])

@@ -1,0 +1,298 @@
+"""Imports that run in the background: queued, run by whichever process is free, taken over when it dies.
+
+A message of django-q2 only says "there is work"; what there is stands in the table, and a job is taken by one
+conditional UPDATE. So a lost, late or repeated message does no harm. Imports are idempotent: one that was
+interrupted is run again from its start and completes what is missing.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from secops_agent.models.job import ImportJob, JobPhase, JobState
+from secops_agent.services.actors import Actor
+from secops_agent.services.faults import NotFound
+from secops_agent.services.pages import Page, cut
+
+log = logging.getLogger(__name__)
+RUNNER = "secops_agent.uploads.runner.run_next_job"
+RECOVERY = "secops_agent.services.intake.jobs.recover"
+_LONGEST = 6 * 3600  # seconds that one import may take
+_SILENCE = timedelta(seconds=60)  # without a heartbeat: the process is gone
+_ATTEMPTS = 5
+MOST_REJECTED = 1000
+_OPEN = (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as people see it. ``total`` is 0 while the file is read; ``outcome`` is what import_data prints."""
+
+    id: int
+    format: str
+    name: str
+    size: int
+    state: str
+    phase: str
+    done: int
+    total: int
+    percent: int
+    attempts: int
+    actor: str
+    outcome: Mapping[str, Any] | None
+    error: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job that this process has taken."""
+
+    id: int
+    owner: str
+    format: str
+    name: str
+    path: Path
+    digest: str
+    options: Mapping[str, str]
+    actor: Actor
+
+
+def directory() -> Path:
+    """Where files wait for their import; only this user may read it."""
+    path: Path = settings.DATA_DIR / "ingest"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def submit(
+    format_name: str,
+    name: str,
+    file: str,
+    *,
+    size: int,
+    digest: str,
+    options: Mapping[str, str],
+    actor: Actor,
+) -> JobView:
+    """Queue the import of `file`, a name in `directory()`."""
+    row = ImportJob(
+        format=format_name, name=name[:200], file=file, size=size, digest=digest, options=dict(options),
+        actor_kind=actor.kind, actor_ident=actor.ident, actor_name=actor.name, actor_via=actor.via,
+        created_at=timezone.now(),
+    )  # fmt: skip
+    row.save(force_insert=True)
+    transaction.on_commit(nudge)
+    return _view(row)
+
+
+def note(
+    format_name: str,
+    name: str,
+    *,
+    size: int,
+    digest: str,
+    options: Mapping[str, str],
+    actor: Actor,
+    started: datetime,
+    outcome: Mapping[str, Any],
+    error: str = "",
+) -> JobView:
+    """An import that is over already, for the history; ``error`` says why nothing was taken."""
+    row = ImportJob(
+        format=format_name, name=name[:200], size=size, digest=digest, options=dict(options),
+        actor_kind=actor.kind, actor_ident=actor.ident, actor_name=actor.name, actor_via=actor.via,
+        state=JobState.FAILED if error else JobState.DONE, attempts=1, outcome=_shortened(outcome), error=error,
+        created_at=started, started_at=started, finished_at=timezone.now(),
+    )  # fmt: skip
+    row.save(force_insert=True)
+    return _view(row)
+
+
+def _shortened(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """A file of broken records only must not fill the history."""
+    kept = dict(outcome)
+    rejected = kept.get("rejected", [])
+    if len(rejected) > MOST_REJECTED:
+        more = {
+            "position": "其余",
+            "reason": f"另有 {len(rejected) - MOST_REJECTED} 条被拒绝，没有逐条保存。",
+        }
+        kept["rejected"] = [*rejected[:MOST_REJECTED], more]
+    return kept
+
+
+def nudge() -> None:
+    """Tell the cluster that there is work. A failure is mended by the recovery that runs every minute."""
+    from django_q.tasks import async_task  # reads its settings when it is imported
+
+    try:
+        async_task(
+            RUNNER, q_options={"task_name": "导入", "group": "导入", "timeout": _LONGEST, "save": False}
+        )
+    except (DatabaseError, OSError) as error:
+        log.warning("无法通知后台任务进程，导入会稍后开始：%s", error)
+
+
+def get(job_id: int, actor: Actor | None = None) -> JobView:
+    """One job; with `actor` only their own. Raises NotFound."""
+    row = _of(actor).filter(pk=job_id).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {job_id} 的导入任务。")
+    return _view(row)
+
+
+def search(
+    *, state: str = "", actor: Actor | None = None, limit: int = 20, cursor: str = ""
+) -> Page[JobView]:
+    """The newest first; with `actor` only their own. Raises InvalidInput."""
+    rows = _of(actor).filter(state=state) if state else _of(actor)
+    return cut(rows, ("-id",), limit, cursor, lambda found: [_view(row) for row in found])
+
+
+def _of(actor: Actor | None) -> QuerySet[ImportJob]:
+    rows = ImportJob.objects.all()
+    return rows.filter(actor_kind=actor.kind, actor_ident=actor.ident) if actor else rows
+
+
+def _view(row: ImportJob) -> JobView:
+    finished = row.state == JobState.DONE
+    percent = 100 if finished else min(99, 100 * row.done // row.total) if row.total else 0
+    return JobView(
+        row.pk, row.format, row.name, row.size, row.state, row.phase, row.done, row.total, percent, row.attempts,
+        row.actor_name, row.outcome or None, row.error, row.created_at, row.started_at, row.finished_at,
+    )  # fmt: skip
+
+
+def take() -> Work | None:
+    """The oldest waiting job becomes this process's; None if there is none."""
+    now, owner = timezone.now(), process_name()
+    while (row := ImportJob.objects.filter(state=JobState.QUEUED).order_by("id").first()) is not None:
+        taken = {
+            "state": JobState.RUNNING, "phase": JobPhase.READING, "owner": owner, "beat_at": now, "done": 0, "total": 0,
+            "attempts": row.attempts + 1, "started_at": row.started_at or now,
+        }  # fmt: skip
+        if ImportJob.objects.filter(pk=row.pk, state=JobState.QUEUED).update(**taken):
+            return _work(row, owner)
+    return None
+
+
+def _work(row: ImportJob, owner: str) -> Work:
+    actor = Actor(row.actor_kind, row.actor_ident, row.actor_name, row.actor_via)  # type: ignore[arg-type]
+    path = directory() / Path(row.file).name
+    return Work(row.pk, owner, row.format, row.name, path, row.digest, row.options, actor)
+
+
+def process_name() -> str:
+    """ "host:pid" of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _mine(work: Work) -> QuerySet[ImportJob]:
+    return ImportJob.objects.filter(pk=work.id, owner=work.owner, state=JobState.RUNNING)
+
+
+def beat(work: Work, phase: str, done: int, total: int) -> bool:
+    """A sign of life, with the progress. False: the job is no longer this process's."""
+    values = {"phase": phase, "done": done, "total": total, "beat_at": timezone.now()}
+    return bool(_mine(work).update(**values))
+
+
+def finish(work: Work, outcome: Mapping[str, Any], refusal: str = "") -> bool:
+    """Done, or failed if everything was refused: the file goes. False: the job was no longer this process's."""
+    state = JobState.FAILED if refusal else JobState.DONE
+    return _end(work, state=state, outcome=dict(outcome), error=refusal)
+
+
+def fail(work: Work, message: str) -> bool:
+    """Given up with a reason for people: the file goes."""
+    return _end(work, state=JobState.FAILED, error=message)
+
+
+def _end(work: Work, **values: Any) -> bool:
+    ended = _mine(work).update(phase="", owner="", file="", finished_at=timezone.now(), **values)
+    if ended:
+        work.path.unlink(missing_ok=True)
+    return bool(ended)
+
+
+def waiting() -> bool:
+    """Is any job waiting?"""
+    return ImportJob.objects.filter(state=JobState.QUEUED).exists()
+
+
+def recover() -> int:
+    """Queue the jobs of processes that died again, and see that somebody works. Returns how many.
+
+    Runs when a task process starts and once a minute.
+    """
+    running = ImportJob.objects.filter(state=JobState.RUNNING)
+    dead = [row for row in running if _is_dead(row)]
+    found = sum(_requeue(row) for row in dead)
+    if waiting():
+        nudge()
+    return found
+
+
+def _is_dead(row: ImportJob) -> bool:
+    if row.beat_at is None or timezone.now() - row.beat_at > _SILENCE:
+        return True
+    host, _, pid = row.owner.rpartition(":")
+    return host == socket.gethostname() and not _is_alive(int(pid))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Dead, but its parent has not looked yet; only Linux tells."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
+
+
+def _requeue(row: ImportJob) -> int:
+    """Of those who see it, one does it."""
+    same = ImportJob.objects.filter(pk=row.pk, state=JobState.RUNNING, owner=row.owner, attempts=row.attempts)
+    if row.attempts < _ATTEMPTS:
+        log.warning("导入任务 %s 的执行进程已不在，重新排队", row.pk)
+        return same.update(state=JobState.QUEUED, phase="", owner="")
+    message = f"执行这个导入的进程 {row.attempts} 次意外中断，已放弃；请检查内存是否充足、文件是否过大，再重新提交。"
+    given_up = same.update(
+        state=JobState.FAILED, phase="", owner="", file="", error=message, finished_at=timezone.now()
+    )
+    if given_up and row.file:
+        (directory() / Path(row.file).name).unlink(missing_ok=True)
+    return 0
+
+
+def prune(now: datetime | None = None) -> int:
+    """Drop jobs beyond the retention, and files that belong to no job any more. Returns how many jobs."""
+    now = now or timezone.now()
+    old = ImportJob.objects.filter(created_at__lt=now - timedelta(days=settings.RETENTION_DAYS))
+    dropped, _ = old.exclude(state__in=_OPEN).delete()
+    known = set(ImportJob.objects.filter(~Q(file=""), state__in=_OPEN).values_list("file", flat=True))
+    for path in directory().iterdir():
+        if path.name not in known and now.timestamp() - path.stat().st_mtime > 86400:
+            path.unlink(missing_ok=True)
+    return dropped

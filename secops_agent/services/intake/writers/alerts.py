@@ -1,0 +1,227 @@
+"""Writes alerts: repeats become occurrences, a graver severity reopens, what a person decided stays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bifang.core.rows import insert_many
+from secops_agent.models import (
+    Alert,
+    AlertAsset,
+    AlertEvent,
+    AlertIndicator,
+    AlertPayload,
+    History,
+)
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.alerts import tallies
+from secops_agent.services.alerts.tallies import Counted
+from secops_agent.services.audit import history
+from secops_agent.services.identity import alert_identity, event_mark
+from secops_agent.services.intake.session import Session
+from secops_agent.services.intake.writers.assets import write_assets
+from secops_agent.services.notifications.matching import Changed, note_changes
+from secops_agent.services.reading import rows_by, values_by
+from secops_agent.services.records import AlertRecord, Indicator, StatusHint
+from secops_agent.services.vulnerabilities.priority import rank
+from secops_agent.services.writing import (
+    by_key,
+    state_of,
+    update_changed,
+    update_rows,
+)
+
+_WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
+            "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip
+_MOST_LINKS = 200  # assets, and indicators, of one alert
+
+
+@dataclass(slots=True)
+class _Heap:
+    """The new occurrences of one alert in one transaction."""
+
+    identity: str
+    records: list[tuple[AlertRecord, str]] = field(default_factory=list)
+
+    def unseen(self, marks: set[str]) -> list[AlertRecord]:
+        """Those not counted yet; a mark that comes twice counts once."""
+        fresh = {mark: record for record, mark in self.records if mark not in marks}
+        return list(fresh.values())
+
+
+def write_alerts(session: Session, records: Sequence[AlertRecord]) -> None:
+    """Create or extend alerts, with their assets. One transaction's work."""
+    heaps: dict[str, _Heap] = {}
+    for record in records:
+        identity = alert_identity(record)
+        heap = heaps.setdefault(identity, _Heap(identity))
+        heap.records.append((record, event_mark(identity, record)))
+    rows = by_key(rows_by(Alert, "identity", heaps, lock=True), "identity")
+    session.ledger.see("alert", (row.pk for row in rows.values()))
+    marks = [mark for identity in rows for _, mark in heaps[identity].records]
+    ids = [row.pk for row in rows.values()]
+    counted = {mark for (mark,) in values_by(AlertEvent, ["mark"], alert_id=ids, mark=marks)}
+    fresh = {identity: heap.unseen(counted) for identity, heap in heaps.items()}
+    fresh = {identity: found for identity, found in fresh.items() if found}
+    write_assets(
+        session, (asset for found in heaps.values() for record, _ in found.records for asset in record.assets)
+    )
+    book = _Book(session, {identity: rows[identity] for identity in fresh if identity in rows})
+    for identity, found in fresh.items():
+        book.take(identity, found)
+    book.save()
+
+
+class _Book:
+    """The alerts of one transaction that have new occurrences."""
+
+    def __init__(self, session: Session, rows: dict[str, Alert]) -> None:
+        self._session = session
+        self._rows = rows
+        ids = [row.pk for row in rows.values()]
+        self._assets: dict[int, set[int]] = {pk: set() for pk in ids}
+        for alert_id, asset_id in values_by(AlertAsset, ["alert_id", "asset_id"], alert_id=ids):
+            self._assets[alert_id].add(asset_id)
+        self._indicators: dict[int, set[tuple[str, str]]] = {pk: set() for pk in ids}
+        known = values_by(AlertIndicator, ["alert_id", "kind", "value"], alert_id=ids)
+        for alert_id, kind, value in known:
+            self._indicators[alert_id].add((kind, value))
+        self._stored = {row.pk: state_of(row, _WRITTEN) for row in rows.values()}
+        self._before = {row.pk: Counted.of(row, self._assets[row.pk]) for row in rows.values()}
+        self._fresh: list[tuple[Alert, list[AlertRecord]]] = []
+        self._changes: list[tuple[Alert, dict[str, tuple[Any, Any]]]] = []
+
+    def take(self, identity: str, records: list[AlertRecord]) -> None:
+        """Count new occurrences, oldest first."""
+        records.sort(key=self._moment)
+        row = self._rows.get(identity)
+        changes: dict[str, tuple[Any, Any]] = {}
+        if row is None:
+            row = self._begin(identity, records[0])
+        before = {name: getattr(row, name) for name in ("severity", "status")}
+        for record in records:
+            self._extend(row, record)
+        changes = {
+            name: (old, getattr(row, name)) for name, old in before.items() if getattr(row, name) != old
+        }
+        self._fresh.append((row, records))
+        if row.pk and changes:
+            self._changes.append((row, changes))
+
+    def _moment(self, record: AlertRecord) -> datetime:
+        return record.last_seen or record.occurred_at or self._session.received_at
+
+    def _begin(self, identity: str, record: AlertRecord) -> Alert:
+        moment = self._moment(record)
+        row = Alert(
+            identity=identity,
+            source=record.source[:60],
+            dedup_key=" | ".join(record.dedup_key)[:500],
+            rule_id=record.rule_id[:200],
+            rule_name=record.rule_name[:300],
+            title=record.title[:500],
+            description=record.description,
+            severity=record.severity,
+            first_seen=moment,
+            last_seen=moment,
+            count=0,
+            created_at=self._session.now,
+        )
+        row.due_at = self._session.limits.alert_due(row.severity, record.first_seen or moment)
+        return row
+
+    def _extend(self, row: Alert, record: AlertRecord) -> None:
+        moment = self._moment(record)
+        if record.status_hint != "closed" or row.count == 0:  # the end of something is no occurrence
+            row.count += max(record.count, 1)
+        row.first_seen = min(row.first_seen, record.first_seen or record.occurred_at or moment)
+        latest = moment >= row.last_seen
+        row.last_seen = max(row.last_seen, moment)
+        row.confidence = record.confidence if record.confidence is not None and latest else row.confidence
+        row.techniques = list(dict.fromkeys([*row.techniques, *record.techniques]))[:50]
+        row.references = list(dict.fromkeys([*row.references, *record.references]))[:50]
+        if rank(record.severity) > rank(row.severity):
+            self._escalate(row, record.severity, moment)
+        _follow(row, record.status_hint, moment, latest)
+
+    def _escalate(self, row: Alert, severity: str, moment: datetime) -> None:
+        """Graver than anyone knew: it needs attention again. Verdict and assignee stay."""
+        row.severity = severity
+        due = self._session.limits.alert_due(severity, moment)
+        row.due_at = min(filter(None, (row.due_at, due)), default=None)
+        row.status, row.closed_at, row.closed_by_source = AlertStatus.OPEN, None, False
+
+    def save(self) -> None:
+        """Write everything; counts come last."""
+        new = [row for row, _ in self._fresh if row.pk is None]
+        old = [row for row, _ in self._fresh if row.pk is not None]
+        Alert.objects.bulk_create(new)
+        update_changed(Alert, ((row, self._stored[row.pk]) for row in old))
+        self._session.ledger.create("alert", (row.pk for row in new))
+        self._session.ledger.update("alert", (row.pk for row in old))
+        self._save_links()
+        self._save_events({row.pk for row in new})
+        History.objects.bulk_create(
+            history.entry("alert", row.pk, self._session.actor, "import", changes)
+            for row, changes in self._changes
+        )
+        note_changes([Changed(row, self._happened(row)) for row, _ in self._fresh], self._session.now)
+        tallies.change(
+            (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
+        )
+
+    def _happened(self, row: Alert) -> frozenset[str]:
+        """What a rule may be about; a repeat is nothing of the kind."""
+        if row.pk not in self._stored:
+            return frozenset() if row.status == AlertStatus.CLOSED else frozenset({"new"})
+        before = self._stored[row.pk]
+        risen = rank(row.severity) > rank(before["severity"])
+        reopened = before["status"] == AlertStatus.CLOSED and row.status == AlertStatus.OPEN
+        return frozenset(name for name, is_so in (("risen", risen), ("reopened", reopened)) if is_so)
+
+    def _save_links(self) -> None:
+        assets, indicators = [], []
+        for row, records in self._fresh:
+            mine = self._assets.setdefault(row.pk, set())
+            known = self._indicators.setdefault(row.pk, set())
+            wanted = {self._session.assets[asset]: None for record in records for asset in record.assets}
+            for asset_id in list(wanted)[: _MOST_LINKS - len(mine)]:
+                if asset_id not in mine:
+                    mine.add(asset_id)
+                    assets.append({"alert_id": row.pk, "asset_id": asset_id})
+            named = {_pair(each): None for record in records for each in record.indicators}
+            for pair in list(named)[: _MOST_LINKS - len(known)]:
+                if pair not in known:
+                    known.add(pair)
+                    indicators.append({"alert_id": row.pk, "kind": pair[0], "value": pair[1]})
+        insert_many(AlertAsset, assets)
+        insert_many(AlertIndicator, indicators)
+
+    def _save_events(self, new: set[int]) -> None:
+        events, fresh, latest = [], [], []
+        for row, records in self._fresh:
+            events += [
+                {"mark": event_mark(row.identity, each), "alert_id": row.pk, "at": self._moment(each)}
+                for each in records
+            ]
+            if row.pk in new:
+                fresh.append({"alert_id": row.pk, "raw": dict(records[-1].raw)})
+            else:
+                latest.append(AlertPayload(alert_id=row.pk, raw=dict(records[-1].raw)))
+        insert_many(AlertEvent, events)
+        insert_many(AlertPayload, fresh, keyed=True)
+        update_rows(AlertPayload, ["raw"], latest)
+
+
+def _pair(indicator: Indicator) -> tuple[str, str]:
+    return indicator.kind, indicator.value[:500]
+
+
+def _follow(row: Alert, hint: StatusHint, moment: datetime, latest: bool) -> None:
+    """What the source says about the end, as long as no person has taken the alert in hand."""
+    if hint == "closed" and latest and row.status == AlertStatus.OPEN and row.assignee_id is None:
+        row.status, row.closed_at, row.closed_by_source = AlertStatus.CLOSED, moment, True
+        row.closed_count = row.count
+    elif hint != "closed" and latest and row.closed_by_source and row.closed_at and moment > row.closed_at:
+        row.status, row.closed_at, row.closed_by_source = AlertStatus.OPEN, None, False

@@ -1,0 +1,246 @@
+"""Writes assets: two sources of one thing meet in one row, and what people set stays."""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from secops_agent.models import Asset, AssetKey, History
+from secops_agent.services.audit import history
+from secops_agent.services.identity import FORMER, asset_addresses, asset_identities, identity_of, realm
+from secops_agent.services.intake.session import Session
+from secops_agent.services.intake.writers import bridges
+from secops_agent.services.reading import rows_by, values_by
+from secops_agent.services.records import AssetRecord, Key
+from secops_agent.services.writing import assign, state_of, update_changed
+
+_WRITTEN = (
+    "name", "ips", "owner", "owner_text", "importance", "tags", "environment", "description", "sources", "first_seen",
+    "last_seen",
+)  # fmt: skip
+_MOST_IPS = 64
+
+
+def write_assets(session: Session, records: Iterable[AssetRecord]) -> None:
+    """Create or complete the assets of some records and remember their ids in the session. One transaction's work."""
+    wanted = list(dict.fromkeys(records))
+    held = {session.assets[record] for record in wanted if record in session.assets}
+    alive = {pk for (pk,) in values_by(Asset, ["id"], id=held)}  # others may have joined or deleted some
+    fresh = [record for record in wanted if session.assets.get(record) not in alive]
+    if not fresh:
+        return
+    session.learn_owners({record.owner for record in fresh})
+    book = _Book(fresh)
+    for record in fresh:
+        book.take(record, session)
+    book.save(session)
+    for record, row in book.placed:
+        session.assets[record] = row.pk
+
+
+@dataclass(eq=False, slots=True)
+class _Candidate:
+    """An asset that records may be.
+
+    ``keys``: key → identity, None for those that only help to find it. ``stored``: what it was before, None for a
+    new one. ``age``: its place in the order of their beginnings.
+    """
+
+    row: Asset
+    age: tuple[bool, int]
+    stored: Mapping[str, Any] | None = None
+    keys: dict[Key, str | None] = field(default_factory=dict)
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def contradicts(self, record: AssetRecord) -> bool:
+        """web-01.a and web-01.b share a short name, yet are two."""
+        for kind in bridges.SINGLE:
+            mine = {key.value for key in record.keys if key.kind == kind}
+            theirs = {key.value for key, identity in self.keys.items() if key.kind == kind and identity}
+            if record.asset_type != "website" and mine and theirs and not mine & theirs:
+                return True
+        return False
+
+    def is_proven_by(self, record: AssetRecord) -> bool:
+        """See `bridges.proves`."""
+        return bridges.proves(self.row, self.keys, record)
+
+    def differs_from(self, other: "_Candidate") -> bool:
+        """See `bridges.contradict`."""
+        return bridges.contradict(self.row, self.keys, other.row, other.keys)
+
+    def note(self, changes: Mapping[str, tuple[Any, Any]]) -> None:
+        """Keep what was before the first of several changes."""
+        for name, (old, new) in changes.items():
+            self.changes[name] = (self.changes[name][0] if name in self.changes else old, new)
+
+
+class _Book:
+    """The assets that some records may be, and what becomes of them."""
+
+    def __init__(self, records: Sequence[AssetRecord]) -> None:
+        identities = {name for record in records for name in asset_identities(record)}
+        addresses = {ip for record in records for ip in asset_addresses(record)}
+        self._by_identity: dict[str, _Candidate] = {}
+        self._by_address: dict[str, list[_Candidate]] = {}
+        self._placed: dict[AssetRecord, _Candidate] = {}
+        self._new: list[_Candidate] = []
+        self._new_keys: list[AssetKey] = []
+        self._bridges: list[tuple[_Candidate, _Candidate]] = []
+        self._load(identities, addresses)
+
+    @property
+    def placed(self) -> Iterator[tuple[AssetRecord, Asset]]:
+        """Which asset each record is."""
+        return ((record, candidate.row) for record, candidate in self._placed.items())
+
+    def _load(self, identities: set[str], addresses: set[str]) -> None:
+        matched = {pk for (pk,) in values_by(AssetKey, ["asset_id"], identity=identities)}
+        matched |= {pk for (pk,) in values_by(AssetKey, ["asset_id"], value=addresses, kind=["ip"])}
+        stored = {
+            row.pk: _Candidate(row, (False, row.pk), state_of(row, _WRITTEN))
+            for row in rows_by(Asset, "id", matched)
+        }
+        keys = values_by(AssetKey, ["id", "asset_id", "kind", "value", "identity"], asset_id=matched)
+        for _, asset_id, kind, value, identity in sorted(keys):
+            self._index(stored[asset_id], Key(kind, value), identity)
+
+    def _index(self, candidate: _Candidate, key: Key, identity: str | None) -> None:
+        candidate.keys[key] = identity
+        if identity:
+            self._by_identity[identity] = candidate
+        if key.kind == "ip" and realm(candidate.row.asset_type) == "host":
+            self._by_address.setdefault(key.value, []).append(candidate)
+
+    def take(self, record: AssetRecord, session: Session) -> None:
+        """Find or begin the asset of a record and give it what the record knows."""
+        seen = record.seen_at or session.received_at
+        found = self._find(record)
+        candidate = self._across(found, record) if found else self._begin(record, seen)
+        row = candidate.row
+        candidate.note(_complete(row, record, session, self._is_nameless(row, record)))
+        row.first_seen, row.last_seen = min(row.first_seen, seen), max(row.last_seen, seen)
+        self._add_keys(candidate, record)
+        self._placed[record] = candidate
+
+    def _begin(self, record: AssetRecord, seen: datetime) -> _Candidate:
+        row = Asset(
+            asset_type=record.asset_type, name=record.name[:300], first_seen=seen, last_seen=seen, ips=[], tags=[],
+            sources=[],
+        )  # fmt: skip
+        candidate = _Candidate(row, (True, len(self._new)))
+        self._new.append(candidate)
+        return candidate
+
+    def _find(self, record: AssetRecord) -> _Candidate | None:
+        identities = asset_identities(record)
+        for identity in identities:
+            candidate = self._by_identity.get(identity)
+            if candidate is not None and not candidate.contradicts(record):
+                return candidate
+        return self._find_by_address(record, only_addressed=bool(identities))
+
+    def _across(self, found: _Candidate, record: AssetRecord) -> _Candidate:
+        """The oldest of the assets that this record proves to be one; the others are to be joined to it."""
+        named = [self._by_identity.get(identity) for identity in asset_identities(record)]
+        candidates = list(dict.fromkeys(each for each in (found, *named) if each is not None))
+        if len(candidates) == 1 or not found.is_proven_by(record):
+            return found
+        proven = [each for each in candidates if each.is_proven_by(record) and not each.contradicts(record)]
+        kept = min(proven, key=lambda each: each.age)
+        same = [each for each in proven if each is kept or not kept.differs_from(each)]
+        if found not in same:
+            return found
+        self._bridges += [(each, kept) for each in same if each is not kept]
+        return kept
+
+    def _find_by_address(self, record: AssetRecord, only_addressed: bool) -> _Candidate | None:
+        """By address only where nothing better is known on one of the two sides."""
+        if realm(record.asset_type) != "host":
+            return None
+        for address in asset_addresses(record):
+            candidates = self._by_address.get(address, [])
+            if only_addressed:
+                candidates = [each for each in candidates if not any(each.keys.values())]
+            if candidates:
+                return max(candidates, key=lambda each: (each.row.last_seen, -(each.row.pk or 0)))
+        return None
+
+    def _is_nameless(self, row: Asset, record: AssetRecord) -> bool:
+        """Known only by its address so far, and now it gets a name."""
+        return _is_address(row.name) and not _is_address(record.name)
+
+    def _add_keys(self, candidate: _Candidate, record: AssetRecord) -> None:
+        row, own = candidate.row, set(asset_identities(record))
+        keys = [*record.keys, *(Key("ip", ip) for ip in asset_addresses(record))]
+        for key in dict.fromkeys(keys):
+            if key in candidate.keys or not key.value:
+                continue
+            identity: str | None = identity_of(row.asset_type, key)
+            if identity not in own or identity in self._by_identity:
+                identity = None
+            self._index(candidate, key, identity)
+            self._new_keys.append(
+                AssetKey(asset=row, kind=key.kind, value=key.value[:500], identity=identity)
+            )
+
+    def save(self, session: Session) -> None:
+        """Write rows, keys and history, and note what is to be joined."""
+        old = {each.row.pk: each for each in dict.fromkeys(self._placed.values()) if each.stored is not None}
+        Asset.objects.bulk_create([each.row for each in self._new])
+        update_changed(Asset, ((each.row, each.stored or {}) for each in old.values()))
+        AssetKey.objects.bulk_create(self._new_keys)
+        for gone, kept in self._bridges:
+            session.bridges.setdefault(gone.row.pk, kept.row.pk)
+        self._note_former(session)
+        session.ledger.create("asset", (each.row.pk for each in self._new))
+        session.ledger.see("asset", old)
+        grown = {key.asset_id for key in self._new_keys} & old.keys()
+        changed = {pk: each.changes for pk, each in old.items() if each.changes}
+        session.ledger.update("asset", changed.keys() | grown)
+        History.objects.bulk_create(
+            history.entry("asset", pk, session.actor, "import", changes) for pk, changes in changed.items()
+        )
+
+    def _note_former(self, session: Session) -> None:
+        for candidate in self._placed.values():
+            former = [int(key.value) for key in candidate.keys if key.kind == FORMER]
+            if former:
+                session.former[candidate.row.pk] = tuple(former)
+
+
+def _complete(row: Asset, record: AssetRecord, session: Session, rename: bool) -> dict[str, tuple[Any, Any]]:
+    """Give a row what a record knows; what people set stays. Returns the changes."""
+    values: dict[str, Any] = {
+        "ips": _union(row.ips, asset_addresses(record), _MOST_IPS),
+        "tags": _union(row.tags, record.tags, 100),
+        "sources": _union(row.sources, [record.source] if record.source else [], 20),
+    }
+    if rename or not row.name:
+        values["name"] = record.name[:300]
+    texts = {"environment": record.environment[:50], "description": record.description}
+    texts |= {"importance": record.importance, "owner_text": record.owner[:200]}
+    values |= {name: text for name, text in texts.items() if text}
+    owner = session.owners.get(record.owner)
+    if owner:
+        values["owner_id"] = owner
+    locked = {"owner_id" if name == "owner" else name for name in row.locked}
+    return assign(row, {name: value for name, value in values.items() if name not in locked})
+
+
+def _union(old: Sequence[str], more: Sequence[str], most: int) -> list[str]:
+    return list(dict.fromkeys([*old, *more]))[:most]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def resolve(session: Session, record: AssetRecord) -> int:
+    """The id of an asset that `write_assets` has seen."""
+    return session.assets[record]

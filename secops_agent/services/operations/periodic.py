@@ -1,0 +1,44 @@
+"""When the task processes do what by themselves."""
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from secops_agent.services.alerts import occurrences, words
+from secops_agent.services.intake import jobs
+
+log = logging.getLogger(__name__)
+
+
+# What runs by itself: the function, its name, and every how many minutes.
+OWN_JOBS = (
+    (jobs.RECOVERY, "恢复中断的导入", 1),
+    (words.JOB, "告警关键字索引", 1),
+    (occurrences.JOB, "清除过期的告警事件", 60),
+)
+
+
+def ensure_schedules(using: str = "default", **_: Any) -> None:
+    """Receiver of ``post_migrate``: what runs by itself has its row, once."""
+    from django.db import connections
+    from django_q.models import Schedule  # its table may come with a later migration
+
+    if Schedule._meta.db_table not in connections[using].introspection.table_names():
+        return
+    known = set(Schedule.objects.using(using).values_list("func", flat=True))
+    for function, name, minutes in OWN_JOBS:
+        if function not in known:
+            Schedule.objects.using(using).create(
+                name=name, func=function, schedule_type=Schedule.MINUTES, minutes=minutes, repeats=-1,
+                kwargs="{'q_options': {'save': False}}", next_run=timezone.now(),
+            )  # fmt: skip
+
+
+def recover_at_start(**_: Any) -> None:
+    """Receiver of django-q2's ``post_spawn``: a process that replaces a dead one takes over its import at once."""
+    try:
+        jobs.recover()
+    except DatabaseError as error:
+        log.warning("启动时没有恢复中断的导入，一分钟内会再试：%s", error)

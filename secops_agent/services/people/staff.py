@@ -1,0 +1,161 @@
+"""People: who someone is, and what they may do."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
+from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit.changes import keep
+from secops_agent.services.reading import values_by
+
+KEYS = ("staff_id", "name", "role", "corp_id", "active")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who asks. ``role`` none: known or not, they may do nothing."""
+
+    corp_id: str
+    staff_id: str
+    name: str
+    role: Role
+
+    def may(self, needed: Role) -> bool:
+        """Does the role include `needed`?"""
+        return allows(self.role, needed)
+
+
+FACTS: Final = ("corp_id", "staff_id", "name", "role", "active")  # what says who someone is
+
+
+def read_people(staff_ids: Collection[str]) -> list[Sequence[Any]]:
+    """The `FACTS` of those who are listed."""
+    return list(values_by(Staff, FACTS, staff_id=staff_ids))
+
+
+def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Sequence[Any]]) -> list[Person]:
+    """(corp_id, staff_id, nick, default role) → Person; ``listed``: `read_people`. Others get the default role.
+
+    A row without corporation stands for the only one known, until that is learned.
+    """
+    people = {(corp_id, staff_id): (name, role, active) for corp_id, staff_id, name, role, active in listed}
+    return [
+        _person(one, [row for key in ((one[0], one[1]), ("", one[1])) if (row := people.get(key))])
+        for one in asked
+    ]
+
+
+def _person(asked: tuple[str, str, str, str], rows: Sequence[tuple[str, str, bool]]) -> Person:
+    corp_id, staff_id, nick, default = asked
+    for name, role, active in rows:
+        if active:
+            return Person(corp_id, staff_id, name, Role(role))
+    # The default role is not for people who left.
+    return Person(corp_id, staff_id, nick, Role.NONE if rows else Role(default))
+
+
+def find_person(corp_id: str, staff_id: str) -> Person | None:
+    """A listed, active person; None otherwise. An empty `corp_id` matches the only one of that id."""
+    rows = Staff.objects.filter(staff_id=staff_id, active=True)
+    if corp_id:
+        rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id="")).order_by("-corp_id")
+    row = rows.first()
+    return Person(row.corp_id or corp_id, row.staff_id, row.name, Role(row.role)) if row else None
+
+
+def administrators(corp_id: str | None) -> list[str]:
+    """Names of the people who can give someone a role, in this corporation or (None) in any."""
+    rows = Staff.objects.filter(role=Role.ADMIN, active=True)
+    if corp_id is not None:
+        rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id=""))
+    return list(rows.order_by("pk").values_list("name", flat=True)[:5])
+
+
+def learn_corporation(corp_id: str) -> int:
+    """People listed without a corporation belong to this one, if it is the only one known. Returns how many."""
+    others = Staff.objects.exclude(corp_id__in=("", corp_id))
+    if not corp_id or others.exists():
+        return 0
+    taken = Staff.objects.filter(corp_id=corp_id).values_list("staff_id", flat=True)
+    with transaction.atomic():
+        count = Staff.objects.filter(corp_id="").exclude(staff_id__in=list(taken)).update(corp_id=corp_id)
+        if count:
+            detail = {"corp_id": corp_id, "people": count}
+            keep(Actor.system("dingtalk"), "得知企业 CorpId，登记到人员", "staff", detail)
+    return count
+
+
+def leave_organisation(corp_id: str, staff_ids: Sequence[str]) -> int:
+    """Revoke at once what people who left the organisation could do. Returns how many."""
+    mine = Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), staff_id__in=staff_ids, active=True)
+    return sum(_deactivate(row) for row in mine)
+
+
+def _deactivate(row: Staff) -> int:
+    with transaction.atomic():
+        done = Staff.objects.filter(pk=row.pk, active=True).update(active=False)
+        if done:
+            detail = {"name": row.name, "changes": {"active": [True, False]}}
+            keep(Actor.system("dingtalk"), "离开企业，停用人员", f"staff:{row.pk}", detail)
+    return done
+
+
+TOLD: Final = ("staff_id", "name", "corp_id", "role", "active", "user_id")
+
+
+def keep_change(actor: Actor, before: Staff | None, after: Staff | None) -> None:
+    """Record what became of someone, in the caller's transaction; nothing if nothing did."""
+    row = after or before
+    changes = {
+        name: [getattr(before, name, None), getattr(after, name, None)]
+        for name in TOLD
+        if getattr(before, name, None) != getattr(after, name, None)
+    }
+    if row is not None and changes:
+        verb = "修改" if before and after else "新增" if after else "删除"
+        keep(actor, f"{verb}人员「{row.name}」", f"staff:{row.pk}", {"name": row.name, "changes": changes})
+
+
+def apply_staff_entries(entries: list[Mapping[str, Any]]) -> list[str]:
+    """The ``staff`` section of apply_configs. Prints nothing; raises InvalidInput naming entry and key."""
+    for number, entry in enumerate(entries, 1):
+        _apply(f"staff 第 {number} 项（{entry.get('staff_id') or '缺少 staff_id'}）", entry)
+    return []
+
+
+def _apply(place: str, entry: Mapping[str, Any]) -> None:
+    for key in entry:
+        if key not in KEYS:
+            raise InvalidInput(f"{place}：不认识的键「{key}」；可用的键：{'、'.join(KEYS)}。")
+    values = {key: str(entry.get(key) or "").strip() for key in ("staff_id", "name", "corp_id")}
+    for key in ("staff_id", "name"):
+        if not values[key]:
+            raise InvalidInput(f"{place} 缺少 {key}。")
+    role, active = str(entry.get("role", Role.VIEWER)), entry.get("active", True)
+    if role not in Role.values:
+        raise InvalidInput(f"{place} 的 role：「{role}」不是角色；可用的有：{'、'.join(Role.values)}。")
+    if not isinstance(active, bool):
+        raise InvalidInput(f"{place} 的 active：应为 true 或 false。")
+    corp_id = values["corp_id"] or only_corporation()
+    row = Staff.objects.filter(corp_id__in={corp_id, values["corp_id"]}, staff_id=values["staff_id"]).first()
+    before = copy(row)
+    row = row or Staff(staff_id=values["staff_id"])
+    row.corp_id, row.name, row.role, row.active = corp_id, values["name"], role, active
+    row.save()
+    keep_change(Actor.system("apply_configs"), before, row)
+
+
+def only_corporation() -> str:
+    """The one that people and configurations name; "" if there are none or several."""
+    # Without the model's own order, which would make every person distinct.
+    named = set(Staff.objects.exclude(corp_id="").order_by().values_list("corp_id", flat=True).distinct()[:2])
+    params = SystemConfig.objects.current().values_list("params", flat=True)
+    named |= {str(one["corp_id"]) for one in params if one.get("corp_id")}
+    return named.pop() if len(named) == 1 else ""

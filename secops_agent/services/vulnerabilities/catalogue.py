@@ -1,0 +1,134 @@
+"""Vulnerabilities: one by any of its names, lists, and who is affected."""
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from secops_agent.models import AffectedRange, EpssScore, Finding, Vulnerability, VulnerabilityAlias
+from secops_agent.services.assets import inventory
+from secops_agent.services.audit import history
+from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.records import Affected, Kev
+from secops_agent.services.vulnerabilities.exposure import affected_assets
+from secops_agent.services.vulnerabilities.views import (
+    ExposedAsset,
+    Exposure,
+    VulnerabilityDetail,
+    VulnerabilitySummary,
+    cvss_views,
+    vulnerability_summaries,
+)
+
+__all__ = [
+    "ExposedAsset", "Exposure", "VulnerabilityDetail", "VulnerabilityFilter", "VulnerabilitySummary", "affected_assets",
+    "lookup", "search",
+]  # fmt: skip
+# Both directions of the one index.
+ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
+
+
+@dataclass(frozen=True, slots=True)
+class VulnerabilityFilter:
+    """Empty values do not filter. ``present_only``: only those with an open finding (on ``asset`` if given)."""
+
+    severities: tuple[str, ...] = ()
+    kev_only: bool = False
+    asset: str = ""
+    asset_id: int | None = None
+    fix_available: bool | None = None
+    keyword: str = ""
+    present_only: bool = True
+    order: str = "-priority"
+    limit: int = 20
+    cursor: str = ""
+
+
+def search(wanted: VulnerabilityFilter) -> Page[VulnerabilitySummary]:
+    """Exploited ones first, then by severity and EPSS. Raises InvalidInput, NotFound for an unknown asset."""
+    rows = _matching(wanted)
+    return cut(rows, order_of(wanted.order, ORDERS), wanted.limit, wanted.cursor, vulnerability_summaries)
+
+
+def _matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
+    rows = Vulnerability.objects.all()
+    if wanted.severities:
+        rows = rows.filter(severity__in=wanted.severities)
+    if wanted.kev_only:
+        rows = rows.filter(kev=True)
+    open_now = Finding.objects.filter(vulnerability_id=OuterRef("pk"), active=True)
+    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
+    if asset_id:
+        open_now = open_now.filter(asset_id=asset_id)
+    if wanted.present_only or asset_id:
+        rows = rows.filter(Exists(open_now))
+    if wanted.fix_available is not None:
+        fixed = Q(Exists(open_now.exclude(fixed_version=""))) | ~Q(fixed_versions=[])
+        rows = rows.filter(fixed) if wanted.fix_available else rows.exclude(fixed)
+    keyword = wanted.keyword.strip()
+    return rows.filter(_about(keyword)) if keyword else rows
+
+
+def _about(keyword: str) -> Q:
+    named = VulnerabilityAlias.objects.filter(vulnerability=OuterRef("pk"), alias__icontains=keyword)
+    on = Finding.objects.filter(
+        vulnerability_id=OuterRef("pk"), active=True, component__name__icontains=keyword
+    )
+    return Q(title__icontains=keyword) | Q(Exists(named)) | Q(Exists(on))
+
+
+def lookup(any_id: str) -> VulnerabilityDetail | None:
+    """By CVE, GHSA, CNVD, CNNVD or any other alias in any case; None: nothing about it is stored."""
+    name = any_id.strip().upper()
+    found = VulnerabilityAlias.objects.select_related("vulnerability").filter(alias=name).first()
+    if found is None:
+        return _only_score(name)
+    return _detail(found.vulnerability)
+
+
+def _detail(row: Vulnerability) -> VulnerabilityDetail:
+    ranges = AffectedRange.objects.filter(vulnerability=row).order_by("id")[:200]
+    findings = Finding.objects.filter(vulnerability=row, active=True)
+    kev = Kev(row.kev_added, row.kev_due, row.kev_action, row.ransomware) if row.kev else None
+    names = VulnerabilityAlias.objects.filter(vulnerability=row).order_by("alias")
+    summary = vulnerability_summaries([row])[0]
+    return VulnerabilityDetail(
+        summary=summary,
+        aliases=tuple(each.alias for each in names if each.alias != row.vuln_id.upper()),
+        description=row.description,
+        cvss=cvss_views(row.cvss),
+        cwes=tuple(row.cwes),
+        affected=tuple(_affected(each) for each in ranges),
+        fixed_versions=tuple(row.fixed_versions),
+        references=tuple(row.references),
+        published=row.published,
+        modified=row.modified,
+        withdrawn=row.withdrawn,
+        sources=tuple(row.sources),
+        kev=kev,
+        epss=row.epss,
+        epss_percentile=row.epss_percentile,
+        epss_date=row.epss_date,
+        updated_at=row.updated_at,
+        open_findings=findings.count(),
+        affected_assets=summary.assets,
+        history=history.entries("vulnerability", row.pk),
+    )
+
+
+def _affected(each: AffectedRange) -> Affected:
+    return Affected(
+        each.ecosystem, each.package, each.purl, each.introduced, each.fixed, each.last_affected, each.raw,
+        each.range_type, tuple(each.versions),
+    )  # fmt: skip
+
+
+def _only_score(cve: str) -> VulnerabilityDetail | None:
+    """Of most CVEs we only have the EPSS feed's score."""
+    score = EpssScore.objects.filter(cve=cve).first()
+    if score is None or score.date is None:
+        return None
+    summary = VulnerabilitySummary(0, cve, "", "info", None, score.epss, False, False, 0, None)
+    return VulnerabilityDetail(
+        summary, (), "", (), (), (), (), (), None, None, None, ("epss",), None, score.epss, score.percentile,
+        score.date, score.date, 0, 0,
+    )  # fmt: skip

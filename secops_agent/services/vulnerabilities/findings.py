@@ -1,0 +1,139 @@
+"""Findings: lists, one finding, and what people decide about them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from bifang.core.errors import InvalidInput
+from secops_agent.models import Finding, VulnerabilityAlias
+from secops_agent.models.choices import Decision
+from secops_agent.services.actors import Actor
+from secops_agent.services.assets import inventory
+from secops_agent.services.audit import history
+from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.vulnerabilities.states import is_active
+from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, finding_summaries
+
+__all__ = ["FindingDetail", "FindingFilter", "FindingSummary", "comment", "decide", "get", "search"]
+# Both directions of the one index.
+ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
+_WITH = ("asset", "component", "vulnerability")
+
+
+@dataclass(frozen=True, slots=True)
+class FindingFilter:
+    """Empty values do not filter, except that without ``states`` and ``decision`` only open ones are shown."""
+
+    kinds: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    asset: str = ""
+    asset_id: int | None = None
+    vulnerability: str = ""
+    kev_only: bool = False
+    fix_available: bool | None = None
+    decision: str | None = None
+    source: str = ""
+    keyword: str = ""
+    overdue: bool = False
+    order: str = "-priority"
+    limit: int = 20
+    cursor: str = ""
+
+
+def search(wanted: FindingFilter) -> Page[FindingSummary]:
+    """Exploited ones first, then by severity and EPSS. Raises InvalidInput, NotFound for an unknown asset."""
+    rows = _matching(wanted)
+    shown = rows.select_related(*_WITH)
+    return cut(
+        shown, order_of(wanted.order, ORDERS), wanted.limit, wanted.cursor, finding_summaries, count=rows
+    )
+
+
+def _matching(wanted: FindingFilter) -> QuerySet[Finding]:
+    conditions: dict[str, Any] = {
+        "kind__in": wanted.kinds,
+        "severity__in": wanted.severities,
+        "state__in": wanted.states,
+        "source": wanted.source,
+        "vulnerability__kev": wanted.kev_only,
+    }
+    rows = Finding.objects.filter(**{name: value for name, value in conditions.items() if value})
+    if wanted.decision is not None:
+        rows = rows.filter(decision=wanted.decision)
+    elif not wanted.states:
+        rows = rows.filter(active=True)
+    if wanted.overdue:
+        rows = rows.filter(active=True, due_at__lt=timezone.now())
+    if wanted.fix_available is not None:
+        rows = rows.exclude(fixed_version="") if wanted.fix_available else rows.filter(fixed_version="")
+    return _about(rows, wanted)
+
+
+def _about(rows: QuerySet[Finding], wanted: FindingFilter) -> QuerySet[Finding]:
+    asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
+    if asset_id:
+        rows = rows.filter(asset_id=asset_id)
+    if wanted.vulnerability:
+        names = VulnerabilityAlias.objects.filter(alias=wanted.vulnerability.strip().upper())
+        rows = rows.filter(vulnerability_id__in=names.values("vulnerability_id"))
+    keyword = wanted.keyword.strip()
+    if keyword:
+        named = Q(title__icontains=keyword) | Q(rule_id__icontains=keyword) | Q(location__icontains=keyword)
+        rows = rows.filter(named | Q(component__name__icontains=keyword))
+    return rows
+
+
+def get(finding_id: int) -> FindingDetail:
+    """Everything about one finding. Raises NotFound."""
+    row = _read(finding_id)
+    return FindingDetail(
+        summary=finding_summaries([row])[0],
+        description=row.description,
+        location=row.location,
+        remediation=row.remediation,
+        references=tuple(row.references),
+        suppressed=row.suppressed,
+        gone_at=row.gone_at,
+        evidence=row.evidence,
+        history=history.entries("finding", finding_id),
+    )
+
+
+def _read(finding_id: int) -> Finding:
+    row = Finding.objects.select_related(*_WITH).filter(pk=finding_id).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {finding_id} 的发现。")
+    return row
+
+
+def decide(finding_id: int, decision: str, actor: Actor, note: str = "") -> FindingSummary:
+    """Set or withdraw ("") a person's decision; imports keep it. Raises InvalidInput, NotFound, Conflict."""
+    if decision and decision not in Decision.values:
+        raise InvalidInput(f"处理决定应为空或 {'、'.join(Decision.values)} 之一。")
+    with transaction.atomic():
+        row = Finding.objects.select_for_update().filter(pk=finding_id).first()
+        if row is None:
+            raise NotFound(f"没有编号为 {finding_id} 的发现。")
+        old, row.decision = row.decision, decision
+        if old == decision:
+            raise Conflict(f"发现 {finding_id} 已经是这个决定。")
+        values = {"decision": decision, "active": is_active(row)}
+        if not Finding.objects.filter(pk=finding_id, decision=old).update(**values):
+            raise Conflict(f"发现 {finding_id} 刚刚被别人改过，请再看一次。")
+        history.record("finding", finding_id, actor, "decide", {"decision": (old, decision)}, note)
+    return finding_summaries([_read(finding_id)])[0]
+
+
+def comment(finding_id: int, actor: Actor, note: str) -> FindingSummary:
+    """Only a note in the history. Raises NotFound, InvalidInput."""
+    if not note.strip():
+        raise InvalidInput("备注不能为空。")
+    row = _read(finding_id)
+    with transaction.atomic():
+        history.record("finding", finding_id, actor, "comment", {}, note)
+    return finding_summaries([row])[0]
