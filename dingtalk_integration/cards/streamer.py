@@ -13,6 +13,7 @@ from bifang.core.errors import BifangError, RateLimited
 from dingtalk_integration.cards import board, content
 from dingtalk_integration.cards.board import Held
 from dingtalk_integration.cards.calls import CALL_S, CardCalls
+from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.lines import Line, Lines
 from dingtalk_integration.openapi.cards import INPUTTING, CardPlace
 
@@ -34,15 +35,11 @@ class Streamer:
         place: CardPlace,
         lines: Lines,
         limiter: Limiter,
+        wanted: Callable[[DingTalkSettings], bool],
         failed: Callable[[Line, BifangError], None],
     ) -> None:
-        self._turn, self._place, self._lines, self._limiter, self._failed = (
-            turn,
-            place,
-            lines,
-            limiter,
-            failed,
-        )
+        self._turn, self._place, self._lines, self._limiter = turn, place, lines, limiter
+        self._wanted, self._failed = wanted, failed
         self.progress_lines: list[str] = []
         self.refused = False  # DingTalk refused the card for good
         self._text: Draft = ""
@@ -89,7 +86,7 @@ class Streamer:
             await self._pause(GATHER_S)
 
     async def _show(self, line: Line) -> None:
-        if not line.settings.card_template_id:
+        if not self._wanted(line.settings):
             return
         held = await db.call(board.open_for, self._turn, self._place)
         if held is None:

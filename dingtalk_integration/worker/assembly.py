@@ -18,6 +18,7 @@ from dingtalk_integration.handlers import cards, chat, events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.ledger import Ledger
 from dingtalk_integration.lines import Lines
+from dingtalk_integration.metering import metered
 from dingtalk_integration.worker.garbage import Sweeper
 from secops_agent.agent.announcer import Announcer
 from secops_agent.agent.bookkeeping import AuditKeeper
@@ -51,7 +52,7 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
     """A fresh turn loop; `config_id` restricts it to the rows of one configuration."""
     configs = ConfigCache()
     ledger = Ledger()
-    lines = Lines(configs, ledger.count)
+    lines = Lines(configs, ledger)
     desk = Desk(lines)
     channel = DingTalkChannel(lines, desk)
     only = frozenset([config_id]) if config_id is not None else None
@@ -63,9 +64,9 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         await ledger.save()
 
     handlers: dict[str, Handler] = {
-        "chat": desk.attend(ChatTurns(configs, agent).handle),
+        "chat": metered(desk.attend(ChatTurns(configs, agent).handle), lines),
         "event": events.handle,
-        "card": cards.handle,
+        "card": metered(cards.handle, lines),
     }
     jobs = (
         WarmUp(agent),
