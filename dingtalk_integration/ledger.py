@@ -19,6 +19,8 @@ from dingtalk_integration.quota_warnings import warn
 
 log = logging.getLogger(__name__)
 SAVE_EVERY_S: Final = 5.0  # a process that is killed forgets at most so much
+# What works again when a quota is not used up; tokens and sessionWebhooks work even then.
+PROOF: Final = (ApiFamily.ROBOT, ApiFamily.CARD, ApiFamily.STREAM)
 Counts = Mapping[tuple[str, str, str], int]  # by client id, family, purpose
 
 
@@ -51,7 +53,7 @@ class Ledger:
         """One call was answered, or one message came."""
         self._counts[client_id, family, purposes.current()] += 1
         key = (client_id, QuotaLedger.of(family))
-        if key in self._used_up and family != ApiFamily.BASE:  # tokens are given out even then
+        if key in self._used_up and family in PROOF:
             self._say(key, used_up=False)
 
     def used_up(self, client_id: str, ledger: str) -> None:

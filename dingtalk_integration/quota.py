@@ -14,7 +14,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from bifang.channels.allowance import FULL, Allowance, Step
 from bifang.channels.leases import database_now
@@ -43,6 +43,7 @@ REMEDIES: Final[Mapping[str, str]] = {
 REMEDY: Final = (
     "请在钉钉开放平台「资源管理」核对用量、购买增购包，并在系统配置中填对「钉钉版本」和「额度重置日」。"
 )
+LONGEST_MONTH: Final = 32  # days, and one for other time zones
 PACE_DAYS: Final = 7  # the forecast goes by these last days
 
 
@@ -171,7 +172,7 @@ def standings(day: date | None = None) -> list[Standing]:
     found |= {corp: _unknown(corp) for corp in spent.keys() - found.keys()}
     states = {
         (row.corp_id, row.ledger, row.since): row
-        for row in QuotaState.objects.filter(since__gt=day - timedelta(days=32))
+        for row in QuotaState.objects.filter(since__gt=day - timedelta(days=LONGEST_MONTH))
     }
     return [
         _standing(one, ledger, day, spent.get(corp, {}), states)
@@ -190,7 +191,7 @@ def _spent(day: date) -> dict[str, dict[tuple[date, str], Counter[str]]]:
         .values_list("client_id", "params__corp_id")
     )  # fmt: skip
     found: dict[str, dict[tuple[date, str], Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    rows = ApiUsage.objects.filter(day__gt=day - timedelta(days=40), day__lte=day).order_by()
+    rows = ApiUsage.objects.filter(day__gt=day - timedelta(days=LONGEST_MONTH + PACE_DAYS), day__lte=day).order_by()
     for client_id, family, purpose, on, calls in rows.values_list(
         "client_id", "family", "purpose", "day"
     ).annotate(sum=Sum("calls")):
@@ -247,7 +248,10 @@ def allowance(config_id: int) -> Allowance:
 
 
 def used_up() -> dict[int, Standing]:
-    """Configuration id → a quota of its organisation that is used up."""
+    """Configuration id → a quota of its organisation that is used up, as soon as people were told so."""
+    known = QuotaState.objects.filter(Q(told__gte=100) | Q(refused_at__isnull=False))
+    if not known.filter(since__gt=date.today() - timedelta(days=LONGEST_MONTH)).exists():
+        return {}  # the state of a configuration is asked for every few seconds
     return {pk: one for one in standings() if one.percent >= 100 for pk in one.config_ids}
 
 

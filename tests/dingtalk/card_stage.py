@@ -153,6 +153,7 @@ def open_card_stage(template: str = TEMPLATE, **options: Any) -> Iterator[CardSt
             "client_secret": "demo-secret",
             "endpoint": sim.base_url,
             "card_template_id": template,
+            "edition": "professional",
         }
         config, _ = configs.save("dingtalk", "机器人", True, given)
         stage = CardStage(sim, config.pk)
