@@ -7,7 +7,7 @@ Webhook and Stream messages. Used up, it refuses calls (ApiCountLimitForOrg, 900
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
 
 from bifang.channels.allowance import FULL, Allowance, Step
 from bifang.channels.leases import database_now
@@ -168,7 +169,7 @@ def standings(day: date | None = None) -> list[Standing]:
     """Both quotas of each organisation that has a configuration or was counted for."""
     day = day or today()
     found = organisations()
-    spent = _spent(day)
+    spent = _spent(day, found.values())
     found |= {corp: _unknown(corp) for corp in spent.keys() - found.keys()}
     states = {
         (row.corp_id, row.ledger, row.since): row
@@ -184,18 +185,17 @@ def standings(day: date | None = None) -> list[Standing]:
 _Spent = Mapping[tuple[date, str], Counter[str]]
 
 
-def _spent(day: date) -> dict[str, dict[tuple[date, str], Counter[str]]]:
+def _spent(day: date, known: Iterable[Organisation]) -> dict[str, dict[tuple[date, str], Counter[str]]]:
     """CorpId → (day, ledger) → purpose → calls, as far back as a month and the forecast reach."""
-    corps = dict(
-        SystemConfig.objects.current().filter(kind="dingtalk").order_by("enabled")
-        .values_list("client_id", "params__corp_id")
-    )  # fmt: skip
+    corps = {client_id: one.corp_id for one in known for client_id in one.client_ids}
     found: dict[str, dict[tuple[date, str], Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    rows = ApiUsage.objects.filter(day__gt=day - timedelta(days=LONGEST_MONTH + PACE_DAYS), day__lte=day).order_by()
+    rows = ApiUsage.objects.filter(
+        day__gt=day - timedelta(days=LONGEST_MONTH + PACE_DAYS), day__lte=day
+    ).order_by()
     for client_id, family, purpose, on, calls in rows.values_list(
         "client_id", "family", "purpose", "day"
     ).annotate(sum=Sum("calls")):
-        found[corps.get(client_id) or ""][on, QuotaLedger.of(family)][purpose] += calls
+        found[corps.get(client_id, "")][on, QuotaLedger.of(family)][purpose] += calls
     return found
 
 
@@ -250,7 +250,7 @@ def allowance(config_id: int) -> Allowance:
 def used_up() -> dict[int, Standing]:
     """Configuration id → a quota of its organisation that is used up, as soon as people were told so."""
     known = QuotaState.objects.filter(Q(told__gte=100) | Q(refused_at__isnull=False))
-    if not known.filter(since__gt=date.today() - timedelta(days=LONGEST_MONTH)).exists():
+    if not known.filter(since__gt=timezone.localdate() - timedelta(days=LONGEST_MONTH)).exists():
         return {}  # the state of a configuration is asked for every few seconds
     return {pk: one for one in standings() if one.percent >= 100 for pk in one.config_ids}
 

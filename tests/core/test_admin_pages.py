@@ -98,7 +98,7 @@ def test_first_page_costs_the_same_with_many_rows(django_assert_max_num_queries:
         received(config, number)
         ledger.add({(config.client_id, family, "answer"): number for family in ("robot", "card", "webhook")})
     client = superuser()
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(28):
         assert client.get(reverse("admin:index")).status_code == 200
 
 

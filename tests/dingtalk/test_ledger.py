@@ -2,7 +2,6 @@
 
 import logging
 from datetime import date
-from typing import Any
 
 import pytest
 from django.db import connection

@@ -7,9 +7,9 @@ import pytest
 from aiohttp import web
 
 from bifang.core.errors import BadCredentials, InvalidInput, RateLimited, RemoteError, ReplyTargetExpired
-from dingtalk_integration.openapi.errors import QuotaUsedUp
 from bifang.core.http import HttpClient
 from dingtalk_integration.openapi import Application, CardPlace, Cards, Endpoints, Media, OpenApi, Replies
+from dingtalk_integration.openapi.errors import QuotaUsedUp
 
 
 class Dingtalk:

@@ -1,6 +1,5 @@
 """Both quotas of an organisation: shared, forecast, warned of once, stepped down by, and what DingTalk says of them."""
 
-import logging
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,7 +18,7 @@ from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.ledger import Ledger
 from dingtalk_integration.lines import Lines
 from dingtalk_integration.models import ApiUsage, QuotaState
-from dingtalk_integration.quota import Month, forecast, standings
+from dingtalk_integration.quota import Month, forecast, standings, today
 from dingtalk_integration.quota_warnings import warn
 from secops_agent.models import AuditRecord, Staff
 from tests.admin_pages import serve_plain_static, superuser, text_of
@@ -105,7 +104,7 @@ def test_month_that_is_over_leaves_room_again() -> None:
     config_id = save("dinga", **custom(100))
     use("dinga", 100)
     assert port.allowance(config_id).step == "none"
-    ApiUsage.objects.update(day=date.today() - timedelta(days=35))
+    ApiUsage.objects.update(day=today() - timedelta(days=35))
     assert port.allowance(config_id) == port.FULL
 
 
@@ -115,7 +114,11 @@ async def test_administrators_of_the_organisation_are_warned_once_at_each_thresh
 ) -> None:
     def prepare() -> None:
         save("dinga", "corp1", **custom(100, 100))
-        for corp_id, staff_id, role in (("corp1", "boss", "admin"), ("corp1", "lisi", "analyst"), ("x", "other", "admin")):
+        for corp_id, staff_id, role in (
+            ("corp1", "boss", "admin"),
+            ("corp1", "lisi", "analyst"),
+            ("x", "other", "admin"),
+        ):
             Staff.objects.create(corp_id=corp_id, staff_id=staff_id, name=staff_id, role=role)
 
     def told() -> list[str]:
@@ -129,12 +132,16 @@ async def test_administrators_of_the_organisation_are_warned_once_at_each_thresh
         await look()
         found.append(len(await db.call(told)))
     assert found == [0, 1, 1, 2, 3, 3], "at 100 % a message would only be refused"
-    assert set(await db.call(lambda: list(OutboxRow.objects.values_list("target__staff_id", flat=True)))) == {"boss"}
+    assert set(await db.call(lambda: list(OutboxRow.objects.values_list("target__staff_id", flat=True)))) == {
+        "boss"
+    }
     assert caplog.text.count("dingtalk 额度已用") == 4
     assert await db.call(AuditRecord.objects.filter(what__startswith="钉钉额度已用").count) == 4
     await db.call(use, "dinga", 100, family="webhook", purpose="answer")
     await look()
-    assert len(await db.call(told)) == 4, "messages can be told of, through calls; and only the highest threshold"
+    assert len(await db.call(told)) == 4, (
+        "messages can be told of, through calls; and only the highest threshold"
+    )
 
 
 async def test_nothing_is_said_where_notifications_are_off(database: Database) -> None:

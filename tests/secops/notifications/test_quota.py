@@ -39,7 +39,9 @@ def told_alerts():
     """Alerts that a message or a digest told of."""
     sent = AlertMessage.objects.filter(sent_at__isnull=False)
     pks = set(sent.values_list("pk", flat=True))
-    counted = AlertMessage.objects.filter(summary__in=pks) | AlertMessage.objects.filter(summary__summary__in=pks)
+    counted = AlertMessage.objects.filter(summary__in=pks) | AlertMessage.objects.filter(
+        summary__summary__in=pks
+    )
     pks |= set(counted.values_list("pk", flat=True))
     return set(AlertMessageItem.objects.filter(message__in=pks).values_list("alert_id", flat=True))
 
