@@ -1,4 +1,4 @@
-"""The offline mode: a Chinese grammar behind the LLM port. No model, no Django, deterministic.
+"""The offline mode behind the LLM port: no model, no Django, deterministic.
 
 `understand` turns one sentence into an `Intent` (a tool and its arguments), a `Control` word, a category of
 small talk, or nothing with three suggestions. An action is read by its parts, in any order: one object, one

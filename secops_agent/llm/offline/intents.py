@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from secops_agent.llm.types import Offer
+
 ControlAction = Literal["confirm", "approve", "reject", "stop"]
 Category = Literal["help", "greeting", "thanks", "identity", "status", "farewell", "acknowledgement"]
 
@@ -63,7 +65,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """Exactly one of ``intent``, ``control`` and ``category`` is set, or none: not understood.
+    """Exactly one of ``intent``, ``control``, ``category`` and ``offer`` is set, or none: not understood.
 
     ``suggestions`` are sentences that can be sent as they are; ``hint`` says in Chinese why an
     utterance that looked like a request was not taken as one (two alerts at once, a network, a doubt).
@@ -74,6 +76,7 @@ class Understanding:
     category: Category | None = None
     suggestions: tuple[str, ...] = ()
     hint: str = ""
+    offer: Offer | None = None
 
     @property
     def understood(self) -> bool:

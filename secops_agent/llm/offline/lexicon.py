@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .characters import simplify
+from .normalization import simplify
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,20 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from secops_agent.llm.types import Completion, Message, OnDelta, Request, ToolCall
+from secops_agent.llm.types import Completion, Message, Offer, OnDelta, Request, ToolCall
 
 from .commands import render_help
 from .intents import Category, Intent, Understanding
 from .lexicon import Lexicon
-from .patterns import Pattern
 from .understanding import understand
 
 NAME = "离线模式"
 _REMEMBERED = 24  # messages that are read again
-_ALERT_ROW = Pattern(
+_ALERT_ROW = re.compile(
     r"^[\s|>*-]*(?:\d+[.、)]\s*)?(?:\*\*)?(?:#|告警\s*#?)?(?P<item>\d{1,9})(?:\*\*)?(?=[\s|:：*]|$)"
 )
-_CVE = Pattern(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
-_NAME = Pattern(r"(?P<item>[\w.\u4e00-\u9fff-]+)")
+_CVE = re.compile(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
+_NAME = re.compile(r"(?P<item>[\w.\u4e00-\u9fff-]+)")
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
 _TALK: dict[Category, str] = {
     "greeting": "您好，我是毕方，安全运营助手。现在是离线模式，可以查告警、资产、漏洞和情报；发送「帮助」看全部命令。",
@@ -55,12 +54,10 @@ class Offline:
     def _answer(self, request: Request) -> Completion:
         understanding = self._understand(request.messages)
         intent = understanding.intent
-        if intent and self._offered(intent, request):
+        if intent and self._offered(intent.tool, request):
             return _call(intent, len(request.messages))
-        if understanding.category == "status" and any(
-            tool.name == "service_status" for tool in request.tools
-        ):
-            return _call(Intent("service_status"), len(request.messages))
+        if understanding.offer and self._offered(understanding.offer.tool, request):
+            return _ask_back(understanding.offer)
         return _say(_speak(understanding))
 
     def _understand(self, messages: tuple[Message, ...]) -> Understanding:
@@ -80,8 +77,8 @@ class Offline:
         return understanding
 
     @staticmethod
-    def _offered(intent: Intent, request: Request) -> bool:
-        return request.tool_choice == "auto" and any(tool.name == intent.tool for tool in request.tools)
+    def _offered(name: str, request: Request) -> bool:
+        return request.tool_choice == "auto" and any(tool.name == name for tool in request.tools)
 
 
 def read_result(message: Message) -> str:
@@ -130,11 +127,19 @@ def _say(text: str) -> Completion:
     return Completion(Message("assistant", text), "stop", model=NAME)
 
 
+def _ask_back(offer: Offer) -> Completion:
+    """The question, and the command that orders it on a line of its own."""
+    text = f"{offer.question}还没有执行任何操作；是的话请发送：\n\n`{offer.command}`\n\n{NOTICE}"
+    return Completion(Message("assistant", text), "stop", model=NAME, offer=offer)
+
+
 def _speak(understanding: Understanding) -> str:
     if understanding.category == "help":
         return f"{render_help()}\n\n{NOTICE}"
     if understanding.category:
         return _TALK[understanding.category]
+    if understanding.intent and understanding.intent.tool == "service_status":
+        return _TALK["status"]
     if understanding.intent:
         return f"这句话我听懂了，但现在没有可用的工具来回答它（{understanding.intent.tool}）。{NOTICE}"
     if understanding.control:

@@ -1,180 +1,304 @@
-"""Reading an order whose parts may stand in any order: one object, one action, and nothing that speaks against it.
+"""Orders, read in a closed world: every word is on the lists of `words/orders.toml`, or nothing happens.
 
-The text is cut into clauses and these into chunks of closed lists (`chunks`). A clause with anything unknown in it
-is left out only if it is a mere fact (`facts`, `evidence`); else there is no order.
+A sentence with one object (an alert, an address, a host, a scheduled task) is cut into the words of that domain.
+What they do is spelled as one letter each, and the letters say which tool it is, in whatever order the parts stand.
+Words that no list has make it a `Reading` with a ``rest``: no order, at most an offer.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+from typing import Any
 
-from .chunks import Chunk, Role, Words
-from .mood import find_doubt
-from .patterns import Pattern
-from .remarks import Remark, find_remarks, is_remark
-from .skeletons import Kind, Skeleton
+from .skeletons import ANY_MARK, Kind, Skeleton
+from .words import load
 
-_CLAUSE = Pattern(r"[,，;；。!！~…]+")
-_GAP = Pattern(r"[,，;；。\s]+")
-_MORE = frozenset({Role.VERDICT, Role.LENGTH, Role.PLEASE, Role.GLUE})
-_SIDES = frozenset({Role.OBJECT, Role.GLUE, Role.PLEASE})
-_FINISHED = Pattern(r"[了喽啦咯嘞](?:处理|操作|处置|措施)?$")
+# What a word does, as a letter; what has none carries nothing in an order: courtesy, hurry, particles, nouns.
+_LETTERS = {
+    "block": "B", "isolate": "I", "cut": "C", "net": "N", "close": "X", "label": "L", "state": "S", "confirm": "F",
+    "take": "K", "me": "M", "work": "W", "look": "E", "come": "Z", "give": "G", "to": "T", "by": "J", "office": "O",
+    "let": "Y", "hand_over": "G", "check": "c", "state_of": "Q", "delete": "D", "useless": "U", "unwanted": "u", "false_positive": "V", "true_positive": "V", "benign": "V",
+    "duplicate": "V", "is": "=", "give_me": "R",
+}  # fmt: skip
+VERDICTS = ("false_positive", "true_positive", "benign", "duplicate")
+COMMON = ("please", "now", "done", "urge", "give_me", "move", "glue")
+_CLAUSE = re.compile(r"[,，;；。!！~…]+")
+_HIDING = ("unknown", "no_task")
+_QUIET = " :：=@\t"
 
 
 @dataclass(frozen=True, slots=True)
-class Grammar:
-    """What an order of one kind is made of.
+class Domain:
+    """What can be done to one kind of object: its word lists in the order in which they count, and for each tool
+    the letters that make it (the object is ``o``, a person ``p``, a duration ``d``)."""
 
-    ``verbs``: roles that make an action. ``is_fact``: whether a clause may stand beside it.
-    ``no_remark``: what 原因 may stand before without a remark following (原因是误报). ``break_before``: where a clause
-    begins though no comma stands there (中毒了赶紧断网).
-    ``dangerous``: 封了 X 吧 may ask whether it has been done.
-    ``doubtless``: roles whose words are no doubt though they look like one (取消 deletes, 已确认 is a state).
-    """
-
-    words: Words
     objects: tuple[Kind, ...]
-    verbs: frozenset[Role]
-    doubtless: frozenset[Role]
-    is_fact: Callable[[str, Skeleton], bool]
-    no_remark: Pattern | None = None
-    break_before: Pattern | None = None
+    lists: tuple[str, ...]
+    forms: Mapping[str, str]
+    verbs: str
     dangerous: bool = False
 
 
+DOMAINS = (
+    Domain(
+        (Kind.ALERT,),
+        (*VERDICTS, "state", "state_of", "label", "close", "confirm", "take", "come", "work", "look", "me", "office", "hand_over",
+         "give", "to", "by", "let", "person_tail", "check", "is", "alert_word"),
+        {
+            "close_alert": r"(?!.*V.*V)(?!.*XQ|.*QX)(?:(?=.*[XLF])(?=.*V)|(?=.*X)(?!.*=)|(?=.*=VW))(?=.*X|.*Lo?=?V|.*=VW)[oXLV=cWQ]+",
+            "acknowledge_alert": r"(?=.*(?:F|K|LS|M[WF]|MZ(?!E)|oMZE))[oFKLSMWZEQ]+",
+            "assign_alert": r"o?(?:(?:[GTJ]|OQ?[LTG]|L(?=T))o?){1,3}[pM]o?[WEGTZ]*o?|o?Yo?p[ZT]?[WEK]+o?|o?pZ[WE]+o?|o?G?RW?o?|Ro?G?|o?(?:MZ[WE]*)?o?(?:[GT]o?){1,3}[MR]o?(?:MZ?W*)?o?|o?Tp?Go?",
+        },
+        verbs="XLFKGTOYWZE",
+    ),
+    Domain(
+        (Kind.IP, Kind.ASSET_IP),
+        ("block", "length", "address_word"),
+        {"block_ip": r"(?=.*B)(?!.*d.*d)[oBdR]+"},
+        verbs="B",
+        dangerous=True,
+    ),
+    Domain(
+        (Kind.ASSET, Kind.ASSET_IP),
+        ("isolate", "cut", "net", "host_word"),
+        {"isolate_host": r"(?=.*I|.*C.*N|.*N.*C|.*NI)[oICNR]+"},
+        verbs="IC",
+        dangerous=True,
+    ),
+    Domain(
+        (Kind.SCHEDULE,),
+        ("delete", "useless", "unwanted", "task_word"),
+        {"delete_schedule": r"(?!.*D.*D)(?!.*D.*u)(?=.*D)[oDUuR]+"},
+        verbs="D",
+    ),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
-class Order:
-    """``clauses`` as chunks, ``facts`` left out of them in their order, ``remark`` if one was made."""
+class Chunk:
+    """A word at its place with the list that has it; ``role`` is "" for what none has."""
 
-    value: object
-    clauses: tuple[tuple[Chunk, ...], ...]
-    facts: tuple[str, ...] = ()
-    remark: Remark | None = None
-    after: str = ""
-
-    @property
-    def chunks(self) -> tuple[Chunk, ...]:
-        """Those of all clauses."""
-        return tuple(chunk for clause in self.clauses for chunk in clause)
-
-    def has(self, *roles: Role) -> bool:
-        """Whether any chunk has one of these roles."""
-        return any(chunk.role in roles for chunk in self.chunks)
-
-    def said(self, *roles: Role) -> tuple[str, ...]:
-        """The texts of the chunks with these roles."""
-        return tuple(chunk.text for chunk in self.chunks if chunk.role in roles)
+    role: str
+    text: str
+    at: int = 0
 
 
-def read_orders(skeleton: Skeleton, grammar: Grammar) -> Iterator[Order]:
-    """The ways in which the sentence is an order of this kind: without a remark, or with remarks of several lengths."""
-    if not skeleton.found(*grammar.objects):
-        return
-    found = False
-    for rest, remark in find_remarks(skeleton.text, grammar.no_remark):
-        found = True
-        order = _parse(Skeleton(rest, skeleton.entities), grammar)
-        decoy = not skeleton.text.endswith(remark.text) and Skeleton(remark.text, skeleton.entities).found(
-            *grammar.objects
-        )
-        if (
-            order
-            and not decoy
-            and is_remark(remark.text, skeleton)
-            and not _says_more(remark.text, order, grammar)
-        ):
-            yield replace(order, remark=remark)
-    order = None if found else _parse(skeleton, grammar)
-    if order:
-        yield order
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a sentence orders if it orders anything. ``rest``: the words that nothing explains, "" for none."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    rest: str = ""
 
 
-def _says_more(remark: str, order: Order, grammar: Grammar) -> bool:
-    """备注：扫描器，误报 and 原因：扫描，两小时 go on with what is none of the remark; …，关闭告警 13 would be a second order."""
-    _, *later = [grammar.words.cut(clause) for clause in _CLAUSE.split(remark.rstrip())]
-    for chunks in later:
-        roles = {chunk.role for chunk in chunks}
-        known, acts, named = Role.UNKNOWN not in roles, bool(roles & grammar.verbs), Role.OBJECT in roles
-        if (known and (acts or named)) or (acts and named):
-            return True
-    last = {chunk.role for chunk in later[-1]} if later else {Role.UNKNOWN}
-    return last <= _MORE and not (Role.VERDICT in last and order.has(Role.VERDICT))
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause in the words of a tool's domain: whether they explain all of it, and whether it gives a verdict."""
+
+    explained: bool
+    judged: bool
 
 
-def read_untold(skeleton: Skeleton, grammar: Grammar) -> Iterator[tuple[Order, str]]:
-    """The order, and the words after it or before it that no list has: 关闭告警 12 误报 扫描器自测."""
-    text = skeleton.text
-    if next(find_remarks(text, grammar.no_remark), None):
-        return
-    unknown, at = [], 0
-    for chunk in grammar.words.cut(text):
-        unknown += [(at, at + len(chunk.text))] if chunk.role is Role.UNKNOWN else []
-        at += len(chunk.text)
-    if not unknown:
-        return
-    start = max((match.end() for match in _GAP.finditer(text[: unknown[0][0]])), default=0)
-    ends = {match.start() for match in _GAP.finditer(text) if match.start() >= unknown[-1][1]} | {len(text)}
-    for end in sorted(ends):
-        order = _parse(Skeleton(f"{text[:start]}，{text[end:]}", skeleton.entities), grammar)
-        untold = Skeleton(text[start:end], skeleton.entities)
-        if order and not order.facts and not untold.found(*grammar.objects):
-            yield order, untold.text
+def read_clause(clause: str, tool: str, skeleton: Skeleton) -> Clause:
+    """What a clause beside an order has to do with it."""
+    domain = next(domain for domain in DOMAINS if tool in domain.forms)
+    chunks = _cut(clause, domain, skeleton)
+    roles = {chunk.role for chunk in chunks}
+    return Clause("" not in roles, bool(roles & set(VERDICTS)))
 
 
-def _parse(skeleton: Skeleton, grammar: Grammar) -> Order | None:
-    values = {one.value for one in skeleton.found(*grammar.objects)}
-    if len(values) != 1:
+def read_orders(skeleton: Skeleton, asker: str) -> Iterator[Reading]:
+    """The readings of the sentence, one a domain at most."""
+    for domain in DOMAINS:
+        values = {entity.value for entity in skeleton.found(*domain.objects)}
+        if len(values) == 1:
+            reading = _read(skeleton, domain, values.pop(), asker)
+            if reading:
+                yield reading
+
+
+def _read(skeleton: Skeleton, domain: Domain, value: object, asker: str) -> Reading | None:
+    """As a whole; else without the clauses that have unknown words (but with their object), else without the words."""
+    said = [clause for clause in _CLAUSE.split(skeleton.text) if clause.strip()]
+    clauses = [(clause, _cut(clause, domain, skeleton)) for clause in said]
+    unknown = [(clause, chunks) for clause, chunks in clauses if not all(chunk.role for chunk in chunks)]
+    judged = any(chunk.role in VERDICTS for _, chunks in unknown for chunk in chunks)
+    for keep in ("", "o", "all") if unknown else ("all",):
+        if keep != "all" and (judged or len(unknown) == len(clauses)):
+            continue
+        kept = [chunk for pair in clauses for chunk in pair[1] if pair not in unknown or _is_kept(chunk, keep)]
+        reading = _match(tuple(kept), domain, value, skeleton, asker)
+        if reading:
+            rest = [_rest(*pair, whole=keep != "all") for pair in unknown]
+            return replace(reading, rest="，".join([*rest, *([reading.rest] if reading.rest else [])]))
+    return None
+
+
+def _is_kept(chunk: Chunk, keep: str) -> bool:
+    return chunk.role == keep if keep == "o" else bool(keep and chunk.role)
+
+
+def _rest(clause: str, chunks: list[Chunk], *, whole: bool) -> str:
+    """What a reading leaves out of a clause: what follows the object, else all of it; or only the unknown words."""
+    if not whole:
+        return "".join(chunk.text for chunk in chunks if not chunk.role).strip()
+    last = max((i for i, chunk in enumerate(chunks) if chunk.role == "o"), default=-1)
+    after = next((chunk.at for chunk in chunks[last + 1 :] if not chunk.role), -1)
+    if last >= 0 and after >= 0:
+        return clause[after:].strip()
+    return clause[: chunks[last].at].strip() if last >= 0 else clause.strip()
+
+
+def _match(
+    chunks: tuple[Chunk, ...], domain: Domain, value: object, skeleton: Skeleton, asker: str
+) -> Reading | None:
+    letters = "".join(_spell(chunks))
+    tools = [tool for tool, form in domain.forms.items() if "o" in letters and re.fullmatch(form, letters)]
+    told = _is_told(chunks, domain)
+    if len(tools) != 1 or told == "told":
         return None
-    text = grammar.break_before.sub("，", skeleton.text) if grammar.break_before else skeleton.text
-    cuts = [grammar.words.cut(clause) for clause in _CLAUSE.split(text) if clause.strip()]
-    clauses, facts, places = [], [], []
-    for chunks in cuts:
-        known, fact = _part(chunks)
-        if fact and not grammar.is_fact(fact, skeleton):
-            return None
-        clauses.append(known)
-        facts += [fact] if fact else []
-        places += [len(clauses) - 1] if fact else []
-    order = Order(values.pop(), tuple(clauses), tuple(facts))
-    return order if _is_order(order, places, grammar) else None
+    arguments = _ARGUMENTS[tools[0]](value, chunks, skeleton, asker)
+    return Reading(tools[0], arguments, told) if arguments is not None else None
 
 
-def _part(chunks: tuple[Chunk, ...]) -> tuple[tuple[Chunk, ...], str]:
-    """The known clause, or the object and what is told about it."""
-    at = next((i for i, chunk in enumerate(chunks) if chunk.role is Role.UNKNOWN), len(chunks))
-    if at == len(chunks):
-        return chunks, ""
-    first = next((i for i, chunk in enumerate(chunks[:at]) if chunk.role not in _SIDES), at)
-    at = max((i + 1 for i, chunk in enumerate(chunks[:first]) if chunk.role is Role.OBJECT), default=0)
-    return chunks[:at], "".join(chunk.text for chunk in chunks[at:]).strip()
+def _spell(chunks: tuple[Chunk, ...]) -> Iterator[str]:
+    """The letters. 请 counts as 让 only before a person, 由 as an order only with 请 or 把, 给 is 把 but for a person."""
+    heavy = [chunk for chunk in chunks if chunk.role in _LETTERS or len(chunk.role) == 1 or chunk.role == "please"]
+    asked = any(chunk.role in ("please", "move", "let") for chunk in chunks)
+    for chunk, after in zip(heavy, [*heavy[1:], Chunk("", "")], strict=False):
+        if chunk.role == "please":
+            yield from ("Y",) if after.role == "p" else ()
+        elif chunk.role == "by" and not asked:
+            yield "?"
+        elif (chunk.role == "let" and after.role != "p") or (chunk.text == "给" and after.role not in ("p", "me")):
+            continue
+        else:
+            yield _LETTERS.get(chunk.role, chunk.role)
 
 
-def _is_order(order: Order, facts: list[int], grammar: Grammar) -> bool:
-    acting = [
-        i for i, clause in enumerate(order.clauses) if any(chunk.role in grammar.verbs for chunk in clause)
+def _is_told(chunks: tuple[Chunk, ...], domain: Domain) -> str:
+    """"told" of what has been done (封了 X) or will be (将封禁 X); 把 X 封了, 帮我封了 and 删了吧 ask for it.
+
+    封了 X 吧 may ask whether it has been done: the words are the rest of a reading then.
+    """
+    acted, asked, mine = "", False, False
+    for i, chunk in enumerate(chunks):
+        letter, after = _LETTERS.get(chunk.role, " "), [_LETTERS.get(one.role, one.role) for one in chunks[i + 1 :]]
+        if chunk.text == "将" and after[:1] and after[0] in domain.verbs:
+            return "told"
+        heavy = next((one for one in after if len(one) == 1), "")
+        asked = asked or chunk.role in ("please", "give_me") or (chunk.text in "把将给" and heavy == "o")
+        mine = mine or chunk.role == "me"
+        if chunk.role == "done" and acted and not asked and not (mine and acted == "K"):
+            direct = chunks[i - 1].text == "掉" or _LETTERS.get(chunks[i - 1].role, " ") in domain.verbs
+            if not direct or "urge" not in after:
+                return "told"
+            return "了吧" if domain.dangerous else ""
+        acted = letter if letter in domain.verbs else acted
+    return ""
+
+
+# Cutting
+
+
+def _cut(clause: str, domain: Domain, skeleton: Skeleton) -> list[Chunk]:
+    chunks = cut(clause, ("unknown", *domain.lists, *COMMON))
+    marks = {Kind.PERSON: "p", Kind.DURATION: "d", **dict.fromkeys(domain.objects, "o")}
+    return [
+        replace(chunk, role=marks.get(skeleton.entities[chunk.text].kind, "")) if ANY_MARK.match(chunk.text) else chunk
+        for chunk in chunks
     ]
-    between = acting and any(acting[0] < at < acting[-1] for at in facts)
-    return bool(acting) and order.has(Role.OBJECT) and not between and not _is_doubted(order, grammar)
 
 
-def _is_doubted(order: Order, grammar: Grammar) -> bool:
-    """What speaks against it in the words that are known: a doubt, 了 of what has been done, 将 of what is to come."""
-    left = [chunk.text for chunk in order.chunks if chunk.role not in grammar.doubtless]
-    verbs = grammar.verbs - {Role.MINE}
-    finished = any(_FINISHED.search(chunk.text) for chunk in order.chunks if chunk.role in verbs)
-    pairs = zip(order.chunks, order.chunks[1:], strict=False)
-    ahead = any(one.text == "将" and other.role in grammar.verbs for one, other in pairs)
-    return ahead or find_doubt("".join(left)) is not None or (finished and not _is_asked(order, grammar))
+def cut(text: str, lists: tuple[str, ...]) -> list[Chunk]:
+    """The longest word at each place; nothing is tried twice, so that the time is linear."""
+    index, chunks, at = _index(lists), [], 0
+    while at < len(text):
+        char = text[at]
+        words = (pair for pair in index.get(char.lower(), ()) if _stands(text, at, pair[0]))
+        word, role = next(words, (char, ""))
+        size = 1 if ANY_MARK.match(char) else len(word)
+        said = text[at : at + size]
+        if role and role not in _HIDING:
+            chunks.append(Chunk(role, word, at))
+        elif char in _QUIET:
+            pass
+        elif chunks and not (chunks[-1].role or ANY_MARK.match(chunks[-1].text) or ANY_MARK.match(said)):
+            chunks[-1] = replace(chunks[-1], text=chunks[-1].text + said)
+        else:
+            chunks.append(Chunk("", said, at))
+        at += size
+    return chunks
 
 
-def _is_asked(order: Order, grammar: Grammar) -> bool:
-    """把 X 封了, 帮我封了, 封了 X 吧; without such a word a verb with 了 tells what has been done."""
-    verb = next(
-        i
-        for i, chunk in enumerate(order.chunks)
-        if chunk.role in grammar.verbs and _FINISHED.search(chunk.text)
+def _stands(text: str, at: int, word: str) -> bool:
+    end = at + len(word)
+    if text[at:end].lower() != word:
+        return False
+    return not (word.isascii() and (text[at - 1 : at] + text[end : end + 1]).isascii() and _glued(text, at, end))
+
+
+def _glued(text: str, at: int, end: int) -> bool:
+    """An English word counts only where no letter or digit touches it."""
+    return (at > 0 and text[at - 1].isalnum() and text[at - 1].isascii()) or (
+        end < len(text) and text[end].isalnum() and text[end].isascii()
     )
-    before, after = order.chunks[:verb], order.chunks[verb:]
-    urged = not grammar.dangerous and any(chunk.text[0] in "吧呗" for chunk in after)
-    return urged or any(
-        chunk.role in (Role.PLEASE, Role.GIVE_ME) or chunk.text in ("把", "将") for chunk in before
-    )
+
+
+@cache
+def _index(lists: tuple[str, ...]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """(word, list) by the first character, the longest first; of the same word the first list counts."""
+    roles: dict[str, str] = {}
+    for name in lists:
+        for word in load("orders")[name]["words"]:
+            for spelling in spell_out(word):
+                roles.setdefault(spelling, name)
+    index: dict[str, list[tuple[str, str]]] = {}
+    for word in sorted(roles, key=len, reverse=True):
+        index.setdefault(word[0], []).append((word, roles[word]))
+    return {char: tuple(words) for char, words in index.items()}
+
+
+def spell_out(word: str) -> Iterator[str]:
+    """Every word that a short way such as ``(a|b|)c`` stands for."""
+    parts = [part.split("|") for part in re.split(r"[()]", word)]
+    return ("".join(said) for said in product(*parts) if any(said))
+
+
+# Arguments
+
+
+def _note(value: object, *_: object) -> dict[str, Any]:
+    return {"alert_id": value}
+
+
+def _close(value: object, chunks: tuple[Chunk, ...], *_: object) -> dict[str, Any] | None:
+    said = {chunk.role for chunk in chunks if chunk.role in VERDICTS}
+    if len(said) > 1:
+        return None
+    return {"alert_id": value} | ({"verdict": said.pop()} if said else {})
+
+
+def _assign(value: object, chunks: tuple[Chunk, ...], skeleton: Skeleton, asker: str) -> dict[str, Any] | None:
+    named = {skeleton.entities[chunk.text].value for chunk in chunks if chunk.role == "p"}
+    if len(named) > 1 or not (named or asker):
+        return None
+    return {"alert_id": value, "assignee": named.pop() if named else asker}
+
+
+def _block(value: object, chunks: tuple[Chunk, ...], skeleton: Skeleton, _: str) -> dict[str, Any]:
+    lengths = [skeleton.entities[chunk.text].value for chunk in chunks if chunk.role == "d"]
+    return {"ip": value} | ({"duration_minutes": lengths[0]} if lengths else {})
+
+
+_ARGUMENTS: Mapping[str, Any] = {
+    "acknowledge_alert": _note,
+    "close_alert": _close,
+    "assign_alert": _assign,
+    "block_ip": _block,
+    "isolate_host": lambda value, *_: {"asset": value},
+    "delete_schedule": lambda value, *_: {"schedule_id": value},
+}

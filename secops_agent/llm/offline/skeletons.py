@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from .patterns import Pattern
+
 
 _BASE = 0xE000
 _ROOM = 64
@@ -55,7 +55,7 @@ def mark(*kinds: Kind) -> str:
     return f"[{ranges}]"
 
 
-ANY_MARK = Pattern(f"[{chr(_BASE)}-{chr(_BASE + len(Kind) * _ROOM)}]")
+ANY_MARK = re.compile(f"[{chr(_BASE)}-{chr(_BASE + len(Kind) * _ROOM)}]")
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Skeleton:
     text: str
     entities: dict[str, Entity] = field(default_factory=dict)
 
-    def take(self, kind: Kind, pattern: Pattern, read: Reader) -> None:
+    def take(self, kind: Kind, pattern: "re.Pattern[str]", read: Reader) -> None:
         """Replace every match that ``read`` gives a value for; None leaves the text as it is."""
 
         def replace(match: re.Match[str]) -> str:
@@ -113,3 +113,8 @@ class Skeleton:
                 spans.append((position, position + length, entity.kind.name.lower()))
             position += length
         return tuple(spans)
+
+
+def blank_marks(text: str) -> str:
+    """The text with each mark as the first one of its kind: which one it is tells nothing."""
+    return ANY_MARK.sub(lambda m: chr(_BASE + (ord(m.group()) - _BASE) // _ROOM * _ROOM), text)

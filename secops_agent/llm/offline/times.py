@@ -8,83 +8,19 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from .numerals import NUMBER, read_integer, read_number
-from .patterns import Pattern
+from .numerals import read_integer, read_number
 from .skeletons import Kind, Skeleton
+from .words import pattern
 
-_MINUTES = {
-    "分钟": 1,
-    "刻钟": 15,
-    "小时": 60,
-    "天": 1440,
-    "周": 10080,
-    "月": 43200,
-    "季度": 129600,
-    "年": 525600,
-}
-_UNIT = (
-    r"(?:(?P<minute>分钟|mins?(?![a-z])|minutes?)|(?P<quarterhour>刻钟)|(?P<hour>个?(?:小时|钟头)|个钟(?![头点])|h(?![a-z])|hrs?(?![a-z])|hours?)"
-    r"|(?P<day>天|日(?=内|之内|以内|里|以来|的|$)|昼夜|d(?![a-z])|days?)"
-    r"|(?P<week>个?(?:周(?![一二三四五六日天末])|星期(?![一二三四五六日天])|礼拜)|w(?![a-z])|weeks?)"
-    r"|(?P<month>个(?P<monthhalf>半)?月|(?<=[半拉])月|months?)|(?P<quarter>个?季度)|(?P<year>年(?!\d|[一二三四五六七八九十]+月)|years?))"
-)
-# 一天里几点 asks for the hours of any day.
-_TYPICAL = r"(?!一天到晚|一天天|一年到头)(?!一天(?:里|之?内|当?中).{0,6}(?:几点|时段|什么时候|哪))"
-_DURATION = rf"{_TYPICAL}(?<![好哪])(?P<n>{NUMBER})\s*(?:个?(?P<half>半))?\s*{_UNIT}(?P<tail>半)?"
-_PART = r"凌晨|清晨|大清早|清早|大早上|一大早|一早|早上|早晨|早间|上午|上半天|中午|午后|下午|下半天|傍晚|晚上|晚间|夜里|夜间|大半夜|后半夜|半夜|午夜|入夜|早|晚|晨|夜"
-_PART_HOURS = {
-    "凌": 0, "半": 0, "午": 12, "入": 18, "后": 0, "大": 6, "一": 6, "清": 6, "早": 6, "晨": 6, "上": 6, "中": 11, "下": 12, "傍": 17, "晚": 18, "夜": 18,
-}  # fmt: skip
-_CLOCK = (
-    r"(?P<h>\d{1,2}|[零一二两三四五六七八九十]{1,3})\s*(?:(?:点|时(?!间|段|长|候))(?:钟|整)?(?:(?P<halfpast>半)|(?P<m>\d{1,2})分?)?"
-    r"|:(?P<mm>\d{2}))"
-)
-_SINCE = r"(?:\s*(?:以来|至今|到现在(?:为止)?|到这会儿?|到此刻|到今天|到目前(?:为止)?|截[至止]到?(?:目前|现在)|开始(?:到现在|至今)?|起|往后|之后|以后|后(?!门|台|端|半)))?"
-_FROM = r"(?:从|自从?|打从?|自打)?\s*"
-_LEAD = r"(?:最近|过去|近|前|这|在?过去的|最近的|之前|(?:in |within )?(?:the )?(?:last|past)|within)\s*(?:的|这)?\s*"
+# Minutes of a unit, by the name of its group.
+_MINUTES = {"minute": 1, "quarterhour": 15, "hour": 60, "day": 1440, "week": 10080, "month": 43200}
+_MINUTES |= {"quarter": 129600, "year": 525600}
+# The first character of a part of the day: when it begins.
+_PART_HOURS = dict(zip("凌半午入后大一清早晨上中下傍晚夜", (0, 0, 12, 18, 0, 6, 6, 6, 6, 6, 6, 11, 12, 17, 18, 18), strict=True))
 _DAYS = {"大前": 3, "前": 2, "昨": 1, "今": 0, "当": 0, "本": 0}
 _WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6, "末": 5}
 _FEASTS = {"元旦": (1, 1), "五一": (5, 1), "国庆": (10, 1), "双十一": (11, 11), "双11": (11, 11)}
-
-_WITHIN = Pattern(
-    rf"{_LEAD}{_DURATION.replace('日(?=内|之内|以内|里|以来|的|$)', '日')}(?:以来|之内|以内|内|里|中|间)?",
-    re.IGNORECASE,
-)
-_AGO = Pattern(rf"{_FROM}{_DURATION}(?:之内|以内|内|里面|里(?!面)|以来|(?:之|以)?前){_SINCE}", re.IGNORECASE)
-_BARE = Pattern(rf"(?<![a-z\d.]){_DURATION}", re.IGNORECASE)
-_DAY = Pattern(
-    rf"{_FROM}(?:(?P<ago>大前|前|昨|今|当|本)(?:天|日|儿(?!子)个?|(?<=[今昨])个儿?)?(?P<sep>的)?(?P<part>{_PART})?|(?P<alone>凌晨|上午|上半天|下午|下半天|早上|一大早|大清早|中午|傍晚|晚上|大半夜|半夜))"
-    rf"(?:\s*{_CLOCK})?{_SINCE}"
-)
-_AT = Pattern(
-    rf"{_FROM}(?:(?P<part>{_PART})\s*)?{_CLOCK}\s*(?:以来|至今|到现在|到这会|开始|起|之后|以后|后|(?:到|至|-|~)(?=\s*(?:{_PART})?\s*\d))"
-)
-_WEEK = Pattern(
-    rf"{_FROM}(?P<which>上上个?|上一?个?|本|这一?个?|当)?(?:周|星期|礼拜)(?:(?P<day>[一二三四五六日天末])(?P<part>{_PART})?(?:\s*{_CLOCK})?)?(?![一二三四五六]?报(?!过|了)|期){_SINCE}"
-)
-_MONTH = Pattern(
-    rf"{_FROM}(?:(?P<which>上上个?|上一?个?|本|这个?|当)月(?P<first>初)?|(?P<number>1[0-2]|[1-9]|十[一二]?|[一二三四五六七八九])\s*月(?:份|(?![\d一二三四五六七八九十]))){_SINCE}"
-)
-_DATE = Pattern(
-    rf"{_FROM}(?:(?:(?P<y>20\d\d)\s*[年/.-]\s*)?(?P<mo>\d{{1,2}}|十[一二]?|[一二三四五六七八九])\s*月\s*(?P<d>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*[日号]?"
-    rf"|(?P<y2>20\d\d)[-/.](?P<mo2>\d{{1,2}})[-/.](?P<d2>\d{{1,2}})){_SINCE}"
-)
-_DAY_OF_MONTH = Pattern(
-    rf"{_FROM}(?P<d>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})[号日]\s*(?:以来|至今|到现在|开始|起|之后|以后)"
-)
-_SPAN = Pattern(
-    rf"{_FROM}(?:(?P<year>今年|本年|去年)|(?P<half>上半年|下半年)|(?P<quarter>本季度?|这个?季度|上个?季度)|(?P<feast>元旦|五一|国庆|双十一|双11)(?:节|假期|长假|期间)?){_SINCE}"
-)
-_NOW = Pattern(
-    r"刚才|刚刚|方才|适才|刚(?=报|来的|出|产生|发生|触发|新增|弹|冒|蹦|跳出|响|进来|那[波批些条堆]|这[波批条])|just now|(?:past|last) hour",
-    re.IGNORECASE,
-)
 _ENGLISH_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_ENGLISH = Pattern(
-    r"\b(?:since )?(?:(?P<w>today|yesterday|this week|last week|this month|last month)|past (?P<past>day|week|month)|(?P<part>this morning|last night)|since (?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*)\b",
-    re.IGNORECASE | re.ASCII,
-)
-_PERMANENT = Pattern(r"永久|永(?=封)|永远|一直封着|无限期|permanent(?:ly)?|forever", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +41,19 @@ def take_times(skeleton: Skeleton, now: datetime) -> None:
     def since(match: re.Match[str]) -> Since:
         return _ago(_minutes(match), now)
 
-    skeleton.take(Kind.TIME, _DATE, lambda m: _dated(m, now))
-    skeleton.take(Kind.TIME, _DAY_OF_MONTH, lambda m: _day_of_month(m, now))
-    skeleton.take(Kind.TIME, _WITHIN, since)
-    skeleton.take(Kind.TIME, _AGO, since)
-    skeleton.take(Kind.TIME, _SPAN, lambda m: _named_span(m, now))
-    skeleton.take(Kind.TIME, _WEEK, lambda m: _week(m, now))
-    skeleton.take(Kind.TIME, _MONTH, lambda m: _month(m, now))
-    skeleton.take(Kind.TIME, _DAY, lambda m: _day(m, now))
-    skeleton.take(Kind.TIME, _AT, lambda m: _past(_clock(m, now.date(), now), now))
-    skeleton.take(Kind.TIME, _NOW, lambda _: Since(now - timedelta(hours=1)))
-    skeleton.take(Kind.TIME, _ENGLISH, lambda m: _english(m, now))
-    skeleton.take(Kind.DURATION, _BARE, _minutes)
-    skeleton.take(Kind.DURATION, _PERMANENT, lambda _: 0)
+    skeleton.take(Kind.TIME, pattern("times.date"), lambda m: _dated(m, now))
+    skeleton.take(Kind.TIME, pattern("times.day_of_month"), lambda m: _day_of_month(m, now))
+    skeleton.take(Kind.TIME, pattern("times.within"), since)
+    skeleton.take(Kind.TIME, pattern("times.ago"), since)
+    skeleton.take(Kind.TIME, pattern("times.span"), lambda m: _named_span(m, now))
+    skeleton.take(Kind.TIME, pattern("times.week"), lambda m: _week(m, now))
+    skeleton.take(Kind.TIME, pattern("times.month"), lambda m: _month(m, now))
+    skeleton.take(Kind.TIME, pattern("times.day"), lambda m: _day(m, now))
+    skeleton.take(Kind.TIME, pattern("times.at"), lambda m: _past(_clock(m, now.date(), now), now))
+    skeleton.take(Kind.TIME, pattern("times.now"), lambda _: Since(now - timedelta(hours=1)))
+    skeleton.take(Kind.TIME, pattern("times.english"), lambda m: _english(m, now))
+    skeleton.take(Kind.DURATION, pattern("times.bare"), _minutes)
+    skeleton.take(Kind.DURATION, pattern("times.permanent"), lambda _: 0)
 
 
 def _ago(minutes: int | None, now: datetime) -> Since:
@@ -132,12 +68,7 @@ def _minutes(match: re.Match[str]) -> int | None:
     if number is None:
         return None
     halves = 0.5 if match["half"] or match["tail"] or match["monthhalf"] else 0.0
-    units = zip(
-        ("minute", "quarterhour", "hour", "day", "week", "month", "quarter", "year"),
-        _MINUTES.values(),
-        strict=True,
-    )
-    size = next(minutes for name, minutes in units if match[name])
+    size = next(minutes for name, minutes in _MINUTES.items() if match[name])
     total = (number + halves) * size
     return math.ceil(total) if 0 < total <= 10 * 525600 else None
 
@@ -204,8 +135,8 @@ def _english(match: re.Match[str], now: datetime) -> Since | None:
     if match["past"]:
         return _ago({"day": 1440, "week": 10080, "month": 43200}[match["past"].lower()], now)
     today = _midnight(now.date(), now)
-    if match["part"]:
-        hours = 6 if match["part"].lower() == "this morning" else -6
+    if match["half"]:
+        hours = 6 if match["half"].lower() == "this morning" else -6
         return _past(today + timedelta(hours=hours), now)
     back = (now.weekday() - _ENGLISH_DAYS.index(match["weekday"].lower())) % 7
     return Since(today - timedelta(days=back))

@@ -1,0 +1,61 @@
+"""The free text of an order, wherever it stands: 备注：…, 原因是…, 因为…, 以防…; the sentence's own words."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .courtesies import strip_courtesies
+from .doubts import find_doubt, is_free_text
+from .skeletons import Skeleton
+from .words import pattern
+
+_EDGES = " ,，。.:：;；~!！"
+_CLAUSE = re.compile(r"[,，;；。!！]")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """``text`` with marks. ``is_note``: said to be a note, so never dropped; a reason is by tools that keep none."""
+
+    text: str
+    is_note: bool = False
+
+    @property
+    def later(self) -> tuple[str, ...]:
+        """Its clauses after the first."""
+        return tuple(clause for clause in _CLAUSE.split(self.text)[1:] if clause.strip())
+
+
+def find_notes(text: str) -> Iterator[tuple[str, Note]]:
+    """The rest of the sentence and its note, in the ways in which it can be meant, the longest note first."""
+    text = pattern("doubts.fields").sub("，", text)
+    marker = pattern("doubts.note").search(text)
+    if not marker:
+        return
+    is_note = bool(marker["note"])
+    start = marker.start("aim") if marker["aim"] else marker.end()
+    quoted = pattern("doubts.quoted").match(text, start)
+    if quoted:
+        yield f"{text[: marker.start()]}，{text[quoted.end() :]}", Note(quoted["said"], is_note)
+        return
+    ends = [match.start() for match in pattern("doubts.break").finditer(text) if match.start() > start]
+    for end in reversed(ends):
+        yield f"{text[: marker.start()]}，{text[end:]}", Note(text[start:end], is_note)
+
+
+def clean(note: str, skeleton: Skeleton) -> str:
+    """As it was typed, without thanks and punctuation around it."""
+    return strip_courtesies(skeleton.expand(note).strip(_EDGES)).text.strip(_EDGES)
+
+
+def is_harmless(note: str, skeleton: Skeleton) -> bool:
+    """Whether it is nothing but that: 原因不明 and 因为李四说的 are none, and further clauses must tell something."""
+    text = skeleton.expand(note)
+    by_others = pattern("doubts.by_others")
+    told = (pattern("doubts.states").sub("", clause) for clause in Note(note).later)
+    return (
+        is_free_text(text)
+        and not pattern("doubts.nothing").fullmatch(text.strip(_EDGES))
+        and not by_others.search(text)
+        and all(find_doubt(clause) in (None, "report") and not by_others.search(clause) for clause in told)
+    )

@@ -1,0 +1,196 @@
+"""A question: the classifier names the tool, the words of the sentence give its arguments."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .classifier import NONE, classify
+from .entities import is_private
+from .filters import fix_of, group_of, kev_of, limit_of, severity_of, since_of, status_of, type_of
+from .intents import ACTION_TOOLS, READ_TOOLS, Intent
+from .keywords import count_products, find_keyword, find_known, find_residue
+from .lexicon import Lexicon
+from .skeletons import Kind, Skeleton
+from .topics import shorten_query
+from .words import pattern
+
+_EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
+_INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
+_HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
+# What must have been said for a tool to make sense.
+_NEEDS: Mapping[str, tuple[Kind, ...]] = {
+    "get_alert": (Kind.ALERT,),
+    "lookup_cve": (Kind.CVE,),
+    "affected_assets": (Kind.CVE,),
+    "lookup_indicator": _INDICATORS,
+    "get_asset": (*_HOSTS, Kind.IP),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's sentence with what it is read against; ``command``: it is the rest of a slash command,
+    where any word that nothing explains is what to look for."""
+
+    skeleton: Skeleton
+    lexicon: Lexicon
+    now: datetime
+    asker: str = ""
+    command: bool = False
+
+    @property
+    def text(self) -> str:
+        """With marks."""
+        return self.skeleton.text
+
+
+def read_question(asked: Asked) -> Intent | None:
+    """The question that the sentence most probably is; None if it is none, or asks about two things at once."""
+    ranked = rank(asked.skeleton)
+    if ranked[0][1] not in READ_TOOLS:
+        return None
+    return build(ranked[0][1], asked)
+
+
+def rank(skeleton: Skeleton) -> list[tuple[float, str]]:
+    """Tools and "none" by their scores; what lacks the thing it is about is left out."""
+    labels = [tool for tool in READ_TOOLS | ACTION_TOOLS | {NONE} if possible(tool, skeleton)]
+    return classify(skeleton.text, labels)
+
+
+def possible(tool: str, skeleton: Skeleton) -> bool:
+    """Whether what the tool is about was said."""
+    return tool not in _NEEDS or skeleton.first(*_NEEDS[tool]) is not None
+
+
+def build(tool: str, asked: Asked) -> Intent | None:
+    """The tool with the arguments that were said."""
+    arguments = _READERS[tool](asked)
+    return Intent(tool, arguments, 0.9, asked.skeleton.spans()) if arguments is not None else None
+
+
+def asset_of(skeleton: Skeleton) -> dict[str, Any]:
+    """``asset``: a name of the company, an address of it, or what looks like a host."""
+    entity = skeleton.first(*_HOSTS)
+    if entity:
+        return {"asset": entity.value}
+    address = skeleton.first(Kind.IP)
+    return {"asset": address.value} if address and is_private(address.value) else {}
+
+
+def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
+    def read(asked: Asked) -> dict[str, Any]:
+        entity = asked.skeleton.first(*kinds)
+        assert entity is not None, "needed, see `rank`"
+        return {name: entity.value}
+
+    return read
+
+
+def _alerts(asked: Asked) -> dict[str, Any]:
+    skeleton = asked.skeleton
+    said = severity_of(skeleton) | status_of(skeleton) | since_of(skeleton, asked.now)
+    said |= asset_of(skeleton) | limit_of(skeleton)
+    keyword = _alert_keyword(asked, said)
+    if not keyword and asked.asker and pattern("filters.mine").search(asked.text):
+        keyword = asked.asker
+    return said | ({"keyword": keyword} if keyword else {})
+
+
+def _alert_keyword(asked: Asked, said: dict[str, Any]) -> str:
+    """A rule, source or attack; else an indicator or a person; else a word that is marked as one."""
+    skeleton = Skeleton(pattern("filters.roles").sub(" ", asked.text), asked.skeleton.entities)
+    known = find_known(skeleton.text, asked.lexicon.keywords)
+    named = skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.PERSON, Kind.NETWORK)
+    if not known and named and named.value not in said.values():
+        return str(named.value)
+    found = find_keyword(skeleton, "filters.alert_noun", asked.lexicon.keywords)
+    return found or (find_residue(skeleton.text, "filters.alert_noun") if asked.command else "")
+
+
+def _statistics(asked: Asked) -> dict[str, Any]:
+    """Grouped as it was said, else by what was named: two sources, several states, a level."""
+    skeleton, text = asked.skeleton, asked.text
+    group = group_of(text if "告警类型" in text else pattern("filters.alert_noun").sub(" ", text))
+    if not group and count_products(text, asked.lexicon.keywords) > 1:
+        group = {"group_by": "source"}
+    if not group and len({entity.value for entity in skeleton.found(Kind.STATUS)}) > 1:
+        group = {"group_by": "status"}
+    if not group:
+        levels = severity_of(skeleton) | status_of(skeleton)
+        group = {"group_by": next(iter(levels))} if levels else {}
+    return since_of(skeleton, asked.now) | group
+
+
+def _vulnerabilities(asked: Asked) -> dict[str, Any]:
+    said = severity_of(asked.skeleton) | asset_of(asked.skeleton) | limit_of(asked.skeleton)
+    return said | kev_of(asked.text) | fix_of(asked.text)
+
+
+def _assets(asked: Asked) -> dict[str, Any]:
+    keyword = _asset_keyword(asked)
+    text = asked.text.replace(keyword, " ") if keyword else asked.text
+    said: dict[str, Any] = {"keyword": keyword} if keyword else {}
+    if not keyword and asked.asker and pattern("filters.mine").search(asked.text):
+        said = {"keyword": asked.asker}
+    return said | type_of(text) | limit_of(asked.skeleton)
+
+
+def _asset_keyword(asked: Asked) -> str:
+    skeleton = asked.skeleton
+    person = skeleton.first(Kind.PERSON)
+    if person and (asked.command or pattern("filters.people_words").search(asked.text)):
+        return str(person.value)
+    named = pattern("filters.name_part").search(asked.text)
+    if named:
+        return skeleton.expand(named["word"])
+    entity = skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
+    if entity:
+        return str(entity.value)
+    bare = Skeleton(pattern("filters.unsaid").sub(" ", _of_assets(asked.text)), skeleton.entities)
+    if asked.command:
+        return find_residue(bare.text, "filters.asset_noun")
+    return find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
+
+
+def _of_assets(text: str) -> str:
+    """The clauses that name assets: 财务需要核算费用 tells why."""
+    noun = pattern("filters.asset_noun")
+    return "，".join(clause for clause in pattern("filters.clause").findall(text) if noun.search(clause)) or text
+
+
+def _runbook(asked: Asked) -> dict[str, Any] | None:
+    query = shorten_query(asked.skeleton.expand(asked.text))
+    return {"query": query} if query else None
+
+
+def _report(asked: Asked) -> dict[str, Any]:
+    """日报 is today, with 昨天 yesterday; in 今天的周报 the kind of report counts, the day only tells which one."""
+    periods = [entity.value.period for entity in asked.skeleton.found(Kind.TIME)]
+    said = next((period for period in periods if period), "")
+    named = pattern("filters.period").search(asked.text)
+    kind = (named.lastgroup or "") if named else ""
+    period = said or kind or "today"
+    if kind and said not in ("", kind, _EARLIER[kind]):
+        period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
+    if pattern("filters.previous").search(asked.text):
+        period = _EARLIER.get(period, period)
+    return {"period": period}
+
+
+_READERS: Mapping[str, Callable[[Asked], dict[str, Any] | None]] = {
+    "list_alerts": _alerts,
+    "get_alert": _first("alert_id", Kind.ALERT),
+    "alert_statistics": _statistics,
+    "list_assets": _assets,
+    "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
+    "lookup_cve": _first("cve_id", Kind.CVE),
+    "affected_assets": _first("cve_id", Kind.CVE),
+    "list_vulnerabilities": _vulnerabilities,
+    "lookup_indicator": _first("value", *_INDICATORS),
+    "search_runbook": _runbook,
+    "security_report": _report,
+    "list_schedules": lambda _: {},
+    "service_status": lambda _: {},
+}
