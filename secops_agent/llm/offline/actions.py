@@ -1,5 +1,6 @@
 """What a sentence wants to be done: an order when everything in it is explained, else at most an offer."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from .words import pattern
 
 _REASON = {"block_ip": "reason", "isolate_host": "reason", "close_alert": "note", "acknowledge_alert": "note"}
 _DANGEROUS = ("block_ip", "isolate_host")
+_OBJECTS = (Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT, Kind.SCHEDULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +47,31 @@ def read_action(
 
 def _read(skeleton: Skeleton, asker: str, *, command: bool) -> Iterator[Action]:
     notes = [found for found in find_notes(skeleton.text) if not _is_verdict(found[1], skeleton)]
-    for rest, note in notes:
-        for reading in read_orders(Skeleton(rest, skeleton.entities), asker):
+    for rest, note in notes or (_bare_notes(skeleton) if command else ()):
+        for reading in read_orders(Skeleton(rest, skeleton.entities), asker, plain=command):
             yield from _with_note(reading, note, skeleton)
-    for reading in read_orders(skeleton, asker):
-        if not reading.rest and not notes:
-            yield _act(reading, {}, skeleton, certain=True)
-        elif reading.rest and not notes:
-            yield from _with_rest(reading, skeleton, command=command)
+    for reading in () if notes else read_orders(skeleton, asker):
+        yield from _with_rest(reading, skeleton)
+
+
+def _bare_notes(skeleton: Skeleton) -> Iterator[tuple[str, Note]]:
+    """After a slash command a note needs no 备注: the fewest words, one after the other, without which it is an order.
+
+    Before the object only a reason can stand: /封禁 撞库 203.0.113.5.
+    """
+    words = re.split(r"[ ,，]+", skeleton.text)
+    for size in range(len(words)):
+        for at in range(len(words) - size, 0, -1):
+            note, before = " ".join(words[at : at + size]), Skeleton(" ".join(words[:at]), skeleton.entities)
+            told = before.found(*_OBJECTS) or pattern("doubts.evidence").search(note)
+            if told and not Skeleton(note, skeleton.entities).found(*_OBJECTS):
+                yield " ".join(words[:at] + words[at + size :]), Note(note, bool(note))
 
 
 def _with_note(reading: Reading, note: Note, skeleton: Skeleton) -> Iterator[Action]:
     """An order with its 备注 or 原因; tools that keep none only drop a reason."""
     name = _REASON.get(reading.tool)
-    if not is_harmless(note.text, skeleton) or _goes_on(note, reading, skeleton) or (note.is_note and not name):
+    if (note.text and not is_harmless(note.text, skeleton)) or _goes_on(note, reading, skeleton) or (note.is_note and not name):
         return
     said = clean(note.text, skeleton)
     extra = {name: said} if name and said else {}
@@ -68,11 +81,11 @@ def _with_note(reading: Reading, note: Note, skeleton: Skeleton) -> Iterator[Act
         yield _act(reading, extra, skeleton, certain=False)
 
 
-def _with_rest(reading: Reading, skeleton: Skeleton, *, command: bool) -> Iterator[Action]:
-    """An order with words that nothing explains: after a slash command they are its note, else it is only offered."""
-    name, rest = _REASON.get(reading.tool), clean(reading.rest, skeleton)
-    if command and name and skeleton.text.rstrip(" 。.!！").endswith(reading.rest) and is_harmless(reading.rest, skeleton):
-        yield _act(reading, {name: rest}, skeleton, certain=True)
+def _with_rest(reading: Reading, skeleton: Skeleton) -> Iterator[Action]:
+    """An order; with words that nothing explains it is only offered."""
+    rest = clean(reading.rest, skeleton)
+    if not rest:
+        yield _act(reading, {}, skeleton, certain=True)
     elif _may_be_left(reading.rest, skeleton):
         tells = reading.tool in _DANGEROUS and pattern("doubts.evidence").search(rest)
         yield _act(reading, {"reason": rest.removesuffix("，了吧")} if tells else {}, skeleton, certain=False)

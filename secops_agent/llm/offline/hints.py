@@ -28,7 +28,7 @@ def refuse(skeleton: Skeleton, plain: str, last: Intent | None) -> Understanding
         hint = "操作需要写明对象（哪个 IP、哪台主机、哪条告警），没有执行任何操作。"
         return Understanding(suggestions=suggest(plain, _completed(text, last)), hint=hint)
     if not any(_speaks(name, text) and skeleton.found(*kinds) for name, kinds in _OBJECTS.items()):
-        if not pattern("talk.bulk").search(text):
+        if not pattern("talk.bulk").match(text):
             return None
     asks = pattern("talk.asks").search(text)
     doubt = find_doubt(text)
@@ -64,7 +64,7 @@ def _reason(skeleton: Skeleton, *, asks: bool, doubted: bool) -> str:
     if skeleton.found(Kind.NETWORK) and _speaks("blocking", text):
         return "不能封禁网段，只能逐个封禁 IP。"
     several = skeleton.found(Kind.ALERTS) or len(skeleton.found(Kind.ALERT)) > 1
-    if pattern("talk.bulk").search(text) or (several and _speaks("alerts", text)):
+    if pattern("talk.bulk").match(text) or (several and _speaks("alerts", text)):
         return "一次只能处理一条告警，请逐条发送。"
     unknown = skeleton.first(Kind.HOST) or skeleton.first(Kind.IP)
     if _speaks("isolating", text) and unknown and not doubted:

@@ -25,6 +25,7 @@ _LETTERS = {
 VERDICTS = ("false_positive", "true_positive", "benign", "duplicate")
 COMMON = ("please", "now", "done", "urge", "give_me", "move", "glue")
 _CLAUSE = re.compile(r"[,，;；。!！~…]+")
+_JOINED = re.compile("[a-z0-9]{2}", re.IGNORECASE)
 _HIDING = ("unknown", "no_task")
 _QUIET = " :：=@\t"
 
@@ -76,6 +77,11 @@ DOMAINS = (
 )  # fmt: skip
 
 
+_PLAIN = tuple(
+    replace(domain, lists=tuple(name for name in domain.lists if name not in ("check", "length"))) for domain in DOMAINS
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A word at its place with the list that has it; ``role`` is "" for what none has."""
@@ -110,9 +116,9 @@ def read_clause(clause: str, tool: str, skeleton: Skeleton) -> Clause:
     return Clause("" not in roles, bool(roles & set(VERDICTS)))
 
 
-def read_orders(skeleton: Skeleton, asker: str) -> Iterator[Reading]:
-    """The readings of the sentence, one a domain at most."""
-    for domain in DOMAINS:
+def read_orders(skeleton: Skeleton, asker: str, *, plain: bool = False) -> Iterator[Reading]:
+    """The readings of the sentence, one a domain at most; ``plain``: what was checked is no part of an order."""
+    for domain in _PLAIN if plain else DOMAINS:
         values = {entity.value for entity in skeleton.found(*domain.objects)}
         if len(values) == 1:
             reading = _read(skeleton, domain, values.pop(), asker)
@@ -215,51 +221,39 @@ def _cut(clause: str, domain: Domain, skeleton: Skeleton) -> list[Chunk]:
 
 def cut(text: str, lists: tuple[str, ...]) -> list[Chunk]:
     """The longest word at each place; nothing is tried twice, so that the time is linear."""
-    index, chunks, at = _index(lists), [], 0
+    roles, lengths = _index(lists)
+    chunks: list[Chunk] = []
+    at, lowered = 0, text.lower()
     while at < len(text):
-        char = text[at]
-        words = (pair for pair in index.get(char.lower(), ()) if _stands(text, at, pair[0]))
-        word, role = next(words, (char, ""))
-        size = 1 if ANY_MARK.match(char) else len(word)
-        said = text[at : at + size]
+        sizes = (size for size in lengths.get(lowered[at], ()) if lowered[at : at + size] in roles)
+        size = next((size for size in sizes if not _is_glued(text, at, at + size)), 0)
+        role, said = roles[lowered[at : at + size]] if size else "", text[at : at + max(size, 1)]
         if role and role not in _HIDING:
-            chunks.append(Chunk(role, word, at))
-        elif char in _QUIET:
-            pass
-        elif chunks and not (chunks[-1].role or ANY_MARK.match(chunks[-1].text) or ANY_MARK.match(said)):
-            chunks[-1] = replace(chunks[-1], text=chunks[-1].text + said)
-        else:
-            chunks.append(Chunk("", said, at))
-        at += size
+            chunks.append(Chunk(role, said, at))
+        elif size or said not in _QUIET:
+            loose = chunks and not (chunks[-1].role or ANY_MARK.match(chunks[-1].text) or ANY_MARK.match(said))
+            chunks[-1:] = [Chunk("", chunks[-1].text + said, chunks[-1].at)] if loose else [*chunks[-1:], Chunk("", said, at)]
+        at += len(said)
     return chunks
 
 
-def _stands(text: str, at: int, word: str) -> bool:
-    end = at + len(word)
-    if text[at:end].lower() != word:
-        return False
-    return not (word.isascii() and (text[at - 1 : at] + text[end : end + 1]).isascii() and _glued(text, at, end))
-
-
-def _glued(text: str, at: int, end: int) -> bool:
+def _is_glued(text: str, at: int, end: int) -> bool:
     """An English word counts only where no letter or digit touches it."""
-    return (at > 0 and text[at - 1].isalnum() and text[at - 1].isascii()) or (
-        end < len(text) and text[end].isalnum() and text[end].isascii()
-    )
+    return bool(_JOINED.match(text, at - 1) if at else None) or bool(_JOINED.match(text, end - 1))
 
 
 @cache
-def _index(lists: tuple[str, ...]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """(word, list) by the first character, the longest first; of the same word the first list counts."""
+def _index(lists: tuple[str, ...]) -> tuple[dict[str, str], dict[str, list[int]]]:
+    """The list of each word, the first that has it; and how long words with each first character are."""
     roles: dict[str, str] = {}
     for name in lists:
         for word in load("orders")[name]["words"]:
             for spelling in spell_out(word):
                 roles.setdefault(spelling, name)
-    index: dict[str, list[tuple[str, str]]] = {}
-    for word in sorted(roles, key=len, reverse=True):
-        index.setdefault(word[0], []).append((word, roles[word]))
-    return {char: tuple(words) for char, words in index.items()}
+    lengths: dict[str, set[int]] = {}
+    for word in roles:
+        lengths.setdefault(word[0], set()).add(len(word))
+    return roles, {char: sorted(sizes, reverse=True) for char, sizes in lengths.items()}
 
 
 def spell_out(word: str) -> Iterator[str]:
