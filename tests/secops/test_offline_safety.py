@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from secops_agent.llm.offline import ACTION_TOOLS, understand
 from tests.secops.offline_estate import ASKER, LEXICON, NOW
-from tests.secops.test_offline_corpus import Line, read
+from tests.secops.offline_corpus import Line, read
 
 COMMANDS: list[Line] = [
     line

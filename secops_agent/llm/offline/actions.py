@@ -29,7 +29,12 @@ class Action:
 
 
 def read_action(
-    skeleton: Skeleton, plain: str, asker: str, understand_task: Callable[[str], Intent | None], *, command: bool
+    skeleton: Skeleton,
+    plain: str,
+    asker: str,
+    understand_task: Callable[[str], Intent | None],
+    *,
+    command: bool,
 ) -> Action | None:
     """The order of the sentence, or what it may have meant to be one."""
     schedule = read_schedule(plain, understand_task)
@@ -71,7 +76,11 @@ def _bare_notes(skeleton: Skeleton) -> Iterator[tuple[str, Note]]:
 def _with_note(reading: Reading, note: Note, skeleton: Skeleton) -> Iterator[Action]:
     """An order with its 备注 or 原因; tools that keep none only drop a reason."""
     name = _REASON.get(reading.tool)
-    if (note.text and not is_harmless(note.text, skeleton)) or _goes_on(note, reading, skeleton) or (note.is_note and not name):
+    if (
+        (note.text and not is_harmless(note.text, skeleton))
+        or _goes_on(note, reading, skeleton)
+        or (note.is_note and not name)
+    ):
         return
     said = clean(note.text, skeleton)
     extra = {name: said} if name and said else {}

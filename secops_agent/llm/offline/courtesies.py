@@ -21,11 +21,15 @@ class Request:
 def strip_courtesies(plain: str) -> Request:
     """The normalised sentence without greetings, forms of address and thanks at its ends."""
     text, asking, pleading = plain, False, False
-    while (match := pattern("courtesies.first").match(text)) and match.end() < len(text) and _separates(match):
+    while (
+        (match := pattern("courtesies.first").match(text)) and match.end() < len(text) and _separates(match)
+    ):
         pleading = bool(pattern("courtesies.pleading").match(match.group()))
         text, asking = text[match.end() :], asking or bool(match["asking"])
     urged = pattern("courtesies.urged")
-    while (match := pattern("courtesies.last").search(text)) and match.start() > 0 and not urged.fullmatch(text):
+    while (
+        (match := pattern("courtesies.last").search(text)) and match.start() > 0 and not urged.fullmatch(text)
+    ):
         text = text[: match.start()]
     return Request(text, asking, pleading)
 

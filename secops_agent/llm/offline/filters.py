@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from .numerals import read_integer
-from .skeletons import Entity, Kind, Skeleton
+from .skeletons import Entity, Kind, Skeleton, mark
 from .words import load, pattern
 
 LEVELS = ("critical", "high", "medium", "low", "info")
@@ -20,7 +20,20 @@ def take_filters(skeleton: Skeleton) -> Skeleton:
     marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
     marked.take(Kind.SEVERITY, pattern("filters.levels"), _severity)
     marked.take(Kind.LIMIT, pattern("filters.limit"), _limit)
+    marked.text = _drop_asides(marked.text)
     return marked
+
+
+def _drop_asides(text: str) -> str:
+    """Without the filters that are pushed aside: 低危先不看，今天高危告警都有啥; what it is about stays."""
+    pushed, filtered, named = (pattern(f"filters.{name}") for name in ("pushed", "filter", "object"))
+    clauses = _CLAUSE.findall(text)
+    asides = [one for one in clauses if pushed.search(one) and (filtered.search(one) or named.search(one))]
+    kept = "，".join(one for one in clauses if one not in asides)
+    if asides and (filtered.search(kept) or pattern("filters.listed").search(kept)):
+        objects = "" if named.search(kept) else "".join(named.findall("".join(asides)))
+        text = f"{objects}，{kept}"
+    return pattern("filters.but").sub(" ", text) if len(re.findall(mark(Kind.SEVERITY), text)) > 1 else text
 
 
 def _severity(match: re.Match[str]) -> str:
@@ -102,7 +115,9 @@ def fix_of(text: str) -> dict[str, Any]:
 def group_of(text: str) -> dict[str, str]:
     """``group_by`` if it was said: the first in the order of the file."""
     names = load("filters")["group_by"]
-    return next(({"group_by": name} for name in names if pattern(f"filters.group_by.{name}").search(text)), {})
+    return next(
+        ({"group_by": name} for name in names if pattern(f"filters.group_by.{name}").search(text)), {}
+    )
 
 
 def type_of(text: str) -> dict[str, str]:

@@ -21,7 +21,12 @@ _ITEM_TOOLS = {
 }
 _OBJECTS = ("asset", "cve_id", "value", "alert_id", "ip")
 # Which arguments a pronoun can mean: 这个漏洞 is no asset, 这台机器 may have been an address.
-_MEANS = {"cve_id": ("cve_id",), "alert_id": ("alert_id",), "asset": ("asset", "value", "ip"), "value": ("value", "ip")}
+_MEANS = {
+    "cve_id": ("cve_id",),
+    "alert_id": ("alert_id",),
+    "asset": ("asset", "value", "ip"),
+    "value": ("value", "ip"),
+}
 _KINDS = {
     "cve_id": (Kind.CVE,),
     "alert_id": (Kind.ALERT,),

@@ -41,7 +41,9 @@ def refuse(skeleton: Skeleton, plain: str, last: Intent | None) -> Understanding
 
 def refuse_several(skeleton: Skeleton, plain: str) -> Understanding | None:
     """告警 12 和 13 的详情, web-01 和 web-02 的漏洞: half an answer would look like a whole one."""
-    names = (name for name in load("talk")["several"] if pattern(f"talk.several.{name}").search(skeleton.text))
+    names = (
+        name for name in load("talk")["several"] if pattern(f"talk.several.{name}").search(skeleton.text)
+    )
     noun = next(names, "")
     if not noun:
         return None
@@ -75,7 +77,8 @@ def _reason(skeleton: Skeleton, *, asks: bool, doubted: bool) -> str:
 def _offers(skeleton: Skeleton) -> tuple[str, ...]:
     """Ready questions about the very things that were named."""
     offers = [
-        f"告警 {one.value} 的详情" if one.kind is Kind.ALERT else f"查一下 {one.value}" for one in skeleton.found(*_NAMED)
+        f"告警 {one.value} 的详情" if one.kind is Kind.ALERT else f"查一下 {one.value}"
+        for one in skeleton.found(*_NAMED)
     ]
     numbers = [number for one in skeleton.found(Kind.ALERTS) for number in re.findall(r"\d+", one.raw)]
     return tuple(dict.fromkeys(offers + [f"告警 {number} 的详情" for number in numbers]))[:2]
@@ -114,7 +117,9 @@ def suggest(text: str, first: tuple[str, ...] = (), *, harmless: bool = False) -
 def _examples() -> tuple[tuple[str, tuple[str, ...], Counter[str]], ...]:
     """(sentence, words that speak for it, its grams)."""
     table = load("talk")["suggestions"]
-    return tuple((sentence, tuple(words.lower().split()), _grams(sentence)) for sentence, words in table.items())
+    return tuple(
+        (sentence, tuple(words.lower().split()), _grams(sentence)) for sentence, words in table.items()
+    )
 
 
 def _grams(text: str) -> Counter[str]:

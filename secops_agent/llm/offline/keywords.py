@@ -138,7 +138,9 @@ def _clean(phrase: str) -> str:
     common = wordset("keywords.common_english")
     if len(word) < 2 or word.lower() in wordset("keywords.no_names") | common or word.isdigit():
         return ""
-    if pattern("keywords.machine").search(word) or (word.isascii() and common.issuperset(word.lower().split())):
+    if pattern("keywords.machine").search(word) or (
+        word.isascii() and common.issuperset(word.lower().split())
+    ):
         return ""
     return "" if pattern("keywords.organisation").search(word) and not _is_technical(word) else word
 

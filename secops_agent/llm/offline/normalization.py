@@ -8,7 +8,9 @@ from .words import load
 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−﹣－", "-") | {"。": "。", "﹖": "?"})
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
-_EMOJI = re.compile("[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]")
+_EMOJI = re.compile(
+    "[\u2600-\u27bf\u2b50\ufe0f\ue000-\uf8ff\U0001f000-\U0001faff]|\\[[\u4e00-\u9fff]{1,4}\\]"
+)
 _DEFANGED_DOT = re.compile(r"\s?[\[({【](?:\.|dot|点)[\])}】]\s?", re.IGNORECASE)
 _DEFANGED_SCHEME = re.compile(r"(?<![a-z0-9])h(?:xx|\*\*|tt)p(s?)(?:\[:\]|:)//", re.IGNORECASE)
 # DingTalk takes the robot's own mention off already; whoever else is left is the one who is spoken to.

@@ -9,6 +9,7 @@ from .doubts import find_doubt, is_free_text
 from .skeletons import Skeleton
 from .words import pattern
 
+_SCRAP = 3  # characters that are no clause of a note
 _EDGES = " ,，。.:：;；~!！"
 _CLAUSE = re.compile(r"[,，;；。!！]")
 
@@ -57,5 +58,6 @@ def is_harmless(note: str, skeleton: Skeleton) -> bool:
         is_free_text(text)
         and not pattern("doubts.nothing").fullmatch(text.strip(_EDGES))
         and not by_others.search(text)
-        and all(find_doubt(clause) in (None, "report") and not by_others.search(clause) for clause in told)
+        and all(len(clause.strip()) > _SCRAP and not by_others.search(clause) for clause in Note(note).later)
+        and all(find_doubt(clause) in (None, "report") for clause in told)
     )

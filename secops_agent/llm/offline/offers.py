@@ -70,7 +70,12 @@ def _delete(said: Mapping[str, Any]) -> Kind:
 
 
 def _create(said: Mapping[str, Any]) -> Kind:
-    return f"新建定时任务（{said['when']}：{said['task']}）", "新建定时任务", (f"{said['when']}，{said['task']}",), ""
+    return (
+        f"新建定时任务（{said['when']}：{said['task']}）",
+        "新建定时任务",
+        (f"{said['when']}，{said['task']}",),
+        "",
+    )
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any]], Kind]] = {

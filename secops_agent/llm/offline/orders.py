@@ -78,7 +78,8 @@ DOMAINS = (
 
 
 _PLAIN = tuple(
-    replace(domain, lists=tuple(name for name in domain.lists if name not in ("check", "length"))) for domain in DOMAINS
+    replace(domain, lists=tuple(name for name in domain.lists if name not in ("check", "length")))
+    for domain in DOMAINS
 )
 
 
@@ -135,7 +136,9 @@ def _read(skeleton: Skeleton, domain: Domain, value: object, asker: str) -> Read
     for keep in ("", "o", "all") if unknown else ("all",):
         if keep != "all" and (judged or len(unknown) == len(clauses)):
             continue
-        kept = [chunk for pair in clauses for chunk in pair[1] if pair not in unknown or _is_kept(chunk, keep)]
+        kept = [
+            chunk for pair in clauses for chunk in pair[1] if pair not in unknown or _is_kept(chunk, keep)
+        ]
         reading = _match(tuple(kept), domain, value, skeleton, asker)
         if reading:
             rest = [_rest(*pair, whole=keep != "all") for pair in unknown]
@@ -172,27 +175,34 @@ def _match(
 
 def _spell(chunks: tuple[Chunk, ...]) -> Iterator[str]:
     """The letters. 请 counts as 让 only before a person, 由 as an order only with 请 or 把, 给 is 把 but for a person."""
-    heavy = [chunk for chunk in chunks if chunk.role in _LETTERS or len(chunk.role) == 1 or chunk.role == "please"]
+    heavy = [
+        chunk for chunk in chunks if chunk.role in _LETTERS or len(chunk.role) == 1 or chunk.role == "please"
+    ]
     asked = any(chunk.role in ("please", "move", "let") for chunk in chunks)
     for chunk, after in zip(heavy, [*heavy[1:], Chunk("", "")], strict=False):
         if chunk.role == "please":
             yield from ("Y",) if after.role == "p" else ()
         elif chunk.role == "by" and not asked:
             yield "?"
-        elif (chunk.role == "let" and after.role != "p") or (chunk.text == "给" and after.role not in ("p", "me")):
+        elif (chunk.role == "let" and after.role != "p") or (
+            chunk.text == "给" and after.role not in ("p", "me")
+        ):
             continue
         else:
             yield _LETTERS.get(chunk.role, chunk.role)
 
 
 def _is_told(chunks: tuple[Chunk, ...], domain: Domain) -> str:
-    """"told" of what has been done (封了 X) or will be (将封禁 X); 把 X 封了, 帮我封了 and 删了吧 ask for it.
+    """ "told" of what has been done (封了 X) or will be (将封禁 X); 把 X 封了, 帮我封了 and 删了吧 ask for it.
 
     封了 X 吧 may ask whether it has been done: the words are the rest of a reading then.
     """
     acted, asked, mine = "", False, False
     for i, chunk in enumerate(chunks):
-        letter, after = _LETTERS.get(chunk.role, " "), [_LETTERS.get(one.role, one.role) for one in chunks[i + 1 :]]
+        letter, after = (
+            _LETTERS.get(chunk.role, " "),
+            [_LETTERS.get(one.role, one.role) for one in chunks[i + 1 :]],
+        )
         if chunk.text == "将" and after[:1] and after[0] in domain.verbs:
             return "told"
         heavy = next((one for one in after if len(one) == 1), "")
@@ -214,7 +224,9 @@ def _cut(clause: str, domain: Domain, skeleton: Skeleton) -> list[Chunk]:
     chunks = cut(clause, ("unknown", *domain.lists, *COMMON))
     marks = {Kind.PERSON: "p", Kind.DURATION: "d", **dict.fromkeys(domain.objects, "o")}
     return [
-        replace(chunk, role=marks.get(skeleton.entities[chunk.text].kind, "")) if ANY_MARK.match(chunk.text) else chunk
+        replace(chunk, role=marks.get(skeleton.entities[chunk.text].kind, ""))
+        if ANY_MARK.match(chunk.text)
+        else chunk
         for chunk in chunks
     ]
 
@@ -231,8 +243,14 @@ def cut(text: str, lists: tuple[str, ...]) -> list[Chunk]:
         if role and role not in _HIDING:
             chunks.append(Chunk(role, said, at))
         elif size or said not in _QUIET:
-            loose = chunks and not (chunks[-1].role or ANY_MARK.match(chunks[-1].text) or ANY_MARK.match(said))
-            chunks[-1:] = [Chunk("", chunks[-1].text + said, chunks[-1].at)] if loose else [*chunks[-1:], Chunk("", said, at)]
+            loose = chunks and not (
+                chunks[-1].role or ANY_MARK.match(chunks[-1].text) or ANY_MARK.match(said)
+            )
+            chunks[-1:] = (
+                [Chunk("", chunks[-1].text + said, chunks[-1].at)]
+                if loose
+                else [*chunks[-1:], Chunk("", said, at)]
+            )
         at += len(said)
     return chunks
 
@@ -276,7 +294,9 @@ def _close(value: object, chunks: tuple[Chunk, ...], *_: object) -> dict[str, An
     return {"alert_id": value} | ({"verdict": said.pop()} if said else {})
 
 
-def _assign(value: object, chunks: tuple[Chunk, ...], skeleton: Skeleton, asker: str) -> dict[str, Any] | None:
+def _assign(
+    value: object, chunks: tuple[Chunk, ...], skeleton: Skeleton, asker: str
+) -> dict[str, Any] | None:
     named = {skeleton.entities[chunk.text].value for chunk in chunks if chunk.role == "p"}
     if len(named) > 1 or not (named or asker):
         return None

@@ -157,7 +157,9 @@ def _asset_keyword(asked: Asked) -> str:
 def _of_assets(text: str) -> str:
     """The clauses that name assets: 财务需要核算费用 tells why."""
     noun = pattern("filters.asset_noun")
-    return "，".join(clause for clause in pattern("filters.clause").findall(text) if noun.search(clause)) or text
+    return (
+        "，".join(clause for clause in pattern("filters.clause").findall(text) if noun.search(clause)) or text
+    )
 
 
 def _runbook(asked: Asked) -> dict[str, Any] | None:

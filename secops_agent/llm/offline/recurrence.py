@@ -84,7 +84,11 @@ def _clocks(text: str, at: int) -> tuple[str, int, bool]:
     minutes = {time[1] if time else None for time in found}
     if None in minutes or len(minutes) > 1:
         return "", end, True
-    return f"{minutes.pop()} {','.join(str(time[0]) for time in found if time)}", sharp.end() if sharp else end, True
+    return (
+        f"{minutes.pop()} {','.join(str(time[0]) for time in found if time)}",
+        sharp.end() if sharp else end,
+        True,
+    )
 
 
 def _clock(match: re.Match[str], earlier: str) -> tuple[int, int] | None:

@@ -10,7 +10,19 @@ from .orders import Chunk, cut
 from .recurrence import Recurrence, read_recurrence
 from .words import pattern
 
-_LISTS = ("no_task", "of_task", "make", "making", "deliver", "read", "wish", "around", "please", "now", "urge")
+_LISTS = (
+    "no_task",
+    "of_task",
+    "make",
+    "making",
+    "deliver",
+    "read",
+    "wish",
+    "around",
+    "please",
+    "now",
+    "urge",
+)
 _BREAKS = " ,，;；。.:：!！~\t"
 _UNRULY = re.compile(r"[?？吗么]|为什么|谁|怎么|如何|是否|能不能|要不要")
 
@@ -35,6 +47,8 @@ def read_schedule(text: str, understand_task: Callable[[str], Intent | None]) ->
     parts = (_split(before), _split(after))
     tasks = [task for _, task in parts if task] + ([quoted] if quoted else [])
     if len(tasks) != 1 or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], understand_task):
+        return None
+    if parts[0][1] and (find_doubt(parts[0][1]) or pattern("doubts.by_others").search(parts[0][1])):
         return None
     when = bare[len(before) : len(bare) - len(after)]
     return Schedule(when, recurrence.cron, tasks[0], _is_order(parts, recurrence))
@@ -111,4 +125,6 @@ def _is_doubtful(said: str) -> bool:
     if pattern("schedules.unsent").search(said):
         return True
     doubt = find_doubt(pattern("schedules.states").sub("", said))
-    return bool(_UNRULY.search(said)) if doubt == "question" else doubt in ("negation", "quotation", "condition")
+    return (
+        bool(_UNRULY.search(said)) if doubt == "question" else doubt in ("negation", "quotation", "condition")
+    )

@@ -7,7 +7,6 @@ from enum import IntEnum
 from typing import Any
 
 
-
 _BASE = 0xE000
 _ROOM = 64
 

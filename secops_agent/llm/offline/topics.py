@@ -22,7 +22,10 @@ def shorten_query(text: str) -> str:
 def _topic(clause: str) -> str:
     """What stands before the manual's name, else after it; without one what is left around the how."""
     clause = pattern("topics.planned").sub("", clause)
-    pieces = (_strip(pattern("topics.how_words").sub(" ", piece)) for piece in pattern("topics.manual").split(clause))
+    pieces = (
+        _strip(pattern("topics.how_words").sub(" ", piece))
+        for piece in pattern("topics.manual").split(clause)
+    )
     return next((piece for piece in pieces if len(piece) > 1), "")
 
 

@@ -129,7 +129,12 @@ class _Reader:
                 or (None if own else read_pronoun(plain, last, self._task))
                 or read_refinement(skeleton, last, self.now, loose=False)
             )
-        found = found or read_question(asked)
+        unclear = (
+            not last
+            and pattern("followups.starts").search(plain)
+            and not pattern("followups.topic").search(plain)
+        )
+        found = found or (None if unclear else read_question(asked))
         if last:
             found = found or read_refinement(skeleton, last, self.now, loose=True)
         return Understanding(intent=found) if found else Understanding(suggestions=suggest(plain))
@@ -146,5 +151,9 @@ def _find_category(text: str) -> Understanding | None:
     bare = pattern("talk.greeting_first").sub("", bare) or bare
     for name in load("talk")["category"]:
         if pattern(f"talk.category.{name}").fullmatch(bare):
-            return Understanding(intent=Intent("service_status")) if name == "status" else Understanding(category=name)
+            return (
+                Understanding(intent=Intent("service_status"))
+                if name == "status"
+                else Understanding(category=name)
+            )
     return None

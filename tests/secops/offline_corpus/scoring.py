@@ -54,13 +54,17 @@ def _score(line: Line) -> Score:
     found = find(line.text)
     call, offer, wanted = proposed(found), offered(found), (line.tool, line.arguments)
     wrong = int(call[0] in ACTION_TOOLS and call != wanted)
-    fault = (f"{line.text}\t{line.tool} {line.arguments}\t-> {call if call[0] else offer} {'WRONG' if wrong else ''}",)
+    fault = (
+        f"{line.text}\t{line.tool} {line.arguments}\t-> {call if call[0] else offer} {'WRONG' if wrong else ''}",
+    )
     if line.tool == "!":
         faults = fault if wrong or found.offer else ()
         return Score(lines=1, wrong=wrong, none=1, offers_to_none=int(found.offer is not None), faults=faults)
     if line.tool in ACTION_TOOLS:
         right = wanted in (call, offer)
         given = int(wanted == offer)
-        return Score(1, orders=1, orders_right=int(right), offered=given, wrong=wrong, faults=() if right else fault)
+        return Score(
+            1, orders=1, orders_right=int(right), offered=given, wrong=wrong, faults=() if right else fault
+        )
     right = call == wanted if line.tool else not call[0] and not found.offer
     return Score(1, questions=1, questions_right=int(right), wrong=wrong, faults=() if right else fault)
