@@ -15,7 +15,7 @@ _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
 
 def take_filters(skeleton: Skeleton) -> Skeleton:
     """A further skeleton with levels, states and row limits marked as well."""
-    marked = skeleton.copy()
+    marked = Skeleton(skeleton.text, dict(skeleton.entities))
     marked.text = pattern("filters.speaker").sub(lambda match: " " * len(match.group()), marked.text)
     marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
     marked.take(Kind.SEVERITY, pattern("filters.levels"), _severity)

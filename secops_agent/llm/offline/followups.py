@@ -1,7 +1,6 @@
 """Sentences that only make sense after another one: 只看高危的, 那昨天的呢, 第 2 条详情, 它的负责人是谁."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +51,7 @@ def read_item(text: str, last: Intent) -> Intent | None:
         return None
     tool, name = _ITEM_TOOLS[last.tool]
     item = last.items[index]
-    return Intent(tool, {name: int(item) if name == "alert_id" else item}, 0.9)
+    return Intent(tool, {name: int(item) if name == "alert_id" else item})
 
 
 def read_pronoun(text: str, last: Intent, read: Callable[[str], Intent | None]) -> Intent | None:
@@ -63,7 +62,7 @@ def read_pronoun(text: str, last: Intent, read: Callable[[str], Intent | None]) 
         return None
     subject = f" 告警 {last.arguments[key]} " if key == "alert_id" else f" {last.arguments[key]} "
     found = read(f"{text[: match.start()]}{subject}{text[match.end() :]}".strip())
-    return replace(found, confidence=0.85) if found and found.tool in READ_TOOLS else None
+    return found if found and found.tool in READ_TOOLS else None
 
 
 def _object_of(pronoun: str, last: Intent) -> str:
@@ -90,14 +89,14 @@ def _numbered(text: str, last: Intent) -> Intent | None:
     match = pattern("followups.numbered").fullmatch(text)
     if last.tool != "get_alert" or not match:
         return None
-    return Intent("get_alert", {"alert_id": read_integer(match["n"])}, 0.85)
+    return Intent("get_alert", {"alert_id": read_integer(match["n"])})
 
 
 def _more(last: Intent) -> Intent | None:
     if "limit" not in _FILTERS.get(last.tool, set()):
         return None
     rows = min(_MAX_ROWS, int(last.arguments.get("limit", _ROWS)) + _ROWS)
-    return Intent(last.tool, {**last.arguments, "limit": rows}, 0.8)
+    return Intent(last.tool, {**last.arguments, "limit": rows})
 
 
 def _replaced(skeleton: Skeleton, last: Intent) -> Intent | None:
@@ -105,10 +104,10 @@ def _replaced(skeleton: Skeleton, last: Intent) -> Intent | None:
     for name, wanted in _KINDS.items():
         entity = skeleton.first(*wanted)
         if name in last.arguments and entity and last.tool in READ_TOOLS:
-            return Intent(last.tool, {**last.arguments, name: entity.value}, 0.85, skeleton.spans())
+            return Intent(last.tool, {**last.arguments, name: entity.value})
     time = skeleton.first(Kind.TIME)
     if last.tool == "security_report" and time and time.value.period:
-        return Intent("security_report", {"period": time.value.period}, 0.85, skeleton.spans())
+        return Intent("security_report", {"period": time.value.period})
     return None
 
 
@@ -122,11 +121,11 @@ def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
     grouping = group_of(text) if pattern("followups.grouping").search(text) else {}
     if grouping and last.tool in ("list_alerts", "alert_statistics"):
         since = {key: value for key, value in (dict(last.arguments) | said).items() if key == "since_hours"}
-        return Intent("alert_statistics", since | grouping, 0.85, skeleton.spans())
+        return Intent("alert_statistics", since | grouping)
     keyword = find_known(text, frozenset()) if "keyword" in allowed else ""
     said |= ({"keyword": keyword} if keyword else {}) | fix_of(text) | kev_of(text)
     said = {key: value for key, value in said.items() if key in allowed}
     rest = pattern("followups.kev_words").sub("", text.replace(keyword, "") if keyword else text)
     if not said or count_unexplained(rest, "followups.nothing") > 2:
         return None
-    return Intent(last.tool, {**last.arguments, **said}, 0.85, skeleton.spans())
+    return Intent(last.tool, {**last.arguments, **said})

@@ -10,7 +10,7 @@ ControlAction = Literal["confirm", "approve", "reject", "stop"]
 Category = Literal["help", "greeting", "thanks", "identity", "status", "farewell", "acknowledgement"]
 
 READ_TOOLS = frozenset(
-    {
+    [
         "list_alerts",
         "get_alert",
         "alert_statistics",
@@ -24,10 +24,10 @@ READ_TOOLS = frozenset(
         "security_report",
         "list_schedules",
         "service_status",
-    }
+    ]
 )
 ACTION_TOOLS = frozenset(
-    {
+    [
         "acknowledge_alert",
         "assign_alert",
         "close_alert",
@@ -35,7 +35,7 @@ ACTION_TOOLS = frozenset(
         "delete_schedule",
         "block_ip",
         "isolate_host",
-    }
+    ]
 )
 
 
@@ -43,15 +43,21 @@ ACTION_TOOLS = frozenset(
 class Intent:
     """A tool to call with its arguments; arguments that were not said are absent.
 
-    ``confidence`` is between 0 and 1; ``spans`` are (start, end, role) in the normalised text; ``items``
-    are the identifiers that the last answer listed, in order, so that 第 2 条 can be resolved.
+    ``items`` are the identifiers that the last answer listed, in order, so that 第 2 条 can be resolved.
     """
 
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    confidence: float = 1.0
-    spans: tuple[tuple[int, int, str], ...] = ()
     items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An order, or without ``certain`` what may be offered. ``when``: how the time of a schedule was said."""
+
+    intent: Intent
+    certain: bool
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)

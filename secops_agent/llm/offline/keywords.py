@@ -9,16 +9,15 @@ from functools import cache
 
 from .skeletons import ANY_MARK, Skeleton
 from .vocabulary import find_words, shield, unshield, widen
-from .words import expression, load, pattern, resolve, wordset
+from .words import load, pattern, resolve, wordset
 
-_ASCII_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+#-]*[A-Za-z0-9_+]")
 _BREAK = re.compile(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")
 _LONGEST_NAME = 24
 
 
-def find_known(text: str, keywords: frozenset[str]) -> str:
+def find_known(text: str, keywords: frozenset[str], *lists: str) -> str:
     """A rule, an attack or a product in the text, as it was typed: an attack before a product, then the longest."""
-    found = [text[start:end] for start, end in find_words(text, "attacks", "products")]
+    found = [text[start:end] for start, end in find_words(text, *(lists or ("attacks", "products")))]
     found += _of_lexicon(text, keywords)
     return max(found, key=lambda word: (not _is_product(word), len(word)), default="")
 
@@ -35,14 +34,16 @@ def find_keyword(skeleton: Skeleton, nouns: str, keywords: frozenset[str], *, of
     quoted = pattern("keywords.quoted").search(text)
     if quoted and not noun.fullmatch(quoted["word"]):
         return skeleton.expand(quoted["word"])
-    text = pattern("keywords.purpose").sub(_blank, text)
+    text = pattern("keywords.purpose").sub("", text)
     marked, before = _marked(text, noun), _before_noun(text, noun, strict=not of_assets)
-    known = _asset_word(noun.sub(_blank, text)) if of_assets else find_known(text, keywords)
+    known = (
+        find_known(noun.sub(" ", text), frozenset(), "asset_words")
+        if of_assets
+        else find_known(text, keywords)
+    )
     nearest = "" if of_assets else find_known(before, frozenset())
     known = nearest if nearest and not _is_product(nearest) else known
-    if known:
-        return next((word for word in (marked, before) if _extends(word, known)), known)
-    return marked or before or _english(text, noun)
+    return known or marked or before
 
 
 def find_residue(text: str, nouns: str) -> str:
@@ -78,41 +79,19 @@ def _of_lexicon(text: str, keywords: frozenset[str]) -> list[str]:
     return [text[i : i + n] for i, n in places if lowered[i : i + n] in keywords]
 
 
-def _asset_word(text: str) -> str:
-    return max((text[start:end] for start, end in find_words(text, "asset_words")), key=len, default="")
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match.group())
-
-
-def _extends(word: str, known: str) -> bool:
-    """越权访问 for 越权, ssh 爆破 for 爆破: what else the phrase holds must be technical as well."""
-    if known.lower() not in word.lower() or _is_product(known):
-        return False
-    at = word.lower().index(known.lower())
-    rest = [part for part in (word[:at].strip(), word[at + len(known) :].strip()) if part]
-    if not rest or pattern("keywords.suffix").fullmatch("".join(rest)) or any(map(_is_product, rest)):
-        return False
-    technical = re.compile(rf"(?:{expression('keywords', 'technical')}|[A-Za-z0-9_.-])+")
-    return all(technical.fullmatch(part) for part in rest)
-
-
 def _marked(text: str, noun: "re.Pattern[str]") -> str:
-    markers = load("keywords")["marked"]
-    for i in range(len(markers)):
-        for match in _marker(i).finditer(text):
+    for marker in _markers():
+        for match in marker.finditer(text):
             word = _clean(widen(text, *match.span("word")))
-            if i == len(markers) - 1 and noun.search(word):  # 搜出对外网站: the noun is no part of it
-                continue
-            if word and not ANY_MARK.search(word) and len(noun.sub("", word)) > 1:
+            if word and not ANY_MARK.search(word) and len(noun.sub("", word)) == len(word):
                 return word
     return ""
 
 
 @cache
-def _marker(i: int) -> "re.Pattern[str]":
-    return re.compile(resolve("keywords", load("keywords")["marked"][i]), re.IGNORECASE)
+def _markers() -> tuple["re.Pattern[str]", ...]:
+    marked = load("keywords")["marked"]
+    return tuple(re.compile(resolve("keywords", word), re.IGNORECASE) for word in marked)
 
 
 def _before_noun(text: str, noun: "re.Pattern[str]", *, strict: bool) -> str:
@@ -143,19 +122,3 @@ def _clean(phrase: str) -> str:
     ):
         return ""
     return "" if pattern("keywords.organisation").search(word) and not _is_technical(word) else word
-
-
-def _english(text: str, noun: "re.Pattern[str]") -> str:
-    """Unknown ASCII words next to each other; in a wholly English sentence only before the noun."""
-    if text.isascii() or not re.search("[\u4e00-\u9fff]", text):
-        return ""
-    words = _ASCII_NAME.finditer(noun.sub(_blank, text))
-    unknown = [word for word in words if word[0].lower() not in wordset("keywords.common_english")]
-    if not unknown:
-        return ""
-    last = unknown[0]
-    for word in unknown[1:]:
-        if text[last.end() : word.start()] != " ":
-            break
-        last = word
-    return text[unknown[0].start() : last.end()]

@@ -1,6 +1,10 @@
 """Numbers as people type them: digits, 二十四, 两, 半."""
 
-_DIGITS = {char: value for value, chars in enumerate(("零〇", "一", "二两俩", "三仨", *"四五六七八九")) for char in chars}
+_DIGITS = {
+    char: value
+    for value, chars in enumerate(("零〇", "一", "二两俩", "三仨", *"四五六七八九"))
+    for char in chars
+}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _A_FEW = 3
 

@@ -67,7 +67,7 @@ def possible(tool: str, skeleton: Skeleton) -> bool:
 def build(tool: str, asked: Asked) -> Intent | None:
     """The tool with the arguments that were said."""
     arguments = _READERS[tool](asked)
-    return Intent(tool, arguments, 0.9, asked.skeleton.spans()) if arguments is not None else None
+    return Intent(tool, arguments) if arguments is not None else None
 
 
 def asset_of(skeleton: Skeleton) -> dict[str, Any]:

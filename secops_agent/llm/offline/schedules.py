@@ -2,62 +2,37 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from .chunks import Chunk, cut
 from .doubts import find_doubt
-from .intents import READ_TOOLS, Intent
-from .orders import Chunk, cut
+from .intents import READ_TOOLS, Action, Intent
 from .recurrence import Recurrence, read_recurrence
-from .words import pattern
+from .words import load, pattern
 
-_LISTS = (
-    "no_task",
-    "of_task",
-    "make",
-    "making",
-    "deliver",
-    "read",
-    "wish",
-    "around",
-    "please",
-    "now",
-    "urge",
-)
 _BREAKS = " ,，;；。.:：!！~\t"
 _UNRULY = re.compile(r"[?？吗么]|为什么|谁|怎么|如何|是否|能不能|要不要")
+_Part = tuple[frozenset[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """``when`` as it was said, the ``task`` to run; ``certain``: it was ordered, not only spoken of."""
-
-    when: str
-    cron: str
-    task: str
-    certain: bool
-
-
-def read_schedule(text: str, understand_task: Callable[[str], Intent | None]) -> Schedule | None:
-    """The task that a normalised sentence wants to be run; ``understand_task`` tells what a task asks for."""
+def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Action | None:
+    """The task that a normalised sentence wants to be run; ``read_task`` tells what question a task asks."""
     bare, quoted = _take_quoted(_join(pattern("schedules.purpose").sub("", text)))
     found = _find_recurrence(bare)
     if not found:
         return None
     before, recurrence, after = found
-    parts = (_split(before), _split(after))
-    tasks = [task for _, task in parts if task] + ([quoted] if quoted else [])
-    if len(tasks) != 1 or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], understand_task):
+    first, second = _split(before), _split(after)
+    tasks = [task for task in (first[1], second[1], quoted) if task]
+    told = first[1] and (find_doubt(first[1]) or pattern("doubts.by_others").search(first[1]))
+    if len(tasks) != 1 or told or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], read_task):
         return None
-    if parts[0][1] and (find_doubt(parts[0][1]) or pattern("doubts.by_others").search(parts[0][1])):
-        return None
-    when = bare[len(before) : len(bare) - len(after)]
-    return Schedule(when, recurrence.cron, tasks[0], _is_order(parts, recurrence))
+    intent = Intent("create_schedule", {"task": tasks[0], "cron": recurrence.cron})
+    return Action(intent, _is_order(first, second, recurrence), when=bare[len(before) : len(bare) - len(after)])
 
 
 def _join(text: str) -> str:
     """周一上午十点，每周都要，…: what recurs, said beside the day, is put before it."""
-    joined = pattern("schedules.after").sub(lambda match: f"每{match['day']}", text)
-    return pattern("schedules.before").sub("每", joined)
+    return pattern("schedules.before").sub("每", pattern("schedules.after").sub(r"每\g<day>", text))
 
 
 def _take_quoted(text: str) -> tuple[str, str]:
@@ -79,52 +54,39 @@ def _find_recurrence(text: str) -> tuple[str, Recurrence, str] | None:
     return None
 
 
-def _split(text: str) -> tuple[frozenset[str], str]:
-    """The roles of the words around the task, and the task itself."""
-    chunks = [chunk for chunk in _separate(text)]
+def _split(text: str) -> _Part:
+    """The lists of the words around the task, and the task itself."""
+    lists = tuple(load("schedules")["lists"])
+    chunks: list[Chunk] = []
+    for piece in re.split(f"([{_BREAKS}]+)", text):
+        chunks += cut(piece, lists) if piece.strip(_BREAKS) else [Chunk("break", piece)]
     unknown = [i for i, chunk in enumerate(chunks) if not chunk.role]
     inside = range(unknown[0], unknown[-1] + 1) if unknown else range(0)
-    roles = frozenset(chunk.role for i, chunk in enumerate(chunks) if i not in inside)
-    return roles, "".join(chunks[i].text for i in inside)
+    around = frozenset(chunk.role for i, chunk in enumerate(chunks) if i not in inside)
+    return around, "".join(chunks[i].text for i in inside)
 
 
-def _separate(text: str) -> list[Chunk]:
-    pieces = re.split(f"([{_BREAKS}]+)", text)
-    return [
-        chunk
-        for piece in pieces
-        for chunk in ([Chunk("break", piece)] if piece.strip(_BREAKS) == "" else cut(piece, _LISTS))
-    ]
-
-
-def _is_order(parts: tuple[tuple[frozenset[str], str], ...], recurrence: Recurrence) -> bool:
+def _is_order(first: _Part, second: _Part, recurrence: Recurrence) -> bool:
     """Without 新建定时任务 it needs a verb of delivery before the task, or a clock and the task after it."""
-    (first, task_first), (second, _) = parts
-    roles = first | second
-    if "read" in first or ("deliver" in first and not task_first) or ("now" in first and task_first):
+    before, words = first[0], first[0] | second[0]
+    if "read" in before or ("now" if first[1] else "deliver") in before:
         return False
-    if "of_task" in roles and ("of_task" in first or not roles & {"making", "make"}):
-        return False
-    if roles & {"make", "of_task"}:
-        return True
-    if "wish" in roles:
-        return False
-    return bool(roles & {"deliver", "read"}) or (recurrence.timed and not task_first)
+    if "of_task" in words:
+        return "of_task" not in before and bool(words & {"making", "make"})
+    if "make" in words or "wish" in words:
+        return "make" in words
+    return bool(words & {"deliver", "read"}) or (recurrence.timed and not first[1])
 
 
-def _is_task(task: str, understand_task: Callable[[str], Intent | None]) -> bool:
+def _is_task(task: str, read_task: Callable[[str], Intent | None]) -> bool:
     """A single question about data, never an action."""
-    if pattern("schedules.acts").search(task) or _find_recurrence(task):
-        return False
-    wanted = understand_task(task) if pattern("schedules.ends").search(task) else None
+    refused = pattern("schedules.acts").search(task) or _find_recurrence(task)
+    wanted = read_task(task) if pattern("schedules.ends").search(task) and not refused else None
     return wanted is not None and wanted.tool in READ_TOOLS - {"list_schedules", "service_status"}
 
 
 def _is_doubtful(said: str) -> bool:
     """A state in the task (未处理) is no doubt, and a verb of delivery makes even 有哪些 a wish."""
-    if pattern("schedules.unsent").search(said):
-        return True
     doubt = find_doubt(pattern("schedules.states").sub("", said))
-    return (
-        bool(_UNRULY.search(said)) if doubt == "question" else doubt in ("negation", "quotation", "condition")
-    )
+    unruly = _UNRULY.search(said) if doubt == "question" else doubt in ("negation", "quotation", "condition")
+    return bool(unruly or pattern("schedules.unsent").search(said))

@@ -17,7 +17,13 @@ from .words import pattern
 _MINUTES = {"minute": 1, "quarterhour": 15, "hour": 60, "day": 1440, "week": 10080, "month": 43200}
 _MINUTES |= {"quarter": 129600, "year": 525600}
 # When a part of the day begins, by its first character (m and n: morning, night).
-_PART_HOURS = dict(zip("凌半午入后大一清早晨上中下傍晚夜mn", (0, 0, 12, 18, 0, 6, 6, 6, 6, 6, 6, 11, 12, 17, 18, 18, 6, 18), strict=True))
+_PART_HOURS = dict(
+    zip(
+        "凌半午入后大一清早晨上中下傍晚夜mn",
+        (0, 0, 12, 18, 0, 6, 6, 6, 6, 6, 6, 11, 12, 17, 18, 18, 6, 18),
+        strict=True,
+    )
+)
 _WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6, "末": 5}
 _FEASTS = {"元旦": (1, 1), "五一": (5, 1), "国庆": (10, 1), "双十一": (11, 11), "双11": (11, 11)}
 _PERIODS = {"day_0": "today", "day_1": "yesterday", "week_0": "this_week", "week_1": "last_week"}

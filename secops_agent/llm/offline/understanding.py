@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .actions import Action, read_action
+from .actions import read_action
 from .commands import Command, find_command
 from .controls import find_control
 from .courtesies import Request, strip_courtesies
@@ -11,7 +11,7 @@ from .entities import read_entities
 from .filters import take_filters
 from .followups import read_item, read_pronoun, read_refinement
 from .hints import refuse, refuse_several, suggest
-from .intents import ACTION_TOOLS, Intent, Understanding
+from .intents import ACTION_TOOLS, Action, Intent, Understanding
 from .lexicon import Lexicon
 from .normalization import normalize, split_address
 from .offers import make_offer
