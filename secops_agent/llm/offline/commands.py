@@ -44,14 +44,9 @@ def _by_name() -> Mapping[str, Command]:
 
 def render_help() -> str:
     """The help text in DingTalk markdown, written from the table."""
-    lines = ["**毕方能做这些事**（命令或直接说话都可以）", ""]
-    lines += [f"- `{command.usage}` {command.meaning}" for command in COMMANDS]
-    lines += [
-        "",
-        "也可以直接问：「最近24小时有哪些高危告警」「CVE-2021-44228 影响我们哪些资产」「谁负责 10.0.0.5」。",
-        "写操作会先给您一个确认码，回复「确认 确认码」才执行；危险操作还要另一位审批人「同意 编号」或「拒绝 编号 理由」；「停止」中断正在进行的回答。",
-    ]
-    return "\n".join(lines)
+    said = load("talk")["answers"]
+    lines = [f"- `{command.usage}` {command.meaning}" for command in COMMANDS]
+    return "\n".join([said["help_head"], "", *lines, said["help_tail"]])
 
 
 def find_command(text: str) -> tuple[Command, str] | None:

@@ -32,6 +32,7 @@ _KINDS = {
     "value": (Kind.IP, Kind.ASSET_IP, Kind.DOMAIN, Kind.URL, Kind.HASH),
     "asset": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST),
 }
+_OWN = (*(kind for kinds in _KINDS.values() for kind in kinds if kind is not Kind.HOST), Kind.IP)
 _FILTERS = {
     "list_alerts": {"severity", "status", "since_hours", "asset", "limit", "keyword"},
     "alert_statistics": {"since_hours", "group_by"},
@@ -41,7 +42,19 @@ _FILTERS = {
 _MAX_ROWS, _ROWS = 50, 10
 
 
-def read_item(text: str, last: Intent) -> Intent | None:
+Read = Callable[[str], Intent | None]
+
+
+def read_follow_up(skeleton: Skeleton, plain: str, last: Intent, now: datetime, read: Read) -> Intent | None:
+    """A sentence that is certainly about the last one; ``read`` tells what question a whole sentence asks."""
+    return (
+        _item(plain, last)
+        or (None if skeleton.first(*_OWN) else _pronoun(plain, last, read))
+        or read_refinement(skeleton, last, now, loose=False)
+    )
+
+
+def _item(text: str, last: Intent) -> Intent | None:
     """第 2 条 of what was listed, if the identifiers of the rows are known."""
     match = pattern("followups.item").search(text)
     if not match or last.tool not in _ITEM_TOOLS or len(text) > 20:
@@ -54,7 +67,7 @@ def read_item(text: str, last: Intent) -> Intent | None:
     return Intent(tool, {name: int(item) if name == "alert_id" else item})
 
 
-def read_pronoun(text: str, last: Intent, read: Callable[[str], Intent | None]) -> Intent | None:
+def _pronoun(text: str, last: Intent, read: Read) -> Intent | None:
     """The sentence with the last object in the place of 它; never an action, since its object must be named."""
     match = pattern("followups.pronoun").search(text)
     key = _object_of(match.group(), last) if match else ""

@@ -3,9 +3,8 @@
 import re
 from collections import Counter
 from functools import cache
-from operator import itemgetter
 
-from .doubts import HINTS, find_doubt
+from .doubts import find_doubt
 from .intents import Intent, Understanding
 from .skeletons import Kind, Skeleton
 from .words import load, pattern
@@ -21,22 +20,23 @@ _OBJECTS = {
 }
 
 
+def hint(name: str) -> str:
+    """A text of ``[hints]``."""
+    return str(load("talk")["hints"][name])
+
+
 def refuse(skeleton: Skeleton, plain: str, last: Intent | None) -> Understanding | None:
     """Why this is not done; None when it does not speak of an action, or asks about one."""
     text = skeleton.text
     if pattern("talk.objectless").fullmatch(text):
-        hint = "操作需要写明对象（哪个 IP、哪台主机、哪条告警），没有执行任何操作。"
-        return Understanding(suggestions=suggest(plain, _completed(text, last)), hint=hint)
-    if not any(_speaks(name, text) and skeleton.found(*kinds) for name, kinds in _OBJECTS.items()):
-        if not pattern("talk.bulk").match(text):
-            return None
-    asks = pattern("talk.asks").search(text)
-    doubt = find_doubt(text)
-    hint = _reason(skeleton, asks=bool(asks), doubted=doubt is not None)
-    if not hint and (asks or doubt == "question"):
+        return Understanding(suggestions=suggest(plain, _completed(text, last)), hint=hint("objectless"))
+    spoken = any(_speaks(name, text) and skeleton.found(*kinds) for name, kinds in _OBJECTS.items())
+    doubt, asks = find_doubt(text), pattern("talk.asks").search(text) is not None
+    reason = _reason(skeleton, asks=asks, doubted=doubt is not None)
+    if not (spoken or pattern("talk.bulk").match(text)) or (not reason and (asks or doubt == "question")):
         return None
-    hint = hint or (HINTS[doubt] if doubt else "这句话像一个操作，但格式不够明确，没有执行。")
-    return Understanding(suggestions=suggest(plain, _offers(skeleton), harmless=doubt is not None), hint=hint)
+    suggestions = suggest(plain, _ready(skeleton), harmless=doubt is not None)
+    return Understanding(suggestions=suggestions, hint=reason or hint(doubt or "unclear"))
 
 
 def refuse_several(skeleton: Skeleton, plain: str) -> Understanding | None:
@@ -45,11 +45,11 @@ def refuse_several(skeleton: Skeleton, plain: str) -> Understanding | None:
         name for name in load("talk")["several"] if pattern(f"talk.several.{name}").search(skeleton.text)
     )
     noun = next(names, "")
-    if not noun:
-        return None
-    return Understanding(
-        suggestions=suggest(plain, _offers(skeleton), harmless=True),
-        hint=f"一次只能查一{noun}，请逐{noun[0]}发送。",
+    told = f"一次只能查一{noun}，请逐{noun[:1]}发送。"
+    return (
+        Understanding(suggestions=suggest(plain, _ready(skeleton), harmless=True), hint=told)
+        if noun
+        else None
     )
 
 
@@ -59,67 +59,62 @@ def _speaks(name: str, text: str) -> bool:
 
 def _reason(skeleton: Skeleton, *, asks: bool, doubted: bool) -> str:
     text = skeleton.text
+    several = skeleton.found(Kind.ALERTS) or len(skeleton.found(Kind.ALERT)) > 1
+    unknown = skeleton.first(Kind.HOST) or skeleton.first(Kind.IP)
     if pattern("talk.undo").search(text):
-        return "解除封禁或隔离请在对应设备上操作，这里没有这个功能，没有执行任何操作。"
+        return hint("undo")
     if asks:
         return ""
     if skeleton.found(Kind.NETWORK) and _speaks("blocking", text):
-        return "不能封禁网段，只能逐个封禁 IP。"
-    several = skeleton.found(Kind.ALERTS) or len(skeleton.found(Kind.ALERT)) > 1
+        return hint("network")
     if pattern("talk.bulk").match(text) or (several and _speaks("alerts", text)):
-        return "一次只能处理一条告警，请逐条发送。"
-    unknown = skeleton.first(Kind.HOST) or skeleton.first(Kind.IP)
-    if _speaks("isolating", text) and unknown and not doubted:
-        return f"资产库里没有「{unknown.raw}」，不能隔离。"
-    return ""
+        return hint("bulk")
+    isolates = _speaks("isolating", text) and unknown and not doubted
+    return f"资产库里没有「{unknown.raw}」，不能隔离。" if unknown and isolates else ""
 
 
-def _offers(skeleton: Skeleton) -> tuple[str, ...]:
-    """Ready questions about the very things that were named."""
-    offers = [
-        f"告警 {one.value} 的详情" if one.kind is Kind.ALERT else f"查一下 {one.value}"
-        for one in skeleton.found(*_NAMED)
-    ]
+def _ready(skeleton: Skeleton) -> tuple[str, ...]:
+    """Questions about the very things that were named."""
+    named = skeleton.found(*_NAMED)
+    ready = [f"告警 {one.value} 的详情" if one.kind is Kind.ALERT else f"查一下 {one.value}" for one in named]
     numbers = [number for one in skeleton.found(Kind.ALERTS) for number in re.findall(r"\d+", one.raw)]
-    return tuple(dict.fromkeys(offers + [f"告警 {number} 的详情" for number in numbers]))[:2]
+    return tuple(dict.fromkeys(ready + [f"告警 {number} 的详情" for number in numbers]))[:2]
 
 
 def _completed(text: str, last: Intent | None) -> tuple[str, ...]:
     """The action with the last object named, to be sent as it is; never done by itself."""
     arguments = last.arguments if last else {}
-    address = next((str(arguments[key]) for key in ("ip", "value") if key in arguments), "")
+    address, number = arguments.get("ip") or arguments.get("value"), arguments.get("alert_id")
     if _speaks("blocking", text) and address:
         return (f"封禁 {address} 一小时",)
     if _speaks("isolating", text) and "asset" in arguments:
         return (f"隔离 {arguments['asset']}",)
-    if "alert_id" not in arguments:
-        return ()
-    number = arguments["alert_id"]
-    return (f"误报 A{number}" if "关" in text else f"确认 A{number}", f"把告警 {number} 指派给我")
+    return (
+        (f"误报 A{number}" if "关" in text else f"确认 A{number}", f"把告警 {number} 指派给我")
+        if number
+        else ()
+    )
 
 
 def suggest(text: str, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
     """Three sentences nearest to the text; ``first`` are put in front; ``harmless``: no actions among them."""
     lowered, asked = text.lower(), _grams(text)
-    scored = [
-        (2.0 * sum(word in lowered for word in words) + 0.1 * (asked & grams).total(), sentence)
+    scores = {
+        sentence: 2.0 * sum(word in lowered for word in words) + 0.1 * (asked & grams).total()
         for sentence, words, grams in _examples()
-    ]
+        if not (harmless and _ACTION.match(sentence))
+    }
     near = [
-        sentence
-        for score, sentence in sorted(scored, key=itemgetter(0), reverse=True)
-        if score >= 2.0 and not (harmless and _ACTION.match(sentence))
+        sentence for sentence in sorted(scores, key=scores.__getitem__, reverse=True) if scores[sentence] >= 2
     ]
     return tuple(dict.fromkeys([*first, *near, *_DEFAULT]))[:3]
 
 
 @cache
-def _examples() -> tuple[tuple[str, tuple[str, ...], Counter[str]], ...]:
+def _examples() -> tuple[tuple[str, list[str], Counter[str]], ...]:
     """(sentence, words that speak for it, its grams)."""
     table = load("talk")["suggestions"]
-    return tuple(
-        (sentence, tuple(words.lower().split()), _grams(sentence)) for sentence, words in table.items()
-    )
+    return tuple((sentence, words.lower().split(), _grams(sentence)) for sentence, words in table.items())
 
 
 def _grams(text: str) -> Counter[str]:

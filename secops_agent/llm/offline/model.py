@@ -4,13 +4,15 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
 from secops_agent.llm.types import Completion, Message, Offer, OnDelta, Request, ToolCall
 
 from .commands import render_help
-from .intents import Category, Intent, Understanding
+from .intents import Intent, Understanding
 from .lexicon import Lexicon
 from .understanding import understand
+from .words import load
 
 NAME = "离线模式"
 _REMEMBERED = 24  # messages that are read again
@@ -18,16 +20,8 @@ _ALERT_ROW = re.compile(
     r"^[\s|>*-]*(?:\d+[.、)]\s*)?(?:\*\*)?(?:#|告警\s*#?)?(?P<item>\d{1,9})(?:\*\*)?(?=[\s|:：*]|$)"
 )
 _CVE = re.compile(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
-_NAME = re.compile(r"(?P<item>[\w.\u4e00-\u9fff-]+)")
+_NAME = re.compile(r"[\w.-]+")
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
-_TALK: dict[Category, str] = {
-    "greeting": "您好，我是毕方，安全运营助手。现在是离线模式，可以查告警、资产、漏洞和情报；发送「帮助」看全部命令。",
-    "thanks": "不客气，随时找我。",
-    "identity": "我是毕方，在钉钉里工作的安全运营助手。现在是离线模式：没有使用大模型，按固定的语法理解您的话，答案来自本单位的数据。",
-    "farewell": "再见，有事随时 @ 我。",
-    "acknowledgement": "好的。需要查什么直接说，或发送「帮助」看全部命令。",
-    "status": "毕方在线，正在离线模式下工作：没有使用大模型，查询和审批照常可用。",
-}
 
 
 class Offline:
@@ -87,34 +81,26 @@ def read_result(message: Message) -> str:
         content = json.loads(message.content)
     except ValueError:
         return message.content
-    if isinstance(content, dict) and isinstance(content.get("text"), str):
-        return str(content["text"])
-    return message.content
+    text = content.get("text") if isinstance(content, dict) else None
+    return text if isinstance(text, str) else message.content
 
 
 def find_items(text: str, tool: str, lexicon: Lexicon) -> tuple[str, ...]:
     """What an answer listed, in order, one a line: alert numbers, CVE ids or names of assets."""
-    found: list[str] = []
-    for line in text.splitlines():
-        if tool == "list_alerts":
-            match = _ALERT_ROW.match(line)
-        elif tool == "list_vulnerabilities":
-            match = _CVE.search(line)
-        else:
-            match = next((m for m in _NAME.finditer(line) if lexicon.asset(m.group("item"))), None)
-        if match:
-            found.append(match["item"])
-    return tuple(dict.fromkeys(found))
+    found = (_find_item(line, tool, lexicon) for line in text.splitlines())
+    return tuple(dict.fromkeys(item for item in found if item))
+
+
+def _find_item(line: str, tool: str, lexicon: Lexicon) -> str:
+    if tool in ("list_alerts", "list_vulnerabilities"):
+        match = _ALERT_ROW.match(line) if tool == "list_alerts" else _CVE.search(line)
+        return match["item"] if match else ""
+    return next((word for word in _NAME.findall(line) if lexicon.asset(word)), "")
 
 
 def _trailing_results(messages: tuple[Message, ...]) -> list[Message]:
     """The tool results after the last thing that was not one."""
-    results: list[Message] = []
-    for message in reversed(messages):
-        if message.role != "tool":
-            break
-        results.insert(0, message)
-    return results
+    return list(takewhile(lambda message: message.role == "tool", reversed(messages)))[::-1]
 
 
 def _call(intent: Intent, turn: int) -> Completion:
@@ -134,14 +120,13 @@ def _ask_back(offer: Offer) -> Completion:
 
 
 def _speak(understanding: Understanding) -> str:
-    if understanding.category == "help":
+    intent, category = understanding.intent, understanding.category
+    if category == "help":
         return f"{render_help()}\n\n{NOTICE}"
-    if understanding.category:
-        return _TALK[understanding.category]
-    if understanding.intent and understanding.intent.tool == "service_status":
-        return _TALK["status"]
-    if understanding.intent:
-        return f"这句话我听懂了，但现在没有可用的工具来回答它（{understanding.intent.tool}）。{NOTICE}"
+    if category or (intent and intent.tool == "service_status"):
+        return str(load("talk")["answers"][category or "status"])
+    if intent:
+        return f"这句话我听懂了，但现在没有可用的工具来回答它（{intent.tool}）。{NOTICE}"
     if understanding.control:
         return "这句话需要一个待处理的确认或审批，现在没有找到。"
     lead = understanding.hint or "这句话在离线模式下没有听懂。"

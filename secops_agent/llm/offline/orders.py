@@ -172,7 +172,9 @@ def _object(name: str) -> Any:
 
 def _close(chunks: list[Chunk], skeleton: Skeleton, _: str) -> dict[str, Any]:
     said = {chunk.role for chunk in chunks} & _VERDICTS
-    return {} if len(said) > 1 else _object("alert_id")(chunks, skeleton, _) | {"verdict": word for word in said}
+    return (
+        {} if len(said) > 1 else _object("alert_id")(chunks, skeleton, _) | {"verdict": word for word in said}
+    )
 
 
 def _assign(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:

@@ -27,7 +27,9 @@ def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Actio
     if len(tasks) != 1 or told or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], read_task):
         return None
     intent = Intent("create_schedule", {"task": tasks[0], "cron": recurrence.cron})
-    return Action(intent, _is_order(first, second, recurrence), when=bare[len(before) : len(bare) - len(after)])
+    return Action(
+        intent, _is_order(first, second, recurrence), when=bare[len(before) : len(bare) - len(after)]
+    )
 
 
 def _join(text: str) -> str:
