@@ -11,7 +11,7 @@ from bifang import env
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
-from secops_agent.agent.lexicon import EstateLexicon
+from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
@@ -23,7 +23,7 @@ _KIND: Final = "qwen"
 
 
 class OfflineMode:
-    """The grammar, given the estate's names when it is asked, never before.
+    """The offline mode, given the names of the company when it is asked, never before.
 
     It is offered every tool: what the asker's role lacks is then refused by the toolbox with the reason.
     """
@@ -31,7 +31,7 @@ class OfflineMode:
     name = Offline.name
     offline = True
 
-    def __init__(self, lexicon: EstateLexicon, asker: str) -> None:
+    def __init__(self, lexicon: CurrentLexicon, asker: str) -> None:
         self._lexicon, self._asker = lexicon, asker
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
@@ -47,7 +47,7 @@ class Models:
     def __init__(self, configs: ConfigCache) -> None:
         self._configs = configs
         self._built: dict[int, tuple[QwenSettings, Qwen]] = {}
-        self._lexicon = EstateLexicon()
+        self._lexicon = CurrentLexicon()
         spec = env.text("BIFANG_SCRIPTED_MODEL") if settings.SIMULATOR else ""
         self._scripted = Scripted.from_spec(spec) if spec else None
 

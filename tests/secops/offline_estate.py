@@ -29,5 +29,4 @@ LEXICON = Lexicon.build(
         ("me01", "周七", ""),
     ],
     keywords=["WAF", "HIDS", "云安全中心", "暴力破解", "webshell"],
-    runbooks=["勒索病毒", "钓鱼邮件", "挖矿木马", "主机隔离"],
 )

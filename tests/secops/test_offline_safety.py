@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secops_agent.llm.offline import ACTION_TOOLS, understand
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
 from tests.secops.offline_corpus import Line, read
+from tests.secops.offline_estate import ASKER, LEXICON, NOW
 
 COMMANDS: list[Line] = [
     line

@@ -68,7 +68,7 @@ def _take_chinese(skeleton: Skeleton, lexicon: Lexicon) -> None:
 
 def _asset_names(text: str, lexicon: Lexicon) -> Iterator[str]:
     for i in range(len(text) - 1):
-        names = lexicon.cjk_assets.get(text[i : i + 2], ())
+        names = lexicon.chinese_assets.get(text[i : i + 2], ())
         yield from (name for name in names if text.startswith(name, i))
 
 

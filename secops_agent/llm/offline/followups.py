@@ -6,10 +6,10 @@ from typing import Any
 
 from .filters import fix_of, group_of, kev_of, limit_of, severity_of, since_of, status_of
 from .intents import READ_TOOLS, Intent
-from .keywords import count_unexplained, find_known
+from .keywords import find_known
 from .numerals import read_integer
 from .questions import asset_of
-from .skeletons import Kind, Skeleton
+from .skeletons import ANY_MARK, Kind, Skeleton
 from .words import pattern
 
 _ITEM_TOOLS = {
@@ -40,6 +40,7 @@ _FILTERS = {
     "list_assets": {"limit", "asset_type"},
 }
 _MAX_ROWS, _ROWS = 50, 10
+_MOST_LEFT = 2  # characters that nothing explains
 
 
 Read = Callable[[str], Intent | None]
@@ -138,7 +139,9 @@ def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
     keyword = find_known(text, frozenset()) if "keyword" in allowed else ""
     said |= ({"keyword": keyword} if keyword else {}) | fix_of(text) | kev_of(text)
     said = {key: value for key, value in said.items() if key in allowed}
-    rest = pattern("followups.kev_words").sub("", text.replace(keyword, "") if keyword else text)
-    if not said or count_unexplained(rest, "followups.nothing") > 2:
+    rest = pattern("followups.nothing").sub(
+        "", ANY_MARK.sub("", text.replace(keyword, "") if keyword else text)
+    )
+    if not said or len(rest) > _MOST_LEFT:
         return None
     return Intent(last.tool, {**last.arguments, **said})

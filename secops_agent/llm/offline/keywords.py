@@ -11,7 +11,6 @@ from .skeletons import ANY_MARK, Skeleton
 from .vocabulary import find_words, shield, unshield, widen
 from .words import load, pattern, resolve, wordset
 
-_BREAK = re.compile(r"[\s,，.。;；:：!！?？、/\\()\[\]{}<>《》「」“”\"'‘’~@#*+=|-]+")
 _LONGEST_NAME = 24
 
 
@@ -44,28 +43,6 @@ def find_keyword(skeleton: Skeleton, nouns: str, keywords: frozenset[str], *, of
     nearest = "" if of_assets else find_known(before, frozenset())
     known = nearest if nearest and not _is_product(nearest) else known
     return known or marked or before
-
-
-def find_residue(text: str, nouns: str) -> str:
-    """The one unexplained piece left of marks, nouns and fillers; empty if there is none or several."""
-    pieces = [piece for piece in _left(text, nouns) if len(piece) > 1 and not piece.isdigit()]
-    return pieces[0] if len(pieces) == 1 and len(pieces[0]) <= 20 else ""
-
-
-def count_unexplained(text: str, nouns: str) -> int:
-    """Characters that neither a mark nor a noun nor a filler explains: how sure one can be."""
-    return sum(map(len, _left(text, nouns)))
-
-
-def _left(text: str, nouns: str) -> list[str]:
-    bare = pattern(nouns).sub(" ", pattern("fillers.unwanted").sub(" ", text))
-    bare = shield(pattern("fillers.english").sub(" ", ANY_MARK.sub(" ", bare)))
-    return _BREAK.split(unshield(_fillers().sub(" ", bare)))
-
-
-@cache
-def _fillers() -> "re.Pattern[str]":
-    return re.compile("|".join(sorted(load("fillers")["chinese"], key=len, reverse=True)))
 
 
 def _is_product(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""The names of the estate that the grammar may recognise, frozen for one turn."""
+"""The names of the company that a sentence may hold, frozen for one turn."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -9,21 +9,18 @@ from .normalization import simplify
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Keys are lower case (as ``str.lower``) and in simplified characters, values are the names as people write them.
+    """Keys are lower case and in simplified characters, values are the names as people write them.
 
-    ``assets``: every name and address → canonical name. ``people``: every name, nick and staff id → the
-    form handed to the tools. ``keywords``: alert rules, sources and other words that filter alerts.
-    ``runbooks``: titles and tags. ``cves``: vulnerability ids. ``schedules``: schedule ids as strings.
+    ``assets``: every name and address → canonical name. ``people``: every name, nick and staff id → the form handed
+    to the tools. ``keywords``: alert rules, sources and other words that filter alerts. ``chinese_assets``: names
+    that hold Chinese have no word boundaries, so they are found by their first two characters, longest first.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
 
     assets: Mapping[str, str] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict)
     keywords: frozenset[str] = frozenset()
-    runbooks: frozenset[str] = frozenset()
-    cves: frozenset[str] = frozenset()
-    schedules: frozenset[str] = frozenset()
-    cjk_assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    chinese_assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -32,21 +29,11 @@ class Lexicon:
         assets: Iterable[tuple[str, Iterable[str]]] = (),
         people: Iterable[tuple[str, str, str]] = (),
         keywords: Iterable[str] = (),
-        runbooks: Iterable[str] = (),
-        cves: Iterable[str] = (),
-        schedules: Iterable[str] = (),
     ) -> "Lexicon":
-        """From (asset name, its addresses and aliases) and (staff id, name, nick) as the estate has them."""
+        """From (name, its addresses and aliases) of assets and (staff id, name, nick) of people."""
         names = _index_assets(assets)
-        return cls(
-            assets=names,
-            people=_index_people(people),
-            keywords=frozenset(word.lower() for word in keywords if word.strip()),
-            runbooks=frozenset(word.lower() for word in runbooks if word.strip()),
-            cves=frozenset(cve.upper() for cve in cves),
-            schedules=frozenset(str(schedule) for schedule in schedules),
-            cjk_assets=_index_chinese(names),
-        )
+        words = frozenset(word.lower() for word in keywords if word.strip())
+        return cls(names, _index_people(people), words, _index_chinese(names))
 
     def asset(self, text: str) -> str:
         """The canonical name of an asset's name or address, or an empty string."""
@@ -85,7 +72,6 @@ def _index_people(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
 
 
 def _index_chinese(names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Names that hold Chinese have no word boundaries: keyed by their first two characters, longest first."""
     index: dict[str, list[str]] = {}
     for name in names:
         if any("一" <= char <= "鿿" for char in name):

@@ -9,9 +9,9 @@ from .classifier import NONE, classify
 from .entities import is_private
 from .filters import fix_of, group_of, kev_of, limit_of, severity_of, since_of, status_of, type_of
 from .intents import ACTION_TOOLS, READ_TOOLS, Intent
-from .keywords import count_products, find_keyword, find_known, find_residue
+from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
-from .skeletons import Kind, Skeleton
+from .skeletons import ANY_MARK, Kind, Skeleton
 from .topics import shorten_query
 from .words import pattern
 
@@ -106,7 +106,7 @@ def _alert_keyword(asked: Asked, said: dict[str, Any]) -> str:
     if not known and named and named.value not in said.values():
         return str(named.value)
     found = find_keyword(skeleton, "filters.alert_noun", asked.lexicon.keywords)
-    return found or (find_residue(skeleton.text, "filters.alert_noun") if asked.command else "")
+    return found or _left(asked, "filters.alert_noun")
 
 
 def _statistics(asked: Asked) -> dict[str, Any]:
@@ -149,9 +149,14 @@ def _asset_keyword(asked: Asked) -> str:
     if entity:
         return str(entity.value)
     bare = Skeleton(pattern("filters.unsaid").sub(" ", _of_assets(asked.text)), skeleton.entities)
-    if asked.command:
-        return find_residue(bare.text, "filters.asset_noun")
-    return find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
+    found = "" if asked.command else find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
+    return found or _left(asked, "filters.asset_noun")
+
+
+def _left(asked: Asked, nouns: str) -> str:
+    """The one word of a slash command that neither a mark nor the noun explains."""
+    words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
+    return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
 
 
 def _of_assets(text: str) -> str:

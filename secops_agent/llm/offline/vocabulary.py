@@ -73,7 +73,7 @@ def _compounds(text: str) -> list[tuple[int, int]]:
 @cache
 def _compound() -> "re.Pattern[str]":
     """Where two words meet they only look like one: 列出|账号, 看一下|线索 are guarded against."""
-    words = load("fillers")
+    words = load("compounds")
     longest = sorted(set(words["compounds"].split()), key=lambda word: (-len(word), word))
     guarded = []
     for word in longest:
