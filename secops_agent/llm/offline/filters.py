@@ -1,14 +1,17 @@
 """What narrows a list: level, state, number of rows, time, patches; and by what alerts are counted."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from .entities import is_private
 from .numerals import read_integer
 from .skeletons import Entity, Kind, Skeleton, mark
 from .words import load, pattern
 
-LEVELS = ("critical", "high", "medium", "low", "info")
+_LEVELS = ("critical", "high", "medium", "low", "info")
+HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
 
@@ -41,11 +44,11 @@ def _severity(match: re.Match[str]) -> str:
     if match["short"]:
         return _SHORT[match["short"]]
     found = {one.lastgroup or "" for one in pattern("filters.severity").finditer(match.group())}
-    said = [level for level in LEVELS if level in found]
+    said = [level for level in _LEVELS if level in found]
     if match["above"] or match.group().startswith(">"):
-        said = list(LEVELS[: LEVELS.index(said[-1]) + 1])
+        said = list(_LEVELS[: _LEVELS.index(said[-1]) + 1])
     elif match["below"]:
-        said = list(LEVELS[LEVELS.index(said[0]) :])
+        said = list(_LEVELS[_LEVELS.index(said[0]) :])
     return ",".join(said)
 
 
@@ -58,31 +61,42 @@ def _limit(match: re.Match[str]) -> int | None:
     return value if value and value <= 1000 and not bare and not single else None
 
 
-def severity_of(skeleton: Skeleton) -> dict[str, Any]:
-    """``severity`` if it was said; several mentions are joined."""
+def narrow(skeleton: Skeleton, now: datetime, *names: str) -> dict[str, Any]:
+    """The arguments of these names that were said."""
+    said = {name: _READERS[name](skeleton, now) for name in names}
+    return {name: value for name, value in said.items() if value not in (None, "")}
+
+
+def _severities(skeleton: Skeleton, _: datetime) -> str:
     said = {level for entity in skeleton.found(Kind.SEVERITY) for level in entity.value.split(",")}
-    return {"severity": ",".join(level for level in LEVELS if level in said)} if said else {}
+    return ",".join(level for level in _LEVELS if level in said)
 
 
-def status_of(skeleton: Skeleton) -> dict[str, Any]:
-    """``status`` if exactly one was said."""
+def _status(skeleton: Skeleton, _: datetime) -> str:
+    """If exactly one was said."""
     said = {entity.value for entity in skeleton.found(Kind.STATUS)}
-    return {"status": said.pop()} if len(said) == 1 else {}
+    return said.pop() if len(said) == 1 else ""
 
 
-def limit_of(skeleton: Skeleton) -> dict[str, Any]:
-    """``limit`` if it was said."""
+def _rows(skeleton: Skeleton, _: datetime) -> int | None:
     entity = skeleton.first(Kind.LIMIT)
-    return {"limit": entity.value} if entity else {}
+    return entity.value if entity else None
 
 
-def since_of(skeleton: Skeleton, now: datetime) -> dict[str, Any]:
-    """``since_hours`` from the time range that goes with the noun, or from a bare duration."""
+def _asset(skeleton: Skeleton, _: datetime) -> str:
+    """A name of the company, an address of it, or what looks like a host."""
+    entity = skeleton.first(*HOSTS)
+    address = skeleton.first(Kind.IP)
+    return str(entity.value) if entity else address.value if address and is_private(address.value) else ""
+
+
+def _since(skeleton: Skeleton, now: datetime) -> int | None:
+    """From the time range that goes with the noun, or from a bare duration."""
     said = _times(skeleton)
     if said:
-        return {"since_hours": max(entity.value.hours(now) for entity in said)}
+        return max(entity.value.hours(now) for entity in said)
     duration = skeleton.first(Kind.DURATION)
-    return {"since_hours": max(1, -(-duration.value // 60))} if duration and duration.value else {}
+    return max(1, -(-duration.value // 60)) if duration and duration.value else None
 
 
 def _times(skeleton: Skeleton) -> list[Entity]:
@@ -100,31 +114,37 @@ def _times(skeleton: Skeleton) -> list[Entity]:
     return [skeleton.entities[wanted["time"]]] if wanted and len(said) > 1 else said[:1]
 
 
-def kev_of(text: str) -> dict[str, Any]:
-    """``kev_only`` if exploited ones were asked for."""
-    return {"kev_only": True} if pattern("filters.kev").search(text) else {}
+def _exploited(skeleton: Skeleton, _: datetime) -> bool | None:
+    return True if pattern("filters.kev").search(skeleton.text) else None
 
 
-def fix_of(text: str) -> dict[str, Any]:
-    """``fix_available`` if patches were spoken of."""
-    if pattern("filters.no_fix").search(text):
-        return {"fix_available": False}
-    return {"fix_available": True} if pattern("filters.fix").search(text) else {}
+def _fixed(skeleton: Skeleton, _: datetime) -> bool | None:
+    no_fix = pattern("filters.no_fix").search(skeleton.text)
+    return False if no_fix else True if pattern("filters.fix").search(skeleton.text) else None
+
+
+_READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
+    "severity": _severities,
+    "status": _status,
+    "since_hours": _since,
+    "asset": _asset,
+    "limit": _rows,
+    "kev_only": _exploited,
+    "fix_available": _fixed,
+}
 
 
 def group_of(text: str) -> dict[str, str]:
     """``group_by`` if it was said: the first in the order of the file."""
-    names = load("filters")["group_by"]
-    return next(
-        ({"group_by": name} for name in names if pattern(f"filters.group_by.{name}").search(text)), {}
-    )
+    names = (name for name in load("filters")["group_by"] if pattern(f"filters.group_by.{name}").search(text))
+    name = next(names, "")
+    return {"group_by": name} if name else {}
 
 
 def type_of(text: str) -> dict[str, str]:
     """``asset_type``: the last one that was said."""
+    kinds = load("filters")["asset_type"]
     found = [
-        (match.start(), name)
-        for name in load("filters")["asset_type"]
-        for match in pattern(f"filters.asset_type.{name}").finditer(text)
+        (at.start(), kind) for kind in kinds for at in pattern(f"filters.asset_type.{kind}").finditer(text)
     ]
     return {"asset_type": max(found)[1]} if found else {}

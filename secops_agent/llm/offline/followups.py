@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from .filters import fix_of, group_of, kev_of, limit_of, severity_of, since_of, status_of
+from .filters import HOSTS, group_of, narrow
 from .intents import READ_TOOLS, Intent
 from .keywords import find_known
 from .numerals import read_integer
-from .questions import asset_of
 from .skeletons import ANY_MARK, Kind, Skeleton
 from .words import pattern
 
@@ -30,14 +28,14 @@ _KINDS = {
     "cve_id": (Kind.CVE,),
     "alert_id": (Kind.ALERT,),
     "value": (Kind.IP, Kind.ASSET_IP, Kind.DOMAIN, Kind.URL, Kind.HASH),
-    "asset": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST),
+    "asset": HOSTS,
 }
 _OWN = (*(kind for kinds in _KINDS.values() for kind in kinds if kind is not Kind.HOST), Kind.IP)
 _FILTERS = {
-    "list_alerts": {"severity", "status", "since_hours", "asset", "limit", "keyword"},
-    "alert_statistics": {"since_hours", "group_by"},
-    "list_vulnerabilities": {"severity", "asset", "limit", "kev_only", "fix_available"},
-    "list_assets": {"limit", "asset_type"},
+    "list_alerts": ("severity", "status", "since_hours", "asset", "limit"),
+    "alert_statistics": ("since_hours",),
+    "list_vulnerabilities": ("severity", "asset", "limit", "kev_only", "fix_available"),
+    "list_assets": ("limit",),
 }
 _MAX_ROWS, _ROWS = 50, 10
 _MOST_LEFT = 2  # characters that nothing explains
@@ -107,7 +105,7 @@ def _numbered(text: str, last: Intent) -> Intent | None:
 
 
 def _more(last: Intent) -> Intent | None:
-    if "limit" not in _FILTERS.get(last.tool, set()):
+    if "limit" not in _FILTERS.get(last.tool, ()):
         return None
     rows = min(_MAX_ROWS, int(last.arguments.get("limit", _ROWS)) + _ROWS)
     return Intent(last.tool, {**last.arguments, "limit": rows})
@@ -126,22 +124,15 @@ def _replaced(skeleton: Skeleton, last: Intent) -> Intent | None:
 
 
 def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
-    allowed = _FILTERS.get(last.tool)
-    if not allowed:
+    if last.tool not in _FILTERS:
         return None
-    said: dict[str, Any] = severity_of(skeleton) | status_of(skeleton) | since_of(skeleton, now)
-    said |= asset_of(skeleton) | limit_of(skeleton)
     text = pattern("followups.lead").sub("", skeleton.text)
     grouping = group_of(text) if pattern("followups.grouping").search(text) else {}
     if grouping and last.tool in ("list_alerts", "alert_statistics"):
-        since = {key: value for key, value in (dict(last.arguments) | said).items() if key == "since_hours"}
-        return Intent("alert_statistics", since | grouping)
-    keyword = find_known(text, frozenset()) if "keyword" in allowed else ""
-    said |= ({"keyword": keyword} if keyword else {}) | fix_of(text) | kev_of(text)
-    said = {key: value for key, value in said.items() if key in allowed}
-    rest = pattern("followups.nothing").sub(
-        "", ANY_MARK.sub("", text.replace(keyword, "") if keyword else text)
-    )
-    if not said or len(rest) > _MOST_LEFT:
-        return None
-    return Intent(last.tool, {**last.arguments, **said})
+        since = {key: value for key, value in last.arguments.items() if key == "since_hours"}
+        return Intent("alert_statistics", since | narrow(skeleton, now, "since_hours") | grouping)
+    keyword = find_known(text, frozenset()) if last.tool == "list_alerts" else ""
+    said = narrow(skeleton, now, *_FILTERS[last.tool]) | ({"keyword": keyword} if keyword else {})
+    rest = ANY_MARK.sub("", text.replace(keyword, "") if keyword else text)
+    explained = len(pattern("followups.nothing").sub("", rest)) <= _MOST_LEFT
+    return Intent(last.tool, {**last.arguments, **said}) if said and explained else None

@@ -170,11 +170,10 @@ def _object(name: str) -> Any:
     return lambda chunks, skeleton, _: {name: _values(chunks, "o", skeleton)[0]}
 
 
-def _close(chunks: list[Chunk], skeleton: Skeleton, _: str) -> dict[str, Any]:
-    said = {chunk.role for chunk in chunks} & _VERDICTS
-    return (
-        {} if len(said) > 1 else _object("alert_id")(chunks, skeleton, _) | {"verdict": word for word in said}
-    )
+def _close(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
+    said = sorted({chunk.role for chunk in chunks} & _VERDICTS)
+    verdict = {"verdict": said[0]} if said else {}
+    return {} if len(said) > 1 else _object("alert_id")(chunks, skeleton, asker) | verdict
 
 
 def _assign(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
@@ -183,9 +182,10 @@ def _assign(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, An
     return taken | {"assignee": named[0]} if len(named) == 1 and named[0] else {}
 
 
-def _block(chunks: list[Chunk], skeleton: Skeleton, _: str) -> dict[str, Any]:
+def _block(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
     lengths = _values(chunks, "d", skeleton)
-    return _object("ip")(chunks, skeleton, _) | {"duration_minutes": length for length in lengths}
+    length = {"duration_minutes": lengths[0]} if lengths else {}
+    return _object("ip")(chunks, skeleton, asker) | length
 
 
 _ARGUMENTS: Mapping[str, Any] = {

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from .classifier import NONE, classify
-from .entities import is_private
-from .filters import fix_of, group_of, kev_of, limit_of, severity_of, since_of, status_of, type_of
+from .filters import HOSTS, group_of, narrow, type_of
 from .intents import ACTION_TOOLS, READ_TOOLS, Intent
 from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
@@ -17,14 +16,13 @@ from .words import pattern
 
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
 _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
-_HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
 # What must have been said for a tool to make sense.
 _NEEDS: Mapping[str, tuple[Kind, ...]] = {
     "get_alert": (Kind.ALERT,),
     "lookup_cve": (Kind.CVE,),
     "affected_assets": (Kind.CVE,),
     "lookup_indicator": _INDICATORS,
-    "get_asset": (*_HOSTS, Kind.IP),
+    "get_asset": (*HOSTS, Kind.IP),
 }
 
 
@@ -47,10 +45,8 @@ class Asked:
 
 def read_question(asked: Asked) -> Intent | None:
     """The question that the sentence most probably is; None if it is none, or asks about two things at once."""
-    ranked = rank(asked.skeleton)
-    if ranked[0][1] not in READ_TOOLS:
-        return None
-    return build(ranked[0][1], asked)
+    tool = rank(asked.skeleton)[0][1]
+    return build(tool, asked) if tool in READ_TOOLS else None
 
 
 def rank(skeleton: Skeleton) -> list[tuple[float, str]]:
@@ -70,32 +66,19 @@ def build(tool: str, asked: Asked) -> Intent | None:
     return Intent(tool, arguments) if arguments is not None else None
 
 
-def asset_of(skeleton: Skeleton) -> dict[str, Any]:
-    """``asset``: a name of the company, an address of it, or what looks like a host."""
-    entity = skeleton.first(*_HOSTS)
-    if entity:
-        return {"asset": entity.value}
-    address = skeleton.first(Kind.IP)
-    return {"asset": address.value} if address and is_private(address.value) else {}
-
-
 def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
-    def read(asked: Asked) -> dict[str, Any]:
-        entity = asked.skeleton.first(*kinds)
-        assert entity is not None, "needed, see `rank`"
-        return {name: entity.value}
-
-    return read
+    return lambda asked: {name: asked.skeleton.found(*kinds)[0].value}
 
 
 def _alerts(asked: Asked) -> dict[str, Any]:
-    skeleton = asked.skeleton
-    said = severity_of(skeleton) | status_of(skeleton) | since_of(skeleton, asked.now)
-    said |= asset_of(skeleton) | limit_of(skeleton)
-    keyword = _alert_keyword(asked, said)
-    if not keyword and asked.asker and pattern("filters.mine").search(asked.text):
-        keyword = asked.asker
-    return said | ({"keyword": keyword} if keyword else {})
+    said = narrow(asked.skeleton, asked.now, "severity", "status", "since_hours", "asset", "limit")
+    return said | _keyword(asked, _alert_keyword(asked, said))
+
+
+def _keyword(asked: Asked, found: str) -> dict[str, Any]:
+    """``keyword`` if there is one; 我的 stands for the asker."""
+    mine = asked.asker if pattern("filters.mine").search(asked.text) else ""
+    return {"keyword": found or mine} if found or mine else {}
 
 
 def _alert_keyword(asked: Asked, said: dict[str, Any]) -> str:
@@ -113,42 +96,35 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     """Grouped as it was said, else by what was named: two sources, several states, a level."""
     skeleton, text = asked.skeleton, asked.text
     group = group_of(text if "告警类型" in text else pattern("filters.alert_noun").sub(" ", text))
-    if not group and count_products(text, asked.lexicon.keywords) > 1:
-        group = {"group_by": "source"}
-    if not group and len({entity.value for entity in skeleton.found(Kind.STATUS)}) > 1:
-        group = {"group_by": "status"}
-    if not group:
-        levels = severity_of(skeleton) | status_of(skeleton)
-        group = {"group_by": next(iter(levels))} if levels else {}
-    return since_of(skeleton, asked.now) | group
+    sources = ["source"] if count_products(text, asked.lexicon.keywords) > 1 else []
+    states = ["status"] if len({entity.value for entity in skeleton.found(Kind.STATUS)}) > 1 else []
+    named = [*sources, *states, *narrow(skeleton, asked.now, "severity", "status")]
+    group = group or ({"group_by": named[0]} if named else {})
+    return narrow(skeleton, asked.now, "since_hours") | group
 
 
 def _vulnerabilities(asked: Asked) -> dict[str, Any]:
-    said = severity_of(asked.skeleton) | asset_of(asked.skeleton) | limit_of(asked.skeleton)
-    return said | kev_of(asked.text) | fix_of(asked.text)
+    return narrow(asked.skeleton, asked.now, "severity", "asset", "limit", "kev_only", "fix_available")
 
 
 def _assets(asked: Asked) -> dict[str, Any]:
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
-    said: dict[str, Any] = {"keyword": keyword} if keyword else {}
-    if not keyword and asked.asker and pattern("filters.mine").search(asked.text):
-        said = {"keyword": asked.asker}
-    return said | type_of(text) | limit_of(asked.skeleton)
+    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit")
 
 
 def _asset_keyword(asked: Asked) -> str:
     skeleton = asked.skeleton
-    person = skeleton.first(Kind.PERSON)
-    if person and (asked.command or pattern("filters.people_words").search(asked.text)):
-        return str(person.value)
+    of_people = asked.command or pattern("filters.people_words").search(asked.text)
     named = pattern("filters.name_part").search(asked.text)
-    if named:
-        return skeleton.expand(named["word"])
-    entity = skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
-    if entity:
-        return str(entity.value)
-    bare = Skeleton(pattern("filters.unsaid").sub(" ", _of_assets(asked.text)), skeleton.entities)
+    entity = (skeleton.first(Kind.PERSON) if of_people else None) or (
+        None if named else skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
+    )
+    if entity or named:
+        return str(entity.value) if entity else skeleton.expand(named["word"]) if named else ""
+    clauses, noun = pattern("filters.clause").findall(asked.text), pattern("filters.asset_noun")
+    text = "，".join(clause for clause in clauses if noun.search(clause)) or asked.text
+    bare = Skeleton(pattern("filters.unsaid").sub(" ", text), skeleton.entities)
     found = "" if asked.command else find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
     return found or _left(asked, "filters.asset_noun")
 
@@ -157,14 +133,6 @@ def _left(asked: Asked, nouns: str) -> str:
     """The one word of a slash command that neither a mark nor the noun explains."""
     words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
     return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
-
-
-def _of_assets(text: str) -> str:
-    """The clauses that name assets: 财务需要核算费用 tells why."""
-    noun = pattern("filters.asset_noun")
-    return (
-        "，".join(clause for clause in pattern("filters.clause").findall(text) if noun.search(clause)) or text
-    )
 
 
 def _runbook(asked: Asked) -> dict[str, Any] | None:

@@ -68,27 +68,21 @@ def _weekdays(text: str) -> str:
 
 def _clocks(text: str, at: int) -> tuple[str, int, bool]:
     """``minute hour`` of one time or of two at the same minute, where it ends, and whether it was said."""
-    gap = pattern("times.before_clock").match(text, at)
+    gap, spoken = pattern("times.before_clock").match(text, at), pattern("times.clock_time")
     start = gap.end() if gap else at
-    first = pattern("times.clock_time").match(text, start)
+    first = spoken.match(text, start)
     if not first:
         part = pattern("times.daytime").match(text, start)
         return f"0 {_DEFAULT_HOURS[part[0][0]] if part else 9}", part.end() if part else at, bool(part)
-    found, end = [_clock(first, "")], first.end()
-    joint = pattern("times.and").match(text, end)
-    second = pattern("times.clock_time").match(text, joint.end()) if joint else None
-    if second:
-        found.append(_clock(second, first["part"] or ""))
-        end = second.end()
+    joint = pattern("times.and").match(text, first.end())
+    second = spoken.match(text, joint.end()) if joint else None
+    found = [_clock(match, first["part"] or "") for match in (first, second) if match]
+    end = (second or first).end()
     sharp = pattern("times.sharp").match(text, end)
-    minutes = {time[1] if time else None for time in found}
-    if None in minutes or len(minutes) > 1:
+    if None in found or len({time[1] for time in found if time}) > 1:
         return "", end, True
-    return (
-        f"{minutes.pop()} {','.join(str(time[0]) for time in found if time)}",
-        sharp.end() if sharp else end,
-        True,
-    )
+    hours = ",".join(str(time[0]) for time in found if time)
+    return f"{found[0][1] if found[0] else 0} {hours}", sharp.end() if sharp else end, True
 
 
 def _clock(match: re.Match[str], earlier: str) -> tuple[int, int] | None:
