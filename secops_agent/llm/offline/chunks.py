@@ -1,6 +1,7 @@
 """Cutting a text into the words of `words/orders.toml`, the longest at each place; nothing is tried twice."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -8,8 +9,8 @@ from itertools import product
 from .skeletons import ANY_MARK
 from .words import load
 
-_JOINED = re.compile("[a-z0-9]{2}", re.IGNORECASE)
-_HIDING = ("unknown", "no_task")
+_JOINED = re.compile("[a-z0-9_-]{2}", re.IGNORECASE)
+_HIDING = ("", "unknown", "no_task")
 _QUIET = " :：=@\t"
 
 
@@ -24,40 +25,58 @@ class Chunk:
 
 def cut(text: str, lists: tuple[str, ...]) -> list[Chunk]:
     """The chunks of a text, what has no list joined; spaces and colons carry nothing and are left out."""
-    roles, lengths = _index(lists)
-    chunks, at, lowered, loose = [], 0, text.lower(), False
+    index, chunks, at, loose = _index(lists), [], 0, False
     while at < len(text):
-        sizes = (size for size in lengths.get(lowered[at], ()) if lowered[at : at + size] in roles)
-        size = next((size for size in sizes if not _is_glued(text, at, at + size)), 0)
-        role, said = roles[lowered[at : at + size]] if size else "", text[at : at + max(size, 1)]
-        known = bool(role) and role not in _HIDING
-        if known or ANY_MARK.match(said):
+        size = index.longest(text, at)
+        said = text[at : at + max(size, 1)]
+        role, is_mark = index.roles.get(said.lower(), "") if size else "", ANY_MARK.match(said) is not None
+        if is_mark or role not in _HIDING:
             chunks.append(Chunk(role, said, at))
         elif loose and (size or said not in _QUIET):
             chunks[-1] = Chunk("", text[chunks[-1].at : at + len(said)], chunks[-1].at)
         elif size or said not in _QUIET:
             chunks.append(Chunk("", said, at))
-        loose = bool(chunks) and not known and not ANY_MARK.match(chunks[-1].text) and not chunks[-1].role
+        loose = (
+            role in _HIDING
+            and not is_mark
+            and bool(chunks)
+            and not (chunks[-1].role or ANY_MARK.match(chunks[-1].text))
+        )
         at += len(said)
     return chunks
 
 
-def _is_glued(text: str, at: int, end: int) -> bool:
-    """An English word counts only where no letter or digit touches it."""
-    return bool((at and _JOINED.match(text, at - 1)) or _JOINED.match(text, end - 1))
+class Index:
+    """Words in lower case with what each is; finds the longest that stands at a place."""
+
+    def __init__(self, roles: Mapping[str, str]) -> None:
+        self.roles = roles
+        sizes: dict[str, set[int]] = {}
+        for word in roles:
+            sizes.setdefault(word[0], set()).add(len(word))
+        self._sizes = {char: sorted(found, reverse=True) for char, found in sizes.items()}
+
+    def longest(self, text: str, at: int) -> int:
+        """Its length, or 0; an English word counts only where no letter or digit touches it."""
+        for size in self._sizes.get(text[at].lower(), ()):
+            word = text[at : at + size].lower()
+            if len(word) == size and word in self.roles and _stands(text, at, at + size):
+                return size
+        return 0
+
+
+def _stands(text: str, at: int, end: int) -> bool:
+    return not ((at and _JOINED.match(text, at - 1)) or _JOINED.match(text, end - 1))
 
 
 @cache
-def _index(lists: tuple[str, ...]) -> tuple[dict[str, str], dict[str, list[int]]]:
-    """The list of each word, the first that has it; and how long words with each first character are."""
+def _index(lists: tuple[str, ...]) -> Index:
+    """Of lists of `words/orders.toml`; a word is on the first that has it."""
     roles: dict[str, str] = {}
     for name in lists:
         for word in (spelling for short in load("orders")[name]["words"] for spelling in _spell_out(short)):
             roles.setdefault(word, name)
-    sizes: dict[str, set[int]] = {}
-    for word in roles:
-        sizes.setdefault(word[0], set()).add(len(word))
-    return roles, {char: sorted(found, reverse=True) for char, found in sizes.items()}
+    return Index(roles)
 
 
 def _spell_out(word: str) -> list[str]:

@@ -3,40 +3,16 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from .filters import HOSTS, group_of, narrow
+from .filters import group_of, narrow
 from .intents import READ_TOOLS, Intent
 from .keywords import find_known
 from .numerals import read_integer
 from .skeletons import ANY_MARK, Kind, Skeleton
-from .words import pattern
+from .words import load, pattern
 
-_ITEM_TOOLS = {
-    "list_alerts": ("get_alert", "alert_id"),
-    "list_assets": ("get_asset", "asset"),
-    "list_vulnerabilities": ("lookup_cve", "cve_id"),
-    "affected_assets": ("get_asset", "asset"),
-}
-_OBJECTS = ("asset", "cve_id", "value", "alert_id", "ip")
-# Which arguments a pronoun can mean: 这个漏洞 is no asset, 这台机器 may have been an address.
-_MEANS = {
-    "cve_id": ("cve_id",),
-    "alert_id": ("alert_id",),
-    "asset": ("asset", "value", "ip"),
-    "value": ("value", "ip"),
-}
-_KINDS = {
-    "cve_id": (Kind.CVE,),
-    "alert_id": (Kind.ALERT,),
-    "value": (Kind.IP, Kind.ASSET_IP, Kind.DOMAIN, Kind.URL, Kind.HASH),
-    "asset": HOSTS,
-}
+_FOLLOWUPS = load("followups")
+_KINDS = {name: tuple(Kind[kind] for kind in kinds) for name, kinds in _FOLLOWUPS["kinds"].items()}
 _OWN = (*(kind for kinds in _KINDS.values() for kind in kinds if kind is not Kind.HOST), Kind.IP)
-_FILTERS = {
-    "list_alerts": ("severity", "status", "since_hours", "asset", "limit"),
-    "alert_statistics": ("since_hours",),
-    "list_vulnerabilities": ("severity", "asset", "limit", "kev_only", "fix_available"),
-    "list_assets": ("limit",),
-}
 _MAX_ROWS, _ROWS = 50, 10
 _MOST_LEFT = 2  # characters that nothing explains
 
@@ -55,14 +31,13 @@ def read_follow_up(skeleton: Skeleton, plain: str, last: Intent, now: datetime, 
 
 def _item(text: str, last: Intent) -> Intent | None:
     """第 2 条 of what was listed, if the identifiers of the rows are known."""
-    match = pattern("followups.item").search(text)
-    if not match or last.tool not in _ITEM_TOOLS or len(text) > 20:
+    match, rows = pattern("followups.item").search(text), _FOLLOWUPS["rows"].get(last.tool)
+    if not match or not rows or len(text) > 20:
         return None
     index = 0 if match["first"] else -1 if match["last"] else (read_integer(match["n"]) or 0) - 1
     if not -len(last.items) <= index < len(last.items):
         return None
-    tool, name = _ITEM_TOOLS[last.tool]
-    item = last.items[index]
+    (tool, name), item = rows, last.items[index]
     return Intent(tool, {name: int(item) if name == "alert_id" else item})
 
 
@@ -79,7 +54,7 @@ def _pronoun(text: str, last: Intent, read: Read) -> Intent | None:
 
 def _object_of(pronoun: str, last: Intent) -> str:
     meant = pattern("followups.means").search(pronoun)
-    allowed = _MEANS[meant.lastgroup or ""] if meant else _OBJECTS
+    allowed = _FOLLOWUPS["stands_for"][(meant.lastgroup or "any") if meant else "any"]
     return next((key for key in allowed if key in last.arguments), "")
 
 
@@ -105,7 +80,7 @@ def _numbered(text: str, last: Intent) -> Intent | None:
 
 
 def _more(last: Intent) -> Intent | None:
-    if "limit" not in _FILTERS.get(last.tool, ()):
+    if "limit" not in _FOLLOWUPS["filters"].get(last.tool, ()):
         return None
     rows = min(_MAX_ROWS, int(last.arguments.get("limit", _ROWS)) + _ROWS)
     return Intent(last.tool, {**last.arguments, "limit": rows})
@@ -124,7 +99,7 @@ def _replaced(skeleton: Skeleton, last: Intent) -> Intent | None:
 
 
 def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
-    if last.tool not in _FILTERS:
+    if last.tool not in _FOLLOWUPS["filters"]:
         return None
     text = pattern("followups.lead").sub("", skeleton.text)
     grouping = group_of(text) if pattern("followups.grouping").search(text) else {}
@@ -132,7 +107,9 @@ def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
         since = {key: value for key, value in last.arguments.items() if key == "since_hours"}
         return Intent("alert_statistics", since | narrow(skeleton, now, "since_hours") | grouping)
     keyword = find_known(text, frozenset()) if last.tool == "list_alerts" else ""
-    said = narrow(skeleton, now, *_FILTERS[last.tool]) | ({"keyword": keyword} if keyword else {})
+    said = narrow(skeleton, now, *_FOLLOWUPS["filters"][last.tool]) | (
+        {"keyword": keyword} if keyword else {}
+    )
     rest = ANY_MARK.sub("", text.replace(keyword, "") if keyword else text)
     explained = len(pattern("followups.nothing").sub("", rest)) <= _MOST_LEFT
     return Intent(last.tool, {**last.arguments, **said}) if said and explained else None

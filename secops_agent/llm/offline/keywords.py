@@ -5,11 +5,10 @@ stands as a name directly before the noun (X 告警), or is an ASCII word that i
 """
 
 import re
-from functools import cache
 
 from .skeletons import ANY_MARK, Skeleton
 from .vocabulary import find_words, shield, unshield, widen
-from .words import load, pattern, resolve, wordset
+from .words import load, pattern, wordset
 
 _LONGEST_NAME = 24
 
@@ -35,13 +34,10 @@ def find_keyword(skeleton: Skeleton, nouns: str, keywords: frozenset[str], *, of
         return skeleton.expand(quoted["word"])
     text = pattern("keywords.purpose").sub("", text)
     marked, before = _marked(text, noun), _before_noun(text, noun, strict=not of_assets)
-    known = (
-        find_known(noun.sub(" ", text), frozenset(), "asset_words")
-        if of_assets
-        else find_known(text, keywords)
-    )
-    nearest = "" if of_assets else find_known(before, frozenset())
-    known = nearest if nearest and not _is_product(nearest) else known
+    if of_assets:
+        return find_known(noun.sub(" ", text), frozenset(), "asset_words") or marked or before
+    nearest = find_known(before, frozenset())
+    known = nearest if nearest and not _is_product(nearest) else find_known(text, keywords)
     return known or marked or before
 
 
@@ -57,18 +53,12 @@ def _of_lexicon(text: str, keywords: frozenset[str]) -> list[str]:
 
 
 def _marked(text: str, noun: "re.Pattern[str]") -> str:
-    for marker in _markers():
-        for match in marker.finditer(text):
+    for way in load("keywords")["marked"]:
+        for match in pattern(f"keywords.marked.{way}").finditer(text):
             word = _clean(widen(text, *match.span("word")))
             if word and not ANY_MARK.search(word) and len(noun.sub("", word)) == len(word):
                 return word
     return ""
-
-
-@cache
-def _markers() -> tuple["re.Pattern[str]", ...]:
-    marked = load("keywords")["marked"]
-    return tuple(re.compile(resolve("keywords", word), re.IGNORECASE) for word in marked)
 
 
 def _before_noun(text: str, noun: "re.Pattern[str]", *, strict: bool) -> str:
@@ -92,10 +82,8 @@ def _clean(phrase: str) -> str:
         phrase = pattern(f"keywords.{edge}").sub("", phrase).strip()
     word = unshield(phrase)
     common = wordset("keywords.common_english")
-    if len(word) < 2 or word.lower() in wordset("keywords.no_names") | common or word.isdigit():
+    plain = word.isascii() and common.issuperset(word.lower().split())
+    if len(word) < 2 or plain or word.isdigit() or word.lower() in wordset("keywords.no_names"):
         return ""
-    if pattern("keywords.machine").search(word) or (
-        word.isascii() and common.issuperset(word.lower().split())
-    ):
-        return ""
-    return "" if pattern("keywords.organisation").search(word) and not _is_technical(word) else word
+    whose = pattern("keywords.organisation").search(word) and not _is_technical(word)
+    return "" if whose or pattern("keywords.machine").search(word) else word

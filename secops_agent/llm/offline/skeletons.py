@@ -51,10 +51,8 @@ class Skeleton:
 
         def replace(match: re.Match[str]) -> str:
             value = read(match)
-            count = (
-                sum(entity.kind is kind for entity in self.entities.values()) if value is not None else _ROOM
-            )
-            if count >= _ROOM:
+            count = sum(entity.kind is kind for entity in self.entities.values())
+            if value is None or count >= _ROOM:
                 return match.group()
             char = chr(_BASE + kind * _ROOM + count)
             self.entities[char] = Entity(kind, self.expand(match.group()), value)

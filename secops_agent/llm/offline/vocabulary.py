@@ -7,41 +7,29 @@ taken off: every character of them is moved where no pattern finds it, and back 
 import re
 from functools import cache
 
+from .chunks import Index
 from .words import load, wordset
 
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _FAR = 0x100000  # a private plane, far from the marks of `skeletons`
+_FAR_CHAR = chr(_FAR)
 _SHIELDED = re.compile(f"[{chr(_FAR)}-{chr(_FAR + 0xFFFD)}]")
 
 
 def find_words(text: str, *lists: str) -> list[tuple[int, int]]:
-    """Where known words stand in the text, the longest at each place, none inside another."""
-    index, lowered, found, start = _index(*lists), text.lower(), [], 0
-    while start < len(lowered) - 1:
-        words = index.get(lowered[start : start + 2], ())
-        end = next((start + len(word) for word in words if _stands(lowered, start, word)), 0)
-        if end:
-            found.append((start, end))
-        start = end or start + 1
+    """Where known words of `words/keywords.toml` stand, the longest at each place, none inside another."""
+    index, found, at = _index(*lists), [], 0
+    while at < len(text):
+        size = index.longest(text, at)
+        found += [(at, at + size)] if size else []
+        at += max(size, 1)
     return found
 
 
 @cache
-def _index(*lists: str) -> dict[str, tuple[str, ...]]:
-    """By the first two characters, longest first; what has a space may be written without it."""
-    index: dict[str, set[str]] = {}
-    for word in frozenset().union(*(wordset(f"keywords.{name}") for name in lists)):
-        for spelling in (word, word.replace(" ", "")):
-            index.setdefault(spelling[:2], set()).add(spelling)
-    return {start: tuple(sorted(found, key=len, reverse=True)) for start, found in index.items()}
-
-
-def _stands(text: str, start: int, word: str) -> bool:
-    """An ASCII word counts only where no letter or digit touches it."""
-    ends = (start, start + len(word))
-    return text.startswith(word, start) and not any(
-        0 < at < len(text) and text[at - 1] in _LETTERS and text[at] in _LETTERS for at in ends
-    )
+def _index(*lists: str) -> Index:
+    """What has a space may be written without it."""
+    words = {word: name for name in lists for word in wordset(f"keywords.{name}")}
+    return Index({**{word.replace(" ", ""): name for word, name in words.items()}, **words})
 
 
 def shield(text: str) -> str:
@@ -74,9 +62,10 @@ def _compounds(text: str) -> list[tuple[int, int]]:
 def _compound() -> "re.Pattern[str]":
     """Where two words meet they only look like one: 列出|账号, 看一下|线索 are guarded against."""
     words = load("compounds")
-    longest = sorted(set(words["compounds"].split()), key=lambda word: (-len(word), word))
-    guarded = []
-    for word in longest:
-        before, after = words["not_after"].get(word[0], ""), words["not_before"].get(word, "")
-        guarded.append((f"(?<![{before}])" if before else "") + word + (f"(?![{after}])" if after else ""))
-    return re.compile("|".join(guarded))
+    befores, afters = words["not_after"], words["not_before"]
+    return re.compile(
+        "|".join(
+            f"(?<![{befores.get(word[0], _FAR_CHAR)}]){word}(?![{afters.get(word, _FAR_CHAR)}])"
+            for word in sorted(words["compounds"].split(), key=len, reverse=True)
+        )
+    )

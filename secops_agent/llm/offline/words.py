@@ -47,11 +47,10 @@ def expression(file: str, key: str) -> str:
 
 
 def _join(file: str, words: list[str]) -> str:
-    return "|".join(resolve(file, word) for word in words)
+    return "|".join(_resolve_all(file, word) for word in words)
 
 
-def resolve(file: str, word: str) -> str:
-    """One word with the lists that it refers to."""
+def _resolve_all(file: str, word: str) -> str:
     return _REFERENCE.sub(lambda match: _resolve(file, match[1]), word)
 
 
