@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from .doubts import find_doubt, takes_back
 from .intents import Action, Intent
-from .notes import Note, clean, find_notes, is_harmless
+from .notes import Note, clean, find_notes, is_harmless, later_clauses
 from .orders import Reading, is_explained, read_orders
 from .schedules import read_schedule
 from .skeletons import Kind, Skeleton
@@ -78,5 +78,6 @@ def _is_verdict(note: Note, skeleton: Skeleton) -> bool:
 
 def _goes_on(note: Note, reading: Reading, skeleton: Skeleton) -> bool:
     """备注：扫描器，误报 goes on with what is none of the note; …，关闭告警 13 would be a second order."""
-    ordered = any(True for one in note.later for _ in read_orders(Skeleton(one, skeleton.entities), ""))
-    return ordered or bool(note.later and is_explained(note.later[-1], reading.tool, skeleton))
+    later = later_clauses(note.text)
+    ordered = any(True for one in later for _ in read_orders(Skeleton(one, skeleton.entities), ""))
+    return ordered or bool(later and is_explained(later[-1], reading.tool, skeleton))

@@ -7,12 +7,8 @@ from functools import cache
 
 from .words import load
 
-_ON_ALERTS = frozenset({"确认告警 {rest}", "指派告警 {rest}", "关闭告警 {rest}"})
-_ALERT_FIRST = re.compile(r"^(?:告警|报警|alert)\s*(?=#?\d)", re.IGNORECASE)
-_NO_WORD = r"(?!给|备注|原因|理由|说明|告警|报警|alert)"
-_NUMBER_LATER = re.compile(
-    rf"(?P<before>{_NO_WORD}[^\d\s#:：]{{1,12}}(?: positive)?)\s+(?:告警|alert)?\s*#?A?(?P<number>\d{{1,9}})号?(?P<after>(?:\s+\D*)?)",
-    re.IGNORECASE,
+_NUMBER = re.compile(
+    r"(?<!\S)(?:(?:告警|报警|alert)\s*)?#?A?(?P<number>\d{1,9})号?(?=[\s,，]|$)", re.IGNORECASE
 )
 
 
@@ -27,6 +23,7 @@ class Command:
     needs: bool = False
     tools: tuple[str, ...] = ()
     verbatim: str = ""
+    of_alert: bool = False
 
 
 COMMANDS: tuple[Command, ...] = tuple(
@@ -61,12 +58,5 @@ def find_command(text: str) -> tuple[Command, str] | None:
         if glued is None:
             return None
         command, rest = _by_name()[glued], line[len(glued) :]
-    rest = rest.strip()
-    return command, _number_first(rest) if command.sentence in _ON_ALERTS else rest
-
-
-def _number_first(rest: str) -> str:
-    """``/指派 李四 12`` and ``/关闭 误报 12`` for ``12 李四`` and ``12 误报``: one word or two before the only number."""
-    rest = _ALERT_FIRST.sub("", rest)
-    match = _NUMBER_LATER.fullmatch(rest)
-    return f"{match['number']} {match['before']}{match['after']}" if match else rest
+    rest = _NUMBER.sub(r"告警 \g<number>", rest, count=1) if command.of_alert else rest
+    return command, rest.strip()

@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
 from datetime import datetime
 
 from .lexicon import Lexicon
@@ -20,8 +19,12 @@ def read_entities(text: str, lexicon: Lexicon, now: datetime) -> Skeleton:
     _take_chinese(skeleton, lexicon)
     nicknames = load("entities")["nicknames"]
     skeleton.take(Kind.CVE, re.compile("|".join(nicknames), re.IGNORECASE), lambda m: nicknames[m[0].lower()])
-    skeleton.take(Kind.DOMAIN, pattern("entities.domain"), lambda m: _domain(m.group()))
-    skeleton.take(Kind.HOST, pattern("entities.host"), lambda m: _host(m.group()))
+    skeleton.take(Kind.DOMAIN, pattern("entities.domain"), _domain)
+    skeleton.take(
+        Kind.HOST,
+        pattern("entities.host"),
+        lambda m: None if pattern("entities.not_hosts").fullmatch(m[0]) else m[0],
+    )
     skeleton.take(Kind.SCHEDULE, pattern("entities.schedule"), _number)
     take_times(skeleton, now)
     skeleton.take(Kind.ALERTS, pattern("entities.alerts"), lambda m: m.group())
@@ -54,27 +57,23 @@ def _technical(lexicon: Lexicon) -> tuple[tuple[Kind, str, Reader], ...]:
 
 def _take_chinese(skeleton: Skeleton, lexicon: Lexicon) -> None:
     """Chinese names have no boundaries: look up what starts at each character."""
-    lowered = skeleton.text.lower()
-    assets, people = set(_asset_names(lowered, lexicon)), set(_person_names(lowered, lexicon))
-    for kind, names, index in (
-        (Kind.ASSET, assets, lexicon.assets),
-        (Kind.PERSON, people, lexicon.people),
-    ):
+    text = skeleton.text.lower()
+    starts = range(len(text))
+    assets = {
+        name
+        for i in starts
+        for name in lexicon.chinese_assets.get(text[i : i + 2], ())
+        if text.startswith(name, i)
+    }
+    people = {
+        text[i : i + n] for i in starts if "一" <= text[i] <= "鿿" for n in (2, 3, 4)
+    } & lexicon.people.keys()
+    for kind, names, index in ((Kind.ASSET, assets, lexicon.assets), (Kind.PERSON, people, lexicon.people)):
+        longest = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         if names:
-            longest = sorted(names, key=len, reverse=True)
-            said = re.compile("|".join(map(re.escape, longest)), re.IGNORECASE)
-            skeleton.take(kind, said, lambda m, index=index: index.get(m.group().lower()))  # type: ignore[misc]
-
-
-def _asset_names(text: str, lexicon: Lexicon) -> Iterator[str]:
-    for i in range(len(text) - 1):
-        names = lexicon.chinese_assets.get(text[i : i + 2], ())
-        yield from (name for name in names if text.startswith(name, i))
-
-
-def _person_names(text: str, lexicon: Lexicon) -> Iterator[str]:
-    pieces = (text[i : i + n] for i in range(len(text)) if "一" <= text[i] <= "鿿" for n in (4, 3, 2))
-    return (piece for piece in pieces if piece in lexicon.people)
+            skeleton.take(
+                kind, re.compile(longest, re.IGNORECASE), lambda m, index=index: index.get(m[0].lower())
+            )  # type: ignore[misc]
 
 
 def _is_name(token: str) -> bool:
@@ -96,14 +95,10 @@ def _vulnerability(match: re.Match[str]) -> str:
     return f"{match['kind']}-{match['year']}-{match['number']}".upper()
 
 
-def _domain(text: str) -> str | None:
-    ending = text.rpartition(".")[2].lower()
+def _domain(match: re.Match[str]) -> str | None:
+    ending = match.group().rpartition(".")[2].lower()
     is_file = ending in wordset("entities.file_endings") or not ending.replace("-", "").isalnum()
-    return None if is_file else text.lower()
-
-
-def _host(text: str) -> str | None:
-    return None if pattern("entities.not_hosts").fullmatch(text) else text
+    return None if is_file else match.group().lower()
 
 
 def _number(match: re.Match[str]) -> int | None:

@@ -67,22 +67,6 @@ def narrow(skeleton: Skeleton, now: datetime, *names: str) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value not in (None, "")}
 
 
-def _severities(skeleton: Skeleton, _: datetime) -> str:
-    said = {level for entity in skeleton.found(Kind.SEVERITY) for level in entity.value.split(",")}
-    return ",".join(level for level in _LEVELS if level in said)
-
-
-def _status(skeleton: Skeleton, _: datetime) -> str:
-    """If exactly one was said."""
-    said = {entity.value for entity in skeleton.found(Kind.STATUS)}
-    return said.pop() if len(said) == 1 else ""
-
-
-def _rows(skeleton: Skeleton, _: datetime) -> int | None:
-    entity = skeleton.first(Kind.LIMIT)
-    return entity.value if entity else None
-
-
 def _asset(skeleton: Skeleton, _: datetime) -> str:
     """A name of the company, an address of it, or what looks like a host."""
     entity = skeleton.first(*HOSTS)
@@ -114,24 +98,25 @@ def _times(skeleton: Skeleton) -> list[Entity]:
     return [skeleton.entities[wanted["time"]]] if wanted and len(said) > 1 else said[:1]
 
 
-def _exploited(skeleton: Skeleton, _: datetime) -> bool | None:
-    return True if pattern("filters.kev").search(skeleton.text) else None
-
-
-def _fixed(skeleton: Skeleton, _: datetime) -> bool | None:
-    no_fix = pattern("filters.no_fix").search(skeleton.text)
-    return False if no_fix else True if pattern("filters.fix").search(skeleton.text) else None
-
-
 _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
-    "severity": _severities,
-    "status": _status,
+    "severity": lambda said, _: ",".join(level for level in _LEVELS if level in _values(said, Kind.SEVERITY)),
+    "status": lambda said, _: "".join(states) if len(states := _values(said, Kind.STATUS)) == 1 else "",
     "since_hours": _since,
     "asset": _asset,
-    "limit": _rows,
-    "kev_only": _exploited,
-    "fix_available": _fixed,
+    "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
+    "kev_only": lambda said, _: True if pattern("filters.kev").search(said.text) else None,
+    "fix_available": lambda said, _: (
+        False
+        if pattern("filters.no_fix").search(said.text)
+        else True
+        if pattern("filters.fix").search(said.text)
+        else None
+    ),
 }
+
+
+def _values(skeleton: Skeleton, kind: Kind) -> set[str]:
+    return {value for entity in skeleton.found(kind) for value in entity.value.split(",")}
 
 
 def group_of(text: str) -> dict[str, str]:

@@ -1,11 +1,10 @@
 """Why a sentence was not taken as a request, and what can be sent instead."""
 
 import re
-from collections import Counter
-from functools import cache
 
 from .doubts import find_doubt
 from .intents import Intent, Understanding
+from .questions import rank
 from .skeletons import Kind, Skeleton
 from .words import load, pattern
 
@@ -25,21 +24,21 @@ def hint(name: str) -> str:
     return str(load("talk")["hints"][name])
 
 
-def refuse(skeleton: Skeleton, plain: str, last: Intent | None) -> Understanding | None:
+def refuse(skeleton: Skeleton, last: Intent | None) -> Understanding | None:
     """Why this is not done; None when it does not speak of an action, or asks about one."""
     text = skeleton.text
     if pattern("talk.objectless").fullmatch(text):
-        return Understanding(suggestions=suggest(plain, _completed(text, last)), hint=hint("objectless"))
+        return Understanding(suggestions=suggest(skeleton, _completed(text, last)), hint=hint("objectless"))
     spoken = any(_speaks(name, text) and skeleton.found(*kinds) for name, kinds in _OBJECTS.items())
     doubt, asks = find_doubt(text), pattern("talk.asks").search(text) is not None
     reason = _reason(skeleton, asks=asks, doubted=doubt is not None)
     if not (spoken or pattern("talk.bulk").match(text)) or (not reason and (asks or doubt == "question")):
         return None
-    suggestions = suggest(plain, _ready(skeleton), harmless=doubt is not None)
+    suggestions = suggest(skeleton, _ready(skeleton), harmless=doubt is not None)
     return Understanding(suggestions=suggestions, hint=reason or hint(doubt or "unclear"))
 
 
-def refuse_several(skeleton: Skeleton, plain: str) -> Understanding | None:
+def refuse_several(skeleton: Skeleton) -> Understanding | None:
     """告警 12 和 13 的详情, web-01 和 web-02 的漏洞: half an answer would look like a whole one."""
     names = (
         name for name in load("talk")["several"] if pattern(f"talk.several.{name}").search(skeleton.text)
@@ -47,7 +46,7 @@ def refuse_several(skeleton: Skeleton, plain: str) -> Understanding | None:
     noun = next(names, "")
     told = f"一次只能查一{noun}，请逐{noun[:1]}发送。"
     return (
-        Understanding(suggestions=suggest(plain, _ready(skeleton), harmless=True), hint=told)
+        Understanding(suggestions=suggest(skeleton, _ready(skeleton), harmless=True), hint=told)
         if noun
         else None
     )
@@ -96,27 +95,12 @@ def _completed(text: str, last: Intent | None) -> tuple[str, ...]:
     )
 
 
-def suggest(text: str, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
-    """Three sentences nearest to the text; ``first`` are put in front; ``harmless``: no actions among them."""
-    lowered, asked = text.lower(), _grams(text)
-    scores = {
-        sentence: 2.0 * sum(word in lowered for word in words) + 0.1 * (asked & grams).total()
-        for sentence, words, grams in _examples()
-        if not (harmless and _ACTION.match(sentence))
-    }
-    near = [
-        sentence for sentence in sorted(scores, key=scores.__getitem__, reverse=True) if scores[sentence] >= 2
-    ]
-    return tuple(dict.fromkeys([*first, *near, *_DEFAULT]))[:3]
+def suggest(skeleton: Skeleton, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
+    """Three sentences that can be sent as they are: ``first``, then examples of what it most probably asks for.
 
-
-@cache
-def _examples() -> tuple[tuple[str, list[str], Counter[str]], ...]:
-    """(sentence, words that speak for it, its grams)."""
-    table = load("talk")["suggestions"]
-    return tuple((sentence, words.lower().split(), _grams(sentence)) for sentence, words in table.items())
-
-
-def _grams(text: str) -> Counter[str]:
-    lowered = text.lower()
-    return Counter(lowered[i : i + 2] for i in range(len(lowered) - 1)) + Counter(lowered)
+    ``harmless``: no actions among them.
+    """
+    examples = load("talk")["suggestions"]
+    near = [examples[tool] for score, tool in rank(skeleton) if tool in examples and score > 0]
+    kept = [sentence for sentence in near if not (harmless and _ACTION.match(sentence))]
+    return tuple(dict.fromkeys([*first, *kept[:2], *_DEFAULT]))[:3]

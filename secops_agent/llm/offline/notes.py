@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .courtesies import strip_courtesies
 from .doubts import find_doubt, is_free_text
@@ -14,17 +14,16 @@ _EDGES = " ,，。.:：;；~!！"
 _CLAUSE = re.compile(r"[,，;；。!！]")
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """``text`` with marks. ``is_note``: said to be a note, so never dropped; a reason is by tools that keep none."""
 
     text: str
     is_note: bool = False
 
-    @property
-    def later(self) -> tuple[str, ...]:
-        """Its clauses after the first."""
-        return tuple(clause for clause in _CLAUSE.split(self.text)[1:] if clause.strip())
+
+def later_clauses(note: str) -> list[str]:
+    """The clauses of a note after the first."""
+    return [clause for clause in _CLAUSE.split(note)[1:] if clause.strip()]
 
 
 def find_notes(text: str) -> Iterator[tuple[str, Note]]:
@@ -53,11 +52,13 @@ def is_harmless(note: str, skeleton: Skeleton) -> bool:
     """Whether it is nothing but that: 原因不明 and 因为李四说的 are none, and further clauses must tell something."""
     text = skeleton.expand(note)
     by_others = pattern("doubts.by_others")
-    told = (pattern("doubts.states").sub("", clause) for clause in Note(note).later)
+    told = (pattern("doubts.states").sub("", clause) for clause in later_clauses(note))
     return (
         is_free_text(text)
         and not pattern("doubts.nothing").fullmatch(text.strip(_EDGES))
         and not by_others.search(text)
-        and all(len(clause.strip()) > _SCRAP and not by_others.search(clause) for clause in Note(note).later)
+        and all(
+            len(clause.strip()) > _SCRAP and not by_others.search(clause) for clause in later_clauses(note)
+        )
         and all(find_doubt(clause) in (None, "report") for clause in told)
     )

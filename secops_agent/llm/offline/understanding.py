@@ -32,7 +32,7 @@ def understand(
     plain = normalize(text)
     reader = _Reader(lexicon, now, asker, last)
     if len(plain) > LONGEST:
-        return Understanding(suggestions=suggest(plain), hint=hint("long"))
+        return Understanding(suggestions=suggest(Skeleton("")), hint=hint("long"))
     addressee, said = split_address(plain)
     if addressee:
         return reader.read_overheard(said)
@@ -73,7 +73,7 @@ class _Reader:
         found = self.read(plain)
         acts = found.intent is not None and found.intent.tool in ACTION_TOOLS
         if found.control or acts or found.offer:
-            return Understanding(suggestions=suggest(plain, harmless=True), hint=hint("overheard"))
+            return Understanding(suggestions=suggest(Skeleton(plain), harmless=True), hint=hint("overheard"))
         return found
 
     def read(self, plain: str) -> Understanding:
@@ -92,7 +92,7 @@ class _Reader:
         asked = self._asked(Skeleton(skeleton.text.rstrip("?？ ,，") or skeleton.text, skeleton.entities))
         if action and rank(asked.skeleton)[0][1] == action.intent.tool:
             return Understanding(offer=make_offer(action))
-        refused = refuse(skeleton, request.text, self.last) or refuse_several(skeleton, request.text)
+        refused = refuse(skeleton, self.last) or refuse_several(skeleton)
         return refused or self._question(asked)
 
     def _action(self, skeleton: Skeleton, request: Request) -> Action | None:
@@ -120,7 +120,7 @@ class _Reader:
             found = read_question(asked)
         if not found and last:
             found = read_refinement(asked.skeleton, last, self.now, loose=True)
-        return Understanding(intent=found) if found else Understanding(suggestions=suggest(plain))
+        return Understanding(intent=found) if found else Understanding(suggestions=suggest(asked.skeleton))
 
 
 def _find_category(text: str) -> Understanding | None:
