@@ -67,7 +67,7 @@ def _with_rest(reading: Reading, skeleton: Skeleton) -> Iterator[Action]:
 def _act(reading: Reading, name: str, said: str, skeleton: Skeleton) -> Iterator[Action]:
     intent = Intent(reading.tool, {**reading.arguments, **({name: said} if name and said else {})})
     rest = skeleton.expand(reading.rest)
-    if not rest or (find_doubt(rest) in (None, "report") and not takes_back(rest)):
+    if not rest or (find_doubt(rest) in ("", "report") and not takes_back(rest)):
         yield Action(intent, certain=not rest)
 
 

@@ -1,15 +1,13 @@
 """Why a sentence commands nothing: it denies, asks, quotes, reports, plans or makes a condition."""
 
-from .words import load, pattern
+from .words import name_of, pattern
 
 _LONGEST_NOTE = 200  # characters
 
 
-def find_doubt(text: str) -> str | None:
-    """negation, question, …: the first reason of ``[doubt]`` why this is no command; None when there is none."""
-    return next(
-        (kind for kind in load("doubts")["doubt"] if pattern(f"doubts.doubt.{kind}").search(text)), None
-    )
+def find_doubt(text: str) -> str:
+    """negation, question, …: the first reason of ``[doubt]`` why this is no command; "" when there is none."""
+    return name_of("doubts.doubt", text)
 
 
 def takes_back(text: str) -> bool:

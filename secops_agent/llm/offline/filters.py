@@ -8,7 +8,7 @@ from typing import Any
 from .entities import is_private
 from .numerals import read_integer
 from .skeletons import Entity, Kind, Skeleton, mark
-from .words import load, pattern
+from .words import load, name_of, pattern
 
 _LEVELS = ("critical", "high", "medium", "low", "info")
 HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
@@ -121,8 +121,7 @@ def _values(skeleton: Skeleton, kind: Kind) -> set[str]:
 
 def group_of(text: str) -> dict[str, str]:
     """``group_by`` if it was said: the first in the order of the file."""
-    names = (name for name in load("filters")["group_by"] if pattern(f"filters.group_by.{name}").search(text))
-    name = next(names, "")
+    name = name_of("filters.group_by", text)
     return {"group_by": name} if name else {}
 
 

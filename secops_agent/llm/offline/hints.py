@@ -6,17 +6,12 @@ from .doubts import find_doubt
 from .intents import Intent, Understanding
 from .questions import rank
 from .skeletons import Kind, Skeleton
-from .words import load, pattern
+from .words import load, name_of, pattern
 
 _DEFAULT = ("最近24小时有哪些高危告警", "今天的日报", "帮助")
 _ACTION = re.compile(r"封禁|隔离|把|关闭|确认|每天")
 _NAMED = (Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.CVE, Kind.DOMAIN, Kind.ALERT)
-_OBJECTS = {
-    "blocking": (Kind.IP, Kind.ASSET_IP, Kind.NETWORK),
-    "isolating": (Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
-    "alerts": (Kind.ALERT, Kind.ALERTS),
-    "tasks": (Kind.SCHEDULE,),
-}
+_OBJECTS = {name: tuple(Kind[kind] for kind in kinds) for name, kinds in load("talk")["spoken_of"].items()}
 
 
 def hint(name: str) -> str:
@@ -31,25 +26,20 @@ def refuse(skeleton: Skeleton, last: Intent | None) -> Understanding | None:
         return Understanding(suggestions=suggest(skeleton, _completed(text, last)), hint=hint("objectless"))
     spoken = any(_speaks(name, text) and skeleton.found(*kinds) for name, kinds in _OBJECTS.items())
     doubt, asks = find_doubt(text), pattern("talk.asks").search(text) is not None
-    reason = _reason(skeleton, asks=asks, doubted=doubt is not None)
+    reason = _reason(skeleton, asks=asks, doubted=bool(doubt))
     if not (spoken or pattern("talk.bulk").match(text)) or (not reason and (asks or doubt == "question")):
         return None
-    suggestions = suggest(skeleton, _ready(skeleton), harmless=doubt is not None)
+    suggestions = suggest(skeleton, _ready(skeleton), harmless=bool(doubt))
     return Understanding(suggestions=suggestions, hint=reason or hint(doubt or "unclear"))
 
 
 def refuse_several(skeleton: Skeleton) -> Understanding | None:
     """告警 12 和 13 的详情, web-01 和 web-02 的漏洞: half an answer would look like a whole one."""
-    names = (
-        name for name in load("talk")["several"] if pattern(f"talk.several.{name}").search(skeleton.text)
-    )
-    noun = next(names, "")
-    told = f"一次只能查一{noun}，请逐{noun[:1]}发送。"
-    return (
-        Understanding(suggestions=suggest(skeleton, _ready(skeleton), harmless=True), hint=told)
-        if noun
-        else None
-    )
+    noun = name_of("talk.several", skeleton.text)
+    if not noun:
+        return None
+    suggestions = suggest(skeleton, _ready(skeleton), harmless=True)
+    return Understanding(suggestions=suggestions, hint=f"一次只能查一{noun}，请逐{noun[0]}发送。")
 
 
 def _speaks(name: str, text: str) -> bool:
@@ -88,11 +78,8 @@ def _completed(text: str, last: Intent | None) -> tuple[str, ...]:
         return (f"封禁 {address} 一小时",)
     if _speaks("isolating", text) and "asset" in arguments:
         return (f"隔离 {arguments['asset']}",)
-    return (
-        (f"误报 A{number}" if "关" in text else f"确认 A{number}", f"把告警 {number} 指派给我")
-        if number
-        else ()
-    )
+    close = f"误报 A{number}" if "关" in text else f"确认 A{number}"
+    return (close, f"把告警 {number} 指派给我") if number else ()
 
 
 def suggest(skeleton: Skeleton, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:

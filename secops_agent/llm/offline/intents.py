@@ -73,8 +73,7 @@ class Control:
 class Understanding:
     """Exactly one of ``intent``, ``control``, ``category`` and ``offer`` is set, or none: not understood.
 
-    ``suggestions`` are sentences that can be sent as they are; ``hint`` says in Chinese why an
-    utterance that looked like a request was not taken as one (two alerts at once, a network, a doubt).
+    ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none.
     """
 
     intent: Intent | None = None

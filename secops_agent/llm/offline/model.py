@@ -1,10 +1,11 @@
-"""The offline mode as an LLM: the same loop, tools and approvals, but a grammar instead of a model."""
+"""The offline mode as an LLM: the same loop, tools and approvals, but words and rules instead of a model."""
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
+from typing import ClassVar
 
 from secops_agent.llm.types import Completion, Message, Offer, OnDelta, Request, ToolCall
 
@@ -24,28 +25,21 @@ _NAME = re.compile(r"[\w.-]+")
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
 
 
+@dataclass(frozen=True, slots=True)
 class Offline:
-    """An LLM made of a grammar; built anew for each turn.
+    """Built anew for each turn. ``now`` is an aware datetime; ``asker`` the staff id that 我 stands for."""
 
-    ``now`` is an aware datetime; ``asker`` the staff id that 我 stands for.
-    """
-
-    name = NAME
-    offline = True
-
-    def __init__(self, lexicon: Lexicon, now: datetime, *, asker: str = "") -> None:
-        self._lexicon = lexicon
-        self._now = now
-        self._asker = asker
+    lexicon: Lexicon
+    now: datetime
+    asker: str = ""
+    name: ClassVar[str] = NAME
+    offline: ClassVar[bool] = True
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call for the user's last message, or the text of the tool's result; never raises."""
-        results = _trailing_results(request.messages)
+        results = list(takewhile(lambda message: message.role == "tool", reversed(request.messages)))
         if results:
-            return _say("\n\n".join([*map(read_result, results), NOTICE]))
-        return self._answer(request)
-
-    def _answer(self, request: Request) -> Completion:
+            return _say("\n\n".join([*map(read_result, reversed(results)), NOTICE]))
         understanding = self._understand(request.messages)
         intent = understanding.intent
         if intent and self._offered(intent.tool, request):
@@ -60,14 +54,12 @@ class Offline:
         understanding = Understanding()
         for message in messages[-_REMEMBERED:]:
             if message.role == "user":
-                understanding = understand(
-                    message.content, self._lexicon, self._now, asker=self._asker, last=last
-                )
+                said = message.content
+                understanding = understand(said, self.lexicon, self.now, asker=self.asker, last=last)
                 last = understanding.intent or last
             elif last and message.role in ("assistant", "tool") and message.content:
-                last = replace(
-                    last, items=find_items(read_result(message), last.tool, self._lexicon) or last.items
-                )
+                items = find_items(read_result(message), last.tool, self.lexicon)
+                last = replace(last, items=items or last.items)
         return understanding
 
     @staticmethod
@@ -96,11 +88,6 @@ def _find_item(line: str, tool: str, lexicon: Lexicon) -> str:
         match = _ALERT_ROW.match(line) if tool == "list_alerts" else _CVE.search(line)
         return match["item"] if match else ""
     return next((word for word in _NAME.findall(line) if lexicon.asset(word)), "")
-
-
-def _trailing_results(messages: tuple[Message, ...]) -> list[Message]:
-    """The tool results after the last thing that was not one."""
-    return list(takewhile(lambda message: message.role == "tool", reversed(messages)))[::-1]
 
 
 def _call(intent: Intent, turn: int) -> Completion:

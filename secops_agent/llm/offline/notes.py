@@ -60,5 +60,5 @@ def is_harmless(note: str, skeleton: Skeleton) -> bool:
         and all(
             len(clause.strip()) > _SCRAP and not by_others.search(clause) for clause in later_clauses(note)
         )
-        and all(find_doubt(clause) in (None, "report") for clause in told)
+        and all(find_doubt(clause) in ("", "report") for clause in told)
     )

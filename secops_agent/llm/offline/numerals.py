@@ -1,5 +1,7 @@
 """Numbers as people type them: digits, 二十四, 两, 半."""
 
+import re
+
 _DIGITS = {
     char: value
     for value, chars in enumerate(("零〇", "一", "二两俩", "三仨", *"四五六七八九"))
@@ -28,21 +30,13 @@ def read_integer(text: str) -> int | None:
 
 
 def _read(text: str) -> float | None:
-    try:
+    if re.fullmatch(r"\d+(?:\.\d+)?", text):
         return float(text)
-    except ValueError:
-        return _read_chinese(text)
-
-
-def _read_chinese(text: str) -> float | None:
     if not text or any(char not in _DIGITS and char not in _UNITS for char in text):
         return None
-    if all(char in _DIGITS for char in text):
+    if not any(char in _UNITS for char in text):
         return float("".join(str(_DIGITS[char]) for char in text))
     total, digit = 0, 1 if text[0] in _UNITS else 0
     for char in text:
-        if char in _UNITS:
-            total, digit = total + max(digit, 1) * _UNITS[char], 0
-        else:
-            digit = _DIGITS[char]
+        total, digit = (total + max(digit, 1) * _UNITS[char], 0) if char in _UNITS else (total, _DIGITS[char])
     return float(total + (digit if text[-1] in _DIGITS else 0))

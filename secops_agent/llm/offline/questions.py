@@ -12,8 +12,9 @@ from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
 from .skeletons import ANY_MARK, Kind, Skeleton
 from .topics import shorten_query
-from .words import pattern
+from .words import name_of, pattern
 
+_VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
 _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
 # What must have been said for a tool to make sense.
@@ -63,7 +64,7 @@ def possible(tool: str, skeleton: Skeleton) -> bool:
 def build(tool: str, asked: Asked) -> Intent | None:
     """The tool with the arguments that were said."""
     arguments = _READERS[tool](asked)
-    return Intent(tool, arguments) if arguments is not None else None
+    return Intent(tool, arguments) if arguments.get("query", True) else None
 
 
 def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
@@ -103,10 +104,6 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     return narrow(skeleton, asked.now, "since_hours") | group
 
 
-def _vulnerabilities(asked: Asked) -> dict[str, Any]:
-    return narrow(asked.skeleton, asked.now, "severity", "asset", "limit", "kev_only", "fix_available")
-
-
 def _assets(asked: Asked) -> dict[str, Any]:
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
@@ -117,11 +114,12 @@ def _asset_keyword(asked: Asked) -> str:
     skeleton = asked.skeleton
     of_people = asked.command or pattern("filters.people_words").search(asked.text)
     named = pattern("filters.name_part").search(asked.text)
-    entity = (skeleton.first(Kind.PERSON) if of_people else None) or (
-        None if named else skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
-    )
-    if entity or named:
-        return str(entity.value) if entity else skeleton.expand(named["word"]) if named else ""
+    entity = skeleton.first(*([Kind.PERSON] if of_people else []))
+    if named and not entity:
+        return skeleton.expand(named["word"])
+    entity = entity or skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
+    if entity:
+        return str(entity.value)
     clauses, noun = pattern("filters.clause").findall(asked.text), pattern("filters.asset_noun")
     text = "，".join(clause for clause in clauses if noun.search(clause)) or asked.text
     bare = Skeleton(pattern("filters.unsaid").sub(" ", text), skeleton.entities)
@@ -135,17 +133,11 @@ def _left(asked: Asked, nouns: str) -> str:
     return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
 
 
-def _runbook(asked: Asked) -> dict[str, Any] | None:
-    query = shorten_query(asked.skeleton.expand(asked.text))
-    return {"query": query} if query else None
-
-
 def _report(asked: Asked) -> dict[str, Any]:
     """日报 is today, with 昨天 yesterday; in 今天的周报 the kind of report counts, the day only tells which one."""
     periods = [entity.value.period for entity in asked.skeleton.found(Kind.TIME)]
     said = next((period for period in periods if period), "")
-    named = pattern("filters.period").search(asked.text)
-    kind = (named.lastgroup or "") if named else ""
+    kind = name_of("filters.period", asked.text)
     period = said or kind or "today"
     if kind and said not in ("", kind, _EARLIER[kind]):
         period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
@@ -154,7 +146,7 @@ def _report(asked: Asked) -> dict[str, Any]:
     return {"period": period}
 
 
-_READERS: Mapping[str, Callable[[Asked], dict[str, Any] | None]] = {
+_READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "list_alerts": _alerts,
     "get_alert": _first("alert_id", Kind.ALERT),
     "alert_statistics": _statistics,
@@ -162,9 +154,9 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any] | None]] = {
     "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
     "lookup_cve": _first("cve_id", Kind.CVE),
     "affected_assets": _first("cve_id", Kind.CVE),
-    "list_vulnerabilities": _vulnerabilities,
+    "list_vulnerabilities": lambda asked: narrow(asked.skeleton, asked.now, *_VULNERABLE),
     "lookup_indicator": _first("value", *_INDICATORS),
-    "search_runbook": _runbook,
+    "search_runbook": lambda asked: {"query": shorten_query(asked.skeleton.expand(asked.text))},
     "security_report": _report,
     "list_schedules": lambda _: {},
     "service_status": lambda _: {},

@@ -17,7 +17,7 @@ from .normalization import normalize, split_address
 from .offers import make_offer
 from .questions import Asked, build, possible, rank, read_question
 from .skeletons import Skeleton
-from .words import load, pattern
+from .words import name_of, pattern
 
 LONGEST = 300  # characters; what is longer was pasted, not asked
 
@@ -127,8 +127,7 @@ def _find_category(text: str) -> Understanding | None:
     """The kind of small talk that the whole text is."""
     bare = text.strip() if not text.strip("?") else text.strip(" ,.!?;:~、。，！？；：…")
     bare = pattern("talk.greeting_first").sub("", bare) or bare
-    kinds = (name for name in load("talk")["category"] if pattern(f"talk.category.{name}").fullmatch(bare))
-    kind = next(kinds, None)
+    kind = name_of("talk.category", bare)
     if kind == "status":
         return Understanding(intent=Intent("service_status"))
     return Understanding(category=kind) if kind else None

@@ -29,6 +29,12 @@ def pattern(name: str) -> "re.Pattern[str]":
     return re.compile(expression(file, key), re.IGNORECASE | re.ASCII)
 
 
+def name_of(table: str, text: str) -> str:
+    """The first list of a table (``file.table``) that is found in the text; "" for none."""
+    file, _, key = table.partition(".")
+    return next((name for name in load(file)[key] if pattern(f"{table}.{name}").search(text)), "")
+
+
 @cache
 def wordset(name: str) -> frozenset[str]:
     """``file.text`` as plain words in lower case."""
