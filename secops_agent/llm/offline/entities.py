@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
 from .lexicon import Lexicon
@@ -39,19 +40,19 @@ def is_private(address: str) -> bool:
 
 
 def _technical(lexicon: Lexicon) -> tuple[tuple[Kind, str, Reader], ...]:
-    def known(match: re.Match[str]) -> str | None:
-        address = _address(match.group())
-        return address if address and lexicon.asset(address) else None
+    def named(index: Mapping[str, str]) -> Reader:
+        reserved = wordset("entities.reserved")
+        return lambda m: None if len(m[0]) < 2 or m[0].lower() in reserved else index.get(m[0].lower())
 
     return (
-        (Kind.URL, "url", lambda m: m.group().rstrip(".,;:!?)'")),
-        (Kind.HASH, "hash", lambda m: m.group().lower()),
+        (Kind.URL, "url", lambda m: m[0].rstrip(".,;:!?)'")),
+        (Kind.HASH, "hash", lambda m: m[0].lower()),
         (Kind.CVE, "cve", _vulnerability),
-        (Kind.NETWORK, "network", lambda m: m.group()),
-        (Kind.ASSET_IP, "ip", known),
-        (Kind.IP, "ip", lambda m: _address(m.group())),
-        (Kind.ASSET, "token", lambda m: lexicon.asset(m.group()) or None if _is_name(m.group()) else None),
-        (Kind.PERSON, "token", lambda m: lexicon.person(m.group()) or None if _is_name(m.group()) else None),
+        (Kind.NETWORK, "network", lambda m: m[0]),
+        (Kind.ASSET_IP, "ip", lambda m: address if lexicon.asset(address := _address(m[0]) or "") else None),
+        (Kind.IP, "ip", lambda m: _address(m[0])),
+        (Kind.ASSET, "token", named(lexicon.assets)),
+        (Kind.PERSON, "token", named(lexicon.people)),
     )
 
 
@@ -74,10 +75,6 @@ def _take_chinese(skeleton: Skeleton, lexicon: Lexicon) -> None:
             skeleton.take(
                 kind, re.compile(longest, re.IGNORECASE), lambda m, index=index: index.get(m[0].lower())
             )  # type: ignore[misc]
-
-
-def _is_name(token: str) -> bool:
-    return len(token) > 1 and not token.isdigit() and token.lower() not in wordset("entities.reserved")
 
 
 def _address(text: str) -> str | None:

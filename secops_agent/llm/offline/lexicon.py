@@ -45,16 +45,12 @@ class Lexicon:
 
 
 def _index_assets(assets: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
-    index: dict[str, str] = {}
-    for name, aliases in assets:
-        index[simplify(name.lower())] = name
-        for alias in aliases:
-            if alias:
-                index.setdefault(_canonical_address(alias), name)
-    return index
+    named = [(name, tuple(filter(None, aliases))) for name, aliases in assets]
+    index = {_canonical(alias): name for name, aliases in reversed(named) for alias in reversed(aliases)}
+    return index | {simplify(name.lower()): name for name, _ in named}
 
 
-def _canonical_address(text: str) -> str:
+def _canonical(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -64,16 +60,14 @@ def _canonical_address(text: str) -> str:
 def _index_people(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     index: dict[str, str] = {}
     for staff_id, name, nick in people:
-        called = name or staff_id
-        for key in (staff_id, name, nick):
-            if key:
-                index.setdefault(simplify(key.lower()), staff_id if key == staff_id else called)
+        for key in filter(None, (staff_id, name, nick)):
+            index.setdefault(simplify(key.lower()), staff_id if key == staff_id else name or staff_id)
     return index
 
 
 def _index_chinese(names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     index: dict[str, list[str]] = {}
-    for name in names:
+    for name in sorted(names, key=len, reverse=True):
         if any("一" <= char <= "鿿" for char in name):
             index.setdefault(name[:2], []).append(name)
-    return {key: tuple(sorted(found, key=len, reverse=True)) for key, found in index.items()}
+    return {key: tuple(found) for key, found in index.items()}

@@ -44,8 +44,10 @@ class Offline:
         intent = understanding.intent
         if intent and self._offered(intent.tool, request):
             return _call(intent, len(request.messages))
-        if understanding.offer and self._offered(understanding.offer.tool, request):
-            return _ask_back(understanding.offer)
+        offer = understanding.offer
+        if offer and self._offered(offer.tool, request):
+            asked = f"{offer.question}还没有执行任何操作；是的话请发送：\n\n`{offer.command}`\n\n{NOTICE}"
+            return _say(asked, offer)
         return _say(_speak(understanding))
 
     def _understand(self, messages: tuple[Message, ...]) -> Understanding:
@@ -96,13 +98,7 @@ def _call(intent: Intent, turn: int) -> Completion:
     return Completion(Message("assistant", "", tool_calls=(call,)), "tool_calls", model=NAME)
 
 
-def _say(text: str) -> Completion:
-    return Completion(Message("assistant", text), "stop", model=NAME)
-
-
-def _ask_back(offer: Offer) -> Completion:
-    """The question, and the command that orders it on a line of its own."""
-    text = f"{offer.question}还没有执行任何操作；是的话请发送：\n\n`{offer.command}`\n\n{NOTICE}"
+def _say(text: str, offer: Offer | None = None) -> Completion:
     return Completion(Message("assistant", text), "stop", model=NAME, offer=offer)
 
 

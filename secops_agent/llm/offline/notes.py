@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .courtesies import strip_courtesies
-from .doubts import find_doubt, is_free_text
+from .doubts import find_doubt
 from .skeletons import Skeleton
 from .words import pattern
 
+_LONGEST = 200  # characters
 _SCRAP = 3  # characters that are no clause of a note
 _EDGES = " ,，。.:：;；~!！"
 _CLAUSE = re.compile(r"[,，;；。!！]")
@@ -50,15 +51,14 @@ def clean(note: str, skeleton: Skeleton) -> str:
 
 def is_harmless(note: str, skeleton: Skeleton) -> bool:
     """Whether it is nothing but that: 原因不明 and 因为李四说的 are none, and further clauses must tell something."""
-    text = skeleton.expand(note)
-    by_others = pattern("doubts.by_others")
-    told = (pattern("doubts.states").sub("", clause) for clause in later_clauses(note))
+    text, later = skeleton.expand(note), later_clauses(note)
+    told = (pattern("doubts.states").sub("", clause) for clause in later)
+    barred = ("doubt.question", "no_note", "takes_back", "nothing", "by_others")
     return (
-        is_free_text(text)
-        and not pattern("doubts.nothing").fullmatch(text.strip(_EDGES))
-        and not by_others.search(text)
-        and all(
-            len(clause.strip()) > _SCRAP and not by_others.search(clause) for clause in later_clauses(note)
+        len(text) <= _LONGEST
+        and not any(pattern(f"doubts.{name}").search(text.strip(_EDGES)) for name in barred)
+        and not any(
+            len(clause.strip()) <= _SCRAP or pattern("doubts.by_others").search(clause) for clause in later
         )
         and all(find_doubt(clause) in ("", "report") for clause in told)
     )

@@ -184,8 +184,7 @@ def _assign(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, An
 
 def _block(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
     lengths = _values(chunks, "d", skeleton)
-    length = {"duration_minutes": lengths[0]} if lengths else {}
-    return _object("ip")(chunks, skeleton, asker) | length
+    return _object("ip")(chunks, skeleton, asker) | ({"duration_minutes": lengths[0]} if lengths else {})
 
 
 _ARGUMENTS: Mapping[str, Any] = {

@@ -36,23 +36,20 @@ def read_recurrence(text: str) -> Recurrence | None:
 
 
 def _every(match: re.Match[str]) -> str:
-    if match["n"] == "半":
-        return "*/30 * * * *" if match["unit"] != "分钟" else ""
-    number = read_integer(match["n"] or "1") or 0
-    if match["unit"] == "分钟":
+    number = 30 if match["n"] == "半" else read_integer(match["n"] or "1") or 0
+    if (match["unit"] == "分钟") != (match["n"] == "半"):
         return f"*/{number} * * * *" if 5 <= number <= 30 else ""
     return "0 * * * *" if number == 1 else f"0 */{number} * * *" if 1 < number <= 12 else ""
 
 
 def _days(match: re.Match[str]) -> str:
-    fixed = next((days for name, days in _FIXED_DAYS.items() if match[name]), "")
-    if fixed:
-        return fixed
+    if match["days"]:
+        days = _weekdays(match["days"])
+        return f"* * {days}" if days and (match["days"][0] in "每逢" or "-" in days) else ""
     if match["monthly"]:
         day = 1 if match["dom"] in (None, "初") else read_integer(match["dom"])
         return f"{day} * *" if day and 1 <= day <= 31 else ""
-    days = _weekdays(match["days"])
-    return f"* * {days}" if days and (match["days"][0] in "每逢" or "-" in days) else ""
+    return next(days for name, days in _FIXED_DAYS.items() if match[name])
 
 
 def _weekdays(text: str) -> str:

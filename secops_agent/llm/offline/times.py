@@ -47,7 +47,7 @@ def take_times(skeleton: Skeleton, now: datetime) -> None:
     """Mark every time range (``Since``) and every bare duration (minutes; 0 is for ever)."""
     readers: tuple[tuple[str, Callable[[re.Match[str], datetime], Since | None]], ...] = (
         ("iso_date", _dated), ("date", _dated), ("day_of_month", _day_of_month), ("within", _ago), ("ago", _ago),
-        ("feast", _feast), ("day", _day), ("at", _at), ("now", lambda _, now: Since(now - timedelta(hours=1))),
+        ("feast", lambda match, now: _past_date(0, *_FEASTS[match["feast"]], now)), ("day", _day), ("at", lambda match, now: _past(_clock(match, now.date(), match["part"] or "", now), now)), ("now", lambda _, now: Since(now - timedelta(hours=1))),
     )  # fmt: skip
     for name, read in readers:
         skeleton.take(Kind.TIME, pattern(f"times.{name}"), lambda match, read=read: read(match, now))  # type: ignore[misc]
@@ -69,11 +69,6 @@ def _ago(match: re.Match[str], now: datetime) -> Since:
     """A span of exactly a day, a week or a month also has a report's name."""
     length = _minutes(match) or 60
     return Since(now - timedelta(minutes=length), _SPANS.get(length, ""))
-
-
-def _at(match: re.Match[str], now: datetime) -> Since | None:
-    start = _clock(match, now.date(), match["part"] or "", now)
-    return Since(start) if start and start < now else None
 
 
 def _day(match: re.Match[str], now: datetime) -> Since | None:
@@ -127,10 +122,6 @@ def _dated(match: re.Match[str], now: datetime) -> Since | None:
     return _past_date(int(match["y"] or 0), month or 0, day or 0, now)
 
 
-def _feast(match: re.Match[str], now: datetime) -> Since | None:
-    return _past_date(0, *_FEASTS[match["feast"]], now)
-
-
 def _past_date(year: int, month: int, day: int, now: datetime) -> Since | None:
     """The last such day that has begun; without a year that of this year or of the last."""
     try:
@@ -138,8 +129,11 @@ def _past_date(year: int, month: int, day: int, now: datetime) -> Since | None:
         found = found.replace(year=now.year - 1) if not year and found > now.date() else found
     except ValueError:
         return None
-    start = datetime.combine(found, time(), now.tzinfo)
-    return Since(start) if start < now else None
+    return _past(datetime.combine(found, time(), now.tzinfo), now)
+
+
+def _past(start: datetime | None, now: datetime) -> Since | None:
+    return Since(start) if start and start < now else None
 
 
 def _day_of_month(match: re.Match[str], now: datetime) -> Since | None:
