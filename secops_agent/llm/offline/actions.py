@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
-from .doubts import find_doubt, takes_back
 from .intents import Action, Intent
-from .notes import Note, clean, find_notes, is_harmless, later_clauses
+from .notes import Note, clean, find_doubt, find_notes, is_harmless, later_clauses, takes_back
 from .orders import Reading, is_explained, read_orders
 from .schedules import read_schedule
 from .skeletons import Kind, Skeleton

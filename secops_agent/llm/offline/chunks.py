@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
-from .skeletons import ANY_MARK
 from .words import load
 
 _JOINED = re.compile("[a-z0-9_-]{2}", re.IGNORECASE)
-_HIDING = ("", "unknown", "no_task")
+_HIDING = ("unknown", "no_task")
 _QUIET = " :：=@\t"
 
 
@@ -24,24 +23,14 @@ class Chunk:
 
 
 def cut(text: str, lists: tuple[str, ...]) -> list[Chunk]:
-    """The chunks of a text, what has no list joined; spaces and colons carry nothing and are left out."""
-    index, chunks, at, loose = _index(lists), [], 0, False
+    """The chunks of a text, character by character where no list has any; spaces and colons carry nothing."""
+    index, chunks, at = _index(lists), [], 0
     while at < len(text):
         size = index.longest(text, at)
         said = text[at : at + max(size, 1)]
-        role, is_mark = index.roles.get(said.lower(), "") if size else "", ANY_MARK.match(said) is not None
-        if is_mark or role not in _HIDING:
-            chunks.append(Chunk(role, said, at))
-        elif loose and (size or said not in _QUIET):
-            chunks[-1] = Chunk("", text[chunks[-1].at : at + len(said)], chunks[-1].at)
-        elif size or said not in _QUIET:
-            chunks.append(Chunk("", said, at))
-        loose = (
-            role in _HIDING
-            and not is_mark
-            and bool(chunks)
-            and not (chunks[-1].role or ANY_MARK.match(chunks[-1].text))
-        )
+        role = index.roles[said.lower()] if size else ""
+        if size or said not in _QUIET:
+            chunks.append(Chunk("" if role in _HIDING else role, said, at))
         at += len(said)
     return chunks
 
@@ -59,14 +48,11 @@ class Index:
     def longest(self, text: str, at: int) -> int:
         """Its length, or 0; an English word counts only where no letter or digit touches it."""
         for size in self._sizes.get(text[at].lower(), ()):
-            word = text[at : at + size].lower()
-            if len(word) == size and word in self.roles and _stands(text, at, at + size):
+            word, end = text[at : at + size].lower(), at + size
+            touched = (at and _JOINED.match(text, at - 1)) or _JOINED.match(text, end - 1)
+            if len(word) == size and word in self.roles and not touched:
                 return size
         return 0
-
-
-def _stands(text: str, at: int, end: int) -> bool:
-    return not ((at and _JOINED.match(text, at - 1)) or _JOINED.match(text, end - 1))
 
 
 @cache

@@ -8,7 +8,7 @@ from .intents import READ_TOOLS, Intent
 from .keywords import find_known
 from .numerals import read_integer
 from .skeletons import ANY_MARK, Kind, Skeleton
-from .words import load, pattern
+from .words import load, name_of, pattern
 
 _FOLLOWUPS = load("followups")
 _KINDS = {name: tuple(Kind[kind] for kind in kinds) for name, kinds in _FOLLOWUPS["kinds"].items()}
@@ -44,7 +44,8 @@ def _item(text: str, last: Intent) -> Intent | None:
 def _pronoun(text: str, last: Intent, read: Read) -> Intent | None:
     """The sentence with the last object in the place of 它; never an action, since its object must be named."""
     match = pattern("followups.pronoun").search(text)
-    key = _object_of(match.group(), last) if match else ""
+    meant = name_of("followups.means", match.group()) if match else ""
+    key = next((key for key in _FOLLOWUPS["stands_for"][meant or "any"] if key in last.arguments), "")
     if not match or not key or len(text) > 30:
         return None
     subject = f" 告警 {last.arguments[key]} " if key == "alert_id" else f" {last.arguments[key]} "
@@ -52,38 +53,22 @@ def _pronoun(text: str, last: Intent, read: Read) -> Intent | None:
     return found if found and found.tool in READ_TOOLS else None
 
 
-def _object_of(pronoun: str, last: Intent) -> str:
-    meant = pattern("followups.means").search(pronoun)
-    allowed = _FOLLOWUPS["stands_for"][(meant.lastgroup or "any") if meant else "any"]
-    return next((key for key in allowed if key in last.arguments), "")
-
-
 def read_refinement(skeleton: Skeleton, last: Intent, now: datetime, *, loose: bool) -> Intent | None:
     """The last question with other filters. ``loose``: nothing else fits, so no marker word is needed."""
     text = skeleton.text.strip(" 。.!！")
     if pattern("followups.more").match(text):
-        return _more(last)
+        rows = min(_MAX_ROWS, int(last.arguments.get("limit", _ROWS)) + _ROWS)
+        listed = "limit" in _FOLLOWUPS["filters"].get(last.tool, ())
+        return Intent(last.tool, {**last.arguments, "limit": rows}) if listed else None
     marked = pattern("followups.starts").search(text) or pattern("followups.ends").search(text)
     by_group = last.tool in ("list_alerts", "alert_statistics") and pattern("followups.grouping").search(text)
     new_topic = pattern("followups.topic").search(text) and not by_group
     if len(text) > 24 or not (marked or loose) or new_topic:
         return None
-    return _numbered(text, last) or _replaced(skeleton, last) or _refined(skeleton, last, now)
-
-
-def _numbered(text: str, last: Intent) -> Intent | None:
-    """13 号呢 after a question about one alert."""
-    match = pattern("followups.numbered").fullmatch(text)
-    if last.tool != "get_alert" or not match:
-        return None
-    return Intent("get_alert", {"alert_id": read_integer(match["n"])})
-
-
-def _more(last: Intent) -> Intent | None:
-    if "limit" not in _FOLLOWUPS["filters"].get(last.tool, ()):
-        return None
-    rows = min(_MAX_ROWS, int(last.arguments.get("limit", _ROWS)) + _ROWS)
-    return Intent(last.tool, {**last.arguments, "limit": rows})
+    numbered = pattern("followups.numbered").fullmatch(text)  # 13 号呢
+    if last.tool == "get_alert" and numbered:
+        return Intent("get_alert", {"alert_id": read_integer(numbered["n"])})
+    return _replaced(skeleton, last) or _refined(skeleton, last, now)
 
 
 def _replaced(skeleton: Skeleton, last: Intent) -> Intent | None:
@@ -107,9 +92,8 @@ def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
         since = {key: value for key, value in last.arguments.items() if key == "since_hours"}
         return Intent("alert_statistics", since | narrow(skeleton, now, "since_hours") | grouping)
     keyword = find_known(text, frozenset()) if last.tool == "list_alerts" else ""
-    said = narrow(skeleton, now, *_FOLLOWUPS["filters"][last.tool]) | (
-        {"keyword": keyword} if keyword else {}
-    )
+    said = narrow(skeleton, now, *_FOLLOWUPS["filters"][last.tool])
+    said |= {"keyword": keyword} if keyword else {}
     rest = ANY_MARK.sub("", text.replace(keyword, "") if keyword else text)
     explained = len(pattern("followups.nothing").sub("", rest)) <= _MOST_LEFT
     return Intent(last.tool, {**last.arguments, **said}) if said and explained else None

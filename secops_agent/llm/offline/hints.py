@@ -2,8 +2,8 @@
 
 import re
 
-from .doubts import find_doubt
 from .intents import Intent, Understanding
+from .notes import find_doubt
 from .questions import rank
 from .skeletons import Kind, Skeleton
 from .words import load, name_of, pattern

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from functools import cache
 
 from .words import load
 
@@ -19,6 +18,7 @@ _MENTION = re.compile(
     re.IGNORECASE,
 )
 _OTHERS = re.compile(r"(?:@[^\s,，:：@]{1,20}[\s,，:：]+)+")
+_TRADITIONAL = str.maketrans({pair[0]: pair[1:] for pair in load("spelling")["characters"].split()})
 _SPACES = re.compile(r"\s+")
 
 
@@ -38,12 +38,7 @@ def normalize(text: str) -> str:
 
 def simplify(text: str) -> str:
     """The text in simplified characters."""
-    return text.translate(_characters())
-
-
-@cache
-def _characters() -> dict[int, str]:
-    return str.maketrans({pair[0]: pair[1:] for pair in load("spelling")["characters"].split()})
+    return text.translate(_TRADITIONAL)
 
 
 def split_address(plain: str) -> tuple[str, str]:

@@ -1,18 +1,27 @@
-"""The free text of an order, wherever it stands: 备注：…, 原因是…, 因为…, 以防…; the sentence's own words."""
+"""What speaks against an order, and its free text, wherever it stands: 备注：…, 原因是…, 因为…, 以防…."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from .courtesies import strip_courtesies
-from .doubts import find_doubt
 from .skeletons import Skeleton
-from .words import pattern
+from .words import name_of, pattern
 
 _LONGEST = 200  # characters
 _SCRAP = 3  # characters that are no clause of a note
 _EDGES = " ,，。.:：;；~!！"
 _CLAUSE = re.compile(r"[,，;；。!！]")
+
+
+def find_doubt(text: str) -> str:
+    """negation, question, …: the first reason of ``[doubt]`` why this is no command; "" when there is none."""
+    return name_of("doubts.doubt", text)
+
+
+def takes_back(text: str) -> bool:
+    """Whether these words undo or delay what was said before them: 点错了, 我再看看, 改天, 慢着."""
+    return pattern("doubts.takes_back").search(text) is not None
 
 
 class Note(NamedTuple):

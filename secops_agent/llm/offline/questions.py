@@ -11,7 +11,7 @@ from .intents import ACTION_TOOLS, READ_TOOLS, Intent
 from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
 from .skeletons import ANY_MARK, Kind, Skeleton
-from .topics import shorten_query
+from .vocabulary import shorten_query
 from .words import name_of, pattern
 
 _VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")

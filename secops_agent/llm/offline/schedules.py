@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 
 from .chunks import Chunk, cut
-from .doubts import find_doubt
 from .intents import READ_TOOLS, Action, Intent
+from .notes import find_doubt
 from .recurrence import Recurrence, read_recurrence
 from .words import load, pattern
 

@@ -1,4 +1,4 @@
-"""Words that belong together: known attacks and products, and compounds that no filler may cut.
+"""Words that belong together: known attacks, products and compounds; and the topic of a question about handling.
 
 Nouns that begin or end in a character which is a filler by itself (个人信息, 批量, 审批) are shielded while fillers are
 taken off: every character of them is moved where no pattern finds it, and back again.
@@ -8,10 +8,12 @@ import re
 from functools import cache
 
 from .chunks import Index
-from .words import load, wordset
+from .words import load, pattern, wordset
 
 _FAR = 0x100000  # a private plane, far from the marks of `skeletons`
 _FAR_CHAR = chr(_FAR)
+_CLAUSE = re.compile(r"[,，。;；!！?？]")
+_EDGES = ' ,，。.?？!！:：“”"「」《》'
 _SHIELDED = re.compile(f"[{chr(_FAR)}-{chr(_FAR + 0xFFFD)}]")
 
 
@@ -69,3 +71,31 @@ def _compound() -> "re.Pattern[str]":
             for word in sorted(words["compounds"].split(), key=len, reverse=True)
         )
     )
+
+
+def shorten_query(text: str) -> str:
+    """What a question about handling is about, as it was typed."""
+    clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
+    named = next((i for i, clause in enumerate(clauses) if pattern("topics.manual").search(clause)), 0)
+    asked = next((i for i, clause in enumerate(clauses) if pattern("topics.how").search(clause)), named)
+    nearest = sorted(range(len(clauses)), key=lambda i: (abs(i - asked), i))
+    topics = (_topic(clauses[i]) for i in nearest)
+    return next((topic for topic in topics if len(topic) > 1), "") or _strip(text) or text.strip(" ?？。!！")
+
+
+def _topic(clause: str) -> str:
+    """What stands before the manual's name, else after it; without one what is left around the how."""
+    clause = pattern("topics.planned").sub("", clause)
+    pieces = (
+        _strip(pattern("topics.how_words").sub(" ", piece))
+        for piece in pattern("topics.manual").split(clause)
+    )
+    return next((piece for piece in pieces if len(piece) > 1), "")
+
+
+def _strip(text: str) -> str:
+    bare = shield(text.strip())
+    for _ in range(3):
+        bare = pattern("topics.first").sub("", bare)
+        bare = pattern("topics.last").sub("", bare).strip(_EDGES)
+    return re.sub(r"\s+", " ", unshield(bare))
