@@ -35,10 +35,7 @@ def _read(skeleton: Skeleton, asker: str, *, command: bool) -> Iterator[Action]:
 
 
 def _bare_notes(skeleton: Skeleton) -> Iterator[tuple[str, Note]]:
-    """After a slash command a note needs no 备注: the fewest words, one after the other, without which it is an order.
-
-    Before the object only a reason can stand: /封禁 撞库 203.0.113.5.
-    """
+    """After a slash command a note needs no 备注: the fewest words without which it is an order, 撞库 before an address."""
     words = re.split(r"[ ,，]+", skeleton.text)
     for size in range(len(words)):
         for at in range(len(words) - size, 0, -1):

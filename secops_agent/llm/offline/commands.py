@@ -1,7 +1,7 @@
 """The slash commands: one table of `words/talk.toml` that parses them and writes the help text."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,20 +16,17 @@ _NUMBER = re.compile(
 class Command:
     """A row of the table, explained there."""
 
-    names: tuple[str, ...]
+    names: Sequence[str]
     usage: str
     meaning: str
     sentence: str
     needs: bool = False
-    tools: tuple[str, ...] = ()
+    tools: Sequence[str] = ()
     verbatim: str = ""
     of_alert: bool = False
 
 
-COMMANDS: tuple[Command, ...] = tuple(
-    Command(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-    for row in load("talk")["command"]
-)
+COMMANDS = tuple(Command(**row) for row in load("talk")["command"])
 
 
 @cache

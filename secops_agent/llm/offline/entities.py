@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from .lexicon import Lexicon
 from .numerals import read_integer
@@ -72,9 +73,11 @@ def _take_chinese(skeleton: Skeleton, lexicon: Lexicon) -> None:
     for kind, names, index in ((Kind.ASSET, assets, lexicon.assets), (Kind.PERSON, people, lexicon.people)):
         longest = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         if names:
-            skeleton.take(
-                kind, re.compile(longest, re.IGNORECASE), lambda m, index=index: index.get(m[0].lower())
-            )  # type: ignore[misc]
+            skeleton.take(kind, re.compile(longest, re.IGNORECASE), partial(_look_up, index))
+
+
+def _look_up(index: Mapping[str, str], match: re.Match[str]) -> str | None:
+    return index.get(match.group().lower())
 
 
 def _address(text: str) -> str | None:

@@ -12,6 +12,7 @@ from .words import load, name_of, pattern
 
 _LEVELS = ("critical", "high", "medium", "low", "info")
 HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
+_FIXED = {"no_fix": False, "fix": True}
 _SHORT = {"高": "high", "中": "medium", "低": "low"}
 _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
 
@@ -76,9 +77,9 @@ def _asset(skeleton: Skeleton, _: datetime) -> str:
 
 def _since(skeleton: Skeleton, now: datetime) -> int | None:
     """From the time range that goes with the noun, or from a bare duration."""
-    said = _times(skeleton)
+    said: list[int] = [entity.value.hours(now) for entity in _times(skeleton)]
     if said:
-        return max(entity.value.hours(now) for entity in said)
+        return max(said)
     duration = skeleton.first(Kind.DURATION)
     return max(1, -(-duration.value // 60)) if duration and duration.value else None
 
@@ -93,9 +94,7 @@ def _times(skeleton: Skeleton) -> list[Entity]:
         found = Skeleton(clause, skeleton.entities).found(Kind.TIME)
         if found and pattern("filters.alert_noun").search(clause):
             return found
-    said = Skeleton(text, skeleton.entities).found(Kind.TIME)
-    wanted = pattern("filters.of_time").search(text)
-    return [skeleton.entities[wanted["time"]]] if wanted and len(said) > 1 else said[:1]
+    return Skeleton(text, skeleton.entities).found(Kind.TIME)[:1]
 
 
 _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
@@ -105,13 +104,7 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "asset": _asset,
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
     "kev_only": lambda said, _: True if pattern("filters.kev").search(said.text) else None,
-    "fix_available": lambda said, _: (
-        False
-        if pattern("filters.no_fix").search(said.text)
-        else True
-        if pattern("filters.fix").search(said.text)
-        else None
-    ),
+    "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
 }
 
 

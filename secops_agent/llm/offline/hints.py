@@ -24,7 +24,10 @@ def refuse(skeleton: Skeleton, last: Intent | None) -> Understanding | None:
     text = skeleton.text
     if pattern("talk.objectless").fullmatch(text):
         return Understanding(suggestions=suggest(skeleton, _completed(text, last)), hint=hint("objectless"))
-    spoken = any(_speaks(name, text) and skeleton.found(*kinds) for name, kinds in _OBJECTS.items())
+    spoken = any(
+        pattern(f"talk.speaks.{name}").search(text) and skeleton.found(*kinds)
+        for name, kinds in _OBJECTS.items()
+    )
     doubt, asks = find_doubt(text), pattern("talk.asks").search(text) is not None
     reason = _reason(skeleton, asks=asks, doubted=bool(doubt))
     if not (spoken or pattern("talk.bulk").match(text)) or (not reason and (asks or doubt == "question")):
@@ -42,10 +45,6 @@ def refuse_several(skeleton: Skeleton) -> Understanding | None:
     return Understanding(suggestions=suggestions, hint=f"一次只能查一{noun}，请逐{noun[0]}发送。")
 
 
-def _speaks(name: str, text: str) -> bool:
-    return pattern(f"talk.speaks.{name}").search(text) is not None
-
-
 def _reason(skeleton: Skeleton, *, asks: bool, doubted: bool) -> str:
     text = skeleton.text
     several = skeleton.found(Kind.ALERTS) or len(skeleton.found(Kind.ALERT)) > 1
@@ -54,11 +53,11 @@ def _reason(skeleton: Skeleton, *, asks: bool, doubted: bool) -> str:
         return hint("undo")
     if asks:
         return ""
-    if skeleton.found(Kind.NETWORK) and _speaks("blocking", text):
+    if skeleton.found(Kind.NETWORK) and pattern("talk.speaks.blocking").search(text):
         return hint("network")
-    if pattern("talk.bulk").match(text) or (several and _speaks("alerts", text)):
+    if pattern("talk.bulk").match(text) or (several and pattern("talk.speaks.alerts").search(text)):
         return hint("bulk")
-    isolates = _speaks("isolating", text) and unknown and not doubted
+    isolates = pattern("talk.speaks.isolating").search(text) and unknown and not doubted
     return f"资产库里没有「{unknown.raw}」，不能隔离。" if unknown and isolates else ""
 
 
@@ -74,19 +73,16 @@ def _completed(text: str, last: Intent | None) -> tuple[str, ...]:
     """The action with the last object named, to be sent as it is; never done by itself."""
     arguments = last.arguments if last else {}
     address, number = arguments.get("ip") or arguments.get("value"), arguments.get("alert_id")
-    if _speaks("blocking", text) and address:
+    if pattern("talk.speaks.blocking").search(text) and address:
         return (f"封禁 {address} 一小时",)
-    if _speaks("isolating", text) and "asset" in arguments:
+    if pattern("talk.speaks.isolating").search(text) and "asset" in arguments:
         return (f"隔离 {arguments['asset']}",)
     close = f"误报 A{number}" if "关" in text else f"确认 A{number}"
     return (close, f"把告警 {number} 指派给我") if number else ()
 
 
 def suggest(skeleton: Skeleton, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
-    """Three sentences that can be sent as they are: ``first``, then examples of what it most probably asks for.
-
-    ``harmless``: no actions among them.
-    """
+    """``first``, then examples of what it most probably asks for; ``harmless``: no actions among them."""
     examples = load("talk")["suggestions"]
     near = [examples[tool] for score, tool in rank(skeleton) if tool in examples and score > 0]
     kept = [sentence for sentence in near if not (harmless and _ACTION.match(sentence))]

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from secops_agent.llm.types import Offer
 
 ControlAction = Literal["confirm", "approve", "reject", "stop"]
-Category = Literal["help", "greeting", "thanks", "identity", "status", "farewell", "acknowledgement"]
 
 READ_TOOLS = frozenset(
     [
@@ -71,14 +70,14 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """Exactly one of ``intent``, ``control``, ``category`` and ``offer`` is set, or none: not understood.
+    """Exactly one of ``intent``, ``control``, ``category`` (of `words/talk.toml`) and ``offer`` is set, or none: not understood.
 
     ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none.
     """
 
     intent: Intent | None = None
     control: Control | None = None
-    category: Category | None = None
+    category: str = ""
     suggestions: tuple[str, ...] = ()
     hint: str = ""
     offer: Offer | None = None
@@ -86,4 +85,4 @@ class Understanding:
     @property
     def understood(self) -> bool:
         """Whether something can be answered without asking back."""
-        return self.intent is not None or self.control is not None or self.category is not None
+        return bool(self.intent or self.control or self.category)

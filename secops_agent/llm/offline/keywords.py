@@ -1,8 +1,5 @@
-"""The word that a list is narrowed by. A piece of the sentence is one only on evidence, else it is ignored:
-
-it is in the lexicon or a known attack or product, in quotation marks, marked as one (关于 X 的, X 相关, 带 X),
-stands as a name directly before the noun (X 告警), or is an ASCII word that is no plain English.
-"""
+"""The word that a list is narrowed by, only on evidence: it is in the lexicon or a known attack or product, in
+quotation marks, marked as one (关于 X 的, X 相关, 带 X), or stands as a name directly before the noun (X 告警)."""
 
 import re
 

@@ -23,10 +23,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def normalize(text: str) -> str:
-    """The text in one spelling; letters keep their case, defanged addresses become plain ones.
-
-    ，stays what it is: a note is kept in the words of the one who wrote it.
-    """
+    """The text in one spelling; letters keep their case, and ，stays what it is, as notes are kept."""
     plain = "，".join(unicodedata.normalize("NFKC", part) for part in _INVISIBLE.sub("", text).split("，"))
     plain = _EMOJI.sub("", plain.translate(_DASHES))
     plain = _DEFANGED_SCHEME.sub(r"http\1://", _DEFANGED_DOT.sub(".", plain))

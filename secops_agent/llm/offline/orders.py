@@ -6,7 +6,7 @@ Words that no list has make it a `Reading` with a ``rest``: no order, at most an
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -20,6 +20,7 @@ _COMMON = ("please", "now", "done", "urge", "give_me", "move", "glue")
 _CHECKS = ("check", "length")
 _CLAUSE = re.compile(r"[,，;；。!！~…]+")
 _NOTHING = Chunk("", "")
+_Build = Callable[[list[Chunk], Skeleton, str], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +142,7 @@ def _spell(chunks: list[Chunk]) -> Iterator[str]:
 
 
 def _tells(chunks: list[Chunk], domain: Domain) -> str:
-    """ "told" of what has been done (封了 X) or will be (将封禁 X); 把 X 封了, 帮我封了 and 删了吧 ask for it.
-
-    封了 X 吧 may ask whether it has been done: the words are the rest of a reading then.
-    """
+    """ "told" of what has been done (封了 X) or will be (将封禁 X), not of 把 X 封了; the rest of what may ask (封了吧)."""
     acted, asked, mine = "", False, False
     for before, chunk, i in zip([_NOTHING, *chunks], chunks, range(1, len(chunks) + 1), strict=False):
         letter, after = _letter(chunk.role), chunks[i:]
@@ -166,7 +164,7 @@ def _values(chunks: list[Chunk], role: str, skeleton: Skeleton) -> list[Any]:
     return list(dict.fromkeys(skeleton.entities[chunk.text].value for chunk in chunks if chunk.role == role))
 
 
-def _object(name: str) -> Any:
+def _object(name: str) -> _Build:
     return lambda chunks, skeleton, _: {name: _values(chunks, "o", skeleton)[0]}
 
 
@@ -187,7 +185,7 @@ def _block(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any
     return _object("ip")(chunks, skeleton, asker) | ({"duration_minutes": lengths[0]} if lengths else {})
 
 
-_ARGUMENTS: Mapping[str, Any] = {
+_ARGUMENTS: Mapping[str, _Build] = {
     "acknowledge_alert": _object("alert_id"),
     "close_alert": _close,
     "assign_alert": _assign,

@@ -58,10 +58,10 @@ def _find_recurrence(text: str) -> tuple[str, Recurrence, str] | None:
 
 def _split(text: str) -> _Part:
     """The lists of the words around the task, and the task itself."""
-    lists = tuple(load("schedules")["lists"])
     chunks: list[Chunk] = []
     for piece in re.split(f"([{_BREAKS}]+)", text):
-        chunks += cut(piece, lists) if piece.strip(_BREAKS) else [Chunk("break", piece)]
+        known = piece.strip(_BREAKS) != ""
+        chunks += cut(piece, tuple(load("schedules")["lists"])) if known else [Chunk("break", piece)]
     unknown = [i for i, chunk in enumerate(chunks) if not chunk.role]
     inside = range(unknown[0], unknown[-1] + 1) if unknown else range(0)
     around = frozenset(chunk.role for i, chunk in enumerate(chunks) if i not in inside)

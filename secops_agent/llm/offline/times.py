@@ -28,6 +28,7 @@ _WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 
 _FEASTS = {"元旦": (1, 1), "五一": (5, 1), "国庆": (10, 1), "双十一": (11, 11), "双11": (11, 11)}
 _PERIODS = {"day_0": "today", "day_1": "yesterday", "week_0": "this_week", "week_1": "last_week"}
 _PERIODS |= {"month_0": "this_month", "month_1": "last_month"}
+# A span of exactly a day, a week or a month also has a report's name.
 _SPANS = {1440: "today", 10080: "this_week", 43200: "this_month"}
 
 
@@ -66,7 +67,6 @@ def _minutes(match: re.Match[str]) -> int | None:
 
 
 def _ago(match: re.Match[str], now: datetime) -> Since:
-    """A span of exactly a day, a week or a month also has a report's name."""
     length = _minutes(match) or 60
     return Since(now - timedelta(minutes=length), _SPANS.get(length, ""))
 

@@ -25,10 +25,7 @@ LONGEST = 300  # characters; what is longer was pasted, not asked
 def understand(
     text: str, lexicon: Lexicon, now: datetime, *, asker: str = "", last: Intent | None = None
 ) -> Understanding:
-    """What the sentence asks for; pure and deterministic, ``now`` is an aware datetime.
-
-    ``asker`` is the staff id that 我 stands for, ``last`` the intent before, for follow-ups.
-    """
+    """What the sentence asks for. ``now`` is aware, ``asker`` the staff id that 我 means, ``last`` the intent before."""
     plain = normalize(text)
     reader = _Reader(lexicon, now, asker, last)
     if len(plain) > LONGEST:
@@ -59,7 +56,7 @@ class _Reader:
             return Understanding(intent=Intent(command.tools[0], {command.verbatim: rest}))
         plain = command.sentence.format(rest=rest).strip()
         reader = replace(self, command=True, last=None)
-        skeleton = reader._entities(plain)
+        skeleton = read_entities(plain, self.lexicon, self.now)
         order = reader._action(skeleton, Request(plain)) if rest else None
         if order and order.certain:
             return Understanding(intent=order.intent)
@@ -71,7 +68,7 @@ class _Reader:
     def read_overheard(self, plain: str) -> Understanding:
         """What somebody else is told: a question may be answered, an order or a control word is none for the robot."""
         found = self.read(plain)
-        acts = found.intent is not None and found.intent.tool in ACTION_TOOLS
+        acts = found.intent and found.intent.tool in ACTION_TOOLS
         if found.control or acts or found.offer:
             return Understanding(suggestions=suggest(Skeleton(plain), harmless=True), hint=hint("overheard"))
         return found
@@ -85,7 +82,7 @@ class _Reader:
         talk = _find_category(plain) or _find_category(request.text)
         if talk:
             return talk
-        skeleton = self._entities(request.text)
+        skeleton = read_entities(request.text, self.lexicon, self.now)
         action = None if request.asking else self._action(skeleton, request)
         if action and action.certain:
             return Understanding(intent=action.intent)
@@ -103,10 +100,7 @@ class _Reader:
 
     def _task(self, task: str) -> Intent | None:
         """What a recurring sentence asks for: a question only, never an action, never a follow-up."""
-        return read_question(self._asked(self._entities(task)))
-
-    def _entities(self, plain: str) -> Skeleton:
-        return read_entities(plain, self.lexicon, self.now)
+        return read_question(self._asked(read_entities(task, self.lexicon, self.now)))
 
     def _asked(self, skeleton: Skeleton) -> Asked:
         return Asked(take_filters(skeleton), self.lexicon, self.now, self.asker, self.command)

@@ -1,7 +1,6 @@
 """Words that belong together: known attacks, products and compounds; and the topic of a question about handling.
 
-Nouns that begin or end in a character which is a filler by itself (个人信息, 批量, 审批) are shielded while fillers are
-taken off: every character of them is moved where no pattern finds it, and back again.
+Nouns that begin or end in a character which is a filler by itself (个人信息, 批量) are shielded from patterns meanwhile.
 """
 
 import re
