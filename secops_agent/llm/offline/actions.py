@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .intents import Action, Intent
-from .notes import Note, clean, find_doubt, find_notes, is_harmless, later_clauses, takes_back
+from .notes import Note, clean, find_doubt, find_notes, is_harmless, later_clauses
 from .orders import Reading, is_explained, read_orders
 from .schedules import read_schedule
 from .skeletons import Kind, Skeleton
@@ -63,7 +63,12 @@ def _with_rest(reading: Reading, skeleton: Skeleton) -> Iterator[Action]:
 def _act(reading: Reading, name: str, said: str, skeleton: Skeleton) -> Iterator[Action]:
     intent = Intent(reading.tool, {**reading.arguments, **({name: said} if name and said else {})})
     rest = skeleton.expand(reading.rest)
-    if not rest or (find_doubt(rest) in ("", "report") and not takes_back(rest)):
+    barred = ("doubt.question", "no_note", "takes_back", "by_others")
+    spoilt = any(
+        pattern(f"doubts.{name}").search(clause) for clause in re.split("[,，]", rest) for name in barred
+    )
+    spoilt = spoilt or pattern("doubts.spoils").search(reading.inside) is not None
+    if not rest or (find_doubt(rest) in ("", "report") and not spoilt):
         yield Action(intent, certain=not rest)
 
 

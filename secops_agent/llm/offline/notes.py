@@ -19,11 +19,6 @@ def find_doubt(text: str) -> str:
     return name_of("doubts.doubt", text)
 
 
-def takes_back(text: str) -> bool:
-    """Whether these words undo or delay what was said before them: 点错了, 我再看看, 改天, 慢着."""
-    return pattern("doubts.takes_back").search(text) is not None
-
-
 class Note(NamedTuple):
     """``text`` with marks. ``is_note``: said to be a note, so never dropped; a reason is by tools that keep none."""
 

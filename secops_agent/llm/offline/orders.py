@@ -36,11 +36,15 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a sentence orders if it orders anything. ``rest``: the words that nothing explains, "" for none."""
+    """What a sentence orders if it orders anything. ``rest``: the words that nothing explains, "" for none.
+
+    ``inside``: those of them in the very clause of the order or before its object, which may turn it round.
+    """
 
     tool: str
     arguments: Mapping[str, Any]
     rest: str = ""
+    inside: str = ""
 
 
 def read_orders(skeleton: Skeleton, asker: str, *, bare: bool = False) -> Iterator[Reading]:
@@ -96,19 +100,30 @@ def _read(skeleton: Skeleton, domain: Domain, asker: str) -> Reading | None:
         reading = _match(chunks, domain, skeleton, asker)
         if reading:
             rest = [_rest(*pair, whole=kept != "all") for pair in unknown]
-            return replace(reading, rest="，".join([*rest, *filter(None, [reading.rest])]))
+            rest += [reading.rest] if reading.rest else []
+            inside = [_loose(chunks, before_object=kept != "all") for _, chunks in unknown]
+            return replace(reading, rest="，".join(rest), inside="，".join(inside))
     return None
 
 
 def _rest(clause: str, chunks: list[Chunk], *, whole: bool) -> str:
     """What a reading leaves out of a clause: what follows the object, else all of it; or only the unknown words."""
     if not whole:
-        return "".join(chunk.text for chunk in chunks if not chunk.role).strip()
+        return _loose(chunks)
     last = max((i for i, chunk in enumerate(chunks) if chunk.role == "o"), default=-1)
     if last < 0:
         return clause.strip()
     after = next((chunk.at for chunk in chunks[last + 1 :] if not chunk.role), 0)
     return (clause[after:] if after else clause[: chunks[last].at]).strip()
+
+
+def _loose(chunks: list[Chunk], *, before_object: bool = False) -> str:
+    end = (
+        next((i for i, chunk in enumerate(chunks) if chunk.role == "o"), 0) if before_object else len(chunks)
+    )
+    return "".join(
+        chunk.text for chunk in chunks[:end] if not chunk.role or (before_object and chunk.role == "p")
+    )
 
 
 def _cut(clause: str, domain: Domain, skeleton: Skeleton) -> list[Chunk]:

@@ -23,7 +23,7 @@ def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Actio
     before, recurrence, after = found
     first, second = _split(before), _split(after)
     tasks = [task for task in (first[1], second[1], quoted) if task]
-    told = first[1] and (find_doubt(first[1]) or pattern("doubts.by_others").search(first[1]))
+    told = first[1] and not pattern("schedules.plain").search(first[1])
     if len(tasks) != 1 or told or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], read_task):
         return None
     intent = Intent("create_schedule", {"task": tasks[0], "cron": recurrence.cron})
