@@ -15,6 +15,7 @@ from .vocabulary import shorten_query
 from .words import name_of, pattern
 
 _VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")
+_CLOSE = 0.5  # of the scores of the classifier: an offer's may be this far behind
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
 _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
 # What must have been said for a tool to make sense.
@@ -54,6 +55,12 @@ def rank(skeleton: Skeleton) -> list[tuple[float, str]]:
     """Tools and "none" by their scores; what lacks the thing it is about is left out."""
     labels = [tool for tool in READ_TOOLS | ACTION_TOOLS | {NONE} if possible(tool, skeleton)]
     return classify(skeleton.text, labels)
+
+
+def is_likely(tool: str, skeleton: Skeleton) -> bool:
+    """Whether nothing else is much more probable."""
+    ranked = rank(skeleton)
+    return any(name == tool and ranked[0][0] - score <= _CLOSE for score, name in ranked)
 
 
 def possible(tool: str, skeleton: Skeleton) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .actions import read_action
-from .commands import Command, find_command
+from .commands import Command, find_command, spell_out
 from .controls import find_control
 from .courtesies import Request, strip_courtesies
 from .entities import read_entities
@@ -15,7 +15,7 @@ from .intents import ACTION_TOOLS, Action, Intent, Understanding
 from .lexicon import Lexicon
 from .normalization import normalize, split_address
 from .offers import make_offer
-from .questions import Asked, build, possible, rank, read_question
+from .questions import Asked, build, is_likely, possible, read_question
 from .skeletons import Skeleton
 from .words import name_of, pattern
 
@@ -26,7 +26,7 @@ def understand(
     text: str, lexicon: Lexicon, now: datetime, *, asker: str = "", last: Intent | None = None
 ) -> Understanding:
     """What the sentence asks for. ``now`` is aware, ``asker`` the staff id that 我 means, ``last`` the intent before."""
-    plain = normalize(text)
+    plain = spell_out(normalize(text))
     reader = _Reader(lexicon, now, asker, last)
     if len(plain) > LONGEST:
         return Understanding(suggestions=suggest(Skeleton("")), hint=hint("long"))
@@ -87,7 +87,7 @@ class _Reader:
         if action and action.certain:
             return Understanding(intent=action.intent)
         asked = self._asked(Skeleton(skeleton.text.rstrip("?？ ,，") or skeleton.text, skeleton.entities))
-        if action and rank(asked.skeleton)[0][1] == action.intent.tool:
+        if action and is_likely(action.intent.tool, asked.skeleton):
             return Understanding(offer=make_offer(action))
         refused = refuse(skeleton, self.last) or refuse_several(skeleton)
         return refused or self._question(asked)
