@@ -1,7 +1,6 @@
 """Which tool a sentence asks for: a linear classifier over the character n-grams of the masked sentence.
 
-`questions.model` holds its weights as text; ``python -m tests.secops.offline_corpus.train`` writes it anew from the
-corpora. Names, times and numbers are single marks of their kind, so that it never learns one of them by heart.
+`questions.model` holds its weights; ``python -m tests.secops.offline_corpus.train`` learns them from the corpora.
 """
 
 from collections.abc import Collection

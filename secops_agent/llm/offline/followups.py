@@ -15,8 +15,6 @@ _KINDS = {name: tuple(Kind[kind] for kind in kinds) for name, kinds in _FOLLOWUP
 _OWN = (*(kind for kinds in _KINDS.values() for kind in kinds if kind is not Kind.HOST), Kind.IP)
 _MAX_ROWS, _ROWS = 50, 10
 _MOST_LEFT = 2  # characters that nothing explains
-
-
 Read = Callable[[str], Intent | None]
 
 

@@ -81,8 +81,3 @@ class Understanding:
     suggestions: tuple[str, ...] = ()
     hint: str = ""
     offer: Offer | None = None
-
-    @property
-    def understood(self) -> bool:
-        """Whether something can be answered without asking back."""
-        return bool(self.intent or self.control or self.category)

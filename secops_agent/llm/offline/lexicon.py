@@ -39,10 +39,6 @@ class Lexicon:
         """The canonical name of an asset's name or address, or an empty string."""
         return self.assets.get(text.lower(), "")
 
-    def person(self, text: str) -> str:
-        """How the tools call this person, or an empty string."""
-        return self.people.get(text.lower(), "")
-
 
 def _index_assets(assets: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
     named = [(name, tuple(filter(None, aliases))) for name, aliases in assets]

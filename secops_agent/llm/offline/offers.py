@@ -31,6 +31,5 @@ def make_offer(action: Action) -> Offer:
 
 def spell_minutes(minutes: int) -> str:
     """120 → 2小时; 0 is for ever."""
-    return next(
-        (f"{minutes // size}{unit}" for size, unit in _UNITS if minutes and minutes % size == 0), "永久"
-    )
+    spelled = (f"{minutes // size}{unit}" for size, unit in _UNITS if minutes and minutes % size == 0)
+    return next(spelled, "永久")

@@ -118,12 +118,10 @@ def _rest(clause: str, chunks: list[Chunk], *, whole: bool) -> str:
 
 
 def _loose(chunks: list[Chunk], *, before_object: bool = False) -> str:
-    end = (
-        next((i for i, chunk in enumerate(chunks) if chunk.role == "o"), 0) if before_object else len(chunks)
-    )
-    return "".join(
-        chunk.text for chunk in chunks[:end] if not chunk.role or (before_object and chunk.role == "p")
-    )
+    roles = [chunk.role for chunk in chunks]
+    end = len(chunks) if not before_object else roles.index("o") if "o" in roles else 0
+    telling = ("", "p") if before_object else ("",)
+    return "".join(chunk.text for chunk in chunks[:end] if chunk.role in telling)
 
 
 def _cut(clause: str, domain: Domain, skeleton: Skeleton) -> list[Chunk]:

@@ -11,25 +11,14 @@ from datetime import date, datetime, time, timedelta
 
 from .numerals import read_integer, read_number
 from .skeletons import Kind, Skeleton
-from .words import pattern
+from .words import load, pattern
 
-# Minutes of a unit, by the name of its group.
-_MINUTES = {"minute": 1, "quarterhour": 15, "hour": 60, "day": 1440, "week": 10080, "month": 43200}
-_MINUTES |= {"quarter": 129600, "year": 525600}
-# When a part of the day begins, by its first character (m and n: morning, night).
-_PART_HOURS = dict(
-    zip(
-        "凌半午入后大一清早晨上中下傍晚夜mn",
-        (0, 0, 12, 18, 0, 6, 6, 6, 6, 6, 6, 11, 12, 17, 18, 18, 6, 18),
-        strict=True,
-    )
-)
-_WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6, "末": 5}
-_FEASTS = {"元旦": (1, 1), "五一": (5, 1), "国庆": (10, 1), "双十一": (11, 11), "双11": (11, 11)}
-_PERIODS = {"day_0": "today", "day_1": "yesterday", "week_0": "this_week", "week_1": "last_week"}
-_PERIODS |= {"month_0": "this_month", "month_1": "last_month"}
-# A span of exactly a day, a week or a month also has a report's name.
-_SPANS = {1440: "today", 10080: "this_week", 43200: "this_month"}
+_VALUES = load("times")["values"]
+_MINUTES: dict[str, int] = _VALUES["minutes"]
+_PART_HOURS: dict[str, int] = _VALUES["part_hours"]
+_WEEKDAYS: dict[str, int] = _VALUES["weekdays"]
+_FEASTS: dict[str, tuple[int, int]] = _VALUES["feasts"]
+_PERIODS: dict[str, str] = _VALUES["periods"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ def _minutes(match: re.Match[str]) -> int | None:
 
 def _ago(match: re.Match[str], now: datetime) -> Since:
     length = _minutes(match) or 60
-    return Since(now - timedelta(minutes=length), _SPANS.get(length, ""))
+    return Since(now - timedelta(minutes=length), _PERIODS.get(str(length), ""))
 
 
 def _day(match: re.Match[str], now: datetime) -> Since | None:
