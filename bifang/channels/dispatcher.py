@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from weakref import WeakSet
 
-from bifang.channels import handling, inbox
+from bifang.channels import handling, inbox, outgoing
 from bifang.channels.handling import Finished
 from bifang.channels.leases import Owner
 from bifang.channels.ports import Channel, Draft, Foresee, Handler, Part, ReplySink, Turn, TurnResult
@@ -207,7 +207,7 @@ class Dispatcher:
 
     async def _one(self, turn: Turn) -> None:
         try:
-            result = await self._handlers[turn.kind](turn, self._sink(turn) if self._sink else Silent())
+            result = await self._handlers[turn.kind](turn, self._sink_of(turn))
             await self._succeeded(turn, result)
         except BifangError as error:
             log.warning("消息处理失败：%s", error.message, extra=_fields(turn))
@@ -216,8 +216,20 @@ class Dispatcher:
             log.exception("消息处理出错", extra=_fields(turn))
             await self._failed(turn, f"内部错误：{type(error).__name__}（详见日志）", permanent=False)
 
+    def _sink_of(self, turn: Turn) -> ReplySink:
+        """Progress is best effort: without it the turn runs all the same."""
+        try:
+            return self._sink(turn) if self._sink else Silent()
+        except Exception:
+            log.exception("准备进度显示出错，这条消息不显示进度", extra=_fields(turn))
+            return Silent()
+
     async def _succeeded(self, turn: Turn, result: TurnResult) -> None:
-        replies = tuple(part for reply in result.replies for part in self._channel.split(reply))
+        replies = tuple(
+            part for reply in result.replies for part in self._channel.split(outgoing.safe_reply(reply))
+        )
+        if result.note:
+            await db.call(handling.annotate, turn, result.note)
         parts = await self._persist(Finished(turn, replies, result.rows))
         if parts is None:
             log.warning("租约已被其他进程接管，本次结果作废", extra=_fields(turn))

@@ -26,11 +26,12 @@ _Rows = Sequence[Sequence[Any]]
 
 
 class Said(NamedTuple):
-    """One earlier message; role is user or assistant."""
+    """One earlier message; role is user or assistant. ``author`` is who said it: a name can be anybody's."""
 
     role: str
     speaker: str
     content: str
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Known:
     person: Person
     history: tuple[Said, ...]
     administrators: tuple[str, ...] = ()
+
+
+def author_of(person: Person) -> str:
+    """Who somebody is, whatever they call themselves."""
+    return f"{person.corp_id}:{person.staff_id}"
 
 
 def conversation_key(config_id: int, conversation_id: str) -> str:
@@ -98,7 +104,7 @@ known: Batcher[Question, Known] = Batcher(look_up)
 
 
 def _by_conversation(rows: Iterable[Sequence[Any]]) -> dict[str, list[Said]]:
-    """Rows of (id, key, role, speaker, content) in any order; oldest first."""
+    """Rows of (id, key, role, speaker, content, author) in any order; oldest first."""
     found: dict[str, list[Said]] = defaultdict(list)
     for _, key, *said in sorted(rows, key=itemgetter(0)):
         found[key].append(Said._make(said))
@@ -106,14 +112,15 @@ def _by_conversation(rows: Iterable[Sequence[Any]]) -> dict[str, list[Said]]:
 
 
 # The last `MESSAGES` of a conversation: one index range.
-_LAST = f"SELECT id, key, role, speaker, content FROM {ConversationMessage._meta.db_table} WHERE key = {{key}} ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
+_LAST = f"SELECT id, key, role, speaker, content, author FROM {ConversationMessage._meta.db_table} WHERE key = {{key}} ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
+_SAID = "t.id, t.key, t.role, t.speaker, t.content, NULL, t.author"
 _ONE = (
-    f"SELECT NULL AS id, {', '.join(FACTS)} FROM {Staff._meta.db_table} WHERE staff_id = %(asker)s "  # noqa: S608
-    f"UNION ALL SELECT t.*, NULL FROM ({_LAST.format(key='%(conversation)s')}) AS t"
+    f"SELECT NULL AS id, {', '.join(FACTS)}, NULL FROM {Staff._meta.db_table} WHERE staff_id = %(asker)s "  # noqa: S608
+    f"UNION ALL SELECT {_SAID} FROM ({_LAST.format(key='%(conversation)s')}) AS t"
 )
 _BOTH = (
-    f"SELECT NULL::bigint, {', '.join(FACTS)} FROM {Staff._meta.db_table} WHERE staff_id = ANY(%s::text[]) "  # noqa: S608
-    f"UNION ALL SELECT t.*, NULL FROM unnest(%s::text[]) AS k(value) CROSS JOIN LATERAL ({_LAST.format(key='k.value')}) AS t"
+    f"SELECT NULL::bigint, {', '.join(FACTS)}, NULL FROM {Staff._meta.db_table} WHERE staff_id = ANY(%s::text[]) "  # noqa: S608
+    f"UNION ALL SELECT {_SAID} FROM unnest(%s::text[]) AS k(value) CROSS JOIN LATERAL ({_LAST.format(key='k.value')}) AS t"
 )
 
 
@@ -124,7 +131,8 @@ def _read_at_once(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows,
 
 def _apart(rows: _Rows) -> tuple[_Rows, _Rows]:
     """Messages have an id, people do not."""
-    return [row[1:] for row in rows if row[0] is None], [row[:5] for row in rows if row[0] is not None]
+    people = [row[1:6] for row in rows if row[0] is None]
+    return people, [(*row[:5], row[6]) for row in rows if row[0] is not None]
 
 
 def _read_in_turn(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows, _Rows]:
@@ -144,8 +152,11 @@ def trim(history: Sequence[Said]) -> tuple[Said, ...]:
     return tuple(history[first:])
 
 
-def remember(conversation: str, speaker: str, question: str, answer: str, at: datetime) -> tuple[NewRow, ...]:
+def remember(conversation: str, who: Person, question: str, answer: str, at: datetime) -> tuple[NewRow, ...]:
     """To be inserted in the transaction that marks the turn as handled."""
-    asked = {"key": conversation, "role": "user", "speaker": speaker, "content": question, "created_at": at}
+    asked = {
+        "key": conversation, "role": "user", "speaker": who.name, "author": author_of(who), "content": question,
+        "created_at": at,
+    }  # fmt: skip
     answered = {"key": conversation, "role": "assistant", "content": answer, "created_at": at}
     return NewRow(ConversationMessage, asked), NewRow(ConversationMessage, answered)

@@ -1,9 +1,20 @@
 """The addresses under /api/."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
-from secops_agent.api import alerts, assets, findings, indicators, ingest, jobs, runbooks, vulnerabilities
+from secops_agent.api import (
+    alerts,
+    assets,
+    findings,
+    indicators,
+    ingest,
+    jobs,
+    proposals,
+    runbooks,
+    vulnerabilities,
+)
+from secops_agent.api.documentation import DocumentationView
 from secops_agent.api.errors import not_found
 
 app_name = "api"
@@ -33,6 +44,9 @@ _estate = [
     path("runbooks/<int:runbook_id>/", runbooks.RunbookView.as_view(), name="runbook"),
     path("runbooks/<int:runbook_id>/history/", runbooks.RunbookHistoryView.as_view()),
     path("ingest/<str:format_name>/", ingest.IngestView.as_view(), name="ingest"),
+    path("proposals/", proposals.ProposalListView.as_view()),
+    path("proposals/<str:code>/", proposals.ProposalView.as_view()),
+    path("proposals/<str:code>/decision/", proposals.DecisionView.as_view()),
     path("jobs/", jobs.JobListView.as_view()),
     path("jobs/<int:job_id>/", jobs.JobView.as_view(), name="job"),
 ]
@@ -41,6 +55,6 @@ urlpatterns = [
     # Webhooks are typed by people who forget the slash, and a redirect would lose the body.
     re_path(r"^v1/ingest/(?P<format_name>[a-z_]+)$", ingest.IngestView.as_view(schema=None)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", DocumentationView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^(?P<rest>.*)$", not_found),
 ]

@@ -61,12 +61,13 @@ class Action(models.Model):
     finished_at = models.DateTimeField("结束时间", null=True, blank=True)
     result = models.TextField("结果", blank=True, default="")
     response = models.JSONField("对方应答", default=dict, blank=True)
-    undo_url = SealedField("撤销地址", null=True, blank=True)
+    undo_url = SealedField("撤销地址", null=True, blank=True, bound_to=("key",))
     settled_by = models.CharField("核实人", max_length=100, blank=True, default="")
 
     class Meta:
         verbose_name = verbose_name_plural = "处置动作"
         ordering = ["-id"]
+        permissions = [("settle_action", "可以核实未知的结果")]
         indexes = [
             models.Index(
                 fields=["state", "id"],

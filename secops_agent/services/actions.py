@@ -14,11 +14,12 @@ from typing import Any, Final, Literal
 from django.db import transaction
 
 from bifang.channels.leases import database_now, new_lease
-from bifang.core.sealed import Sealed
+from bifang.core.errors import BifangError
+from bifang.core.sealed import Sealed, place_of
 from secops_agent.models.action import Action, ActionState
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal
-from secops_agent.services import notifying
+from secops_agent.services import notifying, targets
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, append, entry
 from secops_agent.services.faults import Conflict, NotFound
@@ -85,16 +86,23 @@ def _order(action: Action) -> Order:
     origin = action.undo_of
     return Order(
         action.pk, action.lease, action.key, action.tool, action.title, action.arguments, action.summary, action.asker,
-        action.approver, action.created_at, str(origin.undo_url.open()) if origin and origin.undo_url else "",
+        action.approver, action.created_at, _undo_url(origin),
         origin.connector_config_id if origin else None,
     )  # fmt: skip
+
+
+def _undo_url(origin: Action | None) -> str:
+    if origin is None or origin.undo_url is None:
+        return ""
+    return str(origin.undo_url.open(place_of(Action, "undo_url", origin)))
 
 
 def begin(order: Order, connector: str, connector_config_id: int | None) -> bool:
     """Mark that the call begins now. False: it is not ours any more, or must not be made (it is closed then)."""
     now = database_now()
-    if READ_ONLY in read_switches():
-        finish(order, Outcome("failed", f"没有执行：{READ_ONLY_TEXT}"), ActionState.LEASED)
+    fault = _fault(order)
+    if fault:
+        finish(order, Outcome("failed", f"没有执行：{fault}"), ActionState.LEASED)
         return False
     ours = Action.objects.filter(
         pk=order.action_id, lease=order.lease, state=ActionState.LEASED, leased_until__gt=now
@@ -107,11 +115,23 @@ def begin(order: Order, connector: str, connector_config_id: int | None) -> bool
     )  # fmt: skip
 
 
+def _fault(order: Order) -> str:
+    """Why it must not be done any more; what takes something back goes to what was done then."""
+    if READ_ONLY in read_switches():
+        return READ_ONLY_TEXT
+    if not order.undo_url:
+        try:
+            targets.require_same(order.arguments)
+        except BifangError as error:
+            return error.message
+    return ""
+
+
 def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALLING) -> bool:
     """Store and tell the result. False: the lease is no longer ours, and nothing was changed."""
     with transaction.atomic():
         ours = Action.objects.filter(pk=order.action_id, lease=order.lease, state=state)
-        won = _close(ours, outcome)
+        won = _close(ours, outcome, order.key)
         if won:
             _tell(
                 Action.objects.select_related("proposal").get(pk=order.action_id), Actor.system("connector")
@@ -119,13 +139,13 @@ def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALL
     return won
 
 
-def _close(rows: Any, outcome: Outcome) -> bool:
+def _close(rows: Any, outcome: Outcome, key: str = "") -> bool:
     values = {
         "state": ActionState(outcome.result), "finished_at": database_now(), "result": outcome.text,
         "response": dict(outcome.response), "lease": "", "leased_until": None,
     }  # fmt: skip
     if outcome.undo_url:
-        values["undo_url"] = Sealed.of(outcome.undo_url)
+        values["undo_url"] = Sealed.of(outcome.undo_url, place_of(Action, "undo_url", {"key": key}))
     return bool(rows.update(**values))
 
 
@@ -170,7 +190,8 @@ def get(action_id: int) -> Action:
 
 def report(action: Action) -> str:
     """Who asked, who approved, what ran, what came back: for people."""
-    via = f"\n- 连接器：{action.connector}" if action.connector else ""
+    really = action.connector and action.state != ActionState.DRY
+    via = f"\n- 连接器：{action.connector}" if really else ""
     return (
         f"**{action.title}**：{ActionState(action.state).label}（动作 #{action.pk}）\n\n{action.summary}\n\n"
         f"- 提出：{action.asker}\n- 批准：{action.approver}{via}\n- 结果：{action.result}"
@@ -178,17 +199,13 @@ def report(action: Action) -> str:
 
 
 def _tell(action: Action, actor: Actor) -> None:
-    """Record a result, and tell it where the action was asked for; in a private matter also the approver."""
+    """Record a result, and tell it to everyone whom the action concerns."""
     _record(action, actor, f"{action.title}：{ActionState(action.state).label}")
     first = action.proposal
     if first is None:
         return
     key = f"action:{action.pk}:{action.state}:{'settled' if action.settled_by else 'result'}"
-    text = report(action)
-    notifying.tell_origin(first, text, key)
-    approver = first.decider_id.rpartition(":")[2]
-    if not first.is_group and approver:
-        notifying.tell_privately(first, approver, text, f"{key}:approver")
+    notifying.tell_concerned(first, report(action), key)
 
 
 def _record(action: Action, actor: Actor, what: str) -> None:

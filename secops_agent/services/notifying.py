@@ -7,6 +7,7 @@ from bifang.channels.inbox import unpack_target
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import Button, ReplyTarget
 from bifang.core.errors import BifangError
+from bifang.core.sealed import place_of
 from secops_agent.models.proposal import Proposal
 
 
@@ -15,10 +16,11 @@ def origin_target(proposal: Proposal) -> ReplyTarget | None:
     row = InboxRow.objects.filter(pk=proposal.inbox_id).first() if proposal.inbox_id else None
     if row is not None:
         try:
-            return unpack_target(row.target, row.webhook, row.webhook_expires_at)
+            place = place_of(InboxRow, "webhook", row)
+            return unpack_target(row.target, row.webhook, row.webhook_expires_at, place)
         except BifangError:
             pass  # the webhook's key is gone: the plain address goes through the OpenAPI
-    return unpack_target(proposal.target, None, None)
+    return unpack_target(proposal.target, None, None, "")
 
 
 def tell_origin(proposal: Proposal, text: str, key: str, buttons: Sequence[Button] = ()) -> None:
@@ -26,6 +28,17 @@ def tell_origin(proposal: Proposal, text: str, key: str, buttons: Sequence[Butto
     target = origin_target(proposal)
     if target is not None:
         outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title, buttons=buttons)
+
+
+def tell_concerned(proposal: Proposal, text: str, key: str) -> None:
+    """Say it where it was asked for, to who asked and to who decided: nobody twice, in the caller's transaction."""
+    tell_origin(proposal, text, key)
+    told = set() if proposal.is_group else {proposal.target.get("staff_id")}
+    people = {"asker": proposal.asker_id, "approver": proposal.decider_id.partition(":")[2]}
+    for part, staff_id in people.items():
+        if staff_id and staff_id not in told:
+            told.add(staff_id)
+            tell_privately(proposal, staff_id, text, f"{key}:{part}")
 
 
 def tell_privately(

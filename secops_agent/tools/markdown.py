@@ -6,23 +6,21 @@ from typing import Final
 
 from django.utils import timezone
 
-from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
+from bifang.channels.markup import literal
+from secops_agent.models.choices import AlertStatus, AssetType, Importance, IndicatorKind, Severity, Verdict
 
 SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
-IMPORTANCE: Final = {"critical": "核心", "high": "高", "medium": "中", "low": "低", "info": "很低"}
+IMPORTANCE: Final = {value: str(label) for value, label in Importance.choices}
 STATUS: Final = {value: str(label) for value, label in AlertStatus.choices}
 VERDICT: Final = {value: str(label) for value, label in Verdict.choices}
 ASSET_TYPE: Final = {value: str(label) for value, label in AssetType.choices}
 INDICATOR: Final = {value: str(label) for value, label in IndicatorKind.choices}
-_HARMLESS: Final = str.maketrans(
-    {"[": "［", "]": "］", "<": "＜", ">": "＞", "`": "'", "*": "＊", "|": "¦", "#": "＃"}
-)
 _DAY: Final = timedelta(days=1)
 
 
 def plain(text: str, limit: int = 120) -> str:
     """Text of unknown origin on one line, without the signs that make links, images, emphasis or headings."""
-    line = " ".join(text.split()).translate(_HARMLESS)
+    line = literal(text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

@@ -141,7 +141,7 @@ def stage(applications: int = 1, *, limits: bool = False) -> Iterator[Stage]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bifang-bench-")))
         apps = [word for client in clients for word in ("--app", f"{client}:{SECRET}")]
         flags = [] if limits else ["--no-limits"]
-        command = [sys.executable, "-m", "dingtalk_integration.simulator", "--port", str(port), *apps, *flags]
+        command = [sys.executable, "-m", "simulators.dingtalk", "--port", str(port), *apps, *flags]
         stack.enter_context(process(command, clean_environment(home), home / "simulator.log"))
         place = Stage(f"http://127.0.0.1:{port}", clients, home)
         wait_until(lambda: _answers(place), within=20, every=0.1, what="the simulator")

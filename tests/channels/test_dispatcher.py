@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,20 +15,23 @@ from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
 from bifang.core.errors import ConfigError
 from bifang.core.express import lines
+from bifang.core.rows import NewRow
 from tests.channels.boxes import Recorder, incoming, store
 from tests.databases import Database
 from tests.deadline import wait_until
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
-Answer = Callable[[Turn], Awaitable[str]]
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+Answer = Callable[[Turn], Awaitable[str | TurnResult]]
 
 
 @contextmanager
 def running(answer: Answer, channel: Any = None, **options: Any) -> Iterator[Engine]:
-    """An engine whose handler answers with a text."""
+    """An engine whose handler answers with a text, or a whole result."""
 
     async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-        return TurnResult((Reply(await answer(turn)),))
+        said = await answer(turn)
+        return said if isinstance(said, TurnResult) else TurnResult((Reply(said),))
 
     owner = leases.take_name()
     handlers = dict.fromkeys(("chat", "event", "card"), handle)
@@ -63,12 +67,12 @@ def test_what_is_handed_over_takes_up_room_before_the_loop_hears_of_it(database:
 
     async def hold_up_the_loop(turn: Turn) -> str:
         busy.set()
-        release.wait(30)
+        release.wait(120)
         return turn.text
 
     with running(hold_up_the_loop, capacity=3):
         store(incoming("0", where="cid0"))
-        assert busy.wait(20)
+        assert busy.wait(120)
         rows = [store(incoming(str(number), where=f"cid{number}"))[0] for number in (1, 2, 3)]
         assert [row.state for row in rows] == [State.LEASED, State.LEASED, State.PENDING]
         release.set()
@@ -160,8 +164,12 @@ def test_fault_of_ours_is_tried_again(database: Database) -> None:
 
 
 def test_answer_the_database_refuses_does_not_hang_its_turn(database: Database) -> None:
-    async def half(turn: Turn) -> str:
-        return "半个字符 \ud83d" if turn.attempt == 1 else "好了"
+    async def half(turn: Turn) -> TurnResult:
+        refused = NewRow(
+            Worker,
+            {"owner": "x", "host": "半个字符 \ud83d", "pid": 1, "started_at": NOW, "heartbeat_at": NOW},
+        )
+        return TurnResult((Reply("好了"),), (refused,) if turn.attempt == 1 else ())
 
     store(incoming("坏的"), incoming("好的", where="cid2"))
     with running(half):
@@ -174,14 +182,14 @@ def test_stop_lets_turns_finish_and_gives_the_rest_back(database: Database) -> N
 
     async def think(turn: Turn) -> str:
         started.set()
-        await asyncio.sleep(0.1 if turn.text == "快" else 60)
+        await asyncio.sleep(0.1 if turn.text == "快" else 600)
         return f"收到 {turn.text}"
 
     store(incoming("快"), incoming("慢", where="cid2"))
     with running(think, channel) as engine:
-        assert started.wait(20)
+        assert started.wait(120)
         wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).count() == 2, within=20)
-        engine.stop(grace=1.0)
+        engine.stop(grace=3.0)
         assert not engine.alive
     assert channel.sent == ["收到 快"]
     row = InboxRow.objects.get(text="慢")
@@ -189,9 +197,20 @@ def test_stop_lets_turns_finish_and_gives_the_rest_back(database: Database) -> N
 
 
 def test_broken_progress_never_fails_a_turn(database: Database) -> None:
-    with running(echo, sink=lambda turn: None):  # type: ignore[arg-type, return-value]
-        store(incoming())
-        wait_all()
+    made: list[str] = []
+
+    def make(turn: Turn) -> ReplySink:
+        made.append(turn.text)
+        raise OSError("nobody can show this")
+
+    channel = Recorder()
+    with running(echo, channel, sink=make) as engine:
+        (row,) = store(incoming("你好"))
+        engine.wake()
+        wait_until(lambda: channel.sent, within=20)
+    row.refresh_from_db()
+    assert (made, channel.sent) == (["你好"], ["收到 你好"])
+    assert (row.state, row.attempts, row.last_error) == (State.DONE, 1, "")
 
 
 @pytest.mark.parametrize("round_", range(5))
@@ -199,7 +218,7 @@ def test_stop_in_the_middle_of_claiming_leaves_nothing_leased(database: Database
     store(*[incoming(where=f"cid{n}") for n in range(50)])
 
     async def think(turn: Turn) -> str:
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
         return "太晚"
 
     with running(think, capacity=10) as engine:

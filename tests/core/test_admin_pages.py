@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 import unfold
-from django.contrib import admin
+from django.apps import apps
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.groups import AUDITOR, OPERATOR
+from bifang.unfold import MENU
 from dingtalk_integration import ledger
+from secops_agent.models import Role
 from tests.admin_pages import (
+    MODELS,
     ROWS,
     connected,
     dingtalk,
@@ -25,7 +28,6 @@ from tests.admin_pages import (
 )
 
 pytestmark = pytest.mark.django_db
-MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 # Words that stand on our pages in any language.
 NAMES = {"Bifang", "Stream", "Client", "Secret", "App", "Key", "Webhook", "Control", "Mac", "Command", "Cron", "CorpId", "Suricata", "Prometheus"}  # fmt: skip
 
@@ -59,7 +61,7 @@ def test_every_page_of_a_screen_opens_in_chinese(model: type[Model]) -> None:
     assert client.get(pages_of(model, row)[0]).status_code == 200
 
 
-@pytest.mark.parametrize("group", [OPERATOR, AUDITOR, ADMINISTRATOR])
+@pytest.mark.parametrize("group", [OPERATOR, AUDITOR, Role.ADMIN])
 def test_every_page_answers_the_members_of_a_group(group: str) -> None:
     client = member(group)
     for model in MODELS:
@@ -96,7 +98,7 @@ def test_first_page_costs_the_same_with_many_rows(django_assert_max_num_queries:
         received(config, number)
         ledger.add({(config.client_id, family): number for family in ("robot", "card", "webhook")})
     client = superuser()
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         assert client.get(reverse("admin:index")).status_code == 200
 
 
@@ -133,3 +135,11 @@ SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
     "Value",
     "Cron",
 }
+
+
+def test_the_menu_says_what_the_pages_are_called() -> None:
+    entries = [entry for _, group in MENU for entry in group]
+    assert {entry.model: entry.title for entry in entries} == {
+        entry.model: str(apps.get_model(entry.model)._meta.verbose_name_plural) for entry in entries
+    }
+    assert {model._meta.label_lower for model in MODELS} == {entry.model for entry in entries}

@@ -27,8 +27,8 @@ QUICK = {
     "backoff_base_s": 0.05,
     "backoff_cap_s": 0.2,
     "park_retry_s": 60.0,
-    "connect_timeout_s": 1.0,
-    "open_timeout_s": 2.0,
+    "connect_timeout_s": 60.0,
+    "open_timeout_s": 60.0,
 }
 
 
@@ -72,18 +72,24 @@ class RunningClient:
 
 @contextmanager
 def running_client(
-    endpoint: str, receive: Any = None, *, clock: Any = None, **changed: Any
+    endpoint: str, receive: Any = None, *, clock: Any = None, waits: list[float] | None = None, **changed: Any
 ) -> Iterator[RunningClient]:
-    """Run a client against ``endpoint`` for the length of the block. ``changed``: fields of StreamSettings."""
+    """Run a client against ``endpoint`` for the length of the block. ``changed``: fields of StreamSettings.
+    With ``waits`` it never waits, and that list gets the seconds that it would have."""
     fields = {"client_id": "dingdemo", "client_secret": "demo-secret", "rules": AddressRules(simulator=True)}
     settings = StreamSettings(name="测试", endpoint=endpoint, **{**QUICK, **fields, **changed})
-    running = RunningClient(settings, receive, **({"wall_clock": clock} if clock else {}))
+
+    async def note(nudge: asyncio.Event, seconds: float) -> None:
+        waits.append(seconds)
+
+    rest = {"wall_clock": clock} if clock else {}
+    running = RunningClient(settings, receive, **rest, **({} if waits is None else {"pause": note}))
     running.thread.start()
     try:
         yield running
     finally:
         running.client.stop()
-        running.thread.join(5)
+        running.thread.join(120)
         assert not running.thread.is_alive()
 
 
@@ -156,7 +162,7 @@ def scripted_gateway(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedGate
     finally:
         gateway.call(runner.cleanup())
         gateway.loop.call_soon_threadsafe(gateway.loop.stop)
-        thread.join(5)
+        thread.join(120)
         gateway.loop.close()
 
 

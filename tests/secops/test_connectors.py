@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +17,11 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core import configs, db
 from bifang.core.configs import FieldErrors
-from bifang.core.errors import InvalidInput
+from bifang.core.errors import ConfigError, InvalidInput
 from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
 from bifang.core.sealed import Sealed
+from secops_agent.connectors.registry import settings_for
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff
 from secops_agent.services import actions, undo
@@ -43,7 +45,7 @@ def order(who: str = "zhao") -> Action:
 
 
 def connect(url: str, name: str = "防火墙", **more: Any) -> None:
-    configs.save("webhook_connector", name, True, {"url": url, "secret": SECRET, "timeout_s": 1, **more})
+    configs.save("webhook_connector", name, True, {"url": url, "secret": SECRET, "timeout_s": 3, **more})
 
 
 class OtherSide:
@@ -97,10 +99,13 @@ def test_without_connector_it_is_a_dry_run_that_says_so() -> None:
     asyncio.run(run_once())
     action = Action.objects.get()
     assert (action.state, action.connector) == ("dry", "dry_run")
-    text = OutboxRow.objects.filter(key__startswith="note:action").get().text
-    assert "没有对任何系统做出改动" in text
-    assert "zhao先生" in text
-    assert "wang先生" in text
+    told = OutboxRow.objects.filter(key__startswith="note:action")
+    assert sorted(row.target["staff_id"] for row in told if not row.target["is_group"]) == ["wang", "zhao"]
+    assert [row.target["conversation_id"] for row in told if row.target["is_group"]] == [GROUP]
+    for row in told:
+        assert "没有对任何系统做出改动" in row.text
+        assert "zhao先生" in row.text
+        assert "wang先生" in row.text
 
 
 def test_webhook_is_signed_called_once_and_its_answer_told() -> None:
@@ -118,7 +123,7 @@ def test_webhook_is_signed_called_once_and_its_answer_told() -> None:
     action = Action.objects.get()
     assert headers["Idempotency-Key"] == action.key == told["id"]
     assert (action.state, action.result, action.connector) == ("done", "规则 88 已下发", "防火墙")
-    assert OutboxRow.objects.filter(text__contains="规则 88 已下发").count() == 1
+    assert OutboxRow.objects.filter(text__contains="规则 88 已下发").count() == 3  # group, asker, approver
     record = AuditRecord.objects.get(kind="action")
     assert record.detail["asker"] == "zhao先生"
     assert record.detail["approver"] == "wang先生"
@@ -223,9 +228,24 @@ def ask_and_approve_undo(action_id: int) -> None:
     assert set(kinds) == {"proposal", "approval"}
 
 
+def test_a_connector_that_cannot_be_used_stops_no_other() -> None:
+    given = {"url": "https://api.dingtalk.com/hook", "secret": SECRET}
+    configs.save("webhook_connector", "好的", True, {**given, "tools": "block_ip"})
+    bad, _ = configs.save("webhook_connector", "坏的", True, {**given, "tools": "isolate_host"})
+    loose = {**bad.params, "url": "https://bucket.oss-cn-beijing.aliyuncs.com/hook"}
+    SystemConfig.objects.filter(pk=bad.pk).update(params=loose)
+    order()
+    (work,) = actions.claim("me")
+    chosen = settings_for(work)
+    assert chosen is not None
+    assert chosen.name == "好的"
+    with pytest.raises(ConfigError, match="接口地址不能使用"):
+        settings_for(replace(work, tool="isolate_host"))
+
+
 def test_undo_needs_an_action_that_was_done_and_somebody_to_approve() -> None:
     action, zhang = order(), Staff.objects.get(staff_id="zhang")
-    done = {"state": "done", "undo_url": Sealed.of("https://connector/undo")}
+    done = {"state": "done", "undo_url": Sealed.of("https://connector/undo", "never opened")}
     for missing in ({"state": "failed"}, {"undo_url": None}):
         Action.objects.filter(pk=action.pk).update(**done | missing)
         with pytest.raises(Conflict, match="不能撤销"):
@@ -298,7 +318,7 @@ class TestCrash:
         action = Action.objects.get()
         assert action.state == "unknown"
         assert "不会自动重试" in action.result
-        assert OutboxRow.objects.filter(text__contains="结果未知").count() == 1
+        assert OutboxRow.objects.filter(text__contains="结果未知").count() == 3
         assert not actions.finish(late, Outcome("done", "迟到"))
         assert Action.objects.get().state == "unknown"
 
@@ -311,7 +331,7 @@ class TestCrash:
         assert (settled.state, settled.settled_by) == ("done", "管理员甲")
         with pytest.raises(Conflict):
             actions.settle(pk, ADMIN, executed=False)
-        assert OutboxRow.objects.filter(text__contains="经 管理员甲 核实").count() == 1
+        assert OutboxRow.objects.filter(text__contains="经 管理员甲 核实").count() == 3
 
     def test_many_runners_carry_it_out_once(self) -> None:
         order()
