@@ -42,7 +42,7 @@ async def run(
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading what ``fallback_messages``
-    gives then (the dialogue as its grammar wants it). Never raises BifangError.
+    gives then (the dialogue as it wants it). Never raises BifangError.
     """
     spare = (fallback, fallback_messages or (lambda: messages))
     return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare, quoted).run()

@@ -36,9 +36,9 @@ class OfflineMode:
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call, or a text."""
-        grammar = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
+        model = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
         offered = replace(request, tools=all_specs()) if request.tools else request
-        return await grammar.complete(offered, on_delta)
+        return await model.complete(offered, on_delta)
 
 
 class Models:
@@ -64,11 +64,11 @@ class Models:
         return known[1]
 
     def offline(self, asker: str) -> LLM:
-        """The grammar over what is stored; ``asker`` is the staff id that 我 stands for."""
+        """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""
         return OfflineMode(self._lexicon, asker)
 
     async def warm_up(self) -> None:
-        """Load the model's SDK ahead of the first message, if a configuration will need it; and the grammar."""
+        """Load the model's SDK ahead of the first message, if a configuration will need it; and the words of the offline mode."""
         if self._scripted is not None:
             return
         if await db.call(_is_used):

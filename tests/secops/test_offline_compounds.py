@@ -3,7 +3,7 @@
 import pytest
 
 from secops_agent.llm.offline import understand
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 _NOUNS = """
 个人信息外传 批量导出 条件竞争 次级域名滥用 过期证书 绕过审批 带宽耗尽 身份冒用 后台口令过期 堆栈溢出 串口滥用 对象存储泄漏 同源绕过 被动扫描 有害程序 私有仓库外传

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from secops_agent.llm.offline import COMMANDS, Control, Intent, Understanding, render_help, understand
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 
 def ask(text: str, last: Intent | None = None) -> Understanding:

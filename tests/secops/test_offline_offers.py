@@ -5,12 +5,14 @@ from functools import cache
 
 import pytest
 
+from bifang.channels.outgoing import tap
+from bifang.channels.ports import Suggestion
 from secops_agent.agent.trial import Tried
 from secops_agent.llm.offline import Offline, Understanding, understand
 from secops_agent.llm.types import Message, Offer, Request, ToolSpec
 from tests.secops.offline_corpus import FILES, read
 from tests.secops.offline_corpus.scoring import find, proposed
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 
 def ask(text: str) -> Understanding:
@@ -39,6 +41,7 @@ def test_a_link_says_what_its_command_says_and_carries_no_free_text() -> None:
     linked = [offer for offer in offers() if offer.verb]
     assert linked
     assert [offer for offer in linked if f"{offer.verb} {' '.join(offer.ids)}" != offer.command] == []
+    assert all(f"[{offer.command}](" in tap(Suggestion(offer.verb, *offer.ids)) for offer in linked)
     assert [
         offer for offer in linked if {"note", "reason", "task", "ip", "asset"} & offer.arguments.keys()
     ] == []

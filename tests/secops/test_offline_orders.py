@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secops_agent.llm.offline import ACTION_TOOLS, understand
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 ORDERS: list[tuple[tuple[str, ...], str, dict[str, Any]]] = [
     (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from secops_agent.llm.offline import ACTION_TOOLS, understand
 from tests.secops.offline_corpus import Line, read
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 COMMANDS: list[Line] = [
     line

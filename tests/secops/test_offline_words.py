@@ -10,7 +10,7 @@ import pytest
 from secops_agent.llm import offline
 from secops_agent.llm.offline import understand
 from secops_agent.llm.offline.words import load, pattern
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 ROOM = Path(offline.__file__).parent
 LISTS = sorted(path.stem for path in (ROOM / "words").glob("*.toml"))

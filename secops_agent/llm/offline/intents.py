@@ -1,4 +1,4 @@
-"""What an utterance was understood as: the values that the grammar hands to the agent."""
+"""What an utterance was understood as: the values that the offline mode hands to the agent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A sentence whose names, ids and times are single marks, so that grammar rules stay short and exact."""
+"""A sentence whose names, ids and times are single marks, so that rules stay short and exact."""
 
 import re
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Any
 
 from secops_agent.llm.offline import ACTION_TOOLS, Understanding, understand
 from tests.secops.offline_corpus import Line, read
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 
 @dataclass(frozen=True)

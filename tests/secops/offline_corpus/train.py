@@ -15,7 +15,7 @@ from secops_agent.llm.offline.entities import read_entities
 from secops_agent.llm.offline.filters import take_filters
 from secops_agent.llm.offline.normalization import normalize, split_address
 from tests.secops.offline_corpus import FILES, Line, read
-from tests.secops.offline_estate import LEXICON, NOW
+from tests.secops.offline_lexicon import LEXICON, NOW
 
 MODEL = Path(classifier.__file__).with_name("questions.model")
 EPOCHS, STEP, MARGIN, KEPT = 8, 0.05, 1.0, 0.02

@@ -1,4 +1,4 @@
-"""The estate that the offline corpora speak of."""
+"""The names and the moment that the offline corpora speak of."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
