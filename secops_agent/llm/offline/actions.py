@@ -11,6 +11,7 @@ from .skeletons import Kind, Skeleton
 from .words import pattern
 
 _REASON = {"block_ip": "reason", "isolate_host": "reason", "close_alert": "note", "acknowledge_alert": "note"}
+_MOST_WORDS = 8  # of a slash command that are tried apart; what follows them stays together
 _OBJECTS = (Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT, Kind.SCHEDULE)
 
 
@@ -36,7 +37,7 @@ def _read(skeleton: Skeleton, asker: str, *, command: bool) -> Iterator[Action]:
 
 def _bare_notes(skeleton: Skeleton) -> Iterator[tuple[str, Note]]:
     """After a slash command a note needs no 备注: the fewest words without which it is an order, 撞库 before an address."""
-    words = re.split(r"[ ,，]+", skeleton.text)
+    words = re.split(r"[ ,，]+", skeleton.text, maxsplit=_MOST_WORDS)
     for size in range(len(words)):
         for at in range(len(words) - size, 0, -1):
             note, before = " ".join(words[at : at + size]), Skeleton(" ".join(words[:at]), skeleton.entities)
