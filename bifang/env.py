@@ -71,6 +71,21 @@ def directory(name: str, default: str) -> Path:
     return (BASE_DIR / Path(text(name, default)).expanduser()).resolve()
 
 
+def private_directory(path: Path) -> Path:
+    """`path`, made if it is not there, closed to others; and from now on so are the files that this process makes.
+
+    Where the process was started from is no matter: the database, its copies and the session table are in there.
+    """
+    os.umask(0o077)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o1007 in range(1, 8):  # not a directory that all share, such as /tmp
+            path.chmod(0o700)
+    except OSError:
+        pass  # of another user, or on a read-only disk: who needs to write there will say so
+    return path
+
+
 def generated_file(path: Path, make: Callable[[], str]) -> str:
     """The content of `path`, made with `make()` and mode 0600 the first time."""
     try:

@@ -9,7 +9,7 @@ from bifang.core import logs
 from bifang.core.crypto import generate_key
 
 BASE_DIR = env.BASE_DIR
-DATA_DIR: Path = env.directory("BIFANG_DATA_DIR", "var")
+DATA_DIR: Path = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
 LOG_DIR: Path = env.directory("BIFANG_LOG_DIR", "logs")
 
 SECRET_KEY = env.text("DJANGO_SECRET_KEY") or env.generated_file(DATA_DIR / "secret.key", env.random_token)
@@ -154,6 +154,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "secops_agent.api.access.BrowserAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["secops_agent.api.bodies.BoundedJson"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "secops_agent.api.errors.handle",

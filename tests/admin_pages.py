@@ -20,6 +20,7 @@ from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import LoginFailure, Switch, SystemConfig
+from bifang.core.sealed import Sealed, place_of
 from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
 from secops_agent.models import (
     Action,
@@ -147,9 +148,11 @@ def received(config: SystemConfig, number: int = 1, **columns: Any) -> InboxRow:
 
 def sent(row: InboxRow, number: int = 1, **columns: Any) -> OutboxRow:
     """A reply in the outbox."""
+    key = f"{row.pk}:{number}"
+    webhook = Sealed.of(WEBHOOK, place_of(OutboxRow, "webhook", {"key": key}))
     values = {
-        "config": row.config, "inbox": row, "key": f"{row.pk}:{number}", "order_key": "k", "title": PRIVATE, "text": PRIVATE,
-        "target": row.target, "webhook": row.webhook, "created_at": timezone.now(), **columns,
+        "config": row.config, "inbox": row, "key": key, "order_key": "k", "title": PRIVATE, "text": PRIVATE,
+        "target": row.target, "webhook": webhook, "created_at": timezone.now(), **columns,
     }  # fmt: skip
     return OutboxRow.objects.create(**values)
 

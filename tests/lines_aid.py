@@ -32,5 +32,5 @@ async def ask(line: Line, errand: Errand[R]) -> R | None:
         answer.get_loop().call_soon_threadsafe(answer.set_result, found)
 
     await eventually(lambda: line.start(errand, then), what="a line that takes the errand")
-    found = await asyncio.wait_for(answer, 20)
+    found = await asyncio.wait_for(answer, 120)
     return None if found is None else errand.read(found)

@@ -19,6 +19,7 @@ from bifang.core.db import on_postgresql
 from bifang.core.errors import BifangError
 from bifang.core.express.errand import Errand
 from bifang.core.rows import NewRow, insert_many
+from bifang.core.sealed import place_of
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER = (2, 5, 15, 30)  # seconds, by attempt
@@ -128,7 +129,12 @@ def make_turn(row: Sequence[Any], lease: str) -> Turn:
         sender_id=sender_id,
         text=text,
         payload=payload,
-        target=unpack_target(target, webhook, expires),
+        target=unpack_target(
+            target,
+            webhook,
+            expires,
+            place_of(InboxRow, "webhook", {"config_id": config_id, "kind": kind, "external_id": external_id}),
+        ),
         received_at_ms=int(received_at.timestamp() * 1000),
         urgent=urgent,
     )

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Protocol
 
 from django.db import transaction
@@ -22,7 +21,7 @@ from bifang.core.durability import flush
 from bifang.core.express.errand import Errand
 from bifang.core.keys import keyring
 from bifang.core.rows import insert_many
-from bifang.core.sealed import Sealed
+from bifang.core.sealed import Sealed, place_of
 
 BURST = 10  # messages being stored and acknowledged at once
 
@@ -41,19 +40,11 @@ def from_ms(milliseconds: int) -> datetime | None:
         return None
 
 
-# The same webhook is sealed and opened on its way in, at the turn and on its way out.
-@lru_cache(maxsize=2048)
-def _seal(ring: Keyring, webhook: str) -> str:
-    return ring.seal(webhook)
+def pack_target(target: ReplyTarget | None, place: str, ring: Keyring | None = None) -> dict[str, Any]:
+    """Columns ``target``, ``webhook`` (sealed for its ``place``), ``webhook_expires_at`` of a row.
 
-
-@lru_cache(maxsize=2048)
-def _open(ring: Keyring, token: str) -> str:
-    return str(ring.open(token))
-
-
-def pack_target(target: ReplyTarget | None, ring: Keyring | None = None) -> dict[str, Any]:
-    """Columns ``target``, ``webhook`` (sealed), ``webhook_expires_at`` of a row; ``ring``: the one in force."""
+    ``ring``: the one in force.
+    """
     if target is None:
         return {"target": None, "webhook": None, "webhook_expires_at": None}
     return {
@@ -63,20 +54,20 @@ def pack_target(target: ReplyTarget | None, ring: Keyring | None = None) -> dict
             "staff_id": target.staff_id,
             "robot_code": target.robot_code,
         },
-        "webhook": Sealed(_seal(ring or keyring(), target.webhook)) if target.webhook else None,
+        "webhook": Sealed((ring or keyring()).seal(target.webhook, place)) if target.webhook else None,
         "webhook_expires_at": from_ms(target.webhook_expires_ms) if target.webhook else None,
     }
 
 
 def unpack_target(
-    plain: Mapping[str, Any] | None, webhook: Sealed | None, expires: datetime | None
+    plain: Mapping[str, Any] | None, webhook: Sealed | None, expires: datetime | None, place: str
 ) -> ReplyTarget | None:
     """The reverse of `pack_target`. Raises SecretError."""
     if not plain:
         return None
     return ReplyTarget(
         **plain,
-        webhook=_open(keyring(), webhook.token) if webhook else "",
+        webhook=str(webhook.open(place)) if webhook else "",
         webhook_expires_ms=int(expires.timestamp() * 1000) if expires else 0,
     )
 
@@ -110,10 +101,9 @@ def hand_over_to(taker: Taker | None) -> None:
 
 def _row(item: Incoming, now: datetime, ring: Keyring) -> dict[str, Any]:
     urgent_part = item.external_id if item.urgent or item.kind != "chat" else ""
+    identity = {"config_id": item.config_id, "kind": item.kind, "external_id": item.external_id}
     return {
-        "config_id": item.config_id,
-        "kind": item.kind,
-        "external_id": item.external_id,
+        **identity,
         "order_key": order_key(item.config_id, item.conversation_id, item.sender_id, urgent_part),
         "conversation_id": item.conversation_id,
         "sender_id": item.sender_id,
@@ -124,10 +114,14 @@ def _row(item: Incoming, now: datetime, ring: Keyring) -> dict[str, Any]:
         "state": State.DEAD if item.unreadable else State.PENDING,
         "last_error": item.reason,
         "last_error_at": now if item.reason else None,
-        "unreadable": Sealed.of(base64.b64encode(item.unreadable).decode()) if item.unreadable else None,
+        "unreadable": _seal_raw(item.unreadable, place_of(InboxRow, "unreadable", identity)),
         "received_at": now,
-        **pack_target(item.target, ring),
+        **pack_target(item.target, place_of(InboxRow, "webhook", identity), ring),
     }
+
+
+def _seal_raw(raw: bytes | None, place: str) -> Sealed | None:
+    return Sealed.of(base64.b64encode(raw).decode(), place) if raw else None
 
 
 @dataclass(frozen=True, slots=True)

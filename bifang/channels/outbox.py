@@ -16,6 +16,7 @@ from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
 from bifang.core.errors import BifangError
 from bifang.core.rows import insert_many
+from bifang.core.sealed import place_of
 
 if TYPE_CHECKING:
     from bifang.channels.handling import Finished
@@ -75,17 +76,18 @@ def target_key(config_id: int, target: ReplyTarget) -> str:
 
 def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> dict[str, Any]:
     mention = reply.at_sender and target.is_group and reply.target is None
+    key = f"{turn.inbox_id}:{turn.lease[-12:]}:{number}"
     return {
         "inbox_id": turn.inbox_id,
         "config_id": turn.config_id,
         "order_key": target_key(turn.config_id, target),
-        "key": f"{turn.inbox_id}:{turn.lease[-12:]}:{number}",
+        "key": key,
         "title": outgoing.safe_line(reply.title)[:200],
         "text": outgoing.with_taps(reply),
         "buttons": _pack_buttons(reply.buttons),
         "at_staff_id": target.staff_id if mention else "",
         "created_at": now,
-        **pack_target(target),
+        **pack_target(target, place_of(OutboxRow, "webhook", {"key": key})),
     }
 
 
@@ -125,15 +127,16 @@ def notify(
 
     ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
     """
+    row_key = f"note:{key}"
     row = {
         "config_id": config_id,
         "order_key": target_key(config_id, target),
-        "key": f"note:{key}",
+        "key": row_key,
         "title": outgoing.safe_line(title)[:200],
         "text": outgoing.safe_text(text),
         "buttons": _pack_buttons(buttons),
         "created_at": database_now(),
-        **pack_target(target),
+        **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
     insert_many(OutboxRow, [row], skip_existing=True)
 
@@ -176,7 +179,8 @@ def claim(owner: str, room: int, config_ids: frozenset[int] | None) -> list[Part
         for row in rows[:room]:
             row.lease = lease
             try:
-                target = unpack_target(row.target, row.webhook, row.webhook_expires_at)
+                place = place_of(OutboxRow, "webhook", row)
+                target = unpack_target(row.target, row.webhook, row.webhook_expires_at, place)
             except BifangError as error:
                 _bury(row.pk, error.message, now)
                 continue

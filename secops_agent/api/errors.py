@@ -38,6 +38,7 @@ _OTHERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (exceptions.UnsupportedMediaType, 415, "unsupported_media_type", "请求体应为 JSON（Content-Type: application/json）。"),
     (exceptions.ParseError, 400, "invalid_input", "请求体不是合法的 JSON。"),
     (MultiPartParserError, 400, "invalid_input", "multipart 表单不完整：请重新发送。"),
+    (RecursionError, 400, "invalid_input", "请求的内容嵌套太深。"),
     (UnreadablePostError, 400, "invalid_input", "请求体没有传完就断开了：请重新发送。"),
     (RequestDataTooBig, 413, "too_large", "请求体太大。"),
     (SuspiciousOperation, 400, "invalid_input", "请求的内容不被接受。"),

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from bifang.channels.leases import database_now, new_lease
 from bifang.core.errors import BifangError
-from bifang.core.sealed import Sealed
+from bifang.core.sealed import Sealed, place_of
 from secops_agent.models.action import Action, ActionState
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal
@@ -86,9 +86,15 @@ def _order(action: Action) -> Order:
     origin = action.undo_of
     return Order(
         action.pk, action.lease, action.key, action.tool, action.title, action.arguments, action.summary, action.asker,
-        action.approver, action.created_at, str(origin.undo_url.open()) if origin and origin.undo_url else "",
+        action.approver, action.created_at, _undo_url(origin),
         origin.connector_config_id if origin else None,
     )  # fmt: skip
+
+
+def _undo_url(origin: Action | None) -> str:
+    if origin is None or origin.undo_url is None:
+        return ""
+    return str(origin.undo_url.open(place_of(Action, "undo_url", origin)))
 
 
 def begin(order: Order, connector: str, connector_config_id: int | None) -> bool:
@@ -125,7 +131,7 @@ def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALL
     """Store and tell the result. False: the lease is no longer ours, and nothing was changed."""
     with transaction.atomic():
         ours = Action.objects.filter(pk=order.action_id, lease=order.lease, state=state)
-        won = _close(ours, outcome)
+        won = _close(ours, outcome, order.key)
         if won:
             _tell(
                 Action.objects.select_related("proposal").get(pk=order.action_id), Actor.system("connector")
@@ -133,13 +139,13 @@ def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALL
     return won
 
 
-def _close(rows: Any, outcome: Outcome) -> bool:
+def _close(rows: Any, outcome: Outcome, key: str = "") -> bool:
     values = {
         "state": ActionState(outcome.result), "finished_at": database_now(), "result": outcome.text,
         "response": dict(outcome.response), "lease": "", "leased_until": None,
     }  # fmt: skip
     if outcome.undo_url:
-        values["undo_url"] = Sealed.of(outcome.undo_url)
+        values["undo_url"] = Sealed.of(outcome.undo_url, place_of(Action, "undo_url", {"key": key}))
     return bool(rows.update(**values))
 
 

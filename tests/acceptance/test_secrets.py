@@ -58,13 +58,13 @@ def dashscope() -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     fake = FakeDashScope(api_keys={API_KEY})
-    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(120)
     try:
         yield fake.base_url
     finally:
-        asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(120)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(120)
         loop.close()
 
 
@@ -167,7 +167,7 @@ def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_pa
     serve_plain_static(settings, tmp_path)
     assert_pages_clean()
     worker.process.terminate()
-    worker.process.wait(30)
+    worker.process.wait(120)
     assert_clean("log", stage.log_file.read_bytes())
     assert_clean("console", worker.text.encode())
     assert "凭证错误" in stage.log
@@ -179,7 +179,7 @@ def test_no_message_text_is_logged_at_info(stage: Stage) -> None:
     worker = stage.start(BIFANG_SCRIPTED_MODEL="")
     run_through_every_fault(stage)
     worker.process.terminate()
-    worker.process.wait(30)
+    worker.process.wait(120)
     assert_clean("log", stage.log_file.read_bytes(), text_too=True)
     assert_clean("console", worker.text.encode(), text_too=True)
     told = [line for line in stage.log.splitlines() if re.search("dingtalk", line, re.IGNORECASE)]

@@ -11,6 +11,8 @@ from tests.acceptance.worker import WAITING, Stage, kill, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def vendor() -> str:

@@ -67,12 +67,12 @@ def test_what_is_handed_over_takes_up_room_before_the_loop_hears_of_it(database:
 
     async def hold_up_the_loop(turn: Turn) -> str:
         busy.set()
-        release.wait(30)
+        release.wait(120)
         return turn.text
 
     with running(hold_up_the_loop, capacity=3):
         store(incoming("0", where="cid0"))
-        assert busy.wait(20)
+        assert busy.wait(120)
         rows = [store(incoming(str(number), where=f"cid{number}"))[0] for number in (1, 2, 3)]
         assert [row.state for row in rows] == [State.LEASED, State.LEASED, State.PENDING]
         release.set()
@@ -182,14 +182,14 @@ def test_stop_lets_turns_finish_and_gives_the_rest_back(database: Database) -> N
 
     async def think(turn: Turn) -> str:
         started.set()
-        await asyncio.sleep(0.1 if turn.text == "快" else 60)
+        await asyncio.sleep(0.1 if turn.text == "快" else 600)
         return f"收到 {turn.text}"
 
     store(incoming("快"), incoming("慢", where="cid2"))
     with running(think, channel) as engine:
-        assert started.wait(20)
+        assert started.wait(120)
         wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).count() == 2, within=20)
-        engine.stop(grace=1.0)
+        engine.stop(grace=3.0)
         assert not engine.alive
     assert channel.sent == ["收到 快"]
     row = InboxRow.objects.get(text="慢")
@@ -218,7 +218,7 @@ def test_stop_in_the_middle_of_claiming_leaves_nothing_leased(database: Database
     store(*[incoming(where=f"cid{n}") for n in range(50)])
 
     async def think(turn: Turn) -> str:
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
         return "太晚"
 
     with running(think, capacity=10) as engine:

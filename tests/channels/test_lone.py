@@ -15,6 +15,7 @@ from bifang.channels.ports import Button, Incoming, Reply, ReplyTarget, Turn
 from bifang.core import db
 from bifang.core.express.lines import Line
 from bifang.core.rows import NewRow
+from bifang.core.sealed import place_of
 from secops_agent.models.audit import AuditRecord
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.usage import TurnUsage
@@ -53,9 +54,11 @@ async def finish(
 
 
 def values(model: Any, *but: str) -> list[dict[str, Any]]:
-    """All rows, without what differs each time, leases with their form only."""
+    """All rows, without what differs each time, leases with their form only, webhooks opened."""
     rows = list(model.objects.order_by("pk").values())
     for row in rows:
+        if row.get("webhook"):
+            row["webhook"] = row["webhook"].open(place_of(model, "webhook", row))
         for name in ("id", "external_id", "key", "inbox_id", *but):
             row.pop(name, None)
         if row.get("lease"):

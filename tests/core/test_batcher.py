@@ -21,7 +21,7 @@ async def test_batches_of_an_ordered_batcher_never_overtake(database: Database) 
     def run(items: Sequence[int]) -> list[None]:
         started.set()
         if items[0] == 1:
-            release.wait(30)
+            release.wait(120)
         done.append(list(items))
         return [None] * len(items)
 
@@ -46,7 +46,7 @@ async def test_next_batch_is_made_ready_while_one_runs_and_never_overtakes(datab
 
     def run(items: Sequence[str]) -> list[str]:
         if "<1>" in items:
-            release.wait(30)
+            release.wait(120)
         done.extend(items)
         return list(items)
 

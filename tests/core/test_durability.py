@@ -80,7 +80,7 @@ async def test_callers_wait_for_the_disk_and_the_next_batch_does_not(database: D
         reached.extend(items)
         return items
 
-    batcher = Batcher(work, ordered=True, afterwards=lambda: bool(synced.wait(20)))  # type: ignore[arg-type]
+    batcher = Batcher(work, ordered=True, afterwards=lambda: bool(synced.wait(120)))  # type: ignore[arg-type]
     first = asyncio.create_task(batcher.call("a"))
     await eventually(lambda: reached == ["a"])
     second = asyncio.create_task(batcher.call("b"))

@@ -42,7 +42,7 @@ async def test_delayed_models_wait_side_by_side() -> None:
     model = Scripted.from_spec("delay=0.3;text={text}")
     start = time.monotonic()
     await asyncio.gather(*(model.complete(said(str(number))) for number in range(300)))
-    assert 0.3 <= time.monotonic() - start < 3
+    assert 0.3 <= time.monotonic() - start < 60  # one after the other: 90 s
 
 
 @pytest.mark.parametrize("spec", ["delai=2;text=a", "delay=soon;text=a", "2"])

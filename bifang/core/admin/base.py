@@ -38,7 +38,7 @@ NOTHING = "—"
 
 def author_of(request: HttpRequest) -> Author:
     """Who is at the keyboard."""
-    return Author(request.user.pk, request.user.get_username(), "admin")
+    return Author(request.user.pk, request.user.get_username(), "admin", superuser=request.user.is_superuser)
 
 
 def badge(text: str, tone: str = "idle", title: str = "") -> SafeString:
