@@ -51,7 +51,7 @@ def sealed_earlier(value: Any) -> list[str]:
     return [Fernet(OLD.encode()).encrypt(plain).decode(), f"2.{unbound}"]
 
 
-@pytest.mark.parametrize("token", sealed_earlier("旧"))
+@pytest.mark.parametrize("token", sealed_earlier("旧"), ids=["fernet", "unbound"])
 def test_a_seal_without_a_place_is_refused_with_the_remedy_and_opened_to_seal_it_anew(token: str) -> None:
     ring = Keyring([NEW, OLD])
     with pytest.raises(SecretError, match="rotate_encryption_key"):
