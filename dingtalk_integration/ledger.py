@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from bifang.channels.leases import database_now
 from bifang.core import db
+from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
 from dingtalk_integration.models import ApiFamily, ApiUsage

@@ -6,8 +6,8 @@ from typing import Final
 
 from django.db.models import Q
 
-from bifang.channels.leases import database_now
 from bifang.channels.models import OutboxRow
+from bifang.core.db import database_now
 from dingtalk_integration.cards import board
 from dingtalk_integration.models import Card, CardState
 from secops_agent.models import Proposal, ProposalState

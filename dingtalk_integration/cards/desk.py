@@ -7,7 +7,7 @@ from typing import Final
 
 from django.conf import settings as django_settings
 
-from bifang.channels.dispatcher import Silent
+from bifang.channels.consumer import Silent
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, Handler, Part, ReplySink, Turn, TurnResult
 from bifang.core import db

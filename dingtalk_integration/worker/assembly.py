@@ -5,20 +5,19 @@ import logging
 
 from django.conf import settings
 
-from bifang.channels.engine import Engine
-from bifang.channels.leases import Owner
 from bifang.channels.ports import Handler
+from bifang.channels.processes import Owner
+from bifang.channels.worker import WorkerLoop
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.cards.watchdog import Watchdog
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.handlers import cards, chat, events
+from dingtalk_integration.handlers import cards, events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.ledger import Ledger
 from dingtalk_integration.lines import Lines
-from dingtalk_integration.worker.garbage import Sweeper
 from secops_agent.agent.bookkeeping import AuditKeeper
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.runner import ActionRunner
@@ -46,7 +45,7 @@ def _uses_model() -> bool:
     return SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None).exists()
 
 
-def build_engine(owner: Owner, config_id: int | None) -> Engine:
+def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
     """A fresh turn loop; `config_id` restricts it to the rows of one configuration."""
     configs = ConfigCache()
     ledger = Ledger()
@@ -66,15 +65,14 @@ def build_engine(owner: Owner, config_id: int | None) -> Engine:
         "event": events.handle,
         "card": cards.handle,
     }
-    jobs = (WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only), Sweeper(), ledger)
-    return Engine(
+    jobs = (WarmUp(agent), ActionRunner(owner.name), AuditKeeper(), Watchdog(desk, only), ledger)
+    return WorkerLoop(
         owner,
         handlers,
         channel,
-        config_ids=only,
+        config_id=config_id,
         capacity=settings.TURN_CAPACITY,
         sink=desk.sink,
-        foresee=chat.foresee,
         jobs=jobs,
         on_close=close,
     )

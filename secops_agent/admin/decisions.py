@@ -22,7 +22,7 @@ PROPOSAL_TONES = {
     ProposalState.REJECTED: "bad", ProposalState.CANCELLED: "idle", ProposalState.EXPIRED: "idle",
 }  # fmt: skip
 ACTION_TONES = {
-    ActionState.PENDING: "info", ActionState.LEASED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
+    ActionState.PENDING: "info", ActionState.CLAIMED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
     ActionState.DRY: "idle", ActionState.FAILED: "bad", ActionState.UNKNOWN: "warn",
 }  # fmt: skip
 NOT_LISTED = "您的登录用户没有对应的「人员」，不能审批：四眼原则比较的是人。请管理员在「人员」里把您和登录用户对应起来。"

@@ -8,8 +8,9 @@ from functools import partial
 
 from django.utils import timezone
 
-from bifang.channels.dispatcher import Silent
+from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
@@ -94,7 +95,7 @@ class Agent:
         question = memory.Question(
             asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
         )
-        known = memory.recognise(question, asking.turn.read) or await memory.known.call(question)
+        known = await db.call(memory.look_up, question)
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
             return _only(asking, person, unknown_person(asking.staff_id, known.administrators))

@@ -58,7 +58,7 @@ class ActionRunner:
             settings = await db.call(registry.settings_for, order)
         except BifangError as error:
             refused = Outcome("failed", f"没有执行：连接器的配置有问题。{error.message}")
-            await db.call(actions.finish, order, refused, ActionState.LEASED)
+            await db.call(actions.finish, order, refused, ActionState.CLAIMED)
             return
         chosen = registry.connector(settings, self._http)
         if not await db.call(actions.begin, order, chosen.name, chosen.config_id):
@@ -80,7 +80,7 @@ class ActionRunner:
         while True:
             try:
                 if not await db.call(actions.finish, order, outcome):
-                    log.warning("动作 %d 的租约已失效，结果不再写入：%s", order.action_id, outcome.result)
+                    log.warning("动作 %d 已不由本进程执行，结果不再写入：%s", order.action_id, outcome.result)
                 return
             except db.UNAVAILABLE:
                 log.warning("保存动作结果失败，重试", extra={"action": order.action_id}, exc_info=True)

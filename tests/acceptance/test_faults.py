@@ -121,7 +121,7 @@ def test_webhook_down_delivers_afterwards_in_order(stage: Stage, how: Any) -> No
     stage.sim.faults(webhook_down=how)
     said = talk(stage, 3, 4)
     wait_until(
-        lambda: OutboxRow.objects.filter(state=State.LEASED, attempts__gte=2).count() >= 3,
+        lambda: OutboxRow.objects.filter(state=State.CLAIMED, attempts__gte=2).count() >= 3,
         within=60,
         what="several attempts",
     )

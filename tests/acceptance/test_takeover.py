@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bifang.channels.leases import LEASE, LOOK_EVERY
+from bifang.channels.claims import HOLD
+from bifang.channels.maintenance import LOOK_EVERY
 from bifang.channels.models import InboxRow, State, Worker
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import WAITING, Stage, kill, open_stage, place
@@ -42,7 +43,7 @@ def start_machine(stage: Stage, name: str, model: str) -> Started:
 def holder_of(msg_id: str) -> int:
     """The process that works on a message."""
     row = wait_until(
-        lambda: InboxRow.objects.filter(external_id=msg_id, state=State.LEASED).first(), within=30
+        lambda: InboxRow.objects.filter(external_id=msg_id, state=State.CLAIMED).first(), within=30
     )
     assert row
     worker = wait_until(lambda: Worker.objects.filter(owner=row.owner).first(), within=30)
@@ -51,7 +52,7 @@ def holder_of(msg_id: str) -> int:
 
 
 def test_dead_machine_is_taken_over_within_thirty_seconds(stage: Stage) -> None:
-    assert LEASE.total_seconds() + LOOK_EVERY < 30
+    assert HOLD.total_seconds() + LOOK_EVERY < 30
     slow, quick = "delay=300;text=收到 {text}", "text=收到 {text}"
     first = start_machine(stage, "first", slow)
     where = place()

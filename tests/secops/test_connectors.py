@@ -275,7 +275,7 @@ class TestCrash:
         (taken,) = actions.claim("dying")
         if "begin" in steps:
             assert actions.begin(taken, "防火墙", None)
-        Action.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+        Action.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
         return taken
 
     def test_before_the_call_it_is_taken_up_again(self) -> None:
@@ -333,7 +333,7 @@ def test_cancelled_runner_leaves_the_truth_behind() -> None:
 
     asyncio.run(run())
     assert Action.objects.get().state == "calling"
-    Action.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    Action.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     asyncio.run(run_once())
     assert Action.objects.get().state == "unknown"
     assert len(side.asked) == 1

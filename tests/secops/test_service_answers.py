@@ -5,7 +5,7 @@ import itertools
 
 from django.utils import timezone
 
-from bifang.channels.dispatcher import Silent
+from bifang.channels.consumer import Silent
 from secops_agent.agent import memory
 from secops_agent.llm.scripted import Scripted, call
 from secops_agent.models import AlertIndicator, ConversationMessage
