@@ -13,10 +13,10 @@ from secops_agent.agent.outcome import Outcome
 from secops_agent.agent.service import Agent, Asking, Talk
 from secops_agent.agent.toolbox import build_toolbox
 from secops_agent.demo.loading import load
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.services.staff import Person, find_person
 from secops_agent.tools.base import ToolResult
 from tests.databases import Database, Templates
+from tests.scripted_model import Scripted, call
 
 
 @pytest.fixture(scope="module")

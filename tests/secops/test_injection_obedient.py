@@ -10,11 +10,11 @@ import pytest
 from django.utils import timezone
 
 from secops_agent.agent import memory
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.llm.types import Request, ToolCall
 from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal
 from secops_agent.services import runbooks
 from secops_agent.services.records import Indicator
+from tests.scripted_model import Scripted, call
 from tests.secops.decisions_aid import company, new_agent, say, some_alert, told
 from tests.secops.estate_aid import ACTOR, alert, component, flaw, host, store
 from tests.secops.injection_corpus import CLEAN, LOOKALIKES, PAYLOADS
