@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from secops_agent.llm.types import Completion, Delta, Message, OnDelta, Request, ToolCall, Usage
+from bifang.core.config_cache import ConfigCache
+from secops_agent.agent.models import Models
+from secops_agent.llm.types import LLM, Completion, Delta, Message, OnDelta, Request, ToolCall, Usage
 
 Play = str | ToolCall | Sequence[ToolCall] | Completion | BaseException | Callable[[Request], Any]
 _numbers = itertools.count(1)
@@ -74,3 +76,15 @@ async def _stream(text: str, on_delta: OnDelta | None) -> None:
         if on_delta is not None:
             on_delta(Delta(text[start : start + _PIECE_CHARS]))
         await asyncio.sleep(0)
+
+
+class ScriptedModels(Models):
+    """Every configuration's model is this one."""
+
+    def __init__(self, model: Scripted) -> None:
+        super().__init__(ConfigCache())
+        self.model = model
+
+    async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
+        """The script."""
+        return self.model

@@ -1,6 +1,7 @@
 """What the turn loop of a worker is made of."""
 
 import asyncio
+import gc
 import logging
 
 from django.conf import settings
@@ -38,7 +39,15 @@ class WarmUp:
                 await self._agent.warm_up()
         except Exception:
             log.exception("预先加载模型 SDK 失败，将在第一次提问时加载")
+        settle_memory()
         await stop.wait()
+
+
+def settle_memory() -> None:
+    """What is loaded stays: the collector need not look through it again and again, 90 ms each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _uses_model() -> bool:

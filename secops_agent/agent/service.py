@@ -76,8 +76,9 @@ class Agent:
         *,
         governance: Governance | None = None,
         limits: Limits | None = None,
+        models: Models | None = None,
     ) -> None:
-        self._models = Models(configs)
+        self._models = models or Models(configs)
         self._governance = governance or Governance(configs)
         self._limits = limits or Limits()
 
