@@ -21,7 +21,7 @@ from secops_agent.services.asset_views import (
     summaries,
 )
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.intake.bridges import KEY as FORMER
+from secops_agent.services.identity import FORMER
 from secops_agent.services.pages import Page, cut, order_of
 from secops_agent.services.people import find_staff
 from secops_agent.services.records import SEVERITIES, AssetRecord, Key

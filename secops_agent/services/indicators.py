@@ -12,7 +12,7 @@ from secops_agent.models import Alert, AlertIndicator, Asset, AssetKey
 from secops_agent.services.alert_views import AlertSummary, summaries
 from secops_agent.services.asset_views import AssetSummary
 from secops_agent.services.asset_views import summaries as asset_summaries
-from secops_agent.services.intake.bridges import KEY as FORMER
+from secops_agent.services.identity import FORMER
 from secops_agent.services.pages import Page, cut
 
 _HASH = re.compile(r"^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$")

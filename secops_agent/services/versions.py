@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from univers import versions as univers
+from univers.version_range import VersionRange
 
 Answer = Literal["affected", "unaffected", "unknown"]
 ANSWER_LABELS: dict[Answer, str] = {"affected": "受影响", "unaffected": "不受影响", "unknown": "无法判断"}
@@ -145,38 +146,14 @@ def _comparators(scheme: str, text: str) -> list[tuple[str, Any]]:
 
 
 def _in_vers(scheme: str, text: str, mine: Any) -> bool:
-    """The vers specification: constraints in version order; pairs of lower and upper bounds are stretches."""
+    """As the vers specification says; a generic range is one of the component's own scheme."""
     named, _, rest = text.removeprefix("vers:").partition("/")
     if named not in (scheme, "generic"):
         raise _Unclear(f"公告的版本范围「{text[:100]}」属于另一种生态")
-    if rest.strip() == "*":
-        return True
-    constraints = [pair for part in rest.split("|") for pair in _comparators(scheme, part)]
-    if any(sign == "!=" and mine == bound for sign, bound in constraints):
-        return False
-    if any(sign in ("=", "==") and mine == bound for sign, bound in constraints):
-        return True
-    bounds = [pair for pair in constraints if pair[0] in ("<", "<=", ">", ">=")]
-    return _in_stretches(bounds, mine)
-
-
-def _in_stretches(bounds: list[tuple[str, Any]], mine: Any) -> bool:
-    position = 0
-    while position < len(bounds):
-        sign, bound = bounds[position]
-        position += 1
-        if sign.startswith("<"):
-            if _TESTS[sign](mine, bound):
-                return True
-            continue
-        above = _TESTS[sign](mine, bound)
-        if position < len(bounds) and bounds[position][0].startswith("<"):
-            upper = bounds[position]
-            position += 1
-            above = above and _TESTS[upper[0]](mine, upper[1])
-        if above:
-            return True
-    return False
+    try:
+        return bool(mine in VersionRange.from_string(f"vers:{scheme}/{rest}"))  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, AttributeError, univers.InvalidVersion):
+        raise _Unclear(f"看不懂公告的版本范围「{text[:100]}」") from None
 
 
 @lru_cache(maxsize=200_000)

@@ -11,8 +11,6 @@ from typing import Any, TypeVar, cast
 from django.db import connection, transaction
 from django.db.models import Field, Model
 
-from bifang.core.rows import insert_many
-
 T = TypeVar("T")
 ROWS = 500
 _HOLD = 0.025  # seconds that one transaction should take; the dearest takes twice as long, 0.05 is allowed
@@ -126,35 +124,6 @@ def update_changed(model: type[Model], rows: Iterable[tuple[Model, Mapping[str, 
     for changed, same in kinds.items():
         if changed:
             update_rows(model, changed, same)
-
-
-def insert_new(model: type[Model], rows: Sequence[Model]) -> None:
-    """Insert new rows and give them their keys, inside `import_transaction`, which nobody else inserts beside.
-
-    Several times the speed of `bulk_create`.
-    """
-    if not rows:
-        return
-    for row, pk in zip(rows, _next_keys(model, len(rows)), strict=True):
-        row.pk = pk
-    insert_many(model, [vars(row) for row in rows], keyed=True)
-    for row in rows:
-        row._state.adding = False
-        row._state.db = connection.alias
-
-
-def _next_keys(model: type[Model], count: int) -> Iterable[int]:
-    table = model._meta.db_table
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
-            )
-            return [pk for (pk,) in cursor.fetchall()]
-        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
-        last = cursor.fetchone()
-    start = (last[0] if last else 0) + 1
-    return range(start, start + count)
 
 
 def by_key(rows: Iterable[T], name: str) -> dict[Any, T]:

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 from secops_agent.services import alerts
@@ -12,7 +12,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
 from secops_agent.services.privacy import public
 from secops_agent.services.statistics import GROUPINGS, Statistics
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.filters import (
@@ -47,8 +47,7 @@ _INDICATORS: Final = 30
 _BARS: Final = 12
 
 
-@dataclass(frozen=True)
-class ListAlerts:
+class ListAlerts(Arguments):
     """Arguments of list_alerts."""
 
     severity: str = severity_argument()
@@ -64,15 +63,13 @@ class ListAlerts:
     limit: int = limit_argument()
 
 
-@dataclass(frozen=True)
-class GetAlert:
+class GetAlert(Arguments):
     """Arguments of get_alert."""
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)
 
 
-@dataclass(frozen=True)
-class AlertStatistics:
+class AlertStatistics(Arguments):
     """Arguments of alert_statistics."""
 
     since_hours: int | None = since_argument()

@@ -1,7 +1,7 @@
 """Reading assets: list_assets, get_asset."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 from secops_agent.models.choices import AssetType
@@ -9,7 +9,7 @@ from secops_agent.services import assets
 from secops_agent.services.asset_views import AssetDetail, AssetSummary
 from secops_agent.services.assets import AssetFilter
 from secops_agent.services.pages import Page
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.filters import limit_argument, person_named, rows, told
@@ -29,8 +29,7 @@ from secops_agent.tools.masking import for_group
 _NARROW: Final = "请用关键字（名称、IP、标签、负责人）或资产类型缩小范围，或用 limit 多看几条（最多 50 条）。"
 
 
-@dataclass(frozen=True)
-class ListAssets:
+class ListAssets(Arguments):
     """Arguments of list_assets."""
 
     keyword: str = argument("名称、IP、标签里的词，或负责人的姓名、员工 ID；不限时不填", default="")
@@ -51,8 +50,7 @@ class ListAssets:
     limit: int = limit_argument()
 
 
-@dataclass(frozen=True)
-class GetAsset:
+class GetAsset(Arguments):
     """Arguments of get_asset."""
 
     asset: str = argument("资产的名称、IP、域名或编号")

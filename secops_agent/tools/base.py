@@ -6,16 +6,16 @@ Identity is never an argument: whoever builds a Toolbox binds its tools to the s
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
-from secops_agent.tools.arguments import argument, parse, schema
+from secops_agent.tools.arguments import Arguments, argument, parse, schema
 
 __all__ = [
-    "NoArguments", "Prepared", "Proposer", "Risk", "Tool", "ToolResult", "Toolbox", "argument", "clip", "in_thread",
+    "Arguments", "NoArguments", "Prepared", "Proposer", "Risk", "Tool", "ToolResult", "Toolbox", "argument", "clip", "in_thread",
 ]  # fmt: skip
 
 Risk = Literal["read", "write", "dangerous"]
@@ -63,8 +63,7 @@ class Proposer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class NoArguments:
+class NoArguments(Arguments):
     """Arguments of a tool that takes none."""
 
 
@@ -72,7 +71,7 @@ class NoArguments:
 class Tool:
     """One thing the agent can do, bound to one sender.
 
-    ``arguments`` is a frozen dataclass (see `secops_agent.tools.arguments`), ``run`` takes an instance of it.
+    ``arguments`` is a class of `secops_agent.tools.arguments`, ``run`` takes an instance of it.
     A tool of risk write or dangerous only proposes. ``title`` is the short Chinese name shown while it runs.
     """
 
@@ -80,7 +79,7 @@ class Tool:
     title: str
     description: str
     risk: Risk
-    arguments: type
+    arguments: type[Arguments]
     run: Callable[[Any], Awaitable[ToolResult]]
 
     @cached_property
@@ -94,7 +93,7 @@ class Prepared:
     """A call that may run: the tool and its checked arguments (hashable, so that repeats are recognised)."""
 
     tool: Tool
-    arguments: Any
+    arguments: Arguments
 
     @property
     def key(self) -> tuple[str, Any]:
@@ -104,7 +103,7 @@ class Prepared:
     @property
     def values(self) -> dict[str, Any]:
         """The checked arguments by name, defaults filled in."""
-        return asdict(self.arguments)
+        return self.arguments.model_dump()
 
 
 class Toolbox:

@@ -13,7 +13,7 @@ from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
 from secops_agent.services.staff import Person
-from secops_agent.tools.arguments import parse, schema
+from secops_agent.tools.arguments import Arguments, parse, schema
 from secops_agent.tools.base import Proposer, Risk, Tool, ToolResult
 from secops_agent.tools.masking import for_group
 
@@ -62,7 +62,7 @@ class Blueprint:
     title: str
     description: str
     risk: Risk
-    arguments: type
+    arguments: type[Arguments]
     run: Read
     check: Check | None = None
     act: Act | None = None
@@ -92,7 +92,7 @@ class Blueprint:
         return self.check(parse(self.arguments, arguments), person)
 
 
-def reading(name: str, title: str, description: str, arguments: type, read: Read) -> Blueprint:
+def reading(name: str, title: str, description: str, arguments: type[Arguments], read: Read) -> Blueprint:
     """A tool that only reads. What does not exist is an answer, not a failure."""
 
     def run(asker: Asker, given: Any) -> ToolResult:
@@ -110,7 +110,7 @@ def action(
     title: str,
     description: str,
     risk: Risk,
-    arguments: type,
+    arguments: type[Arguments],
     check: Check,
     act: Act | None = None,
 ) -> Blueprint:

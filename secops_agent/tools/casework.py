@@ -1,6 +1,5 @@
 """Working on alerts: acknowledge_alert, assign_alert, close_alert. They propose; a person's confirmation does it."""
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bifang.core.errors import InvalidInput
@@ -11,7 +10,7 @@ from secops_agent.services.alert_views import AlertSummary
 from secops_agent.services.faults import Conflict
 from secops_agent.services.people import find_staff
 from secops_agent.services.staff import Person
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.blueprints import Blueprint, Plan, action
 from secops_agent.tools.markdown import STATUS, VERDICT, plain
 
@@ -19,24 +18,21 @@ _NOTE: Final = 500
 _ME: Final = frozenset({"我", "我自己", "自己", "本人", "me"})
 
 
-@dataclass(frozen=True)
-class AcknowledgeAlert:
+class AcknowledgeAlert(Arguments):
     """Arguments of acknowledge_alert."""
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)
     note: str = argument("备注", default="", max_length=_NOTE)
 
 
-@dataclass(frozen=True)
-class AssignAlert:
+class AssignAlert(Arguments):
     """Arguments of assign_alert."""
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)
     assignee: str = argument("交给谁：姓名或员工 ID；「我」表示提问者", max_length=100)
 
 
-@dataclass(frozen=True)
-class CloseAlert:
+class CloseAlert(Arguments):
     """Arguments of close_alert."""
 
     alert_id: int = argument("告警编号", minimum=1, maximum=2**62)

@@ -1,13 +1,12 @@
 """lookup_indicator: where we have seen an address, a domain, a URL or a hash."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from secops_agent.services import indicators
 from secops_agent.services.indicators import Sightings
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.alerts import accounts_of, alert_line
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.assets import asset_line
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
@@ -17,8 +16,7 @@ from secops_agent.tools.masking import for_group
 _ROWS: Final = 10
 
 
-@dataclass(frozen=True)
-class LookupIndicator:
+class LookupIndicator(Arguments):
     """Arguments of lookup_indicator."""
 
     value: str = argument("IP、域名、URL、文件哈希、账号或邮箱", max_length=2000)

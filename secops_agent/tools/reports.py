@@ -1,13 +1,13 @@
 """security_report: 日报, 周报, 月报. Every number comes from the database."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final, Literal
 
 from django.utils import timezone
 
 from secops_agent.services import reports
 from secops_agent.services.reports import PERIODS, SecurityReport
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.markdown import SEVERITY, STATUS, VERDICT, counts, duration, moment
@@ -19,8 +19,7 @@ _NAMES: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ReportPeriod:
+class ReportPeriod(Arguments):
     """Arguments of security_report."""
 
     period: Literal["today", "yesterday", "this_week", "last_week", "this_month", "last_month"] = argument(

@@ -1,13 +1,12 @@
 """Dangerous tools: block_ip, isolate_host. They only ask; another person approves, and a connector acts."""
 
 import ipaddress
-from dataclasses import dataclass
 from typing import Final
 
 from bifang.core.errors import InvalidInput
 from secops_agent.services import assets, indicators
 from secops_agent.services.staff import Person
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.blueprints import Blueprint, Plan, action
 from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration, plain
 
@@ -26,8 +25,7 @@ _NOT_OUTSIDE: Final = tuple(
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-@dataclass(frozen=True)
-class BlockIp:
+class BlockIp(Arguments):
     """Arguments of block_ip; ``duration_minutes`` None leaves it to the connector, 0 is for good."""
 
     ip: str = argument("要封禁的公网 IP", max_length=60)
@@ -37,8 +35,7 @@ class BlockIp:
     reason: str = argument("理由", default="", max_length=_REASON)
 
 
-@dataclass(frozen=True)
-class IsolateHost:
+class IsolateHost(Arguments):
     """Arguments of isolate_host."""
 
     asset: str = argument("要隔离的主机：资产库里的名称、IP 或编号")

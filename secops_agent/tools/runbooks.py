@@ -1,10 +1,9 @@
 """search_runbook: what our own manuals say."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from secops_agent.services import runbooks
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.markdown import joined, moment, plain
@@ -14,8 +13,7 @@ _BODY: Final = 3000
 _CLEAR: Final = 0.3
 
 
-@dataclass(frozen=True)
-class SearchRunbook:
+class SearchRunbook(Arguments):
     """Arguments of search_runbook."""
 
     query: str = argument("要找的主题，例如「勒索病毒」「隔离主机」")

@@ -1,7 +1,6 @@
 """Reading vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities. Only what is stored is told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from secops_agent.services import vulnerabilities
@@ -13,7 +12,7 @@ from secops_agent.services.finding_views import (
 )
 from secops_agent.services.records import Affected
 from secops_agent.services.vulnerabilities import VulnerabilityFilter
-from secops_agent.tools.arguments import argument
+from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.blueprints import Asker, Blueprint, reading
 from secops_agent.tools.filters import levels, limit_argument, rows, severity_argument, told, told_levels
@@ -25,8 +24,7 @@ _FEW: Final = 8
 _ANSWERS: Final = (("affected", "受影响"), ("unknown", "无法判断"), ("unaffected", "不受影响"))
 
 
-@dataclass(frozen=True)
-class CveId:
+class CveId(Arguments):
     """Arguments of lookup_cve and affected_assets."""
 
     cve_id: str = argument(
@@ -34,8 +32,7 @@ class CveId:
     )
 
 
-@dataclass(frozen=True)
-class ListVulnerabilities:
+class ListVulnerabilities(Arguments):
     """Arguments of list_vulnerabilities."""
 
     severity: str = severity_argument()

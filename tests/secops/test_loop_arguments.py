@@ -1,18 +1,16 @@
 """Arguments of tools: the schema the model sees, and the check of what it writes."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
 
 from bifang.core.errors import InvalidInput
-from secops_agent.tools.arguments import argument, parse, schema
+from secops_agent.tools.arguments import Arguments, argument, parse, schema
 
 Severity = Literal["critical", "high", "low"]
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(Arguments):
     alert_id: int = argument("告警编号", minimum=1)
     severity: Severity | None = argument("级别", labels={"critical": "严重", "high": "高危"}, default=None)
     keyword: str = argument("关键字", max_length=10, default="")
@@ -48,11 +46,17 @@ def test_schema_is_derived_from_the_types() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"alert_id": 12}, Query(12)),
-        ({"alert_id": "#12", "severity": "", "limit": None, "keyword": "  "}, Query(12)),
-        ({"alert_id": 12.0, "severity": "高危", "kev_only": "true"}, Query(12, "high", kev_only=True)),
-        ({"alert_id": "12", "severity": "CRITICAL", "limit": "5"}, Query(12, "critical", limit=5)),
-        ({"alert_id": 1, "keyword": 8080, "kev_only": 0}, Query(1, keyword="8080")),
+        ({"alert_id": 12}, Query(alert_id=12)),
+        ({"alert_id": "#12", "severity": "", "limit": None, "keyword": "  "}, Query(alert_id=12)),
+        (
+            {"alert_id": 12.0, "severity": "高危", "kev_only": "true"},
+            Query(alert_id=12, severity="high", kev_only=True),
+        ),
+        (
+            {"alert_id": "12", "severity": "CRITICAL", "limit": "5"},
+            Query(alert_id=12, severity="critical", limit=5),
+        ),
+        ({"alert_id": 1, "keyword": 8080, "kev_only": 0}, Query(alert_id=1, keyword="8080")),
     ],
 )
 def test_sloppy_arguments_are_understood(given: dict[str, Any], expected: Query) -> None:
@@ -70,7 +74,7 @@ def test_sloppy_arguments_are_understood(given: dict[str, Any], expected: Query)
         ({"alert_id": 0}, "参数「alert_id」不能小于 1，收到 0"),
         ({"alert_id": 1, "limit": 500}, "参数「limit」应在 1 到 50 之间，收到 500"),
         ({"alert_id": 1, "severity": "urgent"}, "参数「severity」只能是 critical、high、low，收到 urgent"),
-        ({"alert_id": 1, "severity": ["high"]}, "参数「severity」应为文本"),
+        ({"alert_id": 1, "severity": ["high"]}, "参数「severity」只能是"),
         ({"alert_id": 1, "keyword": "x" * 11}, "最长 10 个字符，收到 11 个"),
         ({"alert_id": 1, "keyword": "a\0b"}, "无法保存"),
         ({"alert_id": 1, "keyword": "a\ud800"}, "无法保存"),
@@ -87,15 +91,6 @@ def test_wrong_arguments_are_told_in_chinese(given: dict[str, Any], said: str) -
 
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(
-        InvalidInput, match=r"没有参数「x」；缺少参数「alert_id」（告警编号）；参数「limit」应在"
+        InvalidInput, match=r"缺少参数「alert_id」（告警编号）；参数「limit」应在.*；没有参数「x」"
     ):
         parse(Query, {"x": 1, "limit": 0})
-
-
-def test_a_type_that_no_schema_can_hold_is_a_programming_error() -> None:
-    @dataclass(frozen=True)
-    class Wrong:
-        when: dict[str, str] = argument("时间")
-
-    with pytest.raises(TypeError, match="cannot be of type"):
-        schema(Wrong)

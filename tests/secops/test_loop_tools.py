@@ -1,17 +1,24 @@
 """The toolbox of one sender: whatever a model writes comes back as a result."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from bifang.core.errors import ConfigError
 from secops_agent.llm.types import ToolCall
-from secops_agent.tools.base import NoArguments, Tool, Toolbox, ToolResult, argument, clip, in_thread
+from secops_agent.tools.base import (
+    Arguments,
+    NoArguments,
+    Tool,
+    Toolbox,
+    ToolResult,
+    argument,
+    clip,
+    in_thread,
+)
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Arguments):
     limit: int = argument("最多几条", minimum=1, maximum=50, default=20)
 
 
@@ -93,7 +100,7 @@ async def test_synchronous_tools_run_through_the_given_caller() -> None:
     tool = Tool("look", "查看", "查看", "read", Page, in_thread(call, look, "manager01"))
     result = await Toolbox.of([tool]).run(ToolCall("1", "look", '{"limit": 3}'))
     assert result.text == "manager01 看 3 条"
-    assert seen == [("manager01", Page(3))]
+    assert seen == [("manager01", Page(limit=3))]
 
 
 def test_long_results_are_cut_at_a_line_and_ask_to_narrow() -> None:

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,20 +15,18 @@ from secops_agent.agent.limits import Limits
 from secops_agent.agent.loop import run
 from secops_agent.agent.outcome import Outcome
 from secops_agent.llm.types import Completion, Message, Request, ToolCall, Usage
-from secops_agent.tools.base import Tool, Toolbox, ToolResult, argument
+from secops_agent.tools.base import Arguments, Tool, Toolbox, ToolResult, argument
 from tests.scripted_model import Scripted, call
 
 ASKED = (Message("system", "你是毕方。"), Message("user", "有哪些高危告警"))
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(Arguments):
     keyword: str = argument("关键字", default="")
     wait: int = argument("毫秒", default=0)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Arguments):
     ip: str = argument("地址")
 
 

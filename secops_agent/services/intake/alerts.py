@@ -25,7 +25,6 @@ from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.tallies import Counted
 from secops_agent.services.writing import (
     by_key,
-    insert_new,
     state_of,
     update_changed,
     update_rows,
@@ -155,7 +154,7 @@ class _Book:
         """Write everything; counts come last."""
         new = [row for row, _ in self._fresh if row.pk is None]
         old = [row for row, _ in self._fresh if row.pk is not None]
-        insert_new(Alert, new)
+        Alert.objects.bulk_create(new)
         update_changed(Alert, ((row, self._stored[row.pk]) for row in old))
         self._session.ledger.create("alert", (row.pk for row in new))
         self._session.ledger.update("alert", (row.pk for row in old))

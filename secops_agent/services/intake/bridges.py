@@ -6,7 +6,6 @@ from secops_agent.models import Asset
 from secops_agent.services.identity import asset_addresses, identity_of, realm
 from secops_agent.services.records import AssetRecord, Key
 
-KEY = "merged"  # the kind of the key that holds the id of an asset that was merged
 Keys = Mapping[Key, str | None]  # key → identity, None for those that only help to find it
 SINGLE = ("cloud_id", "fqdn")  # an asset has one of these: another value is another asset
 _STABLE = ("cloud_id", "agent_id", "fqdn")

@@ -10,7 +10,7 @@ from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by
 from secops_agent.services.records import ComponentRecord
 from secops_agent.services.software import component_coordinates
-from secops_agent.services.writing import assign, by_key, insert_new, update_rows
+from secops_agent.services.writing import assign, by_key, update_rows
 
 _WRITTEN = ("distro", "location", "licenses", "active", "last_seen")
 
@@ -32,7 +32,7 @@ def write_components(session: Session, records: Sequence[ComponentRecord]) -> di
             changed.add(row.pk)
         if row is not None and row.pk:
             touched[identity] = row
-    insert_new(Component, list(new.values()))
+    Component.objects.bulk_create(list(new.values()))
     update_rows(Component, _WRITTEN, touched.values())
     session.ledger.create("component", (row.pk for row in new.values()))
     session.ledger.see("component", (row.pk for row in touched.values()))

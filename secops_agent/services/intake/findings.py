@@ -16,7 +16,7 @@ from secops_agent.services.intake.twins import absorb_finding
 from secops_agent.services.priority import priority
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import FindingRecord, Rejected
-from secops_agent.services.writing import assign, by_key, insert_new, update_rows
+from secops_agent.services.writing import assign, by_key, update_rows
 
 _WRITTEN = (
     "component", "vulnerability", "rule_id", "title", "description", "severity", "location", "fixed_version", "evidence",
@@ -125,7 +125,7 @@ class _Book:
     def save(self) -> None:
         """Write rows and history, and remember what this scan saw."""
         ledger = self._session.ledger
-        insert_new(Finding, list(self._new.values()))
+        Finding.objects.bulk_create(list(self._new.values()))
         ledger.create("finding", (row.pk for row in self._new.values()))
         old = [row for row in self._rows.values() if row.pk in self._changes]
         update_rows(Finding, _WRITTEN, old)

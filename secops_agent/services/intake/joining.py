@@ -18,12 +18,12 @@ from secops_agent.models import (
     History,
 )
 from secops_agent.services import history, tallies
-from secops_agent.services.identity import component_identity
-from secops_agent.services.intake import bridges, twins
+from secops_agent.services.identity import FORMER, component_identity
+from secops_agent.services.intake import twins
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.tallies import Counted
-from secops_agent.services.writing import assign, by_key, import_transaction, insert_new, update_rows
+from secops_agent.services.writing import assign, by_key, import_transaction, update_rows
 
 _PIECE = 100
 _TEXTS = ("name", "importance", "environment", "description", "owner_text")
@@ -150,13 +150,8 @@ class _Joining:
         update_rows(AssetKey, ("identity",), grown)
         AssetKey.objects.filter(asset_id=self._gone).update(asset_id=self._kept)
         former = str(self._gone)
-        insert_new(
-            AssetKey,
-            [
-                AssetKey(
-                    asset_id=self._kept, kind=bridges.KEY, value=former, identity=f"{bridges.KEY}:{former}"
-                )
-            ],
+        AssetKey.objects.bulk_create(
+            [AssetKey(asset_id=self._kept, kind=FORMER, value=former, identity=f"{FORMER}:{former}")],
         )
 
     def _forget_demo(self) -> None:

@@ -14,7 +14,7 @@ from secops_agent.services.identity import digest
 from secops_agent.services.intake.states import is_active
 from secops_agent.services.priority import priority
 from secops_agent.services.sla import Limits
-from secops_agent.services.writing import Pace, import_transaction, insert_new, update_rows
+from secops_agent.services.writing import Pace, import_transaction, update_rows
 
 SOURCE = "bifang"
 _PIECE = 400
@@ -83,7 +83,7 @@ def _create(piece: list[Matched], now: datetime, limits: Limits) -> int:
         flaw, component = vulnerabilities[each.vulnerability_id], components[each.component_id]
         if (flaw.pk, each.asset_id, component.package) not in taken:
             rows.append(_begin(each, flaw, component, now, limits))
-    insert_new(Finding, rows)
+    Finding.objects.bulk_create(rows)
     return len(rows)
 
 

@@ -18,7 +18,7 @@ from secops_agent.services.intake.session import Session
 from secops_agent.services.priority import priority
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import VulnerabilityRecord
-from secops_agent.services.writing import assign, by_key, insert_new, update_rows
+from secops_agent.services.writing import assign, by_key, update_rows
 
 _WRITTEN = (
     "vuln_id", "title", "description", "severity", "cvss", "score", "cwes", "epss", "epss_percentile", "epss_date",
@@ -123,7 +123,7 @@ class _Book:
     def save(self, owners: dict[str, int]) -> None:
         """Write everything, aliases last."""
         ledger = self._session.ledger
-        insert_new(Vulnerability, [row for row, _ in self._new])
+        Vulnerability.objects.bulk_create([row for row, _ in self._new])
         ledger.create("vulnerability", (row.pk for row, _ in self._new))
         self._merge()
         changed = [(row, changes) for row, _, changes in self._old if changes]
@@ -132,7 +132,7 @@ class _Book:
         update_rows(Vulnerability, _WRITTEN, (row for row, _ in changed))
         for each in self._new_ranges:
             each.vulnerability_id = each.vulnerability.pk
-        insert_new(AffectedRange, self._new_ranges)
+        AffectedRange.objects.bulk_create(self._new_ranges)
         ledger.see("vulnerability", (row.pk for row, _, _ in self._old))
         aliased = self._save_names(owners)
         ledger.update("vulnerability", {row.pk for row, _ in changed} | aliased)
