@@ -18,7 +18,7 @@ from bifang.core.admin.faces import Face, Live, register_face
 from bifang.core.admin.panels import Card, Step, register_cards, register_steps
 from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
-from dingtalk_integration.ledger import spent
+from dingtalk_integration.api_usage import spent
 from dingtalk_integration.models import ApiUsage, CardState, ClientState, ClientStatus
 from dingtalk_integration.models import Card as AiCard
 

@@ -13,7 +13,7 @@ from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
 from bifang.core.metrics import register_metrics
 from bifang.core.models import SystemConfig
-from dingtalk_integration import ledger
+from dingtalk_integration import api_usage
 from dingtalk_integration.models import ClientState, ClientStatus
 
 FRESH = timedelta(seconds=15)  # heartbeats are written every 5 to 7 s, client states every 2 s
@@ -75,7 +75,7 @@ def check_workers() -> str:
 
 def check_quota() -> str:
     """This month's calls. Scarcity is told, not failed: no other machine could do better."""
-    return "；".join(one.describe() for one in ledger.spent()) or "本月还没有调用"
+    return "；".join(one.describe() for one in api_usage.spent()) or "本月还没有调用"
 
 
 def collect_connections() -> Iterable[Metric]:

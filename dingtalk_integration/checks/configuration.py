@@ -8,7 +8,7 @@ from bifang.core import configs
 from bifang.core.errors import SecretError
 from bifang.core.http import Response
 from bifang.core.models import SystemConfig
-from dingtalk_integration.checks.steps import Failure, Skip, Step, in_thread
+from dingtalk_integration.checks.steps import CheckStep, Failure, Skip, in_thread
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.health import COMMAND, live_states, live_workers
 from dingtalk_integration.models import ClientState, ClientStatus
@@ -102,13 +102,13 @@ def _last_frame(state: ClientState) -> str:
     return f"最近一帧在 {seconds:.0f} 秒前"
 
 
-STEPS: tuple[Step[Subject], ...] = (
-    Step("complete", "配置完整", check_complete, f"{IN_ADMIN}补全后保存。"),
-    Step("enabled", "已启用", check_enabled, f"{IN_ADMIN}打开「启用」后保存。"),
-    Step("stream_push", "使用流式推送", check_stream_push, f"{IN_ADMIN}打开「使用流式推送」后保存。", ("complete",)),
-    Step("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个通义千问配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
+STEPS: tuple[CheckStep[Subject], ...] = (
+    CheckStep("complete", "配置完整", check_complete, f"{IN_ADMIN}补全后保存。"),
+    CheckStep("enabled", "已启用", check_enabled, f"{IN_ADMIN}打开「启用」后保存。"),
+    CheckStep("stream_push", "使用流式推送", check_stream_push, f"{IN_ADMIN}打开「使用流式推送」后保存。", ("complete",)),
+    CheckStep("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个通义千问配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
 )  # fmt: skip
 
-WORKER = Step(
+WORKER = CheckStep(
     "worker", "推送服务", check_worker, f"启动 {COMMAND}；已启动时查看 logs/bifang.log 中带 dingtalk 的行。"
 )

@@ -8,7 +8,7 @@ from typing import Any
 from dingtalk_integration.checks import configuration, local
 from dingtalk_integration.checks.configuration import Subject
 from dingtalk_integration.checks.local import Machine
-from dingtalk_integration.checks.steps import Result, Step, failed, run_steps
+from dingtalk_integration.checks.steps import CheckStep, Result, failed, run_steps
 
 AT_ONCE = 8  # configurations
 
@@ -53,7 +53,7 @@ async def diagnose(config_id: int | None) -> Diagnosis:
     return Diagnosis(results, await asyncio.gather(*(look(Subject(row)) for row in machine.rows)))
 
 
-def _steps(results: Sequence[Result]) -> tuple[Step[Subject], ...]:
+def _steps(results: Sequence[Result]) -> tuple[CheckStep[Subject], ...]:
     """Without its packages the network part cannot even be loaded."""
     broken = any(result.name == "dependencies" and result.verdict == "failed" for result in results)
     if broken:

@@ -17,7 +17,7 @@ from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.http import HttpClient
 from bifang.core.network import proxy_for, resolve, tls_context
 from dingtalk_integration.checks.configuration import Subject
-from dingtalk_integration.checks.steps import STEP_SECONDS, Failure, Skip, Step, in_thread
+from dingtalk_integration.checks.steps import STEP_SECONDS, CheckStep, Failure, Skip, in_thread
 from dingtalk_integration.health import live_states, live_workers
 from dingtalk_integration.openapi import tokens
 from dingtalk_integration.openapi.application import Application
@@ -224,24 +224,24 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-STEPS: tuple[Step[Subject], ...] = (
-    Step(
+STEPS: tuple[CheckStep[Subject], ...] = (
+    CheckStep(
         "proxy", "代理", check_proxy,
         "改用 HTTP 代理（配置的「HTTP 代理」或环境变量 HTTPS_PROXY），或把钉钉的主机加入 NO_PROXY 直连。", ("complete",),
     ),
-    Step("dns", "DNS", check_dns, "检查这台机器的 DNS 设置（/etc/resolv.conf）和配置中的接入地址。", ("proxy",)),
-    Step("tcp", "TCP", check_tcp, "在防火墙放行到该主机该端口的出方向连接，或设置公司的 HTTP 代理。", ("dns",)),
-    Step("tls", "TLS", check_tls, "校准系统时间；公司网络替换证书时，用 SSL_CERT_FILE 指定企业 CA。", ("tcp",)),
-    Step(
+    CheckStep("dns", "DNS", check_dns, "检查这台机器的 DNS 设置（/etc/resolv.conf）和配置中的接入地址。", ("proxy",)),
+    CheckStep("tcp", "TCP", check_tcp, "在防火墙放行到该主机该端口的出方向连接，或设置公司的 HTTP 代理。", ("dns",)),
+    CheckStep("tls", "TLS", check_tls, "校准系统时间；公司网络替换证书时，用 SSL_CERT_FILE 指定企业 CA。", ("tcp",)),
+    CheckStep(
         "credentials", "凭证", check_credentials,
         "在钉钉开放平台「凭证与基础信息」核对 Client ID 和 Client Secret，确认应用没有停用；在「系统配置」中更正。", ("tls",),
     ),
-    Step("clock", "时钟", check_clock, "打开时间同步：sudo timedatectl set-ntp true（或检查 chrony、ntpd）。", ("tls",)),
-    Step(
+    CheckStep("clock", "时钟", check_clock, "打开时间同步：sudo timedatectl set-ntp true（或检查 chrony、ntpd）。", ("tls",)),
+    CheckStep(
         "open", "Stream 网关", check_open,
         "确认应用已发布、机器人消息接收模式为 Stream 模式，且没有登录门户或代理拦截。", ("credentials",),
     ),
-    Step(
+    CheckStep(
         "handshake", "握手", check_handshake,
         "在防火墙放行到该主机 443 端口的出方向连接；代理要支持 WebSocket。", ("open",),
     ),

@@ -12,8 +12,8 @@ from bifang.core import configs, db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import DingTalkSettings
-from dingtalk_integration.worker import board
-from dingtalk_integration.worker.board import Shown
+from dingtalk_integration.worker import client_status
+from dingtalk_integration.worker.client_status import Shown
 from dingtalk_integration.worker.clients import ClientThread, stream_settings
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Supervisor:
             else Shown(problem=wanted.problem)
             for config_id, wanted in self._wanted.items()
         }
-        db.threads().submit(board.publish, self.owner.name, shown).result()
+        db.threads().submit(client_status.publish, self.owner.name, shown).result()
 
     def _wind_down(self, grace: float) -> None:
         for client in self._clients.values():
@@ -153,7 +153,7 @@ class Supervisor:
         if self._loop is not None:
             self._loop.stop(grace)
         try:
-            db.threads().submit(board.withdraw, self.owner.name).result(5)
+            db.threads().submit(client_status.withdraw, self.owner.name).result(5)
         except Exception:
             log.exception("dingtalk 清除连接状态失败")
 

@@ -14,7 +14,7 @@ from secops_agent.connectors import registry
 from secops_agent.connectors.base import Connector
 from secops_agent.models.action import ActionState
 from secops_agent.services import actions, expiry
-from secops_agent.services.actions import Order, Outcome
+from secops_agent.services.actions import ActionResult, Order
 
 log = logging.getLogger(__name__)
 POLL_S: Final = 1.0
@@ -57,7 +57,7 @@ class ActionRunner:
         try:
             settings = await db.call(registry.settings_for, order)
         except BifangError as error:
-            refused = Outcome("failed", f"没有执行：连接器的配置有问题。{error.message}")
+            refused = ActionResult("failed", f"没有执行：连接器的配置有问题。{error.message}")
             await db.call(actions.finish, order, refused, ActionState.CLAIMED)
             return
         chosen = registry.connector(settings, self._http)
@@ -65,16 +65,16 @@ class ActionRunner:
             return
         await self._store(order, await self._call(chosen, order))
 
-    async def _call(self, chosen: Connector, order: Order) -> Outcome:
+    async def _call(self, chosen: Connector, order: Order) -> ActionResult:
         try:
             return await chosen.run(order)
         except Exception:
             log.exception("连接器出错", extra={"action": order.action_id})
-            return Outcome(
+            return ActionResult(
                 "unknown", "连接器内部出错，不能确定对方是否已经执行。请到目标系统核实；系统不会自动重试。"
             )
 
-    async def _store(self, order: Order, outcome: Outcome) -> None:
+    async def _store(self, order: Order, outcome: ActionResult) -> None:
         """What came back must not be lost to a hiccup of the database."""
         backoff = Backoff(base=0.1, cap=2.0)
         while True:

@@ -49,7 +49,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ActionResult:
     """What came back. ``text`` is Chinese; ``response`` what the other side answered; ``undo_url`` may be a secret."""
 
     result: Result
@@ -85,7 +85,7 @@ def begin(order: Order, connector: str, connector_config_id: int | None) -> bool
     """Mark that the call begins now. False: it is not ours any more, or must not be made (it is closed then)."""
     now = database_now()
     if READ_ONLY in read_switches():
-        finish(order, Outcome("failed", f"没有执行：{READ_ONLY_TEXT}"), ActionState.CLAIMED)
+        finish(order, ActionResult("failed", f"没有执行：{READ_ONLY_TEXT}"), ActionState.CLAIMED)
         return False
     ours = claims.held(Action, (order.action_id, order.token)).filter(
         state=ActionState.CLAIMED, claimed_until__gt=now
@@ -98,7 +98,7 @@ def begin(order: Order, connector: str, connector_config_id: int | None) -> bool
     )  # fmt: skip
 
 
-def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALLING) -> bool:
+def finish(order: Order, outcome: ActionResult, state: ActionState = ActionState.CALLING) -> bool:
     """Store and tell the result. False: the claim no longer holds, and nothing was changed."""
     with transaction.atomic():
         ours = claims.held(Action, (order.action_id, order.token)).filter(state=state)
@@ -110,7 +110,7 @@ def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALL
     return won
 
 
-def _close(rows: Any, outcome: Outcome) -> bool:
+def _close(rows: Any, outcome: ActionResult) -> bool:
     values = {
         "state": ActionState(outcome.result), "finished_at": database_now(), "result": outcome.text,
         "response": dict(outcome.response), "token": "", "claimed_until": None,
@@ -128,7 +128,7 @@ def sweep() -> int:
     for action in late.filter(state=ActionState.CALLING).select_related("proposal"):
         with transaction.atomic():
             mine = late.filter(pk=action.pk, state=ActionState.CALLING, token=action.token)
-            if _close(mine, Outcome("unknown", LOST)):
+            if _close(mine, ActionResult("unknown", LOST)):
                 action.refresh_from_db()
                 _tell(action, Actor.system("sweep"))
                 count += 1
@@ -142,7 +142,7 @@ def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> A
         word = "已经执行" if executed else "没有执行"
         text = f"经 {actor.name} 核实：{word}。{note}".strip()
         rows = Action.objects.filter(pk=action_id, state=ActionState.UNKNOWN)
-        if not _close(rows, Outcome("done" if executed else "failed", text, action.response)):
+        if not _close(rows, ActionResult("done" if executed else "failed", text, action.response)):
             raise Conflict(f"动作 #{action_id} 的结果不是未知的，不需要核实。")
         Action.objects.filter(pk=action_id).update(settled_by=actor.name)
         action.refresh_from_db()

@@ -13,12 +13,12 @@ from bifang.channels.ports import Handler, Incoming, Reply, ReplySink, ReplyTarg
 from bifang.channels.worker import WorkerLoop
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
+from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.breaker import Breaker
-from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.cards.limits import card_limiter
-from dingtalk_integration.cards.watchdog import Watchdog
+from dingtalk_integration.cards.reaper import CardReaper
+from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.lines import Lines
 from dingtalk_integration.models import Card
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
@@ -66,13 +66,13 @@ class CardStage:
         self.owners.append(owner)
 
         def make() -> WorkerLoop:
-            lines = Lines(ConfigCache())
-            desk = Desk(lines, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
-            channel = DingTalkChannel(lines, desk)
-            handlers: dict[str, Handler] = {"chat": desk.attend(self._knowing(lines, self.script.handle))}
+            clients = ApplicationClients(ConfigCache())
+            cards = CardService(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
+            channel = DingTalkChannel(clients, cards)
+            handlers: dict[str, Handler] = {"chat": cards.attend(self._knowing(clients, self.script.handle))}
             return WorkerLoop(
                 owner, handlers, channel,
-                sink=desk.sink, jobs=(Watchdog(desk, every=1.0),), on_close=channel.close,
+                sink=cards.sink, jobs=(CardReaper(cards, every=1.0),), on_close=channel.close,
             )  # fmt: skip
 
         loop = make()
@@ -81,11 +81,11 @@ class CardStage:
         return loop
 
     @staticmethod
-    def _knowing(lines: Lines, handler: Handler) -> Handler:
+    def _knowing(clients: ApplicationClients, handler: Handler) -> Handler:
         """Like the real handler of chats, this one looks at the configuration first."""
 
         async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-            await lines.get(turn.config_id)
+            await clients.get(turn.config_id)
             return await handler(turn, sink)
 
         return handle

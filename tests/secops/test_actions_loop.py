@@ -15,7 +15,7 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.groups import OPERATOR
 from dingtalk_integration.handlers import cards, events
 from dingtalk_integration.handlers.chat import ChatTurns
-from secops_agent.agent.bookkeeping import AuditKeeper
+from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.controls import read_control
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Proposal, Staff
@@ -42,7 +42,7 @@ def test_from_question_to_told_result_in_one_process() -> None:
     agent = new_agent()
     handlers = {"chat": ChatTurns(configs, agent).handle, "event": events.handle, "card": cards.handle}
     owner = processes.take_name()
-    jobs = (ActionRunner(owner.name, poll_s=0.05), AuditKeeper(0.05))
+    jobs = (ActionRunner(owner.name, poll_s=0.05), AuditSealer(0.05))
     loop = WorkerLoop(owner, handlers, channel, jobs=jobs, on_close=agent.close)
     loop.start()
     try:

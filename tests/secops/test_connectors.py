@@ -23,7 +23,7 @@ from bifang.core.sealed import Sealed
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff
 from secops_agent.services import actions, undo
-from secops_agent.services.actions import Outcome
+from secops_agent.services.actions import ActionResult
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict
 from secops_agent.services.switches import ReadOnly
@@ -285,8 +285,8 @@ class TestCrash:
         (again,) = actions.claim("other")
         assert actions.begin(again, "防火墙", None)
         assert not actions.begin(late, "防火墙", None)
-        assert not actions.finish(late, Outcome("done", "迟到"))
-        assert actions.finish(again, Outcome("done", "好了"))
+        assert not actions.finish(late, ActionResult("done", "迟到"))
+        assert actions.finish(again, ActionResult("done", "好了"))
         assert Action.objects.get().result == "好了"
 
     def test_during_the_call_the_result_is_unknown_and_never_repeated(self) -> None:
@@ -299,7 +299,7 @@ class TestCrash:
         assert action.state == "unknown"
         assert "不会自动重试" in action.result
         assert OutboxRow.objects.filter(text__contains="结果未知").count() == 1
-        assert not actions.finish(late, Outcome("done", "迟到"))
+        assert not actions.finish(late, ActionResult("done", "迟到"))
         assert Action.objects.get().state == "unknown"
 
     def test_unknown_result_is_settled_by_a_person_once(self) -> None:

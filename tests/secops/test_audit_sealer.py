@@ -3,7 +3,7 @@
 import pytest
 
 from bifang.core import db
-from secops_agent.agent import bookkeeping
+from secops_agent.agent import audit_sealer
 from secops_agent.models import AuditRecord
 from secops_agent.models.audit import AuditKind
 from secops_agent.services import audit_chain
@@ -26,6 +26,6 @@ def unsealed() -> int:
 
 async def test_everything_is_sealed_batch_after_batch(database: Database) -> None:
     await db.call(write_down, 2 * audit_chain.BATCH + 1)
-    async with running(bookkeeping.AuditKeeper(every_s=60)):
+    async with running(audit_sealer.AuditSealer(every_s=60)):
         await eventually(lambda: db.threads().submit(unsealed).result(10) == 0, within=20)
     assert (await db.call(audit_chain.verify)).faults == ()

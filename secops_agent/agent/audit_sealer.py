@@ -19,7 +19,7 @@ BREATH_S: Final = 0.05  # between two batches: the chat's own writes go first
 RETENTION_EVERY_S: Final = 3600.0
 
 
-class AuditKeeper:
+class AuditSealer:
     """One per process, a job of the turn loop; of many, one seals at a time."""
 
     def __init__(self, every_s: float = EVERY_S) -> None:

@@ -110,7 +110,7 @@ def finish(pk: int, text: str) -> None:
 
 
 def give_up(pk: int, reason: str) -> None:
-    """The answer goes out as markdown; the watchdog closes what DingTalk may show of the card."""
+    """The answer goes out as markdown; the reaper closes what DingTalk may show of the card."""
     _update(
         Card.objects.filter(pk=pk, state=CardState.OPEN), state=CardState.GIVEN_UP, last_error=reason[:2000]
     )
