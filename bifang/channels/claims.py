@@ -18,12 +18,6 @@ from bifang.core.db import database_now
 HOLD: Final = timedelta(seconds=25)  # how long a claim holds that nobody renews
 CHUNK: Final = 500
 NOBODY: Final = {"owner": "", "token": "", "claimed_until": None}
-# Waiting rows whose time has come and whose turn it is: nothing earlier with the same order key is open. States are
-# literals, so that the partial indexes of open rows are seen.
-IN_ORDER: Final = (
-    "(r.not_before IS NULL OR r.not_before <= %s) AND NOT EXISTS (SELECT 1 FROM {table} AS e "
-    "WHERE e.order_key = r.order_key AND e.id < r.id AND e.state IN ('pending', 'claimed'))"
-)
 M = TypeVar("M", bound=ClaimableRow)
 Held = tuple[int, str]  # a row's id, and the token it was claimed with
 
@@ -31,6 +25,20 @@ Held = tuple[int, str]  # a row's id, and the token it was claimed with
 def new_token(now: datetime) -> str:
     """One that no other claim will have; starts with the database's time in µs, so later ones sort later."""
     return f"{int(now.timestamp() * 1e6):x}-{secrets.token_hex(6)}"
+
+
+def in_order(config_id: int | None) -> tuple[str, list[Any]]:
+    """For `claim`: rows whose time has come and whose turn it is: nothing earlier with the same order key is open.
+
+    States are literals in every statement here, so that the partial indexes of open rows are seen.
+    """
+    where = (
+        "(r.not_before IS NULL OR r.not_before <= %s) AND NOT EXISTS (SELECT 1 FROM {table} AS e "
+        "WHERE e.order_key = r.order_key AND e.id < r.id AND e.state IN ('pending', 'claimed'))"
+    )
+    if config_id is None:
+        return where, [database_now()]
+    return f"{where} AND r.config_id = %s", [database_now(), config_id]
 
 
 def claim(

@@ -5,15 +5,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import models, transaction
 from django.utils import timezone
 
 from bifang.channels import claims, outbox
-from bifang.channels.claims import IN_ORDER
 from bifang.channels.models import InboxRow, State
-from bifang.channels.ports import Incoming, Reply, Turn
+from bifang.channels.ports import Incoming, Kind, Reply, Turn
 from bifang.channels.targets import order_key, pack_target, to_ms, unpack_target
 from bifang.core.batcher import Batcher
 from bifang.core.db import database_now
@@ -72,7 +71,7 @@ def turn_of(row: InboxRow) -> Turn:
         token=row.token,
         attempt=row.attempts,
         config_id=row.config_id,
-        kind=row.kind,
+        kind=cast("Kind", row.kind),
         external_id=row.external_id,
         conversation_id=row.conversation_id,
         sender_id=row.sender_id,
@@ -91,9 +90,7 @@ def anything_waits() -> bool:
 
 def claim(owner: str, room: int, config_id: int | None = None) -> list[Turn]:
     """Claim up to `room` rows for `owner`, oldest first; urgent ones even without room."""
-    where, given = IN_ORDER, [database_now()]
-    if config_id is not None:
-        where, given = f"{where} AND r.config_id = %s", [*given, config_id]
+    where, given = claims.in_order(config_id)
     with transaction.atomic():
         rows = claims.claim(InboxRow, owner, room, where=where, given=given, count_try=True)
         if len(rows) >= room:

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F
 
 from bifang.channels import claims
-from bifang.channels.claims import IN_ORDER, NOBODY
+from bifang.channels.claims import NOBODY
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
 from bifang.channels.targets import pack_target, target_key, to_ms, unpack_target
@@ -103,9 +103,7 @@ def anything_waits() -> bool:
 
 def claim(owner: str, room: int, config_id: int | None = None) -> list[Part]:
     """Claim up to `room` waiting rows that nothing is ahead of, and what waits behind them."""
-    where, given = IN_ORDER, [database_now()]
-    if config_id is not None:
-        where, given = f"{where} AND r.config_id = %s", [*given, config_id]
+    where, given = claims.in_order(config_id)
     parts = []
     for row in claims.claim(OutboxRow, owner, room, where=where, given=given, with_followers=True):
         try:

@@ -101,11 +101,7 @@ class WorkerLoop:
         heart = asyncio.create_task(maintenance.run(beating))
         jobs = [asyncio.create_task(job.run(self._stop)) for job in self._jobs]
         self._ready.set()
-        watched = [consuming, delivering, *jobs]
-        ending = asyncio.create_task(self._stop.wait())
-        await asyncio.wait([*watched, ending], return_when=asyncio.FIRST_COMPLETED)
-        crashed = next((task.exception() for task in watched if task.done() and task.exception()), None)
-        self._stop.set()
+        crashed = await self._until_stopped([consuming, delivering, *jobs])
         end = self._loop.time() + self._grace
         await asyncio.wait([consuming], timeout=self._grace)  # what it claims last is in our hands, too
         await consumer.drain(max(end - self._loop.time(), 0.0))
@@ -122,6 +118,14 @@ class WorkerLoop:
             await self._on_close()
         if crashed is not None:
             raise crashed
+
+    async def _until_stopped(self, tasks: "Sequence[asyncio.Task[None]]") -> BaseException | None:
+        """The error of a task that ended by itself: then everything ends."""
+        assert self._stop is not None
+        ending = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([*tasks, ending], return_when=asyncio.FIRST_COMPLETED)
+        self._stop.set()
+        return next((task.exception() for task in tasks if task.done() and task.exception()), None)
 
     def _build(self) -> tuple[Consumer, Sender]:
         sender = Sender(self._owner, self._channel, config_id=self._config_id)

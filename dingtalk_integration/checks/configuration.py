@@ -21,7 +21,7 @@ UNREADABLE_SECRET = (
 
 
 @dataclass(slots=True)
-class Subject:
+class CheckedConfig:
     """One configuration, and what its steps found for those that follow.
 
     ``answer``: DingTalk's answer to the request for an access token; ``answered_at`` our clock then, in epoch
@@ -43,7 +43,7 @@ class Subject:
         return self.settings
 
 
-async def check_complete(subject: Subject) -> str:
+async def check_complete(subject: CheckedConfig) -> str:
     """Everything required is filled in, secrets can be read. Fills in ``settings``."""
     try:
         settings: DingTalkSettings = await in_thread(lambda: configs.load(subject.row))
@@ -53,21 +53,21 @@ async def check_complete(subject: Subject) -> str:
     return f"Client ID {settings.client_id}，接入地址 {settings.endpoint}"
 
 
-async def check_enabled(subject: Subject) -> str:
+async def check_enabled(subject: CheckedConfig) -> str:
     """Switched on."""
     if not subject.row.enabled:
         raise Failure("这个配置没有启用，不会连接。")
     return "已启用"
 
 
-async def check_stream_push(subject: Subject) -> str:
+async def check_stream_push(subject: CheckedConfig) -> str:
     """使用流式推送 is on."""
     if not subject.ready.use_stream_push:
         raise Failure("没有开启「使用流式推送」，不会建立 Stream 长连接。")
     return "已开启"
 
 
-async def check_ai_config(subject: Subject) -> str:
+async def check_ai_config(subject: CheckedConfig) -> str:
     """The linked 通义千问 configuration can be used. None is linked: offline mode."""
     ai = subject.row.ai_config
     if ai is None:
@@ -78,7 +78,7 @@ async def check_ai_config(subject: Subject) -> str:
     return f"「{ai.name}」，模型 {settings.model}"
 
 
-async def check_worker(subject: Subject) -> str:
+async def check_worker(subject: CheckedConfig) -> str:
     """A worker serves this configuration and is connected."""
     states, workers = await in_thread(lambda: (live_states(subject.row.pk), live_workers(subject.row.pk)))
     if not states:
@@ -102,7 +102,7 @@ def _last_frame(state: ClientState) -> str:
     return f"最近一帧在 {seconds:.0f} 秒前"
 
 
-STEPS: tuple[CheckStep[Subject], ...] = (
+STEPS: tuple[CheckStep[CheckedConfig], ...] = (
     CheckStep("complete", "配置完整", check_complete, f"{IN_ADMIN}补全后保存。"),
     CheckStep("enabled", "已启用", check_enabled, f"{IN_ADMIN}打开「启用」后保存。"),
     CheckStep("stream_push", "使用流式推送", check_stream_push, f"{IN_ADMIN}打开「使用流式推送」后保存。", ("complete",)),
