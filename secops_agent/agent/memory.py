@@ -1,11 +1,13 @@
 """What a turn has to know before it starts: who asks, and what this conversation said before."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from bifang.core.batcher import Batcher
 from bifang.core.db import run
 from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
@@ -13,6 +15,7 @@ from secops_agent.services.staff import Person, administrators, find_people, rea
 
 MESSAGES = 20  # at most so many earlier messages are read
 CHARACTERS = 6000  # and so many characters are given to the model
+CHUNK = 50  # conversations in one statement
 
 
 class Said(NamedTuple):
@@ -49,17 +52,33 @@ def conversation_key(config_id: int, conversation_id: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def look_up(question: Question) -> Known:
-    """Everything for a turn."""
-    q = question
-    (person,) = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role)], read_people([q.staff_id]))
-    if person.role == "none":
-        return Known(person, (), tuple(administrators(q.corp_id)))
-    return Known(person, trim([Said._make(one) for one in run(_LAST, [q.conversation])][::-1]))
+def look_up(questions: Sequence[Question]) -> list[Known]:
+    """Everything for the turns that begin now."""
+    listed = read_people({q.staff_id for q in questions})
+    people = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role) for q in questions], listed)
+    said = _last_said(sorted({q.conversation for q in questions}))
+    return [
+        Known(person, trim(said.get(q.conversation, ())))
+        if person.role != "none"
+        else Known(person, (), tuple(administrators(q.corp_id)))
+        for q, person in zip(questions, people, strict=True)
+    ]
 
 
-# Of every turn: Django would take longer to build it than the database to run it.
-_LAST = f"SELECT role, speaker, content FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
+known: Batcher[Question, Known] = Batcher(look_up)
+
+# The newest of one conversation: one range of an index.
+_LAST = f"SELECT * FROM (SELECT key, role, speaker, content FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
+
+
+def _last_said(keys: Sequence[str]) -> dict[str, list[Said]]:
+    """Conversation → its newest messages, oldest first."""
+    found: dict[str, list[Said]] = defaultdict(list)
+    for start in range(0, len(keys), CHUNK):
+        some = keys[start : start + CHUNK]
+        for key, *said in run(" UNION ALL ".join([_LAST] * len(some)), some):
+            found[key].insert(0, Said._make(said))
+    return found
 
 
 def trim(history: Sequence[Said]) -> tuple[Said, ...]:

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResult
-from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
@@ -96,7 +95,7 @@ class Agent:
         question = memory.Question(
             asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
         )
-        known = await db.call(memory.look_up, question)
+        known = await memory.known.call(question)
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
             return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
