@@ -42,6 +42,11 @@ def store(items: Sequence[Incoming]) -> list[None]:
 _receiving: Batcher[Incoming, None] = Batcher(store, limit=200)
 
 
+def arriving() -> int:
+    """How many messages are being stored now: their senders wait for the acks."""
+    return _receiving.busy
+
+
 def _row(item: Incoming, now: datetime) -> dict[str, Any]:
     urgent_part = item.external_id if item.urgent or item.kind != "chat" else ""
     return {
