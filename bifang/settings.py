@@ -27,9 +27,9 @@ ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
 METRICS_TOKEN = env.text("BIFANG_METRICS_TOKEN")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py loads the screens: the worker has none
+    "bifang.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -122,6 +122,7 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+AUTHENTICATION_BACKENDS = ["secops_agent.services.logins.StaffBackend"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -164,6 +165,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Decision": "secops_agent.models.choices.Decision",
         "ActorKind": "secops_agent.models.choices.ActorKind",
         "JobState": "secops_agent.models.job.JobState",
+        "ProposalState": "secops_agent.models.proposal.ProposalState",
+        "ActionState": "secops_agent.models.action.ActionState",
         "JobPhase": "secops_agent.models.job.JobPhase",
     },
 }

@@ -16,8 +16,9 @@ from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shorten
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.faces import Face, Live, register_face
 from bifang.core.admin.panels import Card, Step, register_cards, register_steps
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
+from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
+from bifang.core.rights import allow
 from dingtalk_integration.api_usage import spent
 from dingtalk_integration.models import ApiUsage, CardState, ClientState, ClientStatus
 from dingtalk_integration.models import Card as AiCard
@@ -39,7 +40,7 @@ BEST_FIRST = tuple(TONES)
 
 grant(OPERATOR, "dingtalk_integration.view_*")
 grant(AUDITOR, "dingtalk_integration.view_*")
-grant(ADMINISTRATOR, "dingtalk_integration.*")
+allow("admin", "dingtalk_integration.*")
 
 
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:

@@ -16,7 +16,9 @@ from bifang.core.models import SystemConfig
 from dingtalk_integration import api_usage
 from dingtalk_integration.models import ClientState, ClientStatus
 
-FRESH = timedelta(seconds=15)  # heartbeats are written every 5 to 7 s, client states every 2 s
+FRESH = timedelta(
+    seconds=15
+)  # also the time that an ordinary reconnection has; heartbeats are written every 5 to 7 s, client states every 2 s
 COMMAND = "python manage.py start_dingtalk_stream"
 
 
@@ -27,6 +29,10 @@ def register_health() -> None:
         remedy=f"有启用的钉钉配置，但没有正在运行的 Stream 推送服务：请启动 {COMMAND}，或查看它的日志。",
     )  # fmt: skip
     register_check(
+        "connection", "钉钉连接", check_connections, needs=("worker",),
+        remedy="有启用的钉钉配置没有连上钉钉：请看「系统配置」里它的状态，或执行 python manage.py check_dingtalk_stream。",
+    )  # fmt: skip
+    register_check(
         "dingtalk_quota", "钉钉接口用量", check_quota, needs=("migrations",),
         remedy="钉钉接口用量读不到：请在服务器上执行 python manage.py healthcheck 查看原因。",
     )  # fmt: skip
@@ -35,7 +41,7 @@ def register_health() -> None:
 
 def pushed_configs() -> list[SystemConfig]:
     """The enabled configurations that want a Stream connection."""
-    rows = SystemConfig.objects.enabled("dingtalk").only("pk", "name", "params")
+    rows = SystemConfig.objects.enabled("dingtalk").only("pk", "name", "params", "updated_at")
     return [row for row in rows if row.params.get("use_stream_push", True)]
 
 
@@ -47,11 +53,19 @@ def live_workers(config_id: int) -> list[Worker]:
 
 def live_states(config_id: int) -> list[ClientState]:
     """What workers said of this configuration's connection lately, the best first."""
-    rows = list(ClientState.objects.filter(config_id=config_id, updated_at__gte=database_now() - FRESH))
+    return _fresh_states(config_id=config_id).get(config_id, [])
+
+
+def _fresh_states(**which: int) -> dict[int, list[ClientState]]:
+    """What workers said lately, by configuration, the best first."""
     order = [
         ClientStatus.CONNECTED, ClientStatus.CONNECTING, ClientStatus.RETRYING, ClientStatus.PARKED, ClientStatus.STOPPED,
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: order.index(ClientStatus(row.status)))
+    found: dict[int, list[ClientState]] = {}
+    rows = ClientState.objects.filter(updated_at__gte=database_now() - FRESH, **which)
+    for row in sorted(rows, key=lambda row: order.index(ClientStatus(row.status))):
+        found.setdefault(row.config_id, []).append(row)
+    return found
 
 
 def check_workers() -> str:
@@ -73,6 +87,30 @@ def check_workers() -> str:
     return "心跳正常"
 
 
+def check_connections() -> str:
+    """Each configuration that wants a connection has one, or is just (re)connecting. Raises ConfigError."""
+    wanted, states = pushed_configs(), _fresh_states()
+    told = [(row, _describe_trouble(row, states.get(row.pk, []))) for row in wanted]
+    dead = [f"「{row.name}」（ID {row.pk}）{trouble}" for row, trouble in told if trouble]
+    if dead:
+        raise ConfigError(f"没有连上钉钉：{'；'.join(dead[:3])}{'；等' if len(dead) > 3 else ''}")
+    return "已连接" if wanted else "没有启用的钉钉配置，不需要连接"
+
+
+def _describe_trouble(row: SystemConfig, states: list[ClientState]) -> str:
+    """Why this configuration has no connection; "" if it has one, or has lacked it for a moment only."""
+    lately = database_now() - FRESH
+    if not states:
+        served_since = max([row.updated_at, *(worker.started_at for worker in live_workers(row.pk))])
+        return "" if served_since > lately else "没有连接的消息，请查看 Stream 推送服务的日志"
+    best = states[0]
+    if best.status == ClientStatus.CONNECTED:
+        return ""
+    if best.status in (ClientStatus.CONNECTING, ClientStatus.RETRYING) and best.since > lately:
+        return ""
+    return f"{best.get_status_display()}：{best.last_error}"
+
+
 def check_quota() -> str:
     """This month's calls. Scarcity is told, not failed: no other machine could do better."""
     return "；".join(one.describe() for one in api_usage.spent()) or "本月还没有调用"
@@ -90,9 +128,7 @@ def collect_connections() -> Iterable[Metric]:
         "Messages, events and card clicks received since the workers of this configuration were started.",
         labels=["config"],
     )
-    fresh: dict[int, list[ClientState]] = {}
-    for state in ClientState.objects.filter(updated_at__gte=database_now() - FRESH):
-        fresh.setdefault(state.config_id, []).append(state)
+    fresh = _fresh_states()
     for row in pushed_configs():
         states = fresh.get(row.pk, [])
         open_now = any(state.status == ClientStatus.CONNECTED for state in states)

@@ -16,7 +16,7 @@ LONGEST_FENCE = 40  # characters of "```language"
 
 
 def split_markdown(reply: Reply) -> tuple[Reply, ...]:
-    """The reply itself, or its pieces with "(1/3)" in the title; the first has the mention, the last the buttons."""
+    """The reply itself, or its pieces with "(1/3)" in the title; the first has the mention, the last what can be tapped."""
     if fits(reply.text):
         return (reply,)
     pieces = list(_pieces(reply.text))
@@ -28,6 +28,7 @@ def split_markdown(reply: Reply) -> tuple[Reply, ...]:
             title=f"{title}（{number}/{len(pieces)}）",
             at_sender=reply.at_sender and number == 1,
             buttons=reply.buttons if number == len(pieces) else (),
+            suggestions=reply.suggestions if number == len(pieces) else (),
         )
         for number, text in enumerate(pieces, 1)
     )

@@ -60,9 +60,18 @@ def superuser() -> Client:
 
 
 def member(group: str) -> Client:
-    """Someone in one of the groups."""
-    user = User.objects.create_user(f"in-{Group.objects.get(name=group).pk}", is_staff=True)
+    """Someone in one of the groups, or whose person has this role."""
+    if group in Role.values:
+        return with_role(Role(group))
+    user = User.objects.create_user(f"in-{Group.objects.get(name=group).pk}")
     user.groups.add(Group.objects.get(name=group))
+    return _signed_in(user)
+
+
+def with_role(role: Role, name: str = "") -> Client:
+    """Someone whose login belongs to a person of this role, in no group."""
+    user = User.objects.create_user(name or f"as-{role.value}")
+    Staff.objects.create(staff_id=user.username, name=f"人员 {user.username}", role=role, user=user)
     return _signed_in(user)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from dingtalk_integration.simulator import Simulator
+from simulators.dingtalk import Simulator
 from tests.deadline import wait_until
 
 DEMO = {"dingdemo": "demo-secret"}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 from weakref import WeakSet
 
-from bifang.channels import inbox
+from bifang.channels import inbox, outgoing
 from bifang.channels.inbox import Finished
 from bifang.channels.ports import Channel, Draft, Handler, ReplySink, Turn, TurnResult
 from bifang.channels.processes import Owner
@@ -139,7 +139,7 @@ class Consumer:
 
     async def _one(self, turn: Turn) -> None:
         try:
-            result = await self._handlers[turn.kind](turn, self._sink(turn) if self._sink else Silent())
+            result = await self._handlers[turn.kind](turn, self._sink_of(turn))
             await self._succeeded(turn, result)
         except BifangError as error:
             log.warning("消息处理失败：%s", error.message, extra=_fields(turn))
@@ -148,9 +148,19 @@ class Consumer:
             log.exception("消息处理出错", extra=_fields(turn))
             await self._failed(turn, f"内部错误：{type(error).__name__}（详见日志）", permanent=False)
 
+    def _sink_of(self, turn: Turn) -> ReplySink:
+        """Progress is best effort: without it the turn runs all the same."""
+        try:
+            return self._sink(turn) if self._sink else Silent()
+        except Exception:
+            log.exception("准备进度显示出错，这条消息不显示进度", extra=_fields(turn))
+            return Silent()
+
     async def _succeeded(self, turn: Turn, result: TurnResult) -> None:
-        replies = tuple(part for reply in result.replies for part in self._channel.split(reply))
-        if not await self._persist(Finished(turn, replies, result.rows)):
+        replies = tuple(
+            part for reply in result.replies for part in self._channel.split(outgoing.safe_reply(reply))
+        )
+        if not await self._persist(Finished(turn, replies, result.rows, result.note)):
             log.warning("这条消息已被其他进程接管，本次结果作废", extra=_fields(turn))
             return
         log.debug("%s 消息已处理，%d 条回复待发送", self._channel.name, len(replies), extra=_fields(turn))

@@ -122,11 +122,15 @@ def _workable(row: InboxRow) -> Turn | None:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A turn that ran: what to send, already split, and model rows to insert with it."""
+    """A turn that ran: what to send, already split, and model rows to insert with it.
+
+    ``note`` says why there is no answer.
+    """
 
     turn: Turn
     replies: tuple[Reply, ...]
     rows: tuple[NewRow, ...] = ()
+    note: str = ""
 
 
 def finish(items: Sequence[Finished]) -> list[bool]:
@@ -139,6 +143,9 @@ def finish(items: Sequence[Finished]) -> list[bool]:
         outbox.add([(item.turn, item.replies) for item in won], now)
         for model, rows in _by_model(won).items():
             insert_many(model, rows)
+        for item in won:
+            if item.note:
+                InboxRow.objects.filter(pk=item.turn.inbox_id).update(**claims.failure(item.note))
     return [item.turn.inbox_id in ours for item in items]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F
 
-from bifang.channels import claims
+from bifang.channels import claims, outgoing
 from bifang.channels.claims import NOBODY
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
@@ -37,8 +37,8 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
         "config_id": turn.config_id,
         "order_key": target_key(turn.config_id, target),
         "key": f"{turn.inbox_id}:{turn.token[-12:]}:{number}",
-        "title": reply.title[:200],
-        "text": reply.text,
+        "title": outgoing.safe_line(reply.title)[:200],
+        "text": outgoing.with_taps(reply),
         "buttons": _pack_buttons(reply.buttons),
         "at_staff_id": target.staff_id if mention else "",
         "created_at": now,
@@ -48,7 +48,7 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
 
 def _pack_buttons(buttons: Sequence[Button]) -> list[dict[str, Any]] | None:
     """None for no buttons, which is nearly always."""
-    return [asdict(button) for button in buttons] or None
+    return [asdict(outgoing.safe_button(button)) for button in buttons] or None
 
 
 def notify(
@@ -68,8 +68,8 @@ def notify(
         "config_id": config_id,
         "order_key": target_key(config_id, target),
         "key": f"note:{key}",
-        "title": title[:200],
-        "text": text,
+        "title": outgoing.safe_line(title)[:200],
+        "text": outgoing.safe_text(text),
         "buttons": _pack_buttons(buttons),
         "created_at": database_now(),
         **pack_target(target),

@@ -79,6 +79,17 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Something the reader may want to say next: tapped or typed, it is the same words.
+
+    ``verb`` is one of `bifang.channels.outgoing.VERBS`, ``code`` what it is about. Never a decision for others.
+    """
+
+    verb: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One message to send: DingTalk-flavoured markdown. ``at_sender`` mentions the asker in a group.
 
@@ -90,14 +101,19 @@ class Reply:
     at_sender: bool = True
     target: ReplyTarget | None = None
     buttons: tuple[Button, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """Replies, and rows (`bifang.core.rows.NewRow`) to insert in the transaction that marks the turn as handled."""
+    """Replies, and rows (`bifang.core.rows.NewRow`) to insert in the transaction that marks the turn as handled.
+
+    ``note`` says in Chinese why there is no answer; it is shown beside the message in the inbox.
+    """
 
     replies: tuple[Reply, ...] = ()
     rows: tuple[Any, ...] = ()
+    note: str = ""
 
 
 # An answer so far, or what tells it: asked only when it is shown, so that it may take its time; "" is nothing yet.

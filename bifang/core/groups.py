@@ -1,8 +1,8 @@
-"""The three groups of people who log in, and what each may do.
+"""Two duties beside the ladder of roles (`bifang.core.rights`), for logins that work on the system, not in it.
 
 运维操作员 runs the system and never reads what people wrote; 审计员 reads everything, including what people wrote,
-and changes nothing; 管理员 does all of that. Accounts, approvers and administrators of the chat are given by
-superusers alone, because whoever gives rights has them all.
+and changes nothing. Everything else comes from the role in 人员. Accounts, approvers and administrators are given
+by superusers alone, because whoever gives rights has them all.
 
 The applications say what their models mean to the groups (`grant`); the groups are made after each migration.
 What is taken from a group by hand comes back with the next migration: make a group of your own instead.
@@ -15,8 +15,7 @@ from django.apps import AppConfig
 
 OPERATOR = "运维操作员"
 AUDITOR = "审计员"
-ADMINISTRATOR = "管理员"
-GROUPS = (OPERATOR, AUDITOR, ADMINISTRATOR)
+GROUPS = (OPERATOR, AUDITOR)
 
 _grants: list[tuple[str, str]] = []
 

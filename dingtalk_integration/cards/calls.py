@@ -1,4 +1,4 @@
-"""The calls about one card: through the application's limit, within a time-out, one after the other."""
+"""The calls about one card: what it shows made safe, through the application's limit, within a time-out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from bifang.channels import outgoing
 from bifang.channels.limits import Window
 from bifang.core.errors import RemoteError
 from dingtalk_integration.cards import content
@@ -36,7 +37,7 @@ class CardCalls:
             await self.cards.create_and_deliver(
                 template_id,
                 self.track_id,
-                values,
+                safe_values(values),
                 place,
                 at=at if place.is_group else {},
                 robot_code=robot_code,
@@ -47,20 +48,27 @@ class CardCalls:
         if not self.window.try_enter():
             return False
         async with _in_time():
-            await self.cards.stream(self.track_id, content.KEY, text)
+            await self.cards.stream(self.track_id, content.KEY, outgoing.safe_text(text))
         return True
 
     async def finalize(self, text: str, *, failed: bool = False) -> None:
         """Show the last text and end the stream."""
         await self.window.enter()
         async with _in_time():
-            await self.cards.stream(self.track_id, content.KEY, text, final=True, failed=failed)
+            shown = outgoing.safe_text(text)
+            await self.cards.stream(self.track_id, content.KEY, shown, final=True, failed=failed)
 
     async def update(self, values: Mapping[str, str]) -> None:
         """Change variables."""
         await self.window.enter()
         async with _in_time():
-            await self.cards.update(self.track_id, values)
+            await self.cards.update(self.track_id, safe_values(values))
+
+
+def safe_values(values: Mapping[str, str]) -> dict[str, str]:
+    """A card's variables as they may be shown; its buttons' words are made safe where the buttons are packed."""
+    doors = {content.KEY: outgoing.safe_text, "title": outgoing.safe_line}
+    return {name: doors[name](value) if name in doors else value for name, value in values.items()}
 
 
 @asynccontextmanager

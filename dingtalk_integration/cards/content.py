@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from bifang.channels.outgoing import safe_button, without_taps
 from bifang.channels.ports import Button, Part, ReplyTarget
 from dingtalk_integration.openapi.cards import FAILED, FINISHED, INPUTTING, PROCESSING, CardPlace
 from dingtalk_integration.splitting import CHARACTERS
@@ -48,7 +49,7 @@ def complete(progress: Sequence[str], part: Part) -> dict[str, str]:
     """The variables of a completed card. Its own title is worth showing where there is something to decide."""
     values = {
         "title": part.title if part.buttons and part.title else NAME,
-        KEY: _under(tools_line(progress), part.text),
+        KEY: _under(tools_line(progress), without_taps(part.text)),
         "flowStatus": FINISHED,
     }
     return {**values, "buttons": _pack(part.buttons)} if part.buttons else values
@@ -70,6 +71,7 @@ def _under(line: str, text: str) -> str:
 
 def _pack(buttons: Sequence[Button]) -> str:
     rows = [
-        {"id": one.id, "text": one.text, "style": one.style, "params": dict(one.params)} for one in buttons
+        {"id": one.id, "text": one.text, "style": one.style, "params": dict(one.params)}
+        for one in map(safe_button, buttons)
     ]
     return json.dumps(rows, ensure_ascii=False)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from bifang.channels.outgoing import safe_line, safe_text
 from bifang.channels.ports import Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core import db
 from dingtalk_integration.handlers.contents import mapping_of, text_of
 from dingtalk_integration.stream.frames import Ack, Frame, card_ack
 from secops_agent.agent.controls import Click, decide_click
-from secops_agent.services.approvals import Decision
+from secops_agent.services.decisions import Decision
 
 log = logging.getLogger(__name__)
 DECIDE_WITHIN_S: Final = 1.5  # DingTalk waits about 2 s for the ack
@@ -68,9 +69,9 @@ def card_values(decision: Decision) -> dict[str, Any]:
     """
     options = {"cardUpdateOptions": UPDATE_BY_KEY}
     if decision.status == "refused":
-        return {**options, "userPrivateData": {"cardParamMap": {"title": decision.text}}}
-    title = f"{decision.title}：{decision.label}"
-    values = {"title": title, "content": decision.text, "buttons": NO_BUTTONS}
+        return {**options, "userPrivateData": {"cardParamMap": {"title": safe_line(decision.text)}}}
+    title = safe_line(f"{decision.title}：{decision.label}")
+    values = {"title": title, "content": safe_text(decision.text), "buttons": NO_BUTTONS}
     return {**options, "cardData": {"cardParamMap": values}, "userPrivateData": {"cardParamMap": {}}}
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bifang.channels.markup import literal
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
@@ -18,6 +19,7 @@ from secops_agent.services.staff import learn_corporation
 
 log = logging.getLogger(__name__)
 URGENT = re.compile(r"(确认|同意|拒绝|停止)(\s|$)")
+OUTSIDER = "外部人员，已忽略"
 SHORT = 60  # characters; other ways to say it (批准, 停一下) are short
 GROUP = "2"
 
@@ -49,10 +51,10 @@ def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> d
     fields = {
         "msgtype": text_of(data, "msgtype"),
         "staff_id": text_of(data, "senderStaffId"),
-        "nick": text_of(data, "senderNick")[:100],
+        "nick": literal(text_of(data, "senderNick"))[:100],
         "corp_id": text_of(data, "senderCorpId"),
         "robot_corp_id": text_of(data, "chatbotCorpId"),
-        "conversation_title": text_of(data, "conversationTitle")[:200],
+        "conversation_title": literal(text_of(data, "conversationTitle"))[:200],
         "created_ms": text_of(data, "createAt"),
         "quoted": content.quoted,
         "cannot_read": content.cannot_read,
@@ -99,7 +101,7 @@ class ChatTurns:
             log.info(
                 "dingtalk 忽略企业外人员的消息", extra={"config": settings.id, "message_id": turn.external_id}
             )
-            return TurnResult()
+            return TurnResult(note=OUTSIDER)
         return await self._agent.answer(
             Asking(
                 turn=turn,

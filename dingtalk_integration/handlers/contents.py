@@ -1,11 +1,22 @@
-"""What a chat message says, by msgtype (facts: the chatbot callback's `msgtype` table)."""
+"""What a chat message says, by msgtype (facts: the chatbot callback's `msgtype` table).
+
+Only words that the sender typed or spoke are ``text``. Whatever came from elsewhere (a message that was replied to or
+forwarded, a card, a type of tomorrow) is ``quoted``: it can be asked about, and commands nothing.
+"""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-LONGEST_QUOTE = 1000
+from bifang.channels.markup import literal
+
+log = logging.getLogger(__name__)
+LONGEST_QUOTE: Final = 1000
+DEEPEST: Final = 16  # objects, lists and JSON strings in one another: a quote in a quote in a quote
+MOST_PARTS: Final = 200
+LONGEST_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +35,37 @@ CANNOT_READ = {
     "file": "收到了文件「{name}」。我现在还不能读取文件内容，请用文字描述要查的内容。",
     "audio": "收到了语音，但钉钉没有给出识别文字，请改用文字发送。",
 }
+WITHHELD = (
+    "钉钉没有把这条消息的内容发过来（错误码 {code}）。请稍后再发；若一直如此，请管理员在钉钉开放平台查看。"
+)
+OVER_QUOTA = (
+    "钉钉没有把这条消息的内容发过来（错误码 20001）：本企业这个月的 Webhook 与 Stream 消息额度已用完。"
+    "请管理员在钉钉开放平台查看用量、购买额度包，或等到下个月；在此之前我收不到任何人说的话。"
+)
 UNKNOWN = "收到了一条我还不支持的消息（类型 {name}），请用文字发送。"
+NOTHING = "您没有写内容。请在 @我 之后写上要查的内容，或发送「帮助」。"
+# Where words stand in what was quoted or forwarded; a name or a link is no words.
+WORDS: Final = ("title", "text", "content", "summary", "markdown", "desc", "description", "recognition")
+QUOTES: Final = ("repliedMsg", "quote", "quotedMsg", "referMsg")
 
 
 def read_content(data: Mapping[str, Any]) -> Content:
     """Never fails: fields that are missing or of another type read as empty."""
+    withheld = text_of(data, "errorCode") or text_of(data, "errCode")  # both spellings were seen
+    if withheld not in ("", "0"):
+        return _withheld(withheld)
     msgtype = text_of(data, "msgtype")
+    content = mapping_of(data, "content")
     if msgtype == "text":
         return _text(data)
-    content = mapping_of(data, "content")
     if msgtype == "richText":
-        return _rich_text(content)
+        return _rich_text(data, content)
+    quoted = _quoted(data, content)
     if msgtype == "audio" and text_of(content, "recognition").strip():
-        return Content(text_of(content, "recognition").strip(), files=_files(content))
+        return Content(text_of(content, "recognition").strip(), quoted, _files(content))
     if msgtype in CANNOT_READ:
-        name = text_of(content, "fileName") or "未命名"
-        return Content(files=_files(content), cannot_read=CANNOT_READ[msgtype].format(name=name))
+        name = literal(text_of(content, "fileName"))[:LONGEST_NAME] or "未命名"
+        return Content("", quoted, _files(content), CANNOT_READ[msgtype].format(name=name))
     return _other(msgtype, content, data)
 
 
@@ -55,56 +81,107 @@ def mapping_of(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A field as object; DingTalk sometimes sends it as a JSON string."""
     value = data.get(name)
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
+        value = _parsed(value)
+        if isinstance(value, str):
             return {"content": value}
     return value if isinstance(value, Mapping) else {}
+
+
+def _parsed(text: str) -> Any:
+    """What a JSON string holds, if it is one of an object or a list; else the text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, Mapping | list) else text
+
+
+def _withheld(code: str) -> Content:
+    """Neither text nor content came; DingTalk's own words are not ours to repeat."""
+    code = code[:20] if code.isascii() and code.isalnum() else "未知"
+    log.warning("dingtalk 收到没有内容的消息，错误码 %s（20001：本月消息额度用完）", code)
+    return Content(cannot_read=OVER_QUOTA if code == "20001" else WITHHELD.format(code=code))
 
 
 def _text(data: Mapping[str, Any]) -> Content:
     body = mapping_of(data, "text")
     text = text_of(body, "content").strip()
-    quoted = _quoted(mapping_of(body, "repliedMsg")) if body.get("isReplyMsg") else ""
-    if not text and not quoted:
-        return Content(cannot_read="您没有写内容。请在 @我 之后写上要查的内容，或发送「帮助」。")
-    return Content(text or quoted, quoted if text else "")
+    quoted = _quoted(body, data)
+    return Content(text, quoted, cannot_read="" if text or quoted else NOTHING)
 
 
-def _quoted(replied: Mapping[str, Any]) -> str:
-    """The text of the message that was replied to; its content is an object or a JSON string."""
-    content = mapping_of(replied, "content")
-    parts = [text_of(content, "text") or text_of(content, "content") or text_of(content, "title")]
-    rich = content.get("richText")
-    if isinstance(rich, list):
-        parts += [text_of(item, "text") for item in rich if isinstance(item, Mapping)]
-    return "".join(parts).strip()[:LONGEST_QUOTE]
-
-
-def _rich_text(content: Mapping[str, Any]) -> Content:
+def _rich_text(data: Mapping[str, Any], content: Mapping[str, Any]) -> Content:
     given = content.get("richText")
     items = [item for item in given if isinstance(item, Mapping)] if isinstance(given, list) else []
-    text = "".join(text_of(item, "text") for item in items).strip()
+    typed = [item for item in items if _is_typed(item)]
+    text = "".join(text_of(item, "text") for item in typed).strip()
+    others = [item for item in items if not _is_typed(item)]
+    quoted = _joined([*_words(others), *_quotes(content, data)])
     files = tuple(file for item in items for file in _files(item))
-    return Content(text, files=files, cannot_read="" if text else CANNOT_READ["picture"])
+    return Content(text, quoted, files, "" if text or quoted else CANNOT_READ["picture"])
+
+
+def _is_typed(item: Mapping[str, Any]) -> bool:
+    """A run of text and nothing else."""
+    return text_of(item, "type") in ("", "text") and not any(name in item for name in QUOTES)
 
 
 def _files(content: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
     code = text_of(content, "downloadCode") or text_of(content, "pictureDownloadCode")
-    return ({"download_code": code, "name": text_of(content, "fileName")},) if code else ()
+    name = literal(text_of(content, "fileName"))[:LONGEST_NAME]
+    return ({"download_code": code, "name": name},) if code else ()
 
 
 def _other(msgtype: str, content: Mapping[str, Any], data: Mapping[str, Any]) -> Content:
-    """Cards, forwarded records and types of tomorrow: their text if they carry one."""
-    body = mapping_of(data, msgtype) if msgtype else {}
-    for part in (content, body):
-        text = (
-            text_of(part, "text")
-            or text_of(part, "content")
-            or text_of(part, "summary")
-            or text_of(part, "title")
-        )
-        if text.strip():
-            return Content(text.strip())
-    name = text_of(content, "unknownMsgType") or msgtype or "未知"
-    return Content(cannot_read=UNKNOWN.format(name=name[:40]))
+    """Cards, forwarded records and types of tomorrow: nobody typed what they say."""
+    quoted = _joined(_words([content, data.get(msgtype), *(data.get(name) for name in QUOTES)]))
+    if quoted:
+        return Content(quoted=quoted)
+    name = literal(text_of(content, "unknownMsgType") or msgtype)[:40] or "未知"
+    return Content(cannot_read=UNKNOWN.format(name=name))
+
+
+# Quoted words
+
+
+def _quoted(*places: Mapping[str, Any]) -> str:
+    return _joined(_quotes(*places))
+
+
+def _quotes(*places: Mapping[str, Any]) -> Iterator[str]:
+    for place in places:
+        yield from _words([place.get(name) for name in QUOTES])
+
+
+def _joined(words: "Iterator[str] | list[str]") -> str:
+    kept = [word for _, word in zip(range(MOST_PARTS), words, strict=False)]
+    return "\n".join(dict.fromkeys(kept)).strip()[:LONGEST_QUOTE]
+
+
+def _words(value: Any, depth: int = 0) -> Iterator[str]:
+    """The words in a quoted thing of any shape, JSON strings read as what they hold, in their order."""
+    if isinstance(value, str):
+        inner = _parsed(value) if depth < DEEPEST and value[:1] in ("{", "[") else value
+        if not isinstance(inner, str):
+            yield from _words(inner, depth + 1)
+        elif inner.strip():
+            yield inner.strip()
+    elif depth >= DEEPEST:
+        return
+    elif isinstance(value, Mapping):
+        yield from _words_of(value, depth)
+    elif isinstance(value, list):
+        for one in value[:MOST_PARTS]:
+            yield from _words(one, depth + 1)
+
+
+def _words_of(thing: Mapping[str, Any], depth: int) -> Iterator[str]:
+    for name, value in thing.items():
+        if name == "richText" and isinstance(value, list):
+            yield "".join(text_of(item, "text") for item in value if isinstance(item, Mapping)).strip()
+        elif (
+            name in WORDS
+            or isinstance(value, Mapping | list)
+            or (isinstance(value, str) and value[:1] in ("{", "["))
+        ):
+            yield from _words(value, depth + 1)

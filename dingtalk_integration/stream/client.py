@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from dingtalk_stream import CallbackHandler, Credential, DingTalkStreamClient, EventHandler
@@ -24,10 +24,18 @@ from dingtalk_integration.stream.state import LiveStatus, Observe, StreamState
 from dingtalk_integration.stream.tasks import FrameTasks
 
 HANDOVER_CAP_S: Final = 5.0  # the gateway closes 10 s after its `disconnect`
+Pause = Callable[[asyncio.Event, float], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 # Otherwise the SDK's classes give themselves a console handler whenever the root logger has none yet.
 logging.getLogger("dingtalk_stream").addHandler(logging.NullHandler())
+
+
+async def wait_unless_nudged(nudge: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until the event is set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await nudge.wait()
 
 
 class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is untyped
@@ -45,6 +53,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         observe: Observe = lambda state: None,
         *,
         wall_clock: Callable[[], float] = time.time,
+        pause: Pause = wait_unless_nudged,
     ) -> None:
         super().__init__(Credential(settings.client_id, settings.client_secret), logger=log)
         self._settings = settings
@@ -53,7 +62,9 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         self._intake = FrameTasks(settings.max_pending, settings.max_pending_bytes)
         self._router = Router(receive, self._intake, self._board, self._journal, self.system_handler)
         self._backoff = Backoff(settings.backoff_base_s, settings.backoff_cap_s, stable=settings.stable_s)
+        self._handovers = Backoff(settings.backoff_base_s, HANDOVER_CAP_S)
         self._wall_clock = wall_clock
+        self._sleep = pause
         self._connections: set[Connection] = set()
         self._current: Connection | None = None
         self._brief_handovers = 0
@@ -137,6 +148,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         self._connections.add(connection)
         connection.start(self._router.route, self._forget)
         self._board.connections = len(self._connections)
+        await connection.prove()
         self._backoff.up()
         self._nudge.clear()
         self._journal.write("connected", "已连接钉钉 Stream 网关", level=logging.INFO)
@@ -157,7 +169,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
         self._board.connections = len(self._connections)
-        if not self._connections and not self._stopping:
+        if not self._connections and not self._stopping and self._board.status == "connected":
             self._board.show("connecting")
 
     async def _wait_after(self, error: BifangError) -> None:
@@ -173,31 +185,28 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless `wake` cuts it short."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._nudge.wait()
-        except TimeoutError:
-            return
+        await self._sleep(self._nudge, seconds)
         self._nudge.clear()
 
     async def _prepare_next(self, gone: Connection) -> None:
-        """Decide how soon to replace ``gone``: at once on a hand-over, but not in a storm of them."""
-        lived = time.monotonic() - gone.opened_at
-        if lived >= self._settings.stable_s:
+        """Replace ``gone`` soon: after a loss as the backoff says; a hand-over is no failure and counts as none."""
+        if time.monotonic() - gone.opened_at >= self._settings.stable_s:
             self._journal.settle()
             self._brief_handovers = 0
-        self._journal.write(
-            f"leaving {gone.reason}", gone.reason, level=logging.INFO if gone.handover else logging.WARNING
-        )
-        if gone.handover and self._brief_handovers == 0:
-            self._brief_handovers += 1
-            return
-        delay = self._backoff.next()
+            self._handovers.reset()
+        level = logging.INFO if gone.handover else logging.WARNING
+        self._journal.write(f"leaving {gone.reason}", gone.reason, level=level)
         if gone.handover:
-            delay = min(delay, HANDOVER_CAP_S)
-        else:
-            self._board.show("retrying", error=gone.reason)
-        await self._pause(delay)
+            await self._pace_handover()
+            return
+        self._board.show("retrying", error=gone.reason)
+        await self._pause(self._backoff.next())
+
+    async def _pace_handover(self) -> None:
+        """At once, while the old socket still works; only in a storm of them after a while."""
+        self._brief_handovers += 1
+        if self._brief_handovers > 1:
+            await self._pause(self._handovers.next())
 
     async def _watch_clock(self) -> None:
         """Wall and monotonic clock drift apart when the machine slept or its clock was set: the peer may be gone."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import websockets.exceptions
 from websockets.asyncio.client import ClientConnection
 
+from bifang.core.errors import RemoteError
 from dingtalk_integration.stream.settings import StreamSettings
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,16 @@ class Connection:
         keeper = asyncio.create_task(self._keep())
         self._tasks = [reader, keeper]
         reader.add_done_callback(lambda _: keeper.cancel())
+
+    async def prove(self) -> None:
+        """The peer answers. A socket that opens may be dead already (a proxy that took it and holds it): RemoteError."""
+        try:
+            alive = await self._answers()
+        except websockets.exceptions.ConnectionClosed:
+            alive = False
+        if not alive:
+            self._socket.transport.abort()
+            raise RemoteError("连接已打开，但对方没有响应心跳，将自动重连", permanent=False, code="silent")
 
     async def send(self, text: str) -> bool:
         """Write one frame; False if the socket is gone (the other side will deliver again)."""
@@ -108,6 +119,9 @@ class Connection:
 
     async def _is_alive(self) -> bool:
         await asyncio.sleep(self._settings.ping_interval_s)
+        return await self._answers()
+
+    async def _answers(self) -> bool:
         sent = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.pong_timeout_s):

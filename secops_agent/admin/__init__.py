@@ -1,14 +1,16 @@
 """The admin of security operations, one module per noun."""
 
 from bifang.core.admin.faces import Face, register_face
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
+from bifang.core.groups import AUDITOR, OPERATOR, grant
+from bifang.core.rights import allow
 from secops_agent.admin import (
+    actions,
     alerts,
     assets,
     audit,
-    decisions,
     findings,
     imports,
+    proposals,
     runbooks,
     staff,
     tokens,
@@ -16,7 +18,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "alerts", "assets", "audit", "decisions", "findings", "imports", "runbooks", "staff", "tokens", "usage",
+    "actions", "alerts", "assets", "audit", "findings", "imports", "proposals", "runbooks", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 _QWEN = "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"
@@ -29,4 +31,12 @@ register_face("webhook_connector", Face("webhook", _CONNECTOR, place=30))
 # Not what people said to the robot: that needs the permission to read private text.
 grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")
 grant(AUDITOR, "secops_agent.view_*")
-grant(ADMINISTRATOR, "secops_agent.*")
+
+_ESTATE = ("alert", "asset", "component", "vulnerability", "finding", "runbook", "slatarget", "importjob")
+_WORKED_ON = ("alert", "asset", "finding", "runbook")
+allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
+allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
+allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
+allow("analyst", "secops_agent.view_action")
+allow("responder", "secops_agent.change_action")
+allow("admin", "secops_agent.*")

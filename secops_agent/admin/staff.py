@@ -1,4 +1,4 @@
-"""人员: who may ask the robot for what. Approvers and administrators are made by superusers alone."""
+"""人员: who may do what, in the chat and on the pages. Approvers, administrators and ties are made by superusers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,15 +11,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from bifang.core.admin.accounts import may_touch_rights, register_guard
 from bifang.core.admin.base import Screen, badge, moment
 from bifang.core.admin.panels import Step, register_steps
 from secops_agent.admin.estate import actor_of
 from secops_agent.models import Role, Staff
 from secops_agent.services import staff
+from secops_agent.services.logins import is_guarded
 
 PRIVILEGED = (Role.APPROVER, Role.ADMIN)
 ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"
-GUARDED = "这个人是「{role}」角色，只有超级管理员可以修改，所以页面是只读的。"
+GUARDED = "只有超级管理员可以修改「审批」「管理」角色的人、您自己、以及登录权限比您多的人，所以页面是只读的。"
 TONES = {Role.NONE: "idle", Role.VIEWER: "info", Role.ANALYST: "info", Role.RESPONDER: "ok", Role.APPROVER: "warn", Role.ADMIN: "bad"}  # fmt: skip
 ROLE_HELP = "角色逐级包含：查看 → 分析（可确认、指派、关闭告警）→ 处置（可申请封禁、隔离）→ 审批（可批准别人的申请）→ 管理。"
 
@@ -36,7 +38,7 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
             "staff_id": "钉钉的 userId；在钉钉里问机器人一句话，它会告诉没有登记的人自己的员工 ID。",
             "corp_id": "留空表示唯一的企业，收到第一条消息后自动得知。",
             "role": ROLE_HELP,
-            "user": "把这个人和一个登录本页面的用户对应起来；四眼原则比较的是人。",
+            "user": "登录本页面的用户：他按这个角色使用本页面。几条记录对应到同一个用户，就是同一个人，不能互相审批。只有超级管理员可以修改。",
         }
 
     def clean_role(self) -> str:
@@ -45,6 +47,10 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
         if role in PRIVILEGED and not self.superuser:
             raise forms.ValidationError(ONLY_SUPERUSERS)
         return role
+
+    def clean_corp_id(self) -> str:
+        """Empty is the only corporation that is known."""
+        return str(self.cleaned_data["corp_id"]).strip() or staff.only_corporation()
 
 
 @admin.register(Staff)
@@ -101,8 +107,14 @@ class StaffScreen(Screen):
         return super().has_change_permission(request, obj) and _may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Approvers are removed by superusers."""
-        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+        """Approvers, and accounts of somebody who logs in, are removed by superusers: that unties them."""
+        allowed = super().has_delete_permission(request, obj) and _may_touch(request, obj)
+        return allowed and (request.user.is_superuser or obj is None or obj.user_id is None)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Whoever ties a login to a person gives it their role."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, "user")
 
     def get_actions(self, request: HttpRequest) -> Any:
         """No deleting in bulk for those who may not delete everyone."""
@@ -121,12 +133,17 @@ class StaffScreen(Screen):
         """Says why a page is read-only."""
         person = self.get_object(request, object_id)
         if person is not None and request.method == "GET" and not _may_touch(request, person):
-            messages.info(request, GUARDED.format(role=Role(person.role).label))
+            messages.info(request, GUARDED)
         return super().change_view(request, object_id, form_url, extra_context)
 
 
 def _may_touch(request: HttpRequest, person: Staff | None) -> bool:
-    return request.user.is_superuser or person is None or person.role not in PRIVILEGED
+    """Nobody raises themselves, and nobody locks out those who may do more."""
+    if request.user.is_superuser or person is None:
+        return True
+    if person.role in PRIVILEGED or (person.user_id is not None and person.user_id == request.user.pk):
+        return False
+    return person.user is None or may_touch_rights(request, person.user)
 
 
 def first_steps(request: HttpRequest) -> Iterable[Step]:
@@ -139,3 +156,4 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
 
 
 register_steps(20, first_steps)
+register_guard(is_guarded)

@@ -17,7 +17,10 @@ from secops_agent.admin.estate import actor_of
 from secops_agent.models import ApiToken, Scope
 from secops_agent.services import tokens
 
-SCOPE_HELP = "读取：查询；导入：提交文件和 Webhook；修改：确认、关闭告警等（含读取）。只给需要的。"
+SCOPE_HELP = (
+    "读取：查询；导入：提交文件和 Webhook；修改：确认、关闭告警等（含读取）；审批：同意或拒绝别人的申请。只给需要的。"
+    "令牌以您的身份做事，能做的不超过您的角色；您离职或角色降低时，令牌随之失效或受限。"
+)
 
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -53,11 +56,11 @@ class TokenScreen(RecordScreen):
 
     records_itself = True
 
-    list_display = ("name", "hint", "scope_line", "state", "created", "used", "expires")
+    list_display = ("name", "hint", "owner", "scope_line", "state", "created", "used", "expires")
     list_filter = ("created_at", "expires_at")
     search_fields = ("name", "=hint")
     search_help_text = "按名称或令牌开头搜索"
-    list_select_related = ("created_by",)
+    list_select_related = ("owner",)
     ordering = ("-id",)
     actions = ("revoke",)
     fields = (
@@ -66,7 +69,7 @@ class TokenScreen(RecordScreen):
         "scope_line",
         "state",
         "rate",
-        "created_by",
+        "owner",
         "created",
         "used",
         "expires",
@@ -94,7 +97,7 @@ class TokenScreen(RecordScreen):
         values = form.cleaned_data
         row, secret = tokens.create(
             values["name"], values["scopes"], expires_at=values["expires_at"], rate=values["rate"],
-            created_by_id=request.user.pk, actor=actor_of(request),
+            owner_id=request.user.pk, actor=actor_of(request),
         )  # fmt: skip
         obj.pk = row.pk
         obj.refresh_from_db()

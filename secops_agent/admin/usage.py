@@ -54,15 +54,23 @@ def decision_cards(request: HttpRequest) -> list[Card]:
     }
     waiting = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=timezone.now()).count()
     unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
-    spent = spent_today()
-    return [
+    cards = [
         Card("待决定的操作", f"{waiting}", "等待确认或审批", "warn" if waiting else "idle", "how_to_reg",
              f"{pages['proposal']}?state__exact=proposed"),
         Card("结果未知的动作", f"{unknown}", "需要人工核实", "bad" if unknown else "ok", "help",
              f"{pages['action']}?state__exact=unknown"),
-        Card("今日模型费用", f"{spent.cost / MICRO:.2f} 元", f"{spent.turns} 次，{spent.tokens} token", "idle", "payments",
-             pages["turnusage"]),
     ]  # fmt: skip
+    return (
+        [*cards, _spent(pages["turnusage"])]
+        if request.user.has_perm("secops_agent.view_turnusage")
+        else cards
+    )
+
+
+def _spent(page: str) -> Card:
+    spent = spent_today()
+    note = f"{spent.turns} 次，{spent.tokens} token"
+    return Card("今日模型费用", f"{spent.cost / MICRO:.2f} 元", note, "idle", "payments", page)
 
 
 register_cards(30, decision_cards)

@@ -1,28 +1,32 @@
 """确认, 同意, 拒绝 and 停止: handled before any model is asked, by text or by a card's button."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
+from bifang.channels.visible import visible
 from bifang.core import db
 from secops_agent.agent import toolbox
 from secops_agent.agent.records import brief
 from secops_agent.llm.offline.controls import find_control
 from secops_agent.llm.offline.intents import Control
 from secops_agent.llm.offline.normalization import normalize
+from secops_agent.models import Proposal
 from secops_agent.models.staff import Role
-from secops_agent.services import approvals
-from secops_agent.services.approvals import Ballot, Decision, Doing, Verdict
+from secops_agent.services import approvals, eligibility, refusals
+from secops_agent.services.actors import Actor
+from secops_agent.services.decisions import Decision, DecisionRequest, Executors, Verdict
 from secops_agent.services.staff import Person
 
 LONGEST: Final = 700  # characters; a longer message is never a control
 STOPPED: Final = "已停止。"
+UNTOLD: Final = "已照办；同一人短时间内的控制消息太多，没有逐条回复"
 NOTHING_RUNS: Final = "现在没有正在处理的问题。"
 VERDICTS: Final[Mapping[str, Verdict]] = {"confirm": "confirm", "approve": "approve", "reject": "reject"}
-DOING: Final = Doing(toolbox.execute, toolbox.plan)
+EXECUTORS: Final = Executors(toolbox.execute, toolbox.plan)
 
 
 def read_control(text: str) -> Control | None:
@@ -35,15 +39,23 @@ def _read_control(text: str) -> Control | None:
     return find_control(normalize(text))
 
 
-async def handle_control(turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:
-    """The result of a control; None if the message is none."""
+async def handle_control(
+    turn: Turn, person: Person, *, is_group: bool, may_tell: Callable[[], bool] = lambda: True
+) -> TurnResult | None:
+    """The result of a control; None if the message is none.
+
+    It is always carried out. Unless it decided something, its reply costs others theirs: ``may_tell`` says if it may.
+    """
     control = read_control(turn.text)
     if control is None:
         return None
     if control.action == "stop":
-        text = await _stop(turn)
+        decided, text = False, await _stop(turn)
     else:
-        text = (await db.call(approvals.decide, _ballot(turn, control, person, is_group), DOING)).text
+        decision = await db.call(approvals.decide, _request(turn, control, person, is_group), EXECUTORS)
+        decided, text = decision.status == "decided", decision.text
+    if not decided and not may_tell():
+        return TurnResult((), brief(turn, person, ""), note=UNTOLD)
     return TurnResult((Reply(text, title=text[:40]),), brief(turn, person, text))
 
 
@@ -52,8 +64,8 @@ async def _stop(turn: Turn) -> str:
     return STOPPED if count else NOTHING_RUNS
 
 
-def _ballot(turn: Turn, control: Control, person: Person, is_group: bool) -> Ballot:
-    return Ballot(
+def _request(turn: Turn, control: Control, person: Person, is_group: bool) -> DecisionRequest:
+    return DecisionRequest(
         code=control.code,
         verdict=VERDICTS[control.action],
         person=person,
@@ -61,7 +73,7 @@ def _ballot(turn: Turn, control: Control, person: Person, is_group: bool) -> Bal
         conversation_id=turn.conversation_id,
         is_group=is_group,
         through=f"chat:{turn.external_id}",
-        reason=control.reason,
+        reason=visible(control.reason),
         inbox_id=turn.inbox_id,
     )
 
@@ -86,7 +98,7 @@ def decide_click(click: Click) -> Decision | None:
     code = str(click.params.get("code") or "")
     if verdict is None or not code:
         return None
-    ballot = Ballot(
+    request = DecisionRequest(
         code=code[:20],
         verdict=verdict,
         person=Person(click.corp_id, click.staff_id, click.staff_id, Role.NONE),
@@ -94,7 +106,55 @@ def decide_click(click: Click) -> Decision | None:
         conversation_id="",
         is_group=False,
         through=f"card:{click.external_id}",
-        reason=str(click.params.get("reason") or ""),
+        reason=visible(str(click.params.get("reason") or "")),
         via="card",
     )
-    return approvals.decide(ballot, DOING)
+    return approvals.decide(request, EXECUTORS)
+
+
+NOT_LISTED: Final = "您的登录用户没有对应的「人员」，不能审批：四眼原则比较的是人。请管理员在「人员」里把您和登录用户对应起来。"
+
+
+@dataclass(frozen=True, slots=True)
+class Keystroke:
+    """A verdict from a page or from the API. ``token`` is on record where one speaks for the user."""
+
+    user_id: int | None
+    verdict: Verdict
+    through: str
+    via: str
+    reason: str = ""
+    token: Actor | None = None
+
+
+def decide_as_user(proposal: Proposal, given: Keystroke, executors: Executors = EXECUTORS) -> Decision:
+    """Decide as the person behind a Django user, by every rule of the chat."""
+    request = _request_of_user(proposal, given)
+    if request is None:
+        return Decision("refused", NOT_LISTED, proposal.code, proposal.state, proposal.title)
+    return approvals.decide(request, executors)
+
+
+def object_to_user(proposal: Proposal, given: Keystroke) -> str:
+    """Why `decide_as_user` would refuse; "" if it would not."""
+    request = _request_of_user(proposal, given)
+    return NOT_LISTED if request is None else refusals.objection(request)
+
+
+def _request_of_user(proposal: Proposal, given: Keystroke) -> DecisionRequest | None:
+    home = proposal.corp_id or eligibility.corporation_of(proposal.config_id)
+    account = eligibility.account_of(given.user_id, home)
+    if account is None:
+        return None
+    return DecisionRequest(
+        code=proposal.code,
+        verdict=given.verdict,
+        person=Person(account.corp_id, account.staff_id, account.name, Role(account.role)),
+        config_id=proposal.config_id,
+        conversation_id="",
+        is_group=False,
+        through=given.through,
+        reason=given.reason,
+        via=given.via,
+        token=given.token,
+    )

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from datetime import datetime
 from functools import lru_cache
+from typing import Final
 
 from django.conf import settings
 
@@ -18,11 +19,14 @@ from secops_agent.agent.placeholders import Vault, mask
 from secops_agent.agent.records import brief, costs, whole
 from secops_agent.llm.qwen import QwenSettings
 from secops_agent.llm.types import LLM
-from secops_agent.services.limits import PersonLimiter
+from secops_agent.services.limits import PERIOD_S, Allowance, PersonLimiter
 from secops_agent.services.proposals import Origin, Proposals
 from secops_agent.services.staff import Person
 from secops_agent.services.switches import NO_MODEL, NO_MODEL_TEXT, SwitchBoard
 from secops_agent.services.usage import Accounts, Budget
+
+CONTROL_REPLIES: Final = 3  # to one person in a minute; a control beyond is carried out without a word
+DAY_S: Final = 86_400.0
 
 
 class ModelWithheld(BifangError):
@@ -35,18 +39,36 @@ class ModelWithheld(BifangError):
 class Governance:
     """One per event loop, beside the agent."""
 
-    def __init__(self, configs: ConfigCache, *, limiter: PersonLimiter | None = None) -> None:
+    def __init__(
+        self,
+        configs: ConfigCache,
+        *,
+        limiter: PersonLimiter | None = None,
+        control_replies: Allowance | None = None,
+        strangers_told: Allowance | None = None,
+    ) -> None:
         self._configs = configs
         self._switches = SwitchBoard()
         self._accounts = Accounts()
-        self._limiter = limiter or PersonLimiter(on=settings.RATE_LIMITS)
+        on = settings.RATE_LIMITS
+        self._limiter = limiter or PersonLimiter(on=on)
+        self._control_replies = control_replies or Allowance(CONTROL_REPLIES, PERIOD_S, on=on)
+        self._strangers_told = strangers_told or Allowance(1, DAY_S, on=on)
+
+    def tells_stranger(self, turn: Turn, person: Person) -> bool:
+        """Is someone without a role to be told so? Again tomorrow, or elsewhere."""
+        place = (turn.config_id, turn.conversation_id)
+        return self._strangers_told.take((*place, person.corp_id, person.staff_id))
 
     async def intercept(self, turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:
         """The result of a control, or of asking too fast; None: go on."""
-        handled = await handle_control(turn, person, is_group=is_group)
+        who = (person.corp_id, person.staff_id)
+        handled = await handle_control(
+            turn, person, is_group=is_group, may_tell=lambda: self._control_replies.take(who)
+        )
         if handled is not None:
             return handled
-        refusal = self._limiter.enter((person.corp_id, person.staff_id))
+        refusal = self._limiter.enter(who)
         if refusal is None:
             return None
         text = refusal.text if refusal.first else ""

@@ -12,7 +12,7 @@ from typing import Final
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
 from secops_agent.agent.calls import Calls
-from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, without_marks
+from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import Limits
 from secops_agent.agent.outcome import Outcome, StoppedBy
 from secops_agent.llm.types import LLM, Completion, Delta, Message, Request, Usage
@@ -36,15 +36,16 @@ async def run(
     on_delta: Tell | None = None,
     fallback: LLM | None = None,
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
+    quoted: str = "",
 ) -> Outcome:
-    """Run one turn; ``messages`` end with the user's. Cancelling the task cancels model and tools.
+    """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading what ``fallback_messages``
     gives then (the dialogue as its grammar wants it). Never raises BifangError.
     """
     spare = (fallback, fallback_messages or (lambda: messages))
-    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare).run()
+    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare, quoted).run()
 
 
 class _Turn:
@@ -57,6 +58,7 @@ class _Turn:
         on_progress: Tell | None,
         on_delta: Tell | None,
         spare: tuple[LLM | None, Callable[[], Sequence[Message]]],
+        quoted: str,
     ) -> None:
         self.llm, self.limits = llm, limits
         self.fallback, self.fallback_messages = spare
@@ -68,7 +70,7 @@ class _Turn:
         self.steps_left = limits.steps
         self.usage, self.notice, self.model = Usage(), "", llm.name
         self.stopped_by: StoppedBy = "answer"
-        self.nonce = new_nonce()
+        self.nonce, self.quoted = new_nonce(), quoted
         self.progress, self.show = _Sink(on_progress), _Sink(on_delta)
 
     def remaining(self) -> float:
@@ -157,9 +159,10 @@ class _Turn:
 
     def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
         """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""
-        messages = (*self.given, *self.added)
         if self.llm.offline:
-            return messages
+            return (*self.given, *self.added)
+        *before, question = self.given
+        messages = (*before, with_quote(question, self.quoted, self.nonce), *self.added)
         rules = "\n\n".join((evidence_rule(self.nonce), *((_FINAL_NOTE,) if withdrawn else ())))
         has_system = bool(messages) and messages[0].role == "system"
         first = messages[0] if has_system else Message("system", "")

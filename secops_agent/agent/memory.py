@@ -19,11 +19,12 @@ CHUNK = 50  # conversations in one statement
 
 
 class Said(NamedTuple):
-    """One earlier message; role is user or assistant."""
+    """One earlier message; role is user or assistant. ``author`` is who said it: a name can be anybody's."""
 
     role: str
     speaker: str
     content: str
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Known:
     person: Person
     history: tuple[Said, ...]
     administrators: tuple[str, ...] = ()
+
+
+def author_of(person: Person) -> str:
+    """Who somebody is, whatever they call themselves."""
+    return f"{person.corp_id}:{person.staff_id}"
 
 
 def conversation_key(config_id: int, conversation_id: str) -> str:
@@ -68,7 +74,7 @@ def look_up(questions: Sequence[Question]) -> list[Known]:
 known: Batcher[Question, Known] = Batcher(look_up)
 
 # The newest of one conversation: one range of an index.
-_LAST = f"SELECT * FROM (SELECT key, role, speaker, content FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
+_LAST = f"SELECT * FROM (SELECT key, role, speaker, content, author FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
 
 
 def _last_said(keys: Sequence[str]) -> dict[str, list[Said]]:
@@ -91,8 +97,11 @@ def trim(history: Sequence[Said]) -> tuple[Said, ...]:
     return tuple(history[first:])
 
 
-def remember(conversation: str, speaker: str, question: str, answer: str, at: datetime) -> tuple[NewRow, ...]:
+def remember(conversation: str, who: Person, question: str, answer: str, at: datetime) -> tuple[NewRow, ...]:
     """To be inserted in the transaction that marks the turn as handled."""
-    asked = {"key": conversation, "role": "user", "speaker": speaker, "content": question, "created_at": at}
+    asked = {
+        "key": conversation, "role": "user", "speaker": who.name, "author": author_of(who), "content": question,
+        "created_at": at,
+    }  # fmt: skip
     answered = {"key": conversation, "role": "assistant", "content": answer, "created_at": at}
     return NewRow(ConversationMessage, asked), NewRow(ConversationMessage, answered)

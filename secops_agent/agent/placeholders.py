@@ -8,10 +8,13 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable
+from bisect import bisect, insort
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final
+
+from secops_agent.agent.addresses import stands_in_address
 
 _WIDE: Final = str.maketrans(
     {0xFF01 + offset: chr(0x21 + offset) for offset in range(94)} | {"\u3000": " "}
@@ -52,21 +55,22 @@ def _rule(
     return label, re.compile(pattern, flags), check
 
 
-# In order: what an earlier rule took, a later one leaves alone.
+# In order: what an earlier rule took, a later one leaves alone. Every repetition is bounded, or never gives back
+# what it took ("++"), so that the time grows with the text and no faster, whatever the text.
 RULES: Final[tuple[Rule, ...]] = (
-    _rule("私钥", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]{1,16000}?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)"),
-    _rule("Cookie", r"\b(?:set-)?cookie\b[\"']?\s*[:=]\s*[\"']?(?P<value>[^\r\n\"'\\]{4,4000})"),
-    _rule("令牌", r"\bauthorization\b[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token|digest)?\s*(?P<value>[^\s\"'\\,;]{6,4000})"),
-    _rule("令牌", r"\bbearer\s+(?P<value>[a-z0-9._~+/=-]{8,4000})"),
-    _rule("令牌", r"\beyJ[a-z0-9_-]{6,}\.[a-z0-9_-]{6,}(?:\.[a-z0-9_-]*)?"),
+    _rule("私钥", r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:[^-]|-(?!----)){1,16000}+(?:-----(?:END [A-Z0-9 ]{0,40}PRIVATE KEY-----|[^\r\n]{0,80}\Z))?"),
+    _rule("Cookie", r"\b(?:set-)?cookie\b[\"']?\s*+[:=]\s*+[\"']?(?P<value>[^\r\n\"'\\]{4,4000})"),
+    _rule("令牌", r"\bauthorization\b[\"']?\s*+[:=]\s*+[\"']?(?:(?:bearer|basic|token|digest)\b)?\s*+(?P<value>[^\s\"'\\,;]{6,4000})"),
+    _rule("令牌", r"\bbearer\s++(?P<value>[a-z0-9._~+/=-]{8,4000})"),
+    _rule("令牌", r"(?<![a-z0-9_-])eyJ[a-z0-9_-]{6,4000}+\.[a-z0-9_-]{6,16000}+(?:\.[a-z0-9_-]{0,4000}+)?"),
     _rule("密码", r"[a-z][a-z0-9+.-]{1,20}://[^/\s:@\"'\\]{0,100}:(?P<value>[^@/\s\"'\\]{1,200})(?=@)"),
     _rule("AK", _WORD + r"(?:LTAI[A-Za-z0-9]{12,30}|A(?:KIA|SIA)[0-9A-Z]{16}|AKID[A-Za-z0-9]{13,40})(?![A-Za-z0-9])", flags=0),
-    _rule("令牌", _WORD + r"(?:sk-[a-z0-9_-]{16,}|gh[pousr]_[a-z0-9]{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,})"),
-    _rule("密钥", r"(?:access_?key_?secret|secret_?access_?key|secret_?key|app_?secret|client_?secret|api_?key|\bsk)[\"']?\s*[:=：]\s*" + _VALUE % 8),
-    _rule("令牌", r"(?:access_?token|refresh_?token|session_?(?:id|key|token)|\btoken|\bticket|jsessionid|phpsessid)[\"']?\s*[:=：]\s*" + _VALUE % 6),
-    _rule("密码", r"(?:password|passwd|\bpwd|passphrase)[\"']?\s*(?:[:=：]|\bis\b)\s*" + _VALUE % 3),
-    _rule("密码", r"(?:密码|口令|密钥)(?:是|为)?\s*[:=：]\s*" + _VALUE % 3),
-    _rule("密码", r"(?:密码|口令)(?:是|为)\s*(?P<value>[\x21-\x7e]{4,100})"),
+    _rule("令牌", _WORD + r"(?:sk-[a-z0-9_-]{16,}+|gh[pousr]_[a-z0-9]{20,}+|glpat-[\w-]{16,}+|xox[abprs]-[\w-]{10,}+)"),
+    _rule("密钥", r"(?:access_?key_?secret|secret_?access_?key|secret_?key|app_?secret|client_?secret|api_?key|\bsk)[\"']?\s*+[:=：]\s*+" + _VALUE % 8),
+    _rule("令牌", r"(?:access_?token|refresh_?token|session_?(?:id|key|token)|\btoken|\bticket|jsessionid|phpsessid)[\"']?\s*+[:=：]\s*+" + _VALUE % 6),
+    _rule("密码", r"(?:password|passwd|\bpwd|passphrase)[\"']?\s*+(?:[:=：]|\bis\b)\s*+" + _VALUE % 3),
+    _rule("密码", r"(?:密码|口令|密钥)(?:是|为)?\s*+[:=：]\s*+" + _VALUE % 3),
+    _rule("密码", r"(?:密码|口令)(?:是|为)\s*+(?P<value>[\x21-\x7e]{4,100})"),
     _rule("身份证", r"(?<![0-9A-Za-z])[1-9]\d{5}(?:18|19|20)\d{9}[\dX](?![0-9A-Za-z])", is_identity_number),
     _rule("银行卡", r"(?<![\d.])(?:62|4\d|5[1-5]|35)\d{2}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?(?![\d.])", is_card_number),
     _rule("手机号", r"(?<![\dA-Za-z.])(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![\dA-Za-z]|\.\d)"),
@@ -84,15 +88,19 @@ def find(text: str) -> tuple[tuple[int, int, str], ...]:
     for label, pattern, check in RULES:
         for match in pattern.finditer(plain):
             start, end = match.span("value") if "value" in pattern.groupindex else match.span()
-            free = all(end <= other[0] or start >= other[1] for other in taken)
             if (
-                free
-                and start < end
+                start < end
+                and _is_free(taken, start, end)
                 and check(plain[start:end])
-                and not _MARK.search(plain[start - 2 : end + 2])
+                and not _MARK.search(plain[max(0, start - 2) : end + 2])
             ):
-                taken.append((start, end, label))
-    return tuple(sorted(taken))
+                insort(taken, (start, end, label))
+    return tuple(taken)
+
+
+def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> bool:
+    place = bisect(taken, (start,))
+    return (place == 0 or taken[place - 1][1] <= start) and (place == len(taken) or taken[place][0] >= end)
 
 
 def mask(text: str) -> str:
@@ -125,9 +133,16 @@ class Vault:
         return f"[[{label}-{tag}]]"
 
     def reveal(self, text: str, *, unfinished: bool = False) -> str:
-        """`text` with the values back in; ``unfinished``: more is to come, so a cut placeholder is held back."""
+        """`text` with the values back in, but for those in an address: who follows it must not carry them away.
+
+        ``unfinished``: more is to come, so a cut placeholder is held back.
+        """
         whole = _UNFINISHED.sub("", text) if unfinished else text
-        return _MARK.sub(lambda mark: self._values.get(mark["tag"], mark[0]), whole)
+        return _MARK.sub(lambda mark: self._shown(mark, whole), whole)
+
+    def _shown(self, mark: "re.Match[str]", text: str) -> str:
+        value = self._values.get(mark["tag"], mark[0])
+        return value if not stands_in_address(text, *mark.span()) else f"（{mark['label']}已隐藏）"
 
     def reveal_json(self, text: str) -> str:
         """The same inside JSON: values are escaped as a string's content."""

@@ -13,6 +13,7 @@ from secops_agent.models.staff import Role
 from secops_agent.services.staff import Person
 
 _LONGEST_NAME: Final = 40
+QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"
 _SYSTEM: Final = """你是毕方（Bifang），在钉钉里工作的安全运营助手，回答本单位同事关于告警、资产、漏洞和处置的问题。
 现在是 {now}（Asia/Shanghai）。提问者：{name}，角色：{role}。{place}
 规则：
@@ -69,11 +70,6 @@ def plain_dialogue(history: Sequence[Said], text: str) -> list[Message]:
     """The same for the grammar, which reads bare sentences."""
     said = [Message("user" if each.role == "user" else "assistant", each.content) for each in history]
     return [*said, Message("user", text)]
-
-
-def with_quote(text: str, quoted: str) -> str:
-    """The question with the message it replies to."""
-    return f"{text}\n\n（被引用的消息，仅供参考：{quoted}）" if quoted else text
 
 
 def _spoken(speaker: str, text: str, is_group: bool) -> str:

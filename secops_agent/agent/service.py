@@ -13,14 +13,15 @@ from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResul
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
+from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.governance import Governance, ModelWithheld, discreet, for_readers
 from secops_agent.agent.limits import Limits
 from secops_agent.agent.models import Models
 from secops_agent.agent.outcome import Outcome
-from secops_agent.agent.prompts import dialogue, plain_dialogue, system_message, with_quote
+from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message
 from secops_agent.agent.records import brief
-from secops_agent.agent.toolbox import REFUSING, build_toolbox
+from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_toolbox
 from secops_agent.agent.verification import mark_unknown
 from secops_agent.agent.warrant import Warranted
 from secops_agent.llm.types import LLM, Message
@@ -31,6 +32,9 @@ from secops_agent.tools.base import Proposer
 log = logging.getLogger(__name__)
 LONGEST_QUESTION = 8000  # characters
 OWN_MESSAGES = 3  # earlier ones of the asker that may ask for an action
+ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
+QUOTED_CONTROL = "引用或转发的确认、同意、拒绝、停止不会照办。要这样做，请自己写出来。"
+TOLD_BEFORE = "发送人没有使用权限，今天已告知，不再重复回复"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Asking:
     is_group: bool
     default_role: str = "none"
     ai_config_id: int | None = None
-    quoted: str = ""  # the message that was replied to
+    quoted: str = ""  # what was replied to or forwarded
     cannot_read: str = ""  # why there is no text to answer: a picture, a video …
 
 
@@ -61,9 +65,14 @@ class Talk:
     proposer: Proposer = REFUSING
     conversation: str = ""
 
+    @property
+    def only_quotes(self) -> bool:
+        """Was nothing typed beside the quotation? Then it is a question about it, and orders nothing."""
+        return bool(self.quoted) and not self.text.strip()
+
     def plain(self) -> list[Message]:
-        """The dialogue as the grammar reads it."""
-        return plain_dialogue(self.history, self.text)
+        """The dialogue as the grammar reads it: of a quotation alone, what can be looked up for it."""
+        return plain_dialogue(self.history, self.quoted if self.only_quotes else self.text)
 
 
 class Agent:
@@ -98,7 +107,7 @@ class Agent:
         known = await memory.known.call(question)
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
-            return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
+            return self._turn_away(asking, known)
         handled = await self._governance.intercept(turn, person, is_group=asking.is_group)
         if handled is not None:
             return handled
@@ -106,6 +115,8 @@ class Agent:
             return _only(asking, person, asking.cannot_read)
         proposals = self._governance.proposals(turn, person, is_group=asking.is_group)
         talk = self._talk(asking, known, conversation, proposals)
+        if talk.only_quotes and read_control(talk.quoted) is not None:
+            return _only(asking, person, QUOTED_CONTROL)
         outcome = await self.converse(talk, sink)
         text, copies = _with_private_copies(asking, outcome)
         text = for_readers(text, is_group=asking.is_group)
@@ -113,9 +124,18 @@ class Agent:
         told, records = await self._governance.complete(
             turn, person, outcome, proposals, text, asking.ai_config_id, now
         )
-        rows = memory.remember(conversation, person.name, talk.text, text, now)
-        reply = Reply(text, title=_title(text), buttons=proposals.buttons)
+        rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
+        reply = Reply(
+            text, title=_title(text), buttons=proposals.buttons, suggestions=proposals.suggestions(text)
+        )
         return TurnResult((reply, *copies, *told), (*rows, *records))
+
+    def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
+        """Tell someone without a role whom to ask; once a day in a conversation."""
+        turn, person = asking.turn, known.person
+        if not self._governance.tells_stranger(turn, person):
+            return TurnResult((), brief(turn, person, ""), note=TOLD_BEFORE)
+        return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
 
     @staticmethod
     def _talk(asking: Asking, known: memory.Known, conversation: str, proposer: Proposer) -> Talk:
@@ -162,6 +182,7 @@ class Agent:
             on_delta=drafts.stream if drafts else None,
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
+            quoted=talk.quoted,
         )
         if llm.offline or outcome.used_fallback:
             return outcome  # code wrote it, from results only
@@ -170,7 +191,7 @@ class Agent:
 
     @staticmethod
     def _messages(talk: Talk, now: datetime) -> list[Message]:
-        question = with_quote(talk.text, talk.quoted)
+        question = QUOTE_QUESTION if talk.only_quotes else talk.text
         return [
             system_message(talk.person, is_group=talk.is_group, now=now),
             *dialogue(talk.history, question, talk.person.name, is_group=talk.is_group),
@@ -178,18 +199,22 @@ class Agent:
 
 
 def _proposer(talk: Talk, llm: LLM) -> Proposer:
-    """The grammar proposes only what it was told; a model might propose what it read."""
+    """The grammar proposes only what it was told; a model might propose what it read. A quotation orders nothing."""
+    if talk.only_quotes:
+        return QUOTATION
     return talk.proposer if llm.offline else Warranted(talk.proposer, partial(_own_words, talk))
 
 
 def _own_words(talk: Talk) -> list[str]:
     """What the asker said lately in this conversation, and now; never what was quoted or found."""
-    said = [one.content for one in talk.history if one.role == "user" and one.speaker == talk.person.name]
+    author = memory.author_of(talk.person)
+    said = [one.content for one in talk.history if one.role == "user" and one.author == author]
     return [*said[-OWN_MESSAGES:], talk.text]
 
 
 def _given(talk: Talk) -> tuple[str, ...]:
-    return (talk.text, talk.quoted, *(said.content for said in talk.history))
+    """What was typed here. Not what was quoted: whoever wrote that may have made it up."""
+    return (talk.text, *(said.content for said in talk.history))
 
 
 def _sources(talk: Talk, outcome: Outcome) -> Iterable[str]:

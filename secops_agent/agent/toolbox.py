@@ -17,6 +17,9 @@ from secops_agent.tools.blueprints import Asker, Blueprint, Plan
 from secops_agent.tools.registry import BLUEPRINTS, BY_NAME
 
 _NO_CHANNEL: Final = "暂无审批通道，操作不能提交。请联系管理员。"
+_QUOTED: Final = (
+    "引用或转发的内容不会被当作命令，「{title}」没有提交。需要的话，请自己写出要做什么（可以同时引用）。"
+)
 
 
 class RefusingProposer:
@@ -27,7 +30,16 @@ class RefusingProposer:
         raise ConfigError(_NO_CHANNEL)
 
 
+class QuotationProposer:
+    """Proposes nothing: nobody typed what was quoted or forwarded."""
+
+    def propose(self, tool: str, title: str, risk: Risk, arguments: Mapping[str, Any], summary: str) -> str:
+        """Raises InvalidInput."""
+        raise InvalidInput(_QUOTED.format(title=title))
+
+
 REFUSING: Final = RefusingProposer()
+QUOTATION: Final = QuotationProposer()
 
 
 @dataclass(frozen=True, slots=True)

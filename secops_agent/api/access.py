@@ -1,4 +1,4 @@
-"""Who calls, and what they may do: API tokens by scope, people by Django's permissions or by their Staff role."""
+"""Who calls, and what they may do: people by their rights, API tokens by scope within the rights of their owner."""
 
 import base64
 import binascii
@@ -12,10 +12,12 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from bifang.core.changes import Author
 from secops_agent.api.limits import spend
-from secops_agent.models import Role, Scope, Staff, allows
+from secops_agent.models import Role, Scope
 from secops_agent.services import tokens
 from secops_agent.services.actors import Actor
+from secops_agent.services.changes import actor_of
 from secops_agent.services.tokens import Grant
 
 REFUSED = "API 令牌无效、已过期或已被吊销：请在管理后台「API 令牌」中检查，或创建新的令牌。"
@@ -23,7 +25,7 @@ REFUSED = "API 令牌无效、已过期或已被吊销：请在管理后台「AP
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a request needs, each for one kind of caller: a token's scope, Django's permission, a Staff role."""
+    """What a request needs: the permission, and of a token the scope too. ``role`` is the lowest that has the permission."""
 
     scope: Scope
     permission: str
@@ -85,10 +87,11 @@ AUTHENTICATION = [TokenAuthentication, SessionAuthentication]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. ``key`` tells callers apart."""
+    """Who calls. ``key`` tells callers apart; ``user_id`` is the Django user, of a token its owner's."""
 
     actor: Actor
     grant: Grant | None = None
+    user_id: int | None = None
 
     @property
     def key(self) -> str:
@@ -107,26 +110,18 @@ def caller_of(request: Request) -> Caller:
 
 def _caller(request: Request) -> Caller:
     if isinstance(request.auth, Grant):
-        return Caller(request.auth.actor, request.auth)
-    person = staff_of(request.user)
-    if person is not None:
-        return Caller(Actor.person(person, via="api"))
-    return Caller(Actor("person", f"user:{request.user.pk}", request.user.get_username(), "api"))
-
-
-def staff_of(user: Any) -> Staff | None:
-    """The active Staff entry of a Django user."""
-    return Staff.objects.filter(user_id=user.pk, active=True).first()
+        owner = request.auth.owner
+        return Caller(request.auth.actor, request.auth, owner.pk if owner else None)
+    author = Author(request.user.pk, request.user.get_username(), "api")
+    return Caller(actor_of(author), user_id=author.user_id)
 
 
 def may(request: Request, need: Need) -> bool:
     """Does the caller have what is needed?"""
     if isinstance(request.auth, Grant):
-        return request.auth.may(need.scope)
-    if request.user.has_perm(need.permission):
-        return True
-    person = staff_of(request.user)
-    return person is not None and allows(person.role, need.role)
+        owner = request.auth.owner
+        return request.auth.may(need.scope) and (owner is None or owner.has_perm(need.permission))
+    return bool(request.user.has_perm(need.permission))
 
 
 class HasNeed(BasePermission):
@@ -147,8 +142,10 @@ class HasNeed(BasePermission):
 
 def _missing(request: Request, need: Need) -> str:
     if isinstance(request.auth, Grant):
-        return f"这个 API 令牌没有「{need.scope.label}」（{need.scope.value}）范围，不能{need.word}。"
-    return f"您没有{need.word}的权限：需要「{need.role.label}」角色，或请管理员授予相应的用户组。"
+        if not request.auth.may(need.scope):
+            return f"这个 API 令牌没有「{need.scope.label}」（{need.scope.value}）范围，不能{need.word}。"
+        return f"这个 API 令牌的归属用户没有{need.word}的权限：需要「{need.role.label}」角色。"
+    return f"您没有{need.word}的权限：需要「{need.role.label}」角色。请管理员在「人员」里调整您的角色，并与您的登录用户对应。"
 
 
 def _read(model: str, word: str) -> Need:
@@ -165,4 +162,6 @@ READ_VULNERABILITIES = _read("vulnerability", "漏洞")
 READ_FINDINGS, WRITE_FINDINGS = _read("finding", "发现"), _write("finding", "发现")
 READ_RUNBOOKS, WRITE_RUNBOOKS = _read("runbook", "处置手册"), _write("runbook", "处置手册")
 IMPORT = Need(Scope.INGEST, "secops_agent.add_importjob", Role.ANALYST, "导入")
+READ_PROPOSALS = Need(Scope.READ, "secops_agent.view_proposal", Role.ANALYST, "查看操作审批")
+DECIDE = Need(Scope.APPROVE, "secops_agent.change_proposal", Role.ANALYST, "决定操作审批")
 SEE_ALL_JOBS = _read("importjob", "导入任务")

@@ -3,7 +3,17 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from secops_agent.api import alerts, assets, findings, indicators, ingest, jobs, runbooks, vulnerabilities
+from secops_agent.api import (
+    alerts,
+    assets,
+    findings,
+    indicators,
+    ingest,
+    jobs,
+    proposals,
+    runbooks,
+    vulnerabilities,
+)
 from secops_agent.api.errors import not_found
 
 app_name = "api"
@@ -33,6 +43,9 @@ _estate = [
     path("runbooks/<int:runbook_id>/", runbooks.RunbookView.as_view(), name="runbook"),
     path("runbooks/<int:runbook_id>/history/", runbooks.RunbookHistoryView.as_view()),
     path("ingest/<str:format_name>/", ingest.IngestView.as_view(), name="ingest"),
+    path("proposals/", proposals.ProposalListView.as_view()),
+    path("proposals/<str:code>/", proposals.ProposalView.as_view()),
+    path("proposals/<str:code>/decision/", proposals.DecisionView.as_view()),
     path("jobs/", jobs.JobListView.as_view()),
     path("jobs/<int:job_id>/", jobs.JobView.as_view(), name="job"),
 ]

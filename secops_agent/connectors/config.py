@@ -8,8 +8,8 @@ from bifang.core.errors import BifangError, ConfigError
 from bifang.core.kinds import Field, Stored
 from bifang.core.rules import check_config_address
 from secops_agent.connectors.webhook import WebhookSettings
+from secops_agent.services.carriers import KIND, tool_names
 
-KIND: Final = "webhook_connector"
 SHORTEST_SECRET: Final = 16
 LONGEST_TIMEOUT: Final = 60
 
@@ -61,12 +61,6 @@ class WebhookKind:
             id=stored.id, name=stored.name, url=values["url"], secret=values["secret"],
             tools=tool_names(values["tools"]), timeout_s=_seconds(values["timeout_s"]), proxy=values["proxy"],
         )  # fmt: skip
-
-
-def tool_names(text: str) -> frozenset[str]:
-    """The names in a list with commas of either width."""
-    words = str(text or "").replace("，", ",").replace("、", ",").split(",")
-    return frozenset(word.strip() for word in words if word.strip())
 
 
 def _seconds(value: Any) -> float:

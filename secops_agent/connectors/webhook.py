@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bifang.channels.markup import literal
 from bifang.core.errors import BifangError, RemoteError
 from bifang.core.http import HttpClient, Response
 from bifang.core.redaction import redact
@@ -81,7 +82,7 @@ class Webhook:
 
     def _understand(self, answer: Response) -> ActionResult:
         told = _read(answer)
-        shown = redact(str(told.get("message") or "")).strip()[:SHOWN]
+        shown = literal(redact(str(told.get("message") or "")))[:SHOWN]
         kept = {"status": answer.status, "message": shown}
         if 200 <= answer.status < 300:
             return ActionResult("done", shown or "对方已接受并执行。", kept, self._undo_url(told))

@@ -26,6 +26,7 @@ from secops_agent.models import (
 )
 from secops_agent.services import ingest, matching, runbooks, tallies
 from secops_agent.services.actors import Actor
+from secops_agent.services.staff import only_corporation
 from secops_agent.services.tallies import Counted
 from secops_agent.services.writing import Pace, import_transaction
 
@@ -92,10 +93,7 @@ def _load_people() -> list[Staff]:
         row.staff_id: row
         for row in Staff.objects.filter(staff_id__in=[staff_id for staff_id, _, _ in _PEOPLE])
     }
-    corporations = list(
-        Staff.objects.exclude(corp_id="").order_by("corp_id").values_list("corp_id", flat=True).distinct()[:2]
-    )
-    corp_id = corporations[0] if len(corporations) == 1 else ""
+    corp_id = only_corporation()
     with transaction.atomic():
         for staff_id, name, role in _PEOPLE:
             if staff_id not in known:

@@ -65,6 +65,7 @@ class Action(ClaimableRow):
     class Meta:
         verbose_name = verbose_name_plural = "处置动作"
         ordering = ["-id"]
+        permissions = [("settle_action", "可以核实未知的结果")]
         indexes = [
             models.Index(
                 fields=["state", "id"],

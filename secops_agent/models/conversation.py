@@ -9,6 +9,7 @@ class ConversationMessage(models.Model):
     key = models.CharField(max_length=32)
     role = models.CharField("角色", max_length=10, choices=[("user", "人"), ("assistant", "毕方")])
     speaker = models.CharField("说话人", max_length=100, blank=True, default="")
+    author = models.CharField("说话人 ID", max_length=220, blank=True, default="", db_default="")
     content = models.TextField("内容")
     created_at = models.DateTimeField("时间")
 

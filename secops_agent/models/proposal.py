@@ -28,7 +28,8 @@ class ProposalState(models.TextChoices):
 class Proposal(models.Model):
     """One call of a write or dangerous tool, waiting for a person. Written only by `services.approvals`.
 
-    ``digest`` seals asker, place, tool and arguments. ``decided_through`` names the message or click that decided,
+    ``corp_id`` is the corporation that it concerns: nobody of another one decides it.
+    ``digest`` seals asker, corporation, place, tool and arguments. ``decided_through`` names the message or click that decided,
     so that the same one, delivered again, gets the same answer. ``result`` is what the decision brought.
     """
 
@@ -47,7 +48,7 @@ class Proposal(models.Model):
     asked_by = models.ForeignKey(
         Staff, verbose_name="提出人", null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    asker_corp = models.CharField(max_length=100, blank=True, default="")
+    corp_id = models.CharField("企业 ID", max_length=100, blank=True, default="")
     asker_id = models.CharField("提出人 ID", max_length=100)
     asker_name = models.CharField("提出人", max_length=100)
     state = models.CharField(

@@ -24,14 +24,22 @@ def allows(role: str, needed: Role) -> bool:
 
 
 class Staff(models.Model):
-    """One person of one corporation. An empty ``corp_id`` stands for the only corporation, until it is known."""
+    """One account of a person in one corporation; rows that are tied to the same ``user`` are one person.
+
+    An empty ``corp_id`` stands for the only corporation, until it is known.
+    """
 
     corp_id = models.CharField("企业 ID", max_length=100, blank=True, default="")
     staff_id = models.CharField("员工 ID", max_length=100)
     name = models.CharField("姓名", max_length=100)
     role = models.CharField("角色", max_length=10, choices=Role.choices, default=Role.VIEWER)
-    user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, verbose_name="登录用户", null=True, blank=True, on_delete=models.SET_NULL
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name="登录用户",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="staff_rows",
     )
     active = models.BooleanField("在职", default=True)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)

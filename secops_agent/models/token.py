@@ -5,28 +5,32 @@ from django.db import models
 
 
 class Scope(models.TextChoices):
-    """What a token may do. ``write`` includes ``read``; ``ingest`` stands alone."""
+    """What a token may do, within the rights of its owner. ``write`` includes ``read``; the others stand alone."""
 
     READ = "read", "读取"
     INGEST = "ingest", "导入"
     WRITE = "write", "修改"
+    APPROVE = "approve", "审批"
 
 
 class ApiToken(models.Model):
-    """A token without the token itself: only its SHA-256 is stored, and `hint` to recognise it by."""
+    """A token without the token itself: only its SHA-256 is stored, and `hint` to recognise it by.
+
+    It acts as its ``owner`` and may never do more than they; with them it goes. A token without one belongs to the
+    operator of the machine, has what its scopes say, and decides nothing.
+    """
 
     name = models.CharField("名称", max_length=100, unique=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField("令牌开头", max_length=12, editable=False)
     scopes = models.JSONField("权限范围", default=list)
     rate = models.PositiveIntegerField("每分钟请求数上限", default=3000)
-    created_by = models.ForeignKey(
+    owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name="创建人",
+        verbose_name="归属用户",
         null=True,
         blank=True,
-        editable=False,
-        on_delete=models.SET_NULL,
+        on_delete=models.CASCADE,
         related_name="+",
     )
     created_at = models.DateTimeField("创建时间", editable=False)

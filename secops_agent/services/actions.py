@@ -15,11 +15,12 @@ from django.db import transaction
 
 from bifang.channels import claims
 from bifang.core.db import database_now
+from bifang.core.errors import BifangError
 from bifang.core.sealed import Sealed
 from secops_agent.models.action import Action, ActionState
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal
-from secops_agent.services import notifying
+from secops_agent.services import notifying, targets
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, append, entry
 from secops_agent.services.faults import Conflict, NotFound
@@ -84,8 +85,9 @@ def _order(action: Action) -> Order:
 def begin(order: Order, connector: str, connector_config_id: int | None) -> bool:
     """Mark that the call begins now. False: it is not ours any more, or must not be made (it is closed then)."""
     now = database_now()
-    if READ_ONLY in read_switches():
-        finish(order, ActionResult("failed", f"没有执行：{READ_ONLY_TEXT}"), ActionState.CLAIMED)
+    fault = _fault(order)
+    if fault:
+        finish(order, ActionResult("failed", f"没有执行：{fault}"), ActionState.CLAIMED)
         return False
     ours = claims.held(Action, (order.action_id, order.token)).filter(
         state=ActionState.CLAIMED, claimed_until__gt=now
@@ -96,6 +98,18 @@ def begin(order: Order, connector: str, connector_config_id: int | None) -> bool
             connector_config_id=connector_config_id,
         )
     )  # fmt: skip
+
+
+def _fault(order: Order) -> str:
+    """Why it must not be done any more; what takes something back goes to what was done then."""
+    if READ_ONLY in read_switches():
+        return READ_ONLY_TEXT
+    if not order.undo_url:
+        try:
+            targets.require_same(order.arguments)
+        except BifangError as error:
+            return error.message
+    return ""
 
 
 def finish(order: Order, outcome: ActionResult, state: ActionState = ActionState.CALLING) -> bool:
@@ -160,7 +174,8 @@ def get(action_id: int) -> Action:
 
 def report(action: Action) -> str:
     """Who asked, who approved, what ran, what came back: for people."""
-    via = f"\n- 连接器：{action.connector}" if action.connector else ""
+    really = action.connector and action.state != ActionState.DRY
+    via = f"\n- 连接器：{action.connector}" if really else ""
     return (
         f"**{action.title}**：{ActionState(action.state).label}（动作 #{action.pk}）\n\n{action.summary}\n\n"
         f"- 提出：{action.asker}\n- 批准：{action.approver}{via}\n- 结果：{action.result}"
@@ -168,17 +183,13 @@ def report(action: Action) -> str:
 
 
 def _tell(action: Action, actor: Actor) -> None:
-    """Record a result, and tell it where the action was asked for; in a private matter also the approver."""
+    """Record a result, and tell it to everyone whom the action concerns."""
     _record(action, actor, f"{action.title}：{ActionState(action.state).label}")
     first = action.proposal
     if first is None:
         return
     key = f"action:{action.pk}:{action.state}:{'settled' if action.settled_by else 'result'}"
-    text = report(action)
-    notifying.tell_origin(first, text, key)
-    approver = first.decider_id.rpartition(":")[2]
-    if not first.is_group and approver:
-        notifying.tell_privately(first, approver, text, f"{key}:approver")
+    notifying.tell_concerned(first, report(action), key)
 
 
 def _record(action: Action, actor: Actor, what: str) -> None:

@@ -17,7 +17,10 @@ class Human(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person (``ident`` is "corporation:staff id"), an API token, or the system; ``via`` is the door used."""
+    """A person (``ident`` is "corporation:staff id"), an API token, or the system; ``via`` is the door used.
+
+    A token that belongs to someone is named with them, because it acts as that person.
+    """
 
     kind: Literal["person", "token", "system"]
     ident: str
@@ -30,9 +33,9 @@ class Actor:
         return cls("person", f"{human.corp_id}:{human.staff_id}", human.name, via)
 
     @classmethod
-    def token(cls, ident: str, name: str) -> "Actor":
-        """An API token."""
-        return cls("token", ident, name, "api")
+    def token(cls, ident: str, name: str, owner: str = "") -> "Actor":
+        """An API token, and whose it is."""
+        return cls("token", ident, f"{owner}（API 令牌「{name}」）"[:200] if owner else name, "api")
 
     @classmethod
     def system(cls, via: str) -> "Actor":

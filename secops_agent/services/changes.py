@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bifang.core.changes import Author, Change
-from secops_agent.models import Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import append, entry
+from secops_agent.services.eligibility import account_of
 
 
 def keep(actor: Actor, what: str, subject: str, detail: Mapping[str, Any], text: str = "") -> None:
@@ -24,7 +24,7 @@ def actor_of(author: Author) -> Actor:
     """The person behind a Django user: their Staff entry if they have one."""
     if author.user_id is None:
         return Actor.system(author.via)
-    person = Staff.objects.filter(user_id=author.user_id, active=True).first()
+    person = account_of(author.user_id)
     if person is not None:
         return Actor.person(person, via=author.via)
     return Actor("person", f"user:{author.user_id}", author.name, author.via)

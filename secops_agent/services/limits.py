@@ -1,4 +1,4 @@
-"""How often one person may ask."""
+"""How often one person may ask, and is told what costs others their turn."""
 
 import time
 from collections import OrderedDict, deque
@@ -56,3 +56,31 @@ class PersonLimiter:
         record.passed.append(now)
         record.told = False
         return None
+
+
+class Allowance:
+    """At most `limit` replies under a key in any `period_s` seconds, in this process: what is beyond goes unsaid.
+
+    For what nobody has to wait for behind others: a control's reply, whom to ask for a role.
+    """
+
+    def __init__(
+        self, limit: int, period_s: float, *, on: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limit, self._period_s, self._on, self._clock = limit, period_s, on, clock
+        self._said: OrderedDict[Hashable, deque[float]] = OrderedDict()
+
+    def take(self, key: Hashable) -> bool:
+        """May it be said? Counts it if so."""
+        if not self._on:
+            return True
+        now, said = self._clock(), self._said.setdefault(key, deque())
+        self._said.move_to_end(key)
+        if len(self._said) > KEPT:
+            self._said.popitem(last=False)
+        while said and now - said[0] >= self._period_s:
+            said.popleft()
+        if len(said) >= self._limit:
+            return False
+        said.append(now)
+        return True

@@ -28,6 +28,17 @@ def tell_origin(proposal: Proposal, text: str, key: str, buttons: Sequence[Butto
         outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title, buttons=buttons)
 
 
+def tell_concerned(proposal: Proposal, text: str, key: str) -> None:
+    """Say it where it was asked for, to who asked and to who decided: nobody twice, in the caller's transaction."""
+    tell_origin(proposal, text, key)
+    told = set() if proposal.is_group else {proposal.target.get("staff_id")}
+    people = {"asker": proposal.asker_id, "approver": proposal.decider_id.partition(":")[2]}
+    for part, staff_id in people.items():
+        if staff_id and staff_id not in told:
+            told.add(staff_id)
+            tell_privately(proposal, staff_id, text, f"{key}:{part}")
+
+
 def tell_privately(
     proposal: Proposal, staff_id: str, text: str, key: str, buttons: Sequence[Button] = ()
 ) -> None:

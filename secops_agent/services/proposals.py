@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bifang.channels.ports import Button, Reply, ReplyTarget
+from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
+from bifang.channels.visible import visible, visible_value
 from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
 from bifang.core.rows import NewRow
-from secops_agent.models import Staff
+from secops_agent.models import Role, Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.services import colleagues
+from secops_agent.services import carriers, eligibility
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, entry
 from secops_agent.services.staff import Person
@@ -36,9 +37,9 @@ def new_code() -> str:
 
 
 def digest_of(proposal: Proposal) -> str:
-    """What the code stands for: who asked, where, which tool with which arguments."""
+    """What the code stands for: who asked, in which corporation, where, which tool with which arguments."""
     bound = [
-        proposal.config_id, proposal.conversation_id, proposal.asker_corp, proposal.asker_id, proposal.tool,
+        proposal.config_id, proposal.conversation_id, proposal.corp_id, proposal.asker_id, proposal.tool,
         proposal.risk, proposal.arguments,
     ]  # fmt: skip
     text = json.dumps(bound, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -66,6 +67,7 @@ class Proposals:
         self._person, self._origin, self._via = person, origin, via
         self._drafts: dict[str, Proposal] = {}
         self._known: dict[str, Proposal] = {}
+        self._prospects: dict[str, str] = {}
         self._approvers: Sequence[Staff] = ()
 
     def propose(self, tool: str, title: str, risk: str, arguments: Mapping[str, Any], summary: str) -> str:
@@ -81,18 +83,25 @@ class Proposals:
         if known is None:
             self._drafts[draft.digest] = known = draft
         self._known[known.digest] = known
+        self._prospects[known.digest] = prospect_of(known)
         return known.code
 
     def _asker(self, risk: Risk) -> Staff:
-        needed = colleagues.NEEDED[risk]
-        asker = colleagues.listed(self._person.corp_id, self._person.staff_id)
-        if asker is None or not colleagues.able(needed).filter(pk=asker.pk).exists():
+        needed = eligibility.NEEDED[risk]
+        self._corp_id = self._corporation()
+        asker = eligibility.listed(self._person.corp_id, self._person.staff_id)
+        if asker is None or not eligibility.able(needed).filter(pk=asker.pk).exists():
             raise InvalidInput(f"这个操作需要「{needed.label}」角色，您没有，所以没有提交。")
         if risk == Risk.DANGEROUS:
-            self._approvers = colleagues.approvers_beside(asker)
-            if not self._approvers:
-                raise InvalidInput("除您以外没有在职的审批人，危险操作无法提交。请管理员先登记一位审批人。")
+            self._approvers = demand_approvers(asker, self._corp_id, "危险操作无法提交")
         return asker
+
+    def _corporation(self) -> str:
+        """Of the configuration; until that is known, the asker's."""
+        home = eligibility.corporation_of(self._origin.config_id)
+        if home and self._person.corp_id != home:
+            raise InvalidInput("您不属于这个机器人所在的企业，所以没有提交。")
+        return home or self._person.corp_id
 
     def _draft(
         self, asker: Staff, tool: str, title: str, risk: Risk, arguments: Mapping[str, Any], summary: str
@@ -100,9 +109,9 @@ class Proposals:
         origin, now = self._origin, database_now()
         draft = Proposal(
             code=new_code(), config_id=origin.config_id, conversation_id=origin.conversation_id,
-            is_group=origin.is_group, inbox_id=origin.inbox_id, target=_plain(origin), tool=tool, title=title[:100],
-            risk=risk.value, arguments=dict(arguments), summary=summary, asked_by_id=asker.pk,
-            asker_corp=asker.corp_id, asker_id=asker.staff_id, asker_name=asker.name,
+            is_group=origin.is_group, inbox_id=origin.inbox_id, target=_plain(origin), tool=tool, title=visible(title)[:100],
+            risk=risk.value, arguments=_readable(arguments), summary=visible(summary), asked_by_id=asker.pk,
+            corp_id=self._corp_id, asker_id=asker.staff_id, asker_name=visible(asker.name),
             state=ProposalState.PROPOSED.value, created_at=now, expires_at=now + VALID_FOR[risk],
         )  # fmt: skip
         draft.digest = digest_of(draft)
@@ -130,6 +139,20 @@ class Proposals:
         known = tuple(self._known.values())
         return buttons_of(known[0]) if len(known) == 1 else ()
 
+    def suggestions(self, answer: str) -> tuple[Suggestion, ...]:
+        """What the asker may tap under the answer: to confirm the own proposal that it tells."""
+        return () if self._untold(answer) else self._taps()
+
+    def _taps(self) -> tuple[Suggestion, ...]:
+        """In the own chat, and for one proposal: several are told apart by their codes."""
+        known = tuple(self._known.values())
+        if len(known) != 1 or self._origin.is_group or known[0].risk != Risk.WRITE:
+            return ()
+        return (Suggestion("确认", known[0].code),)
+
+    def _untold(self, answer: str) -> list[Proposal]:
+        return [p for p in self._known.values() if not self._is_told(p, answer)]
+
     @property
     def rows(self) -> tuple[NewRow, ...]:
         """Unsaved rows: the new proposals and their audit records."""
@@ -151,11 +174,13 @@ class Proposals:
 
         What people decide on is written here, from the stored arguments, never by a model.
         """
-        untold = [p for p in self._known.values() if p.code not in answer or p.summary not in answer]
-        told = [Reply("\n\n---\n\n".join(map(describe, untold)), title="等待您决定")] if untold else []
+        untold = self._untold(answer)
+        texts = [describe(p, self._prospects[p.digest]) for p in untold]
+        words = "\n\n---\n\n".join(texts)
+        told = [Reply(words, title="等待您决定", suggestions=self._taps())] if untold else []
         asked = [
             Reply(
-                describe_for_approver(proposal),
+                describe_for_approver(proposal, self._prospects[proposal.digest]),
                 title=f"待审批：{proposal.title}",
                 target=self._private(staff),
                 buttons=buttons_of(proposal),
@@ -166,9 +191,18 @@ class Proposals:
         ]
         return (*told, *asked)
 
+    def _is_told(self, proposal: Proposal, answer: str) -> bool:
+        parts = (proposal.code, proposal.summary, self._prospects[proposal.digest])
+        return all(part in answer for part in parts)
+
     def _private(self, staff: Staff) -> ReplyTarget:
         robot = self._origin.target.robot_code if self._origin.target else ""
         return ReplyTarget("", is_group=False, staff_id=staff.staff_id, robot_code=robot)
+
+
+def _readable(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What people decide on is what they can see: nothing else is stored, or done."""
+    return {name: visible_value(value) for name, value in arguments.items()}
 
 
 def _plain(origin: Origin) -> dict[str, Any]:
@@ -189,7 +223,24 @@ def buttons_of(proposal: Proposal) -> tuple[Button, ...]:
     )
 
 
-def describe(proposal: Proposal) -> str:
+def demand_approvers(asker: Staff, corp_id: str, cannot: str) -> Sequence[Staff]:
+    """Who may approve what the asker wants. Raises InvalidInput, saying what to do, if nobody may."""
+    found = eligibility.approvers_beside(asker, corp_id)
+    if found:
+        return found
+    others = eligibility.able(Role.APPROVER).exclude(pk=asker.pk)
+    if any(not eligibility.same_person(row, asker) for row in others.filter(corp_id__in=(corp_id, ""))):
+        raise InvalidInput(f"审批人在「人员」里与您没有区分开，{cannot}。{eligibility.HOW_TO_TELL_APART}")
+    raise InvalidInput(f"除您以外没有在职的审批人，{cannot}。请管理员先登记一位审批人。")
+
+
+def prospect_of(proposal: Proposal) -> str:
+    """What an approval would set going now; "" where nothing outside is done."""
+    dangerous = proposal.risk == Risk.DANGEROUS
+    return carriers.prospect(proposal.tool, proposal.arguments) if dangerous else ""
+
+
+def describe(proposal: Proposal, prospect: str) -> str:
     """The proposal for the conversation it came from."""
     if proposal.risk == Risk.WRITE:
         how = f"尚未执行。请本人在 {minutes(proposal)} 分钟内回复「确认 {proposal.code}」；不需要时回复「拒绝 {proposal.code}」。"
@@ -198,15 +249,16 @@ def describe(proposal: Proposal) -> str:
             f"尚未执行，已请审批人决定。由提出人以外的审批人在 {minutes(proposal)} 分钟内回复「同意 {proposal.code}」"
             f"或「拒绝 {proposal.code} 理由」。"
         )
-    return f"**{proposal.title}**（{proposal.code}）\n\n{proposal.summary}\n\n{how}"
+    warning = f"**{prospect}**\n\n" if prospect else ""
+    return f"**{proposal.title}**（{proposal.code}）\n\n{proposal.summary}\n\n{warning}{how}"
 
 
-def describe_for_approver(proposal: Proposal) -> str:
+def describe_for_approver(proposal: Proposal, prospect: str) -> str:
     """The request that an approver gets in private."""
     place = "群聊" if proposal.is_group else "单聊"
     return (
         f"**{proposal.asker_name}** 申请执行危险操作（{place}提出，{minutes(proposal)} 分钟内有效）：\n\n"
-        f"**{proposal.title}**\n\n{proposal.summary}\n\n"
+        f"**{proposal.title}**\n\n{proposal.summary}\n\n**{prospect}**\n\n"
         f"回复「同意 {proposal.code}」执行，或「拒绝 {proposal.code} 理由」。"
     )
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.changes import keep
@@ -69,9 +70,11 @@ def find_person(corp_id: str, staff_id: str) -> Person | None:
     return Person(row.corp_id or corp_id, row.staff_id, row.name, Role(row.role)) if row else None
 
 
-def administrators(corp_id: str) -> list[str]:
-    """Names of the people who can give someone a role."""
-    rows = Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), role=Role.ADMIN, active=True)
+def administrators(corp_id: str | None) -> list[str]:
+    """Names of the people who can give someone a role, in this corporation or (None) in any."""
+    rows = Staff.objects.filter(role=Role.ADMIN, active=True)
+    if corp_id is not None:
+        rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id=""))
     return list(rows.order_by("pk").values_list("name", flat=True)[:5])
 
 
@@ -140,7 +143,7 @@ def _apply(place: str, entry: Mapping[str, Any]) -> None:
         raise InvalidInput(f"{place} 的 role：「{role}」不是角色；可用的有：{'、'.join(Role.values)}。")
     if not isinstance(active, bool):
         raise InvalidInput(f"{place} 的 active：应为 true 或 false。")
-    corp_id = values["corp_id"] or _only_corporation()
+    corp_id = values["corp_id"] or only_corporation()
     row = Staff.objects.filter(corp_id__in={corp_id, values["corp_id"]}, staff_id=values["staff_id"]).first()
     before = copy(row)
     row = row or Staff(staff_id=values["staff_id"])
@@ -149,8 +152,10 @@ def _apply(place: str, entry: Mapping[str, Any]) -> None:
     keep_change(Actor.system("apply_configs"), before, row)
 
 
-def _only_corporation() -> str:
+def only_corporation() -> str:
+    """The one that people and configurations name; "" if there are none or several."""
     # Without the model's own order, which would make every person distinct.
-    corporations = Staff.objects.exclude(corp_id="").order_by("corp_id").values_list("corp_id", flat=True)
-    known = list(corporations.distinct()[:2])
-    return known[0] if len(known) == 1 else ""
+    named = set(Staff.objects.exclude(corp_id="").order_by().values_list("corp_id", flat=True).distinct()[:2])
+    params = SystemConfig.objects.current().values_list("params", flat=True)
+    named |= {str(one["corp_id"]) for one in params if one.get("corp_id")}
+    return named.pop() if len(named) == 1 else ""

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,6 +15,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models.token import ApiToken, Scope
 from secops_agent.services.actors import Actor
 from secops_agent.services.changes import keep
+from secops_agent.services.logins import accounts, valid_user
 from secops_agent.services.reading import rows_by
 
 PROGRAM: Final = Actor.system("program")
@@ -26,17 +27,22 @@ _USE_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token that was recognised may do; ``rate`` in requests a minute, 0: no limit."""
+    """What a token that was recognised may do; ``rate`` in requests a minute, 0: no limit.
+
+    ``owner``: the Django user as whom it acts, and whose rights bound it; ``owner_name`` is the person's.
+    """
 
     token_id: int
     name: str
     scopes: frozenset[str]
     rate: int
+    owner: Any = None
+    owner_name: str = ""
 
     @property
     def actor(self) -> Actor:
-        """Who does what is done with it."""
-        return Actor.token(str(self.token_id), self.name)
+        """Who does what is done with it: the token, in the name of its owner."""
+        return Actor.token(str(self.token_id), self.name, self.owner_name)
 
     def may(self, scope: str) -> bool:
         """Does the token have this scope?"""
@@ -49,7 +55,7 @@ def create(
     *,
     expires_at: datetime | None = None,
     rate: int = 3000,
-    created_by_id: int | None = None,
+    owner_id: int | None = None,
     actor: Actor = PROGRAM,
 ) -> tuple[ApiToken, str]:
     """A new token: its row, and the token itself, which nobody can read again. Raises InvalidInput."""
@@ -65,7 +71,7 @@ def create(
         hint=secret[:7],
         scopes=sorted(set(scopes)),
         rate=rate,
-        created_by_id=created_by_id,
+        owner_id=owner_id,
         created_at=timezone.now(),
         expires_at=expires_at,
     )
@@ -73,6 +79,7 @@ def create(
         "name": name,
         "scopes": row.scopes,
         "rate": rate,
+        "owner": owner_id,
         "expires_at": expires_at and expires_at.isoformat(),
     }
     with transaction.atomic():
@@ -92,15 +99,24 @@ def looks_like_token(text: str) -> bool:
 
 
 def recognise(secret: str) -> Grant | None:
-    """The grant of a token that is valid now; None for an unknown, expired or revoked one. One query."""
+    """The grant of a token that is valid now; None for an unknown, expired or revoked one, or of one who has left."""
     if not looks_like_token(secret):
         return None
     now = timezone.now()
     row = next(iter(rows_by(ApiToken, "digest", [digest_of(secret)])), None)
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
+    owner = valid_user(row.owner_id) if row.owner_id is not None else None
+    if row.owner_id is not None and owner is None:
+        return None
     _note_use(row, now)
-    return Grant(row.pk, row.name, frozenset(row.scopes), row.rate)
+    return Grant(row.pk, row.name, frozenset(row.scopes), row.rate, owner, owner_name(owner))
+
+
+def owner_name(owner: Any) -> str:
+    """The person's name, or the login's."""
+    person = next((row for row in accounts(owner) if row.active), None) if owner else None
+    return person.name if person else owner.get_username() if owner else ""
 
 
 def _note_use(row: ApiToken, now: datetime) -> None:

@@ -11,21 +11,24 @@ from secops_agent.models import Role, Staff
 from secops_agent.models.action import Action, ActionState
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.services import actions, colleagues, notifying
+from secops_agent.services import actions, eligibility, notifying
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import Place, append, entry
+from secops_agent.services.carriers import UNDO
 from secops_agent.services.faults import Conflict
 from secops_agent.services.proposals import (
     VALID_FOR,
     buttons_of,
+    demand_approvers,
     describe,
     describe_for_approver,
     digest_of,
     new_code,
+    prospect_of,
 )
 from secops_agent.services.switches import refuse_when_read_only
 
-TOOL: Final = "undo_action"  # of the proposal; no model and no grammar can call it
+TOOL: Final = UNDO
 
 
 def request(action_id: int, asker: Staff, via: str) -> Proposal:
@@ -33,20 +36,22 @@ def request(action_id: int, asker: Staff, via: str) -> Proposal:
     refuse_when_read_only()
     with transaction.atomic():
         action = _undoable(action_id)
-        if not colleagues.able(Role.RESPONDER).filter(pk=asker.pk).exists():
+        if not eligibility.able(Role.RESPONDER).filter(pk=asker.pk).exists():
             raise InvalidInput(f"申请撤销需要「{Role.RESPONDER.label}」角色，您没有，所以没有提交。")
-        approvers = colleagues.approvers_beside(asker)
-        if not approvers:
-            raise InvalidInput("除您以外没有在职的审批人，撤销无法提交。请管理员先登记一位审批人。")
         proposal = _propose(action, asker)
+        foreign = eligibility.stranger(proposal, asker.corp_id)
+        if foreign:
+            raise InvalidInput(foreign)
+        approvers = demand_approvers(asker, proposal.corp_id, "撤销无法提交")
+        proposal.save(force_insert=True)
         _record(proposal, Actor.person(asker, via))
-        notifying.tell_origin(
-            proposal, describe(proposal), f"proposal:{proposal.pk}:asked", buttons_of(proposal)
-        )
+        prospect, key = prospect_of(proposal), f"proposal:{proposal.pk}:asked"
+        notifying.tell_origin(proposal, describe(proposal, prospect), key, buttons_of(proposal))
         for staff in approvers:
-            key = f"proposal:{proposal.pk}:asked:{staff.pk}"
-            text, buttons = describe_for_approver(proposal), buttons_of(proposal)
-            notifying.tell_privately(proposal, staff.staff_id, text, key, buttons)
+            text = describe_for_approver(proposal, prospect)
+            notifying.tell_privately(
+                proposal, staff.staff_id, text, f"{key}:{staff.pk}", buttons_of(proposal)
+            )
     return proposal
 
 
@@ -74,11 +79,10 @@ def _propose(action: Action, asker: Staff) -> Proposal:
         code=_free_code(), config_id=action.config_id, conversation_id=first.conversation_id, is_group=first.is_group,
         inbox_id=first.inbox_id, target=first.target, tool=TOOL, title=f"撤销{action.title}"[:100], risk=Risk.DANGEROUS,
         arguments={"action_id": action.pk}, summary=f"撤销动作 #{action.pk}：{action.summary}", asked_by=asker,
-        asker_corp=asker.corp_id, asker_id=asker.staff_id, asker_name=asker.name, created_at=now,
+        corp_id=first.corp_id or eligibility.corporation_of(action.config_id), asker_id=asker.staff_id, asker_name=asker.name, created_at=now,
         expires_at=now + VALID_FOR[Risk.DANGEROUS],
     )  # fmt: skip
     proposal.digest = digest_of(proposal)
-    proposal.save(force_insert=True)
     return proposal
 
 

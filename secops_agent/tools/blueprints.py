@@ -11,6 +11,7 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.llm.types import ToolSpec
 from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
+from secops_agent.services.carriers import prospect
 from secops_agent.services.faults import NotFound
 from secops_agent.services.staff import Person
 from secops_agent.tools.arguments import Arguments, parse, schema
@@ -48,14 +49,16 @@ class Plan:
 Read = Callable[[Asker, Any], ToolResult]
 Check = Callable[[Any, Person | None], Plan]
 Act = Callable[[Any, Actor], str]
+Recheck = Callable[[Mapping[str, Any]], Plan]
 
 
 @dataclass(frozen=True)
 class Blueprint:
     """One tool. ``run`` serves a call; an action has ``check`` too, and ``act`` when it is done in our own data.
 
-    ``check`` raises InvalidInput for what must not be proposed or done; it runs at both moments. ``act`` tells in
-    Chinese what was done. Everything runs on a database thread.
+    ``check`` raises InvalidInput for what must not be proposed or done; it runs at both moments, unless the stored
+    form says more than what was asked: then ``recheck`` runs at the second. ``act`` tells in Chinese what was done.
+    Everything runs on a database thread.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Blueprint:
     run: Read
     check: Check | None = None
     act: Act | None = None
+    recheck: Recheck | None = None
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -89,6 +93,8 @@ class Blueprint:
         """Check stored arguments again. Raises InvalidInput."""
         if self.check is None:
             raise InvalidInput(f"「{self.title}」不是操作，不能执行。")
+        if self.recheck is not None:
+            return self.recheck(arguments)
         return self.check(parse(self.arguments, arguments), person)
 
 
@@ -113,6 +119,7 @@ def action(
     arguments: type[Arguments],
     check: Check,
     act: Act | None = None,
+    recheck: Recheck | None = None,
 ) -> Blueprint:
     """A tool that proposes: checked now, stored, and done once a person decided."""
 
@@ -124,7 +131,8 @@ def action(
             said = f"没有执行任何操作：{refusal.message}\n\n原本要做的是：{plan.summary}"
             return ToolResult("error", plan.summary, said)
         status: Any = "needs_confirmation" if risk == "write" else "needs_approval"
-        text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{_HOW[risk].format(code=code)}"
+        warning = f"**{prospect(name, plan.arguments)}**\n\n" if risk == "dangerous" else ""
+        text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{_HOW[risk].format(code=code)}"
         return ToolResult(status, plan.summary, text, dict(plan.arguments), code)
 
-    return Blueprint(name, title, description, risk, arguments, run, check, act)
+    return Blueprint(name, title, description, risk, arguments, run, check, act, recheck)

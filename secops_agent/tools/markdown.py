@@ -6,6 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from bifang.channels.markup import literal
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 
 SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
@@ -14,15 +15,12 @@ STATUS: Final = {value: str(label) for value, label in AlertStatus.choices}
 VERDICT: Final = {value: str(label) for value, label in Verdict.choices}
 ASSET_TYPE: Final = {value: str(label) for value, label in AssetType.choices}
 INDICATOR: Final = {value: str(label) for value, label in IndicatorKind.choices}
-_HARMLESS: Final = str.maketrans(
-    {"[": "［", "]": "］", "<": "＜", ">": "＞", "`": "'", "*": "＊", "|": "¦", "#": "＃"}
-)
 _DAY: Final = timedelta(days=1)
 
 
 def plain(text: str, limit: int = 120) -> str:
     """Text of unknown origin on one line, without the signs that make links, images, emphasis or headings."""
-    line = " ".join(text.split()).translate(_HARMLESS)
+    line = literal(text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

@@ -12,7 +12,7 @@ from secops_agent.tools.base import ToolResult
 HIDDEN: Final = "〔群里不显示〕"
 NOTE: Final = "> 含个人信息的内容不在群里显示。"
 _PERSONAL: Final = re.compile(
-    r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,200}+@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}"
     r"|(?<!\d)1[3-9]\d{9}(?!\d)"
     r"|(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?!\d)"
 )

@@ -1,10 +1,12 @@
 """Dangerous tools: block_ip, isolate_host. They only ask; another person approves, and a connector acts."""
 
 import ipaddress
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
-from secops_agent.services import assets, indicators
+from secops_agent.services import assets, targets
+from secops_agent.services.asset_views import AssetSummary
 from secops_agent.services.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.blueprints import Blueprint, Plan, action
@@ -45,11 +47,7 @@ class IsolateHost(Arguments):
 def check_block(given: BlockIp, person: Person | None) -> Plan:
     """A single address outside, and none of ours."""
     address = _outside(given.ip)
-    ours = indicators.lookup(str(address), limit=1).assets
-    if ours:
-        raise InvalidInput(
-            f"{address} 是我们自己的资产「{plain(ours[0].name, 60)}」，不能封禁。没有执行任何操作。"
-        )
+    targets.require_not_ours(str(address))
     arguments = {"ip": str(address)}
     given_minutes = given.duration_minutes
     span = "按默认时长" if given_minutes is None else duration(given_minutes) if given_minutes else "永久"
@@ -80,15 +78,24 @@ def check_isolate(given: IsolateHost, person: Person | None) -> Plan:
         names = "、".join(plain(each.name, 40) for each in near[:5])
         hint = f"是否指：{names}？请写完整的名称。" if names else "请先登记或导入该资产。"
         raise InvalidInput(f"资产里没有「{plain(given.asset, 60)}」，不能隔离。{hint}没有执行任何操作。")
-    asset = found.asset
+    return _isolation(found.asset, given.reason)
+
+
+def _isolation(asset: AssetSummary, reason: str) -> Plan:
     kind = ASSET_TYPE.get(asset.asset_type, asset.asset_type)
     if asset.asset_type not in _ISOLABLE:
         raise InvalidInput(f"「{plain(asset.name, 60)}」是{kind}，只有主机可以隔离。没有执行任何操作。")
     weight = asset.importance and f"，重要性 {IMPORTANCE.get(asset.importance, asset.importance)}"
     owner = asset.owner and f"，负责人 {plain(asset.owner, 30)}"
-    where = "、".join(asset.ips[:3])
-    summary = f"隔离主机 {plain(asset.name, 60)}（{where or kind}{weight}{owner}）{_told(given.reason)}"
-    return Plan({"asset": asset.name} | _reason(given.reason), summary)
+    where = "、".join(asset.ips) or f"{kind}，没有登记地址"
+    summary = f"隔离主机 {plain(asset.name, 60)}（资产 #{asset.id}，{where}{weight}{owner}）{_told(reason)}"
+    return Plan(targets.kept(asset) | _reason(reason), summary)
+
+
+def recheck_isolate(stored: Mapping[str, Any]) -> Plan:
+    """Still the machine that people decided about."""
+    targets.require_same(stored)
+    return _isolation(assets.get(int(stored["asset_id"])).summary, str(stored.get("reason", "")))
 
 
 def _is_named(asset_id: int, wanted: str) -> bool:
@@ -117,5 +124,6 @@ TOOLS: Final[tuple[Blueprint, ...]] = (
         "dangerous",
         IsolateHost,
         check_isolate,
+        recheck=recheck_isolate,
     ),
 )

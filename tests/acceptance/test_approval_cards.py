@@ -103,6 +103,12 @@ def results_told(stage: Stage, where: str, proposal: Proposal) -> list[str]:
     ]
 
 
+def told_privately(stage: Stage, proposal: Proposal) -> int:
+    """How many private messages carry the action's result."""
+    private = [reply["text"] for reply in stage.replies() if reply["route"] == "private"]
+    return len([t for t in private if "没有对任何系统做出改动" in t and proposal.arguments["ip"] in t])
+
+
 def wait_told(stage: Stage, where: str, proposal: Proposal) -> str:
     (text,) = wait_until(lambda: results_told(stage, where, proposal), within=30, what="the result told")
     return text
@@ -119,7 +125,9 @@ def verify_audit() -> None:
 def test_button_approves_runs_once_and_tells(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     cards = cards_of(stage, proposal)
-    assert all(proposal.arguments["ip"] in card["params"]["content"] for card in cards.values())
+    for card in cards.values():
+        assert proposal.arguments["ip"] in card["params"]["content"]
+        assert "未配置处置连接器：同意后只做演练，不会真的执行" in card["params"]["content"]
     clicked = stage.sim.click(cards["wangwu"]["out_track_id"], "approve", "wangwu")
     assert clicked["latency_ms"] < 2000
     assert clicked["ack"]["code"] == 200
@@ -131,6 +139,7 @@ def test_button_approves_runs_once_and_tells(stage: Stage) -> None:
     text = wait_told(stage, where, proposal)
     assert "赵六" in text
     assert "王五" in text
+    wait_until(lambda: told_privately(stage, proposal) == 2, within=30, what="asker and approver told")
     assert any(
         "王五" in reply["text"] and "同意" in reply["text"] for reply in stage.replies(conversation_id=where)
     )

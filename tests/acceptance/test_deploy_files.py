@@ -82,7 +82,7 @@ class Server:
 @pytest.fixture
 def simulator_port(tmp_path: Path) -> Iterator[int]:
     (port,) = free_ports(1)
-    command = (sys.executable, "-m", "dingtalk_integration.simulator", "--port", str(port))
+    command = (sys.executable, "-m", "simulators.dingtalk", "--port", str(port))
     started = Started(command, uncounted(clean_environment(tmp_path)), tmp_path / "simulator.out")
     started.wait_for("钉钉模拟器：")
     yield port

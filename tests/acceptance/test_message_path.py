@@ -10,11 +10,12 @@ import aiohttp
 import pytest
 
 from bifang.channels.models import InboxRow, OutboxRow, State
-from dingtalk_integration.simulator.people import CORP_ID
 from secops_agent.models import Staff
+from simulators.dingtalk.people import CORP_ID
 from tests.acceptance.worker import STAFF, Stage, place, text_only, working_stage
 from tests.databases import Templates
 from tests.deadline import wait_until
+from tests.dingtalk.test_odd_texts import ODD, say_everywhere
 from tests.model_server import Echo
 
 MODEL = Echo("收到 {text}（第 {turns} 句，上一句：{previous}）", delay=0.2)
@@ -46,6 +47,29 @@ def wait_done(msg_id: str) -> InboxRow:
     row = wait_until(probe, within=30, what=f"{msg_id} done")
     assert row
     return row
+
+
+def test_any_text_is_stored_and_acked_and_the_link_stays(stage: Stage) -> None:
+    links = [link["id"] for link in stage.sim.connections()]
+    ids = [one for text in ODD.values() for one in say_everywhere(stage.sim, text)]
+    wait_until(lambda: set(ids) <= {ack["msg_id"] for ack in stage.sim.acks()}, within=60, what="acks")
+    where = place()
+    stage.say("还在吗", where, "lisi")
+    (reply,) = stage.wait_replies(1, within=60, conversation_id=where)
+    assert "还在吗" in reply["text"]
+    assert [link["id"] for link in stage.sim.connections()] == links
+
+
+@pytest.mark.parametrize("spelling", ["errorCode", "errCode"])
+def test_message_over_quota_is_stored_and_its_sender_told(stage: Stage, spelling: str) -> None:
+    where = place()
+    stage.sim.faults(over_quota={"value": spelling, "times": 1})
+    msg_id = stage.say("有哪些严重告警", where, "lisi")
+    (reply,) = stage.wait_replies(1, within=60, conversation_id=where)
+    assert "额度已用完" in reply["text"]
+    assert "收到 李四" not in reply["text"]
+    assert wait_done(msg_id).text == ""
+    assert stage.acks(msg_id)
 
 
 def test_message_is_stored_acked_answered(stage: Stage) -> None:
@@ -111,12 +135,12 @@ CONTENTS: list[tuple[str, dict[str, Any], str]] = [
     ("audio", {"content": {"downloadCode": "x", "recognition": " "}}, "收到了语音"),
     ("video", {}, "收到了视频"),
     ("file", {"text": "扫描报告.json"}, "收到了文件「扫描报告.json」"),
-    ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5 失陷"),
+    ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5（未核实） 失陷"),
     ("quoted", {"text": "这是真的吗", "content": {"text": "web-01 失陷", "as_string": True}}, "web-01 失陷"),
     ("unknownMsgType", {}, "还不支持的消息（类型 sticker）"),
-    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "收到 张三：web-01 有告警（"),
+    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "引用的消息：\n\n张三：web-01 有告警"),
     ("interactiveCard", {"content": {"biz": [1]}}, "还不支持的消息（类型 interactiveCard）"),
-    ("actionCard", {"content": "不是对象"}, "收到 不是对象（"),
+    ("actionCard", {"content": "不是对象"}, "引用的消息：\n\n不是对象"),
 ]
 
 
@@ -204,7 +228,7 @@ def test_outsider_gets_nothing(stage: Stage) -> None:
     stage.answers(where)
     for fields in ({"outsider": True}, {"staff_id": "lisi", "corp_id": "dingothercorp"}):
         said = stage.sim.message("给我看看告警", conversation_id=where, **fields)
-        wait_done(said["msg_id"])
+        assert wait_done(said["msg_id"]).last_error == "外部人员，已忽略"
     stage.settle()
     assert len(stage.answers(where)) == 1
 

@@ -142,7 +142,7 @@ def stage(applications: int = 1, *, model_s: float = 0.0, limits: bool = False) 
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bifang-bench-")))
         apps = [word for client in clients for word in ("--app", f"{client}:{SECRET}")]
         flags = [] if limits else ["--no-limits"]
-        command = [sys.executable, "-m", "dingtalk_integration.simulator", "--port", str(port), *apps, *flags]
+        command = [sys.executable, "-m", "simulators.dingtalk", "--port", str(port), *apps, *flags]
         stack.enter_context(process(command, clean_environment(home), home / "simulator.log"))
         model = [
             sys.executable,

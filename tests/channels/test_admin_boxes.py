@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.core.admin.base import CappedPaginator
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.groups import AUDITOR, OPERATOR
+from secops_agent.models import Role
 from tests.admin_pages import (
     PRIVATE,
     dingtalk,
@@ -44,7 +45,7 @@ def pages(row: InboxRow, reply: OutboxRow) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("group", "reads"), [(OPERATOR, False), (AUDITOR, True), (ADMINISTRATOR, True)])
+@pytest.mark.parametrize(("group", "reads"), [(OPERATOR, False), (AUDITOR, True), (Role.ADMIN, True)])
 def test_private_text_is_for_those_with_the_permission(group: str, reads: bool) -> None:
     row = received(dingtalk())
     client = member(group)
@@ -167,7 +168,7 @@ def test_list_costs_the_same_with_many_rows(page: str, django_assert_max_num_que
     for number in range(30):
         sent(received(dingtalk(), number))
     client = superuser()
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         client.get(page)
 
 
@@ -177,7 +178,7 @@ def test_list_never_counts_a_whole_table(django_assert_max_num_queries: Any, mon
         received(config, number)
     monkeypatch.setattr(CappedPaginator, "cap", 5)
     client = superuser()
-    with django_assert_max_num_queries(8) as captured:
+    with django_assert_max_num_queries(9) as captured:
         text = text_of(client.get(INBOX))
     assert "5 收件箱" in text
     counts = [
@@ -198,3 +199,9 @@ def test_workers_are_alive_while_their_heart_beats() -> None:
     assert "a:1 ¦ 运行中" in text
     assert "b:2 ¦ 已失联" in text
     assert "工作进程 ¦ 1 ¦ 心跳正常" in text_of(client.get("/admin/"))
+
+
+def test_message_without_an_answer_says_why() -> None:
+    row = received(dingtalk(), state=State.DONE, last_error="外部人员，已忽略", last_error_at=timezone.now())
+    for page in (INBOX, reverse("admin:channels_inboxrow_change", args=[row.pk])):
+        assert "外部人员，已忽略" in text_of(superuser().get(page)), page

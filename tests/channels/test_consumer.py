@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,20 +14,23 @@ from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
 from bifang.channels.worker import WorkerLoop
 from bifang.core.errors import ConfigError
+from bifang.core.rows import NewRow
 from tests.channels.boxes import Recorder, incoming, store
 from tests.databases import Database
 from tests.deadline import wait_until
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
-Answer = Callable[[Turn], Awaitable[str]]
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+Answer = Callable[[Turn], Awaitable[str | TurnResult]]
 
 
 @contextmanager
 def running(answer: Answer, channel: Any = None, **options: Any) -> Iterator[WorkerLoop]:
-    """A loop whose handler answers with a text."""
+    """A loop whose handler answers with a text, or a whole result."""
 
     async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-        return TurnResult((Reply(await answer(turn)),))
+        said = await answer(turn)
+        return said if isinstance(said, TurnResult) else TurnResult((Reply(said),))
 
     owner = processes.take_name()
     handlers = dict.fromkeys(("chat", "event", "card"), handle)
@@ -142,8 +146,12 @@ def test_fault_of_ours_is_tried_again(database: Database) -> None:
 
 
 def test_answer_the_database_refuses_does_not_hang_its_turn(database: Database) -> None:
-    async def half(turn: Turn) -> str:
-        return "半个字符 \ud83d" if turn.attempt == 1 else "好了"
+    async def half(turn: Turn) -> TurnResult:
+        refused = NewRow(
+            Worker,
+            {"owner": "x", "host": "半个字符 \ud83d", "pid": 1, "started_at": NOW, "heartbeat_at": NOW},
+        )
+        return TurnResult((Reply("好了"),), (refused,) if turn.attempt == 1 else ())
 
     store(incoming("坏的"), incoming("好的", where="cid2"))
     with running(half):
@@ -171,9 +179,20 @@ def test_stop_lets_turns_finish_and_gives_the_rest_back(database: Database) -> N
 
 
 def test_broken_progress_never_fails_a_turn(database: Database) -> None:
-    with running(echo, sink=lambda turn: None):  # type: ignore[arg-type, return-value]
-        store(incoming())
-        wait_all()
+    made: list[str] = []
+
+    def make(turn: Turn) -> ReplySink:
+        made.append(turn.text)
+        raise OSError("nobody can show this")
+
+    channel = Recorder()
+    with running(echo, channel, sink=make) as loop:
+        (row,) = store(incoming("你好"))
+        loop.wake()
+        wait_until(lambda: channel.sent, within=20)
+    row.refresh_from_db()
+    assert (made, channel.sent) == (["你好"], ["收到 你好"])
+    assert (row.state, row.attempts, row.last_error) == (State.DONE, 1, "")
 
 
 @pytest.mark.parametrize("round_", range(5))

@@ -9,7 +9,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, GROUPS, OPERATOR, grant
+from bifang.core.groups import AUDITOR, GROUPS, OPERATOR, grant
+from bifang.core.rights import LADDER, allow, rights_of
+from secops_agent.models import Role, Staff
 from tests.admin_pages import member, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
@@ -48,9 +50,9 @@ def test_auditor_reads_everything_and_changes_nothing() -> None:
 
 
 def test_no_group_manages_accounts() -> None:
-    for group in (OPERATOR, AUDITOR, ADMINISTRATOR):
+    for group in GROUPS:
         assert not {name for name in rights(group) if name.startswith("auth.") and ".view_" not in name}
-    assert "channels.read_private_text" in rights(ADMINISTRATOR)
+    assert "channels.read_private_text" in rights_of("admin")
 
 
 def test_a_group_nobody_knows_is_refused() -> None:
@@ -72,7 +74,7 @@ def manager() -> Client:
 def test_managing_accounts_does_not_make_a_superuser() -> None:
     client = manager()
     mine = User.objects.get(username="manager")
-    values = {"username": "manager", "is_active": "on", "is_superuser": "on", "groups": [Group.objects.get(name=ADMINISTRATOR).pk]}  # fmt: skip
+    values = {"username": "manager", "is_active": "on", "is_superuser": "on", "groups": [Group.objects.get(name=AUDITOR).pk]}  # fmt: skip
     assert client.post(reverse("admin:auth_user_change", args=[mine.pk]), values).status_code == 302
     mine.refresh_from_db()
     assert not mine.is_superuser
@@ -97,7 +99,7 @@ def test_permissions_of_a_group_are_named_in_chinese() -> None:
 
 
 def test_only_superusers_plan_jobs() -> None:
-    assert member(ADMINISTRATOR).get("/admin/django_q/schedule/add/").status_code == 403
+    assert member(Role.ADMIN).get("/admin/django_q/schedule/add/").status_code == 403
     assert superuser().get("/admin/django_q/schedule/add/").status_code == 200
 
 
@@ -105,9 +107,112 @@ def test_menu_holds_only_what_one_may_see() -> None:
     text = text_of(member(OPERATOR).get("/admin/"))
     assert "收件箱" in text
     assert "用户组" not in text
-    nobody = User.objects.create_user("nobody", is_staff=True)
+    viewer = text_of(member(Role.VIEWER).get("/admin/"))
+    assert "收件箱" not in viewer
+    assert "概览" in viewer
+    assert "资产" in viewer
+
+
+def target(kind: str) -> User:
+    """A login with more than `manager` has, in every way one can."""
+    user = User.objects.create_user("target", email="old@example.com")
+    if kind == "superuser":
+        User.objects.filter(pk=user.pk).update(is_superuser=True)
+    elif kind == "group":
+        user.groups.add(Group.objects.get(name=AUDITOR))
+    elif kind == "sleeping":
+        user.groups.add(Group.objects.get(name=AUDITOR))
+        User.objects.filter(pk=user.pk).update(is_active=False)
+    elif kind == "permission":
+        user.user_permissions.add(Permission.objects.get(codename="change_systemconfig"))
+    elif kind == "two accounts":
+        for corp_id in ("a", "b"):
+            Staff.objects.create(corp_id=corp_id, staff_id="x", name="甲", role=Role.NONE, user=user)
+    else:
+        Staff.objects.create(staff_id="x", name="甲", role=kind.removeprefix("left "), user=user, active=not kind.startswith("left"))  # fmt: skip
+    return user
+
+
+MORE = ["superuser", "group", "sleeping", "permission", "two accounts", "viewer", "analyst", "responder", "approver", "admin",
+        "left responder", "left approver", "left admin"]  # fmt: skip
+NEW_PASSWORD = {"password1": "a-new-Password-1", "password2": "a-new-Password-1", "usable_password": "true"}
+
+
+@pytest.mark.parametrize("kind", MORE)
+def test_a_login_with_more_rights_is_touched_by_superusers_alone(kind: str) -> None:
+    client, user = manager(), target(kind)
+    before = User.objects.filter(pk=user.pk).values().get()
+    values = {"username": "target", "email": "mine@example.com", "is_active": "on"}
+    change = reverse("admin:auth_user_change", args=[user.pk])
+    assert client.post(change, values).status_code == 403
+    assert client.post(f"/admin/auth/user/{user.pk}/password/", NEW_PASSWORD).status_code == 403
+    assert client.post(reverse("admin:auth_user_delete", args=[user.pk]), {"post": "yes"}).status_code == 403
+    bulk = {"action": "delete_selected", "_selected_action": [user.pk], "post": "yes"}
+    client.post("/admin/auth/user/", bulk)
+    assert User.objects.filter(pk=user.pk).values().get() == before
+    assert "只有超级管理员可以修改" in text_of(client.get(change))
+    assert superuser().post(f"/admin/auth/user/{user.pk}/password/", NEW_PASSWORD).status_code == 302
+
+
+def test_a_login_without_rights_is_managed_by_those_who_may() -> None:
+    client, user = manager(), User.objects.create_user("newcomer")
+    values = {"username": "newcomer", "email": "n@example.com", "is_active": "on"}
+    assert client.post(reverse("admin:auth_user_change", args=[user.pk]), values).status_code == 302
+    assert client.post(f"/admin/auth/user/{user.pk}/password/", NEW_PASSWORD).status_code == 302
+    user.refresh_from_db()
+    assert (user.email, user.check_password("a-new-Password-1")) == ("n@example.com", True)
+
+
+def test_a_role_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="owner"):
+        allow("owner", "core.*")
+
+
+def test_each_role_includes_the_ones_before_it() -> None:
+    held = [rights_of(role) for role in LADDER]
+    assert all(
+        less < more or role == "approver"
+        for role, less, more in zip(LADDER[1:], held, held[1:], strict=False)
+    )
+    assert held[LADDER.index("responder")] <= held[LADDER.index("approver")]
+    assert not rights_of("none")
+
+
+def test_whoever_has_no_right_reads_whom_to_ask() -> None:
+    Staff.objects.create(staff_id="zhang", name="张三", role=Role.ADMIN)
     client = Client()
-    client.force_login(nobody)
-    bare = text_of(client.get("/admin/"))
-    assert "收件箱" not in bare
-    assert "概览" in bare
+    client.force_login(User.objects.create_user("nobody"))
+    for page in ("/admin/", "/admin/secops_agent/alert/", "/admin/core/systemconfig/live/"):
+        response = client.get(page)
+        assert response.status_code == 403
+        assert "张三" in text_of(response)
+        assert "nobody" in text_of(response)
+    assert client.get(reverse("admin:password_change")).status_code == 200
+    assert client.post(reverse("admin:logout")).status_code in (200, 302)
+
+
+def test_anyone_with_a_password_logs_in_until_they_leave() -> None:
+    user = User.objects.create_user("lisi", password="a-new-Password-1")
+    person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.VIEWER, user=user)
+    client, given = Client(), {"username": "lisi", "password": "a-new-Password-1"}
+    assert client.post(reverse("admin:login"), given).status_code == 302
+    assert client.get("/admin/secops_agent/alert/").status_code == 200
+    Staff.objects.filter(pk=person.pk).update(active=False)
+    assert client.get("/admin/secops_agent/alert/").status_code == 302, (
+        "to the login, in the middle of a session"
+    )
+    assert client.post(reverse("admin:login"), given).status_code == 200, "and no further"
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    assert client.post(reverse("admin:login"), given).status_code == 200
+    Staff.objects.create(corp_id="other", staff_id="lisi", name="李四", role=Role.VIEWER, user=user)
+    assert client.post(reverse("admin:login"), given).status_code == 302, (
+        "they work on in the other corporation"
+    )
+
+
+def test_a_role_that_changes_changes_the_pages_at_once() -> None:
+    client = member(Role.VIEWER)
+    page = reverse("admin:secops_agent_staff_add")
+    for role, status in ((Role.ADMIN, 200), (Role.ANALYST, 403), (Role.ADMIN, 200), (Role.NONE, 403)):
+        Staff.objects.update(role=role)
+        assert client.get(page).status_code == status

@@ -72,12 +72,18 @@ class RunningClient:
 
 @contextmanager
 def running_client(
-    endpoint: str, receive: Any = None, *, clock: Any = None, **changed: Any
+    endpoint: str, receive: Any = None, *, clock: Any = None, waits: list[float] | None = None, **changed: Any
 ) -> Iterator[RunningClient]:
-    """Run a client against ``endpoint`` for the length of the block. ``changed``: fields of StreamSettings."""
+    """Run a client against ``endpoint`` for the length of the block. ``changed``: fields of StreamSettings.
+    With ``waits`` it never waits, and that list gets the seconds that it would have."""
     fields = {"client_id": "dingdemo", "client_secret": "demo-secret", "rules": AddressRules(simulator=True)}
     settings = StreamSettings(name="测试", endpoint=endpoint, **{**QUICK, **fields, **changed})
-    running = RunningClient(settings, receive, **({"wall_clock": clock} if clock else {}))
+
+    async def note(nudge: asyncio.Event, seconds: float) -> None:
+        waits.append(seconds)
+
+    rest = {"wall_clock": clock} if clock else {}
+    running = RunningClient(settings, receive, **rest, **({} if waits is None else {"pause": note}))
     running.thread.start()
     try:
         yield running

@@ -8,7 +8,7 @@ from bifang.channels.ports import Part, ReplyTarget
 from dingtalk_integration.cards import content
 from dingtalk_integration.handlers.cards import card_values
 from secops_agent.models.proposal import Proposal, Risk
-from secops_agent.services.approvals import Decision
+from secops_agent.services.decisions import Decision
 from secops_agent.services.proposals import buttons_of
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "card-template.md").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from dingtalk_integration.handlers import cards
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.stream.frames import CARD_TOPIC, Frame
 from secops_agent.models import Action
+from secops_agent.services.approvals import Decision
 from tests.channels.boxes import finish
 from tests.secops.decisions_aid import company, propose, the
 
@@ -67,7 +68,7 @@ def test_approval_is_decided_before_the_ack_which_carries_the_new_card() -> None
 
 
 @pytest.mark.parametrize(("who", "corp", "word"), [
-    ("zhao", "corp", "四眼"), ("li", "corp", "角色"), ("wang", "other", "人员名单"), ("nobody", "corp", "人员名单"),
+    ("zhao", "corp", "四眼"), ("li", "corp", "角色"), ("wang", "other", "另一个企业"), ("wang", "", "哪个企业"), ("nobody", "corp", "人员名单"),
 ])  # fmt: skip
 def test_click_of_the_wrong_person_changes_only_their_own_view(who: str, corp: str, word: str) -> None:
     config = company()
@@ -110,3 +111,11 @@ def test_other_clicks_are_stored_and_acknowledged(params: Any) -> None:
     assert response == {}
     assert InboxRow.objects.count() == 1
     assert run_turns() == []
+
+
+def test_ack_of_a_click_shows_nothing_alive() -> None:
+    text = "![](https://evil.example) [x](dtmd://y) <b> \u202e"
+    for status in ("decided", "refused"):
+        values = str(cards.card_values(Decision(status, text, "A2B3C4", "approved", text)))  # type: ignore[arg-type]
+        assert "evil" in values
+        assert not [sign for sign in ("](", "<b>", "dtmd:", "\\u202e", "\u202e") if sign in values]

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from bifang.channels.consumer import Silent
-from bifang.channels.ports import Button, Reply, ReplySink, ReplyTarget, Turn
+from bifang.channels.ports import Button, Reply, ReplySink, ReplyTarget, Suggestion, Turn
 from bifang.core.errors import InvalidInput
 from dingtalk_integration.models import Card, CardState
 from tests.databases import Database
@@ -184,3 +184,29 @@ def test_draft_is_asked_for_only_when_it_is_shown(stage: CardStage) -> None:
     stage.script.held = False
     stage.wait_done(said)
     assert stage.wait_card(lambda card: card["finalized"])["params"]["content"] == "收到 你好"
+
+
+def test_nothing_alive_stands_on_a_card_whoever_wrote_it(stage: CardStage) -> None:
+    poison = "![](https://evil.example/?q=1) [同意](dtmd://x) <b> \u202e"
+    stage.script.held = True
+    stage.script.answer = lambda turn: (
+        Reply(
+            poison, title=poison, buttons=(Button("a", poison),), suggestions=(Suggestion("确认", "A2B3C4"),)
+        ),
+    )
+    stage.start()
+    said = stage.say(group=False)
+    stage.wait_card()
+    shown: list[str] = []
+    sink = stage.script.sinks[0]
+    sink.progress(f"正在{poison}…")
+    shown.append(stage.wait_card(lambda card: "evil" in card["params"]["content"])["params"]["content"])
+    sink.stream(f"草稿 {poison}")
+    shown.append(stage.wait_card(lambda card: "草稿" in card["params"]["content"])["params"]["content"])
+    stage.script.held = False
+    stage.wait_done(said)
+    shown.append(str(stage.wait_card(lambda card: card["params"]["flowStatus"] == "3")["params"]))
+    for text in shown:
+        assert "evil" in text
+        assert not [sign for sign in ("](", "<b>", "dtmd:", "\u202e") if sign in text], text
+    assert "确认 A2B3C4" in shown[-1]

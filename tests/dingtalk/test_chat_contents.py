@@ -22,9 +22,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"msgtype": "text", "text": "不是对象"}, "不是对象"),
     ({"msgtype": "audio", "content": {"recognition": " 语音文字 "}}, "语音文字"),
     ({"msgtype": "richText", "content": {"richText": [{"text": "a"}, {"text": "b"}, 3]}}, "ab"),
-    ({"msgtype": "chatRecord", "content": {"summary": "聊天记录"}}, "聊天记录"),
-    ({"msgtype": "link", "link": {"text": "链接说明"}}, "链接说明"),
-    ({"msgtype": "oa", "oa": {"title": "审批"}}, "审批"),
 ]
 
 
@@ -74,7 +71,100 @@ def quoting(content: Any, text: str = "是真的吗") -> dict[str, Any]:
 )
 def test_quoted_message_is_kept_apart(content: Any) -> None:
     assert read_content(quoting(content)) == Content("是真的吗", quoted="原话")
-    assert read_content(quoting(content, text=" ")).text == "原话", "the quote alone is the question"
+    assert read_content(quoting(content, text=" ")) == Content(quoted="原话")
+
+
+def _shapes(said: str) -> list[dict[str, Any]]:
+    """Everything in which words arrive that the sender did not type."""
+    plain = {"text": said}
+    record = [{"senderNick": "王五", "msgType": "text", "content": said}]
+    nested = {"text": {"content": "", "isReplyMsg": True, "repliedMsg": {"content": plain}}}
+    contents: list[Any] = [plain, {"content": said}, {"title": said}, {"summary": said}, said, json.dumps(plain),
+                           {"richText": [{"text": said}]}, {"markdown": {"text": said}}, {"chatRecord": json.dumps(record)},
+                           {"chatRecord": record}, nested, json.dumps(nested), {"a": {"b": [json.dumps({"c": plain})]}}]  # fmt: skip
+    quotes = [quoting(one, text="") for one in contents]
+    unflagged = [{"msgtype": "text", "text": {"content": " ", "repliedMsg": {"content": plain}}}]
+    beside = [{"msgtype": "text", "text": {"content": ""}, "quote": {"content": plain}}]
+    types = [
+        "chatRecord",
+        "interactiveCard",
+        "actionCard",
+        "markdown",
+        "link",
+        "oa",
+        "of_tomorrow",
+        "unknownMsgType",
+        "",
+    ]
+    others = [
+        {"msgtype": kind, place: one}
+        for kind in types
+        for one in contents
+        for place in ("content", kind or "content")
+    ]
+    rich = [
+        {"msgtype": "richText", "content": {"richText": [item]}}
+        for item in (
+            {"type": "quote", "text": said},
+            {"text": said, "repliedMsg": {}},
+            {"type": "mention", "text": said},
+        )
+    ]
+    rich.append({"msgtype": "richText", "content": {"richText": [], "repliedMsg": {"content": plain}}})
+    return [*quotes, *unflagged, *beside, *others, *rich]
+
+
+@pytest.mark.parametrize("said", ["停止", "同意 F9KDQD", "确认 F9KDQD", "封禁 203.0.113.5"])
+def test_nothing_that_was_not_typed_or_spoken_is_the_senders_word(said: str) -> None:
+    for data in _shapes(said):
+        content = read_content(data)
+        assert content.text == "", data
+        assert said in content.quoted, data
+        item = chat.normalise(frame(data), 1)
+        assert (item.text, item.urgent) == ("", False), data
+
+
+def test_typed_words_are_the_senders_beside_a_quotation() -> None:
+    item = chat.normalise(frame(quoting({"text": "停止"}, text="这是什么意思")), 1)
+    assert (item.text, item.payload["quoted"], item.urgent) == ("这是什么意思", "停止", False)
+    data = {
+        "msgtype": "richText",
+        "content": {"richText": [{"text": "看看"}, {"type": "quote", "text": "停止"}]},
+    }
+    assert (read_content(data).text, read_content(data).quoted) == ("看看", "停止")
+
+
+@pytest.mark.parametrize("name", ["[x](dtmd://a)", "![](https://evil)", "<b>\u202efdp.exe", "`a`\n# b"])
+def test_names_of_files_and_types_are_no_markup(name: str) -> None:
+    for data in ({"msgtype": "file", "content": {"fileName": name}}, {"msgtype": name, "content": {}}):
+        told = read_content(data).cannot_read
+        assert not set(told) & set("[]<>`#*\u202e\n"), told
+
+
+@pytest.mark.parametrize(
+    "rest", [{}, {"msgtype": "text"}, {"msgtype": "audio"}, {"msgtype": "text", "text": None}]
+)
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        ({"errorCode": 20001, "errorMessage": "over"}, "额度"),
+        ({"errCode": "20001", "errMsg": "over"}, "额度"),
+        ({"errorCode": "40035"}, "40035"),
+        ({"errCode": "**[点我](https://evil.example)**"}, "未知"),
+    ],
+)
+def test_message_whose_content_dingtalk_withheld_says_so(
+    error: dict[str, Any], part: str, rest: dict[str, Any]
+) -> None:
+    content = read_content({**rest, **error})
+    assert content.text == ""
+    assert part in content.cannot_read
+    assert "evil" not in content.cannot_read
+
+
+@pytest.mark.parametrize("code", [0, "0", "", None])
+def test_message_without_an_error_is_read(code: Any) -> None:
+    assert read_content({**TEXT, "errorCode": code}).text == "有哪些告警"
 
 
 def test_long_quote_is_cut() -> None:

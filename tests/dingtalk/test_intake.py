@@ -81,7 +81,9 @@ CANNOT_BE_HELD = {
     "nul": chat_frame(text("a\x00b")),
     "nul in the id": chat_frame(text("x", msg_id="a\x00")),
     "half a character": chat_frame(text("\ud83d")),
-    "half a character in a name": chat_frame(text("x", senderNick="\udc00")),
+    "half a character in a quotation": chat_frame(
+        {"msgtype": "oa", "msgId": "m1", "content": {"title": "\udc00"}}
+    ),
     "half a character in the webhook": chat_frame(text("x", sessionWebhook="https://x/\udc00")),
     "not JSON": chat_frame("{nonsense"),
     "an array": chat_frame("[1]"),
@@ -115,6 +117,7 @@ async def test_what_no_database_holds_is_a_dead_letter_and_acknowledged(door: Do
 FINE = [
     text("反斜杠 \\u0000 写出来的"),
     text("😀 表情 👨‍👩‍👧"),
+    text("x", senderNick="半个字符 \udc00"),
     text("x" * 100_000),
     text("x", sessionWebhookExpiredTime="9" * 400),
     text("x", sessionWebhookExpiredTime="²"),

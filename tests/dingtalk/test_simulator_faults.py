@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dingtalk_integration.simulator.faults import STANDING
-from dingtalk_integration.simulator.frames import MALFORMED
+from simulators.dingtalk.faults import STANDING
+from simulators.dingtalk.frames import MALFORMED
 from tests.dingtalk.test_simulator_gateway import Client, read_frame, send_ack, simulated
 
 
@@ -203,7 +203,7 @@ async def test_unknown_fault_and_wrong_value_are_named() -> None:
 
 
 def test_every_standing_fault_is_in_the_documented_table() -> None:
-    from dingtalk_integration.simulator import faults
+    from simulators.dingtalk import faults
 
     documented = {line.split()[0] for line in (faults.__doc__ or "").splitlines() if line.strip()}
     assert set(STANDING) <= documented

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dingtalk_integration.simulator import Simulator
+from simulators.dingtalk import Simulator
 
 CHAT = "/v1.0/im/bot/messages/get"
 TOPICS = [{"type": "EVENT", "topic": "*"}, {"type": "CALLBACK", "topic": CHAT}]
@@ -130,6 +130,25 @@ async def test_every_message_type_is_built(msgtype: str) -> None:
         wire = {"unknown": "unknownMsgType", "quoted": "text"}.get(msgtype, msgtype)
         assert data["msgtype"] == wire
         assert ("isReplyMsg" in data["text"]) if msgtype == "quoted" else data["content"]
+
+
+@pytest.mark.parametrize("msgtype", ["text", "audio", "richText", "quoted"])
+@pytest.mark.parametrize(
+    ("value", "names"), [(True, ("errorCode", "errorMessage")), ("errCode", ("errCode", "errMsg"))]
+)
+async def test_message_over_quota_comes_without_what_was_said(
+    value: Any, names: tuple[str, str], msgtype: str
+) -> None:
+    async with simulated() as client:
+        socket = await client.connect()
+        await client.post("/sim/faults", {"over_quota": value})
+        await client.post("/sim/messages", {"text": "看这个", "msgtype": msgtype})
+        data = json.loads((await read_frame(socket))["data"])
+        assert data[names[0]] == 20001
+        assert data[names[1]]
+        assert not {"text", "content"} & set(data)
+        assert data["sessionWebhook"]
+        assert "看这个" not in json.dumps(data, ensure_ascii=False)
 
 
 async def test_message_waits_for_a_connection() -> None:

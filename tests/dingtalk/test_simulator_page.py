@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dingtalk_integration.simulator.page import STATIC
-from dingtalk_integration.simulator.rendering import render_markdown, render_text
+from simulators.dingtalk.page import STATIC
+from simulators.dingtalk.rendering import render_markdown, render_text
 from tests.dingtalk.test_simulator_faults import fetch_webhook
-from tests.dingtalk.test_simulator_gateway import Client, simulated
+from tests.dingtalk.test_simulator_gateway import Client, read_frame, simulated
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -100,9 +100,32 @@ async def test_page_is_told_live_of_messages_and_connections() -> None:
         live.close()
 
 
-async def test_page_loads_nothing_from_outside() -> None:
+def test_links_that_speak_are_left_for_the_page_to_follow() -> None:
+    link = "dtmd://dingtalkclient/sendMessage?content=%E7%A1%AE%E8%AE%A4%20A12"
+    assert f'<a href="{link}"' in render_markdown(f"[确认 A12]({link})")
+
+
+@pytest.mark.parametrize("unheard", [False, True])
+async def test_tapped_link_reaches_the_robot_without_a_mention_or_not_at_all(unheard: bool) -> None:
     async with simulated() as client:
-        response = await client.http.get(client.sim.base_url)
+        socket = await client.connect()
+        await client.post("/sim/faults", {"link_unheard": unheard})
+        tapped = {"text": "确认 A12", "staff_id": "lisi", "link": True}
+        assert (await client.post("/sim/messages", tapped))["delivered"] is not unheard
+        if not unheard:
+            data = json.loads((await read_frame(socket))["data"])
+            assert (data["senderStaffId"], data["text"]) == ("lisi", {"content": "确认 A12"})
+            assert (data["isInAtList"], data["atUsers"]) == (False, [])
+        entry = (await client.get("/sim/page"))["entries"][0]
+        assert (entry["at_robot"], entry["state"]) == (False, "local" if unheard else "sent")
+        single = await client.post("/sim/messages", {**tapped, "group": False, "conversation_id": "cidS=="})
+        assert single["delivered"] is True
+
+
+@pytest.mark.parametrize("page", ["/", "/apps"])
+async def test_page_loads_nothing_from_outside(page: str) -> None:
+    async with simulated() as client:
+        response = await client.http.get(f"{client.sim.base_url}{page}")
         html = await response.text()
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         for path in re.findall(r'(?:src|href)="([^"]+)"', html):

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from tests.simulator import SimulatorHandle, running_simulator
 
-MODULE = [sys.executable, "-m", "dingtalk_integration.simulator"]
+MODULE = [sys.executable, "-m", "simulators.dingtalk"]
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def test_process_stops_cleanly_within_a_second(number: signal.Signals) -> None:
 
 
 def test_process_imports_no_django() -> None:
-    code = "import sys, dingtalk_integration.simulator.process; sys.exit('django' in sys.modules)"
+    code = "import sys, simulators.dingtalk.process; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -6,8 +6,8 @@ import logging
 import pytest
 
 from bifang.core.errors import InvalidInput
-from dingtalk_integration.simulator.frames import MALFORMED
 from dingtalk_integration.stream import Ack, card_ack
+from simulators.dingtalk.frames import MALFORMED
 from tests.deadline import wait_until
 from tests.dingtalk.stream_client import chat_frame, running_client, scripted_gateway, system_frame
 from tests.simulator import running_simulator

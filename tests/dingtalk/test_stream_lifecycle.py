@@ -220,6 +220,53 @@ def test_stream_storm_of_disconnects_backs_off(gateway):
         assert running.state.connections == 2
 
 
+def _end_newest(gateway, how):
+    """A hand-over or a loss of the newest socket, and wait for its successor."""
+    count = len(gateway.sockets)
+    if how == "disconnect":
+        gateway.push(system_frame("disconnect"))
+    else:
+        gateway.call(gateway.sockets[-1].close())
+    wait_until(lambda: len(gateway.sockets) > count, what=f"a socket after {how}")
+
+
+LIKE_IN_LIFE = {"backoff_base_s": 1.0, "backoff_cap_s": 60.0}
+
+
+@pytest.mark.parametrize("handovers", [0, 1, 3, 8])
+def test_stream_losses_wait_one_two_and_four_seconds_at_most_however_many_handovers_went_before(
+    gateway, handovers
+):
+    waits = []
+    with running_client(gateway.base, waits=waits, **LIKE_IN_LIFE):
+        wait_until(lambda: gateway.sockets)
+        for _ in range(handovers):
+            _end_newest(gateway, "disconnect")
+        assert all(wait <= 5 for wait in waits)
+        del waits[:]
+        for _ in range(3):
+            _end_newest(gateway, "loss")
+    assert [0.5 <= wait / most <= 1 for wait, most in zip(waits, (1, 2, 4), strict=True)] == [True] * 3, waits
+
+
+def test_stream_first_handover_waits_for_nothing(gateway):
+    waits = []
+    with running_client(gateway.base, waits=waits, **LIKE_IN_LIFE):
+        wait_until(lambda: gateway.sockets)
+        _end_newest(gateway, "disconnect")
+    assert waits == []
+
+
+def test_stream_loss_after_a_healthy_connection_is_a_first_one_again(gateway):
+    waits = []
+    with running_client(gateway.base, waits=waits, stable_s=0.0, **LIKE_IN_LIFE):
+        wait_until(lambda: gateway.sockets)
+        for how in ("loss", "disconnect", "loss", "loss", "disconnect", "loss"):
+            _end_newest(gateway, how)
+    assert len(waits) == 4
+    assert all(wait <= 1 for wait in waits), waits
+
+
 def test_stream_cut_connection_is_opened_again(sim):
     with running_client(sim.base_url) as running:
         sim.wait_connected()
@@ -239,6 +286,19 @@ def test_stream_dead_peer_is_noticed(sim):
         assert "心跳" in running.state.last_error
         wait_until(lambda: [link for link in sim.connections() if not link["half_open"]])
         sim.faults(clear=True)
+        _answers(sim)
+
+
+def test_stream_socket_that_opens_dead_is_no_connection(sim):
+    sim.faults(half_open="all")
+    with running_client(sim.base_url, ping_interval_s=0.1, pong_timeout_s=0.1) as running:
+        since = running.wait_status("retrying").since
+        wait_until(lambda: len(running.states) >= 5)
+        assert "connected" not in running.statuses
+        assert "心跳" in running.state.last_error
+        assert running.state.since == since  # however often it tries
+        sim.faults(clear=True)
+        running.wait_status("connected")
         _answers(sim)
 
 
@@ -309,6 +369,8 @@ def test_stream_stop_is_prompt_in_every_state(sim, faults):
             wait_until(lambda: running.states)
         elif "open_status" in faults:
             wait_until(lambda: running.state.last_error)
+        elif "half_open" in faults:
+            wait_until(lambda: running.state.connections)
         else:
             running.wait_status("connected")
         running.stop(within=1.0)
@@ -409,9 +471,7 @@ def test_stream_logs_hold_no_secret_ticket_or_text(sim, caplog):
         sim.faults(abort=True)
         running.wait_status("parked")
     ours = [
-        row
-        for row in caplog.records
-        if not row.name.startswith(("httpx", "httpcore", "dingtalk_integration.simulator"))
+        row for row in caplog.records if not row.name.startswith(("httpx", "httpcore", "simulators.dingtalk"))
     ]
     text = "\n".join(row.getMessage() for row in ours)
     assert "已连接" in text

@@ -15,11 +15,11 @@ from bifang.core.models import Switch, SystemConfig
 from bifang.core.rows import insert_many
 from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
-from secops_agent.models import Proposal, Staff
+from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services import approvals
-from secops_agent.services.approvals import Ballot, Decision, Doing
+from secops_agent.services.decisions import Decision, DecisionRequest, Executors
 from secops_agent.services.proposals import Origin, Proposals
-from secops_agent.services.staff import find_person
+from secops_agent.services.staff import Person, find_person
 from tests.secops.estate_aid import alert, store
 
 GROUP = "cid-group"
@@ -83,9 +83,9 @@ class Deeds:
         self.error = error
 
     @property
-    def doing(self) -> Doing:
+    def executors(self) -> Executors:
         """As `decide` takes it."""
-        return Doing(self._execute, self._check)
+        return Executors(self._execute, self._check)
 
     def _execute(self, tool: str, arguments: Any, actor: Any) -> str:
         if self.error:
@@ -99,17 +99,14 @@ class Deeds:
             raise self.error
 
 
-def ballot(config: SystemConfig, code: str, verdict: str, who: str, **more: Any) -> Ballot:
+def decision_request(config: SystemConfig, code: str, verdict: str, who: str, **more: Any) -> DecisionRequest:
     """A verdict; each through a message of its own unless said."""
     person = find_person("corp", who) or find_person("", who)
     values = {"conversation_id": GROUP, "is_group": True, "through": f"chat:m{next(_numbers)}"} | more
-    return Ballot(code, verdict, person or _stranger(who), config.pk, **values)
+    return DecisionRequest(code, verdict, person or _stranger(who), config.pk, **values)
 
 
 def _stranger(who: str) -> Any:
-    from secops_agent.models import Role
-    from secops_agent.services.staff import Person
-
     return Person("corp", who, who, Role.NONE)
 
 
@@ -117,14 +114,22 @@ def decide(
     config: SystemConfig, code: str, verdict: str, who: str, deeds: Deeds | None = None, **more: Any
 ) -> Decision:
     """Decide as somebody."""
-    return approvals.decide(ballot(config, code, verdict, who, **more), (deeds or Deeds()).doing)
+    return approvals.decide(
+        decision_request(config, code, verdict, who, **more), (deeds or Deeds()).executors
+    )
 
 
-REAL = Doing(toolbox.execute, toolbox.plan)
+REAL = Executors(toolbox.execute, toolbox.plan)
 
 
 async def say(
-    agent: Agent, config: SystemConfig, who: str, text: str, conversation: str = GROUP, is_group: bool = True
+    agent: Agent,
+    config: SystemConfig,
+    who: str,
+    text: str,
+    conversation: str = GROUP,
+    is_group: bool = True,
+    corp: str = "corp",
 ) -> TurnResult:
     """A message from its receipt to the stored result, as the dispatcher does it."""
     from bifang.core import db
@@ -133,7 +138,7 @@ async def say(
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
-    asking = Asking(turn, "corp", who, who, is_group, ai_config_id=config.ai_config_id)
+    asking = Asking(turn, corp, who, who, is_group, ai_config_id=config.ai_config_id)
     result = await agent.answer(asking, Silent())
     assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result

@@ -18,7 +18,7 @@ from dingtalk_integration.handlers.chat import ChatTurns
 from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.controls import read_control
 from secops_agent.connectors.runner import ActionRunner
-from secops_agent.models import Action, AuditRecord, Proposal, Staff
+from secops_agent.models import Action, AuditRecord, Proposal, Role, Staff
 from secops_agent.services import audit_chain
 from tests.admin_pages import PRIVATE, ROWS, member, messages_of, serve_plain_static, superuser, text_of
 from tests.channels.boxes import Recorder
@@ -79,14 +79,61 @@ def act(client: Client, page: str, action: str, pk: int) -> str:
 def test_approver_decides_in_the_admin_by_the_same_rules() -> None:
     config, client = company(), superuser()
     code = propose(config, "zhao")
-    assert "没有对应的「人员」" in act(client, "proposal", "approve", the(code).pk)
+    assert "没有对应的「人员」" in press(client, code)
     root = User.objects.get(username="root")
     Staff.objects.filter(staff_id="zhao").update(user=root)
-    assert "四眼" in act(client, "proposal", "approve", the(code).pk)
+    assert "四眼" in press(client, code)
     Staff.objects.filter(staff_id="zhao").update(user=None)
     Staff.objects.filter(staff_id="wang").update(user=root)
-    assert "已同意" in act(client, "proposal", "approve", the(code).pk)
+    assert "已同意" in press(client, code)
     assert Action.objects.get().approver == "wang先生"
+
+
+def page_of(code: str, page: str = "change") -> str:
+    return reverse(f"admin:secops_agent_proposal_{page}", args=[the(code).pk])
+
+
+def press(client: Client, code: str, verdict: str = "approve", reason: str = "") -> str:
+    """The button on the page that asks again; what is said then."""
+    values = {"verdict": verdict, "reason": reason}
+    return messages_of(client.post(page_of(code, "decide"), values, follow=True))
+
+
+@pytest.mark.usefixtures("_pages")
+def test_a_proposal_is_decided_on_its_own_page_and_only_after_a_second_look() -> None:
+    config, client = company(), member(Role.VIEWER)
+    code = propose(config, "zhao")
+    user = User.objects.get(username="as-viewer")
+    assert client.get(page_of(code)).status_code == 403
+    Staff.objects.filter(staff_id="li").update(user=user)  # an analyst looks, but is no approver
+    seen = text_of(client.get(page_of(code)))
+    assert "只有「审批」角色的人可以决定" in seen
+    assert "decide/?verdict" not in client.get(page_of(code)).content.decode()
+    Staff.objects.filter(staff_id="li").update(user=None)
+    Staff.objects.filter(staff_id="wang").update(user=user)
+    body = client.get(page_of(code)).content.decode()
+    assert "decide/?verdict=approve" in body
+    assert "decide/?verdict=reject" in body
+    asked = text_of(client.get(f"{page_of(code, 'decide')}?verdict=approve"))
+    assert "203.0.113.5" in asked
+    assert "只做演练，不会真的执行" in asked
+    assert the(code).state == "proposed", "looking decides nothing"
+    assert "已拒绝" in press(client, code, "reject", "证据不足")
+    assert (the(code).state, the(code).reason, the(code).decider_name) == ("rejected", "证据不足", "wang先生")
+    assert "decide/" not in client.get(page_of(code)).content.decode()
+
+
+@pytest.mark.usefixtures("_pages")
+def test_the_asker_withdraws_on_the_page() -> None:
+    config, client = company(), member(Role.RESPONDER)
+    Staff.objects.filter(staff_id="zhao").update(user=User.objects.get(username="as-responder"))
+    Staff.objects.filter(staff_id="as-responder").delete()
+    code = propose(config, "zhao")
+    body = client.get(page_of(code)).content.decode()
+    assert "撤回…" in body
+    assert "verdict=approve" not in body
+    assert "已撤回" in press(client, code, "reject")
+    assert the(code).state == "cancelled"
 
 
 @pytest.mark.usefixtures("_pages")

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.groups import AUDITOR, OPERATOR
 from secops_agent.models import Alert, Asset, Finding, History, Role, Runbook, Staff
 from secops_agent.services import alert_words, ingest, runbooks
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
@@ -57,7 +58,7 @@ def test_alerts_are_searched_as_everywhere_else() -> None:
 def test_an_alert_goes_through_its_life_on_its_page() -> None:
     estate(1)
     Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
-    client, row = member(ADMINISTRATOR), Alert.objects.get()
+    client, row = member(Role.ADMIN), Alert.objects.get()
     for act, values, said in (
         ("acknowledge", {"note": "看一下"}, "已确认。"),
         ("assign", {}, "请先选择处理人。"),
@@ -91,7 +92,7 @@ def test_only_those_who_may_change_alerts_do() -> None:
 
 def test_many_alerts_are_closed_at_once() -> None:
     estate(3)
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     ticked = list(Alert.objects.values_list("pk", flat=True))
     body = {"action": "close_false_all", "_selected_action": ticked}
     address = reverse("admin:secops_agent_alert_changelist")
@@ -114,7 +115,7 @@ def test_a_search_finds(model: str, word: str, hits: int) -> None:
 def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
     estate(1)
     Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
-    row, client = Asset.objects.get(), member(ADMINISTRATOR)
+    row, client = Asset.objects.get(), member(Role.ADMIN)
     values = {
         "name": row.name, "asset_type": row.asset_type, "owner": str(Staff.objects.get(staff_id="lisi").pk), "importance": "critical",
         "environment": "生产", "tags": "电商, 支付，电商", "description": "",
@@ -130,7 +131,7 @@ def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
 
 def test_a_finding_is_decided_and_the_decision_withdrawn() -> None:
     estate(1)
-    row, client = Finding.objects.filter(source="trivy").get(), member(ADMINISTRATOR)
+    row, client = Finding.objects.filter(source="trivy").get(), member(Role.ADMIN)
     for act, decision in (("accepted", "accepted"), ("withdraw", "")):
         client.post(page("finding", row, "act"), {"act": act, "note": "隔离"})
         row.refresh_from_db()
@@ -139,7 +140,7 @@ def test_a_finding_is_decided_and_the_decision_withdrawn() -> None:
 
 
 def test_a_runbook_is_written_found_and_removed() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     add, values = (
         reverse("admin:secops_agent_runbook_add"),
         {"title": "勒索病毒", "body": "断网。", "tags": "勒索", "techniques": ""},
@@ -158,10 +159,41 @@ def test_a_runbook_is_written_found_and_removed() -> None:
 
 def test_someone_tied_to_a_staff_entry_acts_as_that_person() -> None:
     estate(1)
-    client: Client = member(ADMINISTRATOR)
-    from django.contrib.auth.models import User
-
-    Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER, user=User.objects.get())
+    client: Client = member(Role.ADMIN)
+    Staff.objects.update(staff_id="wangwu", name="王五")
     client.post(page("alert", Alert.objects.get(), "act"), {"act": "comment", "note": "我来看"})
     row = History.objects.get(action="comment")
     assert (row.actor_name, row.actor_id.endswith("wangwu")) == ("王五", True)
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "works"),
+    [(Role.NONE, False, False), (Role.VIEWER, True, False), (Role.ANALYST, True, True), (Role.RESPONDER, True, True),
+     (Role.APPROVER, True, True), (Role.ADMIN, True, True)],
+)  # fmt: skip
+def test_the_role_of_the_person_says_what_they_see_and_do(role: Role, sees: bool, works: bool) -> None:
+    """In no group, not even of Django's staff."""
+    estate(1)
+    client, row = member(role), Alert.objects.get()
+    for model in ("alert", "finding"):
+        entity = Alert if model == "alert" else Finding
+        response = client.get(page(model, entity.objects.latest("pk")))
+        assert (response.status_code == 200) is sees
+        assert ("bf-acts" in response.content.decode()) is works
+    ticked = {"action": "acknowledge_all", "_selected_action": [row.pk]}
+    client.post(reverse("admin:secops_agent_alert_changelist"), ticked)
+    row.refresh_from_db()
+    assert (row.status == "acknowledged") is works
+    assert (client.post(page("alert", row, "act"), {"act": "close_benign"}).status_code == 302) is works
+    row.refresh_from_db()
+    assert (row.status == "closed") is works
+
+
+def test_an_operator_who_is_an_analyst_too_does_both() -> None:
+    estate(1)
+    client, user = member(OPERATOR), User.objects.get()
+    row = Alert.objects.get()
+    assert "bf-acts" not in client.get(page("alert", row)).content.decode()
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
+    assert "bf-acts" in client.get(page("alert", row)).content.decode()
+    assert client.get("/admin/core/systemconfig/").status_code == 200

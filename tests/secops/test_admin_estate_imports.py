@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
-from secops_agent.models import Alert, ApiToken, ImportJob
+from bifang.core.groups import AUDITOR, OPERATOR
+from secops_agent.models import Alert, ApiToken, ImportJob, Role
 from secops_agent.uploads import runner
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
 from tests.secops.api.callers import generic, packed
@@ -49,13 +49,13 @@ def upload(client: Client, data: bytes, **values: str) -> Any:
 
 
 def test_a_token_is_shown_once_and_works() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     shown = new_token(client)
     assert shown.status_code == 200
     secret = next(word for word in text_of(shown).split() if word.startswith("bf_"))
     assert "no-store" in shown["Cache-Control"]
     row = ApiToken.objects.get()
-    assert (row.scopes, row.rate, row.created_by is not None) == (["ingest"], 60, True)
+    assert (row.scopes, row.rate, row.owner is not None) == (["ingest"], 60, True)
     for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/admin/"):
         assert secret not in client.get(address).content.decode()
     caller = Client(headers={"X-Api-Token": secret})
@@ -66,7 +66,7 @@ def test_a_token_is_shown_once_and_works() -> None:
 
 
 def test_a_token_needs_a_scope_a_name_of_its_own_and_a_future() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     assert new_token(client, scopes=[]).status_code == 200
     past = timezone.localtime() - timedelta(days=1)
     refused = new_token(client, expires_at_0=past.strftime("%Y-%m-%d"), expires_at_1="00:00")

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR
+from bifang.core.groups import AUDITOR
 from secops_agent.models import Role, Staff
-from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
+from tests.admin_pages import dingtalk, member, messages_of, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/secops_agent/staff/add/"
@@ -33,21 +33,27 @@ def values(role: Role, **changes: str) -> dict[str, str]:
     }
 
 
+def _root() -> Client:
+    client = Client()
+    client.force_login(User.objects.get_or_create(username="root", is_superuser=True)[0])
+    return client
+
+
 def page_of(person: Staff, page: str = "change") -> str:
     return reverse(f"admin:secops_agent_staff_{page}", args=[person.pk])
 
 
 @pytest.mark.parametrize("role", [Role.APPROVER, Role.ADMIN])
 def test_administrators_do_not_make_approvers(role: Role) -> None:
-    response = member(ADMINISTRATOR).post(ADD, values(role))
+    response = member(Role.ADMIN).post(ADD, values(role))
     assert "只有超级管理员可以授予「审批」或「管理」角色" in text_of(response)
-    assert not Staff.objects.exists()
+    assert not Staff.objects.filter(staff_id="lisi").exists()
 
 
 def test_administrators_give_the_other_roles() -> None:
-    client = member(ADMINISTRATOR)
+    client = member(Role.ADMIN)
     assert client.post(ADD, values(Role.RESPONDER)).status_code == 302
-    person = Staff.objects.get()
+    person = Staff.objects.get(staff_id="lisi")
     assert client.post(page_of(person), values(Role.APPROVER)).status_code == 200
     assert client.post(page_of(person), values(Role.NONE)).status_code == 302
     person.refresh_from_db()
@@ -62,8 +68,8 @@ def test_superusers_make_approvers() -> None:
 def test_an_approver_is_not_taken_over() -> None:
     """Whoever could tie an approver to their own login would be one."""
     approver = Staff.objects.create(name="王五", staff_id="wangwu", role=Role.APPROVER)
-    client = member(ADMINISTRATOR)
-    mine = User.objects.get(username__startswith="in-")
+    client = member(Role.ADMIN)
+    mine = User.objects.get(username__startswith="as-")
     response = client.post(page_of(approver), values(Role.APPROVER, user=str(mine.pk)))
     assert response.status_code == 403
     assert client.post(page_of(approver, "delete"), {"post": "yes"}).status_code == 403
@@ -87,3 +93,60 @@ def test_the_same_person_twice_is_an_error_on_the_page() -> None:
     response = client.post(ADD, values(Role.ANALYST))
     assert response.status_code == 200
     assert "已经存在" in text_of(response)
+
+
+def test_nobody_raises_themselves_or_ties_a_login() -> None:
+    """An administrator of people by Django's permission, listed as an analyst."""
+    user = User.objects.create_user("manager")
+    user.user_permissions.add(*Permission.objects.filter(codename__endswith="_staff"))
+    mine = Staff.objects.create(staff_id="mine", name="我", role=Role.ANALYST, user=user)
+    other = Staff.objects.create(staff_id="zhao", name="赵六", role=Role.RESPONDER)
+    client = Client()
+    client.force_login(user)
+    assert client.post(page_of(mine), values(Role.RESPONDER, staff_id="mine", name="我")).status_code == 403
+    assert client.post(page_of(mine, "delete"), {"post": "yes"}).status_code == 403
+    for tied in (str(user.pk), ""):
+        given = values(Role.RESPONDER, staff_id="zhao", name="赵六", user=tied)
+        assert client.post(page_of(other), given).status_code == 302
+        other.refresh_from_db()
+        assert other.user is None
+    client.post(ADD, values(Role.RESPONDER, user=str(user.pk)))
+    assert list(Staff.objects.filter(user=user)) == [mine]
+
+
+def test_an_account_of_a_login_is_untied_and_removed_by_superusers_alone() -> None:
+    user = User.objects.create_user("lisi")
+    person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
+    client = member(Role.ADMIN)
+    assert client.post(page_of(person), values(Role.RESPONDER, user="")).status_code == 302
+    person.refresh_from_db()
+    assert (person.role, person.user) == (Role.RESPONDER, user), "the role is theirs to give, the tie is not"
+    assert client.post(page_of(person, "delete"), {"post": "yes"}).status_code == 403
+    root = superuser()
+    assert root.post(page_of(person), values(Role.RESPONDER, user="")).status_code == 302
+    assert root.post(page_of(person, "delete"), {"post": "yes"}).status_code == 302
+
+
+def test_whoever_may_do_more_is_not_locked_out_through_their_account() -> None:
+    user = User.objects.create_user("auditor", is_superuser=True)
+    person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.VIEWER, user=user)
+    without_active = values(Role.VIEWER)
+    del without_active["active"]
+    assert member(Role.ADMIN).post(page_of(person), without_active).status_code == 403
+
+
+def test_several_accounts_of_one_login_are_one_person() -> None:
+    user = User.objects.create_user("lisi")
+    for corp_id in ("a", "b"):
+        given = values(Role.ANALYST, corp_id=corp_id, user=str(user.pk))
+        assert _root().post(ADD, given).status_code == 302
+    assert Staff.objects.filter(user=user).count() == 2
+
+
+def test_an_empty_corporation_is_the_only_one_known() -> None:
+    dingtalk(corp_id="dingcorp")
+    _root().post(ADD, values(Role.ANALYST))
+    assert Staff.objects.get().corp_id == "dingcorp"
+    dingtalk(corp_id="another")
+    _root().post(ADD, values(Role.ANALYST, staff_id="wang"))
+    assert Staff.objects.get(staff_id="wang").corp_id == ""

@@ -97,3 +97,22 @@ def test_everything_from_message_to_approval_is_recorded() -> None:
     assert set(kinds) >= {"message", "decision", "tool", "proposal", "approval", "reply"}
     assert first.detail["arguments"]["ip"] == "203.0.113.5"
     assert AuditRecord.objects.filter(kind="approval", subject=f"proposal:{code_in(answer)}").exists()
+
+
+def test_own_proposal_can_be_confirmed_by_a_tap_in_the_own_chat_only() -> None:
+    config, number = company(), some_alert()
+    for is_group, tappable in ((True, False), (False, True)):
+        place = {"conversation": f"cid-{is_group}", "is_group": is_group}
+        (answer,) = talk(config, ("li", f"把告警 {number} 标记为处理中"), **place)
+        code = code_in(answer)
+        text = OutboxRow.objects.order_by("-pk").values_list("text", flat=True)[0]
+        link = f"[确认 {code}](dtmd://dingtalkclient/sendMessage?content=%E7%A1%AE%E8%AE%A4%20{code})"
+        assert (text.splitlines()[-1] == link) is tappable, text
+        assert ("dtmd:" in text) is tappable
+
+
+def test_no_approval_is_ever_a_tap() -> None:
+    config = company()
+    talk(config, ("zhao", "封禁 203.0.113.5 一小时"), conversation="cid-private-zhao", is_group=False)
+    assert OutboxRow.objects.count() == 4
+    assert not OutboxRow.objects.filter(text__contains="dtmd:").exists()

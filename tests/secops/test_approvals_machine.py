@@ -4,22 +4,34 @@ import random
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from bifang.core.configs import learn
 from bifang.core.errors import BifangError
+from secops_agent.agent.controls import Keystroke, decide_as_user
 from secops_agent.models import Action, Proposal, Staff
 from secops_agent.services import expiry
+from secops_agent.services.actors import Actor
+from secops_agent.services.decisions import Decision
 from tests.databases import Templates
 from tests.secops.decisions_aid import GROUP, ROLES, Deeds, company, decide, propose, switch
 
 RANKS = ["viewer", "analyst", "responder", "approver", "admin"]
-PEOPLE = sorted(ROLES)
-MOVING = ["li", "wang", "zhao"]  # whose circumstances change
+TWIN, STRANGER = "twin", "qian"  # another account under 赵's name; an approver of another corporation
+EVERYONE = {**ROLES, TWIN: "approver", STRANGER: "approver"}
+PEOPLE = sorted(EVERYONE)
+ASKERS = sorted({*ROLES, TWIN})
+MOVING = ["li", "wang", "zhao", TWIN]  # whose circumstances change
+TIED = ["wang", "zhao", TWIN, STRANGER]  # who may have a login, some of them the same
+LOGINS = [None, "one", "two"]
+DOORS = ["chat", "page", "token"]
 PLACES = [GROUP, "p", "q"]
 VERDICTS = ["confirm", "approve", "reject"]
 RISKS = {"write": "close_alert", "dangerous": "block_ip"}
@@ -34,7 +46,13 @@ class World:
 
     def __init__(self) -> None:
         self.config = company()
-        self.roles, self.active = dict(ROLES), dict.fromkeys(PEOPLE, True)
+        learn(self.config.pk, "corp_id", "corp")
+        Staff.objects.create(staff_id=TWIN, name="zhao先生", role="approver", corp_id="corp")
+        Staff.objects.create(staff_id=STRANGER, name="钱", role="approver", corp_id="other")
+        self.users = {name: User.objects.create_user(name) for name in LOGINS if name}
+        self.rows = list(Staff.objects.order_by("pk").values_list("staff_id", flat=True))
+        self.logins: dict[str, str | None] = dict.fromkeys(PEOPLE)
+        self.roles, self.active = dict(EVERYONE), dict.fromkeys(PEOPLE, True)
         self.read_only = False
         self.open: dict[str, tuple[str, str, str]] = {}
         self.closed: dict[str, str] = {}
@@ -45,8 +63,31 @@ class World:
     def may(self, who: str, needed: str) -> bool:
         return self.active[who] and at_least(self.roles[who], needed)
 
+    def accounts(self, who: str) -> list[str]:
+        """All of the same login, or the one."""
+        login = self.logins[who]
+        return [one for one in self.rows if one == who or (login is not None and self.logins[one] == login)]
+
+    def blurred(self, one: str, other: str) -> bool:
+        """Does nothing tell these two apart?"""
+        if other in self.accounts(one):
+            return True
+        if self.logins[one] is not None and self.logins[other] is not None:
+            return False
+        named = [{"zhao" if who == TWIN else who for who in self.accounts(each)} for each in (one, other)]
+        return bool(named[0] & named[1])
+
+    def acting(self, who: str) -> str | None:
+        """As whom the login of someone acts on the pages and in the API."""
+        found = [one for one in self.accounts(who) if self.active[one]]
+        return max(found, key=lambda one: (one != STRANGER, RANKS.index(self.roles[one])), default=None)
+
     def propose(self, who: str, risk: str, place: str, number: int) -> None:
-        others = [one for one in PEOPLE if one != who and self.may(one, "approver")]
+        others = [
+            one
+            for one in PEOPLE
+            if one != STRANGER and not self.blurred(who, one) and self.may(one, "approver")
+        ]
         fit = self.may(who, "responder" if risk == "dangerous" else "analyst")
         allowed = not self.read_only and fit and (risk == "write" or bool(others))
         if not self.active[who]:
@@ -59,24 +100,42 @@ class World:
         assert allowed
         self.open.setdefault(code, (who, risk, place))
 
-    def decide(self, code: str, who: str, verdict: str, place: str) -> None:
-        if not self.active[who]:
-            return
-        expected = self.expected(code, who, verdict, place)
-        where = {"conversation_id": place, "is_group": place == GROUP}
-        decision = decide(self.config, code, verdict, who, self.deeds, **where)
-        assert (decision.status == "decided") == bool(expected), (who, verdict, place, decision)
+    def decide(self, code: str, who: str, verdict: str, place: str, door: str = "chat") -> None:
+        if door == "chat":
+            if not self.active[who]:
+                return
+            where = {"conversation_id": place, "is_group": place == GROUP}
+            expected = self.expected(code, who, verdict, place)
+            decision = decide(self.config, code, verdict, who, self.deeds, **where)
+        else:
+            if self.logins[who] is None:
+                return
+            acting = self.acting(who)
+            expected = self.expected(code, acting, verdict, None) if acting else ""
+            decision = self.decide_by_login(code, who, verdict, door)
+        assert (decision.status == "decided") == bool(expected), (who, verdict, place, door, decision)
         if expected:
             self.closed[code] = expected
             del self.open[code]
 
-    def expected(self, code: str, who: str, verdict: str, place: str) -> str:
-        """The state it must come to; "" if nothing may change."""
-        if code not in self.open:
+    def decide_by_login(self, code: str, who: str, verdict: Any, door: str) -> Decision:
+        login = self.logins[who]
+        assert login is not None
+        token = Actor.token("7", "程序", who) if door == "token" else None
+        given = Keystroke(self.users[login].pk, verdict, f"{door}:{login}:{code}", door, token=token)
+        return decide_as_user(Proposal.objects.get(code=code), given, self.deeds.executors)
+
+    def tie(self, who: str, login: str | None) -> None:
+        Staff.objects.filter(staff_id=who).update(user=self.users[login] if login else None)
+        self.logins[who] = login
+
+    def expected(self, code: str, who: str, verdict: str, place: str | None) -> str:
+        """The state it must come to; "" if nothing may change. Without a place: on a page, or by the API."""
+        if code not in self.open or who == STRANGER:
             return ""
         asker, risk, origin = self.open[code]
-        own = asker == who
-        if (place != origin) if own else (place == GROUP != origin):
+        own = who in self.accounts(asker)
+        if place is not None and ((place != origin) if own else (place == GROUP != origin)):
             return ""
         approver = risk == "dangerous" and not own and self.may(who, "approver")
         if verdict == "reject":
@@ -84,8 +143,10 @@ class World:
         if self.read_only:
             return ""
         if verdict == "confirm":
-            return "confirmed" if own and risk == "write" and self.may(who, "analyst") else ""
-        return "approved" if approver and self.may(asker, "responder") else ""
+            able = self.may(who, "analyst") and self.may(asker, "analyst")
+            return "confirmed" if own and risk == "write" and able else ""
+        four_eyes = approver and not self.blurred(asker, who)
+        return "approved" if four_eyes and self.may(asker, "responder") else ""
 
     def change_role(self, who: str, role: str) -> None:
         Staff.objects.filter(staff_id=who).update(role=role)
@@ -111,7 +172,9 @@ class World:
         ends = list(self.closed.values())
         assert len(self.deeds.done) == ends.count("confirmed")
         assert Action.objects.count() == ends.count("approved")
-        assert not [a for a in Action.objects.all() if a.asker == a.approver]
+        approved = Proposal.objects.filter(state="approved").values_list("asker_id", "decider_id")
+        assert not [asker for asker, decider in approved if decider == f"corp:{asker}"]
+        assert not Proposal.objects.filter(decider_id__startswith="other:").exists()
 
 
 class Approvals(RuleBasedStateMachine):
@@ -130,14 +193,23 @@ class Approvals(RuleBasedStateMachine):
         self._context.__exit__(None, None, None)
         self._home.cleanup()
 
-    @rule(who=st.sampled_from(PEOPLE), risk=st.sampled_from(list(RISKS)), place=st.sampled_from(PLACES[:2]))
+    @rule(who=st.sampled_from(ASKERS), risk=st.sampled_from(list(RISKS)), place=st.sampled_from(PLACES[:2]))
     def propose(self, who: str, risk: str, place: str) -> None:
         self.world.propose(who, risk, place, 1)
 
-    @rule(number=st.integers(0, 9), who=st.sampled_from(PEOPLE), verdict=st.sampled_from(VERDICTS))
-    def decide(self, number: int, who: str, verdict: str) -> None:
+    @rule(
+        number=st.integers(0, 9),
+        who=st.sampled_from(PEOPLE),
+        verdict=st.sampled_from(VERDICTS),
+        door=st.sampled_from(DOORS),
+    )
+    def decide(self, number: int, who: str, verdict: str, door: str) -> None:
         codes = [*self.world.open, *self.world.closed]
-        self.world.decide(codes[number % len(codes)], who, verdict, GROUP)
+        self.world.decide(codes[number % len(codes)], who, verdict, GROUP, door)
+
+    @rule(who=st.sampled_from(TIED), login=st.sampled_from(LOGINS))
+    def tie(self, who: str, login: str | None) -> None:
+        self.world.tie(who, login)
 
     @rule(who=st.sampled_from(MOVING), role=st.sampled_from(RANKS))
     def change_role(self, who: str, role: str) -> None:
@@ -174,19 +246,25 @@ def test_approvals_follow_the_rules_in_any_order(templates: Templates) -> None:
 def walk(world: World, dice: random.Random) -> None:
     """One random step; mostly decisions, half of them by the asker in the right place."""
     kind = dice.random()
-    if kind < 0.2:
+    if world.read_only and kind < 0.2:
+        world.switch_read_only()
+    elif kind < 0.2:
         world.propose(
-            dice.choice(PEOPLE), dice.choice(list(RISKS)), dice.choice(PLACES[:2]), dice.randint(1, 3)
+            dice.choice(ASKERS), dice.choice(list(RISKS)), dice.choice(PLACES[:2]), dice.randint(1, 3)
         )
     elif kind < 0.88:
         code = dice.choice([*world.open, *world.open, *world.closed])
         asker, _, origin = world.open.get(code, ("li", "", GROUP))
-        who = asker if dice.random() < 0.4 else dice.choice(PEOPLE)
+        rival = {"zhao": TWIN, TWIN: "zhao"}.get(asker, "wang")
+        who = dice.choice([asker, asker, rival, dice.choice(PEOPLE), dice.choice(PEOPLE)])
         place = origin if dice.random() < 0.6 else dice.choice(PLACES)
-        world.decide(code, who, dice.choice(VERDICTS), place)
-    elif kind < 0.93:
+        door = dice.choice(DOORS) if world.logins[who] else "chat"
+        world.decide(code, who, dice.choice(VERDICTS), place, door)
+    elif kind < 0.91:
+        world.tie(dice.choice(TIED), dice.choice(LOGINS))
+    elif kind < 0.94:
         world.change_role(dice.choice(MOVING), dice.choice(RANKS))
-    elif kind < 0.96:
+    elif kind < 0.965:
         world.leave_or_return(dice.choice(MOVING))
     elif kind < 0.98:
         world.switch_read_only()

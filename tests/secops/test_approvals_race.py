@@ -11,8 +11,9 @@ from bifang.channels.models import OutboxRow
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Action, Proposal, Role, Staff
 from secops_agent.services import approvals, expiry
+from secops_agent.services.decisions import Executors
 from secops_agent.services.proposals import new_code
-from tests.secops.decisions_aid import Deeds, ballot, company, decide, propose, the
+from tests.secops.decisions_aid import Deeds, company, decide, decision_request, propose, the
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -40,8 +41,10 @@ def test_many_clicks_at_once_order_one_action() -> None:
     config = company()
     code, deeds = propose(config, "zhao"), Deeds()
     voters = ["wang", "sun", "zhang", "wang", "sun", "zhang"]
-    ballots = [ballot(config, code, "approve" if n % 2 else "reject", who) for n, who in enumerate(voters)]
-    decisions = at_once([lambda b=b: approvals.decide(b, deeds.doing) for b in ballots])
+    requests = [
+        decision_request(config, code, "approve" if n % 2 else "reject", who) for n, who in enumerate(voters)
+    ]
+    decisions = at_once([lambda b=b: approvals.decide(b, deeds.executors) for b in requests])
     assert [d.status for d in decisions].count("decided") == 1
     assert Action.objects.count() == (1 if the(code).state == "approved" else 0)
 
@@ -49,8 +52,8 @@ def test_many_clicks_at_once_order_one_action() -> None:
 def test_confirmations_at_once_do_it_once() -> None:
     config = company()
     code, deeds = propose(config, "li", "close_alert", "write", {"alert_id": 1}), Deeds()
-    ballots = [ballot(config, code, "confirm", "li") for _ in range(5)]
-    decisions = at_once([lambda b=b: approvals.decide(b, deeds.doing) for b in ballots])
+    requests = [decision_request(config, code, "confirm", "li") for _ in range(5)]
+    decisions = at_once([lambda b=b: approvals.decide(b, deeds.executors) for b in requests])
     assert len(deeds.done) == 1
     assert sorted(d.status for d in decisions) == ["decided", *["repeated"] * 4]
 
@@ -81,9 +84,9 @@ def test_redelivered_message_gets_the_same_answer_and_tells_nobody_twice() -> No
 def test_what_changed_since_the_proposal_stops_the_approval(change, word: str) -> None:
     config = company()
     code = propose(config, "zhao")
-    voter = ballot(config, code, "approve", "wang")
+    voter = decision_request(config, code, "approve", "wang")
     change()
-    decision = approvals.decide(voter, Deeds().doing)
+    decision = approvals.decide(voter, Deeds().executors)
     assert decision.status == "refused"
     assert word in decision.text
     assert not Action.objects.exists()
@@ -125,7 +128,7 @@ def test_failed_confirmation_undoes_its_beginnings_and_stands() -> None:
         raise RuntimeError("boom")
 
     decision = approvals.decide(
-        ballot(config, code, "confirm", "li"), approvals.Doing(half, Deeds().doing.check)
+        decision_request(config, code, "confirm", "li"), Executors(half, Deeds().executors.check)
     )
     assert "内部出错" in decision.text
     assert not Staff.objects.filter(staff_id="half").exists()

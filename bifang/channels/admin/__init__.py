@@ -2,10 +2,11 @@
 
 from bifang.channels.admin import figures, inbox, outbox, workers
 from bifang.channels.admin.rows import READ_TEXT
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR, grant
+from bifang.core.groups import AUDITOR, OPERATOR, grant
+from bifang.core.rights import allow
 
 __all__ = ["figures", "inbox", "outbox", "workers"]
 
 grant(OPERATOR, "channels.view_*", "channels.change_inboxrow", "channels.change_outboxrow")
 grant(AUDITOR, "channels.view_*", READ_TEXT)
-grant(ADMINISTRATOR, "channels.*")
+allow("admin", "channels.*")

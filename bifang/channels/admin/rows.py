@@ -42,7 +42,7 @@ class RowScreen(RecordScreen):
         """The state, coloured."""
         return badge(str(State(row.state).label), TONES[State(row.state)])
 
-    @admin.display(description="最近错误")
+    @admin.display(description="原因")
     def error(self, row: BoxRow) -> SafeString | str:
         """Short, whole when pointed at."""
         return shortened(row.last_error, 40)

@@ -6,7 +6,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bifang.core.errors import ConfigError
-from dingtalk_integration.simulator.process import add_arguments, serve
+
+try:
+    from simulators.dingtalk.process import add_arguments, serve
+except ModuleNotFoundError as error:  # the image of deploy/docker leaves simulators/ out
+    if error.name != "simulators":
+        raise
+    raise SystemExit("这里没有钉钉模拟器：生产镜像不含 simulators/，请在源码目录中运行。") from error
 
 
 class Command(BaseCommand):
@@ -16,7 +22,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """As `python -m dingtalk_integration.simulator`."""
+        """As `python -m simulators.dingtalk`."""
         add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -47,6 +47,13 @@ def person(role: Role | None = None, group: str = "") -> Client:
     return client
 
 
+def owned(role: Role, *scopes: str) -> Client:
+    """A program whose token belongs to somebody of this role; all scopes unless said."""
+    user = User.objects.create_user(f"owner{User.objects.count()}")
+    Staff.objects.create(staff_id=user.username, name=f"人员{user.pk}", role=role, user=user)
+    return with_token(*(scopes or ("read", "write", "ingest", "approve")), owner_id=user.pk)
+
+
 def host(number: int) -> AssetRecord:
     """web-<number>."""
     name = f"web-{number:02}"

@@ -6,17 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bifang.core.groups import ADMINISTRATOR, AUDITOR, OPERATOR
+from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.redaction import redact
 from secops_agent.api import limits
-from secops_agent.models import Alert, ApiToken, History, Role
+from secops_agent.models import Alert, ApiToken, History, Role, Staff
 from secops_agent.services import tokens
-from tests.secops.api.callers import estate, generic, person, with_token
+from tests.secops.api.callers import estate, generic, owned, person, with_token
 
 pytestmark = pytest.mark.django_db
 LIST = "/api/v1/alerts/"
@@ -58,12 +59,47 @@ def test_a_person_does_what_their_role_says(role: Role | None, reads: int, write
 
 @pytest.mark.parametrize(
     ("group", "writes", "may_import"),
-    [(OPERATOR, 403, 200), (AUDITOR, 403, 403), (ADMINISTRATOR, 200, 200)],
+    [(OPERATOR, 403, 200), (AUDITOR, 403, 403)],
 )
 def test_a_group_does_what_it_is_for(group: str, writes: int, may_import: int) -> None:
     estate(1)
     client = person(group=group)
     assert (client.get(LIST).status_code, close_first(client), imports(client)) == (200, writes, may_import)
+
+
+@pytest.mark.parametrize(
+    ("role", "reads", "writes"),
+    [(Role.NONE, 403, 403), (Role.VIEWER, 200, 403), (Role.ANALYST, 200, 200), (Role.ADMIN, 200, 200)],
+)
+def test_a_token_does_no_more_than_its_owner(role: Role, reads: int, writes: int) -> None:
+    estate(1)
+    client = owned(role)
+    assert (client.get(LIST).status_code, close_first(client), imports(client)) == (reads, writes, writes)
+    assert owned(role, "ingest").get(LIST).status_code == 403
+    if writes == 200:
+        actor = History.objects.filter(action="close").get()
+        assert (actor.actor_kind, actor.actor_name.startswith("人员")) == ("token", True)
+        assert "（API 令牌「令牌" in actor.actor_name
+    else:
+        message = client.post("/api/v1/ingest/generic/", generic(), "application/json").json()["error"][
+            "message"
+        ]
+        assert "归属用户没有导入的权限" in message
+
+
+def test_a_token_changes_and_goes_with_its_owner() -> None:
+    estate(1)
+    client = owned(Role.ANALYST)
+    person = Staff.objects.get()
+    assert client.get(LIST).status_code == 200
+    for change, status in (({"role": "none"}, 403), ({"role": "viewer"}, 200), ({"active": False}, 401)):
+        Staff.objects.filter(pk=person.pk).update(**change)
+        assert client.get(LIST).status_code == status
+    Staff.objects.filter(pk=person.pk).update(active=True)
+    User.objects.update(is_active=False)
+    assert client.get(LIST).status_code == 401
+    User.objects.all().delete()
+    assert client.get(LIST).status_code == 401, "nobody's token is not the operator's"
 
 
 def test_a_refusal_says_what_is_missing() -> None:

@@ -1,0 +1,61 @@
+"""The door that everything said passes: what leaves it is safe to show, and only it writes links that speak.
+
+A reply passes as its outbox row is made (`outbox`), before that as a whole so that its pieces fit (`consumer`);
+a card passes at its calls. Nothing else reaches a channel.
+"""
+
+import re
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote, unquote
+
+from bifang.channels.markup import LONGEST, safe_markdown
+from bifang.channels.ports import Button, Reply, Suggestion
+from bifang.core.errors import InvalidInput
+
+# What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
+VERBS: Final = frozenset({"确认"})
+_CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
+_TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
+_TAP_LINE: Final = re.compile(
+    rf"(?:\n\n)?\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
+)
+
+
+def safe_text(text: str) -> str:
+    """Markdown of any origin as it may be shown. Safe text stays as it is."""
+    return safe_markdown(text)
+
+
+def safe_line(text: str) -> str:
+    """The same on one line: a title, the words on a button."""
+    return safe_markdown(" ".join(text.split()))
+
+
+def safe_button(button: Button) -> Button:
+    """A button with safe words."""
+    return replace(button, text=safe_line(button.text))
+
+
+def safe_reply(reply: Reply) -> Reply:
+    """A whole reply before it is cut: what is longer than can be read at once is read piece by piece."""
+    return replace(reply, text=safe_text(reply.text)) if len(reply.text) <= LONGEST else reply
+
+
+def with_taps(reply: Reply) -> str:
+    """The reply's text as it may be shown, its suggestions as the last lines."""
+    return "\n\n".join([safe_text(reply.text), *map(tap, reply.suggestions)])
+
+
+def tap(suggestion: Suggestion) -> str:
+    """A link whose label is exactly what a tap on it says in the reader's name. Raises InvalidInput."""
+    verb, code = suggestion.verb, suggestion.code
+    if verb not in VERBS or (code and not _CODE.fullmatch(code)):
+        raise InvalidInput("这句话不能做成点按即发的链接。")
+    said = f"{verb} {code}".strip()
+    return f"[{said}]({_TAP}{quote(said, safe='-')})"
+
+
+def without_taps(text: str) -> str:
+    """For where such links do not work (cards): as the words to type."""
+    return _TAP_LINE.sub(lambda match: match["said"] if unquote(match["sent"]) == match["said"] else "", text)

@@ -1,0 +1,55 @@
+"""The admin's site: whoever has a login enters, rights say what they see, and who has none learns whom to ask."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm as PlainForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.forms import AuthenticationForm
+from unfold.sites import UnfoldAdminSite
+
+ALWAYS_OPEN = frozenset({"logout", "login", "password_change", "password_change_done", "jsi18n"})
+
+
+class LoginForm(AuthenticationForm):  # type: ignore[misc]  # unfold is untyped
+    """Unfold's, for every active user: what they may do does not hang on Django's ``is_staff``."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """As for any Django login."""
+        PlainForm.confirm_login_allowed(self, user)
+
+
+class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold is untyped
+    """Unfold's, with rights by role."""
+
+    login_form = LoginForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Every active user; each screen asks for its own permission."""
+        return bool(request.user.is_active)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """As Django's; someone without any right sees one page that says whom to ask."""
+        inner = super().admin_view(view, cacheable)
+
+        def seen(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            match = request.resolver_match
+            if match is not None and match.url_name in ALWAYS_OPEN:
+                return inner(request, *args, **kwargs)
+            return self._nothing(request) or inner(request, *args, **kwargs)
+
+        return seen
+
+    def _nothing(self, request: HttpRequest) -> HttpResponse | None:
+        from secops_agent.services.logins import may_do_something
+        from secops_agent.services.staff import administrators
+
+        if not request.user.is_authenticated or may_do_something(request.user):
+            return None
+        context = {
+            **self.each_context(request),
+            "title": "还没有权限",
+            "administrators": administrators(None),
+        }
+        return TemplateResponse(request, "admin/no_rights.html", context, status=403)

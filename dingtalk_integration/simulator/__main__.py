@@ -1,7 +1,0 @@
-"""``python -m dingtalk_integration.simulator --port N --app ID:SECRET …``: no Django is imported."""
-
-import sys
-
-from .process import main
-
-sys.exit(main())

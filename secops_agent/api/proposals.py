@@ -1,0 +1,124 @@
+"""What people asked for: list, one of them, and the decision of the person behind the caller."""
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from secops_agent.agent.controls import Keystroke, decide_as_user
+from secops_agent.api.access import DECIDE, READ_PROPOSALS, Caller, caller_of
+from secops_agent.api.base import Form, PageQuery, Remark, View
+from secops_agent.api.documentation import page_of
+from secops_agent.models import ActionState, ProposalState
+from secops_agent.models.proposal import Risk
+from secops_agent.services import proposal_views
+from secops_agent.services.faults import Conflict
+
+TAG = ["操作审批"]
+VERDICTS = (
+    ("confirm", "确认自己提出的"),
+    ("approve", "同意别人的危险操作"),
+    ("reject", "拒绝；自己提出的则撤回"),
+)
+NOBODYS = "这个 API 令牌没有归属用户，不能审批：四眼原则比较的是人。请由审批人本人在管理后台创建令牌。"
+
+
+class ProposalQuery(PageQuery):
+    """Filters of the list."""
+
+    state = serializers.ChoiceField(
+        choices=ProposalState.choices, default="", allow_blank=True, help_text="状态。"
+    )
+
+
+class ProposalOut(Form):
+    """What somebody wants done."""
+
+    code = serializers.CharField(help_text="代码")
+    tool = serializers.CharField(help_text="工具")
+    title = serializers.CharField(help_text="操作")
+    risk = serializers.ChoiceField(choices=Risk.choices, help_text="由谁决定")
+    state = serializers.ChoiceField(choices=ProposalState.choices, help_text="状态")
+    summary = serializers.CharField(help_text="说明")
+    arguments = serializers.DictField(
+        child=serializers.JSONField(allow_null=True), help_text="确切的参数；隔离主机时含资产编号、名称和地址"
+    )
+    prospect = serializers.CharField(
+        help_text="同意之后会怎样：由哪个处置连接器执行，或只做演练；已决定时为空"
+    )
+    corp_id = serializers.CharField(help_text="所属企业；只有这个企业的人可以决定")
+    asker = serializers.CharField(help_text="提出人")
+    asker_id = serializers.CharField(help_text="提出人的员工 ID")
+    decider = serializers.CharField(help_text="决定人")
+    reason = serializers.CharField(help_text="决定时写的理由")
+    result = serializers.CharField(help_text="决定带来了什么")
+    action_state = serializers.ChoiceField(
+        choices=ActionState.choices, allow_blank=True, help_text="处置动作的状态；没有动作时为空"
+    )
+    action_result = serializers.CharField(help_text="处置动作的结果")
+    created_at = serializers.DateTimeField(help_text="提出时间")
+    expires_at = serializers.DateTimeField(help_text="过期时间")
+    decided_at = serializers.DateTimeField(allow_null=True, help_text="决定时间")
+
+
+class DecisionIn(Form):
+    """A verdict."""
+
+    verdict = serializers.ChoiceField(choices=VERDICTS, help_text="决定。")
+    reason = Remark(default="", max_length=500, help_text="理由，告诉提出人，可以不填。")
+
+
+class ProposalListView(View):
+    """All proposals."""
+
+    needs = {"GET": READ_PROPOSALS}
+
+    @extend_schema(tags=TAG, operation_id="proposals_list", summary="操作审批列表", parameters=[ProposalQuery],
+                   responses=page_of(ProposalOut), description="提出的操作，新的在前，游标翻页。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        return self.page(proposal_views.search(**self.read_query(ProposalQuery)), ProposalOut)
+
+
+class ProposalView(View):
+    """One proposal."""
+
+    needs = {"GET": READ_PROPOSALS}
+
+    @extend_schema(tags=TAG, operation_id="proposals_get", summary="一个操作审批", responses=ProposalOut,
+                   description="一个操作的确切内容、同意之后会怎样，以及它的结果。")  # fmt: skip
+    def get(self, request: Request, code: str) -> Response:
+        """Everything."""
+        return Response(ProposalOut(proposal_views.get(code)).data)
+
+
+class DecisionView(View):
+    """The verdict on one."""
+
+    needs = {"POST": DECIDE}
+
+    @extend_schema(tags=TAG, operation_id="proposals_decide", summary="决定一个操作审批", request=DecisionIn, responses=ProposalOut,
+                   description="以调用者本人（令牌的归属用户）的身份决定，规则与钉钉里相同：提出人不能批准自己的危险操作，"
+                               "决定人须属于同一企业并有「审批」角色。不能决定时返回 409 和原因；同一个人重复同样的决定返回 200。",
+                   examples=[OpenApiExample("同意", value={"verdict": "approve", "reason": "已核实"}, request_only=True)])  # fmt: skip
+    def post(self, request: Request, code: str) -> Response:
+        """Decide."""
+        body, caller = self.read_body(DecisionIn), caller_of(request)
+        if caller.user_id is None:
+            raise Conflict(NOBODYS)
+        proposal = proposal_views.find(code)
+        decision = decide_as_user(proposal, _keystroke(caller, proposal.pk, body["verdict"], body["reason"]))
+        if decision.status == "refused":
+            raise Conflict(decision.text)
+        return Response(ProposalOut(proposal_views.get(code)).data)
+
+
+def _keystroke(caller: Caller, proposal_id: int, verdict: str, reason: str) -> Keystroke:
+    return Keystroke(
+        user_id=caller.user_id,
+        verdict=verdict,  # type: ignore[arg-type]  # one of VERDICTS
+        through=f"api:{caller.key}:{proposal_id}",
+        via="api",
+        reason=reason,
+        token=caller.actor if caller.grant else None,
+    )

@@ -1,0 +1,61 @@
+"""What people decide, as it arrives, and what it comes to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from secops_agent.models.proposal import ProposalState
+from secops_agent.services.actors import Actor, Human
+from secops_agent.services.staff import Person
+
+Verdict = Literal["confirm", "approve", "reject"]
+Execute = Callable[[str, Mapping[str, Any], Actor], str]
+Check = Callable[[str, Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRequest:
+    """A verdict as it arrives. ``through`` names the message or click: given again, it gets the same answer.
+
+    ``person`` says from which corporation it comes; ``token`` is the API token that speaks for them, if one does.
+    """
+
+    code: str
+    verdict: Verdict
+    person: Person
+    config_id: int
+    conversation_id: str
+    is_group: bool
+    through: str
+    reason: str = ""
+    via: str = "dingtalk"
+    inbox_id: int | None = None
+    token: Actor | None = None
+
+    def actor(self, human: Human) -> Actor:
+        """Who is on record: the person, or the token that speaks for them and names them."""
+        return self.token or Actor.person(human, self.via)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a request came to. "decided": now, by it; "repeated": earlier, by the same person; else nothing changed."""
+
+    status: Literal["decided", "repeated", "refused"]
+    text: str
+    code: str = ""
+    state: str = ""
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        """The state in Chinese."""
+        return str(ProposalState(self.state).label) if self.state else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Executors:
+    """How confirmed things are done: ``execute`` in our own data, ``check`` before an action outside is ordered."""
+
+    execute: Execute
+    check: Check

@@ -1,0 +1,90 @@
+"""Who may decide about what somebody else wants done. Four eyes belong to two persons, not to two accounts."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+from django.db.models import Q, QuerySet
+
+from bifang.core.models import SystemConfig
+from secops_agent.models import Proposal, Role, Staff
+from secops_agent.models.proposal import Risk
+from secops_agent.models.staff import RANK
+
+NEEDED: Final[dict[str, Role]] = {Risk.WRITE: Role.ANALYST, Risk.DANGEROUS: Role.RESPONDER}
+HOW_TO_TELL_APART: Final = (
+    "请管理员在「人员」中区分：同一个人的几条记录，对应到同一个登录用户；不同的人，改成不同的姓名，"
+    "或各自对应到不同的登录用户。"
+)
+
+
+def roles_from(needed: Role) -> list[str]:
+    """Every role that includes `needed`."""
+    return [role.value for role in Role if RANK[role] >= RANK[needed]]
+
+
+def able(needed: Role) -> QuerySet[Staff]:
+    """Active people whose role includes `needed`, as the database knows them now."""
+    return Staff.objects.filter(active=True, role__in=roles_from(needed))
+
+
+def corporation_of(config_id: int) -> str:
+    """The corporation that a configuration serves; "" until it is known."""
+    params = SystemConfig.objects.filter(pk=config_id).values_list("params", flat=True).first() or {}
+    return str(params.get("corp_id") or "")
+
+
+def stranger(proposal: Proposal, corp_id: str) -> str:
+    """Why someone who comes from this corporation has no say in the proposal; "" if it is their own."""
+    home = proposal.corp_id or corporation_of(proposal.config_id)
+    if corp_id == home:
+        return ""
+    if not corp_id:
+        return f"不知道您属于哪个企业，不能决定 {proposal.code}。请管理员在「人员」里填写您的企业 ID。"
+    return f"{proposal.code} 属于另一个企业，您不能决定。"
+
+
+def listed(corp_id: str, staff_id: str) -> Staff | None:
+    """The row of someone active; one without corporation stands for the only one known."""
+    rows = Staff.objects.filter(staff_id=staff_id, active=True, corp_id__in={corp_id, ""})
+    row = rows.order_by("-corp_id").first()
+    if row is None or row.corp_id == corp_id:
+        return row
+    several = Staff.objects.exclude(corp_id__in=("", corp_id)).exists()
+    return None if several else row
+
+
+def account_of(user_id: int | None, corp_id: str = "") -> Staff | None:
+    """As which of their active rows a Django user acts: one of this corporation first, then by role."""
+    rows = Staff.objects.filter(user_id=user_id, active=True).order_by("pk") if user_id else ()
+    return max(rows, key=lambda row: (row.corp_id == corp_id, RANK[Role(row.role)]), default=None)
+
+
+def same_person(one: Staff, other: Staff) -> bool:
+    """The same row, or rows of the same Django user."""
+    return one.pk == other.pk or (one.user_id is not None and one.user_id == other.user_id)
+
+
+def may_be_same_person(one: Staff, other: Staff) -> bool:
+    """Does nothing tell these two apart? Two Django users do; without them, same id or name is one person."""
+    if same_person(one, other):
+        return True
+    if one.user_id is not None and other.user_id is not None:
+        return False
+    marks = {mark for row in _accounts(one) for mark in _marks(row)}
+    return any(mark in marks for row in _accounts(other) for mark in _marks(row))
+
+
+def _accounts(one: Staff) -> Sequence[Staff]:
+    return list(Staff.objects.filter(user_id=one.user_id)) if one.user_id is not None else [one]
+
+
+def _marks(row: Staff) -> tuple[tuple[str, str], ...]:
+    name = "".join(unicodedata.normalize("NFKC", row.name).split()).casefold()
+    return (("id", row.staff_id), ("name", name))
+
+
+def approvers_beside(asker: Staff, corp_id: str) -> Sequence[Staff]:
+    """The other people of the corporation who may approve what `asker` asks for."""
+    rows = able(Role.APPROVER).filter(Q(corp_id=corp_id) | Q(corp_id=""))
+    return [row for row in rows.order_by("pk") if not may_be_same_person(row, asker)]

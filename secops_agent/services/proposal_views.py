@@ -1,0 +1,70 @@
+"""Proposals as programs see them: the exact target, what an approval would set going, and what came of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from secops_agent.models import Action, Proposal, ProposalState
+from secops_agent.services.faults import NotFound
+from secops_agent.services.pages import Page, cut
+from secops_agent.services.proposals import prospect_of
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """``prospect`` is "" once it is decided; ``action_state`` and ``action_result`` are of the action it became."""
+
+    code: str
+    tool: str
+    title: str
+    risk: str
+    state: str
+    summary: str
+    arguments: Mapping[str, Any]
+    prospect: str
+    corp_id: str
+    asker: str
+    asker_id: str
+    decider: str
+    reason: str
+    result: str
+    action_state: str
+    action_result: str
+    created_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+
+
+def search(state: str = "", limit: int = 20, cursor: str = "") -> Page[ProposalView]:
+    """The newest first. Raises InvalidInput."""
+    rows = Proposal.objects.filter(state=state) if state else Proposal.objects.all()
+    return cut(rows, ("-id",), limit, cursor, _views, count=rows)
+
+
+def find(code: str) -> Proposal:
+    """By its code. Raises NotFound."""
+    row = Proposal.objects.filter(code=code.upper()).first()
+    if row is None:
+        raise NotFound(f"没有代码为 {code[:20]} 的操作。")
+    return row
+
+
+def get(code: str) -> ProposalView:
+    """By its code. Raises NotFound."""
+    return _views([find(code)])[0]
+
+
+def _views(rows: Iterable[Proposal]) -> list[ProposalView]:
+    proposals = list(rows)
+    actions = {one.proposal_id: one for one in Action.objects.filter(proposal__in=proposals)}
+    return [_view(row, actions.get(row.pk)) for row in proposals]
+
+
+def _view(row: Proposal, action: Action | None) -> ProposalView:
+    prospect = prospect_of(row) if row.state == ProposalState.PROPOSED else ""
+    return ProposalView(
+        row.code, row.tool, row.title, row.risk, row.state, row.summary, row.arguments, prospect, row.corp_id,
+        row.asker_name, row.asker_id, row.decider_name, row.reason, row.result, action.state if action else "",
+        action.result if action else "", row.created_at, row.expires_at, row.decided_at,
+    )  # fmt: skip

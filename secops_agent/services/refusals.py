@@ -1,0 +1,98 @@
+"""Who may decide what, where and when: the one set of rules behind every door."""
+
+from datetime import datetime
+
+from bifang.core.db import database_now
+from secops_agent.models import Role, Staff
+from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.services import eligibility
+from secops_agent.services.decisions import DecisionRequest
+from secops_agent.services.proposals import digest_of
+from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
+
+
+def objection(request: DecisionRequest) -> str:
+    """Why `decide` would refuse, nothing done and nothing recorded; "" if it would not. For pages."""
+    proposal = asked_for(request)
+    if proposal is None or proposal.state != ProposalState.PROPOSED:
+        return f"{request.code} 已经决定。"
+    decider, refusal = decider_of(request, proposal)
+    return refusal if decider is None else refusal_of(request, proposal, decider, database_now())
+
+
+def asked_for(request: DecisionRequest) -> Proposal | None:
+    """The proposal, with its asker."""
+    wanted = Proposal.objects.select_related("asked_by")
+    return wanted.filter(code=request.code.upper(), config_id=request.config_id).first()
+
+
+def decider_of(request: DecisionRequest, proposal: Proposal) -> tuple[Staff | None, str]:
+    """Who decides; None and why, for somebody of another corporation or of none that we know, by whatever door."""
+    foreign = eligibility.stranger(proposal, request.person.corp_id)
+    if foreign:
+        return None, foreign
+    decider = eligibility.listed(request.person.corp_id, request.person.staff_id)
+    return decider, "" if decider else "您不在人员名单中，不能决定。"
+
+
+def is_own(proposal: Proposal, decider: Staff) -> bool:
+    """Whether it is the decider's own. Without the asker's row, ids decide."""
+    if proposal.asked_by is not None:
+        return eligibility.same_person(proposal.asked_by, decider)
+    return (proposal.corp_id, proposal.asker_id) == (decider.corp_id, decider.staff_id)
+
+
+def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now: datetime) -> str:
+    """Why this person may not decide this, here, now; "" if they may."""
+    if proposal.expires_at <= now:
+        return f"{proposal.code} 已过期，没有执行。需要的话请重新提出。"
+    if digest_of(proposal) != proposal.digest:
+        return f"{proposal.code} 的内容与提出时不一致，已拒绝执行。请重新提出，并告诉管理员。"
+    own = is_own(proposal, decider)
+    place = _wrong_place(request, proposal, own)
+    if place:
+        return place
+    if request.verdict == "reject":
+        return "" if own else _not_an_approver(proposal, decider)
+    if READ_ONLY in read_switches():
+        return READ_ONLY_TEXT
+    if request.verdict == "confirm":
+        return _not_confirmable(proposal, own=own)
+    return _not_approvable(proposal, decider, own=own)
+
+
+def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str:
+    here = request.conversation_id == proposal.conversation_id
+    if own and not here and request.via == "dingtalk":
+        return f"请在提出 {proposal.code} 的会话里决定。"
+    if not own and request.is_group and not here:
+        return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"
+    return ""
+
+
+def _not_confirmable(proposal: Proposal, *, own: bool) -> str:
+    if proposal.risk == Risk.DANGEROUS:
+        return f"{proposal.code} 是危险操作，不能自己确认：需要另一位审批人回复「同意 {proposal.code}」。"
+    return "" if own else f"{proposal.code} 只能由提出人 {proposal.asker_name} 本人确认。"
+
+
+def _not_approvable(proposal: Proposal, decider: Staff, *, own: bool) -> str:
+    if proposal.risk == Risk.WRITE:
+        how = f"回复「确认 {proposal.code}」" if own else f"由提出人 {proposal.asker_name} 本人确认"
+        return f"{proposal.code} 不需要审批，请{how}。"
+    if own:
+        return f"{proposal.code} 是您自己提出的，需要另一位审批人同意（四眼原则）。"
+    asker = proposal.asked_by
+    if asker is not None and eligibility.may_be_same_person(asker, decider):
+        return (
+            f"{proposal.code} 需要另一个人同意（四眼原则）。提出人「{asker.name}」（{asker.staff_id}）和您"
+            f"「{decider.name}」（{decider.staff_id}）在「人员」里没有区分开。{eligibility.HOW_TO_TELL_APART}"
+        )
+    return _not_an_approver(proposal, decider)
+
+
+def _not_an_approver(proposal: Proposal, decider: Staff) -> str:
+    if proposal.risk == Risk.WRITE:
+        return f"{proposal.code} 只能由提出人 {proposal.asker_name} 本人决定。"
+    allowed = eligibility.able(Role.APPROVER).filter(pk=decider.pk).exists()
+    return "" if allowed else f"只有「{Role.APPROVER.label}」角色的人可以决定 {proposal.code}。"

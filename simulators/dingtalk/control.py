@@ -1,0 +1,187 @@
+"""``/sim/…``: what tests, benches and the chat page tell the simulator, and ask it."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from bifang.core.errors import BifangError, InvalidInput
+
+from .deliveries import Push
+from .fault_actions import FaultActions
+from .faults import parse_change
+from .frames import EVENT_TOPIC, dump, now_ms
+from .messages import find_robot, say
+from .options import mint
+from .people import CORP_ID
+from .world import World
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """The JSON object in the body. InvalidInput if it is none."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise InvalidInput("请求正文应是一个 JSON 对象")
+    return body
+
+
+async def read_json(request: web.Request) -> Any:
+    """The JSON in the body. InvalidInput if it is none."""
+    try:
+        return json.loads(await request.read())
+    except ValueError as error:
+        raise InvalidInput(f"请求正文不是合法的 JSON：{error}") from error
+
+
+def answer_json(value: Any, status: int = 200) -> web.Response:
+    """JSON with Chinese left readable."""
+    return web.json_response(value, status=status, dumps=dump)
+
+
+def telling_errors(handler: Handler) -> Handler:
+    """Answer our own errors as ``{"error": message}`` with status 400."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except BifangError as error:
+            return answer_json({"error": error.message}, status=400)
+
+    return handle
+
+
+@dataclass(slots=True)
+class Control:
+    """The endpoints."""
+
+    world: World
+    actions: FaultActions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.actions = FaultActions(self.world)
+
+    def routes(self) -> list[web.RouteDef]:
+        """All endpoints."""
+        return [
+            web.post("/sim/messages", telling_errors(self.say)),
+            web.post("/sim/messages/batch", telling_errors(self.say_batch)),
+            web.post("/sim/events", telling_errors(self.emit)),
+            web.post("/sim/faults", telling_errors(self.set_faults)),
+            web.get("/sim/faults", self.show_faults),
+            web.get("/sim/replies", telling_errors(self.show_replies)),
+            web.get("/sim/acks", self.show_acks),
+            web.get("/sim/state", self.show_state),
+            web.post("/sim/people", telling_errors(self.add_person)),
+            web.post("/sim/reset", self.reset),
+        ]
+
+    async def say(self, request: web.Request) -> web.StreamResponse:
+        """Say one message."""
+        return answer_json(say(self.world, await read_object(request)))
+
+    async def say_batch(self, request: web.Request) -> web.StreamResponse:
+        """Say a list of messages at once."""
+        rows = await read_json(request)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InvalidInput("请求正文应是 JSON 数组，每项与 /sim/messages 的正文相同")
+        return answer_json([say(self.world, row) for row in rows])
+
+    async def emit(self, request: web.Request) -> web.StreamResponse:
+        """Send an EVENT: ``{client_id, event_type, data, event_id?, corp_id?}`` → ``{event_id, delivered}``."""
+        body = await read_object(request)
+        robot = find_robot(self.world, body.get("client_id"))
+        event_type = str(body.get("event_type") or "")
+        if not event_type:
+            raise InvalidInput("缺少 event_type，例如 user_leave_org")
+        if not robot.stream:
+            raise InvalidInput(f"应用「{robot.name}」没有选择 Stream 推送，事件不会推送")
+        push = _build_event(robot.client_id, event_type, body)
+        return answer_json({"event_id": push.external_id, "delivered": self.world.deliveries.submit(push)})
+
+    async def set_faults(self, request: web.Request) -> web.StreamResponse:
+        """Switch faults; the answer shows what is on."""
+        change = parse_change(await read_object(request))
+        self.world.faults.apply(change)
+        self.actions.perform(change)
+        for client_id in self.world.robots:
+            self.world.history.publish(client_id, "connection", None)
+        return await self.show_faults(request)
+
+    async def show_faults(self, request: web.Request) -> web.StreamResponse:
+        """What is on."""
+        return answer_json(self.world.faults.describe())
+
+    async def show_replies(self, request: web.Request) -> web.StreamResponse:
+        """What robots said: ``?client_id=&conversation_id=&since=`` (epoch ms, inclusive) ``&after=`` (seq)."""
+        query = request.query
+        since, after = _read_number(query.get("since")), _read_number(query.get("after"))
+        rows = [
+            entry.to_reply()
+            for entry in self.world.history.robot_entries(query.get("client_id", ""))
+            if entry.at >= since
+            and entry.seq > after
+            and query.get("conversation_id", entry.conversation_id) == entry.conversation_id
+        ]
+        return answer_json(rows)
+
+    async def show_acks(self, request: web.Request) -> web.StreamResponse:
+        """Acks received, oldest first: ``?client_id=``."""
+        wanted = request.query.get("client_id", "")
+        acks = self.world.deliveries.acks
+        return answer_json([ack for ack in acks if not wanted or ack["client_id"] == wanted])
+
+    async def show_state(self, request: web.Request) -> web.StreamResponse:
+        """Connections, counters and limits."""
+        world = self.world
+        return answer_json(
+            {
+                "at": now_ms(),
+                "clients": {client_id: world.links.describe(client_id) for client_id in world.robots},
+                "counters": {**world.deliveries.describe(), **world.calls},
+                "ack_ms": world.deliveries.describe_latency(),
+                "limits": world.limits.describe(),
+                "faults": world.faults.describe(),
+                "noise": list(world.deliveries.noise),
+            }
+        )
+
+    async def add_person(self, request: web.Request) -> web.StreamResponse:
+        """Add or rename a member of staff: ``{staff_id, name}``."""
+        body = await read_object(request)
+        if not body.get("staff_id"):
+            raise InvalidInput("缺少 staff_id")
+        person = self.world.people.add(str(body["staff_id"]), str(body.get("name") or ""))
+        for client_id in self.world.robots:
+            self.world.conversations.ensure_single(client_id, person.key)
+        return answer_json({"staff_id": person.staff_id, "name": person.name})
+
+    async def reset(self, request: web.Request) -> web.StreamResponse:
+        """Forget messages, cards, faults, acks and counters; connections stay."""
+        self.actions.stop()
+        self.world.reset()
+        self.world.reload_pages()
+        return answer_json({"reset": True})
+
+
+def _build_event(client_id: str, event_type: str, body: dict[str, Any]) -> Push:
+    event_id = str(body.get("event_id") or mint("event-"))
+    data = {"timeStamp": str(now_ms()), "eventId": event_id, **(body.get("data") or {})}
+    extra = {
+        "eventId": event_id,
+        "eventType": event_type,
+        "eventBornTime": str(now_ms()),
+        "eventCorpId": str(body.get("corp_id") or CORP_ID),
+        "eventUnifiedAppId": "demo-unified-app",
+    }
+    return Push(client_id, "EVENT", EVENT_TOPIC, dump(data), event_id, extra)
+
+
+def _read_number(text: str | None) -> float:
+    try:
+        return float(text) if text else 0.0
+    except ValueError as error:
+        raise InvalidInput(f"应是数字，收到 {text!r}") from error

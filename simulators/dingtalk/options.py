@@ -1,0 +1,88 @@
+"""What can be chosen when a simulator is started. Times in seconds."""
+
+import os
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bifang.core.errors import ConfigError
+
+DEFAULT_PORT = 8910
+DEMO_APPS = {"dingdemo": "demo-secret", "dingguide": "guide-secret"}
+NAMES = {"dingdemo": "毕方", "dingguide": "练习机器人"}
+
+
+def limits_from_environment() -> bool:
+    """Whether limits apply: they do unless ``BIFANG_RATE_LIMITS=off``."""
+    return os.environ.get("BIFANG_RATE_LIMITS", "").strip().lower() != "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of one simulator; the defaults are those of the real DingTalk where they are known.
+
+    ``limits`` switches the refusals (20 messages/min per robot and conversation, 20 calls/s per app and API);
+    what was seen is counted in any case. ``max_deliveries`` bounds redelivery of one push, a number that
+    DingTalk does not publish.
+    """
+
+    limits: bool = field(default_factory=limits_from_environment)
+    redeliver_after_s: float = 60.0
+    max_deliveries: int = 20
+    disconnect_grace_s: float = 10.0
+    ping_every_s: float = 30.0
+    ticket_ttl_s: float = 90.0
+    webhook_ttl_s: float = 5400.0
+    token_ttl_s: float = 7200.0
+    webhook_per_minute: int = 20
+    openapi_per_second: int = 20
+    card_ack_s: float = 5.0
+    verify_s: float = 5.0
+    state_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Robot:
+    """One application with its robot: robotCode and appKey are its Client ID.
+
+    ``stream``: 事件订阅 is set to Stream 推送; without it nothing is pushed. ``made``: on the page or over HTTP while
+    running, so it is kept.
+    """
+
+    client_id: str
+    secret: str = field(repr=False)
+    name: str
+    app_id: str
+    stream: bool = True
+    made: bool = False
+
+    @property
+    def user_id(self) -> str:
+        """The robot's own opaque DingTalk id (``chatbotUserId``)."""
+        return f"$:LWCP_v1:$bot-{self.client_id}"
+
+
+def build_robot(client_id: str, secret: str) -> Robot:
+    """The robot of an application that was named at the start, ready for use; the demo's is called 毕方."""
+    app_id = uuid.uuid5(uuid.NAMESPACE_OID, client_id)
+    return Robot(client_id, secret, NAMES.get(client_id, client_id), str(app_id))
+
+
+def mint_robot(name: str) -> Robot:
+    """A new application as 「创建应用」 makes it: with credentials, and without Stream 推送 yet."""
+    client_id = f"ding{secrets.token_hex(8)}"
+    return Robot(client_id, secrets.token_urlsafe(48), name, str(uuid.uuid4()), stream=False, made=True)
+
+
+def parse_app(text: str) -> tuple[str, str]:
+    """``ID:SECRET`` as (client id, client secret). ConfigError if it is neither."""
+    client_id, colon, secret = text.partition(":")
+    if not (colon and client_id.strip() and secret.strip()):
+        raise ConfigError(f"应用应写作 CLIENT_ID:CLIENT_SECRET，收到的是：{client_id!r}")
+    return client_id.strip(), secret.strip()
+
+
+def mint(prefix: str) -> str:
+    """A fresh unguessable id."""
+    return prefix + secrets.token_hex(12)

@@ -1,0 +1,81 @@
+"""Everything that one simulator holds, in one place that its endpoints share."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .cards import Cards
+from .conversations import Conversations
+from .deliveries import Deliveries
+from .faults import Faults
+from .history import History
+from .limits import Limits
+from .links import Links
+from .options import Options, Robot, build_robot
+from .people import Directory
+from .sessions import Sessions
+
+
+@dataclass(slots=True)
+class World:
+    """State of one simulator. ``base_url`` is set once it listens."""
+
+    options: Options
+    robots: dict[str, Robot]
+    people: Directory
+    conversations: Conversations
+    history: History
+    sessions: Sessions
+    cards: Cards
+    faults: Faults
+    limits: Limits
+    links: Links
+    deliveries: Deliveries
+    stopping: asyncio.Event
+    base_url: str = ""
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def put_robot(self, robot: Robot) -> None:
+        """Register an application, or replace what was known of it; the pages learn of it."""
+        self.robots[robot.client_id] = robot
+        self.conversations.open_for(robot.client_id)
+        self.reload_pages()
+
+    def reload_pages(self) -> None:
+        """Have every open page ask again for everything, and the file written."""
+        self.history.dirty = True
+        for client_id in self.robots:
+            self.history.publish(client_id, "reload", {})
+
+    def reset(self) -> None:
+        """Forget what happened; robots, people and connections stay."""
+        for part in (self.history, self.cards, self.limits, self.deliveries):
+            part.reset()
+        self.faults.clear()
+        self.sessions.known.clear()
+        self.calls.clear()
+        self.conversations.rooms.clear()
+        for client_id in self.robots:
+            self.conversations.open_for(client_id)
+
+
+def build_world(apps: dict[str, str], options: Options) -> World:
+    """A fresh world with those applications (client id → secret)."""
+    people, faults, links = Directory(), Faults(), Links()
+    world = World(
+        options=options,
+        robots={},
+        people=people,
+        conversations=Conversations(people),
+        history=History(),
+        sessions=Sessions(),
+        cards=Cards(),
+        faults=faults,
+        limits=Limits(options.limits, options.webhook_per_minute, options.openapi_per_second),
+        links=links,
+        deliveries=Deliveries(options, faults, links),
+        stopping=asyncio.Event(),
+    )
+    for client_id, secret in apps.items():
+        world.put_robot(build_robot(client_id, secret))
+    return world

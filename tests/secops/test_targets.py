@@ -1,0 +1,212 @@
+"""A dangerous action hits what people decided about: told exactly, kept exactly, or not done."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bifang.channels.models import OutboxRow
+from bifang.core.models import SystemConfig
+from bifang.core.sealed import Sealed
+from secops_agent.models import Action, Asset, Proposal, Staff
+from secops_agent.services import assets, ingest, undo
+from secops_agent.services.records import AssetRecord, Key
+from tests.admin_pages import serve_plain_static
+from tests.secops.api.callers import SYSTEM, host, with_token
+from tests.secops.decisions_aid import GROUP, company, talk
+from tests.secops.test_connectors import OtherSide, carry_out, connect, run_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def machine() -> Asset:
+    ingest.store([host(1)], SYSTEM)
+    row = Asset.objects.get()
+    Asset.objects.filter(pk=row.pk).update(ips=["10.0.0.1", "10.9.0.1", "10.8.0.1", "10.7.0.1"])
+    return Asset.objects.get()
+
+
+def asked(config: SystemConfig) -> Proposal:
+    talk(config, ("zhao", "隔离主机 web-01，原因 挖矿"))
+    return Proposal.objects.get()
+
+
+def approved(config: SystemConfig, proposal: Proposal) -> str:
+    return talk(config, ("wang", f"同意 {proposal.code}"))[0]
+
+
+def test_what_is_isolated_is_told_exactly_at_every_door() -> None:
+    config, row = company(), machine()
+    proposal = asked(config)
+    kept = {"asset": "web-01", "asset_id": row.pk, "addresses": row.ips}
+    assert {name: proposal.arguments[name] for name in kept} == kept
+    answer = OutboxRow.objects.filter(target__is_group=True).order_by("pk")[0].text
+    requests = [one.text for one in OutboxRow.objects.exclude(target__is_group=True)]
+    told = with_token("read").get(f"/api/v1/proposals/{proposal.code}/").json()
+    assert told["arguments"]["addresses"] == row.ips
+    assert len(requests) == 3
+    for text in (answer, *requests, told["summary"]):
+        assert all(part in text for part in ("web-01", f"#{row.pk}", *row.ips)), text
+
+
+def test_what_is_isolated_goes_to_the_connector_exactly() -> None:
+    config, row = company(), machine()
+    approved(config, asked(config))
+    side = carry_out(lambda _: web.json_response({"message": "好"}))
+    sent = json.loads(side.asked[0][1])["arguments"]
+    assert (sent["asset"], sent["asset_id"], sent["addresses"]) == ("web-01", row.pk, row.ips)
+
+
+def _rename(row: Asset) -> None:
+    assets.update(row.pk, SYSTEM, name="web-01-old")
+
+
+def _move(row: Asset) -> None:
+    Asset.objects.filter(pk=row.pk).update(ips=["10.0.0.99"])
+
+
+def _swap(row: Asset) -> None:
+    """Another machine gets the name."""
+    _rename(row)
+    ingest.store([AssetRecord("host", "web-01", (Key("fqdn", "web-01.evil"),), ("10.6.6.6",))], SYSTEM)
+
+
+def _delete(row: Asset) -> None:
+    Asset.objects.filter(pk=row.pk).delete()
+
+
+CHANGES = pytest.mark.parametrize(
+    ("change", "word"), [(_rename, "改名"), (_move, "地址在提出之后变了"), (_swap, "改名"), (_delete, "删除")]
+)
+
+
+@CHANGES
+def test_what_changed_before_the_approval_is_not_ordered(change: Callable[[Asset], None], word: str) -> None:
+    config, row = company(), machine()
+    proposal = asked(config)
+    change(row)
+    said = approved(config, proposal)
+    assert word in said
+    assert "现在不能执行" in said
+    assert not Action.objects.exists()
+    news = OutboxRow.objects.filter(key__startswith="note:proposal", text__contains=word)
+    assert [one.target["staff_id"] for one in news] == ["zhao"], "the asker is told"
+
+
+@CHANGES
+def test_what_changed_before_the_call_is_not_done(change: Callable[[Asset], None], word: str) -> None:
+    config, row = company(), machine()
+    approved(config, asked(config))
+    change(row)
+    side = carry_out(lambda _: web.json_response({"message": "好"}))
+    action = Action.objects.get()
+    assert side.asked == []
+    assert (action.state, word in action.result) == ("failed", True)
+    assert OutboxRow.objects.filter(key__startswith="note:action", text__contains=word).count() == 3
+
+
+def test_an_address_that_became_ours_is_not_blocked() -> None:
+    config = company()
+    talk(config, ("zhao", "封禁 203.0.113.5"))
+    approved(config, Proposal.objects.get())
+    ingest.store(
+        [AssetRecord("host", "edge", (Key("hostname", "edge"),), ("203.0.113.5",), source="x")], SYSTEM
+    )
+    side = carry_out(lambda _: web.json_response({}))
+    assert side.asked == []
+    assert "我们自己的资产「edge」" in Action.objects.get().result
+
+
+def test_taking_back_goes_to_what_was_done_then() -> None:
+    config, row = company(), machine()
+    approved(config, asked(config))
+    side = OtherSide(lambda r: web.json_response({"undo_url": f"http://{r.host}/undo"}))
+
+    async def run() -> None:
+        from bifang.core import db
+
+        async with side.serving() as url:
+            await db.call(connect, f"{url}/isolate")
+            await run_once()
+            await db.call(_rename, row)
+            await db.call(_undo, config)
+            await run_once()
+
+    asyncio.run(run())
+    arguments = [json.loads(body)["arguments"]["asset"] for _, body in side.asked]
+    assert arguments == ["web-01", "web-01"]
+
+
+def _undo(config: SystemConfig) -> None:
+    from secops_agent.services import approvals
+    from tests.secops.decisions_aid import REAL, decision_request
+
+    code = undo.request(Action.objects.get().pk, Staff.objects.get(staff_id="zhang"), "admin").code
+    assert approvals.decide(decision_request(config, code, "approve", "sun"), REAL).status == "decided"
+
+
+DRY = "未配置处置连接器：同意后只做演练，不会真的执行"
+
+
+@pytest.mark.parametrize("tools", [None, "isolate_host", "block_ip"])
+def test_whether_it_will_really_be_done_is_said_before_anyone_approves(tools: str | None) -> None:
+    config = company()
+    if tools:
+        connect("http://127.0.0.1:9/block", tools=tools)
+    expected, other = (DRY, "防火墙") if tools != "block_ip" else ("由处置连接器「防火墙」执行", DRY)
+    talk(config, ("zhao", "封禁 203.0.113.5"))
+    proposal = Proposal.objects.get()
+    texts = list(OutboxRow.objects.values_list("text", flat=True))
+    api = with_token("read").get(f"/api/v1/proposals/{proposal.code}/").json()["prospect"]
+    assert len(texts) == 4
+    for text in (*texts, api):
+        assert (expected in text, other in text) == (True, False), text
+    assert ("开始演练" in approved(config, proposal)) == (expected == DRY)
+
+
+def _told() -> dict[str, int]:
+    """Whom the result of the last action reached (a group by its id), and how often."""
+    key = f"note:action:{Action.objects.latest('pk').pk}:"
+    found: dict[str, int] = {}
+    for row in OutboxRow.objects.filter(key__startswith=key):
+        to = row.target["conversation_id"] if row.target["is_group"] else row.target["staff_id"]
+        found[to] = found.get(to, 0) + 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("conversation", "is_group", "told"),
+    [(GROUP, True, {GROUP: 1, "zhao": 1, "wang": 1}), ("cid-zhao", False, {"zhao": 1, "wang": 1})],
+)
+@pytest.mark.parametrize("status", [200, 400, 502])
+def test_everyone_concerned_learns_what_came_of_it_once(
+    conversation: str, is_group: bool, told: dict[str, int], status: int
+) -> None:
+    config = company()
+    talk(config, ("zhao", "封禁 203.0.113.5"), conversation=conversation, is_group=is_group)
+    talk(config, ("wang", f"同意 {Proposal.objects.get().code}"), conversation="cid-wang", is_group=False)
+    carry_out(lambda _: web.json_response({"message": "x"}, status=status))
+    asyncio.run(run_once())
+    assert _told() == told
+
+
+def test_the_result_of_an_undo_reaches_asker_approver_and_origin_once() -> None:
+    """Asked by 张, approved by 赵, in whose own chat all of it began."""
+    config = company()
+    talk(config, ("zhao", "封禁 203.0.113.5"), conversation="cid-zhao", is_group=False)
+    talk(config, ("wang", f"同意 {Proposal.objects.get().code}"), conversation="cid-wang", is_group=False)
+    Action.objects.update(state="done", undo_url=Sealed.of("https://connector/undo"))
+    Staff.objects.filter(staff_id="zhao").update(role="approver")
+    code = undo.request(Action.objects.get().pk, Staff.objects.get(staff_id="zhang"), "admin").code
+    talk(config, ("zhao", f"同意 {code}"), conversation="cid-zhao", is_group=False)
+    asyncio.run(run_once())
+    assert _told() == {"zhang": 1, "zhao": 1}
