@@ -15,7 +15,7 @@ from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Kind, Reply, Turn
 from bifang.channels.targets import order_key, pack_target, to_ms, unpack_target
 from bifang.core.batcher import Batcher
-from bifang.core.db import database_now
+from bifang.core.db import database_now, safe_on_disk
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow, insert_many
 from bifang.core.sealed import Sealed
@@ -32,9 +32,9 @@ async def receive(item: Incoming) -> None:
 
 
 def store(items: Sequence[Incoming]) -> list[None]:
-    """Insert what is new, in one transaction; what was there stays as it is."""
+    """Insert what is new, in one transaction, safe on the disk; what was there stays as it is."""
     now = timezone.now()
-    with transaction.atomic():
+    with safe_on_disk(), transaction.atomic():
         insert_many(InboxRow, [_row(item, now) for item in items], skip_existing=True)
     return [None] * len(items)
 
