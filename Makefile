@@ -1,27 +1,38 @@
-# 毕方：make run 启动演示，make test 跑全部测试；只需要 Python ≥ 3.11（带 venv）和 make。
+# 毕方：make run 启动演示，make test 跑测试；只需要 Python ≥ 3.11（带 venv）和 make。
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench eval clean lock install install-dev
+.PHONY: help run test test-all test-outside coverage lint bench eval clean lock install install-dev
 
 VENV ?= .venv
 python := $(VENV)/bin/python
 # One more than the smallest CI machine has cores: many tests wait for a process or a time.
 TEST_PROCESSES ?= 3
+# What to run; with a path, all that is there, whichever target it belongs to.
 TESTS ?= tests
+all := $(filter tests,$(TESTS))
+pytest = $(python) -m $(if $(COVERAGE),coverage run -m )pytest
+side_by_side := -n $(TEST_PROCESSES) --dist worksteal
 
 # The one place that says what `check --deploy` is run with: a server behind HTTPS.
 deploy_env := BIFANG_HTTPS=1 DJANGO_DEBUG=0 DJANGO_ALLOWED_HOSTS=bifang.example.com BIFANG_SIMULATOR=0
 
 help: ## 显示这份说明
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-6s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 	@echo '  变量：PORT=8000 SIM_PORT=8910 PYTHON=python3.12 VENV=.venv PIP_INDEX_URL=… TESTS=tests/core'
 
 run: install ## 安装并启动演示：网页、Stream 工作进程、后台任务、钉钉模拟器（Ctrl-C 停止）
 	@exec $(python) -m deploy.local
 
-test: install-dev ## 跑全部测试并报告分支覆盖率（TESTS=路径 只跑一部分）
-	@$(python) -m coverage erase
-	@status=0; $(python) -m coverage run -m pytest -n $(TEST_PROCESSES) --dist worksteal $(TESTS) || status=$$?; \
-	$(python) -m coverage combine -q; $(python) -m coverage report; exit $$status
+test: install-dev ## 跑测试：每个对外入口的全部行为，几分钟（TESTS=路径 跑那里的全部）
+	@$(pytest) $(side_by_side) $(if $(all),-m 'not slow and not outside') $(TESTS)
+
+test-all: install-dev ## 跑 make test 没跑的：耗时的进程、接管、故障与语料测试，PostgreSQL 上的第二遍
+	@$(pytest) $(side_by_side) $(if $(all),-m 'slow and not outside') $(TESTS)
+
+test-outside: install-dev ## 跑需要 Chromium、Node 或消息中间件的；没有安装的跳过，CI 中则算失败
+	@$(pytest) $(if $(all),-m outside) $(TESTS)
+
+coverage: install-dev ## 报告分支覆盖率，在 make test COVERAGE=1 之后
+	@$(python) -m coverage combine -q; $(python) -m coverage report
 
 lint: install-dev ## 静态检查：ruff、mypy、import-linter、迁移、部署检查
 	$(python) -m ruff check .
@@ -39,7 +50,7 @@ bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
 eval: install-dev ## 用评测集衡量回答（离线模式；设置了 DASHSCOPE_API_KEY 时也测通义千问）
 	@exec $(python) -m tests.secops.eval
 
-lock: ## 按 requirements-dev.txt 重新解出全部版本，写入 constraints.txt
+lock: ## 按 requirements*.txt 写出 requirements*.lock：全部版本与校验和（改了依赖之后执行）
 	@sh deploy/local/lock.sh
 
 clean: ## 删除虚拟环境、缓存与测试产物（保留 var/ 与 logs/ 中的数据）

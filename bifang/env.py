@@ -1,6 +1,7 @@
 """Typed readers of the process environment. ``NAME_FILE`` names a file that holds the value of ``NAME``."""
 
 import getpass
+import ipaddress
 import os
 import secrets
 from collections.abc import Callable
@@ -57,9 +58,32 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks separated by commas."""
+    try:
+        return [ipaddress.ip_network(word) for word in words(name)]
+    except ValueError as error:
+        raise ConfigError(f"环境变量 {name} 里应是 IP 地址或网段，用逗号分隔：{error}。") from None
+
+
 def directory(name: str, default: str) -> Path:
     """A directory; relative paths are below the project."""
     return (BASE_DIR / Path(text(name, default)).expanduser()).resolve()
+
+
+def private_directory(path: Path) -> Path:
+    """`path`, made if it is not there, closed to others; and from now on so are the files that this process makes.
+
+    Where the process was started from is no matter: the database, its copies and the session table are in there.
+    """
+    os.umask(0o077)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o1007 in range(1, 8):  # not a directory that all share, such as /tmp
+            path.chmod(0o700)
+    except OSError:
+        pass  # of another user, or on a read-only disk: who needs to write there will say so
+    return path
 
 
 def generated_file(path: Path, make: Callable[[], str]) -> str:

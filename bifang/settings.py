@@ -1,5 +1,6 @@
 """Django settings, driven by the environment; the same file in every environment. See deploy/env.example."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from bifang.core import logs
 from bifang.core.crypto import generate_key
 
 BASE_DIR = env.BASE_DIR
-DATA_DIR: Path = env.directory("BIFANG_DATA_DIR", "var")
+DATA_DIR: Path = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
 LOG_DIR: Path = env.directory("BIFANG_LOG_DIR", "logs")
 
 SECRET_KEY = env.text("DJANGO_SECRET_KEY") or env.generated_file(DATA_DIR / "secret.key", env.random_token)
@@ -24,6 +25,7 @@ RATE_LIMITS = env.text("BIFANG_RATE_LIMITS", "on").lower() != "off"
 ALLOWED_HOSTS = env.words("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
+TRUSTED_PROXIES = env.networks("BIFANG_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("BIFANG_METRICS_TOKEN")
 
 INSTALLED_APPS = [
@@ -36,10 +38,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "axes",
     "bifang.core",
     "bifang.channels",
     "secops_agent",
@@ -49,6 +51,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "bifang.core.probes.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "bifang.core.headers.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -57,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "bifang.urls"
 WSGI_APPLICATION = "bifang.wsgi.application"
@@ -105,6 +109,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文")]
+FORMAT_MODULE_PATH = "bifang.formats"
 LOCALE_PATHS = [BASE_DIR / "bifang" / "locale"]
 TIME_ZONE = env.text("TZ", "Asia/Shanghai") or "Asia/Shanghai"
 USE_TZ = True
@@ -126,12 +131,31 @@ AUTHENTICATION_BACKENDS = ["secops_agent.services.logins.StaffBackend"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
+# Ten wrong passwords of one name from one address close that door to both for a quarter of an hour.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_ENABLED = RATE_LIMITS
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # what the page promises stays true
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "bifang.core.visitors.address_of"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False  # our own screen: bifang/core/admin/logins.py
+AXES_LOCKOUT_TEMPLATE = "429.html"
+AXES_ALLOWED_CORS_ORIGINS = "null"
+AXES_VERBOSE = False
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "secops_agent.api.access.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "secops_agent.api.access.BrowserAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["secops_agent.api.bodies.BoundedJson"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "secops_agent.api.errors.handle",
@@ -147,7 +171,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [
         "secops_agent.api.access.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "secops_agent.api.access.BrowserAuthentication",
     ],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "POSTPROCESSING_HOOKS": [
@@ -156,6 +180,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "Severity": "secops_agent.models.choices.Severity",
+        "Importance": "secops_agent.models.choices.Importance",
         "AlertStatus": "secops_agent.models.choices.AlertStatus",
         "Verdict": "secops_agent.models.choices.Verdict",
         "AssetType": "secops_agent.models.choices.AssetType",

@@ -49,7 +49,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("发现", "troubleshoot", "secops_agent.finding"),
             Entry("处置手册", "menu_book", "secops_agent.runbook"),
             Entry("处理时限", "timer", "secops_agent.slatarget"),
-            Entry("导入", "upload_file", "secops_agent.importjob"),
+            Entry("导入任务", "upload_file", "secops_agent.importjob"),
         ),
     ),
     (
@@ -69,6 +69,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("人员", "badge", "secops_agent.staff"),
             Entry("登录用户", "person", "auth.user"),
             Entry("用户组", "group", "auth.group"),
+            Entry("登录失败", "no_accounts", "core.loginfailure"),
             Entry("API 令牌", "key", "secops_agent.apitoken"),
         ),
     ),
@@ -77,7 +78,7 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("计划任务", "schedule", "django_q.schedule"),
             Entry("排队的任务", "pending_actions", "django_q.ormq"),
-            Entry("完成的任务", "task_alt", "django_q.success"),
+            Entry("成功的任务", "task_alt", "django_q.success"),
             Entry("失败的任务", "error", "django_q.failure"),
         ),
     ),

@@ -1,7 +1,6 @@
 """连接状态, AI 卡片, the face of the kind ``dingtalk``, and the first steps towards a robot that answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -14,17 +13,16 @@ from django.utils.timesince import timesince
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.admin.dashboard import config_step
-from bifang.core.admin.faces import Face, Live, register_face
+from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Card, Step, register_cards, register_steps
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
 from bifang.core.rights import allow
 from dingtalk_integration.api_usage import spent
+from dingtalk_integration.health import COMMAND, FRESH, live_scopes
 from dingtalk_integration.models import ApiUsage, CardState, ClientState, ClientStatus
 from dingtalk_integration.models import Card as AiCard
 
-FRESH = timedelta(seconds=15)
-COMMAND = "python manage.py start_dingtalk_stream"
 TONES = {
     ClientStatus.CONNECTED: "ok",
     ClientStatus.CONNECTING: "info",
@@ -44,23 +42,30 @@ allow("admin", "dingtalk_integration.*")
 
 
 def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
-    """The live state of each configuration, from rows no older than `FRESH`; one query."""
+    """The live state of each configuration: what its workers said within `FRESH` and since it was saved."""
+    saved = {config.pk: config.updated_at for config in configs}
     rows: dict[int, list[ClientState]] = {}
     fresh = ClientState.objects.filter(
         config_id__in=[config.pk for config in configs], updated_at__gte=timezone.now() - FRESH
     )
     for row in fresh:
-        rows.setdefault(row.config_id, []).append(row)
-    return {config.pk: _live(config, rows.get(config.pk, [])) for config in configs}
+        if row.updated_at >= saved[row.config_id]:
+            rows.setdefault(row.config_id, []).append(row)
+    scopes = live_scopes() if len(rows) < len(configs) else set()
+    return {
+        config.pk: _live(rows[config.pk]) if config.pk in rows else _without_state(config, scopes)
+        for config in configs
+    }
 
 
-def _live(config: SystemConfig, rows: list[ClientState]) -> Live:
-    if not rows:
-        return _without_worker(config)
+def _live(rows: list[ClientState]) -> Live:
     best = min(rows, key=lambda row: BEST_FIRST.index(ClientStatus(row.status)))
     status = ClientStatus(best.status)
+    # What a connection met before it was there is over.
     broken = max(
-        (row for row in rows if row.last_error_at), key=lambda row: str(row.last_error_at), default=None
+        (row for row in rows if row.last_error_at and row.status != ClientStatus.CONNECTED),
+        key=lambda row: str(row.last_error_at),
+        default=None,
     )
     return Live(
         text=str(status.label),
@@ -71,12 +76,15 @@ def _live(config: SystemConfig, rows: list[ClientState]) -> Live:
     )
 
 
-def _without_worker(config: SystemConfig) -> Live:
+def _without_state(config: SystemConfig, scopes: set[str]) -> Live:
     if not config.enabled:
         return Live("已停用", "idle")
     if not config.params.get("use_stream_push", True):
         return Live("未开启流式推送", "warn", "请打开「使用流式推送」")
-    return Live("未运行", "bad", f"请启动 {COMMAND}")
+    known = (config.last_error, config.last_error_at)
+    if scopes & {"", str(config.pk)}:
+        return Live("正在连接", "info", "推送服务在运行，几秒内建立连接", *known)
+    return Live("未运行", "bad", f"请启动 {COMMAND}", *known)
 
 
 def _detail(best: ClientState, rows: list[ClientState]) -> str:
@@ -89,15 +97,7 @@ def _detail(best: ClientState, rows: list[ClientState]) -> str:
     return " · ".join(parts)
 
 
-register_face(
-    "dingtalk",
-    Face(
-        "forum",
-        "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。需要应用的 Client ID 和 Client Secret。",
-        watch,
-        place=10,
-    ),
-)
+register_watch("dingtalk", watch)
 
 
 @admin.register(ClientState)
@@ -121,7 +121,7 @@ class ClientStateScreen(RecordScreen):
         status = ClientStatus(row.status)
         return badge(str(status.label), TONES[status])
 
-    @admin.display(description="自", ordering="since")
+    @admin.display(description="状态开始时间", ordering="since")
     def in_state(self, row: ClientState) -> SafeString | str:
         """Since when."""
         return moment(row.since)

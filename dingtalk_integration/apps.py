@@ -15,5 +15,5 @@ class DingTalkIntegrationConfig(AppConfig):
         from dingtalk_integration.config import DingTalkKind
         from dingtalk_integration.health import register_health
 
-        register_kind(DingTalkKind())
+        register_kind(DingTalkKind)
         register_health()

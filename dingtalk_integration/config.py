@@ -1,17 +1,25 @@
 """Kind ``dingtalk``: an application of 钉钉开放平台."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from bifang import env
-from bifang.core.addresses import check_proxy
-from bifang.core.errors import BifangError, ConfigError
-from bifang.core.kinds import Field, Stored
-from bifang.core.rules import check_config_address
+from bifang.core.fields import (
+    AddressField,
+    ChoiceField,
+    FlagField,
+    LinkField,
+    ProxyField,
+    SecretField,
+    TextField,
+)
+from bifang.core.kinds import Kind
+from bifang.core.models import SystemConfig
 
 OFFICIAL_ENDPOINT = "https://api.dingtalk.com"
 OFFICIAL_OAPI_ENDPOINT = "https://oapi.dingtalk.com"
+_OAPI_OF = {"api.dingtalk.com": OFFICIAL_OAPI_ENDPOINT, "api.dingtalk.io": "https://oapi.dingtalk.io"}
 DEFAULT_ROLES = (("none", "无权限（默认）"), ("viewer", "查看"))
 
 
@@ -34,83 +42,65 @@ class DingTalkSettings:
     default_role: Literal["none", "viewer"] = "none"
     endpoint: str = OFFICIAL_ENDPOINT
     oapi_endpoint: str = OFFICIAL_OAPI_ENDPOINT
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)
 
 
-class DingTalkKind:
+class DingTalkKind(Kind):
     """Fields of the guide's step 4."""
 
     name = "dingtalk"
     label = "钉钉"
-    fields: tuple[Field, ...] = (
-        Field("app_id", "钉钉App ID", help="从钉钉开放平台「凭证与基础信息」获取（可选）。"),
-        Field(
-            "client_id", "钉钉Client ID", required=True, max_length=200,
-            help="原 AppKey，从钉钉开放平台「凭证与基础信息」获取（必填，用于 Stream 推送）。",
-        ),
-        Field(
-            "client_secret", "钉钉Client Secret", "secret", required=True,
-            help="原 AppSecret（必填，用于 Stream 推送）；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
-        ),
-        Field("use_stream_push", "使用流式推送", "flag", default=True, help="必须开启，否则不会建立 Stream 长连接。"),
-        Field(
-            "notifications_enabled", "启用钉钉通知", "flag", default=True,
-            help="毕方主动发送的内容（告警卡片、提醒）；不影响对 @ 消息的回复。",
-        ),
-        Field(
-            "ai_config", "AI配置", "config", default=None, of_kind="qwen",
-            help="关联的通义千问配置（用于智能体）；不选则使用离线模式。",
-        ),
-        Field(
-            "default_role", "未登记人员的角色", "choice", default="none", choices=DEFAULT_ROLES, advanced=True,
-            help="没有在「人员」中登记的本企业员工可以做什么。",
-        ),
-        Field("corp_id", "企业 CorpId", advanced=True, help="留空时从收到的第一条消息得知。"),
-        Field("card_template_id", "AI 卡片模板 ID", advanced=True, max_length=200, help="留空则用 Markdown 消息回复。模板要有哪些变量，见 docs/card-template.md。"),
-        Field(
-            "endpoint", "接入地址", "address", advanced=True,
-            help="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com。",
-        ),
-        Field("proxy", "HTTP 代理", advanced=True, help="留空使用环境变量 HTTP_PROXY / HTTPS_PROXY。不支持 SOCKS。"),
+    icon, place = "forum", 10
+    sentence = (
+        "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。需要应用的 Client ID 和 Client Secret。"
+    )
+
+    app_id = TextField("钉钉App ID", help_text="从钉钉开放平台「凭证与基础信息」获取（可选）。")
+    client_id = TextField(
+        "钉钉Client ID", required=True, max_length=200,
+        help_text="原 AppKey，从钉钉开放平台「凭证与基础信息」获取（必填，用于 Stream 推送）。",
     )  # fmt: skip
+    client_secret = SecretField(
+        "钉钉Client Secret", required=True,
+        help_text="原 AppSecret（必填，用于 Stream 推送）；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
+    )  # fmt: skip
+    use_stream_push = FlagField(
+        "使用流式推送", initial=True, help_text="必须开启，否则不会建立 Stream 长连接。"
+    )
+    notifications_enabled = FlagField(
+        "启用钉钉通知", initial=True,
+        help_text="毕方目前只在被 @ 时回复，还不会主动推送告警；这个开关留给以后的主动推送，现在开或关没有区别。",
+    )  # fmt: skip
+    ai_config = LinkField(
+        "AI配置", "qwen", help_text="关联的通义千问配置（用于智能体）；不选则使用离线模式。"
+    )
+    default_role = ChoiceField(
+        "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, advanced=True,
+        help_text="没有在「人员」中登记的本企业员工可以做什么。",
+    )  # fmt: skip
+    corp_id = TextField("企业 CorpId", advanced=True, help_text="留空时从收到的第一条消息得知。")
+    card_template_id = TextField(
+        "AI 卡片模板 ID", advanced=True, max_length=200,
+        help_text="留空则用 Markdown 消息回复。模板要有哪些变量，见 docs/card-template.md。",
+    )  # fmt: skip
+    endpoint = AddressField(
+        "接入地址", advanced=True,
+        help_text="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com。",
+    )  # fmt: skip
+    proxy = ProxyField()
 
-    def validate(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Addresses and proxy."""
-        errors = {}
-        for name, check in (("endpoint", check_config_address), ("proxy", check_proxy)):
-            try:
-                check(values[name]) if values[name] else None
-            except BifangError as error:
-                errors[name] = error.message
-        return errors
-
-    def build(self, stored: Stored) -> DingTalkSettings:
-        """Raises ConfigError naming what is missing."""
-        values = stored.values
-        missing = [f.label for f in self.fields if f.required and not values[f.name]]
-        if missing:
-            raise ConfigError(
-                f"钉钉配置「{stored.name}」（ID {stored.id}）缺少{'、'.join(missing)}，请在系统配置中填写。"
-            )
-        plain: dict[str, Any] = {
-            name: values[name]
-            for name in ("client_id", "client_secret", "app_id", "use_stream_push", "notifications_enabled",
-                         "corp_id", "card_template_id", "default_role", "proxy")
-        }  # fmt: skip
-        ai_config = values["ai_config"]
+    @classmethod
+    def build(cls, config: SystemConfig, values: dict[str, Any]) -> DingTalkSettings:
+        """With the addresses in force."""
+        ai_config = values.pop("ai_config")
         return DingTalkSettings(
-            id=stored.id, name=stored.name, enabled=stored.enabled, revision=stored.revision,
-            ai_config_id=ai_config.pk if ai_config else None, **_endpoints(values["endpoint"]), **plain,
+            id=config.pk, name=config.name, enabled=config.enabled, revision=config.revision,
+            ai_config_id=ai_config.pk if ai_config else None, **values | _endpoints(values["endpoint"]),
         )  # fmt: skip
 
 
 def _endpoints(endpoint: str) -> dict[str, Any]:
     """A configuration's own endpoint serves both APIs (a private DingTalk, the simulator)."""
     api = endpoint or env.text("DINGTALK_OPENAPI_ENDPOINT").rstrip("/") or OFFICIAL_ENDPOINT
-    if endpoint and not endpoint.endswith((".dingtalk.com", ".dingtalk.io")):
-        oapi = endpoint
-    elif api.endswith(".dingtalk.io"):
-        oapi = "https://oapi.dingtalk.io"
-    else:
-        oapi = OFFICIAL_OAPI_ENDPOINT
+    oapi = _OAPI_OF.get(urlsplit(api).hostname or "") or endpoint or OFFICIAL_OAPI_ENDPOINT
     return {"endpoint": api, "oapi_endpoint": env.text("DINGTALK_OAPI_ENDPOINT").rstrip("/") or oapi}

@@ -68,14 +68,18 @@ def _fresh_states(**which: int) -> dict[int, list[ClientState]]:
     return found
 
 
+def live_scopes() -> set[str]:
+    """The configuration ids that live workers are restricted to; "" for one that serves all."""
+    alive = Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH)
+    return set(alive.values_list("scope", flat=True))
+
+
 def check_workers() -> str:
     """Each configuration that wants a connection has a live worker. Raises ConfigError."""
     wanted = pushed_configs()
     if not wanted:
         return "没有启用的钉钉配置，不需要运行"
-    scopes = set(
-        Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH).values_list("scope", flat=True)
-    )
+    scopes = live_scopes()
     alone = [] if "" in scopes else [row for row in wanted if str(row.pk) not in scopes]
     if alone:
         named = "、".join(f"「{row.name}」（ID {row.pk}）" for row in alone[:3]) + (

@@ -72,7 +72,7 @@ class Card(models.Model):
     updated_at = models.DateTimeField("更新时间")
 
     class Meta:
-        verbose_name = verbose_name_plural = "卡片"
+        verbose_name = verbose_name_plural = "AI 卡片"
         ordering = ["-id"]
         indexes = [
             models.Index(

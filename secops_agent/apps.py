@@ -24,8 +24,8 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.staff import apply_staff_entries
 
         register_recorder(keep_change)
-        register_kind(QwenKind())
-        register_kind(WebhookKind())
+        register_kind(QwenKind)
+        register_kind(WebhookKind)
         register_section("staff", apply_staff_entries)
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")

@@ -7,16 +7,20 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+import bifang.urls  # noqa: F401  # registers the screens
 from bifang.channels import inbox
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
-from bifang.core.models import Switch, SystemConfig
+from bifang.core.models import LoginFailure, Switch, SystemConfig
+from bifang.core.sealed import Sealed, place_of
 from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
 from secops_agent.models import (
     Action,
@@ -44,6 +48,7 @@ SECRET = "an-app-secret-nobody-may-see"
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden-session"
 _numbers = itertools.count(1)
 PRIVATE = "我的工资条被谁看过？"
+MODELS: list[type[Model]] = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 
 
 def serve_plain_static(settings: Any, tmp_path: Path) -> None:
@@ -143,9 +148,11 @@ def received(config: SystemConfig, number: int = 1, **columns: Any) -> InboxRow:
 
 def sent(row: InboxRow, number: int = 1, **columns: Any) -> OutboxRow:
     """A reply in the outbox."""
+    key = f"{row.pk}:{number}"
+    webhook = Sealed.of(WEBHOOK, place_of(OutboxRow, "webhook", {"key": key}))
     values = {
-        "config": row.config, "inbox": row, "key": f"{row.pk}:{number}", "order_key": "k", "title": PRIVATE, "text": PRIVATE,
-        "target": row.target, "webhook": row.webhook, "created_at": timezone.now(), **columns,
+        "config": row.config, "inbox": row, "key": key, "order_key": "k", "title": PRIVATE, "text": PRIVATE,
+        "target": row.target, "webhook": webhook, "created_at": timezone.now(), **columns,
     }  # fmt: skip
     return OutboxRow.objects.create(**values)
 
@@ -171,7 +178,7 @@ def card(row: InboxRow | None = None, **columns: Any) -> Card:
 
 def _worker() -> Worker:
     now = timezone.now()
-    return Worker.objects.create(owner="host:1", host="host", pid=1, started_at=now, heartbeat_at=now)
+    return Worker.objects.create(owner="node-1:1", host="node-1", pid=1, started_at=now, heartbeat_at=now)
 
 
 def _schedule() -> Any:
@@ -259,6 +266,9 @@ def _import_job() -> ImportJob:
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
     "auth.group": lambda: Group.objects.create(name="我们的组"),
+    "core.loginfailure": lambda: LoginFailure.objects.create(
+        username="someone", ip_address="203.0.113.9", user_agent="curl", failures_since_start=3
+    ),
     "core.systemconfig": lambda: dingtalk(ai_config=qwen()),
     "core.switch": lambda: Switch.objects.create(name="read_only", on=True),
     "channels.inboxrow": lambda: sent(received(dingtalk(), state=State.DEAD, last_error="坏了")).inbox,

@@ -2,14 +2,20 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.databases import Database, Templates
+from tests.databases import BOTH, Database, Templates
 from tests.postgres_server import postgres_url
+
+# Hypothesis measures time, too; a busy machine is no fault of the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,14 +27,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(stack.close)
 
 
+_sampled: dict[str, str] = {}  # module → its first test on both databases
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`both_databases`: the same test on SQLite and on PostgreSQL; `only_postgresql` wins over it."""
+    """`both_databases`: the same test on SQLite and on PostgreSQL; `only_postgresql` wins over it.
+
+    `make test` takes a sample of the second pass: the first of every module.
+    """
     alone = metafunc.definition.get_closest_marker("only_postgresql")
     if alone or metafunc.definition.get_closest_marker("both_databases"):
         if "vendor" not in metafunc.fixturenames:
             metafunc.fixturenames.append("vendor")
-        vendors = ["postgresql"] if alone else ["sqlite", "postgresql"]
+        name = metafunc.definition.name
+        first = _sampled.setdefault(metafunc.module.__name__, name) == name
+        vendors = ("postgresql",) if alone else ("sqlite", "postgresql") if first else BOTH
         metafunc.parametrize("vendor", vendors, indirect=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`outside("npm")`: without the program it is left out, and where CI is set it fails."""
+    for program in [name for marker in item.iter_markers("outside") for name in marker.args]:
+        if not shutil.which(program):
+            left_out = f"未安装 {program}：没有运行这个测试（CI 中必须运行）"
+            pytest.fail(left_out) if os.environ.get("CI") else pytest.skip(left_out)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 from django.db import connections
 from django.test.utils import override_settings
@@ -15,6 +16,9 @@ from django.test.utils import override_settings
 from bifang import env
 from bifang.core import db
 from tests.postgres_pool import Pool
+
+# What `vendor` is for a test on both: the second pass, on PostgreSQL, is for `make test-all`.
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 
 
 @dataclass(frozen=True)

@@ -136,4 +136,4 @@ def _running(programs: Path, home: Path, identity: dict[str, Any]) -> Iterator[s
         yield url
     finally:
         process.send_signal(signal.SIGINT)  # fast shutdown
-        process.wait(20)
+        process.wait(120)

@@ -21,7 +21,7 @@ class SimulatorHandle:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self.http = httpx.Client(base_url=base_url, timeout=15, trust_env=False)
+        self.http = httpx.Client(base_url=base_url, timeout=120, trust_env=False)
 
     def get(self, path: str, **params: Any) -> Any:
         """GET, as JSON; raises unless 2xx."""
@@ -104,14 +104,14 @@ def running_simulator(apps: dict[str, str] | None = None, **options: Any) -> Ite
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(120)
         handle = SimulatorHandle(simulator.base_url)
         try:
             yield handle
         finally:
             handle.http.close()
-            asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(120)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(120)
         loop.close()

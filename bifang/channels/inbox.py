@@ -18,7 +18,7 @@ from bifang.core.batcher import Batcher
 from bifang.core.db import database_now, safe_on_disk
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow, insert_many
-from bifang.core.sealed import Sealed
+from bifang.core.sealed import Sealed, place_of
 
 MAX_ATTEMPTS: Final = 5
 RETRY_AFTER: Final = (2, 5, 15, 30)  # seconds, by attempt
@@ -49,10 +49,9 @@ def arriving() -> int:
 
 def _row(item: Incoming, now: datetime) -> dict[str, Any]:
     urgent_part = item.external_id if item.urgent or item.kind != "chat" else ""
+    identity = {"config_id": item.config_id, "kind": item.kind, "external_id": item.external_id}
     return {
-        "config_id": item.config_id,
-        "kind": item.kind,
-        "external_id": item.external_id,
+        **identity,
         "order_key": order_key(item.config_id, item.conversation_id, item.sender_id, urgent_part),
         "conversation_id": item.conversation_id,
         "sender_id": item.sender_id,
@@ -63,10 +62,14 @@ def _row(item: Incoming, now: datetime) -> dict[str, Any]:
         "state": State.DEAD if item.unreadable else State.PENDING,
         "last_error": item.reason,
         "last_error_at": now if item.reason else None,
-        "unreadable": Sealed.of(base64.b64encode(item.unreadable).decode()) if item.unreadable else None,
+        "unreadable": _seal_raw(item.unreadable, place_of(InboxRow, "unreadable", identity)),
         "received_at": now,
-        **pack_target(item.target),
+        **pack_target(item.target, place_of(InboxRow, "webhook", identity)),
     }
+
+
+def _seal_raw(raw: bytes | None, place: str) -> Sealed | None:
+    return Sealed.of(base64.b64encode(raw).decode(), place) if raw else None
 
 
 def turn_of(row: InboxRow) -> Turn:
@@ -82,7 +85,9 @@ def turn_of(row: InboxRow) -> Turn:
         sender_id=row.sender_id,
         text=row.text,
         payload=row.payload,
-        target=unpack_target(row.target, row.webhook, row.webhook_expires_at),
+        target=unpack_target(
+            row.target, row.webhook, row.webhook_expires_at, place_of(InboxRow, "webhook", row)
+        ),
         received_at_ms=to_ms(row.received_at),
         urgent=row.urgent,
     )

@@ -17,6 +17,7 @@ from bifang.channels.targets import pack_target, target_key, to_ms, unpack_targe
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError
 from bifang.core.rows import insert_many
+from bifang.core.sealed import place_of
 
 
 def add(answers: Sequence[tuple[Turn, Sequence[Reply]]], now: datetime) -> None:
@@ -32,17 +33,18 @@ def add(answers: Sequence[tuple[Turn, Sequence[Reply]]], now: datetime) -> None:
 
 def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: datetime) -> dict[str, Any]:
     mention = reply.at_sender and target.is_group and reply.target is None
+    key = f"{turn.inbox_id}:{turn.token[-12:]}:{number}"
     return {
         "inbox_id": turn.inbox_id,
         "config_id": turn.config_id,
         "order_key": target_key(turn.config_id, target),
-        "key": f"{turn.inbox_id}:{turn.token[-12:]}:{number}",
+        "key": key,
         "title": outgoing.safe_line(reply.title)[:200],
         "text": outgoing.with_taps(reply),
         "buttons": _pack_buttons(reply.buttons),
         "at_staff_id": target.staff_id if mention else "",
         "created_at": now,
-        **pack_target(target),
+        **pack_target(target, place_of(OutboxRow, "webhook", {"key": key})),
     }
 
 
@@ -64,22 +66,25 @@ def notify(
 
     ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
     """
+    row_key = f"note:{key}"
     row = {
         "config_id": config_id,
         "order_key": target_key(config_id, target),
-        "key": f"note:{key}",
+        "key": row_key,
         "title": outgoing.safe_line(title)[:200],
         "text": outgoing.safe_text(text),
         "buttons": _pack_buttons(buttons),
         "created_at": database_now(),
-        **pack_target(target),
+        **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
     insert_many(OutboxRow, [row], skip_existing=True)
 
 
 def part_of(row: OutboxRow) -> Part:
     """A row as what is to be delivered. Raises SecretError."""
-    target = unpack_target(row.target, row.webhook, row.webhook_expires_at)
+    target = unpack_target(
+        row.target, row.webhook, row.webhook_expires_at, place_of(OutboxRow, "webhook", row)
+    )
     return Part(
         outbox_id=row.pk,
         token=row.token,

@@ -3,12 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from bifang.channels.ports import ReplyTarget
-from bifang.core.crypto import Keyring
-from bifang.core.keys import keyring
 from bifang.core.sealed import Sealed
 
 
@@ -36,19 +33,8 @@ def to_ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-# The same webhook is sealed on its way in and out again, and opened at the turn and at the delivery.
-@lru_cache(maxsize=2048)
-def _seal(ring: Keyring, webhook: str) -> str:
-    return ring.seal(webhook)
-
-
-@lru_cache(maxsize=2048)
-def _open(ring: Keyring, token: str) -> str:
-    return str(ring.open(token))
-
-
-def pack_target(target: ReplyTarget | None) -> dict[str, Any]:
-    """Columns ``target``, ``webhook`` (sealed), ``webhook_expires_at`` of a row."""
+def pack_target(target: ReplyTarget | None, place: str) -> dict[str, Any]:
+    """Columns ``target``, ``webhook`` (sealed for its ``place``), ``webhook_expires_at`` of a row."""
     if target is None:
         return {"target": None, "webhook": None, "webhook_expires_at": None}
     return {
@@ -58,19 +44,19 @@ def pack_target(target: ReplyTarget | None) -> dict[str, Any]:
             "staff_id": target.staff_id,
             "robot_code": target.robot_code,
         },
-        "webhook": Sealed(_seal(keyring(), target.webhook)) if target.webhook else None,
+        "webhook": Sealed.of(target.webhook, place) if target.webhook else None,
         "webhook_expires_at": from_ms(target.webhook_expires_ms) if target.webhook else None,
     }
 
 
 def unpack_target(
-    plain: Mapping[str, Any] | None, webhook: Sealed | None, expires: datetime | None
+    plain: Mapping[str, Any] | None, webhook: Sealed | None, expires: datetime | None, place: str
 ) -> ReplyTarget | None:
     """The reverse of `pack_target`. Raises SecretError."""
     if not plain:
         return None
     return ReplyTarget(
         **plain,
-        webhook=_open(keyring(), webhook.token) if webhook else "",
+        webhook=str(webhook.open(place)) if webhook else "",
         webhook_expires_ms=to_ms(expires) if expires else 0,
     )

@@ -9,8 +9,29 @@ from urllib.parse import SplitResult, urlsplit
 
 from bifang.core.errors import ConfigError
 
-TRUSTED_SUFFIXES = (".dingtalk.com", ".dingtalk.io", ".aliyuncs.com")
 OAPI_HOST = "oapi.dingtalk.com"
+# Exact names: under *.aliyuncs.com anyone rents a bucket or a function, and reads what is sent there.
+TRUSTED_HOSTS = frozenset(
+    {
+        "api.dingtalk.com",
+        OAPI_HOST,
+        "dashscope.aliyuncs.com",
+        "dashscope-intl.aliyuncs.com",
+        "dashscope-us.aliyuncs.com",
+    }
+)
+# A workspace's own host at 百炼: <workspace>.<region>.maas.aliyuncs.com, in the six regions where it is offered.
+_WORKSPACE_HOST = re.compile(
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    r"\.(?:cn-beijing|cn-hongkong|ap-southeast-1|ap-northeast-1|us-east-1|eu-central-1)\.maas\.aliyuncs\.com"
+)
+# Where the gateway of an endpoint sends its clients. The overseas endpoint can only come from the operator.
+_SOCKET_HOSTS = {
+    f"api.dingtalk.{end}": frozenset(
+        {f"wss-open-connection.dingtalk.{end}", f"wss-open-connection-union.dingtalk.{end}"}
+    )
+    for end in ("com", "io")
+}
 
 _FORBIDDEN = tuple(
     ipaddress.ip_network(text)
@@ -36,17 +57,17 @@ def check_address(
 ) -> None:
     """ConfigError unless ``url`` may be used as a base address.
 
-    A value of a configuration must be https on a trusted suffix or the operator's list, or loopback when the
-    simulator is on. A value of the environment is trusted, but never a link-local or metadata address.
+    A value of a configuration must be https on a trusted host, or http(s) on the operator's list, or on loopback
+    when the simulator is on. A value of the environment is trusted, but never a link-local or metadata address.
     """
     parts = _split(url, ("http", "https"))
     host = _host(parts)
-    if source == "environment" or _is_local_simulator(host, rules):
+    if source == "environment" or _is_listed(host, rules):
         return
-    if not _is_trusted(host, rules):
+    if not _is_trusted(host):
         raise ConfigError(
-            f"地址的主机 {host} 不在允许范围内：只接受 *.dingtalk.com、*.dingtalk.io、*.aliyuncs.com，"
-            "其他主机请由运维人员加入 BIFANG_ADDRESS_ALLOW_LIST 后再试。"
+            f"地址的主机 {host} 不在允许范围内：钉钉和阿里云百炼的官方地址可以直接填写，"
+            "其他主机（包括内网的）请由运维人员加入环境变量 BIFANG_ADDRESS_ALLOW_LIST 并重启后再试。"
         )
     if parts.scheme != "https":
         raise ConfigError(f"地址 {host} 必须使用 https://，请修改后重新保存。")
@@ -55,13 +76,14 @@ def check_address(
 def check_socket(url: str, rules: AddressRules, *, endpoint: str) -> None:
     """ConfigError unless the WebSocket address that ``endpoint``'s gateway answered may be opened.
 
-    wss on trusted hosts or the endpoint's own; ws only where the endpoint itself is reached without TLS on the
-    same (or also a loopback) host, or on loopback when the simulator is on.
+    wss on the hosts that belong to the endpoint, its own or the operator's list; ws only where the endpoint itself
+    is reached without TLS on the same (or also a loopback) host, or on loopback when the simulator is on.
     """
     parts = _split(url, ("ws", "wss"))
     host, own = _host(parts), _host(_split(endpoint, ("http", "https")))
     same = host == own or (is_loopback(host) and is_loopback(own))
-    if parts.scheme == "wss" and (same or _is_trusted(host, rules)):
+    belongs = same or host in _SOCKET_HOSTS.get(own, ()) or host in rules.allowed_hosts
+    if parts.scheme == "wss" and belongs:
         return
     if _is_local_simulator(host, rules) or (same and endpoint.lower().startswith("http://")):
         return
@@ -108,6 +130,17 @@ def check_proxy(proxy: str) -> None:
             "或在环境变量 NO_PROXY 中加入目标主机以直连。"
         )
     _host(_split(proxy, ("http", "https"), userinfo=True))
+
+
+def check_listed_proxy(proxy: str, rules: AddressRules) -> None:
+    """`check_proxy`, and ConfigError unless its host is on the operator's list: it sees every name we look for."""
+    check_proxy(proxy)
+    host = urlsplit(proxy).hostname or ""
+    if not _is_listed(host.lower().rstrip("."), rules):
+        raise ConfigError(
+            f"代理的主机 {host} 不在允许范围内：请由运维人员加入环境变量 BIFANG_ADDRESS_ALLOW_LIST 并重启后再试，"
+            "或留空，改用环境变量 HTTPS_PROXY。"
+        )
 
 
 @lru_cache(maxsize=1024)
@@ -157,8 +190,12 @@ def _parse_ip(text: str) -> IPAddress | None:
     return ip
 
 
-def _is_trusted(host: str, rules: AddressRules) -> bool:
-    return host in rules.allowed_hosts or host.endswith(TRUSTED_SUFFIXES)
+def _is_trusted(host: str) -> bool:
+    return host in TRUSTED_HOSTS or _WORKSPACE_HOST.fullmatch(host) is not None
+
+
+def _is_listed(host: str, rules: AddressRules) -> bool:
+    return host in rules.allowed_hosts or _is_local_simulator(host, rules)
 
 
 def _is_local_simulator(host: str, rules: AddressRules) -> bool:

@@ -7,14 +7,18 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """A user of the admin (``user_id``), or a part of the program (None); ``via`` is the door used."""
+    """A user of the admin (``user_id``), or a part of the program (None); ``via`` is the door used.
+
+    ``superuser``: may say where secrets are read and where they go.
+    """
 
     user_id: int | None
     name: str
     via: str
+    superuser: bool = False
 
 
-PROGRAM: Final = Author(None, "", "program")
+PROGRAM: Final = Author(None, "", "program", superuser=True)
 
 
 @dataclass(frozen=True, slots=True)

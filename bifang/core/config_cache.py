@@ -2,34 +2,33 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from bifang.core import configs, db
 from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 
-FRESH_FOR = 2.0  # seconds until the revision is looked at again
+FRESH_FOR: Final = 2.0  # seconds until the version is looked at again
 
 
-@dataclass(slots=True)
-class _Entry:
-    revision: int
+class _Entry(NamedTuple):
+    version: configs.Version
     value: Any
     looked_at: float
 
 
 class ConfigCache:
-    """One per event loop. A changed revision shows within `FRESH_FOR` seconds."""
+    """One per event loop. A change shows within ``fresh_for`` seconds, also of a file that holds a secret."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fresh_for: float = FRESH_FOR) -> None:
+        self._fresh_for = fresh_for
         self._entries: dict[int, _Entry] = {}
         self._loading: dict[int, asyncio.Task[Any]] = {}
 
     async def get(self, config_id: int) -> Any:
         """The kind's frozen dataclass. Raises ConfigError or SecretError."""
         entry = self._entries.get(config_id)
-        if entry is not None and time.monotonic() - entry.looked_at < FRESH_FOR:
+        if entry is not None and time.monotonic() - entry.looked_at < self._fresh_for:
             return entry.value
         task = self._loading.get(config_id)
         if task is None:
@@ -43,18 +42,15 @@ class ConfigCache:
         return entry.value if entry is not None else None
 
     async def _load(self, config_id: int) -> Any:
-        known = self._entries.get(config_id)
-        revision, value = await db.call(_read, config_id, known.revision if known else -1)
-        if known is not None and revision == known.revision:
-            value = known.value
-        self._entries[config_id] = _Entry(revision, value, time.monotonic())
+        version, value = await db.call(_read, config_id, self._entries.get(config_id))
+        self._entries[config_id] = _Entry(version, value, time.monotonic())
         return value
 
 
-def _read(config_id: int, known_revision: int) -> tuple[int, Any]:
+def _read(config_id: int, known: _Entry | None) -> tuple[configs.Version, Any]:
     config = SystemConfig.objects.filter(pk=config_id).first()
     if config is None:
         raise ConfigError(f"配置 {config_id} 不存在，可能已被删除。")
-    if config.revision == known_revision:
-        return config.revision, None
-    return config.revision, configs.load(config)
+    version = configs.version_of(config)  # before its files are read: they may change meanwhile
+    same = known is not None and version == known.version
+    return version, known.value if known and same else configs.load(config)

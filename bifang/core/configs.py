@@ -1,23 +1,28 @@
 """Writing and reading configurations: the one door for the admin, apply_configs and the workers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from bifang.core import references
 from bifang.core.changes import PROGRAM, Author, Change, record
-from bifang.core.config_changes import told_changes
-from bifang.core.errors import BifangError, ConfigError, InvalidInput
-from bifang.core.kinds import Field, Kind, Stored, get_kind
+from bifang.core.errors import BifangError, ConfigError, SecretError
+from bifang.core.fields import Setting, TextField
+from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
 from bifang.core.redaction import redact
-from bifang.core.sealed import Sealed
-from bifang.core.values import clean_value
 
-COLUMNS = ("client_id", "ai_config")
+COLUMNS: Final = ("client_id", "ai_config")  # fields that have a column of the table, not a place in its JSON
+NAME: Final = TextField(
+    "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
+)
+RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
+Values = dict[str, Any]
+Version = tuple[int, str, tuple[references.Identity | None, ...]]
 
 
 class FieldErrors(Exception):
@@ -31,161 +36,146 @@ class FieldErrors(Exception):
         return "；".join(f"{name}：{text}" if name else text for name, text in self.errors.items())
 
 
-def values_of(config: SystemConfig) -> dict[str, Any]:
-    """Every field's value as stored; secrets as stored (literal or reference). Raises SecretError."""
-    kind = get_kind(config.kind)
-    values = {field.name: field.default for field in kind.fields}
-    values.update(config.params)
-    values.update(config.open_secrets())
-    for field in kind.fields:
-        if field.name == "client_id":
-            values["client_id"] = config.client_id
-        elif field.type == "config":
-            values[field.name] = config.ai_config
-    return values
+def values_of(config: SystemConfig) -> tuple[Values, str]:
+    """Every field's value as stored, secrets literal or as references; and why the secrets cannot be read, or ""."""
+    fields = get_kind(config.kind).fields
+    values = {name: field.initial for name, field in fields.items()} | config.params
+    values |= {name: getattr(config, name) for name in COLUMNS if name in fields}
+    try:
+        return values | config.open_secrets(), ""
+    except BifangError as error:
+        return values, error.message
 
 
 def load(config: SystemConfig) -> Any:
     """The kind's frozen dataclass, secrets resolved. Raises ConfigError or SecretError."""
     kind = get_kind(config.kind)
-    values = values_of(config)
-    for field in kind.fields:
-        if field.type == "secret" and values[field.name]:
-            values[field.name] = references.resolve(values[field.name])
-    return kind.build(Stored(config.pk, config.kind, config.name, config.enabled, config.revision, values))
+    values, problem = values_of(config)
+    if problem:
+        raise SecretError(problem)
+    missing = [str(field.label) for name, field in kind.fields.items() if field.required and not values[name]]
+    if missing:
+        where = f"{kind.label}配置「{config.name}」（ID {config.pk}）"
+        raise ConfigError(f"{where}缺少{'、'.join(missing)}，请在系统配置中填写。")
+    return kind.build(config, {name: field.use(values[name]) for name, field in kind.fields.items()})
+
+
+def version_of(config: SystemConfig) -> Version:
+    """Is another one when `load` would find something else: in the row, or in a file that a secret is read from."""
+    token = config.secrets.token if config.secrets else ""
+    try:
+        files = tuple(references.identity(value) for value in config.open_secrets().values())
+    except BifangError:
+        files = ()
+    return config.revision, token, files
 
 
 def save(
-    kind_name: str,
-    name: str,
-    enabled: bool,
-    given: Mapping[str, Any],
-    *,
-    config: SystemConfig | None = None,
-    author: Author = PROGRAM,
-) -> tuple[SystemConfig, bool]:
+    kind_name: str, name: str, enabled: bool, given: Mapping[str, Any], *,
+    config: SystemConfig | None = None, author: Author = PROGRAM,
+) -> tuple[SystemConfig, bool]:  # fmt: skip
     """Create or change a configuration; returns it and whether anything changed.
 
-    `given` may leave fields out: they keep their value (a secret given as "" keeps too). Raises FieldErrors.
+    `given` may leave fields out: they keep their value, as does a required secret given as "". Where secrets are
+    read from and where they go is a superuser's to say, and whoever says it enters the secrets again: nobody sends a
+    secret that he does not know to a place of his choice. Raises FieldErrors.
     """
-    kind = get_kind(kind_name)
-    before = _before(config)
-    values = {field.name: field.default for field in kind.fields} | before
-    errors: dict[str, str] = {}
-    for field in kind.fields:
-        if field.name in given and not (field.type == "secret" and not given[field.name]):
-            values[field.name] = _clean(field, given[field.name], errors)
-    if not name.strip():
-        errors["name"] = "请填写配置名称。"
-    _check(kind, values, before, given, errors)
-    _check_unique(kind_name, name.strip(), enabled, values, config, errors)
+    kind, row = get_kind(kind_name), config or SystemConfig(kind=kind_name, revision=0)
+    old, problem = values_of(row)
+    new, errors = _cleaned(kind, old, given, author)
+    directed = any(field.directs and new[key] != old[key] for key, field in kind.fields.items())
+    if config is not None and directed:
+        errors = _entered_again(kind, old, given) | errors
+    name = name.strip()
+    errors = _conflicts(row, name, enabled, new) | errors
     if errors:
         raise FieldErrors(errors)
-    return _write(kind, name.strip(), enabled, values, before, config, author)
-
-
-def _before(config: SystemConfig | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    try:
-        return values_of(config)
-    except BifangError:
-        # The old secrets cannot be read any more: they must be entered anew, the rest stays.
-        kept = SystemConfig(kind=config.kind, params=config.params, client_id=config.client_id)
-        kept.ai_config = config.ai_config
-        return values_of(kept)
-
-
-def _clean(field: Field, value: Any, errors: dict[str, str]) -> Any:
-    try:
-        return clean_value(field, value)
-    except InvalidInput as error:
-        errors[field.name] = error.message
-        return field.default
-
-
-def _check(
-    kind: Kind,
-    values: dict[str, Any],
-    before: dict[str, Any],
-    given: Mapping[str, Any],
-    errors: dict[str, str],
-) -> None:
-    for field in kind.fields:
-        if field.required and not values[field.name] and field.name not in errors:
-            errors[field.name] = f"请填写{field.label}。"
-    if before and _address_changed(kind, values, before):
-        for field in kind.fields:
-            if field.type == "secret" and before.get(field.name) and not given.get(field.name):
-                errors.setdefault(field.name, f"修改了地址，请重新填写{field.label}（防止密钥被发往别处）。")
-    if not errors:
-        errors.update(kind.validate(values))
-
-
-def _address_changed(kind: Kind, values: dict[str, Any], before: dict[str, Any]) -> bool:
-    return any(f.type == "address" and values[f.name] != before.get(f.name, f.default) for f in kind.fields)
-
-
-def _check_unique(
-    kind: str,
-    name: str,
-    enabled: bool,
-    values: Mapping[str, Any],
-    config: SystemConfig | None,
-    errors: dict[str, str],
-) -> None:
-    others = SystemConfig.objects.current().filter(kind=kind)
-    if config is not None:
-        others = others.exclude(pk=config.pk)
-    if others.filter(name=name).exists():
-        errors.setdefault("name", f"已有名为「{name}」的同类配置，请换一个名称。")
-    client_id = values.get("client_id")
-    if enabled and client_id:
-        twin = others.filter(enabled=True, client_id=client_id).first()
-        if twin is not None:
-            errors.setdefault(
-                "client_id", f"启用中的配置「{twin.name}」（ID {twin.pk}）已使用这个 Client ID；请先停用它。"
-            )
-
-
-def _write(
-    kind: Kind,
-    name: str,
-    enabled: bool,
-    values: dict[str, Any],
-    before: dict[str, Any],
-    config: SystemConfig | None,
-    author: Author,
-) -> tuple[SystemConfig, bool]:
-    same = config is not None and values == before and (config.name, config.enabled) == (name, enabled)
-    if same and config is not None and _readable(config):
+    changes = _changes(config, kind, {"name": name, "enabled": enabled}, old, new)
+    if config is not None and not changes and not problem:
         return config, False
-    row = config or SystemConfig(kind=kind.name, revision=0)
-    common = _common(config, name, enabled)
     row.name, row.enabled = name, enabled
-    row.params = {
-        f.name: values[f.name]
-        for f in kind.fields
-        if f.type not in ("secret", "config") and f.name not in COLUMNS
-    }
-    secrets = {f.name: values[f.name] for f in kind.fields if f.type == "secret" and values[f.name]}
-    row.secrets = Sealed.of(secrets) if secrets else None
-    row.client_id = str(values.get("client_id", ""))
-    row.ai_config = next((values[f.name] for f in kind.fields if f.type == "config"), None)
-    row.last_error, row.last_error_at = "", None
-    with transaction.atomic():
-        row.save()
-        SystemConfig.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
-        _record(row, "修改" if config else "新增", author, common | told_changes(kind, before, values))
-    row.refresh_from_db()
+    _write(row, kind, new, author, changes)
     return row, True
 
 
-def _common(config: SystemConfig | None, name: str, enabled: bool) -> dict[str, list[Any]]:
+def _cleaned(
+    kind: type[Kind], old: Values, given: Mapping[str, Any], author: Author
+) -> tuple[Values, dict[str, str]]:
+    values, errors = dict(old), {}
+    for name, field in kind.fields.items():
+        try:
+            if name in given or (field.required and not old[name]):
+                values[name] = _clean(field, old[name], given.get(name), author)
+        except ValidationError as error:
+            errors[name] = "".join(error.messages)
+    return values, errors
+
+
+def _clean(field: Setting, old: Any, value: Any, author: Author) -> Any:
+    if field.sealed and (value is None or (field.required and not value)) and old:
+        return old
+    new = field.clean("" if value is None and field.sealed else value)
+    # Also what is stored already: nobody learns by typing it what that is.
+    directs = field.directs and (new != old or (field.sealed and new))
+    if not author.superuser and (directs or (field.sealed and references.is_reference(new))):
+        raise ValidationError(RESERVED)
+    return new
+
+
+def _entered_again(kind: type[Kind], old: Values, given: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: f"修改了地址，请重新填写{field.label}（防止密钥被发往别处）。"
+        for name, field in kind.fields.items()
+        if field.sealed and not field.directs and old[name] and not given.get(name)
+    }
+
+
+def _conflicts(row: SystemConfig, name: str, enabled: bool, values: Values) -> dict[str, str]:
+    """What is wrong with the name, and what another configuration stands in the way of."""
+    others, errors = SystemConfig.objects.current().filter(kind=row.kind).exclude(pk=row.pk), {}
+    try:
+        NAME.clean(name)
+    except ValidationError as error:
+        errors["name"] = "".join(error.messages)
+    if not errors and others.filter(name=name).exists():
+        errors["name"] = f"已有名为「{name}」的同类配置，请换一个名称。"
+    client_id = values.get("client_id") or None
+    twin = others.filter(enabled=True, client_id=client_id).first() if enabled and client_id else None
+    if twin is not None:
+        errors["client_id"] = f"启用中的配置「{twin.name}」（ID {twin.pk}）已使用这个 Client ID；请先停用它。"
+    return errors
+
+
+def _changes(
+    config: SystemConfig | None, kind: type[Kind], common: Values, old: Values, new: Values
+) -> dict[str, list[Any]]:
+    """Name → [old, new] of what differs, as it may be written down for good."""
     if config is None:
-        return {"enabled": [None, enabled]}
-    pairs: dict[str, list[Any]] = {"name": [config.name, name], "enabled": [config.enabled, enabled]}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+        common = {"enabled": common["enabled"]}
+    pairs = {name: [getattr(config, name, None), value] for name, value in common.items()}
+    changes = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    for name, field in kind.fields.items():
+        if old[name] != new[name]:
+            told = [field.shown(old[name]) or "未设置", field.shown(new[name]) or "未设置"]
+            changes[name] = [told[0], "已更换"] if told[0] == told[1] else told
+    return changes
+
+
+def _write(row: SystemConfig, kind: type[Kind], values: Values, author: Author, changes: Values) -> None:
+    new = row._state.adding
+    sealed = {name for name, field in kind.fields.items() if field.sealed}
+    row.params = {name: values[name] for name in kind.fields if name not in sealed and name not in COLUMNS}
+    row.last_error, row.last_error_at = "", None
+    for column in COLUMNS:
+        setattr(row, column, values.get(column, getattr(row, column)))
+    with transaction.atomic():
+        if new:
+            row.save()  # secrets are sealed for the row's id
+        row.seal_secrets({name: values[name] for name in sealed if values[name]})
+        row.save()
+        SystemConfig.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
+        _record(row, "新增" if new else "修改", author, changes)
+    row.refresh_from_db()
 
 
 def _record(row: SystemConfig, verb: str, author: Author, changes: Mapping[str, Any]) -> None:
@@ -193,24 +183,21 @@ def _record(row: SystemConfig, verb: str, author: Author, changes: Mapping[str, 
     record(Change(author, f"{verb}系统配置「{row.name}」", f"config:{row.pk}", detail))
 
 
-def _readable(config: SystemConfig) -> bool:
-    try:
-        config.open_secrets()
-    except BifangError:
-        return False
-    return True
-
-
 def set_enabled(config: SystemConfig, enabled: bool, author: Author = PROGRAM) -> None:
     """Switch a configuration on or off. Raises FieldErrors."""
     save(config.kind, config.name, enabled, {}, config=config, author=author)
 
 
+def users_of(config: SystemConfig) -> list[SystemConfig]:
+    """The configurations that it cannot be taken from."""
+    return list(SystemConfig.objects.current().filter(ai_config=config))
+
+
 def archive(config: SystemConfig, author: Author = PROGRAM) -> None:
     """Take a configuration out of use, keeping the row for the records that name it. Raises ConfigError."""
-    users = list(SystemConfig.objects.current().filter(ai_config=config).values_list("name", flat=True))
-    if users:
-        raise ConfigError(f"配置「{config.name}」正被 {'、'.join(users)} 使用；请先在那里改用别的 AI 配置。")
+    if users := users_of(config):
+        names = "、".join(user.name for user in users)
+        raise ConfigError(f"配置「{config.name}」正被 {names} 使用；请先在那里改用别的 AI 配置。")
     with transaction.atomic():
         SystemConfig.objects.filter(pk=config.pk).update(
             enabled=False, archived_at=timezone.now(), revision=F("revision") + 1
@@ -222,9 +209,8 @@ def report_error(config_id: int, message: str) -> None:
     """Show the last error of a configuration ("" clears it); writes only on a change."""
     text = redact(message)[:2000]
     when = timezone.now() if text else None
-    SystemConfig.objects.filter(pk=config_id).exclude(last_error=text).update(
-        last_error=text, last_error_at=when
-    )
+    changed = SystemConfig.objects.filter(pk=config_id).exclude(last_error=text)
+    changed.update(last_error=text, last_error_at=when)
 
 
 def learn(config_id: int, name: str, value: str) -> str:
@@ -232,8 +218,6 @@ def learn(config_id: int, name: str, value: str) -> str:
     with transaction.atomic():
         rows = SystemConfig.objects.filter(pk=config_id)
         config = (rows.select_for_update() if connection.features.has_select_for_update else rows).get()
-        known = str(config.params.get(name, ""))
-        if known:
-            return known
-        rows.update(params={**config.params, name: value})
-    return value
+        if not config.params.get(name):
+            rows.update(params={**config.params, name: value})
+        return str(config.params.get(name) or value)

@@ -2,7 +2,10 @@
 
 Keys are 32 bytes in urlsafe base64, as `cryptography` generates them for Fernet. The first one seals; every one
 opens, so that keys can be rotated while the system runs. Values are sealed with AES-256-GCM: every message brings
-a webhook to seal, and Fernet takes four times as long. What Fernet sealed earlier is opened, too.
+a webhook to seal, and Fernet takes four times as long.
+
+A seal is bound to its place (table, column and row): carried to another one, it does not open. Seals of earlier
+versions were bound to nothing; they are opened only to be sealed anew (`rotate_encryption_key`).
 """
 
 import base64
@@ -18,8 +21,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bifang.core.errors import SecretError
 
+OLD_SEAL = (
+    "这个密文是旧版本保存的，没有绑定到它所在的记录，不再直接使用。请执行 python manage.py rotate_encryption_key 重新加密，"
+    "几秒后自动恢复。"
+)
 UNREADABLE = "密文无法解密：加密密钥与保存时的不一致。请恢复原来的密钥（BIFANG_ENCRYPTION_KEY 或数据目录中的 encryption.key），或重新填写该密钥字段。"
-_GCM: Final = "2."  # before a token; Fernet's begin with gAAAA
+_BOUND: Final = "3."  # before a token
+_UNBOUND: Final = ("2.", "gAAAA")  # earlier: GCM without a place, Fernet
 _NONCE: Final = 12
 
 
@@ -29,16 +37,16 @@ class _Key:
         derive = HKDF(SHA256(), 32, salt=None, info=b"bifang seal 2")
         self._gcm = AESGCM(derive.derive(base64.urlsafe_b64decode(text)))
 
-    def seal(self, plain: bytes) -> str:
+    def seal(self, plain: bytes, place: bytes) -> str:
         nonce = secrets.token_bytes(_NONCE)
-        return _GCM + base64.urlsafe_b64encode(nonce + self._gcm.encrypt(nonce, plain, None)).decode()
+        return _BOUND + base64.urlsafe_b64encode(nonce + self._gcm.encrypt(nonce, plain, place)).decode()
 
-    def open(self, token: str) -> bytes:
-        """Raises InvalidToken, InvalidTag, ValueError."""
-        if not token.startswith(_GCM):
+    def open(self, token: str, place: bytes | None) -> bytes:
+        """``place`` None: a seal of an earlier version. Raises InvalidToken, InvalidTag, ValueError."""
+        if token.startswith(_UNBOUND[1]):
             return self._fernet.decrypt(token.encode())
-        sealed = base64.b64decode(token[len(_GCM) :].encode(), altchars=b"-_", validate=True)
-        return self._gcm.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+        sealed = base64.b64decode(token[len(_BOUND) :].encode(), altchars=b"-_", validate=True)
+        return self._gcm.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
 
 
 _UNOPENED: Final = (InvalidToken, InvalidTag, ValueError)
@@ -59,27 +67,44 @@ class Keyring:
                 "加密密钥格式不对：应为 32 字节的 urlsafe base64（44 个字符），多个密钥用逗号分隔。"
             ) from None
 
-    def seal(self, value: Any) -> str:
-        """JSON value → ciphertext (ASCII)."""
+    def seal(self, value: Any, place: str) -> str:
+        """JSON value → ciphertext (ASCII) that opens at ``place`` only."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return self._keys[0].seal(text.encode("utf-8", "surrogatepass"))
+        return self._keys[0].seal(_bytes(text), _bytes(place))
 
-    def open(self, token: str) -> Any:
+    def open(self, token: str, place: str) -> Any:
         """Ciphertext → JSON value. Raises SecretError."""
+        if token.startswith(_UNBOUND):
+            raise SecretError(OLD_SEAL)
+        if not token.startswith(_BOUND):
+            raise SecretError(UNREADABLE)
+        return self._open(token, _bytes(place))
+
+    def open_unbound(self, token: str) -> Any:
+        """What an earlier version sealed, to be sealed anew. Raises SecretError."""
+        if not token.startswith(_UNBOUND):
+            raise SecretError(UNREADABLE)
+        return self._open(token, None)
+
+    def _open(self, token: str, place: bytes | None) -> Any:
         for key in self._keys:
             try:
-                return json.loads(key.open(token).decode("utf-8", "surrogatepass"))
+                return json.loads(key.open(token, place).decode("utf-8", "surrogatepass"))
             except _UNOPENED:
                 continue
         raise SecretError(UNREADABLE)
 
-    def is_current(self, token: str) -> bool:
-        """Was this sealed with the first key?"""
+    def is_current(self, token: str, place: str) -> bool:
+        """Was this sealed for this place with the first key?"""
         try:
-            self._keys[0].open(token)
+            self._keys[0].open(token, _bytes(place))
         except _UNOPENED:
             return False
-        return True
+        return token.startswith(_BOUND)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def generate_key() -> str:

@@ -1,87 +1,63 @@
 """Kinds of configuration. The product applications register theirs; core knows none of them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bifang.core.errors import ConfigError
 
-FieldType = Literal["text", "secret", "flag", "choice", "number", "config", "address"]
+if TYPE_CHECKING:
+    from bifang.core.fields import Setting
+    from bifang.core.models import SystemConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a kind, as the form, apply_configs and the check see it.
+class Kind:
+    """One kind of configuration, all of it in one class: its fields are declared as those of a Django form are.
 
-    ``config``: the name of another configuration of kind ``of_kind``. ``secret`` values are sealed and never
-    sent back. Changing an ``address`` requires entering the secrets again.
+    ``icon`` (Material Symbols), ``sentence`` and ``place`` are for the page on which a kind is chosen.
     """
 
-    name: str
-    label: str
-    type: FieldType = "text"
-    help: str = ""
-    required: bool = False
-    default: Any = ""
-    choices: tuple[tuple[str, str], ...] = ()
-    of_kind: str = ""
-    advanced: bool = False
-    max_length: int = 500
+    name: ClassVar[str]
+    label: ClassVar[str]
+    icon: ClassVar[str] = "tune"
+    sentence: ClassVar[str] = ""
+    place: ClassVar[int] = 99
+    fields: ClassVar[Mapping[str, "Setting"]] = {}
+
+    def __init_subclass__(cls) -> None:
+        cls.fields = {name: one for name, one in vars(cls).items() if hasattr(one, "to_python")}
+
+    @classmethod
+    def build(cls, config: "SystemConfig", values: dict[str, Any]) -> Any:
+        """The frozen dataclass that code works with, from every field's value, secrets resolved."""
+        raise NotImplementedError
+
+    @classmethod
+    def needs_superuser(cls) -> bool:
+        """Can nobody else make one, because it must say where secrets go?"""
+        return any(field.directs and field.required for field in cls.fields.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a configuration row holds, secrets resolved: the input of `Kind.build`."""
-
-    id: int
-    kind: str
-    name: str
-    enabled: bool
-    revision: int
-    values: Mapping[str, Any]
+_kinds: dict[str, type[Kind]] = {}
 
 
-class Kind(Protocol):
-    """A kind of configuration: its fields, what is valid, and the frozen dataclass code works with."""
-
-    name: str
-    label: str
-    fields: tuple[Field, ...]
-
-    def validate(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Field name → Chinese error, beyond what the fields themselves say (types, required)."""
-        ...
-
-    def build(self, stored: Stored) -> Any:
-        """The frozen dataclass. Raises ConfigError if incomplete."""
-        ...
-
-
-_kinds: dict[str, Kind] = {}
-
-
-def register_kind(kind: Kind) -> None:
+def register_kind(kind: type[Kind]) -> None:
     """Called by an application's `ready()`."""
     _kinds[kind.name] = kind
 
 
-def get_kind(name: str) -> Kind:
+def get_kind(name: str) -> type[Kind]:
     """The kind of that name. Raises ConfigError."""
-    try:
-        return _kinds[name]
-    except KeyError:
+    if name not in _kinds:
         known = "、".join(sorted(_kinds))
-        raise ConfigError(f"不认识的配置类型「{name}」；可用的有：{known}。") from None
+        raise ConfigError(f"不认识的配置类型「{name}」；可用的有：{known}。")
+    return _kinds[name]
 
 
-def all_kinds() -> Iterable[Kind]:
-    """Every registered kind, in order of registration."""
-    return tuple(_kinds.values())
+def all_kinds() -> list[type[Kind]]:
+    """Every registered kind, as they are offered."""
+    return sorted(_kinds.values(), key=lambda kind: kind.place)
 
 
-def field_of(kind: Kind, name: str) -> Field:
-    """The field of that name; KeyError if the kind has none."""
-    for field in kind.fields:
-        if field.name == name:
-            return field
-    raise KeyError(name)
+def kind_choices() -> list[tuple[str, str]]:
+    """Name and label of each, for the model."""
+    return [(kind.name, kind.label) for kind in all_kinds()]

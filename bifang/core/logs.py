@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -14,6 +15,13 @@ from bifang.core.redaction import redact
 
 INTERVAL = 0.2
 FIELDS = ("config", "conversation", "message_id", "event", "worker")
+
+
+# Controls, and what is invisible or turns the text around: a line must show what is in it, and stay one line.
+_UNSHOWN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 
 
 class LineFormatter(logging.Formatter):
@@ -39,9 +47,14 @@ class LineFormatter(logging.Formatter):
         traced = record.exc_info or record.exc_text or record.stack_info
         text = super().format(record) if traced else record.getMessage()
         line = f"{self.formatTime(record)} {record.levelname} {record.name}{fields} {text}"
-        if "\n" in line or "\r" in line:
-            line = line.replace("\r", "").replace("\n", " ⏎ ")
-        return redact(line)
+        line = redact(line)
+        return line if line.isprintable() else _shown(line)
+
+
+def _shown(line: str) -> str:
+    """On one line, with what nobody would see written as an escape."""
+    line = line.replace("\r\n", "\n").replace("\n", " ⏎ ")
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class GatheringHandler(logging.Handler):
@@ -126,14 +139,19 @@ def configure(directory: Path, level: str) -> dict[str, Any]:
             "websockets": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            # It has a handler of its own, which would write what a client sent as it is.
+            "gunicorn.error": {"handlers": ["lines"], "propagate": False},
         },
     }
 
 
 def _record_less() -> None:
-    """What no line shows need not be found out for every record (logging's own switches for that)."""
+    """What no line shows need not be found out for every record (logging's own switches for that).
+
+    The thread and the process stay: they cost little, and lines of other programs' formats (gunicorn's) name them.
+    """
     logging._srcfile = None  # no walk up the stack for file and line
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logMultiprocessing = False
 
 
 def writable(directory: Path) -> OSError | None:

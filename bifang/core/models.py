@@ -1,9 +1,14 @@
-"""The one table of configurations, and the switches of the whole system."""
+"""The one table of configurations, the switches of the whole system, and who got a password wrong."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from axes.models import AccessAttempt
 from django.db import models
 from django.db.models import Q
 
-from bifang.core.sealed import Sealed, SealedField
+from bifang.core.kinds import kind_choices
+from bifang.core.sealed import Sealed, SealedField, place_of
 
 
 class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
@@ -21,7 +26,7 @@ class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
 class SystemConfig(models.Model):
     """One configuration of one kind. Written only through `bifang.core.configs`."""
 
-    kind = models.CharField("类型", max_length=32)
+    kind = models.CharField("类型", max_length=32, choices=kind_choices)
     name = models.CharField("配置名称", max_length=100)
     enabled = models.BooleanField("启用", default=True)
     revision = models.PositiveIntegerField("版本", default=1, editable=False)
@@ -63,7 +68,12 @@ class SystemConfig(models.Model):
     def open_secrets(self) -> dict[str, str]:
         """Secret fields as stored (literal or reference). Raises SecretError."""
         sealed: Sealed | None = self.secrets
-        return dict(sealed.open()) if sealed is not None else {}
+        return dict(sealed.open(place_of(SystemConfig, "secrets", self))) if sealed is not None else {}
+
+    def seal_secrets(self, secrets: Mapping[str, Any]) -> None:
+        """Set the secret fields of a row that has its id."""
+        sealed = Sealed.of(dict(secrets), place_of(SystemConfig, "secrets", self))
+        self.secrets = sealed if secrets else None
 
 
 class Switch(models.Model):
@@ -78,3 +88,14 @@ class Switch(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class LoginFailure(AccessAttempt):  # type: ignore[misc]  # the package has no types
+    """What django-axes counts, under a name of ours."""
+
+    class Meta:
+        proxy = True
+        verbose_name = verbose_name_plural = "登录失败"
+
+    def __str__(self) -> str:
+        return f"{self.username} · {self.ip_address}"

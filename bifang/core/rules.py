@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from bifang.core.addresses import AddressRules, check_address
+from bifang.core.addresses import AddressRules, check_address, check_listed_proxy
 
 
 def address_rules() -> AddressRules:
@@ -13,3 +13,8 @@ def address_rules() -> AddressRules:
 def check_config_address(url: str) -> None:
     """ConfigError unless a configuration may name this base address."""
     check_address(url, address_rules())
+
+
+def check_config_proxy(url: str) -> None:
+    """ConfigError unless a configuration may name this proxy."""
+    check_listed_proxy(url, address_rules())

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
+
 from bifang.core.changes import Author
-from bifang.core.configs import FieldErrors, save
+from bifang.core.configs import NAME, FieldErrors, save
 from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.fields import LinkField
 from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
 
-Apply = Callable[[list[Mapping[str, Any]]], list[str]]
+Entry = Mapping[str, Any]
+Apply = Callable[[list[Entry]], list[str]]
 _sections: dict[str, Apply] = {}
-APPLY: Final = Author(None, "", "apply_configs")
+APPLY: Final = Author(None, "", "apply_configs", superuser=True)
 
 
 def register_section(name: str, apply: Apply) -> None:
@@ -21,19 +25,19 @@ def register_section(name: str, apply: Apply) -> None:
 
 def apply_sections(document: Any) -> list[str]:
     """Apply a whole document, sections in order of registration. Raises InvalidInput naming entry and key."""
+    known = f"可用的键：{'、'.join(_sections)}。"
     if not isinstance(document, Mapping):
-        raise InvalidInput(f"文件最外层应为映射，例如 configs: […]；可用的键：{'、'.join(_sections)}。")
+        raise InvalidInput(f"文件最外层应为映射，例如 configs: […]；{known}")
     for name in document:
         if name not in _sections:
-            raise InvalidInput(f"不认识的键「{name}」；可用的键：{'、'.join(_sections)}。")
-    lines: list[str] = []
-    for name, apply in _sections.items():
-        if name in document:
-            lines += apply(_entries(name, document[name]))
-    return lines
+            raise InvalidInput(f"不认识的键「{name}」；{known}")
+    chosen = [
+        (apply, _entries(name, document[name])) for name, apply in _sections.items() if name in document
+    ]
+    return [line for apply, entries in chosen for line in apply(entries)]
 
 
-def _entries(name: str, value: Any) -> list[Mapping[str, Any]]:
+def _entries(name: str, value: Any) -> list[Entry]:
     if not isinstance(value, list):
         raise InvalidInput(f"{name} 应为列表。")
     for number, entry in enumerate(value, 1):
@@ -42,49 +46,50 @@ def _entries(name: str, value: Any) -> list[Mapping[str, Any]]:
     return value
 
 
-def apply_config_entries(entries: list[Mapping[str, Any]]) -> list[str]:
+def apply_config_entries(entries: list[Entry]) -> list[str]:
     """The ``configs`` section. Entries that others link to may stand anywhere: kinds without links go first."""
+    places = [
+        f"configs 第 {number} 项（{entry.get('name') or '未命名'}）"
+        for number, entry in enumerate(entries, 1)
+    ]
+    kinds = [_kind(place, entry) for place, entry in zip(places, entries, strict=True)]
     rows: dict[int, SystemConfig] = {}
-    numbered = list(enumerate(entries, 1))
-    for number, entry in sorted(numbered, key=lambda pair: _links(pair[0], pair[1])):
-        rows[number] = _apply_entry(number, entry)
+    for links in (False, True):
+        for number, kind in enumerate(kinds):
+            if any(isinstance(field, LinkField) for field in kind.fields.values()) is links:
+                rows[number] = _apply(places[number], kind, entries[number])
+    if len({row.pk for row in rows.values()}) < len(rows):
+        raise InvalidInput("configs 中有两项的 kind 和 name 相同，请只留一项。")
     return [f"{row.pk}\t{row.kind}\t{row.name}" for _, row in sorted(rows.items())]
 
 
-def _place(number: int, entry: Mapping[str, Any]) -> str:
-    return f"configs 第 {number} 项（{entry.get('name') or '未命名'}）"
-
-
-def _kind(number: int, entry: Mapping[str, Any]) -> Kind:
-    if "kind" not in entry:
-        raise InvalidInput(f"{_place(number, entry)} 缺少 kind。")
+def _kind(place: str, entry: Entry) -> type[Kind]:
     try:
-        return get_kind(str(entry["kind"]))
+        kind = get_kind(str(entry["kind"]))
+    except KeyError:
+        raise InvalidInput(f"{place} 缺少 kind。") from None
     except BifangError as error:
-        raise InvalidInput(f"{_place(number, entry)} 的 kind：{error.message}") from None
-
-
-def _links(number: int, entry: Mapping[str, Any]) -> bool:
-    return any(field.type == "config" for field in _kind(number, entry).fields)
-
-
-def _apply_entry(number: int, entry: Mapping[str, Any]) -> SystemConfig:
-    kind = _kind(number, entry)
-    known = [field.name for field in kind.fields]
+        raise InvalidInput(f"{place} 的 kind：{error.message}") from None
     for key in entry:
-        if key not in ("kind", "name", "enabled", *known):
+        if key not in ("kind", "name", "enabled", *kind.fields):
             raise InvalidInput(
-                f"{_place(number, entry)}：不认识的键「{key}」；可用的键：{'、'.join(known)}。"
+                f"{place}：不认识的键「{key}」；可用的键：name、enabled、{'、'.join(kind.fields)}。"
             )
-    name = str(entry.get("name") or "").strip()
+    return kind
+
+
+def _apply(place: str, kind: type[Kind], entry: Entry) -> SystemConfig:
     enabled = entry.get("enabled", True)
     if not isinstance(enabled, bool):
-        raise InvalidInput(f"{_place(number, entry)} 的 enabled：应为 true 或 false。")
-    current = SystemConfig.objects.current().filter(kind=kind.name, name=name).first()
-    given = {key: value for key, value in entry.items() if key in known}
+        raise InvalidInput(f"{place} 的 enabled：应为 true 或 false。")
     try:
-        row, _ = save(kind.name, name, enabled, given, config=current, author=APPLY)
+        name = NAME.clean(entry.get("name"))
+    except ValidationError as error:
+        raise InvalidInput(f"{place} 的 name：{''.join(error.messages)}") from None
+    current = SystemConfig.objects.current().filter(kind=kind.name, name=name).first()
+    given = {key: value for key, value in entry.items() if key in kind.fields}
+    try:
+        return save(kind.name, name, enabled, given, config=current, author=APPLY)[0]
     except FieldErrors as errors:
         key, text = next(iter(errors.errors.items()))
-        raise InvalidInput(f"{_place(number, entry)} 的 {key}：{text}") from None
-    return row
+        raise InvalidInput(f"{place} 的 {key}：{text}") from None

@@ -57,7 +57,8 @@ def main() -> int:
 def _place() -> Place:
     port, sim_port = read_ports()
     os.environ.update(BIFANG_SIMULATOR="1", PORT=str(port), SIM_PORT=str(sim_port), PYTHONUNBUFFERED="1")
-    data_dir, log_dir = env.directory("BIFANG_DATA_DIR", "var"), env.directory("BIFANG_LOG_DIR", "logs")
+    data_dir = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
+    log_dir = env.directory("BIFANG_LOG_DIR", "logs")
     return Place(env.BASE_DIR, data_dir, log_dir, port, sim_port)
 
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make the virtual environment $1 and install the requirements files $2… into it, only when they changed.
+# Make the virtual environment $1 and install what the requirements files $2… want into it, only when they changed:
+# exactly the locked versions, whose hashes are checked.
 # Needs nothing but Python >= 3.11; PYTHON chooses one.
 set -eu
 
@@ -20,7 +21,7 @@ has_venv() {
     "$1" -c 'import venv, ensurepip' 2>/dev/null
 }
 
-# The first that is new enough and, if there is one, has venv. 3.11 leads: constraints.txt was resolved on it.
+# The first that is new enough and, if there is one, has venv.
 find_python() {
     found=
     for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3 python}; do
@@ -59,7 +60,7 @@ make_venv() {
 
 # What an installation depends on.
 fingerprint() {
-    { "$venv/bin/python" -V; cat "$1" requirements.txt constraints.txt; } | cksum
+    { "$venv/bin/python" -V; cat "$1" "${1%.txt}.lock"; } | cksum
 }
 
 is_installed() {
@@ -73,6 +74,9 @@ explain_pip() {
             "  PIP_INDEX_URL=https://mirrors.aliyun.com/pypi/simple/ make run" \
             "  HTTPS_PROXY=http://代理地址:端口 make run" \
             "完整记录在 $log。"
+    elif grep -qE 'DO NOT MATCH THE HASHES' "$log"; then
+        fail "$(grep -A 6 'DO NOT MATCH' "$log")" "安装依赖失败：下载的文件与 ${1%.txt}.lock 中的校验和不一致，可能被篡改，没有安装。请换官方源再试：" \
+            "  PIP_INDEX_URL=https://pypi.org/simple/ make run" "完整记录在 $log。"
     elif grep -qE 'No matching distribution|conflicting dependencies' "$log"; then
         fail "$(grep -E '^ERROR' "$log" | tail -n 1)" "安装依赖失败：软件源里没有需要的版本（镜像可能落后）。换官方源再试：" \
             "  PIP_INDEX_URL=https://pypi.org/simple/ make run" "完整记录在 $log。"
@@ -87,7 +91,7 @@ explain_pip() {
 install() {
     echo "· 安装依赖 $1（第一次约一两分钟）"
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_RETRIES=${PIP_RETRIES:-2} PIP_DEFAULT_TIMEOUT=${PIP_DEFAULT_TIMEOUT:-15} \
-        "$venv/bin/python" -m pip install -r "$1" -c constraints.txt >"$log" 2>&1 || explain_pip
+        "$venv/bin/python" -m pip install --require-hashes -r "${1%.txt}.lock" >"$log" 2>&1 || explain_pip "$1"
     fingerprint "$1" >"$venv/installed-$1" || fail "写不了 $venv/installed-$1，请检查权限。"
     if [ "$1" = requirements-dev.txt ]; then
         fingerprint requirements.txt >"$venv/installed-requirements.txt"

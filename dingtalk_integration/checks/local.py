@@ -98,7 +98,7 @@ async def _in_thread(check: Callable[[], str], machine: Machine) -> str:
 STEPS: tuple[CheckStep[Machine], ...] = (
     CheckStep(
         "dependencies", "依赖", check_dependencies,
-        f"在项目目录执行：{sys.executable} -m pip install -r requirements.txt -c constraints.txt",
+        f"在项目目录执行：{sys.executable} -m pip install --require-hashes -r requirements.lock",
     ),
     CheckStep("keys", "加密密钥", partial(_in_thread, check_keys), "用运行服务的用户执行本命令；密钥丢失时从备份恢复 encryption.key。"),
     CheckStep(

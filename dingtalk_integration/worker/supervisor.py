@@ -29,7 +29,7 @@ class DatabaseGone(Exception):
 class _Wanted:
     """A configuration as it was last looked at."""
 
-    revision: int
+    version: configs.Version
     settings: DingTalkSettings | None = None
     problem: str = ""
 
@@ -77,7 +77,7 @@ class Supervisor:
     def _reconcile(self) -> None:
         rows = (
             db.threads()
-            .submit(_read, self.config_id, {k: w.revision for k, w in self._wanted.items()})
+            .submit(_read, self.config_id, {k: w.version for k, w in self._wanted.items()})
             .result()
         )
         for config_id in set(self._wanted) - {row.config_id for row in rows}:
@@ -160,27 +160,31 @@ class Supervisor:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """An enabled configuration; `fresh` only if its revision is not the known one."""
+    """An enabled configuration; `fresh` only if its version is not the known one."""
 
     config_id: int
     fresh: _Wanted | None
 
 
-def _read(config_id: int | None, known: dict[int, int]) -> list[_Row]:
+def _read(config_id: int | None, known: dict[int, configs.Version]) -> list[_Row]:
     rows = SystemConfig.objects.enabled("dingtalk").select_related("ai_config")
     if config_id is not None:
         rows = rows.filter(pk=config_id)
-    return [_Row(row.pk, None if known.get(row.pk) == row.revision else _look_at(row)) for row in rows]
+    versions = [(row, configs.version_of(row)) for row in rows]
+    return [
+        _Row(row.pk, None if known.get(row.pk) == version else _look_at(row, version))
+        for row, version in versions
+    ]
 
 
-def _look_at(row: SystemConfig) -> _Wanted:
+def _look_at(row: SystemConfig, version: configs.Version) -> _Wanted:
     try:
         settings: DingTalkSettings = configs.load(row)
     except BifangError as error:
         log.error("dingtalk 配置无法使用：%s", error.message, extra={"config": row.pk})
-        return _Wanted(row.revision, problem=error.message)
+        return _Wanted(version, problem=error.message)
     if not settings.use_stream_push:
         problem = "未开启「使用流式推送」，不会连接；请在系统配置中开启。"
         log.warning("dingtalk 配置「%s」%s", row.name, problem, extra={"config": row.pk})
-        return _Wanted(row.revision, problem=problem)
-    return _Wanted(row.revision, settings)
+        return _Wanted(version, problem=problem)
+    return _Wanted(version, settings)

@@ -1,6 +1,5 @@
 """The admin of security operations, one module per noun."""
 
-from bifang.core.admin.faces import Face, register_face
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.rights import allow
 from secops_agent.admin import (
@@ -20,13 +19,6 @@ from secops_agent.admin import (
 __all__ = [
     "actions", "alerts", "assets", "audit", "findings", "imports", "proposals", "runbooks", "staff", "tokens", "usage",
 ]  # fmt: skip
-
-_QWEN = "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"
-_CONNECTOR = (
-    "批准后的封禁、隔离等操作发到哪里执行：贵司的防火墙、EDR 或 SOAR 的接口。不配置时只演练，不做任何改动。"
-)
-register_face("qwen", Face("psychology", _QWEN, place=20))
-register_face("webhook_connector", Face("webhook", _CONNECTOR, place=30))
 
 # Not what people said to the robot: that needs the permission to read private text.
 grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")

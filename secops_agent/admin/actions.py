@@ -33,7 +33,7 @@ class ActionScreen(RecordScreen):
         "what",
         "asker",
         "approver",
-        "connector",
+        "through",
         "created",
         "came_back",
     )
@@ -43,7 +43,7 @@ class ActionScreen(RecordScreen):
     list_select_related = ("proposal",)
     actions = ("settle_executed", "settle_not_executed", "undo")
     fields = (
-        "id", "state_badge", "title", "tool", "whole_summary", "values", "asker", "approver", "approval", "undoing", "connector",
+        "id", "state_badge", "title", "tool", "whole_summary", "values", "asker", "approver", "approval", "undoing", "through",
         "came_back_whole", "answer", "may_undo", "settled_by", "created", "started", "finished", "key", "owner",
     )  # fmt: skip
 
@@ -81,6 +81,11 @@ class ActionScreen(RecordScreen):
     def answer(self, row: Action) -> SafeString | str:
         """What the other side said."""
         return as_json(row.response)
+
+    @admin.display(description="连接器", ordering="connector")
+    def through(self, row: Action) -> str:
+        """Without one nothing is changed."""
+        return "演练" if row.connector == "dry_run" else row.connector or NOTHING
 
     @admin.display(description="审批")
     def approval(self, row: Action) -> SafeString | str:

@@ -12,7 +12,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, as_json, badge, moment, preformatted, shortened
-from secops_agent.admin.estate import Act, EstateScreen, lines, severity_badge
+from secops_agent.admin.acts import Act, EstateScreen
+from secops_agent.admin.estate import gravity, lines, severity_badge
 from secops_agent.models import Alert, AlertPayload
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import alerts
@@ -39,7 +40,8 @@ _UNASSIGN = Act("unassign", "取消指派", lambda pk, actor, note, person: aler
 _REOPEN = Act("reopen", "重新打开", lambda pk, actor, note, person: alerts.reopen(pk, actor, note))
 _COMMENT = Act("comment", "添加备注", lambda pk, actor, note, person: alerts.comment(pk, actor, note))
 _CLOSE = tuple(
-    Act(f"close_{value}", f"关闭：{label}", partial(_close, value)) for value, label in Verdict.choices
+    Act(f"close_{value}", f"关闭：{label}", partial(_close, value), final=True)
+    for value, label in Verdict.choices
 )
 
 
@@ -48,7 +50,8 @@ class AlertScreen(EstateScreen):
     """List, filters, search; state changes with history."""
 
     entity = "alert"
-    acts = (_ACKNOWLEDGE, _ASSIGN, _UNASSIGN, *_CLOSE, _REOPEN, _COMMENT)
+    acts = (_ACKNOWLEDGE, _ASSIGN, _UNASSIGN, *_CLOSE, _REOPEN)
+    comment = _COMMENT
     list_display = ("id", "headline", "level", "state", "where", "assignee", "seen", "count", "due")
     list_display_links = ("id", "headline")
     list_filter = ("severity", "status", "verdict", "source", "assignee", "last_seen")
@@ -56,7 +59,6 @@ class AlertScreen(EstateScreen):
     search_help_text = "标题、规则、来源、说明中的文字，或一个完整的 IP、域名、哈希"
     list_select_related = ("assignee",)
     ordering = ("-last_seen", "-id")
-    actions = ("acknowledge_all", "close_false_all", "close_true_all", "reopen_all")
     fields = (
         "title", "level", "state", "verdict_badge", "assignee", "source", "rule_id", "rule_name", "confidence", "where",
         "about", "techniques_text", "observed", "links", "first_seen", "last_seen", "count", "due", "acknowledged_at",
@@ -87,16 +89,16 @@ class AlertScreen(EstateScreen):
     def possible(self, row: Any) -> Sequence[Act]:
         """By its state."""
         if row.status == AlertStatus.CLOSED:
-            return (_REOPEN, _COMMENT)
+            return (_REOPEN,)
         first = (_ACKNOWLEDGE,) if row.status == AlertStatus.OPEN else ()
-        return (*first, _ASSIGN, *((_UNASSIGN,) if row.assignee_id else ()), *_CLOSE, _COMMENT)
+        return (*first, _ASSIGN, *((_UNASSIGN,) if row.assignee_id else ()), *_CLOSE)
 
     @admin.display(description="标题", ordering="title")
     def headline(self, row: Alert) -> SafeString | str:
         """Short, whole when pointed at."""
         return shortened(row.title, 50)
 
-    @admin.display(description="级别", ordering="severity")
+    @admin.display(description="级别", ordering=gravity("severity"))
     def level(self, row: Alert) -> SafeString | str:
         """Coloured."""
         return severity_badge(row.severity)
@@ -162,23 +164,3 @@ class AlertScreen(EstateScreen):
         """The source's own event."""
         payload = AlertPayload.objects.filter(alert=row).first()
         return as_json(payload.raw if payload else None)
-
-    @admin.action(description="确认", permissions=["operate"])
-    def acknowledge_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """Somebody looks after them."""
-        self.do_to_all(request, queryset, "acknowledge")
-
-    @admin.action(description="关闭：误报", permissions=["operate"])
-    def close_false_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """They were nothing."""
-        self.do_to_all(request, queryset, "close_false_positive")
-
-    @admin.action(description="关闭：真实攻击", permissions=["operate"])
-    def close_true_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """They were attacks."""
-        self.do_to_all(request, queryset, "close_true_positive")
-
-    @admin.action(description="重新打开", permissions=["operate"])
-    def reopen_all(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        """They were not over."""
-        self.do_to_all(request, queryset, "reopen")

@@ -10,10 +10,15 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, CappedPaginator, RecordScreen, Screen, moment
-from secops_agent.admin.estate import actor_of, history_table, lines, severity_badge
+from secops_agent.admin.estate import actor_of, gravity, history_table, importance_badge, lines
 from secops_agent.models import Asset, Component
 from secops_agent.services import assets
 
+KEYS = {
+    "hostname": "主机名", "fqdn": "域名", "ip": "IP", "mac": "MAC 地址", "cloud_id": "云实例", "agent_id": "代理",
+    "image": "镜像", "image_digest": "镜像摘要", "repo_url": "代码仓库", "url": "网址", "account": "账号",
+    "application": "应用", "path": "路径", "other": "其他",
+}  # fmt: skip
 EDITED = ("name", "asset_type", "owner", "importance", "environment", "tags", "description")
 
 
@@ -50,6 +55,7 @@ class AssetForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
 class AssetScreen(Screen):
     """List, filters, search; what is set here, imports keep."""
 
+    history_on_page = True
     records_itself = True
 
     form = AssetForm
@@ -101,10 +107,10 @@ class AssetScreen(Screen):
         """The person, else what the source says."""
         return row.owner.name if row.owner else row.owner_text or NOTHING
 
-    @admin.display(description="重要性", ordering="importance")
+    @admin.display(description="重要性", ordering=gravity("importance"))
     def level(self, row: Asset) -> SafeString | str:
         """Coloured."""
-        return severity_badge(row.importance)
+        return importance_badge(row.importance)
 
     @admin.display(description="标签")
     def tag_line(self, row: Asset) -> str:
@@ -119,7 +125,7 @@ class AssetScreen(Screen):
     @admin.display(description="标识")
     def identity(self, row: Asset) -> SafeString | str:
         """All keys."""
-        return lines(f"{key.kind}：{key.value}" for key in row.keys.order_by("id")[:50])
+        return lines(f"{KEYS[key.kind]}：{key.value}" for key in row.keys.order_by("id")[:50])
 
     @admin.display(description="来源")
     def origin(self, row: Asset) -> str:

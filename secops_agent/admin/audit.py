@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
 from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preformatted, shortened
+from secops_agent.admin.estate import door_word
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
 from secops_agent.services.audit import FIELDS, plain
 
@@ -22,7 +23,7 @@ TONES = {AuditKind.APPROVAL: "warn", AuditKind.ACTION: "warn", AuditKind.PROPOSA
 class AuditScreen(RecordScreen):
     """One line for each thing that happened. Text is for those who may read what people write."""
 
-    list_display = ("id", "when", "kind_badge", "what", "actor_name", "via", "subject", "words", "sealed")
+    list_display = ("id", "when", "kind_badge", "what", "actor_name", "door", "subject", "words", "sealed")
     list_filter = ("kind", "actor_kind", "via", "at")
     search_fields = ("=subject", "=actor_name", "=conversation_id", "=inbox_id")
     search_help_text = "按对象（如 proposal:代码、action:编号）、操作者、会话或消息编号搜索（完整匹配）"
@@ -30,7 +31,7 @@ class AuditScreen(RecordScreen):
     actions = ("export",)
     ordering = ("-id",)
     fields = (
-        "id", "when", "kind_badge", "what", "actor_name", "actor_id", "via", "subject", "config_id", "conversation_id", "inbox_id",
+        "id", "when", "kind_badge", "what", "actor_name", "actor_id", "door", "subject", "config_id", "conversation_id", "inbox_id",
         "whole_text", "data", "sealed",
     )  # fmt: skip
 
@@ -63,6 +64,11 @@ class AuditScreen(RecordScreen):
     def hidden_text(self, row: AuditRecord) -> str:
         """Instead of the text."""
         return MAY_NOT_READ
+
+    @admin.display(description="途径", ordering="via")
+    def door(self, row: AuditRecord) -> str:
+        """Through what it was done."""
+        return door_word(row.via)
 
     @admin.display(description="封存")
     def sealed(self, row: AuditRecord) -> SafeString | str:

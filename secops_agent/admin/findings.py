@@ -10,7 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, preformatted, shortened
-from secops_agent.admin.estate import Act, EstateScreen, history_table, lines, severity_badge
+from secops_agent.admin.acts import Act, EstateScreen
+from secops_agent.admin.estate import gravity, history_table, lines, severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import Decision, FindingState
 from secops_agent.services import findings
@@ -29,21 +30,14 @@ class FindingScreen(EstateScreen):
 
     entity = "finding"
     acts = (
-        *(Act(value, f"标记为{label}", partial(_decide, value)) for value, label in Decision.choices),
+        *(
+            Act(value, f"标记为{label}", partial(_decide, value), final=value != Decision.IN_PROGRESS)
+            for value, label in Decision.choices
+        ),
         Act("withdraw", "撤回决定", partial(_decide, "")),
     )
-    list_display = (
-        "id",
-        "headline",
-        "level",
-        "kind",
-        "state_badge",
-        "decision",
-        "asset",
-        "component",
-        "fixed_version",
-        "seen",
-    )
+    comment = Act("comment", "添加备注", lambda pk, actor, note, person: findings.comment(pk, actor, note))
+    list_display = ("id", "headline", "level", "state_badge", "decision", "where", "fix", "seen")
     list_display_links = ("id", "headline")
     list_filter = ("severity", "kind", "state", "decision", "active", "source", "vulnerability__kev")
     search_fields = ("title", "=rule_id", "=vulnerability__vuln_id", "asset__name", "component__name")
@@ -66,7 +60,7 @@ class FindingScreen(EstateScreen):
         """Short."""
         return shortened(row.title, 50)
 
-    @admin.display(description="级别", ordering="severity")
+    @admin.display(description="级别", ordering=gravity("severity"))
     def level(self, row: Finding) -> SafeString | str:
         """Coloured."""
         return severity_badge(row.severity)
@@ -75,6 +69,17 @@ class FindingScreen(EstateScreen):
     def state_badge(self, row: Finding) -> SafeString:
         """Coloured."""
         return badge(str(FindingState(row.state).label), STATE_TONES[row.state])
+
+    @admin.display(description="资产", ordering="asset__name")
+    def where(self, row: Finding) -> SafeString | str:
+        """Short, linked."""
+        page = reverse("admin:secops_agent_asset_change", args=[row.asset_id])
+        return format_html('<a class="bf-link" href="{}">{}</a>', page, shortened(row.asset.name, 28))
+
+    @admin.display(description="修复版本", ordering="fixed_version")
+    def fix(self, row: Finding) -> SafeString | str:
+        """Short."""
+        return shortened(row.fixed_version, 16)
 
     @admin.display(description="最近发现", ordering="last_seen")
     def seen(self, row: Finding) -> SafeString | str:
@@ -104,14 +109,15 @@ class FindingScreen(EstateScreen):
 class VulnerabilityScreen(RecordScreen):
     """What is known about vulnerabilities."""
 
-    list_display = ("vuln_id", "headline", "level", "score", "epss", "kev", "published")
+    history_on_page = True
+    list_display = ("vuln_id", "headline", "level", "score", "epss", "exploited", "published")
     list_filter = ("severity", "kev", "ransomware", "published")
     search_fields = ("title", "=names__alias")
     search_help_text = "按标题搜索，或一个完整的编号（CVE、GHSA、CNVD…）"
     ordering = ("-priority", "-id")
     fields = (
-        "vuln_id", "other_names", "title", "level", "score", "epss", "epss_percentile", "kev", "kev_added", "kev_due", "kev_action",
-        "ransomware", "about", "fixed", "found", "links", "published", "modified", "withdrawn", "origin", "history_of",
+        "vuln_id", "other_names", "title", "level", "score", "epss", "epss_percentile", "exploited", "kev_added", "kev_due", "kev_action",
+        "extorted", "about", "fixed", "found", "links", "published", "modified", "withdrawn", "origin", "history_of",
     )  # fmt: skip
 
     @admin.display(description="标题", ordering="title")
@@ -119,10 +125,20 @@ class VulnerabilityScreen(RecordScreen):
         """Short."""
         return shortened(row.title, 50)
 
-    @admin.display(description="级别", ordering="severity")
+    @admin.display(description="级别", ordering=gravity("severity"))
     def level(self, row: Vulnerability) -> SafeString | str:
         """Coloured."""
         return severity_badge(row.severity)
+
+    @admin.display(description="已被利用（KEV）", ordering="kev")
+    def exploited(self, row: Vulnerability) -> SafeString | str:
+        """Bad news in red."""
+        return badge("已被利用", "bad") if row.kev else NOTHING
+
+    @admin.display(description="用于勒索")
+    def extorted(self, row: Vulnerability) -> SafeString | str:
+        """Bad news in red."""
+        return badge("用于勒索", "bad") if row.ransomware else NOTHING
 
     @admin.display(description="别名")
     def other_names(self, row: Vulnerability) -> str:

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, 
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.estate import actor_of
+from secops_agent.admin.estate import actor_of, door_word
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
 from secops_agent.models.job import JobPhase, JobState
@@ -69,7 +69,7 @@ class ImportForm(forms.Form):
 
 @admin.register(ImportJob)
 class ImportScreen(RecordScreen):
-    """The import page, and the jobs that came of large files."""
+    """The import page, and what came of every file."""
 
     list_display = (
         "id",
@@ -87,7 +87,7 @@ class ImportScreen(RecordScreen):
     ordering = ("-id",)
     change_form_outer_before_template = "admin/secops_agent/progress.html"
     fields = (
-        "format", "name", "size", "digest", "state_badge", "reason", "actor_name", "actor_via", "attempts", "owner",
+        "format", "name", "size", "digest", "state_badge", "reason", "actor_name", "door", "attempts", "owner",
         "submitted", "started_at", "finished_at",
     )  # fmt: skip
 
@@ -110,21 +110,16 @@ class ImportScreen(RecordScreen):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None)
-        context: dict[str, Any] = {}
         if request.method == "POST" and form.is_valid():
             try:
-                done = self._import(request, form)
+                return redirect("admin:secops_agent_importjob_change", self._import(request, form))
             except BifangError as error:
                 form.add_error(None, error.message)
-            else:
-                if isinstance(done, JobView):
-                    return redirect("admin:secops_agent_importjob_change", done.id)
-                context = {"outcome": done, **_table(done)}
-                form = ImportForm()
         page = {**self.admin_site.each_context(request), "opts": self.opts, "title": "导入文件", "form": form}
-        return TemplateResponse(request, "admin/secops_agent/import.html", page | context)
+        return TemplateResponse(request, "admin/secops_agent/import.html", page)
 
-    def _import(self, request: HttpRequest, form: ImportForm) -> JobView | dict[str, Any]:
+    def _import(self, request: HttpRequest, form: ImportForm) -> int | None:
+        """The number of the job that it came to."""
         file, choices, actor = form.cleaned_data["file"], form.choices(), actor_of(request)
         with Upload(file.name) as upload:
             upload.receive(file.chunks(SMALL))
@@ -132,8 +127,8 @@ class ImportScreen(RecordScreen):
             if not name:
                 raise InvalidInput("认不出这个文件的格式：请在「格式」中选择。")
             if not upload.is_small:
-                return import_later(name, upload, choices, actor)
-            return import_now(name, upload, choices, actor).as_dict(name)
+                return import_later(name, upload, choices, actor).id
+            return import_now(name, upload, choices, actor, keep=True).job
 
     def change_view(
         self,
@@ -177,6 +172,11 @@ class ImportScreen(RecordScreen):
     def submitted(self, row: ImportJob) -> SafeString | str:
         """When."""
         return moment(row.created_at)
+
+    @admin.display(description="途径")
+    def door(self, row: ImportJob) -> str:
+        """Where it came in."""
+        return door_word(row.actor_via)
 
     @admin.display(description="失败原因")
     def reason(self, row: ImportJob) -> SafeString | str:

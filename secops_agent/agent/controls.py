@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
-from bifang.channels.visible import visible
 from bifang.core import db
 from secops_agent.agent import toolbox
 from secops_agent.agent.records import brief
@@ -23,7 +22,7 @@ from secops_agent.services.staff import Person
 
 LONGEST: Final = 700  # characters; a longer message is never a control
 STOPPED: Final = "已停止。"
-UNTOLD: Final = "已照办；同一人短时间内的控制消息太多，没有逐条回复"
+UNTOLD: Final = "已处理；同一人短时间内的控制消息太多，没有逐条回复"
 NOTHING_RUNS: Final = "现在没有正在处理的问题。"
 VERDICTS: Final[Mapping[str, Verdict]] = {"confirm": "confirm", "approve": "approve", "reject": "reject"}
 EXECUTORS: Final = Executors(toolbox.execute, toolbox.plan)
@@ -73,7 +72,7 @@ def _request(turn: Turn, control: Control, person: Person, is_group: bool) -> De
         conversation_id=turn.conversation_id,
         is_group=is_group,
         through=f"chat:{turn.external_id}",
-        reason=visible(control.reason),
+        reason=control.reason,
         inbox_id=turn.inbox_id,
     )
 
@@ -106,7 +105,7 @@ def decide_click(click: Click) -> Decision | None:
         conversation_id="",
         is_group=False,
         through=f"card:{click.external_id}",
-        reason=visible(str(click.params.get("reason") or "")),
+        reason=str(click.params.get("reason") or ""),
         via="card",
     )
     return approvals.decide(request, EXECUTORS)

@@ -13,7 +13,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from bifang.core.changes import Author
-from secops_agent.api.limits import spend
+from bifang.core.visitors import address_of
+from secops_agent.api.limits import spend, spend_failure
 from secops_agent.models import Role, Scope
 from secops_agent.services import tokens
 from secops_agent.services.actors import Actor
@@ -57,6 +58,8 @@ class TokenAuthentication(BaseAuthentication):
             return None
         grant = tokens.recognise(secret)
         if grant is None:
+            if settings.RATE_LIMITS:
+                spend_failure(address_of(request._request))
             raise exceptions.AuthenticationFailed(REFUSED)
         return TokenUser(grant), grant
 
@@ -82,7 +85,15 @@ def _secret(request: Request) -> str | None:
     return password
 
 
-AUTHENTICATION = [TokenAuthentication, SessionAuthentication]
+class BrowserAuthentication(SessionAuthentication):
+    """The session of somebody who is logged in."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        """By Django's request: DRF's would parse the body first, which a view that takes any body cannot do."""
+        super().enforce_csrf(request._request)  # type: ignore[arg-type]  # the check is Django's
+
+
+AUTHENTICATION = [TokenAuthentication, BrowserAuthentication]
 
 
 @dataclass(frozen=True, slots=True)

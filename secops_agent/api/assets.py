@@ -11,7 +11,7 @@ from secops_agent.api.base import Counts, Form, PageQuery, Remark, Text, View, c
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, Ref, flat, texts
 from secops_agent.models import Asset
-from secops_agent.models.choices import AssetType, Severity
+from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services import assets
 from secops_agent.services.assets import ORDERS, AssetFilter
 from secops_agent.services.faults import NotFound
@@ -25,7 +25,7 @@ class AssetQuery(PageQuery):
     asset_type = serializers.ChoiceField(
         choices=AssetType.choices, default="", allow_blank=True, help_text="类型。"
     )
-    importance = choices(Severity.choices, "重要性；可重复，或用逗号分隔。")
+    importance = choices(Importance.choices, "重要性；可重复，或用逗号分隔。")
     environment = word("环境，完整匹配，例如 生产。")
     owner_id = row_id("负责人的编号。")
     tag = word("标签，完整匹配。")
@@ -43,7 +43,7 @@ class AssetOut(Form):
     ips = texts("IP 地址")
     owner = serializers.CharField(help_text="负责人")
     owner_id = serializers.IntegerField(allow_null=True, help_text="负责人的编号")
-    importance = serializers.ChoiceField(choices=Severity.choices, allow_blank=True, help_text="重要性")
+    importance = serializers.ChoiceField(choices=Importance.choices, allow_blank=True, help_text="重要性")
     environment = serializers.CharField(help_text="环境")
     tags = texts("标签")
     source = serializers.CharField(help_text="来源")  # type: ignore[assignment]  # a declared field
@@ -78,7 +78,7 @@ class AssetIn(Form):
     asset_type = serializers.ChoiceField(choices=AssetType.choices, required=False, help_text="类型")
     owner = Remark(max_length=100, required=False, help_text="负责人的员工 ID 或姓名；空：没有负责人")
     importance = serializers.ChoiceField(
-        choices=Severity.choices, required=False, allow_blank=True, help_text="重要性"
+        choices=Importance.choices, required=False, allow_blank=True, help_text="重要性"
     )
     environment = Remark(max_length=50, required=False, help_text="环境")
     tags = serializers.ListField(child=Text(max_length=100), max_length=50, required=False, help_text="标签")

@@ -6,18 +6,19 @@ from typing import Any, TypeAlias
 
 from rest_framework import serializers
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from secops_agent.api.access import AUTHENTICATION, HasNeed, Need
+from secops_agent.api.bodies import BoundedJson
 from secops_agent.api.errors import handle
 from secops_agent.services.pages import LIMIT, Page
 
 Form: TypeAlias = serializers.Serializer[Any]
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_MOST_NAMED = 20  # unknown fields that an answer names
 
 
 _defaults: dict[type[Form], dict[str, Any]] = {}
@@ -45,7 +46,7 @@ class View(APIView):
     authentication_classes = AUTHENTICATION
     permission_classes = [HasNeed]
     renderer_classes = [JSONRenderer]
-    parser_classes = [JSONParser]
+    parser_classes = [BoundedJson]
     content_negotiation_class = AlwaysJson
     metadata_class = None
 
@@ -68,9 +69,12 @@ class View(APIView):
         """The JSON body, checked. Raises ValidationError, for unknown keys too."""
         body = self.request.data
         if isinstance(body, dict):
-            unknown = [name for name in body if name not in kind().fields]
+            known = kind().fields
+            unknown = [str(name)[:60] for name in body if name not in known]
             if unknown:
-                raise serializers.ValidationError({str(name): ["不认识这个字段。"] for name in unknown})
+                raise serializers.ValidationError(
+                    {name: ["不认识这个字段。"] for name in unknown[:_MOST_NAMED]}
+                )
         checked = kind(data=body, partial=partial)
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import inline_serializer
+from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework import serializers
+from rest_framework.request import Request
 
+from bifang.core.headers import DOCUMENTATION, POLICY
 from secops_agent.api.base import Form
 
 ERROR = {
@@ -48,6 +52,23 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             {"type": "apiKey", "in": "header", "name": "X-Api-Token", "description": "API 令牌"},
             {"type": "http", "scheme": "basic", "description": "用户名任意，密码为 API 令牌；给只能设置 URL 的 Webhook 用"},
         ]  # fmt: skip
+
+
+class BrowserScheme(SessionScheme):  # type: ignore[no-untyped-call]  # the package has no types
+    """The session of somebody who is logged in."""
+
+    target_class = "secops_agent.api.access.BrowserAuthentication"
+
+
+class DocumentationView(SpectacularSwaggerSplitView):
+    """Swagger UI from our own files, its script apart."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """With what the page needs of the browser."""
+        response: Any = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]  # no types there
+        response.headers[POLICY] = DOCUMENTATION
+        return response
 
 
 def page_of(kind: type[Form]) -> Form:

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -36,6 +37,8 @@ _OTHERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (exceptions.MethodNotAllowed, 405, "method_not_allowed", "这个地址不支持这种请求方法。"),
     (exceptions.UnsupportedMediaType, 415, "unsupported_media_type", "请求体应为 JSON（Content-Type: application/json）。"),
     (exceptions.ParseError, 400, "invalid_input", "请求体不是合法的 JSON。"),
+    (MultiPartParserError, 400, "invalid_input", "multipart 表单不完整：请重新发送。"),
+    (RecursionError, 400, "invalid_input", "请求的内容嵌套太深。"),
     (UnreadablePostError, 400, "invalid_input", "请求体没有传完就断开了：请重新发送。"),
     (RequestDataTooBig, 413, "too_large", "请求体太大。"),
     (SuspiciousOperation, 400, "invalid_input", "请求的内容不被接受。"),

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
-from django.http.multipartparser import MultiPartParserError
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -19,7 +18,7 @@ from rest_framework.response import Response
 from bifang.core.errors import InvalidInput
 from secops_agent.api.access import IMPORT, Caller, caller_of
 from secops_agent.api.base import Flag, Form, View, word
-from secops_agent.api.jobs import TAG, JobOut, OutcomeOut
+from secops_agent.api.jobs import TAG, JobOut, OutcomeOut, RefusalOut
 from secops_agent.importers import registry
 from secops_agent.services import repeats
 from secops_agent.services.faults import NotFound
@@ -39,7 +38,8 @@ OUTCOME = {
 DESCRIPTION = f"""请求体就是文件本身（JSON、JSON Lines、XML 或 CSV，可以是 gzip），或 multipart 表单中的一个文件。
 
 1 MiB 以内的立即导入，返回 200 和结果；更大的（上限 {LARGEST >> 20} MiB）返回 202 和后台任务，Location 是查询进度的地址。
-重复导入同一个文件只更新最近发现时间。坏掉的记录列在 rejected 里，其余照常导入。
+重复导入同一个文件只更新最近发现时间。坏掉的记录列在 rejected 里，其余照常导入；一条也没有接受时返回 422。
+每个文件、每个有记录被拒绝的 Webhook 都在导入任务里留下一条。
 
 Alertmanager、falcosidekick、Wazuh 的 Webhook 可以直接指向这里。"""
 
@@ -76,7 +76,7 @@ class IngestView(View):
         ],
         request={"application/json": OpenApiTypes.ANY, "application/octet-stream": OpenApiTypes.BINARY,
                  "multipart/form-data": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}, "required": ["file"]}},
-        responses={200: OpenApiResponse(OutcomeOut, description="已导入"), 202: OpenApiResponse(JobOut, description="已作为后台任务排队；Location 是进度的地址")},
+        responses={200: OpenApiResponse(OutcomeOut, description="已导入"), 422: OpenApiResponse(RefusalOut, description="全部被拒绝，没有导入任何内容"), 202: OpenApiResponse(JobOut, description="已作为后台任务排队；Location 是进度的地址")},
         examples=[OpenApiExample("结果", value=OUTCOME, response_only=True, status_codes=["200"])],
     )  # fmt: skip
     def post(self, request: Request, format_name: str) -> Response:
@@ -126,10 +126,7 @@ def _check_whole(request: HttpRequest, upload: Upload) -> None:
 
 
 def _form_file(request: HttpRequest) -> "UploadedFile[bytes]":
-    try:
-        files: list[Any] = list(request.FILES.values())
-    except MultiPartParserError:
-        raise InvalidInput("multipart 表单不完整：请重新发送。") from None
+    files: list[Any] = list(request.FILES.values())
     if len(files) != 1:
         raise InvalidInput(f"multipart 表单里应当正好有一个文件，收到 {len(files)} 个。")
     file: UploadedFile[bytes] = files[0]
@@ -158,4 +155,8 @@ def _import(caller: Caller, format_name: str, upload: Upload, choices: Choices, 
     if background or not upload.is_small:
         job = import_later(format_name, upload, choices, caller.actor)
         return Answer(202, dict(JobOut(job).data))
-    return Answer(200, import_now(format_name, upload, choices, caller.actor).as_dict(format_name))
+    outcome = import_now(format_name, upload, choices, caller.actor).outcome
+    body = outcome.as_dict(format_name)
+    if outcome.refusal:
+        return Answer(422, {"error": {"code": "all_rejected", "message": outcome.refusal}, **body})
+    return Answer(200, body)

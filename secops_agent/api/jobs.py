@@ -33,8 +33,21 @@ class OutcomeOut(Form):
     rejected = RejectedOut(many=True, help_text="被拒绝的记录")
 
 
+class FaultOut(Form):
+    """What is wrong, in the shape of every error."""
+
+    code = serializers.CharField(help_text="机器可读的错误代码")
+    message = serializers.CharField(help_text="说明发生了什么、怎么办")
+
+
+class RefusalOut(OutcomeOut):
+    """An import of which nothing was taken."""
+
+    error = FaultOut(help_text="错误")
+
+
 class JobOut(Form):
-    """A background import."""
+    """An import."""
 
     id = serializers.IntegerField(help_text="编号")
     format = serializers.CharField(help_text="格式")
@@ -75,7 +88,7 @@ class JobListView(View):
     """All imports that the caller may see."""
 
     @extend_schema(tags=TAG, operation_id="jobs_list", summary="导入任务列表", parameters=[JobQuery], responses=page_of(JobOut),
-                   description="后台导入任务，新的在前。只有 ingest 范围的令牌只看得到自己提交的。")  # fmt: skip
+                   description="导入任务，新的在前；小文件也在内。只有 ingest 范围的令牌只看得到自己提交的。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
         asked = self.read_query(JobQuery)

@@ -1,7 +1,7 @@
 """The addresses under /api/."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from secops_agent.api import (
     alerts,
@@ -14,6 +14,7 @@ from secops_agent.api import (
     runbooks,
     vulnerabilities,
 )
+from secops_agent.api.documentation import DocumentationView
 from secops_agent.api.errors import not_found
 
 app_name = "api"
@@ -54,6 +55,6 @@ urlpatterns = [
     # Webhooks are typed by people who forget the slash, and a redirect would lose the body.
     re_path(r"^v1/ingest/(?P<format_name>[a-z_]+)$", ingest.IngestView.as_view(schema=None)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", DocumentationView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^(?P<rest>.*)$", not_found),
 ]

@@ -36,7 +36,7 @@ class WebhookSettings:
     secret: str = field(repr=False)
     tools: frozenset[str] = frozenset()
     timeout_s: float = 15.0
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -1,6 +1,7 @@
 """What an importer is, and what all of them share."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -12,7 +13,7 @@ import ijson
 
 from secops_agent.services.records import AssetRecord, Item, Record, Rejected
 
-from .json_stream import LONG_NUMBER
+from .json_stream import ENDS, LONG_NUMBER, STARTS
 from .plain import BrokenRecord
 from .source import BrokenFile, Limits, Source
 
@@ -20,6 +21,9 @@ __all__ = [
     "BrokenFile", "BrokenRecord", "Importer", "Item", "Limits", "Once", "Options", "Record", "Rejected", "Source",
     "convert", "document_outline", "whole_outline",
 ]  # fmt: skip
+_DEEPEST = Limits().max_depth  # of the head; what is nested deeper is refused when it is read
+# Of the paths of an outline. The longest that an importer asks for has seven steps.
+_DEEPEST_PATH, _LONGEST_PATH, _MOST_PATHS = 12, 200, 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,12 @@ class Once:
                 yield record
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def whole_outline(head: bytes) -> frozenset[str]:
     """The JSON paths that occur in the head, as ijson writes them ("matches.item.vulnerability", "item.id").
 
-    Of JSON lines with a broken first line, the next good one counts.
+    Of JSON lines with a broken first line, the next good one counts. What no format asks for is left out (far down,
+    long names), so what is kept, and cached for the next importer that looks, is small whatever the head is like.
     """
     paths = _paths(head)
     lines = head.splitlines()[1:20]
@@ -96,20 +101,45 @@ def whole_outline(head: bytes) -> frozenset[str]:
 
 
 def _paths(head: bytes) -> set[str]:
-    paths: set[str] = set()
+    outline = _Outline()
     if LONG_NUMBER.search(head):
-        return paths
-    try:
-        for path, _, _ in ijson.parse(BytesIO(head), multiple_values=True):
-            paths.add(path)
-            if len(paths) > 5000:
+        return outline.paths
+    # Where the head is cut, or is not JSON at all: what was seen is the answer.
+    with suppress(ijson.JSONError):
+        for event, value in ijson.basic_parse(BytesIO(head), multiple_values=True):
+            outline.follow(event, value)
+            if len(outline.places) > _DEEPEST or len(outline.paths) > _MOST_PATHS:
                 break
-    except ijson.JSONError:
-        return paths  # the head is cut, or is not JSON at all: what was seen is the answer
-    return paths
+    return outline.paths
 
 
-@lru_cache(maxsize=8)
+class _Outline:
+    """Follows parser events. ``places``: the path of what comes next in each open container, None if of no use."""
+
+    def __init__(self) -> None:
+        self.places: list[str | None] = [""]
+        self.paths: set[str] = set()
+
+    def follow(self, event: str, value: Any) -> None:
+        """Note the path of the value that begins with this event."""
+        if event == "map_key":
+            self.places[-1] = self._below(self.places[-2], value)
+        elif event in ENDS:
+            self.places.pop()
+        else:
+            path = self.places[-1]
+            if path is not None:
+                self.paths.add(path)
+            if event in STARTS:
+                self.places.append(self._below(path, "item") if event == "start_array" else None)
+
+    def _below(self, above: str | None, name: str) -> str | None:
+        if above is None or len(self.places) > _DEEPEST_PATH or len(above) + len(name) > _LONGEST_PATH:
+            return None
+        return f"{above}.{name}" if above else name
+
+
+@lru_cache(maxsize=2)
 def document_outline(head: bytes) -> frozenset[str]:
     """`whole_outline` of one document: an array's elements and JSON lines look the same ("id", not "item.id")."""
     paths = whole_outline(head)

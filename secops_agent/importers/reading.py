@@ -15,7 +15,7 @@ from bifang.core.errors import InvalidInput
 
 from .json_stream import TOO_DEEP, json_head, json_parts, json_values, nesting
 from .plain import BrokenRecord, cleaned, first_line, plain_text
-from .source import BrokenFile, Limits, Source
+from .source import BrokenFile, Limits, Source, Stream
 
 __all__ = [
     "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_lines", "json_parts", "json_values",
@@ -93,11 +93,13 @@ def csv_rows(source: Source, limits: Limits) -> Iterator[tuple[str, dict[str, st
     Too many cells: BrokenRecord; missing cells are "". Raises InvalidInput if there is no header.
     """
     with source.open(limits) as stream:
+        stream.begin_record()
         reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
-        header = _header(reader, source.name)
-        start = reader.line_num + 1
         try:
+            header = _header(reader, source.name)
+            start = reader.line_num + 1
             for cells in reader:
+                stream.begin_record()
                 if any(cell.strip() for cell in cells):
                     yield f"第 {start} 行", _row(header, cells)
                 start = reader.line_num + 1
@@ -132,7 +134,7 @@ def xml_elements(source: Source, wanted: Collection[str], limits: Limits) -> Ite
     with source.open(limits) as stream:
         parser = DefusedXMLParser(target=TreeBuilder(), encoding="utf-8")
         try:
-            yield from _elements(iterparse(stream, ("start", "end"), parser), wanted, limits)
+            yield from _elements(iterparse(stream, ("start", "end"), parser), wanted, limits, stream)
         except DefusedXmlException as error:
             raise InvalidInput(
                 f"{source.name} 含有 XML 实体或外部引用，可能是攻击文件，已拒绝导入。"
@@ -142,12 +144,15 @@ def xml_elements(source: Source, wanted: Collection[str], limits: Limits) -> Ite
 
 
 def _elements(
-    events: Iterator[tuple[str, Element]], wanted: Collection[str], limits: Limits
+    events: Iterator[tuple[str, Element]], wanted: Collection[str], limits: Limits, stream: Stream
 ) -> Iterator[tuple[str, Element]]:
     counts: dict[str, int] = {}
     parents: list[Element] = []
     inside = 0
+    stream.begin_record()
     for event, element in events:
+        if not inside:
+            stream.begin_record()
         name = local_name(element.tag)
         if event == "start":
             if len(parents) >= limits.max_depth:

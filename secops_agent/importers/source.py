@@ -44,7 +44,8 @@ class Limits:
     """What one file may cost. Sizes in bytes after decompression; ``max_ratio`` applies above 32 MiB.
 
     ``max_bytes``: formats that have to be held as a whole; ``max_stream_bytes``: those that are streamed.
-    ``max_text``: one line or one string. ``max_depth``: nesting of JSON or XML.
+    ``max_text``: one line or one string. ``max_record``: one value that is built in memory, which is some thirty times
+    as large there. ``max_depth``: nesting of JSON or XML.
     """
 
     max_bytes: int = 200 * MIB
@@ -52,6 +53,7 @@ class Limits:
     max_ratio: int = 200
     ratio_from: int = 32 * MIB
     max_text: int = 16 * MIB
+    max_record: int = 32 * MIB
     max_depth: int = 100
 
 
@@ -82,12 +84,12 @@ class Source:
         return self._head
 
     @contextmanager
-    def open(self, limits: Limits, *, whole: bool = False) -> Iterator[io.BufferedReader]:
+    def open(self, limits: Limits, *, whole: bool = False) -> Iterator["Stream"]:
         """A buffered UTF-8 stream without byte order mark. Reading it may raise InvalidInput or BrokenFile."""
         with self._raw() as raw:
             chunks = _inflate(_read(raw), self.name, limits)
             bounded = _bound(chunks, limits.max_bytes if whole else limits.max_stream_bytes, self.name)
-            yield io.BufferedReader(_ChunkStream(_transcode(bounded, self.name)), _CHUNK)
+            yield Stream(_transcode(bounded, self.name), limits)
 
     def _raw(self) -> BinaryIO:
         if self._path is None:
@@ -98,12 +100,31 @@ class Source:
             raise InvalidInput(f"读不了 {self.name}：{error.strerror}。请检查路径和权限。") from error
 
 
+class Stream(io.BufferedReader):
+    """A buffered stream whose reader says where a record begins: none may be longer than ``max_record``."""
+
+    def __init__(self, chunks: Iterator[bytes], limits: Limits) -> None:
+        self._source = _ChunkStream(chunks, limits.max_record)
+        super().__init__(self._source, _CHUNK)
+
+    def begin_record(self) -> None:
+        """From here on, what is read is kept in memory."""
+        self._source.begun = self._source.given
+
+    def end_record(self) -> None:
+        """What follows is read and dropped."""
+        self._source.begun = None
+
+
 class _ChunkStream(io.RawIOBase):
     """A raw stream over an iterator of byte strings."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes], longest: int) -> None:
         self._chunks = chunks
         self._rest = memoryview(b"")
+        self._longest = longest
+        self.given = 0
+        self.begun: int | None = None
 
     def readable(self) -> bool:
         return True
@@ -118,6 +139,9 @@ class _ChunkStream(io.RawIOBase):
         size = min(len(target), len(self._rest))
         target[:size] = self._rest[:size]
         self._rest = self._rest[size:]
+        self.given += size
+        if self.begun is not None and self.given - self.begun > self._longest:
+            raise InvalidInput(f"有一条记录超过 {self._longest} 字节，已停止导入。")
         return size
 
 

@@ -42,7 +42,7 @@ class QwenSettings:
     endpoint: Literal["text", "multimodal", "auto"] = "auto"
     workspace: str = ""
     enable_thinking: bool = False
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)
     daily_budget_yuan: float = 0.0
     daily_tokens: int = 0
     first_timeout: float = 60.0

@@ -59,7 +59,7 @@ class Action(ClaimableRow):
     finished_at = models.DateTimeField("结束时间", null=True, blank=True)
     result = models.TextField("结果", blank=True, default="")
     response = models.JSONField("对方应答", default=dict, blank=True)
-    undo_url = SealedField("撤销地址", null=True, blank=True)
+    undo_url = SealedField("撤销地址", null=True, blank=True, bound_to=("key",))
     settled_by = models.CharField("核实人", max_length=100, blank=True, default="")
 
     class Meta:

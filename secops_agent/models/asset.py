@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from secops_agent.models.choices import AssetType, Severity
+from secops_agent.models.choices import AssetType, Importance
 from secops_agent.models.staff import Staff
 
 
@@ -22,7 +22,7 @@ class Asset(models.Model):
         db_index=False,
     )
     owner_text = models.CharField("来源中的负责人", max_length=200, blank=True, default="")
-    importance = models.CharField("重要性", max_length=10, choices=Severity.choices, blank=True, default="")
+    importance = models.CharField("重要性", max_length=10, choices=Importance.choices, blank=True, default="")
     tags = models.JSONField("标签", default=list, blank=True)
     environment = models.CharField("环境", max_length=50, blank=True, default="")
     description = models.TextField("说明", blank=True, default="")

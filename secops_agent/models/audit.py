@@ -31,7 +31,7 @@ class AuditSegment(models.Model):
     day = models.DateField("日期")
     previous = models.CharField("上一段摘要", max_length=64)
     digest = models.CharField("摘要", max_length=64)
-    seal = SealedField(null=True, blank=True)
+    seal = SealedField(null=True, blank=True, bound_to=("number",))
     count = models.PositiveIntegerField("条数", default=0)
     first_id = models.BigIntegerField("首条编号", null=True)
     last_id = models.BigIntegerField("末条编号", null=True)

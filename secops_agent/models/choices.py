@@ -13,6 +13,16 @@ class Severity(models.TextChoices):
     INFO = "info", "信息"
 
 
+class Importance(models.TextChoices):
+    """How much an asset matters; ranked like severities, in words of its own."""
+
+    CRITICAL = "critical", "核心"
+    HIGH = "high", "高"
+    MEDIUM = "medium", "中"
+    LOW = "low", "低"
+    INFO = "info", "很低"
+
+
 class AlertStatus(models.TextChoices):
     """OCSF status of a finding, as far as people use it."""
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from bifang.channels import claims
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError
-from bifang.core.sealed import Sealed
+from bifang.core.sealed import Sealed, place_of
 from secops_agent.models.action import Action, ActionState
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal
@@ -77,9 +77,15 @@ def _order(action: Action) -> Order:
     origin = action.undo_of
     return Order(
         action.pk, action.token, action.key, action.tool, action.title, action.arguments, action.summary, action.asker,
-        action.approver, action.created_at, str(origin.undo_url.open()) if origin and origin.undo_url else "",
+        action.approver, action.created_at, _undo_url(origin),
         origin.connector_config_id if origin else None,
     )  # fmt: skip
+
+
+def _undo_url(origin: Action | None) -> str:
+    if origin is None or origin.undo_url is None:
+        return ""
+    return str(origin.undo_url.open(place_of(Action, "undo_url", origin)))
 
 
 def begin(order: Order, connector: str, connector_config_id: int | None) -> bool:
@@ -116,7 +122,7 @@ def finish(order: Order, outcome: ActionResult, state: ActionState = ActionState
     """Store and tell the result. False: the claim no longer holds, and nothing was changed."""
     with transaction.atomic():
         ours = claims.held(Action, (order.action_id, order.token)).filter(state=state)
-        won = _close(ours, outcome)
+        won = _close(ours, outcome, order.key)
         if won:
             _tell(
                 Action.objects.select_related("proposal").get(pk=order.action_id), Actor.system("connector")
@@ -124,13 +130,13 @@ def finish(order: Order, outcome: ActionResult, state: ActionState = ActionState
     return won
 
 
-def _close(rows: Any, outcome: ActionResult) -> bool:
+def _close(rows: Any, outcome: ActionResult, key: str = "") -> bool:
     values = {
         "state": ActionState(outcome.result), "finished_at": database_now(), "result": outcome.text,
         "response": dict(outcome.response), "token": "", "claimed_until": None,
     }  # fmt: skip
     if outcome.undo_url:
-        values["undo_url"] = Sealed.of(outcome.undo_url)
+        values["undo_url"] = Sealed.of(outcome.undo_url, place_of(Action, "undo_url", {"key": key}))
     return bool(rows.update(**values))
 
 

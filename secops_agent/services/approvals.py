@@ -9,6 +9,7 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 from django.db.models import Exists
 
+from bifang.channels.visible import visible
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError
 from secops_agent.models import Action, Role, Staff
@@ -69,7 +70,7 @@ def _win(
     return bool(
         open_one.update(
             state=state, decided_at=now, decider_id=_ident(decider), decider_name=decider.name,
-            decided_through=request.through[:260], reason=request.reason[:500],
+            decided_through=request.through[:260], reason=visible(request.reason)[:500],
         )
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from bifang.core.db import on_postgresql, run
 from bifang.core.errors import BifangError
-from bifang.core.sealed import Sealed
+from bifang.core.sealed import Sealed, place_of
 from secops_agent.models import AuditRecord, AuditSegment
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
@@ -95,9 +95,13 @@ def _chain(segment: AuditSegment, rows: Sequence[Mapping[str, Any]], now: dateti
     _place(segment, [row["id"] for row in rows])
     count = segment.count + len(rows)
     AuditSegment.objects.filter(pk=segment.pk).update(
-        digest=digest, seal=Sealed.of(f"{segment.number}:{count}:{digest}"), count=count, sealed_at=now,
+        digest=digest, seal=Sealed.of(f"{segment.number}:{count}:{digest}", _place_of(segment)), count=count, sealed_at=now,
         first_id=segment.first_id or rows[0]["id"], last_id=rows[-1]["id"],
     )  # fmt: skip
+
+
+def _place_of(segment: AuditSegment) -> str:
+    return place_of(AuditSegment, "seal", segment)
 
 
 def _place(segment: AuditSegment, ids: Sequence[int]) -> None:
@@ -198,7 +202,7 @@ def _segment_faults(segment: AuditSegment, number: int, previous: str, heads: se
 
 def _seal_faults(segment: AuditSegment) -> list[str]:
     try:
-        sealed = segment.seal.open() if segment.seal else ""
+        sealed = segment.seal.open(_place_of(segment)) if segment.seal else ""
     except BifangError as error:
         return [f"封条无法读取：{error.message}"]
     wanted = f"{segment.number}:{segment.count}:{segment.digest}"

@@ -17,7 +17,7 @@ from secops_agent.services.finding_views import FindingDetail, FindingSummary, f
 from secops_agent.services.intake.states import is_active
 from secops_agent.services.pages import Page, cut, order_of
 
-__all__ = ["FindingDetail", "FindingFilter", "FindingSummary", "decide", "get", "search"]
+__all__ = ["FindingDetail", "FindingFilter", "FindingSummary", "comment", "decide", "get", "search"]
 # Both directions of the one index.
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 _WITH = ("asset", "component", "vulnerability")
@@ -126,3 +126,13 @@ def decide(finding_id: int, decision: str, actor: Actor, note: str = "") -> Find
             raise Conflict(f"发现 {finding_id} 刚刚被别人改过，请再看一次。")
         history.record("finding", finding_id, actor, "decide", {"decision": (old, decision)}, note)
     return finding_summaries([_read(finding_id)])[0]
+
+
+def comment(finding_id: int, actor: Actor, note: str) -> FindingSummary:
+    """Only a note in the history. Raises NotFound, InvalidInput."""
+    if not note.strip():
+        raise InvalidInput("备注不能为空。")
+    row = _read(finding_id)
+    with transaction.atomic():
+        history.record("finding", finding_id, actor, "comment", {}, note)
+    return finding_summaries([row])[0]

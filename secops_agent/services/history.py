@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import DateTimeField, Field, Model
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from bifang.core.redaction import redact
-from secops_agent.models import History
+from secops_agent.models import Alert, Asset, Finding, History, Runbook, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.changes import keep
 
@@ -22,8 +25,13 @@ ENTITIES: Final = {
 ACTIONS: Final = {
     "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
     "close": "关闭", "reopen": "重新打开", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
-    "merge": "合并", "back": "再次出现", "gone": "消失",
+    "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失",
 }  # fmt: skip
+MODELS: Final[dict[str, type[Model]]] = {
+    "alert": Alert, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,
+}  # fmt: skip
+_BESIDE: Final = {"aliases": "别名", "merged": "并入的资产"}  # what changes beside the columns
+EMPTY: Final = "—"
 LONGEST_VALUE: Final = 200  # of a changed text, in the audit trail
 Changes = Mapping[str, tuple[Any, Any]]
 
@@ -92,3 +100,33 @@ def _views(rows: Iterable[History]) -> Iterable[HistoryEntry]:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def worded(entity: str, changes: Changes) -> tuple[tuple[str, str, str], ...]:
+    """(label, old, new) of each change, in the words that the pages use."""
+    return tuple(_worded(_column(entity, name), name, old, new) for name, (old, new) in changes.items())
+
+
+def _column(entity: str, name: str) -> "Field[Any, Any] | None":
+    try:
+        found = MODELS[entity]._meta.get_field(name)
+    except (KeyError, FieldDoesNotExist):
+        return None
+    return found if isinstance(found, Field) else None
+
+
+def _worded(column: "Field[Any, Any] | None", name: str, old: Any, new: Any) -> tuple[str, str, str]:
+    label = str(column.verbose_name) if column else _BESIDE.get(name, name)
+    return label, _word(column, old), _word(column, new)
+
+
+def _word(column: "Field[Any, Any] | None", value: Any) -> str:
+    if value in (None, "", []):
+        return EMPTY
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, list):
+        return "、".join(str(each) for each in value)
+    if isinstance(column, DateTimeField) and (at := parse_datetime(str(value))):
+        return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
+    return str(dict(column.flatchoices).get(value, value)) if column else str(value)

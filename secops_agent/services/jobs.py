@@ -30,6 +30,7 @@ RECOVERY = "secops_agent.services.jobs.recover"
 _LONGEST = 6 * 3600  # seconds that one import may take
 _SILENCE = timedelta(seconds=60)  # without a heartbeat: the process is gone
 _ATTEMPTS = 5
+MOST_REJECTED = 1000
 _OPEN = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -95,6 +96,42 @@ def submit(
     row.save(force_insert=True)
     transaction.on_commit(nudge)
     return _view(row)
+
+
+def note(
+    format_name: str,
+    name: str,
+    *,
+    size: int,
+    digest: str,
+    options: Mapping[str, str],
+    actor: Actor,
+    started: datetime,
+    outcome: Mapping[str, Any],
+    error: str = "",
+) -> JobView:
+    """An import that is over already, for the history; ``error`` says why nothing was taken."""
+    row = ImportJob(
+        format=format_name, name=name[:200], size=size, digest=digest, options=dict(options),
+        actor_kind=actor.kind, actor_ident=actor.ident, actor_name=actor.name, actor_via=actor.via,
+        state=JobState.FAILED if error else JobState.DONE, attempts=1, outcome=_shortened(outcome), error=error,
+        created_at=started, started_at=started, finished_at=timezone.now(),
+    )  # fmt: skip
+    row.save(force_insert=True)
+    return _view(row)
+
+
+def _shortened(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """A file of broken records only must not fill the history."""
+    kept = dict(outcome)
+    rejected = kept.get("rejected", [])
+    if len(rejected) > MOST_REJECTED:
+        more = {
+            "position": "其余",
+            "reason": f"另有 {len(rejected) - MOST_REJECTED} 条被拒绝，没有逐条保存。",
+        }
+        kept["rejected"] = [*rejected[:MOST_REJECTED], more]
+    return kept
 
 
 def nudge() -> None:
@@ -173,9 +210,10 @@ def beat(work: Work, phase: str, done: int, total: int) -> bool:
     return bool(_mine(work).update(**values))
 
 
-def finish(work: Work, outcome: Mapping[str, Any]) -> bool:
-    """Done: the file goes. False: the job was no longer this process's."""
-    return _end(work, state=JobState.DONE, outcome=dict(outcome), error="")
+def finish(work: Work, outcome: Mapping[str, Any], refusal: str = "") -> bool:
+    """Done, or failed if everything was refused: the file goes. False: the job was no longer this process's."""
+    state = JobState.FAILED if refusal else JobState.DONE
+    return _end(work, state=state, outcome=dict(outcome), error=refusal)
 
 
 def fail(work: Work, message: str) -> bool:

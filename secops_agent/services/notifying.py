@@ -7,6 +7,7 @@ from bifang.channels.models import InboxRow
 from bifang.channels.ports import Button, ReplyTarget
 from bifang.channels.targets import unpack_target
 from bifang.core.errors import BifangError
+from bifang.core.sealed import place_of
 from secops_agent.models.proposal import Proposal
 
 
@@ -15,10 +16,11 @@ def origin_target(proposal: Proposal) -> ReplyTarget | None:
     row = InboxRow.objects.filter(pk=proposal.inbox_id).first() if proposal.inbox_id else None
     if row is not None:
         try:
-            return unpack_target(row.target, row.webhook, row.webhook_expires_at)
+            place = place_of(InboxRow, "webhook", row)
+            return unpack_target(row.target, row.webhook, row.webhook_expires_at, place)
         except BifangError:
             pass  # the webhook's key is gone: the plain address goes through the OpenAPI
-    return unpack_target(proposal.target, None, None)
+    return unpack_target(proposal.target, None, None, "")
 
 
 def tell_origin(proposal: Proposal, text: str, key: str, buttons: Sequence[Button] = ()) -> None:

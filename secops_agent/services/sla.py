@@ -24,6 +24,10 @@ class Limits:
     def _days(self) -> dict[str, int | None]:
         return FINDING_DAYS | {severity: days for severity, _, days in self._listed}
 
+    def of(self, severity: str) -> tuple[int | None, int | None]:
+        """(hours for an alert, days for a finding); None: no limit."""
+        return self._hours.get(severity), self._days.get(severity)
+
     def alert_due(self, severity: str, start: datetime) -> datetime | None:
         """Until when an alert must be closed; None: no limit."""
         hours = self._hours.get(severity)

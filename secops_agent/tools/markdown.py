@@ -7,10 +7,10 @@ from typing import Final
 from django.utils import timezone
 
 from bifang.channels.markup import literal
-from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
+from secops_agent.models.choices import AlertStatus, AssetType, Importance, IndicatorKind, Severity, Verdict
 
 SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
-IMPORTANCE: Final = {"critical": "核心", "high": "高", "medium": "中", "low": "低", "info": "很低"}
+IMPORTANCE: Final = {value: str(label) for value, label in Importance.choices}
 STATUS: Final = {value: str(label) for value, label in AlertStatus.choices}
 VERDICT: Final = {value: str(label) for value, label in Verdict.choices}
 ASSET_TYPE: Final = {value: str(label) for value, label in AssetType.choices}

@@ -3,7 +3,12 @@
 import hashlib
 import threading
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 
+from django.utils import timezone
+
+from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
 from secops_agent.services import ingest, jobs, repeats
@@ -18,8 +23,37 @@ _turn = threading.Lock()
 EVENTS = frozenset({"alertmanager", "falco", "suricata", "wazuh"})
 
 
-def import_now(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Outcome:
-    """Read and write, in this request. Raises InvalidInput."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an import in this request came to; ``job`` is its row in the history, if it left one."""
+
+    outcome: Outcome
+    job: int | None
+
+
+def import_now(
+    format_name: str, upload: Upload, choices: Choices, actor: Actor, *, keep: bool = False
+) -> Done:
+    """Read and write, in this request, and leave a row in the history. Raises InvalidInput.
+
+    An event that was taken whole leaves none unless ``keep``: webhooks come by the hundred a second.
+    """
+    note = partial(
+        jobs.note, format_name, upload.name, size=upload.size, digest=upload.digest, options=choices.as_dict(), actor=actor
+    )  # fmt: skip
+    started = timezone.now()
+    try:
+        outcome = _import(format_name, upload, choices, actor)
+    except InvalidInput as error:
+        note(started=started, outcome={}, error=error.message)
+        raise
+    if not keep and format_name in EVENTS and not outcome.rejected:
+        return Done(outcome, None)
+    job = note(started=started, outcome=outcome.as_dict(format_name), error=outcome.refusal)
+    return Done(outcome, job.id)
+
+
+def _import(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Outcome:
     items = registry.parse(format_name, upload.source(), choices.options())
     digest = _run_digest(format_name, upload, choices)
     # Threads of one process gain nothing from writing at the same time: on SQLite they would only wait for each

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import DatabaseError, connection
 
@@ -13,6 +12,7 @@ from secops_agent.importers import registry
 from secops_agent.importers.base import Source
 from secops_agent.models.job import JobPhase
 from secops_agent.services import ingest, jobs
+from secops_agent.services.ingest import Outcome
 from secops_agent.services.jobs import Work
 from secops_agent.services.records import Item
 from secops_agent.uploads.choices import Choices
@@ -83,23 +83,22 @@ def _run(work: Work) -> str:
         )
         raise
     _stop(progress, pulse)
-    jobs.finish(work, outcome)
-    return "完成"
+    jobs.finish(work, outcome.as_dict(work.format), outcome.refusal)
+    return outcome.refusal or "完成"
 
 
-def _import(work: Work, progress: _Progress) -> dict[str, Any]:
+def _import(work: Work, progress: _Progress) -> Outcome:
     if not work.path.is_file():
         raise InvalidInput("找不到上传的文件：网页和后台任务要在同一台机器上，使用同一个 BIFANG_DATA_DIR。")
     choices = Choices.from_dict(work.options)
     items = registry.parse(work.format, _named(work), choices.options())
-    outcome = ingest.store(
+    return ingest.store(
         progress.count(items),
         work.actor,
         label=work.name or work.format,
         digest=import_digest(work.digest, choices),
         progress=progress.note,
     )
-    return outcome.as_dict(work.format)
 
 
 def _named(work: Work) -> Source:

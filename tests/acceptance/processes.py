@@ -54,7 +54,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run to the end; output and errors together in ``stdout``."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
-    return subprocess.run(command, cwd=PROJECT, env=dict(env), text=True, timeout=90, **pipes, **options)
+    return subprocess.run(command, cwd=PROJECT, env=dict(env), text=True, timeout=600, **pipes, **options)
 
 
 class Started:
@@ -100,7 +100,7 @@ class Started:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(30)
+                self.process.wait(120)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
 

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from dingtalk_integration.cards import decided
 from secops_agent.models import Action, AuditRecord, Proposal
 from tests.acceptance.worker import Stage, kill, open_stage, place, text_only
-from tests.databases import Database, Templates
+from tests.databases import BOTH, Database, Templates
 from tests.deadline import wait_until
 
 PEOPLE = tuple(
@@ -27,7 +27,7 @@ ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
 _addresses = (f"203.0.113.{number}" for number in count(1))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=BOTH)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:

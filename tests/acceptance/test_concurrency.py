@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 
 from tests.acceptance.worker import STAFF, Stage, place, working_stage
-from tests.databases import Templates
+from tests.databases import BOTH, Templates
 from tests.model_server import Echo
+
+pytestmark = pytest.mark.slow
 
 MODEL_S = 2.0
 ENOUGH_S = 10.0  # one after the other it would take 40 to 100 s
 CROWD = tuple({"staff_id": f"p{n}", "name": f"同事{n}", "role": "viewer"} for n in range(20))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=BOTH)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:

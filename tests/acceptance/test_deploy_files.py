@@ -105,7 +105,7 @@ def configure(server: Server, port: int) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_supervisor_brings_a_killed_worker_back(tmp_path: Path, simulator_port: int) -> None:
     snippet = "".join(path.read_text(encoding="utf-8") for path in CONFS)
     server = Server(tmp_path, snippet)
@@ -129,7 +129,7 @@ def test_supervisor_brings_a_killed_worker_back(tmp_path: Path, simulator_port: 
         supervisord.kill()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.slow
 def test_guides_own_supervisor_snippet_runs_the_worker(tmp_path: Path, simulator_port: int) -> None:
     server = Server(tmp_path, guide_block("ini", "[program:dingtalk-stream]"))
     configure(server, simulator_port)
@@ -168,7 +168,7 @@ KNOWN = {
         NoNewPrivileges PrivateTmp PrivateDevices ProtectSystem ProtectHome ProtectClock ProtectHostname
         ProtectControlGroups ProtectKernelLogs ProtectKernelModules ProtectKernelTunables RestrictAddressFamilies
         RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality CapabilityBoundingSet
-        SystemCallArchitectures SystemCallFilter""",
+        SystemCallArchitectures SystemCallFilter MemoryMax""",
     "Install": "WantedBy",
 }
 
@@ -209,6 +209,23 @@ def test_supervisor_files_name_real_commands(path: Path, tmp_path: Path) -> None
     (section,) = conf.sections()
     assert section == f"program:{path.stem}"
     assert_real_command(conf[section]["command"])
+
+
+def test_every_service_is_bounded_and_keeps_its_files_to_itself() -> None:
+    for path in CONFS:
+        assert read_ini(path.read_text("utf-8"))[f"program:{path.stem}"]["umask"] == "077"
+    for path in UNITS:
+        service = read_ini(path.read_text("utf-8"))["Service"]
+        assert service["UMask"] == "0077"
+        assert re.fullmatch(r"[12]G", service["MemoryMax"])
+    composed = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text("utf-8"))["services"]
+    for name, service in composed.items():
+        assert service["mem_limit"] in ("1g", "2g"), name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["read_only"] is True, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+    ours = composed["web"]["environment"]
+    assert {"BIFANG_HTTPS", "DJANGO_ALLOWED_HOSTS", "DATABASE_URL"} <= set(ours)
 
 
 def test_deploy_has_the_guides_names() -> None:

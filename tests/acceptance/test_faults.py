@@ -21,12 +21,14 @@ from tests.acceptance.worker import (
     talk,
     working_stage,
 )
-from tests.databases import Database, Templates
+from tests.databases import BOTH, Database, Templates
 from tests.deadline import wait_until
 from tests.model_server import Echo
 
+pytestmark = pytest.mark.slow
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+
+@pytest.fixture(scope="module", params=BOTH)
 def shared(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 
 from bifang.core import configs
 from dingtalk_integration.models import ClientState, ClientStatus
@@ -18,12 +20,15 @@ def bare(
     templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
     home = tmp_path_factory.mktemp("live")
+    secrets = home / "secrets"
+    secrets.mkdir()
     with (
         django_db_blocker.unblock(),
+        override_settings(SECRETS_DIR=secrets),
         templates.database("sqlite", home / "var") as database,
         open_stage(database, redeliver_after_s=1.0) as stage,
     ):
-        stage.start(connected=False).wait_for("没有启用的钉钉配置")
+        stage.start(connected=False, BIFANG_SECRETS_DIR=str(secrets)).wait_for("没有启用的钉钉配置")
         yield stage
 
 
@@ -73,6 +78,45 @@ def test_wrong_secret_is_parked_and_repaired_without_a_restart(stage: Stage) -> 
     stage.apply(stage.robot())
     stage.wait_connected(worker_of(stage))
     wait_until(lambda: not stage.config().last_error, within=30, what="error cleared")
+
+
+def rotate(name: str, text: str) -> None:
+    """As Vault Agent does it: a new file takes the old one's place."""
+    fresh = settings.SECRETS_DIR / f".{name}.new"
+    fresh.write_text(text)
+    fresh.replace(settings.SECRETS_DIR / name)
+
+
+def test_a_rotated_secret_file_is_read_again_without_a_restart(stage: Stage) -> None:
+    stage.apply(stage.robot(client_secret="file:dingtalk", default_role="viewer"))
+    assert "读不到密钥文件" in wait_status(stage, ClientStatus.STOPPED).last_error
+    rotate("dingtalk", "of-last-month")
+    assert "凭证错误" in wait_status(stage, ClientStatus.PARKED).last_error
+    before, worker = stage.config().revision, worker_of(stage).process.pid
+    rotate("dingtalk", "demo-secret\n")
+    stage.wait_connected(worker_of(stage))
+    where = place()
+    stage.say("新密钥", where, group=False)
+    assert stage.answers(where) == ["收到 新密钥"]
+    assert (stage.config().revision, worker_of(stage).process.pid) == (before, worker)
+
+
+def test_what_was_stored_under_looser_rules_is_parked_and_others_go_on(stage: Stage) -> None:
+    stage.apply(stage.robot(default_role="viewer"))
+    stage.wait_connected(worker_of(stage))
+    stage.apply(stage.robot(name="旧的", client_id="dingold", endpoint=""))
+    old = configs.SystemConfig.objects.get(name="旧的")
+    loose = {**old.params, "endpoint": "https://bucket.oss-cn-beijing.aliyuncs.com"}
+    configs.SystemConfig.objects.filter(pk=old.pk).update(params=loose, revision=old.revision + 1)
+
+    def shown() -> str:
+        return configs.SystemConfig.objects.get(pk=old.pk).last_error
+
+    wait_until(lambda: "BIFANG_ADDRESS_ALLOW_LIST" in shown(), within=30, what="parked")
+    where = place()
+    stage.say("还在吗", where, group=False)
+    assert stage.answers(where) == ["收到 还在吗"]
+    assert not [one for one in stage.sim.connections() if one.get("client_id") == "dingold"]
 
 
 def test_disabled_disconnects_and_enabled_connects(stage: Stage) -> None:

@@ -17,6 +17,8 @@ from tests.acceptance.worker import ROBOT, ROBOT_SECRET, STAFF, Stage, open_stag
 from tests.databases import Templates
 from tests.deadline import wait_until
 
+pytestmark = pytest.mark.slow
+
 SILENT, CUT_OFF, LIMITED = ROBOT, "dingcutoff", "dinglimited"
 OUTAGE_S = 30.0
 BY_OPENAPI = {"group": True, "webhook_expired": True}

@@ -13,7 +13,7 @@ from bifang.channels.models import InboxRow, OutboxRow, State
 from secops_agent.models import Staff
 from simulators.dingtalk.people import CORP_ID
 from tests.acceptance.worker import STAFF, Stage, place, text_only, working_stage
-from tests.databases import Templates
+from tests.databases import BOTH, Templates
 from tests.deadline import wait_until
 from tests.dingtalk.test_odd_texts import ODD, say_everywhere
 from tests.model_server import Echo
@@ -22,7 +22,7 @@ MODEL = Echo("收到 {text}（第 {turns} 句，上一句：{previous}）", dela
 LEAVER = {"staff_id": "leaver", "name": "小林", "role": "analyst"}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=BOTH)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:

@@ -150,7 +150,7 @@ def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_pa
     serve_plain_static(settings, tmp_path)
     assert_pages_clean()
     worker.process.terminate()
-    worker.process.wait(30)
+    worker.process.wait(120)
     assert_clean("log", stage.log_file.read_bytes())
     assert_clean("console", worker.text.encode())
     assert "凭证错误" in stage.log
@@ -162,7 +162,7 @@ def test_no_message_text_is_logged_at_info(stage: Stage) -> None:
     worker = stage.start()
     run_through_every_fault(stage)
     worker.process.terminate()
-    worker.process.wait(30)
+    worker.process.wait(120)
     assert_clean("log", stage.log_file.read_bytes(), text_too=True)
     assert_clean("console", worker.text.encode(), text_too=True)
     told = [line for line in stage.log.splitlines() if re.search("dingtalk", line, re.IGNORECASE)]

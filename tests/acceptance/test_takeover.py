@@ -13,6 +13,8 @@ from tests.databases import Database
 from tests.deadline import wait_until
 from tests.model_server import Echo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def vendor() -> str:

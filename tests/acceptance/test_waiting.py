@@ -15,6 +15,8 @@ from tests.databases import Database
 from tests.deadline import wait_until
 from tests.model_server import Echo
 
+pytestmark = pytest.mark.slow
+
 UNDER_REPAIR = "正在维护"
 
 

@@ -166,7 +166,7 @@ def text_only(answer: str) -> str:
 def kill(worker: Started) -> None:
     """kill -9, and wait for the end."""
     worker.process.kill()
-    worker.process.wait(10)
+    worker.process.wait(120)
 
 
 @contextmanager

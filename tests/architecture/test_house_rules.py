@@ -155,3 +155,20 @@ def test_nothing_names_the_machine_it_was_written_on() -> None:
     assert not [
         name_of(path) for path in texts if path.exists() and places.search(path.read_text("utf-8", "replace"))
     ]
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Package → version of every line `name==version`."""
+    found = re.findall(r"(?m)^([\w.-]+)(?:\[[\w,]+\])?==([\w.!+]+)", path.read_text("utf-8"))
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_lock_holds_what_is_required(name: str) -> None:
+    required, locked = pins(PROJECT / f"{name}.txt"), pins(PROJECT / f"{name}.lock")
+    assert required
+    assert not {package for package, version in required.items() if locked.get(package) != version}
+    assert pins(PROJECT / "requirements.lock").items() <= pins(PROJECT / "requirements-dev.lock").items()
+    # pip refuses a file in which one entry has no hash.
+    entries = re.split(r"\n(?=\S)", (PROJECT / f"{name}.lock").read_text("utf-8"))[1:]
+    assert not [entry for entry in entries if "--hash=sha256:" not in entry]

@@ -95,8 +95,8 @@ def web(place: Stage) -> Iterator[tuple[str, str]]:
     )
     (port,) = free_ports(1)
     command = [
-        sys.executable, "-m", "gunicorn", "bifang.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4",
-        "--no-control-socket",
+        sys.executable, "-m", "gunicorn", "bifang.wsgi", "-c", "deploy/gunicorn.conf.py",
+        "--bind", f"127.0.0.1:{port}", "--workers", "2",
     ]  # fmt: skip
     with stages.process(command, env, place.home / "web.log"):
         address, token = f"http://127.0.0.1:{port}", made.stdout.split()[-1]

@@ -164,14 +164,14 @@ def test_stop_lets_turns_finish_and_gives_the_rest_back(database: Database) -> N
 
     async def think(turn: Turn) -> str:
         started.set()
-        await asyncio.sleep(0.1 if turn.text == "快" else 60)
+        await asyncio.sleep(0.1 if turn.text == "快" else 600)
         return f"收到 {turn.text}"
 
     store(incoming("快"), incoming("慢", where="cid2"))
     with running(think, channel) as loop:
-        assert started.wait(20)
+        assert started.wait(120)
         wait_until(lambda: InboxRow.objects.filter(state=State.CLAIMED).count() == 2, within=20)
-        loop.stop(grace=1.0)
+        loop.stop(grace=3.0)
         assert not loop.alive
     assert channel.sent == ["收到 快"]
     row = InboxRow.objects.get(text="慢")
@@ -200,7 +200,7 @@ def test_stop_in_the_middle_of_claiming_leaves_nothing_claimed(database: Databas
     store(*[incoming(where=f"cid{n}") for n in range(50)])
 
     async def think(turn: Turn) -> str:
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
         return "太晚"
 
     with running(think, capacity=10) as loop:

@@ -118,7 +118,9 @@ def test_time_that_no_calendar_holds_is_none(database: Database, odd: int) -> No
 
 def test_target_survives_its_columns(database: Database) -> None:
     target = ReplyTarget("cid", True, "lisi", "dingx", WEBHOOK, 1_700_000_000_123)
-    columns = pack_target(target)
+    columns = pack_target(target, "here")
     assert "hidden" not in str(columns["target"])
-    assert unpack_target(columns["target"], columns["webhook"], columns["webhook_expires_at"]) == target
-    assert unpack_target(None, None, None) is None
+    assert (
+        unpack_target(columns["target"], columns["webhook"], columns["webhook_expires_at"], "here") == target
+    )
+    assert unpack_target(None, None, None, "") is None

@@ -51,7 +51,7 @@ async def state_of(part: Part) -> OutboxRow:
 
 
 async def wait_state(part: Part, state: State) -> OutboxRow:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             row = await state_of(part)
             if row.state == state:

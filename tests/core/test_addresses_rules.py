@@ -3,8 +3,10 @@
 import pytest
 
 from bifang.core.addresses import (
+    TRUSTED_HOSTS,
     AddressRules,
     check_address,
+    check_listed_proxy,
     check_proxy,
     check_socket,
     is_forbidden,
@@ -22,12 +24,50 @@ LISTED = AddressRules(allowed_hosts=frozenset({"ding.corp.example"}))
     [
         "https://api.dingtalk.com",
         "https://API.DingTalk.com:443/",
-        "https://api.dingtalk.io",
+        "https://oapi.dingtalk.com",
         "https://dashscope.aliyuncs.com/api/v1",
+        "https://dashscope-intl.aliyuncs.com/api/v1",
+        "https://dashscope-us.aliyuncs.com/api/v1",
+        "https://llm-4x7.cn-beijing.maas.aliyuncs.com/api/v1",
+        "https://WS.eu-central-1.maas.aliyuncs.com",
     ],
 )
 def test_address_of_a_configuration_accepts_dingtalk_and_aliyun(url):
     check_address(url, PLAIN)
+
+
+# What anyone can rent or register beside, below and above the names that are trusted.
+NEIGHBOURS = ["x.{host}", "x-{host}", "evil{host}", "api.{host}", "{host}.evil.example", "{host}.cn"]
+
+
+@pytest.mark.parametrize("shape", NEIGHBOURS)
+@pytest.mark.parametrize("host", sorted(TRUSTED_HOSTS))
+def test_no_neighbour_of_a_trusted_host_is_trusted(host, shape):
+    name = shape.format(host=host)
+    with pytest.raises(ConfigError, match="BIFANG_ADDRESS_ALLOW_LIST"):
+        check_address(f"https://{name}/", PLAIN)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "maas.aliyuncs.com",
+        "cn-beijing.maas.aliyuncs.com",
+        ".cn-beijing.maas.aliyuncs.com",
+        "a.b.cn-beijing.maas.aliyuncs.com",
+        "ws.mars-1.maas.aliyuncs.com",
+        "ws.cn-beijing.maas.aliyuncs.com.evil.example",
+        "-ws.cn-beijing.maas.aliyuncs.com",
+        "w_s.cn-beijing.maas.aliyuncs.com",
+        "bucket.oss-cn-beijing.aliyuncs.com",
+        "1234.cn-hangzhou.fc.aliyuncs.com",
+        "pre-api.dingtalk.com",
+        "api.dingtalk.io",
+    ],
+)
+def test_hosts_that_can_be_rented_or_come_from_the_operator_are_refused(host):
+    with pytest.raises(ConfigError):
+        check_address(f"https://{host}/", PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +99,22 @@ def test_address_of_a_configuration_refuses_others(url):
     assert "地址" in caught.value.message
 
 
-def test_address_on_the_operators_list_is_accepted_over_https_only():
+def test_address_on_the_operators_list_is_accepted_also_without_tls():
     check_address("https://ding.corp.example", LISTED)
-    with pytest.raises(ConfigError, match="https"):
-        check_address("http://ding.corp.example", LISTED)
+    check_address("http://ding.corp.example:8080", LISTED)
+    for neighbour in ("x.ding.corp.example", "ding.corp.example.evil.example", "corp.example"):
+        with pytest.raises(ConfigError):
+            check_address(f"https://{neighbour}", LISTED)
+
+
+def test_proxy_of_a_configuration_must_be_on_the_operators_list():
+    check_listed_proxy("http://user:pw@ding.corp.example:3128", LISTED)
+    check_listed_proxy("http://127.0.0.1:3128", SIMULATOR)
+    for proxy in ("http://10.0.0.1:3128", "https://api.dingtalk.com", "http://127.0.0.1:3128"):
+        with pytest.raises(ConfigError, match="BIFANG_ADDRESS_ALLOW_LIST"):
+            check_listed_proxy(proxy, LISTED)
+    with pytest.raises(ConfigError, match="元数据"):
+        check_listed_proxy("http://169.254.169.254:80", AddressRules(frozenset({"169.254.169.254"})))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8910", "http://localhost:1", "http://[::1]:8910"])
@@ -96,7 +148,9 @@ def test_forbidden_addresses_are_seen_through_wrappers(ip):
 @pytest.mark.parametrize(
     ("url", "rules", "endpoint"),
     [
+        ("wss://wss-open-connection.dingtalk.com:443/connect", PLAIN, "https://api.dingtalk.com"),
         ("wss://wss-open-connection-union.dingtalk.com:443/connect", PLAIN, "https://api.dingtalk.com"),
+        ("wss://wss-open-connection-union.dingtalk.io/connect", PLAIN, "https://api.dingtalk.io"),
         ("wss://ding.corp.example/connect", PLAIN, "https://ding.corp.example"),
         ("wss://ding.corp.example/connect", LISTED, "https://api.dingtalk.com"),
         ("ws://127.0.0.1:9000/connect", SIMULATOR, "http://127.0.0.1:8910"),
@@ -111,6 +165,10 @@ def test_socket_address_of_the_gateway_is_accepted(url, rules, endpoint):
     "url",
     [
         "wss://evil.example/connect",
+        "wss://evil.dingtalk.com/connect",
+        "wss://wss-open-connection.dingtalk.io/connect",
+        "wss://dashscope.aliyuncs.com/connect",
+        "wss://x.wss-open-connection.dingtalk.com/connect",
         "ws://wss-open-connection.dingtalk.com/connect",
         "ws://api.dingtalk.com/connect",
         "ws://127.0.0.1:9000/connect",

@@ -62,6 +62,18 @@ def errors_of(response: HttpResponse) -> dict[str, list[str]]:
     return dict(response.context["adminform"].form.errors)
 
 
+def test_the_list_says_what_to_do_first_and_how_to_add(client: Client) -> None:
+    text = text_of(client.get(LIST))
+    assert "第一次使用" in text
+    assert "¦ 新增配置 ¦" in text
+    dingtalk()
+    text = text_of(client.get(LIST))
+    assert "第一次使用" not in text
+    assert "--config-id" in text
+    assert "¦ 新增配置 ¦" in text
+    assert "新增配置" not in text_of(member(AUDITOR).get(LIST))
+
+
 def test_adding_asks_for_the_kind_first(client: Client) -> None:
     text = text_of(client.get(f"{LIST}add/"))
     assert "钉钉" in text
@@ -74,13 +86,10 @@ def test_adding_asks_for_the_kind_first(client: Client) -> None:
 def test_form_holds_exactly_the_fields_of_its_kind(client: Client, kind: str, other: str) -> None:
     page = client.get(f"{LIST}add/?kind={kind}").content.decode()
     names = set(re.findall(r'<(?:input|select)[^>]* name="(\w+)"', page))
-    for field in get_kind(kind).fields:
-        assert field.name in names
-        assert field.label in page
-    theirs = {field.name for field in get_kind(other).fields} - {
-        field.name for field in get_kind(kind).fields
-    }
-    assert not theirs & names
+    for name, field in get_kind(kind).fields.items():
+        assert name in names
+        assert str(field.label) in page
+    assert not (set(get_kind(other).fields) - set(get_kind(kind).fields)) & names
 
 
 def test_advanced_fields_are_folded_away_until_one_has_an_error(client: Client) -> None:
@@ -158,7 +167,7 @@ def test_an_empty_password_box_keeps_the_secret(client: Client) -> None:
 
 def test_a_changed_address_asks_for_the_secret_again(client: Client) -> None:
     config = dingtalk()
-    errors = errors_of(client.post(page_of(config), filled(config, endpoint="https://api.dingtalk.io")))
+    errors = errors_of(client.post(page_of(config), filled(config, endpoint="https://oapi.dingtalk.com")))
     assert "请重新填写" in errors["client_secret"][0]
 
 
@@ -241,7 +250,7 @@ def test_list_shows_id_kind_state_and_the_newest_error(client: Client) -> None:
 def test_list_filters_and_searches(client: Client) -> None:
     dingtalk("甲机器人")
     qwen("乙模型")
-    assert "甲机器人" not in text_of(client.get(f"{LIST}?kind=qwen"))
+    assert "甲机器人" not in text_of(client.get(f"{LIST}?kind__exact=qwen"))
     assert "乙模型" not in text_of(client.get(f"{LIST}?q=ding-甲"))
 
 
@@ -250,7 +259,9 @@ def test_live_states_are_served_for_the_page_to_refresh(client: Client) -> None:
     connected(config, status="retrying", last_error="连不上", last_error_at=config.created_at)
     answer = client.get(f"{LIST}live/?ids={config.pk},999,x").json()
     state = answer["configs"][str(config.pk)]
-    assert (state["text"], state["tone"], state["error"]) == ("重试中", "warn", "连不上")
+    assert "bf-warn" in state["state"]
+    assert "重试中" in state["state"]
+    assert "连不上" in state["problem"]
     assert Client().get(f"{LIST}live/?ids=1").status_code == 302
 
 
@@ -287,6 +298,50 @@ def test_operator_changes_but_does_not_archive() -> None:
     assert operator.post(page_of(config), filled(config, app_id="x")).status_code == 302
     assert operator.post(page_of(config, "delete"), {"post": "yes"}).status_code == 403
     assert "归档这个配置" not in text_of(operator.get(page_of(config)))
+
+
+TAMPERED = {
+    "endpoint": "https://oapi.dingtalk.com",
+    "proxy": "http://127.0.0.1:3128",
+    "client_secret": "env:BIFANG_SECRET_X",
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_operator_changes_neither_address_nor_proxy_nor_reference(name: str) -> None:
+    config, operator = dingtalk(), member(OPERATOR)
+    page = operator.get(page_of(config)).content.decode()
+    box = re.search(rf'<input[^>]*name="{name}"[^>]*>', page)
+    assert box is not None
+    assert ("readonly" in box[0]) == (name != "client_secret")
+    sent = filled(config, **{"client_secret": SECRET, name: TAMPERED[name]})
+    assert "只有超级管理员" in errors_of(operator.post(page_of(config), sent))[name][0]
+    added = FILLED | {"client_id": "dingy", name: TAMPERED[name]}
+    assert "只有超级管理员" in errors_of(operator.post(ADD, added))[name][0]
+    assert SystemConfig.objects.get().revision == config.revision
+
+
+def test_operator_is_not_offered_a_kind_that_needs_an_address() -> None:
+    operator = member(OPERATOR)
+    text = text_of(operator.get(f"{LIST}add/"))
+    assert "请超级管理员新增" in text
+    assert "要新增哪一种配置" in text_of(operator.get(f"{LIST}add/?kind=webhook_connector"))
+    assert "请超级管理员新增" not in text_of(superuser().get(f"{LIST}add/"))
+
+
+def test_a_proxy_is_shown_without_its_password_and_can_be_removed(client: Client, settings: Any) -> None:
+    settings.ADDRESS_ALLOW_LIST = ["proxy.corp.example"]
+    config = dingtalk(proxy="http://user:pw-of-proxy@proxy.corp.example:3128")
+    page = client.get(page_of(config))
+    assert "已设置 http://proxy.corp.example:3128" in text_of(page)
+    assert "pw-of-proxy" not in page.content.decode()
+    assert client.post(page_of(config), filled(config, app_id="x")).status_code == 302
+    config.refresh_from_db()
+    assert configs.load(config).proxy
+    cleared = filled(config, client_secret=SECRET) | {"proxy-clear": "1"}
+    assert client.post(page_of(config), cleared).status_code == 302
+    config.refresh_from_db()
+    assert configs.load(config).proxy == ""
 
 
 def test_a_kind_nobody_knows_is_said_not_raised(client: Client) -> None:

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 import unfold
-from django.contrib import admin
+from django.apps import apps
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
 from bifang.core.groups import AUDITOR, OPERATOR
+from bifang.unfold import MENU
 from dingtalk_integration import ledger
 from secops_agent.models import Role
 from tests.admin_pages import (
+    MODELS,
     ROWS,
     connected,
     dingtalk,
@@ -26,8 +28,6 @@ from tests.admin_pages import (
 )
 
 pytestmark = pytest.mark.django_db
-admin.autodiscover()
-MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 # Words that stand on our pages in any language.
 NAMES = {"Bifang", "Stream", "Client", "Secret", "App", "Key", "Webhook", "Control", "Mac", "Command", "Cron", "CorpId", "Suricata", "Prometheus"}  # fmt: skip
 
@@ -135,3 +135,11 @@ SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
     "Value",
     "Cron",
 }
+
+
+def test_the_menu_says_what_the_pages_are_called() -> None:
+    entries = [entry for _, group in MENU for entry in group]
+    assert {entry.model: entry.title for entry in entries} == {
+        entry.model: str(apps.get_model(entry.model)._meta.verbose_name_plural) for entry in entries
+    }
+    assert {model._meta.label_lower for model in MODELS} == {entry.model for entry in entries}

@@ -47,9 +47,9 @@ def test_required_fields_are_named() -> None:
 def test_changed_address_demands_the_secret_again() -> None:
     row = make()
     with pytest.raises(FieldErrors) as caught:
-        configs.save("dingtalk", "钉钉", True, {"endpoint": "https://pre-api.dingtalk.com"}, config=row)
+        configs.save("dingtalk", "钉钉", True, {"endpoint": "https://oapi.dingtalk.com"}, config=row)
     assert "client_secret" in caught.value.errors
-    given = {"endpoint": "https://pre-api.dingtalk.com", "client_secret": SECRET}
+    given = {"endpoint": "https://oapi.dingtalk.com", "client_secret": SECRET}
     assert configs.save("dingtalk", "钉钉", True, given, config=row)[1]
 
 

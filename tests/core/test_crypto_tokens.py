@@ -1,10 +1,14 @@
 """Sealed values: opened by every key of the ring, by nothing else, and unchanged."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,58 +16,83 @@ from bifang.core.crypto import Keyring, generate_key
 from bifang.core.errors import SecretError
 
 OLD, NEW = generate_key(), generate_key()
+PLACE = "a table, a column, a row"
 VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
 
 @given(VALUES)
 def test_what_is_sealed_opens_as_it_was(value: Any) -> None:
-    token = Keyring([OLD]).seal(value)
+    token = Keyring([OLD]).seal(value, PLACE)
     assert token.isascii()
-    assert Keyring([NEW, OLD]).open(token) == value
+    assert Keyring([NEW, OLD]).open(token, PLACE) == value
 
 
 def test_two_seals_of_a_value_differ_and_hide_it() -> None:
     ring = Keyring([OLD])
-    tokens = {ring.seal("secret-value") for _ in range(50)}
+    tokens = {ring.seal("secret-value", PLACE) for _ in range(50)}
     assert len(tokens) == 50
     assert not any("secret" in token for token in tokens)
 
 
 def test_rotation_tells_what_the_first_key_sealed() -> None:
-    token = Keyring([OLD]).seal("x")
-    assert Keyring([OLD]).is_current(token)
-    assert not Keyring([NEW, OLD]).is_current(token)
-    again = Keyring([NEW, OLD]).seal("x")
-    assert Keyring([NEW, OLD]).is_current(again)
-    assert Keyring([NEW]).open(again) == "x"
+    token = Keyring([OLD]).seal("x", PLACE)
+    assert Keyring([OLD]).is_current(token, PLACE)
+    assert not Keyring([NEW, OLD]).is_current(token, PLACE)
+    again = Keyring([NEW, OLD]).seal("x", PLACE)
+    assert Keyring([NEW, OLD]).is_current(again, PLACE)
+    assert Keyring([NEW]).open(again, PLACE) == "x"
 
 
-def test_what_fernet_sealed_earlier_is_opened() -> None:
-    token = Fernet(OLD.encode()).encrypt(json.dumps("旧").encode()).decode()
-    assert Keyring([NEW, OLD]).open(token) == "旧"
-    assert not Keyring([NEW, OLD]).is_current(token)
+def sealed_earlier(value: Any) -> list[str]:
+    """As the versions before did it: by Fernet, and by GCM without a place."""
+    plain, nonce = json.dumps(value).encode(), b"123456789012"
+    derived = HKDF(SHA256(), 32, salt=None, info=b"bifang seal 2").derive(base64.urlsafe_b64decode(OLD))
+    unbound = base64.urlsafe_b64encode(nonce + AESGCM(derived).encrypt(nonce, plain, None)).decode()
+    return [Fernet(OLD.encode()).encrypt(plain).decode(), f"2.{unbound}"]
 
 
-@pytest.mark.parametrize("place", range(0, 60, 7))
-def test_changed_token_is_refused(place: int) -> None:
-    token = Keyring([OLD]).seal("a value of some length")
-    changed = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
+@pytest.mark.parametrize("token", sealed_earlier("旧"), ids=["fernet", "unbound"])
+def test_a_seal_without_a_place_is_refused_with_the_remedy_and_opened_to_seal_it_anew(token: str) -> None:
+    ring = Keyring([NEW, OLD])
+    with pytest.raises(SecretError, match="rotate_encryption_key"):
+        ring.open(token, PLACE)
+    assert ring.open_unbound(token) == "旧"
+    assert not Keyring([OLD]).is_current(token, PLACE)
+
+
+@given(st.text(), st.text())
+def test_a_seal_opens_at_its_own_place_only(here: str, there: str) -> None:
+    ring = Keyring([OLD])
+    token = ring.seal("x", here)
+    assert ring.is_current(token, here)
+    if here != there:
+        assert not ring.is_current(token, there)
+        with pytest.raises(SecretError):
+            ring.open(token, there)
+    with pytest.raises(SecretError):
+        ring.open_unbound(token)
+
+
+@pytest.mark.parametrize("position", range(0, 60, 7))
+def test_changed_token_is_refused(position: int) -> None:
+    token = Keyring([OLD]).seal("a value of some length", PLACE)
+    changed = token[:position] + ("A" if token[position] != "A" else "B") + token[position + 1 :]
     with pytest.raises(SecretError, match="密文"):
-        Keyring([OLD]).open(changed)
+        Keyring([OLD]).open(changed, PLACE)
 
 
-@pytest.mark.parametrize("token", ["", "2.", "2.!", "2.短", "2.AAAA", "gAAAA-not", "plain"])
+@pytest.mark.parametrize("token", ["", "3.", "3.!", "3.短", "3.AAAA", "2.AAAA", "gAAAA-not", "plain"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(SecretError):
-        Keyring([OLD, NEW]).open(token)
+        Keyring([OLD, NEW]).open(token, PLACE)
 
 
 def test_token_with_something_in_between_is_refused() -> None:
-    token = Keyring([OLD]).seal("x")
+    token = Keyring([OLD]).seal("x", PLACE)
     with pytest.raises(SecretError):
-        Keyring([OLD]).open(f"{token[:9]}!{token[9:]}")
+        Keyring([OLD]).open(f"{token[:9]}!{token[9:]}", PLACE)
 
 
 def test_another_key_does_not_open() -> None:
     with pytest.raises(SecretError):
-        Keyring([NEW]).open(Keyring([OLD]).seal("x"))
+        Keyring([NEW]).open(Keyring([OLD]).seal("x", PLACE), PLACE)

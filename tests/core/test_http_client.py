@@ -17,7 +17,7 @@ SECRET = "s3cr3t-session"
 
 @pytest.fixture
 async def client():
-    async with HttpClient(connect_timeout=2) as client:
+    async with HttpClient(connect_timeout=60) as client:
         yield client
 
 

@@ -2,7 +2,10 @@
 
 import logging
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -24,7 +27,7 @@ class Slow(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.reached.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(120)
         self.text.append(record.getMessage())
 
 
@@ -77,16 +80,64 @@ def test_trace_stays_on_the_line_and_secrets_off_it(
     assert line.endswith("ValueError: with *** in it")
 
 
+HIDDEN = (
+    "\x00\x07\x1b\t\r\x7f\x85\x9b\xad\u061c\u200b\u200d\u200f\u2028\u2029\u202e\u2066\ufeff\ud800\U000e0041"
+)
+
+
+@pytest.mark.parametrize("sign", HIDDEN, ids=ascii)
+def test_nothing_hidden_reaches_the_log(
+    handler: logs.GatheringHandler, log: logging.Logger, tmp_path: Path, sign: str
+) -> None:
+    evil = f"甲{sign}乙\n2026-01-01 00:00:00,000 INFO bifang 假的一行"
+    log.info(evil)
+    log.info("收到 %s", evil, extra={"conversation": evil})
+    try:
+        raise ValueError(evil)
+    except ValueError:
+        log.exception("出错")
+    text = "\n".join(lines := written(handler, tmp_path))
+    assert len(lines) == 3, "one a record"
+    assert not set(HIDDEN) & set(text)
+    assert text.count(sign.encode("unicode_escape").decode()) == 4
+
+
+def test_lines_keep_what_people_write(
+    handler: logs.GatheringHandler, log: logging.Logger, tmp_path: Path
+) -> None:
+    written_by_people = "全角　空格，é ñ ß，日本語のテキスト，👍🏽 ❤️"
+    log.info(written_by_people)
+    (line,) = written(handler, tmp_path)
+    assert line.endswith(written_by_people)
+
+
+def test_other_programs_formats_are_served() -> None:
+    command = [sys.executable, "-c", FOREIGN]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert re.fullmatch(r"\[\d+\] \[\d+\] MainThread 你好\n", done.stderr), done.stderr
+
+
+FOREIGN = """
+import logging, pathlib
+from bifang.core import logs
+logs.configure(pathlib.Path("/nonexistent"), "INFO")
+handler = logging.StreamHandler()
+handler.setFormatter(logging.Formatter("[%(process)d] [%(thread)d] %(threadName)s %(message)s"))
+logging.getLogger("foreign").addHandler(handler)
+logging.getLogger("foreign").warning("你好")
+"""
+
+
 def test_nobody_with_a_line_to_add_waits_for_the_disk(
     handler: logs.GatheringHandler, log: logging.Logger
 ) -> None:
     slow = Slow()
     handler._targets = [slow]
     log.info("一")
-    assert slow.reached.wait(20), "the writer is at it"
+    assert slow.reached.wait(120), "the writer is at it"
     adding = threading.Thread(target=log.info, args=("二",), daemon=True)
     adding.start()
-    adding.join(10)
+    adding.join(120)
     assert not adding.is_alive()
     slow.go_on.set()
     wait_until(lambda: "二" in "\n".join(slow.text), within=10, what="the second line")
@@ -99,7 +150,7 @@ def test_child_process_writes_only_its_own_lines(
     slow = Slow()
     targets, handler._targets = handler._targets, [slow]
     log.info("写到一半")
-    assert slow.reached.wait(20)
+    assert slow.reached.wait(120)
     log.info("父进程")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads: that is the point

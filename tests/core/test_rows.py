@@ -68,11 +68,11 @@ def test_existing_rows_are_skipped() -> None:
         return {"config_id": inbox.config_id, "order_key": "k", "key": key, "text": "答", "target": {},
                 "created_at": NOW, **more}  # fmt: skip
 
-    insert_many(OutboxRow, [row("a", webhook=Sealed.of("https://hook"))])
+    insert_many(OutboxRow, [row("a", webhook=Sealed.of("https://hook", "here"))])
     both = [row("a", text="别的"), row("b", buttons=[{"id": "x"}])]
     insert_many(OutboxRow, both, skip_existing=True)
     old, new = OutboxRow.objects.order_by("pk")
-    assert (old.text, old.webhook.open(), old.buttons, new.buttons) == (
+    assert (old.text, old.webhook.open("here"), old.buttons, new.buttons) == (
         "答",
         "https://hook",
         None,

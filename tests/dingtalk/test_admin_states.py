@@ -8,6 +8,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.models import Worker
+from bifang.core import configs
+from bifang.core.models import SystemConfig
 from dingtalk_integration.admin import watch
 from dingtalk_integration.models import CardState, ClientStatus
 from tests.admin_pages import card, connected, dingtalk, received, serve_plain_static, superuser, text_of
@@ -28,9 +31,10 @@ def test_no_worker_is_said_with_the_command_that_starts_one() -> None:
 
 def test_silence_of_15_seconds_counts_as_not_running() -> None:
     fresh, silent = dingtalk(), dingtalk()
+    SystemConfig.objects.update(updated_at=timezone.now() - timedelta(hours=1))
     connected(fresh, age=10)
     connected(silent, age=20)
-    states = watch([fresh, silent])
+    states = watch(SystemConfig.objects.all())
     assert (states[fresh.pk].text, states[silent.pk].text) == ("已连接", "未运行")
 
 
@@ -39,6 +43,67 @@ def test_disabled_and_without_stream_push_are_said() -> None:
     states = watch([off, no_push])
     assert states[off.pk].text == "已停用"
     assert "使用流式推送" in states[no_push.pk].detail
+
+
+def working(scope: str = "") -> None:
+    """A worker lives."""
+    now = timezone.now()
+    Worker.objects.create(
+        owner=f"host:{scope or 1}", host="host", pid=1, scope=scope, started_at=now, heartbeat_at=now
+    )
+
+
+def test_a_configuration_just_saved_is_being_connected_while_its_worker_lives() -> None:
+    first, second = dingtalk(), dingtalk()
+    working(scope=str(second.pk))
+    states = watch([first, second])
+    assert (states[first.pk].text, states[first.pk].tone) == ("未运行", "bad")
+    assert (states[second.pk].text, states[second.pk].tone) == ("正在连接", "info")
+    working()
+    assert watch([first])[first.pk].text == "正在连接"
+    off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False)
+    assert {live.text for live in watch([off, no_push]).values()} == {"已停用", "未开启流式推送"}
+
+
+def test_what_a_worker_said_before_the_configuration_was_saved_counts_no_more() -> None:
+    config = dingtalk()
+    working()
+    then = timezone.now()
+    connected(config, status=ClientStatus.PARKED, last_error="凭证错误：请核对", last_error_at=then)
+    assert watch([config])[config.pk].text == "凭证错误"
+    config, _ = configs.save("dingtalk", config.name, True, {"client_secret": "right"}, config=config)
+    live = watch([config])[config.pk]
+    assert (live.text, live.error) == ("正在连接", "")
+
+
+@pytest.mark.parametrize("page", ["list", "edit"])
+def test_connected_never_stands_beside_an_error_that_is_over(page: str) -> None:
+    config = dingtalk()
+    SystemConfig.objects.update(
+        last_error="凭证错误：请核对",
+        last_error_at=timezone.now(),
+        updated_at=timezone.now() - timedelta(hours=1),
+    )
+    row = connected(
+        config, status=ClientStatus.PARKED, last_error="凭证错误：请核对", last_error_at=timezone.now()
+    )
+    browser, ask = superuser(), f"{reverse('admin:core_systemconfig_live')}?ids={config.pk}"
+    address = {
+        "list": reverse("admin:core_systemconfig_changelist"),
+        "edit": reverse("admin:core_systemconfig_change", args=[config.pk]),
+    }[page]
+    assert "凭证错误：请核对" in text_of(browser.get(address))
+    before = browser.get(ask).json()["configs"][str(config.pk)]
+    type(row).objects.update(status=ClientStatus.CONNECTED)
+    after = browser.get(ask).json()["configs"][str(config.pk)]
+    assert "凭证错误" in before["state"]
+    assert "请核对" in before["problem"]
+    assert "已连接" in after["state"]
+    assert after["problem"] == "—"
+    shown = browser.get(address)
+    assert "请核对" not in text_of(shown)
+    for part in (after["state"], f'data-live-problem="{config.pk}">{after["problem"]}'):
+        assert part in shown.content.decode()
 
 
 def test_best_state_of_several_processes_is_the_configurations() -> None:

@@ -30,7 +30,7 @@ def sim() -> Iterator[SimulatorHandle]:
 
 
 def build() -> DingTalkChannel:
-    clients = ApplicationClients(ConfigCache())
+    clients = ApplicationClients(ConfigCache(fresh_for=0.0))
     return DingTalkChannel(clients, CardService(clients))
 
 
@@ -139,11 +139,8 @@ async def test_nowhere_to_send_is_permanent(sim: SimulatorHandle, channel: DingT
 
 
 async def test_changed_secret_is_used_without_a_restart(
-    sim: SimulatorHandle, channel: DingTalkChannel, monkeypatch: pytest.MonkeyPatch
+    sim: SimulatorHandle, channel: DingTalkChannel
 ) -> None:
-    from bifang.core import config_cache
-
-    monkeypatch.setattr(config_cache, "FRESH_FOR", 0.0)
     part = await part_for(sim)
     await db.call(lambda: save(sim.base_url, client_secret="another-secret"))
     with pytest.raises(BifangError, match="凭证错误"):
@@ -174,7 +171,7 @@ async def test_two_workers_each_keep_to_half_of_the_calls(
     database: Database, sim: SimulatorHandle, settings: Any
 ) -> None:
     settings.RATE_LIMITS = True
-    clients = ApplicationClients(ConfigCache())
+    clients = ApplicationClients(ConfigCache(fresh_for=0.0))
     channel = DingTalkChannel(clients, cards := CardService(clients))
     channel.share(2)
     part = await part_for(sim)

@@ -93,7 +93,7 @@ def scripted_server(answer: bytes) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.getsockname()[1]}"
     server.shutdown(socket.SHUT_RDWR)
     server.close()
-    thread.join(5)
+    thread.join(120)
 
 
 @pytest.mark.both_databases

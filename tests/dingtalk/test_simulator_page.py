@@ -33,7 +33,7 @@ HOSTILE = [
 
 async def read_event(response: aiohttp.ClientResponse, name: str) -> Any:
     """The data of the next event of that name."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         while True:
             block = (await response.content.readuntil(b"\n\n")).decode()
             fields = dict(line.split(": ", 1) for line in block.strip().splitlines() if ": " in line)

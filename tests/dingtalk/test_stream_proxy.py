@@ -61,7 +61,7 @@ def proxy(gateway):
     proxy = Proxy(urlsplit(gateway.base).port)
     thread = threading.Thread(target=proxy.loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(proxy.start(), proxy.loop).result(5)
+    server = asyncio.run_coroutine_threadsafe(proxy.start(), proxy.loop).result(120)
     yield proxy
     proxy.loop.call_soon_threadsafe(server.close)
 
@@ -70,9 +70,9 @@ def proxy(gateway):
             task.cancel()
         await asyncio.sleep(0.05)
 
-    asyncio.run_coroutine_threadsafe(finish(), proxy.loop).result(5)
+    asyncio.run_coroutine_threadsafe(finish(), proxy.loop).result(120)
     proxy.loop.call_soon_threadsafe(proxy.loop.stop)
-    thread.join(5)
+    thread.join(120)
     proxy.loop.close()
 
 

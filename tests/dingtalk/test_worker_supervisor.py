@@ -77,7 +77,7 @@ def supervising() -> Iterator[list[Loop]]:
     finally:
         stop.set()
         supervisor.nudge()
-        thread.join(20)
+        thread.join(120)
         owner.close()
     if failures:
         raise failures[0]

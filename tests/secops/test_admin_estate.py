@@ -1,9 +1,13 @@
 """The estate in the admin: lists, state changes with history, what people correct."""
 
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -90,15 +94,144 @@ def test_only_those_who_may_change_alerts_do() -> None:
     assert row.status == "open"
 
 
-def test_many_alerts_are_closed_at_once() -> None:
+LISTS_WITH_ACTS = {"alert": Alert, "finding": Finding}
+
+
+def asked(client: Client, model: str, act: str, rows: Any, query: str = "") -> Any:
+    """The page before an act on many."""
+    address = reverse(f"admin:secops_agent_{model}_changelist") + query
+    return client.post(address, {"action": act, "_selected_action": [row.pk for row in rows]})
+
+
+def fields_of(page: Any) -> dict[str, str]:
+    """What the browser sends back from it."""
+    html = page.content.decode()
+    found = {name: re.search(rf'name="{name}" value="([^"]*)"', html) for name in ("ids", "filters", "act")}
+    return {name: unescape(match[1]) for name, match in found.items() if match}
+
+
+@pytest.mark.parametrize(
+    ("model", "act", "label"), [("alert", "close_false_positive", "关闭：误报"), ("finding", "accepted", "标记为接受风险")]
+)  # fmt: skip
+def test_many_are_ended_only_after_a_reason(model: str, act: str, label: str) -> None:
     estate(3)
+    kind, client = LISTS_WITH_ACTS[model], member(Role.ADMIN)
+    rows = list(kind.objects.order_by("pk"))[:3]
+    page, where = asked(client, model, act, rows, "?severity__exact=high&o=-2"), page_acts(model)
+    assert f"{label} 3 条" in text_of(page)
+    assert all(row.title in text_of(page) for row in rows)
+    assert not History.objects.filter(entity=model).exclude(actor_kind="system").exists()
+    again = client.post(where, fields_of(page))
+    assert "请写明原因" in text_of(again)
+    assert not History.objects.filter(entity=model).exclude(actor_kind="system").exists()
+    done = client.post(where, fields_of(again) | {"note": "内部扫描"}, follow=True)
+    assert f"已{label} 3 条。" in messages_of(done)
+    assert done.redirect_chain[-1][0].endswith("?severity__exact=high&o=-2")
+    assert History.objects.filter(entity=model, note="内部扫描").count() == 3
+    assert "3 条没有变化" in messages_of(
+        client.post(where, fields_of(page) | {"note": "又一次"}, follow=True)
+    )
+
+
+def page_acts(model: str) -> str:
+    return reverse(f"admin:secops_agent_{model}_acts")
+
+
+def test_many_are_given_to_someone() -> None:
+    estate(2)
+    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
     client = member(Role.ADMIN)
-    ticked = list(Alert.objects.values_list("pk", flat=True))
-    body = {"action": "close_false_all", "_selected_action": ticked}
-    address = reverse("admin:secops_agent_alert_changelist")
-    assert "已关闭：误报 3 条。" in messages_of(client.post(address, body, follow=True))
-    assert set(Alert.objects.values_list("verdict", flat=True)) == {"false_positive"}
-    assert "有的没有变化" in messages_of(client.post(address, body, follow=True))
+    page = asked(client, "alert", "assign", Alert.objects.all())
+    assert "李四（lisi）" in text_of(page)
+    assert "请先选择处理人" in text_of(client.post(page_acts("alert"), fields_of(page)))
+    client.post(page_acts("alert"), fields_of(page) | {"person": "lisi"})
+    assert set(Alert.objects.values_list("assignee__name", flat=True)) == {"李四"}
+
+
+def test_all_pages_of_a_list_are_taken_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    estate(3)
+    client, monkey = member(Role.ADMIN), monkeypatch
+    monkey.setattr("secops_agent.admin.acts.MOST_AT_ONCE", 2)
+    said = client.post(
+        reverse("admin:secops_agent_alert_changelist"),
+        {"action": "acknowledge", "_selected_action": [Alert.objects.first().pk], "select_across": "1"},
+        follow=True,
+    )
+    assert "一次最多处理" in messages_of(said)
+    assert set(Alert.objects.values_list("status", flat=True)) == {"open"}
+
+
+def test_those_who_may_not_act_are_offered_nothing() -> None:
+    estate(1)
+    client = member(AUDITOR)
+    assert client.post(page_acts("alert"), {"act": "acknowledge", "ids": "1"}).status_code == 403
+    assert (
+        'value="acknowledge"'
+        not in client.get(reverse("admin:secops_agent_alert_changelist")).content.decode()
+    )
+    assert superuser().get(page_acts("alert")).status_code == 405
+
+
+@pytest.mark.parametrize("model", LISTS_WITH_ACTS)
+@pytest.mark.parametrize("closed", [False, True])
+def test_enter_in_the_note_adds_the_note_and_nothing_else(model: str, closed: bool) -> None:
+    estate(1)
+    client, row = member(Role.ADMIN), LISTS_WITH_ACTS[model].objects.first()
+    if closed:
+        act = "close_benign" if model == "alert" else "accepted"
+        client.post(page(model, row, "act"), {"act": act})
+    html = client.get(page(model, row)).content.decode()
+    form = html[html.index("bf-acts") : html.index("</form>", html.index("bf-acts"))]
+    # What Enter presses is the first button that submits.
+    first = re.findall(r'<(?:button|input)[^>]*type="submit"[^>]*>', form)[0]
+    before = LISTS_WITH_ACTS[model].objects.filter(pk=row.pk).values().get()
+    name, value = re.search(r'name="(\w+)" value="(\w+)"', first).groups()
+    client.post(page(model, row, "act"), {name: value, "note": "看一下"})
+    assert LISTS_WITH_ACTS[model].objects.filter(pk=row.pk).values().get() == before
+    newest = History.objects.filter(entity=model, entity_id=row.pk).order_by("-id")[0]
+    assert (newest.action, newest.note, newest.changes) == ("comment", "看一下", {})
+
+
+def test_the_filters_of_the_list_outlive_an_act() -> None:
+    estate(1)
+    client, row = member(Role.ADMIN), Alert.objects.get()
+    kept = "?" + urlencode({"_changelist_filters": "status__exact=open&o=-3"})
+    html = client.get(page("alert", row) + kept).content.decode()
+    address = unescape(re.search(r'<form method="post" action="([^"]+)" class="bf-panel bf-acts"', html)[1])
+    answer = client.post(address, {"act": "acknowledge"}, follow=True)
+    back = reverse("admin:secops_agent_alert_changelist") + "?status__exact=open&amp;o=-3"
+    assert answer.redirect_chain[-1][0] == page("alert", row) + kept
+    assert back in answer.content.decode()
+    assert "返回列表" in text_of(answer)
+    assert "¦ 关闭 ¦" not in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("model", "column", "field", "rising"),
+    [
+        ("alert", "level", "severity", ["info", "low", "medium", "high", "critical"]),
+        ("alert", "state", "status", ["open", "acknowledged", "closed"]),
+        ("finding", "level", "severity", ["info", "low", "medium", "high", "critical"]),
+        ("finding", "state_badge", "state", ["new", "present", "gone", "back"]),
+        ("finding", "decision", "decision", ["", "in_progress", "accepted", "false_positive"]),
+        ("vulnerability", "level", "severity", ["info", "low", "medium", "high", "critical"]),
+        ("asset", "level", "importance", ["", "info", "low", "medium", "high", "critical"]),
+    ],
+)
+def test_levels_and_states_are_sorted_by_rank(model: str, column: str, field: str, rising: list[str]) -> None:
+    estate(len(rising))
+    screen = next(
+        one for kind, one in admin.site._registry.items() if kind._meta.label_lower == f"secops_agent.{model}"
+    )
+    for row, value in zip(screen.model.objects.order_by("pk"), reversed(rising), strict=False):
+        screen.model.objects.filter(pk=row.pk).update(**{field: value})
+    client, address = superuser(), reverse(f"admin:secops_agent_{model}_changelist")
+    place = client.get(address).context["cl"].list_display.index(column)
+    for sign in ("", "-"):
+        found = client.get(address, {"o": f"{sign}{place}"})
+        seen = list(dict.fromkeys(getattr(row, field) for row in found.context["cl"].result_list))
+        wanted = [value for value in (reversed(rising) if sign else rising) if value in seen]
+        assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -125,7 +258,7 @@ def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
     row.refresh_from_db()
     assert (row.owner.name, row.importance, row.tags) == ("李四", "critical", ["电商", "支付"])
     text = text_of(client.get(page("asset", row)))
-    assert "importance：— → critical" in text
+    assert "重要性：— → 核心" in text
     assert client.get(page("asset", row, "delete")).status_code == 403
 
 

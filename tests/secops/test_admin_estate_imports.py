@@ -1,6 +1,10 @@
 """API tokens and imports in the admin."""
 
+import json
+import re
+import shlex
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.groups import AUDITOR, OPERATOR
-from secops_agent.models import Alert, ApiToken, ImportJob, Role
+from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope
 from secops_agent.uploads import runner
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
-from tests.secops.api.callers import generic, packed
+from tests.secops.api.callers import estate, generic, packed
 
 pytestmark = pytest.mark.django_db
 TOKENS, ADD_TOKEN = "/admin/secops_agent/apitoken/", "/admin/secops_agent/apitoken/add/"
@@ -87,10 +91,60 @@ def test_a_token_is_not_made_by_those_who_run_the_system() -> None:
 def test_a_small_file_is_imported_on_the_page() -> None:
     client = member(OPERATOR)
     answer = upload(client, generic(3))
-    assert "已导入（generic）" in text_of(answer)
-    assert Alert.objects.count() == 3
+    job = ImportJob.objects.get()
+    assert answer["Location"] == reverse("admin:secops_agent_importjob_change", args=[job.pk])
+    assert "告警 ¦ 3 ¦ 0 ¦ 0" in text_of(client.get(answer["Location"]))
+    assert (job.state, job.name, job.actor_via, Alert.objects.count()) == ("done", "导出.json", "admin", 3)
     assert "认不出" in text_of(upload(client, b'{"what": "is this"}'))
     assert "像是 generic" in text_of(upload(client, generic(1), format="trivy"))
+
+
+def test_a_file_of_which_nothing_was_taken_says_so_in_the_history() -> None:
+    client = member(OPERATOR)
+    broken = json.dumps(
+        {
+            "format": "bifang",
+            "version": 1,
+            "source": "自研",
+            "alerts": [{"severity": "low"}, {"severity": "high"}],
+        }
+    )
+    shown = text_of(client.get(upload(client, broken.encode())["Location"]))
+    assert "2 条记录全部被拒绝" in shown
+    assert "alerts[0]" in shown
+    assert ImportJob.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize("scope", Scope.values)
+def test_the_sample_commands_of_a_token_fit_its_scope(scope: str) -> None:
+    estate(1)
+    page = new_token(member(Role.ADMIN), scopes=[scope]).content.decode()
+    commands = [unescape(text) for text in re.findall(r"<code[^>]*data-sample[^>]*>([^<]+)</code>", page)]
+    assert commands
+    for command in commands:
+        method, address, headers, body = read_curl(command)
+        caller = Client(headers=headers)
+        answer = caller.generic(method, address, body, content_type=headers.get("Content-Type", ""))
+        assert answer.status_code == 200, (command, answer.content.decode())
+    assert page.count("data-copy=") == len(commands) + 1
+    assert len(commands) == page.count("data-sample")
+
+
+def read_curl(command: str) -> tuple[str, str, dict[str, str], str]:
+    """What curl would send."""
+    words = shlex.split(command.replace("\\\n", " "))
+    assert words.pop(0) == "curl"
+    headers, body, method, address = {}, "", "GET", ""
+    while words:
+        word = words.pop(0)
+        if word == "-H":
+            name, _, value = words.pop(0).partition(": ")
+            headers[name] = value
+        elif word == "-d":
+            body, method = words.pop(0), "POST"
+        else:
+            address = "/" + word.split("/", 3)[3]
+    return method, address, headers, body
 
 
 def test_a_large_file_is_followed_to_its_end() -> None:

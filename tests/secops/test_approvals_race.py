@@ -24,7 +24,7 @@ def at_once(jobs: list) -> list:
 
     def run(number: int) -> None:
         try:
-            start.wait(10)
+            start.wait(120)
             results[number] = jobs[number]()
         finally:
             connection.close()
@@ -33,7 +33,7 @@ def at_once(jobs: list) -> list:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     return results
 
 

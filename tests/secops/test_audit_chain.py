@@ -163,7 +163,7 @@ def test_two_sealers_at_once_chain_every_record_once() -> None:
     start = threading.Barrier(3)
 
     def work() -> None:
-        start.wait(10)
+        start.wait(120)
         for _ in range(12):
             audit_chain.seal()
         connection.close()
@@ -172,7 +172,7 @@ def test_two_sealers_at_once_chain_every_record_once() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     while audit_chain.seal():
         pass
     assert audit_chain.verify().faults == ()
@@ -187,16 +187,16 @@ def test_record_that_commits_late_is_chained_later() -> None:
         with transaction.atomic():
             write(1)
             begun.set()
-            finish.wait(10)
+            finish.wait(120)
         connection.close()
 
     thread = threading.Thread(target=slow)
     thread.start()
-    begun.wait(10)
+    begun.wait(120)
     write(3)
     assert audit_chain.seal() == 3
     finish.set()
-    thread.join(10)
+    thread.join(120)
     assert audit_chain.seal() == 1
     assert audit_chain.verify().faults == ()
 

@@ -28,7 +28,7 @@ from tests.secops.api.callers import estate, with_token
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 BOSS = {"name": "周七", "staff_id": "boss", "corp_id": "corp", "role": "approver", "user": "", "active": "on"}
 CONNECTOR = {
-    "name": "防火墙", "enabled": "on", "url": f"https://soar.aliyuncs.com/hook/{SECRET}?key={SECRET}", "secret": SECRET,
+    "name": "防火墙", "enabled": "on", "url": f"https://dashscope.aliyuncs.com/hook/{SECRET}?key={SECRET}", "secret": SECRET,
     "tools": "block_ip", "timeout_s": "10", "proxy": "",
 }  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_configurations(root: Client) -> None:
     assert by_root(record)
     assert record.what == "修改系统配置「机器人」"
     assert record.detail["changes"] == {
-        "client_secret": ["（已设置）", "（已更换）"], "default_role": ["none", "viewer"],
+        "client_secret": ["已设置", "已更换"], "default_role": ["无权限（默认）", "查看"],
     }  # fmt: skip
     ticked(root, "systemconfig", "disable", config.pk)
     assert told("config:").detail["changes"] == {"enabled": [True, False]}
@@ -113,8 +113,8 @@ def test_configurations(root: Client) -> None:
     root.post(f"{page('systemconfig', 'add')}?kind=webhook_connector", CONNECTOR)
     record = told("config:")
     assert record.detail["kind"] == "webhook_connector"
-    assert record.detail["changes"]["secret"] == ["（未设置）", "（已设置）"]
-    assert record.detail["changes"]["url"][1] == "https://soar.aliyuncs.com/…"
+    assert record.detail["changes"]["secret"] == ["未设置", "已设置"]
+    assert record.detail["changes"]["url"][1] == "https://dashscope.aliyuncs.com/…"
     assert by_root(record)
     assert_no_secrets()
 

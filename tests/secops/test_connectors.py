@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +17,11 @@ from django.utils import timezone
 from bifang.channels.models import OutboxRow
 from bifang.core import configs, db
 from bifang.core.configs import FieldErrors
-from bifang.core.errors import InvalidInput
+from bifang.core.errors import ConfigError, InvalidInput
 from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
 from bifang.core.sealed import Sealed
+from secops_agent.connectors.registry import settings_for
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff
 from secops_agent.services import actions, undo
@@ -43,7 +45,7 @@ def order(who: str = "zhao") -> Action:
 
 
 def connect(url: str, name: str = "防火墙", **more: Any) -> None:
-    configs.save("webhook_connector", name, True, {"url": url, "secret": SECRET, "timeout_s": 1, **more})
+    configs.save("webhook_connector", name, True, {"url": url, "secret": SECRET, "timeout_s": 3, **more})
 
 
 class OtherSide:
@@ -226,9 +228,24 @@ def ask_and_approve_undo(action_id: int) -> None:
     assert set(kinds) == {"proposal", "approval"}
 
 
+def test_a_connector_that_cannot_be_used_stops_no_other() -> None:
+    given = {"url": "https://api.dingtalk.com/hook", "secret": SECRET}
+    configs.save("webhook_connector", "好的", True, {**given, "tools": "block_ip"})
+    bad, _ = configs.save("webhook_connector", "坏的", True, {**given, "tools": "isolate_host"})
+    loose = {**bad.params, "url": "https://bucket.oss-cn-beijing.aliyuncs.com/hook"}
+    SystemConfig.objects.filter(pk=bad.pk).update(params=loose)
+    order()
+    (work,) = actions.claim("me")
+    chosen = settings_for(work)
+    assert chosen is not None
+    assert chosen.name == "好的"
+    with pytest.raises(ConfigError, match="接口地址不能使用"):
+        settings_for(replace(work, tool="isolate_host"))
+
+
 def test_undo_needs_an_action_that_was_done_and_somebody_to_approve() -> None:
     action, zhang = order(), Staff.objects.get(staff_id="zhang")
-    done = {"state": "done", "undo_url": Sealed.of("https://connector/undo")}
+    done = {"state": "done", "undo_url": Sealed.of("https://connector/undo", "never opened")}
     for missing in ({"state": "failed"}, {"undo_url": None}):
         Action.objects.filter(pk=action.pk).update(**done | missing)
         with pytest.raises(Conflict, match="不能撤销"):

@@ -87,6 +87,18 @@ def test_broken_record_is_told_and_the_rest_goes_in(database, tmp_path):
     assert rejected["reason"]
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_file_of_which_nothing_was_taken_is_a_failure(database, tmp_path, options):
+    path, out = tmp_path / "broken.json", StringIO()
+    alerts = [{"severity": "low"}, {"severity": "high"}]
+    path.write_text(json.dumps({"format": "bifang", "version": 1, "source": "x", "alerts": alerts}))
+    with pytest.raises(CommandError, match="全部被拒绝") as failure:
+        call_command("import_data", "generic", str(path), *options, stdout=out)
+    assert failure.value.returncode == 1
+    assert "alerts[0]" in out.getvalue()
+    assert not options or len(json.loads(out.getvalue().splitlines()[-1])["rejected"]) == 2
+
+
 def test_people_read_numbers(database, tmp_path):
     shown = run("grype", grype(tmp_path, broken=True))
     assert "发现：新增 3，更新 0，未变 0" in shown

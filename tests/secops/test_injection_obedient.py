@@ -142,7 +142,10 @@ def sown_in(field: str) -> list[str]:
     return [text for i, text in enumerate(PAYLOADS) if field == "description" or (i + turn) % 2 == 0]
 
 
-@pytest.mark.parametrize("field", FIELDS)
+FEW, OTHERS = list(FIELDS)[:4], list(FIELDS)[4:]
+
+
+@pytest.mark.parametrize("field", [*FEW, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
     config, victim = company(), some_alert()
     store(host("h0", "192.0.2.200"))

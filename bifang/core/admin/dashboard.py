@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from bifang.core.admin import faces, panels
+from bifang.core.admin import live, panels
 from bifang.core.admin.switches import MEANINGS
 from bifang.core.models import Switch, SystemConfig
 
@@ -26,12 +26,12 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _connections(request: HttpRequest) -> list[tuple[SystemConfig, faces.Live]]:
+def _connections(request: HttpRequest) -> list[tuple[SystemConfig, live.Live]]:
     if not request.user.has_perm("core.view_systemconfig"):
         return []
-    rows = SystemConfig.objects.current().filter(kind__in=faces.watched_kinds(), enabled=True)
+    rows = SystemConfig.objects.current().filter(kind__in=live.watched_kinds(), enabled=True)
     configs = list(rows.order_by("id")[:MOST_CONNECTIONS])
-    states = faces.look(configs)
+    states = live.look(configs)
     return [(config, states[config.pk]) for config in configs if config.pk in states]
 
 

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import Screen
+from bifang.core.admin.base import NOTHING, Screen, badge
 
 if TYPE_CHECKING:
     # django-q2 has no types.
     class _Jobs(Screen):
-        pass
+        get_last_run: Any
 
     FailAdmin: TypeAlias = _Jobs
     QueueAdmin: TypeAlias = _Jobs
@@ -50,6 +51,25 @@ for _model in (Schedule, Success, Failure, OrmQ):
 @admin.register(Schedule)
 class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
     """What runs when."""
+
+    list_display = ("id", "name", "func", "schedule_type", "times", "next_run", "last_run", "result")
+
+    @admin.display(description="还执行几次", ordering="repeats")
+    def times(self, row: Any) -> str:
+        """-1 means for ever."""
+        return "一直" if row.repeats < 0 else f"{row.repeats} 次"
+
+    @admin.display(description="上一次")
+    def last_run(self, row: Any) -> Any:
+        """As django-q2 links it."""
+        return self.get_last_run(row) or NOTHING
+
+    @admin.display(description="结果")
+    def result(self, row: Any) -> SafeString | str:
+        """Of the last run, while its record is kept."""
+        if row.task_success is None:
+            return NOTHING
+        return badge("成功", "ok") if row.task_success else badge("失败", "bad")
 
 
 @admin.register(Success)

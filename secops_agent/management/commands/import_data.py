@@ -28,7 +28,7 @@ _BAR = 30
 
 
 class Command(BaseCommand):
-    """Counts what became of the file; the last line of ``--json`` is one JSON object."""
+    """Counts what became of the file; the last line of ``--json`` is one JSON object. Fails if nothing was taken."""
 
     help = "导入文件：可重复执行，重复导入只更新最近发现时间；格式 auto 表示自动识别"
 
@@ -60,6 +60,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(outcome.as_dict(name), ensure_ascii=False))
         else:
             self._tell(name, outcome)
+        if outcome.refusal:
+            raise CommandError(outcome.refusal)
 
     def _tell(self, name: str, outcome: ingest.Outcome) -> None:
         self.stdout.write(f"{name} 导入完成：")

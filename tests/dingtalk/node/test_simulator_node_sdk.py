@@ -13,6 +13,7 @@ import pytest
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
 
+pytestmark = pytest.mark.outside("node", "npm")
 HERE = Path(__file__).parent
 LOCAL = {**os.environ, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 CARD = {

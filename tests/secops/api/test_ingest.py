@@ -264,3 +264,65 @@ def test_a_job_that_was_taken_over_is_not_finished_twice() -> None:
     assert not jobs.beat(work, "writing", 1, 2)
     assert not jobs.finish(work, {})
     assert ImportJob.objects.get().state == JobState.RUNNING
+
+
+BROKEN = {
+    "generic": {
+        "format": "bifang",
+        "version": 1,
+        "source": "x",
+        "alerts": [{"severity": "low"}, {"severity": "high"}],
+    },
+    "alertmanager": {"version": "4", "groupKey": "g", "alerts": [{"startsAt": "2026-11-20T08:00:00Z"}]},
+}
+
+
+@pytest.mark.parametrize("format_name", BROKEN)
+@pytest.mark.parametrize("background", ["false", "true"])
+def test_what_is_refused_whole_is_no_success(format_name: str, background: str) -> None:
+    client = with_token("ingest", "read")
+    address = f"/api/v1/ingest/{format_name}/?background={background}"
+    answer = send(client, json.dumps(BROKEN[format_name]).encode(), address)
+    if background == "true":
+        assert answer.status_code == 202
+        runner.run_next_job()
+    else:
+        told = answer.json()
+        assert (answer.status_code, told["error"]["code"]) == (422, "all_rejected")
+        assert "全部被拒绝" in told["error"]["message"]
+        assert len(told["rejected"]) == len(BROKEN[format_name]["alerts"])
+    [job] = client.get("/api/v1/jobs/").json()["items"]
+    assert (job["state"], len(job["outcome"]["rejected"])) == ("failed", len(BROKEN[format_name]["alerts"]))
+    assert "全部被拒绝" in job["error"]
+
+
+def test_small_files_and_rejecting_webhooks_are_in_the_history() -> None:
+    client = with_token("ingest", "read")
+    good = {
+        "status": "firing",
+        "labels": {"alertname": "磁盘"},
+        "startsAt": "2026-11-20T08:00:00Z",
+        "fingerprint": "a",
+    }
+    half = BROKEN["alertmanager"] | {"alerts": [good, {"status": "firing", "labels": {}}]}
+    assert send(client, generic(2)).status_code == 200
+    assert send(client, json.dumps(half).encode(), "/api/v1/ingest/alertmanager/").status_code == 200
+    assert send(client, b"[1,", "/api/v1/ingest/generic/").status_code == 400
+    jobs_seen = client.get("/api/v1/jobs/").json()["items"]
+    seen = [
+        (job["format"], job["state"], len((job["outcome"] or {"rejected": []})["rejected"]))
+        for job in jobs_seen
+    ]
+    assert seen == [("generic", "failed", 0), ("alertmanager", "done", 1), ("generic", "done", 0)]
+    assert all(job["finished_at"] and job["actor"] for job in jobs_seen)
+    whole = BROKEN["alertmanager"] | {"alerts": [good]}
+    assert send(client, json.dumps(whole).encode(), "/api/v1/ingest/alertmanager/").status_code == 200
+    assert len(client.get("/api/v1/jobs/").json()["items"]) == 3
+
+
+def test_the_history_of_a_broken_file_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secops_agent.services.jobs.MOST_REJECTED", 1)
+    client = with_token("ingest", "read")
+    assert len(send(client, json.dumps(BROKEN["generic"]).encode()).json()["rejected"]) == 2
+    [job] = client.get("/api/v1/jobs/").json()["items"]
+    assert [each["position"] for each in job["outcome"]["rejected"]] == ["alerts[0]", "其余"]

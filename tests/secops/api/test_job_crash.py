@@ -32,7 +32,7 @@ def start(database: Any, settings: Any, tmp_path: Path) -> Iterator[Any]:
     for each in started:
         if each.process.poll() is None:
             os.killpg(each.process.pid, signal.SIGKILL)
-            each.process.wait(10)
+            each.process.wait(120)
 
 
 def submit() -> None:
@@ -62,7 +62,7 @@ def test_an_import_is_completed_by_the_cluster_that_follows_a_killed_one(start: 
     first = start()
     wait_until(under_way, within=30, every=0.05, what="the import")
     os.killpg(first.process.pid, signal.SIGKILL)
-    first.process.wait(10)
+    first.process.wait(120)
     assert ImportJob.objects.get().state == JobState.RUNNING
     start()
     wait_until(finished, within=40, every=0.1, what="the import to be completed")

@@ -177,6 +177,31 @@ def test_endless_text_and_number_are_refused() -> None:
     assert registry.detect(source_of('{"matches": [' + "9" * 5000)) == ""
 
 
+ENDLESS = {
+    "grype": b'{"source": {}, "matches": [{"a": [' + b"[]," * 400_000,
+    "trivy": b'{"SchemaVersion": 2, "ArtifactName": "x", "Results": [{"Target": "a", "Class": "b", "Vulnerabilities": [{"a": ['
+    + b"[]," * 400_000,
+    "suricata": b'{"event_type": "alert",\n"timestamp": "x", "flow_id": 1, "a": [' + b"[]," * 400_000,
+    "nmap": b"<nmaprun><host>" + b"<port/>" * 200_000,
+    "cnvd": b"<vulnerabilitys><other>" + b"x" * 1_200_000,
+    "assets_csv": b"hostname,ip\n" + b"x," * 600_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(ENDLESS))
+def test_endless_record_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="一条记录超过 500000 字节"):
+        read(name, ENDLESS[name], options(max_record=500_000))
+
+
+def test_what_is_skipped_may_be_longer_than_a_record() -> None:
+    others = ",".join('{"a": 1}' for _ in range(120_000))
+    value = f'{{"others": [{others}], "matches": [{json.dumps(MATCH)}]}}'
+    for wanted in ({"matches.item"}, {"matches.item", "source"}):
+        pieces = json_values(source_of(value), wanted, Limits(max_record=500_000))
+        assert [position for _, position, _ in pieces] == ["matches[0]"]
+
+
 def test_nul_and_lone_surrogates_in_texts_are_replaced() -> None:
     odd = json.loads(json.dumps(MATCH).replace("Made up.", "a\\u0000b\\ud800c"))
     [vulnerability] = of(read("grype", {**GRYPE, "matches": [odd]}), VulnerabilityRecord)

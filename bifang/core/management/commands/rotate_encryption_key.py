@@ -1,6 +1,6 @@
 """``manage.py rotate_encryption_key``: seal everything with a new key while the system runs."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
 from bifang.core import keys
+from bifang.core.crypto import Keyring
 from bifang.core.errors import BifangError
-from bifang.core.sealed import Sealed, SealedField
+from bifang.core.sealed import Sealed, SealedField, place_of
 
 CHUNK = 500
 
@@ -64,17 +65,25 @@ def reseal_all() -> tuple[int, int]:
 def reseal(model: type[models.Model], name: str) -> tuple[int, int]:
     """Rewrite one column with the current key; returns (rewritten, unreadable). Conditional on the old value."""
     done = failed = last = 0
-    ring = keys.keyring()
+    ring, field = keys.keyring(), cast("SealedField", model._meta.get_field(name))
     rows = model._default_manager.exclude(**{name: None}).order_by("pk")
-    while chunk := list(rows.filter(pk__gt=last).values_list("pk", name)[:CHUNK]):
-        for pk, sealed in chunk:
-            last = pk
-            if ring.is_current(sealed.token):
+    while chunk := list(rows.filter(pk__gt=last).values("pk", name, *field.bound_to)[:CHUNK]):
+        for row in chunk:
+            last, sealed, place = row["pk"], row[name], place_of(model, name, row)
+            if ring.is_current(sealed.token, place):
                 continue
             try:
-                fresh = Sealed.of(sealed.open())
+                fresh = Sealed(ring.seal(_opened(ring, sealed.token, place), place))
             except BifangError:
                 failed += 1
                 continue
-            done += model._default_manager.filter(pk=pk, **{name: sealed}).update(**{name: fresh})
+            done += model._default_manager.filter(pk=last, **{name: sealed}).update(**{name: fresh})
     return done, failed
+
+
+def _opened(ring: Keyring, token: str, place: str) -> Any:
+    """Seals of earlier versions were bound to no place; here, and nowhere else, they are opened."""
+    try:
+        return ring.open(token, place)
+    except BifangError:
+        return ring.open_unbound(token)

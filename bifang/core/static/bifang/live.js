@@ -1,4 +1,5 @@
-// Keeps the connection states of a page fresh: asks every few seconds while the page is visible.
+// Keeps the connection states of a page fresh: asks every few seconds while the page is visible. State and error are
+// renewed together, as the server shows them.
 (function () {
   "use strict";
   const EVERY_MS = 4000;
@@ -9,13 +10,12 @@
     return holder ? holder.dataset.liveUrl : ADDRESS;
   }
 
-  function show(place, state) {
-    const badge = place.querySelector(".bf-badge");
-    const note = place.querySelector(".bf-note");
-    badge.textContent = state.text;
-    badge.className = "bf-badge bf-" + state.tone;
-    note.textContent = state.detail;
-    place.title = state.error ? state.error + "（" + state.error_at + "）" : "";
+  function show(attribute, part, states) {
+    document.querySelectorAll("[" + attribute + "]").forEach((place) => {
+      const now = states[place.getAttribute(attribute)];
+      if (now && place.innerHTML !== now[part]) place.innerHTML = now[part];
+      place.title = "";
+    });
   }
 
   async function refresh(places) {
@@ -23,7 +23,8 @@
     const answer = await fetch(address() + "?ids=" + ids, { headers: { Accept: "application/json" } });
     if (!answer.ok || answer.redirected) return;
     const states = (await answer.json()).configs;
-    places.forEach((place) => states[place.dataset.live] && show(place, states[place.dataset.live]));
+    show("data-live", "state", states);
+    show("data-live-problem", "problem", states);
   }
 
   document.addEventListener("DOMContentLoaded", function () {

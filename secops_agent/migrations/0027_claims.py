@@ -10,7 +10,7 @@ def say_claimed(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    dependencies = [("secops_agent", "0025_who_said_it")]
+    dependencies = [("secops_agent", "0026_asset_importance")]
 
     operations = [
         migrations.RenameField("action", "lease", "token"),

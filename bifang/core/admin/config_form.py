@@ -1,0 +1,83 @@
+"""The form of a configuration: the fields of its kind, and what every configuration has."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.db import IntegrityError
+
+from bifang.core import configs
+from bifang.core.changes import PROGRAM, Author
+from bifang.core.fields import FlagField
+from bifang.core.kinds import Kind, get_kind
+from bifang.core.models import SystemConfig
+
+STALE = (
+    "这份配置在您打开页面之后已被别人修改，为避免覆盖，没有保存。请重新打开这个页面，确认新的内容后再改一次。"
+)
+GONE = "这份配置已被归档，不能再修改。"
+RACE = "刚刚有人保存了同名或同 Client ID 的配置，没有保存。请返回列表查看。"
+
+
+class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Checks and writes in one step through `configs.save`, so that what was checked is what is written.
+
+    Only valid inside a transaction (the admin's change view opens one): the row is locked while its revision is
+    compared with the one the page was made from.
+    """
+
+    kind: ClassVar[type[Kind]]
+    author: ClassVar[Author] = PROGRAM
+    name = configs.NAME
+    enabled = FlagField("启用", initial=True)
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput())
+
+    class Meta:
+        model = SystemConfig
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        values, problem = configs.values_of(self.instance) if self.instance.pk else ({}, "")
+        if self.instance.pk:
+            self.initial = values | {
+                name: getattr(self.instance, name) for name in ("name", "enabled", "revision")
+            }
+        for name in self.kind.fields:
+            box: Any = self.fields[name]
+            if box.sealed:
+                box.widget.hint = box.shown(values.get(name, "")) or ("无法读取" if problem else "")
+                box.required = box.required and not values.get(name)
+                self.initial[name] = None
+            if box.directs and not self.author.superuser:  # refused by `configs.save`, whatever is sent
+                box.help_text = f"{box.help_text}只有超级管理员可以修改。"
+                box.widget.attrs["readonly"] = True
+
+    def _post_clean(self) -> None:
+        if self.errors:
+            return
+        cleaned = self.cleaned_data
+        try:
+            config = self._current() if self.instance.pk else None
+            self.instance, _ = configs.save(
+                self.kind.name, cleaned["name"], cleaned["enabled"],
+                {name: cleaned[name] for name in self.kind.fields}, config=config, author=self.author,
+            )  # fmt: skip
+        except configs.FieldErrors as errors:
+            for name, text in errors.errors.items():
+                self.add_error(name if name in self.fields else None, text)
+        except IntegrityError:
+            self.add_error(None, RACE)
+
+    def _current(self) -> SystemConfig:
+        config = SystemConfig.objects.current().select_for_update().filter(pk=self.instance.pk).first()
+        if config is None:
+            raise configs.FieldErrors({"": GONE})
+        if config.revision != self.cleaned_data["revision"]:
+            raise configs.FieldErrors({"": STALE})
+        return config
+
+
+def config_form(kind_name: str, author: Author) -> type[ConfigForm]:
+    """The form class of a kind, for somebody. Raises ConfigError for an unknown kind."""
+    kind = get_kind(kind_name)
+    return type("KindForm", (ConfigForm,), {**kind.fields, "kind": kind, "author": author})

@@ -1,0 +1,155 @@
+"""No configuration sends a secret to a stranger: who says where it goes, and what was stored before."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bifang.core import configs
+from bifang.core.changes import Author
+from bifang.core.configs import FieldErrors
+from bifang.core.errors import ConfigError
+from bifang.core.fields import AddressField, ProxyField, SecretField, Setting
+from bifang.core.kinds import Kind, all_kinds, get_kind
+from bifang.core.models import SystemConfig
+
+pytestmark = pytest.mark.django_db
+OPERATOR = Author(7, "operator", "admin")
+ROOT = Author(1, "root", "admin", superuser=True)
+SECRET = "a-secret-of-some-length"
+LISTED = "listed.corp.example"
+GIVEN: dict[str, dict[str, str]] = {
+    "dingtalk": {"client_id": "dinga", "client_secret": SECRET},
+    "qwen": {"api_key": SECRET, "model": "qwen-plus"},
+    "webhook_connector": {"url": f"https://{LISTED}/first", "secret": SECRET},
+}
+KINDS = [pytest.param(kind, id=kind.name) for kind in all_kinds()]
+
+
+def fields(kind: type[Kind], *types: type[Setting]) -> dict[str, Setting]:
+    return {name: field for name, field in kind.fields.items() if type(field) in types}
+
+
+@pytest.fixture(autouse=True)
+def operators_list(settings: Any) -> None:
+    settings.ADDRESS_ALLOW_LIST = [LISTED, "proxy.corp.example"]
+
+
+@pytest.fixture
+def secrets_dir(settings: Any, tmp_path: Path) -> Path:
+    settings.SECRETS_DIR = tmp_path / "secrets"
+    settings.SECRETS_DIR.mkdir()
+    return settings.SECRETS_DIR
+
+
+def make(kind: type[Kind], **values: str) -> SystemConfig:
+    return configs.save(kind.name, "它", True, GIVEN[kind.name] | values, author=ROOT)[0]
+
+
+def refused(
+    kind: type[Kind], given: dict[str, str], config: SystemConfig | None, author: Author
+) -> dict[str, str]:
+    with pytest.raises(FieldErrors) as caught:
+        configs.save(kind.name, "它", True, given, config=config, author=author)
+    return dict(caught.value.errors)
+
+
+def elsewhere(field: Setting) -> str:
+    if isinstance(field, AddressField):
+        return f"https://{LISTED}/second"
+    return "http://user:pw-of-proxy@proxy.corp.example:3128"
+
+
+# Who
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_a_superuser_says_where_secrets_go(kind: type[Kind]) -> None:
+    row = make(kind)
+    secrets = dict.fromkeys(fields(kind, SecretField), SECRET)
+    for name, field in fields(kind, AddressField, ProxyField).items():
+        given = {name: elsewhere(field), **secrets}
+        assert "只有超级管理员" in refused(kind, given, row, OPERATOR)[name]
+        assert configs.save(kind.name, "它", True, given, config=row, author=ROOT)[1]
+        row.refresh_from_db()
+        if not field.required:
+            assert "只有超级管理员" in refused(kind, {name: ""}, row, OPERATOR)[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reference", ["env:BIFANG_SECRET_X", " env:BIFANG_SECRET_X", "file:x"])
+def test_only_a_superuser_refers_to_a_secret(kind: type[Kind], reference: str, secrets_dir: Path) -> None:
+    for name in fields(kind, SecretField):
+        row = make(kind, **{name: reference})
+        assert "只有超级管理员" in refused(kind, {name: reference}, row, OPERATOR)[name]
+        assert "只有超级管理员" in refused(kind, GIVEN[kind.name] | {name: reference}, None, OPERATOR)[name]
+        configs.archive(row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_others_change_the_rest_and_replace_a_secret(kind: type[Kind]) -> None:
+    row = make(kind)
+    secrets = dict.fromkeys(fields(kind, SecretField), f"new-{SECRET}")
+    row, changed = configs.save(kind.name, "新名字", False, secrets, config=row, author=OPERATOR)
+    assert changed
+    assert row.open_secrets() == secrets
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_changes_an_address_enters_the_secret_again(kind: type[Kind]) -> None:
+    row = make(kind, **dict.fromkeys(fields(kind, SecretField), "env:BIFANG_SECRET_X"))
+    for name, field in fields(kind, AddressField, ProxyField).items():
+        given = {name: elsewhere(field)}
+        errors = refused(kind, given, row, ROOT)
+        for secret in fields(kind, SecretField):
+            assert "请重新填写" in errors[secret]
+            assert configs.save(
+                kind.name, "它", True, given | {secret: "env:BIFANG_SECRET_X"}, config=row, author=ROOT
+            )[1]
+        row.refresh_from_db()
+
+
+# What was stored before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stored_address_that_is_trusted_no_more_is_not_used_and_says_what_to_do(
+    kind: type[Kind], settings: Any
+) -> None:
+    for name, field in fields(kind, AddressField, ProxyField).items():
+        row = make(kind, **{name: elsewhere(field)})
+        assert configs.load(row)
+        settings.ADDRESS_ALLOW_LIST = [LISTED] if isinstance(field, ProxyField) else []
+        with pytest.raises(ConfigError, match=f"{field.label}.*BIFANG_ADDRESS_ALLOW_LIST"):
+            configs.load(row)
+        settings.ADDRESS_ALLOW_LIST = [LISTED, "proxy.corp.example"]
+        configs.archive(row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_that_a_reference_gives_is_checked_as_well(
+    kind: type[Kind], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = make(kind, proxy="env:BIFANG_SECRET_PROXY")
+    monkeypatch.setenv("BIFANG_SECRET_PROXY", "http://proxy.corp.example:3128")
+    assert configs.load(row).proxy == "http://proxy.corp.example:3128"
+    monkeypatch.setenv("BIFANG_SECRET_PROXY", "http://169.254.169.254")
+    with pytest.raises(ConfigError, match="HTTP 代理"):
+        configs.load(row)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_password_of_a_proxy_is_sealed_and_can_be_removed(kind: type[Kind]) -> None:
+    proxy = "http://user:pw-of-proxy@proxy.corp.example:3128"
+    row = make(kind, proxy=proxy)
+    assert "pw-of-proxy" not in str(SystemConfig.objects.values())
+    settings = configs.load(row)
+    assert settings.proxy == proxy
+    assert "pw-of-proxy" not in repr(settings)
+    row, _ = configs.save(kind.name, "它", True, GIVEN[kind.name] | {"proxy": ""}, config=row)
+    assert configs.load(row).proxy == ""
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {kind.name for kind in all_kinds()} == set(GIVEN)
+    assert get_kind("dingtalk") in all_kinds()
