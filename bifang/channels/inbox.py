@@ -15,7 +15,8 @@ from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Kind, Reply, Turn
 from bifang.channels.targets import order_key, pack_target, to_ms, unpack_target
 from bifang.core.batcher import Batcher
-from bifang.core.db import database_now, safe_on_disk
+from bifang.core.db import database_now
+from bifang.core.durability import safe_on_disk
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow, insert_many
 from bifang.core.sealed import Sealed, place_of
@@ -29,12 +30,13 @@ INTERRUPTED: Final = "处理过程多次中断（进程被终止或崩溃），�
 async def receive(item: Incoming) -> None:
     """Store an item; returns when it is on the disk (then, and only then, acknowledge). From any event loop."""
     await _receiving.call(item)
+    await safe_on_disk()
 
 
 def store(items: Sequence[Incoming]) -> list[None]:
-    """Insert what is new, in one transaction, safe on the disk; what was there stays as it is."""
+    """Insert what is new, in one transaction; what was there stays as it is."""
     now = timezone.now()
-    with safe_on_disk(), transaction.atomic():
+    with transaction.atomic():
         insert_many(InboxRow, [_row(item, now) for item in items], skip_existing=True)
     return [None] * len(items)
 

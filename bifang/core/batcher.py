@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connections
 
@@ -19,11 +19,18 @@ class Batcher(Generic[T, R]):
 
     `run_many` gets the items in the order they came, is expected to use one transaction, and returns one result an
     item. One batch runs at a time, so none overtakes another. If it fails, each item is tried by itself: one bad row
-    harms no other.
+    harms no other. ``submit`` runs it elsewhere than on a database thread.
     """
 
-    def __init__(self, run_many: Callable[[Sequence[T]], Sequence[R]], *, limit: int = 500) -> None:
+    def __init__(
+        self,
+        run_many: Callable[[Sequence[T]], Sequence[R]],
+        *,
+        limit: int = 500,
+        submit: Callable[[Callable[[], None]], Any] | None = None,
+    ) -> None:
         self._run_many = run_many
+        self._submit = submit or (lambda work: threads().submit(work))
         self._limit = limit
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._lock = threading.Lock()
@@ -37,7 +44,7 @@ class Batcher(Generic[T, R]):
             self._waiting.append((item, future))
             idle, self._at_work = not self._at_work, True
         if idle:
-            threads().submit(self._run_next)
+            self._submit(self._run_next)
         return await future
 
     @property
@@ -57,7 +64,7 @@ class Batcher(Generic[T, R]):
             with self._lock:
                 self._at_work = bool(self._waiting)
             if self._at_work:
-                threads().submit(self._run_next)
+                self._submit(self._run_next)
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:
         with self._lock:

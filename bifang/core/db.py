@@ -7,9 +7,8 @@ loops would share one thread of asgiref. What is written often goes together (`b
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
@@ -37,23 +36,6 @@ def database_now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         row: tuple[datetime] = cursor.fetchone()
     return row[0]
-
-
-@contextmanager
-def safe_on_disk() -> Iterator[None]:
-    """What is committed inside outlives a power failure, too, and whatever was committed before.
-
-    SQLite waits for its log then; otherwise it does not, so that the one writer is free. PostgreSQL always waits.
-    """
-    if on_postgresql():
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA synchronous=FULL")
-        try:
-            yield
-        finally:
-            cursor.execute("PRAGMA synchronous=NORMAL")
 
 
 def run(text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -1,46 +1,67 @@
 """What is acknowledged outlives a power failure, not only a crash of this process."""
 
-from typing import Any
+import asyncio
+import os
+from pathlib import Path
 
-from django.db import connection
+import pytest
+from django.db import connections
 
 from bifang.channels import inbox
-from bifang.core import db
-from bifang.core.db import safe_on_disk
+from bifang.core import db, durability
 from bifang.core.models import Switch
 from tests.channels.boxes import incoming
 from tests.databases import Database
 
 
-def level() -> int:
-    """How this connection commits: 1 into the log, 2 when the log is on the disk."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA synchronous")
-        return int(cursor.fetchone()[0])
+class Disk:
+    """Takes note of the files whose writing is waited for."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.full = False
+
+    def __call__(self, file: int) -> None:
+        if self.full:
+            raise OSError("disk")
+        self.files.append(Path(os.readlink(f"/proc/self/fd/{file}")).name)
+        os.fdatasync(file)
 
 
-def test_only_what_must_be_waits_for_the_disk(database: Database) -> None:
-    """PostgreSQL waits unless it is told not to, and nothing here tells it."""
-    assert level() == 1
-    with safe_on_disk():
-        assert level() == 2
-        Switch.objects.create(name="a")
-    assert level() == 1
-    assert Switch.objects.get().name == "a"
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    made = Disk()
+    monkeypatch.setattr(durability, "_fdatasync", made)
+    return made
 
 
-async def test_received_message_is_committed_to_the_disk(database: Database) -> None:
+async def test_received_message_is_on_the_disk(database: Database, disk: Disk) -> None:
     item = await db.call(incoming)
-    levels: list[int] = []
+    disk.files.clear()
+    await inbox.receive(item)
+    assert disk.files == ["bifang.sqlite3-wal"]
 
-    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "INSERT" in sql:
-            levels.append(context["connection"].connection.execute("PRAGMA synchronous").fetchone()[0])
-        return execute(sql, params, many, context)
 
-    def store() -> None:
-        with connection.execute_wrapper(watch):
-            inbox.store([item])
+async def test_many_wait_for_the_disk_together(database: Database, disk: Disk) -> None:
+    await db.call(Switch.objects.create, name="a")
+    await asyncio.gather(*(durability.safe_on_disk() for _ in range(100)))
+    assert len(disk.files) <= 3
 
-    await db.call(store)
-    assert levels == [2]
+
+def test_new_log_after_the_last_connection_is_waited_for(database: Database, disk: Disk) -> None:
+    """The last one to close moves the log into the database and removes it."""
+    Switch.objects.create(name="a")
+    asyncio.run(durability.safe_on_disk())
+    connections.close_all()
+    assert not (database.data_dir / "bifang.sqlite3-wal").exists()
+    asyncio.run(durability.safe_on_disk())
+    Switch.objects.create(name="b")
+    asyncio.run(durability.safe_on_disk())
+    assert disk.files == ["bifang.sqlite3-wal"] * 2
+
+
+async def test_disk_that_fails_means_no_ack(database: Database, disk: Disk) -> None:
+    items = [await db.call(incoming) for _ in range(3)]
+    disk.full = True
+    results = await asyncio.gather(*map(inbox.receive, items), return_exceptions=True)
+    assert [str(one) for one in results] == ["disk"] * 3
