@@ -1,6 +1,6 @@
 """The door that everything said passes: what leaves it is safe to show, and only it writes links that speak.
 
-A reply passes as its outbox row is made (`outbox`), before that as a whole so that its pieces fit (`dispatcher`);
+A reply passes as its outbox row is made (`outbox`), before that as a whole so that its pieces fit (`consumer`);
 a card passes at its calls. Nothing else reaches a channel.
 """
 

@@ -4,10 +4,8 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from django.conf import settings
 from django.utils import timezone
 
-from bifang import env
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
@@ -16,7 +14,6 @@ from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.scripted import Scripted
 from secops_agent.llm.types import LLM, Completion, OnDelta, Request
 
 _KIND: Final = "qwen"
@@ -48,13 +45,9 @@ class Models:
         self._configs = configs
         self._built: dict[int, tuple[QwenSettings, Qwen]] = {}
         self._lexicon = CurrentLexicon()
-        spec = env.text("BIFANG_SCRIPTED_MODEL") if settings.SIMULATOR else ""
-        self._scripted = Scripted.from_spec(spec) if spec else None
 
     async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
         """The model of a qwen configuration; the offline mode without one. Raises ConfigError, SecretError."""
-        if self._scripted is not None:
-            return self._scripted
         if ai_config_id is None:
             return self.offline(asker)
         wanted: QwenSettings = await self._configs.get(ai_config_id)
@@ -68,9 +61,7 @@ class Models:
         return OfflineMode(self._lexicon, asker)
 
     async def warm_up(self) -> None:
-        """Load the model's SDK ahead of the first message, if a configuration will need it; and the words of the offline mode."""
-        if self._scripted is not None:
-            return
+        """Load the model's SDK ahead of the first message, if a configuration will need it; and the offline words."""
         if await db.call(_is_used):
             await qwen_session.warm_up()
         await asyncio.to_thread(understand, "最近有哪些告警", Lexicon(), timezone.localtime())

@@ -8,7 +8,7 @@ from functools import partial
 
 from django.utils import timezone
 
-from bifang.channels.dispatcher import Silent
+from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Suggestion, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
@@ -85,8 +85,9 @@ class Agent:
         *,
         governance: Governance | None = None,
         limits: Limits | None = None,
+        models: Models | None = None,
     ) -> None:
-        self._models = Models(configs)
+        self._models = models or Models(configs)
         self._governance = governance or Governance(configs)
         self._limits = limits or Limits()
 
@@ -104,7 +105,7 @@ class Agent:
         question = memory.Question(
             asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
         )
-        known = memory.recognise(question, asking.turn.read) or await memory.known.call(question)
+        known = await memory.known.call(question)
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
             return self._turn_away(asking, known)

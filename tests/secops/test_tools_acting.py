@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.toolbox import build_toolbox, execute, plan
-from secops_agent.llm.scripted import call
 from secops_agent.models import Alert, History
 from secops_agent.services import assets, targets
 from secops_agent.services.actors import Actor
+from tests.scripted_model import call
 from tests.secops.demo_aid import Proposals, demo, person, use
 
 __all__ = ["demo"]

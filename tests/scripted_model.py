@@ -1,4 +1,4 @@
-"""A model that says what it was told to say: for tests, trajectories, and benches of real processes."""
+"""A model that says what it was told to say: for tests of what is around it."""
 
 import asyncio
 import itertools
@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from bifang.core.errors import ConfigError
-from secops_agent.llm.types import Completion, Delta, Message, OnDelta, Request, ToolCall, Usage
+from bifang.core.config_cache import ConfigCache
+from secops_agent.agent.models import Models
+from secops_agent.llm.types import LLM, Completion, Delta, Message, OnDelta, Request, ToolCall, Usage
 
-Step = str | ToolCall | Sequence[ToolCall] | Completion | BaseException | Callable[[Request], Any]
+Play = str | ToolCall | Sequence[ToolCall] | Completion | BaseException | Callable[[Request], Any]
 _numbers = itertools.count(1)
 _PIECE_CHARS = 8
 
@@ -29,7 +30,7 @@ class Scripted:
 
     def __init__(
         self,
-        script: Iterable[Step] | Callable[[Request], Step],
+        script: Iterable[Play] | Callable[[Request], Play],
         *,
         delay_s: float = 0.0,
         name: str = "脚本模型",
@@ -41,7 +42,7 @@ class Scripted:
         self.requests: list[Request] = []
         self._delay_s, self._record, self._asked = delay_s, record, 0
         self._usage = usage or Usage(100, 20, 0)
-        self._steps: Iterator[Step] = itertools.repeat(script) if callable(script) else iter(script)
+        self._steps: Iterator[Play] = itertools.repeat(script) if callable(script) else iter(script)
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """Play the next step; AssertionError when the script has ended."""
@@ -69,16 +70,6 @@ class Scripted:
         calls = (step,) if isinstance(step, ToolCall) else tuple(step)
         return Completion(Message("assistant", "", calls), "tool_calls", self._usage, "scripted")
 
-    @classmethod
-    def from_spec(cls, spec: str) -> "Scripted":
-        """Build from ``delay=2;text=收到：{text}`` (BIFANG_SCRIPTED_MODEL of acceptance tests and benches).
-
-        ``text`` comes last and may hold anything; {text} is the last user message, {previous} the user
-        message before it, {turns} the number of user messages. ConfigError names a wrong key.
-        """
-        options, template = _parse(spec)
-        return cls(lambda request: _fill(template, request), delay_s=options.get("delay", 0.0), record=False)
-
 
 async def _stream(text: str, on_delta: OnDelta | None) -> None:
     for start in range(0, len(text) if on_delta else 0, _PIECE_CHARS):
@@ -87,26 +78,13 @@ async def _stream(text: str, on_delta: OnDelta | None) -> None:
         await asyncio.sleep(0)
 
 
-def _parse(spec: str) -> tuple[dict[str, float], str]:
-    head, found, template = spec.partition("text=")
-    options: dict[str, float] = {}
-    for item in filter(None, (part.strip() for part in head.split(";"))):
-        key, _, value = item.partition("=")
-        try:
-            options[key] = float(value)
-        except ValueError:
-            key = ""
-        if key != "delay":
-            raise ConfigError(
-                f"BIFANG_SCRIPTED_MODEL 里的「{item}」不认识：应形如 delay=2;text=收到：{{text}}。"
-            )
-    return options, template if found else "收到：{text}"
+class ScriptedModels(Models):
+    """Every configuration's model is this one."""
 
+    def __init__(self, model: Scripted) -> None:
+        super().__init__(ConfigCache())
+        self.model = model
 
-def _fill(template: str, request: Request) -> str:
-    said = [message.content for message in request.messages if message.role == "user"]
-    values = {"{turns}": str(len(said)), "{previous}": said[-2] if len(said) > 1 else "无"}
-    filled = template
-    for name, value in values.items():
-        filled = filled.replace(name, value)
-    return filled.replace("{text}", said[-1] if said else "")
+    async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
+        """The script."""
+        return self.model

@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from bifang.channels.leases import database_now
 from bifang.core import db
+from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
 from dingtalk_integration.models import ApiFamily, ApiUsage
@@ -39,7 +39,7 @@ def current_month() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class MonthlyUse:
     """What one enterprise's applications called this month; a ``limit`` of 0 wants no warning."""
 
     month: str
@@ -66,7 +66,7 @@ class Spent:
         return f"{text}。{REMEDY}" if self.scarce else text
 
 
-def spent() -> list[Spent]:
+def spent() -> list[MonthlyUse]:
     """This month's use, enterprise by enterprise, the largest first; without a CorpId they count as one."""
     applications = SystemConfig.objects.current().filter(kind="dingtalk").order_by("enabled")
     corps = dict(applications.values_list("client_id", "params__corp_id"))
@@ -75,7 +75,7 @@ def spent() -> list[Spent]:
         counted = sums.setdefault(corps.get(row.client_id) or "", Counter())
         counted[row.family == ApiFamily.WEBHOOK] += row.calls
     limit = settings.DINGTALK_MONTHLY_CALLS
-    found = [Spent(month, corp, counted[False], counted[True], limit) for corp, counted in sums.items()]
+    found = [MonthlyUse(month, corp, counted[False], counted[True], limit) for corp, counted in sums.items()]
     return sorted(found, key=lambda one: -one.calls)
 
 
@@ -90,7 +90,7 @@ def add(counts: Mapping[tuple[str, str], int]) -> None:
             rows.update(calls=F("calls") + calls)
 
 
-class Ledger:
+class CallCounter:
     """Counts the calls of one event loop in memory, and saves them from time to time."""
 
     def __init__(self, every: float = SAVE_EVERY_S) -> None:
@@ -123,7 +123,7 @@ class Ledger:
             log.exception("dingtalk 记录接口用量失败，稍后重试")
             self._counts.update(counts)
 
-    def _warn(self, one: Spent) -> None:
+    def _warn(self, one: MonthlyUse) -> None:
         """Once a month and process when it gets scarce, and once more when it is used up."""
         key = (one.month, one.corp_id, one.percent >= 100)
         if one.scarce and key not in self._told:

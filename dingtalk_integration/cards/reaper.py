@@ -9,9 +9,9 @@ from django.conf import settings as django_settings
 from bifang.core import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from dingtalk_integration.cards import board, content, decided
+from dingtalk_integration.cards import content, decided, repository
 from dingtalk_integration.cards.calls import CardCalls
-from dingtalk_integration.cards.desk import Desk
+from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.models import CardState
 
 log = logging.getLogger(__name__)
@@ -19,11 +19,13 @@ EVERY_S: Final = 15.0
 DROP_EVERY: Final = 240  # rounds
 
 
-class Watchdog:
+class CardReaper:
     """Closes cards that nobody completes any more: at start-up, and from then on."""
 
-    def __init__(self, desk: Desk, config_ids: frozenset[int] | None = None, every: float = EVERY_S) -> None:
-        self._desk = desk
+    def __init__(
+        self, cards: CardService, config_ids: frozenset[int] | None = None, every: float = EVERY_S
+    ) -> None:
+        self._cards = cards
         self._every = every
         self._config_ids = config_ids
 
@@ -36,7 +38,7 @@ class Watchdog:
                 await self.look()
                 await self.settle()
                 if rounds % DROP_EVERY == 0 and django_settings.RETENTION_DAYS:
-                    await db.call(board.drop_old, django_settings.RETENTION_DAYS)
+                    await db.call(repository.drop_old, django_settings.RETENTION_DAYS)
             except Exception:
                 log.exception("关闭未完成的卡片时出错，稍后重试")
             rounds += 1
@@ -52,13 +54,13 @@ class Watchdog:
 
     async def _look_at(self, config_id: int) -> None:
         try:
-            await self._desk.lines.get(config_id)
+            await self._cards.clients.get(config_id)
         except BifangError as error:
             log.warning("%s", error.message, extra={"config": config_id})
 
     async def look(self) -> None:
         """Close every orphan that there is now."""
-        for orphan in await db.call(board.orphans, self._config_ids):
+        for orphan in await db.call(repository.orphans, self._config_ids):
             text = _farewell(orphan)
             try:
                 await self._close(orphan, text)
@@ -69,32 +71,32 @@ class Watchdog:
                     )
                     continue
                 text = error.message
-            await db.call(board.close, orphan.pk, text)
+            await db.call(repository.close, orphan.pk, text)
 
     async def settle(self) -> None:
         """Take the buttons off cards whose question was answered elsewhere; what fails is tried again."""
         for card in await db.call(decided.outdated, self._config_ids):
             try:
-                line = await self._desk.lines.get(card.config_id)
-                window = self._desk.limiter.of(line.settings.client_id)
-                await CardCalls(line.cards, window, card.track_id).update(
+                client = await self._cards.clients.get(card.config_id)
+                window = self._cards.limiter.of(client.settings.client_id)
+                await CardCalls(client.cards, window, card.track_id).update(
                     content.decided(card.title, card.text)
                 )
             except BifangError as error:
                 log.warning("审批卡片没能更新：%s", error.message, extra={"config": card.config_id})
                 if not error.permanent:
                     continue
-            await db.call(board.settle, card.pk, card.text)
+            await db.call(repository.settle, card.pk, card.text)
 
-    async def _close(self, orphan: board.Orphan, text: str) -> None:
-        line = await self._desk.lines.get(orphan.config_id)
-        window = self._desk.limiter.of(line.settings.client_id)
-        calls = CardCalls(line.cards, window, orphan.track_id)
+    async def _close(self, orphan: repository.Orphan, text: str) -> None:
+        client = await self._cards.clients.get(orphan.config_id)
+        window = self._cards.limiter.of(client.settings.client_id)
+        calls = CardCalls(client.cards, window, orphan.track_id)
         await calls.finalize(text, failed=True)
         await calls.update(content.fail(text))
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        left_over = self._desk.left_over
+        left_over = self._cards.left_over
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, left_over)]
         await asyncio.wait(waits, timeout=self._every, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -102,7 +104,7 @@ class Watchdog:
         left_over.clear()
 
 
-def _farewell(orphan: board.Orphan) -> str:
+def _farewell(orphan: repository.Orphan) -> str:
     if orphan.state == CardState.GIVEN_UP:
         return "卡片无法继续更新，回复见随后的文字消息。"
     return "已停止。" if orphan.stopped else "处理中断，请重新提问。"

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Intake:
+class FrameTasks:
     """At most ``max_tasks`` tasks and, beyond the first, ``max_bytes`` of frames at once."""
 
     def __init__(self, max_tasks: int, max_bytes: int) -> None:

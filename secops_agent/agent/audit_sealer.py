@@ -10,18 +10,16 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
-from bifang.channels.engine import busy
 from bifang.core import db
 from secops_agent.services import audit_chain
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 2.0
 BREATH_S: Final = 0.05  # between two batches: the chat's own writes go first
-PATIENCE_S: Final = 20.0  # how long a burst of messages may keep the sealer waiting
 RETENTION_EVERY_S: Final = 3600.0
 
 
-class AuditKeeper:
+class AuditSealer:
     """One per process, a job of the turn loop; of many, one seals at a time."""
 
     def __init__(self, every_s: float = EVERY_S) -> None:
@@ -30,11 +28,8 @@ class AuditKeeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; what is left unsealed then, the next start seals."""
-        sealed, until = 0, 0.0
+        sealed = 0
         while not stop.is_set():
-            if not sealed:  # all is sealed: patient again
-                until = time.monotonic() + PATIENCE_S
-            await self._await_calm(stop, until)
             try:
                 sealed = await db.call(audit_chain.seal)
                 await self._drop_old()
@@ -43,11 +38,6 @@ class AuditKeeper:
                 sealed = 0
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), BREATH_S if sealed else self._every_s)
-
-    async def _await_calm(self, stop: asyncio.Event, until: float) -> None:
-        while busy() and time.monotonic() < until and not stop.is_set():
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stop.wait(), 4 * BREATH_S)
 
     async def _drop_old(self) -> None:
         if not settings.AUDIT_RETENTION_DAYS or time.monotonic() - self._dropped_at < RETENTION_EVERY_S:

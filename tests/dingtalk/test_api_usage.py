@@ -10,10 +10,10 @@ from bifang.channels.ports import Part, ReplyTarget
 from bifang.core import configs, db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.health import check_health
-from dingtalk_integration.cards.desk import Desk
+from dingtalk_integration.api_usage import CallCounter, add, current_month, spent
+from dingtalk_integration.applications import ApplicationClients
+from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.ledger import Ledger, add, current_month, spent
-from dingtalk_integration.lines import Lines
 from dingtalk_integration.models import ApiUsage
 from dingtalk_integration.openapi.cards import CardPlace
 from tests.admin_pages import serve_plain_static, superuser, text_of
@@ -37,10 +37,10 @@ def part(config_id: int, where: ReplyTarget, number: int) -> Part:
     return Part(number, "lease", "key", None, config_id, f"n:{number}", "标题", "正文", "", where, 0)
 
 
-async def call_in_every_way(sim: SimulatorHandle, ledger: Ledger) -> None:
+async def call_in_every_way(sim: SimulatorHandle, counter: CallCounter) -> None:
     """To a group; into a session that is unknown (answered 300001) and so to the group; a card."""
-    lines = Lines(ConfigCache(), ledger.count)
-    channel = DingTalkChannel(lines, Desk(lines))
+    clients = ApplicationClients(ConfigCache(), counter.count)
+    channel = DingTalkChannel(clients, CardService(clients))
     config_id = await db.call(save, "dingdemo", "", sim.base_url)
     group = ReplyTarget("cidDemoGroup==", True, "lisi", "dingdemo")
     session = ReplyTarget(
@@ -48,7 +48,7 @@ async def call_in_every_way(sim: SimulatorHandle, ledger: Ledger) -> None:
     )
     await channel.deliver(part(config_id, group, 1))
     await channel.deliver(part(config_id, session, 2))
-    line = await lines.get(config_id)
+    line = await clients.get(config_id)
     await line.cards.create_and_deliver(
         "t.schema", "bf-1", {"content": ""}, CardPlace("cidDemoGroup==", True)
     )
@@ -56,18 +56,18 @@ async def call_in_every_way(sim: SimulatorHandle, ledger: Ledger) -> None:
 
 
 async def test_every_answered_call_is_counted_by_kind(database: Database) -> None:
-    ledger = Ledger()
+    counter = CallCounter()
     with running_simulator() as sim:
-        await call_in_every_way(sim, ledger)
+        await call_in_every_way(sim, counter)
     assert await db.call(used) == {}, "nothing is written while messages go out"
-    await ledger.save()
+    await counter.save()
     assert await db.call(used) == {
         ("dingdemo", "robot"): 2,
         ("dingdemo", "webhook"): 1,
         ("dingdemo", "card"): 1,
         ("dingdemo", "base"): 1,
     }
-    await ledger.save()
+    await counter.save()
     assert sum((await db.call(used)).values()) == 5, "saved once"
 
 
@@ -97,12 +97,12 @@ async def test_warning_comes_at_eighty_percent_and_when_used_up(
     database: Database, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.DINGTALK_MONTHLY_CALLS = 10
-    ledger = Ledger()
+    counter = CallCounter()
     told = []
     for _ in range(12):
-        ledger.count("dinga", "card")
-        ledger.count("dinga", "webhook")
-        await ledger.save()
+        counter.count("dinga", "card")
+        counter.count("dinga", "webhook")
+        await counter.save()
         told.append(len(caplog.records))
     assert told == [0] * 7 + [1, 1] + [2] * 3
     assert "8 次，为额度 10 次的 80%" in caplog.text
@@ -113,9 +113,9 @@ async def test_no_limit_means_no_warning(
     database: Database, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.DINGTALK_MONTHLY_CALLS = 0
-    ledger = Ledger()
-    ledger.count("dinga", "robot")
-    await ledger.save()
+    counter = CallCounter()
+    counter.count("dinga", "robot")
+    await counter.save()
     assert caplog.records == []
 
 
@@ -126,14 +126,14 @@ async def test_what_could_not_be_saved_is_saved_later(
         with connection.schema_editor() as editor:
             (editor.create_model if present else editor.delete_model)(ApiUsage)
 
-    ledger = Ledger()
-    ledger.count("dinga", "card")
+    counter = CallCounter()
+    counter.count("dinga", "card")
     await db.call(table, False)
-    await ledger.save()
+    await counter.save()
     assert [row.levelno for row in caplog.records] == [logging.ERROR]
     await db.call(table, True)
-    ledger.count("dinga", "card")
-    await ledger.save()
+    counter.count("dinga", "card")
+    await counter.save()
     assert await db.call(used) == {("dinga", "card"): 2}
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 
-from bifang.channels.leases import database_now
 from bifang.core.configs import report_error
+from bifang.core.db import database_now
 from bifang.core.redaction import redact
 from dingtalk_integration.models import ClientState, ClientStatus
 from dingtalk_integration.stream.state import StreamState

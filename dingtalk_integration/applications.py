@@ -1,4 +1,4 @@
-"""The lines to the applications: one for each configuration, renewed when its settings change."""
+"""The clients to the applications: one for each configuration, renewed when its settings change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from dingtalk_integration.openapi.replies import Replies
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ApplicationClient:
     """The connection to one application; messages and cards share its access token."""
 
     settings: DingTalkSettings
@@ -23,7 +23,7 @@ class Line:
     cards: Cards
 
 
-class Lines:
+class ApplicationClients:
     """One per event loop. ``count(client_id, family)`` is told of every call that DingTalk answered."""
 
     def __init__(
@@ -32,22 +32,22 @@ class Lines:
         self._configs = configs
         self._count = count
         self._http = HttpClient()
-        self._lines: dict[int, Line] = {}
+        self._clients: dict[int, ApplicationClient] = {}
 
-    async def get(self, config_id: int) -> Line:
-        """The line of a configuration as it is now. Raises ConfigError or SecretError."""
+    async def get(self, config_id: int) -> ApplicationClient:
+        """The client of a configuration as it is now. Raises ConfigError or SecretError."""
         settings: DingTalkSettings = await self._configs.get(config_id)
-        line = self._lines.get(config_id)
-        if line is None or line.settings != settings:
-            self._lines[config_id] = line = self._open(settings)
-        return line
+        client = self._clients.get(config_id)
+        if client is None or client.settings != settings:
+            self._clients[config_id] = client = self._open(settings)
+        return client
 
     def settings(self, config_id: int) -> DingTalkSettings | None:
         """The settings last seen, without looking; None before the first look."""
         settings: DingTalkSettings | None = self._configs.peek(config_id)
         return settings
 
-    def _open(self, settings: DingTalkSettings) -> Line:
+    def _open(self, settings: DingTalkSettings) -> ApplicationClient:
         application = Application(
             settings.client_id,
             settings.client_secret,
@@ -55,7 +55,7 @@ class Lines:
             settings.proxy,
         )
         api = OpenApi(self._http, application, counted=partial(self._count, settings.client_id))
-        return Line(settings, Replies(api), Cards(api))
+        return ApplicationClient(settings, Replies(api), Cards(api))
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

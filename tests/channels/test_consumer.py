@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import leases
-from bifang.channels.engine import Engine
+from bifang.channels import processes
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.ports import Reply, ReplySink, Turn, TurnResult
+from bifang.channels.worker import WorkerLoop
 from bifang.core.errors import ConfigError
-from bifang.core.express import lines
 from bifang.core.rows import NewRow
 from tests.channels.boxes import Recorder, incoming, store
 from tests.databases import Database
@@ -26,21 +25,21 @@ Answer = Callable[[Turn], Awaitable[str | TurnResult]]
 
 
 @contextmanager
-def running(answer: Answer, channel: Any = None, **options: Any) -> Iterator[Engine]:
-    """An engine whose handler answers with a text, or a whole result."""
+def running(answer: Answer, channel: Any = None, **options: Any) -> Iterator[WorkerLoop]:
+    """A loop whose handler answers with a text, or a whole result."""
 
     async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
         said = await answer(turn)
         return said if isinstance(said, TurnResult) else TurnResult((Reply(said),))
 
-    owner = leases.take_name()
+    owner = processes.take_name()
     handlers = dict.fromkeys(("chat", "event", "card"), handle)
-    engine = Engine(owner, handlers, channel or Recorder(), **options)
-    engine.start()
+    loop = WorkerLoop(owner, handlers, channel or Recorder(), **options)
+    loop.start()
     try:
-        yield engine
+        yield loop
     finally:
-        engine.stop(grace=0.2)
+        loop.stop(grace=0.2)
         owner.close()
 
 
@@ -54,29 +53,12 @@ def wait_all(state: State = State.DONE) -> None:
 
 def test_stored_message_is_answered(database: Database) -> None:
     channel = Recorder()
-    with running(echo, channel) as engine:
+    with running(echo, channel) as loop:
         store(incoming("你好"))
-        engine.wake()
+        loop.wake()
         wait_until(lambda: channel.sent, within=20)
         wait_until(lambda: OutboxRow.objects.filter(state=State.DONE).exists(), within=20)
     assert channel.sent == ["收到 你好"]
-
-
-def test_what_is_handed_over_takes_up_room_before_the_loop_hears_of_it(database: Database) -> None:
-    busy, release = threading.Event(), threading.Event()
-
-    async def hold_up_the_loop(turn: Turn) -> str:
-        busy.set()
-        release.wait(120)
-        return turn.text
-
-    with running(hold_up_the_loop, capacity=3):
-        store(incoming("0", where="cid0"))
-        assert busy.wait(120)
-        rows = [store(incoming(str(number), where=f"cid{number}"))[0] for number in (1, 2, 3)]
-        assert [row.state for row in rows] == [State.LEASED, State.LEASED, State.PENDING]
-        release.set()
-        wait_all()
 
 
 def test_message_is_found_without_being_told(database: Database) -> None:
@@ -87,8 +69,8 @@ def test_message_is_found_without_being_told(database: Database) -> None:
 
 
 def test_channel_learns_how_many_processes_share_its_limits(database: Database) -> None:
-    channel, colleague = Recorder(), leases.take_name()
-    leases.renew(colleague, {}, running=0, waiting=0)
+    channel, colleague = Recorder(), processes.take_name()
+    processes.beat(colleague, running=0, waiting=0)
     with running(echo, channel):
         wait_until(lambda: channel.shared_by == 2, within=20)
     colleague.close()
@@ -186,11 +168,11 @@ def test_stop_lets_turns_finish_and_gives_the_rest_back(database: Database) -> N
         return f"收到 {turn.text}"
 
     store(incoming("快"), incoming("慢", where="cid2"))
-    with running(think, channel) as engine:
+    with running(think, channel) as loop:
         assert started.wait(120)
-        wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).count() == 2, within=20)
-        engine.stop(grace=3.0)
-        assert not engine.alive
+        wait_until(lambda: InboxRow.objects.filter(state=State.CLAIMED).count() == 2, within=20)
+        loop.stop(grace=3.0)
+        assert not loop.alive
     assert channel.sent == ["收到 快"]
     row = InboxRow.objects.get(text="慢")
     assert (row.state, row.attempts, row.owner) == (State.PENDING, 0, "")
@@ -204,9 +186,9 @@ def test_broken_progress_never_fails_a_turn(database: Database) -> None:
         raise OSError("nobody can show this")
 
     channel = Recorder()
-    with running(echo, channel, sink=make) as engine:
+    with running(echo, channel, sink=make) as loop:
         (row,) = store(incoming("你好"))
-        engine.wake()
+        loop.wake()
         wait_until(lambda: channel.sent, within=20)
     row.refresh_from_db()
     assert (made, channel.sent) == (["你好"], ["收到 你好"])
@@ -214,25 +196,24 @@ def test_broken_progress_never_fails_a_turn(database: Database) -> None:
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_stop_in_the_middle_of_claiming_leaves_nothing_leased(database: Database, round_: int) -> None:
+def test_stop_in_the_middle_of_claiming_leaves_nothing_claimed(database: Database, round_: int) -> None:
     store(*[incoming(where=f"cid{n}") for n in range(50)])
 
     async def think(turn: Turn) -> str:
         await asyncio.sleep(600)
         return "太晚"
 
-    with running(think, capacity=10) as engine:
-        wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).exists(), within=20, every=0.001)
-        engine.stop(grace=0.0)
+    with running(think, capacity=10) as loop:
+        wait_until(lambda: InboxRow.objects.filter(state=State.CLAIMED).exists(), within=20, every=0.001)
+        loop.stop(grace=0.0)
     assert set(InboxRow.objects.values_list("state", "attempts")) == {(State.PENDING, 0)}
     assert not Worker.objects.exists()
 
 
-def test_loop_that_ends_in_an_error_leaves_no_line_that_nobody_reads(database: Database) -> None:
+def test_error_at_the_end_is_told(database: Database) -> None:
     async def fail() -> None:
         raise OSError("the database is gone")
 
-    with running(echo, on_close=fail) as engine:
-        assert lines.current() is not None
-    assert isinstance(engine.error, OSError)
-    assert lines.current() is None
+    with running(echo, on_close=fail) as loop:
+        pass
+    assert isinstance(loop.error, OSError)

@@ -8,9 +8,9 @@ from typing import Any, Final
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from bifang.channels.leases import database_now
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
 from bifang.channels.ports import Part, Turn
+from bifang.core.db import database_now
 from dingtalk_integration.models import Card, CardState
 from dingtalk_integration.openapi.cards import CardPlace
 
@@ -110,7 +110,7 @@ def finish(pk: int, text: str) -> None:
 
 
 def give_up(pk: int, reason: str) -> None:
-    """The answer goes out as markdown; the watchdog closes what DingTalk may show of the card."""
+    """The answer goes out as markdown; the reaper closes what DingTalk may show of the card."""
     _update(
         Card.objects.filter(pk=pk, state=CardState.OPEN), state=CardState.GIVEN_UP, last_error=reason[:2000]
     )
@@ -161,7 +161,7 @@ def _lost(unfinished: "models.QuerySet[Card]", now: datetime) -> "models.QuerySe
     answer = OutboxRow.objects.filter(inbox_id=OuterRef("inbox_id"), state__in=OPEN)
     message = OutboxRow.objects.filter(key=OuterRef("part_key"), state__in=OPEN)
     over = Q(inbox__state__in=(State.DONE, State.DEAD)) | Q(inbox=None, created_at__lt=now - JUST_BORN)
-    stale = Q(created_at__lt=now - STALE) & ~Q(inbox__state=State.LEASED)
+    stale = Q(created_at__lt=now - STALE) & ~Q(inbox__state=State.CLAIMED)
     alive = Exists(answer) | Exists(message)
     given_up = Q(state=CardState.GIVEN_UP, updated_at__lt=now - BETWEEN_TRIES)
     return unfinished.filter(given_up | (Q(state=CardState.OPEN) & (over | stale) & ~alive))
