@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from .intents import Action, Intent
+from .intents import Intent, Wish
 from .notes import Note, clean, find_doubt, find_notes, is_harmless, later_clauses
 from .orders import Reading, is_explained, read_orders
 from .schedules import read_schedule
@@ -17,7 +17,7 @@ _OBJECTS = (Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT, Kind.SCHEDULE)
 
 def read_action(
     skeleton: Skeleton, plain: str, asker: str, read_task: Callable[[str], Intent | None], *, command: bool
-) -> Action | None:
+) -> Wish | None:
     """The order of the sentence, or what it may have meant to be one; ``read_task``: see `read_schedule`."""
     schedule = read_schedule(plain, read_task)
     if schedule or skeleton.found(Kind.ALERTS, Kind.NETWORK):
@@ -26,7 +26,7 @@ def read_action(
     return next((action for action in found if action.certain), found[0] if found else None)
 
 
-def _read(skeleton: Skeleton, asker: str, *, command: bool) -> Iterator[Action]:
+def _read(skeleton: Skeleton, asker: str, *, command: bool) -> Iterator[Wish]:
     notes = [found for found in find_notes(skeleton.text) if not _is_verdict(found[1], skeleton)]
     for rest, note in notes or (_bare_notes(skeleton) if command else ()):
         for reading in read_orders(Skeleton(rest, skeleton.entities), asker, bare=command):
@@ -46,7 +46,7 @@ def _bare_notes(skeleton: Skeleton) -> Iterator[tuple[str, Note]]:
                 yield " ".join(words[:at] + words[at + size :]), Note(note, bool(note))
 
 
-def _with_note(reading: Reading, note: Note, skeleton: Skeleton) -> Iterator[Action]:
+def _with_note(reading: Reading, note: Note, skeleton: Skeleton) -> Iterator[Wish]:
     """An order with its 备注 or 原因; tools that keep none only drop a reason."""
     name, said = _REASON.get(reading.tool, ""), clean(note.text, skeleton)
     harmless = not note.text or is_harmless(note.text, skeleton)
@@ -54,14 +54,14 @@ def _with_note(reading: Reading, note: Note, skeleton: Skeleton) -> Iterator[Act
         yield from _act(reading, name, said, skeleton)
 
 
-def _with_rest(reading: Reading, skeleton: Skeleton) -> Iterator[Action]:
+def _with_rest(reading: Reading, skeleton: Skeleton) -> Iterator[Wish]:
     """An order; the words that nothing explains are the reason of a dangerous one if they tell of an attack."""
     rest = clean(reading.rest, skeleton).removesuffix("，了吧")
     tells = _REASON.get(reading.tool) == "reason" and pattern("doubts.evidence").search(rest)
     yield from _act(reading, "reason", rest if tells else "", skeleton)
 
 
-def _act(reading: Reading, name: str, said: str, skeleton: Skeleton) -> Iterator[Action]:
+def _act(reading: Reading, name: str, said: str, skeleton: Skeleton) -> Iterator[Wish]:
     intent = Intent(reading.tool, {**reading.arguments, **({name: said} if name and said else {})})
     rest = skeleton.expand(reading.rest)
     barred = ("doubt.question", "no_note", "takes_back", "by_others")
@@ -70,7 +70,7 @@ def _act(reading: Reading, name: str, said: str, skeleton: Skeleton) -> Iterator
     )
     spoilt = spoilt or pattern("doubts.spoils").search(reading.inside) is not None
     if not rest or (find_doubt(rest) in ("", "report") and not spoilt):
-        yield Action(intent, certain=not rest)
+        yield Wish(intent, certain=not rest)
 
 
 def _is_verdict(note: Note, skeleton: Skeleton) -> bool:

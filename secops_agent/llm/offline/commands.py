@@ -13,7 +13,7 @@ _NUMBER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class SlashCommand:
     """A row of the table, explained there."""
 
     names: Sequence[str]
@@ -26,11 +26,11 @@ class Command:
     of_alert: bool = False
 
 
-COMMANDS = tuple(Command(**row) for row in load("talk")["command"])
+COMMANDS = tuple(SlashCommand(**row) for row in load("talk")["command"])
 
 
 @cache
-def _by_name() -> Mapping[str, Command]:
+def _by_name() -> Mapping[str, SlashCommand]:
     """The longest name first."""
     named = {name: command for command in COMMANDS for name in command.names}
     return dict(sorted(named.items(), key=lambda pair: len(pair[0]), reverse=True))
@@ -49,7 +49,7 @@ def render_help() -> str:
     return "\n".join([said["help_head"], "", *lines, said["help_tail"]])
 
 
-def find_command(text: str) -> tuple[Command, str] | None:
+def find_command(text: str) -> tuple[SlashCommand, str] | None:
     """The command that a normalised line starts with and the rest of the line; None when it is none."""
     if not text.startswith("/"):
         return None

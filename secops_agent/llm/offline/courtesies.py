@@ -6,7 +6,7 @@ from .words import pattern
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BareRequest:
     """The bare request; ``asking``: 请问, 我想知道 … stood before it, so it is no order.
 
     ``pleading``: 麻烦, 烦请 … stood directly before it, and may have been said to somebody: 麻烦张三处理告警 146.
@@ -17,7 +17,7 @@ class Request:
     pleading: bool = False
 
 
-def strip_courtesies(plain: str) -> Request:
+def strip_courtesies(plain: str) -> BareRequest:
     """The normalised sentence without greetings, forms of address and thanks at its ends."""
     text, asking, pleading = plain, False, False
     first, last, urged = (pattern(f"courtesies.{name}") for name in ("first", "last", "urged"))
@@ -29,4 +29,4 @@ def strip_courtesies(plain: str) -> Request:
         text, asking = text[match.end() :], asking or bool(match["asking"])
     while (match := last.search(text)) and match.start() > 0 and not urged.fullmatch(text):
         text = text[: match.start()]
-    return Request(text, asking, pleading)
+    return BareRequest(text, asking, pleading)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .entities import is_private
 from .numerals import read_integer
-from .skeletons import Entity, Kind, Skeleton, mark
+from .skeletons import Kind, MaskedName, Skeleton, mark
 from .words import load, name_of, pattern
 
 _LEVELS = ("critical", "high", "medium", "low", "info")
@@ -84,7 +84,7 @@ def _since(skeleton: Skeleton, now: datetime) -> int | None:
     return max(1, -(-duration.value // 60)) if duration and duration.value else None
 
 
-def _times(skeleton: Skeleton) -> list[Entity]:
+def _times(skeleton: Skeleton) -> list[MaskedName]:
     """Those in the clause of the noun (昨天没睡好，今天的告警…); without any there the first one that was said."""
     text = pattern("filters.errand").sub("", skeleton.text)
     measured = pattern("filters.measured").search(text)

@@ -51,7 +51,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class Wish:
     """An order, or without ``certain`` what may be offered. ``when``: how the time of a schedule was said."""
 
     intent: Intent

@@ -5,14 +5,14 @@ from typing import Any
 
 from secops_agent.llm.types import Offer
 
-from .intents import Action
+from .intents import Wish
 from .words import load
 
 _ID = re.compile(r"[A-Z0-9-]{1,20}")
 _UNITS = ((1440, "天"), (60, "小时"), (1, "分钟"))
 
 
-def make_offer(action: Action) -> Offer:
+def make_offer(action: Wish) -> Offer:
     """The offer of an action, worded by ``[offers]`` of `words/talk.toml`."""
     intent, talk = action.intent, load("talk")
     verdict = talk["verdicts"].get(intent.arguments.get("verdict"), "")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from .chunks import Chunk, cut
-from .intents import READ_TOOLS, Action, Intent
+from .intents import READ_TOOLS, Intent, Wish
 from .notes import find_doubt
 from .recurrence import Recurrence, read_recurrence
 from .words import load, pattern
@@ -14,7 +14,7 @@ _UNRULY = re.compile(r"[?？吗么]|为什么|谁|怎么|如何|是否|能不能
 _Part = tuple[frozenset[str], str]
 
 
-def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Action | None:
+def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Wish | None:
     """The task that a normalised sentence wants to be run; ``read_task`` tells what question a task asks."""
     bare, quoted = _take_quoted(_join(pattern("schedules.purpose").sub("", text)))
     found = _find_recurrence(bare)
@@ -27,9 +27,7 @@ def read_schedule(text: str, read_task: Callable[[str], Intent | None]) -> Actio
     if len(tasks) != 1 or told or _is_doubtful(f"{before}，{after}") or not _is_task(tasks[0], read_task):
         return None
     intent = Intent("create_schedule", {"task": tasks[0], "cron": recurrence.cron})
-    return Action(
-        intent, _is_order(first, second, recurrence), when=bare[len(before) : len(bare) - len(after)]
-    )
+    return Wish(intent, _is_order(first, second, recurrence), when=bare[len(before) : len(bare) - len(after)])
 
 
 def _join(text: str) -> str:

@@ -17,7 +17,7 @@ Kind = IntEnum(
 
 
 @dataclass(frozen=True, slots=True)
-class Entity:
+class MaskedName:
     """``raw`` is what was typed (normalised), ``value`` what it means."""
 
     kind: Kind
@@ -42,7 +42,7 @@ class Skeleton:
     """``text`` with marks; ``entities`` by mark."""
 
     text: str
-    entities: dict[str, Entity] = field(default_factory=dict)
+    entities: dict[str, MaskedName] = field(default_factory=dict)
 
     def take(self, kind: Kind, pattern: "re.Pattern[str]", read: Reader) -> None:
         """Replace every match that ``read`` gives a value for; None leaves the text as it is."""
@@ -53,16 +53,16 @@ class Skeleton:
             if value is None or count >= _ROOM:
                 return match.group()
             char = chr(_BASE + kind * _ROOM + count)
-            self.entities[char] = Entity(kind, self.expand(match.group()), value)
+            self.entities[char] = MaskedName(kind, self.expand(match.group()), value)
             return char
 
         self.text = pattern.sub(replace, self.text)
 
-    def found(self, *kinds: Kind) -> list[Entity]:
+    def found(self, *kinds: Kind) -> list[MaskedName]:
         """Entities of these kinds in the order of the sentence."""
         return [self.entities[c] for c in self.text if c in self.entities and self.entities[c].kind in kinds]
 
-    def first(self, *kinds: Kind) -> Entity | None:
+    def first(self, *kinds: Kind) -> MaskedName | None:
         """The first entity of these kinds."""
         return next(iter(self.found(*kinds)), None)
 

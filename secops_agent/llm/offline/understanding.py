@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .actions import read_action
-from .commands import Command, find_command, spell_out
+from .commands import SlashCommand, find_command, spell_out
 from .controls import find_control
-from .courtesies import Request, strip_courtesies
+from .courtesies import BareRequest, strip_courtesies
 from .entities import read_entities
 from .filters import take_filters
 from .followups import read_follow_up, read_refinement
 from .hints import hint, refuse, refuse_several, suggest
-from .intents import ACTION_TOOLS, Action, Intent, Understanding
+from .intents import ACTION_TOOLS, Intent, Understanding, Wish
 from .lexicon import Lexicon
 from .normalization import normalize, split_address
 from .offers import make_offer
@@ -47,7 +47,7 @@ class _Reader:
     last: Intent | None
     command: bool = False
 
-    def read_command(self, command: Command, rest: str) -> Understanding:
+    def read_command(self, command: SlashCommand, rest: str) -> Understanding:
         """A slash command: one of its tools with the rest of the line, or an order."""
         if command.needs and not rest:
             examples = (command.usage, "帮助", "最近24小时有哪些高危告警")
@@ -57,7 +57,7 @@ class _Reader:
         plain = command.sentence.format(rest=rest).strip()
         reader = replace(self, command=True, last=None)
         skeleton = read_entities(plain, self.lexicon, self.now)
-        order = reader._action(skeleton, Request(plain)) if rest else None
+        order = reader._action(skeleton, BareRequest(plain)) if rest else None
         if order and order.certain:
             return Understanding(intent=order.intent)
         asked = reader._asked(skeleton)
@@ -92,7 +92,7 @@ class _Reader:
         refused = refuse(skeleton, self.last) or refuse_several(skeleton)
         return refused or self._question(asked)
 
-    def _action(self, skeleton: Skeleton, request: Request) -> Action | None:
+    def _action(self, skeleton: Skeleton, request: BareRequest) -> Wish | None:
         """请 stands for the courtesy taken off."""
         please = "请" if request.pleading else ""
         said = Skeleton(please + skeleton.text, skeleton.entities)
