@@ -9,7 +9,7 @@ from django.utils import timezone
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
-from secops_agent.agent.lexicon import EstateLexicon
+from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
@@ -20,7 +20,7 @@ _KIND: Final = "qwen"
 
 
 class OfflineMode:
-    """The grammar, given the estate's names when it is asked, never before.
+    """The offline mode, given the names of the company when it is asked, never before.
 
     It is offered every tool: what the asker's role lacks is then refused by the toolbox with the reason.
     """
@@ -28,14 +28,14 @@ class OfflineMode:
     name = Offline.name
     offline = True
 
-    def __init__(self, lexicon: EstateLexicon, asker: str) -> None:
+    def __init__(self, lexicon: CurrentLexicon, asker: str) -> None:
         self._lexicon, self._asker = lexicon, asker
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call, or a text."""
-        grammar = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
+        model = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
         offered = replace(request, tools=all_specs()) if request.tools else request
-        return await grammar.complete(offered, on_delta)
+        return await model.complete(offered, on_delta)
 
 
 class Models:
@@ -44,7 +44,7 @@ class Models:
     def __init__(self, configs: ConfigCache) -> None:
         self._configs = configs
         self._built: dict[int, tuple[QwenSettings, Qwen]] = {}
-        self._lexicon = EstateLexicon()
+        self._lexicon = CurrentLexicon()
 
     async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
         """The model of a qwen configuration; the offline mode without one. Raises ConfigError, SecretError."""
@@ -57,11 +57,11 @@ class Models:
         return known[1]
 
     def offline(self, asker: str) -> LLM:
-        """The grammar over what is stored; ``asker`` is the staff id that 我 stands for."""
+        """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""
         return OfflineMode(self._lexicon, asker)
 
     async def warm_up(self) -> None:
-        """Load the model's SDK ahead of the first message, if a configuration will need it; and the grammar."""
+        """Load the model's SDK ahead of the first message, if a configuration will need it; and the offline words."""
         if await db.call(_is_used):
             await qwen_session.warm_up()
         await asyncio.to_thread(understand, "最近有哪些告警", Lexicon(), timezone.localtime())

@@ -82,7 +82,16 @@ def test_quoted_decision_decides_nothing(wrap: Any, verb: str) -> None:
 
 
 @pytest.mark.parametrize("wrap", [quoting, forwarding])
-@pytest.mark.parametrize("order", ["封禁 203.0.113.5", "关闭告警 {alert}，误报", "认领告警 {alert}", "停止"])
+@pytest.mark.parametrize(
+    "order",
+    [
+        "封禁 203.0.113.5",
+        "关闭告警 {alert}，误报",
+        "认领告警 {alert}",
+        "停止",
+        "203.0.113.5 一直在扫我们，封它一天",
+    ],
+)
 def test_quoted_order_is_no_order_offline(wrap: Any, order: str) -> None:
     config = company()
     (reply,) = hear(config, "zhao", wrap(order.format(alert=some_alert())))

@@ -1,4 +1,4 @@
-"""The estate that the offline corpora speak of."""
+"""The names and the moment that the offline corpora speak of."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -29,5 +29,4 @@ LEXICON = Lexicon.build(
         ("me01", "周七", ""),
     ],
     keywords=["WAF", "HIDS", "云安全中心", "暴力破解", "webshell"],
-    runbooks=["勒索病毒", "钓鱼邮件", "挖矿木马", "主机隔离"],
 )
