@@ -35,7 +35,6 @@ class Batcher(Generic[T, R]):
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._lock = threading.Lock()
         self._at_work = False
-        self._taken = 0
 
     async def call(self, item: T) -> R:
         """Hand an item over and wait for its result: after the commit. From any event loop."""
@@ -47,20 +46,13 @@ class Batcher(Generic[T, R]):
             self._submit(self._run_next)
         return await future
 
-    @property
-    def busy(self) -> int:
-        """How many items are not answered yet; read without the lock, so roughly."""
-        return len(self._waiting) + self._taken
-
     def _run_next(self) -> None:
         """On a database thread; which is free for others before the next batch."""
         try:
             batch = self._take()
-            self._taken = len(batch)
             if batch:
                 _answer([future for _, future in batch], self._results([item for item, _ in batch]))
         finally:
-            self._taken = 0
             with self._lock:
                 self._at_work = bool(self._waiting)
             if self._at_work:
