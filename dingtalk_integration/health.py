@@ -7,8 +7,8 @@ from django.db.models import Q
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.channels.leases import database_now
 from bifang.channels.models import Worker
+from bifang.core.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
 from bifang.core.metrics import register_metrics

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from bifang.channels.allowance import FULL, Allowance, Step
-from bifang.channels.leases import database_now
+from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
 from dingtalk_integration.config import QUOTAS

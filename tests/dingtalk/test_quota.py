@@ -13,10 +13,10 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import RemoteError
 from bifang.core.health import check_health
 from bifang.core.metrics import render_metrics
-from dingtalk_integration.cards.desk import Desk
+from dingtalk_integration.api_usage import CallCounter
+from dingtalk_integration.applications import ApplicationClients
+from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.ledger import Ledger
-from dingtalk_integration.lines import Lines
 from dingtalk_integration.models import ApiUsage, QuotaState
 from dingtalk_integration.quota import Month, forecast, standings, today
 from dingtalk_integration.quota_warnings import warn
@@ -35,11 +35,11 @@ def limits(settings: Any) -> None:
     settings.RATE_LIMITS = True
 
 
-async def look() -> Ledger:
+async def look() -> CallCounter:
     """What a worker does every few seconds."""
-    ledger = Ledger()
-    await ledger.save()
-    return ledger
+    counter = CallCounter()
+    await counter.save()
+    return counter
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ async def test_nothing_is_said_where_notifications_are_off(database: Database) -
 
 
 async def test_refusal_counts_as_used_up_until_a_call_is_accepted_again(database: Database) -> None:
-    ledger = Ledger()
-    lines = Lines(ConfigCache(), ledger)
-    channel = DingTalkChannel(lines, Desk(lines))
+    counter = CallCounter()
+    clients = ApplicationClients(ConfigCache(), counter)
+    channel = DingTalkChannel(clients, CardService(clients))
     one = Part(1, "lease", "key", None, 0, "note:alert:1:1", "标题", "正文", "", GROUP, 0)
     with running_simulator() as sim:
         config_id = await db.call(save, "dingdemo", "corp1", sim.base_url)
@@ -169,10 +169,10 @@ async def test_refusal_counts_as_used_up_until_a_call_is_accepted_again(database
             await channel.deliver(Part(**given))
         assert caught.value.permanent, "it would keep back what is said later in the conversation"
         assert (await db.call(port.allowance, config_id)).step == "none"
-        assert ledger.allowance(config_id).step == "none"
+        assert counter.allowance(config_id).step == "none"
         sim.faults(clear=True)
         await channel.deliver(Part(**given))
-        await ledger.save()
+        await counter.save()
         assert await db.call(port.allowance, config_id) == port.FULL
     await channel.close()
 

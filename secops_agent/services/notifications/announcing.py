@@ -12,8 +12,8 @@ from django.db.models import F, QuerySet
 
 from bifang.channels import outbox
 from bifang.channels.allowance import Allowance, allowance
-from bifang.channels.leases import database_now
 from bifang.channels.models import OutboxRow, State
+from bifang.core.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,

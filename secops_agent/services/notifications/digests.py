@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet
 
 from bifang.channels import outbox
 from bifang.channels.allowance import Allowance, allowance
-from bifang.channels.leases import database_now
+from bifang.core.db import database_now
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState, NotificationTarget
 from secops_agent.services.notifications import wording
 from secops_agent.services.notifications.targets import Unreachable, resolve
