@@ -10,7 +10,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 
-from bifang.channels.allowance import FULL, Allowance
+from bifang.channels.allowance import FULL, SendingAllowance
 from bifang.core import db
 from bifang.core.rows import insert_many
 from dingtalk_integration import purposes, quota
@@ -46,7 +46,7 @@ class CallCounter:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._verdicts: dict[tuple[str, str], bool] = {}  # what DingTalk said last of a quota: used up or not
         self._used_up: set[tuple[str, str]] = set()
-        self._allowances: Mapping[int, Allowance] = {}
+        self._allowances: Mapping[int, SendingAllowance] = {}
         self._hurry = asyncio.Event()
 
     def count(self, client_id: str, family: str) -> None:
@@ -67,7 +67,7 @@ class CallCounter:
         (self._used_up.add if used_up else self._used_up.discard)(key)
         self._hurry.set()
 
-    def allowance(self, config_id: int) -> Allowance:
+    def allowance(self, config_id: int) -> SendingAllowance:
         """What the quota leaves room for, as it was a moment ago; everything before it was looked at."""
         return self._allowances.get(config_id, FULL)
 

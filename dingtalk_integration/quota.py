@@ -17,12 +17,12 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from bifang.channels.allowance import FULL, Allowance, Step
+from bifang.channels.allowance import FULL, SendingAllowance, Step
 from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
 from dingtalk_integration.config import QUOTAS
-from dingtalk_integration.models import ApiUsage, Purpose, QuotaLedger, QuotaState
+from dingtalk_integration.models import ApiUsage, QuotaLedger, QuotaState
 
 DINGTALKS_TIME: Final = ZoneInfo("Asia/Shanghai")
 # From so many percent of the calls on, this much is still said unasked.
@@ -107,11 +107,6 @@ class Standing:
         """What is still said unasked. Only calls are spent on that."""
         percent = self.percent if self.ledger == QuotaLedger.CALLS else 0
         return next(step for least, step in STEPS if percent >= least)
-
-    @property
-    def purposes(self) -> str:
-        """回答 120、告警 30."""
-        return "、".join(f"{each.label} {self.used[each]:,}" for each in Purpose if self.used.get(each))
 
     def describe(self) -> str:
         """A sentence for operators, with what follows and what to do when it is time."""
@@ -226,12 +221,12 @@ def forecast(days: Mapping[date, int], used: int, day: date, resets: date) -> in
     return used + round(pace * (resets - day - timedelta(days=1)).days)
 
 
-def allowances(found: list[Standing]) -> dict[int, Allowance]:
+def allowances(found: list[Standing]) -> dict[int, SendingAllowance]:
     """Configuration id → what it may say unasked."""
     if not settings.RATE_LIMITS:
         return {}
     return {
-        config_id: Allowance(one.step, one.percent, _reason(one))
+        config_id: SendingAllowance(one.step, one.percent, _reason(one))
         for one in found
         if one.ledger == QuotaLedger.CALLS and one.step != "full"
         for config_id in one.config_ids
@@ -242,7 +237,7 @@ def _reason(one: Standing) -> str:
     return f"本月接口调用额度已用 {one.percent}%，{one.month.resets:%m-%d} 重置：{MEANINGS[one.step]}。"
 
 
-def allowance(config_id: int) -> Allowance:
+def allowance(config_id: int) -> SendingAllowance:
     """What other parts ask through `bifang.channels.allowance`."""
     return allowances(standings()).get(config_id, FULL) if settings.RATE_LIMITS else FULL
 

@@ -13,7 +13,7 @@ Step = Literal["full", "final_only", "card", "text", "digest", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class SendingAllowance:
     """``percent`` of the quota is used; ``reason`` says in Chinese why there is a step."""
 
     step: Step = "full"
@@ -26,8 +26,8 @@ class Allowance:
         return self.step in ("digest", "none")
 
 
-FULL: Final = Allowance()
-Provider = Callable[[int], Allowance]
+FULL: Final = SendingAllowance()
+Provider = Callable[[int], SendingAllowance]
 _providers: list[Provider] = []
 
 
@@ -36,7 +36,7 @@ def register_allowance(provider: Provider) -> None:
     _providers.append(provider)
 
 
-def allowance(config_id: int | None) -> Allowance:
+def allowance(config_id: int | None) -> SendingAllowance:
     """What may be said unasked through this configuration now. Reads the database."""
     if config_id is None:
         return FULL

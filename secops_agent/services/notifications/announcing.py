@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
 from bifang.channels import outbox
-from bifang.channels.allowance import Allowance, allowance
+from bifang.channels.allowance import SendingAllowance, allowance
 from bifang.channels.models import OutboxRow, State
 from bifang.core.db import database_now
 from secops_agent.models import (
@@ -68,7 +68,7 @@ def _due(now: datetime) -> "QuerySet[AlertMessage]":
     return rows
 
 
-def _allowances(rows: Sequence[AlertMessage]) -> dict[int | None, Allowance]:
+def _allowances(rows: Sequence[AlertMessage]) -> dict[int | None, SendingAllowance]:
     return {each: allowance(each) for each in {row.target.config_id for row in rows}}
 
 
@@ -84,7 +84,7 @@ def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
 
 
 def _announce(
-    told: _Told, now: datetime, quiet: Sequence[Silence], spare: Allowance, storm: AlertMessage | None
+    told: _Told, now: datetime, quiet: Sequence[Silence], spare: SendingAllowance, storm: AlertMessage | None
 ) -> None:
     row = told.row
     silenced = [silences.covering(quiet, each, told.facts) for each in told.alerts]
@@ -104,7 +104,7 @@ def _announce(
         _tell(told, now)
 
 
-def _spared(told: _Told, spare: Allowance) -> bool:
+def _spared(told: _Told, spare: SendingAllowance) -> bool:
     """Is there something to tell that the quota has no room for? It is kept for what is grave."""
     news = not told.row.shown or _significant(told) != told.row.digest
     return spare.scarce and news and wording.gravest(told.alerts) != "critical"

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from bifang.channels import outbox
-from bifang.channels.allowance import Allowance, allowance
+from bifang.channels.allowance import SendingAllowance, allowance
 from bifang.core.db import database_now
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState, NotificationTarget
 from secops_agent.services.notifications import wording
@@ -18,7 +18,7 @@ LOOK_AGAIN: Final = timedelta(minutes=5)  # while nothing may be sent, or the de
 ROUND: Final = 40
 
 
-def hold(row: AlertMessage, spare: Allowance, now: datetime) -> None:
+def hold(row: AlertMessage, spare: SendingAllowance, now: datetime) -> None:
     """Have the destination's next digest tell of this message instead. In the caller's transaction."""
     digest = _open_digest(row, spare, now)
     row.state, row.reason, row.summary, row.shown = (
@@ -28,7 +28,7 @@ def hold(row: AlertMessage, spare: Allowance, now: datetime) -> None:
     AlertMessage.objects.filter(pk=digest.pk).update(wanted=F("wanted") + 1)
 
 
-def _open_digest(row: AlertMessage, spare: Allowance, now: datetime) -> AlertMessage:
+def _open_digest(row: AlertMessage, spare: SendingAllowance, now: datetime) -> AlertMessage:
     """The digest that is not told yet; held, so that it is not told before it knows of this message."""
     waiting = AlertMessage.objects.filter(
         destination=row.destination, kind="digest", state__in=(MessageState.WAITING, MessageState.UNDELIVERABLE)
