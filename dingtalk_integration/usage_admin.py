@@ -21,16 +21,16 @@ def _tone(one: Standing) -> str:
 
 def _row(one: Standing) -> dict[str, Any]:
     return {
-        "corp": one.corp_id or "—",
+        "corp": one.corp_id,
         "ledger": one.ledger.label,
-        "total": one.total,
-        "limit": one.limit,
+        "total": f"{one.total:,}",
+        "limit": f"{one.limit:,}" if one.limit else "",
         "percent": one.percent,
         "tone": _tone(one),
-        "forecast": one.forecast,
+        "forecast": f"{one.forecast:,}",
         "over": bool(one.limit) and one.forecast > one.limit,
         "resets": one.month.resets,
-        "purposes": [one.used.get(each, 0) for each in Purpose],
+        "purposes": [(each.label, f"{one.used.get(each, 0):,}") for each in Purpose],
         "refused_at": one.refused_at,
         "step": MEANINGS[one.step],
     }
@@ -52,7 +52,6 @@ class ApiUsageScreen(RecordScreen):
         """With both quotas of each organisation."""
         shown = {
             "bf_quotas": [_row(one) for one in standings()],
-            "bf_purposes": [each.label for each in Purpose],
             "bf_held": digests.waiting(),
         }
         return super().changelist_view(request, shown | (extra_context or {}))

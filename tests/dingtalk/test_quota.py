@@ -191,8 +191,9 @@ def test_scarcity_is_shown_and_makes_nothing_unready(settings: Any, tmp_path: An
     client = superuser()
     assert "100%" in text_of(client.get("/admin/"))
     page = text_of(client.get("/admin/dingtalk_integration/apiusage/"))
-    assert "10 / 10" in page
-    assert "不够用" in page
+    assert "已用 10 / 10，照此到" in page
+    assert "预计不够用" in page
+    assert "回答 0 · 告警 9 · 报告 0 · 检查 1" in page
     assert "为额度 10 的 100%" in client.get("/admin/core/systemconfig/").content.decode()
     figures = render_metrics().decode()
     assert 'bifang_dingtalk_quota_used{corp="corp1",ledger="calls",purpose="probe"} 1.0' in figures
