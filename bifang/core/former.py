@@ -13,7 +13,7 @@ OURS: Final = frozenset({"core", "channels", "dingtalk_integration", "secops_age
 
 def refuse_former_database(using: str, **_: Any) -> None:
     """Receiver of ``pre_migrate``. ConfigError if migrations were applied here that this version does not know."""
-    loader = MigrationLoader(connections[using], ignore_no_initial=True)
+    loader = MigrationLoader(connections[using])
     strange = {key for key in loader.applied_migrations if key[0] in OURS} - loader.disk_migrations.keys()
     if strange:
         raise ConfigError(
