@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.live import Live, register_watch
-from bifang.core.admin.panels import Card, Step, register_cards, register_steps
+from bifang.core.admin.panels import Panel, Step, register_cards, register_steps
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
 from bifang.core.rights import allow
@@ -214,7 +214,7 @@ def _enabled() -> list[SystemConfig]:
     return list(SystemConfig.objects.enabled("dingtalk"))
 
 
-def connection_cards(request: HttpRequest) -> Iterable[Card]:
+def connection_cards(request: HttpRequest) -> Iterable[Panel]:
     """How many of the enabled configurations are connected."""
     if not request.user.has_perm("core.view_systemconfig"):
         return []
@@ -223,7 +223,7 @@ def connection_cards(request: HttpRequest) -> Iterable[Card]:
     tone = "idle" if not states else "ok" if good == len(states) else "bad" if good == 0 else "warn"
     note = "还没有启用的钉钉配置" if not states else "全部已连接" if good == len(states) else "有配置没有连上"
     page = reverse("admin:core_systemconfig_changelist")
-    return [Card("钉钉连接", f"{good} / {len(states)}", note, tone, "hub", page)]
+    return [Panel("钉钉连接", f"{good} / {len(states)}", note, tone, "hub", page)]
 
 
 def first_steps(request: HttpRequest) -> Iterable[Step]:

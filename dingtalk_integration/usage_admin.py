@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from bifang.core.admin.base import RecordScreen
-from bifang.core.admin.panels import Card, register_cards
+from bifang.core.admin.panels import Panel, register_cards
 from dingtalk_integration.models import ApiUsage, Purpose
 from dingtalk_integration.quota import MEANINGS, Standing, standings
 from dingtalk_integration.quota_warnings import WARN_AT
@@ -57,7 +57,7 @@ class ApiUsageScreen(RecordScreen):
         return super().changelist_view(request, shown | (extra_context or {}))
 
 
-def quota_cards(request: HttpRequest) -> Iterable[Card]:
+def quota_cards(request: HttpRequest) -> Iterable[Panel]:
     """The quota that is nearest to its end, as soon as something was used."""
     if not request.user.has_perm("dingtalk_integration.view_apiusage"):
         return []
@@ -69,7 +69,7 @@ def quota_cards(request: HttpRequest) -> Iterable[Card]:
     value = f"{one.percent}%" if one.limit or one.refused_at else f"{one.total:,}"
     held = digests.waiting()
     note = one.describe() + (f"。有 {held} 条告警消息留到下一次汇总" if held else "")
-    return [Card("钉钉额度", value, note, _tone(one), "data_usage", page)]
+    return [Panel("钉钉额度", value, note, _tone(one), "data_usage", page)]
 
 
 register_cards(15, quota_cards)

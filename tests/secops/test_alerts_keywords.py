@@ -10,7 +10,7 @@ from secops_agent.services.alerts import triage, words
 from secops_agent.services.alerts.triage import AlertFilter, search
 from secops_agent.services.records import Indicator
 
-from .estate_aid import alert, host, later, store
+from .inventory_aid import alert, host, later, store
 
 pytestmark = pytest.mark.both_databases
 
