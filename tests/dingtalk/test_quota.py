@@ -1,9 +1,12 @@
 """Both quotas of an organisation: shared, forecast, warned of once, stepped down by, and what DingTalk says of them."""
 
+from contextlib import suppress
 from datetime import date, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from bifang.channels import allowance as port
 from bifang.channels.models import OutboxRow
@@ -199,3 +202,21 @@ def test_scarcity_is_shown_and_makes_nothing_unready(settings: Any, tmp_path: An
     assert 'bifang_dingtalk_quota_used{corp="corp1",ledger="calls",purpose="probe"} 1.0' in figures
     assert 'bifang_dingtalk_quota_percent{corp="corp1",ledger="calls"} 100.0' in figures
     assert 'bifang_dingtalk_quota_percent{corp="corp1",ledger="messages"} 20.0' in figures
+
+
+def test_no_limit_means_no_step_and_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    config_id = save("dinga", **custom(0, 0))
+    use("dinga", 1_000_000)
+    warn(standings())
+    assert port.allowance(config_id) == port.FULL
+    assert caplog.records == []
+
+
+def test_check_of_a_configuration_is_counted_as_a_check() -> None:
+    with running_simulator() as sim:
+        config_id = save("dingdemo", "", sim.base_url)
+        with suppress(SystemExit):  # no worker runs, which the command says
+            call_command("check_dingtalk_stream", "--config-id", str(config_id), stdout=StringIO())
+        counted = sim.state()["metered"]["calls"]
+    calls = next(one for one in standings() if one.ledger == "calls")
+    assert calls.used == {"probe": counted}
