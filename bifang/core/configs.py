@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F
+from django.dispatch import Signal
 from django.utils import timezone
 
 from bifang.core import references
@@ -21,6 +22,7 @@ NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
 )
 RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
+created = Signal()  # with ``config``, in the transaction that makes a new configuration
 Values = dict[str, Any]
 Version = tuple[int, str, tuple[references.Identity | None, ...]]
 
@@ -175,6 +177,8 @@ def _write(row: SystemConfig, kind: type[Kind], values: Values, author: Author, 
         row.save()
         SystemConfig.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
         _record(row, "新增" if new else "修改", author, changes)
+        if new:
+            created.send(sender=SystemConfig, config=row)
     row.refresh_from_db()
 
 

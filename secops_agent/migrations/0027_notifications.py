@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0001_initial'),
-        ('secops_agent', '0023_audit_indexes'),
+        ('secops_agent', '0026_asset_importance'),
     ]
 
     operations = [
