@@ -122,6 +122,8 @@ def _tell(told: _Told, now: datetime) -> None:
     )
     row.digest = significant
     _mark(row, now, ended, now)
+    if row.target.last_error:
+        NotificationTarget.objects.filter(pk=row.target_id).update(last_error="", last_error_at=None)
 
 
 def _significant(told: _Told) -> str:
@@ -211,5 +213,9 @@ def note_failures() -> int:
     for key, reason in dead.values_list("key", "last_error"):
         pk = key.split(":")[2]
         rows = AlertMessage.objects.filter(pk=pk, state=MessageState.SHOWN)
-        count += rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300])
+        target_id = rows.values_list("target_id", flat=True).first()
+        if rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300]):
+            failed = NotificationTarget.objects.filter(pk=target_id)
+            failed.update(last_error=reason, last_error_at=database_now())
+            count += 1
     return count
