@@ -40,6 +40,17 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "通知与值班",
+        (
+            Entry("通知规则", "campaign", "secops_agent.notificationrule"),
+            Entry("告警消息", "mark_chat_read", "secops_agent.alertmessage"),
+            Entry("静默", "notifications_off", "secops_agent.silence"),
+            Entry("值班表", "calendar_month", "secops_agent.oncallschedule"),
+            Entry("节假日与调休", "event_busy", "secops_agent.calendarday"),
+            Entry("已知的群", "groups", "channels.knowngroup"),
+        ),
+    ),
+    (
         "资产与风险",
         (
             Entry("告警", "notifications_active", "secops_agent.alert"),

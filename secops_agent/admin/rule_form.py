@@ -71,6 +71,9 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for step in STEPS:
+            self.fields[f"after_{step}"] = _minutes(step)
+            self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")
         stored = list(self.instance.targets.select_related("config", "staff", "schedule")) if self.instance.pk else []
         known = {each.key: each for each in (*map(choices.choice_of, stored), *choices.choices())}
         self._known = known
@@ -140,8 +143,3 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
 def _field(name: str) -> str | None:
     return {"hours": "quiet_until"}.get(name, name if name in (*LISTS, *HOURS, "name") else None)
-
-
-for _step in STEPS:  # fields of a class that are numbered
-    RuleForm.base_fields[f"after_{_step}"] = _minutes(_step)
-    RuleForm.base_fields[f"to_{_step}"] = _places("通知谁", "不选则通知所有管理员。")

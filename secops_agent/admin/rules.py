@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, badge
 from bifang.core.errors import BifangError
-from secops_agent.admin.estate import actor_of, history_table, lines
+from secops_agent.admin.estate import actor_of, lines
 from secops_agent.admin.rule_form import RuleForm
 from secops_agent.models import NotificationRule, NotificationTarget
 from secops_agent.models.choices import Severity
@@ -20,6 +20,7 @@ from secops_agent.services.notifications.preview import preview
 
 STEPS_SHOWN: Final = 3
 ALL: Final = "所有告警"
+LOOKED_AT: Final = ("name", "state", "about", "told_to", "target_states", "preview_line")
 WORDS: Final = {"sources": "来源", "rules": "规则", "asset_tags": "标签", "importance": "重要性", "owners": "负责人"}
 
 
@@ -36,7 +37,9 @@ class RuleScreen(Screen):
     list_before_template = "admin/secops_agent/rules.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """As many steps as there are, and some to add."""
+        """As many steps as there are, and some to add; in words for those who only look."""
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": LOOKED_AT})]
         shown = min(max(STEPS_SHOWN, len(obj.escalate) + 1 if obj else 0), rules.MOST_STEPS)
         steps = [(f"after_{step}", f"to_{step}") for step in range(shown)]
         about = ("severities", "on", "importance", "sources", "rules", "asset_tags", "owners")
@@ -51,7 +54,7 @@ class RuleScreen(Screen):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Fields that the form adds itself are none of the model's."""
-        kwargs["fields"] = ("name", "enabled") if self.has_change_permission(request, obj) or not obj else ()
+        kwargs["fields"] = ("name", "enabled")
         return super().get_form(request, obj, change=change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
