@@ -127,14 +127,13 @@ SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-AUTHENTICATION_BACKENDS = ["secops_agent.services.people.logins.StaffBackend"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
 # Ten wrong passwords of one name from one address close that door to both for a quarter of an hour.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "secops_agent.services.people.logins.StaffBackend",
 ]
 AXES_ENABLED = RATE_LIMITS
 AXES_FAILURE_LIMIT = 10

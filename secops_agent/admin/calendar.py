@@ -65,7 +65,7 @@ class CalendarScreen(Screen):
         """The import page."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = TableForm(request.POST or None, request.FILES or None)
+        form = TableForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
         if request.method == "POST" and form.is_valid():
             try:
                 count = import_days(form.cleaned_data["text"].splitlines())
