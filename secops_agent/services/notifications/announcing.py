@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from bifang.channels import outbox
 from bifang.channels.leases import database_now
@@ -82,7 +83,7 @@ def _announce(told: _Told, now: datetime, quiet: Sequence[Silence], storm: Alert
     if row.kind == "group" and all(silenced):
         held = silenced[0]
         assert held is not None
-        _hold(row, f"静默：{held}（到 {held.ends_at:%m-%d %H:%M}）", None)
+        _hold(row, f"静默：{held}（到 {timezone.localtime(held.ends_at):%m-%d %H:%M}）", None)
         silences.count([held])
     elif storm is not None and row.kind == "group" and not row.shown:
         _hold(row, "告警风暴：已合并为一条汇总", storm)

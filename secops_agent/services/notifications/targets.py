@@ -87,7 +87,7 @@ def group_name(target: NotificationTarget) -> str:
 
 def describe(target: NotificationTarget) -> str:
     """One line for people, without secrets: the step and the place."""
-    when = f"第 {target.step + 1} 步" if target.step is not None else ""
+    when = f"第 {target.step + 1} 步：" if target.step is not None else ""
     return f"{when}{place_of(target)}"
 
 
