@@ -273,7 +273,9 @@ def _import_job() -> ImportJob:
     return ImportJob.objects.get(pk=job.id)
 
 
-def known_group(config: SystemConfig, conversation_id: str = "cid-1", title: str = "安全值班群") -> KnownGroup:
+def known_group(
+    config: SystemConfig, conversation_id: str = "cid-1", title: str = "安全值班群"
+) -> KnownGroup:
     """A group in which 李四 was the first to speak to the robot."""
     known_groups.learn_group(
         config.pk, conversation_id, title=title, corp_id="dingcorp", speaker="李四", staff_id="lisi"

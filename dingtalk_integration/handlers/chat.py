@@ -134,7 +134,10 @@ class ChatTurns:
     async def _learn_group(self, turn: Turn, conversation_id: str) -> None:
         """Note where the robot is, at most once an hour for a group."""
         key, now = (turn.config_id, conversation_id), time.monotonic()
-        if now - self._groups.get(key, -known_groups.EVERY.total_seconds()) < known_groups.EVERY.total_seconds():
+        if (
+            now - self._groups.get(key, -known_groups.EVERY.total_seconds())
+            < known_groups.EVERY.total_seconds()
+        ):
             return
         payload = turn.payload
         await db.call(

@@ -36,7 +36,15 @@ allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
 allow("analyst", "secops_agent.view_action")
-_TOLD = ("notificationrule", "oncallschedule", "oncalllayer", "oncalloverride", "silence", "alertmessage", "calendarday")
+_TOLD = (
+    "notificationrule",
+    "oncallschedule",
+    "oncalllayer",
+    "oncalloverride",
+    "silence",
+    "alertmessage",
+    "calendarday",
+)
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence")
 allow("responder", "secops_agent.change_action")

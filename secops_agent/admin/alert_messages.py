@@ -32,9 +32,7 @@ class AlertMessageScreen(RecordScreen):
     fields = ("kind", "state_badge", "reason", "rule", "place", "alert_lines", "opened", "due", "sent")
     list_before_template = "admin/channels/states.html"
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With one click to each state."""
         chosen = request.GET.get("state__exact", "")
         pills = [("", "全部"), *MessageState.choices]

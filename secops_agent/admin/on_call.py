@@ -192,7 +192,10 @@ class ScheduleScreen(Screen):
     def gap_lines(self, schedule: OnCallSchedule) -> SafeString | str:
         """When; messages to it cannot be delivered then."""
         found = gaps(schedule)[:MOST_SHOWN]
-        return format_html_join("", '<div class="bf-error">{}</div>', ((_told(each),) for each in found)) or "没有"
+        return (
+            format_html_join("", '<div class="bf-error">{}</div>', ((_told(each),) for each in found))
+            or "没有"
+        )
 
 
 def _told(shift: Shift) -> str:

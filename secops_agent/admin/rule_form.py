@@ -59,7 +59,10 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     owners = TagsField(label="资产负责人", required=False, help_text="员工 ID；留空表示不论负责人。")
     days = forms.ChoiceField(label="哪些天发送", choices=Days.choices, widget=UnfoldAdminSelectWidget)
     quiet_from = forms.TimeField(
-        label="免打扰从", required=False, widget=UnfoldAdminTimeWidget, help_text="这段时间的告警等到结束时再发。"
+        label="免打扰从",
+        required=False,
+        widget=UnfoldAdminTimeWidget,
+        help_text="这段时间的告警等到结束时再发。",
     )
     quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
     always = _boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
@@ -74,7 +77,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         for step in STEPS:
             self.fields[f"after_{step}"] = _minutes(step)
             self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")
-        stored = list(self.instance.targets.select_related("config", "staff", "schedule")) if self.instance.pk else []
+        stored = (
+            list(self.instance.targets.select_related("config", "staff", "schedule"))
+            if self.instance.pk
+            else []
+        )
         known = {each.key: each for each in (*map(choices.choice_of, stored), *choices.choices())}
         self._known = known
         sections: dict[str, list[tuple[str, str]]] = {}

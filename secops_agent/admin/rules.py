@@ -21,7 +21,13 @@ from secops_agent.services.notifications.preview import preview
 STEPS_SHOWN: Final = 3
 ALL: Final = "所有告警"
 LOOKED_AT: Final = ("name", "state", "about", "told_to", "target_states", "preview_line")
-WORDS: Final = {"sources": "来源", "rules": "规则", "asset_tags": "标签", "importance": "重要性", "owners": "负责人"}
+WORDS: Final = {
+    "sources": "来源",
+    "rules": "规则",
+    "asset_tags": "标签",
+    "importance": "重要性",
+    "owners": "负责人",
+}
 
 
 @admin.register(NotificationRule)

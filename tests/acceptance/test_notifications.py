@@ -58,7 +58,9 @@ def shown(stage: Stage, number: int = 1, where: str = GROUP) -> list[str]:
 def assert_nothing_more(stage: Stage, number: int, where: str = GROUP) -> None:
     """Everything that was to be told has been told, and there were `number` messages."""
     wait_until(
-        lambda: not AlertMessage.objects.filter(state=MessageState.WAITING).exists(), within=60, what="all announced"
+        lambda: not AlertMessage.objects.filter(state=MessageState.WAITING).exists(),
+        within=60,
+        what="all announced",
     )
     wait_until(lambda: not OutboxRow.objects.filter(sent_at=None).exists(), within=60, what="all sent")
     assert len(stage.replies(conversation_id=where)) == number

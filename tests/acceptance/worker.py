@@ -55,7 +55,9 @@ class Stage:
     ) -> None:
         """`apply_configs` with these entries."""
         file = self.database.data_dir / f"configs-{next(_numbers)}.yaml"
-        file.write_text(yaml.safe_dump({"configs": list(configs), "staff": list(staff), **sections}), encoding="utf-8")
+        file.write_text(
+            yaml.safe_dump({"configs": list(configs), "staff": list(staff), **sections}), encoding="utf-8"
+        )
         call_command("apply_configs", str(file), verbosity=0)
 
     def robot(self, **changes: Any) -> dict[str, Any]:

@@ -27,7 +27,9 @@ class KnownGroupScreen(RecordScreen):
     @admin.display(description="由谁得知", ordering="learned_by")
     def learned_from(self, group: KnownGroup) -> str:
         """Who mentioned the robot there first."""
-        return f"{group.learned_by or '—'}（{group.learned_by_id}）" if group.learned_by_id else group.learned_by
+        return (
+            f"{group.learned_by or '—'}（{group.learned_by_id}）" if group.learned_by_id else group.learned_by
+        )
 
     @admin.display(description="得知时间", ordering="learned_at")
     def learned(self, group: KnownGroup) -> SafeString | str:

@@ -41,11 +41,15 @@ def _of(config: SystemConfig) -> Iterator[Choice]:
         yield Choice("群", f"group:{config.pk}:{group.conversation_id}", _told(group, config), entry)
     for schedule in OnCallSchedule.objects.filter(enabled=True):
         entry = {"kind": "on_call", "config": config.name, "schedule": schedule.name}
-        yield Choice("值班人", f"on_call:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry)
+        yield Choice(
+            "值班人", f"on_call:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
+        )
     people = Staff.objects.filter(active=True).order_by("name")
     for staff in (people.filter(corp_id__in=("", corporation)) if corporation else people)[:MOST_PEOPLE]:
         entry = {"kind": "person", "config": config.name, "staff_id": staff.staff_id}
-        yield Choice("个人", f"person:{config.pk}:{staff.pk}", f"{staff}（{staff.staff_id}）· {config.name}", entry)
+        yield Choice(
+            "个人", f"person:{config.pk}:{staff.pk}", f"{staff}（{staff.staff_id}）· {config.name}", entry
+        )
 
 
 def _told(group: KnownGroup, config: SystemConfig) -> str:

@@ -15,4 +15,6 @@ def make_draft(config: SystemConfig, **_: object) -> None:
     """Receiver of ``configs.created``: 严重 and 高危, once; a rule that has the name already is left alone."""
     name = draft_name(config.name)
     if config.kind == "dingtalk" and not NotificationRule.objects.filter(name=name).exists():
-        save_rule({"name": name, "enabled": False, "severities": ["critical", "high"]}, Actor.system("program"))
+        save_rule(
+            {"name": name, "enabled": False, "severities": ["critical", "high"]}, Actor.system("program")
+        )

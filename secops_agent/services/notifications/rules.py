@@ -74,6 +74,9 @@ def apply_rule_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def read_rule(given: Mapping[str, Any]) -> tuple[RuleEntry, list[NotificationTarget]]:
     """A rule and its unsaved targets. Raises InvalidInput; EntryFaults where the places are known."""
+    given = {
+        "on" if key is True else key: value for key, value in given.items()
+    }  # YAML reads a bare on as true
     flat = {key: value for key, value in given.items() if key in Conditions.model_fields}
     rest = {key: value for key, value in given.items() if key not in flat}
     entry = read_entry(RuleEntry, rest | ({"conditions": flat} if flat else {}))

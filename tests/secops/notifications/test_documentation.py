@@ -21,7 +21,8 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "notifications.md").read_
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return [text for kind, text in found if kind == language]
 
 
 def test_files_of_the_page_can_be_applied(tmp_path: Path) -> None:

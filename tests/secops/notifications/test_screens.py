@@ -107,7 +107,9 @@ def test_fault_stands_at_its_field(changes: dict[str, Any], field: str) -> None:
     group = f"group:{config.pk}:{known_group(config).conversation_id}"
     given = filled(targets=[group], **{}) | changes
     given |= {"to_0": [group]} if changes.get("to_0") else {}
-    response = superuser().post(reverse(ADD), {name: each for name, each in given.items() if each is not None})
+    response = superuser().post(
+        reverse(ADD), {name: each for name, each in given.items() if each is not None}
+    )
     assert response.status_code == 200
     assert list(errors_of(response)) == [field]
     assert NotificationRule.objects.filter(enabled=True).count() == 1
@@ -119,7 +121,9 @@ def test_saving_an_unchanged_rule_changes_nothing_and_renaming_keeps_it() -> Non
     address = reverse("admin:secops_agent_notificationrule_change", args=[made.pk])
     client = superuser()
     form = client.get(address).context["adminform"].form
-    given = {name: value for name in form.fields if (value := form[name].value()) not in (None, "", [], False)}
+    given = {
+        name: value for name in form.fields if (value := form[name].value()) not in (None, "", [], False)
+    }
     given |= {"enabled": "on"}
     assert client.post(address, given).status_code == 302
     assert not AuditRecord.objects.filter(subject=f"rule:{made.pk}", text__contains="修改").exists()
@@ -145,7 +149,9 @@ def test_target_that_cannot_be_reached_is_shown_with_its_remedy() -> None:
     NotificationTarget.objects.filter(rule=made).update(last_error="机器人已被移出群：请重新添加。")
     configs.set_enabled(config, False)
     client = superuser()
-    assert "机器人已被移出群" in text_of(client.get(reverse("admin:secops_agent_notificationrule_changelist")))
+    assert "机器人已被移出群" in text_of(
+        client.get(reverse("admin:secops_agent_notificationrule_changelist"))
+    )
     page = client.get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk]))
     assert "已停用：请启用它" in text_of(page)
 
