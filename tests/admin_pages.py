@@ -40,7 +40,6 @@ from secops_agent.models import (
     Proposal,
     Role,
     Runbook,
-    Silence,
     SlaTarget,
     Staff,
     TurnUsage,

@@ -16,8 +16,8 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.people import tokens
 from simulators.dingtalk.conversations import single_id
-from tests.admin_pages import serve_plain_static
 from tests.acceptance.worker import NAME, ROBOT, STAFF, Stage, kill, open_stage
+from tests.admin_pages import serve_plain_static
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.secops.estate_aid import alert, store

@@ -105,7 +105,7 @@ def test_fault_stands_at_its_field(changes: dict[str, Any], field: str) -> None:
     rule("已有的")
     config = dingtalk()
     group = f"group:{config.pk}:{known_group(config).conversation_id}"
-    given = filled(targets=[group], **{}) | changes
+    given = filled(targets=[group]) | changes
     given |= {"to_0": [group]} if changes.get("to_0") else {}
     response = superuser().post(
         reverse(ADD), {name: each for name, each in given.items() if each is not None}
