@@ -18,8 +18,8 @@ from bifang.core.admin.panels import Card, Step, register_cards, register_steps
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
 from bifang.core.rights import allow
+from dingtalk_integration.api_usage import spent
 from dingtalk_integration.health import COMMAND, FRESH, live_scopes
-from dingtalk_integration.ledger import spent
 from dingtalk_integration.models import ApiUsage, CardState, ClientState, ClientStatus
 from dingtalk_integration.models import Card as AiCard
 

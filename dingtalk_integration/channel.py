@@ -9,8 +9,8 @@ from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, Part, Reply
 from bifang.core.addresses import webhook_refusal
 from bifang.core.errors import RemoteError, ReplyTargetExpired
-from dingtalk_integration.cards.desk import Desk
-from dingtalk_integration.lines import Line, Lines
+from dingtalk_integration.applications import ApplicationClient, ApplicationClients
+from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.splitting import split_markdown
 
 log = logging.getLogger(__name__)
@@ -28,9 +28,9 @@ class DingTalkChannel:
 
     name = "dingtalk"
 
-    def __init__(self, lines: Lines, desk: Desk) -> None:
-        self._lines = lines
-        self._desk = desk
+    def __init__(self, clients: ApplicationClients, cards: CardService) -> None:
+        self._clients = clients
+        self._cards = cards
         on = django_settings.RATE_LIMITS
         self._webhooks = Limiter(WEBHOOK_LIMIT, WEBHOOK_PERIOD + SLACK, on=on)
         self._calls = Limiter(API_LIMIT, API_PERIOD + SLACK, on=on)
@@ -41,34 +41,34 @@ class DingTalkChannel:
 
     async def deliver(self, part: Part) -> Delivered:
         """Send one part. A turn is answered where it was asked."""
-        line = await self._lines.get(part.config_id)
-        if line.settings.card_template_id:
-            delivered = await self._desk.deliver(part, line)
+        client = await self._clients.get(part.config_id)
+        if client.settings.card_template_id:
+            delivered = await self._cards.deliver(part, client)
             if delivered is not None:
                 return delivered
-        if self._webhook_usable(line, part):
+        if self._webhook_usable(client, part):
             try:
-                return await self._by_webhook(line, part)
+                return await self._by_webhook(client, part)
             except ReplyTargetExpired:
                 log.info("dingtalk sessionWebhook 已失效，改用 OpenAPI", extra={"config": part.config_id})
-        return await self._by_api(line, part)
+        return await self._by_api(client, part)
 
     def share(self, processes: int) -> None:
         """Each of several workers keeps to its part of DingTalk's limits."""
         self._webhooks.share(processes)
         self._calls.share(processes)
-        self._desk.limiter.share(processes)
+        self._cards.limiter.share(processes)
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""
-        await self._desk.close()
-        await self._lines.close()
+        await self._cards.close()
+        await self._clients.close()
 
-    def _webhook_usable(self, line: Line, part: Part) -> bool:
+    def _webhook_usable(self, client: ApplicationClient, part: Part) -> bool:
         target = part.target
         if not target.webhook or target.webhook_expires_ms < time.time() * 1000 + WEBHOOK_MARGIN_MS:
             return False
-        settings = line.settings
+        settings = client.settings
         refusal = webhook_refusal(target.webhook, api=settings.endpoint, oapi=settings.oapi_endpoint)
         if refusal:
             log.warning(
@@ -76,26 +76,26 @@ class DingTalkChannel:
             )
         return not refusal
 
-    async def _by_webhook(self, line: Line, part: Part) -> Delivered:
+    async def _by_webhook(self, client: ApplicationClient, part: Part) -> Delivered:
         await self._webhooks.enter((part.config_id, part.target.conversation_id))
         at = (part.at_staff_id,) if part.at_staff_id else ()
         # DingTalk shows the mention only where the text has it too.
         text = f"@{part.at_staff_id}\n\n{part.text}" if at else part.text
-        await line.replies.send_by_session(part.target.webhook, part.title or "毕方", text, at)
+        await client.replies.send_by_session(part.target.webhook, part.title or "毕方", text, at)
         return Delivered("webhook")
 
-    async def _by_api(self, line: Line, part: Part) -> Delivered:
+    async def _by_api(self, client: ApplicationClient, part: Part) -> Delivered:
         target, title = part.target, part.title or "毕方"
         if target.is_group:
             await self._calls.enter((part.config_id, "groupMessages/send"))
-            receipt = await line.replies.send_to_group(
+            receipt = await client.replies.send_to_group(
                 target.conversation_id, title, part.text, robot_code=target.robot_code
             )
             return Delivered("group", receipt)
         if not target.staff_id:
             raise RemoteError("没有可用的回复地址：会话地址已过期，也没有员工 ID。", permanent=True)
         await self._calls.enter((part.config_id, "oToMessages/batchSend"))
-        receipt = await line.replies.send_to_people(
+        receipt = await client.replies.send_to_people(
             [target.staff_id], title, part.text, robot_code=target.robot_code
         )
         return Delivered("private", receipt)

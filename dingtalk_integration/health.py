@@ -7,13 +7,13 @@ from django.db.models import Q
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.channels.leases import database_now
 from bifang.channels.models import Worker
+from bifang.core.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
 from bifang.core.metrics import register_metrics
 from bifang.core.models import SystemConfig
-from dingtalk_integration import ledger
+from dingtalk_integration import api_usage
 from dingtalk_integration.models import ClientState, ClientStatus
 
 FRESH = timedelta(
@@ -117,7 +117,7 @@ def _describe_trouble(row: SystemConfig, states: list[ClientState]) -> str:
 
 def check_quota() -> str:
     """This month's calls. Scarcity is told, not failed: no other machine could do better."""
-    return "；".join(one.describe() for one in ledger.spent()) or "本月还没有调用"
+    return "；".join(one.describe() for one in api_usage.spent()) or "本月还没有调用"
 
 
 def collect_connections() -> Iterable[Metric]:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if not shutil.which(program):
             left_out = f"未安装 {program}：没有运行这个测试（CI 中必须运行）"
             pytest.fail(left_out) if os.environ.get("CI") else pytest.skip(left_out)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Half a character in what a test logged would end the whole run: xdist sends reports as UTF-8."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
 
 
 @pytest.fixture

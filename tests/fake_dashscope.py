@@ -22,14 +22,21 @@ MULTIMODAL_PREFIXES = ("qwen-vl", "qwen3-vl", "qvq", "qwen3.5", "qwen3.6-plus", 
                        "qwen3.7-flash", "qwen3.8-max", "qwen3.8-flash", "qwen3.8-27b")  # fmt: skip
 
 
+PIECE = 7
+
+
 @dataclass(frozen=True)
 class Say:
-    """A text answer, reasoning first; ``usage`` is input, output, cached tokens."""
+    """A text answer, reasoning first; ``usage`` is input, output, cached tokens.
+
+    It comes in pieces of `PIECE` characters, or in so many ``pieces``, and a last event without text.
+    """
 
     text: str
     reasoning: str = ""
     finish: str = "stop"
     usage: tuple[int, int, int] = (212, 21, 0)
+    pieces: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,9 +103,14 @@ class Seen:
 
 
 def echo(body: dict[str, Any]) -> Reply:
-    """Answer with the last user message (the benches' model)."""
+    """Answer with the last user message."""
     users = [message for message in body["input"].get("messages", []) if message["role"] == "user"]
     return Say(f"收到：{text_of(users[-1]['content']) if users else ''}")
+
+
+def answer_in_four(body: dict[str, Any]) -> Reply:
+    """The benches' model: four events, whatever is asked."""
+    return Say("收到，这条消息我已经看过了。", pieces=3)
 
 
 def text_of(content: Any) -> str:
@@ -238,7 +250,7 @@ def _events(reply: Reply, lists: bool) -> Iterator[Any]:
     elif isinstance(reply, Say):
         for piece in _pieces(reply.reasoning):
             yield _event({"content": "", "reasoning_content": piece}, "null", (reply.usage[0], 1, 0), lists)
-        for piece in _pieces(reply.text):
+        for piece in _pieces(reply.text, -(-len(reply.text) // reply.pieces) if reply.pieces else PIECE):
             yield _event({"content": piece}, "null", (reply.usage[0], 2, 0), lists)
         yield _event({"content": ""}, reply.finish, reply.usage, lists)
 
@@ -266,7 +278,7 @@ def _fragment(index: int, call_id: str, function: dict[str, str]) -> dict[str, A
     }
 
 
-def _pieces(text: str, size: int = 7) -> list[str]:
+def _pieces(text: str, size: int = PIECE) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
@@ -299,7 +311,7 @@ def _whole(reply: Reply, lists: bool) -> dict[str, Any]:
 
 
 async def _serve(port: int, delay: float) -> None:
-    async with FakeDashScope(port=port, delay=delay) as fake:
+    async with FakeDashScope(port=port, delay=delay, answer=answer_in_four) as fake:
         print(fake.base_url, flush=True)
         await asyncio.Event().wait()
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.channels.leases import database_now
-from bifang.channels.models import InboxRow, LeasedRow, OutboxRow, State, Worker
+from bifang.channels.models import BoxRow, InboxRow, OutboxRow, State, Worker
 from bifang.channels.notices import waiting_since
+from bifang.core.db import database_now
 
 MOST_COUNTED = 10_000
-COUNTED = (State.PENDING, State.LEASED, State.DEAD)
+COUNTED = (State.PENDING, State.CLAIMED, State.DEAD)
 KINDS = ("chat", "event", "card")
 ALIVE = timedelta(seconds=15)
 LATELY = timedelta(minutes=5)
@@ -38,7 +38,7 @@ def collect_boxes() -> Iterable[Metric]:
     yield from (inbox, outbox, *_lately(), _oldest())
 
 
-def _first(box: type[LeasedRow], state: State, column: str) -> list[object]:
+def _first(box: type[BoxRow], state: State, column: str) -> list[object]:
     rows = box._default_manager.filter(state=state).order_by()
     return list(rows.values_list(column, flat=True)[:MOST_COUNTED])
 

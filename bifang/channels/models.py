@@ -11,19 +11,30 @@ class State(models.TextChoices):
     """Where a row stands. A dead row is shown with its reason and blocks no one."""
 
     PENDING = "pending", "等待"
-    LEASED = "leased", "处理中"
+    CLAIMED = "claimed", "处理中"
     DONE = "done", "已完成"
     DEAD = "dead", "死信"
 
 
-OPEN = (State.PENDING, State.LEASED)
+OPEN = (State.PENDING, State.CLAIMED)
 
 
-class LeasedRow(models.Model):
-    """Common to both boxes: who works on the row until when, how often it failed and why.
+class ClaimableRow(models.Model):
+    """A row that one process works on at a time, and until when (`claims`). The concrete model has a ``state``.
 
-    ``lease`` fences: a worker writes only where the lease is still the one it was given.
+    ``token`` fences: a process writes only where it is still the one it was given.
     """
+
+    owner = models.CharField("处理进程", max_length=80, blank=True, default="")
+    token = models.CharField(max_length=64, blank=True, default="")
+    claimed_until = models.DateTimeField("领取到期", null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class BoxRow(ClaimableRow):
+    """Common to both boxes: what keeps their rows in order, how often one failed and why."""
 
     # No index of its own, here or below, where another one begins with the column or nobody looks: every
     # index is written again for every message.
@@ -34,9 +45,6 @@ class LeasedRow(models.Model):
     state = models.CharField("状态", max_length=8, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField("尝试次数", default=0)
     not_before = models.DateTimeField("最早处理时间", null=True, blank=True)
-    owner = models.CharField("处理进程", max_length=80, blank=True, default="")
-    lease = models.CharField(max_length=64, blank=True, default="")
-    leased_until = models.DateTimeField("租约到期", null=True, blank=True)
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
 
@@ -44,7 +52,7 @@ class LeasedRow(models.Model):
         abstract = True
 
 
-class InboxRow(LeasedRow):
+class InboxRow(BoxRow):
     """One thing received. (config, kind, external_id) is unique: delivered three times, stored once."""
 
     kind = models.CharField(
@@ -85,7 +93,7 @@ class InboxRow(LeasedRow):
         return self.external_id
 
 
-class OutboxRow(LeasedRow):
+class OutboxRow(BoxRow):
     """One message to send. ``key`` is unique and stable: the same part of the same turn is one row."""
 
     inbox = models.ForeignKey(

@@ -1,16 +1,17 @@
 """Tells people whose message waits that it was received: once, with the reason."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Q
 
 from bifang.channels import outbox
-from bifang.channels.handling import NEEDED, Finished, make_turn
-from bifang.channels.leases import database_now, new_lease
+from bifang.channels.claims import new_token
+from bifang.channels.inbox import turn_of
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
 from bifang.channels.ports import Reply, Turn
+from bifang.channels.targets import target_key
+from bifang.core.db import database_now
 from bifang.core.errors import BifangError
 
 PATIENCE = timedelta(seconds=5)  # whoever waits longer is told
@@ -26,16 +27,15 @@ def tell_waiting(*, maintenance: bool) -> int:
     waiting = InboxRow.objects.filter(state=State.PENDING, kind="chat", told_at=None, target__isnull=False)
     if not maintenance:
         waiting = waiting.filter(Q(attempts=0), received_at__lt=now - PATIENCE)
-    rows = list(waiting.order_by("pk").values_list("order_key", *NEEDED)[:A_ROUND])
-    if not rows:
+    heads: dict[str, InboxRow] = {}
+    for row in waiting.order_by("pk")[:A_ROUND]:
+        heads.setdefault(row.order_key, row)  # the oldest of each person
+    if not heads:
         return 0
-    heads: dict[str, tuple[object, ...]] = {}
-    for key, *row in rows:
-        heads.setdefault(key, tuple(row))  # the oldest of each person
     told = _told(list(heads))
-    lease = new_lease(now)  # not one for all times: a message that is processed again may wait again
+    token = new_token(now)  # not one for all times: a message that is processed again may wait again
     turns = [
-        turn for key, row in heads.items() if key not in told and (turn := _turn(row, lease)) is not None
+        turn for key, row in heads.items() if key not in told and (turn := _turn(row, token)) is not None
     ]
     with transaction.atomic():
         untold = _untold([turn.inbox_id for turn in turns])
@@ -43,7 +43,7 @@ def tell_waiting(*, maintenance: bool) -> int:
         InboxRow.objects.filter(order_key__in=list(heads), told_at=None, state=State.PENDING).update(
             told_at=now
         )
-        outbox.create(_notices(turns, maintenance), "", now)
+        outbox.add(_notices(turns, maintenance), now)
     return len(turns)
 
 
@@ -61,21 +61,20 @@ def _untold(ids: list[int]) -> set[int]:
     return set(rows.values_list("pk", flat=True))
 
 
-def _turn(row: Sequence[object], lease: str) -> Turn | None:
+def _turn(row: InboxRow, token: str) -> Turn | None:
+    row.token = token
     try:
-        return make_turn(tuple(row), lease)
+        return turn_of(row)
     except BifangError:
         return None  # claiming it will show the reason
 
 
-def _notices(turns: list[Turn], maintenance: bool) -> list[Finished]:
-    if not turns:
-        return []
+def _notices(turns: list[Turn], maintenance: bool) -> list[tuple[Turn, tuple[Reply, ...]]]:
     if maintenance:
-        return [Finished(turn, (Reply(MAINTENANCE, title="维护中"),)) for turn in turns]
-    ahead = dict(_ahead([turn.inbox_id for turn in turns]))
+        return [(turn, (Reply(MAINTENANCE, title="维护中"),)) for turn in turns]
+    ahead = dict(_ahead([turn.inbox_id for turn in turns])) if turns else {}
     return [
-        Finished(turn, (Reply(QUEUED.format(ahead=ahead[turn.inbox_id]), title="排队中"),))
+        (turn, (Reply(QUEUED.format(ahead=ahead[turn.inbox_id]), title="排队中"),))
         for turn in turns
         if not _crowded(turn)
     ]
@@ -96,7 +95,7 @@ def _crowded(turn: Turn) -> bool:
     target = turn.target
     if target is None:
         return True
-    key = outbox.target_key(turn.config_id, target)
+    key = target_key(turn.config_id, target)
     return OutboxRow.objects.filter(order_key=key, state__in=OPEN)[:CROWDED].count() >= CROWDED
 
 

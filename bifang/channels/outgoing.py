@@ -1,6 +1,6 @@
 """The door that everything said passes: what leaves it is safe to show, and only it writes links that speak.
 
-A reply passes as its outbox row is made (`outbox`), before that as a whole so that its pieces fit (`dispatcher`);
+A reply passes as its outbox row is made (`outbox`), before that as a whole so that its pieces fit (`consumer`);
 a card passes at its calls. Nothing else reaches a channel.
 """
 
@@ -14,7 +14,7 @@ from bifang.channels.ports import Button, Reply, Suggestion
 from bifang.core.errors import InvalidInput
 
 # What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
-VERBS: Final = frozenset({"确认"})
+VERBS: Final = frozenset({"确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务"})
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 _TAP_LINE: Final = re.compile(

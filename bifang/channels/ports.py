@@ -4,7 +4,7 @@ A channel (DingTalk, later Feishu or a web chat) turns its wire into `Incoming`,
 The answering side turns a `Turn` into a `TurnResult`. Neither knows the other.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -47,25 +47,11 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A SELECT with named parameters, as ``%(name)s``."""
-
-    text: str
-    given: Mapping[str, Any]
-
-
-Rows = Sequence[Sequence[Any]]
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
-    """One stored row, leased to this process, to be answered. ``lease`` fences every later write of it.
-
-    ``read``: what its `Reading` found as the row was stored; None if it came any other way, or was one of many.
-    """
+    """One stored row, claimed by this process, to be answered. ``token`` fences every later write of it."""
 
     inbox_id: int
-    lease: str
+    token: str
     attempt: int
     config_id: int
     kind: Kind
@@ -77,7 +63,6 @@ class Turn:
     target: ReplyTarget | None
     received_at_ms: int
     urgent: bool = False
-    read: Rows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +132,13 @@ class ReplySink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One outbox row to deliver, leased to this process. ``key`` is stable over retries.
+    """One outbox row to deliver, claimed by this process. ``key`` is stable over retries.
 
     Parts with the same ``order_key`` go out one after the other.
     """
 
     outbox_id: int
-    lease: str
+    token: str
     order_key: str
     inbox_id: int | None
     config_id: int
@@ -193,5 +178,3 @@ class Channel(Protocol):
 
 
 Handler = Callable[[Turn, ReplySink], Awaitable[TurnResult]]
-# What the turn of a message will have to read first, before it is stored; None: nothing.
-Foresee = Callable[[Incoming], Reading | None]

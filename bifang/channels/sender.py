@@ -6,12 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from weakref import WeakSet
 
 from bifang.channels import outbox
-from bifang.channels.leases import LEASE, Owner
+from bifang.channels.claims import HOLD
 from bifang.channels.outbox import Sent
 from bifang.channels.ports import Channel, Delivered, Part
+from bifang.channels.processes import Owner
 from bifang.core import db
 from bifang.core.backoff import Backoff
 from bifang.core.batcher import Batcher
@@ -25,14 +25,6 @@ LONGEST_PAUSE = 10.0  # seconds between attempts: how late the first reply is af
 GIVE_UP_AFTER = 24 * 3600.0  # seconds of trying one part
 
 
-_senders: "WeakSet[Sender]" = WeakSet()
-
-
-def undelivered() -> int:
-    """How many replies this process has in hand."""
-    return sum(sender.waiting for sender in list(_senders))
-
-
 class Sender:
     """One per process. A delivery is repeated until accepted or refused for good; a turn never is."""
 
@@ -41,20 +33,19 @@ class Sender:
         owner: Owner,
         channel: Channel,
         *,
-        config_ids: frozenset[int] | None = None,
+        config_id: int | None = None,
     ) -> None:
         self._owner = owner
         self._channel = channel
-        self._config_ids = config_ids
+        self._config_id = config_id
         self._queues: dict[str, deque[Part]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._more = asyncio.Event()
         self._waiting = True  # there were rows when we last looked: one may be next when a queue ends
-        self._sent: Batcher[Sent, bool] = Batcher(outbox.mark_sent)
+        self._sent: Batcher[Sent, None] = Batcher(outbox.mark_sent)
         self._journal = Journal(log, channel.name)
         self.renewed_at = time.monotonic()
-        _senders.add(self)
 
     @property
     def waiting(self) -> int:
@@ -62,11 +53,10 @@ class Sender:
         return sum(len(queue) for queue in self._queues.values())
 
     def in_hand(self) -> list[int]:
-        """Ids of the outbox rows whose lease is to be renewed."""
+        """Ids of the outbox rows whose claim is to be renewed."""
         return [part.outbox_id for queue in self._queues.values() for part in queue]
 
-    def deliver(self, parts: list[Part]) -> None:
-        """Take leased parts; returns at once. In the loop's thread."""
+    def _take(self, parts: list[Part]) -> None:
         for part in parts:
             queue = self._queues.get(part.order_key)
             if queue is None:
@@ -81,28 +71,27 @@ class Sender:
         self._channel.share(processes)
 
     def look(self) -> None:
-        """There may be rows in the database that wait for a sender."""
+        """There may be new rows. In the loop's thread."""
         self._more.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look for rows that wait in the database (left by others, or behind others) until `stop`."""
+        """Claim what waits until `stop`, and once more then."""
         while not stop.is_set():
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._more.wait(), POLL)
             self._more.clear()
             try:
-                parts = await db.call(self._claim, ROOM - len(self._queues))
+                self._take(await db.call(self._claim, ROOM - len(self._queues)))
             except Exception:
                 log.exception("领取待发送的回复失败，稍后重试")
-                continue
-            self.deliver(parts)
 
     def _claim(self, room: int) -> list[Part]:
+        parts = outbox.claim(self._owner.name, room, self._config_id)
         self._waiting = outbox.anything_waits()
-        return outbox.claim(self._owner.name, room, self._config_ids) if self._waiting else []
+        return parts
 
     async def drain(self, grace: float) -> None:
-        """Finish what is under way, at most `grace` seconds; hand the rest back."""
+        """Try once what is in hand, for at most `grace` seconds; hand the rest back."""
         self._stopping.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
@@ -117,12 +106,14 @@ class Sender:
     async def _work(self, key: str, queue: "deque[Part]") -> None:
         backoff = Backoff(base=1.0, cap=LONGEST_PAUSE)
         try:
-            while queue and not self._stopping.is_set():
+            while queue:
                 if await self._attempt(queue[0], backoff):
                     queue.popleft()
                     backoff.reset()
+                elif self._stopping.is_set():
+                    break
         except Exception:
-            # Not in hand any more, so the leases run out and the rows are claimed again.
+            # Not in hand any more, so the claims run out and the rows are claimed again.
             log.exception("发送任务异常结束，这些回复会重新领取", extra=_fields(queue[0]))
         finally:
             if not self._stopping.is_set():
@@ -132,10 +123,8 @@ class Sender:
 
     async def _attempt(self, part: Part, backoff: Backoff) -> bool:
         """Try once. True: this part needs nothing more from us."""
-        if time.monotonic() - self.renewed_at > LEASE.total_seconds() * 0.8 and not await db.call(
-            outbox.still_ours, part
-        ):
-            log.warning("租约已被其他进程接管，不再发送", extra=_fields(part))
+        if self._renewed_long_ago() and not await db.call(outbox.ours(part).exists):
+            log.warning("这条回复已被其他进程接管，不再发送", extra=_fields(part))
             return True
         try:
             delivered = await self._channel.deliver(part)
@@ -147,6 +136,9 @@ class Sender:
             return await self._refused(part, wrapped, backoff)
         await self._accepted(part, delivered)
         return True
+
+    def _renewed_long_ago(self) -> bool:
+        return time.monotonic() - self.renewed_at > HOLD.total_seconds() * 0.8
 
     async def _accepted(self, part: Part, delivered: Delivered) -> None:
         log.info("%s 回复已送达，途径 %s", self._channel.name, delivered.route, extra=_fields(part))

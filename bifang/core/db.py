@@ -1,21 +1,21 @@
-"""The database from asynchronous code: own threads. What gathers meanwhile goes by `batcher`, what comes alone by `express`.
+"""The database: from asynchronous code, by threads of its own, and in statements given as text.
 
 SQLite gets one thread (it has one writer), PostgreSQL a few. Django's ``a…`` ORM methods are not used: eight
-loops would share one thread of asgiref.
+loops would share one thread of asgiref. What is written often goes together (`batcher`).
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection, connections
-
-from bifang.core import prepared
+from django.utils import timezone
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -25,7 +25,55 @@ UNAVAILABLE = (OperationalError, InterfaceError)  # the database does not answer
 
 def on_postgresql() -> bool:
     """Or on SQLite."""
-    return prepared.vendor() == "postgresql"
+    return connection.vendor == "postgresql"
+
+
+def database_now() -> datetime:
+    """The database's clock, so that machines with different clocks agree (on SQLite it is this machine's)."""
+    if not on_postgresql():
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row: tuple[datetime] = cursor.fetchone()
+    return row[0]
+
+
+def run(text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows that the statement returns. Raises Django's database errors.
+
+    For what runs often: PostgreSQL keeps it prepared, which it does not where Django writes the values into the text.
+    """
+    if not on_postgresql():
+        with connection.cursor() as cursor:
+            cursor.execute(text, parameters)
+            return list(cursor.fetchall())
+    with _link().wrap_database_errors, _prepared_cursor() as cursor:
+        cursor.execute(text, parameters)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def run_many(text: str, rows: Sequence[Sequence[Any]]) -> None:
+    """The same statement for each of these, on one way to the server."""
+    if not on_postgresql():
+        with connection.cursor() as cursor:
+            cursor.executemany(text, rows)
+        return
+    with _link().wrap_database_errors, _prepared_cursor() as cursor:
+        cursor.executemany(text, rows)
+
+
+def _link() -> Any:
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def _prepared_cursor() -> Any:
+    import psycopg
+
+    link = _link()
+    link.close_if_health_check_failed()
+    link.ensure_connection()
+    link.validate_no_broken_transaction()
+    return psycopg.Cursor(link.connection)
 
 
 class DatabaseThreads:
@@ -33,16 +81,11 @@ class DatabaseThreads:
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="db")
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="db-beside")
         self.count = count
 
     def submit(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
         """Run soon on a database thread."""
         return self._pool.submit(_guarded, function, args, kwargs)
-
-    def submit_beside(self, function: Callable[..., T], *args: Any) -> Future[T]:
-        """Run soon on a thread that holds up none of the others: for what waits for a disk."""
-        return self._beside.submit(_guarded, function, args, {})
 
     def close(self) -> None:
         """Finish what was submitted, close every connection, end the threads."""
@@ -50,8 +93,6 @@ class DatabaseThreads:
         for _ in range(self.count):
             self._pool.submit(_close_connection, barrier)
         self._pool.shutdown(wait=True)
-        self._beside.submit(connections.close_all)
-        self._beside.shutdown(wait=True)
 
 
 def _guarded(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
@@ -81,7 +122,7 @@ def threads() -> DatabaseThreads:
     global _threads
     with _lock:
         if _threads is None:
-            _threads = DatabaseThreads(1 if connection.vendor == "sqlite" else settings.DB_THREADS)
+            _threads = DatabaseThreads(settings.DB_THREADS if on_postgresql() else 1)
         return _threads
 
 

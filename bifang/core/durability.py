@@ -1,59 +1,55 @@
 """Safe on the disk: what may be acknowledged must outlive a power failure, not only a crash of this process."""
 
 import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from bifang.core import prepared
+from bifang.core.batcher import Batcher
+from bifang.core.db import on_postgresql
 
 _fdatasync = getattr(os, "fdatasync", os.fsync)  # not everywhere
+_known = (0, 0)  # the log whose place in its directory is on the disk
 
 
-def flush() -> None:
-    """Wait until everything that anyone has committed before is on the disk of the database.
+async def safe_on_disk() -> None:
+    """Return when whatever was committed before is on the disk. Raises OSError.
 
-    PostgreSQL: a record in the log that nobody reads; its commit waits for the disk, and the log is flushed in
-    order. SQLite commits into its log file without waiting, so that the one writer is free: we wait for the file.
+    PostgreSQL's commits wait for that themselves. SQLite commits into its log without waiting, so that the one
+    writer is free; the log is waited for beside it.
     """
-    link = connections[DEFAULT_DB_ALIAS]
-    if link.vendor == "sqlite":
-        _log.flush(Path(f"{link.settings_dict['NAME']}-wal"))
-        return
-    prepared.run("SELECT pg_logical_emit_message(true, 'bifang', '')", ())
+    if not on_postgresql():
+        await _flushing.call(None)
 
 
-class _LogFile:
-    """SQLite's write-ahead log. Emptied or removed, what was in it is safe in the database file."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._file = -1
-        self._known = (0, 0)
-
-    def flush(self, path: Path) -> None:
-        """Wait for the disk. Raises OSError."""
-        with self._lock:
-            try:
-                found = path.stat()
-                if (found.st_dev, found.st_ino) != self._known:
-                    self._reopen(path)
-            except FileNotFoundError:  # now, or between the two
-                return
-            _fdatasync(self._file)
-
-    def _reopen(self, path: Path) -> None:
-        old, self._file = self._file, os.open(path, os.O_RDONLY)
-        if old >= 0:
-            os.close(old)
-        known = os.fstat(self._file)
-        self._known = (known.st_dev, known.st_ino)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # that there is such a file
-        finally:
-            os.close(directory)
+def _flush(waiting: Sequence[None]) -> Sequence[None]:
+    """Once for all who wait now."""
+    global _known
+    path = Path(f"{connections[DEFAULT_DB_ALIAS].settings_dict['NAME']}-wal")
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # emptied into the database, which is on the disk then
+        return waiting
+    try:
+        _fdatasync(file)
+        found = os.fstat(file)
+    finally:
+        os.close(file)
+    if (found.st_dev, found.st_ino) != _known:
+        _flush_directory(path.parent)
+        _known = (found.st_dev, found.st_ino)
+    return waiting
 
 
-_log = _LogFile()
+def _flush_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+_disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+_flushing: Batcher[None, None] = Batcher(_flush, submit=_disk.submit)

@@ -31,7 +31,7 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """What one check found. ``public`` gives nothing away; ``detail`` is for who may log on to the machine."""
 
     name: str
@@ -42,10 +42,10 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HealthReport:
     """All findings, in the order of the checks."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[HealthFinding, ...]
 
     @property
     def ok(self) -> bool:
@@ -72,7 +72,7 @@ def register_check(
     _checks[name] = HealthCheck(name, label, run, remedy, needs)
 
 
-def check_health() -> Report:
+def check_health() -> HealthReport:
     """Run every check. Never raises."""
     passed: set[str] = set()
     findings = []
@@ -81,19 +81,19 @@ def check_health() -> Report:
         if finding.state == "ok":
             passed.add(check.name)
         findings.append(finding)
-    return Report(tuple(findings))
+    return HealthReport(tuple(findings))
 
 
-def _run(check: HealthCheck, passed: set[str]) -> Finding:
+def _run(check: HealthCheck, passed: set[str]) -> HealthFinding:
     missing = [_checks[name].label for name in check.needs if name not in passed and name in _checks]
     if missing:
         text = f"未检查：「{missing[0]}」没有通过。"
-        return Finding(check.name, check.label, "skipped", text, text)
+        return HealthFinding(check.name, check.label, "skipped", text, text)
     try:
         text = check.run()
     except Exception as error:
-        return Finding(check.name, check.label, "failed", check.remedy, _detail(check, error))
-    return Finding(check.name, check.label, "ok", "正常", text)
+        return HealthFinding(check.name, check.label, "failed", check.remedy, _detail(check, error))
+    return HealthFinding(check.name, check.label, "ok", "正常", text)
 
 
 def _detail(check: HealthCheck, error: Exception) -> str:

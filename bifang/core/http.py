@@ -11,12 +11,10 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
 import aiohttp
-import orjson
 from yarl import URL
 
 from bifang.core.errors import RemoteError
 from bifang.core.network import GuardedResolver, check_literal, place, proxy_for, tls_context
-from bifang.core.notation import decode
 
 __all__ = ["HttpClient", "Response", "proxy_for", "tls_context"]
 
@@ -38,7 +36,7 @@ class Response:
     def json(self) -> Any:
         """The decoded body; RemoteError(code="not_json") for anything else (portal pages, empty bodies)."""
         try:
-            return decode(self.body)
+            return jsonlib.loads(self.body)
         except (ValueError, RecursionError):
             raise RemoteError(
                 f"对方返回的内容不是 JSON（HTTP {self.status}）：可能被登录门户或代理拦截，请检查网络出口。",
@@ -168,10 +166,7 @@ def _body(
     """The bytes to send. Chinese stays UTF-8 (DingTalk counts bytes); what UTF-8 cannot hold becomes '?'."""
     if json is None:
         return form, headers or {}
-    try:
-        data = orjson.dumps(json)
-    except TypeError:
-        data = _JSON.encode(json).encode("utf-8", "replace")
+    data = _JSON.encode(json).encode("utf-8", "replace")
     return data, {"Content-Type": "application/json", **(headers or {})}
 
 

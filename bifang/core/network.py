@@ -2,12 +2,12 @@
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
@@ -79,18 +79,24 @@ def proxy_for(url: str, proxy: str = "") -> str | None:
         return proxy
     parts = urlsplit(url)
     host = parts.hostname or ""
-    known = getproxies_environment()
-    found = known.get({"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)) or known.get("all", "")
+    found = _from_environment(
+        {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    ) or _from_environment("all")
     if (
         not found
         or is_loopback(host)
-        or _bypassed(host, parts.port or _PORTS.get(parts.scheme), known.get("no", ""))
+        or _bypassed(host, parts.port or _PORTS.get(parts.scheme), _from_environment("no"))
     ):
         return None
     if "://" not in found:
         found = f"http://{found}"
     check_proxy(found)
     return found
+
+
+def _from_environment(name: str) -> str:
+    """HTTP_PROXY and the like; lower case goes first, as everywhere."""
+    return os.environ.get(f"{name}_proxy", os.environ.get(f"{name.upper()}_PROXY", "")).strip()
 
 
 def _bypassed(host: str, port: int | None, entries: str) -> bool:

@@ -10,12 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from bifang.core.addresses import is_loopback
 from bifang.core.failures import explain
-from bifang.core.health import Report, check_health
+from bifang.core.health import HealthReport, check_health
 from bifang.core.metrics import render_metrics
 from bifang.core.recent import Recent
 
 log = logging.getLogger(__name__)
-readiness: Recent[Report] = Recent(check_health)
+readiness: Recent[HealthReport] = Recent(check_health)
 figures: Recent[bytes] = Recent(render_metrics)
 # A reverse proxy on this machine also connects from loopback; it tells for whom.
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA")

@@ -6,9 +6,9 @@ from typing import Final
 
 from django.db.models import Q
 
-from bifang.channels.leases import database_now
 from bifang.channels.models import OutboxRow
-from dingtalk_integration.cards import board
+from bifang.core.db import database_now
+from dingtalk_integration.cards import repository
 from dingtalk_integration.models import Card, CardState
 from secops_agent.models import Proposal, ProposalState
 
@@ -48,7 +48,7 @@ def _cards_of(proposal: Proposal) -> list[Settled]:
     return [
         Settled(card.pk, card.out_track_id, card.config_id, title, text)
         for card in cards
-        if not board.shows(card, text) and board.hold(card)
+        if not repository.shows(card, text) and repository.hold(card)
     ]
 
 

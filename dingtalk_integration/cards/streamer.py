@@ -10,10 +10,10 @@ from bifang.channels.limits import Limiter
 from bifang.channels.ports import Draft, Turn
 from bifang.core import db
 from bifang.core.errors import BifangError, RateLimited
-from dingtalk_integration.cards import board, content
-from dingtalk_integration.cards.board import Held
+from dingtalk_integration.applications import ApplicationClient, ApplicationClients
+from dingtalk_integration.cards import content, repository
 from dingtalk_integration.cards.calls import CALL_S, CardCalls
-from dingtalk_integration.lines import Line, Lines
+from dingtalk_integration.cards.repository import Held
 from dingtalk_integration.openapi.cards import INPUTTING, CardPlace
 
 log = logging.getLogger(__name__)
@@ -32,14 +32,14 @@ class Streamer:
         self,
         turn: Turn,
         place: CardPlace,
-        lines: Lines,
+        clients: ApplicationClients,
         limiter: Limiter,
-        failed: Callable[[Line, BifangError], None],
+        failed: Callable[[ApplicationClient, BifangError], None],
     ) -> None:
-        self._turn, self._place, self._lines, self._limiter, self._failed = (
+        self._turn, self._place, self._clients, self._limiter, self._failed = (
             turn,
             place,
-            lines,
+            clients,
             limiter,
             failed,
         )
@@ -77,7 +77,7 @@ class Streamer:
         try:
             await self._until_worthwhile()
             if not self._over.is_set():
-                await self._show(await self._lines.get(self._turn.config_id))
+                await self._show(await self._clients.get(self._turn.config_id))
         except BifangError as error:
             log.warning("dingtalk 卡片进度显示失败：%s", error.message, extra=self._fields())
         except Exception:
@@ -88,24 +88,24 @@ class Streamer:
             await asyncio.wait_for(self._changed.wait(), QUIET_S)
             await self._pause(GATHER_S)
 
-    async def _show(self, line: Line) -> None:
-        if not line.settings.card_template_id:
+    async def _show(self, client: ApplicationClient) -> None:
+        if not client.settings.card_template_id:
             return
-        held = await db.call(board.open_for, self._turn, self._place)
+        held = await db.call(repository.open_for, self._turn, self._place)
         if held is None:
             return
-        calls = CardCalls(line.cards, self._limiter.of(line.settings.client_id), held.track_id)
+        calls = CardCalls(client.cards, self._limiter.of(client.settings.client_id), held.track_id)
         try:
-            begun = await self._begin(line, held, calls)
+            begun = await self._begin(client, held, calls)
             await self._follow(calls, begun)
         except BifangError as error:
             self.refused = error.permanent
             if not error.permanent:  # the answer is tried all the same, and counts by itself
                 raise
-            self._failed(line, error)
+            self._failed(client, error)
             raise
 
-    async def _begin(self, line: Line, held: Held, calls: CardCalls) -> dict[str, str]:
+    async def _begin(self, client: ApplicationClient, held: Held, calls: CardCalls) -> dict[str, str]:
         """Create the card unless an earlier run of the turn did; what it shows now."""
         if held.shown:
             return {}
@@ -116,10 +116,10 @@ class Streamer:
         robot_code = target.robot_code if target else ""
 
         async def create() -> None:
-            await calls.create(line.settings.card_template_id, values, self._place, at, robot_code)
+            await calls.create(client.settings.card_template_id, values, self._place, at, robot_code)
 
         await self._patiently(create)
-        await db.call(board.mark_shown, held.pk, values[content.KEY])
+        await db.call(repository.mark_shown, held.pk, values[content.KEY])
         return values
 
     async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:

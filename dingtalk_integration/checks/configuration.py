@@ -8,7 +8,7 @@ from bifang.core import configs
 from bifang.core.errors import SecretError
 from bifang.core.http import Response
 from bifang.core.models import SystemConfig
-from dingtalk_integration.checks.steps import Failure, Skip, Step, in_thread
+from dingtalk_integration.checks.steps import CheckStep, Failure, Skip, in_thread
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.health import COMMAND, live_states, live_workers
 from dingtalk_integration.models import ClientState, ClientStatus
@@ -21,7 +21,7 @@ UNREADABLE_SECRET = (
 
 
 @dataclass(slots=True)
-class Subject:
+class CheckedConfig:
     """One configuration, and what its steps found for those that follow.
 
     ``answer``: DingTalk's answer to the request for an access token; ``answered_at`` our clock then, in epoch
@@ -43,7 +43,7 @@ class Subject:
         return self.settings
 
 
-async def check_complete(subject: Subject) -> str:
+async def check_complete(subject: CheckedConfig) -> str:
     """Everything required is filled in, secrets can be read. Fills in ``settings``."""
     try:
         settings: DingTalkSettings = await in_thread(lambda: configs.load(subject.row))
@@ -53,21 +53,21 @@ async def check_complete(subject: Subject) -> str:
     return f"Client ID {settings.client_id}，接入地址 {settings.endpoint}"
 
 
-async def check_enabled(subject: Subject) -> str:
+async def check_enabled(subject: CheckedConfig) -> str:
     """Switched on."""
     if not subject.row.enabled:
         raise Failure("这个配置没有启用，不会连接。")
     return "已启用"
 
 
-async def check_stream_push(subject: Subject) -> str:
+async def check_stream_push(subject: CheckedConfig) -> str:
     """使用流式推送 is on."""
     if not subject.ready.use_stream_push:
         raise Failure("没有开启「使用流式推送」，不会建立 Stream 长连接。")
     return "已开启"
 
 
-async def check_ai_config(subject: Subject) -> str:
+async def check_ai_config(subject: CheckedConfig) -> str:
     """The linked 通义千问 configuration can be used. None is linked: offline mode."""
     ai = subject.row.ai_config
     if ai is None:
@@ -78,7 +78,7 @@ async def check_ai_config(subject: Subject) -> str:
     return f"「{ai.name}」，模型 {settings.model}"
 
 
-async def check_worker(subject: Subject) -> str:
+async def check_worker(subject: CheckedConfig) -> str:
     """A worker serves this configuration and is connected."""
     states, workers = await in_thread(lambda: (live_states(subject.row.pk), live_workers(subject.row.pk)))
     if not states:
@@ -102,13 +102,13 @@ def _last_frame(state: ClientState) -> str:
     return f"最近一帧在 {seconds:.0f} 秒前"
 
 
-STEPS: tuple[Step[Subject], ...] = (
-    Step("complete", "配置完整", check_complete, f"{IN_ADMIN}补全后保存。"),
-    Step("enabled", "已启用", check_enabled, f"{IN_ADMIN}打开「启用」后保存。"),
-    Step("stream_push", "使用流式推送", check_stream_push, f"{IN_ADMIN}打开「使用流式推送」后保存。", ("complete",)),
-    Step("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个通义千问配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
+STEPS: tuple[CheckStep[CheckedConfig], ...] = (
+    CheckStep("complete", "配置完整", check_complete, f"{IN_ADMIN}补全后保存。"),
+    CheckStep("enabled", "已启用", check_enabled, f"{IN_ADMIN}打开「启用」后保存。"),
+    CheckStep("stream_push", "使用流式推送", check_stream_push, f"{IN_ADMIN}打开「使用流式推送」后保存。", ("complete",)),
+    CheckStep("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个通义千问配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
 )  # fmt: skip
 
-WORKER = Step(
+WORKER = CheckStep(
     "worker", "推送服务", check_worker, f"启动 {COMMAND}；已启动时查看 logs/bifang.log 中带 dingtalk 的行。"
 )

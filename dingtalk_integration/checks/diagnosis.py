@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dingtalk_integration.checks import configuration, local
-from dingtalk_integration.checks.configuration import Subject
+from dingtalk_integration.checks.configuration import CheckedConfig
 from dingtalk_integration.checks.local import Machine
-from dingtalk_integration.checks.steps import Result, Step, failed, run_steps
+from dingtalk_integration.checks.steps import CheckStep, Result, failed, run_steps
 
 AT_ONCE = 8  # configurations
 
@@ -46,14 +46,14 @@ async def diagnose(config_id: int | None) -> Diagnosis:
     steps = _steps(results)
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def look(subject: Subject) -> ConfigResults:
+    async def look(subject: CheckedConfig) -> ConfigResults:
         async with gate:
             return ConfigResults(subject.row.pk, subject.row.name, await run_steps(steps, subject))
 
-    return Diagnosis(results, await asyncio.gather(*(look(Subject(row)) for row in machine.rows)))
+    return Diagnosis(results, await asyncio.gather(*(look(CheckedConfig(row)) for row in machine.rows)))
 
 
-def _steps(results: Sequence[Result]) -> tuple[Step[Subject], ...]:
+def _steps(results: Sequence[Result]) -> tuple[CheckStep[CheckedConfig], ...]:
     """Without its packages the network part cannot even be loaded."""
     broken = any(result.name == "dependencies" and result.verdict == "failed" for result in results)
     if broken:

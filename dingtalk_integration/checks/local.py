@@ -12,7 +12,7 @@ from bifang.core.health_checks import check_database, check_keys, check_migratio
 from bifang.core.logs import writable
 from bifang.core.models import SystemConfig
 from bifang.env import unreadable
-from dingtalk_integration.checks.steps import Failure, Step, in_thread
+from dingtalk_integration.checks.steps import CheckStep, Failure, in_thread
 
 IMPORTED = ("dingtalk_stream", "websockets", "aiohttp")
 DISTRIBUTIONS = ("dingtalk-stream", "websockets", "aiohttp", "dashscope", "django", "djangorestframework")
@@ -95,21 +95,21 @@ async def _in_thread(check: Callable[[], str], machine: Machine) -> str:
     return await in_thread(check)
 
 
-STEPS: tuple[Step[Machine], ...] = (
-    Step(
+STEPS: tuple[CheckStep[Machine], ...] = (
+    CheckStep(
         "dependencies", "依赖", check_dependencies,
         f"在项目目录执行：{sys.executable} -m pip install --require-hashes -r requirements.lock",
     ),
-    Step("keys", "加密密钥", partial(_in_thread, check_keys), "用运行服务的用户执行本命令；密钥丢失时从备份恢复 encryption.key。"),
-    Step(
+    CheckStep("keys", "加密密钥", partial(_in_thread, check_keys), "用运行服务的用户执行本命令；密钥丢失时从备份恢复 encryption.key。"),
+    CheckStep(
         "database", "数据库", partial(_in_thread, check_database),
         "检查 DATABASE_URL、数据库服务和数据目录的权限；用运行服务的用户执行本命令。",
     ),
-    Step("migrations", "数据库结构", partial(_in_thread, check_migrations), "执行：python manage.py migrate", ("database",)),
-    Step(
+    CheckStep("migrations", "数据库结构", partial(_in_thread, check_migrations), "执行：python manage.py migrate", ("database",)),
+    CheckStep(
         "secrets", "已保存的密钥", partial(_in_thread, check_secrets),
         f"换回原来的 encryption.key（或 BIFANG_ENCRYPTION_KEY），或{OPEN_ADMIN}重新填写密钥。", ("keys", "migrations"),
     ),
-    Step("log", "日志", check_log, "按上面的命令改目录的所有者，或用 BIFANG_LOG_DIR 指定另一个目录。"),
-    Step("configs", "钉钉配置", find_configs, f"{OPEN_ADMIN}新增或启用「钉钉」配置。", ("migrations",)),
+    CheckStep("log", "日志", check_log, "按上面的命令改目录的所有者，或用 BIFANG_LOG_DIR 指定另一个目录。"),
+    CheckStep("configs", "钉钉配置", find_configs, f"{OPEN_ADMIN}新增或启用「钉钉」配置。", ("migrations",)),
 )  # fmt: skip

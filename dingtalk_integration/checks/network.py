@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.http import HttpClient
 from bifang.core.network import proxy_for, resolve, tls_context
-from dingtalk_integration.checks.configuration import Subject
-from dingtalk_integration.checks.steps import STEP_SECONDS, Failure, Skip, Step, in_thread
+from dingtalk_integration.checks.configuration import CheckedConfig
+from dingtalk_integration.checks.steps import STEP_SECONDS, CheckStep, Failure, Skip, in_thread
 from dingtalk_integration.health import live_states, live_workers
 from dingtalk_integration.openapi import tokens
 from dingtalk_integration.openapi.application import Application
@@ -46,14 +46,14 @@ TOPICS: Final = (
 )
 
 
-def _place(subject: Subject) -> tuple[str, int, bool]:
+def _place(subject: CheckedConfig) -> tuple[str, int, bool]:
     """Host, port, and whether TLS is spoken there."""
     parts = urlsplit(subject.ready.endpoint)
     secure = parts.scheme == "https"
     return parts.hostname or "", parts.port or (443 if secure else 80), secure
 
 
-async def check_proxy(subject: Subject) -> str:
+async def check_proxy(subject: CheckedConfig) -> str:
     """Which proxy is used; it takes connections. SOCKS is refused. Fills in ``proxy``."""
     found = subject.proxy = proxy_for(subject.ready.endpoint, subject.ready.proxy)
     if found is None:
@@ -71,7 +71,7 @@ async def check_proxy(subject: Subject) -> str:
     return f"经代理 {host}:{port}"
 
 
-async def check_dns(subject: Subject) -> str:
+async def check_dns(subject: CheckedConfig) -> str:
     """The endpoint's name leads somewhere it may. Fills in ``addresses``."""
     if subject.proxy:
         raise Skip("由代理解析域名")
@@ -84,7 +84,7 @@ async def check_dns(subject: Subject) -> str:
     return f"{host} → {subject.addresses[0][1]}{more}"
 
 
-async def check_tcp(subject: Subject) -> str:
+async def check_tcp(subject: CheckedConfig) -> str:
     """The port can be reached."""
     if subject.proxy:
         raise Skip("由代理建立连接")
@@ -102,7 +102,7 @@ async def check_tcp(subject: Subject) -> str:
     raise Failure(f"连不上 {host} 的端口 {port}（{'；'.join(reasons)}）。")
 
 
-async def check_tls(subject: Subject) -> str:
+async def check_tls(subject: CheckedConfig) -> str:
     """The certificate is good and for this host."""
     if subject.proxy:
         raise Skip("经代理建立，由「凭证」一步检查")
@@ -120,7 +120,7 @@ async def check_tls(subject: Subject) -> str:
     return f"{version}，证书有效期至 {until['notAfter']}"
 
 
-async def check_credentials(subject: Subject) -> str:
+async def check_credentials(subject: CheckedConfig) -> str:
     """DingTalk gives an access token for Client ID and secret. Fills in ``answer``."""
     settings = subject.ready
     application = Application(
@@ -138,7 +138,7 @@ async def check_credentials(subject: Subject) -> str:
     return "钉钉接受 Client ID 和 Client Secret"
 
 
-async def check_clock(subject: Subject) -> str:
+async def check_clock(subject: CheckedConfig) -> str:
     """Our clock against the ``Date`` of DingTalk's answer, which has whole seconds."""
     if subject.answer is None:
         raise Skip("没有收到钉钉的回答，无法比较")
@@ -169,14 +169,14 @@ def _date(text: str) -> datetime | None:
         return None
 
 
-async def check_open(subject: Subject) -> str:
+async def check_open(subject: CheckedConfig) -> str:
     """The gateway gives an address and a ticket. The ticket is thrown away: without it no connection comes to be."""
     with _blaming_the_network():
         uri = await gateway.ask(_stream(subject), TOPICS, "")
     return f"网关给出连接地址 {urlsplit(uri).hostname}"
 
 
-async def check_handshake(subject: Subject) -> str:
+async def check_handshake(subject: CheckedConfig) -> str:
     """Open a WebSocket and close it at once, reading and acknowledging nothing.
 
     DingTalk spreads pushes over the connections of an application: a second one would take messages from the
@@ -193,7 +193,7 @@ async def check_handshake(subject: Subject) -> str:
         await socket.close()
 
 
-async def _leave_workers_alone(subject: Subject) -> None:
+async def _leave_workers_alone(subject: CheckedConfig) -> None:
     """Skip if a worker serves this configuration, connected or not."""
     pk = subject.row.pk
     owners = await in_thread(
@@ -203,7 +203,7 @@ async def _leave_workers_alone(subject: Subject) -> None:
         raise Skip(f"工作进程 {owners[0]} 正在运行：再开一个连接会分走它的消息，它的连接状态见「推送服务」")
 
 
-def _stream(subject: Subject) -> StreamSettings:
+def _stream(subject: CheckedConfig) -> StreamSettings:
     return replace(stream_settings(subject.ready), open_timeout_s=INNER, connect_timeout_s=INNER)
 
 
@@ -224,24 +224,24 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-STEPS: tuple[Step[Subject], ...] = (
-    Step(
+STEPS: tuple[CheckStep[CheckedConfig], ...] = (
+    CheckStep(
         "proxy", "代理", check_proxy,
         "改用 HTTP 代理（配置的「HTTP 代理」或环境变量 HTTPS_PROXY），或把钉钉的主机加入 NO_PROXY 直连。", ("complete",),
     ),
-    Step("dns", "DNS", check_dns, "检查这台机器的 DNS 设置（/etc/resolv.conf）和配置中的接入地址。", ("proxy",)),
-    Step("tcp", "TCP", check_tcp, "在防火墙放行到该主机该端口的出方向连接，或设置公司的 HTTP 代理。", ("dns",)),
-    Step("tls", "TLS", check_tls, "校准系统时间；公司网络替换证书时，用 SSL_CERT_FILE 指定企业 CA。", ("tcp",)),
-    Step(
+    CheckStep("dns", "DNS", check_dns, "检查这台机器的 DNS 设置（/etc/resolv.conf）和配置中的接入地址。", ("proxy",)),
+    CheckStep("tcp", "TCP", check_tcp, "在防火墙放行到该主机该端口的出方向连接，或设置公司的 HTTP 代理。", ("dns",)),
+    CheckStep("tls", "TLS", check_tls, "校准系统时间；公司网络替换证书时，用 SSL_CERT_FILE 指定企业 CA。", ("tcp",)),
+    CheckStep(
         "credentials", "凭证", check_credentials,
         "在钉钉开放平台「凭证与基础信息」核对 Client ID 和 Client Secret，确认应用没有停用；在「系统配置」中更正。", ("tls",),
     ),
-    Step("clock", "时钟", check_clock, "打开时间同步：sudo timedatectl set-ntp true（或检查 chrony、ntpd）。", ("tls",)),
-    Step(
+    CheckStep("clock", "时钟", check_clock, "打开时间同步：sudo timedatectl set-ntp true（或检查 chrony、ntpd）。", ("tls",)),
+    CheckStep(
         "open", "Stream 网关", check_open,
         "确认应用已发布、机器人消息接收模式为 Stream 模式，且没有登录门户或代理拦截。", ("credentials",),
     ),
-    Step(
+    CheckStep(
         "handshake", "握手", check_handshake,
         "在防火墙放行到该主机 443 端口的出方向连接；代理要支持 WebSocket。", ("open",),
     ),

@@ -36,7 +36,7 @@ class Failure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[C]):
+class CheckStep(Generic[C]):
     """``run`` returns what is well, in Chinese; raises `Skip`, `Failure`, or any error that has an explanation.
 
     ``remedy``: what to do when it failed. ``needs``: names of steps without which it makes no sense.
@@ -61,7 +61,9 @@ class Result:
     seconds: float = 0.0
 
 
-async def run_steps(steps: Iterable[Step[C]], context: C, *, seconds: float = STEP_SECONDS) -> list[Result]:
+async def run_steps(
+    steps: Iterable[CheckStep[C]], context: C, *, seconds: float = STEP_SECONDS
+) -> list[Result]:
     """Run steps in order, each with its own time-out; what needs a failed one is skipped."""
     causes: dict[str, str] = {}  # step that failed or was skipped for it → label of the step that failed
     results = []
@@ -77,7 +79,7 @@ async def run_steps(steps: Iterable[Step[C]], context: C, *, seconds: float = ST
     return results
 
 
-async def _run(step: Step[C], context: C, seconds: float) -> Result:
+async def _run(step: CheckStep[C], context: C, seconds: float) -> Result:
     started = time.monotonic()
 
     def result(verdict: Verdict, detail: str, remedy: str = "") -> Result:

@@ -8,14 +8,13 @@ from typing import Any
 
 from bifang.channels import known_groups
 from bifang.channels.markup import literal
-from bifang.channels.ports import Incoming, Reading, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.configs import learn
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
-from secops_agent.agent import memory
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.services.people.staff import learn_corporation
@@ -84,14 +83,6 @@ def _milliseconds(text: str) -> int:
         return int(float(text))
     except (ValueError, OverflowError):
         return 0
-
-
-def foresee(item: Incoming) -> Reading | None:
-    """Who asks, and what was said in the conversation."""
-    staff_id = item.payload.get("staff_id", "")
-    if item.kind != "chat" or not staff_id:
-        return None
-    return memory.reading(staff_id, memory.conversation_key(item.config_id, item.conversation_id))
 
 
 class ChatTurns:

@@ -1,9 +1,7 @@
 """From a frame to the acknowledgement: normalise, store, and only then answer."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from bifang.channels import inbox
 from bifang.channels.ports import Incoming
@@ -17,7 +15,6 @@ NORMALISE: Mapping[str, Callable[[Frame, int], Incoming]] = {
     "event": events.normalise,
     "card": cards.normalise,
 }
-LATER_S: Final = 0.05  # log lines give way to acks
 ACKS: Mapping[str, Ack] = {"chat": CHAT_ACK, "event": EVENT_ACK, "card": card_ack({})}
 
 
@@ -27,7 +24,6 @@ class Intake:
     def __init__(self, config_id: int, stored: Callable[[], None]) -> None:
         self._config_id = config_id
         self._stored = stored
-        self._untold: list[Incoming] = []
 
     async def receive(self, frame: Frame) -> Ack | None:
         """The ack, when it is on the disk; None if it could not be stored: DingTalk will deliver it again."""
@@ -35,24 +31,13 @@ class Intake:
         if item.kind == "card" and not item.unreadable:
             item, ack = await cards.decide(item)
         try:
-            handed = await inbox.receive(item)
+            await inbox.receive(item)
         except Exception:
             log.exception("dingtalk 消息没能保存，不确认，等待钉钉重新投递", extra=self._fields(item))
             return None
-        if not handed:
-            self._stored()
-        if not self._untold:
-            asyncio.get_running_loop().call_soon(self._tell)  # the ack goes first
-        self._untold.append(item)
+        self._stored()
+        log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
         return ack
-
-    def _tell(self) -> None:
-        if inbox.in_a_burst():
-            asyncio.get_running_loop().call_later(LATER_S, self._tell)
-            return
-        items, self._untold = self._untold, []
-        for item in items:
-            log.info("dingtalk 收到并已保存 %s", item.kind, extra=self._fields(item))
 
     def _item(self, frame: Frame) -> Incoming:
         if frame.data is None:

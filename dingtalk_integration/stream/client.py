@@ -17,11 +17,11 @@ from bifang.core.journal import Journal
 from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.connection import Connection
 from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC, Receive
-from dingtalk_integration.stream.intake import Intake
 from dingtalk_integration.stream.router import Router
 from dingtalk_integration.stream.settings import StreamSettings
 from dingtalk_integration.stream.sockets import open_socket
-from dingtalk_integration.stream.state import Board, Observe, StreamState
+from dingtalk_integration.stream.state import LiveStatus, Observe, StreamState
+from dingtalk_integration.stream.tasks import FrameTasks
 
 HANDOVER_CAP_S: Final = 5.0  # the gateway closes 10 s after its `disconnect`
 Pause = Callable[[asyncio.Event, float], Awaitable[None]]
@@ -57,9 +57,9 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
     ) -> None:
         super().__init__(Credential(settings.client_id, settings.client_secret), logger=log)
         self._settings = settings
-        self._board = Board(observe)
+        self._board = LiveStatus(observe)
         self._journal = Journal(log, f"dingtalk [{settings.name}]")
-        self._intake = Intake(settings.max_pending, settings.max_pending_bytes)
+        self._intake = FrameTasks(settings.max_pending, settings.max_pending_bytes)
         self._router = Router(receive, self._intake, self._board, self._journal, self.system_handler)
         self._backoff = Backoff(settings.backoff_base_s, settings.backoff_cap_s, stable=settings.stable_s)
         self._handovers = Backoff(settings.backoff_base_s, HANDOVER_CAP_S)

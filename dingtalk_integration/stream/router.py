@@ -24,8 +24,8 @@ from dingtalk_integration.stream.frames import (
     open_envelope,
     open_frame,
 )
-from dingtalk_integration.stream.intake import Intake
-from dingtalk_integration.stream.state import Board
+from dingtalk_integration.stream.state import LiveStatus
+from dingtalk_integration.stream.tasks import FrameTasks
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Router:
     """Chat, events and cards go to ``receive``, side by side; the gateway's own frames are answered here."""
 
     def __init__(
-        self, receive: Receive, intake: Intake, board: Board, journal: Journal, system: SystemHandler
+        self, receive: Receive, intake: FrameTasks, board: LiveStatus, journal: Journal, system: SystemHandler
     ) -> None:
         self._receive = receive
         self._intake = intake

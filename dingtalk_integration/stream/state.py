@@ -30,7 +30,7 @@ class StreamState:
 Observe = Callable[[StreamState], None]
 
 
-class Board:
+class LiveStatus:
     """The live values behind `StreamState`. Written in the client's loop, read from any thread."""
 
     def __init__(self, observe: Observe) -> None:

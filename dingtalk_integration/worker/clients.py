@@ -1,10 +1,9 @@
 """One thread for each enabled configuration: it owns the sockets and nothing else."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable
-
-import uvloop
 
 from bifang.core.rules import address_rules
 from dingtalk_integration.config import DingTalkSettings
@@ -70,6 +69,6 @@ class ClientThread:
 
     def _main(self) -> None:
         try:
-            uvloop.run(self._client.run())
+            asyncio.run(self._client.run())
         except Exception:
             log.exception("dingtalk 客户端线程异常结束，将自动重启", extra={"config": self.config_id})

@@ -8,10 +8,9 @@ from types import FrameType
 
 from django.conf import settings
 
-from bifang.channels import leases
+from bifang.channels import processes
 from bifang.core import db
-from dingtalk_integration.worker import garbage
-from dingtalk_integration.worker.assembly import build_engine
+from dingtalk_integration.worker.assembly import build_loop
 from dingtalk_integration.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -21,9 +20,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def run(config_id: int | None) -> None:
     """Run until a signal. Raises ConfigError, DatabaseGone."""
     stop = threading.Event()
-    owner = leases.take_name(str(config_id or ""))
-    garbage.tune()
-    supervisor = Supervisor(owner, lambda: build_engine(owner, config_id), stop, config_id)
+    owner = processes.take_name(str(config_id or ""))
+    supervisor = Supervisor(owner, lambda: build_loop(owner, config_id), stop, config_id)
     _listen(stop, supervisor)
     log.info("dingtalk Stream 推送服务已启动（进程 %s）", owner.name)
     try:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bifang.channels.engine import Engine
-from bifang.channels.leases import Owner
+from bifang.channels.processes import Owner
+from bifang.channels.worker import WorkerLoop
 from bifang.core import configs, db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import DingTalkSettings
-from dingtalk_integration.worker import board
-from dingtalk_integration.worker.board import Shown
+from dingtalk_integration.worker import client_status
+from dingtalk_integration.worker.client_status import Shown
 from dingtalk_integration.worker.clients import ClientThread, stream_settings
 
 log = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ class Supervisor:
     """`run` until the stop event. Database calls go through the database threads, never this one."""
 
     owner: Owner
-    make_engine: Callable[[], Engine]
+    make_loop: Callable[[], WorkerLoop]
     stop: threading.Event
     config_id: int | None = None
-    _engine: Engine | None = None
+    _loop: WorkerLoop | None = None
     _wanted: dict[int, _Wanted] = field(default_factory=dict)
     _clients: dict[int, ClientThread] = field(default_factory=dict)
     _changed: threading.Event = field(default_factory=threading.Event)
@@ -50,7 +50,7 @@ class Supervisor:
 
     def run(self, grace: float) -> None:
         """Reconcile until `stop`, then wind down. Raises DatabaseGone."""
-        self._start_engine()
+        self._start_loop()
         reached = time.monotonic()
         try:
             while not self.stop.is_set():
@@ -70,9 +70,9 @@ class Supervisor:
         """Look again now. From any thread, and from a signal handler."""
         self._changed.set()
 
-    def _start_engine(self) -> None:
-        self._engine = self.make_engine()
-        self._engine.start()
+    def _start_loop(self) -> None:
+        self._loop = self.make_loop()
+        self._loop.start()
 
     def _reconcile(self) -> None:
         rows = (
@@ -90,9 +90,9 @@ class Supervisor:
                     self._clients[row.config_id].wake()
             self._fit(row.config_id, self._wanted[row.config_id])
         self._tell_nothing(bool(rows))
-        if self._engine is not None and not self._engine.alive and not self.stop.is_set():
+        if self._loop is not None and not self._loop.alive and not self.stop.is_set():
             log.error("dingtalk 消息循环已结束，重新启动")
-            self._start_engine()
+            self._start_loop()
         self._publish()
 
     def _fit(self, config_id: int, wanted: _Wanted) -> None:
@@ -108,7 +108,7 @@ class Supervisor:
             log.error("dingtalk 客户端线程已结束，重新启动", extra={"config": config_id})
         self._stop_client(config_id)
         log.info("dingtalk 开始连接「%s」", wanted.settings.name, extra={"config": config_id})
-        self._clients[config_id] = ClientThread(config_id, settings, self._wake_engine, self._changed.set)
+        self._clients[config_id] = ClientThread(config_id, settings, self._wake_loop, self._changed.set)
 
     def _drop(self, config_id: int) -> None:
         del self._wanted[config_id]
@@ -123,9 +123,9 @@ class Supervisor:
         if client is not None:
             client.stop()
 
-    def _wake_engine(self) -> None:
-        if self._engine is not None:
-            self._engine.wake()
+    def _wake_loop(self) -> None:
+        if self._loop is not None:
+            self._loop.wake()
 
     def _tell_nothing(self, some: bool) -> None:
         if some:
@@ -142,7 +142,7 @@ class Supervisor:
             else Shown(problem=wanted.problem)
             for config_id, wanted in self._wanted.items()
         }
-        db.threads().submit(board.publish, self.owner.name, shown).result()
+        db.threads().submit(client_status.publish, self.owner.name, shown).result()
 
     def _wind_down(self, grace: float) -> None:
         for client in self._clients.values():
@@ -150,10 +150,10 @@ class Supervisor:
         end = time.monotonic() + 2.0
         for client in self._clients.values():
             client.join(max(end - time.monotonic(), 0.0))
-        if self._engine is not None:
-            self._engine.stop(grace)
+        if self._loop is not None:
+            self._loop.stop(grace)
         try:
-            db.threads().submit(board.withdraw, self.owner.name).result(5)
+            db.threads().submit(client_status.withdraw, self.owner.name).result(5)
         except Exception:
             log.exception("dingtalk 清除连接状态失败")
 

@@ -17,7 +17,7 @@ from secops_agent.services.decisions import actions, undo
 from secops_agent.services.people.eligibility import account_of
 
 ACTION_TONES = {
-    ActionState.PENDING: "info", ActionState.LEASED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
+    ActionState.PENDING: "info", ActionState.CLAIMED: "info", ActionState.CALLING: "info", ActionState.DONE: "ok",
     ActionState.DRY: "idle", ActionState.FAILED: "bad", ActionState.UNKNOWN: "warn",
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from bifang.channels import dispatcher
+from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
 from secops_agent.agent import toolbox
@@ -60,9 +60,7 @@ async def handle_control(
 
 
 async def _stop(turn: Turn) -> str:
-    count = await dispatcher.cancel(
-        turn.config_id, turn.sender_id, turn.conversation_id, beside=turn.inbox_id
-    )
+    count = await consumer.cancel(turn.config_id, turn.sender_id, turn.conversation_id, beside=turn.inbox_id)
     return STOPPED if count else NOTHING_RUNS
 
 

@@ -15,7 +15,7 @@ from secops_agent.agent.calls import Calls
 from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import Limits
 from secops_agent.agent.outcome import Outcome, StoppedBy
-from secops_agent.llm.types import LLM, Completion, Delta, Message, Request, Usage
+from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, Usage
 from secops_agent.tools.base import Toolbox
 
 Tell = Callable[[str], None]
@@ -42,7 +42,7 @@ async def run(
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading what ``fallback_messages``
-    gives then (the dialogue as its grammar wants it). Never raises BifangError.
+    gives then (the dialogue as it wants it). Never raises BifangError.
     """
     spare = (fallback, fallback_messages or (lambda: messages))
     return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare, quoted).run()
@@ -198,9 +198,9 @@ class _Turn:
         text = completion.message.content.strip() or self.calls.found() or _NOTHING
         if completion.finish_reason == "length":
             text += _CUT
-        return self._outcome(text)
+        return self._outcome(text, completion.offer)
 
-    def _outcome(self, text: str) -> Outcome:
+    def _outcome(self, text: str, offer: Offer | None = None) -> Outcome:
         text = without_marks(self.notice + text, self.nonce)
         answer = Message("assistant", text)
         return Outcome(
@@ -212,6 +212,7 @@ class _Turn:
             model=self.model,
             used_fallback=bool(self.notice),
             notice=self.notice.strip(),
+            offer=offer,
         )
 
 

@@ -2,27 +2,20 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bifang.channels.ports import Reading
 from bifang.core.batcher import Batcher
-from bifang.core.db import on_postgresql
-from bifang.core.prepared import run
+from bifang.core.db import run
 from bifang.core.rows import NewRow
 from secops_agent.models.conversation import ConversationMessage
-from secops_agent.models.staff import Staff
-from secops_agent.services.people.staff import FACTS, Person, administrators, find_people, read_people
+from secops_agent.services.people.staff import Person, administrators, find_people, read_people
 
 MESSAGES = 20  # at most so many earlier messages are read
 CHARACTERS = 6000  # and so many characters are given to the model
-CHUNK = 50
-
-
-_Rows = Sequence[Sequence[Any]]
+CHUNK = 50  # conversations in one statement
 
 
 class Said(NamedTuple):
@@ -66,80 +59,32 @@ def conversation_key(config_id: int, conversation_id: str) -> str:
 
 
 def look_up(questions: Sequence[Question]) -> list[Known]:
-    """Everything for many turns at once, in a few queries."""
-    staff_ids = {q.staff_id for q in questions}
-    listed, said = (_read_at_once if on_postgresql() else _read_in_turn)(
-        list(staff_ids), sorted({q.conversation for q in questions})
-    )
-    found = _match(questions, listed, said)
-    return [
-        one if one.person.role != "none" else replace(one, administrators=tuple(administrators(q.corp_id)))
-        for q, one in zip(questions, found, strict=True)
-    ]
-
-
-def reading(staff_id: str, conversation: str) -> Reading:
-    """What `recognise` needs to know of a message, to be read as it is stored."""
-    return Reading(_ONE, {"asker": staff_id, "conversation": conversation})
-
-
-def recognise(question: Question, rows: _Rows | None) -> Known | None:
-    """The same from the rows of a `reading`; None if there are none, or more has to be looked up."""
-    if rows is None:
-        return None
-    (found,) = _match([question], *_apart(rows))
-    return found if found.person.role != "none" else None
-
-
-def _match(questions: Sequence[Question], listed: _Rows, said: _Rows) -> list[Known]:
+    """Everything for the turns that begin now."""
+    listed = read_people({q.staff_id for q in questions})
     people = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role) for q in questions], listed)
-    history = _by_conversation(said)
+    said = _last_said(sorted({q.conversation for q in questions}))
     return [
-        Known(person, trim(history.get(question.conversation, ())))
-        for question, person in zip(questions, people, strict=True)
+        Known(person, trim(said.get(q.conversation, ())))
+        if person.role != "none"
+        else Known(person, (), tuple(administrators(q.corp_id)))
+        for q, person in zip(questions, people, strict=True)
     ]
 
 
 known: Batcher[Question, Known] = Batcher(look_up)
 
+# The newest of one conversation: one range of an index.
+_LAST = f"SELECT * FROM (SELECT key, role, speaker, content, author FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
 
-def _by_conversation(rows: Iterable[Sequence[Any]]) -> dict[str, list[Said]]:
-    """Rows of (id, key, role, speaker, content, author) in any order; oldest first."""
+
+def _last_said(keys: Sequence[str]) -> dict[str, list[Said]]:
+    """Conversation → its newest messages, oldest first."""
     found: dict[str, list[Said]] = defaultdict(list)
-    for _, key, *said in sorted(rows, key=itemgetter(0)):
-        found[key].append(Said._make(said))
+    for start in range(0, len(keys), CHUNK):
+        some = keys[start : start + CHUNK]
+        for key, *said in run(" UNION ALL ".join([_LAST] * len(some)), some):
+            found[key].insert(0, Said._make(said))
     return found
-
-
-# The last `MESSAGES` of a conversation: one index range.
-_LAST = f"SELECT id, key, role, speaker, content, author FROM {ConversationMessage._meta.db_table} WHERE key = {{key}} ORDER BY id DESC LIMIT {MESSAGES}"  # noqa: S608 - names of our own
-_SAID = "t.id, t.key, t.role, t.speaker, t.content, NULL, t.author"
-_ONE = (
-    f"SELECT NULL AS id, {', '.join(FACTS)}, NULL FROM {Staff._meta.db_table} WHERE staff_id = %(asker)s "  # noqa: S608
-    f"UNION ALL SELECT {_SAID} FROM ({_LAST.format(key='%(conversation)s')}) AS t"
-)
-_BOTH = (
-    f"SELECT NULL::bigint, {', '.join(FACTS)}, NULL FROM {Staff._meta.db_table} WHERE staff_id = ANY(%s::text[]) "  # noqa: S608
-    f"UNION ALL SELECT {_SAID} FROM unnest(%s::text[]) AS k(value) CROSS JOIN LATERAL ({_LAST.format(key='k.value')}) AS t"
-)
-
-
-def _read_at_once(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows, _Rows]:
-    """People and messages, on one way to the server."""
-    return _apart(run(_BOTH, [staff_ids, keys]))
-
-
-def _apart(rows: _Rows) -> tuple[_Rows, _Rows]:
-    """Messages have an id, people do not."""
-    people = [row[1:6] for row in rows if row[0] is None]
-    return people, [(*row[:5], row[6]) for row in rows if row[0] is not None]
-
-
-def _read_in_turn(staff_ids: Sequence[str], keys: Sequence[str]) -> tuple[_Rows, _Rows]:
-    one = f"SELECT * FROM ({_LAST.format(key='%s')}) AS t"  # noqa: S608
-    chunks = (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
-    said = [row for chunk in chunks for row in run(" UNION ALL ".join([one] * len(chunk)), chunk)]
-    return read_people(staff_ids), said
 
 
 def trim(history: Sequence[Said]) -> tuple[Said, ...]:

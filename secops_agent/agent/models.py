@@ -4,26 +4,23 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from django.conf import settings
 from django.utils import timezone
 
-from bifang import env
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
-from secops_agent.agent.lexicon import EstateLexicon
+from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.scripted import Scripted
 from secops_agent.llm.types import LLM, Completion, OnDelta, Request
 
 _KIND: Final = "qwen"
 
 
 class OfflineMode:
-    """The grammar, given the estate's names when it is asked, never before.
+    """The offline mode, given the names of the company when it is asked, never before.
 
     It is offered every tool: what the asker's role lacks is then refused by the toolbox with the reason.
     """
@@ -31,14 +28,14 @@ class OfflineMode:
     name = Offline.name
     offline = True
 
-    def __init__(self, lexicon: EstateLexicon, asker: str) -> None:
+    def __init__(self, lexicon: CurrentLexicon, asker: str) -> None:
         self._lexicon, self._asker = lexicon, asker
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call, or a text."""
-        grammar = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
+        model = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
         offered = replace(request, tools=all_specs()) if request.tools else request
-        return await grammar.complete(offered, on_delta)
+        return await model.complete(offered, on_delta)
 
 
 class Models:
@@ -47,14 +44,10 @@ class Models:
     def __init__(self, configs: ConfigCache) -> None:
         self._configs = configs
         self._built: dict[int, tuple[QwenSettings, Qwen]] = {}
-        self._lexicon = EstateLexicon()
-        spec = env.text("BIFANG_SCRIPTED_MODEL") if settings.SIMULATOR else ""
-        self._scripted = Scripted.from_spec(spec) if spec else None
+        self._lexicon = CurrentLexicon()
 
     async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
         """The model of a qwen configuration; the offline mode without one. Raises ConfigError, SecretError."""
-        if self._scripted is not None:
-            return self._scripted
         if ai_config_id is None:
             return self.offline(asker)
         wanted: QwenSettings = await self._configs.get(ai_config_id)
@@ -64,13 +57,11 @@ class Models:
         return known[1]
 
     def offline(self, asker: str) -> LLM:
-        """The grammar over what is stored; ``asker`` is the staff id that 我 stands for."""
+        """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""
         return OfflineMode(self._lexicon, asker)
 
     async def warm_up(self) -> None:
-        """Load the model's SDK ahead of the first message, if a configuration will need it; and the grammar."""
-        if self._scripted is not None:
-            return
+        """Load the model's SDK ahead of the first message, if a configuration will need it; and the offline words."""
         if await db.call(_is_used):
             await qwen_session.warm_up()
         await asyncio.to_thread(understand, "最近有哪些告警", Lexicon(), timezone.localtime())

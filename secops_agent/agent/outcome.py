@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from secops_agent.llm.types import Message, ToolCall, Usage
+from secops_agent.llm.types import Message, Offer, ToolCall, Usage
 from secops_agent.tools.base import ToolResult
 
 StoppedBy = Literal[
@@ -33,6 +33,7 @@ class Outcome:
     ``messages`` is what the turn added to the dialogue, the answer last. ``model`` answered; ``notice`` says in
     Chinese why it was the fallback (it is part of ``text`` already). ``stopped_by``: "answer" if the model was
     done by itself, else the limit that withdrew its tools, or content_filter, or error (``text`` tells it).
+    ``offer``: an action that the offline mode asks about in ``text``; nothing was proposed.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Outcome:
     model: str
     used_fallback: bool = False
     notice: str = ""
+    offer: Offer | None = None
 
     @property
     def proposals(self) -> tuple[ToolRun, ...]:

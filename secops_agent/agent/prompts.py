@@ -67,7 +67,7 @@ def dialogue(history: Sequence[Said], text: str, speaker: str, *, is_group: bool
 
 
 def plain_dialogue(history: Sequence[Said], text: str) -> list[Message]:
-    """The same for the grammar, which reads bare sentences."""
+    """The same for the offline mode, which reads bare sentences."""
     said = [Message("user" if each.role == "user" else "assistant", each.content) for each in history]
     return [*said, Message("user", text)]
 

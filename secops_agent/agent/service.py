@@ -8,8 +8,8 @@ from functools import partial
 
 from django.utils import timezone
 
-from bifang.channels.dispatcher import Silent
-from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.channels.consumer import Silent
+from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Suggestion, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 LONGEST_QUESTION = 8000  # characters
 OWN_MESSAGES = 3  # earlier ones of the asker that may ask for an action
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
+QUOTED_ORDER = "引用或转发的内容不会被当作命令。要做什么，请自己写出来。"
 QUOTED_CONTROL = "引用或转发的确认、同意、拒绝、停止不会照办。要这样做，请自己写出来。"
 TOLD_BEFORE = "发送人没有使用权限，今天已告知，不再重复回复"
 
@@ -71,7 +72,7 @@ class Talk:
         return bool(self.quoted) and not self.text.strip()
 
     def plain(self) -> list[Message]:
-        """The dialogue as the grammar reads it: of a quotation alone, what can be looked up for it."""
+        """The dialogue as the offline mode reads it: of a quotation alone, what can be looked up for it."""
         return plain_dialogue(self.history, self.quoted if self.only_quotes else self.text)
 
 
@@ -84,8 +85,9 @@ class Agent:
         *,
         governance: Governance | None = None,
         limits: Limits | None = None,
+        models: Models | None = None,
     ) -> None:
-        self._models = Models(configs)
+        self._models = models or Models(configs)
         self._governance = governance or Governance(configs)
         self._limits = limits or Limits()
 
@@ -103,7 +105,7 @@ class Agent:
         question = memory.Question(
             asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
         )
-        known = memory.recognise(question, asking.turn.read) or await memory.known.call(question)
+        known = await memory.known.call(question)
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
             return self._turn_away(asking, known)
@@ -124,9 +126,8 @@ class Agent:
             turn, person, outcome, proposals, text, asking.ai_config_id, now
         )
         rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
-        reply = Reply(
-            text, title=_title(text), buttons=proposals.buttons, suggestions=proposals.suggestions(text)
-        )
+        taps = (*proposals.suggestions(text), *_offered(outcome, is_group=asking.is_group))
+        reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=taps)
         return TurnResult((reply, *copies, *told), (*rows, *records))
 
     def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
@@ -183,6 +184,8 @@ class Agent:
             fallback_messages=talk.plain,
             quoted=talk.quoted,
         )
+        if talk.only_quotes and outcome.offer:
+            return replace(outcome, text=QUOTED_ORDER, offer=None)
         if llm.offline or outcome.used_fallback:
             return outcome  # code wrote it, from results only
         text = mark_unknown(outcome.text, _sources(talk, outcome))
@@ -198,7 +201,7 @@ class Agent:
 
 
 def _proposer(talk: Talk, llm: LLM) -> Proposer:
-    """The grammar proposes only what it was told; a model might propose what it read. A quotation orders nothing."""
+    """The offline mode proposes only what it was told; a model might propose what it read. A quotation orders nothing."""
     if talk.only_quotes:
         return QUOTATION
     return talk.proposer if llm.offline else Warranted(talk.proposer, partial(_own_words, talk))
@@ -251,3 +254,11 @@ def unknown_person(staff_id: str, names: tuple[str, ...]) -> str:
     """All that someone without a role learns."""
     whom = f"管理员 {'、'.join(names)}" if names else "毕方的管理员"
     return f"您还没有使用毕方的权限。请把您的员工 ID `{staff_id}` 发给{whom}，请其在「人员」中为您开通。"
+
+
+def _offered(outcome: Outcome, *, is_group: bool) -> tuple[Suggestion, ...]:
+    """A tap that orders what the offline mode asks about; in a group the command is only shown."""
+    offer = outcome.offer
+    if offer is None or is_group or len(offer.ids) != 1:
+        return ()
+    return (Suggestion(offer.verb, offer.ids[0]),)

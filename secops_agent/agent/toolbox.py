@@ -95,7 +95,7 @@ def refused_tools(role: Role) -> tuple[Blueprint, ...]:
 
 
 def all_specs() -> tuple[ToolSpec, ...]:
-    """Every tool, whoever asks: the grammar may name one that the role lacks, to be refused with the reason."""
+    """Every tool, whoever asks: the offline mode may name one that the role lacks, to be refused with the reason."""
     return _shelf(Role.ADMIN).specs
 
 

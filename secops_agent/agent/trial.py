@@ -31,7 +31,8 @@ class Tried:
 
     ``tool`` is the first tool that was called and ``arguments`` what was said to it (nothing filled in); None and
     {} when none was. ``status`` is the tool's; without a tool: "answered" for small talk and help, "not_understood"
-    when the offline mode only made suggestions, "error" when there was no answer.
+    when the offline mode only made suggestions, "error" when there was no answer. "offer": nothing was called or
+    proposed, ``tool`` and ``arguments`` are what the offline mode asks about.
     """
 
     text: str
@@ -70,9 +71,11 @@ class Trial:
 
 
 def _tried(text: str, outcome: Outcome) -> Tried:
-    run = next(iter(outcome.tool_runs), None)
+    run, offer = next(iter(outcome.tool_runs), None), outcome.offer
     if run is not None:
         return Tried(text, run.call.name, _said(run), run.result.status, outcome.text)
+    if offer is not None:
+        return Tried(text, offer.tool, dict(offer.arguments), "offer", outcome.text)
     return Tried(text, status=_without_tool(text, outcome), answer=outcome.text)
 
 

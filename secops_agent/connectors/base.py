@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from secops_agent.services.decisions.actions import Order, Outcome
+from secops_agent.services.decisions.actions import ActionResult, Order
 
 
 class Connector(Protocol):
@@ -11,7 +11,7 @@ class Connector(Protocol):
     name: str
     config_id: int | None
 
-    async def run(self, order: Order) -> Outcome:
+    async def run(self, order: Order) -> ActionResult:
         """Carry the order out, once. Never raises BifangError.
 
         "failed" only if it was certainly not carried out; "unknown" whenever it may have been.

@@ -14,7 +14,7 @@ from secops_agent.connectors import registry
 from secops_agent.connectors.base import Connector
 from secops_agent.models.action import ActionState
 from secops_agent.services.decisions import actions, expiry
-from secops_agent.services.decisions.actions import Order, Outcome
+from secops_agent.services.decisions.actions import ActionResult, Order
 
 log = logging.getLogger(__name__)
 POLL_S: Final = 1.0
@@ -57,30 +57,30 @@ class ActionRunner:
         try:
             settings = await db.call(registry.settings_for, order)
         except BifangError as error:
-            refused = Outcome("failed", f"没有执行：连接器的配置有问题。{error.message}")
-            await db.call(actions.finish, order, refused, ActionState.LEASED)
+            refused = ActionResult("failed", f"没有执行：连接器的配置有问题。{error.message}")
+            await db.call(actions.finish, order, refused, ActionState.CLAIMED)
             return
         chosen = registry.connector(settings, self._http)
         if not await db.call(actions.begin, order, chosen.name, chosen.config_id):
             return
         await self._store(order, await self._call(chosen, order))
 
-    async def _call(self, chosen: Connector, order: Order) -> Outcome:
+    async def _call(self, chosen: Connector, order: Order) -> ActionResult:
         try:
             return await chosen.run(order)
         except Exception:
             log.exception("连接器出错", extra={"action": order.action_id})
-            return Outcome(
+            return ActionResult(
                 "unknown", "连接器内部出错，不能确定对方是否已经执行。请到目标系统核实；系统不会自动重试。"
             )
 
-    async def _store(self, order: Order, outcome: Outcome) -> None:
+    async def _store(self, order: Order, outcome: ActionResult) -> None:
         """What came back must not be lost to a hiccup of the database."""
         backoff = Backoff(base=0.1, cap=2.0)
         while True:
             try:
                 if not await db.call(actions.finish, order, outcome):
-                    log.warning("动作 %d 的租约已失效，结果不再写入：%s", order.action_id, outcome.result)
+                    log.warning("动作 %d 已不由本进程执行，结果不再写入：%s", order.action_id, outcome.result)
                 return
             except db.UNAVAILABLE:
                 log.warning("保存动作结果失败，重试", extra={"action": order.action_id}, exc_info=True)

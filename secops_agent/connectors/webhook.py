@@ -18,7 +18,7 @@ from bifang.channels.markup import literal
 from bifang.core.errors import BifangError, RemoteError
 from bifang.core.http import HttpClient, Response
 from bifang.core.redaction import redact
-from secops_agent.services.decisions.actions import Order, Outcome
+from secops_agent.services.decisions.actions import ActionResult, Order
 
 MAX_ANSWER: Final = 64 * 1024  # bytes
 SHOWN: Final = 500  # characters of an answer
@@ -53,17 +53,17 @@ class Webhook:
         self.config_id: int | None = settings.id
         self._settings, self._http = settings, http
 
-    async def run(self, order: Order) -> Outcome:
+    async def run(self, order: Order) -> ActionResult:
         """Call it; what cannot be known is said to be unknown."""
         url = order.undo_url or self._settings.url
         if not _same_place(url, self._settings.url):
-            return Outcome("failed", "没有执行：撤销地址与连接器不在同一主机，已拒绝调用。")
+            return ActionResult("failed", "没有执行：撤销地址与连接器不在同一主机，已拒绝调用。")
         try:
             answer = await self._call(url, _wanted(order), order.key)
         except RemoteError as error:
             return _no_answer(error)
         except BifangError as error:
-            return Outcome("failed", f"没有执行：{error.message}")
+            return ActionResult("failed", f"没有执行：{error.message}")
         return self._understand(answer)
 
     async def _call(self, url: str, wanted: Mapping[str, Any], key: str) -> Response:
@@ -80,15 +80,15 @@ class Webhook:
             proxy=self._settings.proxy, max_bytes=MAX_ANSWER,
         )  # fmt: skip
 
-    def _understand(self, answer: Response) -> Outcome:
+    def _understand(self, answer: Response) -> ActionResult:
         told = _read(answer)
         shown = literal(redact(str(told.get("message") or "")))[:SHOWN]
         kept = {"status": answer.status, "message": shown}
         if 200 <= answer.status < 300:
-            return Outcome("done", shown or "对方已接受并执行。", kept, self._undo_url(told))
+            return ActionResult("done", shown or "对方已接受并执行。", kept, self._undo_url(told))
         if 400 <= answer.status < 500:
-            return Outcome("failed", f"没有执行：对方拒绝（HTTP {answer.status}）。{shown}", kept)
-        return Outcome(
+            return ActionResult("failed", f"没有执行：对方拒绝（HTTP {answer.status}）。{shown}", kept)
+        return ActionResult(
             "unknown", f"对方返回 HTTP {answer.status}，不能确定是否已经执行。{shown}{_CHECK}", kept
         )
 
@@ -124,10 +124,10 @@ def _read(answer: Response) -> Mapping[str, Any]:
     return {"message": answer.body[: SHOWN * 4].decode("utf-8", "replace").replace("\x00", "")}
 
 
-def _no_answer(error: RemoteError) -> Outcome:
+def _no_answer(error: RemoteError) -> ActionResult:
     if error.code in NOT_SENT:
-        return Outcome("failed", f"没有执行：{error.message}", {"code": error.code})
-    return Outcome(
+        return ActionResult("failed", f"没有执行：{error.message}", {"code": error.code})
+    return ActionResult(
         "unknown", f"请求可能已经送达，但没有得到应答：{error.message}{_CHECK}", {"code": error.code}
     )
 

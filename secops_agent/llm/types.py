@@ -79,14 +79,31 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """An action that may have been meant. Nothing is proposed until somebody sends ``command``, a full order.
+
+    ``question`` asks in Chinese whether it was meant. ``verb`` and ``ids`` make the command too where it is nothing
+    but a verb of a fixed table and ids (capital letters, digits, dashes); else they are empty: free text is in it.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    question: str
+    command: str
+    verb: str = ""
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model answered: text, or tool calls to run, with what it cost."""
+    """What the model answered: text, or tool calls to run, with what it cost; ``offer``: see `Offer`."""
 
     message: Message
     finish_reason: FinishReason
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     request_id: str = ""
+    offer: Offer | None = None
 
 
 OnDelta = Callable[[Delta], None]

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from bifang.channels.models import ClaimableRow
 from bifang.core.models import SystemConfig
 from bifang.core.sealed import SealedField
 from secops_agent.models.proposal import Proposal
@@ -12,7 +13,7 @@ class ActionState(models.TextChoices):
     """``calling`` without a result in time becomes ``unknown``, and stays so until a person has looked."""
 
     PENDING = "pending", "等待执行"
-    LEASED = "leased", "准备执行"
+    CLAIMED = "claimed", "准备执行"
     CALLING = "calling", "执行中"
     DONE = "done", "已执行"
     DRY = "dry", "演练（未做改动）"
@@ -20,11 +21,11 @@ class ActionState(models.TextChoices):
     UNKNOWN = "unknown", "结果未知"
 
 
-ACTION_OPEN = (ActionState.PENDING, ActionState.LEASED, ActionState.CALLING)
+ACTION_OPEN = (ActionState.PENDING, ActionState.CLAIMED, ActionState.CALLING)
 
 
-class Action(models.Model):
-    """One action. ``lease`` fences: a runner writes only where the lease is still the one it was given.
+class Action(ClaimableRow):
+    """One action, claimed by a runner.
 
     ``key`` goes to the connector as the idempotency key. ``undo_of``: this action takes another one back.
     """
@@ -53,9 +54,6 @@ class Action(models.Model):
         related_name="+",
     )
     state = models.CharField("状态", max_length=8, choices=ActionState.choices, default=ActionState.PENDING)
-    owner = models.CharField("执行进程", max_length=80, blank=True, default="")
-    lease = models.CharField(max_length=64, blank=True, default="")
-    leased_until = models.DateTimeField("租约到期", null=True, blank=True)
     created_at = models.DateTimeField("批准时间")
     started_at = models.DateTimeField("开始时间", null=True, blank=True)
     finished_at = models.DateTimeField("结束时间", null=True, blank=True)
@@ -72,7 +70,7 @@ class Action(models.Model):
             models.Index(
                 fields=["state", "id"],
                 name="action_open",
-                condition=Q(state__in=["pending", "leased", "calling"]),
+                condition=Q(state__in=["pending", "claimed", "calling"]),
             ),
             models.Index(fields=["created_at"], name="action_created"),
         ]

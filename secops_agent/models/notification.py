@@ -76,8 +76,8 @@ class NotificationTarget(models.Model):
         related_name="+",
     )
     uid = models.CharField(max_length=32, default=_fresh_uid, editable=False)
-    url = SealedField("机器人地址", null=True, blank=True)
-    secret = SealedField("加签密钥", null=True, blank=True)
+    url = SealedField("机器人地址", null=True, blank=True, bound_to=("uid",))
+    secret = SealedField("加签密钥", null=True, blank=True, bound_to=("uid",))
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
 

@@ -2,39 +2,34 @@
 
 from dataclasses import dataclass
 
-from secops_agent.models import Alert, Asset, AssetKey, Runbook, Staff, Vulnerability
+from secops_agent.models import Alert, Asset, AssetKey, Staff
 
 _MOST = 50_000
 _NAMING = ("hostname", "fqdn", "ip", "url", "cloud_id")
 
 
 @dataclass(frozen=True, slots=True)
-class EstateNames:
+class KnownNames:
     """``assets``: (name, its other names and addresses); ``people``: (staffId, name, nick)."""
 
     assets: tuple[tuple[str, tuple[str, ...]], ...]
     people: tuple[tuple[str, str, str], ...]
     keywords: frozenset[str]
-    runbooks: frozenset[str]
-    cves: frozenset[str]
 
 
-def estate_names() -> EstateNames:
-    """Read them all; seven queries. Keep the answer for a while rather than reading it for every sentence."""
+def known_names() -> KnownNames:
+    """Read them all; four queries. Keep the answer for a while rather than reading it for every sentence."""
     aliases: dict[int, list[str]] = {}
     keys = AssetKey.objects.filter(kind__in=_NAMING).values_list("asset_id", "value")[: 4 * _MOST]
     for asset_id, value in keys:
         aliases.setdefault(asset_id, []).append(value)
-    named = Asset.objects.order_by("id").values_list("pk", "name", "tags")[:_MOST]
-    assets = tuple((name, tuple(aliases.get(pk, ()))) for pk, name, _ in named)
+    named = Asset.objects.order_by("id").values_list("pk", "name")[:_MOST]
+    assets = tuple((name, tuple(aliases.get(pk, ()))) for pk, name in named)
     people = Staff.objects.filter(active=True).values_list("staff_id", "name")[:_MOST]
-    books = Runbook.objects.values_list("title", "tags")
-    return EstateNames(
+    return KnownNames(
         assets=assets,
         people=tuple((staff_id, name, "") for staff_id, name in people),
         keywords=_keywords(),
-        runbooks=frozenset(word for title, tags in books for word in (title, *tags)),
-        cves=frozenset(Vulnerability.objects.order_by("-priority").values_list("vuln_id", flat=True)[:_MOST]),
     )
 
 

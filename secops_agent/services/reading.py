@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, ForeignKey, IntegerField, Model
 from django.db.models.expressions import Col
 
-from bifang.core.prepared import run
+from bifang.core.db import run
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]

@@ -1,5 +1,6 @@
 """只读 and 停用模型: read where something is decided, remembered for a moment where a turn only asks."""
 
+import asyncio
 import time
 from typing import Final
 
@@ -35,10 +36,12 @@ class SwitchBoard:
     def __init__(self) -> None:
         self._on: frozenset[str] = frozenset()
         self._looked_at = float("-inf")
+        self._look = asyncio.Lock()
 
     async def on(self) -> frozenset[str]:
         """The names of the switches that are on."""
-        if time.monotonic() - self._looked_at >= FRESH_S:
-            self._on = await db.call(read_switches)
-            self._looked_at = time.monotonic()
+        async with self._look:  # one looks for all who ask meanwhile
+            if time.monotonic() - self._looked_at >= FRESH_S:
+                self._on = await db.call(read_switches)
+                self._looked_at = time.monotonic()
         return self._on

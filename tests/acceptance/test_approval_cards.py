@@ -24,7 +24,6 @@ PEOPLE = tuple(
     )
 )  # fmt: skip
 ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
-OFFLINE = {"BIFANG_SCRIPTED_MODEL": ""}
 _addresses = (f"203.0.113.{number}" for number in count(1))
 
 
@@ -43,8 +42,8 @@ def stage(
 
 
 def _introduce(stage: Stage, **robot: str) -> None:
-    stage.apply(stage.robot(**robot), staff=PEOPLE)
-    stage.start(**OFFLINE)
+    stage.apply(stage.robot(**{"ai_config": "", **robot}), staff=PEOPLE)
+    stage.start()
     for who in sorted(APPROVERS):  # DingTalk delivers only to people it knows
         stage.say("你好", place(), who, group=False)
 
@@ -212,7 +211,7 @@ def test_restart_between_proposal_and_click_changes_nothing(stage: Stage) -> Non
     card = cards_of(stage, proposal)["manager01"]
     kill(stage.workers[-1])
     wait_until(lambda: not stage.sim.connections(), within=20, what="the old connection gone")
-    stage.start(**OFFLINE)
+    stage.start()
     clicked = stage.sim.click(card["out_track_id"], "approve", "manager01")
     assert clicked["latency_ms"] < 2000
     wait_action(proposal)

@@ -6,14 +6,15 @@ from bifang.channels.models import InboxRow, OutboxRow, State
 from tests.acceptance.worker import STAFF, kill, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
+from tests.model_server import Echo
 
-MODEL = "delay=2;text=收到 {text}"
+SLOW = Echo(delay=2)
 
 
 def test_answers_are_cards_and_survive_a_kill(database: Database) -> None:
     with open_stage(database) as stage:
         stage.apply(stage.robot(card_template_id="answer.schema"), staff=STAFF)
-        worker = stage.start(BIFANG_SCRIPTED_MODEL=MODEL)
+        worker = stage.start(model=SLOW)
         group = place()
         first = stage.say("有哪些告警", group, "lisi")
         stage.say("我这边呢", place(), "manager01", group=False)
@@ -35,7 +36,7 @@ def test_answers_are_cards_and_survive_a_kill(database: Database) -> None:
         stage.say("杀不死的问题", group, "lisi")
         wait_until(lambda: len(stage.sim.cards()) == 3, within=30, what="the third card")
         kill(worker)
-        stage.start(BIFANG_SCRIPTED_MODEL=MODEL)
+        stage.start(model=SLOW)
 
         def third() -> bool:
             done = [card for card in stage.sim.cards() if "杀不死" in card["params"]["content"]]

@@ -7,6 +7,7 @@ import pytest
 
 from tests.acceptance.worker import STAFF, Stage, place, working_stage
 from tests.databases import BOTH, Templates
+from tests.model_server import Echo
 
 pytestmark = pytest.mark.slow
 
@@ -20,11 +21,10 @@ def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
     home = tmp_path_factory.mktemp("crowd")
-    model = f"delay={MODEL_S};text=收到 {{text}}"
     with (
         django_db_blocker.unblock(),
         working_stage(
-            templates, request.param, home, staff=(*STAFF, *CROWD), BIFANG_SCRIPTED_MODEL=model
+            templates, request.param, home, staff=(*STAFF, *CROWD), model=Echo(delay=MODEL_S)
         ) as made,
     ):
         yield made

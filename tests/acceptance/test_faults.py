@@ -23,6 +23,7 @@ from tests.acceptance.worker import (
 )
 from tests.databases import BOTH, Database, Templates
 from tests.deadline import wait_until
+from tests.model_server import Echo
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,7 @@ def test_webhook_down_delivers_afterwards_in_order(stage: Stage, how: Any) -> No
     stage.sim.faults(webhook_down=how)
     said = talk(stage, 3, 4)
     wait_until(
-        lambda: OutboxRow.objects.filter(state=State.LEASED, attempts__gte=2).count() >= 3,
+        lambda: OutboxRow.objects.filter(state=State.CLAIMED, attempts__gte=2).count() >= 3,
         within=60,
         what="several attempts",
     )
@@ -182,7 +183,7 @@ def rest_in_flight(stage: Stage) -> None:
 def test_kill_in_the_middle_loses_nothing(database: Database) -> None:
     with open_stage(database, redeliver_after_s=1.0) as stage:
         stage.apply(stage.robot(default_role="viewer"))
-        first = stage.start(BIFANG_SCRIPTED_MODEL="delay=0.1;text=收到 {text}")
+        first = stage.start(model=Echo(delay=0.1))
         stage.sim.faults(webhook_delay_s=0.05)
         said = talk(stage, 20, 10)
         stage.wait_replies(60, within=60)

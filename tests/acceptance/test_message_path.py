@@ -16,8 +16,9 @@ from tests.acceptance.worker import STAFF, Stage, place, text_only, working_stag
 from tests.databases import BOTH, Templates
 from tests.deadline import wait_until
 from tests.dingtalk.test_odd_texts import ODD, say_everywhere
+from tests.model_server import Echo
 
-MODEL = "delay=0.2;text=收到 {text}（第 {turns} 句，上一句：{previous}）"
+MODEL = Echo("收到 {text}（第 {turns} 句，上一句：{previous}）", delay=0.2)
 LEAVER = {"staff_id": "leaver", "name": "小林", "role": "analyst"}
 
 
@@ -29,7 +30,7 @@ def stage(
     with (
         django_db_blocker.unblock(),
         working_stage(
-            templates, request.param, home, staff=(*STAFF, LEAVER), counted=True, BIFANG_SCRIPTED_MODEL=MODEL
+            templates, request.param, home, staff=(*STAFF, LEAVER), counted=True, model=MODEL
         ) as made,
     ):
         yield made

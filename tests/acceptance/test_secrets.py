@@ -1,11 +1,8 @@
 """No secret is kept or shown in the clear, after a run with every fault, at DEBUG."""
 
-import asyncio
 import re
 import secrets
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,7 @@ from tests.acceptance.worker import Stage, open_stage, place
 from tests.admin_pages import serve_plain_static
 from tests.databases import Database
 from tests.deadline import wait_until
-from tests.fake_dashscope import FakeDashScope
+from tests.model_server import running_model
 
 SECRET = f"client-{secrets.token_hex(16)}"
 API_KEY = f"sk-{secrets.token_hex(16)}"
@@ -38,7 +35,10 @@ REFERENCE_ONLY = re.compile(rb"(?i)ticket=(?!\*\*\*)[\w-]{8}")
 
 @pytest.fixture
 def stage(database: Database) -> Iterator[Stage]:
-    with open_stage(database, apps={"dingdemo": SECRET}) as made, dashscope() as base_url:
+    with (
+        open_stage(database, apps={"dingdemo": SECRET}) as made,
+        running_model(api_keys={API_KEY}) as base_url,
+    ):
         qwen = {
             "kind": "qwen",
             "name": "通义千问",
@@ -49,23 +49,6 @@ def stage(database: Database) -> Iterator[Stage]:
         robot = made.robot(client_secret=SECRET, ai_config="通义千问", default_role="viewer")
         made.apply(qwen, robot)
         yield made
-
-
-@contextmanager
-def dashscope() -> Iterator[str]:
-    """A local DashScope that wants our key; its address."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    fake = FakeDashScope(api_keys={API_KEY})
-    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(120)
-    try:
-        yield fake.base_url
-    finally:
-        asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(120)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(120)
-        loop.close()
 
 
 def run_through_every_fault(stage: Stage) -> None:
@@ -160,7 +143,7 @@ def assert_pages_clean() -> None:
 
 @pytest.mark.both_databases
 def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_path: Path) -> None:
-    worker = stage.start(BIFANG_LOG_LEVEL="DEBUG", BIFANG_SCRIPTED_MODEL="")
+    worker = stage.start(BIFANG_LOG_LEVEL="DEBUG")
     run_through_every_fault(stage)
     for name, content in stored_bytes(stage.database):
         assert_clean(name, content)
@@ -176,7 +159,7 @@ def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_pa
 
 
 def test_no_message_text_is_logged_at_info(stage: Stage) -> None:
-    worker = stage.start(BIFANG_SCRIPTED_MODEL="")
+    worker = stage.start()
     run_through_every_fault(stage)
     worker.process.terminate()
     worker.process.wait(120)

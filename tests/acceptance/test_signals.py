@@ -12,6 +12,7 @@ from tests.acceptance.processes import Started
 from tests.acceptance.worker import ROBOT, Stage, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
+from tests.model_server import Echo
 
 
 @pytest.fixture
@@ -53,13 +54,11 @@ def test_terminal_signals_end_it_too(stage: Stage, number: signal.Signals) -> No
 @pytest.mark.both_databases
 def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: Stage) -> None:
     """Ten short turns fit into the grace time, ten long ones behind the capacity do not."""
-    worker = stage.start(
-        BIFANG_SCRIPTED_MODEL="delay=5;text=收到 {text}", BIFANG_TURN_CAPACITY="10", BIFANG_STOP_GRACE_S="20"
-    )
+    worker = stage.start(model=Echo(delay=5), BIFANG_TURN_CAPACITY="10", BIFANG_STOP_GRACE_S="20")
     places = [place() for _ in range(20)]
     rows = [{"text": "还在吗", "conversation_id": where, "group": False} for where in places]
     stage.sim.messages(rows)
-    wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).count() == 10, within=30, what="running")
+    wait_until(lambda: InboxRow.objects.filter(state=State.CLAIMED).count() == 10, within=30, what="running")
     wait_until(lambda: InboxRow.objects.count() == 20, within=30, what="stored")
     stop(worker)
     assert worker.process.returncode == 0, worker.text
@@ -76,10 +75,10 @@ def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: 
 @pytest.mark.slow
 @pytest.mark.both_databases
 def test_turns_longer_than_the_grace_time_are_run_again(stage: Stage) -> None:
-    worker = stage.start(BIFANG_SCRIPTED_MODEL="delay=60;text=收到 {text}", BIFANG_STOP_GRACE_S="0.5")
+    worker = stage.start(model=Echo(delay=60), BIFANG_STOP_GRACE_S="0.5")
     where = place()
     stage.say("慢慢想", where, group=False)
-    wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).exists(), within=30, what="running")
+    wait_until(lambda: InboxRow.objects.filter(state=State.CLAIMED).exists(), within=30, what="running")
     took = stop(worker)
     assert worker.process.returncode == 0, worker.text
     assert took < 10
@@ -91,10 +90,10 @@ def test_turns_longer_than_the_grace_time_are_run_again(stage: Stage) -> None:
 
 @pytest.mark.slow
 def test_second_signal_ends_at_once(stage: Stage) -> None:
-    worker = stage.start(BIFANG_SCRIPTED_MODEL="delay=60;text=收到 {text}", BIFANG_STOP_GRACE_S="50")
+    worker = stage.start(model=Echo(delay=60), BIFANG_STOP_GRACE_S="50")
     where = place()
     stage.say("慢慢想", where, group=False)
-    wait_until(lambda: InboxRow.objects.filter(state=State.LEASED).exists(), within=30, what="running")
+    wait_until(lambda: InboxRow.objects.filter(state=State.CLAIMED).exists(), within=30, what="running")
     worker.process.send_signal(signal.SIGTERM)
     wait_until(lambda: not stage.sim.connections(), within=30, what="stopping")
     assert worker.process.poll() is None

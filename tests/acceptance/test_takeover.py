@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from bifang.channels.leases import LEASE, LOOK_EVERY
+from bifang.channels.claims import HOLD
+from bifang.channels.maintenance import LOOK_EVERY
 from bifang.channels.models import InboxRow, State, Worker
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import WAITING, Stage, kill, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
+from tests.model_server import Echo
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +29,7 @@ def stage(database: Database) -> Iterator[Stage]:
         yield made
 
 
-def start_machine(stage: Stage, name: str, model: str) -> Started:
+def start_machine(stage: Stage, name: str, model: Echo) -> Started:
     """A worker with a data directory of its own: nothing but the database and the key is shared."""
     home = stage.database.data_dir
     connections = len(stage.sim.connections())
@@ -35,7 +37,7 @@ def start_machine(stage: Stage, name: str, model: str) -> Started:
         connected=False,
         BIFANG_DATA_DIR=str(home / name),
         BIFANG_ENCRYPTION_KEY=(home / "encryption.key").read_text().strip(),
-        BIFANG_SCRIPTED_MODEL=model,
+        model=model,
     )
     wait_until(lambda: len(stage.sim.connections()) > connections, within=60, what=f"{name} connected")
     return worker
@@ -44,7 +46,7 @@ def start_machine(stage: Stage, name: str, model: str) -> Started:
 def holder_of(msg_id: str) -> int:
     """The process that works on a message."""
     row = wait_until(
-        lambda: InboxRow.objects.filter(external_id=msg_id, state=State.LEASED).first(), within=30
+        lambda: InboxRow.objects.filter(external_id=msg_id, state=State.CLAIMED).first(), within=30
     )
     assert row
     worker = wait_until(lambda: Worker.objects.filter(owner=row.owner).first(), within=30)
@@ -53,8 +55,8 @@ def holder_of(msg_id: str) -> int:
 
 
 def test_dead_machine_is_taken_over_within_thirty_seconds(stage: Stage) -> None:
-    assert LEASE.total_seconds() + LOOK_EVERY < 30
-    slow, quick = "delay=300;text=收到 {text}", "text=收到 {text}"
+    assert HOLD.total_seconds() + LOOK_EVERY < 30
+    slow, quick = Echo(delay=300), Echo()
     first = start_machine(stage, "first", slow)
     where = place()
     held = stage.say("第0句", where, group=False)
@@ -86,7 +88,7 @@ def private(number: int, where: str) -> dict[str, object]:
 
 def test_two_machines_share_the_work_in_order(stage: Stage) -> None:
     for name in ("first", "second"):
-        start_machine(stage, name, "delay=0.02;text=收到 {text}")
+        start_machine(stage, name, Echo(delay=0.02))
     stage.sim.faults(duplicate=2)
     places = [place() for _ in range(10)]
     for number in range(6):

@@ -13,6 +13,7 @@ from bifang.core.switches import MAINTENANCE
 from tests.acceptance.worker import WAITING, Stage, kill, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
+from tests.model_server import Echo
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ def told(stage: Stage, where: str, what: str) -> list[str]:
 
 
 def test_too_much_at_once_is_stored_and_each_is_told_once_how_many_are_ahead(stage: Stage) -> None:
-    worker = stage.start(BIFANG_TURN_CAPACITY="2", BIFANG_SCRIPTED_MODEL="delay=300;text=收到 {text}")
+    worker = stage.start(BIFANG_TURN_CAPACITY="2", model=Echo(delay=300))
     places = [place() for _ in range(6)]
     for where in places:
         stage.acks(stage.say("第一句", where, group=False))

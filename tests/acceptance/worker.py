@@ -3,7 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,10 +16,11 @@ from bifang.core.models import SystemConfig
 from tests.acceptance.processes import MANAGE, Started, clean_environment, uncounted
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
+from tests.model_server import Echo, running_model
 from tests.simulator import SimulatorHandle, running_simulator
 
 ROBOT, ROBOT_SECRET = "dingdemo", "demo-secret"
-NAME = "验收机器人"
+NAME, MODEL = "验收机器人", "验收模型"
 STAFF = (
     {"staff_id": "manager01", "name": "张三", "role": "admin"},
     {"staff_id": "lisi", "name": "李四", "role": "analyst"},
@@ -39,6 +40,7 @@ class Stage:
     database: Database
     counted: bool = False
     workers: list[Started] = field(default_factory=list)
+    models: ExitStack = field(default_factory=ExitStack)
 
     @property
     def log_file(self) -> Path:
@@ -53,11 +55,11 @@ class Stage:
     def apply(
         self, *configs: dict[str, Any], staff: tuple[dict[str, Any], ...] = (), **sections: list[Any]
     ) -> None:
-        """`apply_configs` with these entries."""
+        """`apply_configs` with these entries, and a model."""
+        qwen = {"kind": "qwen", "name": MODEL, "api_key": "sk-acceptance", "model": "qwen-plus"}
+        document = {"configs": [qwen, *configs], "staff": list(staff), **sections}
         file = self.database.data_dir / f"configs-{next(_numbers)}.yaml"
-        file.write_text(
-            yaml.safe_dump({"configs": list(configs), "staff": list(staff), **sections}), encoding="utf-8"
-        )
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
         call_command("apply_configs", str(file), verbosity=0)
 
     def robot(self, **changes: Any) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class Stage:
             "client_id": ROBOT,
             "client_secret": ROBOT_SECRET,
             "endpoint": self.sim.base_url,
+            "ai_config": MODEL,
             **changes,
         }
 
@@ -76,18 +79,20 @@ class Stage:
         return SystemConfig.objects.current().get(name=name)
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """For a child process: this database, the simulator allowed, an echoing model."""
+        """For a child process: this database, the simulator allowed, a model of its own."""
         ours = {
             "BIFANG_SIMULATOR": "1",
             "BIFANG_RATE_LIMITS": "off",
-            "BIFANG_SCRIPTED_MODEL": "text=收到 {text}",
             **self.database.environment,
         }
         clean = clean_environment(self.database.data_dir.parent, **{**ours, **extra})
         return clean if self.counted else uncounted(clean)
 
-    def start(self, *arguments: str, connected: bool = True, **env: str) -> Started:
-        """Start a worker; returns when it is connected, unless told not to wait."""
+    def start(
+        self, *arguments: str, connected: bool = True, model: Echo | None = None, **env: str
+    ) -> Started:
+        """Start a worker, with a model of its own; returns when it is connected, unless told not to wait."""
+        env = {"DASHSCOPE_HTTP_BASE_URL": self.models.enter_context(running_model(model)), **env}
         output = self.database.data_dir.parent / f"output-{next(_numbers)}"
         worker = Started((*MANAGE, "start_dingtalk_stream", *arguments), self.environment(**env), output)
         self.workers.append(worker)
@@ -148,6 +153,7 @@ class Stage:
                 worker.process.send_signal(signal.SIGTERM)
         for worker in self.workers:
             worker.kill()
+        self.models.close()
 
 
 def place() -> str:
@@ -185,7 +191,7 @@ def working_stage(
     *,
     staff: tuple[dict[str, Any], ...] = STAFF,
     counted: bool = False,
-    **env: str,
+    model: Echo | None = None,
 ) -> Iterator[Stage]:
     """A stage with its own clean database and one worker, for a whole module."""
     with (
@@ -193,7 +199,7 @@ def working_stage(
         open_stage(database, counted=counted) as stage,
     ):
         stage.apply(stage.robot(), staff=staff)
-        stage.start(**env)
+        stage.start(model=model)
         yield stage
 
 

@@ -1,4 +1,4 @@
-"""The stage of the stream benches: a simulator process and one bot process, and how a round is measured."""
+"""The stage of the stream benches: a simulator, a model and one bot, a process each; and how a round is measured."""
 
 import asyncio
 import json
@@ -65,10 +65,11 @@ def process(command: Sequence[str], env: dict[str, str], log: Path) -> Iterator[
 
 
 class Stage:
-    """A simulator with `count` applications."""
+    """A simulator with these applications, and a model behind HTTP."""
 
-    def __init__(self, base: str, clients: Sequence[str], home: Path) -> None:
+    def __init__(self, base: str, model: str, clients: Sequence[str], home: Path) -> None:
         self.base = base
+        self.model = model
         self.clients = clients
         self.home = home
 
@@ -133,9 +134,9 @@ async def _paced(base: str, messages: list[dict[str, Any]], rate: float) -> dict
 
 
 @contextmanager
-def stage(applications: int = 1, *, limits: bool = False) -> Iterator[Stage]:
-    """Start a simulator process."""
-    (port,) = free_ports(1)
+def stage(applications: int = 1, *, model_s: float = 0.0, limits: bool = False) -> Iterator[Stage]:
+    """Start the processes of a simulator and of a model that thinks for so many seconds."""
+    port, model_port = free_ports(2)
     clients = [f"dingbench{number}" for number in range(applications)]
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bifang-bench-")))
@@ -143,7 +144,17 @@ def stage(applications: int = 1, *, limits: bool = False) -> Iterator[Stage]:
         flags = [] if limits else ["--no-limits"]
         command = [sys.executable, "-m", "simulators.dingtalk", "--port", str(port), *apps, *flags]
         stack.enter_context(process(command, clean_environment(home), home / "simulator.log"))
-        place = Stage(f"http://127.0.0.1:{port}", clients, home)
+        model = [
+            sys.executable,
+            "-m",
+            "tests.fake_dashscope",
+            "--port",
+            str(model_port),
+            "--delay",
+            str(model_s),
+        ]
+        stack.enter_context(process(model, clean_environment(home), home / "model.log"))
+        place = Stage(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{model_port}/api/v1", clients, home)
         wait_until(lambda: _answers(place), within=20, every=0.1, what="the simulator")
         yield place
 
@@ -156,24 +167,23 @@ def _answers(place: Stage) -> bool:
 
 
 @contextmanager
-def bifang(
-    place: Stage, model_s: float, database_url: str = "", *, limits: bool = False
-) -> Iterator[psutil.Process]:
+def bifang(place: Stage, database_url: str = "", *, limits: bool = False) -> Iterator[psutil.Process]:
     """Bifang's worker, configured as an operator would: migrate, apply_configs, start."""
     env = clean_environment(
         place.home,
         BIFANG_SIMULATOR="1",
-        BIFANG_SCRIPTED_MODEL=f"delay={model_s};text=收到 {{text}}",
+        DASHSCOPE_HTTP_BASE_URL=place.model,
         BIFANG_RATE_LIMITS="on" if limits else "off",
         **({"DATABASE_URL": database_url} if database_url else {}),
     )
+    qwen = {"kind": "qwen", "name": "通义千问", "api_key": "sk-bench", "model": "qwen-plus"}
     entries = [
         {"kind": "dingtalk", "name": client, "client_id": client, "client_secret": SECRET,
-         "endpoint": place.base, "default_role": "viewer"}
+         "endpoint": place.base, "default_role": "viewer", "ai_config": "通义千问"}
         for client in place.clients
     ]  # fmt: skip
     file = place.home / "configs.yaml"
-    file.write_text(yaml.safe_dump({"configs": entries}, allow_unicode=True))
+    file.write_text(yaml.safe_dump({"configs": [qwen, *entries]}, allow_unicode=True))
     for command in (["migrate", "-v0"], ["apply_configs", str(file)]):
         subprocess.run([*MANAGE, *command], cwd=PROJECT, env=env, check=True, stdout=subprocess.DEVNULL)
     with process([*MANAGE, "start_dingtalk_stream"], env, place.home / "worker.log") as worker:
@@ -182,10 +192,11 @@ def bifang(
 
 
 @contextmanager
-def sdk_bot(place: Stage, model_s: float) -> Iterator[psutil.Process]:
+def sdk_bot(place: Stage) -> Iterator[psutil.Process]:
     """The bot to compare with."""
-    env = clean_environment(place.home, DINGTALK_OPENAPI_ENDPOINT=place.base) | {"NO_PROXY": "127.0.0.1"}
-    command = [sys.executable, "-m", "tests.bench.sdk_bot", place.clients[0], SECRET, str(model_s)]
+    addresses = {"DINGTALK_OPENAPI_ENDPOINT": place.base, "DASHSCOPE_HTTP_BASE_URL": place.model}
+    env = clean_environment(place.home, **addresses) | {"NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-m", "tests.bench.sdk_bot", place.clients[0], SECRET]
     with process(command, env, place.home / "sdk.log") as bot:
         place.await_connections(1)
         yield bot

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from bifang.channels import handling, inbox
-from bifang.channels.handling import Finished
+from bifang.channels import inbox, outbox
+from bifang.channels.inbox import Finished
 from bifang.channels.models import InboxRow, OutboxRow
-from bifang.channels.ports import Delivered, Incoming, Part, Reading, Reply, ReplyTarget, Turn
+from bifang.channels.ports import Delivered, Incoming, Part, Reply, ReplyTarget, Turn
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 
@@ -40,22 +40,29 @@ def store(*items: Incoming) -> list[InboxRow]:
 
 
 def claim(owner: str = "me", room: int = 100) -> list[Turn]:
-    """Turns leased to `owner`."""
-    return handling.claim(owner, room, None)
+    """Turns claimed by `owner`."""
+    return inbox.claim(owner, room)
 
 
 def finish(turn: Turn, *texts: str, owner: str = "me") -> list[Part] | None:
     """The turn is answered; the parts to deliver, or None if it was no longer ours."""
-    return handling.finish([Finished(turn, tuple(Reply(text) for text in texts))], owner)[0]
+    (ours,) = inbox.finish([Finished(turn, tuple(Reply(text) for text in texts))])
+    return [part for part in outbox.claim(owner, 100) if part.inbox_id == turn.inbox_id] if ours else None
+
+
+def replied(*texts: str, where: str = "cid1", sender: str = "lisi") -> list[Part]:
+    """Replies of one turn, in nobody's hands."""
+    store(incoming(where=where, sender=sender))
+    (turn,) = [one for one in claim() if one.conversation_id == where]
+    inbox.finish([Finished(turn, tuple(Reply(text) for text in texts))])
+    rows = OutboxRow.objects.filter(inbox_id=turn.inbox_id).order_by("pk")
+    return [outbox.part_of(row) for row in rows]
 
 
 def answered(*texts: str, where: str = "cid1", owner: str = "me", sender: str = "lisi") -> list[Part]:
-    """Replies of one turn, leased to `owner`."""
-    store(incoming(where=where, sender=sender))
-    (turn,) = [one for one in claim(owner) if one.conversation_id == where]
-    parts = finish(turn, *texts, owner=owner)
-    assert parts is not None
-    return parts
+    """Replies of one turn, claimed by `owner` if nothing is ahead of them."""
+    keys = {part.key for part in replied(*texts, where=where, sender=sender)}
+    return [part for part in outbox.claim(owner, 100) if part.key in keys]
 
 
 def texts_of(rows: Sequence[Turn | Part]) -> list[str]:
@@ -97,23 +104,3 @@ class Recorder:
 def outbox_row(part: Part) -> OutboxRow:
     """A part's row, now."""
     return OutboxRow.objects.get(pk=part.outbox_id)
-
-
-class Hands:
-    """Takes what is handed over, up to `capacity`."""
-
-    owner_name = "me"
-
-    def __init__(self, capacity: int = 100) -> None:
-        self.capacity = capacity
-        self.turns: list[Turn] = []
-
-    def room(self) -> int:
-        return self.capacity - len(self.turns)
-
-    def foresee(self, item: Incoming) -> Reading | None:
-        text = "SELECT external_id AS one, urgent AS two, NULL AS three FROM channels_inboxrow WHERE sender_id = %(who)s AND state = 'done'"
-        return Reading(text, {"who": item.sender_id})
-
-    def take(self, turns: Sequence[Turn]) -> None:
-        self.turns.extend(turns)

@@ -2,18 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from bifang.channels import inbox
-from bifang.channels.handling import NEEDED, make_turn
-from bifang.channels.inbox import from_ms, pack_target, unpack_target
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import ReplyTarget
+from bifang.channels.targets import from_ms, pack_target, unpack_target
 from bifang.core import db
-from tests.channels.boxes import WEBHOOK, Hands, claim, finish, incoming, robot, store, texts_of
+from tests.channels.boxes import WEBHOOK, claim, incoming, robot, store, texts_of
 from tests.databases import Database
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
@@ -67,7 +64,6 @@ async def test_receive_returns_after_the_commit(database: Database) -> None:
     items = [incoming_of(robot_id, number) for number in range(200)]
     await asyncio.gather(*map(inbox.receive, items))
     assert await db.call(InboxRow.objects.count) == 200
-    assert inbox.arriving() == 0
 
 
 def incoming_of(robot_id: int, number: int) -> inbox.Incoming:
@@ -94,7 +90,6 @@ async def test_bad_row_harms_no_other(database: Database) -> None:
     results = await asyncio.gather(inbox.receive(good), inbox.receive(bad), return_exceptions=True)
     assert [isinstance(result, Exception) for result in results] == [False, True]
     assert await db.call(InboxRow.objects.count) == 1
-    assert inbox.arriving() == 0
 
 
 async def test_cancelled_item_is_not_stored_and_not_waited_for(database: Database) -> None:
@@ -109,7 +104,6 @@ async def test_cancelled_item_is_not_stored_and_not_waited_for(database: Databas
     busy.set()
     await kept
     assert await db.call(InboxRow.objects.count) == 1
-    assert inbox.arriving() == 0
 
 
 def test_urgent_does_not_wait_behind_the_same_sender(database: Database) -> None:
@@ -130,54 +124,3 @@ def test_target_survives_its_columns(database: Database) -> None:
         unpack_target(columns["target"], columns["webhook"], columns["webhook_expires_at"], "here") == target
     )
     assert unpack_target(None, None, None, "") is None
-
-
-@pytest.fixture
-def hands(database: Database) -> Iterator[Hands]:
-    made = Hands()
-    inbox.hand_over_to(made)
-    yield made
-    inbox.hand_over_to(None)
-
-
-def test_fresh_message_is_handed_over_leased(hands: Hands) -> None:
-    item = incoming("你好")
-    assert inbox.store([item, incoming("别处", where="cid2")]) == [True, True]
-    assert texts_of(hands.turns) == ["你好", "别处"]
-    row = InboxRow.objects.get(text="你好")
-    (turn, _) = hands.turns
-    assert (row.state, row.owner, row.lease, row.attempts) == (State.LEASED, "me", turn.lease, 1)
-    stored = make_turn(InboxRow.objects.values_list(*NEEDED).get(pk=row.pk), row.lease)
-    assert replace(stored, attempt=1) == turn, "as if it had been claimed"
-    assert claim() == []
-    assert texts_of(finish(turn, "答") or []) == ["答"]
-
-
-def test_message_behind_another_queues(hands: Hands) -> None:
-    assert inbox.store([incoming("一"), incoming("二")]) == [True, False]
-    assert inbox.store([incoming("三")]) == [False]
-    assert texts_of(hands.turns) == ["一"]
-    finish(hands.turns[0], "答")
-    assert texts_of(claim()) == ["二"]
-
-
-def test_message_delivered_again_is_not_handed_over_again(hands: Hands) -> None:
-    item = incoming()
-    inbox.store([item, item])
-    inbox.store([item])
-    InboxRow.objects.update(state=State.DONE)
-    inbox.store([item])
-    assert len(hands.turns) == 1
-
-
-def test_full_hands_leave_the_rest_in_the_queue(hands: Hands) -> None:
-    hands.capacity = 1
-    inbox.store([incoming("一"), incoming("二", where="cid2")])
-    inbox.store([incoming("三", where="cid3")])
-    assert texts_of(hands.turns) == ["一"]
-    assert texts_of(claim()) == ["二", "三"]
-
-
-def test_dead_letter_is_handed_to_nobody(hands: Hands) -> None:
-    assert inbox.store([incoming(unreadable=b"x", reason="读不懂")]) == [True]
-    assert hands.turns == []

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from bifang.channels import handling, inbox, notices
+from bifang.channels import inbox, notices
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
@@ -56,7 +56,7 @@ def test_queued_people_are_told_once_and_how_many_are_ahead() -> None:
 
 def test_running_message_is_not_told_but_counts_as_ahead() -> None:
     receive("a", "b")
-    handling.claim("me", 1, None)
+    inbox.claim("me", 1)
     grow_old()
     assert notices.tell_waiting(maintenance=False) == 1
     assert "前面还有 1 条" in texts()[0]
@@ -97,9 +97,9 @@ def test_message_that_is_processed_again_may_be_told_again() -> None:
     receive("a", "b")
     grow_old()
     assert notices.tell_waiting(maintenance=False) == 2
-    for turn in handling.claim("me", 10, None):
-        handling.fail(turn, "失败", permanent=True)
-    assert handling.reprocess(InboxRow.objects.all()) == 2
+    for turn in inbox.claim("me", 10):
+        inbox.fail(turn, "失败", permanent=True)
+    assert inbox.reprocess(InboxRow.objects.all()) == 2
     assert notices.tell_waiting(maintenance=False) == 2
     assert len([text for text in texts() if "排队" in text]) == 4
     assert notices.tell_waiting(maintenance=False) == 0

@@ -2,22 +2,22 @@
 
 import pytest
 
-from bifang.channels import handling, outbox
-from bifang.channels.handling import Finished
+from bifang.channels import inbox, outbox
+from bifang.channels.inbox import Finished
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.outbox import Sent
 from bifang.channels.ports import Delivered, Reply, ReplyTarget
-from tests.channels.boxes import answered, claim, incoming, outbox_row, store, texts_of
+from tests.channels.boxes import answered, claim, incoming, outbox_row, replied, store, texts_of
 from tests.databases import Database
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
 
 
 def take(owner: str = "me", room: int = 100) -> list[str]:
-    return texts_of(outbox.claim(owner, room, None))
+    return texts_of(outbox.claim(owner, room))
 
 
-def test_replies_are_handed_over_at_once_and_in_order(database: Database) -> None:
+def test_replies_of_a_turn_are_claimed_together_and_in_order(database: Database) -> None:
     parts = answered("一", "二", "三")
     assert texts_of(parts) == ["一", "二", "三"]
     assert take() == [], "they are in somebody's hands"
@@ -36,10 +36,10 @@ def test_other_conversations_do_not_wait(database: Database) -> None:
     assert texts_of(answered("二", where="cid2")) == ["二"]
 
 
-def test_claim_takes_the_oldest_of_each_conversation(database: Database) -> None:
+def test_claim_takes_what_waits_in_each_conversation_in_order(database: Database) -> None:
     for where in ("cid1", "cid2"):
-        outbox.let_go(answered("一", "二", where=where))
-    assert sorted(take()) == ["一", "一"]
+        replied("一", "二", where=where)
+    assert take() == ["一", "二", "一", "二"]
     assert take() == []
 
 
@@ -51,7 +51,8 @@ def test_group_mentions_the_asker_and_shares_one_order(database: Database) -> No
     store(*groups)
     private = Reply("悄悄", target=ReplyTarget("cidP", False, "lisi", "dingx"))
     finished = [Finished(turn, (Reply("答"), private)) for turn in claim()]
-    parts = [part for found in handling.finish(finished, "me") for part in found or []]
+    assert all(inbox.finish(finished))
+    parts = outbox.claim("me", 10)
     in_group = [part for part in parts if part.target.is_group]
     assert [part.at_staff_id for part in in_group] == ["lisi", "wangwu"]
     assert len({part.order_key for part in in_group}) == 1
@@ -76,21 +77,21 @@ def test_failed_attempt_keeps_the_row_in_hand(database: Database) -> None:
     (part,) = answered("答")
     assert outbox.mark_waiting(part, "钉钉暂时不可用")
     row = outbox_row(part)
-    assert (row.state, row.attempts, row.last_error) == (State.LEASED, 1, "钉钉暂时不可用")
-    assert outbox.still_ours(part)
+    assert (row.state, row.attempts, row.last_error) == (State.CLAIMED, 1, "钉钉暂时不可用")
+    assert outbox.ours(part).exists()
 
 
-def test_stale_lease_writes_nothing(database: Database) -> None:
+def test_stale_claim_writes_nothing(database: Database) -> None:
     (part,) = answered("答", owner="old")
     outbox.let_go([part])
-    (again,) = outbox.claim("new", 10, None)
+    (again,) = outbox.claim("new", 10)
     before = OutboxRow.objects.values().get()
-    assert not outbox.still_ours(part)
+    assert not outbox.ours(part).exists()
     assert not outbox.mark_waiting(part, "x")
     assert not outbox.mark_dead(part, "x")
     assert outbox.let_go([part]) == 0
     assert OutboxRow.objects.values().get() == before
-    assert outbox.still_ours(again)
+    assert outbox.ours(again).exists()
 
 
 def test_dead_part_blocks_no_one_and_can_be_sent_again(database: Database) -> None:
@@ -108,12 +109,12 @@ def test_key_is_unique_and_stable_in_a_turn(database: Database) -> None:
     first, second = answered("一", "二")
     assert first.key != second.key
     outbox.let_go([first])
-    (again,) = outbox.claim("me", 10, None)
+    (again,) = outbox.claim("me", 10)
     assert again.key == first.key
 
 
 def test_only_the_configurations_asked_for(database: Database) -> None:
-    outbox.let_go(answered("答"))
+    replied("答")
     (row,) = OutboxRow.objects.all()
-    assert outbox.claim("me", 10, frozenset({row.config_id + 1})) == []
-    assert len(outbox.claim("me", 10, frozenset({row.config_id}))) == 1
+    assert outbox.claim("me", 10, row.config_id + 1) == []
+    assert len(outbox.claim("me", 10, row.config_id)) == 1

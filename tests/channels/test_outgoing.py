@@ -6,9 +6,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from bifang.channels import handling, notices, outbox, outgoing
-from bifang.channels.handling import Finished
-from bifang.channels.leases import database_now
+from bifang.channels import inbox, notices, outbox, outgoing
+from bifang.channels.inbox import Finished
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Button, Reply, Suggestion
 from bifang.core.errors import InvalidInput
@@ -30,13 +29,13 @@ def assert_harmless(row: OutboxRow) -> None:
 def _answer() -> None:
     store(incoming())
     (turn,) = claim()
-    handling.finish([Finished(turn, (Reply(POISON, title=POISON, buttons=(Button("a", POISON),)),))], "me")
+    inbox.finish([Finished(turn, (Reply(POISON, title=POISON, buttons=(Button("a", POISON),)),))])
 
 
 def _failure() -> None:
     store(incoming())
     (turn,) = claim()
-    handling.fail(turn, POISON, permanent=True)
+    inbox.fail(turn, POISON, permanent=True)
 
 
 def _news() -> None:
@@ -62,7 +61,7 @@ def test_every_message_passes_the_door(
 
 def test_piece_of_a_long_answer_cannot_set_free_what_was_code(database: Database) -> None:
     """Cut in the middle of a code span, its rest is code no longer."""
-    from tests.channels.test_dispatcher import running
+    from tests.channels.test_consumer import running
 
     class Cutting(Recorder):
         def split(self, reply: Reply) -> tuple[Reply, ...]:
@@ -72,9 +71,9 @@ def test_piece_of_a_long_answer_cannot_set_free_what_was_code(database: Database
         return f"`{'长' * 4000}![](https://evil.example/?q=1)`"
 
     channel = Cutting()
-    with running(answer, channel) as engine:
+    with running(answer, channel) as loop:
         store(incoming())
-        engine.wake()
+        loop.wake()
         wait_until(lambda: any("evil" in text for text in channel.sent), within=20)
     assert all("![](" not in text for text in channel.sent)
 
@@ -82,9 +81,7 @@ def test_piece_of_a_long_answer_cannot_set_free_what_was_code(database: Database
 def test_suggestion_says_what_its_label_says(database: Database) -> None:
     store(incoming())
     (turn,) = claim()
-    handling.finish(
-        [Finished(turn, (Reply("要关闭吗？", suggestions=(Suggestion("确认", "F9KDQD"),)),))], "me"
-    )
+    inbox.finish([Finished(turn, (Reply("要关闭吗？", suggestions=(Suggestion("确认", "F9KDQD"),)),))])
     text = OutboxRow.objects.get().text
     question, _, link = text.rpartition("\n\n")
     label, _, target = link.strip("[)").partition("](")
@@ -123,13 +120,11 @@ def test_text_cannot_bring_a_link_that_speaks() -> None:
 def test_note_of_an_unanswered_message_is_shown_beside_it(database: Database) -> None:
     (row,) = store(incoming())
     (turn,) = claim()
-    handling.annotate(turn, "外部人员，已忽略")
-    handling.finish([Finished(turn, ())], "me")
+    inbox.finish([Finished(turn, (), note="外部人员，已忽略")])
     row.refresh_from_db()
     assert (row.state, row.last_error) == ("done", "外部人员，已忽略")
-    handling.annotate(turn, "来晚了")
+    assert inbox.finish([Finished(turn, (), note="来晚了")]) == [False]
     assert InboxRow.objects.get().last_error == "外部人员，已忽略"
-    assert database_now() >= row.last_error_at
 
 
 SOURCES = {

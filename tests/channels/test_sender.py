@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bifang.channels import leases, outbox
-from bifang.channels.leases import Owner
+from bifang.channels import outbox, processes
+from bifang.channels.claims import HOLD
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import Part
 from bifang.channels.sender import Sender
 from bifang.core import db
 from bifang.core.errors import RateLimited, RemoteError
-from tests.channels.boxes import Recorder, answered, outbox_row
+from tests.channels.boxes import Recorder, answered, outbox_row, replied
 from tests.databases import Database
 from tests.deadline import eventually
 
@@ -23,13 +23,13 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
 
 
 @asynccontextmanager
-async def sending(channel: Recorder) -> AsyncIterator[tuple[Sender, Owner]]:
+async def sending(channel: Recorder) -> AsyncIterator[Sender]:
     """A sender that looks for rows, until the end of the context."""
-    owner = leases.take_name()
+    owner = processes.take_name()
     sender, stop = Sender(owner, channel), asyncio.Event()
     job = asyncio.create_task(sender.run(stop))
     try:
-        yield sender, owner
+        yield sender
     finally:
         stop.set()
         if channel.hold is not None:
@@ -39,14 +39,10 @@ async def sending(channel: Recorder) -> AsyncIterator[tuple[Sender, Owner]]:
         owner.close()
 
 
-async def prepare(sender: Sender, owner: Owner, *texts: str, where: str = "cid1") -> list[Part]:
-    """Replies of a turn, given to the sender."""
-
-    def make() -> list[Part]:
-        return answered(*texts, where=where, owner=owner.name)
-
-    parts = await db.call(make)
-    sender.deliver(parts)
+async def prepare(sender: Sender, *texts: str, where: str = "cid1") -> list[Part]:
+    """Replies of a turn, for the sender to claim."""
+    parts = await db.call(lambda: replied(*texts, where=where))
+    sender.look()
     return parts
 
 
@@ -75,8 +71,8 @@ class Refusals:
 
 async def test_parts_go_out_in_order_and_are_done(database: Database) -> None:
     channel = Recorder()
-    async with sending(channel) as (sender, owner):
-        parts = await prepare(sender, owner, "一", "二", "三")
+    async with sending(channel) as sender:
+        parts = await prepare(sender, "一", "二", "三")
         for part in parts:
             await wait_state(part, State.DONE)
     assert channel.sent == ["一", "二", "三"]
@@ -84,8 +80,8 @@ async def test_parts_go_out_in_order_and_are_done(database: Database) -> None:
 
 async def test_rate_limit_waits_and_tries_the_same_part_again(database: Database) -> None:
     channel = Recorder(Refusals(*[RateLimited("机器人发送过快", retry_after=0.05, code="130101")] * 2))
-    async with sending(channel) as (sender, owner):
-        first, second = await prepare(sender, owner, "一", "二")
+    async with sending(channel) as sender:
+        first, second = await prepare(sender, "一", "二")
         row = await wait_state(first, State.DONE)
         await wait_state(second, State.DONE)
     assert channel.tried == ["一", "一", "一", "二"]
@@ -95,10 +91,10 @@ async def test_rate_limit_waits_and_tries_the_same_part_again(database: Database
 async def test_trouble_is_waited_out_and_shown_meanwhile(database: Database) -> None:
     """A fault of our own is tried again, too."""
     channel = Recorder(Refusals(RemoteError("钉钉暂时不可用", permanent=False), ZeroDivisionError()))
-    async with sending(channel) as (sender, owner):
-        first, second = await prepare(sender, owner, "一", "二")
+    async with sending(channel) as sender:
+        first, second = await prepare(sender, "一", "二")
         await eventually(lambda: len(channel.tried) >= 1)
-        assert (await wait_state(first, State.LEASED)).state == State.LEASED
+        assert (await wait_state(first, State.CLAIMED)).state == State.CLAIMED
         await wait_state(second, State.DONE)
     assert channel.sent == ["一", "二"]
 
@@ -107,8 +103,8 @@ async def test_one_trouble_of_many_conversations_is_one_line_in_the_log(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     channel = Recorder(Refusals(*[RemoteError("钉钉暂时不可用", permanent=False)] * 3))
-    async with sending(channel) as (sender, owner):
-        parts = [await prepare(sender, owner, f"回 {where}", where=where) for where in ("a", "b", "c")]
+    async with sending(channel) as sender:
+        parts = [await prepare(sender, f"回 {where}", where=where) for where in ("a", "b", "c")]
         for (part,) in parts:
             await wait_state(part, State.DONE)
     lines = [record.getMessage() for record in caplog.records if "暂时" in record.getMessage()]
@@ -117,8 +113,8 @@ async def test_one_trouble_of_many_conversations_is_one_line_in_the_log(
 
 async def test_refusal_is_shown_and_blocks_no_one(database: Database) -> None:
     channel = Recorder(Refusals(RemoteError("机器人不在群里", permanent=True)))
-    async with sending(channel) as (sender, owner):
-        first, second = await prepare(sender, owner, "一", "二")
+    async with sending(channel) as sender:
+        first, second = await prepare(sender, "一", "二")
         row = await wait_state(first, State.DEAD)
         await wait_state(second, State.DONE)
     assert (row.last_error, channel.sent) == ("机器人不在群里", ["二"])
@@ -126,8 +122,8 @@ async def test_refusal_is_shown_and_blocks_no_one(database: Database) -> None:
 
 async def test_dead_part_sent_again_is_picked_up(database: Database) -> None:
     channel = Recorder(Refusals(RemoteError("机器人不在群里", permanent=True)))
-    async with sending(channel) as (sender, owner):
-        (part,) = await prepare(sender, owner, "一")
+    async with sending(channel) as sender:
+        (part,) = await prepare(sender, "一")
         await wait_state(part, State.DEAD)
         await db.call(lambda: outbox.resend(OutboxRow.objects.all()))
         await wait_state(part, State.DONE)
@@ -137,11 +133,10 @@ async def test_dead_part_sent_again_is_picked_up(database: Database) -> None:
 @pytest.mark.parametrize("error", [RateLimited("太快", retry_after=0.05), RemoteError("坏", permanent=False)])
 async def test_part_older_than_a_day_is_given_up(database: Database, error: Exception) -> None:
     channel = Recorder(lambda _: error)
-    async with sending(channel) as (_, owner):
-        parts = await db.call(lambda: answered("一", owner=owner.name))
-        await db.call(outbox.let_go, parts)
-        old = timezone.now() - timedelta(hours=25)
-        await db.call(lambda: OutboxRow.objects.update(created_at=old))
+    parts = await db.call(lambda: replied("一"))
+    old = timezone.now() - timedelta(hours=25)
+    await db.call(lambda: OutboxRow.objects.update(created_at=old))
+    async with sending(channel):
         row = await wait_state(parts[0], State.DEAD)
     assert row.last_error == str(error)
 
@@ -154,23 +149,24 @@ async def test_what_others_left_is_picked_up(database: Database) -> None:
     assert channel.sent == ["一", "二"]
 
 
-async def test_stopping_finishes_the_call_and_hands_back_the_rest(database: Database) -> None:
-    channel = Recorder(hold=asyncio.Event())
-    async with sending(channel) as (sender, owner):
-        first, second = await prepare(sender, owner, "一", "二")
+async def test_stopping_tries_what_is_in_hand_once_and_hands_back_the_rest(database: Database) -> None:
+    later = RemoteError("钉钉暂时不可用", permanent=False)
+    channel = Recorder(lambda part: later if part.text == "二" else None, hold=asyncio.Event())
+    async with sending(channel) as sender:
+        first, second, third = await prepare(sender, "一", "二", "三")
         await eventually(lambda: channel.tried == ["一"])
         assert channel.hold is not None
         asyncio.get_running_loop().call_later(0.05, channel.hold.set)
         await sender.drain(10)
         assert (await state_of(first)).state == State.DONE
-        assert (await state_of(second)).state == State.PENDING
-    assert channel.sent == ["一"]
+        assert [(await state_of(part)).state for part in (second, third)] == [State.PENDING] * 2
+    assert channel.tried == ["一", "二"]
 
 
 async def test_stopping_cuts_a_call_that_never_returns(database: Database) -> None:
     channel = Recorder(hold=asyncio.Event())
-    async with sending(channel) as (sender, owner):
-        (part,) = await prepare(sender, owner, "一")
+    async with sending(channel) as sender:
+        (part,) = await prepare(sender, "一")
         await eventually(lambda: channel.tried == ["一"])
         await sender.drain(0.05)
         assert (await state_of(part)).state == State.PENDING
@@ -178,12 +174,15 @@ async def test_stopping_cuts_a_call_that_never_returns(database: Database) -> No
 
 
 async def test_part_taken_over_is_not_sent_twice(database: Database) -> None:
-    """A worker that could not renew its leases asks before it sends."""
-    channel = Recorder()
-    async with sending(channel) as (sender, owner):
-        parts = await db.call(lambda: answered("一", owner=owner.name))
-        await db.call(lambda: OutboxRow.objects.update(lease="another", owner="another"))
-        sender.renewed_at -= leases.LEASE.total_seconds()
-        sender.deliver(parts)
+    """A worker that could not renew its claims asks before it sends."""
+    channel = Recorder(hold=asyncio.Event())
+    async with sending(channel) as sender:
+        _, second = await prepare(sender, "一", "二")
+        await eventually(lambda: channel.tried == ["一"])
+        taken = OutboxRow.objects.filter(pk=second.outbox_id)
+        await db.call(lambda: taken.update(token="another", owner="another"))
+        sender.renewed_at -= HOLD.total_seconds()
+        assert channel.hold is not None
+        channel.hold.set()
         await eventually(lambda: sender.waiting == 0)
-    assert channel.tried == []
+    assert channel.tried == ["一"]

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.unfold import MENU
-from dingtalk_integration import ledger
+from dingtalk_integration import api_usage
 from secops_agent.models import Role
 from tests.admin_pages import (
     MODELS,
@@ -96,7 +96,7 @@ def test_first_page_costs_the_same_with_many_rows(django_assert_max_num_queries:
         config = dingtalk(f"配置{number}")
         connected(config)
         received(config, number)
-        ledger.add({(config.client_id, family): number for family in ("robot", "card", "webhook")})
+        api_usage.add({(config.client_id, family): number for family in ("robot", "card", "webhook")})
     client = superuser()
     with django_assert_max_num_queries(25):
         assert client.get(reverse("admin:index")).status_code == 200

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import path
 
 import bifang.urls
+from secops_agent.models import Role, Staff
 from tests.admin_pages import MODELS, ROWS, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +72,8 @@ def test_no_script_stands_in_a_page(model: type) -> None:
 )  # fmt: skip
 def test_a_refusal_says_in_chinese_how_to_go_on(page: str, status: int, says: str, settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
-    user = User.objects.create_user("someone", is_staff=True, is_superuser=status == 400)
+    user = User.objects.create_user("someone", is_superuser=status == 400)
+    Staff.objects.create(staff_id="someone", name="某人", role=Role.VIEWER, user=user)
     client = Client(raise_request_exception=False)
     client.force_login(user)
     answer = client.get(page)

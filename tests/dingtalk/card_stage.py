@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from bifang.channels import inbox, leases
-from bifang.channels.engine import Engine
+from bifang.channels import inbox, processes
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Handler, Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.channels.worker import WorkerLoop
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
+from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.breaker import Breaker
-from dingtalk_integration.cards.desk import Desk
 from dingtalk_integration.cards.limits import card_limiter
-from dingtalk_integration.cards.watchdog import Watchdog
+from dingtalk_integration.cards.reaper import CardReaper
+from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.lines import Lines
 from dingtalk_integration.models import Card
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
@@ -56,36 +56,36 @@ class CardStage:
     config_id: int
     script: Script = field(default_factory=Script)
     clock: list[float] = field(default_factory=lambda: [0.0])
-    engines: list[Engine] = field(default_factory=list)
-    owners: list[leases.Owner] = field(default_factory=list)
+    loops: list[WorkerLoop] = field(default_factory=list)
+    owners: list[processes.Owner] = field(default_factory=list)
 
-    def start(self, *, limits: bool = False) -> Engine:
+    def start(self, *, limits: bool = False) -> WorkerLoop:
         """Start a turn loop, as a worker process does."""
 
-        owner = leases.take_name()
+        owner = processes.take_name()
         self.owners.append(owner)
 
-        def make() -> Engine:
-            lines = Lines(ConfigCache())
-            desk = Desk(lines, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
-            channel = DingTalkChannel(lines, desk)
-            handlers: dict[str, Handler] = {"chat": desk.attend(self._knowing(lines, self.script.handle))}
-            return Engine(
+        def make() -> WorkerLoop:
+            clients = ApplicationClients(ConfigCache())
+            cards = CardService(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
+            channel = DingTalkChannel(clients, cards)
+            handlers: dict[str, Handler] = {"chat": cards.attend(self._knowing(clients, self.script.handle))}
+            return WorkerLoop(
                 owner, handlers, channel,
-                sink=desk.sink, jobs=(Watchdog(desk, every=1.0),), on_close=channel.close,
+                sink=cards.sink, jobs=(CardReaper(cards, every=1.0),), on_close=channel.close,
             )  # fmt: skip
 
-        engine = make()
-        engine.start()
-        self.engines.append(engine)
-        return engine
+        loop = make()
+        loop.start()
+        self.loops.append(loop)
+        return loop
 
     @staticmethod
-    def _knowing(lines: Lines, handler: Handler) -> Handler:
+    def _knowing(clients: ApplicationClients, handler: Handler) -> Handler:
         """Like the real handler of chats, this one looks at the configuration first."""
 
         async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-            await lines.get(turn.config_id)
+            await clients.get(turn.config_id)
             return await handler(turn, sink)
 
         return handle
@@ -99,8 +99,8 @@ class CardStage:
             target=ReplyTarget(where, group, staff_id, "dingdemo"),
         )  # fmt: skip
         inbox.store([item])
-        for engine in self.engines:
-            engine.wake()
+        for loop in self.loops:
+            loop.wake()
         return item.external_id
 
     def wait_card(self, probe: Callable[[dict[str, Any]], Any] = bool, within: float = 15) -> dict[str, Any]:
@@ -133,14 +133,14 @@ class CardStage:
 
     def crash(self) -> None:
         """End the only turn loop in the middle of what it does."""
-        self.engines.pop().stop(0)
+        self.loops.pop().stop(0)
         self.owners.pop().close()
 
     def stop(self, grace: float = 5) -> None:
         """End every turn loop."""
         self.script.held = False
-        while self.engines:
-            self.engines.pop().stop(grace)
+        while self.loops:
+            self.loops.pop().stop(grace)
             self.owners.pop().close()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bifang.channels import handling
+from bifang.channels import inbox
 from bifang.channels.limits import Window
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.outbox import notify
@@ -150,14 +150,14 @@ def test_turn_that_runs_again_after_a_crash_uses_its_card(stage: CardStage) -> N
 
 def test_stopped_turn_closes_its_card_at_once(stage: CardStage) -> None:
     stage.script.held = True
-    engine = stage.start()
+    loop = stage.start()
     said = stage.say()
     stage.wait_card()
     row = InboxRow.objects.get(external_id=said)
     wait_until(lambda: Card.objects.filter(shown=True).exists(), within=10)
-    stopped = handling.stop(row.config_id, row.conversation_id, row.sender_id)
-    assert engine._dispatcher is not None
-    engine._dispatcher.abandon(frozenset(stopped))
+    stopped = inbox.stop(row.config_id, row.conversation_id, row.sender_id)
+    assert loop._consumer is not None
+    loop._consumer.abandon(frozenset(stopped))
     closed = stage.wait_card(
         lambda card: card["failed"] and card["params"].get("flowStatus") == "5", within=10
     )

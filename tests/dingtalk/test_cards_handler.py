@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bifang.channels.handling import claim
+from bifang.channels.inbox import claim
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.core import db
 from dingtalk_integration.handlers import cards
@@ -43,7 +43,7 @@ def run_turns() -> list[str]:
     """What the turns of the stored clicks say."""
 
     async def run() -> list[str]:
-        turns = await db.call(claim, "me", 10, None)
+        turns = await db.call(claim, "me", 10)
         results = [await cards.handle(turn, None) for turn in turns]  # type: ignore[arg-type]
         for turn in turns:
             await db.call(finish, turn)

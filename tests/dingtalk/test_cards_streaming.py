@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from bifang.channels.dispatcher import Silent
+from bifang.channels.consumer import Silent
 from bifang.channels.ports import Button, Reply, ReplySink, ReplyTarget, Suggestion, Turn
 from bifang.core.errors import InvalidInput
 from dingtalk_integration.models import Card, CardState

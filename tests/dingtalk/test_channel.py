@@ -12,9 +12,9 @@ from bifang.channels.ports import Part, Reply, ReplyTarget
 from bifang.core import configs, db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError, ConfigError, RateLimited, RemoteError
-from dingtalk_integration.cards.desk import Desk
+from dingtalk_integration.applications import ApplicationClients
+from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.lines import Lines
 from tests.databases import Database
 from tests.deadline import eventually
 from tests.simulator import SimulatorHandle, running_simulator
@@ -30,8 +30,8 @@ def sim() -> Iterator[SimulatorHandle]:
 
 
 def build() -> DingTalkChannel:
-    lines = Lines(ConfigCache(fresh_for=0.0))
-    return DingTalkChannel(lines, Desk(lines))
+    clients = ApplicationClients(ConfigCache(fresh_for=0.0))
+    return DingTalkChannel(clients, CardService(clients))
 
 
 @pytest.fixture
@@ -171,14 +171,14 @@ async def test_two_workers_each_keep_to_half_of_the_calls(
     database: Database, sim: SimulatorHandle, settings: Any
 ) -> None:
     settings.RATE_LIMITS = True
-    lines = Lines(ConfigCache(fresh_for=0.0))
-    channel = DingTalkChannel(lines, desk := Desk(lines))
+    clients = ApplicationClients(ConfigCache(fresh_for=0.0))
+    channel = DingTalkChannel(clients, cards := CardService(clients))
     channel.share(2)
     part = await part_for(sim)
     await asyncio.gather(*(channel.deliver(part) for _ in range(8)))
     times = sorted(reply["at"] for reply in sim.replies())
     assert times[7] - times[0] >= 1000, "seven at once, the eighth in the next period"
-    window = desk.limiter.of("dingdemo")
+    window = cards.limiter.of("dingdemo")
     assert sum(window.try_enter() for _ in range(100)) == 4
     await channel.close()
 

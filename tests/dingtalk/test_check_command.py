@@ -378,5 +378,5 @@ def test_missing_package_is_named_where_it_is_missing(tmp_path: Path, database: 
     done = run((*MANAGE, "check_dingtalk_stream"), env)
     assert done.returncode == 1, done.stdout
     assert "缺少或损坏：dingtalk_stream" in done.stdout
-    assert "pip install -r requirements.txt" in done.stdout
+    assert "pip install --require-hashes -r requirements.lock" in done.stdout
     assert "Traceback" not in done.stdout

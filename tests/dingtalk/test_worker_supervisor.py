@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import leases
+from bifang.channels import processes
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 from dingtalk_integration.models import ClientState
@@ -61,7 +61,7 @@ def supervising() -> Iterator[list[Loop]]:
         loops.append(Loop())
         return loops[-1]
 
-    stop, owner = threading.Event(), leases.take_name()
+    stop, owner = threading.Event(), processes.take_name()
     supervisor = Supervisor(owner, make, stop)
 
     def main() -> None:

@@ -5,8 +5,8 @@ import itertools
 from typing import Any
 
 from bifang.channels import inbox
-from bifang.channels.dispatcher import Silent
-from bifang.channels.handling import Finished, claim, finish
+from bifang.channels.consumer import Silent
+from bifang.channels.inbox import Finished, claim, finish
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Incoming, ReplyTarget, TurnResult
 from bifang.core import configs
@@ -137,11 +137,10 @@ async def say(
     target = ReplyTarget(conversation, is_group, who, "robot")
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
     await db.call(inbox.store, [item])
-    (turn,) = await db.call(claim, "me", 10, None)
+    (turn,) = await db.call(claim, "me", 10)
     asking = Asking(turn, corp, who, who, is_group, ai_config_id=config.ai_config_id)
     result = await agent.answer(asking, Silent())
-    stored = await db.call(finish, [Finished(turn, result.replies, result.rows)], "me")
-    assert stored[0] is not None
+    assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result
 
 

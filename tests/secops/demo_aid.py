@@ -13,10 +13,10 @@ from secops_agent.agent.outcome import Outcome
 from secops_agent.agent.service import Agent, Asking, Talk
 from secops_agent.agent.toolbox import build_toolbox
 from secops_agent.demo.loading import load
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.services.people.staff import Person, find_person
 from secops_agent.tools.base import ToolResult
 from tests.databases import Database, Templates
+from tests.scripted_model import Scripted, ScriptedModels, call
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,9 @@ def use(
 
 def agent(script: Any = None, **options: Any) -> Agent:
     """An agent whose model is the script; the offline mode without one."""
-    made = Agent(ConfigCache(), **options)
     if script is not None:
-        made._models._scripted = script if isinstance(script, Scripted) else Scripted(script)
-    return made
+        options["models"] = ScriptedModels(script if isinstance(script, Scripted) else Scripted(script))
+    return Agent(ConfigCache(), **options)
 
 
 def talk(text: str, script: Any = None, *, as_: str = "manager01", **more: Any) -> Outcome:

@@ -8,14 +8,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from bifang.channels import inbox, leases
-from bifang.channels.engine import Engine
+from bifang.channels import inbox, processes
 from bifang.channels.ports import Incoming, ReplyTarget
+from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
 from bifang.core.groups import OPERATOR
 from dingtalk_integration.handlers import cards, events
 from dingtalk_integration.handlers.chat import ChatTurns
-from secops_agent.agent.bookkeeping import AuditKeeper
+from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.controls import read_control
 from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Proposal, Role, Staff
@@ -28,12 +28,12 @@ from tests.secops.decisions_aid import GROUP, company, new_agent, propose, the
 pytestmark = pytest.mark.django_db
 
 
-def send(config: Any, engine: Engine, who: str, text: str, where: str = GROUP) -> None:
+def send(config: Any, loop: WorkerLoop, who: str, text: str, where: str = GROUP) -> None:
     target = ReplyTarget(where, where == GROUP, who, "robot")
     payload = {"staff_id": who, "corp_id": "corp", "nick": who, "robot_corp_id": "corp"}
     urgent = read_control(text) is not None
     inbox.store([Incoming(config.pk, "chat", f"{who}{text}", where, who, text, payload, target, urgent)])
-    engine.wake()
+    loop.wake()
 
 
 def test_from_question_to_told_result_in_one_process() -> None:
@@ -41,15 +41,15 @@ def test_from_question_to_told_result_in_one_process() -> None:
     configs = ConfigCache()
     agent = new_agent()
     handlers = {"chat": ChatTurns(configs, agent).handle, "event": events.handle, "card": cards.handle}
-    owner = leases.take_name()
-    jobs = (ActionRunner(owner.name, poll_s=0.05), AuditKeeper(0.05))
-    engine = Engine(owner, handlers, channel, jobs=jobs, on_close=agent.close)
-    engine.start()
+    owner = processes.take_name()
+    jobs = (ActionRunner(owner.name, poll_s=0.05), AuditSealer(0.05))
+    loop = WorkerLoop(owner, handlers, channel, jobs=jobs, on_close=agent.close)
+    loop.start()
     try:
-        send(config, engine, "zhao", "封禁 203.0.113.5 一小时")
+        send(config, loop, "zhao", "封禁 203.0.113.5 一小时")
         wait_until(lambda: len(channel.sent) == 4, within=20, what="the answer and three requests")
         code = Proposal.objects.get().code
-        send(config, engine, "wang", f"同意 {code}", "cid-wang")
+        send(config, loop, "wang", f"同意 {code}", "cid-wang")
         told = wait_until(
             lambda: [text for text in channel.sent if "没有对任何系统做出改动" in text], within=20
         )
@@ -57,7 +57,7 @@ def test_from_question_to_told_result_in_one_process() -> None:
         assert "wang先生" in told[0]
         wait_until(lambda: not AuditRecord.objects.filter(segment=None).exists(), within=20)
     finally:
-        engine.stop(grace=1)
+        loop.stop(grace=1)
         owner.close()
     assert Action.objects.get().state == "dry"
     assert chain.verify().faults == ()

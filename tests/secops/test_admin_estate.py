@@ -315,8 +315,7 @@ def test_the_role_of_the_person_says_what_they_see_and_do(role: Role, sees: bool
         response = client.get(page(model, entity.objects.latest("pk")))
         assert (response.status_code == 200) is sees
         assert ("bf-acts" in response.content.decode()) is works
-    ticked = {"action": "acknowledge_all", "_selected_action": [row.pk]}
-    client.post(reverse("admin:secops_agent_alert_changelist"), ticked)
+    client.post(page_acts("alert"), {"act": "acknowledge", "ids": str(row.pk)})
     row.refresh_from_db()
     assert (row.status == "acknowledged") is works
     assert (client.post(page("alert", row, "act"), {"act": "close_benign"}).status_code == 302) is works

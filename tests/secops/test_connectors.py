@@ -26,7 +26,7 @@ from secops_agent.connectors.runner import ActionRunner
 from secops_agent.models import Action, AuditRecord, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import actions, undo
-from secops_agent.services.decisions.actions import Outcome
+from secops_agent.services.decisions.actions import ActionResult
 from secops_agent.services.faults import Conflict
 from secops_agent.services.switches import ReadOnly
 from tests.deadline import eventually
@@ -295,7 +295,7 @@ class TestCrash:
         (taken,) = actions.claim("dying")
         if "begin" in steps:
             assert actions.begin(taken, "防火墙", None)
-        Action.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+        Action.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
         return taken
 
     def test_before_the_call_it_is_taken_up_again(self) -> None:
@@ -305,8 +305,8 @@ class TestCrash:
         (again,) = actions.claim("other")
         assert actions.begin(again, "防火墙", None)
         assert not actions.begin(late, "防火墙", None)
-        assert not actions.finish(late, Outcome("done", "迟到"))
-        assert actions.finish(again, Outcome("done", "好了"))
+        assert not actions.finish(late, ActionResult("done", "迟到"))
+        assert actions.finish(again, ActionResult("done", "好了"))
         assert Action.objects.get().result == "好了"
 
     def test_during_the_call_the_result_is_unknown_and_never_repeated(self) -> None:
@@ -319,7 +319,7 @@ class TestCrash:
         assert action.state == "unknown"
         assert "不会自动重试" in action.result
         assert OutboxRow.objects.filter(text__contains="结果未知").count() == 3
-        assert not actions.finish(late, Outcome("done", "迟到"))
+        assert not actions.finish(late, ActionResult("done", "迟到"))
         assert Action.objects.get().state == "unknown"
 
     def test_unknown_result_is_settled_by_a_person_once(self) -> None:
@@ -353,7 +353,7 @@ def test_cancelled_runner_leaves_the_truth_behind() -> None:
 
     asyncio.run(run())
     assert Action.objects.get().state == "calling"
-    Action.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    Action.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     asyncio.run(run_once())
     assert Action.objects.get().state == "unknown"
     assert len(side.asked) == 1

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bifang.channels import inbox, leases
-from bifang.channels.engine import Engine
+from bifang.channels import inbox, processes
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.channels.worker import WorkerLoop
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
@@ -53,18 +53,18 @@ def find_person_of(turn: Turn) -> Any:
 
 
 @contextmanager
-def running(handler: Any, channel: Recorder) -> Iterator[Engine]:
-    owner = leases.take_name()
-    engine = Engine(owner, {"chat": handler, "event": handler, "card": handler}, channel, capacity=2)
-    engine.start()
+def running(handler: Any, channel: Recorder) -> Iterator[WorkerLoop]:
+    owner = processes.take_name()
+    loop = WorkerLoop(owner, {"chat": handler, "event": handler, "card": handler}, channel, capacity=2)
+    loop.start()
     try:
-        yield engine
+        yield loop
     finally:
-        engine.stop(grace=0.1)
+        loop.stop(grace=0.1)
         owner.close()
 
 
-def send(config: SystemConfig, engine: Engine, text: str, who: str = "li", where: str = "cid") -> None:
+def send(config: SystemConfig, loop: WorkerLoop, text: str, who: str = "li", where: str = "cid") -> None:
     urgent = read_control(text) is not None
     item = Incoming(
         config.pk,
@@ -78,33 +78,33 @@ def send(config: SystemConfig, engine: Engine, text: str, who: str = "li", where
         urgent,
     )
     inbox.store([item])
-    engine.wake()
+    loop.wake()
 
 
 @pytest.mark.both_databases
 def test_stop_ends_the_senders_own_turn_in_that_conversation_only(database: Database) -> None:
     config, slow, channel = company(), Slow(), Recorder()
-    with running(slow.handle, channel) as engine:
-        send(config, engine, "甲的问题")
-        send(config, engine, "乙的问题", "zhao")
+    with running(slow.handle, channel) as loop:
+        send(config, loop, "甲的问题")
+        send(config, loop, "乙的问题", "zhao")
         wait_until(lambda: len(slow.started) == 2, within=20)
-        send(config, engine, "停止", where="cid-other")
+        send(config, loop, "停止", where="cid-other")
         wait_until(lambda: channel.sent == [NOTHING_RUNS], within=20)
-        send(config, engine, "停止")
+        send(config, loop, "停止")
         wait_until(lambda: channel.sent == [NOTHING_RUNS, STOPPED], within=20)
         wait_until(lambda: slow.ended == ["甲的问题"], within=20)
         states = dict(InboxRow.objects.values_list("text", "state"))
-        assert (states["甲的问题"], states["乙的问题"]) == (State.DONE, State.LEASED)
+        assert (states["甲的问题"], states["乙的问题"]) == (State.DONE, State.CLAIMED)
     assert "迟到的回答" not in told()
 
 
 def test_stopped_turn_makes_room_for_the_next_question(database: Database) -> None:
     config, slow, channel = company(), Slow(), Recorder()
-    with running(slow.handle, channel) as engine:
-        send(config, engine, "第一问")
+    with running(slow.handle, channel) as loop:
+        send(config, loop, "第一问")
         wait_until(lambda: slow.started == ["第一问"], within=20)
-        send(config, engine, "第二问")
-        send(config, engine, "停止")
+        send(config, loop, "第二问")
+        send(config, loop, "停止")
         wait_until(lambda: slow.started == ["第一问", "第二问"], within=20)
         wait_until(lambda: slow.ended == ["第一问"], within=20)
 
@@ -112,12 +112,12 @@ def test_stopped_turn_makes_room_for_the_next_question(database: Database) -> No
 def test_stop_voids_the_turn_of_another_process(database: Database) -> None:
     config = company()
     inbox.store([Incoming(config.pk, "chat", "m1", "cid", "li", "问", {}, ReplyTarget("cid", False, "li"))])
-    from bifang.channels.dispatcher import cancel
-    from bifang.channels.handling import Finished, claim, finish
+    from bifang.channels.consumer import cancel
+    from bifang.channels.inbox import Finished, claim, finish
 
-    (turn,) = claim("elsewhere", 10, None)
+    (turn,) = claim("elsewhere", 10)
     assert asyncio.run(cancel(config.pk, "li", "cid")) == 1
-    assert finish([Finished(turn, (Reply("迟到"),))], "elsewhere") == [None]
+    assert finish([Finished(turn, (Reply("迟到"),))]) == [False]
     assert told() == []
 
 

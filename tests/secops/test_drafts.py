@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.placeholders import mask
 from secops_agent.agent.verification import mark_unknown
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.llm.types import Completion, Delta, OnDelta, Request
+from tests.scripted_model import Scripted, call
 from tests.secops.demo_aid import Sink, agent, asking, demo
 
 __all__ = ["demo"]

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from bifang.channels import inbox, leases
-from bifang.channels.engine import Engine
+from bifang.channels import inbox, processes
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
-from dingtalk_integration.handlers.chat import foresee
 from secops_agent.agent.governance import CONTROL_REPLIES, DAY_S, Governance
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal
@@ -52,14 +51,14 @@ class Stage:
             for agent in agents:
                 await agent.close()
 
-        owner = leases.take_name()
-        engine = Engine(owner, {"chat": handle}, self.channel, on_close=close, foresee=foresee)
-        engine.start()
+        owner = processes.take_name()
+        loop = WorkerLoop(owner, {"chat": handle}, self.channel, on_close=close)
+        loop.start()
         try:
-            self._engine = engine
+            self._loop = loop
             yield
         finally:
-            engine.stop(grace=1.0)
+            loop.stop(grace=1.0)
             owner.close()
 
     def _agent(self) -> Agent:
@@ -85,7 +84,7 @@ class Stage:
                 for name, text in zip(names, texts, strict=True)
             ]
         )
-        self._engine.wake()
+        self._loop.wake()
         wait_until(lambda: not InboxRow.objects.exclude(state=State.DONE).exists(), within=60)
 
     def replies(self) -> int:

@@ -10,11 +10,11 @@ import pytest
 from django.utils import timezone
 
 from secops_agent.agent import memory
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.llm.types import Request, ToolCall
 from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal
 from secops_agent.services import runbooks
 from secops_agent.services.records import Indicator
+from tests.scripted_model import Scripted, ScriptedModels, call
 from tests.secops.decisions_aid import company, new_agent, say, some_alert, told
 from tests.secops.estate_aid import ACTOR, alert, component, flaw, host, store
 from tests.secops.injection_corpus import CLEAN, LOOKALIKES, PAYLOADS
@@ -127,9 +127,8 @@ def fenced(request: Request, text: str) -> bool:
 async def ask(
     config: Any, question: str, first: ToolCall, victim: int, who: str = "zhao"
 ) -> tuple[Obedient, str]:
-    agent = new_agent()
     obedient = Obedient(first, victim)
-    agent._models._scripted = obedient.model
+    agent = new_agent(models=ScriptedModels(obedient.model))
     try:
         result = await say(agent, config, who, question)
     finally:
@@ -180,8 +179,7 @@ def test_clean_twins_and_lookalikes_are_simply_answered(text: str) -> None:
     config = company()
     question, first = FIELDS["description"](text, 1)
     script = Scripted([first, lambda request: "结论：" + json.loads(_inner(request))["text"]])
-    agent = new_agent()
-    agent._models._scripted = script
+    agent = new_agent(models=ScriptedModels(script))
     answer = asyncio.run(say(agent, config, "li", question)).replies[0].text
     assert text[:12].split("\\")[0] in answer.replace("\\", "")
 
@@ -203,8 +201,8 @@ def _inner(request: Request) -> str:
 )
 def test_what_the_asker_wants_is_proposed_and_still_only_proposed(question: str, proposed: bool) -> None:
     config = company()
-    agent = new_agent()
-    agent._models._scripted = Scripted([call("block_ip", ip="203.0.113.5"), "已经封禁。"])
+    script = Scripted([call("block_ip", ip="203.0.113.5"), "已经封禁。"])
+    agent = new_agent(models=ScriptedModels(script))
     result = asyncio.run(say(agent, config, "zhao", question))
     assert Proposal.objects.exists() is proposed
     assert not Action.objects.exists()

@@ -1,13 +1,10 @@
-"""The scripted model, also as worker processes build it from a specification."""
-
-import asyncio
-import time
+"""The scripted model."""
 
 import pytest
 
-from bifang.core.errors import ConfigError, RateLimited
-from secops_agent.llm.scripted import Scripted, call
+from bifang.core.errors import RateLimited
 from secops_agent.llm.types import Message, Request
+from tests.scripted_model import Scripted, call
 
 
 def said(*texts: str) -> Request:
@@ -29,23 +26,3 @@ async def test_scripted_model_plays_its_steps_in_order() -> None:
     with pytest.raises(AssertionError, match="no step for request 5"):
         await model.complete(said("e"))
     assert [request.messages[0].content for request in model.requests] == list("abcde")
-
-
-async def test_spec_builds_a_model_that_echoes() -> None:
-    model = Scripted.from_spec("delay=0;text=第{turns}轮，收到：{text}；上一句：{previous}")
-    answer = await model.complete(said("甲{turns}", "乙"))
-    assert answer.message.content == "第2轮，收到：乙；上一句：甲{turns}"
-    assert (await Scripted.from_spec("").complete(said("x"))).message.content == "收到：x"
-
-
-async def test_delayed_models_wait_side_by_side() -> None:
-    model = Scripted.from_spec("delay=0.3;text={text}")
-    start = time.monotonic()
-    await asyncio.gather(*(model.complete(said(str(number))) for number in range(300)))
-    assert 0.3 <= time.monotonic() - start < 60  # one after the other: 90 s
-
-
-@pytest.mark.parametrize("spec", ["delai=2;text=a", "delay=soon;text=a", "2"])
-def test_wrong_spec_names_the_item(spec: str) -> None:
-    with pytest.raises(ConfigError, match="BIFANG_SCRIPTED_MODEL"):
-        Scripted.from_spec(spec)

@@ -10,8 +10,8 @@ from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteE
 from secops_agent.agent.limits import Limits
 from secops_agent.agent.loop import run
 from secops_agent.agent.outcome import Outcome
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.llm.types import Message, Request
+from tests.scripted_model import Scripted, call
 from tests.secops.test_loop_turns import ASKED, Estate
 
 QUICK = Limits(backoff_seconds=0.01)

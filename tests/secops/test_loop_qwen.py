@@ -10,8 +10,8 @@ from secops_agent.agent.limits import Limits
 from secops_agent.agent.loop import run
 from secops_agent.llm import qwen_session
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.scripted import Scripted, call
 from tests.fake_dashscope import Calls, Fail, FakeDashScope, Reply, Say, text_of
+from tests.scripted_model import Scripted, call
 from tests.secops.test_loop_turns import ASKED, Estate
 
 

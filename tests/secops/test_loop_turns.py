@@ -14,9 +14,9 @@ from secops_agent.agent.evidence import evidence_rule, fence
 from secops_agent.agent.limits import Limits
 from secops_agent.agent.loop import run
 from secops_agent.agent.outcome import Outcome
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.llm.types import Completion, Message, Request, ToolCall, Usage
 from secops_agent.tools.base import Arguments, Tool, Toolbox, ToolResult, argument
+from tests.scripted_model import Scripted, call
 
 ASKED = (Message("system", "你是毕方。"), Message("user", "有哪些高危告警"))
 

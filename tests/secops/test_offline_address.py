@@ -7,7 +7,7 @@ import pytest
 
 from secops_agent.llm.offline import ACTION_TOOLS, Lexicon, Understanding, find_control, understand
 from secops_agent.llm.offline.normalization import normalize
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 _ROWS = (Path(__file__).parent / "offline_corpus" / "actions.tsv").read_text(encoding="utf-8").splitlines()
 ORDERS = [row.split("\t")[0] for row in _ROWS if row and row[0] not in "/／@"]

@@ -3,7 +3,7 @@
 import pytest
 
 from secops_agent.llm.offline import understand
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 _NOUNS = """
 个人信息外传 批量导出 条件竞争 次级域名滥用 过期证书 绕过审批 带宽耗尽 身份冒用 后台口令过期 堆栈溢出 串口滥用 对象存储泄漏 同源绕过 被动扫描 有害程序 私有仓库外传
@@ -28,8 +28,9 @@ def test_a_topic_is_looked_up_as_it_was_typed(noun: str) -> None:
 def test_a_keyword_is_never_the_rest_of_a_longer_word(noun: str) -> None:
     """A known attack inside the noun may be looked for in its place, a piece of a word never."""
     found = [understand(frame.format(noun), LEXICON, NOW, asker=ASKER).intent for frame in LISTS]
-    said = [intent.arguments.get("keyword", noun) if intent else noun for intent in found]
-    assert not [word for word in said if word not in (noun, *KNOWN)]
+    said = [intent.arguments.get("keyword") for intent in found if intent and intent.tool == "list_alerts"]
+    assert set(said) <= {noun, *KNOWN, None}
+    assert said[-1] in (noun, *KNOWN)  # what follows a slash command is looked for
 
 
 @pytest.mark.parametrize(

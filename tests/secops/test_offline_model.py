@@ -6,8 +6,8 @@ from statistics import median
 
 from secops_agent.llm.offline import Lexicon, Offline, understand
 from secops_agent.llm.types import Completion, Message, Request, ToolSpec
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
-from tests.secops.test_offline_corpus import read
+from tests.secops.offline_corpus import read
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 TOOLS = tuple(
     ToolSpec(name, name, {"type": "object"})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secops_agent.llm.offline import ACTION_TOOLS, understand
-from tests.secops.offline_estate import ASKER, LEXICON, NOW
+from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
 ORDERS: list[tuple[tuple[str, ...], str, dict[str, Any]]] = [
     (
@@ -21,9 +21,9 @@ ORDERS: list[tuple[tuple[str, ...], str, dict[str, Any]]] = [
         {"alert_id": 12, "verdict": "benign", "note": "夜间备份"},
     ),
     (("12 号告警", "标记为重复", "谢谢"), "close_alert", {"alert_id": 12, "verdict": "duplicate"}),
-    (("告警 12", "转给李四", "麻烦", "他今天值班"), "assign_alert", {"alert_id": 12, "assignee": "李四"}),
+    (("告警 12", "转给李四", "麻烦"), "assign_alert", {"alert_id": 12, "assignee": "李四"}),
     (
-        ("12 号告警", "负责人改成王五", "请", "这块他比较熟"),
+        ("12 号告警", "负责人改成王五", "请"),
         "assign_alert",
         {"alert_id": 12, "assignee": "王五"},
     ),

@@ -5,7 +5,7 @@ import pytest
 from secops_agent.llm.offline import understand
 from secops_agent.llm.offline.numerals import read_number
 from secops_agent.llm.offline.recurrence import read_recurrence
-from tests.secops.offline_estate import LEXICON, NOW
+from tests.secops.offline_lexicon import LEXICON, NOW
 
 
 @pytest.mark.parametrize(

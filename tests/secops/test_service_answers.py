@@ -6,10 +6,10 @@ import re
 
 from django.utils import timezone
 
-from bifang.channels.dispatcher import Silent
+from bifang.channels.consumer import Silent
 from secops_agent.agent import memory
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.models import AlertIndicator, ConversationMessage
+from tests.scripted_model import Scripted, call
 from tests.secops.demo_aid import agent, asking, demo
 
 __all__ = ["demo"]

@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.agent.toolbox import build_toolbox, execute, plan
-from secops_agent.llm.scripted import call
 from secops_agent.models import Alert, History
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.decisions import targets
+from tests.scripted_model import call
 from tests.secops.demo_aid import Proposals, demo, person, use
 
 __all__ = ["demo"]

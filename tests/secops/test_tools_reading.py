@@ -6,12 +6,12 @@ import pytest
 from django.utils import timezone
 
 from secops_agent.agent.toolbox import build_toolbox
-from secops_agent.llm.scripted import call
 from secops_agent.models import Alert, AlertIndicator, Asset
 from secops_agent.models.staff import Role
 from secops_agent.services.alerts import triage as alert_service
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.registry import BLUEPRINTS
+from tests.scripted_model import call
 from tests.secops.demo_aid import demo, use
 
 __all__ = ["demo"]

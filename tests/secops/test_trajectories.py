@@ -8,9 +8,9 @@ import pytest
 from bifang.core.errors import RemoteError
 from secops_agent.agent.toolbox import execute
 from secops_agent.agent.verification import MARK
-from secops_agent.llm.scripted import Scripted, call
 from secops_agent.models import Alert, ConversationMessage, History
 from secops_agent.services.actors import Actor
+from tests.scripted_model import Scripted, call
 from tests.secops.demo_aid import Proposals, Sink, agent, demo, person, talk
 
 __all__ = ["demo"]

@@ -7,13 +7,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.admin.workers import ALIVE
-from bifang.channels.models import OPEN, InboxRow, LeasedRow, OutboxRow, State, Worker
+from bifang.channels.models import OPEN, BoxRow, InboxRow, OutboxRow, State, Worker
 from bifang.core.admin.panels import Card, register_cards
 
 MOST_COUNTED = 1000
 
 
-def dead_letters(model: type[LeasedRow]) -> int:
+def dead_letters(model: type[BoxRow]) -> int:
     """How many dead letters a box holds, counted no further than `MOST_COUNTED`."""
     return model._default_manager.filter(state=State.DEAD).order_by()[:MOST_COUNTED].count()
 
@@ -32,9 +32,9 @@ def outbox_badge(request: HttpRequest) -> str:
     return _badge(request, OutboxRow)
 
 
-def _badge(request: HttpRequest, model: type[LeasedRow]) -> str:
+def _badge(request: HttpRequest, model: type[BoxRow]) -> str:
     """The menu asks for the same badge several times a page; the answer is kept on the request."""
-    kept: dict[type[LeasedRow], str] = request.__dict__.setdefault("bf_dead_letters", {})
+    kept: dict[type[BoxRow], str] = request.__dict__.setdefault("bf_dead_letters", {})
     if model not in kept:
         allowed = request.user.has_perm(f"channels.view_{model._meta.model_name}")
         count = dead_letters(model) if allowed else 0

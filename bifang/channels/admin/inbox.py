@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.channels import handling
+from bifang.channels import inbox
 from bifang.channels.admin.rows import RowScreen, link, report
 from bifang.channels.models import InboxRow
 from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, shortened
@@ -95,4 +95,4 @@ class InboxScreen(RowScreen):
     @admin.action(description="重新处理", permissions=["operate"])
     def reprocess(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> None:
         """Dead and handled rows go back to waiting."""
-        report(request, handling.reprocess, queryset, "重新处理", "正在处理的和无法读取的消息不能重新处理。")
+        report(request, inbox.reprocess, queryset, "重新处理", "正在处理的和无法读取的消息不能重新处理。")

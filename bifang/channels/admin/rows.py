@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.channels.models import LeasedRow, State
+from bifang.channels.models import BoxRow, State
 from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment, shortened
 from bifang.core.changes import Change, record
 
 READ_TEXT = "channels.read_private_text"
 MAY_NOT_READ = "无权查看聊天内容"
-TONES = {State.PENDING: "info", State.LEASED: "info", State.DONE: "ok", State.DEAD: "bad"}
+TONES = {State.PENDING: "info", State.CLAIMED: "info", State.DONE: "ok", State.DEAD: "bad"}
 
 
 class RowScreen(RecordScreen):
@@ -38,36 +38,36 @@ class RowScreen(RecordScreen):
         return super().changelist_view(request, context | (extra_context or {}))
 
     @admin.display(description="状态", ordering="state")
-    def state_badge(self, row: LeasedRow) -> SafeString:
+    def state_badge(self, row: BoxRow) -> SafeString:
         """The state, coloured."""
         return badge(str(State(row.state).label), TONES[State(row.state)])
 
     @admin.display(description="原因")
-    def error(self, row: LeasedRow) -> SafeString | str:
+    def error(self, row: BoxRow) -> SafeString | str:
         """Short, whole when pointed at."""
         return shortened(row.last_error, 40)
 
     @admin.display(description="原因")
-    def reason(self, row: LeasedRow) -> SafeString | str:
+    def reason(self, row: BoxRow) -> SafeString | str:
         """Whole, with its time."""
         if not row.last_error:
             return NOTHING
         return format_html('<div class="bf-error">{}</div>{}', row.last_error, moment(row.last_error_at))
 
     @admin.display(description="最早处理时间")
-    def waits_until(self, row: LeasedRow) -> SafeString | str:
+    def waits_until(self, row: BoxRow) -> SafeString | str:
         """When it is tried again."""
         return moment(row.not_before)
 
     @admin.display(description="配置")
-    def config_link(self, row: LeasedRow) -> SafeString | str:
+    def config_link(self, row: BoxRow) -> SafeString | str:
         """To the configuration, if it is not archived."""
         if row.config.archived_at:
             return f"{row.config}（已归档）"
         return link("core_systemconfig", row.config_id, str(row.config))
 
     @admin.display(description="内容")
-    def hidden_text(self, row: LeasedRow) -> str:
+    def hidden_text(self, row: BoxRow) -> str:
         """Instead of the text."""
         return MAY_NOT_READ
 

@@ -1,109 +1,71 @@
-"""Cutting a clause into chunks: the longest word or short phrase of a closed list at each place, by what it does."""
+"""Cutting a text into the words of `words/orders.toml`, the longest at each place; nothing is tried twice."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
-from functools import cached_property, lru_cache
+from functools import cache
+from itertools import product
 
+from .words import load
 
-class Role(Enum):
-    """What a chunk does in an order; ``UNKNOWN`` is what no list has."""
-
-    OBJECT = auto()
-    BLOCK = auto()
-    ISOLATE = auto()
-    CUT = auto()
-    NET = auto()
-    LENGTH = auto()
-    CLOSE = auto()
-    VERDICT = auto()
-    CHECK = auto()
-    MARK = auto()
-    DONE = auto()
-    BUSY = auto()
-    TAKE = auto()
-    MINE = auto()
-    LOOK = auto()
-    ASSIGN = auto()
-    GIVE = auto()
-    HAND = auto()
-    PERSON = auto()
-    GIVE_ME = auto()
-    DELETE = auto()
-    USELESS = auto()
-    UNUSED = auto()
-    MAKE = auto()
-    MAKING = auto()
-    NOUN = auto()
-    REMIND = auto()
-    DELIVER = auto()
-    WISH = auto()
-    MOVE = auto()
-    PLEASE = auto()
-    GLUE = auto()
-    UNKNOWN = auto()
+_JOINED = re.compile("[a-z0-9_-]{2}", re.IGNORECASE)
+_HIDING = ("unknown", "no_task")
+_QUIET = " :：=@\t"
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """``text`` is a piece of the skeleton."""
+    """A word at its place with the list that has it; ``role`` is "" for what none has, and for a mark."""
 
-    role: Role
+    role: str
     text: str
+    at: int = 0
 
 
-class Words:
-    """A closed list: regular expressions by role; where two are equally long the first counts."""
-
-    def __init__(self, *words: tuple[Role, str]) -> None:
-        self._words = words
-        self._cut = lru_cache(maxsize=64)(self._cut_anew)
-
-    def without(self, role: Role) -> "Words":
-        """The others."""
-        return Words(*(word for word in self._words if word[0] is not role))
-
-    def cut(self, clause: str) -> tuple[Chunk, ...]:
-        """The chunks of the clause; nothing is tried twice, so that the time is linear."""
-        return self._cut(clause)
-
-    def _cut_anew(self, clause: str) -> tuple[Chunk, ...]:
-        return tuple(_join(self._pieces(clause)))
-
-    def _pieces(self, clause: str) -> Iterator[Chunk]:
-        every, groups = self._every
-        at = 0
-        while at < len(clause):
-            match = every.match(clause, at)
-            found = match.group(0, *groups) if match else ()  # 0 takes nothing, and makes it a tuple always
-            # All begin here, so that what is equally long is equal and the first is found.
-            text = max(filter(None, found), key=len, default="")
-            if text:
-                yield Chunk(self._words[found.index(text) - 1][0], text)
-            else:
-                text = clause[at]
-                yield Chunk(Role.GLUE if text.isspace() else Role.UNKNOWN, text)
-            at += len(text)
-
-    @cached_property
-    def _every(self) -> "tuple[re.Pattern[str], list[int]]":
-        """One pattern that finds what each word takes at a place, by lookaheads that may fail; and its groups."""
-        looks = "".join(f"(?=(?P<w{i}>{word})?)" for i, (_, word) in enumerate(self._words))
-        every = re.compile(looks, re.IGNORECASE)
-        return every, [every.groupindex[f"w{i}"] for i in range(len(self._words))]
+def cut(text: str, lists: tuple[str, ...]) -> list[Chunk]:
+    """The chunks of a text, character by character where no list has any; spaces and colons carry nothing."""
+    index, chunks, at = _index(lists), [], 0
+    while at < len(text):
+        size = index.longest(text, at)
+        said = text[at : at + max(size, 1)]
+        role = index.roles[said.lower()] if size else ""
+        if size or said not in _QUIET:
+            chunks.append(Chunk("" if role in _HIDING else role, said, at))
+        at += len(said)
+    return chunks
 
 
-def _join(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Unknown characters next to each other are one chunk."""
-    unknown = ""
-    for chunk in chunks:
-        if chunk.role is Role.UNKNOWN:
-            unknown += chunk.text
-            continue
-        if unknown:
-            yield Chunk(Role.UNKNOWN, unknown)
-            unknown = ""
-        yield chunk
-    if unknown:
-        yield Chunk(Role.UNKNOWN, unknown)
+class Index:
+    """Words in lower case with what each is; finds the longest that stands at a place."""
+
+    def __init__(self, roles: Mapping[str, str]) -> None:
+        self.roles = roles
+        sizes: dict[str, set[int]] = {}
+        for word in roles:
+            sizes.setdefault(word[0], set()).add(len(word))
+        self._sizes = {char: sorted(found, reverse=True) for char, found in sizes.items()}
+
+    def longest(self, text: str, at: int) -> int:
+        """Its length, or 0; an English word counts only where no letter or digit touches it."""
+        for size in self._sizes.get(text[at].lower(), ()):
+            word, end = text[at : at + size].lower(), at + size
+            touched = (at and _JOINED.match(text, at - 1)) or _JOINED.match(text, end - 1)
+            if len(word) == size and word in self.roles and not touched:
+                return size
+        return 0
+
+
+@cache
+def _index(lists: tuple[str, ...]) -> Index:
+    """Of lists of `words/orders.toml`; a word is on the first that has it."""
+    roles: dict[str, str] = {}
+    for name in lists:
+        for word in (spelling for short in load("orders")[name]["words"] for spelling in _spell_out(short)):
+            roles.setdefault(word, name)
+    return Index(roles)
+
+
+def _spell_out(word: str) -> list[str]:
+    """Every word that a short way such as ``(a|b|)c`` stands for."""
+    parts = [part.split("|") for part in re.split(r"[()]", word)]
+    return ["".join(said) for said in product(*parts) if any(said)]

@@ -3,28 +3,23 @@
 import re
 
 from .intents import Control, ControlAction
-from .patterns import Pattern
 
 _CODE = r"(?P<code>(?=[A-Z0-9-]{4,12}(?![A-Z0-9-]))[A-Z0-9]+(?:-[A-Z0-9]+)?)"
+_SAID = r"(?:[\s,，:：;。.!]+(?P<reason>.*))?"
 _VERBS: tuple[tuple[ControlAction, str], ...] = (
     ("confirm", r"确认(?:执行)?|confirm"),
     ("approve", r"同意|批准|approve"),
     ("reject", r"拒绝|驳回|不同意|否决|reject|deny"),
 )
-_STOP = Pattern(
-    r"(?:请|麻烦)?(?:停止(?:回答|生成|执行)?|停下来?|停一下|停|别说了|不用说了|打住|stop|cancel|中断|终止)[.。!！\s]*",
-    re.IGNORECASE,
-)
+_STOP_WORD = r"停止(?:回答|生成|执行)?|停下来?|停一下|停|别说了|不用说了|打住|stop|cancel|中断|终止"
+_STOP = re.compile(rf"(?:请|麻烦)?(?:{_STOP_WORD})[.。!！\s]*", re.IGNORECASE)
 _PATTERNS = tuple(
-    (
-        action,
-        Pattern(
-            rf"(?:我)?(?:{verb})\s*[:：#]?\s*[「“\"]?{_CODE}[」”\"]?(?:[\s,，:：;。.!]+(?P<reason>.*))?",
-            re.IGNORECASE,
-        ),
-    )
+    (action, re.compile(rf"我?(?:{verb})\s*[:：#]?\s*[「“\"]?{_CODE}[」”\"]?{_SAID}", re.IGNORECASE))
     for action, verb in _VERBS
 )
+# A12 names an alert; codes have six characters, so that only A and five digits can be one.
+_ALERT = re.compile(r"A\d{1,4}|A\d{6,}", re.IGNORECASE)
+_LABEL = re.compile(r"^(?:理由|原因|因为)\s*(?:是|为)?\s*[:：]?\s*")
 
 
 def find_control(text: str) -> Control | None:
@@ -37,10 +32,6 @@ def find_control(text: str) -> Control | None:
     for action, pattern in _PATTERNS:
         match = pattern.fullmatch(text)
         reason = (match["reason"] or "").strip() if match else ""
-        if match and (action == "reject" or not reason):
-            return Control(action, match["code"].upper(), _strip_label(reason))
+        if match and (action == "reject" or not reason) and not _ALERT.fullmatch(match["code"]):
+            return Control(action, match["code"].upper(), _LABEL.sub("", reason))
     return None
-
-
-def _strip_label(reason: str) -> str:
-    return re.sub(r"^(?:理由|原因|因为)\s*(?:是|为)?\s*[:：]?\s*", "", reason)

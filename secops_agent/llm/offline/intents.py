@@ -1,14 +1,15 @@
-"""What an utterance was understood as: the values that the grammar hands to the agent."""
+"""What an utterance was understood as: the values that the offline mode hands to the agent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from secops_agent.llm.types import Offer
+
 ControlAction = Literal["confirm", "approve", "reject", "stop"]
-Category = Literal["help", "greeting", "thanks", "identity", "status", "farewell", "acknowledgement"]
 
 READ_TOOLS = frozenset(
-    {
+    [
         "list_alerts",
         "get_alert",
         "alert_statistics",
@@ -22,10 +23,10 @@ READ_TOOLS = frozenset(
         "security_report",
         "list_schedules",
         "service_status",
-    }
+    ]
 )
 ACTION_TOOLS = frozenset(
-    {
+    [
         "acknowledge_alert",
         "assign_alert",
         "close_alert",
@@ -33,7 +34,7 @@ ACTION_TOOLS = frozenset(
         "delete_schedule",
         "block_ip",
         "isolate_host",
-    }
+    ]
 )
 
 
@@ -41,15 +42,21 @@ ACTION_TOOLS = frozenset(
 class Intent:
     """A tool to call with its arguments; arguments that were not said are absent.
 
-    ``confidence`` is between 0 and 1; ``spans`` are (start, end, role) in the normalised text; ``items``
-    are the identifiers that the last answer listed, in order, so that 第 2 条 can be resolved.
+    ``items`` are the identifiers that the last answer listed, in order, so that 第 2 条 can be resolved.
     """
 
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    confidence: float = 1.0
-    spans: tuple[tuple[int, int, str], ...] = ()
     items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order, or without ``certain`` what may be offered. ``when``: how the time of a schedule was said."""
+
+    intent: Intent
+    certain: bool
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +70,14 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """Exactly one of ``intent``, ``control`` and ``category`` is set, or none: not understood.
+    """Exactly one of ``intent``, ``control``, ``category`` (of `words/talk.toml`) and ``offer`` is set, or none: not understood.
 
-    ``suggestions`` are sentences that can be sent as they are; ``hint`` says in Chinese why an
-    utterance that looked like a request was not taken as one (two alerts at once, a network, a doubt).
+    ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none.
     """
 
     intent: Intent | None = None
     control: Control | None = None
-    category: Category | None = None
+    category: str = ""
     suggestions: tuple[str, ...] = ()
     hint: str = ""
-
-    @property
-    def understood(self) -> bool:
-        """Whether something can be answered without asking back."""
-        return self.intent is not None or self.control is not None or self.category is not None
+    offer: Offer | None = None

@@ -1,29 +1,26 @@
-"""The names of the estate that the grammar may recognise, frozen for one turn."""
+"""The names of the company that a sentence may hold, frozen for one turn."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .characters import simplify
+from .normalization import simplify
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Keys are lower case (as ``str.lower``) and in simplified characters, values are the names as people write them.
+    """Keys are lower case and in simplified characters, values are the names as people write them.
 
-    ``assets``: every name and address → canonical name. ``people``: every name, nick and staff id → the
-    form handed to the tools. ``keywords``: alert rules, sources and other words that filter alerts.
-    ``runbooks``: titles and tags. ``cves``: vulnerability ids. ``schedules``: schedule ids as strings.
+    ``assets``: every name and address → canonical name. ``people``: every name, nick and staff id → the form handed
+    to the tools. ``keywords``: alert rules, sources and other words that filter alerts. ``chinese_assets``: names
+    that hold Chinese have no word boundaries, so they are found by their first two characters, longest first.
     Lookups are by hash, so that 50,000 assets cost as much as five.
     """
 
     assets: Mapping[str, str] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict)
     keywords: frozenset[str] = frozenset()
-    runbooks: frozenset[str] = frozenset()
-    cves: frozenset[str] = frozenset()
-    schedules: frozenset[str] = frozenset()
-    cjk_assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    chinese_assets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -32,42 +29,24 @@ class Lexicon:
         assets: Iterable[tuple[str, Iterable[str]]] = (),
         people: Iterable[tuple[str, str, str]] = (),
         keywords: Iterable[str] = (),
-        runbooks: Iterable[str] = (),
-        cves: Iterable[str] = (),
-        schedules: Iterable[str] = (),
     ) -> "Lexicon":
-        """From (asset name, its addresses and aliases) and (staff id, name, nick) as the estate has them."""
+        """From (name, its addresses and aliases) of assets and (staff id, name, nick) of people."""
         names = _index_assets(assets)
-        return cls(
-            assets=names,
-            people=_index_people(people),
-            keywords=frozenset(word.lower() for word in keywords if word.strip()),
-            runbooks=frozenset(word.lower() for word in runbooks if word.strip()),
-            cves=frozenset(cve.upper() for cve in cves),
-            schedules=frozenset(str(schedule) for schedule in schedules),
-            cjk_assets=_index_chinese(names),
-        )
+        words = frozenset(word.lower() for word in keywords if word.strip())
+        return cls(names, _index_people(people), words, _index_chinese(names))
 
     def asset(self, text: str) -> str:
         """The canonical name of an asset's name or address, or an empty string."""
         return self.assets.get(text.lower(), "")
 
-    def person(self, text: str) -> str:
-        """How the tools call this person, or an empty string."""
-        return self.people.get(text.lower(), "")
-
 
 def _index_assets(assets: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
-    index: dict[str, str] = {}
-    for name, aliases in assets:
-        index[simplify(name.lower())] = name
-        for alias in aliases:
-            if alias:
-                index.setdefault(_canonical_address(alias), name)
-    return index
+    named = [(name, tuple(filter(None, aliases))) for name, aliases in assets]
+    index = {_canonical(alias): name for name, aliases in reversed(named) for alias in reversed(aliases)}
+    return index | {simplify(name.lower()): name for name, _ in named}
 
 
-def _canonical_address(text: str) -> str:
+def _canonical(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -77,17 +56,14 @@ def _canonical_address(text: str) -> str:
 def _index_people(people: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     index: dict[str, str] = {}
     for staff_id, name, nick in people:
-        called = name or staff_id
-        for key in (staff_id, name, nick):
-            if key:
-                index.setdefault(simplify(key.lower()), staff_id if key == staff_id else called)
+        for key in filter(None, (staff_id, name, nick)):
+            index.setdefault(simplify(key.lower()), staff_id if key == staff_id else name or staff_id)
     return index
 
 
 def _index_chinese(names: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Names that hold Chinese have no word boundaries: keyed by their first two characters, longest first."""
     index: dict[str, list[str]] = {}
-    for name in names:
+    for name in sorted(names, key=len, reverse=True):
         if any("一" <= char <= "鿿" for char in name):
             index.setdefault(name[:2], []).append(name)
-    return {key: tuple(sorted(found, key=len, reverse=True)) for key, found in index.items()}
+    return {key: tuple(found) for key, found in index.items()}

@@ -1,66 +1,53 @@
-"""The offline mode as an LLM: the same loop, tools and approvals, but a grammar instead of a model."""
+"""The offline mode as an LLM: the same loop, tools and approvals, but words and rules instead of a model."""
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
+from typing import ClassVar
 
-from secops_agent.llm.types import Completion, Message, OnDelta, Request, ToolCall
+from secops_agent.llm.types import Completion, Message, Offer, OnDelta, Request, ToolCall
 
 from .commands import render_help
-from .intents import Category, Intent, Understanding
+from .intents import Intent, Understanding
 from .lexicon import Lexicon
-from .patterns import Pattern
 from .understanding import understand
+from .words import load
 
 NAME = "离线模式"
 _REMEMBERED = 24  # messages that are read again
-_ALERT_ROW = Pattern(
+_ALERT_ROW = re.compile(
     r"^[\s|>*-]*(?:\d+[.、)]\s*)?(?:\*\*)?(?:#|告警\s*#?)?(?P<item>\d{1,9})(?:\*\*)?(?=[\s|:：*]|$)"
 )
-_CVE = Pattern(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
-_NAME = Pattern(r"(?P<item>[\w.\u4e00-\u9fff-]+)")
+_CVE = re.compile(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
+_NAME = re.compile(r"[\w.-]+")
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
-_TALK: dict[Category, str] = {
-    "greeting": "您好，我是毕方，安全运营助手。现在是离线模式，可以查告警、资产、漏洞和情报；发送「帮助」看全部命令。",
-    "thanks": "不客气，随时找我。",
-    "identity": "我是毕方，在钉钉里工作的安全运营助手。现在是离线模式：没有使用大模型，按固定的语法理解您的话，答案来自本单位的数据。",
-    "farewell": "再见，有事随时 @ 我。",
-    "acknowledgement": "好的。需要查什么直接说，或发送「帮助」看全部命令。",
-    "status": "毕方在线，正在离线模式下工作：没有使用大模型，查询和审批照常可用。",
-}
 
 
+@dataclass(frozen=True, slots=True)
 class Offline:
-    """An LLM made of a grammar; built anew for each turn.
+    """Built anew for each turn. ``now`` is an aware datetime; ``asker`` the staff id that 我 stands for."""
 
-    ``now`` is an aware datetime; ``asker`` the staff id that 我 stands for.
-    """
-
-    name = NAME
-    offline = True
-
-    def __init__(self, lexicon: Lexicon, now: datetime, *, asker: str = "") -> None:
-        self._lexicon = lexicon
-        self._now = now
-        self._asker = asker
+    lexicon: Lexicon
+    now: datetime
+    asker: str = ""
+    name: ClassVar[str] = NAME
+    offline: ClassVar[bool] = True
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call for the user's last message, or the text of the tool's result; never raises."""
-        results = _trailing_results(request.messages)
+        results = list(takewhile(lambda message: message.role == "tool", reversed(request.messages)))
         if results:
-            return _say("\n\n".join([*map(read_result, results), NOTICE]))
-        return self._answer(request)
-
-    def _answer(self, request: Request) -> Completion:
+            return _say("\n\n".join([*map(read_result, reversed(results)), NOTICE]))
         understanding = self._understand(request.messages)
         intent = understanding.intent
-        if intent and self._offered(intent, request):
+        if intent and self._offered(intent.tool, request):
             return _call(intent, len(request.messages))
-        if understanding.category == "status" and any(
-            tool.name == "service_status" for tool in request.tools
-        ):
-            return _call(Intent("service_status"), len(request.messages))
+        offer = understanding.offer
+        if offer and self._offered(offer.tool, request):
+            asked = f"{offer.question}还没有执行任何操作；是的话请发送：\n\n`{offer.command}`\n\n{NOTICE}"
+            return _say(asked, offer)
         return _say(_speak(understanding))
 
     def _understand(self, messages: tuple[Message, ...]) -> Understanding:
@@ -69,19 +56,17 @@ class Offline:
         understanding = Understanding()
         for message in messages[-_REMEMBERED:]:
             if message.role == "user":
-                understanding = understand(
-                    message.content, self._lexicon, self._now, asker=self._asker, last=last
-                )
+                said = message.content
+                understanding = understand(said, self.lexicon, self.now, asker=self.asker, last=last)
                 last = understanding.intent or last
             elif last and message.role in ("assistant", "tool") and message.content:
-                last = replace(
-                    last, items=find_items(read_result(message), last.tool, self._lexicon) or last.items
-                )
+                items = find_items(read_result(message), last.tool, self.lexicon)
+                last = replace(last, items=items or last.items)
         return understanding
 
     @staticmethod
-    def _offered(intent: Intent, request: Request) -> bool:
-        return request.tool_choice == "auto" and any(tool.name == intent.tool for tool in request.tools)
+    def _offered(name: str, request: Request) -> bool:
+        return request.tool_choice == "auto" and any(tool.name == name for tool in request.tools)
 
 
 def read_result(message: Message) -> str:
@@ -90,34 +75,21 @@ def read_result(message: Message) -> str:
         content = json.loads(message.content)
     except ValueError:
         return message.content
-    if isinstance(content, dict) and isinstance(content.get("text"), str):
-        return str(content["text"])
-    return message.content
+    text = content.get("text") if isinstance(content, dict) else None
+    return text if isinstance(text, str) else message.content
 
 
 def find_items(text: str, tool: str, lexicon: Lexicon) -> tuple[str, ...]:
     """What an answer listed, in order, one a line: alert numbers, CVE ids or names of assets."""
-    found: list[str] = []
-    for line in text.splitlines():
-        if tool == "list_alerts":
-            match = _ALERT_ROW.match(line)
-        elif tool == "list_vulnerabilities":
-            match = _CVE.search(line)
-        else:
-            match = next((m for m in _NAME.finditer(line) if lexicon.asset(m.group("item"))), None)
-        if match:
-            found.append(match["item"])
-    return tuple(dict.fromkeys(found))
+    found = (_find_item(line, tool, lexicon) for line in text.splitlines())
+    return tuple(dict.fromkeys(item for item in found if item))
 
 
-def _trailing_results(messages: tuple[Message, ...]) -> list[Message]:
-    """The tool results after the last thing that was not one."""
-    results: list[Message] = []
-    for message in reversed(messages):
-        if message.role != "tool":
-            break
-        results.insert(0, message)
-    return results
+def _find_item(line: str, tool: str, lexicon: Lexicon) -> str:
+    if tool in ("list_alerts", "list_vulnerabilities"):
+        match = _ALERT_ROW.match(line) if tool == "list_alerts" else _CVE.search(line)
+        return match["item"] if match else ""
+    return next((word for word in _NAME.findall(line) if lexicon.asset(word)), "")
 
 
 def _call(intent: Intent, turn: int) -> Completion:
@@ -126,17 +98,18 @@ def _call(intent: Intent, turn: int) -> Completion:
     return Completion(Message("assistant", "", tool_calls=(call,)), "tool_calls", model=NAME)
 
 
-def _say(text: str) -> Completion:
-    return Completion(Message("assistant", text), "stop", model=NAME)
+def _say(text: str, offer: Offer | None = None) -> Completion:
+    return Completion(Message("assistant", text), "stop", model=NAME, offer=offer)
 
 
 def _speak(understanding: Understanding) -> str:
-    if understanding.category == "help":
+    intent, category = understanding.intent, understanding.category
+    if category == "help":
         return f"{render_help()}\n\n{NOTICE}"
-    if understanding.category:
-        return _TALK[understanding.category]
-    if understanding.intent:
-        return f"这句话我听懂了，但现在没有可用的工具来回答它（{understanding.intent.tool}）。{NOTICE}"
+    if category or (intent and intent.tool == "service_status"):
+        return str(load("talk")["answers"][category or "status"])
+    if intent:
+        return f"这句话我听懂了，但现在没有可用的工具来回答它（{intent.tool}）。{NOTICE}"
     if understanding.control:
         return "这句话需要一个待处理的确认或审批，现在没有找到。"
     lead = understanding.hint or "这句话在离线模式下没有听懂。"

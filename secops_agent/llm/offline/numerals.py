@@ -1,25 +1,14 @@
 """Numbers as people type them: digits, 二十四, 两, 半."""
 
+import re
+
 _DIGITS = {
-    "零": 0,
-    "〇": 0,
-    "一": 1,
-    "二": 2,
-    "两": 2,
-    "俩": 2,
-    "三": 3,
-    "仨": 3,
-    "四": 4,
-    "五": 5,
-    "六": 6,
-    "七": 7,
-    "八": 8,
-    "九": 9,
+    char: value
+    for value, chars in enumerate(("零〇", "一", "二两俩", "三仨", *"四五六七八九"))
+    for char in chars
 }
 _UNITS = {"十": 10, "百": 100, "千": 1000}
-A_FEW = 3
-NUMBER = r"(?:\d+(?:\.\d+)?|[零〇一二两俩三仨四五六七八九十百千]+|半拉子?|半|几)"
-INTEGER = r"(?:\d{1,9}|[零〇一二两三四五六七八九十百千]+)"
+_A_FEW = 3
 
 
 def read_number(text: str) -> float | None:
@@ -27,13 +16,10 @@ def read_number(text: str) -> float | None:
     if text.startswith("半"):
         return 0.5
     if text == "几":
-        return A_FEW
-    if (
-        len(text) == 2
-        and text[0] in _DIGITS
-        and _DIGITS.get(text[1]) in (_DIGITS[text[0]] + 1, _DIGITS[text[0]] + 2)
-    ):
-        return float(_DIGITS[text[1]])
+        return _A_FEW
+    digits = [_DIGITS[char] for char in text if char in _DIGITS]
+    if len(text) == len(digits) == 2 and digits[1] - digits[0] in (1, 2):
+        return digits[1]
     return _read(text)
 
 
@@ -44,21 +30,13 @@ def read_integer(text: str) -> int | None:
 
 
 def _read(text: str) -> float | None:
-    try:
+    if re.fullmatch(r"\d+(?:\.\d+)?", text):
         return float(text)
-    except ValueError:
-        return _read_chinese(text)
-
-
-def _read_chinese(text: str) -> float | None:
     if not text or any(char not in _DIGITS and char not in _UNITS for char in text):
         return None
-    if all(char in _DIGITS for char in text):
+    if not any(char in _UNITS for char in text):
         return float("".join(str(_DIGITS[char]) for char in text))
     total, digit = 0, 1 if text[0] in _UNITS else 0
     for char in text:
-        if char in _UNITS:
-            total, digit = total + max(digit, 1) * _UNITS[char], 0
-        else:
-            digit = _DIGITS[char]
+        total, digit = (total + max(digit, 1) * _UNITS[char], 0) if char in _UNITS else (total, _DIGITS[char])
     return float(total + (digit if text[-1] in _DIGITS else 0))

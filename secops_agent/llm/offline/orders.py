@@ -1,180 +1,208 @@
-"""Reading an order whose parts may stand in any order: one object, one action, and nothing that speaks against it.
+"""Orders, read in a closed world: every word is on the lists of `words/orders.toml`, or nothing happens.
 
-The text is cut into clauses and these into chunks of closed lists (`chunks`). A clause with anything unknown in it
-is left out only if it is a mere fact (`facts`, `evidence`); else there is no order.
+A sentence with one object (an alert, an address, a host, a scheduled task) is cut into the words of that domain.
+What they do is spelled as one letter each, and the letters say which tool it is, in whatever order the parts stand.
+Words that no list has make it a `Reading` with a ``rest``: no order, at most an offer.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
-from .chunks import Chunk, Role, Words
-from .mood import find_doubt
-from .patterns import Pattern
-from .remarks import Remark, find_remarks, is_remark
-from .skeletons import Kind, Skeleton
+from .chunks import Chunk, cut
+from .skeletons import ANY_MARK, Kind, Skeleton
+from .words import load
 
-_CLAUSE = Pattern(r"[,，;；。!！~…]+")
-_GAP = Pattern(r"[,，;；。\s]+")
-_MORE = frozenset({Role.VERDICT, Role.LENGTH, Role.PLEASE, Role.GLUE})
-_SIDES = frozenset({Role.OBJECT, Role.GLUE, Role.PLEASE})
-_FINISHED = Pattern(r"[了喽啦咯嘞](?:处理|操作|处置|措施)?$")
+_VERDICTS = frozenset(("false_positive", "true_positive", "benign", "duplicate"))
+_COMMON = ("please", "now", "done", "urge", "give_me", "move", "glue")
+_CHECKS = ("check", "length")
+_CLAUSE = re.compile(r"[,，;；。!！~…]+")
+_NOTHING = Chunk("", "")
+_Build = Callable[[list[Chunk], Skeleton, str], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Grammar:
-    """What an order of one kind is made of.
+class Domain:
+    """A ``[[domain]]`` of `words/orders.toml`, explained there; ``forms``: patterns of letters by tool."""
 
-    ``verbs``: roles that make an action. ``is_fact``: whether a clause may stand beside it.
-    ``no_remark``: what 原因 may stand before without a remark following (原因是误报). ``break_before``: where a clause
-    begins though no comma stands there (中毒了赶紧断网).
-    ``dangerous``: 封了 X 吧 may ask whether it has been done.
-    ``doubtless``: roles whose words are no doubt though they look like one (取消 deletes, 已确认 is a state).
+    objects: tuple[Kind, ...]
+    lists: tuple[str, ...]
+    verbs: frozenset[str]
+    forms: Mapping[str, "re.Pattern[str]"]
+    dangerous: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a sentence orders if it orders anything. ``rest``: the words that nothing explains, "" for none.
+
+    ``inside``: those of them in the very clause of the order or before its object, which may turn it round.
     """
 
-    words: Words
-    objects: tuple[Kind, ...]
-    verbs: frozenset[Role]
-    doubtless: frozenset[Role]
-    is_fact: Callable[[str, Skeleton], bool]
-    no_remark: Pattern | None = None
-    break_before: Pattern | None = None
-    dangerous: bool = False
+    tool: str
+    arguments: Mapping[str, Any]
+    rest: str = ""
+    inside: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """``clauses`` as chunks, ``facts`` left out of them in their order, ``remark`` if one was made."""
-
-    value: object
-    clauses: tuple[tuple[Chunk, ...], ...]
-    facts: tuple[str, ...] = ()
-    remark: Remark | None = None
-    after: str = ""
-
-    @property
-    def chunks(self) -> tuple[Chunk, ...]:
-        """Those of all clauses."""
-        return tuple(chunk for clause in self.clauses for chunk in clause)
-
-    def has(self, *roles: Role) -> bool:
-        """Whether any chunk has one of these roles."""
-        return any(chunk.role in roles for chunk in self.chunks)
-
-    def said(self, *roles: Role) -> tuple[str, ...]:
-        """The texts of the chunks with these roles."""
-        return tuple(chunk.text for chunk in self.chunks if chunk.role in roles)
+def read_orders(skeleton: Skeleton, asker: str, *, bare: bool = False) -> Iterator[Reading]:
+    """The readings of the sentence, one a domain at most; ``bare``: what was checked is no part of an order."""
+    for domain in _domains(bare):
+        values = {entity.value for entity in skeleton.found(*domain.objects)}
+        reading = _read(skeleton, domain, asker) if len(values) == 1 else None
+        if reading:
+            yield reading
 
 
-def read_orders(skeleton: Skeleton, grammar: Grammar) -> Iterator[Order]:
-    """The ways in which the sentence is an order of this kind: without a remark, or with remarks of several lengths."""
-    if not skeleton.found(*grammar.objects):
-        return
-    found = False
-    for rest, remark in find_remarks(skeleton.text, grammar.no_remark):
-        found = True
-        order = _parse(Skeleton(rest, skeleton.entities), grammar)
-        decoy = not skeleton.text.endswith(remark.text) and Skeleton(remark.text, skeleton.entities).found(
-            *grammar.objects
+def is_explained(clause: str, tool: str, skeleton: Skeleton, *, verdict: bool = False) -> bool:
+    """Whether the words of the tool's domain explain all of a clause; ``verdict``: and it gives one."""
+    domain = next(domain for domain in _domains(False) if tool in domain.forms)
+    roles = {chunk.role for chunk in _cut(clause, domain, skeleton)}
+    return "" not in roles and not (verdict and roles.isdisjoint(_VERDICTS))
+
+
+@cache
+def _domains(bare: bool) -> tuple[Domain, ...]:
+    return tuple(
+        Domain(
+            tuple(Kind[name] for name in row["objects"]),
+            ("unknown", *(name for name in row["lists"] if not bare or name not in _CHECKS), *_COMMON),
+            frozenset(row["verbs"]),
+            {tool: re.compile("|".join(forms)) for tool, forms in row["forms"].items()},
+            row.get("dangerous", False),
         )
-        if (
-            order
-            and not decoy
-            and is_remark(remark.text, skeleton)
-            and not _says_more(remark.text, order, grammar)
-        ):
-            yield replace(order, remark=remark)
-    order = None if found else _parse(skeleton, grammar)
-    if order:
-        yield order
-
-
-def _says_more(remark: str, order: Order, grammar: Grammar) -> bool:
-    """备注：扫描器，误报 and 原因：扫描，两小时 go on with what is none of the remark; …，关闭告警 13 would be a second order."""
-    _, *later = [grammar.words.cut(clause) for clause in _CLAUSE.split(remark.rstrip())]
-    for chunks in later:
-        roles = {chunk.role for chunk in chunks}
-        known, acts, named = Role.UNKNOWN not in roles, bool(roles & grammar.verbs), Role.OBJECT in roles
-        if (known and (acts or named)) or (acts and named):
-            return True
-    last = {chunk.role for chunk in later[-1]} if later else {Role.UNKNOWN}
-    return last <= _MORE and not (Role.VERDICT in last and order.has(Role.VERDICT))
-
-
-def read_untold(skeleton: Skeleton, grammar: Grammar) -> Iterator[tuple[Order, str]]:
-    """The order, and the words after it or before it that no list has: 关闭告警 12 误报 扫描器自测."""
-    text = skeleton.text
-    if next(find_remarks(text, grammar.no_remark), None):
-        return
-    unknown, at = [], 0
-    for chunk in grammar.words.cut(text):
-        unknown += [(at, at + len(chunk.text))] if chunk.role is Role.UNKNOWN else []
-        at += len(chunk.text)
-    if not unknown:
-        return
-    start = max((match.end() for match in _GAP.finditer(text[: unknown[0][0]])), default=0)
-    ends = {match.start() for match in _GAP.finditer(text) if match.start() >= unknown[-1][1]} | {len(text)}
-    for end in sorted(ends):
-        order = _parse(Skeleton(f"{text[:start]}，{text[end:]}", skeleton.entities), grammar)
-        untold = Skeleton(text[start:end], skeleton.entities)
-        if order and not order.facts and not untold.found(*grammar.objects):
-            yield order, untold.text
-
-
-def _parse(skeleton: Skeleton, grammar: Grammar) -> Order | None:
-    values = {one.value for one in skeleton.found(*grammar.objects)}
-    if len(values) != 1:
-        return None
-    text = grammar.break_before.sub("，", skeleton.text) if grammar.break_before else skeleton.text
-    cuts = [grammar.words.cut(clause) for clause in _CLAUSE.split(text) if clause.strip()]
-    clauses, facts, places = [], [], []
-    for chunks in cuts:
-        known, fact = _part(chunks)
-        if fact and not grammar.is_fact(fact, skeleton):
-            return None
-        clauses.append(known)
-        facts += [fact] if fact else []
-        places += [len(clauses) - 1] if fact else []
-    order = Order(values.pop(), tuple(clauses), tuple(facts))
-    return order if _is_order(order, places, grammar) else None
-
-
-def _part(chunks: tuple[Chunk, ...]) -> tuple[tuple[Chunk, ...], str]:
-    """The known clause, or the object and what is told about it."""
-    at = next((i for i, chunk in enumerate(chunks) if chunk.role is Role.UNKNOWN), len(chunks))
-    if at == len(chunks):
-        return chunks, ""
-    first = next((i for i, chunk in enumerate(chunks[:at]) if chunk.role not in _SIDES), at)
-    at = max((i + 1 for i, chunk in enumerate(chunks[:first]) if chunk.role is Role.OBJECT), default=0)
-    return chunks[:at], "".join(chunk.text for chunk in chunks[at:]).strip()
-
-
-def _is_order(order: Order, facts: list[int], grammar: Grammar) -> bool:
-    acting = [
-        i for i, clause in enumerate(order.clauses) if any(chunk.role in grammar.verbs for chunk in clause)
-    ]
-    between = acting and any(acting[0] < at < acting[-1] for at in facts)
-    return bool(acting) and order.has(Role.OBJECT) and not between and not _is_doubted(order, grammar)
-
-
-def _is_doubted(order: Order, grammar: Grammar) -> bool:
-    """What speaks against it in the words that are known: a doubt, 了 of what has been done, 将 of what is to come."""
-    left = [chunk.text for chunk in order.chunks if chunk.role not in grammar.doubtless]
-    verbs = grammar.verbs - {Role.MINE}
-    finished = any(_FINISHED.search(chunk.text) for chunk in order.chunks if chunk.role in verbs)
-    pairs = zip(order.chunks, order.chunks[1:], strict=False)
-    ahead = any(one.text == "将" and other.role in grammar.verbs for one, other in pairs)
-    return ahead or find_doubt("".join(left)) is not None or (finished and not _is_asked(order, grammar))
-
-
-def _is_asked(order: Order, grammar: Grammar) -> bool:
-    """把 X 封了, 帮我封了, 封了 X 吧; without such a word a verb with 了 tells what has been done."""
-    verb = next(
-        i
-        for i, chunk in enumerate(order.chunks)
-        if chunk.role in grammar.verbs and _FINISHED.search(chunk.text)
+        for row in load("orders")["domain"]
     )
-    before, after = order.chunks[:verb], order.chunks[verb:]
-    urged = not grammar.dangerous and any(chunk.text[0] in "吧呗" for chunk in after)
-    return urged or any(
-        chunk.role in (Role.PLEASE, Role.GIVE_ME) or chunk.text in ("把", "将") for chunk in before
-    )
+
+
+@cache
+def _letter(role: str) -> str:
+    """What the words of a list do, "" for nothing; a mark's role is its letter."""
+    return role if len(role) < 2 else str(load("orders")[role].get("letter", ""))
+
+
+def _read(skeleton: Skeleton, domain: Domain, asker: str) -> Reading | None:
+    """As a whole; else without the clauses that have unknown words (but with their object), else without the words."""
+    said = [clause for clause in _CLAUSE.split(skeleton.text) if clause.strip()]
+    clauses = [(clause, _cut(clause, domain, skeleton)) for clause in said]
+    unknown = [pair for pair in clauses if not all(chunk.role for chunk in pair[1])]
+    judged = any(chunk.role in _VERDICTS for _, chunks in unknown for chunk in chunks)
+    in_part = bool(unknown) and not judged and len(unknown) < len(clauses)
+    for kept in (*(("", "o") if in_part else ()), "all"):
+        chunks = [
+            chunk
+            for pair in clauses
+            for chunk in pair[1]
+            if pair not in unknown or (chunk.role if kept == "all" else chunk.role and chunk.role == kept)
+        ]
+        reading = _match(chunks, domain, skeleton, asker)
+        if reading:
+            rest = [_rest(*pair, whole=kept != "all") for pair in unknown]
+            rest += [reading.rest] if reading.rest else []
+            inside = [_loose(chunks, before_object=kept != "all") for _, chunks in unknown]
+            return replace(reading, rest="，".join(rest), inside="，".join(inside))
+    return None
+
+
+def _rest(clause: str, chunks: list[Chunk], *, whole: bool) -> str:
+    """What a reading leaves out of a clause: what follows the object, else all of it; or only the unknown words."""
+    if not whole:
+        return _loose(chunks)
+    last = max((i for i, chunk in enumerate(chunks) if chunk.role == "o"), default=-1)
+    if last < 0:
+        return clause.strip()
+    after = next((chunk.at for chunk in chunks[last + 1 :] if not chunk.role), 0)
+    return (clause[after:] if after else clause[: chunks[last].at]).strip()
+
+
+def _loose(chunks: list[Chunk], *, before_object: bool = False) -> str:
+    roles = [chunk.role for chunk in chunks]
+    end = len(chunks) if not before_object else roles.index("o") if "o" in roles else 0
+    telling = ("", "p") if before_object else ("",)
+    return "".join(chunk.text for chunk in chunks[:end] if chunk.role in telling)
+
+
+def _cut(clause: str, domain: Domain, skeleton: Skeleton) -> list[Chunk]:
+    marks = {Kind.PERSON: "p", Kind.DURATION: "d", **dict.fromkeys(domain.objects, "o")}
+
+    def role(chunk: Chunk) -> str:
+        return marks.get(skeleton.entities[chunk.text].kind, "") if ANY_MARK.match(chunk.text) else chunk.role
+
+    return [replace(chunk, role=role(chunk)) for chunk in cut(clause, domain.lists)]
+
+
+def _match(chunks: list[Chunk], domain: Domain, skeleton: Skeleton, asker: str) -> Reading | None:
+    letters = "".join(_spell(chunks))
+    tools = [tool for tool, form in domain.forms.items() if "o" in letters and form.fullmatch(letters)]
+    told = _tells(chunks, domain)
+    arguments = _ARGUMENTS[tools[0]](chunks, skeleton, asker) if len(tools) == 1 and told != "told" else None
+    return Reading(tools[0], arguments, told) if arguments else None
+
+
+def _spell(chunks: list[Chunk]) -> Iterator[str]:
+    """The letters. 请 counts as 让 only before a person, 由 as an order only with 请 or 把, 给 is 把 but for a person."""
+    heavy = [chunk for chunk in chunks if _letter(chunk.role) or chunk.role == "please"]
+    asked = any(chunk.role in ("please", "move", "let") for chunk in chunks)
+    for chunk, after in zip(heavy, [*heavy[1:], _NOTHING], strict=True) if heavy else ():
+        if chunk.role in ("please", "let"):
+            yield "Y" if after.role == "p" else ""
+        elif chunk.role == "by" and not asked:
+            yield "?"
+        elif chunk.text != "给" or after.role in ("p", "me"):
+            yield _letter(chunk.role)
+
+
+def _tells(chunks: list[Chunk], domain: Domain) -> str:
+    """ "told" of what has been done (封了 X) or will be (将封禁 X), not of 把 X 封了; the rest of what may ask (封了吧)."""
+    acted, asked, mine = "", False, False
+    for before, chunk, i in zip([_NOTHING, *chunks], chunks, range(1, len(chunks) + 1), strict=False):
+        letter, after = _letter(chunk.role), chunks[i:]
+        heavy = next((one.role for one in after if _letter(one.role)), "")
+        if chunk.text == "将" and after and _letter(after[0].role) in domain.verbs:
+            return "told"
+        asked = asked or chunk.role in ("please", "give_me") or (chunk.text in "把将给" and heavy == "o")
+        mine = mine or chunk.role == "me"
+        if chunk.role == "done" and acted and not asked and not (mine and acted == "K"):
+            direct = before.text == "掉" or _letter(before.role) in domain.verbs
+            if not direct or all(one.role != "urge" for one in after):
+                return "told"
+            return "了吧" if domain.dangerous else ""
+        acted = letter if letter in domain.verbs else acted
+    return ""
+
+
+def _values(chunks: list[Chunk], role: str, skeleton: Skeleton) -> list[Any]:
+    return list(dict.fromkeys(skeleton.entities[chunk.text].value for chunk in chunks if chunk.role == role))
+
+
+def _object(name: str) -> _Build:
+    return lambda chunks, skeleton, _: {name: _values(chunks, "o", skeleton)[0]}
+
+
+def _close(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
+    said = sorted({chunk.role for chunk in chunks} & _VERDICTS)
+    verdict = {"verdict": said[0]} if said else {}
+    return {} if len(said) > 1 else _object("alert_id")(chunks, skeleton, asker) | verdict
+
+
+def _assign(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
+    named = _values(chunks, "p", skeleton) or [asker]
+    taken = _object("alert_id")(chunks, skeleton, asker)
+    return taken | {"assignee": named[0]} if len(named) == 1 and named[0] else {}
+
+
+def _block(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
+    lengths = _values(chunks, "d", skeleton)
+    return _object("ip")(chunks, skeleton, asker) | ({"duration_minutes": lengths[0]} if lengths else {})
+
+
+_ARGUMENTS: Mapping[str, _Build] = {
+    "acknowledge_alert": _object("alert_id"),
+    "close_alert": _close,
+    "assign_alert": _assign,
+    "block_ip": _block,
+    "isolate_host": _object("asset"),
+    "delete_schedule": _object("schedule_id"),
+}

@@ -3,33 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from .numerals import INTEGER, read_integer
-from .patterns import Pattern
+from .numerals import read_integer
+from .words import pattern
 
-_PART = r"凌晨|清晨|清早|早上|早晨|早间|上午|中午|正午|下午|傍晚|晚上|晚间|夜里|夜间|早|晚"
-_DEFAULT_HOURS = {
-    "凌": 1,
-    "清": 7,
-    "早": 9,
-    "上": 10,
-    "中": 12,
-    "正": 12,
-    "下": 15,
-    "傍": 18,
-    "晚": 20,
-    "夜": 22,
-}
-_CLOCK = rf"(?P<part{{i}}>{_PART})?\s*(?:的)?\s*(?P<h{{i}}>\d{{1,2}}|[零一二两三四五六七八九十]{{1,3}})\s*(?:[点时](?:钟|整)?(?:(?P<half{{i}}>半)|(?P<quarter{{i}}>一刻|三刻)|(?P<m{{i}}>\d{{1,2}}|[零一二三四五六七八九十]{{1,3}})分?)?|:(?P<mm{{i}}>\d{{2}}))(?:\s*(?P<ap{{i}}>[ap])m(?![a-z]))?"
-_TIME = rf"(?:{_CLOCK.replace('{i}', '')}(?:\s*(?:和|、|,|，|与|及)\s*{_CLOCK.replace('{i}', '2')})?|(?P<only>{_PART}))"
-_BEFORE_CLOCK = r"(?:上班|下班|晨会|早会|开会|午饭|收工|交班|接班|换班)(?:前|时|后)?\s*(?=(?:\d{1,2}|[零一二两三四五六七八九十]{1,3})\s*[点时:])"
-_DAY = r"[一二三四五六日天末]"
-_WEEKDAYS = rf"(?P<days>(?:{_DAY}|[1-7](?![\d:点时]))(?:\s*(?:、|,|，|和|与|到|至|-)?\s*(?:周|星期)?{_DAY})*)"
-_WHEN = (
-    rf"(?:(?P<daily>每天|每日|天天|每一天|每个?(?=早上|晚上|上午|下午|中午|凌晨|早|晚))|(?P<work>每?个?(?:工作日|上班日)(?:每天)?)|(?P<weekend>每?个?周末)|(?:每?个?|每?逢)(?:周|星期|礼拜){_WEEKDAYS}|"
-    rf"(?P<weekly>每周|每星期|每个星期)|(?:每个?月)(?:的)?\s*(?P<dom>{INTEGER}|初)?\s*(?:日|号)?)\s*(?:的|,|，)?\s*(?:{_BEFORE_CLOCK})?(?:{_TIME})?"
-)
-_EVERY = r"每(?:隔|过)?\s*(?P<n>\d{1,2}|[一二两三四五六七八九十]{1,3}|半)?\s*个?(?P<unit>小时|钟头|分钟)"
-_PATTERN = Pattern(rf"(?:{_EVERY}|{_WHEN})(?:整|准时|定时)?", re.IGNORECASE)
+# The hour that a part of the day means by itself, by its first character.
+_DEFAULT_HOURS = dict(zip("凌清早上中正下傍晚夜", (1, 7, 9, 10, 12, 12, 15, 18, 20, 22), strict=True))
+_WEEKDAYS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "日": 0, "天": 0}
+_WEEKDAYS |= {str(day): day % 7 for day in range(1, 8)}
+_FIXED_DAYS = {"daily": "* * *", "work": "* * 1-5", "weekend": "* * 0,6", "weekly": "* * 1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,79 +24,74 @@ class Recurrence:
 
 def read_recurrence(text: str) -> Recurrence | None:
     """The recurrence at the start of the text, or None."""
-    match = _PATTERN.match(text)
+    match = pattern("times.recurs").match(text)
     if not match:
         return None
-    cron = _every(match) if match["unit"] else _when(match)
-    timed = bool(match["unit"] or match["h"] or match["only"])
-    return Recurrence(cron, match.end(), timed) if cron else None
+    if match["interval"]:
+        cron = _every(match)
+        return Recurrence(cron, match.end(), timed=True) if cron else None
+    times, end, timed = _clocks(text, match.end())
+    days = _days(match)
+    return Recurrence(f"{times} {days}", end, timed) if times and days else None
 
 
 def _every(match: re.Match[str]) -> str:
-    if match["n"] == "半":
-        return "*/30 * * * *" if match["unit"] != "分钟" else ""
-    number = read_integer(match["n"] or "1") or 0
-    if match["unit"] == "分钟":
+    number = 30 if match["n"] == "半" else read_integer(match["n"] or "1") or 0
+    if (match["unit"] == "分钟") != (match["n"] == "半"):
         return f"*/{number} * * * *" if 5 <= number <= 30 else ""
     return "0 * * * *" if number == 1 else f"0 */{number} * * *" if 1 < number <= 12 else ""
 
 
-def _when(match: re.Match[str]) -> str:
-    clock = _clocks(match)
-    if not clock:
-        return ""
-    if match["daily"]:
-        return f"{clock} * * *"
-    if match["work"]:
-        return f"{clock} * * 1-5"
-    if match["weekend"]:
-        return f"{clock} * * 0,6"
-    if match["days"] or match["weekly"]:
-        days = _weekdays(match["days"] or "一")
-        return f"{clock} * * {days}" if days and (match.group()[0] in "每逢" or "-" in days) else ""
-    day = 1 if match["dom"] in (None, "初") else read_integer(match["dom"])
-    return f"{clock} {day} * *" if day and 1 <= day <= 31 else ""
-
-
-def _clocks(match: re.Match[str]) -> str:
-    """``minute hour`` of one or two times; the part of the day gives a default hour."""
-    if not match["h"]:
-        return f"0 {_DEFAULT_HOURS[match['only'][0]] if match['only'] else 9}"
-    first = _clock(match, "")
-    second = _clock(match, "2") if match["h2"] else None
-    if first is None or (match["h2"] and (second is None or second[1] != first[1])):
-        return ""
-    return f"{first[1]} {first[0]},{second[0]}" if second else f"{first[1]} {first[0]}"
-
-
-def _clock(match: re.Match[str], suffix: str) -> tuple[int, int] | None:
-    hour = read_integer(match[f"h{suffix}"])
-    minutes = match[f"m{suffix}"] or match[f"mm{suffix}"] or "0"
-    minute = (
-        30
-        if match[f"half{suffix}"]
-        else {"一刻": 15, "三刻": 45}.get(match[f"quarter{suffix}"] or "", read_integer(minutes))
-    )
-    if hour is None or minute is None or hour > 24 or minute > 59:
-        return None
-    part = (match[f"part{suffix}"] or match["part"] or "")[:1]
-    if (hour < 12 and part in ("下", "傍", "晚", "夜")) or (part in ("中", "正") and hour < 3):
-        hour += 12
-    half = (match[f"ap{suffix}"] or "").lower()
-    if half:
-        hour = hour % 12 + (12 if half == "p" else 0) if 1 <= hour <= 12 else hour
-    return hour % 24, minute
+def _days(match: re.Match[str]) -> str:
+    if match["days"]:
+        days = _weekdays(match["days"])
+        return f"* * {days}" if days and (match["days"][0] in "每逢" or "-" in days) else ""
+    if match["monthly"]:
+        day = 1 if match["dom"] in (None, "初") else read_integer(match["dom"])
+        return f"{day} * *" if day and 1 <= day <= 31 else ""
+    return next(days for name, days in _FIXED_DAYS.items() if match[name])
 
 
 def _weekdays(text: str) -> str:
-    numbers = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "日": 0, "天": 0}
-    numbers |= {str(day): day % 7 for day in range(1, 8)}
-    bare = re.sub(r"周(?!末)|星期|礼拜|\s", "", text)
+    bare = re.sub(r"每|逢|个|周(?!末)|星期|礼拜|\s", "", text)
     if "末" in bare:
         return "0,6"
-    span = re.fullmatch(rf"({_DAY})[到至-]({_DAY})", bare)
+    span = re.fullmatch(r"(\S)[到至-](\S)", bare)
     if span:
-        first, final = numbers[span[1]], numbers[span[2]] or 7
+        first, final = _WEEKDAYS[span[1]], _WEEKDAYS[span[2]] or 7
         return f"{first}-{final}" if 0 < first < final <= 6 else "*" if (first, final) == (1, 7) else ""
-    days = sorted({numbers[char] for char in bare if char in numbers})
-    return ",".join(map(str, days))
+    return ",".join(map(str, sorted({_WEEKDAYS[char] for char in bare if char in _WEEKDAYS})))
+
+
+def _clocks(text: str, at: int) -> tuple[str, int, bool]:
+    """``minute hour`` of one time or of two at the same minute, where it ends, and whether it was said."""
+    gap, spoken = pattern("times.before_clock").match(text, at), pattern("times.clock_time")
+    start = gap.end() if gap else at
+    first = spoken.match(text, start)
+    if not first:
+        part = pattern("times.daytime").match(text, start)
+        return f"0 {_DEFAULT_HOURS[part[0][0]] if part else 9}", part.end() if part else at, bool(part)
+    joint = pattern("times.and").match(text, first.end())
+    second = spoken.match(text, joint.end()) if joint else None
+    found = [_clock(match, first["part"] or "") for match in (first, second) if match]
+    end = (second or first).end()
+    sharp = pattern("times.sharp").match(text, end)
+    if None in found or len({time[1] for time in found if time}) > 1:
+        return "", end, True
+    hours = ",".join(str(time[0]) for time in found if time)
+    return f"{found[0][1] if found[0] else 0} {hours}", sharp.end() if sharp else end, True
+
+
+def _clock(match: re.Match[str], earlier: str) -> tuple[int, int] | None:
+    hour = read_integer(match["h"])
+    quarters = {"一刻": 15, "三刻": 45}.get(match["quarter"] or "")
+    minute = 30 if match["half"] else quarters or read_integer(match["m"] or match["mm"] or "0")
+    if hour is None or minute is None or hour > 24 or minute > 59:
+        return None
+    part = (match["part"] or earlier)[:1]
+    if (hour < 12 and part in tuple("下傍晚夜")) or (hour < 3 and part in tuple("中正")):
+        hour += 12
+    half = (match["ap"] or "").lower()
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return hour % 24, minute

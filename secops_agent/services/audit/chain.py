@@ -15,9 +15,8 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bifang.core.db import on_postgresql
+from bifang.core.db import on_postgresql, run
 from bifang.core.errors import BifangError
-from bifang.core.prepared import run
 from bifang.core.sealed import Sealed, place_of
 from secops_agent.models import AuditRecord, AuditSegment
 from secops_agent.models.audit import AuditKind

@@ -1,6 +1,6 @@
 """Approved actions: ordered with the approval, carried out at most once, their results told.
 
-pending → leased (a runner prepares) → calling (the call may have begun) → done, dry, failed, or unknown. A runner
+pending → claimed (a runner prepares) → calling (the call may have begun) → done, dry, failed, or unknown. A runner
 that dies while preparing leaves nothing behind; one that dies while calling leaves "结果未知", which only a person
 resolves: nothing is ever called twice by itself.
 """
@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from bifang.channels.leases import database_now, new_lease
+from bifang.channels import claims
+from bifang.core.db import database_now
 from bifang.core.errors import BifangError
 from bifang.core.sealed import Sealed, place_of
 from secops_agent.models.action import Action, ActionState
@@ -25,17 +26,17 @@ from secops_agent.services.decisions import notices, targets
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
 
-LEASE: Final = timedelta(seconds=90)  # longer than any connector may take
+HOLD: Final = timedelta(seconds=90)  # longer than any connector may take
 LOST: Final = "执行进程在调用途中中断，不知道对方是否已经执行。请到目标系统核实，再由管理员在「处置动作」里登记结果；系统不会自动重试。"
 Result = Literal["done", "dry", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An action in a runner's hands. ``lease`` fences what the runner writes; ``key`` is the idempotency key."""
+    """An action in a runner's hands. ``token`` fences what the runner writes; ``key`` is the idempotency key."""
 
     action_id: int
-    lease: str
+    token: str
     key: str
     tool: str
     title: str
@@ -49,7 +50,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ActionResult:
     """What came back. ``text`` is Chinese; ``response`` what the other side answered; ``undo_url`` may be a secret."""
 
     result: Result
@@ -68,24 +69,14 @@ def order(proposal: Proposal) -> Action:
 
 
 def claim(owner: str, limit: int = 5) -> list[Order]:
-    """Lease waiting actions, oldest first; each by a conditional UPDATE."""
-    now = database_now()
-    waiting = Action.objects.filter(state=ActionState.PENDING)
-    taken = []
-    for pk in list(waiting.order_by("pk").values_list("pk", flat=True)[:limit]):
-        lease = new_lease(now)
-        until = now + LEASE
-        if waiting.filter(pk=pk).update(
-            state=ActionState.LEASED, owner=owner[:80], lease=lease, leased_until=until
-        ):
-            taken.append(_order(Action.objects.get(pk=pk)))
-    return taken
+    """Claim waiting actions, oldest first."""
+    return [_order(action) for action in claims.claim(Action, owner, limit, hold=HOLD)]
 
 
 def _order(action: Action) -> Order:
     origin = action.undo_of
     return Order(
-        action.pk, action.lease, action.key, action.tool, action.title, action.arguments, action.summary, action.asker,
+        action.pk, action.token, action.key, action.tool, action.title, action.arguments, action.summary, action.asker,
         action.approver, action.created_at, _undo_url(origin),
         origin.connector_config_id if origin else None,
     )  # fmt: skip
@@ -102,14 +93,14 @@ def begin(order: Order, connector: str, connector_config_id: int | None) -> bool
     now = database_now()
     fault = _fault(order)
     if fault:
-        finish(order, Outcome("failed", f"没有执行：{fault}"), ActionState.LEASED)
+        finish(order, ActionResult("failed", f"没有执行：{fault}"), ActionState.CLAIMED)
         return False
-    ours = Action.objects.filter(
-        pk=order.action_id, lease=order.lease, state=ActionState.LEASED, leased_until__gt=now
+    ours = claims.held(Action, (order.action_id, order.token)).filter(
+        state=ActionState.CLAIMED, claimed_until__gt=now
     )
     return bool(
         ours.update(
-            state=ActionState.CALLING, started_at=now, leased_until=now + LEASE, connector=connector[:100],
+            state=ActionState.CALLING, started_at=now, claimed_until=now + HOLD, connector=connector[:100],
             connector_config_id=connector_config_id,
         )
     )  # fmt: skip
@@ -127,10 +118,10 @@ def _fault(order: Order) -> str:
     return ""
 
 
-def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALLING) -> bool:
-    """Store and tell the result. False: the lease is no longer ours, and nothing was changed."""
+def finish(order: Order, outcome: ActionResult, state: ActionState = ActionState.CALLING) -> bool:
+    """Store and tell the result. False: the claim no longer holds, and nothing was changed."""
     with transaction.atomic():
-        ours = Action.objects.filter(pk=order.action_id, lease=order.lease, state=state)
+        ours = claims.held(Action, (order.action_id, order.token)).filter(state=state)
         won = _close(ours, outcome, order.key)
         if won:
             _tell(
@@ -139,10 +130,10 @@ def finish(order: Order, outcome: Outcome, state: ActionState = ActionState.CALL
     return won
 
 
-def _close(rows: Any, outcome: Outcome, key: str = "") -> bool:
+def _close(rows: Any, outcome: ActionResult, key: str = "") -> bool:
     values = {
         "state": ActionState(outcome.result), "finished_at": database_now(), "result": outcome.text,
-        "response": dict(outcome.response), "lease": "", "leased_until": None,
+        "response": dict(outcome.response), "token": "", "claimed_until": None,
     }  # fmt: skip
     if outcome.undo_url:
         values["undo_url"] = Sealed.of(outcome.undo_url, place_of(Action, "undo_url", {"key": key}))
@@ -150,15 +141,14 @@ def _close(rows: Any, outcome: Outcome, key: str = "") -> bool:
 
 
 def sweep() -> int:
-    """Leases that ended: what was only prepared is free again, what may have been called is unknown. Returns how many."""
+    """Claims that ended: what was only prepared is free again, what may have been called is unknown. Returns how many."""
     now = database_now()
-    late = Action.objects.filter(leased_until__lt=now)
-    free = {"state": ActionState.PENDING, "owner": "", "lease": "", "leased_until": None}
-    count = late.filter(state=ActionState.LEASED).update(**free)
+    late = Action.objects.filter(claimed_until__lt=now)
+    count = claims.release_expired(Action)
     for action in late.filter(state=ActionState.CALLING).select_related("proposal"):
         with transaction.atomic():
-            mine = late.filter(pk=action.pk, state=ActionState.CALLING, lease=action.lease)
-            if _close(mine, Outcome("unknown", LOST)):
+            mine = late.filter(pk=action.pk, state=ActionState.CALLING, token=action.token)
+            if _close(mine, ActionResult("unknown", LOST)):
                 action.refresh_from_db()
                 _tell(action, Actor.system("sweep"))
                 count += 1
@@ -172,7 +162,7 @@ def settle(action_id: int, actor: Actor, *, executed: bool, note: str = "") -> A
         word = "已经执行" if executed else "没有执行"
         text = f"经 {actor.name} 核实：{word}。{note}".strip()
         rows = Action.objects.filter(pk=action_id, state=ActionState.UNKNOWN)
-        if not _close(rows, Outcome("done" if executed else "failed", text, action.response)):
+        if not _close(rows, ActionResult("done" if executed else "failed", text, action.response)):
             raise Conflict(f"动作 #{action_id} 的结果不是未知的，不需要核实。")
         Action.objects.filter(pk=action_id).update(settled_by=actor.name)
         action.refresh_from_db()

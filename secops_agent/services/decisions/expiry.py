@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from bifang.channels.leases import database_now
+from bifang.core.db import database_now
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor

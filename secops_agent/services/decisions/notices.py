@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from bifang.channels import outbox
-from bifang.channels.inbox import unpack_target
 from bifang.channels.models import InboxRow
 from bifang.channels.ports import Button, ReplyTarget
+from bifang.channels.targets import unpack_target
 from bifang.core.errors import BifangError
 from bifang.core.sealed import place_of
 from secops_agent.models.proposal import Proposal

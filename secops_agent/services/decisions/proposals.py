@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bifang.channels.leases import database_now
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
 from bifang.channels.visible import visible, visible_value
+from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
 from bifang.core.rows import NewRow
 from secops_agent.models import Role, Staff

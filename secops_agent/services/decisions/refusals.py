@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bifang.channels.leases import database_now
+from bifang.core.db import database_now
 from secops_agent.models import Role, Staff
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.decisions.proposals import digest_of

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db import transaction
 
-from bifang.channels.leases import database_now
+from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Role, Staff
 from secops_agent.models.action import Action, ActionState

@@ -12,8 +12,8 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from bifang.channels import outbox
-from bifang.channels.leases import database_now
 from bifang.channels.models import OutboxRow, State
+from bifang.core.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,

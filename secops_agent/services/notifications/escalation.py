@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from bifang.channels import outbox
-from bifang.channels.leases import database_now
 from bifang.channels.ports import ReplyTarget
+from bifang.core.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,

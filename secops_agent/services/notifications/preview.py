@@ -39,7 +39,7 @@ def preview(row: NotificationRule, now: datetime | None = None) -> Preview:
     happened = _happened(since)
     groups: dict[str, list[datetime]] = {}
     alerts = 0
-    for alert, at, key in _matching(rule, happened, since):
+    for at, key in _matching(rule, happened):
         groups.setdefault(key, []).append(at)
         alerts += 1
     opened = sorted(at for times in groups.values() for at in _openings(sorted(times)))
@@ -70,8 +70,8 @@ def _changes(action: str, changes: dict[str, list[object]]) -> frozenset[str]:
 
 
 def _matching(
-    rule: Rule, happened: dict[int, tuple[datetime, frozenset[str]]], since: datetime
-) -> Iterator[tuple[Alert, datetime, str]]:
+    rule: Rule, happened: dict[int, tuple[datetime, frozenset[str]]]
+) -> Iterator[tuple[datetime, str]]:
     ids = iter(happened)
     while piece := list(islice(ids, _PIECE)):
         alerts = list(Alert.objects.filter(pk__in=piece))
@@ -79,7 +79,7 @@ def _matching(
         for alert in alerts:
             at, changes = happened[alert.pk]
             if rule.conditions.match(facts[alert.pk], changes):
-                yield alert, at, group_key(alert, facts[alert.pk])
+                yield at, group_key(alert, facts[alert.pk])
 
 
 def _openings(times: list[datetime]) -> Iterator[datetime]:

@@ -40,8 +40,9 @@ class Score:
 
     @property
     def is_wrong_action(self) -> bool:
-        """An action was proposed that was not asked for."""
-        return self.tried.tool in ACTIONS and self.tried.tool != self.question.tool
+        """An action was proposed that was not asked for; an offer is no proposal."""
+        proposed = self.tried.tool in ACTIONS and self.tried.status != "offer"
+        return proposed and self.tried.tool != self.question.tool
 
 
 def read_questions() -> list[Question]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from bifang.core.health import Finding, Report, check_health
+from bifang.core.health import HealthFinding, HealthReport, check_health
 from bifang.core.recent import Recent
 
 PATIENCE = 10.0  # seconds
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         try:
             report = Recent(check_health, patience=PATIENCE).get()
         except TimeoutError:
-            report = Report((Finding("database", "数据库", "failed", BUSY, BUSY),))
+            report = HealthReport((HealthFinding("database", "数据库", "failed", BUSY, BUSY),))
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json(details=True), ensure_ascii=False))
         else:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if not report.ok:
             sys.exit(1)
 
-    def _print(self, report: Report) -> None:
+    def _print(self, report: HealthReport) -> None:
         styles = {"ok": self.style.SUCCESS, "failed": self.style.ERROR, "skipped": self.style.WARNING}
         for finding in report.findings:
             self.stdout.write(

@@ -1,0 +1,62 @@
+"""The clients to the applications: one for each configuration, renewed when its settings change."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from bifang.core.config_cache import ConfigCache
+from bifang.core.http import HttpClient
+from dingtalk_integration.config import DingTalkSettings
+from dingtalk_integration.openapi.api import OpenApi
+from dingtalk_integration.openapi.application import Application
+from dingtalk_integration.openapi.cards import Cards
+from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.openapi.replies import Replies
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationClient:
+    """The connection to one application; messages and cards share its access token."""
+
+    settings: DingTalkSettings
+    replies: Replies
+    cards: Cards
+
+
+class ApplicationClients:
+    """One per event loop. ``count(client_id, family)`` is told of every call that DingTalk answered."""
+
+    def __init__(
+        self, configs: ConfigCache, count: Callable[[str, str], None] = lambda client_id, family: None
+    ) -> None:
+        self._configs = configs
+        self._count = count
+        self._http = HttpClient()
+        self._clients: dict[int, ApplicationClient] = {}
+
+    async def get(self, config_id: int) -> ApplicationClient:
+        """The client of a configuration as it is now. Raises ConfigError or SecretError."""
+        settings: DingTalkSettings = await self._configs.get(config_id)
+        client = self._clients.get(config_id)
+        if client is None or client.settings != settings:
+            self._clients[config_id] = client = self._open(settings)
+        return client
+
+    def settings(self, config_id: int) -> DingTalkSettings | None:
+        """The settings last seen, without looking; None before the first look."""
+        settings: DingTalkSettings | None = self._configs.peek(config_id)
+        return settings
+
+    def _open(self, settings: DingTalkSettings) -> ApplicationClient:
+        application = Application(
+            settings.client_id,
+            settings.client_secret,
+            Endpoints(settings.endpoint, settings.oapi_endpoint),
+            settings.proxy,
+        )
+        api = OpenApi(self._http, application, counted=partial(self._count, settings.client_id))
+        return ApplicationClient(settings, Replies(api), Cards(api))
+
+    async def close(self) -> None:
+        """Close the HTTP connections of this loop."""
+        await self._http.close()

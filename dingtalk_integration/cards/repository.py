@@ -1,0 +1,210 @@
+"""The cards in the database: which card belongs to what, who completes it, and which were left unfinished."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
+from bifang.channels.ports import Part, Turn
+from bifang.core.db import database_now
+from dingtalk_integration.models import Card, CardState
+from dingtalk_integration.openapi.cards import CardPlace
+
+STALE: Final = timedelta(minutes=10)
+JUST_BORN: Final = timedelta(minutes=1)  # its part may not have taken it yet
+BETWEEN_TRIES: Final = timedelta(seconds=5)  # while cards fail, closing them must not add to the load
+GIVE_UP: Final = timedelta(days=1)  # of trying to close a card
+UNFINISHED: Final = (CardState.OPEN, CardState.GIVEN_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A card in use. ``fresh``: nothing was ever sent about it; ``nick``: whom it answers, by name."""
+
+    pk: int
+    track_id: str
+    shown: bool = False
+    fresh: bool = False
+    finished: bool = False
+    nick: str = ""
+
+
+def open_for(turn: Turn, place: CardPlace) -> Held | None:
+    """The turn's card, the same for every run of it; None if it is no longer to be changed."""
+    track_id = _track_id(turn.config_id, turn.kind, turn.external_id)
+    card, fresh = _find_or_add(track_id, turn.config_id, turn.inbox_id, place)
+    if card.state != CardState.OPEN or card.part_key:
+        return None
+    return Held(card.pk, track_id, card.shown, fresh)
+
+
+def take(part: Part, place: CardPlace) -> Held | None:
+    """The card that this part completes; None if it goes out otherwise.
+
+    The first part to a turn's own place completes the turn's card; a later one has a card only for its buttons.
+    """
+    held = _take_of_turn(part, part.inbox_id, place) if part.inbox_id is not None else None
+    if held is None and part.buttons:
+        held = _take(part, place, _track_id("part", part.key, part.created_ms), None)
+    return held
+
+
+def _take_of_turn(part: Part, inbox_id: int, place: CardPlace) -> Held | None:
+    row = InboxRow.objects.filter(pk=inbox_id).first()
+    if row is None or not _same_place(row, place):
+        return None
+    nick = str(row.payload.get("nick") or "")
+    return _take(part, place, _track_id(row.config_id, row.kind, row.external_id), row.pk, nick)
+
+
+def _take(part: Part, place: CardPlace, track_id: str, inbox_id: int | None, nick: str = "") -> Held | None:
+    card, fresh = _find_or_add(track_id, part.config_id, inbox_id, place)
+    if not card.part_key:
+        free = Card.objects.filter(pk=card.pk, part_key="", state=CardState.OPEN)
+        if not free.update(part_key=part.key, updated_at=database_now()):
+            return None
+    elif card.part_key != part.key or card.state not in (CardState.OPEN, CardState.FINISHED):
+        return None
+    finished = card.state == CardState.FINISHED
+    return Held(card.pk, track_id, card.shown, fresh, finished, nick)
+
+
+def _same_place(row: InboxRow, place: CardPlace) -> bool:
+    if row.is_group or place.is_group:
+        return row.is_group and place.is_group and row.conversation_id == place.conversation_id
+    return bool((row.target or {}).get("staff_id") == place.staff_id)
+
+
+def _find_or_add(track_id: str, config_id: int, inbox_id: int | None, place: CardPlace) -> tuple[Card, bool]:
+    now = database_now()
+    born = {
+        "config_id": config_id,
+        "inbox_id": inbox_id,
+        "conversation_id": place.conversation_id,
+        "is_group": place.is_group,
+        "staff_id": place.staff_id,
+        "created_at": now,
+        "updated_at": now,
+    }
+    return Card.objects.get_or_create(out_track_id=track_id, defaults=born)
+
+
+def _track_id(*identity: object) -> str:
+    """Stable, and new in a new database: message ids are DingTalk's, part keys hold a random lease."""
+    return f"bf-{hashlib.sha256(':'.join(map(str, identity)).encode()).hexdigest()[:32]}"
+
+
+def mark_shown(pk: int, text: str) -> None:
+    """DingTalk accepted the card."""
+    _update(Card.objects.filter(pk=pk), shown=True, digest=_digest(text))
+
+
+def finish(pk: int, text: str) -> None:
+    """The card shows the whole answer."""
+    values = {"state": CardState.FINISHED, "shown": True, "digest": _digest(text), "last_error": ""}
+    _update(Card.objects.filter(pk=pk, state=CardState.OPEN), **values)
+
+
+def give_up(pk: int, reason: str) -> None:
+    """The answer goes out as markdown; the reaper closes what DingTalk may show of the card."""
+    _update(
+        Card.objects.filter(pk=pk, state=CardState.OPEN), state=CardState.GIVEN_UP, last_error=reason[:2000]
+    )
+
+
+def give_up_of(part: Part, reason: str) -> None:
+    """The same for the card that a turn may have begun."""
+    if part.inbox_id is None:
+        return
+    begun = Card.objects.filter(inbox_id=part.inbox_id, state=CardState.OPEN, part_key="")
+    if begun.exists():
+        _update(begun, state=CardState.GIVEN_UP, part_key=part.key, last_error=reason[:2000])
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A card nobody will complete, held for closing: nobody else closes it meanwhile."""
+
+    pk: int
+    track_id: str
+    config_id: int
+    state: str
+    stopped: bool  # its turn was ended on purpose
+    old: bool
+
+
+def orphans(config_ids: frozenset[int] | None) -> list[Orphan]:
+    """Unfinished cards without a turn that runs, waits to run again soon, or has an answer under way."""
+    now = database_now()
+    unfinished = Card.objects.filter(state__in=UNFINISHED)
+    if not unfinished.exists():
+        return []
+    if config_ids is not None:
+        unfinished = unfinished.filter(config_id__in=config_ids)
+    _settle_delivered(unfinished)
+    lost = _lost(unfinished, now).select_related("inbox")
+    return [_orphan(card, now) for card in lost[:100] if hold(card)]
+
+
+def _settle_delivered(unfinished: "models.QuerySet[Card]") -> None:
+    """Completed by a process that died before it wrote so."""
+    sent = OutboxRow.objects.filter(key=OuterRef("part_key"), state=State.DONE, route="card")
+    done = unfinished.filter(Exists(sent), state=CardState.OPEN).exclude(part_key="")
+    _update(Card.objects.filter(pk__in=list(done.values_list("pk", flat=True))), state=CardState.FINISHED)
+
+
+def _lost(unfinished: "models.QuerySet[Card]", now: datetime) -> "models.QuerySet[Card]":
+    answer = OutboxRow.objects.filter(inbox_id=OuterRef("inbox_id"), state__in=OPEN)
+    message = OutboxRow.objects.filter(key=OuterRef("part_key"), state__in=OPEN)
+    over = Q(inbox__state__in=(State.DONE, State.DEAD)) | Q(inbox=None, created_at__lt=now - JUST_BORN)
+    stale = Q(created_at__lt=now - STALE) & ~Q(inbox__state=State.CLAIMED)
+    alive = Exists(answer) | Exists(message)
+    given_up = Q(state=CardState.GIVEN_UP, updated_at__lt=now - BETWEEN_TRIES)
+    return unfinished.filter(given_up | (Q(state=CardState.OPEN) & (over | stale) & ~alive))
+
+
+def hold(card: Card) -> bool:
+    """One process wins."""
+    mine = Card.objects.filter(pk=card.pk, updated_at=card.updated_at)
+    return bool(mine.update(updated_at=database_now()))
+
+
+def shows(card: Card, text: str) -> bool:
+    """Is this what the card showed last?"""
+    return card.digest == _digest(text)
+
+
+def settle(pk: int, text: str) -> None:
+    """The card shows the decision."""
+    _update(Card.objects.filter(pk=pk), digest=_digest(text))
+
+
+def _orphan(card: Card, now: datetime) -> Orphan:
+    stopped = card.inbox is not None and card.inbox.state == State.DONE
+    old = card.created_at < now - GIVE_UP
+    return Orphan(card.pk, card.out_track_id, card.config_id, card.state, stopped, old)
+
+
+def close(pk: int, reason: str) -> None:
+    """DingTalk shows that the card is over, or knows no such card."""
+    _update(
+        Card.objects.filter(pk=pk, state__in=UNFINISHED), state=CardState.FAILED, last_error=reason[:2000]
+    )
+
+
+def drop_old(days: int) -> None:
+    """Cards of messages; those of turns go with their inbox row."""
+    before = database_now() - timedelta(days=days)
+    Card.objects.filter(inbox=None, updated_at__lt=before).exclude(state__in=UNFINISHED).delete()
+
+
+def _update(rows: "models.QuerySet[Card]", **values: Any) -> int:
+    return rows.update(updated_at=database_now(), **values)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

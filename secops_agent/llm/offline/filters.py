@@ -1,0 +1,127 @@
+"""What narrows a list: level, state, number of rows, time, patches; and by what alerts are counted."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from .entities import is_private
+from .numerals import read_integer
+from .skeletons import Kind, MaskedName, Skeleton, mark
+from .words import load, name_of, pattern
+
+_LEVELS = ("critical", "high", "medium", "low", "info")
+HOSTS = (Kind.ASSET, Kind.ASSET_IP, Kind.HOST)
+_FIXED = {"no_fix": False, "fix": True}
+_SHORT = {"高": "high", "中": "medium", "低": "low"}
+_CLAUSE = re.compile(r"[^,，。;；!！?？]+")
+
+
+def take_filters(skeleton: Skeleton) -> Skeleton:
+    """A further skeleton with levels, states and row limits marked as well."""
+    marked = Skeleton(skeleton.text, dict(skeleton.entities))
+    marked.text = pattern("filters.speaker").sub(lambda match: " " * len(match.group()), marked.text)
+    marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
+    marked.take(Kind.SEVERITY, pattern("filters.levels"), _severity)
+    marked.take(Kind.LIMIT, pattern("filters.limit"), _limit)
+    marked.text = _drop_asides(marked.text)
+    return marked
+
+
+def _drop_asides(text: str) -> str:
+    """Without the filters that are pushed aside: 低危先不看，今天高危告警都有啥; what it is about stays."""
+    pushed, filtered, named = (pattern(f"filters.{name}") for name in ("pushed", "filter", "object"))
+    clauses = _CLAUSE.findall(text)
+    asides = [one for one in clauses if pushed.search(one) and (filtered.search(one) or named.search(one))]
+    kept = "，".join(one for one in clauses if one not in asides)
+    if asides and (filtered.search(kept) or pattern("filters.listed").search(kept)):
+        objects = "" if named.search(kept) else "".join(named.findall("".join(asides)))
+        text = f"{objects}，{kept}"
+    return pattern("filters.but").sub(" ", text) if len(re.findall(mark(Kind.SEVERITY), text)) > 1 else text
+
+
+def _severity(match: re.Match[str]) -> str:
+    """Comma-joined levels in descending order."""
+    if match["short"]:
+        return _SHORT[match["short"]]
+    found = {one.lastgroup or "" for one in pattern("filters.severity").finditer(match.group())}
+    said = [level for level in _LEVELS if level in found]
+    if match["above"] or match.group().startswith(">"):
+        said = list(_LEVELS[: _LEVELS.index(said[-1]) + 1])
+    elif match["below"]:
+        said = list(_LEVELS[_LEVELS.index(said[0]) :])
+    return ",".join(said)
+
+
+def _limit(match: re.Match[str]) -> int | None:
+    """来一份, 有一条 name no number of rows; 最近 5 without a unit must be in digits."""
+    number = next((said for name, said in match.groupdict().items() if name != "unit" and said), "")
+    value = read_integer(number)
+    bare = match["n"] and not match["unit"] and not match.group().isascii() and not match["n"].isdigit()
+    single = "一" in (match["n2"], match["n3"]) or (match["n"] == "一" and match["unit"] in ("份", "次"))
+    return value if value and value <= 1000 and not bare and not single else None
+
+
+def narrow(skeleton: Skeleton, now: datetime, *names: str) -> dict[str, Any]:
+    """The arguments of these names that were said."""
+    said = {name: _READERS[name](skeleton, now) for name in names}
+    return {name: value for name, value in said.items() if value not in (None, "")}
+
+
+def _asset(skeleton: Skeleton, _: datetime) -> str:
+    """A name of the company, an address of it, or what looks like a host."""
+    entity = skeleton.first(*HOSTS)
+    address = skeleton.first(Kind.IP)
+    return str(entity.value) if entity else address.value if address and is_private(address.value) else ""
+
+
+def _since(skeleton: Skeleton, now: datetime) -> int | None:
+    """From the time range that goes with the noun, or from a bare duration."""
+    said: list[int] = [entity.value.hours(now) for entity in _times(skeleton)]
+    if said:
+        return max(said)
+    duration = skeleton.first(Kind.DURATION)
+    return max(1, -(-duration.value // 60)) if duration and duration.value else None
+
+
+def _times(skeleton: Skeleton) -> list[MaskedName]:
+    """Those in the clause of the noun (昨天没睡好，今天的告警…); without any there the first one that was said."""
+    text = pattern("filters.errand").sub("", skeleton.text)
+    measured = pattern("filters.measured").search(text)
+    if measured:
+        return [skeleton.entities[measured["by"] or measured["as"]]]
+    for clause in _CLAUSE.findall(text):
+        found = Skeleton(clause, skeleton.entities).found(Kind.TIME)
+        if found and pattern("filters.alert_noun").search(clause):
+            return found
+    return Skeleton(text, skeleton.entities).found(Kind.TIME)[:1]
+
+
+_READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
+    "severity": lambda said, _: ",".join(level for level in _LEVELS if level in _values(said, Kind.SEVERITY)),
+    "status": lambda said, _: "".join(states) if len(states := _values(said, Kind.STATUS)) == 1 else "",
+    "since_hours": _since,
+    "asset": _asset,
+    "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
+    "kev_only": lambda said, _: True if pattern("filters.kev").search(said.text) else None,
+    "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
+}
+
+
+def _values(skeleton: Skeleton, kind: Kind) -> set[str]:
+    return {value for entity in skeleton.found(kind) for value in entity.value.split(",")}
+
+
+def group_of(text: str) -> dict[str, str]:
+    """``group_by`` if it was said: the first in the order of the file."""
+    name = name_of("filters.group_by", text)
+    return {"group_by": name} if name else {}
+
+
+def type_of(text: str) -> dict[str, str]:
+    """``asset_type``: the last one that was said."""
+    kinds = load("filters")["asset_type"]
+    found = [
+        (at.start(), kind) for kind in kinds for at in pattern(f"filters.asset_type.{kind}").finditer(text)
+    ]
+    return {"asset_type": max(found)[1]} if found else {}

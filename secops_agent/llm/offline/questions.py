@@ -1,0 +1,170 @@
+"""A question: the classifier names the tool, the words of the sentence give its arguments."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .classifier import NONE, classify
+from .filters import HOSTS, group_of, narrow, type_of
+from .intents import ACTION_TOOLS, READ_TOOLS, Intent
+from .keywords import count_products, find_keyword, find_known
+from .lexicon import Lexicon
+from .skeletons import ANY_MARK, Kind, Skeleton
+from .vocabulary import shorten_query
+from .words import name_of, pattern
+
+_VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")
+_CLOSE = 0.5  # of the scores of the classifier: an offer's may be this far behind
+_EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
+_INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
+# What must have been said for a tool to make sense.
+_NEEDS: Mapping[str, tuple[Kind, ...]] = {
+    "get_alert": (Kind.ALERT,),
+    "lookup_cve": (Kind.CVE,),
+    "affected_assets": (Kind.CVE,),
+    "lookup_indicator": _INDICATORS,
+    "get_asset": (*HOSTS, Kind.IP),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's sentence with what it is read against; ``command``: it is the rest of a slash command,
+    where any word that nothing explains is what to look for."""
+
+    skeleton: Skeleton
+    lexicon: Lexicon
+    now: datetime
+    asker: str = ""
+    command: bool = False
+
+    @property
+    def text(self) -> str:
+        """With marks."""
+        return self.skeleton.text
+
+
+def read_question(asked: Asked) -> Intent | None:
+    """The question that the sentence most probably is; None if it is none, or asks about two things at once."""
+    tool = rank(asked.skeleton)[0][1]
+    return build(tool, asked) if tool in READ_TOOLS else None
+
+
+def rank(skeleton: Skeleton) -> list[tuple[float, str]]:
+    """Tools and "none" by their scores; what lacks the thing it is about is left out."""
+    labels = [tool for tool in READ_TOOLS | ACTION_TOOLS | {NONE} if possible(tool, skeleton)]
+    return classify(skeleton.text, labels)
+
+
+def is_likely(tool: str, skeleton: Skeleton) -> bool:
+    """Whether nothing else is much more probable."""
+    ranked = rank(skeleton)
+    return any(name == tool and ranked[0][0] - score <= _CLOSE for score, name in ranked)
+
+
+def possible(tool: str, skeleton: Skeleton) -> bool:
+    """Whether what the tool is about was said."""
+    return tool not in _NEEDS or skeleton.first(*_NEEDS[tool]) is not None
+
+
+def build(tool: str, asked: Asked) -> Intent | None:
+    """The tool with the arguments that were said."""
+    arguments = _READERS[tool](asked)
+    return Intent(tool, arguments) if arguments.get("query", True) else None
+
+
+def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
+    return lambda asked: {name: asked.skeleton.found(*kinds)[0].value}
+
+
+def _alerts(asked: Asked) -> dict[str, Any]:
+    said = narrow(asked.skeleton, asked.now, "severity", "status", "since_hours", "asset", "limit")
+    return said | _keyword(asked, _alert_keyword(asked, said))
+
+
+def _keyword(asked: Asked, found: str) -> dict[str, Any]:
+    """``keyword`` if there is one; 我的 stands for the asker."""
+    mine = asked.asker if pattern("filters.mine").search(asked.text) else ""
+    return {"keyword": found or mine} if found or mine else {}
+
+
+def _alert_keyword(asked: Asked, said: dict[str, Any]) -> str:
+    """A rule, source or attack; else an indicator or a person; else a word that is marked as one."""
+    skeleton = Skeleton(pattern("filters.roles").sub(" ", asked.text), asked.skeleton.entities)
+    known = find_known(skeleton.text, asked.lexicon.keywords)
+    named = skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.PERSON, Kind.NETWORK)
+    if not known and named and named.value not in said.values():
+        return str(named.value)
+    found = find_keyword(skeleton, "filters.alert_noun", asked.lexicon.keywords)
+    return found or _left(asked, "filters.alert_noun")
+
+
+def _statistics(asked: Asked) -> dict[str, Any]:
+    """Grouped as it was said, else by what was named: two sources, several states, a level."""
+    skeleton, text = asked.skeleton, asked.text
+    group = group_of(text if "告警类型" in text else pattern("filters.alert_noun").sub(" ", text))
+    sources = ["source"] if count_products(text, asked.lexicon.keywords) > 1 else []
+    states = ["status"] if len({entity.value for entity in skeleton.found(Kind.STATUS)}) > 1 else []
+    named = [*sources, *states, *narrow(skeleton, asked.now, "severity", "status")]
+    group = group or ({"group_by": named[0]} if named else {})
+    return narrow(skeleton, asked.now, "since_hours") | group
+
+
+def _assets(asked: Asked) -> dict[str, Any]:
+    keyword = _asset_keyword(asked)
+    text = asked.text.replace(keyword, " ") if keyword else asked.text
+    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit")
+
+
+def _asset_keyword(asked: Asked) -> str:
+    skeleton = asked.skeleton
+    of_people = asked.command or pattern("filters.people_words").search(asked.text)
+    named = pattern("filters.name_part").search(asked.text)
+    entity = skeleton.first(*([Kind.PERSON] if of_people else []))
+    if named and not entity:
+        return skeleton.expand(named["word"])
+    entity = entity or skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
+    if entity:
+        return str(entity.value)
+    clauses, noun = pattern("filters.clause").findall(asked.text), pattern("filters.asset_noun")
+    text = "，".join(clause for clause in clauses if noun.search(clause)) or asked.text
+    bare = Skeleton(pattern("filters.unsaid").sub(" ", text), skeleton.entities)
+    found = "" if asked.command else find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
+    return found or _left(asked, "filters.asset_noun")
+
+
+def _left(asked: Asked, nouns: str) -> str:
+    """The one word of a slash command that neither a mark nor the noun explains."""
+    words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
+    return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
+
+
+def _report(asked: Asked) -> dict[str, Any]:
+    """日报 is today, with 昨天 yesterday; in 今天的周报 the kind of report counts, the day only tells which one."""
+    periods = [entity.value.period for entity in asked.skeleton.found(Kind.TIME)]
+    said = next((period for period in periods if period), "")
+    kind = name_of("filters.period", asked.text)
+    period = said or kind or "today"
+    if kind and said not in ("", kind, _EARLIER[kind]):
+        period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
+    if pattern("filters.previous").search(asked.text):
+        period = _EARLIER.get(period, period)
+    return {"period": period}
+
+
+_READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
+    "list_alerts": _alerts,
+    "get_alert": _first("alert_id", Kind.ALERT),
+    "alert_statistics": _statistics,
+    "list_assets": _assets,
+    "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
+    "lookup_cve": _first("cve_id", Kind.CVE),
+    "affected_assets": _first("cve_id", Kind.CVE),
+    "list_vulnerabilities": lambda asked: narrow(asked.skeleton, asked.now, *_VULNERABLE),
+    "lookup_indicator": _first("value", *_INDICATORS),
+    "search_runbook": lambda asked: {"query": shorten_query(asked.skeleton.expand(asked.text))},
+    "security_report": _report,
+    "list_schedules": lambda _: {},
+    "service_status": lambda _: {},
+}

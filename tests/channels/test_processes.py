@@ -1,0 +1,114 @@
+"""Processes: their names, their heartbeat, and what becomes of a dead one's rows; what maintenance erases."""
+
+import fcntl
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from bifang.channels import maintenance, outbox, processes
+from bifang.channels.claims import HOLD
+from bifang.channels.models import InboxRow, OutboxRow, State, Worker
+from bifang.channels.processes import Owner
+from tests.channels.boxes import answered, claim, incoming, store
+from tests.databases import Database
+
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+GONE = timedelta(seconds=1)
+
+
+@pytest.fixture
+def owner(database: Database) -> Iterator[Owner]:
+    taken = processes.take_name()
+    yield taken
+    taken.close()
+
+
+def test_living_process_is_not_dead(owner: Owner) -> None:
+    assert processes.dead_owners() == []
+    assert owner.path.exists()
+
+
+def test_process_without_its_lock_is_dead_at_once(owner: Owner) -> None:
+    fcntl.flock(owner.lock, fcntl.LOCK_UN)
+    assert processes.dead_owners() == [owner.name]
+    assert not owner.path.exists()
+    assert processes.dead_owners() == []
+
+
+def test_rows_of_the_dead_wait_again_and_the_try_counts(database: Database) -> None:
+    store(incoming())
+    claim("dead")
+    (part,) = answered("答", where="cid2", owner="dead")
+    assert processes.release_dead(["dead"]) == 2
+    row = InboxRow.objects.get(conversation_id="cid1")
+    assert (row.state, row.attempts, row.owner, row.token) == (State.PENDING, 1, "", "")
+    assert OutboxRow.objects.get(pk=part.outbox_id).state == State.PENDING
+    assert processes.release_dead(["dead"]) == 0
+
+
+def test_orderly_stop_does_not_count_the_try(owner: Owner) -> None:
+    store(incoming())
+    claim(owner.name)
+    claim("another")
+    processes.beat(owner, running=1, waiting=0)
+    assert processes.release_unfinished(owner.name) == 1
+    row = InboxRow.objects.get()
+    assert (row.state, row.attempts) == (State.PENDING, 0)
+    assert not Worker.objects.exists()
+
+
+def test_heartbeat_shows_the_worker(owner: Owner) -> None:
+    for running in (1, 2):
+        processes.beat(owner, running=running, waiting=3)
+    worker = Worker.objects.get()
+    assert (worker.owner, worker.running, worker.waiting) == (owner.name, 2, 3)
+    Worker.objects.update(heartbeat_at=timezone.now() - processes.FORGET_AFTER - GONE)
+    processes.forget_dead()
+    assert not Worker.objects.exists()
+
+
+def test_expired_webhooks_are_erased(database: Database) -> None:
+    store(incoming())
+    answered("答", where="cid2")
+    for box in (InboxRow, OutboxRow):
+        box.objects.update(webhook_expires_at=timezone.now() - GONE)
+    maintenance.tidy()
+    assert not InboxRow.objects.filter(webhook__isnull=False).exists()
+    assert not OutboxRow.objects.filter(webhook__isnull=False).exists()
+
+
+@pytest.mark.parametrize(("days", "drops"), [(0, False), (7, True), (9, False)])
+def test_retention_drops_what_is_done_and_older_than_the_setting(
+    database: Database, settings: Any, days: int, drops: bool
+) -> None:
+    settings.RETENTION_DAYS = days
+    old = timezone.now() - timedelta(days=8)
+    store(incoming("还没处理"), incoming("处理过", where="cid2"))
+    (part,) = answered("答", where="cid3")
+    outbox.mark_sent([outbox.Sent(part, outbox.Delivered("webhook"))])
+    InboxRow.objects.filter(text="处理过").update(state=State.DONE)
+    InboxRow.objects.update(received_at=old)
+    OutboxRow.objects.update(created_at=old)
+    maintenance.tidy()
+    if not drops:
+        assert (InboxRow.objects.count(), OutboxRow.objects.count()) == (3, 1)
+        return
+    assert list(InboxRow.objects.values_list("text", flat=True)) == ["还没处理"]
+    assert not OutboxRow.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "count"), [("", ["", "7"], 3), ("7", ["", "7"], 3), ("7", ["8"], 1), ("7", [], 1)]
+)
+def test_heartbeat_tells_how_many_work_for_the_same(mine: str, others: list[str], count: int) -> None:
+    mine_owner, *colleagues = (processes.take_name(scope) for scope in (mine, *others))
+    for one in colleagues:
+        processes.beat(one, running=0, waiting=0)
+    assert processes.beat(mine_owner, running=0, waiting=0) == count
+    Worker.objects.update(heartbeat_at=timezone.now() - HOLD - GONE)
+    assert processes.beat(mine_owner, running=0, waiting=0) == 1, "the silent ones are not counted"
+    for one in (mine_owner, *colleagues):
+        one.close()

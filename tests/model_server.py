@@ -1,0 +1,42 @@
+"""A model for worker processes: a fake DashScope in a thread, which echoes."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fake_dashscope import FakeDashScope, Reply, Say, text_of
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Answers with ``text``: {text} is the last user message, {previous} the one before, {turns} how many there are."""
+
+    text: str = "收到 {text}"
+    delay: float = 0.0
+
+    def __call__(self, body: dict[str, Any]) -> Reply:
+        """The answer to a request."""
+        said = [text_of(one["content"]) for one in body["input"]["messages"] if one["role"] == "user"]
+        values = {"turns": str(len(said)), "previous": said[-2] if len(said) > 1 else "无", "text": said[-1]}
+        return Say(self.text.format(**values))
+
+
+@contextmanager
+def running_model(echo: Echo | None = None, *, api_keys: set[str] | None = None) -> Iterator[str]:
+    """Its base URL, for as long as the context is open."""
+    answer = echo or Echo()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    fake = FakeDashScope(answer=answer, delay=answer.delay, api_keys=api_keys)
+    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
+    try:
+        yield fake.base_url
+    finally:
+        asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

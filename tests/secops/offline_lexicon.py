@@ -1,0 +1,32 @@
+"""The names and the moment that the offline corpora speak of."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from secops_agent.llm.offline import Lexicon
+
+NOW = datetime(2026, 11, 24, 10, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
+ASKER = "me01"
+LEXICON = Lexicon.build(
+    assets=[
+        ("web-01", ["10.0.0.5"]),
+        ("web-02", ["10.0.0.6"]),
+        ("db-01", ["10.0.1.11"]),
+        ("db-02", ["10.0.1.12"]),
+        ("pay-gateway-3", ["10.0.3.15"]),
+        ("k8s-node-7", ["10.0.4.7"]),
+        ("jump-01", ["10.0.9.1"]),
+        ("hr-portal", []),
+        ("DC01", ["10.0.2.10"]),
+        ("支付系统", []),
+        ("官网", ["www.example.com"]),
+    ],
+    people=[
+        ("lisi", "李四", "小李"),
+        ("wangwu", "王五", ""),
+        ("zhaoliu", "赵六", ""),
+        ("manager01", "张三", "老张"),
+        ("me01", "周七", ""),
+    ],
+    keywords=["WAF", "HIDS", "云安全中心", "暴力破解", "webshell"],
+)
