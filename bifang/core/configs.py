@@ -1,6 +1,6 @@
 """Writing and reading configurations: the one door for the admin, apply_configs and the workers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -22,6 +22,7 @@ NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
 )
 RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
+_uses: list[Callable[[SystemConfig], list[str]]] = []
 created = Signal()  # with ``config``, in the transaction that makes a new configuration
 Values = dict[str, Any]
 Version = tuple[int, str, tuple[references.Identity | None, ...]]
@@ -195,6 +196,16 @@ def set_enabled(config: SystemConfig, enabled: bool, author: Author = PROGRAM) -
 def users_of(config: SystemConfig) -> list[SystemConfig]:
     """The configurations that it cannot be taken from."""
     return list(SystemConfig.objects.current().filter(ai_config=config))
+
+
+def register_uses(uses: Callable[[SystemConfig], list[str]]) -> None:
+    """`uses` names what stops working without a configuration, in words; whoever archives it is told first."""
+    _uses.append(uses)
+
+
+def uses_of(config: SystemConfig) -> list[str]:
+    """What stops working without it."""
+    return [line for uses in _uses for line in uses(config)]
 
 
 def archive(config: SystemConfig, author: Author = PROGRAM) -> None:

@@ -29,7 +29,7 @@ class PeopleField(TagsField):
 
     widget = UnfoldAdminTextInputWidget
 
-    def clean(self, value: Any) -> list[Staff]:  # type: ignore[override]  # rows instead of a text
+    def clean(self, value: Any) -> list[Staff]:
         """Raises ValidationError for somebody unknown or ambiguous."""
         words = [word.strip() for word in str(value or "").replace("，", ",").replace("、", ",").split(",")]
         if not (named := [word for word in words if word]):

@@ -94,8 +94,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     def _fill(self, stored: Iterable[Any]) -> None:
         """The stored rule, or what a new one begins with."""
         conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
-        self.initial |= {name: list(getattr(conditions, name)) for name in LISTS}
-        self.initial |= {name: getattr(hours, name) for name in HOURS}
+        self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
+        self.initial.update({name: getattr(hours, name) for name in HOURS})
         self.initial["always"] = list(hours.always)
         for step, minutes in enumerate(self.instance.escalate):
             self.initial[f"after_{step}"] = minutes

@@ -149,8 +149,9 @@ class SilenceListView(View):
         body = self.read_body(SilenceIn)
         if silences.needs_approval(body["scope"], timedelta(minutes=body["minutes"])) and not _may(request):
             raise exceptions.PermissionDenied(NEEDS_APPROVER)
+        value = "" if body["scope"] == "all" else body["value"]
         made = silences.silence(
-            body["scope"], body["value"], body["minutes"], caller_of(request).actor, body["reason"]
+            body["scope"], value, body["minutes"], caller_of(request).actor, body["reason"]
         )
         return Response(SilenceOut(views.view_silence(made)).data, status=201)
 

@@ -214,9 +214,9 @@ def note_failures() -> int:
     for key, reason in dead.values_list("key", "last_error"):
         pk = key.split(":")[2]
         rows = AlertMessage.objects.filter(pk=pk, state=MessageState.SHOWN)
-        target_id = rows.values_list("target_id", flat=True).first()
+        told = list(rows.values_list("target_id", flat=True))
         if rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300]):
-            failed = NotificationTarget.objects.filter(pk=target_id)
+            failed = NotificationTarget.objects.filter(pk__in=told)
             failed.update(last_error=reason, last_error_at=database_now())
             count += 1
     return count

@@ -72,11 +72,14 @@ def apply_rule_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     return []
 
 
+def _spelled(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """YAML reads a bare ``on`` as true."""
+    return {"on" if key is True else str(key): value for key, value in given.items()}
+
+
 def read_rule(given: Mapping[str, Any]) -> tuple[RuleEntry, list[NotificationTarget]]:
     """A rule and its unsaved targets. Raises InvalidInput; EntryFaults where the places are known."""
-    given = {
-        "on" if key is True else key: value for key, value in given.items()
-    }  # YAML reads a bare on as true
+    given = _spelled(given)
     flat = {key: value for key, value in given.items() if key in Conditions.model_fields}
     rest = {key: value for key, value in given.items() if key not in flat}
     entry = read_entry(RuleEntry, rest | ({"conditions": flat} if flat else {}))
@@ -139,7 +142,9 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
     }
 
 
-def users_of(config: SystemConfig) -> list[str]:
-    """Names of the rules that send through a configuration."""
+def uses_of(config: SystemConfig) -> list[str]:
+    """What is told through a configuration, for whoever archives it."""
     rows = NotificationTarget.objects.filter(config=config).values_list("rule__name", flat=True)
-    return sorted(set(rows))
+    return [
+        f"通知规则「{name}」通过它发送，之后这些消息无法送达：请给规则换目标。" for name in sorted(set(rows))
+    ]

@@ -65,7 +65,7 @@ def test_silence_is_made_listed_and_ended_once() -> None:
 def test_wide_silence_needs_an_approver(caller: Any, narrow: int, wide: int) -> None:
     client = caller()
     assert silence(client).status_code == narrow
-    assert silence(client, scope="all", value="").status_code == wide
+    assert silence(client, scope="all", value="全部").status_code == wide
     assert silence(client, minutes=1441).status_code == wide
     assert Silence.objects.count() == [narrow, wide, wide].count(201)
 

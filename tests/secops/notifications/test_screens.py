@@ -167,6 +167,13 @@ def test_new_configuration_has_one_draft_and_it_is_made_once() -> None:
     assert not NotificationRule.objects.exists()
 
 
+def test_whoever_archives_a_configuration_is_told_which_rules_use_it() -> None:
+    made = rule("夜间告警")
+    config = made.targets.first().config
+    page = superuser().get(reverse("admin:core_systemconfig_delete", args=[config.pk]))
+    assert "通知规则「夜间告警」通过它发送" in text_of(page)
+
+
 def test_preview_counts_messages_as_they_would_be_told() -> None:
     made = rule(escalate=[])
     now = timezone.now()
