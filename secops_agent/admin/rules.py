@@ -102,13 +102,13 @@ class RuleScreen(Screen):
     @admin.display(description="发给谁")
     def told_to(self, rule: NotificationRule) -> SafeString | str:
         """One a line, steps too."""
-        return lines(targets.describe(each) for each in rule.targets.all())
+        return _block(lines(targets.describe(each) for each in rule.targets.all()))
 
     @admin.display(description="最近的问题")
     def troubles(self, rule: NotificationRule) -> SafeString | str:
         """What could not be told, with the remedy."""
         failed = [each for each in rule.targets.all() if each.last_error]
-        return lines(_trouble(each, each.last_error) for each in failed) if failed else NOTHING
+        return _block(lines(_trouble(each, each.last_error) for each in failed)) if failed else NOTHING
 
     @admin.display(description="预览")
     def preview_line(self, rule: NotificationRule) -> str:
@@ -119,6 +119,11 @@ class RuleScreen(Screen):
     def target_states(self, rule: NotificationRule) -> SafeString | str:
         """Asked at this moment."""
         return lines(_reached(each) for each in rule.targets.all())
+
+
+def _block(content: SafeString | str) -> SafeString:
+    """One piece, also where a narrow list puts pieces beside each other."""
+    return format_html("<div>{}</div>", content)
 
 
 def _reached(target: NotificationTarget) -> SafeString:
