@@ -121,7 +121,7 @@ class OverrideInline(TabularInline):  # type: ignore[misc]  # the package has no
 
 
 @admin.register(OnCallSchedule)
-class ScheduleScreen(Screen):
+class RotaScreen(Screen):
     """Who is on call now and next, and the gaps."""
 
     records_itself = True

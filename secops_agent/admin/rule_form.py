@@ -94,6 +94,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     def _fill(self, stored: Iterable[Any]) -> None:
         """The stored rule, or what a new one begins with."""
         conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
+        happening = [*HAPPENING, *(each for each in conditions.on if each not in HAPPENING)]
+        self.fields["on"].choices = [(name, CHANGES[name]) for name in happening]  # type: ignore[attr-defined]
         self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
         self.initial.update({name: getattr(hours, name) for name in HOURS})
         self.initial["always"] = list(hours.always)

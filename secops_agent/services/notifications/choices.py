@@ -65,7 +65,7 @@ def choice_of(target: NotificationTarget) -> Choice:
         TargetKind.GROUP: target.conversation_id,
         TargetKind.PERSON: str(target.staff_id),
         TargetKind.ON_CALL: str(target.schedule_id),
-    }[TargetKind(target.kind)]
+    }.get(TargetKind(target.kind), target.uid)
     entry = {
         "kind": target.kind,
         "config": target.config.name if target.config else "",

@@ -116,7 +116,7 @@ def test_fault_stands_at_its_field(changes: dict[str, Any], field: str) -> None:
 
 
 def test_saving_an_unchanged_rule_changes_nothing_and_renaming_keeps_it() -> None:
-    made = rule("旧名")
+    made = rule("旧名", on=["new", "sla_broken"])
     targets = set(made.targets.values_list("pk", flat=True))
     address = reverse("admin:secops_agent_notificationrule_change", args=[made.pk])
     client = superuser()
