@@ -9,7 +9,7 @@ from tests.acceptance.worker import NAME, STAFF, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.dingtalk.quota_aid import custom
-from tests.secops.estate_aid import alert, store
+from tests.secops.inventory_aid import alert, store
 
 TARGET = {"kind": "group", "config": NAME, "conversation_id": "cidDemoGroup=="}
 

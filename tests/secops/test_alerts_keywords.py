@@ -8,7 +8,7 @@ from django.db import connection
 from secops_agent.models import Alert
 from secops_agent.services.alerts import search as keyword_search
 from secops_agent.services.alerts import triage, words
-from secops_agent.services.alerts.triage import AlertFilter, search
+from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.records import Indicator
 
 from .inventory_aid import alert, host, later, store

@@ -12,7 +12,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import digests
 from secops_agent.services.notifications.announcing import STORM
 from tests.dingtalk.quota_aid import custom, use
-from tests.secops.estate_aid import alert, later, store
+from tests.secops.inventory_aid import alert, later, store
 
 from . import stage
 from .test_messages import age
