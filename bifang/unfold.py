@@ -42,6 +42,17 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         ),
     ),
     (
+        "通知与值班",
+        (
+            MenuEntry("通知规则", "campaign", "secops_agent.notificationrule"),
+            MenuEntry("告警消息", "mark_chat_read", "secops_agent.alertmessage"),
+            MenuEntry("静默", "notifications_off", "secops_agent.silence"),
+            MenuEntry("值班表", "calendar_month", "secops_agent.oncallschedule"),
+            MenuEntry("节假日与调休", "event_busy", "secops_agent.calendarday"),
+            MenuEntry("已知的群", "groups", "channels.knowngroup"),
+        ),
+    ),
+    (
         "资产与风险",
         (
             MenuEntry("告警", "notifications_active", "secops_agent.alert"),

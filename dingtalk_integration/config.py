@@ -83,7 +83,7 @@ class DingTalkKind(Kind):
     )
     notifications_enabled = FlagField(
         "启用钉钉通知", initial=True,
-        help_text="毕方目前只在被 @ 时回复，还不会主动推送告警；这个开关留给以后的主动推送，现在开或关没有区别。",
+        help_text="毕方主动发的消息（「通知规则」说明哪些告警发给谁，以及升级）的总开关；关闭后只在被 @ 时回复。回答和审批不受影响。",
     )  # fmt: skip
     ai_config = LinkField(
         "AI配置", "qwen", help_text="关联的通义千问配置（用于智能体）；不选则使用离线模式。"

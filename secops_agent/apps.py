@@ -14,12 +14,14 @@ class SecopsAgentConfig(AppConfig):
         from django.db.models.signals import post_migrate
         from django_q.signals import post_spawn
 
+        from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
-        from secops_agent.services.notifications.rules import apply_rule_entries
+        from secops_agent.services.notifications.drafts import make_draft
+        from secops_agent.services.notifications.rules import apply_rule_entries, uses_of
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
@@ -32,6 +34,8 @@ class SecopsAgentConfig(AppConfig):
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)
         register_section("notification_rules", apply_rule_entries)
+        configs.register_uses(uses_of)
+        configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")

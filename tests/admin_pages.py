@@ -15,8 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 import bifang.urls  # noqa: F401  # registers the screens
-from bifang.channels import inbox
-from bifang.channels.models import InboxRow, OutboxRow, State, Worker
+from bifang.channels import inbox, known_groups
+from bifang.channels.models import InboxRow, KnownGroup, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import LoginFailure, Switch, SystemConfig
@@ -25,14 +25,18 @@ from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, 
 from secops_agent.models import (
     Action,
     Alert,
+    AlertMessage,
     Asset,
     AuditKind,
     AuditRecord,
     AuditSegment,
+    CalendarDay,
     Component,
     Finding,
     ImportJob,
     ModelPrice,
+    NotificationRule,
+    OnCallSchedule,
     Proposal,
     Role,
     Runbook,
@@ -44,8 +48,12 @@ from secops_agent.models import (
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, trail
 from secops_agent.services.intake import jobs
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.rules import save_rule
+from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people import tokens
 
+SYSTEM = Actor.system("test")
 SECRET = "an-app-secret-nobody-may-see"
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden-session"
 _numbers = itertools.count(1)
@@ -264,6 +272,46 @@ def _import_job() -> ImportJob:
     return ImportJob.objects.get(pk=job.id)
 
 
+def known_group(
+    config: SystemConfig, conversation_id: str = "cid-1", title: str = "安全值班群"
+) -> KnownGroup:
+    """A group in which 李四 was the first to speak to the robot."""
+    known_groups.learn_group(
+        config.pk, conversation_id, title=title, corp_id="dingcorp", speaker="李四", staff_id="lisi"
+    )
+    return KnownGroup.objects.get(config=config, conversation_id=conversation_id)
+
+
+def rule(name: str = "", **given: Any) -> NotificationRule:
+    """A rule with two steps; its group is known, its person on call is not there."""
+    config = dingtalk()
+    group = {"kind": "group", "config": config.name, "conversation_id": known_group(config).conversation_id}
+    on_call = {"kind": "on_call", "config": config.name, "schedule": schedule().name}
+    values = {
+        "name": name or f"规则{next(_numbers)}", "severities": ["critical", "high"], "targets": [group],
+        "escalate": [{"after_minutes": 5, "to": [on_call]}, {"after_minutes": 9}], **given,
+    }  # fmt: skip
+    return save_rule(values, SYSTEM)
+
+
+def schedule() -> OnCallSchedule:
+    """A rota of one, on working days only."""
+    staff = Staff.objects.create(staff_id=f"on-call-{next(_numbers)}", name="值班人")
+    name = f"值班{next(_numbers)}"
+    apply_on_call_entries(
+        [{"name": name, "days": "working", "start": "2026-01-05", "staff": [staff.staff_id]}]
+    )
+    return OnCallSchedule.objects.get(name=name)
+
+
+def _alert_message() -> AlertMessage:
+    from tests.secops.inventory_aid import alert, host, store
+
+    rule()
+    store(alert(assets=(host("web-01"),)))
+    return AlertMessage.objects.latest("pk")
+
+
 # A model that gets a screen gets a row here: tests/core/test_admin_pages.py opens all its pages.
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
@@ -276,6 +324,14 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.inboxrow": lambda: sent(received(dingtalk(), state=State.DEAD, last_error="坏了")).inbox,
     "channels.outboxrow": lambda: sent(received(dingtalk()), state=State.DEAD, last_error="坏了"),
     "channels.worker": _worker,
+    "channels.knowngroup": lambda: known_group(dingtalk()),
+    "secops_agent.notificationrule": rule,
+    "secops_agent.alertmessage": _alert_message,
+    "secops_agent.oncallschedule": schedule,
+    "secops_agent.silence": lambda: silences.silence("asset", "web-01", 60, SYSTEM, "维护"),
+    "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
+        date="2030-01-01", working=False, name="元旦"
+    )[0],
     "dingtalk_integration.apiusage": lambda: ApiUsage.objects.create(
         client_id="dinga", family="card", day=date(2026, 11, 2), calls=8_100
     ),

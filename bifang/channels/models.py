@@ -129,6 +129,31 @@ class OutboxRow(BoxRow):
         return self.key
 
 
+class KnownGroup(models.Model):
+    """A group in which somebody of the own corporation wrote to the robot; ``learned_by`` is who did so first."""
+
+    config = models.ForeignKey(
+        SystemConfig, verbose_name="钉钉配置", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    conversation_id = models.CharField("会话 ID", max_length=200)
+    title = models.CharField("群名", max_length=200, blank=True, default="")
+    corp_id = models.CharField("企业", max_length=100, blank=True, default="")
+    learned_at = models.DateTimeField("得知时间")
+    learned_by = models.CharField("由谁得知", max_length=200, blank=True, default="")
+    learned_by_id = models.CharField("他的员工 ID", max_length=100, blank=True, default="")
+    last_seen_at = models.DateTimeField("最近发言")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "已知的群"
+        ordering = ["-last_seen_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["config", "conversation_id"], name="known_group_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.conversation_id
+
+
 class Worker(models.Model):
     """A running worker process, alive while its heartbeat is fresh."""
 

@@ -1,11 +1,12 @@
 """Writing and reading configurations: the one door for the admin, apply_configs and the workers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F
+from django.dispatch import Signal
 from django.utils import timezone
 
 from bifang.core import references
@@ -21,6 +22,8 @@ NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
 )
 RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
+_uses: list[Callable[[SystemConfig], list[str]]] = []
+created = Signal()  # with ``config``, in the transaction that makes a new configuration
 Values = dict[str, Any]
 Version = tuple[int, str, tuple[references.Identity | None, ...]]
 
@@ -175,6 +178,8 @@ def _write(row: SystemConfig, kind: type[Kind], values: Values, author: Author, 
         row.save()
         SystemConfig.objects.filter(pk=row.pk).update(revision=F("revision") + 1)
         _record(row, "新增" if new else "修改", author, changes)
+        if new:
+            created.send(sender=SystemConfig, config=row)
     row.refresh_from_db()
 
 
@@ -191,6 +196,16 @@ def set_enabled(config: SystemConfig, enabled: bool, author: Author = PROGRAM) -
 def users_of(config: SystemConfig) -> list[SystemConfig]:
     """The configurations that it cannot be taken from."""
     return list(SystemConfig.objects.current().filter(ai_config=config))
+
+
+def register_uses(uses: Callable[[SystemConfig], list[str]]) -> None:
+    """`uses` names what stops working without a configuration, in words; whoever archives it is told first."""
+    _uses.append(uses)
+
+
+def uses_of(config: SystemConfig) -> list[str]:
+    """What stops working without it."""
+    return [line for uses in _uses for line in uses(config)]
 
 
 def archive(config: SystemConfig, author: Author = PROGRAM) -> None:

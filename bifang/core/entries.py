@@ -1,6 +1,6 @@
 """Entries of files and forms that people write: pydantic models, with every fault told at once and in Chinese."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import time
 from typing import Annotated, Any, Final, TypeVar
 
@@ -40,20 +40,30 @@ def _clock(value: Any) -> Any:
 Clock = Annotated[time, BeforeValidator(_clock)]
 
 
+class EntryFaults(InvalidInput):
+    """What is wrong with an entry: (place, text) pairs, the place like ``hours.quiet_from``."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__("；".join(text for _, text in faults) + "。")
+        self.faults = tuple(faults)
+
+
 def read_entry(kind: type[E], given: Mapping[str, Any]) -> E:
-    """The entry. Raises InvalidInput that names every key with what is wrong."""
+    """The entry. Raises EntryFaults that names every key with what is wrong."""
     try:
         return kind.model_validate(dict(given))
     except ValidationError as error:
-        raise InvalidInput(
-            "；".join(_told(kind, fault) for fault in error.errors(include_url=False)) + "。"
-        ) from None
+        faults = error.errors(include_url=False)
+        raise EntryFaults([(_place(fault), _told(kind, fault)) for fault in faults]) from None
+
+
+def _place(fault: ErrorDetails) -> str:
+    parts = (part for part in fault["loc"] if part != "tagged-union")
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in parts)
 
 
 def _told(kind: type[Entry], fault: ErrorDetails) -> str:
-    place = ".".join(
-        str(part + 1) if isinstance(part, int) else part for part in fault["loc"] if part != "tagged-union"
-    )
+    place = _place(fault)
     name, bounds = fault["type"], fault.get("ctx", {})
     match name:
         case "extra_forbidden":

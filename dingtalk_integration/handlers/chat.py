@@ -2,9 +2,11 @@
 
 import logging
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from bifang.channels import known_groups
 from bifang.channels.markup import literal
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core import db
@@ -90,6 +92,7 @@ class ChatTurns:
         self._configs = configs
         self._agent = agent
         self._corporations: dict[int, str] = {}
+        self._groups: dict[tuple[int, str], float] = {}
 
     async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
         """The agent's answer; nothing for an outsider."""
@@ -102,6 +105,8 @@ class ChatTurns:
                 "dingtalk 忽略企业外人员的消息", extra={"config": settings.id, "message_id": turn.external_id}
             )
             return TurnResult(note=OUTSIDER)
+        if turn.target and turn.target.is_group:
+            await self._learn_group(turn, turn.target.conversation_id)
         return await self._agent.answer(
             Asking(
                 turn=turn,
@@ -116,6 +121,22 @@ class ChatTurns:
             ),
             sink,
         )
+
+    async def _learn_group(self, turn: Turn, conversation_id: str) -> None:
+        """Note where the robot is, at most once an hour for a group."""
+        key, now = (turn.config_id, conversation_id), time.monotonic()
+        if (
+            now - self._groups.get(key, -known_groups.EVERY.total_seconds())
+            < known_groups.EVERY.total_seconds()
+        ):
+            return
+        payload = turn.payload
+        await db.call(
+            known_groups.learn_group, turn.config_id, conversation_id,
+            title=payload.get("conversation_title", ""), corp_id=payload.get("corp_id", ""),
+            speaker=payload.get("nick", ""), staff_id=payload.get("staff_id", ""),
+        )  # fmt: skip
+        self._groups[key] = now
 
     async def _corporation(self, settings: DingTalkSettings, payload: Mapping[str, Any]) -> str:
         """The configuration's corporation; learned from the first message: the robot's own, not the sender's."""

@@ -4,20 +4,26 @@ from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.rights import allow
 from secops_agent.admin import (
     actions,
+    alert_messages,
     alerts,
     assets,
     audit,
+    calendar,
     findings,
     imports,
+    on_call,
     proposals,
+    rules,
     runbooks,
+    silences,
     staff,
     tokens,
     usage,
 )
 
 __all__ = [
-    "actions", "alerts", "assets", "audit", "findings", "imports", "proposals", "runbooks", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "imports", "on_call", "proposals", "rules",
+    "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -30,5 +36,16 @@ allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
 allow("analyst", "secops_agent.view_action")
+_TOLD = (
+    "notificationrule",
+    "oncallschedule",
+    "oncalllayer",
+    "oncalloverride",
+    "silence",
+    "alertmessage",
+    "calendarday",
+)
+allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
+allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence")
 allow("responder", "secops_agent.change_action")
 allow("admin", "secops_agent.*")

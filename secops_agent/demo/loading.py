@@ -61,7 +61,7 @@ def load(now: datetime | None = None) -> dict[str, int]:
     _number_from_one()
     moment, random = now or timezone.now(), Random(_SEED)  # noqa: S311 - the same estate every time
     people = _load_people()
-    outcome = ingest.store(_records(random, moment), ACTOR, received_at=moment, match=False)
+    outcome = ingest.store(_records(random, moment), ACTOR, received_at=moment, match=False, announce=False)
     for kind, ids in outcome.created_ids.items():
         _remember(kind, ids)
     _match(outcome.created_ids["vulnerability"])

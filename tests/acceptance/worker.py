@@ -52,11 +52,14 @@ class Stage:
         """What the workers wrote so far."""
         return self.log_file.read_text(encoding="utf-8") if self.log_file.exists() else ""
 
-    def apply(self, *configs: dict[str, Any], staff: tuple[dict[str, Any], ...] = ()) -> None:
+    def apply(
+        self, *configs: dict[str, Any], staff: tuple[dict[str, Any], ...] = (), **sections: list[Any]
+    ) -> None:
         """`apply_configs` with these entries, and a model."""
         qwen = {"kind": "qwen", "name": MODEL, "api_key": "sk-acceptance", "model": "qwen-plus"}
+        document = {"configs": [qwen, *configs], "staff": list(staff), **sections}
         file = self.database.data_dir / f"configs-{next(_numbers)}.yaml"
-        file.write_text(yaml.safe_dump({"configs": [qwen, *configs], "staff": list(staff)}), encoding="utf-8")
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
         call_command("apply_configs", str(file), verbosity=0)
 
     def robot(self, **changes: Any) -> dict[str, Any]:

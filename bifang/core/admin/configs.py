@@ -181,7 +181,14 @@ class SystemConfigScreen(Screen):
             raise PermissionDenied
         users = configs.users_of(config)
         if request.method != "POST" or users:
-            return self._page(request, "archive.html", title="归档配置", object=config, users=users)
+            return self._page(
+                request,
+                "archive.html",
+                title="归档配置",
+                object=config,
+                users=users,
+                uses=configs.uses_of(config),
+            )
         configs.archive(config, author_of(request))
         self.log_deletions(request, SystemConfig.objects.filter(pk=config.pk))
         messages.success(request, f"已归档配置「{config}」；已有的消息和记录仍然保留。")

@@ -51,18 +51,19 @@ def store(
     received_at: datetime | None = None,
     progress: Progress | None = None,
     match: bool = True,
+    announce: bool = True,
 ) -> ImportOutcome:
     """Read every item, then write. Never call it inside a transaction: it commits piece by piece.
 
     ``digest`` of a file makes the time of its first import the time of records that carry none, so that importing
     it again changes nothing. Interrupted, what was committed stays, and the same call completes it. ``match``
-    compares new advisories and components with what is known. Raises what `items` raises before its first record.
+    compares new advisories and components with what is known, ``announce`` has people told of alerts. Raises what `items` raises before its first record.
     """
     with Staging() as staging:
         _fill(staging, items)
         run = _begin_run(label, digest) if digest else None
         received = received_at or (run.first_at if run else timezone.now())
-        session = Session(actor, timezone.now(), received)
+        session = Session(actor, timezone.now(), received, announce)
         session.ledger.rejected += staging.rejected
         _Writer(session, staging, progress).write()
         _finish(session, match)

@@ -23,6 +23,7 @@ class Session:
     actor: Actor
     now: datetime
     received_at: datetime
+    announce: bool = True
     ledger: Ledger = field(default_factory=Ledger)
     limits: SlaLimits = field(default_factory=SlaLimits)
     assets: dict[AssetRecord, int] = field(default_factory=dict)

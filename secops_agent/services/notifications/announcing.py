@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from bifang.channels import outbox
 from bifang.channels.allowance import SendingAllowance, allowance
@@ -91,7 +92,7 @@ def _announce(
     if row.kind == "group" and all(silenced):
         held = silenced[0]
         assert held is not None
-        _hold(row, f"静默：{held}（到 {held.ends_at:%m-%d %H:%M}）", None)
+        _hold(row, f"静默：{held}（到 {timezone.localtime(held.ends_at):%m-%d %H:%M}）", None)
         silences.count([held])
     elif _spared(told, spare):
         digests.hold(row, spare, now)
@@ -139,6 +140,8 @@ def _tell(told: _Told, now: datetime) -> None:
     )
     row.digest = significant
     _mark(row, now, ended, now)
+    if row.target.last_error:
+        NotificationTarget.objects.filter(pk=row.target_id).update(last_error="", last_error_at=None)
 
 
 def _significant(told: _Told) -> str:
@@ -237,8 +240,17 @@ def note_failures() -> int:
         rows = AlertMessage.objects.filter(
             pk=pk, shown=wanted, state__in=(MessageState.SHOWN, MessageState.ENDED)
         )
-        config_id = rows.values_list("target__config_id", flat=True).first()
-        again = {"wanted": F("wanted") + 1, "digest": ""} if allowance(config_id).step == "none" else {}
+        told = rows.values("target_id", "target__config_id").first()
+        if told is None:
+            continue
+        again = (
+            {"wanted": F("wanted") + 1, "digest": ""}
+            if allowance(told["target__config_id"]).step == "none"
+            else {}
+        )
         later = {"due_at": database_now() + RETRY} if again else {}
-        count += rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300], **again, **later)
+        if rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300], **again, **later):
+            failed = NotificationTarget.objects.filter(pk=told["target_id"])
+            failed.update(last_error=reason, last_error_at=database_now())
+            count += 1
     return count

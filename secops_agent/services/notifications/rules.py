@@ -50,10 +50,11 @@ class Rule:
 def read_rules() -> list[Rule]:
     """The enabled rules with at least one target. Two queries; what cannot be read any more is left out."""
     rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets__config", "targets__staff")
-    return [rule for row in rows if (rule := _rule(row)).targets or rule.steps]
+    return [rule for row in rows if (rule := read_rule_row(row)).targets or rule.steps]
 
 
-def _rule(row: NotificationRule) -> Rule:
+def read_rule_row(row: NotificationRule) -> Rule:
+    """A stored rule as it is applied, switched on or not."""
     return Rule(
         row.pk, row.name, Conditions(**row.conditions), Hours(**row.hours),
         tuple(each for each in row.targets.all() if each.step is None), tuple(row.escalate),
@@ -71,17 +72,35 @@ def apply_rule_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     return []
 
 
-def save_rule(given: Mapping[str, Any], actor: Actor) -> NotificationRule:
-    """Create or replace the rule of that name, targets and steps included. Raises InvalidInput."""
+def _spelled(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """YAML reads a bare ``on`` as true."""
+    return {"on" if key is True else str(key): value for key, value in given.items()}
+
+
+def read_rule(given: Mapping[str, Any]) -> tuple[RuleEntry, list[NotificationTarget]]:
+    """A rule and its unsaved targets. Raises InvalidInput; EntryFaults where the places are known."""
+    given = _spelled(given)
     flat = {key: value for key, value in given.items() if key in Conditions.model_fields}
     rest = {key: value for key, value in given.items() if key not in flat}
     entry = read_entry(RuleEntry, rest | ({"conditions": flat} if flat else {}))
     wanted: list[tuple[int | None, TargetEntry]] = [(None, each) for each in entry.targets]
     wanted += [(step, each) for step, one in enumerate(entry.escalate) for each in one.to]
-    rows = [targets.read_target(each, step) for step, each in wanted]
+    return entry, [targets.read_target(each, step) for step, each in wanted]
+
+
+def save_rule(
+    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None
+) -> NotificationRule:
+    """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput."""
+    entry, rows = read_rule(given)
     with transaction.atomic():
-        rule, made = NotificationRule.objects.get_or_create(name=entry.name)
-        before = {} if made else describe(rule)
+        made = False
+        if rule is None:
+            rule, made = NotificationRule.objects.get_or_create(name=entry.name)
+        elif NotificationRule.objects.filter(name=entry.name).exclude(pk=rule.pk).exists():
+            raise InvalidInput(f"已有名为「{entry.name}」的通知规则。")
+        before = {} if made else describe(NotificationRule.objects.get(pk=rule.pk))
+        rule.name = entry.name
         rule.enabled = entry.enabled
         rule.conditions = entry.conditions.model_dump(mode="json", exclude_defaults=True)
         rule.hours = entry.hours.model_dump(mode="json", exclude_defaults=True)
@@ -102,9 +121,17 @@ def save_rule(given: Mapping[str, Any], actor: Actor) -> NotificationRule:
     return rule
 
 
+def delete_rule(rule: NotificationRule, actor: Actor) -> None:
+    """With its targets and what was told because of it."""
+    with transaction.atomic():
+        keep(actor, f"删除通知规则「{rule.name}」", f"rule:{rule.pk}", {"name": rule.name, **describe(rule)})
+        rule.delete()
+
+
 def describe(rule: NotificationRule) -> dict[str, Any]:
     """What a rule says, without secrets."""
     return {
+        "name": rule.name,
         "enabled": rule.enabled,
         "conditions": rule.conditions,
         "hours": rule.hours,
@@ -115,7 +142,9 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
     }
 
 
-def users_of(config: SystemConfig) -> list[str]:
-    """Names of the rules that send through a configuration."""
+def uses_of(config: SystemConfig) -> list[str]:
+    """What is told through a configuration, for whoever archives it."""
     rows = NotificationTarget.objects.filter(config=config).values_list("rule__name", flat=True)
-    return sorted(set(rows))
+    return [
+        f"通知规则「{name}」通过它发送，之后这些消息无法送达：请给规则换目标。" for name in sorted(set(rows))
+    ]

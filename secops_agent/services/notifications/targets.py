@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bifang.channels.models import KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -78,15 +79,26 @@ def destination(target: NotificationTarget) -> str:
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
+def group_name(target: NotificationTarget) -> str:
+    """The group as people call it, else its id."""
+    known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
+    return known.values_list("title", flat=True).first() or target.conversation_id
+
+
 def describe(target: NotificationTarget) -> str:
-    """One line for people, without secrets."""
+    """One line for people, without secrets: the step and the place."""
+    when = f"第 {target.step + 1} 步：" if target.step is not None else ""
+    return f"{when}{place_of(target)}"
+
+
+def place_of(target: NotificationTarget) -> str:
+    """群 安全值班群, 值班人 安全值班, …"""
     what = {
-        TargetKind.GROUP: target.conversation_id,
+        TargetKind.GROUP: group_name(target),
         TargetKind.PERSON: str(target.staff or ""),
         TargetKind.ON_CALL: str(target.schedule or ""),
     }.get(TargetKind(target.kind), "****")
-    when = f"第 {target.step + 1} 步" if target.step is not None else ""
-    return f"{when}{target.get_kind_display()} {what}".strip()
+    return f"{target.get_kind_display()} {what}".strip()
 
 
 def resolve(target: NotificationTarget, now: datetime) -> Address:
@@ -97,7 +109,7 @@ def resolve(target: NotificationTarget, now: datetime) -> Address:
     if not config.params.get("notifications_enabled", True):
         raise Unreachable(f"钉钉配置「{config.name}」没有启用钉钉通知：请在系统配置中启用。")
     if target.kind == TargetKind.GROUP:
-        return Address(config.pk, ReplyTarget(target.conversation_id, is_group=True), target.conversation_id)
+        return Address(config.pk, ReplyTarget(target.conversation_id, is_group=True), group_name(target))
     staff = target.staff
     if target.kind == TargetKind.ON_CALL and target.schedule is not None:
         staff = on_call_at(target.schedule, now).staff

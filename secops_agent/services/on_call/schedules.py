@@ -180,6 +180,12 @@ def keep_change(actor: Actor, schedule: OnCallSchedule, before: Mapping[str, Any
         keep(actor, f"{verb}值班表「{schedule.name}」", f"on_call:{schedule.pk}", detail)
 
 
+def keep_deletion(actor: Actor, schedule: OnCallSchedule) -> None:
+    """Record that it goes, in the caller's transaction."""
+    detail = {"name": schedule.name, "was": described(schedule)}
+    keep(actor, f"删除值班表「{schedule.name}」", f"on_call:{schedule.pk}", detail)
+
+
 def _layer(entry: LayerEntry) -> Layer:
     opens, closes = entry.window
     layer = OnCallLayer(

@@ -166,7 +166,8 @@ class _Book:
             history.entry("alert", row.pk, self._session.actor, "import", changes)
             for row, changes in self._changes
         )
-        note_changes([Changed(row, self._happened(row)) for row, _ in self._fresh], self._session.now)
+        if self._session.announce:
+            note_changes([Changed(row, self._happened(row)) for row, _ in self._fresh], self._session.now)
         tallies.change(
             (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
         )

@@ -1,0 +1,80 @@
+"""节假日与调休: the days that are not what their weekday says, imported as a table."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
+
+from bifang.core.admin.base import Screen, author_of
+from bifang.core.changes import Change, record
+from bifang.core.errors import BifangError
+from secops_agent.models import CalendarDay
+from secops_agent.services.on_call.working_days import import_days
+
+MOST_BYTES = 1_000_000
+
+
+class TableForm(forms.Form):
+    """A file, or its text."""
+
+    file = forms.FileField(
+        label="CSV 文件", required=False, widget=UnfoldAdminFileFieldWidget, help_text="UTF-8 编码。"
+    )
+    text = forms.CharField(
+        label="或者粘贴内容", required=False, max_length=MOST_BYTES, widget=UnfoldAdminTextareaWidget,
+        help_text="第一行 date,working,name；例如 2027-01-01,0,元旦（放假），2027-02-07,1,春节调休（上班）。",
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Exactly one of both, as text."""
+        values: dict[str, Any] = super().clean() or {}
+        file = values.get("file")
+        if bool(file) == bool(values.get("text")):
+            raise forms.ValidationError("请选择文件，或者粘贴内容。")
+        if file:
+            try:
+                values["text"] = file.read(MOST_BYTES).decode("utf-8-sig")
+            except UnicodeDecodeError:
+                raise forms.ValidationError("文件不是 UTF-8 编码，请另存为 UTF-8。") from None
+        return values
+
+
+@admin.register(CalendarDay)
+class CalendarScreen(Screen):
+    """What is imported replaces what is known of the same days; other days stay."""
+
+    list_display = ("date", "working", "name")
+    list_filter = ("working",)
+    search_fields = ("name",)
+    ordering = ("-date",)
+    date_hierarchy = "date"
+    list_before_template = "admin/secops_agent/calendar.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the import page."""
+        view = self.admin_site.admin_view(self.import_view)
+        return [path("import/", view, name="secops_agent_calendarday_import"), *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """The import page."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = TableForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
+        if request.method == "POST" and form.is_valid():
+            try:
+                count = import_days(form.cleaned_data["text"].splitlines())
+            except BifangError as error:
+                form.add_error(None, error.message)
+            else:
+                record(Change(author_of(request), f"导入节假日 {count} 天", "calendarday", {"days": count}))
+                messages.success(request, f"已导入 {count} 天。")
+                return redirect("admin:secops_agent_calendarday_changelist")
+        title = "导入节假日与调休"
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
+        return TemplateResponse(request, "admin/secops_agent/import.html", page)

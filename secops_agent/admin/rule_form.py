@@ -1,0 +1,154 @@
+"""The form of a notification rule: what a file says in YAML, as fields."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelect2MultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTimeWidget,
+)
+
+from bifang.core.entries import EntryFaults
+from bifang.core.errors import BifangError
+from secops_agent.admin.assets import TagsField
+from secops_agent.models import NotificationRule
+from secops_agent.models.choices import Importance, Severity
+from secops_agent.models.on_call import Days
+from secops_agent.services.notifications import choices
+from secops_agent.services.notifications.conditions import CHANGES, Conditions, Hours
+from secops_agent.services.notifications.rules import MOST_STEPS, read_rule
+
+LISTS: Final = ("severities", "on", "sources", "rules", "asset_tags", "importance", "owners")
+HOURS: Final = ("days", "quiet_from", "quiet_until", "always")
+HAPPENING: Final = ("new", "risen", "reopened")
+STEPS: Final = range(MOST_STEPS)
+
+
+def _boxes(label: str, values: Iterable[tuple[str, Any]], help_text: str = "") -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        label=label, choices=list(values), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text=help_text
+    )  # fmt: skip
+
+
+def _places(label: str, help_text: str = "") -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        label=label, required=False, widget=UnfoldAdminSelect2MultipleWidget, help_text=help_text
+    )
+
+
+def _minutes(step: int) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=f"第 {step + 1} 步：再等几分钟", required=False, min_value=1, max_value=7 * 24 * 60,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )  # fmt: skip
+
+
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """What it says goes through the one door of rules; errors stand at their fields."""
+
+    severities = _boxes("级别", Severity.choices, "不选表示所有级别。")
+    on = _boxes("什么事", [(name, CHANGES[name]) for name in HAPPENING])
+    sources = TagsField(label="来源", required=False, help_text="例如 waf，suricata；留空表示所有来源。")
+    rules = TagsField(label="检测规则", required=False, help_text="名称或编号；留空表示所有规则。")
+    asset_tags = TagsField(label="资产标签", required=False, help_text="告警的资产有其中任何一个标签。")
+    importance = _boxes("资产重要性", Importance.choices, "不选表示不论重要性。")
+    owners = TagsField(label="资产负责人", required=False, help_text="员工 ID；留空表示不论负责人。")
+    days = forms.ChoiceField(label="哪些天发送", choices=Days.choices, widget=UnfoldAdminSelectWidget)
+    quiet_from = forms.TimeField(
+        label="免打扰从",
+        required=False,
+        widget=UnfoldAdminTimeWidget,
+        help_text="这段时间的告警等到结束时再发。",
+    )
+    quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
+    always = _boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
+    targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
+
+    class Meta:
+        model = NotificationRule
+        fields = ("name", "enabled")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for step in STEPS:
+            self.fields[f"after_{step}"] = _minutes(step)
+            self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")
+        stored = (
+            list(self.instance.targets.select_related("config", "staff", "schedule"))
+            if self.instance.pk
+            else []
+        )
+        known = {each.key: each for each in (*map(choices.choice_of, stored), *choices.choices())}
+        self._known = known
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for each in known.values():
+            sections.setdefault(each.section, []).append((each.key, each.label))
+        for name in ("targets", *(f"to_{step}" for step in STEPS)):
+            self.fields[name].choices = list(sections.items())  # type: ignore[attr-defined]  # a ChoiceField
+        self._fill(stored)
+
+    def _fill(self, stored: Iterable[Any]) -> None:
+        """The stored rule, or what a new one begins with."""
+        conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
+        happening = [*HAPPENING, *(each for each in conditions.on if each not in HAPPENING)]
+        self.fields["on"].choices = [(name, CHANGES[name]) for name in happening]  # type: ignore[attr-defined]
+        self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
+        self.initial.update({name: getattr(hours, name) for name in HOURS})
+        self.initial["always"] = list(hours.always)
+        for step, minutes in enumerate(self.instance.escalate):
+            self.initial[f"after_{step}"] = minutes
+        for each in stored:
+            name = "targets" if each.step is None else f"to_{each.step}"
+            self.initial.setdefault(name, []).append(choices.choice_of(each).key)
+
+    def given(self) -> dict[str, Any]:
+        """As the one door takes it."""
+        values = self.cleaned_data
+        steps = [
+            {"after_minutes": values[f"after_{step}"], "to": self._entries(f"to_{step}")}
+            for step in STEPS
+            if values.get(f"after_{step}")
+        ]
+        return {
+            "name": values["name"],
+            "enabled": values["enabled"],
+            "conditions": {name: values[name] for name in LISTS},
+            "hours": {name: values[name] for name in HOURS},
+            "targets": self._entries("targets"),
+            "escalate": steps,
+        }
+
+    def _entries(self, name: str) -> list[dict[str, str]]:
+        return [self._known[key].entry for key in self.cleaned_data.get(name) or ()]
+
+    def clean(self) -> dict[str, Any]:
+        """Everything that the door would refuse, at its field."""
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("enabled") and not values.get("targets"):
+            self.add_error("targets", "启用规则前请选择至少一个目标。")
+        for step in STEPS:
+            if values.get(f"to_{step}") and not values.get(f"after_{step}"):
+                self.add_error(f"after_{step}", "请填写等多少分钟。")
+        if not values.get("on"):
+            self.add_error("on", "请至少选择一项。")
+        if not self.errors:
+            self._check()
+        return values
+
+    def _check(self) -> None:
+        try:
+            read_rule(self.given())
+        except EntryFaults as error:
+            for place, text in error.faults:
+                name = place.split(".")[1] if place.count(".") else place
+                self.add_error(_field(name), text)
+        except BifangError as error:
+            self.add_error("targets", error.message)
+
+
+def _field(name: str) -> str | None:
+    return {"hours": "quiet_until"}.get(name, name if name in (*LISTS, *HOURS, "name") else None)

@@ -1,0 +1,140 @@
+"""通知规则: which alerts are told to whom, how often that would be, and what cannot be reached."""
+
+from typing import Any, Final
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, Screen, badge
+from bifang.core.errors import BifangError
+from secops_agent.admin.inventory import actor_of, lines
+from secops_agent.admin.rule_form import RuleForm
+from secops_agent.models import NotificationRule, NotificationTarget
+from secops_agent.models.choices import Severity
+from secops_agent.services.notifications import rules, targets
+from secops_agent.services.notifications.preview import preview
+
+STEPS_SHOWN: Final = 3
+ALL: Final = "所有告警"
+LOOKED_AT: Final = ("name", "state", "about", "told_to", "target_states", "preview_line")
+WORDS: Final = {
+    "sources": "来源",
+    "rules": "规则",
+    "asset_tags": "标签",
+    "importance": "重要性",
+    "owners": "负责人",
+}
+
+
+@admin.register(NotificationRule)
+class RuleScreen(Screen):
+    """Rules are written through their service; what the list shows of targets is what happened last."""
+
+    records_itself = True
+    form = RuleForm
+    list_display = ("name", "state", "about", "told_to", "troubles")
+    list_filter = ("enabled",)
+    search_fields = ("name",)
+    readonly_fields = ("preview_line", "target_states")
+    list_before_template = "admin/secops_agent/rules.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """As many steps as there are, and some to add; in words for those who only look."""
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": LOOKED_AT})]
+        shown = min(max(STEPS_SHOWN, len(obj.escalate) + 1 if obj else 0), rules.MOST_STEPS)
+        steps = [(f"after_{step}", f"to_{step}") for step in range(shown)]
+        about = ("severities", "on", "importance", "sources", "rules", "asset_tags", "owners")
+        return [
+            (None, {"fields": ("name", "enabled")}),
+            ("哪些告警", {"fields": about, "description": "空着的条件不限制；填了的都要符合。"}),
+            ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
+            ("发给谁", {"fields": ("targets",)}),
+            ("没有人处理时", {"fields": steps, "description": "有人确认或关闭告警后就停止。"}),
+            *([("预览与状态", {"fields": ("preview_line", "target_states")})] if obj else []),
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Fields that the form adds itself are none of the model's."""
+        kwargs["fields"] = ("name", "enabled")
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Through the one door; says how often the rule would have spoken."""
+        saved = rules.save_rule(form.given(), actor_of(request), rule=obj if change else None)
+        obj.pk = saved.pk
+        obj.refresh_from_db()
+        messages.info(request, f"{preview(obj)}。")
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Through the service."""
+        rules.delete_rule(obj, actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[NotificationRule]) -> None:
+        """One after the other."""
+        for rule in queryset:
+            rules.delete_rule(rule, actor_of(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[NotificationRule]:
+        """With the targets."""
+        found: QuerySet[NotificationRule] = super().get_queryset(request)
+        return found.prefetch_related("targets__config", "targets__staff", "targets__schedule")
+
+    @admin.display(description="状态", ordering="enabled")
+    def state(self, rule: NotificationRule) -> SafeString:
+        """Does it speak?"""
+        if not rule.enabled:
+            return badge("未启用", "idle")
+        return badge("启用", "ok") if rule.targets.all() else badge("没有目标", "warn")
+
+    @admin.display(description="哪些告警")
+    def about(self, rule: NotificationRule) -> str:
+        """The conditions in words."""
+        given = dict(rule.conditions)
+        levels = "、".join(str(Severity(each).label) for each in given.get("severities", ()))
+        rest = [f"{word} {'、'.join(given[name])}" for name, word in WORDS.items() if given.get(name)]
+        return "；".join(part for part in (levels, *rest) if part) or ALL
+
+    @admin.display(description="发给谁")
+    def told_to(self, rule: NotificationRule) -> SafeString | str:
+        """One a line, steps too."""
+        return _block(lines(targets.describe(each) for each in rule.targets.all()))
+
+    @admin.display(description="最近的问题")
+    def troubles(self, rule: NotificationRule) -> SafeString | str:
+        """What could not be told, with the remedy."""
+        failed = [each for each in rule.targets.all() if each.last_error]
+        return _block(lines(_trouble(each, each.last_error) for each in failed)) if failed else NOTHING
+
+    @admin.display(description="预览")
+    def preview_line(self, rule: NotificationRule) -> str:
+        """As it is stored."""
+        return str(preview(rule)) if rule.pk else NOTHING
+
+    @admin.display(description="目标现在能否送达")
+    def target_states(self, rule: NotificationRule) -> SafeString | str:
+        """Asked at this moment."""
+        return lines(_reached(each) for each in rule.targets.all())
+
+
+def _block(content: SafeString | str) -> SafeString:
+    """One piece, also where a narrow list puts pieces beside each other."""
+    return format_html("<div>{}</div>", content)
+
+
+def _reached(target: NotificationTarget) -> SafeString:
+    try:
+        targets.resolve(target, timezone.now())
+    except BifangError as error:
+        return _trouble(target, error.message)
+    if target.last_error:
+        return _trouble(target, target.last_error)
+    return format_html("{} {}", targets.describe(target), badge("可以送达", "ok"))
+
+
+def _trouble(target: NotificationTarget, text: str) -> SafeString:
+    return format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)

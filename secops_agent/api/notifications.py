@@ -1,0 +1,176 @@
+"""Notification rules, rotas and silences: lists; a silence is made and ended."""
+
+from datetime import timedelta
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from secops_agent.api import access
+from secops_agent.api.access import caller_of
+from secops_agent.api.base import Flag, Form, PageQuery, Remark, View
+from secops_agent.api.documentation import page_of
+from secops_agent.models import Role
+from secops_agent.models.staff import allows
+from secops_agent.services.notifications import silences, views
+from secops_agent.services.on_call.views import rotas
+from secops_agent.services.people.logins import role_of
+
+TAG = ["通知与值班"]
+LONGEST = 30 * 24 * 60
+NEEDS_APPROVER = "静默全部，或超过 24 小时，需要「审批」角色：请由审批人来设置，或缩小范围。"
+
+
+class TargetOut(Form):
+    """Who is told."""
+
+    kind = serializers.CharField(help_text="种类：group person on_call webhook")
+    place = serializers.CharField(help_text="名称")
+    config = serializers.CharField(help_text="钉钉配置")
+    step = serializers.IntegerField(allow_null=True, help_text="升级的第几步；空：立即")
+    last_error = serializers.CharField(help_text="最近一次无法送达的原因和办法")
+    last_error_at = serializers.DateTimeField(allow_null=True, help_text="它的时间")
+
+
+class RuleOut(Form):
+    """A rule."""
+
+    id = serializers.IntegerField(help_text="编号")
+    name = serializers.CharField(help_text="名称")
+    enabled = serializers.BooleanField(help_text="启用")
+    conditions = serializers.DictField(child=serializers.JSONField(), help_text="条件，键与配置文件相同")
+    hours = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="什么时候可以发送")
+    escalate = serializers.ListField(child=serializers.IntegerField(), help_text="每一步升级前等待的分钟数")
+    targets = TargetOut(many=True, help_text="目标")
+    updated_at = serializers.DateTimeField(help_text="修改时间")
+
+
+class ShiftOut(Form):
+    """A shift or a gap."""
+
+    staff_id = serializers.CharField(help_text="员工 ID；空：无人值班")
+    name = serializers.CharField(help_text="姓名")
+    starts_at = serializers.DateTimeField(help_text="开始")
+    ends_at = serializers.DateTimeField(help_text="结束")
+    origin = serializers.CharField(help_text="layer 轮班、override 临时换人、gap 无人")
+
+
+class RotaOut(Form):
+    """A rota."""
+
+    name = serializers.CharField(help_text="名称")
+    enabled = serializers.BooleanField(help_text="启用")
+    shifts = ShiftOut(many=True, help_text="从现在的班次起，四周以内")
+    gaps = ShiftOut(many=True, help_text="两周内无人值班的时段")
+
+
+class RotasOut(Form):
+    """All rotas."""
+
+    items = RotaOut(many=True, help_text="值班表，按名称")
+
+
+class SilenceQuery(PageQuery):
+    """Filters of the list."""
+
+    active = Flag(default=False, help_text="true：只看生效中的。")
+
+
+class SilenceOut(Form):
+    """A silence."""
+
+    id = serializers.IntegerField(help_text="编号")
+    scope = serializers.ChoiceField(choices=silences.SCOPES, help_text="范围")
+    value = serializers.CharField(help_text="对象")
+    active = serializers.BooleanField(help_text="生效中")
+    starts_at = serializers.DateTimeField(help_text="开始")
+    ends_at = serializers.DateTimeField(help_text="结束")
+    reason = serializers.CharField(help_text="原因")
+    made_by = serializers.CharField(help_text="设置人")
+    held = serializers.IntegerField(help_text="留存了多少条消息")
+
+
+class SilenceIn(Form):
+    """A silence to make."""
+
+    scope = serializers.ChoiceField(
+        choices=silences.SCOPES, help_text="范围：一条告警、资产、资产标签、来源、规则、全部"
+    )
+    value = Remark(
+        default="", max_length=300, help_text="告警编号、资产名称、标签、来源或规则；范围是 all 时不填"
+    )
+    minutes = serializers.IntegerField(min_value=1, max_value=LONGEST, help_text="多少分钟，最多 30 天")
+    reason = Remark(default="", max_length=300, help_text="原因")
+
+
+class RuleListView(View):
+    """All rules."""
+
+    needs = {"GET": access.READ_RULES}
+
+    @extend_schema(tags=TAG, operation_id="notification_rules_list", summary="通知规则列表", parameters=[PageQuery],
+                   responses=page_of(RuleOut), description="规则、它们的目标，以及目标最近一次无法送达的原因；按名称，游标翻页。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        return self.page(views.search_rules(**self.read_query(PageQuery)), RuleOut)
+
+
+class OnCallView(View):
+    """All rotas."""
+
+    needs = {"GET": access.READ_ON_CALL}
+
+    @extend_schema(tags=TAG, operation_id="on_call_list", summary="谁在值班", responses=RotasOut,
+                   description="每张值班表现在由谁值班、接下来的班次，以及无人值班的时段。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """By name."""
+        return Response(RotasOut({"items": rotas()}).data)
+
+
+class SilenceListView(View):
+    """All silences."""
+
+    needs = {"GET": access.READ_SILENCES, "POST": access.WRITE_SILENCES}
+
+    @extend_schema(tags=TAG, operation_id="silences_list", summary="静默列表", parameters=[SilenceQuery],
+                   responses=page_of(SilenceOut), description="静默，新的在前，游标翻页。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """A page."""
+        return self.page(views.search_silences(**self.read_query(SilenceQuery)), SilenceOut)
+
+    @extend_schema(tags=TAG, operation_id="silences_create", summary="新建静默", request=SilenceIn, responses={201: SilenceOut},
+                   description="从现在起不发送它覆盖的告警消息，只计数；告警仍在列表里。静默全部或超过 24 小时需要「审批」角色。",
+                   examples=[OpenApiExample("静默一台主机", value={"scope": "asset", "value": "web-01", "minutes": 60,
+                                                              "reason": "发布"}, request_only=True)])  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """A new one."""
+        body = self.read_body(SilenceIn)
+        if silences.needs_approval(body["scope"], timedelta(minutes=body["minutes"])) and not _may(request):
+            raise exceptions.PermissionDenied(NEEDS_APPROVER)
+        value = "" if body["scope"] == "all" else body["value"]
+        made = silences.silence(
+            body["scope"], value, body["minutes"], caller_of(request).actor, body["reason"]
+        )
+        return Response(SilenceOut(views.view_silence(made)).data, status=201)
+
+
+class SilenceEndView(View):
+    """The end of one."""
+
+    needs = {"POST": access.WRITE_SILENCES}
+
+    @extend_schema(tags=TAG, operation_id="silences_end", summary="结束静默", request=None, responses=SilenceOut,
+                   description="现在结束；已经结束的返回 400。")  # fmt: skip
+    def post(self, request: Request, silence_id: int) -> Response:
+        """Now."""
+        views.get_silence(silence_id)
+        silences.end(silence_id, caller_of(request).actor)
+        return Response(SilenceOut(views.get_silence(silence_id)).data)
+
+
+def _may(request: Request) -> bool:
+    """Is the person behind the caller an approver? A token of nobody is not."""
+    user: Any = getattr(request.auth, "owner", None) if request.auth else request.user
+    return user is not None and (user.is_superuser or allows(role_of(user), Role.APPROVER))

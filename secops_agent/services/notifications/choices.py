@@ -1,0 +1,77 @@
+"""What a target may be, for people who choose from a list instead of writing a file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils import timezone
+
+from bifang.channels.models import KnownGroup
+from bifang.core.models import SystemConfig
+from secops_agent.models import NotificationTarget, OnCallSchedule, Staff, TargetKind
+from secops_agent.services.notifications.targets import place_of
+
+MOST_PEOPLE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``key`` stands for ``entry``, which is as a file would write it; ``section`` is the kind in words."""
+
+    section: str
+    key: str
+    label: str
+    entry: dict[str, str]
+
+
+def choices() -> list[Choice]:
+    """Groups that the robot knows in its own corporation, people of the corporation, schedules."""
+    return [choice for config in _configs() for choice in _of(config)]
+
+
+def _configs() -> list[SystemConfig]:
+    return list(SystemConfig.objects.current().filter(kind="dingtalk").order_by("name"))
+
+
+def _of(config: SystemConfig) -> Iterator[Choice]:
+    corporation = config.params.get("corp_id") or ""
+    groups = KnownGroup.objects.filter(config=config).order_by("title")
+    for group in groups.filter(corp_id=corporation) if corporation else groups:
+        entry = {"kind": "group", "config": config.name, "conversation_id": group.conversation_id}
+        yield Choice("群", f"group:{config.pk}:{group.conversation_id}", _told(group, config), entry)
+    for schedule in OnCallSchedule.objects.filter(enabled=True):
+        entry = {"kind": "on_call", "config": config.name, "schedule": schedule.name}
+        yield Choice(
+            "值班人", f"on_call:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
+        )
+    people = Staff.objects.filter(active=True).order_by("name")
+    for staff in (people.filter(corp_id__in=("", corporation)) if corporation else people)[:MOST_PEOPLE]:
+        entry = {"kind": "person", "config": config.name, "staff_id": staff.staff_id}
+        yield Choice(
+            "个人", f"person:{config.pk}:{staff.pk}", f"{staff}（{staff.staff_id}）· {config.name}", entry
+        )
+
+
+def _told(group: KnownGroup, config: SystemConfig) -> str:
+    """Whoever chooses sees which group it is: names are easily imitated."""
+    when = timezone.localtime(group.learned_at)
+    by = f"{group.learned_by}（{group.learned_by_id}）"
+    return f"{group} · {config.name} · {when:%Y-%m-%d} 由 {by} 得知 · …{group.conversation_id[-8:]}"
+
+
+def choice_of(target: NotificationTarget) -> Choice:
+    """A target that is there already: it may stay, even if it could not be chosen any more."""
+    ident = {
+        TargetKind.GROUP: target.conversation_id,
+        TargetKind.PERSON: str(target.staff_id),
+        TargetKind.ON_CALL: str(target.schedule_id),
+    }.get(TargetKind(target.kind), target.uid)
+    entry = {
+        "kind": target.kind,
+        "config": target.config.name if target.config else "",
+        "conversation_id": target.conversation_id,
+        "staff_id": target.staff.staff_id if target.staff else "",
+        "schedule": target.schedule.name if target.schedule else "",
+    }
+    label = f"{place_of(target)} · {entry['config']}（不在可选的列表中）"
+    return Choice("现在的目标", f"{target.kind}:{target.config_id}:{ident}", label, entry)

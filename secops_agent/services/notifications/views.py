@@ -1,0 +1,108 @@
+"""Rules and silences as programs see them: without secrets, with what cannot be reached."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from secops_agent.models import NotificationRule, NotificationTarget, Silence
+from secops_agent.services.faults import NotFound
+from secops_agent.services.notifications.conditions import Conditions, Hours
+from secops_agent.services.notifications.targets import place_of
+from secops_agent.services.pages import Page, cut
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """``step``: of escalation, from 1; None for a target that is told at once."""
+
+    kind: str
+    place: str
+    config: str
+    step: int | None
+    last_error: str
+    last_error_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """``escalate``: minutes to wait before each step; a step without a target tells the administrators."""
+
+    id: int
+    name: str
+    enabled: bool
+    conditions: Mapping[str, Any]
+    hours: Mapping[str, Any]
+    escalate: tuple[int, ...]
+    targets: tuple[TargetView, ...]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceView:
+    """``held``: messages that were held back."""
+
+    id: int
+    scope: str
+    value: str
+    active: bool
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    made_by: str
+    held: int
+
+
+def search_rules(limit: int = 20, cursor: str = "") -> Page[RuleView]:
+    """By name. Raises InvalidInput."""
+    return cut(NotificationRule.objects.all(), ("name", "id"), limit, cursor, _rules)
+
+
+def _rules(rows: Iterable[NotificationRule]) -> list[RuleView]:
+    found = list(rows)
+    kept: dict[int, list[TargetView]] = {row.pk: [] for row in found}
+    targets = NotificationTarget.objects.filter(rule__in=found).select_related("config", "staff", "schedule")
+    for each in targets:
+        kept[each.rule_id].append(_target(each))
+    return [_rule(row, tuple(kept[row.pk])) for row in found]
+
+
+def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
+    conditions = Conditions(**row.conditions).model_dump(mode="json")
+    hours = Hours(**row.hours).model_dump(mode="json")
+    return RuleView(
+        row.pk, row.name, row.enabled, conditions, hours, tuple(row.escalate), targets, row.updated_at
+    )
+
+
+def _target(row: NotificationTarget) -> TargetView:
+    config = row.config.name if row.config else ""
+    step = None if row.step is None else row.step + 1
+    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at)
+
+
+def search_silences(active: bool = False, limit: int = 20, cursor: str = "") -> Page[SilenceView]:
+    """The newest first. Raises InvalidInput."""
+    rows = Silence.objects.all()
+    if active:
+        now = timezone.now()
+        rows = rows.filter(starts_at__lte=now, ends_at__gt=now)
+    return cut(rows, ("-id",), limit, cursor, lambda found: [view_silence(row) for row in found])
+
+
+def get_silence(silence_id: int) -> SilenceView:
+    """Raises NotFound."""
+    row = Silence.objects.filter(pk=silence_id).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {silence_id} 的静默。")
+    return view_silence(row)
+
+
+def view_silence(row: Silence) -> SilenceView:
+    """One of them."""
+    active = row.starts_at <= timezone.now() < row.ends_at
+    return SilenceView(
+        row.pk, row.scope, row.value, active, row.starts_at, row.ends_at, row.reason, row.made_by, row.held
+    )

@@ -1,0 +1,297 @@
+"""Rules, rotas, silences and holidays made by people on the pages."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from bifang.core import configs
+from secops_agent.models import (
+    AuditRecord,
+    CalendarDay,
+    NotificationRule,
+    NotificationTarget,
+    OnCallSchedule,
+    Role,
+    Silence,
+    Staff,
+)
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.drafts import draft_name
+from secops_agent.services.notifications.preview import preview
+from tests.admin_pages import (
+    SYSTEM,
+    dingtalk,
+    known_group,
+    member,
+    rule,
+    schedule,
+    serve_plain_static,
+    superuser,
+    text_of,
+)
+from tests.secops.inventory_aid import alert, host, store
+
+pytestmark = pytest.mark.django_db
+ADD = "admin:secops_agent_notificationrule_add"
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def errors_of(response: Any) -> dict[str, list[str]]:
+    return {name: list(texts) for name, texts in response.context["adminform"].form.errors.items()}
+
+
+def filled(**changes: Any) -> dict[str, Any]:
+    """A rule as a person fills it in."""
+    values = {
+        "name": "生产严重告警", "enabled": "on", "severities": ["critical"], "on": ["new", "risen"], "sources": "waf，suricata",
+        "days": "all", "quiet_from": "22:00", "quiet_until": "07:00", "always": ["critical"], "after_0": "5", **changes,
+    }  # fmt: skip
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def test_rule_is_made_with_a_group_chosen_by_name() -> None:
+    config = dingtalk(corp_id="dingcorp")
+    known_group(config, "cid-own")
+    staff = Staff.objects.create(staff_id="wangwu", name="王五", corp_id="dingcorp")
+    client = superuser()
+    page = text_of(client.get(reverse(ADD)))
+    assert "安全值班群" in page
+    assert "由 李四（lisi） 得知" in page
+    chosen = {"targets": [f"group:{config.pk}:cid-own"], "to_0": [f"person:{config.pk}:{staff.pk}"]}
+    response = client.post(reverse(ADD), filled(**chosen))
+    assert response.status_code == 302, errors_of(response)
+    made = NotificationRule.objects.get(name="生产严重告警")
+    assert made.conditions["sources"] == ["waf", "suricata"]
+    assert made.hours["quiet_from"] == "22:00:00"
+    assert made.escalate == [5]
+    kinds = made.targets.values_list("step", "kind", "conversation_id", "staff__staff_id")
+    assert set(kinds) == {(None, "group", "cid-own", None), (0, "person", "", "wangwu")}
+    assert AuditRecord.objects.filter(subject=f"rule:{made.pk}").exists()
+
+
+def test_group_of_another_corporation_cannot_be_chosen() -> None:
+    config = dingtalk(corp_id="dingcorp")
+    group = known_group(config, "cid-foreign", "别家的群")
+    type(group).objects.update(corp_id="dingother")
+    client = superuser()
+    assert "别家的群" not in text_of(client.get(reverse(ADD)))
+    response = client.post(reverse(ADD), filled(targets=[f"group:{config.pk}:cid-foreign"]))
+    assert "targets" in errors_of(response)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"targets": None}, "targets"),
+        ({"on": None}, "on"),
+        ({"quiet_until": None}, "quiet_until"),
+        ({"quiet_until": "22:00"}, "quiet_until"),
+        ({"after_0": None, "to_0": True}, "after_0"),
+        ({"name": "已有的"}, "name"),
+        ({"sources": "x" * 600}, "sources"),
+    ],
+)
+def test_fault_stands_at_its_field(changes: dict[str, Any], field: str) -> None:
+    rule("已有的")
+    config = dingtalk()
+    group = f"group:{config.pk}:{known_group(config).conversation_id}"
+    given = filled(targets=[group]) | changes
+    given |= {"to_0": [group]} if changes.get("to_0") else {}
+    response = superuser().post(
+        reverse(ADD), {name: each for name, each in given.items() if each is not None}
+    )
+    assert response.status_code == 200
+    assert list(errors_of(response)) == [field]
+    assert NotificationRule.objects.filter(enabled=True).count() == 1
+
+
+def test_saving_an_unchanged_rule_changes_nothing_and_renaming_keeps_it() -> None:
+    made = rule("旧名", on=["new", "sla_broken"])
+    targets = set(made.targets.values_list("pk", flat=True))
+    address = reverse("admin:secops_agent_notificationrule_change", args=[made.pk])
+    client = superuser()
+    form = client.get(address).context["adminform"].form
+    given = {
+        name: value for name in form.fields if (value := form[name].value()) not in (None, "", [], False)
+    }
+    given |= {"enabled": "on"}
+    assert client.post(address, given).status_code == 302
+    assert not AuditRecord.objects.filter(subject=f"rule:{made.pk}", text__contains="修改").exists()
+    assert client.post(address, given | {"name": "新名"}).status_code == 302
+    made.refresh_from_db()
+    assert made.name == "新名"
+    assert set(made.targets.values_list("pk", flat=True)) == targets
+
+
+def test_analyst_sees_rules_and_changes_none() -> None:
+    made = rule()
+    client = member(Role.ANALYST)
+    address = reverse("admin:secops_agent_notificationrule_change", args=[made.pk])
+    assert "安全值班群" in text_of(client.get(address))
+    assert client.post(address, filled()).status_code == 403
+    assert client.get(reverse(ADD)).status_code == 403
+    assert client.get(reverse("admin:channels_knowngroup_changelist")).status_code == 200
+
+
+def test_target_that_cannot_be_reached_is_shown_with_its_remedy() -> None:
+    made = rule()
+    config = made.targets.first().config
+    NotificationTarget.objects.filter(rule=made).update(last_error="机器人已被移出群：请重新添加。")
+    configs.set_enabled(config, False)
+    client = superuser()
+    assert "机器人已被移出群" in text_of(
+        client.get(reverse("admin:secops_agent_notificationrule_changelist"))
+    )
+    page = client.get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk]))
+    assert "已停用：请启用它" in text_of(page)
+
+
+def test_new_configuration_has_one_draft_and_it_is_made_once() -> None:
+    config = dingtalk("演示")
+    draft = NotificationRule.objects.get(name=draft_name("演示"))
+    assert not draft.enabled
+    assert not draft.targets.exists()
+    assert draft.conditions == {"severities": ["critical", "high"]}
+    draft.delete()
+    configs.save("dingtalk", "演示", True, {"client_id": "another"}, config=config)
+    assert not NotificationRule.objects.exists()
+
+
+def test_whoever_archives_a_configuration_is_told_which_rules_use_it() -> None:
+    made = rule("夜间告警")
+    config = made.targets.first().config
+    page = superuser().get(reverse("admin:core_systemconfig_delete", args=[config.pk]))
+    assert "通知规则「夜间告警」通过它发送" in text_of(page)
+
+
+def test_preview_counts_messages_as_they_would_be_told() -> None:
+    made = rule(escalate=[])
+    now = timezone.now()
+    for number in range(3):
+        store(alert(f"k{number}", rule_name="同一规则", assets=(host("web-01"),)), at=now)
+    store(alert("low", severity="low"), alert("other"), at=now)
+    told = preview(made)
+    assert (told.alerts, told.messages) == (4, 2)
+    assert "按最近 7 天的告警，这条规则会发送 2 次" in str(told)
+    store(*(alert(f"storm{number}") for number in range(150)), at=now)
+    assert preview(made).messages == 2  # all within a minute: a summary and its closing line
+    assert preview(made, now + timedelta(days=8)).messages == 0
+
+
+def layers(**changes: Any) -> dict[str, Any]:
+    """The form of a schedule of one layer."""
+    first = {
+        "people": "李四，王五", "rotation": "daily", "shift_hours": "12", "start": "2026-01-05", "handover": "09:00", "days": "all",
+        "hours_from": "", "hours_until": "", **changes,
+    }  # fmt: skip
+    management = {
+        f"{prefix}-{name}": value
+        for prefix, total in (("layers", 1), ("overrides", 0))
+        for name, value in {"TOTAL_FORMS": total, "INITIAL_FORMS": 0}.items()
+    }
+    return {"name": "夜班", "enabled": "on", **management, **{f"layers-0-{k}": v for k, v in first.items()}}
+
+
+def test_schedule_is_made_and_shows_shifts_and_gaps() -> None:
+    for staff_id, name in (("lisi", "李四"), ("wangwu", "王五")):
+        Staff.objects.create(staff_id=staff_id, name=name)
+    client = superuser()
+    address = reverse("admin:secops_agent_oncallschedule_add")
+    response = client.post(address, layers(hours_from="22:00", hours_until="06:00"))
+    assert response.status_code == 302, response.content.decode()
+    made = OnCallSchedule.objects.get(name="夜班")
+    assert [each.staff.name for each in made.layers.get().members.all()] == ["李四", "王五"]
+    page = text_of(client.get(reverse("admin:secops_agent_oncallschedule_change", args=[made.pk])))
+    assert "无人值班" in page
+    assert "王五" in page
+    assert AuditRecord.objects.filter(subject=f"on_call:{made.pk}").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"people": "没有这人"}, "不在人员名单中"),
+        ({"people": "重名"}, "请写员工 ID"),
+        ({"people": " ， "}, "请至少写一位值班人"),
+        ({"hours_from": "22:00"}, "要一起填写"),
+    ],
+)
+def test_schedule_that_cannot_be_is_refused(changes: dict[str, Any], text: str) -> None:
+    for staff_id, name in (("lisi", "李四"), ("wangwu", "王五"), ("c1", "重名"), ("c2", "重名")):
+        Staff.objects.create(staff_id=staff_id, name=name)
+    response = superuser().post(reverse("admin:secops_agent_oncallschedule_add"), layers(**changes))
+    assert response.status_code == 200
+    assert text in text_of(response)
+    assert not OnCallSchedule.objects.exists()
+
+
+def silence_form(**changes: Any) -> dict[str, Any]:
+    local = timezone.localtime()
+    when = {"starts_at_0": f"{local:%Y-%m-%d}", "starts_at_1": f"{local:%H:%M:%S}"}
+    return {"scope": "asset", "value": "web-01", "minutes": "60", "reason": "维护", **when, **changes}
+
+
+def test_analyst_makes_and_ends_a_silence() -> None:
+    client = member(Role.ANALYST)
+    response = client.post(reverse("admin:secops_agent_silence_add"), silence_form())
+    assert response.status_code == 302, errors_of(response)
+    made = Silence.objects.get()
+    assert silences.active(timezone.now()) == [made]
+    page = client.get(reverse("admin:secops_agent_silence_change", args=[made.pk]))
+    assert "现在结束" in text_of(page)
+    client.post(reverse("admin:secops_agent_silence_end", args=[made.pk]))
+    assert silences.active(timezone.now()) == []
+
+
+@pytest.mark.parametrize("changes", [{"scope": "all", "value": ""}, {"minutes": "2000"}])
+@pytest.mark.parametrize(("role", "may"), [(Role.ANALYST, False), (Role.APPROVER, True)])
+def test_wide_silence_needs_an_approver(changes: dict[str, Any], role: Role, may: bool) -> None:
+    response = member(role).post(reverse("admin:secops_agent_silence_add"), silence_form(**changes))
+    assert (response.status_code == 302) is may
+    assert Silence.objects.exists() is may
+
+
+def test_viewer_ends_no_silence() -> None:
+    made = silences.silence("asset", "web-01", 60, SYSTEM)
+    answer = member(Role.VIEWER).post(reverse("admin:secops_agent_silence_end", args=[made.pk]))
+    assert answer.status_code == 403
+    assert silences.active(timezone.now()) == [made]
+
+
+@pytest.mark.parametrize("how", ["file", "text"])
+def test_holidays_are_imported(how: str) -> None:
+    table = "date,working,name\n2031-01-01,0,元旦\n2031-01-04,1,调休\n"
+    given = {"text": table} if how == "text" else {"file": SimpleUploadedFile("days.csv", table.encode())}
+    assert upload(given).status_code == 302
+    assert dict(CalendarDay.objects.filter(date__year=2031).values_list("name", "working")) == {
+        "元旦": False, "调休": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [{}, {"text": "date,working\n2031-13-01,0"}, {"text": "nothing"}])
+def test_wrong_table_of_holidays_is_refused(given: dict[str, Any]) -> None:
+    before = CalendarDay.objects.count()
+    assert "bf-error" in upload(given).content.decode()
+    assert CalendarDay.objects.count() == before
+
+
+def upload(given: dict[str, Any]) -> Any:
+    client: Client = superuser()
+    return client.post(reverse("admin:secops_agent_calendarday_import"), given)
+
+
+def test_schedule_in_use_is_named_where_nobody_is_on_call() -> None:
+    rota = schedule()
+    Staff.objects.update(active=False)
+    page = superuser().get(reverse("admin:secops_agent_oncallschedule_change", args=[rota.pk]))
+    assert "无人值班" in text_of(page)
