@@ -186,7 +186,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "IndicatorKind": "secops_agent.models.choices.IndicatorKind",
         "FindingKind": "secops_agent.models.choices.FindingKind",
         "FindingState": "secops_agent.models.choices.FindingState",
-        "Decision": "secops_agent.models.choices.Decision",
+        "Decision": "secops_agent.models.choices.FindingDecision",
         "ActorKind": "secops_agent.models.choices.ActorKind",
         "JobState": "secops_agent.models.job.JobState",
         "ProposalState": "secops_agent.models.proposal.ProposalState",

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MenuEntry:
     """A menu entry that leads to the list of a model ("app.model"), for those who may see it."""
 
     title: str
@@ -18,79 +18,81 @@ class Entry:
     badge: str = ""  # dotted name of a function of the request; what it returns stands beside the title
 
 
-MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "系统",
         (
-            Entry("系统配置", "settings", "core.systemconfig"),
-            Entry("系统开关", "toggle_on", "core.switch"),
-            Entry("连接状态", "hub", "dingtalk_integration.clientstate"),
-            Entry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
-            Entry("工作进程", "memory", "channels.worker"),
+            MenuEntry("系统配置", "settings", "core.systemconfig"),
+            MenuEntry("系统开关", "toggle_on", "core.switch"),
+            MenuEntry("连接状态", "hub", "dingtalk_integration.clientstate"),
+            MenuEntry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
+            MenuEntry("工作进程", "memory", "channels.worker"),
         ),
     ),
     (
         "消息",
         (
-            Entry("收件箱", "inbox", "channels.inboxrow", badge="bifang.channels.admin.figures.inbox_badge"),
-            Entry(
+            MenuEntry(
+                "收件箱", "inbox", "channels.inboxrow", badge="bifang.channels.admin.figures.inbox_badge"
+            ),
+            MenuEntry(
                 "发件箱", "outbox", "channels.outboxrow", badge="bifang.channels.admin.figures.outbox_badge"
             ),
-            Entry("AI 卡片", "view_agenda", "dingtalk_integration.card"),
+            MenuEntry("AI 卡片", "view_agenda", "dingtalk_integration.card"),
         ),
     ),
     (
         "通知与值班",
         (
-            Entry("通知规则", "campaign", "secops_agent.notificationrule"),
-            Entry("告警消息", "mark_chat_read", "secops_agent.alertmessage"),
-            Entry("静默", "notifications_off", "secops_agent.silence"),
-            Entry("值班表", "calendar_month", "secops_agent.oncallschedule"),
-            Entry("节假日与调休", "event_busy", "secops_agent.calendarday"),
-            Entry("已知的群", "groups", "channels.knowngroup"),
+            MenuEntry("通知规则", "campaign", "secops_agent.notificationrule"),
+            MenuEntry("告警消息", "mark_chat_read", "secops_agent.alertmessage"),
+            MenuEntry("静默", "notifications_off", "secops_agent.silence"),
+            MenuEntry("值班表", "calendar_month", "secops_agent.oncallschedule"),
+            MenuEntry("节假日与调休", "event_busy", "secops_agent.calendarday"),
+            MenuEntry("已知的群", "groups", "channels.knowngroup"),
         ),
     ),
     (
         "资产与风险",
         (
-            Entry("告警", "notifications_active", "secops_agent.alert"),
-            Entry("资产", "dns", "secops_agent.asset"),
-            Entry("组件", "deployed_code", "secops_agent.component"),
-            Entry("漏洞", "bug_report", "secops_agent.vulnerability"),
-            Entry("发现", "troubleshoot", "secops_agent.finding"),
-            Entry("处置手册", "menu_book", "secops_agent.runbook"),
-            Entry("处理时限", "timer", "secops_agent.slatarget"),
-            Entry("导入任务", "upload_file", "secops_agent.importjob"),
+            MenuEntry("告警", "notifications_active", "secops_agent.alert"),
+            MenuEntry("资产", "dns", "secops_agent.asset"),
+            MenuEntry("组件", "deployed_code", "secops_agent.component"),
+            MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
+            MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
+            MenuEntry("处置手册", "menu_book", "secops_agent.runbook"),
+            MenuEntry("处理时限", "timer", "secops_agent.slatarget"),
+            MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
         ),
     ),
     (
         "审批与审计",
         (
-            Entry("操作审批", "how_to_reg", "secops_agent.proposal"),
-            Entry("处置动作", "bolt", "secops_agent.action"),
-            Entry("审计记录", "policy", "secops_agent.auditrecord"),
-            Entry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
-            Entry("模型用量", "payments", "secops_agent.turnusage"),
-            Entry("模型价格", "sell", "secops_agent.modelprice"),
+            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal"),
+            MenuEntry("处置动作", "bolt", "secops_agent.action"),
+            MenuEntry("审计记录", "policy", "secops_agent.auditrecord"),
+            MenuEntry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
+            MenuEntry("模型用量", "payments", "secops_agent.turnusage"),
+            MenuEntry("模型价格", "sell", "secops_agent.modelprice"),
         ),
     ),
     (
         "人员与权限",
         (
-            Entry("人员", "badge", "secops_agent.staff"),
-            Entry("登录用户", "person", "auth.user"),
-            Entry("用户组", "group", "auth.group"),
-            Entry("登录失败", "no_accounts", "core.loginfailure"),
-            Entry("API 令牌", "key", "secops_agent.apitoken"),
+            MenuEntry("人员", "badge", "secops_agent.staff"),
+            MenuEntry("登录用户", "person", "auth.user"),
+            MenuEntry("用户组", "group", "auth.group"),
+            MenuEntry("登录失败", "no_accounts", "core.loginfailure"),
+            MenuEntry("API 令牌", "key", "secops_agent.apitoken"),
         ),
     ),
     (
         "后台任务",
         (
-            Entry("计划任务", "schedule", "django_q.schedule"),
-            Entry("排队的任务", "pending_actions", "django_q.ormq"),
-            Entry("成功的任务", "task_alt", "django_q.success"),
-            Entry("失败的任务", "error", "django_q.failure"),
+            MenuEntry("计划任务", "schedule", "django_q.schedule"),
+            MenuEntry("排队的任务", "pending_actions", "django_q.ormq"),
+            MenuEntry("成功的任务", "task_alt", "django_q.success"),
+            MenuEntry("失败的任务", "error", "django_q.failure"),
         ),
     ),
 )
@@ -107,12 +109,12 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
-def _may_see(request: HttpRequest, entry: Entry) -> bool:
+def _may_see(request: HttpRequest, entry: MenuEntry) -> bool:
     app, _, model = entry.model.partition(".")
     return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
 
 
-def _item(request: HttpRequest, entry: Entry) -> dict[str, Any]:
+def _item(request: HttpRequest, entry: MenuEntry) -> dict[str, Any]:
     from django.utils.module_loading import import_string  # settings are read before anything can be imported
 
     page = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")

@@ -14,7 +14,7 @@ from django.utils.timesince import timesince
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.live import Live, register_watch
-from bifang.core.admin.panels import Card, Step, register_cards, register_steps
+from bifang.core.admin.panels import Panel, Step, register_cards, register_steps
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
 from bifang.core.rights import allow
@@ -201,7 +201,7 @@ def _enabled() -> list[SystemConfig]:
     return list(SystemConfig.objects.enabled("dingtalk"))
 
 
-def connection_cards(request: HttpRequest) -> Iterable[Card]:
+def connection_cards(request: HttpRequest) -> Iterable[Panel]:
     """How many of the enabled configurations are connected."""
     if not request.user.has_perm("core.view_systemconfig"):
         return []
@@ -210,7 +210,7 @@ def connection_cards(request: HttpRequest) -> Iterable[Card]:
     tone = "idle" if not states else "ok" if good == len(states) else "bad" if good == 0 else "warn"
     note = "还没有启用的钉钉配置" if not states else "全部已连接" if good == len(states) else "有配置没有连上"
     page = reverse("admin:core_systemconfig_changelist")
-    return [Card("钉钉连接", f"{good} / {len(states)}", note, tone, "hub", page)]
+    return [Panel("钉钉连接", f"{good} / {len(states)}", note, tone, "hub", page)]
 
 
 def first_steps(request: HttpRequest) -> Iterable[Step]:
@@ -235,13 +235,13 @@ class ApiUsageScreen(RecordScreen):
     fields = ("month", "client_id", "family", "calls")
 
 
-def quota_cards(request: HttpRequest) -> Iterable[Card]:
+def quota_cards(request: HttpRequest) -> Iterable[Panel]:
     """This month's calls, as soon as there are any."""
     if not request.user.has_perm("dingtalk_integration.view_apiusage"):
         return []
     page = reverse("admin:dingtalk_integration_apiusage_changelist")
     return [
-        Card(
+        Panel(
             "钉钉接口用量",
             f"{one.percent}%" if one.limit else f"{one.calls}",
             one.describe(),

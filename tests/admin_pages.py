@@ -305,7 +305,7 @@ def schedule() -> OnCallSchedule:
 
 
 def _alert_message() -> AlertMessage:
-    from tests.secops.estate_aid import alert, host, store
+    from tests.secops.inventory_aid import alert, host, store
 
     rule()
     store(alert(assets=(host("web-01"),)))

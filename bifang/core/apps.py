@@ -12,9 +12,10 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what belongs to core: its section, its checks, the groups."""
-        from django.db.models.signals import post_migrate
+        from django.db.models.signals import post_migrate, pre_migrate
 
         from bifang.core.checks import register_checks
+        from bifang.core.former import refuse_former_database
         from bifang.core.groups import ensure_groups
         from bifang.core.health_checks import register_core_checks
         from bifang.core.sections import apply_config_entries, register_section
@@ -22,5 +23,6 @@ class CoreConfig(AppConfig):
         register_checks()
         register_core_checks()
         register_section("configs", apply_config_entries)
+        pre_migrate.connect(refuse_former_database, sender=self, dispatch_uid="bifang.core.former")
         # Connected after django.contrib.auth's own receiver, which makes the permissions.
         post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.groups")

@@ -75,14 +75,8 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
         "event": events.handle,
         "card": cards.handle,
     }
-    jobs = (
-        WarmUp(agent),
-        Announcer(),
-        ActionRunner(owner.name),
-        AuditSealer(),
-        CardReaper(card_service, only),
-        counter,
-    )
+    reaper = CardReaper(card_service, only)
+    jobs = (WarmUp(agent), Announcer(), ActionRunner(owner.name), AuditSealer(), reaper, counter)
     return WorkerLoop(
         owner,
         handlers,

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from bifang.channels.admin.rows import link
 from bifang.core.admin.base import NOTHING, RecordScreen, as_json, badge, moment, preformatted, shortened
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.estate import actor_of
+from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.controls import NOT_LISTED
 from secops_agent.models import Action, ActionState
 from secops_agent.services.decisions import actions, undo

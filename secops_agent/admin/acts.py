@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import RecordScreen
 from bifang.core.errors import BifangError
-from secops_agent.admin.estate import actor_of, history_table
+from secops_agent.admin.inventory import actor_of, history_table
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, as_json, badge, moment, preformatted, shortened
 from secops_agent.admin.acts import Act, EstateScreen
-from secops_agent.admin.estate import gravity, lines, severity_badge
+from secops_agent.admin.inventory import gravity, lines, severity_badge
 from secops_agent.models import Alert, AlertPayload
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor

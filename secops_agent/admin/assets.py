@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, CappedPaginator, RecordScreen, Screen, moment
-from secops_agent.admin.estate import actor_of, gravity, history_table, importance_badge, lines
+from secops_agent.admin.inventory import actor_of, gravity, history_table, importance_badge, lines
 from secops_agent.models import Asset, Component
 from secops_agent.services.assets import inventory
 

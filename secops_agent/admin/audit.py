@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
 from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preformatted, shortened
-from secops_agent.admin.estate import door_word
+from secops_agent.admin.inventory import door_word
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
 from secops_agent.services.audit.trail import FIELDS, plain
 

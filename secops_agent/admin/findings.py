@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, preformatted, shortened
 from secops_agent.admin.acts import Act, EstateScreen
-from secops_agent.admin.estate import gravity, history_table, lines, severity_badge
+from secops_agent.admin.inventory import gravity, history_table, lines, severity_badge
 from secops_agent.models import Finding, Vulnerability
-from secops_agent.models.choices import Decision, FindingState
+from secops_agent.models.choices import FindingDecision, FindingState
 from secops_agent.services.actors import Actor
 from secops_agent.services.vulnerabilities import findings
 
@@ -31,8 +31,8 @@ class FindingScreen(EstateScreen):
     entity = "finding"
     acts = (
         *(
-            Act(value, f"标记为{label}", partial(_decide, value), final=value != Decision.IN_PROGRESS)
-            for value, label in Decision.choices
+            Act(value, f"标记为{label}", partial(_decide, value), final=value != FindingDecision.IN_PROGRESS)
+            for value, label in FindingDecision.choices
         ),
         Act("withdraw", "撤回决定", partial(_decide, "")),
     )

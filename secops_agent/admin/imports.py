@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, 
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.estate import actor_of, door_word
+from secops_agent.admin.inventory import actor_of, door_word
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
 from secops_agent.models.job import JobPhase, JobState
@@ -23,7 +23,7 @@ from secops_agent.services.intake import jobs
 from secops_agent.services.intake.jobs import JobView
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.choices import Choices
-from secops_agent.uploads.doors import import_later, import_now
+from secops_agent.uploads.entry_points import import_later, import_now
 
 TONES = {JobState.QUEUED: "info", JobState.RUNNING: "info", JobState.DONE: "ok", JobState.FAILED: "bad"}
 KINDS = {"asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警"}

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, Screen, badge
 from secops_agent.admin.assets import TagsField
-from secops_agent.admin.estate import actor_of
+from secops_agent.admin.inventory import actor_of
 from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.services.on_call import schedules
 from secops_agent.services.on_call.shifts import Shift, gaps, on_call_at, shifts

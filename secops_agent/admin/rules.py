@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, badge
 from bifang.core.errors import BifangError
-from secops_agent.admin.estate import actor_of, lines
+from secops_agent.admin.inventory import actor_of, lines
 from secops_agent.admin.rule_form import RuleForm
 from secops_agent.models import NotificationRule, NotificationTarget
 from secops_agent.models.choices import Severity

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, moment
 from secops_agent.admin.assets import TagsField
-from secops_agent.admin.estate import actor_of, gravity, history_table, severity_badge
+from secops_agent.admin.inventory import actor_of, gravity, history_table, severity_badge
 from secops_agent.models import Runbook, SlaTarget
 from secops_agent.models.choices import Severity
 from secops_agent.services import runbooks
@@ -114,7 +114,7 @@ class SlaScreen(Screen):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """With what holds for every severity, the defaults too."""
-        limits, mine = sla.Limits(), set(SlaTarget.objects.values_list("severity", flat=True))
+        limits, mine = sla.SlaLimits(), set(SlaTarget.objects.values_list("severity", flat=True))
         rows = [(severity_badge(each), *limits.of(each), each in mine) for each in Severity.values]
         return super().changelist_view(request, {"bf_limits": rows} | (extra_context or {}))
 

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from bifang.core.admin.base import RecordScreen, badge, moment
 from bifang.core.errors import BifangError
-from secops_agent.admin.estate import actor_of
+from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Role, Silence
 from secops_agent.models.staff import allows
 from secops_agent.services.notifications import silences

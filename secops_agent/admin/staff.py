@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from bifang.core.admin.accounts import may_touch_rights, register_guard
 from bifang.core.admin.base import Screen, badge, moment
 from bifang.core.admin.panels import Step, register_steps
-from secops_agent.admin.estate import actor_of
+from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Role, Staff
 from secops_agent.services.people import staff
 from secops_agent.services.people.logins import is_guarded

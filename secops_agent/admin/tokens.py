@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
-from secops_agent.admin.estate import actor_of
+from secops_agent.admin.inventory import actor_of
 from secops_agent.models import ApiToken, Scope
 from secops_agent.services.people import tokens
 

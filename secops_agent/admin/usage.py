@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, Screen, moment
-from bifang.core.admin.panels import Card, register_cards
+from bifang.core.admin.panels import Panel, register_cards
 from secops_agent.models import Action, ActionState, ModelPrice, Proposal, ProposalState, TurnUsage
 from secops_agent.services.operations.usage import MICRO, spent_today
 
@@ -45,7 +45,7 @@ class PriceScreen(Screen):
     search_fields = ("prefix",)
 
 
-def decision_cards(request: HttpRequest) -> list[Card]:
+def decision_cards(request: HttpRequest) -> list[Panel]:
     """What waits for people, what nobody knows the result of, what today cost."""
     if not request.user.has_perm("secops_agent.view_proposal"):
         return []
@@ -55,9 +55,9 @@ def decision_cards(request: HttpRequest) -> list[Card]:
     waiting = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=timezone.now()).count()
     unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
     cards = [
-        Card("待决定的操作", f"{waiting}", "等待确认或审批", "warn" if waiting else "idle", "how_to_reg",
+        Panel("待决定的操作", f"{waiting}", "等待确认或审批", "warn" if waiting else "idle", "how_to_reg",
              f"{pages['proposal']}?state__exact=proposed"),
-        Card("结果未知的动作", f"{unknown}", "需要人工核实", "bad" if unknown else "ok", "help",
+        Panel("结果未知的动作", f"{unknown}", "需要人工核实", "bad" if unknown else "ok", "help",
              f"{pages['action']}?state__exact=unknown"),
     ]  # fmt: skip
     return (
@@ -67,10 +67,10 @@ def decision_cards(request: HttpRequest) -> list[Card]:
     )
 
 
-def _spent(page: str) -> Card:
+def _spent(page: str) -> Panel:
     spent = spent_today()
     note = f"{spent.turns} 次，{spent.tokens} token"
-    return Card("今日模型费用", f"{spent.cost / MICRO:.2f} 元", note, "idle", "payments", page)
+    return Panel("今日模型费用", f"{spent.cost / MICRO:.2f} 元", note, "idle", "payments", page)
 
 
 register_cards(30, decision_cards)

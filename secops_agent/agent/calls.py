@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from secops_agent.agent.evidence import tool_content
-from secops_agent.agent.limits import Limits
+from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.outcome import ToolRun
 from secops_agent.llm.types import Message, ToolCall
 from secops_agent.tools.base import Prepared, Toolbox, ToolResult, clip
@@ -22,7 +22,7 @@ class Calls:
     ``repeating`` is true when a step brought nothing but repeats.
     """
 
-    def __init__(self, toolbox: Toolbox, limits: Limits, remaining: Callable[[], float]) -> None:
+    def __init__(self, toolbox: Toolbox, limits: TurnLimits, remaining: Callable[[], float]) -> None:
         self._toolbox, self._limits, self._remaining = toolbox, limits, remaining
         self._asked: dict[Any, int] = defaultdict(int)
         self.left = limits.calls

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TurnLimits:
     """Bounds of one turn. When one is reached the tools are withdrawn and the model must answer.
 
     ``steps``: completions. ``calls``: tool calls in all. ``tokens``: input and output tokens in all.

@@ -13,8 +13,8 @@ from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
 from secops_agent.agent.calls import Calls
 from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, with_quote, without_marks
-from secops_agent.agent.limits import Limits
-from secops_agent.agent.outcome import Outcome, StoppedBy
+from secops_agent.agent.limits import TurnLimits
+from secops_agent.agent.outcome import StoppedBy, TurnOutcome
 from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, Usage
 from secops_agent.tools.base import Toolbox
 
@@ -30,14 +30,14 @@ async def run(
     llm: LLM,
     messages: Sequence[Message],
     toolbox: Toolbox,
-    limits: Limits,
+    limits: TurnLimits,
     *,
     on_progress: Tell | None = None,
     on_delta: Tell | None = None,
     fallback: LLM | None = None,
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
-) -> Outcome:
+) -> TurnOutcome:
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
@@ -54,7 +54,7 @@ class _Turn:
         llm: LLM,
         messages: Sequence[Message],
         toolbox: Toolbox,
-        limits: Limits,
+        limits: TurnLimits,
         on_progress: Tell | None,
         on_delta: Tell | None,
         spare: tuple[LLM | None, Callable[[], Sequence[Message]]],
@@ -77,7 +77,7 @@ class _Turn:
         """Seconds until the deadline."""
         return self.deadline - self.clock()
 
-    async def run(self) -> Outcome:
+    async def run(self) -> TurnOutcome:
         """Steps until there is an answer."""
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
@@ -187,23 +187,23 @@ class _Turn:
         self.added = self.calls.hand_over()
         return True
 
-    def _refuse(self, error: BifangError) -> Outcome:
+    def _refuse(self, error: BifangError) -> TurnOutcome:
         """The answer when no model gives one: the reason, and what the tools had found."""
         self.stopped_by = "content_filter" if getattr(error, "code", "") == "content_filter" else "error"
         found = self.calls.found()
         text = f"{error.message}\n\n已经查到的结果如下：\n\n{found}" if found else error.message
         return self._outcome(text)
 
-    def _answer(self, completion: Completion) -> Outcome:
+    def _answer(self, completion: Completion) -> TurnOutcome:
         text = completion.message.content.strip() or self.calls.found() or _NOTHING
         if completion.finish_reason == "length":
             text += _CUT
         return self._outcome(text, completion.offer)
 
-    def _outcome(self, text: str, offer: Offer | None = None) -> Outcome:
+    def _outcome(self, text: str, offer: Offer | None = None) -> TurnOutcome:
         text = without_marks(self.notice + text, self.nonce)
         answer = Message("assistant", text)
-        return Outcome(
+        return TurnOutcome(
             text=text,
             messages=(*self.added, answer),
             tool_runs=tuple(self.calls.runs),

@@ -27,7 +27,7 @@ class ToolRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TurnOutcome:
     """The answer and how it came about.
 
     ``messages`` is what the turn added to the dialogue, the answer last. ``model`` answered; ``notice`` says in

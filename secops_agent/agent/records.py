@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bifang.channels.ports import Turn
 from bifang.core.rows import NewRow
-from secops_agent.agent.outcome import Outcome, ToolRun
+from secops_agent.agent.outcome import ToolRun, TurnOutcome
 from secops_agent.models.audit import AuditKind
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
@@ -40,7 +40,7 @@ def brief(turn: Turn, person: Person, reply: str, at: datetime | None = None) ->
     return (asked, entry(AuditKind.REPLY, "回复", BIFANG, place=place, text=reply, at=at))
 
 
-def whole(turn: Turn, person: Person, outcome: Outcome, reply: str, at: datetime) -> tuple[NewRow, ...]:
+def whole(turn: Turn, person: Person, outcome: TurnOutcome, reply: str, at: datetime) -> tuple[NewRow, ...]:
     """Message, decision, tool calls, reply."""
     place = place_of(turn)
     asked, answered = brief(turn, person, reply or " ", at)
@@ -79,7 +79,7 @@ def _tool(run: ToolRun, person: Person, place: Place, at: datetime) -> NewRow:
 def costs(
     turn: Turn,
     person: Person,
-    outcome: Outcome,
+    outcome: TurnOutcome,
     prices: Mapping[str, Price],
     ai_config_id: int | None,
     at: datetime,

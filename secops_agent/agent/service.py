@@ -15,15 +15,15 @@ from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
-from secops_agent.agent.governance import Governance, ModelWithheld, discreet, for_readers
-from secops_agent.agent.limits import Limits
+from secops_agent.agent.intent_guard import IntentGuard
+from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models
-from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.outcome import TurnOutcome
+from secops_agent.agent.policy import ModelWithheld, Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message
 from secops_agent.agent.records import brief
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_toolbox
 from secops_agent.agent.verification import mark_unknown
-from secops_agent.agent.warrant import Warranted
 from secops_agent.llm.types import LLM, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
@@ -83,13 +83,13 @@ class Agent:
         self,
         configs: ConfigCache,
         *,
-        governance: Governance | None = None,
-        limits: Limits | None = None,
+        policy: Policy | None = None,
+        limits: TurnLimits | None = None,
         models: Models | None = None,
     ) -> None:
         self._models = models or Models(configs)
-        self._governance = governance or Governance(configs)
-        self._limits = limits or Limits()
+        self._policy = policy or Policy(configs)
+        self._limits = limits or TurnLimits()
 
     async def warm_up(self) -> None:
         """Load what the first message would have to wait for."""
@@ -109,12 +109,12 @@ class Agent:
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
             return self._turn_away(asking, known)
-        handled = await self._governance.intercept(turn, person, is_group=asking.is_group)
+        handled = await self._policy.intercept(turn, person, is_group=asking.is_group)
         if handled is not None:
             return handled
         if asking.cannot_read:
             return _only(asking, person, asking.cannot_read)
-        proposals = self._governance.proposals(turn, person, is_group=asking.is_group)
+        proposals = self._policy.proposals(turn, person, is_group=asking.is_group)
         talk = self._talk(asking, known, conversation, proposals)
         if talk.only_quotes and read_control(talk.quoted) is not None:
             return _only(asking, person, QUOTED_CONTROL)
@@ -122,7 +122,7 @@ class Agent:
         text, copies = _with_private_copies(asking, outcome)
         text = for_readers(text, is_group=asking.is_group)
         now = timezone.now()
-        told, records = await self._governance.complete(
+        told, records = await self._policy.complete(
             turn, person, outcome, proposals, text, asking.ai_config_id, now
         )
         rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
@@ -133,7 +133,7 @@ class Agent:
     def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
         """Tell someone without a role whom to ask; once a day in a conversation."""
         turn, person = asking.turn, known.person
-        if not self._governance.tells_stranger(turn, person):
+        if not self._policy.tells_stranger(turn, person):
             return TurnResult((), brief(turn, person, ""), note=TOLD_BEFORE)
         return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
 
@@ -150,11 +150,11 @@ class Agent:
             conversation=conversation,
         )
 
-    async def converse(self, talk: Talk, sink: ReplySink | None = None) -> Outcome:
+    async def converse(self, talk: Talk, sink: ReplySink | None = None) -> TurnOutcome:
         """Ask the model of the configuration, else the offline mode; whatever fails ends in an answer."""
         offline = self._models.offline(talk.person.staff_id)
         try:
-            await self._governance.admit_model(talk.ai_config_id)
+            await self._policy.admit_model(talk.ai_config_id)
             llm = await self._models.get(talk.ai_config_id, asker=talk.person.staff_id)
         except BifangError as error:
             log.warning("模型不可用，改用离线模式：%s", error.message)
@@ -165,7 +165,7 @@ class Agent:
             return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
         return await self._run(talk, llm, offline, sink)
 
-    async def _run(self, talk: Talk, llm: LLM, offline: LLM, sink: ReplySink | None) -> Outcome:
+    async def _run(self, talk: Talk, llm: LLM, offline: LLM, sink: ReplySink | None) -> TurnOutcome:
         now = datetime.now(timezone.get_default_timezone())
         heard = sink is not None and not isinstance(sink, Silent)
         toolbox = build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm))
@@ -174,7 +174,7 @@ class Agent:
             drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline)
             toolbox = drafts.overhear(toolbox)
         outcome = await loop.run(
-            discreet(llm, talk.conversation, is_group=talk.is_group),
+            redacted(llm, talk.conversation, is_group=talk.is_group),
             talk.plain() if llm.offline else self._messages(talk, now),
             toolbox,
             self._limits,
@@ -204,7 +204,7 @@ def _proposer(talk: Talk, llm: LLM) -> Proposer:
     """The offline mode proposes only what it was told; a model might propose what it read. A quotation orders nothing."""
     if talk.only_quotes:
         return QUOTATION
-    return talk.proposer if llm.offline else Warranted(talk.proposer, partial(_own_words, talk))
+    return talk.proposer if llm.offline else IntentGuard(talk.proposer, partial(_own_words, talk))
 
 
 def _own_words(talk: Talk) -> list[str]:
@@ -219,7 +219,7 @@ def _given(talk: Talk) -> tuple[str, ...]:
     return (talk.text, *(said.content for said in talk.history))
 
 
-def _sources(talk: Talk, outcome: Outcome) -> Iterable[str]:
+def _sources(talk: Talk, outcome: TurnOutcome) -> Iterable[str]:
     """Where what the answer names may come from."""
     yield from _given(talk)
     for run in outcome.tool_runs:
@@ -227,7 +227,7 @@ def _sources(talk: Talk, outcome: Outcome) -> Iterable[str]:
         yield run.result.text
 
 
-def _with_private_copies(asking: Asking, outcome: Outcome) -> tuple[str, tuple[Reply, ...]]:
+def _with_private_copies(asking: Asking, outcome: TurnOutcome) -> tuple[str, tuple[Reply, ...]]:
     """In a group: what it may not show goes to the asker's own chat, and the group is told so."""
     target = asking.turn.target
     hidden = [run.result.private_text for run in outcome.tool_runs if run.result.private_text]
@@ -256,7 +256,7 @@ def unknown_person(staff_id: str, names: tuple[str, ...]) -> str:
     return f"您还没有使用毕方的权限。请把您的员工 ID `{staff_id}` 发给{whom}，请其在「人员」中为您开通。"
 
 
-def _offered(outcome: Outcome, *, is_group: bool) -> tuple[Suggestion, ...]:
+def _offered(outcome: TurnOutcome, *, is_group: bool) -> tuple[Suggestion, ...]:
     """A tap that orders what the offline mode asks about; in a group the command is only shown."""
     offer = outcome.offer
     if offer is None or is_group or len(offer.ids) != 1:

@@ -13,8 +13,8 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, Plan
-from secops_agent.tools.registry import BLUEPRINTS, BY_NAME
+from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction
+from secops_agent.tools.registry import BY_NAME, DEFINITIONS
 
 _NO_CHANNEL: Final = "暂无审批通道，操作不能提交。请联系管理员。"
 _QUOTED: Final = (
@@ -46,16 +46,16 @@ QUOTATION: Final = QuotationProposer()
 class _Shelf:
     """What a role may use, and how the model is shown it; made once a role."""
 
-    blueprints: Mapping[str, Blueprint]
+    definitions: Mapping[str, ToolDefinition]
     specs: tuple[ToolSpec, ...]
-    refused: tuple[Blueprint, ...]
+    refused: tuple[ToolDefinition, ...]
 
 
 @lru_cache(maxsize=16)
 def _shelf(role: Role) -> _Shelf:
     person = Person("", "", "", role)
-    allowed = {each.name: each for each in BLUEPRINTS if person.may(each.role)}
-    refused = tuple(each for each in BLUEPRINTS if each.name not in allowed)
+    allowed = {each.name: each for each in DEFINITIONS if person.may(each.role)}
+    refused = tuple(each for each in DEFINITIONS if each.name not in allowed)
     return _Shelf(allowed, tuple(each.spec for each in allowed.values()), refused)
 
 
@@ -74,12 +74,12 @@ class SenderToolbox(Toolbox):
 
     def get(self, name: str) -> Tool | None:
         """The tool, bound to the sender, if their role has it."""
-        blueprint = self._shelf.blueprints.get(name)
-        return blueprint.bind(self._asker) if blueprint else None
+        definition = self._shelf.definitions.get(name)
+        return definition.bind(self._asker) if definition else None
 
     def prepare(self, call: ToolCall) -> Prepared | ToolResult:
         """As the base; a tool beyond the sender's role says which role it needs."""
-        if call.name in BY_NAME and call.name not in self._shelf.blueprints:
+        if call.name in BY_NAME and call.name not in self._shelf.definitions:
             return ToolResult("error", text=refusal(BY_NAME[call.name], self._asker.person))
         return super().prepare(call)
 
@@ -89,7 +89,7 @@ def build_toolbox(person: Person, *, is_group: bool, now: datetime, proposer: Pr
     return SenderToolbox(Asker(person, is_group, now, proposer))
 
 
-def refused_tools(role: Role) -> tuple[Blueprint, ...]:
+def refused_tools(role: Role) -> tuple[ToolDefinition, ...]:
     """What this role may not use."""
     return _shelf(role).refused
 
@@ -99,15 +99,15 @@ def all_specs() -> tuple[ToolSpec, ...]:
     return _shelf(Role.ADMIN).specs
 
 
-def refusal(blueprint: Blueprint, person: Person) -> str:
+def refusal(definition: ToolDefinition, person: Person) -> str:
     """What someone is told who may not use a tool."""
     return (
-        f"「{blueprint.title}」需要「{blueprint.role.label}」角色，您现在的角色是「{person.role.label}」，"
+        f"「{definition.title}」需要「{definition.role.label}」角色，您现在的角色是「{person.role.label}」，"
         "没有执行任何操作。需要的话请联系管理员调整角色。"
     )
 
 
-def plan(tool_name: str, arguments: Mapping[str, Any]) -> Plan:
+def plan(tool_name: str, arguments: Mapping[str, Any]) -> ValidatedAction:
     """Check a stored action again, right before it is done. Raises InvalidInput; runs on a database thread."""
     return _action(tool_name).plan(arguments)
 
@@ -118,15 +118,15 @@ def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor) -> str:
     Raises InvalidInput (NotFound, Conflict) when it cannot be done any more. Actions on the outside have no
     ``act``: a connector does them.
     """
-    blueprint = _action(tool_name)
-    if blueprint.act is None:
-        raise InvalidInput(f"「{blueprint.title}」由连接器执行，不能在这里执行。")
-    checked = blueprint.plan(arguments)
-    return blueprint.act(parse(blueprint.arguments, checked.arguments), actor)
+    definition = _action(tool_name)
+    if definition.act is None:
+        raise InvalidInput(f"「{definition.title}」由连接器执行，不能在这里执行。")
+    checked = definition.plan(arguments)
+    return definition.act(parse(definition.arguments, checked.arguments), actor)
 
 
-def _action(tool_name: str) -> Blueprint:
-    blueprint = BY_NAME.get(tool_name)
-    if blueprint is None or blueprint.risk == "read":
+def _action(tool_name: str) -> ToolDefinition:
+    definition = BY_NAME.get(tool_name)
+    if definition is None or definition.risk == "read":
         raise InvalidInput(f"没有名为「{tool_name[:64]}」的操作。")
-    return blueprint
+    return definition

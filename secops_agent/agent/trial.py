@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
-from secops_agent.agent.outcome import Outcome, ToolRun
+from secops_agent.agent.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.service import Agent, Talk, unknown_person
 from secops_agent.llm.offline import NOTICE
 from secops_agent.models.staff import Role
@@ -70,7 +70,7 @@ class Trial:
         await self._agent.close()
 
 
-def _tried(text: str, outcome: Outcome) -> Tried:
+def _tried(text: str, outcome: TurnOutcome) -> Tried:
     run, offer = next(iter(outcome.tool_runs), None), outcome.offer
     if run is not None:
         return Tried(text, run.call.name, _said(run), run.result.status, outcome.text)
@@ -87,7 +87,7 @@ def _said(run: ToolRun) -> dict[str, Any]:
     return said if isinstance(said, dict) else dict(run.arguments)
 
 
-def _without_tool(text: str, outcome: Outcome) -> str:
+def _without_tool(text: str, outcome: TurnOutcome) -> str:
     if outcome.stopped_by in ("error", "content_filter"):
         return "error"
     if NOTICE in outcome.text and "您可以这样说" in outcome.text:

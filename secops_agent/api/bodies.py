@@ -7,11 +7,11 @@ from django.conf import settings
 from rest_framework.parsers import JSONParser
 
 from bifang.core.errors import InvalidInput
-from secops_agent.importers.base import Limits
+from secops_agent.importers.base import ImportLimits
 from secops_agent.importers.json_stream import nesting
 from secops_agent.uploads.body import TooLarge
 
-DEEPEST = Limits().max_depth
+DEEPEST = ImportLimits().max_depth
 
 
 class BoundedJson(JSONParser):

@@ -10,7 +10,7 @@ from secops_agent.api.access import caller_of
 from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
-from secops_agent.models.choices import Decision, FindingKind, FindingState, Severity
+from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity
 from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
 
@@ -24,7 +24,7 @@ class FindingQuery(PageQuery):
     severity = choices(Severity.choices, "级别；可重复，或用逗号分隔。")
     state = choices(FindingState.choices, "状态；不给时只看仍需处理的。")
     decision = serializers.ChoiceField(
-        choices=Decision.choices, default=None, allow_null=True, help_text="处理决定。"
+        choices=FindingDecision.choices, default=None, allow_null=True, help_text="处理决定。"
     )
     source = word("来源，完整匹配，例如 trivy。")  # type: ignore[assignment]  # a declared field
     asset = word("资产的名称、IP、域名或编号；不存在时返回 404。")
@@ -46,7 +46,7 @@ class FindingOut(Form):
     severity = serializers.ChoiceField(choices=Severity.choices, help_text="级别")
     state = serializers.ChoiceField(choices=FindingState.choices, help_text="状态")
     decision = serializers.ChoiceField(
-        choices=Decision.choices, allow_blank=True, help_text="处理决定；空：没有"
+        choices=FindingDecision.choices, allow_blank=True, help_text="处理决定；空：没有"
     )
     asset = Ref(help_text="资产")
     component = serializers.CharField(help_text="组件")
@@ -80,7 +80,7 @@ class DecideIn(NoteIn):
     """What is decided."""
 
     decision = serializers.ChoiceField(
-        choices=Decision.choices, allow_blank=True, help_text="决定；空字符串表示撤回。"
+        choices=FindingDecision.choices, allow_blank=True, help_text="决定；空字符串表示撤回。"
     )
 
 

@@ -32,7 +32,7 @@ class SightingsOut(Form):
     updated_at = serializers.DateTimeField(allow_null=True, help_text="数据更新于")
 
 
-class IndicatorView(View):
+class IndicatorEndpoint(View):
     """Look one up."""
 
     needs = {"GET": access.READ_ALERTS}

@@ -25,7 +25,7 @@ from secops_agent.services.intake import repeats
 from secops_agent.services.intake.repeats import Answer
 from secops_agent.uploads.body import LARGEST, TooLarge, Upload
 from secops_agent.uploads.choices import ASSET_TYPES, Choices
-from secops_agent.uploads.doors import import_later, import_now
+from secops_agent.uploads.entry_points import import_later, import_now
 
 _CHUNK = 1 << 18
 _ENCODINGS = ("", "identity", "gzip")

@@ -95,7 +95,7 @@ class JobListView(View):
         return self.page(jobs.search(actor=visible_to(request), **asked), JobOut)
 
 
-class JobView(View):
+class JobEndpoint(View):
     """One import."""
 
     @extend_schema(tags=TAG, operation_id="jobs_get", summary="导入任务的进度", responses=JobOut,

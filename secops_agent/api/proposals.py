@@ -80,7 +80,7 @@ class ProposalListView(View):
         return self.page(views.search(**self.read_query(ProposalQuery)), ProposalOut)
 
 
-class ProposalView(View):
+class ProposalEndpoint(View):
     """One proposal."""
 
     needs = {"GET": READ_PROPOSALS}

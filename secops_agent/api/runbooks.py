@@ -126,7 +126,7 @@ class RunbookSearchView(View):
         return Response(HitsOut({"items": found}).data)
 
 
-class RunbookView(View):
+class RunbookEndpoint(View):
     """One runbook."""
 
     needs = {"GET": access.READ_RUNBOOKS, "PUT": access.WRITE_RUNBOOKS, "DELETE": access.WRITE_RUNBOOKS}

@@ -10,7 +10,7 @@ from django.core.management.color import no_style
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from secops_agent.demo import assets, casework, findings, flaws, incidents, software
+from secops_agent.demo import assets, findings, flaws, incidents, software, triage
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -65,7 +65,7 @@ def load(now: datetime | None = None) -> dict[str, int]:
     for kind, ids in outcome.created_ids.items():
         _remember(kind, ids)
     _match(outcome.created_ids["vulnerability"])
-    casework.work(sorted(outcome.created_ids["alert"]), people, random, moment)
+    triage.work(sorted(outcome.created_ids["alert"]), people, random, moment)
     _load_runbooks()
     _remember(_COMPLETE, [1])
     rows = DemoObject.objects.exclude(entity=_COMPLETE).order_by()
@@ -91,7 +91,7 @@ def _records(random: Random, now: datetime) -> Iterable[Any]:
 
 
 def _load_people() -> list[Staff]:
-    """The demo's people; those who are listed already stay as they are. Returns who does the casework."""
+    """The demo's people; those who are listed already stay as they are. Returns who triages."""
     known = {
         row.staff_id: row
         for row in Staff.objects.filter(staff_id__in=[staff_id for staff_id, _, _ in _PEOPLE])

@@ -15,13 +15,24 @@ from secops_agent.services.records import AssetRecord, Item, Record, Rejected
 
 from .json_stream import ENDS, LONG_NUMBER, STARTS
 from .plain import BrokenRecord
-from .source import BrokenFile, Limits, Source
+from .source import BrokenFile, ImportLimits, Source
 
 __all__ = [
-    "BrokenFile", "BrokenRecord", "Importer", "Item", "Limits", "Once", "Options", "Record", "Rejected", "Source",
-    "convert", "document_outline", "whole_outline",
+    "BrokenFile",
+    "BrokenRecord",
+    "ImportLimits",
+    "Importer",
+    "Item",
+    "Once",
+    "Options",
+    "Record",
+    "Rejected",
+    "Source",
+    "convert",
+    "document_outline",
+    "whole_outline",
 ]  # fmt: skip
-_DEEPEST = Limits().max_depth  # of the head; what is nested deeper is refused when it is read
+_DEEPEST = ImportLimits().max_depth  # of the head; what is nested deeper is refused when it is read
 # Of the paths of an outline. The longest that an importer asks for has seven steps.
 _DEEPEST_PATH, _LONGEST_PATH, _MOST_PATHS = 12, 200, 5000
 
@@ -39,7 +50,7 @@ class Options:
     source: str = ""
     zone: tzinfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     received_at: datetime | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: ImportLimits = field(default_factory=ImportLimits)
 
 
 class Importer(Protocol):

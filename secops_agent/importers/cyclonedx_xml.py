@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from .base import Limits, Source
+from .base import ImportLimits, Source
 from .reading import local_name, plain_text, xml_elements
 
 _LEGACY = "{http://cyclonedx.org/schema/ext/vulnerability/1.0}"
@@ -25,7 +25,7 @@ _VULNERABILITY_TEXTS = (
 )
 
 
-def read_parts(source: Source, limits: Limits) -> Iterator[tuple[str, str, Any]]:
+def read_parts(source: Source, limits: ImportLimits) -> Iterator[tuple[str, str, Any]]:
     """Stream ``(part, position, value)``: "metadata", "components.item", "vulnerabilities.item" as in JSON."""
     for position, element in xml_elements(source, {"metadata", "component", "vulnerability"}, limits):
         name = local_name(element.tag)

@@ -11,7 +11,7 @@ import ijson
 from bifang.core.errors import InvalidInput
 
 from .plain import cleaned, first_line
-from .source import BrokenFile, Limits, Source, Stream
+from .source import BrokenFile, ImportLimits, Source, Stream
 
 Pieces = Iterator[tuple[str, str, Any]]
 LONG_NUMBER = re.compile(rb"\d{1000}")  # the parser's C code fails badly beyond 4300 digits
@@ -24,7 +24,7 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _STRING_REST = re.compile(rb"(?:[^\"\\]++|\\.)*+", re.DOTALL)
 
 
-def json_values(source: Source, wanted: Collection[str], limits: Limits) -> Pieces:
+def json_values(source: Source, wanted: Collection[str], limits: ImportLimits) -> Pieces:
     """Stream ``(path, position, value)`` for every complete value at a wanted path.
 
     Paths are ijson's ("Results.item.Vulnerabilities.item", "" for a whole document); positions are as in
@@ -41,7 +41,7 @@ def json_values(source: Source, wanted: Collection[str], limits: Limits) -> Piec
                 yield from _Walk(frozenset(wanted), stream).run(events)
 
 
-def json_parts(source: Source, parts: Iterable[str], limits: Limits) -> Pieces:
+def json_parts(source: Source, parts: Iterable[str], limits: ImportLimits) -> Pieces:
     """`json_values` of one path after the other, in this order whatever the file's.
 
     In a file that breaks, every path gives what stands before the break; BrokenFile comes at the very end.
@@ -57,7 +57,7 @@ def json_parts(source: Source, parts: Iterable[str], limits: Limits) -> Pieces:
 
 
 def json_head(
-    source: Source, wanted: Collection[str], limits: Limits
+    source: Source, wanted: Collection[str], limits: ImportLimits
 ) -> tuple[list[tuple[str, str, Any]], BrokenFile | None]:
     """The small values of a file, read ahead: all of `json_values`, or those before a break and that break.
 
@@ -182,7 +182,7 @@ def _ancestors(path: str) -> Iterator[str]:
 class _Shallow:
     """A stream that refuses JSON nested too deep or with endless strings before a parser builds it."""
 
-    def __init__(self, stream: Stream, limits: Limits) -> None:
+    def __init__(self, stream: Stream, limits: ImportLimits) -> None:
         self._stream = stream
         self._limits = limits
         self._depth = 0

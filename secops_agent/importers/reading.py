@@ -15,7 +15,7 @@ from bifang.core.errors import InvalidInput
 
 from .json_stream import TOO_DEEP, json_head, json_parts, json_values, nesting
 from .plain import BrokenRecord, cleaned, first_line, plain_text
-from .source import BrokenFile, Limits, Source, Stream
+from .source import BrokenFile, ImportLimits, Source, Stream
 
 __all__ = [
     "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_lines", "json_parts", "json_values",
@@ -24,7 +24,7 @@ __all__ = [
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def json_lines(source: Source, limits: Limits) -> Iterator[tuple[str, Any]]:
+def json_lines(source: Source, limits: ImportLimits) -> Iterator[tuple[str, Any]]:
     """Stream ``("第 12 行", value)`` of JSON lines; a line that cannot be read comes as a BrokenRecord value."""
     for position, line in text_lines(source, limits):
         if not isinstance(line, bytes):
@@ -33,7 +33,7 @@ def json_lines(source: Source, limits: Limits) -> Iterator[tuple[str, Any]]:
             yield position, _json_line(line.strip(), limits)
 
 
-def _json_line(line: bytes, limits: Limits) -> Any:
+def _json_line(line: bytes, limits: ImportLimits) -> Any:
     if line.count(b"[") + line.count(b"{") > limits.max_depth and nesting(line) > limits.max_depth:
         return BrokenRecord(TOO_DEEP.format(limits.max_depth))
     try:
@@ -57,7 +57,7 @@ def _finite(written: str) -> float | None:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
-def text_lines(source: Source, limits: Limits) -> Iterator[tuple[str, "bytes | BrokenRecord"]]:
+def text_lines(source: Source, limits: ImportLimits) -> Iterator[tuple[str, "bytes | BrokenRecord"]]:
     """Stream ``("第 12 行", line)``; a line over ``max_text`` comes as a BrokenRecord and is skipped."""
     with source.open(limits) as stream:
         number = 0
@@ -71,7 +71,7 @@ def text_lines(source: Source, limits: Limits) -> Iterator[tuple[str, "bytes | B
             yield f"第 {number} 行", BrokenRecord(f"这一行超过 {limits.max_text} 字节")
 
 
-def json_documents(source: Source, limits: Limits) -> Iterator[tuple[str, Any]]:
+def json_documents(source: Source, limits: ImportLimits) -> Iterator[tuple[str, Any]]:
     """Stream the objects of a file that is an array, JSON lines, one object, or pretty-printed objects in a row."""
     head = source.head(limits).lstrip()
     if head.startswith(b"["):
@@ -87,7 +87,7 @@ def _is_lines(head: bytes) -> bool:
     return not newline or first.rstrip().endswith(b"}")
 
 
-def csv_rows(source: Source, limits: Limits) -> Iterator[tuple[str, dict[str, str] | BrokenRecord]]:
+def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[str, str] | BrokenRecord]]:
     """Stream rows by header name (stripped). Lines that begin with # before the header are skipped.
 
     Too many cells: BrokenRecord; missing cells are "". Raises InvalidInput if there is no header.
@@ -125,7 +125,9 @@ def _row(header: list[str], cells: list[str]) -> dict[str, str] | BrokenRecord:
     return {name: plain_text(cell).strip() for name, cell in zip(header, padded, strict=False)}
 
 
-def xml_elements(source: Source, wanted: Collection[str], limits: Limits) -> Iterator[tuple[str, Element]]:
+def xml_elements(
+    source: Source, wanted: Collection[str], limits: ImportLimits
+) -> Iterator[tuple[str, Element]]:
     """Stream complete elements whose local name is wanted, as ``("host[2]", element)``; outermost ones only.
 
     Namespaces stay in the tags of the element itself ("{uri}name"). Raises InvalidInput for entities, external
@@ -144,7 +146,7 @@ def xml_elements(source: Source, wanted: Collection[str], limits: Limits) -> Ite
 
 
 def _elements(
-    events: Iterator[tuple[str, Element]], wanted: Collection[str], limits: Limits, stream: Stream
+    events: Iterator[tuple[str, Element]], wanted: Collection[str], limits: ImportLimits, stream: Stream
 ) -> Iterator[tuple[str, Element]]:
     counts: dict[str, int] = {}
     parents: list[Element] = []

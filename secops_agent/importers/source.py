@@ -40,7 +40,7 @@ class BrokenFile(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ImportLimits:
     """What one file may cost. Sizes in bytes after decompression; ``max_ratio`` applies above 32 MiB.
 
     ``max_bytes``: formats that have to be held as a whole; ``max_stream_bytes``: those that are streamed.
@@ -74,17 +74,17 @@ class Source:
     def from_bytes(cls, data: bytes, name: str = "上传的内容") -> "Source":
         return cls(name, data=data)
 
-    def head(self, limits: Limits | None = None) -> bytes:
+    def head(self, limits: ImportLimits | None = None) -> bytes:
         """The first 64 KiB as UTF-8 (perhaps cut in a character). Raises InvalidInput for an empty file."""
         if self._head is None:
-            with self.open(limits or Limits()) as stream:
+            with self.open(limits or ImportLimits()) as stream:
                 self._head = _beginning(stream)
         if not self._head.strip():
             raise InvalidInput(f"{self.name} 是空的：请确认导出已经完成，再重新导入。")
         return self._head
 
     @contextmanager
-    def open(self, limits: Limits, *, whole: bool = False) -> Iterator["Stream"]:
+    def open(self, limits: ImportLimits, *, whole: bool = False) -> Iterator["Stream"]:
         """A buffered UTF-8 stream without byte order mark. Reading it may raise InvalidInput or BrokenFile."""
         with self._raw() as raw:
             chunks = _inflate(_read(raw), self.name, limits)
@@ -103,7 +103,7 @@ class Source:
 class Stream(io.BufferedReader):
     """A buffered stream whose reader says where a record begins: none may be longer than ``max_record``."""
 
-    def __init__(self, chunks: Iterator[bytes], limits: Limits) -> None:
+    def __init__(self, chunks: Iterator[bytes], limits: ImportLimits) -> None:
         self._source = _ChunkStream(chunks, limits.max_record)
         super().__init__(self._source, _CHUNK)
 
@@ -162,7 +162,7 @@ def _read(stream: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _inflate(chunks: Iterator[bytes], name: str, limits: Limits) -> Iterator[bytes]:
+def _inflate(chunks: Iterator[bytes], name: str, limits: ImportLimits) -> Iterator[bytes]:
     """Gunzip what is gzip (several members too); pass on what is not."""
     first = next(chunks, b"")
     for magic, kind in _OTHER_PACKED.items():
@@ -175,7 +175,7 @@ def _inflate(chunks: Iterator[bytes], name: str, limits: Limits) -> Iterator[byt
     yield from _gunzip(first, chunks, name, limits)
 
 
-def _gunzip(first: bytes, chunks: Iterator[bytes], name: str, limits: Limits) -> Iterator[bytes]:
+def _gunzip(first: bytes, chunks: Iterator[bytes], name: str, limits: ImportLimits) -> Iterator[bytes]:
     member = zlib.decompressobj(wbits=31)
     taken, given, fed = 0, 0, first
     while fed:

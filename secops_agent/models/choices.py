@@ -85,7 +85,7 @@ class FindingState(models.TextChoices):
     BACK = "back", "再次出现"
 
 
-class Decision(models.TextChoices):
+class FindingDecision(models.TextChoices):
     """What a person decided about a finding; imports keep it."""
 
     IN_PROGRESS = "in_progress", "修复中"

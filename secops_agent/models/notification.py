@@ -75,7 +75,7 @@ class NotificationTarget(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
-    uid = models.CharField(max_length=32, default=_fresh_uid, editable=False)
+    uid = models.CharField(max_length=32, default=_fresh_uid, editable=False, unique=True)
     url = SealedField("机器人地址", null=True, blank=True, bound_to=("uid",))
     secret = SealedField("加签密钥", null=True, blank=True, bound_to=("uid",))
     last_error = models.TextField("最近错误", blank=True, default="")

@@ -14,7 +14,7 @@ from secops_agent.services.pages import Page
 from secops_agent.services.privacy import public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import (
     NARROW,
     levels,
@@ -241,7 +241,7 @@ def _statistics(found: Statistics, query: str) -> str:
     return "\n".join([f"**告警统计：共 {found.total} 条**，按{label}", "", *lines, *foot(query, note)])
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "list_alerts",
         "查询告警",

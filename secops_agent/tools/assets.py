@@ -11,7 +11,7 @@ from secops_agent.services.assets.views import AssetDetail, AssetSummary
 from secops_agent.services.pages import Page
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import limit_argument, person_named, rows, told
 from secops_agent.tools.markdown import (
     ASSET_TYPE,
@@ -151,7 +151,7 @@ def _detail(detail: AssetDetail) -> str:
     return "\n".join([*lines, *(["", plain(detail.description, 400)] if detail.description else [])])
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "list_assets",
         "查询资产",

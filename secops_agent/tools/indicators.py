@@ -9,7 +9,7 @@ from secops_agent.tools.alerts import accounts_of, alert_line
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.assets import asset_line
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import INDICATOR, moment, plain
 from secops_agent.tools.masking import for_group
 
@@ -54,7 +54,7 @@ def _sightings(found: Sightings, asker: Asker) -> str:
     return "\n".join([*lines, "", f"> 依据已存的告警和资产；告警数据更新至 {moment(found.updated_at)}。"])
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "lookup_indicator",
         "查询情报",

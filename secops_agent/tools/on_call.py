@@ -9,7 +9,7 @@ from secops_agent.services.on_call.shifts import ZONE, Shift, on_call_at, shifts
 from secops_agent.services.on_call.spans import HELP, read_span
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import told
 from secops_agent.tools.markdown import foot, plain
 
@@ -58,7 +58,7 @@ def _when(at: datetime) -> str:
     return f"{local:%m-%d} 周{_WEEKDAYS[local.weekday()]} {local:%H:%M}"
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "who_is_on_call",
         "查询值班",

@@ -5,20 +5,20 @@ from typing import Final
 from secops_agent.tools import (
     alerts,
     assets,
-    casework,
     indicators,
     on_call,
     reports,
     response,
     runbooks,
     status,
+    triage,
     vulnerabilities,
 )
-from secops_agent.tools.blueprints import Blueprint
+from secops_agent.tools.definitions import ToolDefinition
 
-BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
+DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *alerts.TOOLS,
-    *casework.TOOLS,
+    *triage.TOOLS,
     *assets.TOOLS,
     *vulnerabilities.TOOLS,
     *indicators.TOOLS,
@@ -28,4 +28,4 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     *response.TOOLS,
     *status.TOOLS,
 )
-BY_NAME: Final[dict[str, Blueprint]] = {blueprint.name: blueprint for blueprint in BLUEPRINTS}
+BY_NAME: Final[dict[str, ToolDefinition]] = {definition.name: definition for definition in DEFINITIONS}

@@ -9,7 +9,7 @@ from secops_agent.services import reports
 from secops_agent.services.reports import PERIODS, SecurityReport
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import SEVERITY, STATUS, VERDICT, counts, duration, moment
 
 Facts = list[tuple[str, str]]
@@ -95,7 +95,7 @@ def _trend(report: SecurityReport) -> str:
     return f"，比前一段同样时长{'多' if change > 0 else '少'} {abs(change)} 条（{report.previous_alerts} 条）"
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "security_report",
         "生成安全报告",

@@ -5,7 +5,7 @@ from typing import Final
 from secops_agent.services import runbooks
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import joined, moment, plain
 
 _HITS: Final = 4
@@ -41,7 +41,7 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     return ToolResult("ok", query, "\n".join([*lines, "", f"> {note}"]), [hit.id for hit in hits])
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "search_runbook",
         "查找处置手册",

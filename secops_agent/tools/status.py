@@ -4,7 +4,7 @@ from typing import Final
 
 from secops_agent.services.operations.health import Health, read_health
 from secops_agent.tools.base import NoArguments, ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import ago, moment, plain
 
 
@@ -36,7 +36,7 @@ def _told(health: Health, asker: Asker) -> str:
     return "\n".join(lines)
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "service_status",
         "查看运行状态",

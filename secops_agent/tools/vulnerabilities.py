@@ -14,7 +14,7 @@ from secops_agent.services.vulnerabilities.views import (
 )
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.blueprints import Asker, Blueprint, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import levels, limit_argument, rows, severity_argument, told, told_levels
 from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page, plain
 
@@ -195,7 +195,7 @@ def vulnerability_line(flaw: VulnerabilitySummary) -> str:
     return f"- **{flaw.vuln_id}** {said}"
 
 
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "lookup_cve",
         "查询漏洞",

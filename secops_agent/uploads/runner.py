@@ -12,11 +12,11 @@ from secops_agent.importers import registry
 from secops_agent.importers.base import Source
 from secops_agent.models.job import JobPhase
 from secops_agent.services.intake import ingest, jobs
-from secops_agent.services.intake.ingest import Outcome
+from secops_agent.services.intake.ingest import ImportOutcome
 from secops_agent.services.intake.jobs import Work
 from secops_agent.services.records import Item
 from secops_agent.uploads.choices import Choices
-from secops_agent.uploads.doors import import_digest
+from secops_agent.uploads.entry_points import import_digest
 
 log = logging.getLogger(__name__)
 _BEAT_S = 2.0
@@ -87,7 +87,7 @@ def _run(work: Work) -> str:
     return outcome.refusal or "完成"
 
 
-def _import(work: Work, progress: _Progress) -> Outcome:
+def _import(work: Work, progress: _Progress) -> ImportOutcome:
     if not work.path.is_file():
         raise InvalidInput("找不到上传的文件：网页和后台任务要在同一台机器上，使用同一个 BIFANG_DATA_DIR。")
     choices = Choices.from_dict(work.options)

@@ -20,7 +20,7 @@ from tests.acceptance.worker import NAME, ROBOT, STAFF, Stage, kill, open_stage
 from tests.admin_pages import serve_plain_static
 from tests.databases import Database
 from tests.deadline import wait_until
-from tests.secops.estate_aid import alert, store
+from tests.secops.inventory_aid import alert, store
 
 GROUP = "cidDemoGroup=="
 PEOPLE = (*STAFF, {"staff_id": "wangwu", "name": "王五", "role": "approver"})

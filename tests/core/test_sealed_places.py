@@ -41,7 +41,8 @@ def test_no_two_rows_or_columns_are_one_place(model: Any, name: str) -> None:
     places = [place_of(model, name, row) for row in rows]
     others = [
         place_of(
-            *field.values, dict.fromkeys(["id", "config_id", "kind", "external_id", "key", "number"], "1")
+            *field.values,
+            dict.fromkeys(["id", "config_id", "kind", "external_id", "key", "number", "uid"], "1"),
         )
         for field in FIELDS
     ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bifang.channels.models import Worker
 from bifang.core import probes
-from bifang.core.health import Finding, check_health
+from bifang.core.health import HealthFinding, check_health
 from bifang.core.models import SystemConfig
 from dingtalk_integration.models import ClientState, ClientStatus
 from tests.admin_pages import dingtalk, serve_plain_static
@@ -46,7 +46,7 @@ def old_config(**fields: Any) -> SystemConfig:
     return config
 
 
-def finding() -> Finding:
+def finding() -> HealthFinding:
     return next(one for one in check_health().findings if one.name == "connection")
 
 

@@ -20,7 +20,7 @@ from secops_agent.services.decisions import approvals
 from secops_agent.services.decisions.proposals import Origin, Proposals
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors
 from secops_agent.services.people.staff import Person, find_person
-from tests.secops.estate_aid import alert, store
+from tests.secops.inventory_aid import alert, store
 
 GROUP = "cid-group"
 _numbers = itertools.count(1)

@@ -9,7 +9,7 @@ import pytest
 from bifang.channels.ports import Draft, ReplyTarget, Turn
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import ConfigError
-from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.service import Agent, Asking, Talk
 from secops_agent.agent.toolbox import build_toolbox
 from secops_agent.demo.loading import load
@@ -67,7 +67,7 @@ def agent(script: Any = None, **options: Any) -> Agent:
     return Agent(ConfigCache(), **options)
 
 
-def talk(text: str, script: Any = None, *, as_: str = "manager01", **more: Any) -> Outcome:
+def talk(text: str, script: Any = None, *, as_: str = "manager01", **more: Any) -> TurnOutcome:
     return asyncio.run(agent(script).converse(Talk(person(as_), text, **more)))
 
 

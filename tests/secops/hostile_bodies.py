@@ -76,7 +76,7 @@ def at_the_api() -> Iterator[str]:
 
     from secops_agent.services.people import tokens
 
-    _, token = tokens.create("敌意", ("read", "write", "ingest"), rate=0)
+    _, token = tokens.create("敌意", ("read", "write", "ingest", "approve"), rate=0)
     client = Client(
         SERVER_NAME="localhost", headers={"Authorization": f"Bearer {token}"}, raise_request_exception=False
     )

@@ -6,11 +6,12 @@ import pytest
 from django.db import connection
 
 from secops_agent.models import Alert
+from secops_agent.services.alerts import search as keyword_search
 from secops_agent.services.alerts import triage, words
-from secops_agent.services.alerts.triage import AlertFilter, search
+from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.records import Indicator
 
-from .estate_aid import alert, host, later, store
+from .inventory_aid import alert, host, later, store
 
 pytestmark = pytest.mark.both_databases
 
@@ -64,11 +65,11 @@ def test_many_new_alerts_are_counted_for_the_planner(six, monkeypatch):
 def test_every_keyword_finds_its_alerts(six, monkeypatch):
     expected = KEYWORDS
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
-    monkeypatch.setattr(search, "WINDOW", 0)  # what is not among the newest: not indexed yet,
+    monkeypatch.setattr(keyword_search, "WINDOW", 0)  # what is not among the newest: not indexed yet,
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected
     assert words.index() == 7
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # looked up,
-    monkeypatch.setattr(search, "FEW", -1)
+    monkeypatch.setattr(keyword_search, "FEW", -1)
     assert {keyword: keys(keyword) for keyword in KEYWORDS} == expected  # and walked
 
 
@@ -83,7 +84,7 @@ def test_the_index_misses_nothing_and_narrows(six):
 
 
 def test_index_takes_only_what_is_new_and_forgets_what_is_gone(six, monkeypatch):
-    monkeypatch.setattr(search, "WINDOW", 0)
+    monkeypatch.setattr(keyword_search, "WINDOW", 0)
     assert [words.index(), words.index()] == [7, 0]
     store(alert("g", title="新的挖矿告警"))
     assert keys("挖矿") == "ag"
@@ -108,7 +109,7 @@ def test_ids_that_are_given_away_again_are_indexed_again(six, monkeypatch):
     words.index()
     store(alert("z", title="勒索软件"))
     words.index()
-    monkeypatch.setattr(search, "WINDOW", 0)
+    monkeypatch.setattr(keyword_search, "WINDOW", 0)
     assert (keys("勒索"), keys("挖矿")) == ("z", "")
 
 
@@ -116,7 +117,7 @@ def test_only_the_beginning_of_a_long_description_is_searched(database, monkeypa
     length = words.DESCRIBED
     store(alert("a", description="头" * (length - 2) + "尾巴外面"))
     for window in (1000, 0):
-        monkeypatch.setattr(search, "WINDOW", window)
+        monkeypatch.setattr(keyword_search, "WINDOW", window)
         assert (keys("头尾巴"), keys("外面"), keys("尾巴外")) == ("a", "", "")
 
 
@@ -143,8 +144,8 @@ def walk(keyword, **wanted):
 def test_pages_hold_every_match_once_and_in_order(sixty, monkeypatch):
     ways = itertools.product([(1000, 500), (20, 500), (20, 2), (0, -1)], ["-last_seen", "last_seen"])
     for (window, few), order in ways:
-        monkeypatch.setattr(search, "WINDOW", window)
-        monkeypatch.setattr(search, "FEW", few)
+        monkeypatch.setattr(keyword_search, "WINDOW", window)
+        monkeypatch.setattr(keyword_search, "FEW", few)
         rows, seen, _ = walk("挖矿", limit=8, order=order)
         moments = [rows[pk].last_seen for pk in seen]
         assert len(seen) == len(set(seen)) == 30
@@ -155,7 +156,7 @@ def test_pages_hold_every_match_once_and_in_order(sixty, monkeypatch):
 
 def test_total_says_whether_all_were_counted(sixty, monkeypatch):
     assert walk("挖矿", limit=7)[2] == {"30"}
-    monkeypatch.setattr(search, "WINDOW", 20)
+    monkeypatch.setattr(keyword_search, "WINDOW", 20)
     assert walk("挖矿", limit=7)[2] >= {"10+"}
     assert walk("罕见", limit=4)[2] == {"6"}
     assert walk("没有", limit=4)[2] == {"0"}
@@ -164,7 +165,7 @@ def test_total_says_whether_all_were_counted(sixty, monkeypatch):
 def test_without_the_index_the_alerts_are_read(six, monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE secops_agent_alertwords")
-    monkeypatch.setattr(search, "WINDOW", 0)
+    monkeypatch.setattr(keyword_search, "WINDOW", 0)
     if connection.vendor == "sqlite":  # one without FTS5
         assert words.index() == 0
         assert keys("挖矿") == "a"

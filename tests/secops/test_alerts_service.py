@@ -16,7 +16,7 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.privacy import is_private, public
 from secops_agent.services.records import Indicator
 
-from .estate_aid import NOW, alert, host, later, person, queries, store
+from .inventory_aid import NOW, alert, host, later, person, queries, store
 
 pytestmark = pytest.mark.both_databases
 

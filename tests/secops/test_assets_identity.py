@@ -9,7 +9,7 @@ from secops_agent.services.assets import inventory
 from secops_agent.services.faults import NotFound
 from secops_agent.services.records import AssetRecord, Key
 
-from .estate_aid import host, later, person, queries, store
+from .inventory_aid import host, later, person, queries, store
 
 pytestmark = pytest.mark.both_databases
 

@@ -19,7 +19,7 @@ from secops_agent.services.intake.writers import joining
 from secops_agent.services.records import AssetRecord, Key
 from secops_agent.services.vulnerabilities import findings
 
-from .estate_aid import NOW, alert, component, finding, later, person, scan, store
+from .inventory_aid import NOW, alert, component, finding, later, person, scan, store
 
 pytestmark = pytest.mark.both_databases
 AGENT, MAC = Key("agent_id", "wazuh:001"), Key("mac", "3c:fd:fe:00:00:01")

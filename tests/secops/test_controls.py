@@ -15,7 +15,7 @@ from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from secops_agent.agent.controls import NOTHING_RUNS, STOPPED, handle_control, read_control
-from secops_agent.agent.governance import Governance, ModelWithheld
+from secops_agent.agent.policy import ModelWithheld, Policy
 from secops_agent.services.people.limits import PER_MINUTE, PersonLimiter
 from tests.channels.boxes import Recorder
 from tests.databases import Database
@@ -154,7 +154,7 @@ def test_rate_limit_holds_in_the_agent(database: Database) -> None:
     config = company()
 
     async def run() -> list[tuple[Reply, ...]]:
-        agent = new_agent(governance=Governance(ConfigCache(), limiter=PersonLimiter(2)))
+        agent = new_agent(policy=Policy(ConfigCache(), limiter=PersonLimiter(2)))
         try:
             texts = ["帮助", "帮助", "帮助", "帮助", "停止"]
             return [(await say(agent, config, "li", text)).replies for text in texts]
@@ -171,9 +171,9 @@ def test_rate_limit_holds_in_the_agent(database: Database) -> None:
 def test_model_is_withheld_within_two_seconds_of_the_switch(database: Database) -> None:
     qwen, _ = configs.save("qwen", "千问", True, {"api_key": "sk-whatever-key"})
 
-    async def refused(governance: Governance) -> str:
+    async def refused(policy: Policy) -> str:
         try:
-            await governance.admit_model(qwen.pk)
+            await policy.admit_model(qwen.pk)
         except ModelWithheld as error:
             return error.message
         return ""
@@ -181,14 +181,14 @@ def test_model_is_withheld_within_two_seconds_of_the_switch(database: Database) 
     async def run() -> None:
         from bifang.core import db
 
-        governance = Governance(ConfigCache())
-        assert await refused(governance) == ""
+        policy = Policy(ConfigCache())
+        assert await refused(policy) == ""
         await db.call(switch, "no_model")
         end = asyncio.get_running_loop().time() + 120
-        while not await refused(governance):
+        while not await refused(policy):
             assert asyncio.get_running_loop().time() < end
             await asyncio.sleep(0.05)
-        await governance.admit_model(None)
+        await policy.admit_model(None)
 
     asyncio.run(run())
 

@@ -14,7 +14,7 @@ from secops_agent.services.vulnerabilities import catalogue, findings
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 from secops_agent.services.vulnerabilities.findings import FindingFilter
 
-from .estate_aid import alert, component, finding, flaw, host, later, queries, store
+from .inventory_aid import alert, component, finding, flaw, host, later, queries, store
 
 LISTS = {
     "alerts": lambda pk: triage.search(AlertFilter()),

@@ -8,7 +8,7 @@ from secops_agent.services.faults import Conflict
 from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.findings import FindingFilter
 
-from .estate_aid import NOW, component, finding, host, later, mark, person, queries, scan, store
+from .inventory_aid import NOW, component, finding, host, later, mark, person, queries, scan, store
 
 pytestmark = pytest.mark.both_databases
 

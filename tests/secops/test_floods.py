@@ -10,7 +10,7 @@ from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
-from secops_agent.agent.governance import CONTROL_REPLIES, DAY_S, Governance
+from secops_agent.agent.policy import CONTROL_REPLIES, DAY_S, Policy
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal
 from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
@@ -63,13 +63,13 @@ class Stage:
 
     def _agent(self) -> Agent:
         configs = ConfigCache()
-        governance = Governance(
+        policy = Policy(
             configs,
             limiter=PersonLimiter(clock=self.clock),
             control_replies=Allowance(CONTROL_REPLIES, PERIOD_S, clock=self.clock),
             strangers_told=Allowance(1, DAY_S, clock=self.clock),
         )
-        return Agent(configs, governance=governance)
+        return Agent(configs, policy=policy)
 
     def say(self, who: str, *texts: str, urgent: bool = False) -> None:
         """Stored in one go, and handled."""

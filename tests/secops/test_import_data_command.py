@@ -10,7 +10,7 @@ from secops_agent.models import Alert, Asset, Finding, ImportRun
 from secops_agent.services.intake import ingest
 from secops_agent.services.intake.writers import alerts as alert_writer
 
-from .estate_aid import ACTOR, alert, host, store
+from .inventory_aid import ACTOR, alert, host, store
 
 pytestmark = pytest.mark.both_databases
 

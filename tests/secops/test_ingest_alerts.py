@@ -7,7 +7,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies, triage
 from secops_agent.services.records import Indicator
 
-from .estate_aid import NOW, alert, host, later, person, store
+from .inventory_aid import NOW, alert, host, later, person, store
 
 pytestmark = pytest.mark.both_databases
 

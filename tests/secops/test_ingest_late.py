@@ -8,7 +8,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.vulnerabilities import findings, matching
 
-from .estate_aid import (
+from .inventory_aid import (
     ACTOR,
     NOW,
     alert,

@@ -14,7 +14,7 @@ from secops_agent.models import Alert, Component, Finding
 from secops_agent.services.intake import ingest, staging
 from secops_agent.services.writing import ROWS, Pace, import_transaction
 
-from .estate_aid import ACTOR, alert, component, finding, flaw, host, later, queries, store
+from .inventory_aid import ACTOR, alert, component, finding, flaw, host, later, queries, store
 
 
 def statements(caught):
@@ -75,7 +75,7 @@ def test_an_import_is_many_short_transactions(database, monkeypatch):
     monkeypatch.setattr(ingest, "import_transaction", timed)
     store(*many(600))
     assert len(spans) > 10
-    assert median(spans) < sum(spans) / 10  # bench_estate has their milliseconds
+    assert median(spans) < sum(spans) / 10  # bench_inventory has their milliseconds
 
 
 def test_pace_takes_more_when_it_is_quick_and_never_more_than_allowed():

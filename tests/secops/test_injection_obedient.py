@@ -16,8 +16,8 @@ from secops_agent.services import runbooks
 from secops_agent.services.records import Indicator
 from tests.scripted_model import Scripted, ScriptedModels, call
 from tests.secops.decisions_aid import company, new_agent, say, some_alert, told
-from tests.secops.estate_aid import ACTOR, alert, component, flaw, host, store
 from tests.secops.injection_corpus import CLEAN, LOOKALIKES, PAYLOADS
+from tests.secops.inventory_aid import ACTOR, alert, component, flaw, host, store
 
 pytestmark = pytest.mark.django_db
 PRIVATE = "王五的私聊：薪资是 12345"

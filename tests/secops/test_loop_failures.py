@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
-from secops_agent.agent.limits import Limits
+from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.loop import run
-from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.llm.types import Message, Request
 from tests.scripted_model import Scripted, call
 from tests.secops.test_loop_turns import ASKED, Estate
 
-QUICK = Limits(backoff_seconds=0.01)
+QUICK = TurnLimits(backoff_seconds=0.01)
 
 
 def busy(seconds: float = 0.0) -> RateLimited:
@@ -36,7 +36,7 @@ def grammar(*steps: Any) -> Scripted:
     )
 
 
-async def turn(model: Scripted, estate: Estate, limits: Limits = QUICK, **more: Any) -> Outcome:
+async def turn(model: Scripted, estate: Estate, limits: TurnLimits = QUICK, **more: Any) -> TurnOutcome:
     return await run(model, ASKED, estate.box(), limits, **more)
 
 
@@ -107,7 +107,7 @@ async def test_throttling_longer_than_the_deadline_falls_back_at_once() -> None:
 
 async def test_model_that_hangs_is_given_up_at_the_deadline() -> None:
     estate = Estate()
-    limits = Limits(seconds=0.4, backoff_seconds=0.01)
+    limits = TurnLimits(seconds=0.4, backoff_seconds=0.01)
     outcome = await turn(Scripted(["晚了"], delay_s=60), estate, limits, fallback=grammar())
     assert "0.4 秒内没有答完" in outcome.text
     assert outcome.text.endswith("离线的回答")
@@ -141,7 +141,7 @@ async def test_fallback_after_useless_results_starts_from_the_question() -> None
 
 
 async def test_fallback_may_repeat_a_call_that_had_failed() -> None:
-    limits = Limits(tool_seconds=0.05, backoff_seconds=0.01)
+    limits = TurnLimits(tool_seconds=0.05, backoff_seconds=0.01)
     outcome = await turn(
         Scripted([call("hang"), BadCredentials("凭证错误。")]),
         Estate(),
@@ -161,7 +161,7 @@ async def test_fallback_reads_its_own_form_of_the_dialogue() -> None:
 
 async def test_fallback_on_the_last_step_still_has_its_tools() -> None:
     estate = Estate()
-    await turn(Scripted([BadCredentials("凭证错误。")]), estate, Limits(steps=1), fallback=grammar())
+    await turn(Scripted([BadCredentials("凭证错误。")]), estate, TurnLimits(steps=1), fallback=grammar())
     assert estate.ran == ["离线"]
 
 
@@ -192,6 +192,6 @@ async def test_offline_grammar_is_driven_by_the_same_loop() -> None:
     from secops_agent.llm.offline.model import Offline
 
     offline = Offline(Lexicon(), datetime.now(UTC))
-    outcome = await run(offline, (Message("user", "你好"),), Estate().box(), Limits())
+    outcome = await run(offline, (Message("user", "你好"),), Estate().box(), TurnLimits())
     assert "离线模式" in outcome.text
     assert outcome.model == "离线模式"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from secops_agent.agent.limits import Limits
+from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.loop import run
 from secops_agent.llm import qwen_session
 from secops_agent.llm.qwen import Qwen, QwenSettings
@@ -37,7 +37,7 @@ async def test_whole_turn_over_the_wire(fake: FakeDashScope, model: str) -> None
     fake.answer = alert_reader
     estate, shown = Estate(), list[str]()
     qwen = Qwen(QwenSettings("通义千问", model, "sk-test", base_url=fake.base_url))
-    outcome = await run(qwen, ASKED, estate.box(), Limits(), on_delta=shown.append)
+    outcome = await run(qwen, ASKED, estate.box(), TurnLimits(), on_delta=shown.append)
     assert (outcome.text, outcome.model, estate.ran) == ("看过了：有告警", model, ["高危"])
     assert [tool_run.result.status for tool_run in outcome.tool_runs] == ["ok", "no_data"]
     roles = [message["role"] for message in fake.seen[-1].body["input"]["messages"]]
@@ -49,7 +49,7 @@ async def test_whole_turn_over_the_wire(fake: FakeDashScope, model: str) -> None
 async def test_hundred_turns_run_side_by_side(fake: FakeDashScope) -> None:
     fake.answer, fake.delay = alert_reader, 0.3
     qwen = Qwen(QwenSettings("通义千问", "qwen-plus", "sk-test", base_url=fake.base_url, endpoint="text"))
-    turns = [run(qwen, ASKED, Estate().box(), Limits()) for _ in range(100)]
+    turns = [run(qwen, ASKED, Estate().box(), TurnLimits()) for _ in range(100)]
     assert {outcome.text for outcome in await asyncio.gather(*turns)} == {"看过了：有告警"}
     assert fake.peak == 100
 
@@ -58,7 +58,7 @@ async def test_arrears_on_the_wire_end_in_the_fallback(fake: FakeDashScope) -> N
     fake.script(Fail(400, "Arrearage", "Access denied"))
     qwen = Qwen(QwenSettings("通义千问", "qwen-plus", "sk-test", base_url=fake.base_url))
     offline = Scripted([call("list_alerts"), "离线的回答"], name="离线模式", offline=True)
-    outcome = await run(qwen, ASKED, Estate().box(), Limits(), fallback=offline)
+    outcome = await run(qwen, ASKED, Estate().box(), TurnLimits(), fallback=offline)
     assert len(fake.seen) == 1
     assert "账号欠费" in outcome.text
     assert outcome.text.endswith("离线的回答")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from secops_agent.agent.evidence import evidence_rule, fence
-from secops_agent.agent.limits import Limits
+from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.loop import run
-from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.llm.types import Completion, Message, Request, ToolCall, Usage
 from secops_agent.tools.base import Arguments, Tool, Toolbox, ToolResult, argument
 from tests.scripted_model import Scripted, call
@@ -79,9 +79,9 @@ class Estate:
 
 
 async def turn(
-    model: Scripted, estate: Estate | None = None, limits: Limits | None = None, **more: Any
-) -> Outcome:
-    return await run(model, ASKED, (estate or Estate()).box(), limits or Limits(), **more)
+    model: Scripted, estate: Estate | None = None, limits: TurnLimits | None = None, **more: Any
+) -> TurnOutcome:
+    return await run(model, ASKED, (estate or Estate()).box(), limits or TurnLimits(), **more)
 
 
 def results(request: Request) -> list[dict[str, Any]]:
@@ -153,7 +153,7 @@ async def test_identical_proposals_in_one_step_are_made_once() -> None:
 async def test_endless_caller_is_answered_after_the_last_step() -> None:
     numbers = iter(range(100))
     model = Scripted(lambda request: call("list_alerts", keyword=str(next(numbers))))
-    outcome = await turn(model, limits=Limits(steps=4))
+    outcome = await turn(model, limits=TurnLimits(steps=4))
     assert len(model.requests) == 4
     assert [bool(request.tools) for request in model.requests] == [True, True, True, False]
     assert "没有工具可用" in model.requests[3].messages[0].content
@@ -167,7 +167,7 @@ async def test_endless_caller_is_answered_after_the_last_step() -> None:
 async def test_call_budget_refuses_the_rest_and_withdraws_the_tools() -> None:
     estate = Estate()
     model = Scripted([[call("list_alerts", keyword=str(n)) for n in range(5)], "够了"])
-    outcome = await turn(model, estate, Limits(calls=3))
+    outcome = await turn(model, estate, TurnLimits(calls=3))
     assert estate.ran == ["0", "1", "2"]
     assert [found["status"] for found in results(model.requests[1])] == ["ok"] * 3 + ["error"] * 2
     assert (model.requests[1].tools, outcome.stopped_by) == ((), "calls")
@@ -179,13 +179,13 @@ async def test_token_budget_withdraws_the_tools() -> None:
         lambda request: call("list_alerts", keyword=str(next(numbers))) if request.tools else "先这样",
         usage=Usage(1000, 100),
     )
-    outcome = await turn(model, limits=Limits(tokens=2000))
+    outcome = await turn(model, limits=TurnLimits(tokens=2000))
     assert (outcome.text, outcome.stopped_by, len(model.requests)) == ("先这样", "tokens", 3)
 
 
 async def test_little_time_left_withdraws_the_tools() -> None:
     model = Scripted([call("list_alerts", wait=300), "来得及"])
-    outcome = await turn(model, limits=Limits(seconds=10, answer_share=0.98))
+    outcome = await turn(model, limits=TurnLimits(seconds=10, answer_share=0.98))
     assert (outcome.text, outcome.stopped_by) == ("来得及", "seconds")
 
 
@@ -201,7 +201,7 @@ async def test_little_time_left_withdraws_the_tools() -> None:
 )
 async def test_tool_trouble_goes_back_to_the_model(wrong: ToolCall, said: str) -> None:
     model = Scripted([wrong, call("list_alerts", keyword="改正"), "改好了"])
-    outcome = await turn(model, limits=Limits(tool_seconds=0.1))
+    outcome = await turn(model, limits=TurnLimits(tool_seconds=0.1))
     found = results(model.requests[1])[0]
     assert found["status"] == "error"
     assert said in found["text"]
@@ -219,7 +219,7 @@ async def test_no_data_is_told_as_an_answer() -> None:
 
 async def test_long_result_is_cut_before_the_model_sees_it() -> None:
     model = Scripted([call("list_alerts"), "好"])
-    outcome = await turn(model, Estate("长文本\n" * 5000), Limits(result_chars=500))
+    outcome = await turn(model, Estate("长文本\n" * 5000), TurnLimits(result_chars=500))
     assert len(results(model.requests[1])[0]["text"]) < 700
     assert "缩小范围" in outcome.tool_runs[0].result.text
 
@@ -274,7 +274,7 @@ async def test_earlier_tool_messages_of_the_memory_are_fenced_too() -> None:
     old = (Message("user", "早"), Message("assistant", "", (ToolCall("0", "list_alerts", "{}"),)),
            Message("tool", "旧证据", tool_call_id="0", name="list_alerts"), Message("assistant", "好"))  # fmt: skip
     model = Scripted(["在"])
-    await run(model, (*old, Message("user", "还在吗")), Estate().box(), Limits())
+    await run(model, (*old, Message("user", "还在吗")), Estate().box(), TurnLimits())
     sent = model.requests[0].messages
     assert sent[0].role == "system"
     assert "旧证据" in sent[3].content

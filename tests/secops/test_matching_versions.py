@@ -9,7 +9,7 @@ from secops_agent.services.vulnerabilities.matching import Subject, Target, verd
 from secops_agent.services.vulnerabilities.software import advisory_coordinates, component_coordinates
 from secops_agent.services.vulnerabilities.versions import Span, judge
 
-from .estate_aid import component, finding, flaw, host, later, log4j_range, store
+from .inventory_aid import component, finding, flaw, host, later, log4j_range, store
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from secops_agent.models import Alert, AlertEvent
 from secops_agent.services.alerts import occurrences, words
 from secops_agent.services.intake import jobs
 
-from .estate_aid import NOW, alert, later, queries, store
+from .inventory_aid import NOW, alert, later, queries, store
 
 pytestmark = pytest.mark.both_databases
 

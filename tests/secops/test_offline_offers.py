@@ -111,3 +111,30 @@ async def test_an_offer_is_told_with_its_command_on_a_line_of_its_own_and_calls_
 def test_a_line_of_a_batch_tells_an_offer_from_a_proposal() -> None:
     line = json.loads(Tried("…", "assign_alert", {"alert_id": 12}, "offer", "要…吗？").as_line())
     assert (line["tool"], line["status"]) == ("assign_alert", "offer")
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "command"),
+    [
+        ("接手128", "acknowledge_alert", "确认 A128"),
+        ("128转给李四", "assign_alert", "指派 A128 李四"),
+        ("关闭128 误报", "close_alert", "误报 A128"),
+        ("45误报，关了吧", "close_alert", "误报 A45"),
+        ("155 认领一下", "acknowledge_alert", "确认 A155"),
+    ],
+)
+def test_number_that_nothing_names_is_offered_as_an_alerts_and_never_done(
+    text: str, tool: str, command: str
+) -> None:
+    found = ask(text)
+    assert found.offer is not None
+    assert (found.intent, found.offer.tool, found.offer.command) == (None, tool, command)
+
+
+@pytest.mark.parametrize(
+    "text", ["5分钟后关闭", "关闭 3 个端口", "128和129转给李四", "别关128", "128关了吗", "封禁 128"]
+)
+def test_number_of_something_else_or_of_no_order_is_not_offered(text: str) -> None:
+    found = ask(text)
+    assert found.offer is None
+    assert found.intent is None or found.intent.tool == "get_alert"

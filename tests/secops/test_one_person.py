@@ -275,7 +275,7 @@ def test_undoing_is_four_eyes_of_the_same_corporation_too() -> None:
     by_card(Knock(config, propose(config, "zhao"), boss()))
     from bifang.core.sealed import Sealed
 
-    Action.objects.update(state="done", undo_url=Sealed.of("https://connector/undo"))
+    Action.objects.update(state="done", undo_url=Sealed.of("https://connector/undo", "never opened"))
     stranger = boss("other", "boss2", "吴九")
     with pytest.raises(InvalidInput, match="另一个企业"):
         undo.request(Action.objects.get().pk, stranger, "admin")

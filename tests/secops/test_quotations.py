@@ -151,7 +151,7 @@ def test_address_that_only_a_quotation_names_is_marked_unverified() -> None:
     assert "198.51.100.99（未核实）" in reply
 
 
-def test_warrant_goes_by_who_somebody_is_not_by_their_name() -> None:
+def test_intent_goes_by_who_somebody_is_not_by_their_name() -> None:
     """Somebody without a listing calls himself as the responder who asked for it."""
     config = company()
     own = "zhao先生"

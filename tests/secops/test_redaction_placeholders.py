@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secops_agent.agent.discretion import Discreet
 from secops_agent.agent.placeholders import RULES, Vault, find, is_identity_number, mask
+from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.types import Delta, Message, Request, ToolCall
 from secops_agent.tools.masking import _PERSONAL
 from tests.scripted_model import Scripted, call
@@ -169,7 +169,7 @@ def test_long_text_is_read_quickly() -> None:
 
 async def _ask(script: list, text: str, *, open_: bool) -> tuple[Scripted, Message, str]:
     inner, shown = Scripted(script), []
-    model = Discreet(inner, Vault(b"k" * 32), open_=open_)
+    model = RedactingModel(inner, Vault(b"k" * 32), open_=open_)
 
     def show(delta: Delta) -> None:
         shown.append(delta.content)

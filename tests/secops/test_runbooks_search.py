@@ -7,7 +7,7 @@ from secops_agent.services import runbooks
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import Conflict, NotFound
 
-from .estate_aid import ACTOR, person
+from .inventory_aid import ACTOR, person
 
 pytestmark = pytest.mark.both_databases
 BOOKS = {

@@ -5,7 +5,7 @@ import pytest
 from secops_agent.models import SlaTarget
 from secops_agent.services.vulnerabilities import sla
 
-from .estate_aid import NOW, later
+from .inventory_aid import NOW, later
 
 pytestmark = pytest.mark.both_databases
 

@@ -42,7 +42,7 @@ def test_without_a_channel_nothing_is_proposed(demo):
         ("close_alert", {"verdict": "误报"}, {"verdict": "false_positive"}, "needs_confirmation"),
     ],
 )
-def test_casework_is_proposed_with_resolved_arguments(demo, name, arguments, stored, status):
+def test_triage_is_proposed_with_resolved_arguments(demo, name, arguments, stored, status):
     (alert_id,) = untouched_alerts(1)
     before = Alert.objects.filter(pk=alert_id).values().get()
     proposals = Proposals()

@@ -10,7 +10,7 @@ from secops_agent.models import Alert, AlertIndicator, Asset
 from secops_agent.models.staff import Role
 from secops_agent.services.alerts import triage as alert_service
 from secops_agent.services.people.staff import Person
-from secops_agent.tools.registry import BLUEPRINTS
+from secops_agent.tools.registry import DEFINITIONS
 from tests.scripted_model import call
 from tests.secops.demo_aid import demo, use
 
@@ -39,7 +39,7 @@ TABLE = {
 
 @pytest.mark.parametrize("name", TABLE)
 def test_tools_have_the_names_and_arguments_of_the_design(name):
-    spec = next(each.spec for each in BLUEPRINTS if each.name == name)
+    spec = next(each.spec for each in DEFINITIONS if each.name == name)
     assert list(spec.parameters["properties"]) == TABLE[name]
     assert all(each["description"] for each in spec.parameters["properties"].values())
 

@@ -74,7 +74,7 @@ def test_parallel_calls_keep_their_order(demo):
     assert MARK not in outcome.text
 
 
-def test_casework_is_proposed_then_done_by_the_person(demo):
+def test_triage_is_proposed_then_done_by_the_person(demo):
     alert = Alert.objects.filter(status="open").order_by("pk").first()
     proposals = Proposals()
     model = Scripted(

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
-from secops_agent.agent.governance import Governance, ModelWithheld
-from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.outcome import TurnOutcome
+from secops_agent.agent.policy import ModelWithheld, Policy
 from secops_agent.llm.types import Usage
 from secops_agent.models import ModelPrice, TurnUsage
 from secops_agent.services.operations import usage
@@ -90,7 +90,7 @@ def test_spent_budget_withholds_the_model_with_a_clear_answer() -> None:
     config, _ = configs.save("qwen", "千问", True, {"api_key": "sk-whatever-key", "daily_budget_yuan": 0.5})
 
     async def admit() -> None:
-        await Governance(ConfigCache()).admit_model(config.pk)
+        await Policy(ConfigCache()).admit_model(config.pk)
 
     spend(config.pk, 10, 499_999)
     asyncio.run(admit())
@@ -102,5 +102,5 @@ def test_spent_budget_withholds_the_model_with_a_clear_answer() -> None:
 def test_turn_without_a_model_costs_nothing() -> None:
     from secops_agent.agent.records import costs
 
-    outcome = Outcome("答", (), (), Usage(), "answer", "离线模式")
+    outcome = TurnOutcome("答", (), (), Usage(), "answer", "离线模式")
     assert costs(None, None, outcome, {}, None, timezone.now()) == ()  # type: ignore[arg-type]

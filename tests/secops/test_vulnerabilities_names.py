@@ -7,7 +7,7 @@ from secops_agent.services.records import Cvss, Kev
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 
-from .estate_aid import NOW, finding, flaw, host, later, log4j_range, queries, store
+from .inventory_aid import NOW, finding, flaw, host, later, log4j_range, queries, store
 
 pytestmark = pytest.mark.both_databases
 CVE, GHSA, CNVD = "CVE-2021-44228", "GHSA-jfh8-c2jp-5v3q", "CNVD-2021-95919"

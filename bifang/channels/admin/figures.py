@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bifang.channels.admin.workers import ALIVE
 from bifang.channels.models import OPEN, BoxRow, InboxRow, OutboxRow, State, Worker
-from bifang.core.admin.panels import Card, register_cards
+from bifang.core.admin.panels import Panel, register_cards
 
 MOST_COUNTED = 1000
 
@@ -42,7 +42,7 @@ def _badge(request: HttpRequest, model: type[BoxRow]) -> str:
     return kept[model]
 
 
-def message_cards(request: HttpRequest) -> list[Card]:
+def message_cards(request: HttpRequest) -> list[Panel]:
     """The last 24 hours, what waits, what is dead, who works. Every count uses an index."""
     if not request.user.has_perm("channels.view_inboxrow"):
         return []
@@ -52,37 +52,37 @@ def message_cards(request: HttpRequest) -> list[Card]:
     return [*_day_cards(inbox_page, outbox_page), *_dead_cards(inbox_page, outbox_page), _worker_card()]
 
 
-def _day_cards(inbox_page: str, outbox_page: str) -> list[Card]:
+def _day_cards(inbox_page: str, outbox_page: str) -> list[Panel]:
     day = timezone.now() - timedelta(days=1)
     waiting = InboxRow.objects.filter(state__in=OPEN).count()
     handled = InboxRow.objects.filter(kind="chat", handled_at__gte=day).count()
     sent = OutboxRow.objects.filter(sent_at__gte=day).count()
     tone = "ok" if sent else "idle"
     return [
-        Card(
+        Panel(
             "收到消息",
             f"{handled + waiting}",
             f"近 24 小时；{waiting} 条等待处理",
             icon="inbox",
             link=inbox_page,
         ),
-        Card("已回复", f"{sent}", f"近 24 小时送达；{handled} 条消息已处理", tone, "outbox", outbox_page),
+        Panel("已回复", f"{sent}", f"近 24 小时送达；{handled} 条消息已处理", tone, "outbox", outbox_page),
     ]
 
 
-def _dead_cards(inbox_page: str, outbox_page: str) -> list[Card]:
+def _dead_cards(inbox_page: str, outbox_page: str) -> list[Panel]:
     received, unsent = dead_letters(InboxRow), dead_letters(OutboxRow)
     page = outbox_page if unsent and not received else inbox_page
     note = f"收件箱 {_figure(received)}，发件箱 {_figure(unsent)}" if received + unsent else "没有失败的消息"
     tone = "bad" if received + unsent else "ok"
-    return [Card("死信", _figure(received + unsent), note, tone, "report", f"{page}?state__exact=dead")]
+    return [Panel("死信", _figure(received + unsent), note, tone, "report", f"{page}?state__exact=dead")]
 
 
-def _worker_card() -> Card:
+def _worker_card() -> Panel:
     alive = Worker.objects.filter(heartbeat_at__gte=timezone.now() - ALIVE).count()
     note = "心跳正常" if alive else "没有工作进程，消息不会被处理"
     page = reverse("admin:channels_worker_changelist")
-    return Card("工作进程", f"{alive}", note, "ok" if alive else "bad", "memory", page)
+    return Panel("工作进程", f"{alive}", note, "ok" if alive else "bad", "memory", page)
 
 
 register_cards(20, message_cards)

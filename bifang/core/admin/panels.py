@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class Panel:
     """One figure. ``tone``: ok, info, warn, bad, idle. An empty ``link`` makes it plain."""
 
     title: str
@@ -29,7 +29,7 @@ class Step:
     command: str = ""
 
 
-Cards = Callable[[HttpRequest], Iterable[Card]]
+Cards = Callable[[HttpRequest], Iterable[Panel]]
 Steps = Callable[[HttpRequest], Iterable[Step]]
 _cards: list[tuple[int, Cards]] = []
 _steps: list[tuple[int, Steps]] = []
@@ -45,7 +45,7 @@ def register_steps(place: int, source: Steps) -> None:
     _steps.append((place, source))
 
 
-def cards(request: HttpRequest) -> list[Card]:
+def cards(request: HttpRequest) -> list[Panel]:
     """All cards, in order."""
     return [card for _, source in sorted(_cards, key=lambda pair: pair[0]) for card in source(request)]
 

@@ -15,16 +15,6 @@ from .model import NOTICE, Offline
 from .understanding import understand
 
 __all__ = [
-    "ACTION_TOOLS",
-    "COMMANDS",
-    "NOTICE",
-    "READ_TOOLS",
-    "Control",
-    "Intent",
-    "Lexicon",
-    "Offline",
-    "Understanding",
-    "find_control",
-    "render_help",
-    "understand",
-]
+    "ACTION_TOOLS", "COMMANDS", "NOTICE", "READ_TOOLS", "Control", "Intent", "Lexicon", "Offline", "Understanding",
+    "find_control", "render_help", "understand",
+]  # fmt: skip

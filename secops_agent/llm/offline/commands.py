@@ -37,9 +37,9 @@ def _by_name() -> Mapping[str, SlashCommand]:
 
 
 def spell_out(text: str) -> str:
-    """误报 A12 is 关闭告警 12 误报: the verdicts of `words/talk.toml` are verbs before an alert's letter and number."""
+    """误报 A12 (or 误报 12) is 关闭告警 12 误报: the verdicts of `words/talk.toml` are verbs before an alert's letter and number."""
     verdicts = "|".join(load("talk")["verdicts"].values())
-    return re.sub(rf"^({verdicts})\s*A(\d{{1,9}})(?![\w.-])", r"关闭告警 \2 \1", text)
+    return re.sub(rf"^({verdicts})\s*A?(\d{{1,9}})(?![\w.-])", r"关闭告警 \2 \1", text)
 
 
 def render_help() -> str:

@@ -8,34 +8,14 @@ from secops_agent.llm.types import Offer
 
 ControlAction = Literal["confirm", "approve", "reject", "stop"]
 
-READ_TOOLS = frozenset(
-    [
-        "list_alerts",
-        "get_alert",
-        "alert_statistics",
-        "list_assets",
-        "get_asset",
-        "lookup_cve",
-        "affected_assets",
-        "list_vulnerabilities",
-        "lookup_indicator",
-        "search_runbook",
-        "security_report",
-        "list_schedules",
-        "service_status",
-    ]
-)
-ACTION_TOOLS = frozenset(
-    [
-        "acknowledge_alert",
-        "assign_alert",
-        "close_alert",
-        "create_schedule",
-        "delete_schedule",
-        "block_ip",
-        "isolate_host",
-    ]
-)
+READ_TOOLS = frozenset([
+    "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
+    "list_vulnerabilities", "lookup_indicator", "search_runbook", "security_report", "list_schedules", "who_is_on_call",
+    "service_status",
+])  # fmt: skip
+ACTION_TOOLS = frozenset([
+    "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host",
+])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""One spelling for what people type: width, traditional characters, dashes, defanged addresses."""
+"""One spelling for what people type, without the courtesies around it: 麻烦帮我, 老师, 谢谢啦."""
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
-from .words import load
+from .words import load, pattern
 
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−﹣－", "-") | {"。": "。", "﹖": "?"})
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]")
@@ -42,3 +43,30 @@ def split_address(plain: str) -> tuple[str, str]:
     """Whom the normalised sentence is addressed to (@李四 …), "" for the robot, and the rest of it."""
     match = _OTHERS.match(plain)
     return (match.group(), plain[match.end() :]) if match and match.end() < len(plain) else ("", plain)
+
+
+@dataclass(frozen=True, slots=True)
+class BareRequest:
+    """The bare request; ``asking``: 请问, 我想知道 … stood before it, so it is no order.
+
+    ``pleading``: 麻烦, 烦请 … stood directly before it, and may have been said to somebody: 麻烦张三处理告警 146.
+    """
+
+    text: str
+    asking: bool = False
+    pleading: bool = False
+
+
+def strip_courtesies(plain: str) -> BareRequest:
+    """The normalised sentence without greetings, forms of address and thanks at its ends."""
+    text, asking, pleading = plain, False, False
+    first, last, urged = (pattern(f"courtesies.{name}") for name in ("first", "last", "urged"))
+    while (match := first.match(text)) and match.end() < len(text):
+        # A short word such as 急 or 早 is only an address when something separates it from the rest.
+        if not match["gap"] and pattern("courtesies.glued").search(match.group()):
+            break
+        pleading = bool(pattern("courtesies.pleading").match(match.group()))
+        text, asking = text[match.end() :], asking or bool(match["asking"])
+    while (match := last.search(text)) and match.start() > 0 and not urged.fullmatch(text):
+        text = text[: match.start()]
+    return BareRequest(text, asking, pleading)

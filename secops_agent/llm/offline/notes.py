@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .courtesies import strip_courtesies
+from .normalization import strip_courtesies
 from .skeletons import Skeleton
 from .words import name_of, pattern
 

@@ -21,15 +21,15 @@ def make_offer(action: Wish) -> Offer:
     said |= {"length": spell_minutes(said["duration_minutes"]) if "duration_minutes" in said else ""}
     question, verb, objects, label = (str(form).format(**said) for form in talk["offers"][intent.tool])
     note = str(said.get("note") or said.get("reason") or "")
-    command = f"{verb} {objects}".strip() + (f" {label}：{note}" if note else "")
-    asked = f"{question}（{label}：{note}）" if note else question
-    ids = tuple(objects.split())
-    linkable = not note and all(_ID.fullmatch(one) for one in ids)
-    links = (verb, ids) if linkable else ("", ())
-    return Offer(intent.tool, dict(intent.arguments), f"要{asked}吗？", command, *links)
+    command, ids = f"{verb} {objects}".strip(), tuple(objects.split())
+    if note:
+        command, question = f"{command} {label}：{note}", f"{question}（{label}：{note}）"
+    links = (verb, ids) if not note and all(_ID.fullmatch(one) for one in ids) else ("", ())
+    return Offer(intent.tool, dict(intent.arguments), f"要{question}吗？", command, *links)
 
 
 def spell_minutes(minutes: int) -> str:
     """120 → 2小时; 0 is for ever."""
-    spelled = (f"{minutes // size}{unit}" for size, unit in _UNITS if minutes and minutes % size == 0)
-    return next(spelled, "永久")
+    return next(
+        (f"{minutes // size}{unit}" for size, unit in _UNITS if minutes and minutes % size == 0), "永久"
+    )

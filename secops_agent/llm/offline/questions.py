@@ -153,6 +153,12 @@ def _report(asked: Asked) -> dict[str, Any]:
     return {"period": period}
 
 
+def _on_call(asked: Asked) -> dict[str, Any]:
+    """The words for the time, as they were said."""
+    when = pattern("filters.on_call_at").search(asked.skeleton.expand(asked.text))
+    return {"at": when.group()} if when else {}
+
+
 _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "list_alerts": _alerts,
     "get_alert": _first("alert_id", Kind.ALERT),
@@ -166,5 +172,6 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "search_runbook": lambda asked: {"query": shorten_query(asked.skeleton.expand(asked.text))},
     "security_report": _report,
     "list_schedules": lambda _: {},
+    "who_is_on_call": _on_call,
     "service_status": lambda _: {},
 }

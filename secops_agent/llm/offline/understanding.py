@@ -6,17 +6,16 @@ from datetime import datetime
 from .actions import read_action
 from .commands import SlashCommand, find_command, spell_out
 from .controls import find_control
-from .courtesies import BareRequest, strip_courtesies
 from .entities import read_entities
 from .filters import take_filters
 from .followups import read_follow_up, read_refinement
 from .hints import hint, refuse, refuse_several, suggest
 from .intents import ACTION_TOOLS, Intent, Understanding, Wish
 from .lexicon import Lexicon
-from .normalization import normalize, split_address
+from .normalization import BareRequest, normalize, split_address, strip_courtesies
 from .offers import make_offer
 from .questions import Asked, build, is_likely, possible, read_question
-from .skeletons import Skeleton
+from .skeletons import Kind, Skeleton
 from .words import name_of, pattern
 
 LONGEST = 300  # characters; what is longer was pasted, not asked
@@ -86,6 +85,8 @@ class _Reader:
         action = None if request.asking else self._action(skeleton, request)
         if action and action.certain:
             return Understanding(intent=action.intent)
+        if not action and not request.asking:
+            action, skeleton = self._numbered(request, skeleton)
         asked = self._asked(Skeleton(skeleton.text.rstrip("?？ ,，") or skeleton.text, skeleton.entities))
         if action and is_likely(action.intent.tool, asked.skeleton):
             return Understanding(offer=make_offer(action))
@@ -97,6 +98,16 @@ class _Reader:
         please = "请" if request.pleading else ""
         said = Skeleton(please + skeleton.text, skeleton.entities)
         return read_action(said, please + request.text, self.asker, self._task, command=self.command)
+
+    def _numbered(self, request: BareRequest, said: Skeleton) -> tuple[Wish | None, Skeleton]:
+        """The order that it would be if its one number, which nothing names, were an alert's: to be asked, never done."""
+        text, count = pattern("entities.bare_number").subn(r"告警 \g<0>", request.text)
+        if count != 1 or any(one.kind is not Kind.PERSON for one in said.entities.values()):
+            return None, said
+        action = self._action(
+            named := read_entities(text, self.lexicon, self.now), replace(request, text=text)
+        )
+        return (replace(action, certain=False), named) if action else (None, said)
 
     def _task(self, task: str) -> Intent | None:
         """What a recurring sentence asks for: a question only, never an action, never a follow-up."""

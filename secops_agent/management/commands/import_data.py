@@ -63,7 +63,7 @@ class Command(BaseCommand):
         if outcome.refusal:
             raise CommandError(outcome.refusal)
 
-    def _tell(self, name: str, outcome: ingest.Outcome) -> None:
+    def _tell(self, name: str, outcome: ingest.ImportOutcome) -> None:
         self.stdout.write(f"{name} 导入完成：")
         for kind, label in _LABELS.items():
             numbers = (outcome.created[kind], outcome.updated[kind], outcome.unchanged[kind])

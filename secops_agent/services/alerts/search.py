@@ -18,14 +18,14 @@ FEW = 500  # candidates that are looked up one by one; among more, the list's ow
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class KeywordHits:
     """``rows`` hold every match of this page, in any order; ``total`` counts those of all pages."""
 
     rows: "QuerySet[Alert]"
     total: Total
 
 
-def find(rows: "QuerySet[Alert]", order: Sequence[str], limit: int, cursor: str, keyword: str) -> Found:
+def find(rows: "QuerySet[Alert]", order: Sequence[str], limit: int, cursor: str, keyword: str) -> KeywordHits:
     """Alerts of `rows` with the keyword. Costs about the same at any number of alerts. Raises InvalidInput.
 
     A keyword that many of the newest alerts have is counted among those only: the total says "at least".
@@ -34,13 +34,13 @@ def find(rows: "QuerySet[Alert]", order: Sequence[str], limit: int, cursor: str,
     after = behind(rows, order, cursor)
     here = _among_newest(after, order, keyword)[0] if cursor else first
     if exhausted or len(here) > limit:
-        return Found(rows.filter(pk__in=here[: limit + 1]), Total(len(first), capped=not exhausted))
+        return KeywordHits(rows.filter(pk__in=here[: limit + 1]), Total(len(first), capped=not exhausted))
     ids = _few(keyword)
     if ids is None:
-        return Found(_many(rows, keyword), Total(len(first), capped=True))
+        return KeywordHits(_many(rows, keyword), Total(len(first), capped=True))
     every = _keys(rows.filter(pk__in=ids), order, keyword)
     here = _keys(after.filter(pk__in=every), order, keyword) if cursor else every
-    return Found(rows.filter(pk__in=here[: limit + 1]), Total(len(every), capped=False))
+    return KeywordHits(rows.filter(pk__in=here[: limit + 1]), Total(len(every), capped=False))
 
 
 def _keys(rows: "QuerySet[Alert]", order: Sequence[str], keyword: str) -> list[int]:

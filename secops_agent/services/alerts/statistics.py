@@ -26,7 +26,7 @@ _FIXED: dict[str, list[str]] = {"severity": list(SEVERITIES), "status": list(Ale
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class AlertCount:
     """One line: ``value`` as a filter takes it, ``label`` as people read it."""
 
     value: str
@@ -40,7 +40,7 @@ class Statistics:
 
     total: int
     group_by: str
-    groups: tuple[Group, ...]
+    groups: tuple[AlertCount, ...]
     group_count: int
     since: datetime | None
     until: datetime | None
@@ -62,7 +62,7 @@ def statistics(
     mine = {value: count for (dimension, value), count in found.items() if dimension == group_by}
     chosen = _ordered(mine, group_by)[:limit]
     labels = _labels(group_by, [value for value, _ in chosen])
-    groups = tuple(Group(value, labels.get(value, value), count) for value, count in chosen)
+    groups = tuple(AlertCount(value, labels.get(value, value), count) for value, count in chosen)
     return Statistics(total, group_by, groups, len(mine), since, until)
 
 
@@ -92,7 +92,7 @@ def _by_time(since: datetime | None, until: datetime | None, group_by: str, limi
         counts[moment.replace(hour=0) if group_by == "day" else moment] += count
     form = "%m-%d" if group_by == "day" else "%m-%d %H:00"
     newest = sorted(counts)[-limit:]
-    groups = tuple(Group(each.isoformat(), each.strftime(form), counts[each]) for each in newest)
+    groups = tuple(AlertCount(each.isoformat(), each.strftime(form), counts[each]) for each in newest)
     return Statistics(counts.total(), group_by, groups, len(counts), since, until)
 
 

@@ -15,7 +15,7 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
 from secops_agent.services.alerts.search import find
-from secops_agent.services.alerts.statistics import GROUPINGS, Group, Statistics, statistics
+from secops_agent.services.alerts.statistics import GROUPINGS, Statistics, statistics
 from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.alerts.views import (
     AlertDetail,
@@ -33,8 +33,21 @@ from secops_agent.services.people.directory import find_staff
 from secops_agent.services.writing import assign as set_values
 
 __all__ = [
-    "GROUPINGS", "AlertDetail", "AlertFilter", "AlertSummary", "Group", "IndicatorView", "Statistics", "acknowledge",
-    "assign", "close", "comment", "get", "reopen", "search", "statistics", "unassign",
+    "GROUPINGS",
+    "AlertDetail",
+    "AlertFilter",
+    "AlertSummary",
+    "IndicatorView",
+    "Statistics",
+    "acknowledge",
+    "assign",
+    "close",
+    "comment",
+    "get",
+    "reopen",
+    "search",
+    "statistics",
+    "unassign",
 ]  # fmt: skip
 # Both directions of the one index.
 ORDERS = {"-last_seen": ("-last_seen", "-id"), "last_seen": ("last_seen", "id")}

@@ -28,8 +28,20 @@ from secops_agent.services.records import SEVERITIES, AssetRecord, Key
 from secops_agent.services.writing import assign
 
 __all__ = [
-    "AssetDetail", "AssetFilter", "AssetRef", "AssetSummary", "ComponentView", "Found", "KeyView", "components", "find",
-    "get", "require", "require_record", "search", "update",
+    "AssetDetail",
+    "AssetFilter",
+    "AssetMatches",
+    "AssetRef",
+    "AssetSummary",
+    "ComponentView",
+    "KeyView",
+    "components",
+    "find",
+    "get",
+    "require",
+    "require_record",
+    "search",
+    "update",
 ]  # fmt: skip
 _CANDIDATES = 10
 ORDERS = {"name": ("name", "id"), "-name": ("-name", "-id")}
@@ -53,7 +65,7 @@ class AssetFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AssetMatches:
     """One asset, or those that may have been meant; both empty: nothing of that name."""
 
     asset: AssetSummary | None
@@ -105,11 +117,11 @@ def _about(keyword: str) -> Q:
     return named | Q(tags__icontains=keyword) | Q(description__icontains=keyword) | Q(Exists(keys))
 
 
-def find(text: str) -> Found:
+def find(text: str) -> AssetMatches:
     """An asset by id, name, key or address: exact, else the only one whose name begins so, else candidates."""
     wanted = text.strip()
     if not wanted:
-        return Found(None)
+        return AssetMatches(None)
     for rows in _exactly(wanted):
         found = list(rows.select_related("owner").order_by("name", "id")[: _CANDIDATES + 1])
         if found:
@@ -118,7 +130,7 @@ def find(text: str) -> Found:
     found = list(begun.select_related("owner").order_by("name", "id")[: _CANDIDATES + 1])
     if not found:
         inside = Asset.objects.filter(_about(wanted)).select_related("owner")
-        return Found(None, tuple(summaries(inside.order_by("name", "id")[:_CANDIDATES])))
+        return AssetMatches(None, tuple(summaries(inside.order_by("name", "id")[:_CANDIDATES])))
     return _settle(found)
 
 
@@ -143,13 +155,13 @@ def _names() -> QuerySet[AssetKey]:
     return AssetKey.objects.exclude(kind=FORMER)
 
 
-def _settle(rows: list[Asset]) -> Found:
+def _settle(rows: list[Asset]) -> AssetMatches:
     """One; or the machine among things that only share its address; or candidates."""
     if len(rows) > 1:
         hosts = [row for row in rows if row.asset_type == AssetType.HOST]
         rows = hosts if len(hosts) == 1 else rows
     views = tuple(summaries(rows[:_CANDIDATES]))
-    return Found(views[0]) if len(rows) == 1 else Found(None, views)
+    return AssetMatches(views[0]) if len(rows) == 1 else AssetMatches(None, views)
 
 
 def require(text: str) -> AssetSummary:

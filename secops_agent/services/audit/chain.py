@@ -138,7 +138,7 @@ def drop_before(day: date) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ChainFault:
     """Something is not as it was sealed; ``segment`` 0: outside of any."""
 
     segment: int
@@ -154,7 +154,7 @@ class Report:
     dropped: int
     unsealed: int
     head: str
-    faults: tuple[Fault, ...]
+    faults: tuple[ChainFault, ...]
 
 
 def verify(expected_head: str = "", keep_days: int = 0, now: datetime | None = None) -> Report:
@@ -163,25 +163,25 @@ def verify(expected_head: str = "", keep_days: int = 0, now: datetime | None = N
     ``keep_days``: what was dropped before that age was not dropped by retention.
     """
     now = now or timezone.now()
-    faults: list[Fault] = []
+    faults: list[ChainFault] = []
     previous, records, dropped, heads = GENESIS, 0, 0, set[str]()
     segments = list(AuditSegment.objects.order_by("number"))
     for number, segment in enumerate(segments, 1):
-        faults += [Fault(number, text) for text in _segment_faults(segment, number, previous, heads)]
+        faults += [ChainFault(number, text) for text in _segment_faults(segment, number, previous, heads)]
         if segment.dropped_at is not None and segment.day > timezone.localdate(now) - timedelta(
             days=keep_days
         ):
-            faults.append(Fault(number, "还在保留期内就被清除了。"))
+            faults.append(ChainFault(number, "还在保留期内就被清除了。"))
         previous = segment.digest
         records += segment.count if segment.dropped_at is None else 0
         dropped += segment.dropped_at is not None
     late = AuditRecord.objects.filter(segment=None, at__lt=now - UNSEALED_FOR)
     if late.exists():
         faults.append(
-            Fault(0, f"{late.count()} 条记录早该封存却没有：封存任务没有运行，或记录是事后补写的。")
+            ChainFault(0, f"{late.count()} 条记录早该封存却没有：封存任务没有运行，或记录是事后补写的。")
         )
     if expected_head and expected_head not in heads:
-        faults.append(Fault(0, "链上没有给出的摘要：末尾的记录被截去，或整条链被重写。"))
+        faults.append(ChainFault(0, "链上没有给出的摘要：末尾的记录被截去，或整条链被重写。"))
     unsealed = AuditRecord.objects.filter(segment=None).count()
     return Report(len(segments), records, dropped, unsealed, previous, tuple(faults))
 

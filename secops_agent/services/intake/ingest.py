@@ -13,7 +13,7 @@ from bifang.core.errors import BifangError
 from secops_agent.models import Component, ImportRun, VulnerabilityAlias
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
-from secops_agent.services.intake.ledger import KINDS, Kind, Ledger, Outcome
+from secops_agent.services.intake.ledger import KINDS, ImportOutcome, Kind, Ledger
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.staging import Staging
 from secops_agent.services.intake.writers.alerts import write_alerts
@@ -36,7 +36,7 @@ from secops_agent.services.records import (
 from secops_agent.services.vulnerabilities import matching
 from secops_agent.services.writing import Pace, import_transaction
 
-__all__ = ["KINDS", "Kind", "Ledger", "Outcome", "Progress", "store"]
+__all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store"]
 
 Progress = Callable[[int, int], None]  # records written, records in all
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def store(
     progress: Progress | None = None,
     match: bool = True,
     announce: bool = True,
-) -> Outcome:
+) -> ImportOutcome:
     """Read every item, then write. Never call it inside a transaction: it commits piece by piece.
 
     ``digest`` of a file makes the time of its first import the time of records that carry none, so that importing
@@ -213,7 +213,7 @@ def _begin_run(label: str, digest: str) -> ImportRun:
     return run
 
 
-def _end_run(run: ImportRun, outcome: Outcome, label: str) -> None:
+def _end_run(run: ImportRun, outcome: ImportOutcome, label: str) -> None:
     shown = outcome.as_dict(label)
     shown["rejected"] = len(outcome.rejected)
     ImportRun.objects.filter(pk=run.pk).update(finished_at=timezone.now(), outcome=shown)

@@ -11,7 +11,7 @@ KINDS: tuple[Kind, ...] = ("asset", "component", "vulnerability", "finding", "al
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ImportOutcome:
     """Counts of things (not of records) by kind. ``matched``: findings that Bifang's own matching added.
 
     ``vanished``: findings that a complete scan no longer has.
@@ -86,7 +86,7 @@ class Ledger:
         """All that this import brought so far."""
         return frozenset(self._created[kind] | self._updated[kind] | self._seen[kind])
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ImportOutcome:
         """The counts; scores of a feed count as vulnerabilities."""
         created: dict[str, int] = {kind: len(self._created[kind]) for kind in KINDS}
         updated: dict[str, int] = {kind: len(self._updated[kind] - self._created[kind]) for kind in KINDS}
@@ -96,4 +96,6 @@ class Ledger:
         for counts, name in ((created, "created"), (updated, "updated"), (unchanged, "unchanged")):
             counts["vulnerability"] += self.scores[name]
         ids: dict[str, frozenset[int]] = {kind: frozenset(self._created[kind]) for kind in KINDS}
-        return Outcome(created, updated, unchanged, tuple(self.rejected), self.matched, self.vanished, ids)
+        return ImportOutcome(
+            created, updated, unchanged, tuple(self.rejected), self.matched, self.vanished, ids
+        )

@@ -9,7 +9,7 @@ from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake.ledger import Kind, Ledger
 from secops_agent.services.records import AssetRecord
-from secops_agent.services.vulnerabilities.sla import Limits
+from secops_agent.services.vulnerabilities.sla import SlaLimits
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Session:
     received_at: datetime
     announce: bool = True
     ledger: Ledger = field(default_factory=Ledger)
-    limits: Limits = field(default_factory=Limits)
+    limits: SlaLimits = field(default_factory=SlaLimits)
     assets: dict[AssetRecord, int] = field(default_factory=dict)
     owners: dict[str, int | None] = field(default_factory=dict)
     scanned: dict[tuple[str, int], set[int]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ _FAULTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Trouble:
     """An enabled configuration that does not work."""
 
     name: str
@@ -33,7 +33,7 @@ class Health:
     newest_alert: datetime | None
     newest_vulnerability: datetime | None
     assets: int
-    faults: tuple[Fault, ...]
+    faults: tuple[Trouble, ...]
 
     @property
     def sound(self) -> bool:
@@ -56,5 +56,5 @@ def read_health(now: datetime) -> Health:
         .values_list("updated_at", flat=True)
         .first(),
         assets=Asset.objects.count(),
-        faults=tuple(Fault(row.name, row.last_error) for row in faulty[:_FAULTS]),
+        faults=tuple(Trouble(row.name, row.last_error) for row in faulty[:_FAULTS]),
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Finding, VulnerabilityAlias
-from secops_agent.models.choices import Decision
+from secops_agent.models.choices import FindingDecision
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
@@ -113,8 +113,8 @@ def _read(finding_id: int) -> Finding:
 
 def decide(finding_id: int, decision: str, actor: Actor, note: str = "") -> FindingSummary:
     """Set or withdraw ("") a person's decision; imports keep it. Raises InvalidInput, NotFound, Conflict."""
-    if decision and decision not in Decision.values:
-        raise InvalidInput(f"处理决定应为空或 {'、'.join(Decision.values)} 之一。")
+    if decision and decision not in FindingDecision.values:
+        raise InvalidInput(f"处理决定应为空或 {'、'.join(FindingDecision.values)} 之一。")
     with transaction.atomic():
         row = Finding.objects.select_for_update().filter(pk=finding_id).first()
         if row is None:

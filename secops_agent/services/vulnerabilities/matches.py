@@ -12,7 +12,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.identity import digest
 from secops_agent.services.vulnerabilities.priority import priority
-from secops_agent.services.vulnerabilities.sla import Limits
+from secops_agent.services.vulnerabilities.sla import SlaLimits
 from secops_agent.services.vulnerabilities.states import is_active
 from secops_agent.services.writing import Pace, import_transaction, update_rows
 
@@ -46,7 +46,7 @@ def write(actor: Actor, found: Iterable[Matched], scope: Mapping[str, Collection
     fresh = [each for pair, each in affected.items() if pair not in known]
     back = [row for pair, row in known.items() if pair in affected and row.state == FindingState.GONE]
     gone = [row for pair, row in known.items() if pair not in affected and row.state != FindingState.GONE]
-    now, limits = timezone.now(), Limits()
+    now, limits = timezone.now(), SlaLimits()
     added = 0
     for piece in Pace().chunks(fresh):
         with import_transaction():
@@ -70,7 +70,7 @@ def _own(scope: Mapping[str, Collection[int]] | None) -> Iterator[Finding]:
             yield from rows.filter(**{f"{name}__in": ordered[start : start + _PIECE]})
 
 
-def _create(piece: list[Matched], now: datetime, limits: Limits) -> int:
+def _create(piece: list[Matched], now: datetime, limits: SlaLimits) -> int:
     vulnerabilities = Vulnerability.objects.in_bulk({each.vulnerability_id for each in piece})
     components = Component.objects.in_bulk({each.component_id for each in piece})
     taken = set(
@@ -88,7 +88,7 @@ def _create(piece: list[Matched], now: datetime, limits: Limits) -> int:
 
 
 def _begin(
-    each: Matched, flaw: Vulnerability, component: Component, now: datetime, limits: Limits
+    each: Matched, flaw: Vulnerability, component: Component, now: datetime, limits: SlaLimits
 ) -> Finding:
     return Finding(
         identity=digest(SOURCE, flaw.pk, component.pk),

@@ -11,7 +11,7 @@ from secops_agent.services.vulnerabilities.software import (
     advisory_coordinates,
     component_coordinates,
 )
-from secops_agent.services.vulnerabilities.versions import ANSWER_LABELS, Answer, Span, Verdict, judge
+from secops_agent.services.vulnerabilities.versions import ANSWER_LABELS, Answer, Span, VersionVerdict, judge
 
 __all__ = ["ANSWER_LABELS", "Answer", "Match", "Subject", "Target", "match", "refresh", "verdict"]
 
@@ -52,7 +52,7 @@ class Match:
     fixed_version: str = ""
 
 
-def verdict(targets: Sequence[Target], subject: Subject) -> Verdict | None:
+def verdict(targets: Sequence[Target], subject: Subject) -> VersionVerdict | None:
     """One answer from all ranges of a vulnerability; None when none of them is about this package.
 
     Affected by one range outweighs "unknown" of another, which outweighs "unaffected".
@@ -64,16 +64,16 @@ def verdict(targets: Sequence[Target], subject: Subject) -> Verdict | None:
     decided = [each for each in found if each is not None]
     if not decided:
         names = "、".join(sorted({each.platform for each in about if each.platform})[:5])
-        return Verdict("unknown", f"公告只说明了 {names}，没有说明 {subject.platform}")
+        return VersionVerdict("unknown", f"公告只说明了 {names}，没有说明 {subject.platform}")
     return min(decided, key=lambda each: _ORDER.index(each.answer))
 
 
-def _judge(target: Target, subject: Subject) -> Verdict | None:
+def _judge(target: Target, subject: Subject) -> VersionVerdict | None:
     """None: the range is for another release and says nothing about this one."""
     if target.scheme in SYSTEM_SCHEMES:
         unclear = _platform_doubt(target.platform, subject.platform)
         if unclear is not None:
-            return Verdict("unknown", unclear) if unclear else None
+            return VersionVerdict("unknown", unclear) if unclear else None
     return judge(target.scheme, target.span, subject.version)
 
 
@@ -95,7 +95,7 @@ def match(
 ) -> Iterator[Match]:
     """Every answer for these vulnerabilities and components (None: all); pairs of different packages give none."""
     book = _targets(vulnerability_ids, component_ids)
-    answers: dict[tuple[int, Subject], Verdict | None] = {}
+    answers: dict[tuple[int, Subject], VersionVerdict | None] = {}
     for component_id, asset_id, subject in _subjects(book.keys(), component_ids):
         about: dict[int, list[Target]] = {}
         for package in subject.packages:

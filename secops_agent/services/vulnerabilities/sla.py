@@ -9,7 +9,7 @@ ALERT_HOURS: dict[str, int | None] = {"critical": 4, "high": 24, "medium": 72, "
 FINDING_DAYS: dict[str, int | None] = {"critical": 7, "high": 30, "medium": 90, "low": 180, "info": None}
 
 
-class Limits:
+class SlaLimits:
     """The limits at one moment: the table's, or the defaults for what it does not list. One query, when first asked."""
 
     @cached_property
@@ -41,9 +41,9 @@ class Limits:
 
 def alert_due(severity: str, start: datetime) -> datetime | None:
     """`Limits.alert_due` with the limits of now."""
-    return Limits().alert_due(severity, start)
+    return SlaLimits().alert_due(severity, start)
 
 
 def finding_due(severity: str, start: datetime) -> datetime | None:
     """`Limits.finding_due` with the limits of now."""
-    return Limits().finding_due(severity, start)
+    return SlaLimits().finding_due(severity, start)

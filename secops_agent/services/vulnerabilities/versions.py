@@ -53,7 +53,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VersionVerdict:
     """One of three answers, and why, in Chinese."""
 
     answer: Answer
@@ -66,31 +66,31 @@ class _Unclear(Exception):
 
 
 @lru_cache(maxsize=200_000)
-def judge(scheme: str, span: Span, version: str) -> Verdict:
+def judge(scheme: str, span: Span, version: str) -> VersionVerdict:
     """Whether `version` of a package of that scheme lies in the span."""
     try:
         return _judge(scheme, span, version)
     except _Unclear as unclear:
-        return Verdict("unknown", str(unclear), span.fixed)
+        return VersionVerdict("unknown", str(unclear), span.fixed)
 
 
-def _judge(scheme: str, span: Span, version: str) -> Verdict:
+def _judge(scheme: str, span: Span, version: str) -> VersionVerdict:
     if not version:
         raise _Unclear("组件没有版本号")
     if span.range_type == "GIT":
         raise _Unclear("公告只给出 Git 提交范围，不能与版本号比较")
     if version in span.versions:
-        return Verdict("affected", f"公告逐个列出了版本 {version}", span.fixed)
+        return VersionVerdict("affected", f"公告逐个列出了版本 {version}", span.fixed)
     mine = _version(scheme, version)
     _check_epoch(scheme, span, version)
     if any(mine == _version(scheme, each) for each in span.versions if _comparable(scheme, each)):
-        return Verdict("affected", f"公告逐个列出了版本 {version}", span.fixed)
+        return VersionVerdict("affected", f"公告逐个列出了版本 {version}", span.fixed)
     if span.introduced or span.fixed or span.last_affected:
         return _in_bounds(scheme, span, version, mine)
     if span.raw:
         return _in_raw(scheme, span, version, mine)
     if span.versions:
-        return Verdict("unaffected", f"公告逐个列出的版本中没有 {version}")
+        return VersionVerdict("unaffected", f"公告逐个列出的版本中没有 {version}")
     raise _Unclear("公告没有给出版本范围")
 
 
@@ -104,29 +104,29 @@ def _check_epoch(scheme: str, span: Span, version: str) -> None:
             raise _Unclear(f"组件版本 {version} 没有给出 epoch，而公告的 {bound} 有")
 
 
-def _in_bounds(scheme: str, span: Span, version: str, mine: Any) -> Verdict:
+def _in_bounds(scheme: str, span: Span, version: str, mine: Any) -> VersionVerdict:
     if span.introduced not in ("", "0") and mine < _version(scheme, span.introduced):
-        return Verdict("unaffected", f"版本 {version} 低于起始版本 {span.introduced}")
+        return VersionVerdict("unaffected", f"版本 {version} 低于起始版本 {span.introduced}")
     if span.fixed:
         if mine < _version(scheme, span.fixed):
-            return Verdict("affected", f"版本 {version} 低于修复版本 {span.fixed}", span.fixed)
-        return Verdict("unaffected", f"版本 {version} 不低于修复版本 {span.fixed}")
+            return VersionVerdict("affected", f"版本 {version} 低于修复版本 {span.fixed}", span.fixed)
+        return VersionVerdict("unaffected", f"版本 {version} 不低于修复版本 {span.fixed}")
     if span.last_affected:
         last = _version(scheme, span.last_affected)
         if mine < last or mine == last:
-            return Verdict("affected", f"版本 {version} 不高于最后受影响版本 {span.last_affected}")
-        return Verdict("unaffected", f"版本 {version} 高于最后受影响版本 {span.last_affected}")
+            return VersionVerdict("affected", f"版本 {version} 不高于最后受影响版本 {span.last_affected}")
+        return VersionVerdict("unaffected", f"版本 {version} 高于最后受影响版本 {span.last_affected}")
     start = "所有版本" if span.introduced == "0" else f"自 {span.introduced} 起"
-    return Verdict("affected", f"{start}受影响，尚无修复版本")
+    return VersionVerdict("affected", f"{start}受影响，尚无修复版本")
 
 
-def _in_raw(scheme: str, span: Span, version: str, mine: Any) -> Verdict:
+def _in_raw(scheme: str, span: Span, version: str, mine: Any) -> VersionVerdict:
     """ ">=2.0,<2.15.0 || =1.2" and "vers:npm/>=1.0|<2.0"."""
     text = span.raw.strip()
     inside = _in_vers(scheme, text, mine) if text.startswith("vers:") else _in_words(scheme, text, mine)
     if inside:
-        return Verdict("affected", f"版本 {version} 在范围「{text[:100]}」内", span.fixed)
-    return Verdict("unaffected", f"版本 {version} 不在范围「{text[:100]}」内")
+        return VersionVerdict("affected", f"版本 {version} 在范围「{text[:100]}」内", span.fixed)
+    return VersionVerdict("unaffected", f"版本 {version} 不在范围「{text[:100]}」内")
 
 
 def _in_words(scheme: str, text: str, mine: Any) -> bool:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
-from secops_agent.importers.base import Limits, Options, Source
+from secops_agent.importers.base import ImportLimits, Options, Source
 from secops_agent.importers.reading import csv_rows, json_lines, json_values
 from secops_agent.services.records import FindingRecord, Rejected, ScanRecord, VulnerabilityRecord
 
@@ -32,7 +32,7 @@ from .test_trivy import REPORT as TRIVY
 
 
 def options(**limits: int) -> Options:
-    return Options(limits=Limits(**limits))
+    return Options(limits=ImportLimits(**limits))
 
 
 def test_detect_names_the_format() -> None:
@@ -150,12 +150,12 @@ def test_too_large_a_file_is_refused() -> None:
 )
 def test_deep_nesting_is_refused(value: str) -> None:
     with pytest.raises(InvalidInput, match="嵌套太深"):
-        list(json_values(source_of(value), {"matches.item"}, Limits()))
+        list(json_values(source_of(value), {"matches.item"}, ImportLimits()))
 
 
 def test_brackets_in_texts_are_no_nesting() -> None:
     text = '[{"\\"' * 2000 + "\\"
-    pieces = json_values(source_of({"a": [text, {"b": [text]}]}), {"a.item"}, Limits())
+    pieces = json_values(source_of({"a": [text, {"b": [text]}]}), {"a.item"}, ImportLimits())
     assert [value for _, _, value in pieces] == [text, {"b": [text]}]
 
 
@@ -169,7 +169,7 @@ def test_deep_nesting_in_one_line_rejects_that_line() -> None:
 
 
 def test_endless_text_and_number_are_refused() -> None:
-    limits = Limits(max_text=200_000)
+    limits = ImportLimits(max_text=200_000)
     with pytest.raises(InvalidInput, match="字符串超过"):
         list(json_values(source_of('{"a": "' + "x" * 500_000), {"a"}, limits))
     with pytest.raises(InvalidInput, match="数字超过"):
@@ -198,7 +198,7 @@ def test_what_is_skipped_may_be_longer_than_a_record() -> None:
     others = ",".join('{"a": 1}' for _ in range(120_000))
     value = f'{{"others": [{others}], "matches": [{json.dumps(MATCH)}]}}'
     for wanted in ({"matches.item"}, {"matches.item", "source"}):
-        pieces = json_values(source_of(value), wanted, Limits(max_record=500_000))
+        pieces = json_values(source_of(value), wanted, ImportLimits(max_record=500_000))
         assert [position for _, position, _ in pieces] == ["matches[0]"]
 
 
@@ -211,19 +211,23 @@ def test_nul_and_lone_surrogates_in_texts_are_replaced() -> None:
 
 
 def test_numbers_that_are_none_reject_their_line() -> None:
-    values = [value for _, value in json_lines(source_of('{"a": NaN}\n{"a": 1e999}\n{"a": 1.5}'), Limits())]
+    values = [
+        value for _, value in json_lines(source_of('{"a": NaN}\n{"a": 1e999}\n{"a": 1.5}'), ImportLimits())
+    ]
     assert "NaN" in str(values[0])
     assert values[1:] == [{"a": None}, {"a": 1.5}]
 
 
 def test_overlong_line_is_rejected_alone() -> None:
-    values = list(json_lines(source_of('{"a": 1}\n' + "x" * 5000 + '\n{"a": 2}'), Limits(max_text=1000)))
+    values = list(
+        json_lines(source_of('{"a": 1}\n' + "x" * 5000 + '\n{"a": 2}'), ImportLimits(max_text=1000))
+    )
     assert [position for position, _ in values] == ["第 1 行", "第 2 行", "第 3 行"]
     assert "超过 1000 字节" in str(values[1][1])
 
 
 def test_csv_rows_by_header_and_their_faults() -> None:
-    rows = list(csv_rows(source_of("# note\nname, ip\nweb,203.0.113.1\n\nshort\na,b,c\n"), Limits()))
+    rows = list(csv_rows(source_of("# note\nname, ip\nweb,203.0.113.1\n\nshort\na,b,c\n"), ImportLimits()))
     assert rows[0] == ("第 3 行", {"name": "web", "ip": "203.0.113.1"})
     assert rows[1][1] == {"name": "short", "ip": ""}
     assert "有 3 列" in str(rows[2][1])

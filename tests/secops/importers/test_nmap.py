@@ -3,7 +3,7 @@
 import pytest
 
 from bifang.core.errors import InvalidInput
-from secops_agent.importers.base import Limits, Options
+from secops_agent.importers.base import ImportLimits, Options
 from secops_agent.services.records import (
     AssetRecord,
     ComponentRecord,
@@ -95,4 +95,4 @@ def test_nmap_refuses_entities(attack: str) -> None:
 def test_nmap_refuses_deep_nesting() -> None:
     deep = "<nmaprun>" + "<host>" * 5000
     with pytest.raises(InvalidInput, match="嵌套太深"):
-        read("nmap", deep, Options(limits=Limits(max_depth=50)))
+        read("nmap", deep, Options(limits=ImportLimits(max_depth=50)))

@@ -12,7 +12,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.announcing import STORM
-from tests.secops.estate_aid import ACTOR, alert, host, later, store
+from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 from tests.secops.on_call.rota_aid import rota
 
 from . import stage

@@ -103,7 +103,7 @@ def test_switched_off_rules_are_not_read(database):
 
 def test_quiet_hours_hold_a_message_back_until_they_end(database):
     from secops_agent.models import AlertMessage
-    from tests.secops.estate_aid import alert, store
+    from tests.secops.inventory_aid import alert, store
 
     stage.configure()
     stage.rule(hours={"quiet_from": "00:00", "quiet_until": "23:59"})

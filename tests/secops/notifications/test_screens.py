@@ -35,7 +35,7 @@ from tests.admin_pages import (
     superuser,
     text_of,
 )
-from tests.secops.estate_aid import alert, host, store
+from tests.secops.inventory_aid import alert, host, store
 
 pytestmark = pytest.mark.django_db
 ADD = "admin:secops_agent_notificationrule_add"

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from secops_agent.llm.offline import classifier
 from secops_agent.llm.offline.classifier import NONE, grams
-from secops_agent.llm.offline.courtesies import strip_courtesies
 from secops_agent.llm.offline.entities import read_entities
 from secops_agent.llm.offline.filters import take_filters
-from secops_agent.llm.offline.normalization import normalize, split_address
+from secops_agent.llm.offline.normalization import normalize, split_address, strip_courtesies
 from tests.secops.offline_corpus import FILES, Line, read
 from tests.secops.offline_lexicon import LEXICON, NOW
 

@@ -19,7 +19,7 @@ def record_names(record: VulnerabilityRecord) -> list[str]:
 
 
 @dataclass(slots=True)
-class Group:
+class AliasGroup:
     """Records that are one vulnerability."""
 
     names: dict[str, None] = field(default_factory=dict)
@@ -41,18 +41,18 @@ class Group:
         """May something with these CVEs be the same?"""
         return not self.cve or all(cve == self.cve for cve in cves)
 
-    def absorb(self, other: "Group") -> None:
+    def absorb(self, other: "AliasGroup") -> None:
         """Take the other's names and records over."""
         self.names |= other.names
         self.records += other.records
 
 
-def group_records(records: Sequence[VulnerabilityRecord]) -> list[Group]:
+def group_records(records: Sequence[VulnerabilityRecord]) -> list[AliasGroup]:
     """Groups in order of appearance."""
-    by_name: dict[str, Group] = {}
-    groups: dict[int, Group] = {}
+    by_name: dict[str, AliasGroup] = {}
+    groups: dict[int, AliasGroup] = {}
     for record in records:
-        group = Group(dict.fromkeys(record_names(record)), [record])
+        group = AliasGroup(dict.fromkeys(record_names(record)), [record])
         for name in list(group.names):
             known = by_name.get(name)
             if known is None or known is group:
@@ -70,7 +70,7 @@ def group_records(records: Sequence[VulnerabilityRecord]) -> list[Group]:
     return list(groups.values())
 
 
-def _point(by_name: dict[str, Group], old: Group, new: Group) -> None:
+def _point(by_name: dict[str, AliasGroup], old: AliasGroup, new: AliasGroup) -> None:
     for name in old.names:
         if by_name.get(name) is old:
             by_name[name] = new

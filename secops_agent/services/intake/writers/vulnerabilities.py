@@ -14,7 +14,7 @@ from secops_agent.models import (
 from secops_agent.services.audit import history
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.merging import absorb, complete, new_ranges
-from secops_agent.services.intake.writers.names import Group, group_records, is_cve
+from secops_agent.services.intake.writers.names import AliasGroup, group_records, is_cve
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import VulnerabilityRecord
 from secops_agent.services.vulnerabilities.priority import priority
@@ -42,7 +42,7 @@ def write_vulnerabilities(session: Session, records: Sequence[VulnerabilityRecor
     book.save(owners)
 
 
-def _owners(groups: Sequence[Group]) -> dict[str, int]:
+def _owners(groups: Sequence[AliasGroup]) -> dict[str, int]:
     """Name → id of the vulnerability that has it."""
     names = {name for group in groups for name in group.names}
     return dict(values_by(VulnerabilityAlias, ["alias", "vulnerability_id"], alias=names))
@@ -59,7 +59,7 @@ def _scores(cves: list[str]) -> dict[str, EpssScore]:
     return by_key(rows_by(EpssScore, "cve", cves), "cve")
 
 
-def _allowed(group: Group, rows: Sequence[Vulnerability]) -> list[Vulnerability]:
+def _allowed(group: AliasGroup, rows: Sequence[Vulnerability]) -> list[Vulnerability]:
     """Those that may be the group's, the one with a CVE first: two CVEs are two vulnerabilities."""
     fitting = [row for row in rows if not is_cve(row.vuln_id) or group.accepts([row.vuln_id])]
     cves = {row.vuln_id for row in fitting if is_cve(row.vuln_id)}
@@ -74,12 +74,12 @@ class _Book:
     def __init__(self, session: Session, ranges: dict[int, list[AffectedRange]]) -> None:
         self._session = session
         self._ranges = ranges
-        self._new: list[tuple[Vulnerability, Group]] = []
-        self._old: list[tuple[Vulnerability, Group, dict[str, tuple[Any, Any]]]] = []
+        self._new: list[tuple[Vulnerability, AliasGroup]] = []
+        self._old: list[tuple[Vulnerability, AliasGroup, dict[str, tuple[Any, Any]]]] = []
         self._new_ranges: list[AffectedRange] = []
         self._merged: dict[int, Vulnerability] = {}
 
-    def take(self, group: Group, rows: Sequence[Vulnerability], score: EpssScore | None) -> None:
+    def take(self, group: AliasGroup, rows: Sequence[Vulnerability], score: EpssScore | None) -> None:
         """Decide about one group; ``rows`` are the known vulnerabilities it names."""
         rows = [row for row in rows if row.pk not in self._merged]
         if not rows:
@@ -100,7 +100,7 @@ class _Book:
         self._old.append((row, group, changes))
 
     def _fill(
-        self, row: Vulnerability, group: Group, score: EpssScore | None, before: dict[str, Any]
+        self, row: Vulnerability, group: AliasGroup, score: EpssScore | None, before: dict[str, Any]
     ) -> dict[str, tuple[Any, Any]]:
         if row.epss is None and score is not None:
             row.epss, row.epss_percentile, row.epss_date = score.epss, score.percentile, score.date

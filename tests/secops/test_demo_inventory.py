@@ -25,7 +25,7 @@ from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.assets import inventory
 from secops_agent.services.vulnerabilities import catalogue
 
-from .estate_aid import alert, host, person, store
+from .inventory_aid import alert, host, person, store
 from .notifications import stage as notifications
 
 TABLES = (Alert, Asset, Component, Finding, Runbook, Staff, Vulnerability, History, AlertTally, DemoObject)

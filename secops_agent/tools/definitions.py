@@ -39,7 +39,7 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ValidatedAction:
     """A checked action: ``arguments`` in the form that is stored (names resolved), ``summary`` for people."""
 
     arguments: Mapping[str, Any]
@@ -47,13 +47,13 @@ class Plan:
 
 
 Read = Callable[[Asker, Any], ToolResult]
-Check = Callable[[Any, Person | None], Plan]
+Check = Callable[[Any, Person | None], ValidatedAction]
 Act = Callable[[Any, Actor], str]
-Recheck = Callable[[Mapping[str, Any]], Plan]
+Recheck = Callable[[Mapping[str, Any]], ValidatedAction]
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class ToolDefinition:
     """One tool. ``run`` serves a call; an action has ``check`` too, and ``act`` when it is done in our own data.
 
     ``check`` raises InvalidInput for what must not be proposed or done; it runs at both moments, unless the stored
@@ -89,7 +89,7 @@ class Blueprint:
 
         return Tool(self.name, self.title, self.description, self.risk, self.arguments, run)
 
-    def plan(self, arguments: Mapping[str, Any], person: Person | None = None) -> Plan:
+    def plan(self, arguments: Mapping[str, Any], person: Person | None = None) -> ValidatedAction:
         """Check stored arguments again. Raises InvalidInput."""
         if self.check is None:
             raise InvalidInput(f"「{self.title}」不是操作，不能执行。")
@@ -98,7 +98,9 @@ class Blueprint:
         return self.check(parse(self.arguments, arguments), person)
 
 
-def reading(name: str, title: str, description: str, arguments: type[Arguments], read: Read) -> Blueprint:
+def reading(
+    name: str, title: str, description: str, arguments: type[Arguments], read: Read
+) -> ToolDefinition:
     """A tool that only reads. What does not exist is an answer, not a failure."""
 
     def run(asker: Asker, given: Any) -> ToolResult:
@@ -108,7 +110,7 @@ def reading(name: str, title: str, description: str, arguments: type[Arguments],
             result = ToolResult("no_data", text=missing.message)
         return for_group(result) if asker.is_group else result
 
-    return Blueprint(name, title, description, "read", arguments, run)
+    return ToolDefinition(name, title, description, "read", arguments, run)
 
 
 def action(
@@ -120,7 +122,7 @@ def action(
     check: Check,
     act: Act | None = None,
     recheck: Recheck | None = None,
-) -> Blueprint:
+) -> ToolDefinition:
     """A tool that proposes: checked now, stored, and done once a person decided."""
 
     def run(asker: Asker, given: Any) -> ToolResult:
@@ -135,4 +137,4 @@ def action(
         text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{_HOW[risk].format(code=code)}"
         return ToolResult(status, plan.summary, text, dict(plan.arguments), code)
 
-    return Blueprint(name, title, description, risk, arguments, run, check, act, recheck)
+    return ToolDefinition(name, title, description, risk, arguments, run, check, act, recheck)

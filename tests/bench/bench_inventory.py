@@ -1,4 +1,4 @@
-"""The estate's speed: ``python -m tests.bench.bench_estate [postgresql] [lists]``. Prints one table, in Markdown."""
+"""The estate's speed: ``python -m tests.bench.bench_inventory [postgresql] [lists]``. Prints one table, in Markdown."""
 
 import json
 import os

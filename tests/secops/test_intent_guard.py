@@ -2,7 +2,7 @@
 
 import pytest
 
-from secops_agent.agent.warrant import is_warranted
+from secops_agent.agent.intent_guard import asks_for
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from secops_agent.agent.warrant import is_warranted
     ],
 )
 def test_asked_for(tool: str, text: str) -> None:
-    assert is_warranted(tool, [text])
+    assert asks_for(tool, [text])
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_asked_for(tool: str, text: str) -> None:
     ],
 )
 def test_not_asked_for(tool: str, text: str) -> None:
-    assert not is_warranted(tool, [text])
+    assert not asks_for(tool, [text])
 
 
 def test_one_of_the_last_messages_is_enough() -> None:
-    assert is_warranted("block_ip", ["封 203.0.113.5", "好的，按你说的来"])
+    assert asks_for("block_ip", ["封 203.0.113.5", "好的，按你说的来"])

@@ -11,7 +11,7 @@ from secops_agent.services.faults import Conflict
 from secops_agent.services.people.directory import find_staff
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
-from secops_agent.tools.blueprints import Blueprint, Plan, action
+from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
 from secops_agent.tools.markdown import STATUS, VERDICT, plain
 
 _NOTE: Final = 500
@@ -62,11 +62,11 @@ def _kept(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
-def check_acknowledge(given: AcknowledgeAlert, person: Person | None) -> Plan:
+def check_acknowledge(given: AcknowledgeAlert, person: Person | None) -> ValidatedAction:
     """Only an open alert can be taken on."""
     alert = _alert(given.alert_id, AlertStatus.OPEN)
     arguments = _kept(alert_id=given.alert_id, note=given.note)
-    return Plan(arguments, f"接手{_named(alert)}{_noted(given.note)}")
+    return ValidatedAction(arguments, f"接手{_named(alert)}{_noted(given.note)}")
 
 
 def acknowledge(given: AcknowledgeAlert, actor: Actor) -> str:
@@ -75,7 +75,7 @@ def acknowledge(given: AcknowledgeAlert, actor: Actor) -> str:
     return f"已接手{_named(alert)}，状态：{STATUS[alert.status]}。"
 
 
-def check_assign(given: AssignAlert, person: Person | None) -> Plan:
+def check_assign(given: AssignAlert, person: Person | None) -> ValidatedAction:
     """The colleague must be one person of the staff."""
     alert = _alert(given.alert_id, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
     wanted = given.assignee
@@ -85,7 +85,7 @@ def check_assign(given: AssignAlert, person: Person | None) -> Plan:
         wanted = person.staff_id
     staff = find_staff(wanted)
     arguments = {"alert_id": given.alert_id, "assignee": staff.staff_id}
-    return Plan(arguments, f"把{_named(alert)}指派给 {plain(staff.name, 40)}")
+    return ValidatedAction(arguments, f"把{_named(alert)}指派给 {plain(staff.name, 40)}")
 
 
 def assign(given: AssignAlert, actor: Actor) -> str:
@@ -94,7 +94,7 @@ def assign(given: AssignAlert, actor: Actor) -> str:
     return f"已把{_named(alert)}指派给 {plain(alert.assignee, 40)}。"
 
 
-def check_close(given: CloseAlert, person: Person | None) -> Plan:
+def check_close(given: CloseAlert, person: Person | None) -> ValidatedAction:
     """A verdict comes from a person, so a missing one is asked for."""
     alert = _alert(given.alert_id, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
     if given.verdict is None:
@@ -103,7 +103,9 @@ def check_close(given: CloseAlert, person: Person | None) -> Plan:
             f"关闭告警要写明结论（{known}），例如「关闭告警 {given.alert_id} 误报」。没有执行任何操作。"
         )
     arguments = _kept(alert_id=given.alert_id, verdict=given.verdict, note=given.note)
-    return Plan(arguments, f"关闭{_named(alert)}，结论：{VERDICT[given.verdict]}{_noted(given.note)}")
+    return ValidatedAction(
+        arguments, f"关闭{_named(alert)}，结论：{VERDICT[given.verdict]}{_noted(given.note)}"
+    )
 
 
 def close(given: CloseAlert, actor: Actor) -> str:
@@ -113,7 +115,7 @@ def close(given: CloseAlert, actor: Actor) -> str:
 
 
 _PROPOSES: Final = "只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。"
-TOOLS: Final[tuple[Blueprint, ...]] = (
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
     action(
         "acknowledge_alert",
         "接手告警",

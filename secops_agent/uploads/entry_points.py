@@ -13,7 +13,7 @@ from secops_agent.importers import registry
 from secops_agent.importers.base import Source
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest, jobs, repeats
-from secops_agent.services.intake.ingest import Outcome
+from secops_agent.services.intake.ingest import ImportOutcome
 from secops_agent.services.intake.jobs import JobView
 from secops_agent.uploads.body import Upload
 from secops_agent.uploads.choices import Choices
@@ -27,7 +27,7 @@ EVENTS = frozenset({"alertmanager", "falco", "suricata", "wazuh"})
 class Done:
     """What an import in this request came to; ``job`` is its row in the history, if it left one."""
 
-    outcome: Outcome
+    outcome: ImportOutcome
     job: int | None
 
 
@@ -53,7 +53,7 @@ def import_now(
     return Done(outcome, job.id)
 
 
-def _import(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Outcome:
+def _import(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> ImportOutcome:
     items = registry.parse(format_name, upload.source(), choices.options())
     digest = _run_digest(format_name, upload, choices)
     # Threads of one process gain nothing from writing at the same time: on SQLite they would only wait for each

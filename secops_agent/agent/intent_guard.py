@@ -31,7 +31,7 @@ _REFUSAL: Final = (
 )
 
 
-def is_warranted(tool: str, words: Sequence[str]) -> bool:
+def asks_for(tool: str, words: Sequence[str]) -> bool:
     """Do the asker's own words, newest last, ask for this kind of action? Unknown actions are left to people."""
     pattern = _WORDS.get(tool)
     if pattern is None:
@@ -42,7 +42,7 @@ def is_warranted(tool: str, words: Sequence[str]) -> bool:
     return any(wanted.search(unwanted.sub("", text) if unwanted else text) for text in words)
 
 
-class Warranted:
+class IntentGuard:
     """A proposer that refuses what nobody asked for. ``words`` gives the asker's own, once something is proposed."""
 
     def __init__(self, inner: Proposer, words: Callable[[], Sequence[str]]) -> None:
@@ -50,6 +50,6 @@ class Warranted:
 
     def propose(self, tool: str, title: str, risk: Risk, arguments: Mapping[str, Any], summary: str) -> str:
         """As the inner one; raises InvalidInput for what the asker's words do not ask for."""
-        if not is_warranted(tool, self._words()):
+        if not asks_for(tool, self._words()):
             raise InvalidInput(_REFUSAL.format(title=title))
         return self._inner.propose(tool, title, risk, arguments, summary)

@@ -13,10 +13,10 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow
 from secops_agent.agent.controls import handle_control
-from secops_agent.agent.discretion import Discreet
-from secops_agent.agent.outcome import Outcome
+from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.placeholders import Vault, mask
 from secops_agent.agent.records import brief, costs, whole
+from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.qwen import QwenSettings
 from secops_agent.llm.types import LLM
 from secops_agent.services.decisions.proposals import Origin, Proposals
@@ -36,7 +36,7 @@ class ModelWithheld(BifangError):
         super().__init__(message, permanent=True)
 
 
-class Governance:
+class Policy:
     """One per event loop, beside the agent."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Governance:
         self,
         turn: Turn,
         person: Person,
-        outcome: Outcome,
+        outcome: TurnOutcome,
         proposals: Proposals,
         reply: str,
         ai_config_id: int | None,
@@ -113,11 +113,11 @@ class Governance:
         return proposals.replies(reply), rows
 
 
-def discreet(llm: LLM, conversation: str, *, is_group: bool) -> LLM:
+def redacted(llm: LLM, conversation: str, *, is_group: bool) -> LLM:
     """The model as it may be asked in this conversation; the offline mode is ours and reads everything."""
     if llm.offline:
         return llm
-    return Discreet(llm, Vault(_placeholder_key(conversation)), open_=not is_group)
+    return RedactingModel(llm, Vault(_placeholder_key(conversation)), open_=not is_group)
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,7 @@ from secops_agent.agent.placeholders import Vault, find
 from secops_agent.llm.types import LLM, Completion, Delta, Message, OnDelta, Request
 
 
-class Discreet:
+class RedactingModel:
     """The LLM port around another model. ``open_``: the reader may see the values (never in a group).
 
     Tools always get the values: they belong to the sender.
@@ -52,7 +52,7 @@ def _holds_secrets(message: Message) -> bool:
 class _Shower:
     """Passes fragments on; a placeholder that is not complete yet waits for its end."""
 
-    def __init__(self, model: Discreet, on_delta: OnDelta) -> None:
+    def __init__(self, model: RedactingModel, on_delta: OnDelta) -> None:
         self._model, self._on_delta = model, on_delta
         self._read = self._told = ""
 
