@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Flag, Form, PageQuery, Remark, View
+from secops_agent.api.base import Flag, Form, PageQuery, Remark, Text, View
 from secops_agent.api.documentation import page_of
 from secops_agent.models import Role
 from secops_agent.models.staff import allows
