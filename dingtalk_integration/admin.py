@@ -1,6 +1,7 @@
 """连接状态, AI 卡片, the face of the kind ``dingtalk``, and the first steps towards a robot that answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -18,10 +19,11 @@ from bifang.core.admin.panels import Panel, Step, register_cards, register_steps
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
 from bifang.core.rights import allow
-from dingtalk_integration.api_usage import spent
 from dingtalk_integration.health import COMMAND, FRESH, live_scopes
-from dingtalk_integration.models import ApiUsage, CardState, ClientState, ClientStatus
 from dingtalk_integration.models import Card as AiCard
+from dingtalk_integration.models import CardState, ClientState, ClientStatus
+from dingtalk_integration.quota import Standing, used_up
+from dingtalk_integration.usage_admin import ApiUsageScreen
 
 TONES = {
     ClientStatus.CONNECTED: "ok",
@@ -52,10 +54,21 @@ def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
         if row.updated_at >= saved[row.config_id]:
             rows.setdefault(row.config_id, []).append(row)
     scopes = live_scopes() if len(rows) < len(configs) else set()
+    spent = used_up() if configs else {}
     return {
-        config.pk: _live(rows[config.pk]) if config.pk in rows else _without_state(config, scopes)
+        config.pk: _with_quota(
+            _live(rows[config.pk]) if config.pk in rows else _without_state(config, scopes),
+            spent.get(config.pk),
+        )
         for config in configs
     }
+
+
+def _with_quota(live: Live, spent: Standing | None) -> Live:
+    """A quota that is used up stands in the way of what works otherwise."""
+    if spent is None or live.error:
+        return live
+    return replace(live, error=spent.describe(), error_at=spent.refused_at)
 
 
 def _live(rows: list[ClientState]) -> Live:
@@ -225,36 +238,7 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
     ]
 
 
-@admin.register(ApiUsage)
-class ApiUsageScreen(RecordScreen):
-    """Calls by month, application and kind."""
-
-    list_display = ("month", "client_id", "family", "calls")
-    list_filter = ("family",)
-    search_fields = ("client_id", "month")
-    fields = ("month", "client_id", "family", "calls")
-
-
-def quota_cards(request: HttpRequest) -> Iterable[Panel]:
-    """This month's calls, as soon as there are any."""
-    if not request.user.has_perm("dingtalk_integration.view_apiusage"):
-        return []
-    page = reverse("admin:dingtalk_integration_apiusage_changelist")
-    return [
-        Panel(
-            "钉钉接口用量",
-            f"{one.percent}%" if one.limit else f"{one.calls}",
-            one.describe(),
-            "warn" if one.scarce else "info",
-            "data_usage",
-            page,
-        )
-        for one in spent()[:1]
-    ]
-
-
 register_cards(10, connection_cards)
-register_cards(15, quota_cards)
 register_steps(10, first_steps)
 
-__all__: Any = ["CardScreen", "ClientStateScreen", "watch"]
+__all__: Any = ["ApiUsageScreen", "CardScreen", "ClientStateScreen", "watch"]

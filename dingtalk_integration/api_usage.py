@@ -1,131 +1,115 @@
-"""What our calls cost of the enterprise's monthly quota, and the warning before it is used up.
-
-DingTalk meters by calendar month and enterprise, 10 000 OpenAPI calls in the standard edition, cards included; used
-up, everything but sessionWebhooks is refused (ApiCountLimitForOrg, 90020) until the next month.
-"""
+"""What we spend of the monthly quotas: counted in memory, by application, kind and purpose, and saved in a moment."""
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from bifang.channels.allowance import FULL, SendingAllowance
 from bifang.core import db
-from bifang.core.db import database_now
-from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
-from dingtalk_integration.models import ApiFamily, ApiUsage
+from dingtalk_integration import purposes, quota
+from dingtalk_integration.models import ApiFamily, ApiUsage, Purpose, QuotaLedger
+from dingtalk_integration.quota_warnings import warn
 
 log = logging.getLogger(__name__)
-SAVE_EVERY_S: Final = 30.0  # a process that is killed forgets at most so much
-WARN_AT: Final = 80  # percent
-DINGTALKS_TIME: Final = ZoneInfo("Asia/Shanghai")
-REMEDY: Final = (
-    "用完后主动消息、卡片和会话地址过期后的回复都发不出去。请在钉钉开放平台「资源管理」核对用量、提升额度，"
-    "或清空「AI 卡片模板 ID」以减少调用；实际额度不同时设置 BIFANG_DINGTALK_MONTHLY_CALLS。"
-)
+SAVE_EVERY_S: Final = 5.0  # a process that is killed forgets at most so much
+# What works again when a quota is not used up; tokens and sessionWebhooks work even then.
+PROOF: Final = (ApiFamily.ROBOT, ApiFamily.CARD, ApiFamily.STREAM)
+Counts = Mapping[tuple[str, str, str], int]  # by client id, family, purpose
 
 
-def current_month() -> str:
-    """The month that DingTalk meters now: ``2026-11``."""
-    return database_now().astimezone(DINGTALKS_TIME).strftime("%Y-%m")
-
-
-@dataclass(frozen=True, slots=True)
-class MonthlyUse:
-    """What one enterprise's applications called this month; a ``limit`` of 0 wants no warning."""
-
-    month: str
-    corp_id: str
-    calls: int
-    webhooks: int
-    limit: int
-
-    @property
-    def percent(self) -> int:
-        """Of the quota."""
-        return self.calls * 100 // self.limit if self.limit else 0
-
-    @property
-    def scarce(self) -> bool:
-        """Is it time to warn?"""
-        return self.percent >= WARN_AT
-
-    def describe(self) -> str:
-        """A sentence for operators, with what to do when it is time."""
-        quota = f"，为额度 {self.limit} 次的 {self.percent}%" if self.limit else ""
-        whose = f"企业 {self.corp_id} " if self.corp_id else ""
-        text = f"{whose}本月钉钉接口已调用 {self.calls} 次{quota}；会话回复 {self.webhooks} 次（另行计量）"
-        return f"{text}。{REMEDY}" if self.scarce else text
-
-
-def spent() -> list[MonthlyUse]:
-    """This month's use, enterprise by enterprise, the largest first; without a CorpId they count as one."""
-    applications = SystemConfig.objects.current().filter(kind="dingtalk").order_by("enabled")
-    corps = dict(applications.values_list("client_id", "params__corp_id"))
-    month, sums = current_month(), dict[str, Counter[bool]]()
-    for row in ApiUsage.objects.filter(month=month):
-        counted = sums.setdefault(corps.get(row.client_id) or "", Counter())
-        counted[row.family == ApiFamily.WEBHOOK] += row.calls
-    limit = settings.DINGTALK_MONTHLY_CALLS
-    found = [MonthlyUse(month, corp, counted[False], counted[True], limit) for corp, counted in sums.items()]
-    return sorted(found, key=lambda one: -one.calls)
-
-
-def add(counts: Mapping[tuple[str, str], int]) -> None:
-    """Add calls by (client id, family) to this month."""
-    month = current_month()
-    born = [{"client_id": who, "family": family, "month": month, "calls": 0} for who, family in counts]
+def add(counts: Counts) -> None:
+    """Add to this day."""
+    day = quota.today()
+    born = [
+        {"day": day, "client_id": who, "family": family, "purpose": purpose, "calls": 0}
+        for who, family, purpose in counts
+    ]
     with transaction.atomic():
         insert_many(ApiUsage, born, skip_existing=True)
-        for (who, family), calls in counts.items():
-            rows = ApiUsage.objects.filter(client_id=who, family=family, month=month)
+        for (who, family, purpose), calls in counts.items():
+            rows = ApiUsage.objects.filter(day=day, client_id=who, family=family, purpose=purpose)
             rows.update(calls=F("calls") + calls)
 
 
 class CallCounter:
-    """Counts the calls of one event loop in memory, and saves them from time to time."""
+    """Counts for one event loop, and knows what the quota leaves room for. In the loop's thread."""
 
     def __init__(self, every: float = SAVE_EVERY_S) -> None:
         self._every = every
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._told: set[tuple[str, str, bool]] = set()
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._verdicts: dict[tuple[str, str], bool] = {}  # what DingTalk said last of a quota: used up or not
+        self._used_up: set[tuple[str, str]] = set()
+        self._allowances: Mapping[int, SendingAllowance] = {}
+        self._hurry = asyncio.Event()
 
     def count(self, client_id: str, family: str) -> None:
-        """One call was answered. In the loop's thread."""
-        self._counts[client_id, family] += 1
+        """One call was answered, or one message came."""
+        self._counts[client_id, family, purposes.current()] += 1
+        key = (client_id, QuotaLedger.of(family))
+        if key in self._used_up and family in PROOF:
+            self._say(key, used_up=False)
+
+    def used_up(self, client_id: str, ledger: str) -> None:
+        """DingTalk refused because this quota is used up."""
+        key = (client_id, ledger)
+        if key not in self._used_up:
+            self._say(key, used_up=True)
+
+    def _say(self, key: tuple[str, str], *, used_up: bool) -> None:
+        self._verdicts[key] = used_up
+        (self._used_up.add if used_up else self._used_up.discard)(key)
+        self._hurry.set()
+
+    def allowance(self, config_id: int) -> SendingAllowance:
+        """What the quota leaves room for, as it was a moment ago; everything before it was looked at."""
+        return self._allowances.get(config_id, FULL)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Save and warn until `stop`; what comes later is for a last `save`."""
+        stopping = asyncio.create_task(stop.wait())
         while not stop.is_set():
             await self.save()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._every)
+            hurrying = asyncio.create_task(self._hurry.wait())
+            await asyncio.wait({stopping, hurrying}, timeout=self._every, return_when=asyncio.FIRST_COMPLETED)
+            hurrying.cancel()
+        stopping.cancel()
 
     async def save(self) -> None:
-        """Write what was counted; kept for the next time if the database does not answer."""
+        """Write what was counted and heard, warn, look again; kept for the next time if the database does not answer."""
         counts, self._counts = self._counts, Counter()
-        if not counts:
-            return
+        verdicts, self._verdicts = self._verdicts, {}
+        self._hurry.clear()
         try:
-            await db.call(add, counts)
-            counts = Counter()
-            for one in await db.call(spent):
-                self._warn(one)
+            found = await db.call(_write, counts, verdicts)
         except Exception:
             log.exception("dingtalk 记录接口用量失败，稍后重试")
             self._counts.update(counts)
+            self._verdicts = verdicts | self._verdicts
+            return
+        self._allowances = quota.allowances(found)
+        refused = {(who, one.ledger) for one in found if one.refused_at for who in one.client_ids}
+        self._used_up = {key for key in refused | self._used_up if self._verdicts.get(key, key in refused)}
 
-    def _warn(self, one: MonthlyUse) -> None:
-        """Once a month and process when it gets scarce, and once more when it is used up."""
-        key = (one.month, one.corp_id, one.percent >= 100)
-        if one.scarce and key not in self._told:
-            self._told.add(key)
-            log.warning("dingtalk %s", one.describe())
+
+def probe(client_id: str) -> None:
+    """A check asked for a token; it is no reason to fail that this cannot be written down."""
+    with suppress(Exception):
+        add({(client_id, ApiFamily.BASE, Purpose.PROBE): 1})
+
+
+def _write(counts: Counts, verdicts: Mapping[tuple[str, str], bool]) -> list[quota.Standing]:
+    with transaction.atomic():  # kept for the next time as a whole
+        if counts:
+            add(counts)
+        for (client_id, ledger), refused in verdicts.items():
+            quota.judge(client_id, ledger, refused=refused)
+    found = quota.standings()
+    warn(found)
+    return found

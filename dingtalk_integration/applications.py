@@ -1,14 +1,15 @@
 """The clients to the applications: one for each configuration, renewed when its settings change."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from bifang.core.config_cache import ConfigCache
 from bifang.core.http import HttpClient
+from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.config import DingTalkSettings
+from dingtalk_integration.models import QuotaLedger
 from dingtalk_integration.openapi.api import OpenApi
-from dingtalk_integration.openapi.application import Application
+from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.replies import Replies
@@ -24,13 +25,11 @@ class ApplicationClient:
 
 
 class ApplicationClients:
-    """One per event loop. ``count(client_id, family)`` is told of every call that DingTalk answered."""
+    """One per event loop; ``counter`` counts what DingTalk meters."""
 
-    def __init__(
-        self, configs: ConfigCache, count: Callable[[str, str], None] = lambda client_id, family: None
-    ) -> None:
+    def __init__(self, configs: ConfigCache, counter: CallCounter | None = None) -> None:
         self._configs = configs
-        self._count = count
+        self.counter = counter or CallCounter()
         self._http = HttpClient()
         self._clients: dict[int, ApplicationClient] = {}
 
@@ -54,7 +53,11 @@ class ApplicationClients:
             Endpoints(settings.endpoint, settings.oapi_endpoint),
             settings.proxy,
         )
-        api = OpenApi(self._http, application, counted=partial(self._count, settings.client_id))
+        meter = Meter(
+            counted=partial(self.counter.count, settings.client_id),
+            used_up=partial(self.counter.used_up, settings.client_id, QuotaLedger.CALLS),
+        )
+        api = OpenApi(self._http, application, meter=meter)
         return ApplicationClient(settings, Replies(api), Cards(api))
 
     async def close(self) -> None:

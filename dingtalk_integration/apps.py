@@ -11,9 +11,12 @@ class DingTalkIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kind and the health that belong to this application."""
+        from bifang.channels.allowance import register_allowance
         from bifang.core.kinds import register_kind
         from dingtalk_integration.config import DingTalkKind
         from dingtalk_integration.health import register_health
+        from dingtalk_integration.quota import allowance
 
         register_kind(DingTalkKind)
         register_health()
+        register_allowance(allowance)

@@ -11,6 +11,8 @@ from bifang.core.addresses import webhook_refusal
 from bifang.core.errors import RemoteError, ReplyTargetExpired
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
 from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.openapi.errors import QuotaUsedUp
+from dingtalk_integration.purposes import purpose_of, spending
 from dingtalk_integration.splitting import split_markdown
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,15 @@ class DingTalkChannel:
 
     async def deliver(self, part: Part) -> Delivered:
         """Send one part. A turn is answered where it was asked."""
+        try:
+            with spending(purpose_of(part)):
+                return await self._deliver(part)
+        except QuotaUsedUp as error:
+            # Trying again until the reset would keep back what is said later in this conversation, and can be sent.
+            await self._clients.counter.save()
+            raise RemoteError(error.message, permanent=True, status=error.status, code=error.code) from None
+
+    async def _deliver(self, part: Part) -> Delivered:
         client = await self._clients.get(part.config_id)
         if client.settings.card_template_id:
             delivered = await self._cards.deliver(part, client)

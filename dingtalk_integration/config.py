@@ -10,6 +10,7 @@ from bifang.core.fields import (
     ChoiceField,
     FlagField,
     LinkField,
+    NumberField,
     ProxyField,
     SecretField,
     TextField,
@@ -21,6 +22,9 @@ OFFICIAL_ENDPOINT = "https://api.dingtalk.com"
 OFFICIAL_OAPI_ENDPOINT = "https://oapi.dingtalk.com"
 _OAPI_OF = {"api.dingtalk.com": OFFICIAL_OAPI_ENDPOINT, "api.dingtalk.io": "https://oapi.dingtalk.io"}
 DEFAULT_ROLES = (("none", "无权限（默认）"), ("viewer", "查看"))
+EDITIONS = (("standard", "标准版"), ("professional", "专业版"), ("custom", "自定义"))
+STREAMING = (("auto", "自动（标准版关闭）"), ("on", "开启"), ("off", "关闭"))
+QUOTAS = {"standard": (5_000, 3_000), "professional": (200_000, 50_000)}  # calls, messages: since 2025-11-19
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,16 @@ class DingTalkSettings:
     endpoint: str = OFFICIAL_ENDPOINT
     oapi_endpoint: str = OFFICIAL_OAPI_ENDPOINT
     proxy: str = field(default="", repr=False)
+    edition: Literal["standard", "professional", "custom"] = "standard"
+    monthly_calls: int = 0
+    monthly_messages: int = 0
+    quota_reset_day: int = 1
+    card_streaming: Literal["auto", "on", "off"] = "auto"
+
+    @property
+    def streams_cards(self) -> bool:
+        """Every step of an answer that grows on its card is a call."""
+        return self.card_streaming == "on" or (self.card_streaming == "auto" and self.edition != "standard")
 
 
 class DingTalkKind(Kind):
@@ -82,6 +96,28 @@ class DingTalkKind(Kind):
     card_template_id = TextField(
         "AI 卡片模板 ID", advanced=True, max_length=200,
         help_text="留空则用 Markdown 消息回复。模板要有哪些变量，见 docs/card-template.md。",
+    )  # fmt: skip
+    edition = ChoiceField(
+        "钉钉版本", initial="standard", choices=EDITIONS, advanced=True,
+        help_text="决定企业每月的额度：标准版 5,000 次接口调用、3,000 条消息，专业版 200,000 次、50,000 条；买了增购包选「自定义」。",
+    )  # fmt: skip
+    monthly_calls = NumberField(
+        "每月接口调用额度", min_value=0, advanced=True, help_text="只在「自定义」时有效；0 表示不限。"
+    )
+    monthly_messages = NumberField(
+        "每月消息额度", min_value=0, advanced=True, help_text="只在「自定义」时有效；0 表示不限。"
+    )
+    quota_reset_day = NumberField(
+        "额度重置日",
+        initial=1,
+        min_value=1,
+        max_value=28,
+        advanced=True,
+        help_text="每月的这一天重新计算（1–28）。",
+    )
+    card_streaming = ChoiceField(
+        "卡片逐字更新", initial="auto", choices=STREAMING, advanced=True,
+        help_text="回答在卡片上逐字出现，一个回答多用几次到几十次接口调用。",
     )  # fmt: skip
     endpoint = AddressField(
         "接入地址", advanced=True,

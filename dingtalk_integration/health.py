@@ -13,8 +13,9 @@ from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
 from bifang.core.metrics import register_metrics
 from bifang.core.models import SystemConfig
-from dingtalk_integration import api_usage
-from dingtalk_integration.models import ClientState, ClientStatus
+from dingtalk_integration import quota
+from dingtalk_integration.models import ClientState, ClientStatus, Purpose
+from secops_agent.services.notifications import digests
 
 FRESH = timedelta(
     seconds=15
@@ -37,6 +38,7 @@ def register_health() -> None:
         remedy="钉钉接口用量读不到：请在服务器上执行 python manage.py healthcheck 查看原因。",
     )  # fmt: skip
     register_metrics(collect_connections)
+    register_metrics(collect_quotas)
 
 
 def pushed_configs() -> list[SystemConfig]:
@@ -117,7 +119,8 @@ def _describe_trouble(row: SystemConfig, states: list[ClientState]) -> str:
 
 def check_quota() -> str:
     """This month's calls. Scarcity is told, not failed: no other machine could do better."""
-    return "；".join(one.describe() for one in api_usage.spent()) or "本月还没有调用"
+    found = [one.describe() for one in quota.standings() if one.total or one.refused_at]
+    return "；".join(found) or "本月还没有调用"
 
 
 def collect_connections() -> Iterable[Metric]:
@@ -139,3 +142,30 @@ def collect_connections() -> Iterable[Metric]:
         connected.add_metric([str(row.pk)], float(open_now))
         received.add_metric([str(row.pk)], sum(state.messages_received for state in states))
     yield from (connected, received)
+
+
+def collect_quotas() -> Iterable[Metric]:
+    """How far the quotas of each organisation are used, and what was held back because of it."""
+    used = GaugeMetricFamily(
+        "bifang_dingtalk_quota_used",
+        "Used of a monthly quota, by purpose.",
+        labels=["corp", "ledger", "purpose"],
+    )
+    limit = GaugeMetricFamily(
+        "bifang_dingtalk_quota_limit", "The monthly quota; 0 without a limit.", labels=["corp", "ledger"]
+    )
+    percent = GaugeMetricFamily(
+        "bifang_dingtalk_quota_percent",
+        "Per cent of the monthly quota that are used; 100 when DingTalk refuses.",
+        labels=["corp", "ledger"],
+    )
+    for one in quota.standings():
+        limit.add_metric([one.corp_id, one.ledger], one.limit)
+        percent.add_metric([one.corp_id, one.ledger], one.percent)
+        for purpose in Purpose:
+            used.add_metric([one.corp_id, one.ledger, purpose], one.used.get(purpose, 0))
+    held = GaugeMetricFamily(
+        "bifang_notifications_held", "Messages about alerts that wait for a digest because of the quota.",
+        value=digests.waiting(),
+    )  # fmt: skip
+    yield from (used, limit, percent, held)

@@ -87,28 +87,75 @@ class Card(models.Model):
 
 
 class ApiFamily(models.TextChoices):
-    """What DingTalk meters apart. All but the webhooks count towards the monthly quota of OpenAPI calls."""
+    """What DingTalk counts. `QuotaLedger.of` says towards which of its two quotas."""
 
     ROBOT = "robot", "机器人接口"
     CARD = "card", "卡片接口"
     WEBHOOK = "webhook", "会话回复"
     BASE = "base", "令牌与文件"
+    STREAM = "stream", "收到的消息"
+
+
+class QuotaLedger(models.TextChoices):
+    """The two monthly quotas of an organisation."""
+
+    CALLS = "calls", "接口调用"
+    MESSAGES = "messages", "Webhook 与 Stream 消息"
+
+    @classmethod
+    def of(cls, family: str) -> "QuotaLedger":
+        """Whether a sessionWebhook's message is one of the messages is said nowhere: it is counted."""
+        return cls.MESSAGES if family in (ApiFamily.WEBHOOK, ApiFamily.STREAM) else cls.CALLS
+
+
+class Purpose(models.TextChoices):
+    """What something was spent on."""
+
+    ANSWER = "answer", "回答"
+    ALERT = "alert", "告警"
+    REPORT = "report", "报告"
+    PROBE = "probe", "检查"
 
 
 class ApiUsage(models.Model):
-    """How often an application called DingTalk in a month (``2026-11``, DingTalk's time)."""
+    """How often an application called DingTalk or was called by it on a day (DingTalk's time), and what for."""
 
+    day = models.DateField("日期")
     client_id = models.CharField("Client ID", max_length=200)
     family = models.CharField("种类", max_length=8, choices=ApiFamily.choices)
-    month = models.CharField("月份", max_length=7)
-    calls = models.PositiveBigIntegerField("调用次数", default=0)
+    purpose = models.CharField("用途", max_length=8, choices=Purpose.choices, default=Purpose.ANSWER)
+    calls = models.PositiveBigIntegerField("次数", default=0)
 
     class Meta:
         verbose_name = verbose_name_plural = "接口用量"
-        ordering = ["-month", "client_id", "family"]
+        ordering = ["-day", "client_id", "family", "purpose"]
         constraints = [
-            models.UniqueConstraint(fields=["month", "client_id", "family"], name="api_usage_once"),
+            models.UniqueConstraint(fields=["day", "client_id", "family", "purpose"], name="api_usage_once"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.month} {self.client_id} {self.get_family_display()}"
+        return f"{self.day} {self.client_id} {self.get_family_display()}"
+
+
+class QuotaState(models.Model):
+    """What is known of one quota in the month that began on ``since``: of what people were told, what DingTalk said.
+
+    ``told`` is the highest percentage that the administrators were told of; ``refused_at``: DingTalk says that it is
+    used up.
+    """
+
+    corp_id = models.CharField("企业", max_length=200, blank=True, default="")
+    ledger = models.CharField("额度", max_length=8, choices=QuotaLedger.choices)
+    since = models.DateField("起始日")
+    told = models.PositiveSmallIntegerField("已提醒 %", default=0)
+    refused_at = models.DateTimeField("钉钉拒绝时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "钉钉额度"
+        ordering = ["-since", "corp_id", "ledger"]
+        constraints = [
+            models.UniqueConstraint(fields=["corp_id", "ledger", "since"], name="quota_state_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.since} {self.corp_id} {self.get_ledger_display()}"

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -333,7 +333,7 @@ ROWS: dict[str, Callable[[], Any]] = {
         date="2030-01-01", working=False, name="元旦"
     )[0],
     "dingtalk_integration.apiusage": lambda: ApiUsage.objects.create(
-        client_id="dinga", family="card", month="2026-11", calls=8_100
+        client_id="dinga", family="card", day=date(2026, 11, 2), calls=8_100
     ),
     "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
     "dingtalk_integration.card": lambda: card(

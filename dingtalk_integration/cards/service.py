@@ -27,7 +27,8 @@ TRIES: Final = 4
 RETRY_S: Final = 1.0
 LONGEST_WAIT_S: Final = 5.0  # markdown is better than a card that comes later
 REMEMBER_S: Final = 120.0  # what a turn did, for the card that its answer completes
-RESTING: Final = "卡片接口暂停使用"
+RESTING: Final = "卡片接口暂停使用，或本月的接口调用额度不多了"
+WITH_CARDS: Final = ("full", "final_only", "card")  # steps of the quota at which messages are cards
 REFUSED: Final = "卡片被拒绝"
 
 
@@ -46,17 +47,28 @@ class CardService:
     def sink(self, turn: Turn) -> ReplySink:
         """Shows the turn on a card; silent without a template, or where a card cannot be."""
         settings = self.clients.settings(turn.config_id)  # None: never looked at; the streamer will
-        if turn.kind != "chat" or (settings is not None and not self._wants_cards(settings)):
+        if turn.kind != "chat" or (settings is not None and not self._streams(settings)):
             return Silent()
         place = content.place_of(turn.target)
         if place is None:
             return Silent()
-        streamer = Streamer(turn, place, self.clients, self.limiter, self._streaming_failed)
+        streamer = Streamer(turn, place, self.clients, self.limiter, self._streams, self._streaming_failed)
         self._streamers[turn.inbox_id] = streamer
         return streamer
 
-    def _wants_cards(self, settings: DingTalkSettings) -> bool:
-        return bool(settings.card_template_id) and self._breaker.allows(settings)
+    def _streams(self, settings: DingTalkSettings) -> bool:
+        """May answers grow on their cards? Not where the quota is to be spared."""
+        return (
+            bool(settings.card_template_id)
+            and settings.streams_cards
+            and self.clients.counter.allowance(settings.id).step == "full"
+            and self._breaker.allows(settings)
+        )
+
+    def _sends_cards(self, settings: DingTalkSettings) -> bool:
+        return self.clients.counter.allowance(settings.id).step in WITH_CARDS and self._breaker.allows(
+            settings
+        )
 
     def _streaming_failed(self, client: ApplicationClient, error: BifangError) -> None:
         self._breaker.failed(client.settings, error)
@@ -90,7 +102,7 @@ class CardService:
         place = content.place_of(part.target)
         if place is None:
             return None
-        if not self._breaker.allows(client.settings):
+        if not self._sends_cards(client.settings):
             await db.call(repository.give_up_of, part, RESTING)
             return None
         held = await db.call(repository.take, part, place)

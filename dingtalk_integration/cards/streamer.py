@@ -14,6 +14,7 @@ from dingtalk_integration.applications import ApplicationClient, ApplicationClie
 from dingtalk_integration.cards import content, repository
 from dingtalk_integration.cards.calls import CALL_S, CardCalls
 from dingtalk_integration.cards.repository import Held
+from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.openapi.cards import INPUTTING, CardPlace
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,11 @@ class Streamer:
         place: CardPlace,
         clients: ApplicationClients,
         limiter: Limiter,
+        wanted: Callable[[DingTalkSettings], bool],
         failed: Callable[[ApplicationClient, BifangError], None],
     ) -> None:
-        self._turn, self._place, self._clients, self._limiter, self._failed = (
-            turn,
-            place,
-            clients,
-            limiter,
-            failed,
-        )
+        self._turn, self._place, self._clients, self._limiter = turn, place, clients, limiter
+        self._wanted, self._failed = wanted, failed
         self.progress_lines: list[str] = []
         self.refused = False  # DingTalk refused the card for good
         self._text: Draft = ""
@@ -89,7 +86,7 @@ class Streamer:
             await self._pause(GATHER_S)
 
     async def _show(self, client: ApplicationClient) -> None:
-        if not client.settings.card_template_id:
+        if not self._wanted(client.settings):
             return
         held = await db.call(repository.open_for, self._turn, self._place)
         if held is None:

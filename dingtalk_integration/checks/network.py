@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.http import HttpClient
 from bifang.core.network import proxy_for, resolve, tls_context
+from dingtalk_integration import api_usage
 from dingtalk_integration.checks.configuration import CheckedConfig
 from dingtalk_integration.checks.steps import STEP_SECONDS, CheckStep, Failure, Skip, in_thread
 from dingtalk_integration.health import live_states, live_workers
@@ -134,6 +135,7 @@ async def check_credentials(subject: CheckedConfig) -> str:
             started = time.time()
             subject.answer = await tokens.ask(http, application, timeout=INNER)
             subject.answered_at = (started + time.time()) / 2
+            await in_thread(lambda: api_usage.probe(settings.client_id))
         tokens.open_answer(subject.answer)
     return "钉钉接受 Client ID 和 Client Secret"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bifang.core.http import DEFAULT_TIMEOUT, HttpClient
-from dingtalk_integration.openapi.application import Application, Counted
+from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.errors import StaleToken, check_openapi
 from dingtalk_integration.openapi.tokens import Tokens
 
@@ -12,7 +12,7 @@ from dingtalk_integration.openapi.tokens import Tokens
 class OpenApi:
     """The signed door to one application's OpenAPI; `Replies`, `Cards` and `Media` go through it.
 
-    ``counted`` is told of every call that DingTalk answered: it meters them.
+    ``meter`` is told of what DingTalk answered.
     """
 
     def __init__(
@@ -20,12 +20,12 @@ class OpenApi:
         http: HttpClient,
         application: Application,
         tokens: Tokens | None = None,
-        counted: Counted = lambda family: None,
+        meter: Meter | None = None,
     ) -> None:
         self.http = http
         self.application = application
-        self.counted = counted
-        self.tokens = tokens or Tokens(http, application, counted)
+        self.meter = meter or Meter()
+        self.tokens = tokens or Tokens(http, application, self.meter)
 
     async def call(
         self,
@@ -53,9 +53,9 @@ class OpenApi:
             timeout=seconds,
             proxy=self.application.proxy,
         )
-        self.counted("card" if path.startswith("/v1.0/card/") else "robot")
         try:
-            return check_openapi(response)
+            with self.meter.metering("card" if path.startswith("/v1.0/card/") else "robot"):
+                return check_openapi(response)
         except StaleToken:
             self.tokens.invalidate(token)
             raise

@@ -18,6 +18,14 @@ ROBOT_RETRY_S: Final = 20.0
 QUOTA_RETRY_S: Final = 3600.0
 
 
+class QuotaUsedUp(RateLimited):
+    """The organisation's calls of this month are used up: nothing but sessionWebhooks works until the reset."""
+
+    def __init__(self, *, status: int, code: str) -> None:
+        text = f"本企业的钉钉接口月度调用额度已用完（{code}）：请在钉钉开放平台购买增购包，或等到额度重置。"
+        super().__init__(text, retry_after=QUOTA_RETRY_S, status=status, code=code)
+
+
 class StaleToken(RemoteError):
     """The access token is no longer valid; a fresh one may be."""
 
@@ -74,8 +82,7 @@ def _openapi_error(status: int, code: str, text: str, answer: Mapping[str, Any])
             f"钉钉接口限流（{code}），稍后自动重试。", retry_after=QPS_RETRY_S, status=status, code=code
         )
     if "apicountlimit" in lower:
-        text = f"本企业的钉钉接口月度调用量已用完（{code}）：请在钉钉开放平台提升额度或等待下月。"
-        return RateLimited(text, retry_after=QUOTA_RETRY_S, status=status, code=code)
+        return QuotaUsedUp(status=status, code=code)
     if "permissiondenied" in lower:
         return _scope_error(status, code, answer)
     if "ipnotinwhitelist" in lower:
@@ -144,12 +151,7 @@ def _legacy_error(code: str, text: str) -> RemoteError:
             f"钉钉接口限流（{code}），稍后自动重试。", retry_after=QPS_RETRY_S, status=200, code=code
         )
     if code == "90020":
-        return RateLimited(
-            f"本企业的钉钉接口调用量已用完（{code}）：请在钉钉开放平台提升额度。",
-            retry_after=QUOTA_RETRY_S,
-            status=200,
-            code=code,
-        )
+        return QuotaUsedUp(status=200, code=code)
     return _other_legacy_error(code, text)
 
 

@@ -45,9 +45,9 @@ class Media:
         response = await self._api.http.request(
             "POST", url, form=form, timeout=TRANSFER_TIMEOUT_S, proxy=application.proxy
         )
-        self._api.counted("base")
         try:
-            answer = check_legacy(response)
+            with self._api.meter.metering("base"):
+                answer = check_legacy(response)
         except StaleToken:
             self._api.tokens.invalidate(token)
             raise

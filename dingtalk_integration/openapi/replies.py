@@ -36,8 +36,8 @@ class Replies:
             "at": {"atUserIds": list(at_user_ids)},
         }
         response = await self._api.http.request("POST", webhook, json=body, proxy=application.proxy)
-        self._api.counted("webhook")
-        check_legacy(response)
+        with self._api.meter.metering("webhook"):
+            check_legacy(response)
 
     async def send_to_group(
         self, conversation_id: str, title: str, markdown: str, *, robot_code: str = ""

@@ -6,7 +6,7 @@ from typing import Final
 
 from bifang.core.errors import RemoteError
 from bifang.core.http import DEFAULT_TIMEOUT, HttpClient, Response
-from dingtalk_integration.openapi.application import Application, Counted
+from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.errors import StaleToken, check_openapi
 
 EARLY_S: Final = 300.0
@@ -15,11 +15,9 @@ EARLY_S: Final = 300.0
 class Tokens:
     """Used within one event loop. A token is renewed 5 minutes (at most half its life) before it ends."""
 
-    def __init__(
-        self, http: HttpClient, application: Application, counted: Counted = lambda family: None
-    ) -> None:
+    def __init__(self, http: HttpClient, application: Application, meter: Meter | None = None) -> None:
         self._http = http
-        self._counted = counted
+        self._meter = meter or Meter()
         self._application = application
         self._token = ""
         self._until = 0.0
@@ -41,8 +39,8 @@ class Tokens:
 
     async def _fetch(self) -> str:
         answer = await ask(self._http, self._application)
-        self._counted("base")
-        self._token, life = open_answer(answer)
+        with self._meter.metering("base"):
+            self._token, life = open_answer(answer)
         self._until = time.monotonic() + max(life - EARLY_S, life / 2)
         return self._token
 

@@ -19,6 +19,7 @@ from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.handlers import cards, events
 from dingtalk_integration.handlers.chat import ChatTurns
+from dingtalk_integration.metering import metered
 from secops_agent.agent.announcer import Announcer
 from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.service import Agent
@@ -59,7 +60,7 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
     """A fresh turn loop; `config_id` restricts it to the rows of one configuration."""
     configs = ConfigCache()
     counter = CallCounter()
-    clients = ApplicationClients(configs, counter.count)
+    clients = ApplicationClients(configs, counter)
     card_service = CardService(clients)
     channel = DingTalkChannel(clients, card_service)
     only = frozenset([config_id]) if config_id is not None else None
@@ -71,9 +72,9 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
         await counter.save()
 
     handlers: dict[str, Handler] = {
-        "chat": card_service.attend(ChatTurns(configs, agent).handle),
+        "chat": metered(card_service.attend(ChatTurns(configs, agent).handle), clients),
         "event": events.handle,
-        "card": cards.handle,
+        "card": metered(cards.handle, clients),
     }
     reaper = CardReaper(card_service, only)
     jobs = (WarmUp(agent), Announcer(), ActionRunner(owner.name), AuditSealer(), reaper, counter)

@@ -40,7 +40,7 @@ class Act:
     final: bool = False
 
 
-class EstateScreen(RecordScreen):
+class InventoryScreen(RecordScreen):
     """Imports write these rows; people act on them, never edit them. Each act goes through its service.
 
     ``comment`` only adds a note: it is what Enter in the note does.
@@ -197,10 +197,10 @@ class EstateScreen(RecordScreen):
             messages.warning(request, f"{len(ids) - done} 条没有变化：{refused}")
 
 
-def _asking(act: Act) -> Callable[[EstateScreen, HttpRequest, QuerySet[Any]], HttpResponse | None]:
+def _asking(act: Act) -> Callable[[InventoryScreen, HttpRequest, QuerySet[Any]], HttpResponse | None]:
     """An action of the list, as the admin calls it."""
 
-    def ask(screen: EstateScreen, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+    def ask(screen: InventoryScreen, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         ids = list(dict.fromkeys(rows.values_list("pk", flat=True)[: MOST_AT_ONCE + 1]))
         if len(ids) > MOST_AT_ONCE:
             messages.error(request, TOO_MANY)

@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, as_json, badge, moment, preformatted, shortened
-from secops_agent.admin.acts import Act, EstateScreen
+from secops_agent.admin.acts import Act, InventoryScreen
 from secops_agent.admin.inventory import gravity, lines, severity_badge
 from secops_agent.models import Alert, AlertPayload
 from secops_agent.models.choices import AlertStatus, Verdict
@@ -46,7 +46,7 @@ _CLOSE = tuple(
 
 
 @admin.register(Alert)
-class AlertScreen(EstateScreen):
+class AlertScreen(InventoryScreen):
     """List, filters, search; state changes with history."""
 
     entity = "alert"

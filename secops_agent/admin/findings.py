@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, preformatted, shortened
-from secops_agent.admin.acts import Act, EstateScreen
+from secops_agent.admin.acts import Act, InventoryScreen
 from secops_agent.admin.inventory import gravity, history_table, lines, severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import FindingDecision, FindingState
@@ -25,7 +25,7 @@ def _decide(decision: str, pk: int, actor: Actor, note: str, person: str) -> obj
 
 
 @admin.register(Finding)
-class FindingScreen(EstateScreen):
+class FindingScreen(InventoryScreen):
     """What is wrong on our assets."""
 
     entity = "finding"

@@ -47,6 +47,7 @@ class Clicks:
             raise InvalidInput("这张卡片创建时没有 callbackType: STREAM，钉钉不会回调")
         user_id = str(body.get("staff_id") or "manager01")
         push = _build_click(card, user_id, body)
+        self.world.metered["messages"] += 1
         push.answer = asyncio.get_running_loop().create_future()
         started = time.perf_counter()
         if not self.world.deliveries.submit(push):

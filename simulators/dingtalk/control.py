@@ -142,6 +142,7 @@ class Control:
                 "at": now_ms(),
                 "clients": {client_id: world.links.describe(client_id) for client_id in world.robots},
                 "counters": {**world.deliveries.describe(), **world.calls},
+                "metered": dict(world.metered),
                 "ack_ms": world.deliveries.describe_latency(),
                 "limits": world.limits.describe(),
                 "faults": world.faults.describe(),

@@ -34,6 +34,7 @@ webhook_hang         true                         sendBySession never answers
 webhook_down         true / "refuse"              sendBySession answers 503 / the connection is cut
 webhook_lost         true                         the message arrives, its answer does not
 openapi_qps          true                         403 QpsLimitForAppkeyAndApi
+openapi_quota        true                         403 ApiCountLimitForOrg: the month's calls are used up
 openapi_status       500, 504, 403, …             the OpenAPI answers that status
 openapi_scope        scope, or list of them       403 AccessTokenPermissionDenied with requiredScopes
 openapi_delay_s      seconds                      the OpenAPI answers late
@@ -70,6 +71,7 @@ STANDING = [
     "webhook_down",
     "webhook_lost",
     "openapi_qps",
+    "openapi_quota",
     "openapi_status",
     "openapi_scope",
     "openapi_delay_s",

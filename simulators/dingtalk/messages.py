@@ -191,6 +191,7 @@ def _build_data(world: World, said: Utterance) -> dict[str, Any]:
             {"readStatus": "0", "senderUserId": person.staff_id, "sendTime": said.created}
         ]
     spelling = world.faults.take("over_quota", robot.client_id)
+    world.metered["messages"] += not spelling
     return {**(_withhold(data, spelling) if spelling else data), **(said.body.get("extra") or {})}
 
 

@@ -21,6 +21,7 @@ from .world import World
 
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
 QPS = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
+QUOTA = "Forbidden.AccessDenied.ApiCountLimitForOrg"
 SCOPE = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -135,6 +136,8 @@ class OpenApi:
             raise Refusal(int(status), code, f"故障注入 {status}")
         if faults.take("openapi_qps", client_id, path):
             raise Refusal(403, QPS, "你的应用调用该接口的频率超过了 QPS 限制")
+        if faults.take("openapi_quota", client_id, path):
+            raise Refusal(403, QUOTA, "本企业本月的接口调用额度已用完")
         scope = faults.take("openapi_scope", client_id, path)
         if scope:
             scopes = scope if isinstance(scope, list) else [scope]
@@ -148,9 +151,10 @@ class OpenApi:
             raise Refusal(401, "InvalidAuthentication", "不合法的 access_token")
         resource = request.match_info.route.resource
         api = f"{request.method} {resource.canonical if resource else request.path}"
-        self.world.calls[api] += 1
         if not self.world.limits.admit_openapi(client_id, api):
             raise Refusal(403, QPS, "你的应用调用该接口的频率超过了 QPS 限制")
+        self.world.calls[api] += 1
+        self.world.metered["calls"] += 1
         return Call(self.world.robots[client_id], await _read_body(request), request)
 
     async def issue(self, request: web.Request) -> web.StreamResponse:
@@ -179,6 +183,7 @@ class OpenApi:
         except Refusal as refusal:
             return answer_error(refusal.status, refusal.code, refusal.message, **refusal.rest)
         self.world.calls["accessToken"] += 1
+        self.world.metered["calls"] += 1
         if not self._knows(client_id, body.get(asked[1])):
             return answer_error(401, "authFailed", "鉴权失败")
         return web.json_response(

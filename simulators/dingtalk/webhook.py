@@ -76,6 +76,7 @@ class Webhook:
         at = body.get("at")
         ids = at.get("atUserIds") if isinstance(at, dict) else None
         self.world.calls["webhook"] += 1
+        self.world.metered["messages"] += 1
         self.world.history.add(
             Entry(
                 id=mint("out"),

@@ -34,6 +34,7 @@ class World:
     stopping: asyncio.Event
     base_url: str = ""
     calls: Counter[str] = field(default_factory=Counter)
+    metered: Counter[str] = field(default_factory=Counter)  # of the monthly quotas: calls, messages
 
     def put_robot(self, robot: Robot) -> None:
         """Register an application, or replace what was known of it; the pages learn of it."""
@@ -54,6 +55,7 @@ class World:
         self.faults.clear()
         self.sessions.known.clear()
         self.calls.clear()
+        self.metered.clear()
         self.conversations.rooms.clear()
         for client_id in self.robots:
             self.conversations.open_for(client_id)

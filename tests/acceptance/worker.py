@@ -70,6 +70,7 @@ class Stage:
             "client_id": ROBOT,
             "client_secret": ROBOT_SECRET,
             "endpoint": self.sim.base_url,
+            "edition": "professional",
             "ai_config": MODEL,
             **changes,
         }

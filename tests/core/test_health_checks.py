@@ -99,7 +99,7 @@ def test_missing_migration_is_named_and_what_depends_on_it_is_skipped() -> None:
     MigrationRecorder(connection).migration_qs.filter(app="dingtalk_integration").delete()
     assert states() | {"migrations": "failed", "secrets": "skipped", "worker": "skipped"} == states()
     assert "manage.py migrate" in reason("migrations")
-    assert "dingtalk_integration.0001_initial" in reason("migrations")
+    assert "dingtalk_integration.0001_first_release" in reason("migrations")
 
 
 def test_empty_database_lacks_its_migrations(database: Database) -> None:

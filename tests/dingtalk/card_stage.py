@@ -13,6 +13,7 @@ from bifang.channels.ports import Handler, Incoming, Reply, ReplySink, ReplyTarg
 from bifang.channels.worker import WorkerLoop
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
+from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.breaker import Breaker
 from dingtalk_integration.cards.limits import card_limiter
@@ -55,6 +56,7 @@ class CardStage:
     sim: SimulatorHandle
     config_id: int
     script: Script = field(default_factory=Script)
+    counter: CallCounter = field(default_factory=CallCounter)
     clock: list[float] = field(default_factory=lambda: [0.0])
     loops: list[WorkerLoop] = field(default_factory=list)
     owners: list[processes.Owner] = field(default_factory=list)
@@ -66,7 +68,7 @@ class CardStage:
         self.owners.append(owner)
 
         def make() -> WorkerLoop:
-            clients = ApplicationClients(ConfigCache())
+            clients = ApplicationClients(ConfigCache(), self.counter)
             cards = CardService(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
             channel = DingTalkChannel(clients, cards)
             handlers: dict[str, Handler] = {"chat": cards.attend(self._knowing(clients, self.script.handle))}
@@ -145,7 +147,9 @@ class CardStage:
 
 
 @contextmanager
-def open_card_stage(template: str = TEMPLATE, **options: Any) -> Iterator[CardStage]:
+def open_card_stage(
+    template: str = TEMPLATE, edition: str = "professional", **options: Any
+) -> Iterator[CardStage]:
     """The stage; nothing runs yet. Options: those of the simulator."""
     with running_simulator(**options) as sim:
         given = {
@@ -153,6 +157,7 @@ def open_card_stage(template: str = TEMPLATE, **options: Any) -> Iterator[CardSt
             "client_secret": "demo-secret",
             "endpoint": sim.base_url,
             "card_template_id": template,
+            "edition": edition,
         }
         config, _ = configs.save("dingtalk", "机器人", True, given)
         stage = CardStage(sim, config.pk)

@@ -1,17 +1,21 @@
 """A running turn on a card: created in the background, streamed in order, completed by its answer."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
 from bifang.channels.consumer import Silent
+from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Button, Reply, ReplySink, ReplyTarget, Suggestion, Turn
 from bifang.core.errors import InvalidInput
 from dingtalk_integration.models import Card, CardState
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.dingtalk.card_stage import GROUP, CardStage, open_card_stage
+from tests.dingtalk.quota_aid import use
 
 
 @pytest.fixture
@@ -210,3 +214,30 @@ def test_nothing_alive_stands_on_a_card_whoever_wrote_it(stage: CardStage) -> No
         assert "evil" in text
         assert not [sign for sign in ("](", "<b>", "dtmd:", "\u202e") if sign in text], text
     assert "确认 A2B3C4" in shown[-1]
+
+
+def test_standard_edition_shows_an_answer_only_when_it_is_complete(database: Database) -> None:
+    with open_card_stage(edition="standard") as stage:
+        assert not streams(stage)
+        assert [(card["streams"], card["updates"]) for card in stage.sim.cards()] == [(0, 0), (0, 0)]
+        assert {card["params"]["flowStatus"] for card in stage.sim.cards()} == {"3"}
+
+
+@pytest.mark.parametrize(("percent", "cards", "route"), [(59, 2, "card"), (60, 2, "card"), (80, 0, "group")])
+def test_scarce_calls_are_spared_and_every_answer_arrives(
+    stage: CardStage, settings: Any, percent: int, cards: int, route: str
+) -> None:
+    settings.RATE_LIMITS = True
+    use("dingdemo", percent * 2_000)
+    asyncio.run(stage.counter.save())
+    assert streams(stage) == (percent < 60)
+    assert [(row.route, row.text) for row in OutboxRow.objects.all()] == [(route, "收到 你好")] * 2
+    assert len(stage.sim.cards()) == cards
+
+
+def streams(stage: CardStage) -> bool:
+    """May an answer grow on its card? Known from the second turn on, when the configuration was looked at."""
+    stage.start()
+    for _ in range(2):
+        stage.wait_done(stage.say())
+    return not isinstance(stage.script.sinks[-1], Silent)

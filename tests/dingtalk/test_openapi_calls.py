@@ -9,6 +9,7 @@ from aiohttp import web
 from bifang.core.errors import BadCredentials, InvalidInput, RateLimited, RemoteError, ReplyTargetExpired
 from bifang.core.http import HttpClient
 from dingtalk_integration.openapi import Application, CardPlace, Cards, Endpoints, Media, OpenApi, Replies
+from dingtalk_integration.openapi.errors import QuotaUsedUp
 
 
 class Dingtalk:
@@ -220,7 +221,7 @@ FORBIDDEN = "Forbidden.AccessDenied."
         (403, {"code": f"{FORBIDDEN}QpsLimitForAppkeyAndApi"}, RateLimited, False, "限流"),
         (403, {"code": f"{FORBIDDEN}QpsLimitForApi"}, RateLimited, False, "限流"),
         (429, {"code": "Throttling.RateLimit"}, RateLimited, False, "限流"),
-        (403, {"code": f"{FORBIDDEN}ApiCountLimitForOrg"}, RateLimited, False, "月度"),
+        (403, {"code": f"{FORBIDDEN}ApiCountLimitForOrg"}, QuotaUsedUp, False, "月度"),
         (403, {"code": f"{FORBIDDEN}IpNotInWhiteList"}, RemoteError, True, "白名单"),
         (
             400,
@@ -243,7 +244,7 @@ async def test_openapi_errors_are_told_apart(api, dingtalk, status, body, kind, 
     assert caught.value.permanent is permanent
     assert says in caught.value.message
     assert caught.value.status == status
-    if kind is RateLimited:
+    if issubclass(kind, RateLimited):
         assert caught.value.retry_after >= 2
 
 

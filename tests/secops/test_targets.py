@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
-from bifang.core.sealed import Sealed
+from bifang.core.sealed import Sealed, place_of
 from secops_agent.models import Action, Asset, Proposal, Staff
 from secops_agent.services.assets import inventory
 from secops_agent.services.decisions import undo
@@ -206,7 +206,9 @@ def test_the_result_of_an_undo_reaches_asker_approver_and_origin_once() -> None:
     config = company()
     talk(config, ("zhao", "封禁 203.0.113.5"), conversation="cid-zhao", is_group=False)
     talk(config, ("wang", f"同意 {Proposal.objects.get().code}"), conversation="cid-wang", is_group=False)
-    Action.objects.update(state="done", undo_url=Sealed.of("https://connector/undo", "never opened"))
+    action = Action.objects.get()
+    sealed = Sealed.of("https://connector/undo", place_of(Action, "undo_url", action))
+    Action.objects.update(state="done", undo_url=sealed)
     Staff.objects.filter(staff_id="zhao").update(role="approver")
     code = undo.request(Action.objects.get().pk, Staff.objects.get(staff_id="zhang"), "admin").code
     talk(config, ("zhao", f"同意 {code}"), conversation="cid-zhao", is_group=False)

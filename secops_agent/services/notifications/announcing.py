@@ -12,6 +12,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from bifang.channels import outbox
+from bifang.channels.allowance import SendingAllowance, allowance
 from bifang.channels.models import OutboxRow, State
 from bifang.core.db import database_now
 from secops_agent.models import (
@@ -22,7 +23,7 @@ from secops_agent.models import (
     NotificationTarget,
     Silence,
 )
-from secops_agent.services.notifications import silences, wording
+from secops_agent.services.notifications import digests, silences, wording
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import Unreachable, resolve
@@ -33,6 +34,7 @@ STORM_SPAN: Final = timedelta(seconds=60)  # … within this time are one summar
 CALM: Final = timedelta(seconds=120)  # without a new message the storm is over
 PAUSE: Final = timedelta(seconds=60)  # between two messages about the same group
 RETRY: Final = timedelta(minutes=5)
+OVER: Final = (MessageState.ENDED, MessageState.HELD)  # of a storm: told to its end, or left to a digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +54,23 @@ def step() -> int:
         if not rows:
             return 0
         storms = _storms({row.destination for row in rows if not row.shown}, now)
-        quiet = silences.active(now)
+        quiet, spare = silences.active(now), _allowances(rows)
         for told in _told(rows):
-            _announce(told, now, quiet, storms.get(told.row.destination))
+            _announce(told, now, quiet, spare[told.row.target.config_id], storms.get(told.row.destination))
     return len(rows)
 
 
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
-    rows = AlertMessage.objects.exclude(kind="storm").filter(wanted__gt=F("shown"), due_at__lte=now)
+    rows = AlertMessage.objects.exclude(kind__in=("storm", "digest"))
+    rows = rows.filter(wanted__gt=F("shown"), due_at__lte=now)
     rows = rows.select_related("target__config", "target__staff", "target__schedule").order_by("due_at", "pk")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
+
+
+def _allowances(rows: Sequence[AlertMessage]) -> dict[int | None, SendingAllowance]:
+    return {each: allowance(each) for each in {row.target.config_id for row in rows}}
 
 
 def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
@@ -77,7 +84,9 @@ def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
     ]
 
 
-def _announce(told: _Told, now: datetime, quiet: Sequence[Silence], storm: AlertMessage | None) -> None:
+def _announce(
+    told: _Told, now: datetime, quiet: Sequence[Silence], spare: SendingAllowance, storm: AlertMessage | None
+) -> None:
     row = told.row
     silenced = [silences.covering(quiet, each, told.facts) for each in told.alerts]
     if row.kind == "group" and all(silenced):
@@ -85,6 +94,8 @@ def _announce(told: _Told, now: datetime, quiet: Sequence[Silence], storm: Alert
         assert held is not None
         _hold(row, f"静默：{held}（到 {timezone.localtime(held.ends_at):%m-%d %H:%M}）", None)
         silences.count([held])
+    elif _spared(told, spare):
+        digests.hold(row, spare, now)
     elif storm is not None and row.kind == "group" and not row.shown:
         _hold(row, "告警风暴：已合并为一条汇总", storm)
     elif row.shown and row.sent_at and now - row.sent_at < PAUSE:
@@ -92,6 +103,12 @@ def _announce(told: _Told, now: datetime, quiet: Sequence[Silence], storm: Alert
         row.save(update_fields=["due_at"])
     else:
         _tell(told, now)
+
+
+def _spared(told: _Told, spare: SendingAllowance) -> bool:
+    """Is there something to tell that the quota has no room for? It is kept for what is grave."""
+    news = not told.row.shown or _significant(told) != told.row.digest
+    return spare.scarce and news and wording.gravest(told.alerts) != "critical"
 
 
 def _hold(row: AlertMessage, reason: str, summary: AlertMessage | None) -> None:
@@ -154,8 +171,8 @@ def _storms(destinations: set[str], now: datetime) -> dict[str, AlertMessage]:
     found = {}
     for destination in destinations:
         rows = AlertMessage.objects.filter(destination=destination)
-        storm = rows.filter(kind="storm").exclude(state=MessageState.ENDED).order_by("-pk").first()
-        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN)
+        storm = rows.filter(kind="storm").exclude(state__in=OVER).order_by("-pk").first()
+        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(summary__kind="digest")
         if storm is None and recent[:STORM].count() >= STORM:
             storm = _begin_storm(recent[0], now)
         if storm is not None:
@@ -174,7 +191,7 @@ def tell_storms() -> int:
     """Tell how storms go on, and when they are over; returns how many were told of."""
     now = database_now()
     with transaction.atomic():
-        rows = AlertMessage.objects.filter(kind="storm").exclude(state=MessageState.ENDED)
+        rows = AlertMessage.objects.filter(kind="storm").exclude(state__in=OVER)
         rows = rows.select_related("target__config", "target__staff", "target__schedule")
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
@@ -198,6 +215,10 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return False
+    spare = allowance(address.config_id)
+    if spare.scarce and wording.gravest(alerts) != "critical":
+        digests.hold(row, spare, now)
+        return True
     heading = "告警风暴已平息，期间共" if over else "告警风暴"
     text = wording.counted_text(heading, alerts, ("", "发送「告警」查看列表。"))
     outbox.notify(
@@ -208,15 +229,28 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
 
 
 def note_failures() -> int:
-    """Messages that the outbox gave up: shown as undeliverable, with the reason. Returns how many."""
+    """Messages that the outbox gave up: shown as undeliverable, with the reason. Returns how many.
+
+    What the quota refused is told again when there is room: by itself if it is grave, else in a digest.
+    """
     dead = OutboxRow.objects.filter(state=State.DEAD, key__startswith="note:alert:").order_by("-pk")[:100]
     count = 0
     for key, reason in dead.values_list("key", "last_error"):
-        pk = key.split(":")[2]
-        rows = AlertMessage.objects.filter(pk=pk, state=MessageState.SHOWN)
-        told = list(rows.values_list("target_id", flat=True))
-        if rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300]):
-            failed = NotificationTarget.objects.filter(pk__in=told)
+        pk, wanted = key.split(":")[2:4]
+        rows = AlertMessage.objects.filter(
+            pk=pk, shown=wanted, state__in=(MessageState.SHOWN, MessageState.ENDED)
+        )
+        told = rows.values("target_id", "target__config_id").first()
+        if told is None:
+            continue
+        again = (
+            {"wanted": F("wanted") + 1, "digest": ""}
+            if allowance(told["target__config_id"]).step == "none"
+            else {}
+        )
+        later = {"due_at": database_now() + RETRY} if again else {}
+        if rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300], **again, **later):
+            failed = NotificationTarget.objects.filter(pk=told["target_id"])
             failed.update(last_error=reason, last_error_at=database_now())
             count += 1
     return count

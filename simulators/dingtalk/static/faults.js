@@ -27,6 +27,7 @@ const GROUPS = [
   ]],
   ["OpenAPI 与卡片", [
     { label: "限流", note: "403 QpsLimit", options: [["开启", { openapi_qps: true }]] },
+    { label: "额度用完", note: "403 ApiCountLimitForOrg", options: [["开启", { openapi_quota: true }]] },
     { label: "接口异常", note: "所有 OpenAPI", options: [["500", { openapi_status: 500 }], ["504", { openapi_status: 504 }], ["慢 4 秒", { openapi_delay_s: 4 }], ["没有回应", { openapi_hang: true }], ["没有权限", { openapi_scope: "qyapi_robot_sendmsg" }]] },
     { label: "令牌失效", note: "每个令牌都被拒绝", options: [["开启", { token_401: true }]] },
     { label: "卡片投放失败", note: "200 里 success 为 false", options: [["开启", { card_deliver_false: true }]] },

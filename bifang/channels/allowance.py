@@ -1,0 +1,43 @@
+"""How much may be said unasked: a channel whose remote side meters what we send tells it, whoever wants to speak asks.
+
+Answers, approvals and 停止 never ask.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+# From everything to nothing: answers that grow on their cards; complete cards; cards that are not updated; text;
+# what is not grave only as a digest; not even that.
+Step = Literal["full", "final_only", "card", "text", "digest", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class SendingAllowance:
+    """``percent`` of the quota is used; ``reason`` says in Chinese why there is a step."""
+
+    step: Step = "full"
+    percent: int = 0
+    reason: str = ""
+
+    @property
+    def scarce(self) -> bool:
+        """Is only what is grave told at once?"""
+        return self.step in ("digest", "none")
+
+
+FULL: Final = SendingAllowance()
+Provider = Callable[[int], SendingAllowance]
+_providers: list[Provider] = []
+
+
+def register_allowance(provider: Provider) -> None:
+    """Called by a channel's `ready()`; gives `FULL` for configurations that are not its own."""
+    _providers.append(provider)
+
+
+def allowance(config_id: int | None) -> SendingAllowance:
+    """What may be said unasked through this configuration now. Reads the database."""
+    if config_id is None:
+        return FULL
+    return next((found for ask in _providers if (found := ask(config_id)) != FULL), FULL)

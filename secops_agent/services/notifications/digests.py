@@ -1,0 +1,96 @@
+"""What the quota held back, told with its numbers: one digest for each destination, as soon as there is room for it."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from bifang.channels import outbox
+from bifang.channels.allowance import SendingAllowance, allowance
+from bifang.core.db import database_now
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState, NotificationTarget
+from secops_agent.services.notifications import wording
+from secops_agent.services.notifications.targets import Unreachable, resolve
+
+HOURLY: Final = timedelta(hours=1)
+LOOK_AGAIN: Final = timedelta(minutes=5)  # while nothing may be sent, or the destination cannot be reached
+ROUND: Final = 40
+
+
+def hold(row: AlertMessage, spare: SendingAllowance, now: datetime) -> None:
+    """Have the destination's next digest tell of this message instead. In the caller's transaction."""
+    digest = _open_digest(row, spare, now)
+    row.state, row.reason, row.summary, row.shown = (
+        MessageState.HELD, f"额度：{spare.reason}"[:300], digest, row.wanted,
+    )  # fmt: skip
+    row.save(update_fields=["state", "reason", "summary", "shown"])
+    AlertMessage.objects.filter(pk=digest.pk).update(wanted=F("wanted") + 1)
+
+
+def _open_digest(row: AlertMessage, spare: SendingAllowance, now: datetime) -> AlertMessage:
+    """The digest that is not told yet; held, so that it is not told before it knows of this message."""
+    waiting = AlertMessage.objects.filter(
+        destination=row.destination, kind="digest", state__in=(MessageState.WAITING, MessageState.UNDELIVERABLE)
+    )  # fmt: skip
+    if connection.features.has_select_for_update:
+        waiting = waiting.select_for_update()
+    return waiting.order_by("pk").first() or AlertMessage.objects.create(
+        target_id=row.target_id, destination=row.destination, group_key="digest", kind="digest", opened_at=now,
+        due_at=now + (LOOK_AGAIN if spare.step == "none" else HOURLY), wanted=0,
+    )  # fmt: skip
+
+
+def tell_digests() -> int:
+    """Tell the digests that are due; returns how many. Raises DatabaseError."""
+    now = database_now()
+    with transaction.atomic():
+        return sum(_tell(row, now) for row in list(_due(now)[:ROUND]))
+
+
+def _due(now: datetime) -> "QuerySet[AlertMessage]":
+    rows = AlertMessage.objects.filter(kind="digest", wanted__gt=F("shown"), due_at__lte=now)
+    rows = rows.select_related("target__config", "target__staff", "target__schedule").order_by("due_at", "pk")
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    return rows
+
+
+def _tell(row: AlertMessage, now: datetime) -> bool:
+    try:
+        address = resolve(row.target, now)
+    except Unreachable as error:
+        _put_off(row, MessageState.UNDELIVERABLE, error.message, now)
+        NotificationTarget.objects.filter(pk=row.target_id).update(
+            last_error=error.message, last_error_at=now
+        )
+        return False
+    spare = allowance(address.config_id)
+    if spare.step == "none":
+        _put_off(row, MessageState.WAITING, f"额度：{spare.reason}", now)
+        return False
+    heading = "额度所限，没有逐条发送"
+    text = wording.counted_text(heading, _alerts(row), ("", "发送「告警」查看列表。"))
+    outbox.notify(
+        address.config_id, address.target, text, key=f"alert:{row.pk}:{row.wanted}", title=f"汇总：{heading}"
+    )
+    AlertMessage.objects.filter(pk=row.pk).update(
+        state=MessageState.ENDED, shown=row.wanted, sent_at=now, reason=""
+    )
+    return True
+
+
+def _put_off(row: AlertMessage, state: MessageState, reason: str, now: datetime) -> None:
+    AlertMessage.objects.filter(pk=row.pk).update(state=state, reason=reason[:300], due_at=now + LOOK_AGAIN)
+
+
+def _alerts(row: AlertMessage) -> list[Alert]:
+    """Of the messages held back, and of those that a storm held back counted."""
+    held = Q(message__summary=row) | Q(message__summary__summary=row)
+    return list(Alert.objects.filter(pk__in=AlertMessageItem.objects.filter(held).values("alert_id")))
+
+
+def waiting() -> int:
+    """How many messages wait for a digest."""
+    rows = AlertMessage.objects.filter(summary__kind="digest")
+    return rows.exclude(summary__state=MessageState.ENDED).count()
