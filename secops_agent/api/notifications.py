@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Flag, Form, PageQuery, Remark, View
+from secops_agent.api.base import Flag, Form, PageQuery, Remark, Text, View
 from secops_agent.api.documentation import page_of
 from secops_agent.models import Role
 from secops_agent.models.staff import allows
@@ -98,9 +98,7 @@ class SilenceIn(Form):
     scope = serializers.ChoiceField(
         choices=silences.SCOPES, help_text="范围：一条告警、资产、资产标签、来源、规则、全部"
     )
-    value = Remark(
-        default="", max_length=300, help_text="告警编号、资产名称、标签、来源或规则；范围是 all 时不填"
-    )
+    value = Text(max_length=300, help_text="告警编号、资产名称、标签、来源或规则；范围是 all 时写「全部」")
     minutes = serializers.IntegerField(min_value=1, max_value=LONGEST, help_text="多少分钟，最多 30 天")
     reason = Remark(default="", max_length=300, help_text="原因")
 
