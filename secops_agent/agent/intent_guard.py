@@ -14,6 +14,7 @@ from secops_agent.tools.base import Proposer, Risk
 _WORDS: Final[Mapping[str, str]] = {
     "block_ip": r"封|禁|拉黑|加黑|黑名单|屏蔽|阻断|拦截|拦住|挡|断|\b(?:block|ban|deny|drop)",
     "isolate_host": r"隔离|断网|断开|下线|下网|拔网|掐网|封|断|\b(?:isolate|quarantine|contain|disconnect)",
+    "silence_alerts": r"静默|静音|别(?:再)?(?:推|发|通知|提醒)|\b(?:silence|mute)",
     "close_alert": r"关|误报|真实|正常|重复|结案|结掉|结单|归档|办结|了结|处理完|处理掉|搞定|忽略|标|判|\b(?:close|resolve|dismiss|false|benign|duplicate|true)",
     "acknowledge_alert": r"确认|认领|处理|接手|跟进|受理|收到|知道|在看|我来|标|改|\b(?:ack|acknowledge|handle|take)",
     "assign_alert": r"派|分配|分给|转|交|给|负责|认领|我来|接手|让|\b(?:assign|give|take|hand)",

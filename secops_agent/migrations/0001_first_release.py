@@ -725,26 +725,6 @@ class Migration(migrations.Migration):
                 'ordering': ['corp_id', 'staff_id'],
             },
         ),
-        migrations.CreateModel(
-            name='ShiftSwap',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=8, unique=True, verbose_name='代码')),
-                ('days', models.JSONField(default=list, verbose_name='日期')),
-                ('state', models.CharField(choices=[('asked', '等对方同意'), ('agreed', '已换班'), ('refused', '未同意')], default='asked', max_length=8, verbose_name='状态')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='提出时间')),
-                ('expires_at', models.DateTimeField(verbose_name='有效期至')),
-                ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='决定时间')),
-                ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='swaps', to='secops_agent.oncallschedule', verbose_name='值班表')),
-                ('asker', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='secops_agent.staff', verbose_name='提出人')),
-                ('other', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='secops_agent.staff', verbose_name='对方')),
-            ],
-            options={
-                'verbose_name': '换班',
-                'verbose_name_plural': '换班',
-                'ordering': ['-id'],
-            },
-        ),
         migrations.AddField(
             model_name='proposal',
             name='asked_by',

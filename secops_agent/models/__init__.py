@@ -22,8 +22,6 @@ from secops_agent.models.on_call import (
     OnCallMember,
     OnCallOverride,
     OnCallSchedule,
-    ShiftSwap,
-    SwapState,
 )
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
@@ -86,11 +84,9 @@ __all__ = [
     "Runbook",
     "RunbookTerm",
     "Scope",
-    "ShiftSwap",
     "Silence",
     "SlaTarget",
     "Staff",
-    "SwapState",
     "TargetKind",
     "TurnUsage",
     "Vulnerability",

@@ -1,4 +1,4 @@
-"""Who is on call when: schedules of layers, exceptions, and swaps of shifts that two people agree on."""
+"""Who is on call when: schedules of layers, and exceptions."""
 
 from datetime import time
 
@@ -117,40 +117,6 @@ class OnCallOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule} {self.staff}"
-
-
-class SwapState(models.TextChoices):
-    """Where a swap of shifts stands."""
-
-    ASKED = "asked", "等对方同意"
-    AGREED = "agreed", "已换班"
-    REFUSED = "refused", "未同意"
-
-
-class ShiftSwap(models.Model):
-    """``asker`` wants ``other`` to exchange the duty of some days; only the other one agrees.
-
-    ``days``: ISO dates; on each of them the one who is on call hands over to the other.
-    """
-
-    code = models.CharField("代码", max_length=8, unique=True)
-    schedule = models.ForeignKey(
-        OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="swaps"
-    )
-    asker = models.ForeignKey(Staff, verbose_name="提出人", on_delete=models.CASCADE, related_name="+")
-    other = models.ForeignKey(Staff, verbose_name="对方", on_delete=models.CASCADE, related_name="+")
-    days = models.JSONField("日期", default=list)
-    state = models.CharField("状态", max_length=8, choices=SwapState.choices, default=SwapState.ASKED)
-    created_at = models.DateTimeField("提出时间", auto_now_add=True)
-    expires_at = models.DateTimeField("有效期至")
-    decided_at = models.DateTimeField("决定时间", null=True, blank=True)
-
-    class Meta:
-        verbose_name = verbose_name_plural = "换班"
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return self.code
 
 
 class CalendarDay(models.Model):

@@ -10,7 +10,8 @@ from .schedules import read_schedule
 from .skeletons import Kind, Skeleton
 from .words import pattern
 
-_REASON = {"block_ip": "reason", "isolate_host": "reason", "close_alert": "note", "acknowledge_alert": "note"}
+_REASON = {"block_ip": "reason", "isolate_host": "reason", "close_alert": "note", "acknowledge_alert": "note",
+           "silence_alerts": "reason"}  # fmt: skip
 _MOST_WORDS = 8  # of a slash command that are tried apart; what follows them stays together
 _OBJECTS = (Kind.IP, Kind.ASSET_IP, Kind.ASSET, Kind.ALERT, Kind.SCHEDULE)
 

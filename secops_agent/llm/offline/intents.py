@@ -15,6 +15,7 @@ READ_TOOLS = frozenset([
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
     "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host",
+    "silence_alerts",
 ])  # fmt: skip
 
 

@@ -18,7 +18,11 @@ def make_offer(action: Wish) -> Offer:
     verdict = talk["verdicts"].get(intent.arguments.get("verdict"), "")
     said: dict[str, Any] = {**intent.arguments, "when": action.when, "close_verb": verdict or "关闭"}
     said |= {"verdict_said": f"（{verdict}）" if verdict else " "}
-    said |= {"length": spell_minutes(said["duration_minutes"]) if "duration_minutes" in said else ""}
+    said |= {
+        "length": next(
+            (spell_minutes(said[key]) for key in ("duration_minutes", "minutes") if key in said), ""
+        )
+    }
     question, verb, objects, label = (str(form).format(**said) for form in talk["offers"][intent.tool])
     note = str(said.get("note") or said.get("reason") or "")
     command, ids = f"{verb} {objects}".strip(), tuple(objects.split())

@@ -193,6 +193,11 @@ def _assign(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, An
     return taken | {"assignee": named[0]} if len(named) == 1 and named[0] else {}
 
 
+def _silence(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
+    lengths = _values(chunks, "d", skeleton)
+    return {"scope": f"A{_values(chunks, 'o', skeleton)[0]}"} | ({"minutes": lengths[0]} if lengths else {})
+
+
 def _block(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any]:
     lengths = _values(chunks, "d", skeleton)
     return _object("ip")(chunks, skeleton, asker) | ({"duration_minutes": lengths[0]} if lengths else {})
@@ -201,6 +206,7 @@ def _block(chunks: list[Chunk], skeleton: Skeleton, asker: str) -> dict[str, Any
 _ARGUMENTS: Mapping[str, _Build] = {
     "acknowledge_alert": _object("alert_id"),
     "close_alert": _close,
+    "silence_alerts": _silence,
     "assign_alert": _assign,
     "block_ip": _block,
     "isolate_host": _object("asset"),

@@ -88,10 +88,8 @@ def _announce(
     told: _Told, now: datetime, quiet: Sequence[Silence], spare: SendingAllowance, storm: AlertMessage | None
 ) -> None:
     row = told.row
-    silenced = [silences.covering(quiet, each, told.facts) for each in told.alerts]
-    if row.kind == "group" and all(silenced):
-        held = silenced[0]
-        assert held is not None
+    held = silences.covering_all(quiet, told.alerts, told.facts)
+    if row.kind == "group" and held is not None:
         _hold(row, f"静默：{held}（到 {timezone.localtime(held.ends_at):%m-%d %H:%M}）", None)
         silences.count([held])
     elif _spared(told, spare):

@@ -29,6 +29,13 @@ def covering(silences: Iterable[Silence], alert: Alert, facts: Facts) -> Silence
     return next((each for each in silences if _covers(each, alert, facts)), None)
 
 
+def covering_all(silences: Sequence[Silence], alerts: Sequence[Alert], facts: Facts) -> Silence | None:
+    """The silence that covers a group: all of it, or the alert that its message is named after."""
+    named = covering([each for each in silences if each.scope == "alert"], alerts[0], facts)
+    found = [covering(silences, each, facts) for each in alerts]
+    return named or (found[0] if all(found) else None)
+
+
 def _covers(silence: Silence, alert: Alert, facts: Facts) -> bool:
     match silence.scope:
         case "all":

@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
+from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
+from secops_agent.agent.toolbox import execute, plan
 from secops_agent.models import Alert, AlertMessage, MessageState, NotificationTarget
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
@@ -210,3 +212,30 @@ def hurry() -> None:
     Escalation.objects.filter(next_at__isnull=False).update(next_at=timezone.now() - timedelta(minutes=1))
     stage.announce()
     stage.announce()
+
+
+def test_silence_of_an_alert_is_proposed_confirmed_and_holds_its_message_back(database):
+    stage.rule()
+    store(alert(assets=(host("web-01"),)))
+    pk = Alert.objects.get().pk
+    planned = plan("silence_alerts", {"scope": f"A{pk}", "minutes": 60})
+    assert "1 小时" in planned.summary
+    assert "已静默到" in execute("silence_alerts", planned.arguments, ACTOR)
+    stage.announce()
+    assert stage.told() == []
+    assert stage.states() == {"held": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"scope": "A999"}, "没有编号为 999 的告警"),
+        ({"scope": "全部:", "minutes": 5}, "审批人"),
+        ({"scope": "资产:web-01", "minutes": 60 * 25}, "审批人"),
+        ({"scope": "今天"}, "请说明静默什么"),
+        ({"scope": "资产:"}, "请说明静默什么"),
+    ],
+)
+def test_silence_that_nobody_may_make_alone_or_of_nothing_is_refused(database, given, said):
+    with pytest.raises(InvalidInput, match=said):
+        plan("silence_alerts", given)

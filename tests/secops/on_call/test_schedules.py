@@ -1,14 +1,10 @@
-"""The on_call section of the configuration file, the words for time, and swaps."""
+"""The on_call section of the configuration file, and the words for time."""
 
 import pytest
 
-from bifang.channels.models import OutboxRow
 from bifang.core.errors import InvalidInput
-from bifang.core.models import SystemConfig
-from secops_agent.models import AuditRecord, OnCallOverride, OnCallSchedule
-from secops_agent.services.on_call import swaps
+from secops_agent.models import AuditRecord, OnCallSchedule
 from secops_agent.services.on_call.schedules import apply_on_call_entries, find_schedule
-from secops_agent.services.on_call.shifts import shifts
 from secops_agent.services.on_call.spans import read_span
 from secops_agent.services.on_call.working_days import WorkingDays, import_days
 
@@ -89,46 +85,6 @@ def test_words_for_time_are_spans(words, start, end):
 def test_unknown_words_for_time_are_refused_with_examples():
     with pytest.raises(InvalidInput, match="看不懂时间「改天」。请写 今天"):
         read_span("改天", NOW)
-
-
-@pytest.fixture
-def config(database):
-    return SystemConfig.objects.create(kind="dingtalk", name="钉钉", client_id="ding1", revision=1)
-
-
-def test_swap_needs_the_other_ones_agreement_and_then_exchanges_days(staff, config):
-    schedule = rota()
-    days = [at("2027-01-06 00:00").date(), at("2027-01-13 00:00").date()]
-    swap = swaps.ask(config.pk, schedule, staff["lisi"], staff["wangwu"], days)
-    assert not OnCallOverride.objects.exists()
-    for nobody in (staff["lisi"], staff["zhaoliu"]):
-        with pytest.raises(InvalidInput, match="没有等您决定的换班"):
-            swaps.answer(config.pk, swap.code, nobody, agreed=True)
-    before = [_on_call(schedule, day) for day in days]
-    swaps.answer(config.pk, swap.code, staff["wangwu"], agreed=True)
-    assert [_on_call(schedule, day) for day in days] == before[::-1]
-    told = OutboxRow.objects.order_by("pk").values_list("target__staff_id", flat=True)
-    assert list(told) == ["wangwu", "lisi"]
-    with pytest.raises(InvalidInput, match="已换班，不能再决定"):
-        swaps.answer(config.pk, swap.code, staff["wangwu"], agreed=False)
-
-
-def test_swap_of_days_that_are_neither_ones_is_refused(staff, config):
-    schedule = rota(staff=["wangwu"])
-    with pytest.raises(InvalidInput, match="不用换"):
-        swaps.ask(config.pk, schedule, staff["lisi"], staff["zhaoliu"], [at("2027-01-06 00:00").date()])
-
-
-def test_expired_swap_changes_nothing(staff, config):
-    swap = swaps.ask(config.pk, rota(), staff["lisi"], staff["wangwu"], [at("2027-01-06 00:00").date()])
-    with pytest.raises(InvalidInput, match="已经过期"):
-        swaps.answer(config.pk, swap.code, staff["wangwu"], agreed=True, now=swap.expires_at)
-    assert not OnCallOverride.objects.exists()
-
-
-def _on_call(schedule, day):
-    noon = at(f"{day} 12:00")
-    return shifts(schedule, noon, at(f"{day} 13:00"))[0].staff.name
 
 
 def test_holidays_can_be_imported_and_are_checked_as_a_whole():

@@ -1,0 +1,68 @@
+"""silence_alerts: messages about what it covers are held back for a while; alerts stay in every list."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from bifang.core.errors import InvalidInput
+from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import triage
+from secops_agent.services.notifications import silences
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
+from secops_agent.tools.markdown import duration, moment, plain
+
+_SCOPES: Final = {"资产": "asset", "标签": "tag", "来源": "source", "规则": "rule", "全部": "all"}
+_ALERT: Final = re.compile(r"#?A?(\d{1,18})", re.IGNORECASE)
+_SHAPE: Final = "静默什么：告警编号（A12），或 资产:web-01、标签:生产、来源:waf、规则:名称"
+
+
+class SilenceAlerts(Arguments):
+    """Arguments of silence_alerts."""
+
+    scope: str = argument(_SHAPE, max_length=300)
+    minutes: int = argument("多少分钟", default=60, minimum=1, maximum=30 * 24 * 60)
+    reason: str = argument("原因", default="", max_length=200)
+
+
+def read_scope(text: str) -> tuple[str, str]:
+    """("alert", "12") for A12, ("asset", "web-01") for 资产:web-01. Raises InvalidInput, NotFound."""
+    if match := _ALERT.fullmatch(text.strip()):
+        return "alert", str(triage.get(int(match[1])).summary.id)
+    word, _, value = text.replace("：", ":").partition(":")
+    scope = _SCOPES.get(word.strip(), word.strip())
+    if scope not in silences.SCOPES or scope == "alert" or not (value.strip() or scope == "all"):
+        raise InvalidInput(f"请说明{_SHAPE}。")
+    return scope, value.strip()
+
+
+def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedAction:
+    """Too much for one person is left to the page, where an approver sets it."""
+    scope, value = read_scope(given.scope)
+    if silences.needs_approval(scope, timedelta(minutes=given.minutes)):
+        raise InvalidInput("静默全部，或超过 24 小时，需要审批人在「静默」页面设置。没有执行任何操作。")
+    named = f"告警 A{value}" if scope == "alert" else plain(given.scope, 100)
+    why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
+    summary = f"静默{named} {duration(given.minutes)}：这段时间不发送它的消息，只计数{why}"
+    return ValidatedAction(given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}, summary)
+
+
+def silence(given: SilenceAlerts, actor: Actor) -> str:
+    """Done for a confirmed proposal."""
+    scope, value = read_scope(given.scope)
+    row = silences.silence(scope, value, given.minutes, actor, given.reason)
+    return f"已静默到 {moment(row.ends_at)}。可以在「静默」页面提前结束。"
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    action(
+        "silence_alerts",
+        "静默告警",
+        "一段时间内不发送某条告警、某台资产等的消息；告警仍在列表里。只提出，由提问者本人确认后才执行。仅在提问者明确要求时调用。",
+        "write",
+        SilenceAlerts,
+        check_silence,
+        silence,
+    ),
+)
