@@ -34,12 +34,13 @@ test-outside: install-dev ## 跑需要 Chromium、Node 或消息中间件的；�
 coverage: install-dev ## 报告分支覆盖率，在 make test COVERAGE=1 之后
 	@$(python) -m coverage combine -q; $(python) -m coverage report
 
-lint: install-dev ## 静态检查：ruff、mypy、import-linter、迁移、部署检查
+lint: install-dev ## 静态检查：ruff、mypy、import-linter、vulture、迁移、部署检查
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 	$(python) -m mypy -p deploy.local
 	$(VENV)/bin/lint-imports
+	$(python) -m vulture
 	$(python) manage.py makemigrations --check --dry-run
 	$(deploy_env) $(python) manage.py check --deploy --fail-level WARNING
 

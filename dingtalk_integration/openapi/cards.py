@@ -10,7 +10,7 @@ from dingtalk_integration.openapi.api import OpenApi
 
 STAFF_ID_TYPE: Final = 1
 # AI cards: the template variable flowStatus
-PROCESSING, INPUTTING, FINISHED, EXECUTING, FAILED = "1", "2", "3", "4", "5"
+PROCESSING, INPUTTING, FINISHED, FAILED = "1", "2", "3", "5"
 
 
 @dataclass(frozen=True, slots=True)

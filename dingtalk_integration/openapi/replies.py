@@ -1,4 +1,4 @@
-"""Messages of the robot: over a sessionWebhook, to groups, to people; recall; emotion replies."""
+"""Messages of the robot: over a sessionWebhook, to groups, to people."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,6 @@ from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.errors import QPS_RETRY_S, check_legacy
 
 MAX_PEOPLE: Final = 20
-THINKING: Final = "🤔思考中"
-_EMOTION_ID = "2659900"
-_EMOTION_BACKGROUND = "im_bg_1"
 
 
 class Replies:
@@ -42,7 +39,7 @@ class Replies:
     async def send_to_group(
         self, conversation_id: str, title: str, markdown: str, *, robot_code: str = ""
     ) -> str:
-        """Send to a group by its openConversationId; the processQueryKey (for recall). Cannot @ anyone."""
+        """Send to a group by its openConversationId; the processQueryKey. Cannot @ anyone."""
         body = {
             "robotCode": robot_code or self._api.application.robot,
             "openConversationId": conversation_id,
@@ -67,54 +64,6 @@ class Replies:
         _check_everyone_reached(answer)
         return str(answer.get("processQueryKey") or "")
 
-    async def recall_from_group(
-        self, conversation_id: str, keys: Sequence[str], *, robot_code: str = ""
-    ) -> None:
-        """Take back messages sent by `send_to_group`; RemoteError names the first that could not be."""
-        body = {
-            "robotCode": robot_code or self._api.application.robot,
-            "openConversationId": conversation_id,
-            "processQueryKeys": list(keys),
-        }
-        _check_recalled(await self._api.call("POST", "/v1.0/robot/groupMessages/recall", body))
-
-    async def recall_from_people(self, keys: Sequence[str], *, robot_code: str = "") -> None:
-        """Take back messages sent by `send_to_people`. DingTalk spells this path with a lower-case "oto"."""
-        body = {"robotCode": robot_code or self._api.application.robot, "processQueryKeys": list(keys)}
-        _check_recalled(await self._api.call("POST", "/v1.0/robot/otoMessages/batchRecall", body))
-
-    async def react(
-        self, message_id: str, conversation_id: str, *, name: str = THINKING, robot_code: str = ""
-    ) -> None:
-        """Put an emotion on a received message (its msgId). It may race the message itself: retry on 5xx."""
-        await self._emotion("reply", message_id, conversation_id, name, robot_code)
-
-    async def unreact(
-        self, message_id: str, conversation_id: str, *, name: str = THINKING, robot_code: str = ""
-    ) -> None:
-        """Take an emotion off again."""
-        await self._emotion("recall", message_id, conversation_id, name, robot_code)
-
-    async def _emotion(
-        self, verb: str, message_id: str, conversation_id: str, name: str, robot_code: str
-    ) -> None:
-        body = {
-            "robotCode": robot_code or self._api.application.robot,
-            "openMsgId": message_id,
-            "openConversationId": conversation_id,
-            "emotionType": 2,
-            "emotionName": name,
-            "textEmotion": {
-                "emotionId": _EMOTION_ID,
-                "emotionName": name,
-                "text": name,
-                "backgroundId": _EMOTION_BACKGROUND,
-            },
-        }
-        answer = await self._api.call("POST", f"/v1.0/robot/emotion/{verb}", body)
-        if answer.get("success") is False:
-            raise RemoteError("钉钉没有接受表情回应。", permanent=True, status=200, code="emotion")
-
 
 def _markdown(title: str, text: str) -> dict[str, str]:
     param = json.dumps({"title": title, "text": text}, ensure_ascii=False)
@@ -137,10 +86,3 @@ def _check_everyone_reached(answer: Mapping[str, Any]) -> None:
             status=200,
             code="flowControlled",
         )
-
-
-def _check_recalled(answer: Mapping[str, Any]) -> None:
-    failed = answer.get("failedResult")
-    if isinstance(failed, dict) and failed:
-        reason = str(next(iter(failed.values())))[:200]
-        raise RemoteError(f"消息撤回失败：{reason}。", permanent=True, status=200, code="recall")

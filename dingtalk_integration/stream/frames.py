@@ -53,7 +53,6 @@ class Ack:
 
 CHAT_ACK = Ack({"response": None})
 EVENT_ACK = Ack({"status": "SUCCESS", "message": "ok"})
-EVENT_LATER = Ack({"status": "LATER", "message": "please deliver again"})
 NOT_FOUND = Ack({"response": None}, code=AckMessage.STATUS_NOT_IMPLEMENT, message="no handler for topic")
 
 Receive = Callable[[Frame], Awaitable[Ack | None]]

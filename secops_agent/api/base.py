@@ -181,10 +181,6 @@ class Counts(serializers.DictField):
         return {str(name): int(number) for name, number in value}
 
 
-class Nothing(Form):
-    """No parameters."""
-
-
 class PageQuery(Form):
     """What every list takes."""
 

@@ -696,7 +696,6 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, default='', max_length=300, verbose_name='原因')),
                 ('made_by', models.CharField(max_length=200, verbose_name='设置人')),
                 ('held', models.PositiveIntegerField(default=0, verbose_name='留存消息')),
-                ('told_at', models.DateTimeField(blank=True, null=True, verbose_name='告知结束')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='创建时间')),
             ],
             options={

@@ -197,7 +197,6 @@ class Silence(models.Model):
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     made_by = models.CharField("设置人", max_length=200)
     held = models.PositiveIntegerField("留存消息", default=0)
-    told_at = models.DateTimeField("告知结束", null=True, blank=True)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
 
     class Meta:

@@ -23,13 +23,6 @@ FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
 StatusHint = Literal["", "open", "closed"]
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-SEVERITY_LABELS: dict[Severity, str] = {
-    "critical": "严重",
-    "high": "高危",
-    "medium": "中危",
-    "low": "低危",
-    "info": "信息",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,6 @@ class Entry:
     state: str = ""
     deliveries: int = 0
     latency_ms: float = 0.0
-    recalled: bool = False
-    reactions: list[str] = field(default_factory=list)
     receipt: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
 
@@ -57,7 +55,6 @@ class Entry:
             "at_user_ids": self.at_user_ids,
             "msg_id": self.reply_to,
             "out_track_id": self.card,
-            "recalled": self.recalled,
             "process_query_key": self.receipt,
             "raw": self.raw,
         }

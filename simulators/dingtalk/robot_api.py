@@ -1,4 +1,4 @@
-"""``/v1.0/robot/…``: messages that a robot sends by itself, reactions, recalls, files of messages.
+"""``/v1.0/robot/…``: messages that a robot sends by itself, files of messages.
 
 Paths and field names as in the official OpenAPI client. Failures for single receivers are inside a 200.
 """
@@ -39,14 +39,10 @@ class RobotApi:
         return [
             web.post("/v1.0/robot/groupMessages/send", guard(self.send_group)),
             web.post("/v1.0/robot/groupMessages/query", guard(self.query_group)),
-            web.post("/v1.0/robot/groupMessages/recall", guard(self.recall)),
             web.post("/v1.0/robot/oToMessages/batchSend", guard(self.send_private)),
             web.get("/v1.0/robot/oToMessages/readStatus", guard(self.read_status)),
             # DingTalk really writes "oto" in lower case here.
-            web.post("/v1.0/robot/otoMessages/batchRecall", guard(self.recall)),
             web.post("/v1.0/robot/messageFiles/download", guard(self.locate_file)),
-            web.post("/v1.0/robot/emotion/reply", guard(self.react)),
-            web.post("/v1.0/robot/emotion/recall", guard(self.take_reaction_back)),
         ]
 
     def send_group(self, call: Call) -> dict[str, Any]:
@@ -98,48 +94,11 @@ class RobotApi:
         """Whether a private message went out; nobody has read it yet."""
         return {"sendStatus": "SUCCESS", "messageReadInfoList": []}
 
-    def recall(self, call: Call) -> dict[str, Any]:
-        """Take messages back."""
-        call.check_robot_code()
-        (keys,) = call.need("processQueryKeys")
-        done: set[str] = set()
-        for entry in self.world.history.robot_entries(call.robot.client_id):
-            if entry.receipt and entry.receipt in keys:
-                entry.recalled = True
-                done.add(entry.receipt)
-                self.world.history.touch(entry)
-        failed = {key: "消息不存在" for key in keys if key not in done}
-        return {"successResult": sorted(done), "failedResult": failed}
-
     def locate_file(self, call: Call) -> dict[str, Any]:
         """Where the file of a message can be fetched."""
         call.check_robot_code()
         (code,) = call.need("downloadCode")
         return {"downloadUrl": f"{self.world.base_url}/sim/files/{code}"}
-
-    def react(self, call: Call) -> dict[str, Any]:
-        """Put a reaction on a person's message."""
-        entry, name = self._find_reaction(call)
-        if name not in entry.reactions:
-            entry.reactions.append(name)
-            self.world.history.touch(entry)
-        return {"success": True}
-
-    def take_reaction_back(self, call: Call) -> dict[str, Any]:
-        """Remove a reaction."""
-        entry, name = self._find_reaction(call)
-        if name in entry.reactions:
-            entry.reactions.remove(name)
-            self.world.history.touch(entry)
-        return {"success": True}
-
-    def _find_reaction(self, call: Call) -> tuple[Entry, str]:
-        call.check_robot_code()
-        msg_id, name = call.need("openMsgId", "emotionName")
-        entry = self.world.history.find(call.robot.client_id, str(msg_id))
-        if entry is None:
-            raise Refusal(400, "invalidParameter.openMsgId.invalid", "消息不存在")
-        return entry, str(name)
 
     def _record(self, call: Call, route: str, conversation_id: str, key: str) -> None:
         msgtype, text = parse_message(call)

@@ -69,8 +69,6 @@ def describe_entry(world: World, entry: Entry) -> dict[str, Any]:
         "html": render_entry(world, entry),
         "state": entry.state,
         "deliveries": entry.deliveries,
-        "recalled": entry.recalled,
-        "reactions": entry.reactions,
         "at_robot": entry.client_id in entry.at_user_ids,
         "reply_to": entry.reply_to,
     }

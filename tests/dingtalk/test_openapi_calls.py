@@ -248,30 +248,6 @@ async def test_openapi_errors_are_told_apart(api, dingtalk, status, body, kind, 
         assert caught.value.retry_after >= 2
 
 
-async def test_openapi_recall_tells_what_failed(api, dingtalk):
-    replies = Replies(api)
-    await replies.recall_from_group("cid", ["k1"])
-    await replies.recall_from_people(["k1"])
-    assert dingtalk.bodies("/v1.0/robot/groupMessages/recall")[0]["processQueryKeys"] == ["k1"]
-    assert dingtalk.bodies("/v1.0/robot/otoMessages/batchRecall")[0]["robotCode"] == "dingabc"
-    dingtalk.answers["/v1.0/robot/groupMessages/recall"] = (
-        200,
-        {"successResult": [], "failedResult": {"k1": "超时"}},
-    )
-    with pytest.raises(RemoteError, match="超时"):
-        await replies.recall_from_group("cid", ["k1"])
-
-
-async def test_openapi_emotion_reply_has_the_connectors_format(api, dingtalk):
-    dingtalk.answers["/v1.0/robot/emotion/reply"] = (200, {"success": True})
-    await Replies(api).react("msg==", "cid==")
-    body = dingtalk.bodies("/v1.0/robot/emotion/reply")[0]
-    assert (body["openMsgId"], body["openConversationId"], body["emotionType"]) == ("msg==", "cid==", 2)
-    assert body["textEmotion"]["emotionId"] == "2659900"
-    await Replies(api).unreact("msg==", "cid==")
-    assert dingtalk.bodies("/v1.0/robot/emotion/recall")[0]["openMsgId"] == "msg=="
-
-
 async def test_openapi_card_is_delivered_to_a_group_or_a_person(api, dingtalk):
     cards = Cards(api)
     delivered = {"success": True, "result": {"outTrackId": "t", "deliverResults": [{"success": True}]}}

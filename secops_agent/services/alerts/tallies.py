@@ -12,7 +12,6 @@ from django.db.models.functions import Coalesce, Concat, NullIf
 
 from secops_agent.models import Alert, AlertTally
 
-DIMENSIONS = ("severity", "status", "source", "rule", "asset", "verdict", "assignee", "backlog")
 Cell = tuple[str, str, datetime, str]  # dimension, span, start, value
 # The value of a dimension as `Counted.of` has it.
 _VALUES: dict[str, Any] = {name: F(name) for name in ("severity", "status", "source", "verdict")}

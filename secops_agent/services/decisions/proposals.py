@@ -130,11 +130,6 @@ class Proposals:
         return same
 
     @property
-    def codes(self) -> tuple[str, ...]:
-        """The codes given out in this turn."""
-        return tuple(proposal.code for proposal in self._known.values())
-
-    @property
     def buttons(self) -> tuple[Button, ...]:
         """The buttons under the answer, if it proposes one thing; several are decided by their codes."""
         known = tuple(self._known.values())

@@ -82,10 +82,6 @@ class Ledger:
         """The new and changed ones so far."""
         return frozenset(self._created[kind] | self._updated[kind])
 
-    def contains(self, kind: Kind) -> frozenset[int]:
-        """All that this import brought so far."""
-        return frozenset(self._created[kind] | self._updated[kind] | self._seen[kind])
-
     def outcome(self) -> ImportOutcome:
         """The counts; scores of a feed count as vulnerabilities."""
         created: dict[str, int] = {kind: len(self._created[kind]) for kind in KINDS}

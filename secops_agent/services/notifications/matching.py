@@ -15,7 +15,6 @@ from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
 
 WINDOW: Final = timedelta(hours=4)  # alerts of one rule and asset within it share a message
-MOST_ALERTS: Final = 50  # of one message
 
 
 @dataclass(frozen=True, slots=True)

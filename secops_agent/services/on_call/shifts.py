@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -141,11 +140,3 @@ def gaps(schedule: OnCallSchedule, days: int = 14) -> list[Shift]:
     """When nobody is on call in the days to come."""
     now = timezone.now()
     return [each for each in shifts(schedule, now, now + timedelta(days=days)) if each.staff is None]
-
-
-def handovers(schedule: OnCallSchedule, after: datetime, until: datetime) -> list[tuple[Shift, Shift]]:
-    """The changes of person in (after, until]: the shift that ends and the one that begins."""
-    around = shifts(schedule, after - timedelta(days=31), until + timedelta(days=31))
-    return [
-        (old, new) for old, new in pairwise(around) if after < new.start <= until and old.staff != new.staff
-    ]

@@ -39,14 +39,6 @@ def read_span(text: str, now: datetime) -> Span:
     return _written(words)
 
 
-def read_day(text: str, now: datetime) -> date:
-    """The one day that is meant. Raises InvalidInput."""
-    start, end = read_span(text, now)
-    if end - start > timedelta(days=1):
-        raise InvalidInput(f"「{text.strip()[:30]}」不是一天。{HELP}")
-    return start.date()
-
-
 def _weekday(week: str, number: int, today: date) -> date:
     """周三 is the next one that is not past; 下周三 that of the next week."""
     monday = today - timedelta(days=today.weekday())

@@ -56,7 +56,7 @@ function keepAtEnd(stream) {
 }
 
 function refreshRow(row, entry) {
-  if (entry.card && row.card && !entry.recalled) {
+  if (entry.card && row.card) {
     updateCard(row.card, entry, true);
     row.foot.replaceChildren(...drawFoot(entry));
     return;
@@ -67,7 +67,7 @@ function refreshRow(row, entry) {
 
 function drawRow(entry) {
   const mine = !entry.robot && entry.sender === state.me;
-  const card = entry.card && !entry.recalled ? drawCard(entry) : null;
+  const card = entry.card ? drawCard(entry) : null;
   const foot = el("div", { class: "foot" }, drawFoot(entry));
   const body = el("div", { class: "body" }, mine ? null : drawName(entry), card || drawBubble(entry), foot);
   const node = el("div", { class: `bubble-row${mine ? " mine" : ""}` }, avatar(entry.name, entry.sender, entry.robot), body);
@@ -81,7 +81,6 @@ function drawName(entry) {
 }
 
 function drawBubble(entry) {
-  if (entry.recalled) return el("div", { class: "bubble recalled" }, "机器人撤回了一条消息");
   const mention = entry.at_robot ? [el("span", { class: "at" }, `@${state.robot.name}`), " "] : [];
   if (!entry.robot) {
     const label = TYPES[entry.msgtype] && !entry.text.startsWith("[") ? [el("span", { class: "tag" }, TYPES[entry.msgtype]), " "] : [];
@@ -92,7 +91,7 @@ function drawBubble(entry) {
 }
 
 function drawFoot(entry) {
-  const notes = entry.reactions.map((name) => el("span", { class: "reaction" }, name));
+  const notes = [];
   if (entry.robot && ROUTES[entry.route] && entry.route !== "card") notes.push(el("span", {}, ROUTES[entry.route]));
   const [text, kind] = describeState(entry);
   if (text) notes.push(el("span", { class: kind }, text));

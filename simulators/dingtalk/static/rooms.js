@@ -21,7 +21,7 @@ function drawRoom(room, onOpen) {
 }
 
 function summary(entry, room) {
-  const text = entry.recalled ? "撤回了一条消息" : entry.card ? entry.card.public.title || entry.text || "[卡片]" : entry.text;
+  const text = entry.card ? entry.card.public.title || entry.text || "[卡片]" : entry.text;
   const named = state.people.reduce((all, one) => all.replaceAll(`@${one.key}`, `@${one.name}`), text);
   const flat = named.replace(/[#*`>|_~-]+/g, " ").replace(/\s+/g, " ").trim();
   return room.group || entry.robot ? `${entry.name}：${flat}` : flat;

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secops_agent.models import OnCallSchedule
-from secops_agent.services.on_call.shifts import Shift, gaps, handovers, on_call_at, shifts
+from secops_agent.services.on_call.shifts import Shift, gaps, on_call_at, shifts
 
 from .rota_aid import at, people, rota
 
@@ -100,11 +100,6 @@ def test_gaps_of_the_days_to_come_are_told():
     found = gaps(schedule, days=3)
     assert found
     assert all(each.staff is None for each in found)
-
-
-def test_handovers_name_who_goes_and_who_comes():
-    ((old, new),) = handovers(rota(), at("2026-11-29 00:00"), at("2026-12-01 00:00"))
-    assert (old.staff.name, new.staff.name, new.start) == ("李四", "王五", at("2026-11-30 09:00"))
 
 
 _LAYER = st.fixed_dictionaries(
