@@ -12,7 +12,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bifang", "dingtalk_integration", "secops_agent", "simulators")
-LONGEST_FILE = 310
+LONGEST_FILE = 300
 LONGEST_FUNCTION = 30
 # A ladder of remote error codes, one rung each.
 LONG_FUNCTIONS = {"_openapi_error": 34}
