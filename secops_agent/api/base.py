@@ -181,6 +181,10 @@ class Counts(serializers.DictField):
         return {str(name): int(number) for name, number in value}
 
 
+class Nothing(Form):
+    """No parameters, or no body."""
+
+
 class PageQuery(Form):
     """What every list takes."""
 

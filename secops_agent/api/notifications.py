@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Flag, Form, PageQuery, Remark, Text, View
+from secops_agent.api.base import Flag, Form, Nothing, PageQuery, Remark, Text, View
 from secops_agent.api.documentation import page_of
 from secops_agent.models import Role
 from secops_agent.models.staff import allows
@@ -124,6 +124,7 @@ class OnCallView(View):
                    description="每张值班表现在由谁值班、接下来的班次，以及无人值班的时段。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """By name."""
+        self.read_query(Nothing)
         return Response(RotasOut({"items": rotas()}).data)
 
 
@@ -163,6 +164,7 @@ class SilenceEndView(View):
                    description="现在结束；已经结束的返回 400。")  # fmt: skip
     def post(self, request: Request, silence_id: int) -> Response:
         """Now."""
+        self.read_body(Nothing)
         views.get_silence(silence_id)
         silences.end(silence_id, caller_of(request).actor)
         return Response(SilenceOut(views.get_silence(silence_id)).data)

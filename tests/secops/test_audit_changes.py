@@ -75,7 +75,8 @@ def body(client: Client, method: str, path: str, **values: Any) -> Any:
 def config_values(config: SystemConfig, **changes: str) -> dict[str, str]:
     return {
         "name": config.name, "enabled": "on", "revision": str(config.revision), "client_id": config.client_id,
-        "client_secret": "", "use_stream_push": "on", "notifications_enabled": "on", "default_role": "viewer", **changes,
+        "client_secret": "", "use_stream_push": "on", "notifications_enabled": "on", "default_role": "viewer",
+        "edition": "standard", "card_streaming": "auto", **changes,
     }  # fmt: skip
 
 
