@@ -45,10 +45,10 @@ def test_silence_is_made_listed_and_ended_once() -> None:
     assert made.status_code == 201
     address = f"{SILENCES}{made.json()['id']}/end/"
     assert [each["value"] for each in client.get(f"{SILENCES}?active=true").json()["items"]] == ["web-01"]
-    assert client.post(address).json()["active"] is False
+    assert client.post(address, content_type="application/json").json()["active"] is False
     assert client.get(f"{SILENCES}?active=true").json()["items"] == []
-    assert client.post(address).status_code == 400
-    assert client.post(f"{SILENCES}999/end/").status_code == 404
+    assert client.post(address, content_type="application/json").status_code == 400
+    assert client.post(f"{SILENCES}999/end/", content_type="application/json").status_code == 404
 
 
 @pytest.mark.parametrize(
