@@ -92,7 +92,7 @@ def _database() -> dict[str, Any]:
             # IMMEDIATE: a transaction that will write takes the lock at its start, so it waits instead of failing.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;",
         },
     }
 
