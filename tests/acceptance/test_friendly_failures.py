@@ -12,6 +12,8 @@ import pytest
 
 from tests.acceptance.processes import MANAGE, clean_environment, free_ports, run, uncounted
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 COMMANDS = (("migrate", "--check"), ("apply_configs", "missing.yaml"), ("start_dingtalk_stream",))
 

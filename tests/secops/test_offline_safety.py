@@ -13,6 +13,8 @@ from secops_agent.llm.offline import ACTION_TOOLS, understand
 from tests.secops.offline_corpus import Line, read
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
 
+pytestmark = pytest.mark.slow
+
 COMMANDS: list[Line] = [
     line
     for line in read("actions")

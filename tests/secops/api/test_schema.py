@@ -50,6 +50,8 @@ CONFIG = SchemathesisConfig.from_dict(
         "operations": [{"include-operation-id": "ingest", "checks": {"positive_data_acceptance": {"enabled": False}}}],
     }
 )  # fmt: skip
+
+pytestmark = pytest.mark.slow
 SCHEMA = schemathesis.openapi.from_dict(yaml.safe_load(yaml.safe_dump(DESCRIPTION)), config=CONFIG)
 SCHEMA.app = Application()
 
