@@ -9,7 +9,6 @@ from tests.acceptance.processes import clean_environment, run, uncounted
 from tests.databases import Database
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no other system bounds a process's memory")
 @pytest.mark.parametrize("door", ["importers", "api"])
 def test_hostile_bodies_cost_little(door: str, database: Database) -> None:
     (database.data_dir / "static").mkdir()
