@@ -49,21 +49,36 @@ class _Told:
 def step() -> int:
     """Announce what is due; returns how many messages were looked at. Raises DatabaseError."""
     now = database_now()
+    if not _waiting(now).exists():  # asked every second: without SQLite's one write lock
+        return 0
     with transaction.atomic():
         rows = list(_due(now)[:ROUND])
-        if not rows:
-            return 0
         storms = _storms({row.destination for row in rows if not row.shown}, now)
         quiet, spare = silences.active(now), _allowances(rows)
-        for told in _told(rows):
+        found = _told(rows)
+        _end_empty({row.pk for row in rows} - {told.row.pk for told in found})
+        for told in found:
             _announce(told, now, quiet, spare[told.row.target.config_id], storms.get(told.row.destination))
     return len(rows)
 
 
-def _due(now: datetime) -> "QuerySet[AlertMessage]":
+def _end_empty(pks: set[int]) -> None:
+    """Messages whose alerts were all deleted have nothing to tell any more."""
+    rows = AlertMessage.objects.filter(pk__in=pks)
+    rows.update(state=MessageState.ENDED, shown=F("wanted"), reason="告警已删除")
+
+
+def _waiting(now: datetime) -> "QuerySet[AlertMessage]":
     rows = AlertMessage.objects.exclude(kind__in=("storm", "digest"))
-    rows = rows.filter(wanted__gt=F("shown"), due_at__lte=now)
-    rows = rows.select_related("target__config", "target__staff", "target__schedule").order_by("due_at", "pk")
+    return rows.filter(wanted__gt=F("shown"), due_at__lte=now)
+
+
+def _due(now: datetime) -> "QuerySet[AlertMessage]":
+    rows = (
+        _waiting(now)
+        .select_related("target__config", "target__staff", "target__schedule")
+        .order_by("due_at", "pk")
+    )
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
@@ -231,7 +246,10 @@ def note_failures() -> int:
 
     What the quota refused is told again when there is room: by itself if it is grave, else in a digest.
     """
-    dead = OutboxRow.objects.filter(state=State.DEAD, key__startswith="note:alert:").order_by("-pk")[:100]
+    lately = database_now() - timedelta(
+        minutes=10
+    )  # asked every second: not about every dead letter there ever was
+    dead = OutboxRow.objects.filter(state=State.DEAD, last_error_at__gt=lately, key__startswith="note:alert:")
     count = 0
     for key, reason in dead.values_list("key", "last_error"):
         pk, wanted = key.split(":")[2:4]

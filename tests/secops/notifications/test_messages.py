@@ -12,7 +12,7 @@ from secops_agent.agent.toolbox import execute, plan
 from secops_agent.models import Alert, AlertMessage, MessageState, NotificationTarget
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import silences
+from secops_agent.services.notifications import announcing, silences
 from secops_agent.services.notifications.announcing import STORM
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 from tests.secops.on_call.rota_aid import rota
@@ -140,7 +140,7 @@ def test_dead_letter_is_shown_on_its_message(database):
     stage.rule()
     store(alert())
     stage.announce()
-    OutboxRow.objects.update(state="dead", last_error="群不存在")
+    OutboxRow.objects.update(state="dead", last_error="群不存在", last_error_at=timezone.now())
     stage.announce()
     assert (AlertMessage.objects.get().state, AlertMessage.objects.get().reason) == (
         "undeliverable",
@@ -239,3 +239,13 @@ def test_silence_of_an_alert_is_proposed_confirmed_and_holds_its_message_back(da
 def test_silence_that_nobody_may_make_alone_or_of_nothing_is_refused(database, given, said):
     with pytest.raises(InvalidInput, match=said):
         plan("silence_alerts", given)
+
+
+def test_message_whose_alert_was_deleted_ends_and_is_not_looked_at_again(database):
+    stage.rule()
+    store(alert())
+    Alert.objects.all().delete()
+    assert announcing.step() == 1
+    assert announcing.step() == 0
+    assert stage.told() == []
+    assert AlertMessage.objects.get().reason == "告警已删除"

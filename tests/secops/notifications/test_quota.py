@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from dingtalk_integration.models import ApiUsage
@@ -125,7 +126,7 @@ def test_what_dingtalk_refused_is_told_after_the_reset(database):
     store(alert("high"), alert("grave", severity="critical"))
     announce()
     use("ding1", 100)
-    OutboxRow.objects.update(state="dead", last_error="额度已用完")
+    OutboxRow.objects.update(state="dead", last_error="额度已用完", last_error_at=timezone.now())
     stage.announce()
     grave = AlertMessage.objects.get(alerts__severity="critical")
     assert (grave.state, grave.reason) == ("undeliverable", "额度已用完")
