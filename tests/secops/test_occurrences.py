@@ -69,3 +69,16 @@ def test_what_runs_by_itself_is_scheduled_once(database):
     functions = sorted(Schedule.objects.values_list("func", flat=True))
     assert functions == sorted([words.JOB, jobs.RECOVERY, occurrences.JOB])
     assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())
+
+
+def test_what_runs_by_itself_can_be_run_also_where_an_earlier_version_put_it_elsewhere(database):
+    from django.utils.module_loading import import_string
+    from django_q.models import Schedule
+
+    from secops_agent.services.operations.periodic import ensure_schedules
+
+    ensure_schedules()
+    Schedule.objects.filter(func=words.JOB).update(func="secops_agent.services.alerts.triage.words.index")
+    ensure_schedules()
+    assert Schedule.objects.count() == 3
+    assert all(callable(import_string(name)) for name in Schedule.objects.values_list("func", flat=True))

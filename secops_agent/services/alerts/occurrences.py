@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from secops_agent.models import AlertEvent
 
-JOB = "secops_agent.services.alerts.triage.occurrences.drop_old"
+JOB = f"{__name__}.drop_old"
 _BATCH = 500
 
 

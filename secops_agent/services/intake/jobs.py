@@ -26,7 +26,7 @@ from secops_agent.services.pages import Page, cut
 
 log = logging.getLogger(__name__)
 RUNNER = "secops_agent.uploads.runner.run_next_job"
-RECOVERY = "secops_agent.services.intake.jobs.recover"
+RECOVERY = f"{__name__}.recover"
 _LONGEST = 6 * 3600  # seconds that one import may take
 _SILENCE = timedelta(seconds=60)  # without a heartbeat: the process is gone
 _ATTEMPTS = 5

@@ -27,10 +27,13 @@ def ensure_schedules(using: str = "default", **_: Any) -> None:
 
     if Schedule._meta.db_table not in connections[using].introspection.table_names():
         return
-    known = set(Schedule.objects.using(using).values_list("func", flat=True))
+    rows = Schedule.objects.using(using)
+    for function, name, _minutes in OWN_JOBS:  # written down by an earlier version, when it was somewhere else
+        rows.filter(name=name).exclude(func=function).update(func=function)
+    known = set(rows.values_list("func", flat=True))
     for function, name, minutes in OWN_JOBS:
         if function not in known:
-            Schedule.objects.using(using).create(
+            rows.create(
                 name=name, func=function, schedule_type=Schedule.MINUTES, minutes=minutes, repeats=-1,
                 kwargs="{'q_options': {'save': False}}", next_run=timezone.now(),
             )  # fmt: skip
