@@ -28,7 +28,11 @@ def ensure_schedules(using: str = "default", **_: Any) -> None:
     if Schedule._meta.db_table not in connections[using].introspection.table_names():
         return
     rows = Schedule.objects.using(using)
-    for function, name, _minutes in OWN_JOBS:  # written down by an earlier version, when it was somewhere else
+    for (
+        function,
+        name,
+        _minutes,
+    ) in OWN_JOBS:  # written down by an earlier version, when it was somewhere else
         rows.filter(name=name).exclude(func=function).update(func=function)
     known = set(rows.values_list("func", flat=True))
     for function, name, minutes in OWN_JOBS:
