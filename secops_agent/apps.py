@@ -17,6 +17,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
+        from bifang.core.retention import register_keeping
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
@@ -25,10 +26,12 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
+        from secops_agent.services.operations.retention import KEEPINGS
         from secops_agent.services.people.authors import keep_change
         from secops_agent.services.people.staff import apply_staff_entries
 
         register_recorder(keep_change)
+        register_keeping(*KEEPINGS)
         register_kind(QwenKind)
         register_kind(WebhookKind)
         register_section("staff", apply_staff_entries)
