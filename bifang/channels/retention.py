@@ -5,14 +5,14 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from bifang.channels.models import InboxRow, OutboxRow, State
+from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
 from bifang.core.retention import Keeping
 
 _SETTING: Final = "RETENTION_DAYS"
 
 
 def _sent(before: datetime) -> "QuerySet[OutboxRow]":
-    return OutboxRow.objects.filter(state=State.DONE, sent_at__lt=before).order_by("sent_at")
+    return OutboxRow.objects.filter(sent_at__lt=before).exclude(state__in=OPEN).order_by("sent_at")
 
 
 def _unsent(before: datetime) -> "QuerySet[OutboxRow]":
@@ -20,12 +20,15 @@ def _unsent(before: datetime) -> "QuerySet[OutboxRow]":
 
 
 def _handled(before: datetime) -> "QuerySet[InboxRow]":
-    done = InboxRow.objects.filter(state=State.DONE, handled_at__lt=before, replies=None)
-    return done.order_by("handled_at")
+    # Not "done": SQLite would take the index of the states, and sort all that are.
+    over = InboxRow.objects.filter(handled_at__lt=before, replies=None).exclude(state__in=OPEN)
+    return over.order_by("handled_at")
 
 
 def _dead(before: datetime) -> "QuerySet[InboxRow]":
-    return InboxRow.objects.filter(state=State.DEAD, received_at__lt=before, replies=None).order_by("id")
+    """Unreadable ones were never handled."""
+    dead = InboxRow.objects.filter(state=State.DEAD, received_at__lt=before, replies=None)
+    return dead.order_by("id")
 
 
 KEEPINGS: Final = (
