@@ -51,7 +51,7 @@ class Keeping:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RetentionStanding:
     """Whether the job keeps up: ``late_since`` is the time of the oldest record that should be gone, if one is left."""
 
     label: str
@@ -94,14 +94,14 @@ def breathe() -> None:
     _pause.wait(BREATH_S)
 
 
-def standings() -> list[Standing]:
+def standings() -> list[RetentionStanding]:
     """Of everything that is kept, for people."""
     return [_standing(each) for each in _keepings]
 
 
-def _standing(keeping: Keeping) -> Standing:
+def _standing(keeping: Keeping) -> RetentionStanding:
     late = None
     if keeping.days:
         rows = keeping.rows(database_now() - timedelta(days=keeping.days) - LATE)
         late = rows.values_list(keeping.column, flat=True).first()
-    return Standing(keeping.label, keeping.days, late)
+    return RetentionStanding(keeping.label, keeping.days, late)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from django.db import transaction
 
@@ -73,7 +74,7 @@ def _row(owner: str, config_id: int, shown: Shown, now: datetime) -> ClientState
         messages_received=state.messages_received,
         connections=state.connections,
         answered_at=_time(state.answered_at),
-        round_trip_ms=round(state.round_trip_s * 1000) if state.answered_at else None,
+        round_trip_ms=ceil(state.round_trip_s * 1000) if state.answered_at else None,
         updated_at=now,
     )
 

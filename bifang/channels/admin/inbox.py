@@ -61,8 +61,8 @@ class InboxScreen(RowScreen):
 
     @admin.display(description="内容")
     def words(self, row: InboxRow) -> SafeString | str:
-        """The beginning of the text."""
-        return shortened(row.text, 40)
+        """The beginning of the text; an event's type stands beside its kind."""
+        return NOTHING if row.kind == "event" else shortened(row.text, 40)
 
     @admin.display(description="内容")
     def whole_text(self, row: InboxRow) -> SafeString | str:
