@@ -170,24 +170,22 @@ class Agent:
 
     async def _run(self, talk: Talk, llm: LLM, offline: OfflineMode, sink: ReplySink | None) -> TurnOutcome:
         now = datetime.now(timezone.get_default_timezone())
-        heard = sink is not None and not isinstance(sink, Silent)
+        sink = None if isinstance(sink, Silent) else sink
         proposer = QUOTATION if talk.only_quotes else talk.proposer
-        by_model = not llm.offline
-        opening = await offline.opening(talk.plain()) if by_model and self._grammar_first else None
+        by_code = llm.offline or not self._grammar_first
+        opening = None if by_code else await offline.opening(talk.plain())
         if opening and _is_for_code(opening):
             llm, opening = offline, None
         build = build_toolbox if llm.offline else build_reading_toolbox
         toolbox = build(talk.person, is_group=talk.is_group, now=now, proposer=proposer)
-        drafts = None
-        if sink is not None and heard:
-            drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline)
-            toolbox = drafts.overhear(toolbox)
+        drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
+        toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
             redacted(llm, talk.conversation, is_group=talk.is_group),
             talk.plain() if llm.offline else self._messages(talk, now),
             toolbox,
             self._limits,
-            on_progress=sink.progress if sink and heard else None,
+            on_progress=sink.progress if sink else None,
             on_delta=drafts.stream if drafts else None,
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,

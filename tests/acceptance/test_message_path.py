@@ -138,9 +138,13 @@ CONTENTS: list[tuple[str, dict[str, Any], str]] = [
     ("video", {}, "收到了视频"),
     ("file", {"text": "扫描报告.json"}, "收到了文件「扫描报告.json」"),
     ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5（未核实） 失陷"),
-    ("quoted", {"text": "这是真的吗", "content": {"text": "web-01 失陷", "as_string": True}}, "web-01 失陷"),
+    (
+        "quoted",
+        {"text": "这是真的吗", "content": {"text": "web-01 失陷", "as_string": True}},
+        "web-01（未核实） 失陷",
+    ),
     ("unknownMsgType", {}, "还不支持的消息（类型 sticker）"),
-    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "引用的消息：\n\n张三：web-01 有告警"),
+    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "张三：web-01（未核实） 有告警"),
     ("interactiveCard", {"content": {"biz": [1]}}, "还不支持的消息（类型 interactiveCard）"),
     ("actionCard", {"content": "不是对象"}, "引用的消息：\n\n不是对象"),
 ]
