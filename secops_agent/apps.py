@@ -17,7 +17,6 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
-        from bifang.core.retention import register_keeping
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
@@ -26,12 +25,11 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
-        from secops_agent.services.operations.retention import KEEPINGS
         from secops_agent.services.people.authors import keep_change
         from secops_agent.services.people.staff import apply_staff_entries
 
         register_recorder(keep_change)
-        register_keeping(*KEEPINGS)
+        self._keep_for_a_time()
         register_kind(QwenKind)
         register_kind(WebhookKind)
         register_section("staff", apply_staff_entries)
@@ -42,3 +40,9 @@ class SecopsAgentConfig(AppConfig):
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
+
+    def _keep_for_a_time(self) -> None:
+        from bifang.core.retention import register_keeping
+        from secops_agent.services.operations.retention import KEEPINGS
+
+        register_keeping(*KEEPINGS)
