@@ -27,7 +27,7 @@ def make(name: str, now: datetime | None = None) -> PeriodReport:
         kind=period.kind, starts_at=period.start, ends_at=period.end,
         defaults={name: _JSON.dump_python(getattr(report, name), mode="json") for name in ("figures", "earlier")},
     )  # fmt: skip
-    return _read(row)
+    return read(row)
 
 
 def look(name: str, now: datetime | None = None) -> PeriodReport:
@@ -36,7 +36,7 @@ def look(name: str, now: datetime | None = None) -> PeriodReport:
     period = period_of(name, moment)
     row = _row(period)
     if row is not None:
-        return _read(row)
+        return read(row)
     return PeriodReport(None, period, count(period), _earlier(period.before), moment)
 
 
@@ -45,7 +45,7 @@ def get(pk: int) -> PeriodReport:
     row = SecurityReport.objects.filter(pk=pk).first()
     if row is None:
         raise NotFound(f"没有编号为 {pk} 的报告。")
-    return _read(row)
+    return read(row)
 
 
 def count(period: Period) -> Figures:
@@ -56,14 +56,15 @@ def count(period: Period) -> Figures:
 def _earlier(period: Period) -> Figures:
     """As its own report showed them, if there is one."""
     row = _row(period)
-    return _read(row).figures if row is not None else count(period)
+    return read(row).figures if row is not None else count(period)
 
 
 def _row(period: Period) -> SecurityReport | None:
     return SecurityReport.objects.filter(kind=period.kind, starts_at=period.start, ends_at=period.end).first()
 
 
-def _read(row: SecurityReport) -> PeriodReport:
+def read(row: SecurityReport) -> PeriodReport:
+    """A row as it was made."""
     period = Period(row.kind, row.starts_at, row.ends_at)  # type: ignore[arg-type]  # one of its choices
     figures, earlier = (_JSON.validate_python(each) for each in (row.figures, row.earlier))
     return PeriodReport(row.pk, period, figures, earlier, row.made_at)
