@@ -1,11 +1,11 @@
 """What the alerts of a period come to. The database counts; no alert is read."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
-from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from secops_agent.models import Alert, AlertAsset, Asset
@@ -34,11 +34,12 @@ def count_alerts(period: Period) -> AlertFigures:
     handled = _within(period, "acknowledged_at")
     broken = _within(period, "due_at").filter(Q(closed_at=None) | Q(closed_at__gt=F("due_at")))
     by_verdict = closed.exclude(verdict="")
+    left, overdue = _open(period.end)
     return AlertFigures(
         new=by_severity(new),
         closed=by_severity(closed),
-        open=_open(period.end),
-        overdue=_open(period.end, due_at__lt=period.end),
+        open=left,
+        overdue=overdue,
         sources=_most(new, "source"),
         verdicts=_most(by_verdict, "verdict"),
         recovered=closed.filter(closed_by_source=True).count(),
@@ -48,7 +49,7 @@ def count_alerts(period: Period) -> AlertFigures:
         broken=broken.count(),
         rules=_noisy_rules(new),
         assets=_busy_assets(period),
-        course=_course(period, new, closed),
+        course=_course(period),
     )
 
 
@@ -66,14 +67,20 @@ def ordered(counts: dict[str, int]) -> Counts:
     return tuple((severity, counts[severity]) for severity in SEVERITIES if counts.get(severity))
 
 
-def _open(at: datetime, **more: Any) -> Counts:
-    """Two questions, each with an index: what is open still, and what was closed since."""
-    begun = Alert.objects.filter(first_seen__lt=at, **more)
-    found: Counter[str] = Counter()
+def _open(at: datetime) -> tuple[Counts, Counts]:
+    """All, and those overdue. Two questions, each with an index: what is open still, and what was closed since."""
+    begun = Alert.objects.filter(first_seen__lt=at)
     still = begun.filter(status__in=(AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED))
+    left: Counter[str] = Counter()
+    overdue: Counter[str] = Counter()
     for rows in (still, begun.filter(status=AlertStatus.CLOSED, closed_at__gte=at)):
-        found.update(dict(by_severity(rows)))
-    return ordered(found)
+        late = Count("pk", filter=Q(due_at__lt=at))
+        for severity, number, passed in (
+            rows.order_by().values_list("severity").annotate(Count("pk"), late=late)
+        ):
+            left[severity] += number
+            overdue[severity] += passed
+    return ordered(left), ordered(overdue)
 
 
 def _most(rows: QuerySet[Alert], name: str) -> Counts:
@@ -121,20 +128,14 @@ def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
     )
 
 
-def _course(period: Period, new: QuerySet[Alert], closed: QuerySet[Alert]) -> tuple[Tick, ...]:
-    """Every hour of a day, every day of a week or month, those without alerts too."""
+def _course(period: Period) -> tuple[Tick, ...]:
+    """Every hour of a day, every day of a week or month, each counted by itself: its index knows it at once."""
     hourly = period.kind == "daily"
-    begun, ended = (
-        _by_time(rows, name, hourly) for rows, name in ((new, "first_seen"), (closed, "closed_at"))
-    )
     step, form = (timedelta(hours=1), "%H") if hourly else (timedelta(days=1), "%m-%d")
     at, ticks = timezone.localtime(period.start), []
     while at < period.end:
-        ticks.append(Tick(at.strftime(form), begun[at], ended[at]))
+        part = replace(period, start=at, end=min(at + step, period.end))
+        new, closed = _within(part, "first_seen").count(), _within(part, "closed_at").count()
+        ticks.append(Tick(at.strftime(form), new, closed))
         at += step
     return tuple(ticks)
-
-
-def _by_time(rows: QuerySet[Alert], name: str, hourly: bool) -> "Counter[datetime]":
-    cut = TruncHour(name) if hourly else TruncDay(name)
-    return Counter(dict(rows.order_by().annotate(cut=cut).values_list("cut").annotate(number=Count("pk"))))

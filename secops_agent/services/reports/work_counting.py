@@ -8,7 +8,7 @@ from secops_agent.models import Action, Alert, AlertMessage, Proposal, ProposalS
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import Shift, shifts
 from secops_agent.services.privacy import mask_personal
-from secops_agent.services.reports.alert_counting import GRAVE, TOP
+from secops_agent.services.reports.alert_counting import GRAVE, TOP, by_severity
 from secops_agent.services.reports.figures import Counts, DutyLoad, WorkFigures
 from secops_agent.services.reports.periods import Period
 
@@ -53,9 +53,8 @@ def _duty(period: Period) -> tuple[DutyLoad, ...]:
             continue
         names[shift.staff.pk] = shift.staff.name
         hours[shift.staff.pk] += round((shift.end - shift.start).total_seconds() / 60)
-        alerts[shift.staff.pk] += Alert.objects.filter(
-            first_seen__gte=shift.start, first_seen__lt=shift.end, severity__in=GRAVE
-        ).count()
+        begun = Alert.objects.filter(first_seen__gte=shift.start, first_seen__lt=shift.end)
+        alerts[shift.staff.pk] += sum(number for level, number in by_severity(begun) if level in GRAVE)
     return tuple(
         DutyLoad(mask_personal(names[pk]), round(minutes / 60, 1), alerts[pk])
         for pk, minutes in hours.most_common(TOP)

@@ -24,9 +24,8 @@ def row(number, first_seen, **more):
 
 
 def random_rows(count, seed, days=70):
-    """Alerts of the last days in every state."""
+    """Alerts of the last days in every state, one by one."""
     random = Random(seed)
-    rows = []
     for number in range(count):
         first = NOW - timedelta(seconds=random.randrange(days * 86400))
         more = {"severity": random.choice(SEVERITIES), "rule_name": f"规则 {random.randrange(12)}",
@@ -43,8 +42,7 @@ def random_rows(count, seed, days=70):
             )
             more["closed_by_source"] = random.random() < 0.2
             more["verdict"] = random.choice(("false_positive", "true_positive", "benign"))
-        rows.append(row(number, first, **more))
-    return rows
+        yield row(number, first, **more)
 
 
 def reckon(rows, period):

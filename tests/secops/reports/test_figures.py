@@ -21,7 +21,7 @@ def at(text):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_number_is_what_the_rows_say(database, seed):
-    rows = random_rows(300, seed)
+    rows = list(random_rows(300, seed))
     Alert.objects.bulk_create(rows)
     for name in PERIODS:
         period = period_of(name, NOW)
