@@ -16,7 +16,7 @@ from secops_agent.services.reports.figures import PeriodReport
 from secops_agent.services.reports.outline import headline, notes, sections
 
 MISSING: Final = (
-    "还没有安装生成 PDF 的组件：请管理员在毕方的目录执行 .venv/bin/pip install -r requirements-reports.txt，"
+    "还没有安装生成 PDF 的组件：请管理员在毕方的目录执行 .venv/bin/pip install --require-hashes -r requirements-reports.lock，"
     "然后重启网页进程。"
 )
 _PACKAGES: Final = ("typst", "pylopdf_fonts_zh_cn")

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from django.conf import settings
+from django.urls import reverse
+
 from bifang.channels.markup import literal
 from secops_agent.services.reports.figures import PeriodReport
 from secops_agent.services.reports.outline import ReportLine, ReportSection, headline, notes, sections
@@ -32,7 +35,15 @@ def _written(report: PeriodReport, most: int) -> str:
         lines = section.lines[:most] if section.title in _LISTS else section.lines
         if lines:
             parts.append(_section(section, lines))
-    return "\n\n".join([*parts, f"> {notes(report)}"])
+    return "\n\n".join([*parts, *_link(report), f"> {notes(report)}"])
+
+
+def _link(report: PeriodReport) -> tuple[str, ...]:
+    """To its page, where it was kept and the site's address is known."""
+    if report.pk is None or not settings.PUBLIC_URL:
+        return ()
+    page = reverse("admin:secops_agent_securityreport_change", args=[report.pk])
+    return (f"[图表与 PDF]({settings.PUBLIC_URL}{page})",)
 
 
 def _section(section: ReportSection, lines: tuple[ReportLine, ...]) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bifang.channels.markup import safe_markdown
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, SecurityReport
 from secops_agent.services.reports import archive, wording
@@ -97,6 +98,16 @@ def test_the_message_is_one_whatever_the_names_and_shows_no_personal_data(databa
     assert len(text) < 3000
     assert "新增告警 40 条" in title
     assert not any(each in text for each in ("](", "zhang.san", "13812345678"))
+
+
+def test_the_message_leads_to_the_page_where_the_address_of_the_site_is_known(database, settings):
+    made = archive.make("yesterday", NOW)
+    assert "](" not in wording.text(made)[1]
+    settings.PUBLIC_URL = "https://bifang.example.com"
+    link = f"[图表与 PDF](https://bifang.example.com/admin/secops_agent/securityreport/{made.pk}/change/)"
+    assert link in wording.text(made)[1]
+    assert link in safe_markdown(wording.text(made)[1]), "the door for outgoing text lets it through"
+    assert "](" not in wording.text(archive.look("today", NOW))[1]
 
 
 def test_periods_of_other_days_have_their_names():

@@ -84,6 +84,6 @@ def test_a_name_is_no_command_of_the_typesetter(report):
 def test_without_the_components_the_page_says_what_to_install(report, monkeypatch):
     monkeypatch.setattr(pdf, "_PACKAGES", ("no_such_package",))
     viewer = with_role(Role.VIEWER)
-    assert "requirements-reports.txt" in text_of(viewer.get(page("change", report.pk)))
+    assert "requirements-reports.lock" in text_of(viewer.get(page("change", report.pk)))
     refused = viewer.get(page("pdf", report.pk), follow=True)
-    assert "requirements-reports.txt" in messages_of(refused)
+    assert "requirements-reports.lock" in messages_of(refused)
