@@ -15,9 +15,9 @@ PERSONAL: Final = re.compile(
 )
 
 
-def mask_personal(text: str) -> str:
+def mask_personal(text: str, shown: str = HIDDEN) -> str:
     """E-mail addresses, mobile and identity numbers replaced."""
-    return PERSONAL.sub(HIDDEN, text)
+    return PERSONAL.sub(shown, text)
 
 
 def private(empty: Any) -> Any:

@@ -57,6 +57,11 @@ def _within(period: Period, name: str) -> QuerySet[Alert]:
     return Alert.objects.filter(**{f"{name}__gte": period.start, f"{name}__lt": period.end})
 
 
+def public_name(name: str) -> str:
+    """As everybody who gets the report may read it."""
+    return mask_personal(name, "〔个人信息〕")
+
+
 def by_severity(rows: QuerySet[Any]) -> Counts:
     """The gravest first."""
     return ordered(dict(rows.order_by().values_list("severity").annotate(number=Count("pk"))))
@@ -85,7 +90,7 @@ def _open(at: datetime) -> tuple[Counts, Counts]:
 
 def _most(rows: QuerySet[Alert], name: str) -> Counts:
     counted = rows.order_by().values_list(name).annotate(number=Count("pk")).order_by("-number", name)
-    return tuple((mask_personal(value), number) for value, number in counted[:TOP])
+    return tuple((public_name(value), number) for value, number in counted[:TOP])
 
 
 def _time_taken(rows: QuerySet[Alert], until: str) -> TimeTaken | None:
@@ -109,7 +114,7 @@ def _noisy_rules(new: QuerySet[Alert]) -> tuple[NoisyRule, ...]:
     dismissed = Count("pk", filter=Q(verdict__in=_DISMISSED))
     rows = new.annotate(rule=RULE).order_by().values_list("rule")
     counted = rows.annotate(number=Count("pk"), dismissed=dismissed).order_by("-number", "rule")
-    return tuple(NoisyRule(mask_personal(rule), number, gone) for rule, number, gone in counted[:TOP])
+    return tuple(NoisyRule(public_name(rule), number, gone) for rule, number, gone in counted[:TOP])
 
 
 def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
@@ -122,7 +127,7 @@ def _busy_assets(period: Period) -> tuple[BusyAsset, ...]:
     chosen = list(rows.order_by("-number", "asset_id")[:TOP])
     known = Asset.objects.in_bulk([pk for pk, _, _ in chosen])
     return tuple(
-        BusyAsset(mask_personal(known[pk].name), known[pk].importance, number, grave)
+        BusyAsset(public_name(known[pk].name), known[pk].importance, number, grave)
         for pk, number, grave in chosen
         if pk in known
     )

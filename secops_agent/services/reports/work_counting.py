@@ -7,8 +7,7 @@ from django.db.models import Count, Sum
 from secops_agent.models import Action, Alert, AlertMessage, Proposal, ProposalState, Risk, Silence
 from secops_agent.services.on_call.schedules import enabled_schedules
 from secops_agent.services.on_call.shifts import Shift, shifts
-from secops_agent.services.privacy import mask_personal
-from secops_agent.services.reports.alert_counting import GRAVE, TOP, by_severity
+from secops_agent.services.reports.alert_counting import GRAVE, TOP, by_severity, public_name
 from secops_agent.services.reports.figures import Counts, DutyLoad, WorkFigures
 from secops_agent.services.reports.periods import Period
 
@@ -56,7 +55,7 @@ def _duty(period: Period) -> tuple[DutyLoad, ...]:
         begun = Alert.objects.filter(first_seen__gte=shift.start, first_seen__lt=shift.end)
         alerts[shift.staff.pk] += sum(number for level, number in by_severity(begun) if level in GRAVE)
     return tuple(
-        DutyLoad(mask_personal(names[pk]), round(minutes / 60, 1), alerts[pk])
+        DutyLoad(public_name(names[pk]), round(minutes / 60, 1), alerts[pk])
         for pk, minutes in hours.most_common(TOP)
     )
 

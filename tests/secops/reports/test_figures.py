@@ -98,6 +98,7 @@ def test_the_message_is_one_whatever_the_names_and_shows_no_personal_data(databa
     assert len(text) < 3000
     assert "新增告警 40 条" in title
     assert not any(each in text for each in ("](", "zhang.san", "13812345678"))
+    assert "〔个人信息〕" in text
 
 
 def test_the_message_leads_to_the_page_where_the_address_of_the_site_is_known(database, settings):
