@@ -106,7 +106,7 @@ class AlertMessage(models.Model):
 
     ``wanted`` counts what there is to tell, ``shown`` what was told: there is something to do while they differ.
     ``destination`` and ``group_key`` are digests; two rules with the same target share the message. ``summary``: the
-    message that counts this one instead (a storm, a digest).
+    message that counts this one instead (a storm, a digest, what a silence held back: then ``silence`` names it).
     """
 
     target = models.ForeignKey(NotificationTarget, on_delete=models.CASCADE, related_name="messages")
@@ -115,7 +115,13 @@ class AlertMessage(models.Model):
     kind = models.CharField(
         "种类",
         max_length=10,
-        choices=[("group", "告警"), ("storm", "告警风暴"), ("digest", "汇总"), ("escalation", "升级")],
+        choices=[
+            ("group", "告警"),
+            ("storm", "告警风暴"),
+            ("digest", "汇总"),
+            ("escalation", "升级"),
+            ("silence", "静默小结"),
+        ],
         default="group",
     )
     alerts = models.ManyToManyField(
@@ -132,6 +138,9 @@ class AlertMessage(models.Model):
     digest = models.CharField(max_length=32, blank=True, default="")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     summary = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="held")
+    silence = models.ForeignKey(
+        "Silence", null=True, blank=True, on_delete=models.CASCADE, related_name="messages"
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = "告警消息"
@@ -196,6 +205,7 @@ class Silence(models.Model):
     ends_at = models.DateTimeField("结束")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     made_by = models.CharField("设置人", max_length=200)
+    maker = models.ForeignKey(Staff, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     held = models.PositiveIntegerField("留存消息", default=0)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
 

@@ -23,7 +23,7 @@ from secops_agent.models import (
     NotificationTarget,
     Silence,
 )
-from secops_agent.services.notifications import digests, silences, wording
+from secops_agent.services.notifications import digests, silence_lines, silences, wording
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import Unreachable, resolve
@@ -69,7 +69,7 @@ def _end_empty(pks: set[int]) -> None:
 
 
 def _waiting(now: datetime) -> "QuerySet[AlertMessage]":
-    rows = AlertMessage.objects.exclude(kind__in=("storm", "digest"))
+    rows = AlertMessage.objects.exclude(kind__in=("storm", "digest", "silence"))
     return rows.filter(wanted__gt=F("shown"), due_at__lte=now)
 
 
@@ -104,8 +104,9 @@ def _announce(
 ) -> None:
     row = told.row
     held = silences.covering_all(quiet, told.alerts, told.facts)
-    if row.kind == "group" and held is not None:
-        _hold(row, f"静默：{held}（到 {timezone.localtime(held.ends_at):%m-%d %H:%M}）", None)
+    if held is not None:
+        until = f"{timezone.localtime(held.ends_at):%m-%d %H:%M}"
+        _hold(row, f"静默：{held}（到 {until}）", silence_lines.line_of(held, row, now))
         silences.count([held])
     elif _spared(told, spare):
         digests.hold(row, spare, now)
@@ -185,7 +186,9 @@ def _storms(destinations: set[str], now: datetime) -> dict[str, AlertMessage]:
     for destination in destinations:
         rows = AlertMessage.objects.filter(destination=destination)
         storm = rows.filter(kind="storm").exclude(state__in=OVER).order_by("-pk").first()
-        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(summary__kind="digest")
+        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(
+            summary__kind__in=("digest", "silence")
+        )
         if storm is None and recent[:STORM].count() >= STORM:
             storm = _begin_storm(recent[0], now)
         if storm is not None:
@@ -223,6 +226,9 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     alerts = list(
         Alert.objects.filter(pk__in=AlertMessageItem.objects.filter(message__in=held).values("alert_id"))
     )
+    if not alerts:  # all of it was silenced, or deleted
+        _mark(row, now, over, row.sent_at)
+        return False
     try:
         address = resolve(row.target, now)
     except Unreachable as error:

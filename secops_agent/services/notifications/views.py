@@ -10,6 +10,7 @@ from django.utils import timezone
 from secops_agent.models import NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.conditions import Conditions, Hours
+from secops_agent.services.notifications.coverage import Coverage, coverage
 from secops_agent.services.notifications.targets import place_of
 from secops_agent.services.pages import Page, cut
 
@@ -42,7 +43,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class SilenceView:
-    """``held``: messages that were held back."""
+    """``held``: messages that were held back; ``covers`` is asked for one silence only."""
 
     id: int
     scope: str
@@ -53,6 +54,7 @@ class SilenceView:
     reason: str
     made_by: str
     held: int
+    covers: Coverage | None = None
 
 
 def search_rules(limit: int = 20, cursor: str = "") -> Page[RuleView]:
@@ -100,9 +102,9 @@ def get_silence(silence_id: int) -> SilenceView:
     return view_silence(row)
 
 
-def view_silence(row: Silence) -> SilenceView:
+def view_silence(row: Silence, *, covers: bool = False) -> SilenceView:
     """One of them."""
-    active = row.starts_at <= timezone.now() < row.ends_at
     return SilenceView(
-        row.pk, row.scope, row.value, active, row.starts_at, row.ends_at, row.reason, row.made_by, row.held
-    )
+        row.pk, row.scope, row.value, row.starts_at <= timezone.now() < row.ends_at, row.starts_at, row.ends_at,
+        row.reason, row.made_by, row.held, coverage(row.scope, row.value) if covers else None,
+    )  # fmt: skip

@@ -150,6 +150,7 @@ def test_dead_letter_is_shown_on_its_message(database):
 
 def test_silence_holds_back_and_counts_what_it_covers_only(database):
     stage.rule()
+    store(host("web-01"))
     silence = silences.silence("asset", "web-01", 60, ACTOR, "维护")
     store(alert("a", assets=(host("web-01"),)), alert("b", assets=(host("web-02"),)))
     stage.announce()
@@ -157,7 +158,7 @@ def test_silence_holds_back_and_counts_what_it_covers_only(database):
     assert "web-02" in stage.told()[0]
     silence.refresh_from_db()
     assert silence.held == 1
-    assert stage.states() == {"shown": 1, "held": 1}
+    assert stage.states() == {"shown": 1, "held": 1, "waiting": 1}
     assert Alert.objects.count() == 2
 
 
@@ -223,7 +224,7 @@ def test_silence_of_an_alert_is_proposed_confirmed_and_holds_its_message_back(da
     assert "已静默到" in execute("silence_alerts", planned.arguments, ACTOR)
     stage.announce()
     assert stage.told() == []
-    assert stage.states() == {"held": 1}
+    assert stage.states() == {"held": 1, "waiting": 1}
 
 
 @pytest.mark.parametrize(
@@ -232,11 +233,14 @@ def test_silence_of_an_alert_is_proposed_confirmed_and_holds_its_message_back(da
         ({"scope": "A999"}, "没有编号为 999 的告警"),
         ({"scope": "全部:", "minutes": 5}, "审批人"),
         ({"scope": "资产:web-01", "minutes": 60 * 25}, "审批人"),
+        ({"scope": "资产:web-02"}, "是否指：web-01"),
+        ({"scope": "来源:suricat"}, "是否指：suricata"),
         ({"scope": "今天"}, "请说明静默什么"),
         ({"scope": "资产:"}, "请说明静默什么"),
     ],
 )
 def test_silence_that_nobody_may_make_alone_or_of_nothing_is_refused(database, given, said):
+    store(alert(assets=(host("web-01"),)))
     with pytest.raises(InvalidInput, match=said):
         plan("silence_alerts", given)
 
