@@ -185,7 +185,7 @@ class SilenceListView(View):
 class SilencePreviewView(View):
     """What one would cover."""
 
-    needs = {"GET": access.WRITE_SILENCES}
+    needs = {"GET": access.READ_SILENCES}
 
     @extend_schema(tags=TAG, operation_id="silences_preview", summary="静默会覆盖什么", parameters=[PreviewQuery],
                    responses=PreviewOut, description="现在有多少未关闭的告警、哪些资产在这个范围内；不写入任何东西。")  # fmt: skip
