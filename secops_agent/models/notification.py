@@ -105,7 +105,7 @@ class AlertMessage(models.Model):
     """What one destination is told of one group of alerts: one message, which follows what becomes of them.
 
     ``wanted`` counts what there is to tell, ``shown`` what was told: there is something to do while they differ.
-    ``destination`` and ``group_key`` are digests; two rules with the same target share the message. ``summary``: the
+    ``sla`` is what it has to say of a time limit, as rules name it. ``destination`` and ``group_key`` are digests; two rules with the same target share the message. ``summary``: the
     message that counts this one instead (a storm, a digest, what a silence held back: then ``silence`` names it).
     """
 
@@ -136,6 +136,7 @@ class AlertMessage(models.Model):
     due_at = models.DateTimeField("最早发送时间")
     sent_at = models.DateTimeField("最近发送", null=True, blank=True)
     digest = models.CharField(max_length=32, blank=True, default="")
+    sla = models.CharField(max_length=12, blank=True, default="")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     summary = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="held")
     silence = models.ForeignKey(

@@ -53,7 +53,7 @@ def step() -> int:
         return 0
     with transaction.atomic():
         rows = list(_due(now)[:ROUND])
-        storms = _storms({row.destination for row in rows if not row.shown}, now)
+        storms = _storms({row.destination for row in rows if not row.shown or row.sla}, now)
         quiet, spare = silences.active(now), _allowances(rows)
         found = _told(rows)
         _end_empty({row.pk for row in rows} - {told.row.pk for told in found})
@@ -110,7 +110,7 @@ def _announce(
         silences.count([held])
     elif _spared(told, spare):
         digests.hold(row, spare, now)
-    elif storm is not None and row.kind == "group" and not row.shown:
+    elif storm is not None and row.kind == "group" and (not row.shown or row.sla):
         _hold(row, "告警风暴：已合并为一条汇总", storm)
     elif row.shown and row.sent_at and now - row.sent_at < PAUSE:
         row.due_at = row.sent_at + PAUSE
@@ -144,13 +144,14 @@ def _tell(told: _Told, now: datetime) -> None:
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return
-    text = wording.group_text(told.alerts, told.facts, prefix="⏫ 升级 " if row.kind == "escalation" else "")
+    prefix = _prefix(told, now)
+    text = wording.group_text(told.alerts, told.facts, prefix=prefix)
     outbox.notify(
         address.config_id,
         address.target,
         text,
         key=f"alert:{row.pk}:{row.wanted}",
-        title=wording.title_of(told.alerts),
+        title=f"{prefix}{wording.title_of(told.alerts)}",
     )
     row.digest = significant
     _mark(row, now, ended, now)
@@ -158,9 +159,19 @@ def _tell(told: _Told, now: datetime) -> None:
         NotificationTarget.objects.filter(pk=row.target_id).update(last_error="", last_error_at=None)
 
 
+def _prefix(told: _Told, now: datetime) -> str:
+    """Why it is told now: an escalation, a time limit."""
+    left = wording.time_left(told.alerts, now) if told.row.sla else ""
+    return "⏫ 升级 " if told.row.kind == "escalation" else f"⏰ 处理时限{left} " if left else ""
+
+
 def _significant(told: _Told) -> str:
-    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude."""
-    parts = (wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length())
+    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude, and
+    what rules want told of its time limit."""
+    parts: tuple[object, ...] = (
+        wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length(),
+    )  # fmt: skip
+    parts += (told.row.sla,) if told.row.sla else ()
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
@@ -189,8 +200,10 @@ def _storms(destinations: set[str], now: datetime) -> dict[str, AlertMessage]:
         recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(
             summary__kind__in=("digest", "silence")
         )
-        if storm is None and recent[:STORM].count() >= STORM:
-            storm = _begin_storm(recent[0], now)
+        late = _waiting(now).filter(destination=destination, kind="group").exclude(sla="")
+        for crowd in (recent, late):
+            if storm is None and crowd[:STORM].count() >= STORM:
+                storm = _begin_storm(crowd[0], now)
         if storm is not None:
             found[destination] = storm
     return found
@@ -218,7 +231,7 @@ def tell_storms() -> int:
 def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     held = AlertMessage.objects.filter(summary=row)
     last = held.order_by("-opened_at").values_list("opened_at", flat=True).first() or row.opened_at
-    over = now - last > CALM
+    over = now - max(last, row.opened_at) > CALM
     if not over and (
         row.wanted == row.shown or (row.sent_at and now - row.sent_at < PAUSE) or row.due_at > now
     ):

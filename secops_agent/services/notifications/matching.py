@@ -14,12 +14,13 @@ from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
 
+SLA: Final = ("sla_at_risk", "sla_broken")  # in this order; told only where a rule is about them
 WINDOW: Final = timedelta(hours=4)  # alerts of one rule and asset within it share a message
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An alert and what happened to it: new, risen, reopened …; nothing for a change that only updates messages."""
+    """An alert and what happened to it, as rules name it; nothing for a change that only updates messages."""
 
     alert: Alert
     changes: frozenset[str]
@@ -27,7 +28,7 @@ class Changed:
 
 def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     """Write down what is to be told, in the caller's transaction."""
-    _update_messages([each.alert.pk for each in changed])
+    _update_messages([each.alert.pk for each in changed if not each.changes or each.changes - set(SLA)])
     rules = read_rules() if any(each.changes for each in changed) else []
     if not rules:
         return
@@ -36,7 +37,7 @@ def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     for each in changed:
         for rule in rules:
             if rule.conditions.match(facts[each.alert.pk], each.changes):
-                _want(wanted, rule, each.alert, facts[each.alert.pk], now)
+                _want(wanted, rule, each, facts[each.alert.pk], now)
     _write(wanted, now)
 
 
@@ -48,16 +49,19 @@ class _Wanted:
     due_at: datetime
     alerts: dict[int, None]
     rules: dict[int, Rule]
+    sla: str = ""
 
 
 def _want(
-    wanted: dict[tuple[str, str], _Wanted], rule: Rule, alert: Alert, facts: Facts, now: datetime
+    wanted: dict[tuple[str, str], _Wanted], rule: Rule, changed: Changed, facts: Facts, now: datetime
 ) -> None:
+    alert = changed.alert
+    sla = max((each for each in changed.changes if each in SLA and each in rule.conditions.on), default="")
     group, due = group_key(alert, facts), rule.hours.opens_at(now, alert.severity)
     for target in rule.targets:
         key = (destination(target), group)
         one = wanted.setdefault(key, _Wanted(target.pk, due, {}, {}))
-        one.due_at = min(one.due_at, due)
+        one.due_at, one.sla = min(one.due_at, due), max(one.sla, sla)
         one.alerts[alert.pk] = None
         one.rules[rule.pk] = rule
 
@@ -73,7 +77,12 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
     messages = _open_messages(wanted.keys(), now)
     fresh = {
         key: AlertMessage(
-            target_id=one.target_id, destination=key[0], group_key=key[1], opened_at=now, due_at=one.due_at
+            target_id=one.target_id,
+            destination=key[0],
+            group_key=key[1],
+            opened_at=now,
+            due_at=one.due_at,
+            sla=one.sla,
         )
         for key, one in wanted.items()
         if key not in messages
@@ -81,6 +90,9 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
     AlertMessage.objects.bulk_create(fresh.values())
     known = [messages[key].pk for key in wanted if key in messages]
     AlertMessage.objects.filter(pk__in=known).update(wanted=F("wanted") + 1)
+    for sla in SLA:
+        pks = [messages[key].pk for key, one in wanted.items() if key in messages and one.sla == sla]
+        AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
     messages |= fresh
     items = [
         AlertMessageItem(message=messages[key], alert_id=alert_id)

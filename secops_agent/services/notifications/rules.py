@@ -1,11 +1,12 @@
 """Rules: written in files, checked, read where alerts are stored."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from bifang.core.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
@@ -16,6 +17,7 @@ from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
 
+log = logging.getLogger(__name__)
 MOST_STEPS: Final = 10
 
 
@@ -50,7 +52,16 @@ class Rule:
 def read_rules() -> list[Rule]:
     """The enabled rules with at least one target. Two queries; what cannot be read any more is left out."""
     rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets__config", "targets__staff")
-    return [rule for row in rows if (rule := read_rule_row(row)).targets or rule.steps]
+    return [rule for row in rows if (rule := _readable(row)) and (rule.targets or rule.steps)]
+
+
+def _readable(row: NotificationRule) -> Rule | None:
+    """None for what an older edition wrote and this one does not know: alerts are stored all the same."""
+    try:
+        return read_rule_row(row)
+    except ValidationError as error:
+        log.error("通知规则「%s」读不懂，没有应用：%s", row.name, error)
+        return None
 
 
 def read_rule_row(row: NotificationRule) -> Rule:
