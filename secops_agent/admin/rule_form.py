@@ -1,6 +1,6 @@
 """The form of a notification rule: what a file says in YAML, as fields."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -141,11 +141,20 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             read_rule(self.given())
         except EntryFaults as error:
             for place, text in error.faults:
-                name = place.split(".")[1] if place.count(".") else place
-                self.add_error(_field(name), text)
+                self.add_error(self._field(place.split(".")), text)
         except BifangError as error:
             self.add_error("targets", error.message)
 
-
-def _field(name: str) -> str | None:
-    return {"hours": "quiet_until"}.get(name, name if name in (*LISTS, *HOURS, "name") else None)
+    def _field(self, place: Sequence[str]) -> str | None:
+        """The field of a place like ``conditions.owners.1`` or ``escalate.2.to.1``."""
+        steps = [step for step in STEPS if self.cleaned_data.get(f"after_{step}")]
+        match place:
+            case ["hours"]:
+                return "quiet_until"
+            case ["targets", *_]:
+                return "targets"
+            case ["escalate", number, *_] if 0 < int(number) <= len(steps):
+                return f"to_{steps[int(number) - 1]}"
+            case ["conditions" | "hours", name, *_] | [name, *_] if name in (*LISTS, *HOURS, "name"):
+                return name
+        return None

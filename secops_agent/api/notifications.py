@@ -26,6 +26,7 @@ class TargetOut(Form):
     step = serializers.IntegerField(allow_null=True, help_text="升级的第几步；空：立即")
     last_error = serializers.CharField(help_text="最近一次无法送达的原因和办法")
     last_error_at = serializers.DateTimeField(allow_null=True, help_text="它的时间")
+    doubt = serializers.CharField(help_text="还不确定能否送达的原因和办法；空：没有")
 
 
 class RuleOut(Form):

@@ -86,9 +86,8 @@ class NotificationTarget(models.Model):
         ordering = ["rule", "step", "id"]
 
     def __str__(self) -> str:
-        return (
-            f"{self.get_kind_display()} {self.conversation_id or self.staff or self.schedule or ''}".strip()
-        )
+        place = f"{self.get_kind_display()} {self.conversation_id or self.staff or self.schedule or ''}"
+        return f"规则「{self.rule}」→ {place.strip()}"
 
 
 class MessageState(models.TextChoices):
@@ -171,7 +170,13 @@ class AlertMessageItem(models.Model):
 
 
 class Escalation(models.Model):
-    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0."""
+    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0.
+
+    One that ended because there was nothing open (`TAKEN`, `RESOLVED`) begins anew with something that is.
+    """
+
+    TAKEN = "已有人处理"
+    RESOLVED = "来源报告已恢复"
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="escalations")
     message = models.ForeignKey(AlertMessage, on_delete=models.CASCADE, related_name="escalations")

@@ -280,7 +280,7 @@ def note_failures() -> int:
             continue
         again = (
             {"wanted": F("wanted") + 1, "digest": ""}
-            if allowance(told["target__config_id"]).step == "none"
+            if allowance(told["target__config_id"]).percent >= 100
             else {}
         )
         later = {"due_at": database_now() + RETRY} if again else {}

@@ -93,6 +93,7 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
     for sla in SLA:
         pks = [messages[key].pk for key, one in wanted.items() if key in messages and one.sla == sla]
         AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
+    _begin_anew(messages, wanted)
     messages |= fresh
     items = [
         AlertMessageItem(message=messages[key], alert_id=alert_id)
@@ -112,6 +113,18 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def _begin_anew(
+    messages: Mapping[tuple[str, str], AlertMessage], wanted: Mapping[tuple[str, str], _Wanted]
+) -> None:
+    """There is something open again in groups that somebody had taken in hand, or whose source had reported the end."""
+    for key, message in messages.items():
+        rows = Escalation.objects.filter(message=message, ended__in=(Escalation.TAKEN, Escalation.RESOLVED))
+        for rule in wanted[key].rules.values():
+            if rule.steps:
+                next_at = wanted[key].due_at + timedelta(minutes=rule.steps[0])
+                rows.filter(rule_id=rule.pk).update(step=0, next_at=next_at, ended="")
 
 
 def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AlertMessage]:

@@ -11,7 +11,7 @@ from secops_agent.models import NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.conditions import Conditions, Hours
 from secops_agent.services.notifications.coverage import Coverage, coverage
-from secops_agent.services.notifications.targets import place_of
+from secops_agent.services.notifications.targets import doubt, place_of
 from secops_agent.services.pages import Page, cut
 
 
@@ -25,6 +25,7 @@ class TargetView:
     step: int | None
     last_error: str
     last_error_at: datetime | None
+    doubt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
 def _target(row: NotificationTarget) -> TargetView:
     config = row.config.name if row.config else ""
     step = None if row.step is None else row.step + 1
-    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at)
+    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at, doubt(row))
 
 
 def search_silences(active: bool = False, limit: int = 20, cursor: str = "") -> Page[SilenceView]:

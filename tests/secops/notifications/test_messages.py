@@ -9,7 +9,7 @@ from bifang.channels.models import OutboxRow
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.agent.toolbox import execute, plan
-from secops_agent.models import Alert, AlertMessage, MessageState, NotificationTarget
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, NotificationTarget
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import announcing, silences
@@ -192,6 +192,39 @@ def test_escalation_stops_when_somebody_takes_it(database):
     assert stage.told_privately() == {}
 
 
+@pytest.mark.parametrize("taken", [True, False], ids=["somebody", "the source"])
+def test_escalation_begins_anew_when_something_is_open_again(database, taken):
+    lisi = stage.staff("lisi", "李四")
+    person = {"kind": "person", "config": "钉钉", "staff_id": "lisi"}
+    stage.rule(escalate={"after_minutes": 15, "to": [person]})
+    store(alert())
+    stage.announce()
+    if taken:
+        triage.acknowledge(Alert.objects.get().pk, Actor.person(lisi))
+    else:
+        store(alert(number=1, at=later(minutes=1), status_hint="closed"))
+    assert AlertMessage.objects.get().wanted == 2, "what the source says is told as what people do"
+    hurry()
+    assert stage.told_privately() == {}
+    store(alert(number=2, severity="critical", at=later(minutes=2)))
+    hurry()
+    hurry()
+    assert stage.told_privately() == {"lisi": 1}
+
+
+def test_end_that_the_source_reports_is_told_and_ends_the_escalation(database):
+    stage.staff("manager01", "张三", "admin")
+    stage.rule(escalate={"after_minutes": 15})
+    store(alert())
+    stage.announce()
+    store(alert(number=1, at=later(minutes=1), status_hint="closed"))
+    age(120)
+    hurry()
+    assert "已关闭" in stage.told()[-1]
+    assert stage.states() == {"ended": 1}
+    assert (Escalation.objects.get().ended, stage.told_privately()) == (Escalation.RESOLVED, {})
+
+
 def test_gap_in_the_rota_goes_to_the_next_step_at_once(database):
     stage.staff("lisi", "李四")
     rota(start="2999-01-07", staff=["lisi"])
@@ -208,8 +241,6 @@ def test_gap_in_the_rota_goes_to_the_next_step_at_once(database):
 
 def hurry() -> None:
     """The next step of every escalation is due."""
-    from secops_agent.models import Escalation
-
     Escalation.objects.filter(next_at__isnull=False).update(next_at=timezone.now() - timedelta(minutes=1))
     stage.announce()
     stage.announce()

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.models import KnownGroup
 from bifang.core import configs
 from secops_agent.models import (
     AuditRecord,
@@ -99,6 +100,7 @@ def test_group_of_another_corporation_cannot_be_chosen() -> None:
         ({"after_0": None, "to_0": True}, "after_0"),
         ({"name": "已有的"}, "name"),
         ({"sources": "x" * 600}, "sources"),
+        ({"owners": "nobody"}, "owners"),
     ],
 )
 def test_fault_stands_at_its_field(changes: dict[str, Any], field: str) -> None:
@@ -172,6 +174,40 @@ def test_whoever_archives_a_configuration_is_told_which_rules_use_it() -> None:
     config = made.targets.first().config
     page = superuser().get(reverse("admin:core_systemconfig_delete", args=[config.pk]))
     assert "通知规则「夜间告警」通过它发送" in text_of(page)
+
+
+def test_whoever_takes_someone_out_of_use_is_told_which_rules_use_them_and_asked() -> None:
+    made = rule("夜间告警")
+    staff = Staff.objects.create(staff_id="wangwu", name="王五", role="analyst")
+    made.targets.create(kind="person", config=made.targets.first().config, staff=staff)
+    client, address = superuser(), reverse("admin:secops_agent_staff_change", args=[staff.pk])
+    assert "仍然停用" in text_of(client.get(address))
+    form = {"name": "王五", "staff_id": "wangwu", "corp_id": "", "role": "analyst"}
+    refused = client.post(address, form)
+    assert "通知规则「夜间告警」发给他" in "".join(errors_of(refused)["sure"])
+    assert client.post(address, form | {"sure": "on"}).status_code == 302
+    assert not Staff.objects.get(pk=staff.pk).active
+    page = text_of(client.get(reverse("admin:secops_agent_staff_delete", args=[staff.pk])))
+    assert "规则「夜间告警」→ 个人 王五" in page
+
+
+def test_schedule_that_a_rule_uses_is_not_deleted_and_the_rule_is_named() -> None:
+    made = rule("夜间告警")
+    rota = made.targets.get(kind="on_call").schedule
+    address = reverse("admin:secops_agent_oncallschedule_delete", args=[rota.pk])
+    client = superuser()
+    assert "规则「夜间告警」→ 值班人" in text_of(client.get(address))
+    client.post(address, {"post": "yes"})
+    assert OnCallSchedule.objects.filter(pk=rota.pk).exists()
+
+
+def test_group_that_nobody_confirmed_is_marked_on_its_rule() -> None:
+    made = rule("夜间告警")
+    KnownGroup.objects.all().delete()
+    client = superuser()
+    assert "群未确认" in text_of(client.get(reverse("admin:secops_agent_notificationrule_changelist")))
+    page = client.get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk]))
+    assert "还没有人 @ 过机器人" in text_of(page)
 
 
 def test_preview_counts_messages_as_they_would_be_told() -> None:
