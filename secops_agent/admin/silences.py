@@ -181,7 +181,7 @@ class SilenceScreen(RecordScreen):
         """What it covers."""
         return str(row)
 
-    @admin.display(description="现在覆盖")
+    @admin.display(description="覆盖什么")
     def covered_now(self, row: Silence) -> str:
         """Open alerts and assets."""
         return str(coverage(row.scope, row.value))

@@ -11,7 +11,7 @@
   async function look() {
     const mine = ++asked;
     if (!scope.value || (scope.value !== "all" && !value.value.trim())) {
-      place.textContent = "";
+      place.hidden = true;
       return;
     }
     const query = new URLSearchParams({ scope: scope.value, value: value.value });
@@ -19,6 +19,7 @@
     if (!answer.ok || answer.redirected || mine !== asked) return;
     const told = await answer.json();
     place.textContent = told.text;
+    place.hidden = false;
     place.classList.toggle("bf-error", !told.known);
   }
 
