@@ -221,4 +221,6 @@ class Silence(models.Model):
         indexes = [models.Index(fields=["ends_at"], name="silence_end")]
 
     def __str__(self) -> str:
+        if self.scope == "alert":
+            return f"告警 A{self.value}"
         return f"{self.get_scope_display()} {self.value}".strip()
