@@ -88,12 +88,7 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
         if key not in messages
     }
     AlertMessage.objects.bulk_create(fresh.values())
-    known = [messages[key].pk for key in wanted if key in messages]
-    AlertMessage.objects.filter(pk__in=known).update(wanted=F("wanted") + 1)
-    for sla in SLA:
-        pks = [messages[key].pk for key, one in wanted.items() if key in messages and one.sla == sla]
-        AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
-    _begin_anew(messages, wanted)
+    _go_on(messages, wanted)
     messages |= fresh
     items = [
         AlertMessageItem(message=messages[key], alert_id=alert_id)
@@ -115,10 +110,15 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
     )
 
 
-def _begin_anew(
+def _go_on(
     messages: Mapping[tuple[str, str], AlertMessage], wanted: Mapping[tuple[str, str], _Wanted]
 ) -> None:
-    """There is something open again in groups that somebody had taken in hand, or whose source had reported the end."""
+    """These messages have more to tell; and where somebody had taken the group in hand, or its source had reported the
+    end, something is open again."""
+    AlertMessage.objects.filter(pk__in=[row.pk for row in messages.values()]).update(wanted=F("wanted") + 1)
+    for sla in SLA:
+        pks = [row.pk for key, row in messages.items() if wanted[key].sla == sla]
+        AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
     for key, message in messages.items():
         rows = Escalation.objects.filter(message=message, ended__in=(Escalation.TAKEN, Escalation.RESOLVED))
         for rule in wanted[key].rules.values():
