@@ -96,18 +96,20 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
         for alert_id in one.alerts
     ]
     AlertMessageItem.objects.bulk_create(items, ignore_conflicts=True)
-    Escalation.objects.bulk_create(
-        [
-            Escalation(
-                rule_id=rule.pk, message=fresh[key], next_at=one.due_at + timedelta(minutes=rule.steps[0])
-            )
-            for key, one in wanted.items()
-            if key in fresh
-            for rule in one.rules.values()
-            if rule.steps
-        ],
-        ignore_conflicts=True,
-    )
+    Escalation.objects.bulk_create(_escalations(fresh, wanted), ignore_conflicts=True)
+
+
+def _escalations(
+    fresh: Mapping[tuple[str, str], AlertMessage], wanted: Mapping[tuple[str, str], _Wanted]
+) -> list[Escalation]:
+    return [
+        Escalation(
+            rule_id=rule.pk, message=message, next_at=wanted[key].due_at + timedelta(minutes=rule.steps[0])
+        )
+        for key, message in fresh.items()
+        for rule in wanted[key].rules.values()
+        if rule.steps
+    ]
 
 
 def _go_on(
