@@ -16,6 +16,7 @@ from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from secops_agent.agent.controls import read_control
+from secops_agent.agent.orders import read_order
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.services.people.staff import learn_corporation
 
@@ -45,7 +46,9 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
 
 def _is_urgent(text: str) -> bool:
     """Does this decide or stop something? Such a message never waits behind a turn."""
-    return bool(URGENT.match(text)) or (len(text) <= SHORT and read_control(text) is not None)
+    if URGENT.match(text):
+        return True
+    return len(text) <= SHORT and (read_control(text) is not None or read_order(text) is not None)
 
 
 def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> dict[str, Any]:

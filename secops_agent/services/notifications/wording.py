@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
@@ -21,6 +22,11 @@ def plain(text: str, limit: int) -> str:
     """Text of unknown origin on one line, without the signs of Markdown."""
     line = " ".join(text.split()).translate(_HARMLESS)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def clock(moment: datetime) -> str:
+    """11-26 05:20, as people here read it."""
+    return f"{timezone.localtime(moment):%m-%d %H:%M}"
 
 
 def gravest(alerts: Sequence[Alert]) -> str:
