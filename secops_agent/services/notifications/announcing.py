@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,11 +19,12 @@ from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
+    History,
     MessageState,
     NotificationTarget,
     Silence,
 )
-from secops_agent.services.notifications import digests, silences, wording
+from secops_agent.services.notifications import digests, events, notices, silences, wording
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import Unreachable, resolve
@@ -44,6 +45,7 @@ class _Told:
     row: AlertMessage
     alerts: tuple[Alert, ...]
     facts: Facts
+    known: Mapping[int, History]
 
 
 def step() -> int:
@@ -94,8 +96,11 @@ def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
     for item in items.select_related("alert__assignee"):
         members[item.message_id].append(item.alert)
     facts = facts_of([alerts[0] for alerts in members.values()])
+    known = events.latest(alert for alerts in members.values() for alert in alerts)
     return [
-        _Told(row, tuple(members[row.pk]), facts[members[row.pk][0].pk]) for row in rows if members[row.pk]
+        _Told(row, tuple(members[row.pk]), facts[members[row.pk][0].pk], known)
+        for row in rows
+        if members[row.pk]
     ]
 
 
@@ -133,7 +138,7 @@ def _hold(row: AlertMessage, reason: str, summary: AlertMessage | None) -> None:
 
 def _tell(told: _Told, now: datetime) -> None:
     row = told.row
-    ended = all(each.status == "closed" for each in told.alerts)
+    ended = wording.is_over(told.alerts)
     significant = _significant(told)
     if row.shown and significant == row.digest:
         _mark(row, now, ended, row.sent_at)
@@ -143,14 +148,12 @@ def _tell(told: _Told, now: datetime) -> None:
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return
-    text = wording.group_text(told.alerts, told.facts, prefix="⏫ 升级 " if row.kind == "escalation" else "")
+    prefix = "⏫ 升级 " if row.kind == "escalation" else ""
+    notice = notices.compose(told.alerts, told.facts, told.known, prefix=prefix)
     outbox.notify(
-        address.config_id,
-        address.target,
-        text,
-        key=f"alert:{row.pk}:{row.wanted}",
-        title=wording.title_of(told.alerts),
-    )
+        address.config_id, address.target, notice.text, key=f"alert:{row.pk}:{row.wanted}", title=notice.title,
+        suggestions=notice.suggestions,
+    )  # fmt: skip
     row.digest = significant
     _mark(row, now, ended, now)
     if row.target.last_error:
