@@ -62,10 +62,13 @@ def notify(
     title: str = "",
     buttons: Sequence[Button] = (),
     suggestions: Sequence[Suggestion] = (),
+    card: str = "",
+    at_staff_id: str = "",
 ) -> None:
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
-    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
+    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message. ``card`` (at
+    most 60): messages with the same value show on one card. ``at_staff_id`` is mentioned where the channel can.
     """
     row_key = f"note:{key}"
     row = {
@@ -75,6 +78,8 @@ def notify(
         "title": outgoing.safe_line(title)[:200],
         "text": outgoing.with_taps(Reply(text, suggestions=tuple(suggestions))),
         "buttons": _pack_buttons(buttons),
+        "card": card,
+        "at_staff_id": at_staff_id if target.is_group else "",
         "created_at": database_now(),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
@@ -99,7 +104,13 @@ def part_of(row: OutboxRow) -> Part:
         target=target or ReplyTarget("", is_group=False),
         created_ms=to_ms(row.created_at),
         buttons=tuple(Button(**button) for button in row.buttons or ()),
+        card=row.card,
     )
+
+
+def is_on_card(card: str) -> bool:
+    """Did a message of this card go out as one?"""
+    return OutboxRow.objects.filter(card=card, route="card").exists()
 
 
 def anything_waits() -> bool:

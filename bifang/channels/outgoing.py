@@ -66,6 +66,12 @@ def words(suggestion: Suggestion) -> str:
     return f"{verb} {code}{_AFTER.get(verb, '')}".strip()
 
 
+def before_taps(text: str) -> str:
+    """The text above them: for where buttons do the same."""
+    cut = _TAP_LINE.search(text)
+    return text[: cut.start()] if cut else text
+
+
 def without_taps(text: str) -> str:
     """For where such links do not work (cards): as the words to type."""
     return _TAP_LINE.sub(lambda match: match["said"] if unquote(match["sent"]) == match["said"] else "", text)

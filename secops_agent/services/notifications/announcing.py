@@ -34,6 +34,7 @@ STORM: Final = 100  # new messages to one destination …
 STORM_SPAN: Final = timedelta(seconds=60)  # … within this time are one summary
 CALM: Final = timedelta(seconds=120)  # without a new message the storm is over
 PAUSE: Final = timedelta(seconds=60)  # between two messages about the same group
+CARD_PAUSE: Final = timedelta(seconds=3)  # where the message is a card
 RETRY: Final = timedelta(minutes=5)
 OVER: Final = (MessageState.ENDED, MessageState.HELD)  # of a storm: told to its end, or left to a digest
 
@@ -116,11 +117,23 @@ def _announce(
         digests.hold(row, spare, now)
     elif storm is not None and row.kind == "group" and not row.shown:
         _hold(row, "告警风暴：已合并为一条汇总", storm)
-    elif row.shown and row.sent_at and now - row.sent_at < PAUSE:
-        row.due_at = row.sent_at + PAUSE
+    elif row.shown and row.sent_at and (due := _next_time(row, row.sent_at, spare, now)) > now:
+        row.due_at = due
         row.save(update_fields=["due_at"])
     else:
         _tell(told, now)
+
+
+def _card(row: AlertMessage) -> str:
+    """The one card of a message. A new database counts from 1 again, and DingTalk remembers: the time is part of it."""
+    return f"alert:{row.pk}:{row.opened_at:%y%m%d%H%M%S%f}"
+
+
+def _next_time(row: AlertMessage, sent_at: datetime, spare: SendingAllowance, now: datetime) -> datetime:
+    """When the next may be said about the same group. A card changes in place, unless the quota is to be spared."""
+    if not outbox.is_on_card(_card(row)):
+        return sent_at + PAUSE
+    return now + RETRY if spare.step == "card" else sent_at + CARD_PAUSE
 
 
 def _spared(told: _Told, spare: SendingAllowance) -> bool:
@@ -148,11 +161,10 @@ def _tell(told: _Told, now: datetime) -> None:
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return
-    prefix = "⏫ 升级 " if row.kind == "escalation" else ""
-    notice = notices.compose(told.alerts, told.facts, told.known, prefix=prefix)
+    notice = notices.compose(told.alerts, told.facts, told.known, prefix=notices.prefix_of(row))
     outbox.notify(
         address.config_id, address.target, notice.text, key=f"alert:{row.pk}:{row.wanted}", title=notice.title,
-        suggestions=notice.suggestions,
+        suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
     )  # fmt: skip
     row.digest = significant
     _mark(row, now, ended, now)
