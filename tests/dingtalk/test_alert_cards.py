@@ -164,6 +164,11 @@ def test_every_button_does_what_it_says(stage: CardStage) -> None:
     assert Alert.objects.get().assignee == Staff.objects.get(staff_id="lisi")
     press(stage, card, "silence")
     assert Silence.objects.get().made_by == "李四"
+    again = press(stage, card, "silence", nonce=2)["cardData"]["cardParamMap"]
+    assert "- 静默：到 " in again["content"]
+    triage.acknowledge(Alert.objects.get().pk, lisi())
+    tell(stage)
+    assert "处理中" in stage.wait_card()["params"]["content"], "a silence holds messages back, not the card"
     shown = press(stage, card, "false_positive")["cardData"]["cardParamMap"]
     assert (Alert.objects.get().verdict, shown["buttons"]) == ("false_positive", "[]")
     late = press(stage, card, "acknowledge")

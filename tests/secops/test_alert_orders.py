@@ -37,7 +37,7 @@ def test_words_act_at_once_and_say_who_did_what_and_how_to_undo_it() -> None:
     assert (row.status, row.verdict) == ("open", "")
     trail = AuditRecord.objects.filter(subject=f"alert:{pk}", kind="change").order_by("pk")
     assert [(one.detail["action"], one.actor_id) for one in trail] == [
-        ("acknowledge", "corp:li"), ("assign", "corp:li"), ("close", "corp:li"), ("reopen", "corp:wang"),
+        ("acknowledge", "corp:li"), ("close", "corp:li"), ("reopen", "corp:wang"),
     ]  # fmt: skip
 
 

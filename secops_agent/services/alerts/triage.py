@@ -132,12 +132,13 @@ def _read(alert_id: int) -> Alert:
     return row
 
 
-def acknowledge(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
-    """Someone looks after it: open → acknowledged. Raises NotFound, Conflict."""
+def acknowledge(alert_id: int, actor: Actor, note: str = "", owner: Staff | None = None) -> AlertSummary:
+    """Someone looks after it: open → acknowledged; ``owner`` has it unless somebody does. Raises NotFound, Conflict."""
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN)
-        return {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now}
+        taken = {"assignee": owner} if owner is not None and row.assignee_id is None else {}
+        return {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now, **taken}
 
     return _change(alert_id, actor, "acknowledge", act, note)
 

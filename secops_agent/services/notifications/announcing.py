@@ -110,18 +110,19 @@ def _announce(
 ) -> None:
     row = told.row
     held = silences.covering_all(quiet, told.alerts, told.facts)
-    if row.kind == "group" and held is not None:
+    on_card = bool(row.shown) and outbox.is_on_card(_card(row))  # a card that changes disturbs nobody
+    if row.kind == "group" and held is not None and not on_card:
         _hold(row, f"静默：{held}（到 {timezone.localtime(held.ends_at):%m-%d %H:%M}）", None)
         silences.count([held])
     elif _spared(told, spare):
         digests.hold(row, spare, now)
     elif storm is not None and row.kind == "group" and not row.shown:
         _hold(row, "告警风暴：已合并为一条汇总", storm)
-    elif row.shown and row.sent_at and (due := _next_time(row, row.sent_at, spare, now)) > now:
+    elif row.shown and row.sent_at and (due := _next_time(row.sent_at, spare, now, on_card=on_card)) > now:
         row.due_at = due
         row.save(update_fields=["due_at"])
     else:
-        _tell(told, now)
+        _tell(told, now, held)
 
 
 def _card(row: AlertMessage) -> str:
@@ -129,9 +130,9 @@ def _card(row: AlertMessage) -> str:
     return f"alert:{row.pk}:{row.opened_at:%y%m%d%H%M%S%f}"
 
 
-def _next_time(row: AlertMessage, sent_at: datetime, spare: SendingAllowance, now: datetime) -> datetime:
+def _next_time(sent_at: datetime, spare: SendingAllowance, now: datetime, *, on_card: bool) -> datetime:
     """When the next may be said about the same group. A card changes in place, unless the quota is to be spared."""
-    if not outbox.is_on_card(_card(row)):
+    if not on_card:
         return sent_at + PAUSE
     return now + RETRY if spare.step == "card" else sent_at + CARD_PAUSE
 
@@ -149,7 +150,7 @@ def _hold(row: AlertMessage, reason: str, summary: AlertMessage | None) -> None:
         AlertMessage.objects.filter(pk=summary.pk).update(wanted=F("wanted") + 1)
 
 
-def _tell(told: _Told, now: datetime) -> None:
+def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
     row = told.row
     ended = wording.is_over(told.alerts)
     significant = _significant(told)
@@ -161,7 +162,8 @@ def _tell(told: _Told, now: datetime) -> None:
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return
-    notice = notices.compose(told.alerts, told.facts, told.known, prefix=notices.prefix_of(row))
+    prefix = notices.prefix_of(row)
+    notice = notices.compose(told.alerts, told.facts, told.known, quiet=quiet, prefix=prefix)
     outbox.notify(
         address.config_id, address.target, notice.text, key=f"alert:{row.pk}:{row.wanted}", title=notice.title,
         suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,

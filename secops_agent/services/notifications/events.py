@@ -33,7 +33,8 @@ def _words(row: History) -> str:
         return _of_source(row)
     said = f"{plain(row.actor_name, 30)} {DEEDS[row.action]}"
     if row.action == "assign":
-        return f"{said}给 {plain(str(_new(row, 'assignee')), 20)}"
+        whom = str(_new(row, "assignee"))
+        return f"{plain(whom, 30)} 接过" if whom == row.actor_name else f"{said}给 {plain(whom, 30)}"
     verdict = str(_new(row, "verdict")) if row.action == "close" else ""
     return f"{said}，结论：{Verdict(verdict).label}" if verdict in Verdict.values else said
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bifang.channels.ports import Button, Suggestion
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, History
-from secops_agent.services.notifications import events, wording
+from bifang.core.db import database_now
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, History, Silence
+from secops_agent.services.notifications import events, silences, wording
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
 
@@ -44,10 +45,16 @@ def _button(said: Suggestion) -> Button:
 
 
 def compose(
-    alerts: Sequence[Alert], facts: Facts, known: Mapping[int, History], *, prefix: str = ""
+    alerts: Sequence[Alert],
+    facts: Facts,
+    known: Mapping[int, History],
+    *,
+    quiet: Silence | None = None,
+    prefix: str = "",
 ) -> AlertNotice:
-    """``known``: what happened last, as `events.latest` has it."""
-    text = wording.group_text(alerts, facts, last=events.last_event(alerts, known), prefix=prefix)
+    """``known``: what happened last, as `events.latest` has it; ``quiet``: the silence that covers the group."""
+    last = events.last_event(alerts, known)
+    text = wording.group_text(alerts, facts, last=last, quiet=quiet, prefix=prefix)
     return AlertNotice(
         f"A{alerts[0].pk}", wording.title_of(alerts), text, wording.commands(alerts), _owner(alerts, facts)
     )
@@ -71,4 +78,6 @@ def notice_of(message_id: int, config_id: int) -> AlertNotice | None:
     alerts = [item.alert for item in items] if row is not None else []
     if row is None or not alerts:
         return None
-    return compose(alerts, facts_of(alerts[:1])[alerts[0].pk], events.latest(alerts), prefix=prefix_of(row))
+    facts = facts_of(alerts[:1])[alerts[0].pk]
+    quiet = silences.covering_all(silences.active(database_now()), alerts, facts)
+    return compose(alerts, facts, events.latest(alerts), quiet=quiet, prefix=prefix_of(row))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from bifang.channels.outgoing import words
 from bifang.channels.ports import Suggestion
-from secops_agent.models import Alert
+from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications.conditions import Facts
 
@@ -60,7 +60,9 @@ def commands(alerts: Sequence[Alert]) -> tuple[Suggestion, ...]:
     return tuple(Suggestion(verb, f"A{alerts[0].pk}") for verb in verbs)
 
 
-def group_text(alerts: Sequence[Alert], facts: Facts, *, last: str = "", prefix: str = "") -> str:
+def group_text(
+    alerts: Sequence[Alert], facts: Facts, *, last: str = "", quiet: Silence | None = None, prefix: str = ""
+) -> str:
     """One group of alerts, the first one named by its code; ``last``: what somebody did about it last."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
@@ -72,11 +74,12 @@ def group_text(alerts: Sequence[Alert], facts: Facts, *, last: str = "", prefix:
         f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
         f"- 状态：{state_of(alerts)}",
         *([f"- 处理：{last}"] if last else []),
+        *([f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []),
     ]
     if first.due_at and first.status != AlertStatus.CLOSED:
         lines.append(f"- 处理时限：{clock(first.due_at)}")
-    if said := [words(each) for each in commands(alerts)]:
-        lines += ["", f"回复（群里请 @我）：{' ｜ '.join(said)}"]
+    said = [words(each) for each in commands(alerts)] or [f"重新打开 A{first.pk}"]
+    lines += ["", f"回复（群里请 @我）：{' ｜ '.join(said)}"]
     return "\n".join(lines)
 
 

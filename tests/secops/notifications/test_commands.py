@@ -57,7 +57,7 @@ def test_taps_say_what_is_carried_out_and_only_what_makes_sense_now(database):
     triage.close(pk, "benign", lisi)
     text = told_next()
     assert taps(text) == []
-    assert "回复" not in text
+    assert f"回复（群里请 @我）：重新打开 A{pk}" in text
 
 
 def test_message_says_who_closed_it_with_which_verdict(database):
