@@ -34,7 +34,7 @@ UNDONE_BY: Final[Mapping[Verb, Verb]] = {
     "acknowledge": "reopen", "false_positive": "reopen", "take": "hand_back", "silence": "end_silence",
 }  # fmt: skip
 NAMED: Final = "{named}"  # in what an act says: the alert goes here
-MOST: Final = 50  # alerts of one order: it is carried out while somebody waits
+MOST: Final = 20  # alerts of one order: it is carried out while somebody waits
 NEARLY: Final = 0.9  # a silence that lasts this part of the time wanted is not made again
 
 
