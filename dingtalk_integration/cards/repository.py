@@ -13,7 +13,7 @@ from bifang.channels.ports import Part, Turn
 from bifang.core.db import database_now
 from dingtalk_integration.models import Card, CardState
 from dingtalk_integration.openapi.cards import CardPlace
-from secops_agent.models import Staff
+from secops_agent.services.people.eligibility import corporation_of, listed
 
 STALE: Final = timedelta(minutes=10)
 JUST_BORN: Final = timedelta(minutes=1)  # its part may not have taken it yet
@@ -84,14 +84,17 @@ def take_standing(part: Part, place: CardPlace) -> Held | None:
     if card.state not in (CardState.OPEN, CardState.FINISHED):
         return None
     _update(Card.objects.filter(pk=card.pk), part_key=part.key)
-    people = (
-        Staff.objects.filter(staff_id=part.at_staff_id, active=True)
-        if part.at_staff_id
-        else Staff.objects.none()
-    )
-    nick = people.values_list("name", flat=True).first() or ""
+    whom = listed(corporation_of(part.config_id), part.at_staff_id) if part.at_staff_id else None
     digest = card.digest if card.state == CardState.FINISHED else ""
-    return Held(card.pk, track_id, card.shown, fresh, nick=nick, digest=digest, readers=tuple(card.readers))
+    return Held(
+        card.pk,
+        track_id,
+        card.shown,
+        fresh,
+        nick=whom.name if whom else "",
+        digest=digest,
+        readers=tuple(card.readers),
+    )
 
 
 def part_shown(config_id: int, track_id: str) -> str:

@@ -162,7 +162,7 @@ class CardService:
     ) -> None:
         """Step after step, each until it is done; raises the error of the one that cannot be done."""
         calls = CardCalls(client.cards, self.limiter.of(client.settings.client_id), held.track_id)
-        at = {part.at_staff_id: held.nick or part.at_staff_id} if part.at_staff_id else {}
+        at = _mentioned(part, held)
 
         async def create() -> None:
             await calls.create(client.settings.card_template_id, values, place, at, part.target.robot_code)
@@ -187,6 +187,13 @@ class CardService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _mentioned(part: Part, held: Held) -> dict[str, str]:
+    """Staff id → name. The asker may not be listed; anybody else has to be, or DingTalk might refuse the card."""
+    if not part.at_staff_id or (part.card and not held.nick):
+        return {}
+    return {part.at_staff_id: held.nick or part.at_staff_id}
 
 
 async def _until_done(step: Callable[[], Awaitable[None]]) -> bool:

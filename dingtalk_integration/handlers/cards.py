@@ -13,13 +13,16 @@ from dingtalk_integration.cards import content, repository
 from dingtalk_integration.cards.calls import safe_values
 from dingtalk_integration.handlers.contents import mapping_of, text_of
 from dingtalk_integration.stream.frames import Ack, Frame, card_ack
-from secops_agent.agent.buttons import Pressed, look_up, press
+from secops_agent.agent.buttons import Pressed, is_look, look_up, press
 from secops_agent.agent.controls import Click, decide_click
 from secops_agent.services.decisions.requests import Decision
+from secops_agent.services.people.limits import PERIOD_S, Allowance
 
 log = logging.getLogger(__name__)
 DECIDE_WITHIN_S: Final = 1.5  # DingTalk waits about 2 s for the ack
 NO_BUTTONS: Final = "[]"
+LOOKED_ENOUGH: Final = "同一人短时间内点「查看」太多，没有逐条发送"
+_looks = Allowance(6, PERIOD_S)  # each costs a call
 UPDATE_BY_KEY: Final = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
 
 
@@ -99,9 +102,10 @@ async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
     """Nothing is left to do if the ack told it; else decide now and tell the clicker in private."""
     if turn.payload.get("decided"):
         return TurnResult()
-    looked_up = await db.call(look_up, _click(turn), turn)
-    if looked_up is not None:
-        return looked_up
+    if is_look(turn.payload.get("params")):
+        if not _looks.take((turn.config_id, turn.sender_id)):
+            return TurnResult(note=LOOKED_ENOUGH)
+        return await db.call(look_up, _click(turn), turn)
     decision = await db.call(_settle, turn)
     if decision is None:
         return TurnResult()

@@ -1,6 +1,7 @@
 """The buttons of an alert's card: 确认, 指派给我, 误报, 静默1小时 are orders; 查看 tells the clicker alone."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -70,11 +71,16 @@ def _person(click: Click) -> Person:
     return find_people([asked], read_people([click.staff_id]))[0]
 
 
-def look_up(click: Click, turn: Turn) -> TurnResult | None:
-    """The alert, told to the clicker in private; None for another button. On a database thread."""
+def is_look(params: object) -> bool:
+    """Is the button 查看?"""
+    return isinstance(params, Mapping) and params.get("verdict") == "view"
+
+
+def look_up(click: Click, turn: Turn) -> TurnResult:
+    """The alert, told to the clicker in private. On a database thread."""
     match = _CODE.fullmatch(str(click.params.get("code")))
-    if click.params.get("verdict") != "view" or match is None:
-        return None
+    if match is None:
+        return TurnResult()
     person = _person(click)
     home = eligibility.corporation_of(click.config_id)
     if home and person.corp_id != home:

@@ -91,6 +91,7 @@ def press(
     return ack.data["response"]
 
 
+@pytest.mark.both_databases
 def test_one_card_follows_the_group_from_its_first_alert_to_its_reopening(stage: CardStage) -> None:
     same = {"rule_name": "同一规则", "assets": (host("web-01"),)}
     card = begin(stage, **same)
@@ -175,6 +176,7 @@ def test_every_button_does_what_it_says(stage: CardStage) -> None:
     assert "已关闭" in late["userPrivateData"]["cardParamMap"]["title"]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("who", "corp", "params", "word"),
     [
@@ -231,6 +233,7 @@ def test_owner_is_mentioned_where_cards_can(stage: CardStage) -> None:
     Alert.objects.update(assignee=Staff.objects.get(staff_id="lisi"))
     begin(stage, number=1, at=later(minutes=1), severity="critical", assets=(host("web-01"),))
     assert OutboxRow.objects.get().at_staff_id == "lisi"
+    assert stage.sim.replies()[0]["at_user_ids"] == ["lisi"]
 
 
 def test_worker_that_died_before_it_wrote_down_its_card_makes_no_second_one(stage: CardStage) -> None:

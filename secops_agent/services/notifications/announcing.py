@@ -252,8 +252,9 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     heading = "告警风暴已平息，期间共" if over else "告警风暴"
     text = wording.counted_text(heading, alerts, ("", "发送「告警」查看列表。"))
     outbox.notify(
-        address.config_id, address.target, text, key=f"storm:{row.pk}:{row.wanted}:{int(over)}", title=heading
-    )
+        address.config_id, address.target, text, key=f"storm:{row.pk}:{row.wanted}:{int(over)}", title=heading,
+        card=_card(row),
+    )  # fmt: skip
     _mark(row, now, over, now)
     return True
 
