@@ -13,7 +13,7 @@ from django.db import models
 from bifang.channels import claims, notices, processes
 from bifang.channels.claims import CHUNK
 from bifang.channels.consumer import Consumer
-from bifang.channels.models import InboxRow, OutboxRow, State
+from bifang.channels.models import OVER, InboxRow, OutboxRow
 from bifang.channels.processes import Owner
 from bifang.channels.sender import Sender
 from bifang.core import db
@@ -113,8 +113,8 @@ def tidy() -> None:
 
 
 def _drop_old(before: Any) -> None:
-    _delete(OutboxRow.objects.filter(state__in=(State.DONE, State.DEAD), created_at__lt=before))
-    _delete(InboxRow.objects.filter(state__in=(State.DONE, State.DEAD), received_at__lt=before, replies=None))
+    _delete(OutboxRow.objects.filter(state__in=OVER, created_at__lt=before))
+    _delete(InboxRow.objects.filter(state__in=OVER, received_at__lt=before, replies=None))
 
 
 def _delete(rows: "models.QuerySet[Any]") -> None:

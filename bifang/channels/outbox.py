@@ -61,10 +61,12 @@ def notify(
     key: str,
     title: str = "",
     buttons: Sequence[Button] = (),
+    at_staff_id: str = "",
 ) -> None:
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
-    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
+    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message. ``at_staff_id``
+    is mentioned where the way that it goes out can.
     """
     row_key = f"note:{key}"
     row = {
@@ -74,6 +76,7 @@ def notify(
         "title": outgoing.safe_line(title)[:200],
         "text": outgoing.safe_text(text),
         "buttons": _pack_buttons(buttons),
+        "at_staff_id": at_staff_id[:100],
         "created_at": database_now(),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
@@ -151,6 +154,11 @@ def mark_dead(part: Part, reason: str) -> bool:
     return bool(claims.bury(ours(part), reason, attempts=F("attempts") + 1))
 
 
+def mark_unknown(part: Part, reason: str) -> bool:
+    """It may have arrived: it is not sent again, and shown as such."""
+    return bool(claims.bury(ours(part), reason, state=State.UNKNOWN, attempts=F("attempts") + 1))
+
+
 def ours(part: Part) -> "models.QuerySet[OutboxRow]":
     """Its row, if nobody has taken it over."""
     return claims.held(OutboxRow, (part.outbox_id, part.token))
@@ -162,5 +170,6 @@ def let_go(parts: Sequence[Part]) -> int:
 
 
 def resend(rows: "models.QuerySet[OutboxRow]") -> int:
-    """Put dead rows back to waiting; returns how many."""
-    return claims.release(rows.filter(state=State.DEAD), attempts=0, not_before=None)
+    """Put rows that were given up back to waiting; returns how many."""
+    given_up = rows.filter(state__in=(State.DEAD, State.UNKNOWN))
+    return claims.release(given_up, attempts=0, not_before=None)

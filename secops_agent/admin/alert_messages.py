@@ -15,7 +15,7 @@ from secops_agent.services.notifications.targets import describe
 
 TONES = {
     MessageState.WAITING: "info", MessageState.SHOWN: "ok", MessageState.HELD: "warn", MessageState.UNDELIVERABLE: "bad",
-    MessageState.ENDED: "idle",
+    MessageState.UNKNOWN: "warn", MessageState.ENDED: "idle",
 }  # fmt: skip
 SHOWN = 20
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from secops_agent.agent.placeholders import RULES, Vault, find, is_identity_number, mask
 from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.types import Delta, Message, Request, ToolCall
-from secops_agent.tools.masking import _PERSONAL
+from secops_agent.services.privacy import _PERSONAL
 from tests.scripted_model import Scripted, call
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx\nabc==\n-----END RSA PRIVATE KEY-----"
