@@ -54,6 +54,16 @@ def _minutes(step: int) -> forms.IntegerField:
     )  # fmt: skip
 
 
+def _robot() -> dict[str, forms.Field]:
+    """Made anew for each form: a secret's box remembers what it shows."""
+    fields = (
+        TextField("名称", max_length=100, help_text="给人看的，例如「应急群的机器人」。"),
+        SecretField("Webhook 地址", max_length=500, help_text=ROBOT_HELP),
+        SecretField("加签密钥", max_length=500, help_text="安全设置选「加签」时给出的、以 SEC 开头的密钥。"),
+    )
+    return dict(zip(ROBOT, fields, strict=True))
+
+
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """What it says goes through the one door of rules; errors stand at their fields."""
 
@@ -74,11 +84,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
     always = _boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
     targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
-    robot_name = TextField("名称", max_length=100, help_text="给人看的，例如「应急群的机器人」。")
-    robot_url = SecretField("Webhook 地址", max_length=500, help_text=ROBOT_HELP)
-    robot_secret = SecretField(
-        "加签密钥", max_length=500, help_text="安全设置选「加签」时给出的、以 SEC 开头的密钥。"
-    )
     grant: Grant = "none"
 
     class Meta:
@@ -87,8 +92,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ROBOT if self.grant == "none" else ():
-            del self.fields[name]
+        if self.grant != "none":
+            self.fields |= _robot()
         for step in STEPS:
             self.fields[f"after_{step}"] = _minutes(step)
             self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")

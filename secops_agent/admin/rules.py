@@ -159,4 +159,9 @@ def _reached(target: NotificationTarget) -> SafeString:
 
 
 def _trouble(target: NotificationTarget, text: str) -> SafeString:
-    return format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)
+    times = [("自", target.last_error_at), ("下次尝试", target.next_try_at)]
+    when = "，".join(
+        f"{word} {timezone.localtime(at):%m-%d %H:%M}" for word, at in times if at and target.last_error
+    )
+    told = format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)
+    return format_html('{} <span class="bf-note">{}</span>', told, when) if when else told
