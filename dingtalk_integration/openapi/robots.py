@@ -21,6 +21,7 @@ from dingtalk_integration.openapi.errors import ROBOT_LIMITS, check_legacy, read
 BLOCKED_S: Final = 600.0
 BLOCKED: Final = ROBOT_LIMITS | {"410100"}
 WHERE: Final = "群设置 → 机器人"
+KEYWORD: Final = "毕方"  # is in every message
 REMEDIES: Final = {
     "300001": f"访问令牌不存在，机器人可能已从群里移除：请在{WHERE}中重新添加，并在通知规则里换上新的地址。",
     "400013": "群已被解散：请给规则换一个目标。",
@@ -32,7 +33,7 @@ REMEDIES: Final = {
 _SAME: Final = {"300005": "300001", "400101": "300001"}
 # What an errmsg of 310000 says → what to do.
 _SECURITY: Final = {
-    "keyword": f"关键词不匹配：请在{WHERE} → 安全设置中加入关键词「告警」，或改用加签。",
+    "keyword": f"关键词不匹配：请在{WHERE} → 安全设置中加入关键词「{KEYWORD}」，或改用加签。",
     "sign": f"加签不正确：请在通知规则里重新填写该机器人安全设置中以 SEC 开头的密钥（在{WHERE}中查看）。",
     "timestamp": "钉钉不接受签名的时间：本机时钟与标准时间相差超过 1 小时，请校准。",
     "whitelist": f"本机出口 IP 不在机器人的白名单内：请在{WHERE} → 安全设置中加入，或改用加签。",
@@ -57,6 +58,7 @@ class Robots:
         self, robot: Robot, title: str, markdown: str, at_user_ids: Sequence[str], *, uuid: str
     ) -> None:
         """What was accepted under ``uuid`` is not sent again. RateLimited: the robot is blocked; else RemoteError."""
+        markdown = markdown if KEYWORD in markdown else f"{markdown}\n\n—— {KEYWORD}"
         body = {
             "msgtype": "markdown",
             "markdown": {"title": title, "text": markdown},
@@ -88,7 +90,7 @@ def _check(response: Response) -> None:
         )  # fmt: skip
     told = _remedy(_SAME.get(code, code), text)
     if told:
-        raise RemoteError(f"自定义机器人{told}", permanent=True, status=200, code=code)
+        raise RemoteError(told, permanent=True, status=200, code=code)
     check_legacy(response)
 
 
@@ -96,7 +98,11 @@ def _remedy(code: str, text: str) -> str | None:
     if code == "310000":
         lower = text.lower()
         words = [remedy for word, remedy in _SECURITY.items() if word in lower]
-        return words[0] if words else "的安全设置（关键词、加签或 IP）拒绝了消息：请检查该机器人的安全设置。"
+        return (
+            words[0]
+            if words
+            else "机器人的安全设置（关键词、加签或 IP）拒绝了消息：请检查该机器人的安全设置。"
+        )
     if code.startswith("4301") and code not in REMEDIES:
-        return "的消息被钉钉的内容检查拒绝，没有发送。"
+        return "消息被钉钉的内容检查拒绝，没有发送。"
     return REMEDIES.get(code)

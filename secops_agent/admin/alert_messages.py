@@ -35,10 +35,12 @@ def reaching_cards(request: HttpRequest) -> list[Panel]:
         NotificationTarget.objects.filter(rule__enabled=True).exclude(last_error="").order_by("last_error_at")
     )
     troubled = list(rows.select_related("config", "staff", "schedule")[:MOST_COUNTED])
-    note = f"{place_of(troubled[0])}：{troubled[0].last_error}" if troubled else "通知规则的目标都能送达"
+    note = (
+        f"{place_of(troubled[0])}：{troubled[0].last_error}"[:160] if troubled else "通知规则的目标都能送达"
+    )
     page = reverse("admin:secops_agent_notificationrule_changelist")
     tone = "bad" if troubled else "ok"
-    return [Panel("送不到的通知目标", f"{len(troubled)}", note, tone, "notifications_off", page)]
+    return [Panel("送不到的目标", f"{len(troubled)}", note, tone, "notifications_off", page)]
 
 
 register_cards(25, reaching_cards)

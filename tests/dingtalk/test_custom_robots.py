@@ -99,6 +99,7 @@ async def test_message_arrives_signed_once_with_its_mention_and_is_counted(
     )
     assert "高危" in reply["text"]
     assert "@lisi" in reply["text"]
+    assert "—— 毕方" in reply["text"], "the keyword that the remedy names"
     await channel.close()
     await channel._clients.counter.save()
     used = await db.call(lambda: list(ApiUsage.objects.values_list("family", "purpose", "calls")))
@@ -151,6 +152,17 @@ async def test_refusal_says_what_to_do_and_nothing_of_the_address(
         await channel.deliver(part)
     assert caught.value.permanent
     assert TOKEN not in caught.value.message
+
+
+async def test_keyword_of_the_remedy_is_in_every_message(
+    sim: SimulatorHandle, channel: DingTalkChannel
+) -> None:
+    sim.post("/sim/robots", {"token": TOKEN, "keywords": ["毕方"], "secret": ""})
+    await channel.deliver(await ready(sim, secret=""))
+    sim.post("/sim/robots", {"token": TOKEN, "keywords": ["别的"]})
+    with pytest.raises(RemoteError, match="关键词"):
+        await channel.deliver(await ready(sim, number=2, secret=""))
+    assert len(sim.replies()) == 1
 
 
 @pytest.mark.parametrize("changes", [{"secret": "SECwrong"}, {"url": "unknown"}, {"secret": ""}])

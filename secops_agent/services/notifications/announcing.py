@@ -147,7 +147,12 @@ def _tell(told: _Told, now: datetime) -> None:
     address = reaching.address_of(row, now)
     if address is None:
         return
-    text = wording.group_text(told.alerts, told.facts, prefix="⏫ 升级 " if row.kind == "escalation" else "")
+    text = wording.group_text(
+        told.alerts,
+        told.facts,
+        prefix="⏫ 升级 " if row.kind == "escalation" else "",
+        heard=not address.target.robot,
+    )
     title = wording.title_of(told.alerts)
     if address.target.is_group:
         text, title = (mask_alerts(each, [alert.pk for alert in told.alerts]) for each in (text, title))

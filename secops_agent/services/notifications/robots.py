@@ -124,5 +124,5 @@ def tell_change(rule: NotificationRule, news: list[str], actor: Actor) -> None:
     if row is None or not news:
         return
     title = "通知规则的自定义机器人有变化"
-    text = f"**{title}**\n\n- 规则：{rule.name}\n- 变化：{'；'.join(news)}\n- 操作人：{actor.name}\n\n不是本企业的人应有的改动时，请到「通知规则」中删除它。"
+    text = f"**{title}**\n\n- 规则：{rule.name}\n- 变化：{'；'.join(news)}\n- 操作人：{actor.name}\n\n如果这不是应有的改动，请到「通知规则」中删除它，并在群设置里停用这个机器人。"
     administrators.tell(row.config, title, text, key=f"robot:{uuid.uuid4().hex}")

@@ -37,8 +37,8 @@ def title_of(alerts: Sequence[Alert]) -> str:
     return f"【{level}】{plain(first.title, 60)}{more} A{first.pk}"
 
 
-def group_text(alerts: Sequence[Alert], facts: Facts, *, prefix: str = "") -> str:
-    """One group of alerts, the first one named by its code."""
+def group_text(alerts: Sequence[Alert], facts: Facts, *, prefix: str = "", heard: bool = True) -> str:
+    """One group of alerts, the first one named by its code. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     seen = timezone.localtime(max(each.last_seen for each in alerts))
     lines = [
@@ -51,7 +51,7 @@ def group_text(alerts: Sequence[Alert], facts: Facts, *, prefix: str = "") -> st
     ]
     if first.due_at and first.status != AlertStatus.CLOSED:
         lines.append(f"- 处理时限：{timezone.localtime(first.due_at):%m-%d %H:%M}")
-    if any(each.status == AlertStatus.OPEN for each in alerts):
+    if heard and any(each.status == AlertStatus.OPEN for each in alerts):
         lines += ["", f"回复：确认 A{first.pk} ｜ 误报 A{first.pk} ｜ 静默 A{first.pk} 1小时"]
     return "\n".join(lines)
 

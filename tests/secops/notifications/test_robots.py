@@ -144,6 +144,7 @@ def test_message_waits_in_the_outbox_without_the_address_and_mentions_the_owner(
     Asset.objects.update(owner=owner)
     stage.announce()
     row = OutboxRow.objects.get()
+    assert "回复：" not in row.text, "a custom robot hears nobody"
     assert (row.target["robot"], row.webhook, row.at_staff_id) == (target().uid, None, "wangwu")
     assert "0123456789abcdef" not in everything_kept()
 
