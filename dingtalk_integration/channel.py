@@ -124,6 +124,7 @@ def _unanswered(part: Part, error: OutcomeUnknown) -> RemoteError:
     if purpose_of(part) == Purpose.ANSWER:
         return RemoteError(error.message, permanent=False, status=error.status, code=error.code)
     text = (
-        f"{error.message}消息可能已经送达，为免重复没有再发：请到会话里核对，没有的话在「发件箱」重新发送。"
+        f"没有等到钉钉的答复（{error.code or error.status}）：消息可能已经送达，为免重复没有再发。"
+        "请到会话里核对，没有的话在「发件箱」重新发送。"
     )
     return OutcomeUnknown(text, status=error.status, code=error.code)

@@ -72,6 +72,7 @@ def test_address_and_secret_are_sealed_and_shown_nowhere(database):
         ({"url": "https://oapi.dingtalk.com:8443/robot/send?access_token=0123456789abcdef"}, "https://"),
         ({"url": "https://api.dingtalk.com/robot/send?access_token=0123456789abcdef"}, "oapi.dingtalk.com"),
         ({"url": "https://oapi.dingtalk.com/robot/sendBySession?session=0123456789abcdef"}, "复制整个"),
+        ({"url": "https://oapi.dingtalk.com/robot/other?access_token=0123456789abcdef"}, "复制整个"),
         ({"url": f"{URL}&timestamp=1"}, "别的参数"),
         ({"url": "https://169.254.169.254/robot/send?access_token=0123456789abcdef"}, "禁止访问"),
         ({"url": ""}, "缺少 url"),
