@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.http import Response
+from bifang.core.redaction import redact
 from dingtalk_integration.openapi.api import OpenApi
-from dingtalk_integration.openapi.errors import ROBOT_LIMITS, check_legacy, read_legacy
+from dingtalk_integration.openapi.errors import ROBOT_LIMITS, TOKEN_ERRCODES, read_legacy
 
 BLOCKED_S: Final = 600.0
 BLOCKED: Final = ROBOT_LIMITS | {"410100"}
@@ -27,10 +28,12 @@ REMEDIES: Final = {
     "400013": "群已被解散：请给规则换一个目标。",
     "400102": f"机器人已停用：请在{WHERE}中启用它，或给规则换一个目标。",
     "400106": f"机器人不在群里：请在{WHERE}中重新添加，并在通知规则里换上新的地址。",
+    "90020": "本企业的消息额度已用完：请在钉钉开放平台购买增购包，或等到额度重置。",
     "90030": "机器人的发送次数已达到管理员设置的上限：请在钉钉管理后台提高上限，或等到下个周期。",
     "430101": "钉钉认为消息含有不安全的链接，没有发送。",
 }
-_SAME: Final = {"300005": "300001", "400101": "300001"}
+_SAME: Final = dict.fromkeys(("300005", "400101", "40089", *TOKEN_ERRCODES), "300001")
+_BUSY: Final = frozenset({"-1", "90018"})
 # What an errmsg of 310000 says → what to do.
 _SECURITY: Final = {
     "keyword": f"关键词不匹配：请在{WHERE} → 安全设置中加入关键词「{KEYWORD}」，或改用加签。",
@@ -89,9 +92,9 @@ def _check(response: Response) -> None:
             retry_after=BLOCKED_S, status=200, code=code,
         )  # fmt: skip
     told = _remedy(_SAME.get(code, code), text)
-    if told:
-        raise RemoteError(told, permanent=True, status=200, code=code)
-    check_legacy(response)
+    if code != "0":
+        told = told or f"钉钉拒绝了机器人的消息（{code}：{redact(text)[:200]}）。"
+        raise RemoteError(told, permanent=code not in _BUSY, status=200, code=code)
 
 
 def _remedy(code: str, text: str) -> str | None:

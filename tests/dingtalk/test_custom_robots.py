@@ -141,6 +141,9 @@ async def test_the_same_key_after_the_database_was_made_anew_is_another_message(
         ({"robot_errcode": 90030}, "上限"),
         ({"robot_errcode": 410100}, "10 分钟"),
         ({"robot_errcode": 430102}, "内容检查"),
+        ({"robot_errcode": 88}, "重新添加"),
+        ({"robot_errcode": 90020}, "额度"),
+        ({"robot_errcode": 40035}, "40035"),
     ],
 )
 async def test_refusal_says_what_to_do_and_nothing_of_the_address(
@@ -163,6 +166,17 @@ async def test_keyword_of_the_remedy_is_in_every_message(
     with pytest.raises(RemoteError, match="关键词"):
         await channel.deliver(await ready(sim, number=2, secret=""))
     assert len(sim.replies()) == 1
+
+
+@pytest.mark.parametrize("fault", [{"robot_errcode": -1}, {"robot_status": 503}])
+async def test_trouble_of_dingtalk_is_waited_out(
+    sim: SimulatorHandle, channel: DingTalkChannel, fault: dict[str, Any]
+) -> None:
+    part = await ready(sim)
+    sim.faults(**fault)
+    with pytest.raises(RemoteError) as caught:
+        await channel.deliver(part)
+    assert not caught.value.permanent
 
 
 @pytest.mark.parametrize("changes", [{"secret": "SECwrong"}, {"url": "unknown"}, {"secret": ""}])
