@@ -16,7 +16,7 @@ from bifang.channels.targets import target_key
 from bifang.core.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.notifications.targets import Address, Unreachable, resolve
+from secops_agent.services.notifications.targets import Address, Unreachable, destination, resolve
 
 RETRY: Final = timedelta(minutes=5)
 ROBOT_RETRY: Final = timedelta(minutes=11)  # a blocked robot is blocked for ten
@@ -35,12 +35,17 @@ def address_of(row: AlertMessage, now: datetime) -> Address | None:
     except Unreachable as error:
         put_off(row, error.message, now)
         return None
-    if not may_try(row.target, now):
+    if _is_there(row) and not may_try(row.target, now):
         put_off(row, "", now)
         return None
     if row.target.last_error and row.target.next_try_at is None:
         clear(row.target, now)
     return address
+
+
+def _is_there(row: AlertMessage) -> bool:
+    """Is it told at its target? What is told elsewhere because of a target says nothing of it."""
+    return row.destination == destination(row.target)
 
 
 def may_try(target: NotificationTarget, now: datetime) -> bool:
@@ -135,7 +140,7 @@ def _note(key: str, state: str, reason: str, now: datetime) -> bool:
             won = rows.update(state=MessageState.UNKNOWN, reason=reason[:300])
         else:
             won = rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300], **_again(row, now))
-            if won:
+            if won and _is_there(row):
                 _refused(row.target, reason, now)
         if won:
             _replace(row, now)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from secops_agent.models import Alert
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.privacy import mask_alerts
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
 _MOST_LISTED: Final = 5
@@ -70,7 +71,7 @@ def state_of(alerts: Sequence[Alert]) -> str:
 
 
 def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = ()) -> str:
-    """Many alerts as numbers: by severity, by rule, by source."""
+    """Many alerts as numbers: by severity, by rule, by source; as anybody may read it."""
     severities = Counter(each.severity for each in alerts)
     rules = Counter(each.rule_name or each.title for each in alerts)
     lines = [
@@ -84,6 +85,11 @@ def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = (
         ),
         "- 最多的规则：" + "、".join(f"{plain(name, 40)} {count}" for name, count in rules.most_common(3)),
     ]
-    worst = [each for each in alerts if each.severity == gravest(alerts)][:_MOST_LISTED]
-    lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst]
-    return "\n".join([*lines, *notes])
+    lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst(alerts)]
+    return mask_alerts("\n".join([*lines, *notes]), [each.pk for each in worst(alerts)])
+
+
+def worst(alerts: Sequence[Alert]) -> list[Alert]:
+    """Those that many are named by."""
+    level = gravest(alerts)
+    return [each for each in alerts if each.severity == level][:_MOST_LISTED]

@@ -172,10 +172,14 @@ def test_accounts_and_personal_data_never_go_to_a_robot_nor_to_a_group(database)
 
 def test_more_than_a_robot_takes_in_a_minute_is_joined_into_one(database):
     stage.rule(targets=[ROBOT])
-    store(*(alert(f"k{number}") for number in range(STORM_OF_ROBOT + 5)))
+    store(
+        *(alert(f"k{number}", title=f"a{number}@corp.example 登录") for number in range(STORM_OF_ROBOT + 5))
+    )
     stage.announce()
     age(3)
     stage.announce()
     assert OutboxRow.objects.count() == 1
-    assert f"{STORM_OF_ROBOT + 5} 条告警" in OutboxRow.objects.get().text
+    text = OutboxRow.objects.get().text
+    assert f"{STORM_OF_ROBOT + 5} 条告警" in text
+    assert "@corp.example" not in text
     assert AlertMessage.objects.filter(state="held").count() == STORM_OF_ROBOT + 5
