@@ -19,6 +19,7 @@ from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.announcing import STORM_OF_ROBOT
 from secops_agent.services.notifications.rules import save_rule
 from secops_agent.services.notifications.views import search_rules
+from tests.dingtalk.quota_aid import custom, use
 from tests.secops.inventory_aid import alert, host, store
 
 from . import stage
@@ -183,3 +184,16 @@ def test_more_than_a_robot_takes_in_a_minute_is_joined_into_one(database):
     assert f"{STORM_OF_ROBOT + 5} 条告警" in text
     assert "@corp.example" not in text
     assert AlertMessage.objects.filter(state="held").count() == STORM_OF_ROBOT + 5
+
+
+@pytest.mark.parametrize(("spent", "held"), [("webhook", "webhook"), ("robot", "group")])
+def test_robot_is_paid_with_messages_and_a_group_with_calls(database, settings, config, spent, held):
+    settings.RATE_LIMITS = True
+    config.params |= custom(100, 100)
+    config.save()
+    stage.rule(targets=[ROBOT, stage.GROUP])
+    use("ding1", 96, family=spent)
+    store(alert())
+    stage.announce()
+    assert [row.target.kind for row in AlertMessage.objects.filter(state="held")] == [held]
+    assert OutboxRow.objects.count() == 1
