@@ -12,11 +12,16 @@ T = TypeVar("T")
 _MARK = "private"
 PRIVATE_INDICATORS = frozenset({"account", "email"})
 HIDDEN: Final = "〔群里不显示〕"
-_PERSONAL: Final = re.compile(
+PERSONAL: Final = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,200}+@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}"
     r"|(?<!\d)1[3-9]\d{9}(?!\d)"
     r"|(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?!\d)"
 )
+
+
+def mask_personal(text: str, shown: str = HIDDEN) -> str:
+    """E-mail addresses, mobile and identity numbers replaced."""
+    return PERSONAL.sub(shown, text)
 
 
 def private(empty: Any) -> Any:
@@ -52,7 +57,7 @@ def mask(text: str, values: Iterable[str] = ()) -> str:
     """E-mail addresses, mobile and identity numbers, and these values, replaced."""
     for value in sorted({value for value in values if len(value) > 1}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", HIDDEN, text, flags=re.IGNORECASE)
-    return _PERSONAL.sub(HIDDEN, text)
+    return mask_personal(text)
 
 
 def account_names(asset_ids: Iterable[int]) -> tuple[str, ...]:
