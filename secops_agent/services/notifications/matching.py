@@ -162,7 +162,7 @@ def _update_messages(alert_ids: Sequence[int]) -> None:
     """What became of these alerts is to be told wherever they were told of."""
     mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
     rows = AlertMessage.objects.filter(
-        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE)
+        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
     )
     rows.update(wanted=F("wanted") + 1)
 
