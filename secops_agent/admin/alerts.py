@@ -19,6 +19,7 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.search import narrowed
+from secops_agent.services.notifications.timeline import timeline
 from secops_agent.services.pages import COUNT_CAP
 
 STATUS_TONES = {"open": "warn", "acknowledged": "info", "closed": "idle"}
@@ -62,7 +63,7 @@ class AlertScreen(InventoryScreen):
     fields = (
         "title", "level", "state", "verdict_badge", "assignee", "source", "rule_id", "rule_name", "confidence", "where",
         "about", "techniques_text", "observed", "links", "first_seen", "last_seen", "count", "due", "acknowledged_at",
-        "closed_at", "history_of", "payload_json",
+        "closed_at", "told_people", "history_of", "payload_json",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
@@ -158,6 +159,11 @@ class AlertScreen(InventoryScreen):
     def links(self, row: Alert) -> SafeString | str:
         """As text: they come from outside."""
         return lines(row.references)
+
+    @admin.display(description="通知了谁")
+    def told_people(self, row: Alert) -> SafeString | str:
+        """Whom, when, and what is still to come."""
+        return lines(timeline(row))
 
     @admin.display(description="原始事件")
     def payload_json(self, row: Alert) -> SafeString | str:

@@ -54,7 +54,7 @@ class RuleScreen(Screen):
             ("哪些告警", {"fields": about, "description": "空着的条件不限制；填了的都要符合。"}),
             ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
             ("发给谁", {"fields": ("targets",)}),
-            ("没有人处理时", {"fields": steps, "description": "有人确认或关闭告警后就停止。"}),
+            ("没有人处理时", {"fields": [*steps, "repeat"], "description": "有人确认或关闭告警后就停止。"}),
             *([("预览与状态", {"fields": ("preview_line", "target_states")})] if obj else []),
         ]
 

@@ -9,7 +9,7 @@ from bifang.core.models import SystemConfig
 from bifang.core.sealed import SealedField
 from secops_agent.models.alert import Alert
 from secops_agent.models.on_call import OnCallSchedule
-from secops_agent.models.staff import Staff
+from secops_agent.models.staff import Role, Staff
 
 
 def _fresh_uid() -> str:
@@ -19,7 +19,7 @@ def _fresh_uid() -> str:
 class NotificationRule(models.Model):
     """Which alerts go where. The JSON fields hold what `services.notifications.rules` reads and checks.
 
-    ``escalate`` is a list of steps, each with ``after_minutes`` and ``to``, a list of targets.
+    ``escalate`` lists the minutes before each step of escalation, ``repeat`` says how often all of them are taken again.
     """
 
     name = models.CharField("名称", max_length=100, unique=True)
@@ -27,6 +27,7 @@ class NotificationRule(models.Model):
     conditions = models.JSONField("条件", default=dict, blank=True)
     hours = models.JSONField("时间", default=dict, blank=True)
     escalate = models.JSONField("升级", default=list, blank=True)
+    repeat = models.PositiveSmallIntegerField("重复升级", default=0)
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
@@ -46,6 +47,8 @@ class TargetKind(models.TextChoices):
     GROUP = "group", "群"
     PERSON = "person", "个人"
     ON_CALL = "on_call", "值班人"
+    NEXT = "next", "下一位值班人"
+    ROLE = "role", "角色的每个人"
     WEBHOOK = "webhook", "自定义机器人"
 
 
@@ -75,6 +78,7 @@ class NotificationTarget(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
+    role = models.CharField("角色", max_length=10, choices=Role.choices, blank=True, default="")
     uid = models.CharField(max_length=32, default=_fresh_uid, editable=False, unique=True)
     url = SealedField("机器人地址", null=True, blank=True, bound_to=("uid",))
     secret = SealedField("加签密钥", null=True, blank=True, bound_to=("uid",))
@@ -106,7 +110,8 @@ class AlertMessage(models.Model):
 
     ``wanted`` counts what there is to tell, ``shown`` what was told: there is something to do while they differ.
     ``destination`` and ``group_key`` are digests; two rules with the same target share the message. ``summary``: the
-    message that counts this one instead (a storm, a digest).
+    message that counts this one instead (a storm, a digest). ``staff``: the one it goes to where the target stands for
+    several. ``told_to`` and ``told_at``: who was told first, and when.
     """
 
     target = models.ForeignKey(NotificationTarget, on_delete=models.CASCADE, related_name="messages")
@@ -129,6 +134,11 @@ class AlertMessage(models.Model):
     opened_at = models.DateTimeField("开始")
     due_at = models.DateTimeField("最早发送时间")
     sent_at = models.DateTimeField("最近发送", null=True, blank=True)
+    staff = models.ForeignKey(
+        Staff, verbose_name="人员", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    told_to = models.CharField("告诉了谁", max_length=200, blank=True, default="")
+    told_at = models.DateTimeField("最先发送", null=True, blank=True)
     digest = models.CharField(max_length=32, blank=True, default="")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     summary = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="held")
@@ -161,11 +171,15 @@ class AlertMessageItem(models.Model):
 
 
 class Escalation(models.Model):
-    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0."""
+    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0.
+
+    ``round``: how often all steps were taken.
+    """
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="escalations")
     message = models.ForeignKey(AlertMessage, on_delete=models.CASCADE, related_name="escalations")
     step = models.PositiveSmallIntegerField("下一步", default=0)
+    round = models.PositiveSmallIntegerField("第几轮", default=0)
     next_at = models.DateTimeField("下一步时间", null=True, blank=True)
     ended = models.CharField("结束原因", max_length=100, blank=True, default="")
 

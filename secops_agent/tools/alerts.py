@@ -181,6 +181,7 @@ def _detail(detail: AlertDetail) -> str:
         ),
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
+        ("接手时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("时限", f"{moment(alert.due_at)}{'，已超时' if alert.overdue else ''}" if alert.due_at else ""),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),

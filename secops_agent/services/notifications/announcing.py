@@ -76,7 +76,7 @@ def _waiting(now: datetime) -> "QuerySet[AlertMessage]":
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
     rows = (
         _waiting(now)
-        .select_related("target__config", "target__staff", "target__schedule")
+        .select_related("target__config", "target__staff", "target__schedule", "staff")
         .order_by("due_at", "pk")
     )
     if connection.features.has_select_for_update_skip_locked:
@@ -139,7 +139,7 @@ def _tell(told: _Told, now: datetime) -> None:
         _mark(row, now, ended, row.sent_at)
         return
     try:
-        address = resolve(row.target, now)
+        address = resolve(row.target, now, row.staff)
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return
@@ -152,6 +152,7 @@ def _tell(told: _Told, now: datetime) -> None:
         title=wording.title_of(told.alerts),
     )
     row.digest = significant
+    row.told_to, row.told_at = row.told_to or address.name[:200], row.told_at or now
     _mark(row, now, ended, now)
     if row.target.last_error:
         NotificationTarget.objects.filter(pk=row.target_id).update(last_error="", last_error_at=None)
@@ -167,6 +168,7 @@ def _mark(row: AlertMessage, now: datetime, ended: bool, sent_at: datetime | Non
     state = MessageState.ENDED if ended else MessageState.SHOWN
     values: dict[str, Any] = {
         "state": state, "shown": row.wanted, "sent_at": sent_at, "digest": row.digest, "reason": "",
+        "told_to": row.told_to, "told_at": row.told_at,
     }  # fmt: skip
     AlertMessage.objects.filter(pk=row.pk).update(**values)
 

@@ -6,8 +6,6 @@ from typing import Final
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from bifang.channels import outbox
-from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
 from secops_agent.models import (
     Alert,
@@ -20,11 +18,10 @@ from secops_agent.models import (
     Staff,
 )
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.notifications import wording
-from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.notifications.targets import destination
+from secops_agent.services.notifications.targets import destination, members
 
 ROUND: Final = 20
+MOST_ADMINISTRATORS: Final = 10
 TAKEN: Final = "已有人处理"
 EXHAUSTED: Final = "已到最后一步"
 
@@ -49,7 +46,9 @@ def _due(now: datetime) -> "QuerySet[Escalation]":
 
 def _hurry_unreachable(now: datetime) -> None:
     """What could not be delivered does not wait for its time."""
-    rows = Escalation.objects.filter(next_at__gt=now, message__state=MessageState.UNDELIVERABLE, step=0)
+    rows = Escalation.objects.filter(
+        next_at__gt=now, message__state=MessageState.UNDELIVERABLE, step=0, round=0
+    )
     rows.update(next_at=now)
 
 
@@ -58,19 +57,30 @@ def _take(row: Escalation, now: datetime) -> None:
     if not any(each.status == AlertStatus.OPEN for each in alerts):
         _end(row, TAKEN)
         return
-    targets = list(row.rule.targets.filter(step=row.step))
-    if targets:
-        for target in targets:
-            _escalate_to(target, row, alerts, now)
-    else:
-        _tell_administrators(row, alerts)
+    for target, person in _told(row):
+        _escalate_to(target, person, row, alerts, now)
     waits = row.rule.escalate
     row.step += 1
+    if row.step >= len(waits) and row.round < row.rule.repeat:
+        row.step, row.round = 0, row.round + 1
     if row.step < len(waits):
         row.next_at = now + timedelta(minutes=waits[row.step])
-        row.save(update_fields=["step", "next_at"])
+        row.save(update_fields=["step", "round", "next_at"])
     else:
         _end(row, EXHAUSTED)
+
+
+def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
+    """The step's targets, each person of a role by themselves; without a target, or without anyone, the administrators."""
+    targets = row.rule.targets.filter(step=row.step).select_related("config")
+    found: list[tuple[NotificationTarget, Staff | None]] = []
+    for target in targets:
+        found += [(target, each) for each in members(target)] if target.role else [(target, None)]
+    return found or [(row.message.target, each) for each in _administrators()]
+
+
+def _administrators() -> list[Staff]:
+    return list(Staff.objects.filter(role=Role.ADMIN, active=True).order_by("pk")[:MOST_ADMINISTRATORS])
 
 
 def _end(row: Escalation, why: str) -> None:
@@ -78,20 +88,12 @@ def _end(row: Escalation, why: str) -> None:
     row.save(update_fields=["step", "next_at", "ended"])
 
 
-def _escalate_to(target: NotificationTarget, row: Escalation, alerts: list[Alert], now: datetime) -> None:
+def _escalate_to(
+    target: NotificationTarget, person: Staff | None, row: Escalation, alerts: list[Alert], now: datetime
+) -> None:
+    again = f"（第 {row.round + 1} 轮）" if row.round else ""
     message = AlertMessage.objects.create(
-        target=target, destination=destination(target), group_key=row.message.group_key, kind="escalation", opened_at=now,
-        due_at=now, reason=f"升级第 {row.step + 1} 步",
+        target=target, staff=person, destination=destination(target, person), group_key=row.message.group_key,
+        kind="escalation", opened_at=now, due_at=now, reason=f"升级第 {row.step + 1} 步{again}",
     )  # fmt: skip
     AlertMessageItem.objects.bulk_create(AlertMessageItem(message=message, alert=each) for each in alerts)
-
-
-def _tell_administrators(row: Escalation, alerts: list[Alert]) -> None:
-    config_id = row.message.target.config_id
-    if config_id is None:
-        return
-    text = wording.group_text(alerts, facts_of(alerts[:1])[alerts[0].pk], prefix="⏫ 升级：一直无人处理 ")
-    for staff in Staff.objects.filter(role=Role.ADMIN, active=True).order_by("pk")[:10]:
-        target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-        key = f"escalation:{row.pk}:{row.step}:{staff.pk}"
-        outbox.notify(config_id, target, text, key=key, title=wording.title_of(alerts))

@@ -17,6 +17,7 @@ from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
 
 MOST_STEPS: Final = 10
+MOST_REPEATS: Final = 5
 
 
 class RuleEntry(Entry):
@@ -28,6 +29,7 @@ class RuleEntry(Entry):
     hours: Hours = Hours()
     targets: tuple[TargetEntry, ...] = ()
     escalate: tuple[StepEntry, ...] = Field((), max_length=MOST_STEPS)
+    repeat: int = Field(0, ge=0, le=MOST_REPEATS)
 
     @field_validator("escalate", mode="before")
     @classmethod
@@ -105,6 +107,7 @@ def save_rule(
         rule.conditions = entry.conditions.model_dump(mode="json", exclude_defaults=True)
         rule.hours = entry.hours.model_dump(mode="json", exclude_defaults=True)
         rule.escalate = [each.after_minutes for each in entry.escalate]
+        rule.repeat = entry.repeat
         rule.last_error, rule.last_error_at = "", None
         rule.save()
         targets.replace(rule, rows)
@@ -136,6 +139,7 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
         "conditions": rule.conditions,
         "hours": rule.hours,
         "escalate": rule.escalate,
+        "repeat": rule.repeat,
         "targets": [
             targets.describe(each) for each in rule.targets.select_related("config", "staff", "schedule")
         ],

@@ -36,6 +36,7 @@ class RuleView:
     conditions: Mapping[str, Any]
     hours: Mapping[str, Any]
     escalate: tuple[int, ...]
+    repeat: int
     targets: tuple[TargetView, ...]
     updated_at: datetime
 
@@ -73,7 +74,15 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
     conditions = Conditions(**row.conditions).model_dump(mode="json")
     hours = Hours(**row.hours).model_dump(mode="json")
     return RuleView(
-        row.pk, row.name, row.enabled, conditions, hours, tuple(row.escalate), targets, row.updated_at
+        row.pk,
+        row.name,
+        row.enabled,
+        conditions,
+        hours,
+        tuple(row.escalate),
+        row.repeat,
+        targets,
+        row.updated_at,
     )
 
 
