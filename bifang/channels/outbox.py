@@ -12,7 +12,7 @@ from django.db.models import F
 from bifang.channels import claims, outgoing
 from bifang.channels.claims import NOBODY
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
+from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Suggestion, Turn
 from bifang.channels.targets import pack_target, target_key, to_ms, unpack_target
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError
@@ -61,6 +61,7 @@ def notify(
     key: str,
     title: str = "",
     buttons: Sequence[Button] = (),
+    suggestions: Sequence[Suggestion] = (),
 ) -> None:
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
@@ -72,7 +73,7 @@ def notify(
         "order_key": target_key(config_id, target),
         "key": row_key,
         "title": outgoing.safe_line(title)[:200],
-        "text": outgoing.safe_text(text),
+        "text": outgoing.with_taps(Reply(text, suggestions=tuple(suggestions))),
         "buttons": _pack_buttons(buttons),
         "created_at": database_now(),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),

@@ -14,7 +14,9 @@ from bifang.channels.ports import Button, Reply, Suggestion
 from bifang.core.errors import InvalidInput
 
 # What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
-VERBS: Final = frozenset({"确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务"})
+VERBS: Final = frozenset(
+    {"确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务", "接受换班", "不换"}
+)
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 _TAP_LINE: Final = re.compile(

@@ -22,6 +22,8 @@ from secops_agent.models.on_call import (
     OnCallMember,
     OnCallOverride,
     OnCallSchedule,
+    ShiftSwap,
+    SwapState,
 )
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
@@ -84,9 +86,11 @@ __all__ = [
     "Runbook",
     "RunbookTerm",
     "Scope",
+    "ShiftSwap",
     "Silence",
     "SlaTarget",
     "Staff",
+    "SwapState",
     "TargetKind",
     "TurnUsage",
     "Vulnerability",

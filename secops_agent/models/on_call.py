@@ -119,6 +119,45 @@ class OnCallOverride(models.Model):
         return f"{self.schedule} {self.staff}"
 
 
+class SwapState(models.TextChoices):
+    """Where a request to swap shifts stands."""
+
+    ASKED = "asked", "等待答复"
+    AGREED = "agreed", "已换班"
+    DECLINED = "declined", "没有同意"
+    WITHDRAWN = "withdrawn", "已撤回"
+    EXPIRED = "expired", "已过期"
+
+
+class ShiftSwap(models.Model):
+    """One person asked another to take each other's duty on some days; only the other agrees, within time.
+
+    ``pieces``: what changes hands, as both were shown it: ``{"start", "end", "to"}``, ISO times and a Staff id.
+    """
+
+    code = models.CharField("代码", max_length=10, unique=True)
+    schedule = models.ForeignKey(
+        OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="swaps"
+    )
+    asker = models.ForeignKey(
+        Staff, verbose_name="提出人", on_delete=models.PROTECT, related_name="asked_swaps"
+    )
+    other = models.ForeignKey(Staff, verbose_name="对方", on_delete=models.PROTECT, related_name="swaps")
+    pieces = models.JSONField("班次", default=list)
+    state = models.CharField("状态", max_length=10, choices=SwapState.choices, default=SwapState.ASKED)
+    created_at = models.DateTimeField("提出时间", auto_now_add=True)
+    expires_at = models.DateTimeField("有效期到")
+    decided_at = models.DateTimeField("答复时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "换班"
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["expires_at"], name="shift_swap_open", condition=Q(state="asked"))]
+
+    def __str__(self) -> str:
+        return f"{self.asker} ⇄ {self.other}"
+
+
 class CalendarDay(models.Model):
     """A day that is not what its weekday says: a public holiday, or a weekend day that is worked (调休)."""
 
