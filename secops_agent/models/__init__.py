@@ -18,6 +18,7 @@ from secops_agent.models.notification import (
 )
 from secops_agent.models.on_call import (
     CalendarDay,
+    CalendarFeed,
     OnCallLayer,
     OnCallMember,
     OnCallOverride,
@@ -25,6 +26,7 @@ from secops_agent.models.on_call import (
     ShiftSwap,
     SwapState,
 )
+from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.runbook import Runbook, RunbookTerm
@@ -59,6 +61,7 @@ __all__ = [
     "AuditRecord",
     "AuditSegment",
     "CalendarDay",
+    "CalendarFeed",
     "Component",
     "ConversationMessage",
     "DemoObject",
@@ -72,6 +75,7 @@ __all__ = [
     "JobState",
     "MessageState",
     "ModelPrice",
+    "NotificationPreference",
     "NotificationRule",
     "NotificationTarget",
     "OnCallLayer",
@@ -80,6 +84,7 @@ __all__ = [
     "OnCallSchedule",
     "Proposal",
     "ProposalState",
+    "Reached",
     "RememberedAnswer",
     "Risk",
     "Role",

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bifang.core.entries import Clock, Entry, read_entry
 from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.models.on_call import Rotation
 from secops_agent.services.actors import Actor
@@ -57,6 +58,13 @@ class OverrideEntry(Entry):
     reason: str = Field("", max_length=200)
 
 
+class GroupEntry(Entry):
+    """A group that the robot is in."""
+
+    config: str
+    conversation_id: str = Field(min_length=1, max_length=200)
+
+
 class ScheduleEntry(Entry):
     """A schedule of one or several layers."""
 
@@ -64,6 +72,8 @@ class ScheduleEntry(Entry):
     enabled: bool = True
     layers: tuple[LayerEntry, ...] = Field(min_length=1)
     overrides: tuple[OverrideEntry, ...] | None = None
+    handover_message: bool = True
+    handover_group: GroupEntry | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -115,10 +125,13 @@ def _apply(given: Mapping[str, Any]) -> None:
     entry = read_entry(ScheduleEntry, given)
     layers = [_layer(each) for each in entry.layers]
     overrides = [_override(each) for each in entry.overrides or ()]
+    config = _config(entry.handover_group.config) if entry.handover_group else None
     with transaction.atomic():
         schedule, made = OnCallSchedule.objects.get_or_create(name=entry.name)
         before = described(schedule)
-        schedule.enabled = entry.enabled
+        schedule.enabled, schedule.handover_message = entry.enabled, entry.handover_message
+        schedule.handover_config = config
+        schedule.handover_group = entry.handover_group.conversation_id if entry.handover_group else ""
         schedule.save()
         replace_layers(schedule, layers)
         if entry.overrides is not None:
@@ -127,6 +140,13 @@ def _apply(given: Mapping[str, Any]) -> None:
             each.schedule = schedule
             each.save()
         keep_change(Actor.system("apply_configs"), schedule, before, verb="新增" if made else "修改")
+
+
+def _config(name: str) -> SystemConfig:
+    row = SystemConfig.objects.current().filter(kind="dingtalk", name=name).first()
+    if row is None:
+        raise InvalidInput(f"handover_group：没有名为「{name[:50]}」的钉钉配置。")
+    return row
 
 
 Layer = tuple[OnCallLayer, Sequence[Staff]]
@@ -148,6 +168,7 @@ def described(schedule: OnCallSchedule) -> dict[str, Any]:
     layers = schedule.layers.prefetch_related("members__staff")
     return {
         "enabled": schedule.enabled,
+        "handover": f"{schedule.handover_message} {schedule.handover_group}".strip(),
         "layers": [
             f"{_told(layer)}：{'、'.join(str(each.staff) for each in layer.members.all())}"
             for layer in layers
