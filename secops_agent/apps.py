@@ -21,6 +21,7 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
         from secops_agent.services.notifications.drafts import make_draft
+        from secops_agent.services.notifications.preferences import apply_preference_entries
         from secops_agent.services.notifications.rules import apply_rule_entries, uses_of
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.on_call.working_days import seed
@@ -34,6 +35,7 @@ class SecopsAgentConfig(AppConfig):
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)
         register_section("notification_rules", apply_rule_entries)
+        register_section("notification_preferences", apply_preference_entries)
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")

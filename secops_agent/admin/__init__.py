@@ -9,9 +9,11 @@ from secops_agent.admin import (
     assets,
     audit,
     calendar,
+    calendar_files,
     findings,
     imports,
     on_call,
+    preferences,
     proposals,
     rules,
     runbooks,
@@ -22,7 +24,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "imports", "on_call", "proposals", "rules",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "findings", "imports", "on_call", "preferences", "proposals", "rules",
     "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
@@ -44,8 +46,13 @@ _TOLD = (
     "silence",
     "alertmessage",
     "calendarday",
+    "calendarfeed",
+    "shiftswap",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence")
+allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarfeed")
+_WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
+allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")
 allow("admin", "secops_agent.*")

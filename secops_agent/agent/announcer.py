@@ -10,7 +10,7 @@ from typing import Final
 from bifang.core import db
 from secops_agent.services.notifications import announcing, digests, escalation
 from secops_agent.services.on_call import swaps
-from secops_agent.services.operations import handover
+from secops_agent.services.operations import handover, reminders
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
@@ -18,7 +18,11 @@ STEPS: Final[tuple[Callable[[], int], ...]] = (
     announcing.step, announcing.tell_storms, digests.tell_digests, announcing.note_failures, escalation.step,
 )  # fmt: skip
 
-SELDOM: Final[tuple[Callable[[], int], ...]] = (swaps.expire, handover.step)  # nobody waits for a second here
+SELDOM: Final[tuple[Callable[[], int], ...]] = (
+    swaps.expire,
+    handover.step,
+    reminders.step,
+)  # nobody waits for a second here
 SELDOM_ROUNDS: Final = 20
 
 

@@ -24,11 +24,12 @@ class Unreachable(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a message goes now; ``name`` is for people."""
+    """Where a message goes now; ``name`` is for people, ``staff`` the one who reads it in private."""
 
     config_id: int
     target: ReplyTarget
     name: str
+    staff: Staff | None = None
 
 
 def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
@@ -133,7 +134,7 @@ def resolve(target: NotificationTarget, now: datetime, person: Staff | None = No
     staff = person or _person(target, now)
     if staff is None or not staff.active:
         raise Unreachable(f"「{staff or '这位人员'}」已离开：请给规则换一个目标。")
-    return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name)
+    return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name, staff)
 
 
 def _person(target: NotificationTarget, now: datetime) -> Staff | None:

@@ -9,7 +9,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, Escalation, MessageState
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications.timeline import timeline
+from secops_agent.services.alerts.timeline import timeline
 from secops_agent.services.on_call.shifts import on_call_at
 from tests.secops.inventory_aid import alert, store
 from tests.secops.on_call.rota_aid import rota
