@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils import timezone
 
 from secops_agent.models import OnCallSchedule, ShiftSwap, SwapState
-from secops_agent.services.on_call.shifts import ZONE, Shift, next_on_call, on_call_at, shifts
+from secops_agent.services.on_call.shifts import ZONE, Shift, gaps, next_on_call, on_call_at, shifts
 
 DAYS: Final = 14
 MOST: Final = 20  # schedules
@@ -23,7 +23,7 @@ class Spell:
     name: str
     since: str
     tone: str
-    swapped: bool
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,10 @@ def _board(schedule: OnCallSchedule) -> Board:
     start = datetime.combine(now.astimezone(ZONE).date(), time(0), ZONE)
     found = shifts(schedule, start, start + timedelta(days=DAYS))
     present, after = on_call_at(schedule, now), next_on_call(schedule, now)
-    gaps = sum(each.staff is None and each.end > now for each in found)
     tones = _tones(found)
     return Board(
         schedule, present.staff.name if present.staff else "", present.end if present.staff else None,
-        after.name if after else "", gaps, _swaps(schedule, now),
+        after.name if after else "", len(gaps(schedule)), _swaps(schedule, now),
         tuple(_day(start + timedelta(days=number), found, tones, number == 0) for number in range(DAYS)),
     )  # fmt: skip
 
@@ -80,7 +79,7 @@ def _day(start: datetime, found: Sequence[Shift], tones: dict[int, str], today: 
             each.staff.name if each.staff else "无人",
             f"{each.start.astimezone(ZONE):%H:%M}" if each.start > start else "",
             tones[each.staff.pk] if each.staff else "gap",
-            each.origin == "override",
+            each.origin,
         )
         for each in found
         if each.start < end and each.end > start
