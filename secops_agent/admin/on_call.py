@@ -197,7 +197,10 @@ class RotaScreen(CalendarFiles):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Remembers what it was."""
         obj.was = schedules.described(OnCallSchedule.objects.get(pk=obj.pk)) if change else {}
-        super().save_model(request, obj, form, change)
+        if change:
+            obj.save(update_fields=schedules.TOLD)
+        else:
+            super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Layers are replaced as a whole, in the order of the page."""

@@ -31,7 +31,7 @@ class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscrip
         fields = ("staff", "usual", "urgent", "quiet_from", "quiet_until", "reminders")
         help_texts = {
             "usual": "群里已经发了同一条告警时，还要不要单聊告诉您。升级总是单聊。",
-            "quiet_from": "免打扰时段里，严重以下的告警等到结束再单聊；严重告警和升级照常。",
+            "quiet_from": "免打扰时段里，严重以下的告警等到结束再单聊；严重告警、升级、您值班时的告警照常。",
             "reminders": "您负责、没有确认或已超时的告警，工作时间或您值班时提醒；0 表示不提醒。",
         }
 

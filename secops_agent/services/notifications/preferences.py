@@ -98,15 +98,19 @@ def speaks_at(wanted: NotificationPreference, now: datetime) -> datetime:
 
 
 def wish_of(staff: Staff, row: AlertMessage, severity: str, now: datetime) -> tuple[datetime, str]:
-    """When a message may reach a person in private, and why never ("" if it may). An escalation always does, at once."""
+    """When a message may reach a person in private, and why never ("" if it may).
+
+    An escalation always does, at once; who is on call has no quiet hours.
+    """
     if row.kind == "escalation":
         return now, ""
     wanted = preference_of(staff)
     grave = severity == "critical"
+    on_duty = row.target.kind in (TargetKind.ON_CALL, TargetKind.NEXT)
     place = wanted.urgent if grave else wanted.usual
     if place == Reached.GROUP and _in_group(row):
         return now, IN_GROUP
-    return (now if grave else speaks_at(wanted, now)), ""
+    return (now if grave or on_duty else speaks_at(wanted, now)), ""
 
 
 def _in_group(row: AlertMessage) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from bifang.core.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget
+from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications import targets
@@ -149,6 +149,8 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
 def uses_of(config: SystemConfig) -> list[str]:
     """What is told through a configuration, for whoever archives it."""
     rows = NotificationTarget.objects.filter(config=config).values_list("rule__name", flat=True)
-    return [
+    rotas = OnCallSchedule.objects.filter(handover_config=config).exclude(handover_group="")
+    told = [f"值班表「{each}」的交接消息通过它发到群，之后不再发到群。" for each in rotas]
+    return told + [
         f"通知规则「{name}」通过它发送，之后这些消息无法送达：请给规则换目标。" for name in sorted(set(rows))
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from django.db import transaction
 from pydantic import Field, field_validator, model_validator
@@ -85,6 +85,10 @@ class ScheduleEntry(Entry):
         return {key: value for key, value in given.items() if key not in short} | {"layers": [short]}
 
 
+# What people say of one; who holds it now is the workers' to write.
+TOLD: Final = ("name", "enabled", "handover_message", "handover_config", "handover_group")
+
+
 def enabled_schedules() -> list[OnCallSchedule]:
     """Those in use, by name."""
     return list(OnCallSchedule.objects.filter(enabled=True))
@@ -132,7 +136,7 @@ def _apply(given: Mapping[str, Any]) -> None:
         schedule.enabled, schedule.handover_message = entry.enabled, entry.handover_message
         schedule.handover_config = config
         schedule.handover_group = entry.handover_group.conversation_id if entry.handover_group else ""
-        schedule.save()
+        schedule.save(update_fields=TOLD)
         replace_layers(schedule, layers)
         if entry.overrides is not None:
             schedule.overrides.all().delete()

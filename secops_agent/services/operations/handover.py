@@ -1,6 +1,7 @@
 """When somebody else comes on call: what is open, what waits, what happened, told to both and to the schedule's group."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,10 +12,20 @@ from bifang.channels import outbox
 from bifang.channels.allowance import allowance
 from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
-from bifang.core.models import SystemConfig
-from secops_agent.models import Alert, AlertMessage, OnCallSchedule, Proposal, ProposalState, Risk, Staff
+from secops_agent.models import (
+    Alert,
+    AlertMessage,
+    NotificationTarget,
+    OnCallSchedule,
+    Proposal,
+    ProposalState,
+    Risk,
+    Staff,
+    TargetKind,
+)
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.targets import Unreachable, resolve
 from secops_agent.services.notifications.wording import MARKS, plain
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.people.messages import config_of
@@ -39,7 +50,7 @@ def _look(row: OnCallSchedule, now: datetime) -> bool:
     first = row.held_since is None
     told = row.handover_message and not first
     text = handover_text(row, incoming, row.held_since or now, now) if told else ""
-    places = list(_places(row, incoming)) if told else []
+    places = list(_places(row, incoming, now)) if told else []
     with transaction.atomic():
         mine = OnCallSchedule.objects.filter(pk=row.pk, holder=row.holder, held_since=row.held_since)
         if not mine.update(holder=incoming, held_since=now):
@@ -49,19 +60,17 @@ def _look(row: OnCallSchedule, now: datetime) -> bool:
     return not first
 
 
-def _places(row: OnCallSchedule, incoming: Staff | None) -> Iterator[_Place]:
+def _places(row: OnCallSchedule, incoming: Staff | None, now: datetime) -> Iterator[_Place]:
     for staff in (incoming, row.holder):
         if staff is not None and staff.active and (config_id := config_of(staff)) is not None:
             yield config_id, ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-    config = row.handover_config
-    if row.handover_group and config is not None and _speaks(config):
-        yield config.pk, ReplyTarget(row.handover_group, is_group=True)
-
-
-def _speaks(config: SystemConfig) -> bool:
-    return bool(
-        config.enabled and not config.archived_at and config.params.get("notifications_enabled", True)
-    )
+    if row.handover_group:
+        group = NotificationTarget(
+            kind=TargetKind.GROUP, config=row.handover_config, conversation_id=row.handover_group
+        )
+        with suppress(Unreachable):
+            address = resolve(group, now)
+            yield address.config_id, address.target
 
 
 def _tell(row: OnCallSchedule, place: _Place, text: str, now: datetime) -> None:

@@ -14,6 +14,7 @@ from secops_agent.services.notifications.preferences import apply_preference_ent
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.operations import reminders
 from tests.secops.inventory_aid import alert, store
+from tests.secops.on_call.rota_aid import rota
 
 from . import stage
 
@@ -65,6 +66,17 @@ def test_quiet_hours_wait_but_not_for_critical_or_escalation(lisi):
     AlertMessage.objects.filter(pk=waiting.pk).update(kind="escalation", due_at=timezone.now())
     stage.announce()
     assert stage.told_privately() == {"lisi": 2}
+
+
+def test_who_is_on_call_has_no_quiet_hours(lisi):
+    rota(staff=["lisi"], start="2026-01-05")
+    now = timezone.now().astimezone(ZONE)
+    quiet = [(now + timedelta(hours=hours)).strftime("%H:%M") for hours in (-1, 1)]
+    wish(quiet_from=quiet[0], quiet_until=quiet[1])
+    stage.rule(targets=[{"kind": "on_call", "config": "钉钉", "schedule": "安全值班"}])
+    store(alert())
+    stage.announce()
+    assert stage.told_privately() == {"lisi": 1}
 
 
 @pytest.mark.parametrize(
@@ -135,8 +147,6 @@ def test_nobody_is_reminded_out_of_hours_or_without_reason(monkeypatch, change):
 
 
 def test_who_is_on_call_is_reminded_at_night(monkeypatch):
-    from tests.secops.on_call.rota_aid import rota
-
     rota(staff=["lisi"], start="2026-01-05")
     owned(monkeypatch, MONDAY.replace(hour=23))
     assert reminders.step() == 1
