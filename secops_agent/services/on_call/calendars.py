@@ -134,8 +134,11 @@ def _overrides(
 
 def _moment(event: Any, name: str) -> datetime:
     """A time of Asia/Shanghai unless it says another; a day begins at midnight. Raises InvalidInput."""
-    value = getattr(event.get(name), "dt", None)
+    given = event.get(name)
+    value = getattr(given, "dt", None)
     if isinstance(value, datetime):
+        if value.tzinfo is None and given.params.get("TZID"):
+            raise InvalidInput(f"不认识的时区「{str(given.params['TZID'])[:40]}」")
         return value.replace(tzinfo=ZONE) if value.tzinfo is None else value.astimezone(ZONE)
     if isinstance(value, date):
         return datetime.combine(value, time(0), ZONE)

@@ -130,11 +130,15 @@ def test_broken_files_say_so_and_nothing_else_happens():
 
 
 def test_zones_of_the_file_are_not_asked_for_their_rules():
-    zone = b"BEGIN:VTIMEZONE\r\nTZID:Asia/Shanghai\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nRRULE:FREQ=SECONDLY\r\n"
+    zone = (
+        b"BEGIN:VTIMEZONE\r\nTZID:Own\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nRRULE:FREQ=SECONDLY\r\n"
+    )
     zone += b"TZOFFSETFROM:+0800\r\nTZOFFSETTO:+0800\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
     content = event().replace(b"BEGIN:VEVENT", zone + b"BEGIN:VEVENT")
     assert calendars.import_calendar(rota(), content, ACTOR).shifts == 1
     assert starts() == [f"{TOMORROW:%m-%d %H:%M}"]
+    done = calendars.import_calendar(rota(), content.replace(b"TZID=Asia/Shanghai", b"TZID=Own"), ACTOR)
+    assert "不认识的时区「Own」" in done.skipped[0]
 
 
 def test_feed_is_read_by_its_secret_until_it_is_revoked(browser, staff):
