@@ -19,6 +19,7 @@ from secops_agent.services.on_call.shifts import ZONE, shifts
 
 MOST_BYTES: Final = 1_000_000
 MOST_LINE: Final = 8_000  # characters of one property
+MOST_LINES: Final = 15_000
 MOST_EVENTS: Final = 500
 MOST_SHIFTS: Final = 1_000  # of one file
 DEEPEST: Final = 3
@@ -100,7 +101,7 @@ def _checked(content: bytes) -> str:
     except UnicodeDecodeError:
         raise InvalidInput("日历文件不是 UTF-8 编码。") from None
     lines = re.sub(r"\r?\n[ \t]", "", text).splitlines()
-    kept, inside, events = [], [], 0
+    kept, inside, events = [], [], MOST_EVENTS + 1 if len(lines) > MOST_LINES else 0
     for line in lines:
         word, _, name = line.strip().upper().partition(":")
         if word == "BEGIN":

@@ -110,7 +110,7 @@ def test_what_cannot_be_kept_is_left_out_and_told(changes, said):
     "content",
     [
         b"\xff\xfe", b"not a calendar", b"BEGIN:VCALENDAR\r\n" + b"BEGIN:X\r\n" * 100_000, b"A" * (calendars.MOST_BYTES + 1),
-        event(SUMMARY="x" * 100_000), event() * 600,
+        event(SUMMARY="x" * 100_000), event() * 600, event().replace(b"UID:", b"X:1\r\n" * 20_000 + b"UID:"),
     ],
 )  # fmt: skip
 def test_hostile_files_are_refused(content):
