@@ -42,6 +42,7 @@ from secops_agent.models import (
     Proposal,
     Role,
     Runbook,
+    SecurityReport,
     SlaTarget,
     Staff,
     TurnUsage,
@@ -55,6 +56,7 @@ from secops_agent.services.notifications.rules import save_rule
 from secops_agent.services.on_call import feeds
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people import tokens
+from secops_agent.services.reports import archive
 
 SYSTEM = Actor.system("test")
 SECRET = "an-app-secret-nobody-may-see"
@@ -340,7 +342,8 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.notificationpreference": lambda: NotificationPreference.objects.create(
         staff=Staff.objects.create(staff_id=f"wishes-{next(_numbers)}", name="免打扰")
     ),
-    "secops_agent.silence": lambda: silences.silence("asset", "web-01", 60, SYSTEM, "维护"),
+    "secops_agent.silence": lambda: silences.silence("all", "", 60, SYSTEM, "维护"),
+    "secops_agent.securityreport": lambda: SecurityReport.objects.get(pk=archive.make("yesterday").pk),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
         date="2030-01-01", working=False, name="元旦"
     )[0],

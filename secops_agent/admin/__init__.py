@@ -11,10 +11,12 @@ from secops_agent.admin import (
     calendar,
     calendar_files,
     findings,
+    groups,
     imports,
     on_call,
     preferences,
     proposals,
+    reports,
     rules,
     runbooks,
     silences,
@@ -24,15 +26,25 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "findings", "imports", "on_call", "preferences", "proposals", "rules",
-    "runbooks", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "findings", "groups", "imports",
+    "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
 grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")
 grant(AUDITOR, "secops_agent.view_*")
 
-_ESTATE = ("alert", "asset", "component", "vulnerability", "finding", "runbook", "slatarget", "importjob")
+_ESTATE = (
+    "alert",
+    "asset",
+    "component",
+    "vulnerability",
+    "finding",
+    "runbook",
+    "slatarget",
+    "importjob",
+    "securityreport",
+)
 _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
@@ -50,7 +62,7 @@ _TOLD = (
     "shiftswap",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
-allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence")
+allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
 allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarfeed")
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
 allow("viewer", *_WISHES)

@@ -8,14 +8,15 @@ from itertools import count
 from typing import Final
 
 from bifang.core import db
-from secops_agent.services.notifications import announcing, digests, escalation
+from secops_agent.services.notifications import announcing, digests, escalation, silence_lines
 from secops_agent.services.on_call import swaps
-from secops_agent.services.operations import handover, reminders
+from secops_agent.services.operations import deadlines, handover, reminders
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
 STEPS: Final[tuple[Callable[[], int], ...]] = (
-    announcing.step, announcing.tell_storms, digests.tell_digests, announcing.note_failures, escalation.step,
+    announcing.step, announcing.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
+    announcing.note_failures, escalation.step,
 )  # fmt: skip
 
 SELDOM: Final[tuple[Callable[[], int], ...]] = (
