@@ -22,7 +22,6 @@ from secops_agent.models import (
     MessageState,
     NotificationTarget,
     Silence,
-    Staff,
 )
 from secops_agent.services.notifications import digests, preferences, silence_lines, silences, wording
 from secops_agent.services.notifications.conditions import Facts
@@ -145,7 +144,7 @@ def _tell(told: _Told, now: datetime) -> None:
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return
-    if address.staff and not _wished(row, address.staff, wording.gravest(told.alerts), now):
+    if address.staff and not preferences.wanted_now(row, address.staff, wording.gravest(told.alerts), now):
         return
     prefix = _prefix(told, now)
     text = wording.group_text(told.alerts, told.facts, prefix=prefix)
@@ -161,16 +160,6 @@ def _tell(told: _Told, now: datetime) -> None:
     _mark(row, now, ended, now)
     if row.target.last_error:
         NotificationTarget.objects.filter(pk=row.target_id).update(last_error="", last_error_at=None)
-
-
-def _wished(row: AlertMessage, staff: Staff, severity: str, now: datetime) -> bool:
-    """Does its reader want it in private now? Else it waits, or the group's message is enough."""
-    at, why = preferences.wish_of(staff, row, severity, now)
-    if why:
-        _hold(row, why, None)
-    elif at > now:
-        AlertMessage.objects.filter(pk=row.pk).update(due_at=at, reason="本人的免打扰时段")
-    return not why and at <= now
 
 
 def _prefix(told: _Told, now: datetime) -> str:

@@ -126,7 +126,7 @@ def _go_on(
         for rule in wanted[key].rules.values():
             if rule.steps:
                 next_at = wanted[key].due_at + timedelta(minutes=rule.steps[0])
-                rows.filter(rule_id=rule.pk).update(step=0, next_at=next_at, ended="")
+                rows.filter(rule_id=rule.pk).update(step=0, round=0, next_at=next_at, ended="")
 
 
 def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AlertMessage]:

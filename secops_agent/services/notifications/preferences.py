@@ -113,6 +113,17 @@ def wish_of(staff: Staff, row: AlertMessage, severity: str, now: datetime) -> tu
     return (now if grave or on_duty else speaks_at(wanted, now)), ""
 
 
+def wanted_now(row: AlertMessage, staff: Staff, severity: str, now: datetime) -> bool:
+    """May it reach its reader in private now? Else it is put off, or the group's message is enough: noted in the row."""
+    at, why = wish_of(staff, row, severity, now)
+    mine = AlertMessage.objects.filter(pk=row.pk)
+    if why:
+        mine.update(state=MessageState.HELD, reason=why, shown=row.wanted)
+    elif at > now:
+        mine.update(due_at=at, reason="本人的免打扰时段")
+    return not why and at <= now
+
+
 def _in_group(row: AlertMessage) -> bool:
     """Is the same told to a group that gets it?"""
     same = AlertMessage.objects.filter(
