@@ -48,6 +48,8 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("告警消息", "mark_chat_read", "secops_agent.alertmessage"),
             MenuEntry("静默", "notifications_off", "secops_agent.silence"),
             MenuEntry("值班表", "calendar_month", "secops_agent.oncallschedule"),
+            MenuEntry("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
+            MenuEntry("通知偏好", "tune", "secops_agent.notificationpreference"),
             MenuEntry("节假日与调休", "event_busy", "secops_agent.calendarday"),
             MenuEntry("已知的群", "groups", "channels.knowngroup"),
         ),

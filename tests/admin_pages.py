@@ -31,10 +31,12 @@ from secops_agent.models import (
     AuditRecord,
     AuditSegment,
     CalendarDay,
+    CalendarFeed,
     Component,
     Finding,
     ImportJob,
     ModelPrice,
+    NotificationPreference,
     NotificationRule,
     OnCallSchedule,
     Proposal,
@@ -51,6 +53,7 @@ from secops_agent.services.audit import chain, trail
 from secops_agent.services.intake import jobs
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.rules import save_rule
+from secops_agent.services.on_call import feeds
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people import tokens
 from secops_agent.services.reports import archive
@@ -306,6 +309,11 @@ def schedule() -> OnCallSchedule:
     return OnCallSchedule.objects.get(name=name)
 
 
+def _feed() -> CalendarFeed:
+    feeds.make_feed(schedule(), None, SYSTEM)
+    return CalendarFeed.objects.latest("pk")
+
+
 def _alert_message() -> AlertMessage:
     from tests.secops.inventory_aid import alert, host, store
 
@@ -330,6 +338,10 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,
+    "secops_agent.calendarfeed": _feed,
+    "secops_agent.notificationpreference": lambda: NotificationPreference.objects.create(
+        staff=Staff.objects.create(staff_id=f"wishes-{next(_numbers)}", name="免打扰")
+    ),
     "secops_agent.silence": lambda: silences.silence("all", "", 60, SYSTEM, "维护"),
     "secops_agent.securityreport": lambda: SecurityReport.objects.get(pk=archive.make("yesterday").pk),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(

@@ -52,7 +52,7 @@ class AlertMessageScreen(RecordScreen):
 
     list_display = ("opened", "kind", "state_badge", "rule", "place", "alert_count", "sent", "reason")
     list_filter = ("state", "kind", "target__rule", "opened_at")
-    list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule")
+    list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule", "staff")
     search_fields = ("=alerts__id", "reason")
     search_help_text = "按告警编号（不带 A）或原因搜索"
     fields = ("kind", "state_badge", "reason", "rule", "place", "alert_lines", "opened", "due", "sent")
@@ -98,8 +98,8 @@ class AlertMessageScreen(RecordScreen):
 
     @admin.display(description="发给谁")
     def place(self, row: AlertMessage) -> str:
-        """The target."""
-        return describe(row.target)
+        """The target, or the one of several that is meant."""
+        return f"个人 {row.staff}" if row.staff else describe(row.target)
 
     @admin.display(description="告警数", ordering="alert_number")
     def alert_count(self, row: Any) -> int:

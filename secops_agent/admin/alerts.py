@@ -22,6 +22,7 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.search import narrowed
+from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.notifications import views
 from secops_agent.services.pages import COUNT_CAP
@@ -195,8 +196,8 @@ class AlertScreen(InventoryScreen):
 
     @admin.display(description="通知")
     def told(self, row: Alert) -> SafeString | str:
-        """Who was told of it, who could not be, and what to do."""
-        return lines(_told(each) for each in views.told_of(row.pk))
+        """Who was told of it, who could not be, what to do, and whose turn it is next."""
+        return lines([*(_told(each) for each in views.told_of(row.pk)), *coming(row)])
 
     @admin.display(description="原始事件")
     def payload_json(self, row: Alert) -> SafeString | str:

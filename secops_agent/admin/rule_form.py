@@ -22,7 +22,7 @@ from secops_agent.models.on_call import Days
 from secops_agent.services.notifications import choices
 from secops_agent.services.notifications.conditions import CHANGES, Conditions, Hours
 from secops_agent.services.notifications.robots import Grant, demand
-from secops_agent.services.notifications.rules import MOST_STEPS, read_rule
+from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, read_rule
 
 LISTS: Final = ("severities", "on", "sources", "rules", "asset_tags", "importance", "owners")
 HOURS: Final = ("days", "quiet_from", "quiet_until", "always")
@@ -82,6 +82,10 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     )
     quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
     always = _boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
+    repeat = forms.IntegerField(
+        label="全部步骤再重复几次", required=False, min_value=0, max_value=MOST_REPEATS, initial=0,
+        widget=UnfoldAdminIntegerFieldWidget, help_text=f"最多 {MOST_REPEATS} 次；有人接手就停止。",
+    )  # fmt: skip
     targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
     grant: Grant = "none"
 
@@ -117,6 +121,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
         self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
         self.initial.update({name: getattr(hours, name) for name in HOURS})
+        self.initial["repeat"] = self.instance.repeat
         self.initial["always"] = list(hours.always)
         for step, minutes in enumerate(self.instance.escalate):
             self.initial[f"after_{step}"] = minutes
@@ -139,6 +144,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             "hours": {name: values[name] for name in HOURS},
             "targets": [*self._entries("targets"), *self._new_robot()],
             "escalate": steps,
+            "repeat": values.get("repeat") or 0,
         }
 
     def _new_robot(self) -> list[dict[str, str]]:

@@ -67,7 +67,7 @@ class RuleScreen(Screen):
                 if _grant(request) != "none"
                 else []
             ),
-            ("没有人处理时", {"fields": steps, "description": "有人确认或关闭告警后就停止。"}),
+            ("没有人处理时", {"fields": [*steps, "repeat"], "description": "有人确认或关闭告警后就停止。"}),
             *([("预览与状态", {"fields": ("preview_line", "target_states")})] if obj else []),
         ]
 

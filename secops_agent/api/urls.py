@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 from secops_agent.api import (
     alerts,
     assets,
+    calendars,
     findings,
     indicators,
     ingest,
@@ -60,6 +61,7 @@ urlpatterns = [
     *(path(f"v1/{each.pattern}", each.callback, name=each.name) for each in _estate),
     # Webhooks are typed by people who forget the slash, and a redirect would lose the body.
     re_path(r"^v1/ingest/(?P<format_name>[a-z_]+)$", ingest.IngestView.as_view(schema=None)),
+    path("v1/calendar/<str:secret>.ics", calendars.calendar, name="calendar"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", DocumentationView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^(?P<rest>.*)$", not_found),

@@ -18,11 +18,15 @@ from secops_agent.models.notification import (
 )
 from secops_agent.models.on_call import (
     CalendarDay,
+    CalendarFeed,
     OnCallLayer,
     OnCallMember,
     OnCallOverride,
     OnCallSchedule,
+    ShiftSwap,
+    SwapState,
 )
+from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.report import SecurityReport
@@ -58,6 +62,7 @@ __all__ = [
     "AuditRecord",
     "AuditSegment",
     "CalendarDay",
+    "CalendarFeed",
     "Component",
     "ConversationMessage",
     "DemoObject",
@@ -71,6 +76,7 @@ __all__ = [
     "JobState",
     "MessageState",
     "ModelPrice",
+    "NotificationPreference",
     "NotificationRule",
     "NotificationTarget",
     "OnCallLayer",
@@ -79,6 +85,7 @@ __all__ = [
     "OnCallSchedule",
     "Proposal",
     "ProposalState",
+    "Reached",
     "RememberedAnswer",
     "Risk",
     "Role",
@@ -86,9 +93,11 @@ __all__ = [
     "RunbookTerm",
     "Scope",
     "SecurityReport",
+    "ShiftSwap",
     "Silence",
     "SlaTarget",
     "Staff",
+    "SwapState",
     "TargetKind",
     "TurnUsage",
     "Vulnerability",

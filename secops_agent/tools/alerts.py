@@ -182,6 +182,7 @@ def _detail(detail: AlertDetail) -> str:
         ),
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
+        ("接手时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("时限", f"{moment(alert.due_at)}{'，已超时' if alert.overdue else ''}" if alert.due_at else ""),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),

@@ -15,15 +15,20 @@ def tell(config: SystemConfig | None, title: str, text: str, *, key: str) -> int
     speaker = speaker_beside(config)
     if speaker is None:
         return 0
-    people = Staff.objects.filter(role=Role.ADMIN, active=True)
-    corporation = str(speaker.params.get("corp_id") or "")
-    if corporation:
-        people = people.filter(corp_id__in=("", corporation))
-    found = list(people.order_by("pk")[:MOST])
+    found = people_of(speaker)
     for staff in found:
         target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
         outbox.notify(speaker.pk, target, text, key=f"{key}:{staff.pk}", title=title)
     return len(found)
+
+
+def people_of(config: SystemConfig | None) -> list[Staff]:
+    """Those of its corporation; of any, if none is known."""
+    people = Staff.objects.filter(role=Role.ADMIN, active=True)
+    corporation = str(config.params.get("corp_id") or "") if config else ""
+    if corporation:
+        people = people.filter(corp_id__in=("", corporation))
+    return list(people.order_by("pk")[:MOST])
 
 
 def speaker_beside(config: SystemConfig | None) -> SystemConfig | None:

@@ -27,6 +27,7 @@ from secops_agent.services.notifications import (
     digests,
     events,
     notices,
+    preferences,
     reaching,
     silence_lines,
     silences,
@@ -87,7 +88,7 @@ def _waiting(now: datetime) -> "QuerySet[AlertMessage]":
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
     rows = (
         _waiting(now)
-        .select_related("target__config", "target__staff", "target__schedule")
+        .select_related("target__config", "target__staff", "target__schedule", "staff")
         .order_by("due_at", "pk")
     )
     if connection.features.has_select_for_update_skip_locked:
@@ -174,6 +175,8 @@ def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
     address = reaching.address_of(row, now)
     if address is None:
         return
+    if address.staff and not preferences.wanted_now(row, address.staff, wording.gravest(told.alerts), now):
+        return
     prefix = _prefix(told, now)
     target = address.target
     notice = notices.compose(
@@ -190,6 +193,7 @@ def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
         suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
     )  # fmt: skip
     row.digest = significant
+    row.told_to, row.told_at = row.told_to or address.name[:200], row.told_at or now
     _mark(row, now, ended, now)
 
 
@@ -213,6 +217,7 @@ def _mark(row: AlertMessage, now: datetime, ended: bool, sent_at: datetime | Non
     state = MessageState.ENDED if ended else MessageState.SHOWN
     values: dict[str, Any] = {
         "state": state, "shown": row.wanted, "sent_at": sent_at, "digest": row.digest, "reason": "",
+        "told_to": row.told_to, "told_at": row.told_at,
     }  # fmt: skip
     AlertMessage.objects.filter(pk=row.pk).update(**values)
 

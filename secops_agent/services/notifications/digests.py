@@ -36,7 +36,7 @@ def _open_digest(row: AlertMessage, spare: SendingAllowance, now: datetime) -> A
     if connection.features.has_select_for_update:
         waiting = waiting.select_for_update()
     return waiting.order_by("pk").first() or AlertMessage.objects.create(
-        target_id=row.target_id, destination=row.destination, group_key="digest", kind="digest", opened_at=now,
+        target_id=row.target_id, staff_id=row.staff_id, destination=row.destination, group_key="digest", kind="digest", opened_at=now,
         due_at=now + (LOOK_AGAIN if spare.step == "none" else HOURLY), wanted=0,
     )  # fmt: skip
 
@@ -50,7 +50,8 @@ def tell_digests() -> int:
 
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
     rows = AlertMessage.objects.filter(kind="digest", wanted__gt=F("shown"), due_at__lte=now)
-    rows = rows.select_related("target__config", "target__staff", "target__schedule").order_by("due_at", "pk")
+    rows = rows.select_related("target__config", "target__staff", "target__schedule", "staff")
+    rows = rows.order_by("due_at", "pk")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows

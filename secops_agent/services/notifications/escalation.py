@@ -13,14 +13,15 @@ from secops_agent.models import (
     AlertMessageItem,
     Escalation,
     NotificationTarget,
+    Staff,
 )
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.notifications import administrators, silences, wording
+from secops_agent.services.notifications import administrators, silences
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.notifications.targets import destination
+from secops_agent.services.notifications.targets import destination, members
 
 ROUND: Final = 20
-LOOK_AGAIN: Final = timedelta(minutes=5)  # while it is silenced, or the quota has no room
+LOOK_AGAIN: Final = timedelta(minutes=5)  # while it is silenced
 EXHAUSTED: Final = "已到最后一步"
 
 
@@ -35,7 +36,11 @@ def step() -> int:
 
 
 def _due(now: datetime) -> "QuerySet[Escalation]":
-    rows = Escalation.objects.filter(next_at__lte=now).select_related("rule", "message").order_by("next_at")
+    rows = (
+        Escalation.objects.filter(next_at__lte=now)
+        .select_related("rule", "message__target__config")
+        .order_by("next_at")
+    )
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
@@ -51,19 +56,27 @@ def _take(row: Escalation, now: datetime) -> None:
         row.next_at = now + LOOK_AGAIN
         row.save(update_fields=["next_at"])
         return
-    targets = list(row.rule.targets.filter(step=row.step))
-    if targets:
-        for target in targets:
-            _escalate_to(target, row, alerts, now)
-    else:
-        _tell_administrators(row, alerts)
+    for target, person in _told(row):
+        _escalate_to(target, person, row, alerts, now)
     waits = row.rule.escalate
     row.step += 1
+    if row.step >= len(waits) and row.round < row.rule.repeat:
+        row.step, row.round = 0, row.round + 1
     if row.step < len(waits):
         row.next_at = now + timedelta(minutes=waits[row.step])
-        row.save(update_fields=["step", "next_at"])
+        row.save(update_fields=["step", "round", "next_at"])
     else:
         _end(row, EXHAUSTED)
+
+
+def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
+    """The step's targets, each person of a role by themselves; without a target, or without anyone, the administrators."""
+    targets = row.rule.targets.filter(step=row.step).select_related("config")
+    found: list[tuple[NotificationTarget, Staff | None]] = []
+    for target in targets:
+        found += [(target, each) for each in members(target)] if target.role else [(target, None)]
+    instead = row.message.target
+    return found or [(instead, each) for each in administrators.people_of(instead.config)]
 
 
 def _end(row: Escalation, why: str) -> None:
@@ -71,15 +84,12 @@ def _end(row: Escalation, why: str) -> None:
     row.save(update_fields=["step", "next_at", "ended"])
 
 
-def _escalate_to(target: NotificationTarget, row: Escalation, alerts: list[Alert], now: datetime) -> None:
+def _escalate_to(
+    target: NotificationTarget, person: Staff | None, row: Escalation, alerts: list[Alert], now: datetime
+) -> None:
+    again = f"（第 {row.round + 1} 轮）" if row.round else ""
     message = AlertMessage.objects.create(
-        target=target, destination=destination(target), group_key=row.message.group_key, kind="escalation", opened_at=now,
-        due_at=now, reason=f"升级第 {row.step + 1} 步",
+        target=target, staff=person, destination=destination(target, person), group_key=row.message.group_key,
+        kind="escalation", opened_at=now, due_at=now, reason=f"升级第 {row.step + 1} 步{again}",
     )  # fmt: skip
     AlertMessageItem.objects.bulk_create(AlertMessageItem(message=message, alert=each) for each in alerts)
-
-
-def _tell_administrators(row: Escalation, alerts: list[Alert]) -> None:
-    text = wording.group_text(alerts, facts_of(alerts[:1])[alerts[0].pk], prefix="⏫ 升级：一直无人处理 ")
-    key = f"escalation:{row.pk}:{row.step}"
-    administrators.tell(row.message.target.config, wording.title_of(alerts), text, key=key)

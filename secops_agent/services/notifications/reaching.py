@@ -12,10 +12,12 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from bifang.channels.models import OutboxRow, State
+from bifang.channels.ports import ReplyTarget
 from bifang.channels.targets import target_key
 from bifang.core.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.targets import Address, Unreachable, destination, resolve
 
 RETRY: Final = timedelta(minutes=5)
@@ -31,7 +33,7 @@ UNASKED: Final = ("group", "private", "card", "robot")  # routes that prove a ta
 def address_of(row: AlertMessage, now: datetime) -> Address | None:
     """Where a message goes now; None if nowhere, then it waits and that is shown."""
     try:
-        address = resolve(row.target, now)
+        address = _resolve(row, now)
     except Unreachable as error:
         put_off(row, error.message, now)
         return None
@@ -41,6 +43,19 @@ def address_of(row: AlertMessage, now: datetime) -> Address | None:
     if row.target.last_error and row.target.next_try_at is None:
         clear(row.target, now)
     return address
+
+
+def _resolve(row: AlertMessage, now: datetime) -> Address:
+    """Somebody of several at the target, or an administrator in its place, whose way need not be the target's."""
+    if row.staff is None or row.target.kind == TargetKind.ROLE:
+        return resolve(row.target, now, row.staff)
+    speaker = administrators.speaker_beside(row.target.config)
+    if speaker is None:
+        raise Unreachable("没有启用了钉钉通知的配置：请在系统配置中启用一个。")
+    if not row.staff.active:
+        raise Unreachable(f"「{row.staff}」已离开。")
+    target = ReplyTarget("", is_group=False, staff_id=row.staff.staff_id)
+    return Address(speaker.pk, target, row.staff.name, row.staff)
 
 
 def _is_there(row: AlertMessage) -> bool:
@@ -179,9 +194,9 @@ def _replace(row: AlertMessage, now: datetime) -> None:
         row.escalations.filter(step=0, next_at__gt=now).update(next_at=now)
         if grave and not row.escalations.exists():
             Escalation.objects.create(rule_id=row.target.rule_id, message=row, next_at=now)
-    if row.kind == "escalation" and not _others_reached(row):
+    if row.kind == "escalation" and row.target.step is not None and not _others_reached(row):
         following = Escalation.objects.filter(
-            rule_id=row.target.rule_id, message__group_key=row.group_key, step=(row.target.step or 0) + 1
+            rule_id=row.target.rule_id, message__group_key=row.group_key, step=row.target.step + 1
         ).order_by("-pk")
         last = following.values_list("pk", flat=True).first()
         mine = Escalation.objects.filter(pk__in=[] if last is None else [last])

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from bifang.core.entries import Entry, EntryFaults, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget, Staff
+from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.notifications import robots, targets
@@ -20,6 +20,7 @@ from secops_agent.services.notifications.robots import Grant
 
 log = logging.getLogger(__name__)
 MOST_STEPS: Final = 10
+MOST_REPEATS: Final = 5
 
 
 class RuleEntry(Entry):
@@ -31,6 +32,7 @@ class RuleEntry(Entry):
     hours: Hours = Hours()
     targets: tuple[TargetEntry, ...] = ()
     escalate: tuple[StepEntry, ...] = Field((), max_length=MOST_STEPS)
+    repeat: int = Field(0, ge=0, le=MOST_REPEATS)
 
     @field_validator("escalate", mode="before")
     @classmethod
@@ -146,6 +148,7 @@ def save_rule(
         rule.conditions = entry.conditions.model_dump(mode="json", exclude_defaults=True)
         rule.hours = entry.hours.model_dump(mode="json", exclude_defaults=True)
         rule.escalate = [each.after_minutes for each in entry.escalate]
+        rule.repeat = entry.repeat
         rule.last_error, rule.last_error_at = "", None
         rule.save()
         news = targets.replace(rule, rows, grant)
@@ -180,6 +183,7 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
         "conditions": rule.conditions,
         "hours": rule.hours,
         "escalate": rule.escalate,
+        "repeat": rule.repeat,
         "targets": [
             targets.describe(each) for each in rule.targets.select_related("config", "staff", "schedule")
         ],
@@ -188,7 +192,9 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
 
 def uses_of(config: SystemConfig) -> list[str]:
     """What is told through a configuration, for whoever archives it."""
-    return [
+    rotas = OnCallSchedule.objects.filter(handover_config=config).exclude(handover_group="")
+    told = [f"值班表「{each}」的交接消息通过它发到群，之后不再发到群。" for each in rotas]
+    return told + [
         f"通知规则「{name}」通过它发送，之后这些消息无法送达：请给规则换目标。"
         for name in _rule_names(config=config)
     ]

@@ -39,6 +39,7 @@ class RuleView:
     conditions: Mapping[str, Any]
     hours: Mapping[str, Any]
     escalate: tuple[int, ...]
+    repeat: int
     targets: tuple[TargetView, ...]
     updated_at: datetime
 
@@ -73,7 +74,7 @@ class ToldView:
 def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     """The newest first."""
     rows = AlertMessage.objects.filter(alerts=alert_id).select_related(
-        "target__config", "target__staff", "target__schedule"
+        "staff", "target__config", "target__staff", "target__schedule"
     )
     found = list(rows.order_by("-pk")[:limit])
     keys = {f"note:alert:{row.pk}:{row.shown}": row.pk for row in found}
@@ -82,11 +83,15 @@ def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
     )
     errors = {keys[key]: error for key, error in waiting}
     return [
-        ToldView(
-            place_of(row.target), row.state, errors.get(row.pk) or row.reason, row.pk in errors, row.sent_at
-        )
+        ToldView(_where(row), row.state, errors.get(row.pk) or row.reason, row.pk in errors, row.sent_at)
         for row in found
     ]
+
+
+def _where(row: AlertMessage) -> str:
+    """The target, and who it was for then."""
+    place = f"个人 {row.staff}" if row.staff else place_of(row.target)
+    return f"{place}（{row.told_to}）" if row.told_to and row.told_to not in place else place
 
 
 def search_rules(limit: int = 20, cursor: str = "") -> Page[RuleView]:
@@ -107,7 +112,15 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
     conditions = Conditions(**row.conditions).model_dump(mode="json")
     hours = Hours(**row.hours).model_dump(mode="json")
     return RuleView(
-        row.pk, row.name, row.enabled, conditions, hours, tuple(row.escalate), targets, row.updated_at
+        row.pk,
+        row.name,
+        row.enabled,
+        conditions,
+        hours,
+        tuple(row.escalate),
+        row.repeat,
+        targets,
+        row.updated_at,
     )
 
 
