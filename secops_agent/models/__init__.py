@@ -26,6 +26,7 @@ from secops_agent.models.on_call import (
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.runbook import Runbook, RunbookTerm
+from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -62,6 +63,7 @@ __all__ = [
     "DemoObject",
     "EpssScore",
     "Escalation",
+    "Feed",
     "Finding",
     "History",
     "ImportJob",
@@ -81,13 +83,16 @@ __all__ = [
     "RememberedAnswer",
     "Risk",
     "Role",
+    "RunState",
     "Runbook",
     "RunbookTerm",
+    "ScheduledTask",
     "Scope",
     "Silence",
     "SlaTarget",
     "Staff",
     "TargetKind",
+    "TaskRun",
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",

@@ -7,6 +7,7 @@ from typing import Final
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
 from bifang.core.models import SystemConfig
 from secops_agent.models import Alert, Asset, Vulnerability
+from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
 
 _ALIVE: Final = timedelta(seconds=30)
 _RECENT: Final = timedelta(days=1)
@@ -34,6 +35,7 @@ class Health:
     newest_vulnerability: datetime | None
     assets: int
     faults: tuple[Trouble, ...]
+    feeds: tuple[FeedStatus, ...]
 
     @property
     def sound(self) -> bool:
@@ -57,4 +59,5 @@ def read_health(now: datetime) -> Health:
         .first(),
         assets=Asset.objects.count(),
         faults=tuple(Trouble(row.name, row.last_error) for row in faulty[:_FAULTS]),
+        feeds=tuple(feed_statuses()),
     )
