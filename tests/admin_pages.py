@@ -32,6 +32,7 @@ from secops_agent.models import (
     AuditSegment,
     CalendarDay,
     Component,
+    Feed,
     Finding,
     ImportJob,
     ModelPrice,
@@ -40,8 +41,10 @@ from secops_agent.models import (
     Proposal,
     Role,
     Runbook,
+    ScheduledTask,
     SlaTarget,
     Staff,
+    TaskRun,
     TurnUsage,
     Vulnerability,
 )  # fmt: skip
@@ -52,6 +55,7 @@ from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.rules import save_rule
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people import tokens
+from secops_agent.services.schedules.schedules import save_task
 
 SYSTEM = Actor.system("test")
 SECRET = "an-app-secret-nobody-may-see"
@@ -304,6 +308,17 @@ def schedule() -> OnCallSchedule:
     return OnCallSchedule.objects.get(name=name)
 
 
+def scheduled(**given: Any) -> ScheduledTask:
+    """日报 every morning for a known group, with a run."""
+    config = dingtalk()
+    target = {"kind": "group", "config": config.name, "conversation_id": known_group(config).conversation_id}
+    row = save_task({"task": "日报", "cron": "每天早上9点", "target": target, **given}, SYSTEM)
+    TaskRun.objects.create(
+        task=row, due_at=timezone.now(), state="done", note="日报（昨日）", text="**安全日报**"
+    )
+    return row
+
+
 def _alert_message() -> AlertMessage:
     from tests.secops.inventory_aid import alert, host, store
 
@@ -328,6 +343,10 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,
+    "secops_agent.scheduledtask": scheduled,
+    "secops_agent.feed": lambda: Feed.objects.get_or_create(
+        name="kev", address="https://www.cisa.gov/kev.json"
+    )[0],
     "secops_agent.silence": lambda: silences.silence("asset", "web-01", 60, SYSTEM, "维护"),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
         date="2030-01-01", working=False, name="元旦"

@@ -15,6 +15,7 @@ from secops_agent.admin import (
     proposals,
     rules,
     runbooks,
+    schedules,
     silences,
     staff,
     tokens,
@@ -23,7 +24,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "imports", "on_call", "proposals", "rules",
-    "runbooks", "silences", "staff", "tokens", "usage",
+    "runbooks", "schedules", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -44,8 +45,11 @@ _TOLD = (
     "silence",
     "alertmessage",
     "calendarday",
+    "scheduledtask",
+    "feed",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence")
+allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
 allow("responder", "secops_agent.change_action")
 allow("admin", "secops_agent.*")

@@ -39,7 +39,7 @@ def _told(health: Health, asker: Asker) -> str:
 
 
 def _feed(status: FeedStatus, asker: Asker) -> str:
-    age = f"{ago(status.checked_at, asker.now)}确认最新" if status.checked_at else "还没有获取"
+    age = f"确认于 {ago(status.checked_at, asker.now)}" if status.checked_at else "还没有获取"
     fault = f"（最近一次失败：{plain(status.error, 160)}）" if status.error else ""
     return f"{status.title} {age}{fault}"
 

@@ -50,6 +50,11 @@ class FeedStatus:
         return now - self.checked_at if self.checked_at else None
 
 
+def title_of(name: str) -> str:
+    """As people call it."""
+    return next((source.title for source in SOURCES if source.name == name), name)
+
+
 def enabled_sources() -> list[FeedSource]:
     """Those that have an address."""
     return [source for source in SOURCES if source.address]

@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from bifang.core.processes import is_gone, process_name
 from secops_agent.models import RunState, ScheduledTask, TaskRun
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit.changes import keep
 from secops_agent.services.schedules import delivery
 from secops_agent.services.schedules.cron import next_runs
 from secops_agent.services.schedules.tasks import TaskResult
@@ -60,10 +62,15 @@ def _start(row: ScheduledTask, now: datetime) -> bool:
     return bool(won)
 
 
-def start_now(row: ScheduledTask) -> TaskRun:
-    """One more run, besides those of its times."""
-    run = TaskRun.objects.create(task=row, due_at=timezone.now())
-    transaction.on_commit(nudge)
+def start_now(row: ScheduledTask, actor: Actor) -> TaskRun:
+    """One more run, besides those of its times; the one that waits already, if one does."""
+    with transaction.atomic():
+        run = row.runs.filter(state=RunState.QUEUED).first()
+        if run is None:
+            run = TaskRun.objects.create(task=row, due_at=timezone.now())
+        TaskRun.objects.filter(pk=run.pk).update(not_before=None)
+        keep(actor, f"执行定时任务「{row.name}」", f"schedule:{row.pk}", {"name": row.name})
+        transaction.on_commit(nudge)
     return run
 
 

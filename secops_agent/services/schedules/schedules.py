@@ -17,11 +17,11 @@ from secops_agent.services.audit.changes import keep
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import TargetEntry
-from secops_agent.services.schedules.cron import describe, next_runs, read_cron
+from secops_agent.services.schedules.cron import next_runs, read_cron
 from secops_agent.services.schedules.tasks import BY_NAME, TaskKind, read_task, title_of
 
 MOST: Final = 200
-NOWHERE: Final = "不发送，只留执行记录"
+NOWHERE: Final = "不发送"
 
 
 class TaskEntry(Entry):
@@ -78,9 +78,7 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
     cron = read_cron(entry.cron)
     was = (row.cron, row.enabled)
     row.task, row.arguments, row.cron, row.enabled = kind.name, arguments, cron, entry.enabled
-    row.name = _free_name(
-        entry.name or f"{title_of(kind.name, arguments)}（{describe(cron)}）", entry.name, row
-    )
+    row.name = _free_name(title_of(kind.name, arguments), entry.name, row)
     row.kind = target.kind if target else ""
     row.config, row.staff, row.rota = (
         (target.config, target.staff, target.schedule) if target else (None, None, None)
@@ -93,13 +91,13 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
         )
 
 
-def _free_name(wanted: str, given: str, row: ScheduledTask) -> str:
+def _free_name(title: str, given: str, row: ScheduledTask) -> str:
     """A name that somebody gave must be free; one of ours gets a number."""
     taken = set(ScheduledTask.objects.exclude(pk=row.pk).values_list("name", flat=True))
     if given and given in taken:
         raise InvalidInput(f"已有名为「{given}」的定时任务。")
-    names = (wanted[:90], *(f"{wanted[:90]} {number}" for number in range(2, MOST + 2)))
-    return next(name for name in names if name not in taken)
+    numbered = (f"{title[:90]} {number}" for number in range(2, MOST + 2))
+    return given or next(name for name in (title[:90], *numbered) if name not in taken)
 
 
 def delete_task(row: ScheduledTask, actor: Actor) -> None:
