@@ -108,6 +108,7 @@ FEED_ADDRESSES = {
         "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
     ),
     "epss": env.text("BIFANG_FEED_EPSS_URL", "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"),
+    "osv": env.text("BIFANG_FEED_OSV_URL", "https://osv-vulnerabilities.storage.googleapis.com"),
 }
 AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
 STOP_GRACE_S = env.number("BIFANG_STOP_GRACE_S", 8)

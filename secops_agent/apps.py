@@ -17,7 +17,6 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
-        from bifang.core.metrics import register_metrics
         from bifang.core.sections import register_section
         from secops_agent.config import QwenKind
         from secops_agent.connectors.config import WebhookKind
@@ -28,8 +27,6 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
         from secops_agent.services.people.authors import keep_change
         from secops_agent.services.people.staff import apply_staff_entries
-        from secops_agent.services.schedules.metrics import collect_tasks
-        from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
 
         register_recorder(keep_change)
         register_kind(QwenKind)
@@ -37,11 +34,21 @@ class SecopsAgentConfig(AppConfig):
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)
         register_section("notification_rules", apply_rule_entries)
-        register_section("schedules", apply_task_entries)
         configs.register_uses(uses_of)
-        configs.register_uses(sent_through)
-        register_metrics(collect_tasks)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
+        self._register_schedules()
+
+    @staticmethod
+    def _register_schedules() -> None:
+        from bifang.core import configs
+        from bifang.core.metrics import register_metrics
+        from bifang.core.sections import register_section
+        from secops_agent.services.schedules.metrics import collect_tasks
+        from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
+
+        register_section("schedules", apply_task_entries)
+        configs.register_uses(sent_through)
+        register_metrics(collect_tasks)

@@ -199,7 +199,9 @@ def _told(run: TaskRun, private: bool) -> SafeString | str:
     if run.error:
         found.append(format_html('<div class="bf-error">{}</div>', run.error))
     if run.text and not private:
-        found.append(format_html("<details><summary>查看发送的内容</summary>{}</details>", preformatted(run.text)))
+        found.append(
+            format_html("<details><summary>查看发送的内容</summary>{}</details>", preformatted(run.text))
+        )
     return format_html_join("", "{}", ((each,) for each in found)) or NOTHING
 
 

@@ -104,13 +104,17 @@ class TaskRun(models.Model):
 
 
 class Feed(models.Model):
-    """A source of intelligence that is fetched: what its last good copy was. ``digest`` is its SHA-256."""
+    """A source of intelligence that is fetched: what its last good copy was. ``digest`` is its SHA-256.
+
+    ``scope``: for which packages it was read, as a digest.
+    """
 
     name = models.CharField("名称", max_length=60, unique=True)
     address = models.CharField("地址", max_length=300)
     etag = models.CharField("ETag", max_length=300, blank=True, default="")
     modified = models.CharField("Last-Modified", max_length=100, blank=True, default="")
     digest = models.CharField("SHA-256", max_length=64, blank=True, default="")
+    scope = models.CharField(max_length=64, blank=True, default="", editable=False)
     size = models.PositiveBigIntegerField("大小（字节）", default=0)
     entries = models.PositiveBigIntegerField("条目", default=0)
     checked_at = models.DateTimeField("确认最新", null=True, blank=True)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +44,16 @@ def directory() -> Path:
     return path
 
 
+def kept_copy(source: FeedSource) -> Path:
+    """Where the last good copy of it is, if there is one."""
+    return directory() / source.name.replace(":", "-").replace(" ", "-").lower()
+
+
 @contextmanager
 def fetch(source: FeedSource, row: Feed) -> Iterator[Fetched | None]:
     """The copy, or None if it is still what ``row`` knows. Raises RemoteError, ConfigError."""
     check_address(source.address, AddressRules(), source="environment")
-    descriptor, name = tempfile.mkstemp(prefix=f".{source.name}-", dir=directory())
+    descriptor, name = tempfile.mkstemp(prefix=".draft-", dir=directory())
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -77,16 +82,17 @@ class _Sink:
 
 
 async def _fetch(source: FeedSource, row: Feed, sink: _Sink) -> tuple[int, str, str, str] | None:
+    known = _known(source, row)
     async with HttpClient() as client:
         answer = await client.request(
             "GET",
             source.address,
-            headers=_headers(row),
+            headers={"User-Agent": AGENT, **known},
             timeout=TIMEOUT_S,
             max_bytes=source.max_bytes,
             sink=sink,
         )
-    if answer.status == 304 and row.digest:
+    if answer.status == 304 and known:
         return None
     if answer.status != 200 or not sink.size:
         raise _refused(source, answer)
@@ -94,15 +100,18 @@ async def _fetch(source: FeedSource, row: Feed, sink: _Sink) -> tuple[int, str, 
     return sink.size, sink.digest, etag[:300], modified[:100]
 
 
-def _headers(row: Feed) -> Mapping[str, str]:
-    known = {"If-None-Match": row.etag, "If-Modified-Since": row.modified} if row.digest else {}
-    return {"User-Agent": AGENT, **{name: value for name, value in known.items() if value}}
+def _known(source: FeedSource, row: Feed) -> dict[str, str]:
+    """What is told of the copy that we have; nothing if its file is gone."""
+    if not row.digest or not kept_copy(source).is_file():
+        return {}
+    told = {"If-None-Match": row.etag, "If-Modified-Since": row.modified}
+    return {name: value for name, value in told.items() if value}
 
 
 def _refused(source: FeedSource, answer: Response) -> RemoteError:
     what = "返回了空内容" if answer.status == 200 else f"返回 HTTP {answer.status}"
     return RemoteError(
-        f"{source.title} 的地址{what}：请检查网络和代理，内网请用环境变量 BIFANG_FEED_{source.name.upper()}_URL 指定镜像。",
+        f"{source.title} 的地址{what}：请检查网络和代理，内网请用环境变量 BIFANG_FEED_{source.family.upper()}_URL 指定镜像。",
         permanent=400 <= answer.status < 500 and answer.status not in (408, 429),
         status=answer.status,
     )

@@ -1,7 +1,9 @@
-"""更新漏洞情报: KEV and EPSS over HTTP. A copy that cannot be had, or read to its end, changes nothing."""
+"""更新漏洞情报: KEV, EPSS and OSV over HTTP. A copy that cannot be had, or read to its end, changes nothing."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from bifang.core.errors import BifangError, InvalidInput, RemoteError
@@ -14,10 +16,11 @@ from secops_agent.services.records import Item, Rejected
 from secops_agent.services.schedules import feeds
 from secops_agent.services.schedules.feeds import FeedSource
 from secops_agent.services.schedules.tasks import TaskOrder, TaskResult
-from secops_agent.tasks import downloads
-from secops_agent.tasks.downloads import Fetched
+from secops_agent.tasks import downloads, osv
 
-NONE: Final = "没有可更新的漏洞情报：环境变量 BIFANG_FEED_KEV_URL、BIFANG_FEED_EPSS_URL 都是 off。"
+NONE: Final = (
+    "没有可更新的漏洞情报：环境变量 BIFANG_FEED_KEV_URL、BIFANG_FEED_EPSS_URL、BIFANG_FEED_OSV_URL 都是 off。"
+)
 UNCHANGED: Final = "没有变化"
 
 
@@ -30,7 +33,7 @@ class FeedUpdate:
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raises InvalidInput where all are switched off."""
-        if not feeds.enabled_sources():
+        if feeds.all_off():
             raise InvalidInput(NONE)
 
     def run(self, order: TaskOrder) -> TaskResult:
@@ -53,45 +56,55 @@ class FeedUpdate:
 
 
 def update(source: FeedSource) -> str:
-    """Fetch it and import it if it changed; what changed, in words. Raises BifangError."""
-    row = feeds.known(source)
+    """Fetch it and import it if it changed, or what is installed did; what changed, in words. Raises BifangError."""
+    row, kept = feeds.known(source), downloads.kept_copy(source)
+    packages = osv.packages_of(source.name.partition(":")[2]) if source.family == "osv" else frozenset()
+    scope = osv.scope_of(packages) if packages else ""
     with downloads.fetch(source, row) as fetched:
-        if fetched is None or fetched.digest == row.digest:
-            _note(row, fetched)
-            feeds.note_success(row, changed=False)
-            return UNCHANGED
-        said = _import(source, row, fetched)
-        os.replace(fetched.path, downloads.directory() / source.name)
-        _note(row, fetched)
-        feeds.note_success(row, changed=True)
+        same = fetched is None or fetched.digest == row.digest
+        changed = not same or scope != row.scope
+        said = _read(source, row, fetched.path if fetched else kept, packages) if changed else UNCHANGED
+        if fetched is not None:
+            os.replace(fetched.path, kept)
+            row.etag, row.modified, row.digest, row.size = (
+                fetched.etag, fetched.modified, fetched.digest, fetched.size,
+            )  # fmt: skip
+    row.scope = scope
+    feeds.note_success(row, changed=changed)
     return said
 
 
-def _note(row: Feed, fetched: Fetched | None) -> None:
-    if fetched is not None:
-        row.etag, row.modified, row.digest, row.size = (
-            fetched.etag,
-            fetched.modified,
-            fetched.digest,
-            fetched.size,
+def _read(source: FeedSource, row: Feed, path: Path, packages: osv.Packages) -> str:
+    """Import a copy; of OSV what is about our packages."""
+    if source.family != "osv":
+        return _import(source, row, path, _Reading(source, row.entries))
+    with tempfile.NamedTemporaryFile(prefix=".draft-", dir=downloads.directory()) as file:
+        total = osv.select(path, packages, file)
+        file.flush()
+        if total * 2 < row.entries or not total:
+            raise InvalidInput(
+                f"{source.title} 只有 {total} 条，上一次有 {row.entries} 条：像是不完整，没有导入。"
+            )
+        told = (
+            _import(source, row, Path(file.name), _Reading(source, 0))
+            if file.tell()
+            else "没有涉及已有组件的公告"
         )
+    row.entries = total
+    return told
 
 
-def _import(source: FeedSource, row: Feed, fetched: Fetched) -> str:
-    reading = _Reading(source, row.entries)
-    items = registry.parse(source.format, Source(source.title, path=fetched.path), Options())
+def _import(source: FeedSource, row: Feed, path: Path, reading: "_Reading") -> str:
+    items = registry.parse(source.format, Source(source.title, path=path), Options())
+    actor = Actor.system(f"feed:{source.family}")
     try:
-        outcome = ingest.store(
-            reading.watch(items),
-            Actor.system(f"feed:{source.name}"),
-            label=source.title,
-            digest=fetched.digest,
-        )
+        outcome = ingest.store(reading.watch(items), actor, label=source.title)
     except _Refused as refusal:
         raise InvalidInput(str(refusal)) from None
     row.entries = reading.good
     created, updated = (counts.get("vulnerability", 0) for counts in (outcome.created, outcome.updated))
-    return f"{reading.good} 条，新增 {created}，更新 {updated}"
+    found = f"，新增 {outcome.matched} 个发现" if outcome.matched else ""
+    return f"{reading.good} 条，新增 {created}，更新 {updated}{found}"
 
 
 class _Reading:

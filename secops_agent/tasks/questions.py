@@ -21,7 +21,7 @@ from secops_agent.tools.registry import BY_NAME
 NOT_ASKED: Final = frozenset({"list_schedules", "service_status", "search_runbook"})
 
 
-class Question:
+class QuestionWork:
     """Answered anew each time, so 昨天 is the day before each run."""
 
     def check(self, arguments: Mapping[str, Any]) -> None:
@@ -50,4 +50,4 @@ def _understand(text: str, now: datetime, asker: str) -> Intent:
     return intent
 
 
-QUESTION: Final = Question()
+QUESTION: Final = QuestionWork()

@@ -14,7 +14,7 @@ from secops_agent.tools.reports import render_report
 _DEFINITION: Final = BY_NAME["security_report"]
 
 
-class Report:
+class ReportWork:
     """The numbers are everybody's: nothing in them is private."""
 
     def check(self, arguments: Mapping[str, Any]) -> None:
@@ -41,4 +41,4 @@ def period_at(kind: str, now: datetime) -> str:
     return running if late else ended
 
 
-REPORT: Final = Report()
+REPORT: Final = ReportWork()

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from secops_agent.models import Feed
+from secops_agent.models import Component, Feed
 
 OFF: Final = "off"
 STALE: Final = timedelta(days=3)
@@ -24,16 +25,45 @@ class FeedSource:
     max_bytes: int
 
     @property
+    def family(self) -> str:
+        """ "osv" of "osv:PyPI"."""
+        return self.name.partition(":")[0]
+
+    @property
     def address(self) -> str:
         """Of the operator, else the official one; "" where it is switched off."""
-        found = settings.FEED_ADDRESSES[self.name].strip()
-        return "" if found.lower() == OFF else found
+        found = settings.FEED_ADDRESSES[self.family].strip()
+        ecosystem = self.name.partition(":")[2]
+        rest = f"/{quote(ecosystem)}/all.zip" if ecosystem else ""
+        return "" if found.lower() == OFF else f"{found.rstrip('/')}{rest}"
 
 
 SOURCES: Final = (
     FeedSource("kev", "CISA KEV", "kev", 64 << 20),
     FeedSource("epss", "EPSS", "epss", 128 << 20),
 )
+# OSV's ecosystems, and how the purls of their packages begin.
+ECOSYSTEMS: Final = {
+    "PyPI": "pkg:pypi/", "npm": "pkg:npm/", "Go": "pkg:golang/", "Maven": "pkg:maven/", "crates.io": "pkg:cargo/",
+    "NuGet": "pkg:nuget/", "RubyGems": "pkg:gem/", "Packagist": "pkg:composer/", "Hex": "pkg:hex/", "Pub": "pkg:pub/",
+    "Debian": "pkg:deb/debian/", "Ubuntu": "pkg:deb/ubuntu/", "Alpine": "pkg:apk/alpine/", "Rocky Linux": "pkg:rpm/rocky",
+    "AlmaLinux": "pkg:rpm/alma", "openEuler": "pkg:rpm/openeuler/",
+}  # fmt: skip
+
+
+def osv_source(ecosystem: str) -> FeedSource:
+    """The archive of one ecosystem."""
+    return FeedSource(f"osv:{ecosystem}", f"OSV {ecosystem}", "osv", 1 << 30)
+
+
+def present_ecosystems() -> list[str]:
+    """Those of which something is installed here."""
+    rows = Component.objects.filter(active=True)
+    return [
+        name
+        for name, prefix in ECOSYSTEMS.items()
+        if rows.filter(ecosystem=prefix.split(":")[1].split("/")[0], purl__startswith=prefix).exists()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +82,29 @@ class FeedStatus:
 
 def title_of(name: str) -> str:
     """As people call it."""
-    return next((source.title for source in SOURCES if source.name == name), name)
+    known_ones = {source.name: source.title for source in SOURCES}
+    return known_ones.get(name) or name.replace("osv:", "OSV ")
 
 
 def enabled_sources() -> list[FeedSource]:
-    """Those that have an address."""
-    return [source for source in SOURCES if source.address]
+    """Those that have an address; of OSV what the estate has use for. Looks through its components."""
+    osv = [osv_source(name) for name in present_ecosystems()] if osv_source("PyPI").address else []
+    return [*(source for source in SOURCES if source.address), *osv]
+
+
+def all_off() -> bool:
+    """Is there nothing that could be fetched?"""
+    return not any(source.address for source in (*SOURCES, osv_source("PyPI")))
 
 
 def feed_statuses() -> list[FeedStatus]:
-    """One query."""
+    """One query: what has an address, and of OSV what was ever looked for."""
     rows = {row.name: row for row in Feed.objects.all()}
+    osv = [osv_source(name.partition(":")[2]) for name in rows if name.startswith("osv:")]
     return [
         FeedStatus(each.name, each.title, row.checked_at if row else None, row.last_error if row else "")
-        for each in enabled_sources()
+        for each in (*SOURCES, *osv)
+        if each.address
         for row in (rows.get(each.name),)
     ]
 

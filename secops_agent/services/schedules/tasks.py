@@ -35,7 +35,7 @@ class TaskResult:
     note: str
 
 
-class Work(Protocol):
+class TaskWork(Protocol):
     """What a task does. Runs in a task process; whatever it writes, it can be run again."""
 
     def check(self, arguments: Mapping[str, Any]) -> None:
@@ -58,9 +58,9 @@ class TaskKind:
     told: bool = True
 
     @cached_property
-    def work(self) -> Work:
+    def work(self) -> TaskWork:
         """Who does it."""
-        return cast("Work", import_string(self.place))
+        return cast("TaskWork", import_string(self.place))
 
 
 TASKS: Final[tuple[TaskKind, ...]] = (

@@ -1,8 +1,10 @@
 """Feeds over HTTP: only what changed, never half of it, and hostile servers leave what we have as it was."""
 
 import gzip
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,9 +16,10 @@ from django.utils import timezone
 from bifang.core.errors import BifangError, ConfigError, InvalidInput, RemoteError
 from bifang.core.metrics import render_metrics
 from secops_agent.agent.toolbox import REFUSING
-from secops_agent.models import Feed, Role, RunState, ScheduledTask, TaskRun, Vulnerability
+from secops_agent.models import Feed, Finding, Role, RunState, ScheduledTask, TaskRun, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.people.staff import Person
+from secops_agent.services.records import ComponentRecord
 from secops_agent.services.schedules import feeds, runs
 from secops_agent.services.schedules.schedules import save_task
 from secops_agent.services.schedules.tasks import TaskOrder, read_task
@@ -25,6 +28,7 @@ from secops_agent.tasks.feeds import FEEDS
 from secops_agent.tools.base import NoArguments
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.status import service_status
+from tests.secops.inventory_aid import host, store
 
 pytestmark = pytest.mark.usefixtures("database")
 ORDER = TaskOrder({}, Person("", "", "系统", Role.VIEWER), True, timezone.localtime())
@@ -97,7 +101,7 @@ class Mirror:
 def mirror(database: Any, settings: Any) -> Iterator[Mirror]:
     made = Mirror()
     made.answer("/kev", kev(3), ETag='"one"')
-    settings.FEED_ADDRESSES = {"kev": f"{made.address}/kev", "epss": "off"}
+    settings.FEED_ADDRESSES = {"kev": f"{made.address}/kev", "epss": "off", "osv": "off"}
     yield made
     made.close()
 
@@ -123,7 +127,7 @@ def test_feed_is_imported_once_and_then_only_asked_for(mirror: Mirror) -> None:
 
 def test_epss_as_it_is_published_scores_what_is_known(mirror: Mirror, settings: Any) -> None:
     mirror.answer("/epss", gzip.compress(EPSS), Content_Type="application/gzip")
-    settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/kev", "epss": f"{mirror.address}/epss"}
+    settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/kev", "epss": f"{mirror.address}/epss", "osv": "off"}
     FEEDS.run(ORDER)
     assert Vulnerability.objects.get(vuln_id="CVE-2026-0001").epss == 0.5
 
@@ -188,7 +192,7 @@ def test_redirect_on_the_same_host_is_followed(mirror: Mirror) -> None:
 
 
 def test_metadata_address_is_refused(mirror: Mirror, settings: Any) -> None:
-    settings.FEED_ADDRESSES = {"kev": "http://169.254.169.254/kev", "epss": "off"}
+    settings.FEED_ADDRESSES = {"kev": "http://169.254.169.254/kev", "epss": "off", "osv": "off"}
     with pytest.raises((ConfigError, RemoteError), match="元数据"):
         FEEDS.run(ORDER)
 
@@ -196,7 +200,7 @@ def test_metadata_address_is_refused(mirror: Mirror, settings: Any) -> None:
 def test_other_address_is_asked_without_what_is_known_of_the_first(mirror: Mirror, settings: Any) -> None:
     FEEDS.run(ORDER)
     mirror.answer("/mirror", kev(1), ETag='"one"')
-    settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/mirror", "epss": "off"}
+    settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/mirror", "epss": "off", "osv": "off"}
     FEEDS.run(ORDER)
     assert "if-none-match" not in mirror.asked[-1][1]
     assert (Feed.objects.get().entries, known()) == (1, 3)
@@ -204,7 +208,7 @@ def test_other_address_is_asked_without_what_is_known_of_the_first(mirror: Mirro
 
 def test_one_that_fails_does_not_keep_the_other_and_is_tried_again(mirror: Mirror, settings: Any) -> None:
     mirror.answer("/epss", b"busy", status=503)
-    settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/kev", "epss": f"{mirror.address}/epss"}
+    settings.FEED_ADDRESSES = {"kev": f"{mirror.address}/kev", "epss": f"{mirror.address}/epss", "osv": "off"}
     actor = Actor.system("apply_configs")
     given = {"name": "情报", "task": "更新漏洞情报", "cron": "30 6 * * *"}
     runs.start_now(save_task(given, actor), actor)
@@ -217,6 +221,83 @@ def test_one_that_fails_does_not_keep_the_other_and_is_tried_again(mirror: Mirro
     run.refresh_from_db()
     assert (run.state, run.attempts, "EPSS 1 条" in run.note) == (RunState.DONE, 2, True)
     assert ScheduledTask.objects.get().last_error == ""
+
+
+def advisory(number: int, package: str, **more: Any) -> dict[str, Any]:
+    affected = [{"package": {"ecosystem": "PyPI", "name": package}, "ranges": [
+        {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "9"}]}]}]  # fmt: skip
+    return {"schema_version": "1.6.0", "id": f"PYSEC-2026-{number}", "modified": "2026-11-01T00:00:00Z", "summary": "S",
+            "aliases": [f"CVE-2026-{number:04}"], "affected": affected, **more}  # fmt: skip
+
+
+def packed(*advisories: Any) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, each in enumerate(advisories):
+            data = each if isinstance(each, bytes) else json.dumps(each)
+            archive.writestr(f"PYSEC-{number}.json", data)
+    return file.getvalue()
+
+
+@pytest.fixture
+def osv(mirror: Mirror, settings: Any) -> Mirror:
+    settings.FEED_ADDRESSES = {"kev": "off", "epss": "off", "osv": f"{mirror.address}/osv/"}
+    store(component("flask"))
+    others = [advisory(each, f"other-{each}") for each in range(2, 9)]
+    mirror.answer(
+        "/osv/PyPI/all.zip", packed(advisory(1, "Flask"), *others, b"[[", b"x" * (9 << 20)), ETag='"zip"'
+    )
+    return mirror
+
+
+def component(name: str) -> ComponentRecord:
+    return ComponentRecord(name, "1.0", f"pkg:pypi/{name}@1.0", "pypi", host("web-01"), source="trivy")
+
+
+def test_osv_brings_what_is_about_installed_packages_and_matches_it(osv: Mirror) -> None:
+    result = FEEDS.run(ORDER)
+    assert list(Vulnerability.objects.values_list("vuln_id", flat=True)) == ["CVE-2026-0001"]
+    assert Finding.objects.filter(source="bifang", active=True).count() == 1
+    assert "OSV PyPI：1 条，新增 1，更新 0，新增 1 个发现" in result.text
+    assert [path for path, _ in osv.asked] == ["/osv/PyPI/all.zip"], "nothing else is installed"
+    assert FEEDS.run(ORDER).text == ""
+
+
+def test_osv_is_read_again_for_what_was_installed_since_without_another_download(osv: Mirror) -> None:
+    FEEDS.run(ORDER)
+    store(component("other-3"))
+    FEEDS.run(ORDER)
+    assert osv.asked[1][1]["if-none-match"] == '"zip"'
+    assert set(Vulnerability.objects.values_list("vuln_id", flat=True)) == {"CVE-2026-0001", "CVE-2026-0003"}
+    assert Feed.objects.get().entries == 10
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        packed(advisory(1, "flask"), advisory(2, "x"))[:-30],
+        HTML,
+        packed(advisory(1, "flask")),
+        packed(),
+        b"PK\3\4" * 999,
+    ],
+    ids=["cut", "portal", "shrunk", "empty", "not a zip"],
+)
+def test_hostile_archive_changes_nothing(osv: Mirror, body: bytes) -> None:
+    FEEDS.run(ORDER)
+    kept = downloads.kept_copy(feeds.osv_source("PyPI")).read_bytes()
+    osv.answer("/osv/PyPI/all.zip", body)
+    with pytest.raises(BifangError, match=r"完整|损坏"):
+        FEEDS.run(ORDER)
+    assert downloads.kept_copy(feeds.osv_source("PyPI")).read_bytes() == kept
+    assert Vulnerability.objects.count() == 1
+
+
+def test_archive_that_grows_too_large_is_not_read(osv: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secops_agent.tasks.osv.LARGEST_ALL", 1 << 20)
+    with pytest.raises(BifangError, match="解压后太大"):
+        FEEDS.run(ORDER)
+    assert not Vulnerability.objects.exists()
 
 
 def test_age_and_trouble_are_shown_where_people_look(mirror: Mirror) -> None:
@@ -235,6 +316,6 @@ def test_age_and_trouble_are_shown_where_people_look(mirror: Mirror) -> None:
 
 
 def test_switched_off_feeds_are_no_task(settings: Any) -> None:
-    settings.FEED_ADDRESSES = {"kev": "off", "epss": "OFF"}
+    settings.FEED_ADDRESSES = {"kev": "off", "epss": "OFF", "osv": "off"}
     with pytest.raises(InvalidInput, match="都是 off"):
         read_task("更新漏洞情报")
