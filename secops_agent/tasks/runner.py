@@ -4,7 +4,7 @@ import logging
 
 from django.utils import timezone
 
-from bifang.core.errors import BifangError
+from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Role, TargetKind, TaskRun
 from secops_agent.services.people.staff import Person
 from secops_agent.services.schedules import runs
@@ -41,14 +41,18 @@ def _run(run: TaskRun) -> str:
 
 
 def _work(run: TaskRun) -> TaskResult:
-    task, now = run.task, timezone.localtime()
+    task, kind, now = run.task, kind_of(run.task), timezone.localtime()
     reader = _reader(run)
+    if kind.told and not reader.may(Role.VIEWER):
+        raise InvalidInput(
+            f"设置人「{reader.name}」已离开或没有查看权限：请删除这个定时任务，由有权限的人重新设置。"
+        )
     own = task.kind == TargetKind.PERSON and task.staff_id == task.owner_id and task.owner_id is not None
-    return kind_of(task).work.run(TaskOrder(task.arguments, reader, not own, now))
+    return kind.work.run(TaskOrder(task.arguments, reader, not own, now))
 
 
 def _reader(run: TaskRun) -> Person:
-    """Its owner as the database knows them now; the right to read is checked where something is read."""
+    """Its owner as the database knows them now."""
     owner = run.task.owner
     if owner is None:
         return NOBODY

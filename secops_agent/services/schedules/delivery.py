@@ -13,6 +13,7 @@ from bifang.channels.allowance import allowance
 from bifang.channels.models import OutboxRow, State
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.notifications.targets import Address, Unreachable, resolve
+from secops_agent.services.schedules.cron import describe
 from secops_agent.services.schedules.schedules import destination_of
 
 LONGEST: Final = 4000  # characters of one message
@@ -51,6 +52,8 @@ def _hold(run: TaskRun, reason: str, now: datetime) -> bool:
 
 
 def _say(run: TaskRun, address: Address, text: str, key: str) -> None:
+    """With what says it, so that whoever reads it can have it stopped."""
+    text = f"{text}\n\n> 定时任务 {run.task_id} · {describe(run.task.cron)}"
     outbox.notify(address.config_id, address.target, text, key=key, title=f"定时任务：{run.task.name}")
 
 

@@ -19,7 +19,7 @@ from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 from secops_agent.services.schedules import delivery
-from secops_agent.services.schedules.cron import next_runs
+from secops_agent.services.schedules.cron import WORKING, next_runs
 from secops_agent.services.schedules.tasks import TaskResult
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,22 @@ def tick() -> str:
     """What the task processes do every minute. Returns what was started, for their log."""
     now = timezone.now()
     recover(now)
+    follow_calendar(now)
     started = start_due(now)
     sent = delivery.release(now)
     if waiting(now).exists():
         nudge()
     return f"开始 {started}，补发 {sent}"
+
+
+def follow_calendar(now: datetime) -> None:
+    """A holiday or 调休 that became known since moves the next run on working days."""
+    rows = ScheduledTask.objects.filter(enabled=True, cron__endswith=f" {WORKING}")
+    for row in rows:
+        before = row.next_at if row.next_at and row.next_at <= now else now
+        following = next(iter(next_runs(row.cron, before - timedelta(seconds=1), 1)), None)
+        if following != row.next_at:
+            ScheduledTask.objects.filter(pk=row.pk, next_at=row.next_at).update(next_at=following)
 
 
 def start_due(now: datetime) -> int:

@@ -84,11 +84,20 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
         (target.config, target.staff, target.schedule) if target else (None, None, None)
     )
     row.conversation_id = target.conversation_id if target else ""
+    _refuse_twin(row)
     row.last_error, row.last_error_at = "", None
     if was != (cron, entry.enabled) or row.next_at is None:
         row.next_at = (
             next((each for each in next_runs(cron, timezone.now(), 1)), None) if entry.enabled else None
         )
+
+
+def _refuse_twin(row: ScheduledTask) -> None:
+    """The same thing at the same time in the same place would only be told twice."""
+    same = ("task", "arguments", "cron", "kind", "config_id", "conversation_id", "staff_id", "rota_id")
+    twins = ScheduledTask.objects.filter(**{name: getattr(row, name) for name in same}).exclude(pk=row.pk)
+    if twin := twins.first():
+        raise InvalidInput(f"已有同样的定时任务 {twin.pk}（{twin.name}）。")
 
 
 def _free_name(title: str, given: str, row: ScheduledTask) -> str:

@@ -54,6 +54,8 @@ class Mirror:
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.endless = False
+        self.held = threading.Event()  # cleared: an answer waits
+        self.held.set()
         mirror = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,6 +63,7 @@ class Mirror:
                 mirror.asked.append(
                     (self.path, {name.lower(): value for name, value in self.headers.items()})
                 )
+                mirror.held.wait()
                 status, headers, body = mirror.answers[self.path]
                 if headers.get("ETag") and self.headers.get("If-None-Match") == headers["ETag"]:
                     status, body = 304, b""

@@ -10,9 +10,10 @@ from django.utils import timezone
 from bifang.channels import allowance as allowances
 from bifang.channels.allowance import SendingAllowance
 from bifang.channels.models import OutboxRow
-from bifang.core.errors import RemoteError
-from secops_agent.models import RunState, ScheduledTask, TaskRun
+from bifang.core.errors import InvalidInput, RemoteError
+from secops_agent.models import CalendarDay, RunState, ScheduledTask, TaskRun
 from secops_agent.services.actors import Actor
+from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.schedules import delivery, runs
 from secops_agent.services.schedules.schedules import save_task
 from secops_agent.services.schedules.tasks import BY_NAME, TaskResult
@@ -53,7 +54,8 @@ def test_due_report_is_told_to_the_group_and_kept_in_the_history():
     [text] = told()
     assert "安全日报" in text
     run = TaskRun.objects.get()
-    assert (run.state, run.text, run.note[:2]) == (RunState.DONE, text, "日报")
+    assert (run.state, run.note[:2]) == (RunState.DONE, "日报")
+    assert text == f"{run.text}\n\n> 定时任务 {row.pk} · 每天 09:00", "whoever reads it can have it stopped"
     assert (run.attempts, delivery.sending_of(run)) == (1, "发送中")
     assert OutboxRow.objects.get().key.startswith("note:report:"), "counted as a report, not as an answer"
     row.refresh_from_db()
@@ -179,7 +181,27 @@ def test_question_is_asked_anew_with_the_rights_its_owner_has_then():
     make_due(row)
     runs.tick()
     runner.run_next_task()
-    assert "需要「查看」角色" in TaskRun.objects.first().error
+    assert "「李四」已离开或没有查看权限" in TaskRun.objects.first().error
+
+
+def test_holiday_that_becomes_known_moves_the_next_run():
+    row = task(cron="工作日 9:30")
+    day = row.next_at.astimezone(ZONE).date()
+    CalendarDay.objects.update_or_create(date=day, defaults={"working": False})
+    runs.tick()
+    row.refresh_from_db()
+    assert row.next_at.astimezone(ZONE).date() > day
+    CalendarDay.objects.filter(date=day).update(working=True)
+    runs.tick()
+    row.refresh_from_db()
+    assert row.next_at.astimezone(ZONE).date() == day
+
+
+def test_same_thing_is_not_told_twice_in_the_same_place():
+    first = task()
+    with pytest.raises(InvalidInput, match=f"已有同样的定时任务 {first.pk}"):
+        task(name="又一个")
+    task(name="晚上", cron="每天18点")
 
 
 def test_disabled_task_does_not_run():
