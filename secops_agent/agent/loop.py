@@ -7,15 +7,17 @@ goes back to the model; whatever goes wrong with the model ends in an answer tha
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
 from secops_agent.agent.calls import Calls
-from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, with_quote, without_marks
+from secops_agent.agent.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.outcome import StoppedBy, TurnOutcome
 from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, Usage
+from secops_agent.llm.written_calls import read_calls
 from secops_agent.tools.base import Toolbox
 
 Tell = Callable[[str], None]
@@ -23,6 +25,10 @@ _log = logging.getLogger(__name__)
 _BACKOFF_CAP_S: Final = 8.0
 _FINAL_NOTE = "现在没有工具可用了：请只根据上面已有的结果直接回答；不足之处如实说明，不要编造。"
 _NOTHING = "没有得到回答，请换个说法再试一次。"
+_NUDGE = "你还没有查询就说到了本单位的数据（或没有作答）。请先调用合适的工具，再只根据结果回答；没有合适的工具就直说。"
+_UNGROUNDED = "没有查询数据就作答。"
+_ALL_WRONG = "连续几次查询都没有成功。"
+_WRONG_STEPS: Final = 3
 _CUT = "\n\n（回答太长，已截断。可以缩小问题再问。）"
 
 
@@ -37,15 +43,21 @@ async def run(
     fallback: LLM | None = None,
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
+    opening: Message | None = None,
+    needs_query: Callable[[str], bool] | None = None,
 ) -> TurnOutcome:
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
+
+    ``opening`` holds calls that are run before the model is asked; ``needs_query`` tells of an answer that no query
+    backs: asked once to query, a model that does not is replaced by the fallback.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading what ``fallback_messages``
     gives then (the dialogue as it wants it). Never raises BifangError.
     """
     spare = (fallback, fallback_messages or (lambda: messages))
-    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare, quoted).run()
+    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare, quoted)
+    return await turn.run(opening, needs_query or (lambda _: False))
 
 
 class _Turn:
@@ -71,14 +83,17 @@ class _Turn:
         self.usage, self.notice, self.model = Usage(), "", llm.name
         self.stopped_by: StoppedBy = "answer"
         self.nonce, self.quoted = new_nonce(), quoted
+        self.nudged, self.wrong = False, 0
         self.progress, self.show = _Sink(on_progress), _Sink(on_delta)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - self.clock()
 
-    async def run(self) -> TurnOutcome:
+    async def run(self, opening: Message | None, needs_query: Callable[[str], bool]) -> TurnOutcome:
         """Steps until there is an answer."""
+        if opening is not None:
+            await self._run_tools(opening)
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
             try:
@@ -90,9 +105,27 @@ class _Turn:
             self.steps_left -= 1
             self.usage += completion.usage
             self.model = completion.model or self.llm.name
-            if withdrawn != "answer" or not completion.message.tool_calls:
+            if withdrawn == "answer" and completion.message.tool_calls:
+                await self._run_tools(completion.message)
+                if self.wrong >= _WRONG_STEPS:
+                    self._fall_back(RemoteError(_ALL_WRONG, permanent=True))
+            elif not self._again(completion, needs_query):
                 return self._answer(completion)
-            await self._run_tools(completion.message)
+
+    def _again(self, completion: Completion, needs_query: Callable[[str], bool]) -> bool:
+        """Is the answer no answer? The model is asked once more, then replaced by the fallback."""
+        text = self._said(completion)
+        backed = bool(self.calls.found())
+        if self.llm.offline or backed or (text and not needs_query(text)):
+            return False
+        if self.nudged or self.stopped_by != "answer":
+            return self._fall_back(RemoteError(_UNGROUNDED, permanent=True))
+        self.nudged = True
+        self.added += [Message("assistant", text or "（没有内容）"), Message("user", _NUDGE)]
+        return True
+
+    def _said(self, completion: Completion) -> str:
+        return without_marks(completion.message.content, self.nonce).strip()
 
     def _limit_reached(self) -> StoppedBy:
         """Why the tools are withdrawn now; "answer" if they are not."""
@@ -109,7 +142,10 @@ class _Turn:
 
     async def _run_tools(self, message: Message) -> None:
         self.added.append(message)
+        before = len(self.calls.runs)
         self.added += await self.calls.run(message.tool_calls, self.progress.tell)
+        useful = any(run.result.useful for run in self.calls.runs[before:])
+        self.wrong = 0 if useful or self.llm.offline else self.wrong + 1
 
     # The model, with its passing errors
 
@@ -132,15 +168,25 @@ class _Turn:
             raise self._late()
         request = Request(
             self._sent(withdrawn),
-            () if withdrawn else self.specs,
+            self.specs,
+            tool_choice="none" if withdrawn else "auto",
             max_tokens=self.limits.answer_tokens,
             timeout=seconds,
         )
         try:
             async with asyncio.timeout(seconds):
-                return await self.llm.complete(request, self._shower() if self.show.heard else None)
+                answer = await self.llm.complete(request, self._shower() if self.show.heard else None)
         except TimeoutError:
             raise self._late() from None
+        return answer if self.llm.offline else self._with_written_calls(answer)
+
+    def _with_written_calls(self, completion: Completion) -> Completion:
+        """Calls that the model wrote as text are calls."""
+        message = completion.message
+        if message.tool_calls or "{" not in message.content:
+            return completion
+        calls = read_calls(message.content, {spec.name for spec in self.specs})
+        return replace(completion, message=Message("assistant", "", calls)) if calls else completion
 
     def _late(self) -> RemoteError:
         text = f"{self.llm.name}在 {self.limits.seconds:g} 秒内没有答完。"
@@ -163,15 +209,11 @@ class _Turn:
             return (*self.given, *self.added)
         *before, question = self.given
         messages = (*before, with_quote(question, self.quoted, self.nonce), *self.added)
-        rules = "\n\n".join((evidence_rule(self.nonce), *((_FINAL_NOTE,) if withdrawn else ())))
         has_system = bool(messages) and messages[0].role == "system"
         first = messages[0] if has_system else Message("system", "")
-        system = Message("system", f"{first.content}\n\n{rules}".lstrip())
-        said = [
-            fence(message, self.nonce) if message.role == "tool" else message
-            for message in messages[has_system:]
-        ]
-        return (system, *said)
+        system = Message("system", f"{first.content}\n\n{EVIDENCE_RULE}".lstrip())
+        note = (Message("user", _FINAL_NOTE),) if withdrawn else ()
+        return (system, *(fence(message, self.nonce) for message in messages[has_system:]), *note)
 
     # How it ends
 
@@ -195,13 +237,13 @@ class _Turn:
         return self._outcome(text)
 
     def _answer(self, completion: Completion) -> TurnOutcome:
-        text = completion.message.content.strip() or self.calls.found() or _NOTHING
+        text = self._said(completion) or self.calls.found() or _NOTHING
         if completion.finish_reason == "length":
             text += _CUT
         return self._outcome(text, completion.offer)
 
     def _outcome(self, text: str, offer: Offer | None = None) -> TurnOutcome:
-        text = without_marks(self.notice + text, self.nonce)
+        text = self.notice + text
         answer = Message("assistant", text)
         return TurnOutcome(
             text=text,

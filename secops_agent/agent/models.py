@@ -1,6 +1,7 @@
 """Which model answers for a configuration."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.types import LLM, Completion, OnDelta, Request
+from secops_agent.llm.types import LLM, Completion, Message, OnDelta, Request
 
 _KIND: Final = "qwen"
 
@@ -33,9 +34,15 @@ class OfflineMode:
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call, or a text."""
-        model = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
         offered = replace(request, tools=all_specs()) if request.tools else request
-        return await model.complete(offered, on_delta)
+        return await (await self._model()).complete(offered, on_delta)
+
+    async def opening(self, messages: Sequence[Message]) -> Completion | None:
+        """What the asker's words certainly ask for, for a turn of another model; None if that one must read them."""
+        return (await self._model()).opening(Request(tuple(messages), all_specs()))
+
+    async def _model(self) -> Offline:
+        return Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
 
 
 class Models:
@@ -56,7 +63,7 @@ class Models:
             self._built[ai_config_id] = known = (wanted, Qwen(wanted))
         return known[1]
 
-    def offline(self, asker: str) -> LLM:
+    def offline(self, asker: str) -> OfflineMode:
         """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""
         return OfflineMode(self._lexicon, asker)
 
