@@ -1,5 +1,7 @@
 """Scheduled tasks: list, make, delete, what their runs came to; the feeds and their age."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -50,13 +52,23 @@ class ScheduleTargetIn(Form):
     schedule = Remark(default="", max_length=100, help_text="kind 为 on_call：值班表的名称")
 
 
+class Truth(serializers.BooleanField):
+    """true or false of a body: a number or a word is neither."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """As it is."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class ScheduleIn(Form):
     """A task to make."""
 
     name = Remark(default="", max_length=100, help_text="名称；空：按任务命名")
     task = Text(max_length=200, help_text="日报、周报、月报、更新漏洞情报、重新比对，或一句查询")
     cron = Text(max_length=200, help_text="cron 表达式或中文，例如 每天早上9点、工作日 9:30")
-    enabled = serializers.BooleanField(default=True, help_text="启用")
+    enabled = Truth(default=True, help_text="启用")
     target = ScheduleTargetIn(default=None, allow_null=True, help_text="发到哪里；情报和比对可以没有")
 
 
