@@ -140,7 +140,9 @@ def plan(tool_name: str, arguments: Mapping[str, Any]) -> ValidatedAction:
     return _action(tool_name).plan(arguments)
 
 
-def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: Origin) -> str:
+def execute(
+    tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: Origin | None = None
+) -> str:
     """Do a confirmed action of our own data, checked once more; what was done, in Chinese. ``origin``: where it was proposed.
 
     Raises InvalidInput (NotFound, Conflict) when it cannot be done any more. Actions on the outside have no
@@ -152,7 +154,8 @@ def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: 
     checked = parse(definition.arguments, definition.plan(arguments).arguments)
     if definition.act is not None:
         return definition.act(checked, actor)
-    assert definition.act_there is not None  # one of them does it
+    if definition.act_there is None or origin is None:
+        raise InvalidInput(f"「{definition.title}」只能在会话里提出和确认。")
     return definition.act_there(checked, actor, origin)
 
 

@@ -11,12 +11,10 @@ from secops_agent.models import Alert, History
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.decisions import targets
-from secops_agent.services.decisions.requests import Origin
 from tests.scripted_model import call
 from tests.secops.demo_aid import Proposals, demo, person, use
 
 __all__ = ["demo"]
-HERE = Origin(1, "cid-group", is_group=True)
 
 
 def untouched_alerts(number):
@@ -133,9 +131,9 @@ def test_refusal_of_the_proposer_is_the_answer(demo):
 def test_confirmed_actions_change_the_alert_in_the_name_of_the_person(demo):
     first, second = untouched_alerts(2)
     actor = Actor.person(person("lisi"))
-    assert "指派给 王五" in execute("assign_alert", {"alert_id": first, "assignee": "wangwu"}, actor, HERE)
-    assert "已接手" in execute("acknowledge_alert", {"alert_id": second, "note": "看"}, actor, HERE)
-    assert "误报" in execute("close_alert", {"alert_id": second, "verdict": "false_positive"}, actor, HERE)
+    assert "指派给 王五" in execute("assign_alert", {"alert_id": first, "assignee": "wangwu"}, actor)
+    assert "已接手" in execute("acknowledge_alert", {"alert_id": second, "note": "看"}, actor)
+    assert "误报" in execute("close_alert", {"alert_id": second, "verdict": "false_positive"}, actor)
     assert Alert.objects.get(pk=first).assignee.name == "王五"
     assert Alert.objects.get(pk=second).verdict == "false_positive"
     rows = History.objects.filter(entity="alert", entity_id=second, actor_name="李四").order_by("id")
@@ -146,15 +144,15 @@ def test_actions_are_checked_again_when_they_are_done(demo):
     (alert_id,) = untouched_alerts(1)
     actor = Actor.person(person("lisi"))
     arguments = {"alert_id": alert_id, "verdict": "benign"}
-    execute("close_alert", arguments, actor, HERE)
+    execute("close_alert", arguments, actor)
     with pytest.raises(InvalidInput, match="已关闭"):
-        execute("close_alert", arguments, actor, HERE)
+        execute("close_alert", arguments, actor)
     with pytest.raises(InvalidInput, match="不能封禁"):
         plan("block_ip", {"ip": "10.0.0.5"})
     with pytest.raises(InvalidInput, match="没有名为"):
-        execute("list_alerts", {}, actor, HERE)
+        execute("list_alerts", {}, actor)
     with pytest.raises(InvalidInput, match="连接器"):
-        execute("block_ip", {"ip": "203.0.113.5"}, actor, HERE)
+        execute("block_ip", {"ip": "203.0.113.5"}, actor)
 
 
 def test_identity_is_not_an_argument(demo):
