@@ -110,6 +110,7 @@ FEED_ADDRESSES = {
     "epss": env.text("BIFANG_FEED_EPSS_URL", "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"),
     "osv": env.text("BIFANG_FEED_OSV_URL", "https://osv-vulnerabilities.storage.googleapis.com"),
 }
+HISTORY_RETENTION_DAYS = int(env.number("BIFANG_HISTORY_RETENTION_DAYS", 730))
 AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
 STOP_GRACE_S = env.number("BIFANG_STOP_GRACE_S", 8)
 TURN_CAPACITY = int(env.number("BIFANG_TURN_CAPACITY", 1000, minimum=1))
@@ -130,6 +131,7 @@ STORAGES = {
 }
 
 HTTPS = env.flag("BIFANG_HTTPS")
+PUBLIC_URL = env.site("BIFANG_PUBLIC_URL")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0

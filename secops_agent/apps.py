@@ -29,6 +29,7 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.people.staff import apply_staff_entries
 
         register_recorder(keep_change)
+        self._keep_for_a_time()
         register_kind(QwenKind)
         register_kind(WebhookKind)
         register_section("staff", apply_staff_entries)
@@ -52,3 +53,9 @@ class SecopsAgentConfig(AppConfig):
         register_section("schedules", apply_task_entries)
         configs.register_uses(sent_through)
         register_metrics(collect_tasks)
+
+    def _keep_for_a_time(self) -> None:
+        from bifang.core.retention import register_keeping
+        from secops_agent.services.operations.retention import KEEPINGS
+
+        register_keeping(*KEEPINGS)

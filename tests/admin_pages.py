@@ -42,6 +42,7 @@ from secops_agent.models import (
     Role,
     Runbook,
     ScheduledTask,
+    SecurityReport,
     SlaTarget,
     Staff,
     TaskRun,
@@ -55,6 +56,7 @@ from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.rules import save_rule
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people import tokens
+from secops_agent.services.reports import archive
 from secops_agent.services.schedules.schedules import save_task
 
 SYSTEM = Actor.system("test")
@@ -347,6 +349,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.feed": lambda: Feed.objects.get_or_create(
         name="kev", address="https://www.cisa.gov/kev.json"
     )[0],
+    "secops_agent.securityreport": lambda: SecurityReport.objects.get(pk=archive.make("yesterday").pk),
     "secops_agent.silence": lambda: silences.silence("asset", "web-01", 60, SYSTEM, "维护"),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
         date="2030-01-01", working=False, name="元旦"

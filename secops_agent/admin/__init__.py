@@ -10,9 +10,11 @@ from secops_agent.admin import (
     audit,
     calendar,
     findings,
+    groups,
     imports,
     on_call,
     proposals,
+    reports,
     rules,
     runbooks,
     schedules,
@@ -23,15 +25,25 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "imports", "on_call", "proposals", "rules",
-    "runbooks", "schedules", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "groups", "imports", "on_call", "proposals",
+    "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
 grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")
 grant(AUDITOR, "secops_agent.view_*")
 
-_ESTATE = ("alert", "asset", "component", "vulnerability", "finding", "runbook", "slatarget", "importjob")
+_ESTATE = (
+    "alert",
+    "asset",
+    "component",
+    "vulnerability",
+    "finding",
+    "runbook",
+    "slatarget",
+    "importjob",
+    "securityreport",
+)
 _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
@@ -49,7 +61,7 @@ _TOLD = (
     "feed",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
-allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence")
+allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
 allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
 allow("responder", "secops_agent.change_action")
 allow("admin", "secops_agent.*")

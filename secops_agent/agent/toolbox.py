@@ -140,9 +140,7 @@ def plan(tool_name: str, arguments: Mapping[str, Any]) -> ValidatedAction:
     return _action(tool_name).plan(arguments)
 
 
-def execute(
-    tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: Origin | None = None
-) -> str:
+def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: Origin | None = None) -> str:
     """Do a confirmed action of our own data, checked once more; what was done, in Chinese. ``origin``: where it was proposed.
 
     Raises InvalidInput (NotFound, Conflict) when it cannot be done any more. Actions on the outside have no

@@ -25,6 +25,7 @@ from secops_agent.models.on_call import (
 )
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
+from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
@@ -88,6 +89,7 @@ __all__ = [
     "RunbookTerm",
     "ScheduledTask",
     "Scope",
+    "SecurityReport",
     "Silence",
     "SlaTarget",
     "Staff",

@@ -1,13 +1,12 @@
-"""日报, 周报 and 月报 of the period that has just ended."""
+"""日报, 周报 and 月报: made, kept, and told."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
-from secops_agent.services import reports
+from secops_agent.services.reports import archive, wording
 from secops_agent.services.schedules.tasks import REPORTS, TaskOrder, TaskResult
-from secops_agent.tools.reports import render_report
 
 
 class ReportWork:
@@ -19,11 +18,9 @@ class ReportWork:
             raise InvalidInput("报告只能是 日报、周报、月报。")
 
     def run(self, order: TaskOrder) -> TaskResult:
-        """As the tool tells it."""
-        report = reports.security_report(period_at(str(order.arguments["period"]), order.now), order.now)
-        return TaskResult(
-            render_report(report), f"{REPORTS[str(order.arguments['period'])]}（{report.label}）"
-        )
+        """The report stays on its page with the same numbers."""
+        report = archive.make(period_at(str(order.arguments["period"]), order.now), order.now)
+        return TaskResult(wording.text(report)[1], report.period.title)
 
 
 def period_at(kind: str, now: datetime) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bifang.channels.models import KnownGroup
+from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -109,7 +109,7 @@ def resolve(target: NotificationTarget, now: datetime) -> Address:
     if not config.params.get("notifications_enabled", True):
         raise Unreachable(f"钉钉配置「{config.name}」没有启用钉钉通知：请在系统配置中启用。")
     if target.kind == TargetKind.GROUP:
-        return Address(config.pk, ReplyTarget(target.conversation_id, is_group=True), group_name(target))
+        return _group_address(target, config)
     staff = target.staff
     if target.kind == TargetKind.ON_CALL and target.schedule is not None:
         staff = on_call_at(target.schedule, now).staff
@@ -118,3 +118,18 @@ def resolve(target: NotificationTarget, now: datetime) -> Address:
     if staff is None or not staff.active:
         raise Unreachable(f"「{staff or '这位人员'}」已离开：请给规则换一个目标。")
     return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name)
+
+
+def _group_address(target: NotificationTarget, config: SystemConfig) -> Address:
+    """Raises Unreachable for a group to which nothing goes any more."""
+    group = KnownGroup.objects.filter(config=config, conversation_id=target.conversation_id).first()
+    name = str(group) if group else target.conversation_id
+    if group and group.state == GroupState.OUTSIDERS:
+        raise Unreachable(
+            f"群「{name}」里有外部人员，已停止推送：请移出外部人员后由管理员在「已知的群」里恢复推送，或给规则换一个群。"
+        )
+    if group and group.state == GroupState.REMOVED:
+        raise Unreachable(
+            f"群「{name}」已解散，或机器人已被移除：请在群里重新添加机器人并 @ 一次，或给规则换一个群。"
+        )
+    return Address(config.pk, ReplyTarget(target.conversation_id, is_group=True), name)

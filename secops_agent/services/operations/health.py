@@ -6,6 +6,7 @@ from typing import Final
 
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
 from bifang.core.models import SystemConfig
+from bifang.core.retention import standings
 from secops_agent.models import Alert, Asset, Vulnerability
 from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
 
@@ -24,7 +25,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``dead`` and ``unsent`` count what failed within the last day."""
+    """``dead`` and ``unsent`` count what failed within the last day; ``late`` names what the retention left behind."""
 
     workers: int
     waiting: int
@@ -35,12 +36,13 @@ class Health:
     newest_vulnerability: datetime | None
     assets: int
     faults: tuple[Trouble, ...]
-    feeds: tuple[FeedStatus, ...]
+    feeds: tuple[FeedStatus, ...] = ()
+    late: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
         """Nothing that a person must look at."""
-        return bool(self.workers) and not (self.dead or self.unsent or self.faults)
+        return bool(self.workers) and not (self.dead or self.unsent or self.faults or self.late)
 
 
 def read_health(now: datetime) -> Health:
@@ -60,4 +62,5 @@ def read_health(now: datetime) -> Health:
         assets=Asset.objects.count(),
         faults=tuple(Trouble(row.name, row.last_error) for row in faulty[:_FAULTS]),
         feeds=tuple(feed_statuses()),
+        late=tuple(each.label for each in standings() if each.late_since),
     )

@@ -16,7 +16,7 @@ from secops_agent.services.notifications.targets import Address, Unreachable, re
 from secops_agent.services.schedules.cron import describe
 from secops_agent.services.schedules.schedules import destination_of
 
-LONGEST: Final = 4000  # characters of one message
+LONGEST: Final = 2600  # characters; a message has at most 3,000, some of which say what sends it
 REPLACED: Final = "没有发送：后来的一次代替了它"
 
 

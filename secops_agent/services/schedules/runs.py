@@ -9,7 +9,6 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -24,12 +23,10 @@ from secops_agent.services.schedules.tasks import TaskResult
 
 log = logging.getLogger(__name__)
 TICK: Final = "secops_agent.services.schedules.runs.tick"
-PRUNING: Final = "secops_agent.services.schedules.runs.prune"
 RUNNER: Final = "secops_agent.tasks.runner.run_next_task"
 LONGEST: Final = timedelta(hours=2)  # that one run may take
 ATTEMPTS: Final = 3
 PAUSE: Final = timedelta(minutes=10)  # before what failed for a while is tried again
-ENDED: Final = (RunState.DONE, RunState.FAILED)
 
 
 def tick() -> str:
@@ -183,10 +180,3 @@ def _requeue(run: TaskRun) -> int:
         return 0
     log.warning("定时任务「%s」的执行进程已不在，重新排队", run.task.name)
     return _mine(run).update(state=RunState.QUEUED, owner="")
-
-
-def prune(now: datetime | None = None) -> int:
-    """Drop runs beyond the retention. Returns how many."""
-    old = (now or timezone.now()) - timedelta(days=settings.RETENTION_DAYS)
-    dropped, _ = TaskRun.objects.filter(due_at__lt=old, state__in=ENDED).delete()
-    return dropped
