@@ -9,7 +9,15 @@ from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Staff, TargetKind
+from secops_agent.models import (
+    AlertMessage,
+    MessageState,
+    NotificationRule,
+    NotificationTarget,
+    OnCallSchedule,
+    Staff,
+    TargetKind,
+)
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.on_call.shifts import on_call_at
 
@@ -38,7 +46,7 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
                 raise InvalidInput(
                     "目标 group 缺少 conversation_id：在群里 @ 一次机器人后，可以在「已知的群」里看到。"
                 )
-            row.conversation_id = entry.conversation_id
+            row.conversation_id = _conversation(row.config, entry.conversation_id)
         case "person":
             row.staff = _staff(entry.staff_id)
         case "on_call":
@@ -46,6 +54,32 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
             if row.schedule is None:
                 raise InvalidInput(f"没有名为「{entry.schedule[:50]}」的值班表。")
     return row
+
+
+def _conversation(config: SystemConfig | None, conversation_id: str) -> str:
+    """As it was given: a file may name a group before anyone has spoken to the robot there (`doubt` says so)."""
+    groups = KnownGroup.objects.filter(config=config)
+    known, corporation = (
+        groups.filter(conversation_id=conversation_id).first(),
+        config and config.params.get("corp_id"),
+    )
+    if known is not None and corporation and known.corp_id != corporation:
+        raise InvalidInput(f"群「{known}」属于另一个企业，不能接收通知。")
+    named = None if known else groups.filter(title=conversation_id).first()
+    if named is not None:
+        raise InvalidInput(f"conversation_id 要写群「{named}」的会话 ID：{named.conversation_id}。")
+    return conversation_id
+
+
+def doubt(target: NotificationTarget) -> str:
+    """What is not known of a place that a file named; "" if it is known, or something has arrived there."""
+    if target.kind != TargetKind.GROUP:
+        return ""
+    known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
+    told = AlertMessage.objects.filter(target=target, sent_at__isnull=False)
+    if known.exists() or told.exclude(state=MessageState.UNDELIVERABLE).exists():
+        return ""
+    return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
 
 
 def _config(name: str) -> SystemConfig:
