@@ -35,6 +35,19 @@ class SecopsAgentConfig(AppConfig):
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
+        self._register_schedules()
+
+    @staticmethod
+    def _register_schedules() -> None:
+        from bifang.core import configs
+        from bifang.core.metrics import register_metrics
+        from bifang.core.sections import register_section
+        from secops_agent.services.schedules.metrics import collect_tasks
+        from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
+
+        register_section("schedules", apply_task_entries)
+        configs.register_uses(sent_through)
+        register_metrics(collect_tasks)
 
     def _read_sections(self) -> None:
         from bifang.core.sections import register_section

@@ -19,6 +19,7 @@ from secops_agent.admin import (
     reports,
     rules,
     runbooks,
+    schedules,
     silences,
     staff,
     tokens,
@@ -27,7 +28,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "findings", "groups", "imports",
-    "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
+    "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -60,10 +61,13 @@ _TOLD = (
     "calendarday",
     "calendarfeed",
     "shiftswap",
+    "scheduledtask",
+    "feed",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
 allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarfeed")
+allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
 allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")

@@ -20,7 +20,8 @@ from secops_agent.agent.records import brief, costs, whole
 from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.qwen import QwenSettings
 from secops_agent.llm.types import LLM
-from secops_agent.services.decisions.proposals import Origin, Proposals
+from secops_agent.services.decisions.proposals import Proposals
+from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.operations.usage import Accounts, Budget
 from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
 from secops_agent.services.people.staff import Person

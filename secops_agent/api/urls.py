@@ -14,6 +14,7 @@ from secops_agent.api import (
     notifications,
     proposals,
     runbooks,
+    schedules,
     vulnerabilities,
 )
 from secops_agent.api.documentation import DocumentationView
@@ -51,6 +52,10 @@ _estate = [
     path("silences/", notifications.SilenceListView.as_view()),
     path("silences/preview/", notifications.SilencePreviewView.as_view()),
     path("silences/<int:silence_id>/end/", notifications.SilenceEndView.as_view()),
+    path("schedules/", schedules.ScheduleListView.as_view()),
+    path("schedules/<int:task_id>/", schedules.ScheduleEndpoint.as_view()),
+    path("schedules/<int:task_id>/runs/", schedules.ScheduleRunsView.as_view()),
+    path("feeds/", schedules.FeedsView.as_view()),
     path("proposals/", proposals.ProposalListView.as_view()),
     path("proposals/<str:code>/", proposals.ProposalEndpoint.as_view()),
     path("proposals/<str:code>/decision/", proposals.DecisionView.as_view()),

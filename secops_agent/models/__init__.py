@@ -31,6 +31,7 @@ from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm
+from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -68,6 +69,7 @@ __all__ = [
     "DemoObject",
     "EpssScore",
     "Escalation",
+    "Feed",
     "Finding",
     "History",
     "ImportJob",
@@ -89,8 +91,10 @@ __all__ = [
     "RememberedAnswer",
     "Risk",
     "Role",
+    "RunState",
     "Runbook",
     "RunbookTerm",
+    "ScheduledTask",
     "Scope",
     "SecurityReport",
     "ShiftSwap",
@@ -99,6 +103,7 @@ __all__ = [
     "Staff",
     "SwapState",
     "TargetKind",
+    "TaskRun",
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",

@@ -17,8 +17,8 @@ from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services.decisions import approvals
-from secops_agent.services.decisions.proposals import Origin, Proposals
-from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors
+from secops_agent.services.decisions.proposals import Proposals
+from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
 from secops_agent.services.people.staff import Person, find_person
 from tests.secops.inventory_aid import alert, store
 
@@ -87,7 +87,7 @@ class Deeds:
         """As `decide` takes it."""
         return Executors(self._execute, self._check)
 
-    def _execute(self, tool: str, arguments: Any, actor: Any) -> str:
+    def _execute(self, tool: str, arguments: Any, actor: Any, origin: Origin) -> str:
         if self.error:
             raise self.error
         self.done.append((tool, dict(arguments), actor.name))
