@@ -17,6 +17,7 @@ from bifang.core.fields import (
 )
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
+from secops_agent.config import MODEL_KINDS
 
 OFFICIAL_ENDPOINT = "https://api.dingtalk.com"
 OFFICIAL_OAPI_ENDPOINT = "https://oapi.dingtalk.com"
@@ -86,7 +87,7 @@ class DingTalkKind(Kind):
         help_text="毕方主动发的消息（「通知规则」说明哪些告警发给谁，以及升级）的总开关；关闭后只在被 @ 时回复。回答和审批不受影响。",
     )  # fmt: skip
     ai_config = LinkField(
-        "AI配置", "qwen", help_text="关联的通义千问配置（用于智能体）；不选则使用离线模式。"
+        "AI配置", *MODEL_KINDS, help_text="关联的通义千问或自建模型配置（用于智能体）；不选则使用离线模式。"
     )
     default_role = ChoiceField(
         "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, advanced=True,

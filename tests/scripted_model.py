@@ -37,8 +37,11 @@ class Scripted:
         usage: Usage | None = None,
         offline: bool = False,
         record: bool = True,
+        room: int = 0,
     ) -> None:
         self.name, self.offline = name, offline
+        self.config_id: int | None = None
+        self.room, self.seconds = room, 0.0
         self.requests: list[Request] = []
         self._delay_s, self._record, self._asked = delay_s, record, 0
         self._usage = usage or Usage(100, 20, 0)

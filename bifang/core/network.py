@@ -21,10 +21,13 @@ _NAMES = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-@lru_cache(maxsize=1)
-def tls_context() -> ssl.SSLContext:
-    """The process's one client context (system CAs, SSL_CERT_FILE honoured); loading it costs time and memory."""
-    return ssl.create_default_context()
+@lru_cache(maxsize=16)
+def tls_context(ca: str = "") -> ssl.SSLContext:
+    """The process's one client context (system CAs, SSL_CERT_FILE honoured); loading it costs time and memory.
+
+    One more for each ``ca`` (PEM), which is then all that is believed. ssl.SSLError if it is none.
+    """
+    return ssl.create_default_context(cadata=ca or None)
 
 
 async def resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[int, str]]:

@@ -68,7 +68,7 @@ async def check_stream_push(subject: CheckedConfig) -> str:
 
 
 async def check_ai_config(subject: CheckedConfig) -> str:
-    """The linked 通义千问 configuration can be used. None is linked: offline mode."""
+    """The linked configuration of a model can be used. None is linked: offline mode."""
     ai = subject.row.ai_config
     if ai is None:
         return "没有选择，使用离线模式"
@@ -106,7 +106,7 @@ STEPS: tuple[CheckStep[CheckedConfig], ...] = (
     CheckStep("complete", "配置完整", check_complete, f"{IN_ADMIN}补全后保存。"),
     CheckStep("enabled", "已启用", check_enabled, f"{IN_ADMIN}打开「启用」后保存。"),
     CheckStep("stream_push", "使用流式推送", check_stream_push, f"{IN_ADMIN}打开「使用流式推送」后保存。", ("complete",)),
-    CheckStep("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个通义千问配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
+    CheckStep("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个模型配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
 )  # fmt: skip
 
 WORKER = CheckStep(

@@ -11,12 +11,13 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
 from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.toolbox import all_specs
-from secops_agent.llm import qwen_session
+from secops_agent.llm import openai, qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
+from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.types import LLM, Completion, OnDelta, Request
+from secops_agent.llm.types import LLM, Completion, ModelSettings, OnDelta, Request
 
-_KIND: Final = "qwen"
+_LOADED_LATE: Final = "qwen"  # the kind whose SDK takes its time
 
 
 class OfflineMode:
@@ -27,6 +28,8 @@ class OfflineMode:
 
     name = Offline.name
     offline = True
+    config_id: int | None = None
+    room, seconds = 0, 0.0
 
     def __init__(self, lexicon: CurrentLexicon, asker: str) -> None:
         self._lexicon, self._asker = lexicon, asker
@@ -43,17 +46,17 @@ class Models:
 
     def __init__(self, configs: ConfigCache) -> None:
         self._configs = configs
-        self._built: dict[int, tuple[QwenSettings, Qwen]] = {}
+        self._built: dict[int, tuple[ModelSettings, LLM]] = {}
         self._lexicon = CurrentLexicon()
 
     async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
-        """The model of a qwen configuration; the offline mode without one. Raises ConfigError, SecretError."""
+        """The model of a configuration; the offline mode without one. Raises ConfigError, SecretError."""
         if ai_config_id is None:
             return self.offline(asker)
-        wanted: QwenSettings = await self._configs.get(ai_config_id)
+        wanted: ModelSettings = await self._configs.get(ai_config_id)
         known = self._built.get(ai_config_id)
         if known is None or known[0] != wanted:
-            self._built[ai_config_id] = known = (wanted, Qwen(wanted))
+            self._built[ai_config_id] = known = (wanted, _build(wanted))
         return known[1]
 
     def offline(self, asker: str) -> LLM:
@@ -69,7 +72,15 @@ class Models:
     async def close(self) -> None:
         """Close this loop's connections to models."""
         await qwen_session.close_sessions()
+        await openai.close_clients()
+
+
+def _build(settings: ModelSettings) -> LLM:
+    if isinstance(settings, OpenAISettings):
+        return OpenAI(settings)
+    assert isinstance(settings, QwenSettings)
+    return Qwen(settings)
 
 
 def _is_used() -> bool:
-    return SystemConfig.objects.enabled(_KIND).exists()
+    return SystemConfig.objects.enabled(_LOADED_LATE).exists()

@@ -17,8 +17,7 @@ from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.placeholders import Vault, mask
 from secops_agent.agent.records import brief, costs, whole
 from secops_agent.agent.redacting import RedactingModel
-from secops_agent.llm.qwen import QwenSettings
-from secops_agent.llm.types import LLM
+from secops_agent.llm.types import LLM, ModelSettings
 from secops_agent.services.decisions.proposals import Origin, Proposals
 from secops_agent.services.operations.usage import Accounts, Budget
 from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
@@ -81,7 +80,7 @@ class Policy:
             return
         if NO_MODEL in await self._switches.on():
             raise ModelWithheld(NO_MODEL_TEXT)
-        wanted: QwenSettings = await self._configs.get(ai_config_id)
+        wanted: ModelSettings = await self._configs.get(ai_config_id)
         refusal = await self._accounts.refusal(
             ai_config_id, Budget(wanted.daily_budget_yuan, wanted.daily_tokens)
         )

@@ -13,7 +13,8 @@ class RedactingModel:
     """
 
     def __init__(self, inner: LLM, vault: Vault, *, open_: bool) -> None:
-        self.name, self.offline = inner.name, inner.offline
+        self.name, self.offline, self.config_id = inner.name, inner.offline, inner.config_id
+        self.room, self.seconds = inner.room, inner.seconds
         self._inner, self._vault, self._open = inner, vault, open_
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
@@ -65,5 +66,5 @@ class _Shower:
             fresh, self._told = shown[len(self._told) :], shown
         else:
             fresh = ""
-        if fresh or delta.reasoning:
+        if fresh or delta.reasoning or delta.notice:
             self._on_delta(replace(delta, content=fresh))
