@@ -41,7 +41,7 @@ class DingTalkSettings:
     app_id: str = ""
     use_stream_push: bool = True
     notifications_enabled: bool = True
-    ai_config_id: int | None = None
+    ai_configs: tuple[int, ...] = ()  # asked in this order, then the offline mode answers
     corp_id: str = ""
     card_template_id: str = ""
     default_role: Literal["none", "viewer"] = "none"
@@ -89,6 +89,11 @@ class DingTalkKind(Kind):
     ai_config = LinkField(
         "AI配置", *MODEL_KINDS, help_text="关联的通义千问或自建模型配置（用于智能体）；不选则使用离线模式。"
     )
+    ai_fallback = LinkField(
+        "备用AI配置",
+        *MODEL_KINDS,
+        help_text="第一个模型答不了时由它接着答，一次；还不行由离线模式回答。可以不选。",
+    )
     default_role = ChoiceField(
         "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, advanced=True,
         help_text="没有在「人员」中登记的本企业员工可以做什么。",
@@ -129,10 +134,10 @@ class DingTalkKind(Kind):
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> DingTalkSettings:
         """With the addresses in force."""
-        ai_config = values.pop("ai_config")
+        chain = [each for each in (values.pop("ai_config"), values.pop("ai_fallback")) if each]
         return DingTalkSettings(
             id=config.pk, name=config.name, enabled=config.enabled, revision=config.revision,
-            ai_config_id=ai_config.pk if ai_config else None, **values | _endpoints(values["endpoint"]),
+            ai_configs=tuple(dict.fromkeys(each.pk for each in chain)), **values | _endpoints(values["endpoint"]),
         )  # fmt: skip
 
 

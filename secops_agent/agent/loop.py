@@ -7,14 +7,15 @@ goes back to the model; whatever goes wrong with the model ends in an answer tha
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
+from secops_agent.agent.budget import fit
 from secops_agent.agent.calls import Calls
 from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import TurnLimits
-from secops_agent.agent.outcome import StoppedBy, TurnOutcome
+from secops_agent.agent.outcome import Bill, StoppedBy, TurnOutcome
 from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, Usage
 from secops_agent.tools.base import Toolbox
 
@@ -24,6 +25,19 @@ _BACKOFF_CAP_S: Final = 8.0
 _FINAL_NOTE = "现在没有工具可用了：请只根据上面已有的结果直接回答；不足之处如实说明，不要编造。"
 _NOTHING = "没有得到回答，请换个说法再试一次。"
 _CUT = "\n\n（回答太长，已截断。可以缩小问题再问。）"
+_HALF = "\n\n（回答在这里断开，以上不完整。）"
+_STEPS_AT_LEAST: Final = 3  # for whoever goes on
+_BAD_STEPS: Final = 2
+_HOPELESS: Final = frozenset({"timeout", "queue"})  # was waited for already
+_EMPTY = RemoteError("没有给出回答。", permanent=False, code="empty")
+_MALFORMED = RemoteError("连续两次写不出能用的工具调用。", permanent=False, code="malformed")
+
+
+class Spare(NamedTuple):
+    """Who goes on when a model cannot, and the dialogue as it wants it."""
+
+    llm: LLM
+    messages: Callable[[], Sequence[Message]]
 
 
 async def run(
@@ -34,6 +48,7 @@ async def run(
     *,
     on_progress: Tell | None = None,
     on_delta: Tell | None = None,
+    second: Sequence[LLM] = (),
     fallback: LLM | None = None,
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
@@ -41,11 +56,13 @@ async def run(
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
-    fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading what ``fallback_messages``
-    gives then (the dialogue as it wants it). Never raises BifangError.
+    fail the turn. When the model cannot, the ``second`` ones go on, each once, then ``fallback`` (the offline mode),
+    reading what ``fallback_messages`` gives then (the dialogue as it wants it). Never raises BifangError.
     """
-    spare = (fallback, fallback_messages or (lambda: messages))
-    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare, quoted).run()
+    spares = [Spare(each, lambda: messages) for each in second]
+    if fallback is not None:
+        spares.append(Spare(fallback, fallback_messages or (lambda: messages)))
+    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted).run()
 
 
 class _Turn:
@@ -57,18 +74,20 @@ class _Turn:
         limits: TurnLimits,
         on_progress: Tell | None,
         on_delta: Tell | None,
-        spare: tuple[LLM | None, Callable[[], Sequence[Message]]],
+        spares: list[Spare],
         quoted: str,
     ) -> None:
         self.llm, self.limits = llm, limits
-        self.fallback, self.fallback_messages = spare
+        self.spares, self.failures = spares, list[str]()
         self.given, self.added = tuple(messages), list[Message]()
         self.specs = toolbox.specs
         self.clock = asyncio.get_running_loop().time
-        self.deadline = self.clock() + limits.seconds
+        self.seconds = llm.terms.seconds or limits.seconds
+        self.deadline = self.clock() + self.seconds
         self.calls = Calls(toolbox, limits, self.remaining)
         self.steps_left = limits.steps
-        self.usage, self.notice, self.model = Usage(), "", llm.name
+        self.bills, self.notice, self.model = dict[tuple[int | None, str], Usage](), "", llm.name
+        self.half = ""  # of an answer that came so far
         self.stopped_by: StoppedBy = "answer"
         self.nonce, self.quoted = new_nonce(), quoted
         self.progress, self.show = _Sink(on_progress), _Sink(on_delta)
@@ -87,73 +106,93 @@ class _Turn:
                 if not self._fall_back(error):
                     return self._refuse(error)
                 continue
-            self.steps_left -= 1
-            self.usage += completion.usage
-            self.model = completion.model or self.llm.name
-            if withdrawn != "answer" or not completion.message.tool_calls:
+            self._count(completion)
+            message = completion.message
+            if withdrawn == "answer" and message.tool_calls:
+                await self._run_tools(message)
+            elif message.content.strip() or self.calls.found() or not self._fall_back(_EMPTY):
                 return self._answer(completion)
-            await self._run_tools(completion.message)
+
+    @property
+    def usage(self) -> Usage:
+        """Of all models together."""
+        return sum(self.bills.values(), Usage())
+
+    def _count(self, completion: Completion) -> None:
+        self.steps_left -= 1
+        self.half = ""
+        self.model = completion.model or self.llm.name
+        account = (self.llm.terms.config_id, self.model)
+        self.bills[account] = self.bills.get(account, Usage()) + completion.usage
 
     def _limit_reached(self) -> StoppedBy:
         """Why the tools are withdrawn now; "answer" if they are not."""
         spent = self.usage.input_tokens + self.usage.output_tokens
-        late = self.remaining() < self.limits.seconds * self.limits.answer_share
+        late = self.remaining() < self.seconds * self.limits.answer_share
         reasons: tuple[tuple[StoppedBy, bool], ...] = (
             ("steps", self.steps_left <= 1),
             ("calls", self.calls.left <= 0),
             ("repeats", self.calls.repeating),
             ("tokens", spent >= self.limits.tokens and not self.llm.offline),
-            ("seconds", late and not self.notice),
+            ("seconds", late and not self.llm.offline),
         )
         return next((reason for reason, holds in reasons if holds), "answer")
 
     async def _run_tools(self, message: Message) -> None:
         self.added.append(message)
         self.added += await self.calls.run(message.tool_calls, self.progress.tell)
+        if self.calls.failing >= _BAD_STEPS:
+            self._fall_back(_MALFORMED)
 
     # The model, with its passing errors
 
     async def _complete(self, withdrawn: bool) -> Completion:
         backoff = Backoff(self.limits.backoff_seconds, _BACKOFF_CAP_S)
-        for tries_left in range(self.limits.retries, -1, -1):
+        for tries_left in range(self._retries(), -1, -1):
             try:
                 return await self._ask(withdrawn)
             except BifangError as error:
                 wait = _wait(error, backoff)
-                if error.permanent or not tries_left or self.llm.offline or wait >= self.remaining():
+                hopeless = error.permanent or getattr(error, "code", "") in _HOPELESS
+                if hopeless or not tries_left or self.llm.offline or wait >= self.remaining():
                     raise
                 self.progress.tell(f"{self.llm.name}暂时没有应答，{wait:.0f} 秒后重试")
             await asyncio.sleep(wait)
         raise AssertionError("unreachable: the last try returns or raises")
 
+    def _retries(self) -> int:
+        """None where another model waits: it answers sooner."""
+        return 0 if self.spares and not self.spares[0].llm.offline else self.limits.retries
+
     async def _ask(self, withdrawn: bool) -> Completion:
         seconds = self.remaining()
         if seconds <= 0:
             raise self._late()
-        request = Request(
-            self._sent(withdrawn),
-            () if withdrawn else self.specs,
-            max_tokens=self.limits.answer_tokens,
-            timeout=seconds,
-        )
+        specs = () if withdrawn else self.specs
+        sent = self._sent(withdrawn)
+        sent = fit(sent, specs, self.llm.terms.room) if self.llm.terms.room else sent
+        request = Request(sent, specs, max_tokens=self.limits.answer_tokens, timeout=seconds)
         try:
             async with asyncio.timeout(seconds):
-                return await self.llm.complete(request, self._shower() if self.show.heard else None)
+                return await self.llm.complete(request, self._shower())
         except TimeoutError:
             raise self._late() from None
 
     def _late(self) -> RemoteError:
-        text = f"{self.llm.name}在 {self.limits.seconds:g} 秒内没有答完。"
+        text = f"{self.llm.name}在 {self.seconds:g} 秒内没有答完。"
         return RemoteError(text, permanent=False, code="timeout")
 
     def _shower(self) -> Callable[[Delta], None]:
         """Shows the answer so far; each attempt starts afresh."""
-        parts = [self.notice]
+        parts, self.half = list[str](), ""
 
         def show(delta: Delta) -> None:
+            if delta.notice:
+                self.progress.tell(delta.notice)
             if delta.content:
                 parts.append(delta.content)
-                self.show.tell("".join(parts))
+                self.half = "".join(parts)
+                self.show.tell(f"{self.notice}{self.half}")
 
         return show
 
@@ -176,14 +215,19 @@ class _Turn:
     # How it ends
 
     def _fall_back(self, error: BifangError) -> bool:
-        """Let the fallback go on; False if there is none, or if the question itself was refused."""
-        if self.fallback is None or self.notice or getattr(error, "code", "") == "content_filter":
+        """Let the next in the chain go on; False if there is none, or if the question itself was refused."""
+        if not self.spares or getattr(error, "code", "") == "content_filter":
             return False
         _log.warning("model %s gave no answer, falling back: %s", self.llm.name, error.message)
-        self.notice = f"（{self.llm.name}没有作答：{error.message}以下由{self.fallback.name}回答。）\n\n"
-        self.llm, self.fallback, self.given = self.fallback, None, tuple(self.fallback_messages())
-        self.deadline = max(self.deadline, self.clock() + self.limits.grace_seconds)
-        self.steps_left = max(self.steps_left, 2)
+        what = "答到一半断开，那半句不算" if self.half else "没有作答"
+        self.failures.append(f"{self.llm.name}{what}：{error.message}")
+        (self.llm, messages), self.half = self.spares.pop(0), ""
+        self.given = tuple(messages())
+        self.notice = f"（{''.join(self.failures)}以下由{self.llm.name}回答。）\n\n"
+        own = min(self.llm.terms.seconds or self.limits.second_seconds, self.limits.second_seconds)
+        more = self.limits.grace_seconds if self.llm.offline else own
+        self.deadline = max(self.deadline, self.clock() + more)
+        self.steps_left = max(self.steps_left, _STEPS_AT_LEAST)
         self.added = self.calls.hand_over()
         return True
 
@@ -191,6 +235,8 @@ class _Turn:
         """The answer when no model gives one: the reason, and what the tools had found."""
         self.stopped_by = "content_filter" if getattr(error, "code", "") == "content_filter" else "error"
         found = self.calls.found()
+        if self.half and self.stopped_by == "error":
+            return self._outcome(f"{error.message}\n\n{self.half}{_HALF}")
         text = f"{error.message}\n\n已经查到的结果如下：\n\n{found}" if found else error.message
         return self._outcome(text)
 
@@ -213,6 +259,8 @@ class _Turn:
             used_fallback=bool(self.notice),
             notice=self.notice.strip(),
             offer=offer,
+            offline=self.llm.offline,
+            bills=tuple(Bill(*account, usage) for account, usage in self.bills.items()),
         )
 
 

@@ -1,6 +1,8 @@
 """Which model answers for a configuration."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -8,15 +10,18 @@ from django.utils import timezone
 
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
+from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.agent.lexicon import CurrentLexicon
+from secops_agent.agent.policy import ModelWithheld
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import openai, qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
 from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.types import LLM, Completion, ModelSettings, OnDelta, Request
+from secops_agent.llm.types import LLM, Completion, ModelSettings, OnDelta, Request, Terms
 
+log = logging.getLogger(__name__)
 _LOADED_LATE: Final = "qwen"  # the kind whose SDK takes its time
 
 
@@ -28,8 +33,7 @@ class OfflineMode:
 
     name = Offline.name
     offline = True
-    config_id: int | None = None
-    room, seconds = 0, 0.0
+    terms = Terms()
 
     def __init__(self, lexicon: CurrentLexicon, asker: str) -> None:
         self._lexicon, self._asker = lexicon, asker
@@ -49,15 +53,28 @@ class Models:
         self._built: dict[int, tuple[ModelSettings, LLM]] = {}
         self._lexicon = CurrentLexicon()
 
-    async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
-        """The model of a configuration; the offline mode without one. Raises ConfigError, SecretError."""
-        if ai_config_id is None:
-            return self.offline(asker)
+    async def get(self, ai_config_id: int) -> LLM:
+        """The model of a configuration. Raises ConfigError, SecretError."""
         wanted: ModelSettings = await self._configs.get(ai_config_id)
         known = self._built.get(ai_config_id)
         if known is None or known[0] != wanted:
             self._built[ai_config_id] = known = (wanted, _build(wanted))
         return known[1]
+
+    async def chain(
+        self, ai_configs: Iterable[int], *, asker: str, admit: Callable[[int], Awaitable[None]]
+    ) -> tuple[list[LLM], list[str]]:
+        """The models that may be asked now, the offline mode last; and why others may not. ``admit`` raises why."""
+        models, reasons = list[LLM](), list[str]()
+        for config_id in ai_configs:
+            try:
+                await admit(config_id)
+                models.append(await self.get(config_id))
+            except BifangError as error:
+                log.warning("模型不可用：%s", error.message)
+                withheld = isinstance(error, ModelWithheld)
+                reasons.append(error.message if withheld else f"模型不可用：{error.message}")
+        return [*models, self.offline(asker)], list(dict.fromkeys(reasons))
 
     def offline(self, asker: str) -> LLM:
         """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""

@@ -74,10 +74,8 @@ class Policy:
         replies = (Reply(text, title="提问太快"),) if text else ()
         return TurnResult(replies, brief(turn, person, text))
 
-    async def admit_model(self, ai_config_id: int | None) -> None:
+    async def admit_model(self, ai_config_id: int) -> None:
         """Raises ModelWithheld while the model is switched off or its budget is spent."""
-        if ai_config_id is None:
-            return
         if NO_MODEL in await self._switches.on():
             raise ModelWithheld(NO_MODEL_TEXT)
         wanted: ModelSettings = await self._configs.get(ai_config_id)
@@ -99,7 +97,6 @@ class Policy:
         outcome: TurnOutcome,
         proposals: Proposals,
         reply: str,
-        ai_config_id: int | None,
         at: datetime,
     ) -> tuple[tuple[Reply, ...], tuple[NewRow, ...]]:
         """What is said beside the reply, and the rows that belong to the turn."""
@@ -107,7 +104,7 @@ class Policy:
         rows = (
             *whole(turn, person, outcome, reply, at),
             *proposals.rows,
-            *costs(turn, person, outcome, prices, ai_config_id, at),
+            *costs(turn, person, outcome, prices, at),
         )
         return proposals.replies(reply), rows
 

@@ -13,8 +13,7 @@ class RedactingModel:
     """
 
     def __init__(self, inner: LLM, vault: Vault, *, open_: bool) -> None:
-        self.name, self.offline, self.config_id = inner.name, inner.offline, inner.config_id
-        self.room, self.seconds = inner.room, inner.seconds
+        self.name, self.offline, self.terms = inner.name, inner.offline, inner.terms
         self._inner, self._vault, self._open = inner, vault, open_
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:

@@ -1,6 +1,5 @@
 """The one entry point of the agent: `Agent.answer`."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +10,6 @@ from django.utils import timezone
 from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Suggestion, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
-from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
@@ -19,7 +17,7 @@ from secops_agent.agent.intent_guard import IntentGuard
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models
 from secops_agent.agent.outcome import TurnOutcome
-from secops_agent.agent.policy import ModelWithheld, Policy, for_readers, redacted
+from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message
 from secops_agent.agent.records import brief
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_toolbox
@@ -29,7 +27,6 @@ from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Proposer
 
-log = logging.getLogger(__name__)
 LONGEST_QUESTION = 8000  # characters
 OWN_MESSAGES = 3  # earlier ones of the asker that may ask for an action
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
@@ -48,7 +45,7 @@ class Asking:
     nick: str
     is_group: bool
     default_role: str = "none"
-    ai_config_id: int | None = None
+    ai_configs: tuple[int, ...] = ()  # asked in this order
     quoted: str = ""  # what was replied to or forwarded
     cannot_read: str = ""  # why there is no text to answer: a picture, a video …
 
@@ -62,7 +59,7 @@ class Talk:
     is_group: bool = False
     history: tuple[memory.Said, ...] = ()
     quoted: str = ""
-    ai_config_id: int | None = None
+    ai_configs: tuple[int, ...] = ()
     proposer: Proposer = REFUSING
     conversation: str = ""
 
@@ -122,9 +119,7 @@ class Agent:
         text, copies = _with_private_copies(asking, outcome)
         text = for_readers(text, is_group=asking.is_group)
         now = timezone.now()
-        told, records = await self._policy.complete(
-            turn, person, outcome, proposals, text, asking.ai_config_id, now
-        )
+        told, records = await self._policy.complete(turn, person, outcome, proposals, text, now)
         rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
         taps = (*proposals.suggestions(text), *_offered(outcome, is_group=asking.is_group))
         reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=taps)
@@ -145,27 +140,24 @@ class Agent:
             is_group=asking.is_group,
             history=known.history,
             quoted=asking.quoted,
-            ai_config_id=asking.ai_config_id,
+            ai_configs=asking.ai_configs,
             proposer=proposer,
             conversation=conversation,
         )
 
     async def converse(self, talk: Talk, sink: ReplySink | None = None) -> TurnOutcome:
-        """Ask the model of the configuration, else the offline mode; whatever fails ends in an answer."""
-        offline = self._models.offline(talk.person.staff_id)
-        try:
-            await self._policy.admit_model(talk.ai_config_id)
-            llm = await self._models.get(talk.ai_config_id, asker=talk.person.staff_id)
-        except BifangError as error:
-            log.warning("模型不可用，改用离线模式：%s", error.message)
-            outcome = await self._run(talk, offline, offline, sink)
-            notice = f"（模型不可用：{error.message}以下由{offline.name}回答。）"
-            if isinstance(error, ModelWithheld):
-                notice = f"（{error.message}）"
-            return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
-        return await self._run(talk, llm, offline, sink)
+        """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
+        models, reasons = await self._models.chain(
+            talk.ai_configs, asker=talk.person.staff_id, admit=self._policy.admit_model
+        )
+        outcome = await self._run(talk, models, sink)
+        if not reasons:
+            return outcome
+        notice = f"（{''.join(reasons)}以下由{models[0].name}回答。）"
+        return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
 
-    async def _run(self, talk: Talk, llm: LLM, offline: LLM, sink: ReplySink | None) -> TurnOutcome:
+    async def _run(self, talk: Talk, models: list[LLM], sink: ReplySink | None) -> TurnOutcome:
+        llm, *others = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
         now = datetime.now(timezone.get_default_timezone())
         heard = sink is not None and not isinstance(sink, Silent)
         toolbox = build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm))
@@ -174,19 +166,20 @@ class Agent:
             drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline)
             toolbox = drafts.overhear(toolbox)
         outcome = await loop.run(
-            redacted(llm, talk.conversation, is_group=talk.is_group),
+            llm,
             talk.plain() if llm.offline else self._messages(talk, now),
             toolbox,
             self._limits,
             on_progress=sink.progress if sink and heard else None,
             on_delta=drafts.stream if drafts else None,
-            fallback=None if llm.offline else offline,
+            second=others[:-1],
+            fallback=others[-1] if others else None,
             fallback_messages=talk.plain,
             quoted=talk.quoted,
         )
         if talk.only_quotes and outcome.offer:
             return replace(outcome, text=QUOTED_ORDER, offer=None)
-        if llm.offline or outcome.used_fallback:
+        if outcome.offline:
             return outcome  # code wrote it, from results only
         text = mark_unknown(outcome.text, _sources(talk, outcome))
         return outcome if text == outcome.text else replace(outcome, text=text)
@@ -222,6 +215,7 @@ def _given(talk: Talk) -> tuple[str, ...]:
 def _sources(talk: Talk, outcome: TurnOutcome) -> Iterable[str]:
     """Where what the answer names may come from."""
     yield from _given(talk)
+    yield outcome.notice
     for run in outcome.tool_runs:
         yield run.result.query
         yield run.result.text

@@ -16,7 +16,7 @@ from bifang.core.streaming import StreamedResponse
 from secops_agent.llm.errors import cut_error, seconds_of, timeout_error
 from secops_agent.llm.openai_errors import OPENAI_ERRORS
 from secops_agent.llm.openai_wire import Thoughts, ToolMode, body, take
-from secops_agent.llm.types import Completion, Delta, ModelSettings, OnDelta, Request
+from secops_agent.llm.types import Completion, Delta, ModelSettings, OnDelta, Request, Terms
 from secops_agent.llm.waiting import WaitingLine
 from secops_agent.llm.wire import Merge
 from secops_agent.llm.written import begins_like_a_call, recovered
@@ -62,9 +62,9 @@ class OpenAI:
 
     def __init__(self, settings: OpenAISettings) -> None:
         self.settings = settings
-        self.name, self.config_id = settings.name, settings.config_id
-        self.room = settings.context_window - settings.max_tokens
-        self.seconds = settings.turn_seconds
+        self.name = settings.name
+        room = settings.context_window - settings.max_tokens
+        self.terms = Terms(settings.config_id, max(room, 1), settings.turn_seconds)
         self._line = WaitingLine(settings.name, settings.concurrency)
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:

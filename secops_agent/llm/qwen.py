@@ -15,7 +15,7 @@ from secops_agent.llm import qwen_session
 from secops_agent.llm.errors import cut_error, seconds_of, timeout_error
 from secops_agent.llm.qwen_errors import remote_error, transport_error
 from secops_agent.llm.qwen_wire import Endpoint, parameters, take
-from secops_agent.llm.types import Completion, ModelSettings, OnDelta, Request
+from secops_agent.llm.types import Completion, ModelSettings, OnDelta, Request, Terms
 from secops_agent.llm.wire import Merge
 
 OFFICIAL_URL: Final = "https://dashscope.aliyuncs.com/api/v1"
@@ -49,12 +49,11 @@ class Qwen:
     """The LLM port over DashScope. Cheap to build; safe to share between tasks and event loops."""
 
     offline = False
-    room = 0  # a million tokens and more
-    seconds = 0.0
 
     def __init__(self, settings: QwenSettings) -> None:
         self.settings = settings
-        self.name, self.config_id = settings.name, settings.config_id
+        self.name = settings.name
+        self.terms = Terms(settings.config_id)  # room for a million tokens and more
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """Run one streamed completion; see the port for the errors. ``on_delta`` is called in the loop."""

@@ -130,18 +130,25 @@ class ModelSettings:
     config_id: int | None = None
 
 
-class LLM(Protocol):
-    """A model. ``name`` is what people are shown; ``offline`` tells that no model was asked.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a model is asked.
 
     ``config_id`` is the configuration that pays, None if nobody does. ``room``: tokens that a request may have, tools
     included; 0: not known, or no matter. ``seconds``: how long a turn may take with it; 0: as always.
     """
 
+    config_id: int | None = None
+    room: int = 0
+    seconds: float = 0.0
+
+
+class LLM(Protocol):
+    """A model. ``name`` is what people are shown; ``offline`` tells that no model was asked."""
+
     name: str
     offline: bool
-    config_id: int | None
-    room: int
-    seconds: float
+    terms: Terms
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """Run one completion; cancelling the task cancels the call.

@@ -92,7 +92,9 @@ class SystemConfigScreen(Screen):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SystemConfig]:
         """Archived ones are out of sight."""
-        return super().get_queryset(request).filter(archived_at=None).select_related("ai_config")
+        return (
+            super().get_queryset(request).filter(archived_at=None).select_related("ai_config", "ai_fallback")
+        )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list that looks at live states."""
