@@ -9,6 +9,7 @@ from secops_agent.admin import (
     assets,
     audit,
     calendar,
+    destinations,
     findings,
     imports,
     on_call,
@@ -22,7 +23,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "imports", "on_call", "proposals", "rules",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "destinations", "findings", "imports", "on_call", "proposals", "rules",
     "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
