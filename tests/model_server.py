@@ -1,6 +1,7 @@
 """Models for worker processes and pages: the fake servers in a thread."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,16 @@ Server = TypeVar("Server", FakeDashScope, FakeOpenAI)
 
 @dataclass(frozen=True)
 class Echo:
-    """Answers with ``text``: {text} is the last user message, {previous} the one before, {turns} how many there are."""
+    """Answers with ``text``: {text} is the last user message without what we add, {previous} the one before, {turns}
+    how many there are."""
 
     text: str = "收到 {text}"
     delay: float = 0.0
 
     def __call__(self, body: dict[str, Any]) -> Reply:
         """The answer to a request."""
-        said = [text_of(one["content"]) for one in body["input"]["messages"] if one["role"] == "user"]
+        users = [text_of(one["content"]) for one in body["input"]["messages"] if one["role"] == "user"]
+        said = [re.sub(r"\n\n（现在是 [^）]*）", "", text) for text in users]
         values = {"turns": str(len(said)), "previous": said[-2] if len(said) > 1 else "无", "text": said[-1]}
         return Say(self.text.format(**values))
 

@@ -91,10 +91,6 @@ class ScriptedModels(Models):
         """The script."""
         return self.model
 
-    async def chain(
-        self, ai_configs: Iterable[int], *, asker: str, admit: Any
-    ) -> tuple[list[LLM], list[str]]:
+    async def chain(self, ai_configs: Iterable[int], admit: Any) -> tuple[list[LLM], list[str]]:
         """Without a configuration, too."""
-        if ai_configs:
-            return await super().chain(ai_configs, asker=asker, admit=admit)
-        return [self.model, self.offline(asker)], []
+        return await super().chain(ai_configs, admit) if ai_configs else ([self.model], [])

@@ -22,13 +22,15 @@ def tokens_of(text: str) -> int:
     return len(text) - light + -(-light // 3)
 
 
-def fit(messages: Sequence[Message], specs: Sequence[ToolSpec], room: int) -> tuple[Message, ...]:
+def fit(
+    messages: Sequence[Message], specs: Sequence[ToolSpec], room: int, earlier: int
+) -> tuple[Message, ...]:
     """The messages in at most ``room`` tokens: the oldest of the conversation go first, then results are shortened.
 
-    The rules, the question and the calls stay. RemoteError "context_overflow" if that is too much already.
+    ``earlier``: so many after the first, which holds the rules, are of the conversation before this turn. The rules, the question and the calls stay. RemoteError "context_overflow" if that is too much already.
     """
     left = room - sum(_spec_tokens(spec) for spec in specs)
-    kept = _without_history(list(messages), left)
+    kept = _without_history(list(messages), left, earlier)
     over = sum(map(_size, kept)) - left
     if over > 0:
         kept = _shortened(kept, over)
@@ -52,16 +54,13 @@ def _size(message: Message) -> int:
     return tokens_of(message.content) + calls + _EACH
 
 
-def _without_history(messages: list[Message], room: int) -> list[Message]:
-    """Without as many questions and answers as do not fit; the last question is this turn's."""
-    question = max((at for at, one in enumerate(messages) if one.role == "user"), default=0)
-    first = 1 if messages and messages[0].role == "system" else 0
-    size = sum(map(_size, messages))
-    at = first
-    while at < question and (size > room or messages[at].role != "user"):
+def _without_history(messages: list[Message], room: int, earlier: int) -> list[Message]:
+    """Without as many questions and answers as do not fit; what is left begins with a question."""
+    size, at, end = sum(map(_size, messages)), 1, 1 + earlier
+    while at < end and (size > room or messages[at].role != "user"):
         size -= _size(messages[at])
         at += 1
-    return [*messages[:first], *messages[at:]]
+    return [*messages[:1], *messages[at:]]
 
 
 def _shortened(messages: list[Message], over: int) -> list[Message]:

@@ -20,15 +20,14 @@ _REPEATED = ToolResult("error", text="同样参数的调用已经做过，结果
 class Calls:
     """All calls of one turn. ``runs`` holds them in the order of the calls, refused ones too.
 
-    ``repeating`` is true when a step brought nothing but repeats; ``failing`` counts the last steps that brought
-    nothing but calls that could not be understood.
+    ``repeating`` is true when a step brought nothing but repeats.
     """
 
     def __init__(self, toolbox: Toolbox, limits: TurnLimits, remaining: Callable[[], float]) -> None:
         self._toolbox, self._limits, self._remaining = toolbox, limits, remaining
         self._asked: dict[Any, int] = defaultdict(int)
         self.left = limits.calls
-        self.repeating, self.failing = False, 0
+        self.repeating = False
         self._uncertain: set[Any] = set()
         self.runs: list[ToolRun] = []
 
@@ -42,8 +41,6 @@ class Calls:
         runs = await asyncio.gather(*jobs)
         self.runs += runs
         self.repeating = all(item is _REPEATED for item in admitted)
-        bad = all(isinstance(item, ToolResult) and item is not _REPEATED for item in admitted)
-        self.failing = self.failing + 1 if bad and self.left > 0 else 0
         return [_message(run) for run in runs]
 
     def hand_over(self) -> list[Message]:
@@ -52,7 +49,7 @@ class Calls:
         Calls that were useful stay remembered, and those that may have proposed something: no action twice.
         """
         useful = [run for run in self.runs if run.result.useful]
-        self.left, self.repeating, self.failing = max(self.left, 2), False, 0
+        self.left, self.repeating = max(self.left, 2), False
         if not useful:
             for key in self._asked.keys() - self._uncertain:
                 del self._asked[key]

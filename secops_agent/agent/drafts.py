@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from bifang.channels.ports import ReplySink
+from secops_agent.agent.evidence import without_marks
 from secops_agent.agent.placeholders import find
 from secops_agent.agent.verification import known_values, mark_beyond
 from secops_agent.llm.types import ToolCall, ToolSpec
+from secops_agent.llm.written_calls import looks_written
 from secops_agent.tools.base import Prepared, Tool, Toolbox, ToolResult
 
 _MORE: Final = "x" * 16  # as if the text went on: what begins like a secret shows itself
@@ -64,7 +66,10 @@ class Drafts:
 
     def readable(self) -> str:
         """What may be read of the answer so far."""
-        kept = settled(self._draft)
+        draft = self._draft
+        if self._marked:
+            draft = "" if looks_written(draft) else without_marks(draft, unfinished=True)
+        kept = settled(draft)
         kept = masked(kept) if self._is_group else kept
         return mark_beyond(kept, self._known_values) if self._marked else kept
 

@@ -5,39 +5,34 @@ goes back to the model; whatever goes wrong with the model ends in an answer tha
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from dataclasses import replace
+from typing import Final
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
 from secops_agent.agent.budget import fit
 from secops_agent.agent.calls import Calls
-from secops_agent.agent.evidence import evidence_rule, fence, new_nonce, with_quote, without_marks
+from secops_agent.agent.chain import Chain, Spare
+from secops_agent.agent.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import TurnLimits
-from secops_agent.agent.outcome import Bill, StoppedBy, TurnOutcome
-from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, Usage
+from secops_agent.agent.listener import Listener, Tell
+from secops_agent.agent.outcome import StoppedBy, TurnOutcome
+from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request
+from secops_agent.llm.written_calls import read_calls
 from secops_agent.tools.base import Toolbox
 
-Tell = Callable[[str], None]
-_log = logging.getLogger(__name__)
 _BACKOFF_CAP_S: Final = 8.0
 _FINAL_NOTE = "现在没有工具可用了：请只根据上面已有的结果直接回答；不足之处如实说明，不要编造。"
 _NOTHING = "没有得到回答，请换个说法再试一次。"
+_NUDGE = "你还没有查询就说到了本单位的数据（或没有作答）。请先调用合适的工具，再只根据结果回答；没有合适的工具就直说。"
+_UNGROUNDED = "没有查询数据就作答。"
+_ALL_WRONG = "连续几次查询都没有成功。"
+_WRONG_STEPS: Final = 3
 _CUT = "\n\n（回答太长，已截断。可以缩小问题再问。）"
 _HALF = "\n\n（回答在这里断开，以上不完整。）"
 _STEPS_AT_LEAST: Final = 3  # for whoever goes on
-_BAD_STEPS: Final = 2
 _HOPELESS: Final = frozenset({"timeout", "queue"})  # was waited for already
-_EMPTY = RemoteError("没有给出回答。", permanent=False, code="empty")
-_MALFORMED = RemoteError("连续两次写不出能用的工具调用。", permanent=False, code="malformed")
-
-
-class Spare(NamedTuple):
-    """Who goes on when a model cannot, and the dialogue as it wants it."""
-
-    llm: LLM
-    messages: Callable[[], Sequence[Message]]
 
 
 async def run(
@@ -52,8 +47,13 @@ async def run(
     fallback: LLM | None = None,
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
+    opening: Message | None = None,
+    needs_query: Callable[[str], bool] | None = None,
 ) -> TurnOutcome:
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
+
+    ``opening`` holds calls that are run before the model is asked; ``needs_query`` tells of an answer that no query
+    backs: asked once to query, a model that does not is replaced.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. When the model cannot, the ``second`` ones go on, each once, then ``fallback`` (the offline mode),
@@ -62,7 +62,8 @@ async def run(
     spares = [Spare(each, lambda: messages) for each in second]
     if fallback is not None:
         spares.append(Spare(fallback, fallback_messages or (lambda: messages)))
-    return await _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted).run()
+    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted)
+    return await turn.run(opening, needs_query or (lambda _: False))
 
 
 class _Turn:
@@ -77,8 +78,7 @@ class _Turn:
         spares: list[Spare],
         quoted: str,
     ) -> None:
-        self.llm, self.limits = llm, limits
-        self.spares, self.failures = spares, list[str]()
+        self.chain, self.limits = Chain(llm, spares), limits
         self.given, self.added = tuple(messages), list[Message]()
         self.specs = toolbox.specs
         self.clock = asyncio.get_running_loop().time
@@ -86,18 +86,20 @@ class _Turn:
         self.deadline = self.clock() + self.seconds
         self.calls = Calls(toolbox, limits, self.remaining)
         self.steps_left = limits.steps
-        self.bills, self.notice, self.model = dict[tuple[int | None, str], Usage](), "", llm.name
         self.half = ""  # of an answer that came so far
         self.stopped_by: StoppedBy = "answer"
         self.nonce, self.quoted = new_nonce(), quoted
-        self.progress, self.show = _Sink(on_progress), _Sink(on_delta)
+        self.nudged, self.wrong = False, 0
+        self.progress, self.show = Listener(on_progress), Listener(on_delta)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - self.clock()
 
-    async def run(self) -> TurnOutcome:
+    async def run(self, opening: Message | None, needs_query: Callable[[str], bool]) -> TurnOutcome:
         """Steps until there is an answer."""
+        if opening is not None:
+            await self._run_tools(opening)
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
             try:
@@ -106,28 +108,39 @@ class _Turn:
                 if not self._fall_back(error):
                     return self._refuse(error)
                 continue
-            self._count(completion)
-            message = completion.message
-            if withdrawn == "answer" and message.tool_calls:
-                await self._run_tools(message)
-            elif message.content.strip() or self.calls.found() or not self._fall_back(_EMPTY):
+            self.steps_left, self.half = self.steps_left - 1, ""
+            self.chain.count(completion)
+            if withdrawn == "answer" and completion.message.tool_calls:
+                await self._run_tools(completion.message)
+                if self.wrong >= _WRONG_STEPS:
+                    self._fall_back(RemoteError(_ALL_WRONG, permanent=True))
+            elif not self._again(completion, needs_query):
                 return self._answer(completion)
 
     @property
-    def usage(self) -> Usage:
-        """Of all models together."""
-        return sum(self.bills.values(), Usage())
+    def llm(self) -> LLM:
+        """Who answers now."""
+        return self.chain.llm
 
-    def _count(self, completion: Completion) -> None:
-        self.steps_left -= 1
-        self.half = ""
-        self.model = completion.model or self.llm.name
-        account = (self.llm.terms.config_id, self.model)
-        self.bills[account] = self.bills.get(account, Usage()) + completion.usage
+    def _again(self, completion: Completion, needs_query: Callable[[str], bool]) -> bool:
+        """Is the answer no answer? The model is asked once more, then replaced."""
+        text = self._said(completion)
+        backed = bool(self.calls.found())
+        if self.llm.offline or backed or (text and not needs_query(text)):
+            return False
+        if self.nudged or self.stopped_by != "answer":
+            return self._fall_back(RemoteError(_UNGROUNDED, permanent=True))
+        self.nudged = True
+        self.added += [Message("assistant", text or "（没有内容）"), Message("user", _NUDGE)]
+        return True
+
+    def _said(self, completion: Completion) -> str:
+        return without_marks(completion.message.content, self.nonce).strip()
 
     def _limit_reached(self) -> StoppedBy:
         """Why the tools are withdrawn now; "answer" if they are not."""
-        spent = self.usage.input_tokens + self.usage.output_tokens
+        usage = self.chain.usage
+        spent = usage.input_tokens + usage.output_tokens
         late = self.remaining() < self.seconds * self.limits.answer_share
         reasons: tuple[tuple[StoppedBy, bool], ...] = (
             ("steps", self.steps_left <= 1),
@@ -140,15 +153,16 @@ class _Turn:
 
     async def _run_tools(self, message: Message) -> None:
         self.added.append(message)
+        before = len(self.calls.runs)
         self.added += await self.calls.run(message.tool_calls, self.progress.tell)
-        if self.calls.failing >= _BAD_STEPS:
-            self._fall_back(_MALFORMED)
+        useful = any(run.result.useful for run in self.calls.runs[before:])
+        self.wrong = 0 if useful or self.llm.offline else self.wrong + 1
 
     # The model, with its passing errors
 
     async def _complete(self, withdrawn: bool) -> Completion:
         backoff = Backoff(self.limits.backoff_seconds, _BACKOFF_CAP_S)
-        for tries_left in range(self._retries(), -1, -1):
+        for tries_left in range(0 if self.chain.has_another_model else self.limits.retries, -1, -1):
             try:
                 return await self._ask(withdrawn)
             except BifangError as error:
@@ -160,23 +174,31 @@ class _Turn:
             await asyncio.sleep(wait)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _retries(self) -> int:
-        """None where another model waits: it answers sooner."""
-        return 0 if self.spares and not self.spares[0].llm.offline else self.limits.retries
-
     async def _ask(self, withdrawn: bool) -> Completion:
         seconds = self.remaining()
         if seconds <= 0:
             raise self._late()
-        specs = () if withdrawn else self.specs
-        sent = self._sent(withdrawn)
-        sent = fit(sent, specs, self.llm.terms.room) if self.llm.terms.room else sent
-        request = Request(sent, specs, max_tokens=self.limits.answer_tokens, timeout=seconds)
+        request = Request(
+            self._fitting(withdrawn),
+            self.specs,
+            tool_choice="none" if withdrawn else "auto",
+            max_tokens=self.limits.answer_tokens,
+            timeout=seconds,
+        )
         try:
             async with asyncio.timeout(seconds):
-                return await self.llm.complete(request, self._shower())
+                answer = await self.llm.complete(request, self._shower())
         except TimeoutError:
             raise self._late() from None
+        return answer if self.llm.offline else self._with_written_calls(answer)
+
+    def _with_written_calls(self, completion: Completion) -> Completion:
+        """Calls that the model wrote as text are calls."""
+        message = completion.message
+        if message.tool_calls or "{" not in message.content:
+            return completion
+        calls = read_calls(message.content, {spec.name for spec in self.specs})
+        return replace(completion, message=Message("assistant", "", calls)) if calls else completion
 
     def _late(self) -> RemoteError:
         text = f"{self.llm.name}在 {self.seconds:g} 秒内没有答完。"
@@ -192,9 +214,15 @@ class _Turn:
             if delta.content:
                 parts.append(delta.content)
                 self.half = "".join(parts)
-                self.show.tell(f"{self.notice}{self.half}")
+                self.show.tell(f"{self.chain.notice}{self.half}")
 
         return show
+
+    def _fitting(self, withdrawn: bool) -> tuple[Message, ...]:
+        """What this model can read of the dialogue. RemoteError if that is too little."""
+        sent, room = self._sent(withdrawn), self.llm.terms.room
+        earlier = len(self.given) - 1 - (self.given[0].role == "system")
+        return fit(sent, self.specs, room, earlier) if room else sent
 
     def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
         """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""
@@ -202,28 +230,20 @@ class _Turn:
             return (*self.given, *self.added)
         *before, question = self.given
         messages = (*before, with_quote(question, self.quoted, self.nonce), *self.added)
-        rules = "\n\n".join((evidence_rule(self.nonce), *((_FINAL_NOTE,) if withdrawn else ())))
         has_system = bool(messages) and messages[0].role == "system"
         first = messages[0] if has_system else Message("system", "")
-        system = Message("system", f"{first.content}\n\n{rules}".lstrip())
-        said = [
-            fence(message, self.nonce) if message.role == "tool" else message
-            for message in messages[has_system:]
-        ]
-        return (system, *said)
+        system = Message("system", f"{first.content}\n\n{EVIDENCE_RULE}".lstrip())
+        note = (Message("user", _FINAL_NOTE),) if withdrawn else ()
+        return (system, *(fence(message, self.nonce) for message in messages[has_system:]), *note)
 
     # How it ends
 
     def _fall_back(self, error: BifangError) -> bool:
         """Let the next in the chain go on; False if there is none, or if the question itself was refused."""
-        if not self.spares or getattr(error, "code", "") == "content_filter":
+        given = self.chain.move_on(error, half=bool(self.half))
+        if given is None:
             return False
-        _log.warning("model %s gave no answer, falling back: %s", self.llm.name, error.message)
-        what = "答到一半断开，那半句不算" if self.half else "没有作答"
-        self.failures.append(f"{self.llm.name}{what}：{error.message}")
-        (self.llm, messages), self.half = self.spares.pop(0), ""
-        self.given = tuple(messages())
-        self.notice = f"（{''.join(self.failures)}以下由{self.llm.name}回答。）\n\n"
+        self.given, self.half, self.nudged, self.wrong = given, "", False, 0
         own = min(self.llm.terms.seconds or self.limits.second_seconds, self.limits.second_seconds)
         more = self.limits.grace_seconds if self.llm.offline else own
         self.deadline = max(self.deadline, self.clock() + more)
@@ -241,26 +261,26 @@ class _Turn:
         return self._outcome(text)
 
     def _answer(self, completion: Completion) -> TurnOutcome:
-        text = completion.message.content.strip() or self.calls.found() or _NOTHING
+        text = self._said(completion) or self.calls.found() or _NOTHING
         if completion.finish_reason == "length":
             text += _CUT
         return self._outcome(text, completion.offer)
 
     def _outcome(self, text: str, offer: Offer | None = None) -> TurnOutcome:
-        text = without_marks(self.notice + text, self.nonce)
+        text = self.chain.notice + text
         answer = Message("assistant", text)
         return TurnOutcome(
             text=text,
             messages=(*self.added, answer),
             tool_runs=tuple(self.calls.runs),
-            usage=self.usage,
+            usage=self.chain.usage,
             stopped_by=self.stopped_by,
-            model=self.model,
-            used_fallback=bool(self.notice),
-            notice=self.notice.strip(),
+            model=self.chain.model,
+            used_fallback=bool(self.chain.notice),
+            notice=self.chain.notice.strip(),
             offer=offer,
             offline=self.llm.offline,
-            bills=tuple(Bill(*account, usage) for account, usage in self.bills.items()),
+            bills=self.chain.bills,
         )
 
 
@@ -268,24 +288,3 @@ def _wait(error: BifangError, backoff: Backoff) -> float:
     """Seconds before the next attempt: at least what the service asks for, spread so that turns do not meet."""
     asked = error.retry_after if isinstance(error, RateLimited) else 0.0
     return asked + backoff.next()
-
-
-class _Sink:
-    """A callback that cannot fail the turn: after its first error it is left alone."""
-
-    def __init__(self, callback: Tell | None) -> None:
-        self._callback: Tell | None = callback
-
-    @property
-    def heard(self) -> bool:
-        """Does anybody listen?"""
-        return self._callback is not None
-
-    def tell(self, text: str) -> None:
-        """Pass ``text`` on."""
-        try:
-            if self._callback is not None:
-                self._callback(text)
-        except Exception:
-            self._callback = None
-            _log.exception("a progress callback failed; this turn goes on without it")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from secops_agent.llm import openai, qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
 from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.types import LLM, Completion, ModelSettings, OnDelta, Request, Terms
+from secops_agent.llm.types import LLM, Completion, Message, ModelSettings, OnDelta, Request, Terms
 
 log = logging.getLogger(__name__)
 _LOADED_LATE: Final = "qwen"  # the kind whose SDK takes its time
@@ -40,9 +40,15 @@ class OfflineMode:
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call, or a text."""
-        model = Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
         offered = replace(request, tools=all_specs()) if request.tools else request
-        return await model.complete(offered, on_delta)
+        return await (await self._model()).complete(offered, on_delta)
+
+    async def opening(self, messages: Sequence[Message]) -> Completion | None:
+        """What the asker's words certainly ask for, for a turn of another model; None if that one must read them."""
+        return (await self._model()).opening(Request(tuple(messages), all_specs()))
+
+    async def _model(self) -> Offline:
+        return Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
 
 
 class Models:
@@ -62,9 +68,9 @@ class Models:
         return known[1]
 
     async def chain(
-        self, ai_configs: Iterable[int], *, asker: str, admit: Callable[[int], Awaitable[None]]
+        self, ai_configs: Iterable[int], admit: Callable[[int], Awaitable[None]]
     ) -> tuple[list[LLM], list[str]]:
-        """The models that may be asked now, the offline mode last; and why others may not. ``admit`` raises why."""
+        """The models that may be asked now; and why others may not. ``admit`` raises why."""
         models, reasons = list[LLM](), list[str]()
         for config_id in ai_configs:
             try:
@@ -74,9 +80,9 @@ class Models:
                 log.warning("模型不可用：%s", error.message)
                 withheld = isinstance(error, ModelWithheld)
                 reasons.append(error.message if withheld else f"模型不可用：{error.message}")
-        return [*models, self.offline(asker)], list(dict.fromkeys(reasons))
+        return models, list(dict.fromkeys(reasons))
 
-    def offline(self, asker: str) -> LLM:
+    def offline(self, asker: str) -> OfflineMode:
         """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""
         return OfflineMode(self._lexicon, asker)
 

@@ -1,9 +1,8 @@
 """The one entry point of the agent: `Agent.answer`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from django.utils import timezone
 
@@ -13,22 +12,23 @@ from bifang.core.config_cache import ConfigCache
 from secops_agent.agent import loop, memory
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
-from secops_agent.agent.intent_guard import IntentGuard
+from secops_agent.agent.grounding import mark_unbacked, names_data, without_claims
 from secops_agent.agent.limits import TurnLimits
-from secops_agent.agent.models import Models
+from secops_agent.agent.models import Models, OfflineMode
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
-from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message
+from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
 from secops_agent.agent.records import brief
-from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_toolbox
+from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
 from secops_agent.agent.verification import mark_unknown
-from secops_agent.llm.types import LLM, Message
+from secops_agent.llm.offline import ACTION_TOOLS
+from secops_agent.llm.types import LLM, Completion, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Proposer
 
 LONGEST_QUESTION = 8000  # characters
-OWN_MESSAGES = 3  # earlier ones of the asker that may ask for an action
+MOST_SHOWN = 2  # results that are shown under a model's words
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
 QUOTED_ORDER = "引用或转发的内容不会被当作命令。要做什么，请自己写出来。"
 QUOTED_CONTROL = "引用或转发的确认、同意、拒绝、停止不会照办。要这样做，请自己写出来。"
@@ -59,7 +59,7 @@ class Talk:
     is_group: bool = False
     history: tuple[memory.Said, ...] = ()
     quoted: str = ""
-    ai_configs: tuple[int, ...] = ()
+    ai_configs: tuple[int, ...] = ()  # asked in this order
     proposer: Proposer = REFUSING
     conversation: str = ""
 
@@ -83,10 +83,13 @@ class Agent:
         policy: Policy | None = None,
         limits: TurnLimits | None = None,
         models: Models | None = None,
+        grammar_first: bool = True,
     ) -> None:
+        """``grammar_first``: what the offline mode understands for certain is looked up before a model is asked."""
         self._models = models or Models(configs)
         self._policy = policy or Policy(configs)
         self._limits = limits or TurnLimits()
+        self._grammar_first = grammar_first
 
     async def warm_up(self) -> None:
         """Load what the first message would have to wait for."""
@@ -147,64 +150,76 @@ class Agent:
 
     async def converse(self, talk: Talk, sink: ReplySink | None = None) -> TurnOutcome:
         """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
-        models, reasons = await self._models.chain(
-            talk.ai_configs, asker=talk.person.staff_id, admit=self._policy.admit_model
-        )
-        outcome = await self._run(talk, models, sink)
+        offline = self._models.offline(talk.person.staff_id)
+        models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
+        outcome = await self._run(talk, models, offline, sink)
         if not reasons:
             return outcome
-        notice = f"（{''.join(reasons)}以下由{models[0].name}回答。）"
+        by_code = not models or (outcome.offline and not outcome.used_fallback)
+        notice = f"（{''.join(reasons)}以下由{offline.name if by_code else models[0].name}回答。）"
         return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
 
-    async def _run(self, talk: Talk, models: list[LLM], sink: ReplySink | None) -> TurnOutcome:
-        llm, *others = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
+    async def _run(
+        self, talk: Talk, models: Sequence[LLM], offline: OfflineMode, sink: ReplySink | None
+    ) -> TurnOutcome:
+        asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
+        llm, *others = asked or [offline]
         now = datetime.now(timezone.get_default_timezone())
-        heard = sink is not None and not isinstance(sink, Silent)
-        toolbox = build_toolbox(talk.person, is_group=talk.is_group, now=now, proposer=_proposer(talk, llm))
-        drafts = None
-        if sink is not None and heard:
-            drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline)
-            toolbox = drafts.overhear(toolbox)
+        sink = None if isinstance(sink, Silent) else sink
+        proposer = QUOTATION if talk.only_quotes else talk.proposer
+        by_code = llm.offline or not self._grammar_first
+        opening = None if by_code else await offline.opening(talk.plain())
+        if opening and _is_for_code(opening):
+            llm, others, opening = offline, [], None
+        build = build_toolbox if llm.offline else build_reading_toolbox
+        toolbox = build(talk.person, is_group=talk.is_group, now=now, proposer=proposer)
+        drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
+        toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
             llm,
             talk.plain() if llm.offline else self._messages(talk, now),
             toolbox,
             self._limits,
-            on_progress=sink.progress if sink and heard else None,
+            on_progress=sink.progress if sink else None,
             on_delta=drafts.stream if drafts else None,
-            second=others[:-1],
-            fallback=others[-1] if others else None,
+            second=others,
+            fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
             quoted=talk.quoted,
+            opening=opening.message if opening else None,
+            needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
         if talk.only_quotes and outcome.offer:
             return replace(outcome, text=QUOTED_ORDER, offer=None)
         if outcome.offline:
             return outcome  # code wrote it, from results only
-        text = mark_unknown(outcome.text, _sources(talk, outcome))
-        return outcome if text == outcome.text else replace(outcome, text=text)
+        return replace(outcome, text=_with_results(talk, outcome))
 
     @staticmethod
     def _messages(talk: Talk, now: datetime) -> list[Message]:
         question = QUOTE_QUESTION if talk.only_quotes else talk.text
         return [
-            system_message(talk.person, is_group=talk.is_group, now=now),
-            *dialogue(talk.history, question, talk.person.name, is_group=talk.is_group),
+            system_message(talk.person.role, is_group=talk.is_group),
+            *dialogue(
+                talk.history, told_now(question, talk.person, now), talk.person.name, is_group=talk.is_group
+            ),
         ]
 
 
-def _proposer(talk: Talk, llm: LLM) -> Proposer:
-    """The offline mode proposes only what it was told; a model might propose what it read. A quotation orders nothing."""
-    if talk.only_quotes:
-        return QUOTATION
-    return talk.proposer if llm.offline else IntentGuard(talk.proposer, partial(_own_words, talk))
+def _is_for_code(opening: Completion) -> bool:
+    """Orders, what may be one, and the help text: what is done is said by people's words and code alone."""
+    calls = opening.message.tool_calls
+    return not calls or calls[0].name in ACTION_TOOLS
 
 
-def _own_words(talk: Talk) -> list[str]:
-    """What the asker said lately in this conversation, and now; never what was quoted or found."""
-    author = memory.author_of(talk.person)
-    said = [one.content for one in talk.history if one.role == "user" and one.author == author]
-    return [*said[-OWN_MESSAGES:], talk.text]
+def _with_results(talk: Talk, outcome: TurnOutcome) -> str:
+    """A model's words without what nothing bears out, and under them what the tools showed."""
+    runs = [run for run in outcome.tool_runs if run.result.useful]
+    words = without_claims(outcome.text, (run.result.text for run in runs))
+    sources = list(_sources(talk, outcome))
+    words = mark_unbacked(mark_unknown(words, sources), sources)
+    shown = dict.fromkeys(run.result.text for run in runs[-MOST_SHOWN:] if not run.result.proposed)
+    return "\n\n".join([words, *(text for text in shown if text and text not in words)])
 
 
 def _given(talk: Talk) -> tuple[str, ...]:

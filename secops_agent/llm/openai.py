@@ -19,11 +19,12 @@ from secops_agent.llm.openai_wire import Thoughts, ToolMode, body, take
 from secops_agent.llm.types import Completion, Delta, ModelSettings, OnDelta, Request, Terms
 from secops_agent.llm.waiting import WaitingLine
 from secops_agent.llm.wire import Merge
-from secops_agent.llm.written import begins_like_a_call, recovered
+from secops_agent.llm.written_calls import looks_written, read_calls
 
 _OK = 200
 _BEARER: Final = "authorization"
 _CLOSED_THOUGHT = "</think>"
+_CALL_MARKS = ("```json", "<tool_call>")
 _clients: dict[str, HttpClient] = {}
 
 
@@ -135,7 +136,18 @@ class OpenAI:
         if _CLOSED_THOUGHT in message.content:  # begun in the server's template: only its end was written
             said = message.content.rpartition(_CLOSED_THOUGHT)[2].lstrip()
             completion = replace(completion, message=message._replace(content=said))
-        return recovered(completion, {spec.name for spec in request.tools})
+        return self._with_calls(completion, request)
+
+    def _with_calls(self, completion: Completion, request: Request) -> Completion:
+        """Asked for calls in words, the model writes them."""
+        message = completion.message
+        if self.settings.tool_calls != "json" or message.tool_calls or request.tool_choice == "none":
+            return completion
+        calls = read_calls(message.content, {spec.name for spec in request.tools})
+        if not calls:
+            return completion
+        called = message._replace(content="", tool_calls=calls)
+        return replace(completion, message=called, finish_reason="tool_calls")
 
 
 class _Shown:
@@ -149,7 +161,8 @@ class _Shown:
         if delta is None or self._on_delta is None:
             return
         self._text += delta.content
-        if not begins_like_a_call(self._text):
+        begun = any(mark.startswith(self._text.strip()) for mark in _CALL_MARKS)
+        if not begun and not looks_written(self._text):
             self._on_delta(delta)
 
 

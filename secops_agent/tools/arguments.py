@@ -30,6 +30,7 @@ from bifang.core.errors import InvalidInput
 A = TypeVar("A", bound="Arguments")
 _MAX_LENGTH: Final = 200
 _SHOWN_CHARS: Final = 40
+_NEEDED: Final = ("type", "enum", "const", "description")
 _FLAGS: Final = {"是": True, "否": False}
 _WORDS: Final[Mapping[Any, str]] = {str: "文本", int: "整数", bool: " true 或 false"}
 
@@ -101,13 +102,12 @@ def argument(
 
 
 def schema(arguments: type[Arguments]) -> dict[str, Any]:
-    """The JSON schema (type object) of an arguments class, as short as models need it."""
+    """The JSON schema (type object) of an arguments class, as short as models need it: bounds are told when missed."""
     found = arguments.model_json_schema()
     return {
         "type": "object",
         "properties": {name: _short(told) for name, told in found.get("properties", {}).items()},
         "required": found.get("required", []),
-        "additionalProperties": False,
     }
 
 
@@ -122,13 +122,9 @@ def parse(arguments: type[A], given: Mapping[str, Any]) -> A:
 
 
 def _short(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A property without what no model needs: that it may be null, its title, an empty default."""
+    """What a model needs of a property: its type, its values, what it is."""
     kind, *_ = told.get("anyOf", [{}])
-    return {
-        name: value
-        for name, value in {**kind, **told}.items()
-        if name not in ("anyOf", "title", "labels") and not (name == "default" and value in (None, ""))
-    }
+    return {name: value for name, value in {**kind, **told}.items() if name in _NEEDED}
 
 
 def _is_empty(value: Any) -> bool:

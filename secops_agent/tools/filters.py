@@ -28,14 +28,14 @@ def severity_argument() -> Any:
     """One level or several."""
     return argument(
         "级别，一个或几个，用英文逗号分隔：critical=严重、high=高危、medium=中危、low=低危、info=信息；"
-        "「高危及以上」写 critical,high；不限级别时不填",
+        "某级及以上时把更高的也写上；提问里没有级别时不填",
         default="",
     )
 
 
 def since_argument() -> Any:
     """Hours back from now."""
-    return argument("只看最近多少小时，例如 24；不限时间时不填", default=None, minimum=1, maximum=100_000)
+    return argument("只看最近多少小时；提问里没有时间时不填", default=None, minimum=1, maximum=100_000)
 
 
 def limit_argument() -> Any:

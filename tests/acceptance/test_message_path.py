@@ -76,7 +76,9 @@ def test_message_is_stored_acked_answered(stage: Stage) -> None:
     where = place()
     msg_id = stage.say("有哪些严重告警", where, "lisi")
     (reply,) = stage.wait_replies(1, within=60, conversation_id=where)
-    assert reply["text"] == "@lisi\n\n收到 李四：有哪些严重告警（第 1 句，上一句：无）"
+    words, _, result = reply["text"].removeprefix("@lisi\n\n").partition("\n\n")
+    assert words == "收到 李四：有哪些严重告警（第 1 句，上一句：无）"
+    assert result == "没有符合条件的告警。\n\n> 查询条件：级别=严重", "what was looked up is shown by code"
     assert (reply["route"], reply["msgtype"], reply["at_user_ids"]) == ("webhook", "markdown", ["lisi"])
     assert reply["msg_id"] == msg_id
     (ack,) = stage.acks(msg_id)
@@ -136,9 +138,13 @@ CONTENTS: list[tuple[str, dict[str, Any], str]] = [
     ("video", {}, "收到了视频"),
     ("file", {"text": "扫描报告.json"}, "收到了文件「扫描报告.json」"),
     ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5（未核实） 失陷"),
-    ("quoted", {"text": "这是真的吗", "content": {"text": "web-01 失陷", "as_string": True}}, "web-01 失陷"),
+    (
+        "quoted",
+        {"text": "这是真的吗", "content": {"text": "web-01 失陷", "as_string": True}},
+        "web-01（未核实） 失陷",
+    ),
     ("unknownMsgType", {}, "还不支持的消息（类型 sticker）"),
-    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "引用的消息：\n\n张三：web-01 有告警"),
+    ("chatRecord", {"content": {"summary": "张三：web-01 有告警"}}, "张三：web-01（未核实） 有告警"),
     ("interactiveCard", {"content": {"biz": [1]}}, "还不支持的消息（类型 interactiveCard）"),
     ("actionCard", {"content": "不是对象"}, "引用的消息：\n\n不是对象"),
 ]

@@ -67,8 +67,11 @@ def agent(script: Any = None, **options: Any) -> Agent:
     return Agent(ConfigCache(), **options)
 
 
-def talk(text: str, script: Any = None, *, as_: str = "manager01", **more: Any) -> TurnOutcome:
-    return asyncio.run(agent(script).converse(Talk(person(as_), text, **more)))
+def talk(
+    text: str, script: Any = None, *, as_: str = "manager01", grammar_first: bool = True, **more: Any
+) -> TurnOutcome:
+    asked = agent(script, grammar_first=grammar_first)
+    return asyncio.run(asked.converse(Talk(person(as_), text, **more)))
 
 
 def asking(

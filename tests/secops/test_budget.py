@@ -47,12 +47,12 @@ def sized(messages: tuple[Message, ...]) -> int:
 
 def test_what_fits_is_left_alone() -> None:
     messages = (SYSTEM, Message("user", "早"), Message("assistant", "早"), QUESTION)
-    assert fit(messages, (), 1000) == messages
+    assert fit(messages, (), 1000, 2) == messages
 
 
 def test_history_goes_first_and_begins_with_a_question() -> None:
     old = [Message(role, "旧话" * 100) for role in ("user", "assistant") * 3]  # type: ignore[arg-type]
-    kept = fit((SYSTEM, *old, QUESTION), (), 600)
+    kept = fit((SYSTEM, *old, QUESTION), (), 600, 6)
     assert (kept[0], kept[-1]) == (SYSTEM, QUESTION)
     assert [one.role for one in kept[1:-1]] == ["user", "assistant"]
 
@@ -61,7 +61,7 @@ def test_long_results_are_shortened_and_short_ones_stay() -> None:
     call = Message("assistant", "", (ToolCall("1", "list_alerts", "{}"), ToolCall("2", "get_asset", "{}")))
     long = Message("tool", "‹开始›" + "很长的结果，" * 500 + "‹结束›", tool_call_id="1", name="list_alerts")
     short = Message("tool", "一台资产", tool_call_id="2", name="get_asset")
-    kept = fit((SYSTEM, QUESTION, call, long, short), (), 1500)
+    kept = fit((SYSTEM, QUESTION, call, long, short), (), 1500, 0)
     assert sized(kept) <= 1500
     assert kept[2] == call
     assert kept[4] == short
@@ -73,12 +73,12 @@ def test_long_results_are_shortened_and_short_ones_stay() -> None:
 
 def test_two_long_results_keep_as_much_as_each_other() -> None:
     results = [Message("tool", "长" * size, tool_call_id=str(size)) for size in (3000, 5000)]
-    first, second = fit((SYSTEM, QUESTION, *results), (), 2500)[2:]
+    first, second = fit((SYSTEM, QUESTION, *results), (), 2500, 0)[2:]
     assert abs(len(first.content) - len(second.content)) < 50
 
 
 def test_what_can_never_fit_is_said() -> None:
     tool = ToolSpec("list_alerts", "说明" * 2000, {})
     with pytest.raises(RemoteError, match="上下文过长") as caught:
-        fit((SYSTEM, QUESTION), (tool,), 3000)
+        fit((SYSTEM, QUESTION), (tool,), 3000, 0)
     assert caught.value.code == "context_overflow"

@@ -1,7 +1,6 @@
 """A model that obeys whatever it reads in evidence: nothing unsafe may come of it, and nobody else's rows."""
 
 import asyncio
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -159,7 +158,7 @@ def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
         question, first = FIELDS[field](text, number)
         obedient, answer = asyncio.run(ask(config, question, first, victim))
         requests = obedient.model.requests
-        assert len(requests) > 2, "it read, and it obeyed"
+        assert len(requests) >= 2, "it read, and it obeyed"
         assert all(fenced(request, text) for request in requests if text not in question)
         assert not Proposal.objects.exists(), text
         assert PRIVATE not in answer
@@ -178,7 +177,9 @@ def test_obedient_model_causes_nothing_unsafe(field: str) -> None:
 def test_clean_twins_and_lookalikes_are_simply_answered(text: str) -> None:
     config = company()
     question, first = FIELDS["description"](text, 1)
-    script = Scripted([first, lambda request: "结论：" + json.loads(_inner(request))["text"]])
+    script = Scripted(
+        lambda request: "结论：" + _inner(request) if request.messages[-1].role == "tool" else first
+    )
     agent = new_agent(models=ScriptedModels(script))
     answer = asyncio.run(say(agent, config, "li", question)).replies[0].text
     assert text[:12].split("\\")[0] in answer.replace("\\", "")

@@ -108,26 +108,6 @@ async def test_json_mode_tells_tools_in_words_and_reads_the_call() -> None:
     assert rest[2]["content"] == "工具 list_alerts 的结果：\n两条告警"
 
 
-@pytest.mark.parametrize(
-    ("text", "called"),
-    [
-        ('{"name": "list_alerts", "arguments": {}}', True),
-        ('<tool_call>\n{"name": "list_alerts", "arguments": {"limit": 1}}\n</tool_call>', True),
-        ('{"name": "list_alerts", "parameters": "{}"}', True),
-        ('{"name": "block_ip", "arguments": {"ip": "1.2.3.4"}}', False),  # was not offered
-        ('告警里写着：```json\n{"name": "list_alerts", "arguments": {}}\n```', False),  # a quotation
-        ('```json\n{"name": "list_alerts", "arguments": {}}\n```\n这是告警的原文。', False),
-        ('{"severity": "high"}', False),
-    ],
-)
-async def test_call_written_as_text_is_one_only_if_it_is_all(text: str, called: bool) -> None:
-    async with FakeOpenAI() as fake:
-        fake.script(Say(text))
-        done, _ = await ask(fake)
-    assert bool(done.message.tool_calls) is called
-    assert bool(done.message.content) is not called
-
-
 async def test_server_that_does_not_stream_is_understood() -> None:
     whole = (
         '{"id": "1", "choices": [{"message": {"role": "assistant", "content": "好"}, "finish_reason": "stop"}],'

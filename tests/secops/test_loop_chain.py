@@ -71,18 +71,20 @@ async def test_no_action_is_proposed_twice_whatever_the_reason_given() -> None:
     assert [one.role for one in second.requests[0].messages[-2:]] == ["assistant", "tool"]
 
 
-async def test_calls_that_nobody_can_read_twice_are_left_to_the_next() -> None:
+async def test_calls_that_bring_nothing_are_left_to_the_next() -> None:
     bad = call("list_alerts", nonsense=1)
-    first, second = Scripted([bad, bad, "不会来"]), other("第二个的回答")
+    first, second = Scripted([bad, bad, bad, "不会来"]), other("第二个的回答")
     outcome = await chain(first, second)
-    assert len(first.requests) == 2
-    assert "连续两次写不出能用的工具调用" in outcome.notice
+    assert len(first.requests) == 3
+    assert "连续几次查询都没有成功" in outcome.notice
     repaired = await chain(Scripted([bad, call("list_alerts", keyword="甲"), "好了"]), other())
     assert repaired.text == "好了"
 
 
-async def test_empty_answer_is_left_to_the_next_unless_something_was_found() -> None:
-    assert (await chain(Scripted([""]), other("第二个的回答"))).text.endswith("第二个的回答")
+async def test_empty_answer_is_asked_for_once_more_then_left_to_the_next() -> None:
+    first = Scripted(["", ""])
+    outcome = await chain(first, other("第二个的回答"))
+    assert (len(first.requests), outcome.text.endswith("第二个的回答")) == (2, True)
     found = await chain(Scripted([call("list_alerts", keyword="甲"), " "]), other())
     assert found.text == "两条告警甲"
 

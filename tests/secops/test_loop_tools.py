@@ -51,7 +51,7 @@ async def ran(name: str, arguments: str) -> ToolResult:
 async def test_toolbox_shows_its_tools_in_order() -> None:
     specs = box().specs
     assert [spec.name for spec in specs] == ["list_alerts", "break_down", "lookup"]
-    assert specs[0].parameters["properties"]["limit"]["maximum"] == 50
+    assert specs[0].parameters["properties"]["limit"] == {"type": "integer", "description": "最多几条"}
     assert specs[1].parameters["properties"] == {}
 
 

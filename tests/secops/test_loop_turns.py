@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import re
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from secops_agent.agent.evidence import evidence_rule, fence
+from secops_agent.agent.evidence import EVIDENCE_RULE, fence
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.loop import run
 from secops_agent.agent.outcome import TurnOutcome
@@ -84,11 +83,10 @@ async def turn(
     return await run(model, ASKED, (estate or Estate()).box(), limits or TurnLimits(), **more)
 
 
-def results(request: Request) -> list[dict[str, Any]]:
+def results(request: Request) -> list[str]:
     """What the tool messages of a request say, without their marks."""
-    inner = [re.sub(r"^<证据 \w+>\n|\n</证据 \w+>$", "", message.content) for message in request.messages
-             if message.role == "tool"]  # fmt: skip
-    return [json.loads(text) for text in inner]
+    return [re.sub(r"^<证据 \w+>\n|\n</证据 \w+>$", "", message.content) for message in request.messages
+            if message.role == "tool"]  # fmt: skip
 
 
 async def test_answer_without_tools() -> None:
@@ -110,7 +108,7 @@ async def test_tool_result_reaches_the_model_and_the_outcome() -> None:
     outcome = await turn(model, estate, on_progress=lines.append)
     assert estate.ran == ["高危"]
     assert outcome.text == "有两条高危告警。"
-    assert results(model.requests[1]) == [{"status": "ok", "query": "关键字=高危", "text": "两条告警高危"}]
+    assert results(model.requests[1]) == ["查询条件：关键字=高危\n\n两条告警高危"]
     (tool_run,) = outcome.tool_runs
     assert (tool_run.executed, tool_run.arguments) == (True, {"keyword": "高危", "wait": 0})
     assert [message.role for message in outcome.messages] == ["assistant", "tool", "assistant"]
@@ -126,7 +124,8 @@ async def test_parallel_calls_run_side_by_side_and_answer_in_order() -> None:
     outcome = await turn(model, estate)
     assert estate.peak == 4
     assert estate.ran == ["k3", "k2", "k1", "k0"]
-    assert [found["query"] for found in results(model.requests[1])] == [f"关键字=k{n}" for n in range(4)]
+    asked = [found.partition("\n")[0] for found in results(model.requests[1])]
+    assert asked == [f"查询条件：关键字=k{n}" for n in range(4)]
     assert [tool_run.call for tool_run in outcome.tool_runs] == slow_first
 
 
@@ -137,8 +136,8 @@ async def test_identical_call_runs_once_and_repeating_ends_the_tools() -> None:
     )
     outcome = await turn(model, estate)
     assert estate.ran == ["a"]
-    assert "不要重复" in results(model.requests[2])[1]["text"]
-    assert model.requests[2].tools == ()
+    assert "不要重复" in results(model.requests[2])[1]
+    assert model.requests[2].tool_choice == "none"
     assert (outcome.text, outcome.stopped_by) == ("只好回答", "repeats")
 
 
@@ -155,8 +154,10 @@ async def test_endless_caller_is_answered_after_the_last_step() -> None:
     model = Scripted(lambda request: call("list_alerts", keyword=str(next(numbers))))
     outcome = await turn(model, limits=TurnLimits(steps=4))
     assert len(model.requests) == 4
-    assert [bool(request.tools) for request in model.requests] == [True, True, True, False]
-    assert "没有工具可用" in model.requests[3].messages[0].content
+    assert [request.tool_choice for request in model.requests] == ["auto", "auto", "auto", "none"]
+    assert model.requests[3].tools == model.requests[0].tools, "what a model keeps computed stays the same"
+    assert model.requests[3].messages[0] == model.requests[0].messages[0]
+    assert "没有工具可用" in model.requests[3].messages[-1].content
     assert outcome.stopped_by == "steps"
     assert (
         outcome.text == "两条告警0\n\n两条告警1\n\n两条告警2"
@@ -169,14 +170,16 @@ async def test_call_budget_refuses_the_rest_and_withdraws_the_tools() -> None:
     model = Scripted([[call("list_alerts", keyword=str(n)) for n in range(5)], "够了"])
     outcome = await turn(model, estate, TurnLimits(calls=3))
     assert estate.ran == ["0", "1", "2"]
-    assert [found["status"] for found in results(model.requests[1])] == ["ok"] * 3 + ["error"] * 2
-    assert (model.requests[1].tools, outcome.stopped_by) == ((), "calls")
+    assert ["已用完" in found for found in results(model.requests[1])] == [False] * 3 + [True] * 2
+    assert (model.requests[1].tool_choice, outcome.stopped_by) == ("none", "calls")
 
 
 async def test_token_budget_withdraws_the_tools() -> None:
     numbers = iter(range(100))
     model = Scripted(
-        lambda request: call("list_alerts", keyword=str(next(numbers))) if request.tools else "先这样",
+        lambda request: (
+            call("list_alerts", keyword=str(next(numbers))) if request.tool_choice == "auto" else "先这样"
+        ),
         usage=Usage(1000, 100),
     )
     outcome = await turn(model, limits=TurnLimits(tokens=2000))
@@ -203,8 +206,8 @@ async def test_tool_trouble_goes_back_to_the_model(wrong: ToolCall, said: str) -
     model = Scripted([wrong, call("list_alerts", keyword="改正"), "改好了"])
     outcome = await turn(model, limits=TurnLimits(tool_seconds=0.1))
     found = results(model.requests[1])[0]
-    assert found["status"] == "error"
-    assert said in found["text"]
+    assert "没有成功" in found
+    assert said in found
     assert (outcome.text, outcome.stopped_by) == ("改好了", "answer")
 
 
@@ -212,15 +215,14 @@ async def test_no_data_is_told_as_an_answer() -> None:
     model = Scripted([[call("count"), call("data_only")], "没有"])
     await turn(model)
     nothing, data = results(model.requests[1])
-    assert nothing["status"] == "no_data"
-    assert "不要编造" in nothing["note"]
-    assert data["text"] == '{"条数": 3}'
+    assert "不要编造" in nothing
+    assert data == '查询条件：全部\n\n{"条数": 3}'
 
 
 async def test_long_result_is_cut_before_the_model_sees_it() -> None:
     model = Scripted([call("list_alerts"), "好"])
     outcome = await turn(model, Estate("长文本\n" * 5000), TurnLimits(result_chars=500))
-    assert len(results(model.requests[1])[0]["text"]) < 700
+    assert len(results(model.requests[1])[0]) < 700
     assert "缩小范围" in outcome.tool_runs[0].result.text
 
 
@@ -230,9 +232,8 @@ async def test_proposal_is_only_proposed() -> None:
     (proposal,) = outcome.proposals
     assert (proposal.result.proposal_code, proposal.arguments) == ("K7Q2", {"ip": "203.0.113.5"})
     found = results(model.requests[1])[0]
-    assert found["status"] == "needs_approval"
-    assert "没有执行" in found["note"]
-    assert "同意 K7Q2" in found["note"]
+    assert "没有执行" in found
+    assert "同意 K7Q2" in found
 
 
 async def test_evidence_is_fenced_by_a_nonce_in_the_tool_role_only() -> None:
@@ -242,9 +243,11 @@ async def test_evidence_is_fenced_by_a_nonce_in_the_tool_role_only() -> None:
     for model in models:
         await turn(model, Estate(poison))
         system, *_, tool = model.requests[1].messages
-        nonce = re.findall(r"<证据 (\w{16})>", system.content)[0]
+        nonce = re.findall(r"<证据 (\w{16})>", tool.content)[0]
         assert system.content.startswith("你是毕方。")
-        assert evidence_rule(nonce) in system.content
+        assert EVIDENCE_RULE in system.content
+        assert nonce not in system.content, "a model copies what stands there"
+        assert "0000" not in tool.content, "a forged mark is taken out"
         assert tool.content.startswith(f"<证据 {nonce}>\n")
         assert tool.content.endswith(f"\n</证据 {nonce}>")
         assert tool.content.count(nonce) == 2
@@ -282,7 +285,8 @@ async def test_earlier_tool_messages_of_the_memory_are_fenced_too() -> None:
 
 
 async def test_empty_and_cut_answers_are_told() -> None:
-    assert "换个说法" in (await turn(Scripted([""]))).text
+    assert "换个说法" in (await turn(Scripted(["", ""]))).text
+    assert (await turn(Scripted(["<证据 ab>", "在。"]))).text == "在。", "marks alone are no answer"
     cut = Completion(Message("assistant", "很长的回答"), "length")
     assert "已截断" in (await turn(Scripted([cut]))).text
 

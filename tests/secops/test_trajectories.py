@@ -1,6 +1,6 @@
 """Whole turns with a scripted model on the demo estate: which tools, in which order, to what effect, what is said."""
 
-import json
+import asyncio
 import re
 
 import pytest
@@ -23,22 +23,80 @@ def tools_of(outcome):
 def evidence(request):
     """The tool messages that the model was shown, unpacked."""
     texts = [message.content for message in request.messages if message.role == "tool"]
-    return [json.loads(re.sub(r"^<证据 \w+>\n|\n</证据 \w+>$", "", text)) for text in texts]
+    return [re.sub(r"^<证据 \w+>\n|\n</证据 \w+>$", "", text) for text in texts]
 
 
 def last_listed(request):
     """A model that reads: the first alert number of the evidence."""
-    return int(re.search(r"\*\*#(\d+)\*\*", evidence(request)[-1]["text"]).group(1))
+    return int(re.search(r"\*\*#(\d+)\*\*", evidence(request)[-1]).group(1))
 
 
 def test_question_is_answered_from_one_tool(demo):
     model = Scripted([call("list_alerts", severity="high", status="open"), "有若干条高危告警未处理。"])
+    outcome = talk("有哪些高危告警没处理", model, grammar_first=False)
+    assert tools_of(outcome) == [("list_alerts", "ok")]
+    words, _, table = outcome.text.partition("\n\n")
+    assert words == "有若干条高危告警未处理。"
+    shown = evidence(model.requests[1])[0]
+    assert table == shown, "the model comments, code shows"
+    assert "查询条件：级别=高危，状态=未处理" in shown
+    assert f"共 {Alert.objects.filter(severity='high', status='open').count()} 条" in shown
+
+
+def test_clear_question_is_looked_up_before_the_model_is_asked(demo):
+    model = Scripted(["有若干条。"])
     outcome = talk("有哪些高危告警没处理", model)
     assert tools_of(outcome) == [("list_alerts", "ok")]
-    assert outcome.text == "有若干条高危告警未处理。"
-    shown = evidence(model.requests[1])[0]
-    assert shown["query"] == "级别=高危，状态=未处理"
-    assert f"共 {Alert.objects.filter(severity='high', status='open').count()} 条" in shown["text"]
+    assert [one.role for one in model.requests[0].messages] == ["system", "user", "assistant", "tool"]
+    assert outcome.text.startswith("有若干条。\n\n**")
+
+
+@pytest.mark.parametrize(
+    "answer", ["今天有 37 条告警。", "web-77 的负责人是张三。", "告警 99999 是误报。", ""]
+)
+def test_answer_about_data_without_a_query_is_asked_for_one_then_replaced(demo, answer):
+    model = Scripted([answer, answer])
+    outcome = talk("帮我分析一下现在的形势", model)
+    assert len(model.requests) == 2
+    assert "先调用合适的工具" in model.requests[1].messages[-1].content
+    assert outcome.used_fallback
+    assert not answer or answer not in outcome.text
+
+
+def test_general_knowledge_needs_no_query(demo):
+    model = Scripted(["横向移动是攻击者进入内网后，从一台机器去往其他机器的手法。"])
+    outcome = talk("什么是横向移动", model)
+    assert outcome.text == "横向移动是攻击者进入内网后，从一台机器去往其他机器的手法。"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '```json\n{"name": "list_alerts", "arguments": {"severity": "critical"}}\n```',
+        '<tool_call>\n{"name": "list_alerts", "arguments": "{\\"severity\\": \\"critical\\"}"}\n</tool_call>',
+        '[{"type": "function", "function": {"name": "list_alerts", "parameters": {"severity": "critical"}}}]',
+    ],
+)
+def test_call_written_as_text_is_a_call(demo, written):
+    outcome = talk("帮我分析一下现在的形势", Scripted([written, "看过了。"]))
+    assert tools_of(outcome) == [("list_alerts", "ok")]
+    assert outcome.tool_runs[0].arguments["severity"] == "critical"
+    assert outcome.text.startswith("看过了。")
+
+
+@pytest.mark.parametrize("claim", ["好的，我会关闭告警 1。", "已为您封禁 203.0.113.5。", "告警 1 已关闭。"])
+def test_action_that_was_never_done_is_not_claimed(demo, claim):
+    outcome = talk("帮我分析一下现在的形势", Scripted([call("alert_statistics"), f"形势平稳。{claim}"]))
+    assert claim not in outcome.text
+    assert outcome.text.startswith("形势平稳。")
+    assert "没有执行任何操作" in outcome.text
+
+
+def test_endlessly_wrong_calls_end_in_the_offline_mode(demo):
+    model = Scripted(lambda request: call("no_such_tool", n=len(request.messages)))
+    outcome = talk("帮我分析一下现在的形势", model)
+    assert outcome.used_fallback
+    assert len(model.requests) == 3
 
 
 def test_model_goes_on_from_what_it_found(demo):
@@ -49,14 +107,14 @@ def test_model_goes_on_from_what_it_found(demo):
             lambda request: f"最近的一条是告警 #{last_number(request)}。",
         ]
     )
-    outcome = talk("最近的严重告警是怎么回事", model)
+    outcome = talk("最近的严重告警是怎么回事", model, grammar_first=False)
     newest = Alert.objects.filter(severity="critical", status="open").order_by("-last_seen", "-id").first()
     assert tools_of(outcome) == [("list_alerts", "ok"), ("get_alert", "ok")]
-    assert outcome.text == f"最近的一条是告警 #{newest.pk}。"
+    assert outcome.text.startswith(f"最近的一条是告警 #{newest.pk}。\n\n")
 
 
 def last_number(request):
-    return re.search(r"告警 #(\d+)", evidence(request)[-1]["text"]).group(1)
+    return re.search(r"告警 #(\d+)", evidence(request)[-1]).group(1)
 
 
 def test_parallel_calls_keep_their_order(demo):
@@ -66,27 +124,22 @@ def test_parallel_calls_keep_their_order(demo):
             "Log4Shell（CVE-2021-44228）影响 6 台资产。",
         ]
     )
-    outcome = talk("CVE-2021-44228 严重吗，影响谁", model)
+    outcome = talk("CVE-2021-44228 严重吗，影响谁", model, grammar_first=False)
     assert tools_of(outcome) == [("lookup_cve", "ok"), ("affected_assets", "ok")]
     first, second = evidence(model.requests[1])
-    assert "Log4Shell" in first["text"]
-    assert "影响我们 6 台资产" in second["text"]
+    assert "Log4Shell" in first
+    assert "影响我们 6 台资产" in second
     assert MARK not in outcome.text
 
 
 def test_triage_is_proposed_then_done_by_the_person(demo):
     alert = Alert.objects.filter(status="open").order_by("pk").first()
-    proposals = Proposals()
-    model = Scripted(
-        [
-            call("close_alert", alert_id=alert.pk, verdict="false_positive", note="扫描器"),
-            "已提出，请回复「确认 C0001」。",
-        ]
-    )
-    outcome = talk(f"关闭告警 {alert.pk} 误报，备注扫描器", model, as_="lisi", proposer=proposals)
+    proposals, model = Proposals(), Scripted([])
+    order = f"关闭告警 {alert.pk} 误报，备注扫描器"
+    outcome = talk(order, model, as_="lisi", proposer=proposals)
     assert tools_of(outcome) == [("close_alert", "needs_confirmation")]
+    assert not model.requests, "whoever orders is understood without a model"
     assert Alert.objects.get(pk=alert.pk).status == "open"
-    assert "没有执行" in evidence(model.requests[1])[0]["note"]
     ((name, _, arguments),) = proposals.made
     execute(name, arguments, Actor.person(person("lisi")))
     closed = Alert.objects.get(pk=alert.pk)
@@ -95,40 +148,35 @@ def test_triage_is_proposed_then_done_by_the_person(demo):
     assert (newest.action, newest.actor_name, newest.note) == ("close", "李四", "扫描器")
 
 
-def test_dangerous_call_beyond_the_role_never_reaches_the_proposer(demo):
+@pytest.mark.parametrize("grammar_first", [True, False])
+def test_model_proposes_nothing_whatever_it_calls(demo, grammar_first):
     proposals = Proposals()
-    model = Scripted([call("block_ip", ip="203.0.113.5"), "您没有权限。"])
-    outcome = talk("封禁 203.0.113.5", model, as_="lisi", proposer=proposals)
-    assert tools_of(outcome) == [("block_ip", "error")]
+    model = Scripted(
+        [[call("block_ip", ip="203.0.113.5"), call("close_alert", alert_id=1, verdict="benign")], "看过了。"]
+    )
+    outcome = talk("帮我分析一下现在的形势", model, proposer=proposals, grammar_first=grammar_first)
+    assert tools_of(outcome) == [("block_ip", "error"), ("close_alert", "error")]
     assert proposals.made == []
-    offered = {tool.name for tool in model.requests[0].tools}
-    assert "block_ip" not in offered
-    assert "封禁 IP（需要「处置」角色）" in model.requests[0].messages[0].content
-
-
-def test_same_proposal_is_not_made_twice_in_a_turn(demo):
-    proposals = Proposals()
-    again = call("block_ip", ip="203.0.113.5", duration_minutes=60)
-    model = Scripted([again, call("block_ip", ip="203.0.113.5", duration_minutes=60), "已提出。"])
-    talk("封禁 203.0.113.5 一小时", model, proposer=proposals)
-    assert len(proposals.made) == 1
+    assert not {"block_ip", "close_alert"} & {tool.name for tool in model.requests[0].tools}
+    assert "提问者自己写出" in evidence(model.requests[1])[0]
 
 
 def test_invented_things_are_marked(demo):
     model = Scripted(
         [call("get_asset", asset="web-01"), "web-01（10.0.0.5）连接了 198.51.100.99 和 c2.evil-domain.com。"]
     )
-    outcome = talk("web-01 怎么了", model)
-    assert outcome.text == f"web-01（10.0.0.5）连接了 198.51.100.99{MARK} 和 c2.evil-domain.com{MARK}。"
+    outcome = talk("web-01 怎么了", model, grammar_first=False)
+    words = f"web-01（10.0.0.5）连接了 198.51.100.99{MARK} 和 c2.evil-domain.com{MARK}。"
+    assert outcome.text.startswith(f"{words}\n\n**资产 web-01**")
 
 
 def test_wrong_arguments_are_mended_by_the_model(demo):
     model = Scripted(
         [call("list_alerts", severity="very high"), call("list_alerts", severity="high"), "好了。"]
     )
-    outcome = talk("高危告警", model)
+    outcome = talk("高危告警", model, grammar_first=False)
     assert tools_of(outcome) == [("list_alerts", "error"), ("list_alerts", "ok")]
-    assert "可以是 critical" in evidence(model.requests[1])[0]["text"]
+    assert "可以是 critical" in evidence(model.requests[1])[0]
 
 
 def test_failing_model_is_replaced_by_the_offline_mode(demo):
@@ -158,8 +206,6 @@ def test_offline_refuses_what_the_role_lacks(demo, as_):
 
 
 def test_progress_and_answer_are_shown_while_they_come(demo):
-    import asyncio
-
     from secops_agent.agent.service import Talk
 
     sink = Sink()
@@ -169,7 +215,7 @@ def test_progress_and_answer_are_shown_while_they_come(demo):
             "web-01 一切正常，没有新的情况。",
         ]
     )
-    asyncio.run(agent(model).converse(Talk(person(), "web-01 怎么样"), sink))
+    asyncio.run(agent(model, grammar_first=False).converse(Talk(person(), "web-01 怎么样"), sink))
     assert sink.lines == ["正在查看资产、查询告警…"]
     assert sink.texts[-1] == "web-01 一切正常，没有新的情况。"
 

@@ -42,7 +42,8 @@ def refuse_several(skeleton: Skeleton) -> Understanding | None:
     if not noun:
         return None
     suggestions = suggest(skeleton, _ready(skeleton), harmless=True)
-    return Understanding(suggestions=suggestions, hint=f"一次只能查一{noun}，请逐{noun[0]}发送。")
+    hint = f"一次只能查一{noun}，请逐{noun[0]}发送。"
+    return Understanding(suggestions=suggestions, hint=hint, guessed=True)
 
 
 def _reason(skeleton: Skeleton, *, asks: bool, doubted: bool) -> str:

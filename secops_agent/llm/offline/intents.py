@@ -54,6 +54,7 @@ class Understanding:
     """Exactly one of ``intent``, ``control``, ``category`` (of `words/talk.toml`) and ``offer`` is set, or none: not understood.
 
     ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none.
+    ``guessed``: a model may understand it better.
     """
 
     intent: Intent | None = None
@@ -62,3 +63,4 @@ class Understanding:
     suggestions: tuple[str, ...] = ()
     hint: str = ""
     offer: Offer | None = None
+    guessed: bool = False

@@ -42,14 +42,25 @@ class Offline:
         if results:
             return _say("\n\n".join([*map(read_result, reversed(results)), NOTICE]))
         understanding = self._understand(request.messages)
-        intent = understanding.intent
+        return self._certain(understanding, request) or _say(_speak(understanding))
+
+    def opening(self, request: Request) -> Completion | None:
+        """What no model is needed for: the tool to call, an order that is none or may be one, the help text."""
+        understanding = self._understand(request.messages)
+        if understanding.guessed:
+            return None
+        if understanding.category == "help" or understanding.hint:
+            return _say(_speak(understanding))
+        return self._certain(understanding, request)
+
+    def _certain(self, understanding: Understanding, request: Request) -> Completion | None:
+        intent, offer = understanding.intent, understanding.offer
         if intent and self._offered(intent.tool, request):
             return _call(intent, len(request.messages))
-        offer = understanding.offer
         if offer and self._offered(offer.tool, request):
             asked = f"{offer.question}还没有执行任何操作；是的话请发送：\n\n`{offer.command}`\n\n{NOTICE}"
             return _say(asked, offer)
-        return _say(_speak(understanding))
+        return None
 
     def _understand(self, messages: tuple[Message, ...]) -> Understanding:
         """Every earlier sentence of the conversation is read again, so that a follow-up finds what it is about."""

@@ -16,6 +16,7 @@ from .words import name_of, pattern
 
 _VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")
 _CLOSE = 0.5  # of the scores of the classifier: an offer's may be this far behind
+_CLEAR = 0.75  # ahead of everything else by this much
 _EARLIER = {"today": "yesterday", "this_week": "last_week", "this_month": "last_month"}
 _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
 # What must have been said for a tool to make sense.
@@ -61,6 +62,12 @@ def is_likely(tool: str, skeleton: Skeleton) -> bool:
     """Whether nothing else is much more probable."""
     ranked = rank(skeleton)
     return any(name == tool and ranked[0][0] - score <= _CLOSE for score, name in ranked)
+
+
+def is_clear(skeleton: Skeleton) -> bool:
+    """Whether nothing else comes near, so that no model need be asked what was meant."""
+    first, *others = rank(skeleton)
+    return not others or first[0] - others[0][0] >= _CLEAR
 
 
 def possible(tool: str, skeleton: Skeleton) -> bool:

@@ -14,7 +14,7 @@ from .intents import ACTION_TOOLS, Intent, Understanding, Wish
 from .lexicon import Lexicon
 from .normalization import BareRequest, normalize, split_address, strip_courtesies
 from .offers import make_offer
-from .questions import Asked, build, is_likely, possible, read_question
+from .questions import Asked, build, is_clear, is_likely, possible, read_question
 from .skeletons import Kind, Skeleton
 from .words import name_of, pattern
 
@@ -28,7 +28,7 @@ def understand(
     plain = spell_out(normalize(text))
     reader = _Reader(lexicon, now, asker, last)
     if len(plain) > LONGEST:
-        return Understanding(suggestions=suggest(Skeleton("")), hint=hint("long"))
+        return Understanding(suggestions=suggest(Skeleton("")), hint=hint("long"), guessed=True)
     addressee, said = split_address(plain)
     if addressee:
         return reader.read_overheard(said)
@@ -121,11 +121,15 @@ class _Reader:
         plain = asked.skeleton.expand(text)
         found = read_follow_up(asked.skeleton, plain, last, self.now, self._task) if last else None
         unclear = pattern("followups.starts").search(text) and not pattern("followups.topic").search(text)
+        guessed = False
         if not found and (last or not unclear):
             found = read_question(asked)
+            guessed = found is not None and not is_clear(asked.skeleton)
         if not found and last:
             found = read_refinement(asked.skeleton, last, self.now, loose=True)
-        return Understanding(intent=found) if found else Understanding(suggestions=suggest(asked.skeleton))
+        if found:
+            return Understanding(intent=found, guessed=guessed)
+        return Understanding(suggestions=suggest(asked.skeleton))
 
 
 def _find_category(text: str) -> Understanding | None:

@@ -1,0 +1,64 @@
+"""What a model says of the company's data must come from a query of this turn. No Django here."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from secops_agent.agent.verification import MARK, find_entities, known_values
+
+# A count of something that only a query can know, a machine's name, a state.
+_COUNT: Final = re.compile(
+    r"(?<![\d.])(\d[\d,]{0,8})\s*(?:条|台|起|个|项)\s*(?:\S{0,8}?)(?:告警|资产|主机|服务器|漏洞|事件|发现|设备)"
+)
+_NUMBERED: Final = re.compile(r"(?:告警|报警)\s*#?A?(\d{1,9})(?!\d)")
+_HOST: Final = re.compile(
+    r"(?<![\w./-])[a-z][a-z0-9]*(?:-[a-z0-9]+)*-\d{1,4}(?![\w.-])", re.IGNORECASE | re.ASCII
+)
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3})")
+_SENTENCE: Final = re.compile(r"[^。！!？?\n]*[。！!？?\n]?")
+_ACTS: Final = "关闭|封禁|隔离|确认|认领|指派|分配|静默|屏蔽|拉黑|断网|删除|创建|提交|处置"
+# 已关闭, 我会关闭, 已经为您封禁: what is said to have been done or to be being done.
+_CLAIM: Final = re.compile(
+    rf"(?:已经?|成功|刚刚)(?:为您|帮您|将|把)?[^，,。；;\n]{{0,20}}?(?:{_ACTS})|我(?:会|将|来|马上|这就|已)[^，,。；;\n]{{0,12}}?(?:{_ACTS})|(?:正在|立即)为您(?:{_ACTS})"
+)
+NOT_DONE: Final = "没有执行任何操作。要处置请写出完整的一句，例如「关闭告警 12 误报」。"
+
+
+def names_data(answer: str, given: Iterable[str]) -> bool:
+    """Does the answer name an id, an address, a machine or a count that ``given`` has not? Then it needs a query."""
+    texts = list(given)
+    known, said = known_values(texts), _THOUSANDS.sub("", "\n".join(texts).lower())
+    if any(entity.value not in known for entity in find_entities(answer) if entity.kind != "url"):
+        return True
+    found = [match[1] for pattern in (_COUNT, _NUMBERED) for match in pattern.finditer(answer)]
+    found += [match[0].lower() for match in _HOST.finditer(answer)]
+    return any(_THOUSANDS.sub("", value) not in said for value in found)
+
+
+def mark_unbacked(words: str, sources: Iterable[str]) -> str:
+    """A model's words with 未核实 behind counts and names of machines that no source has."""
+    marks = [match for pattern in (_COUNT, _HOST) for match in pattern.finditer(words)]
+    told = _THOUSANDS.sub("", "\n".join(sources).lower()) if marks else ""
+    for match in sorted(marks, key=lambda one: one.end(), reverse=True):
+        value = _THOUSANDS.sub("", match[1] if match.re is _COUNT else match[0]).lower()
+        if not re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", told, re.ASCII):
+            words = f"{words[: match.end()]}{MARK}{words[match.end() :]}"
+    return words
+
+
+def without_claims(answer: str, results: Iterable[str]) -> str:
+    """The answer without sentences that tell of an action which no result tells of; that nothing was done is added."""
+    told = "\n".join(results)
+    kept, claimed = [], False
+    for sentence in _SENTENCE.findall(answer):
+        claims = [match[0] for match in _CLAIM.finditer(sentence)]
+        unfounded = [one for one in claims if not _is_told(one, told)]
+        claimed = claimed or bool(unfounded)
+        kept += [] if unfounded else [sentence]
+    return "\n\n".join(part for part in ("".join(kept).strip(), NOT_DONE) if part) if claimed else answer
+
+
+def _is_told(claim: str, told: str) -> bool:
+    """A result that says 已关闭 or 状态：已关闭 bears out the claim."""
+    verb = re.search(rf"(?:{_ACTS})\Z", claim)
+    return verb is not None and re.search(rf"已{verb[0]}|{verb[0]}(?:了|：|了？)", told) is not None

@@ -1,0 +1,51 @@
+"""Tool calls that a model wrote into its text: small ones put them in a code fence, in tags, or bare."""
+
+import itertools
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from secops_agent.llm.types import ToolCall
+
+_MOST: Final = 5
+_BEGINNING: Final = re.compile(r"\s*(?:```(?:json)?\s*)?(?:<tool_call>|[\[{])", re.IGNORECASE)
+_numbers: Final = itertools.count(1)
+
+
+def looks_written(text: str) -> bool:
+    """Could this be the beginning of a written call? Nothing that is shown to people begins so."""
+    return _BEGINNING.match(text) is not None
+
+
+def read_calls(text: str, names: Collection[str]) -> tuple[ToolCall, ...]:
+    """The calls of tools of these names, in order; none where the text is an answer with an example in it."""
+    found = [call for value in _objects(text) if (call := _call(value, names))]
+    return tuple(found[:_MOST])
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """The JSON objects of the text, those of lists one by one."""
+    decoder, at = json.JSONDecoder(), 0
+    while (at := text.find("{", at)) >= 0:
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at += 1
+            if text.count("{", at) > 200:  # braces without end: no calls
+                return
+            continue
+        yield value
+
+
+def _call(value: Any, names: Collection[str]) -> ToolCall | None:
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("function")
+    told = inner if isinstance(inner, dict) else value
+    name = told.get("name") or (inner if isinstance(inner, str) else None) or told.get("tool")
+    arguments = told.get("arguments", told.get("parameters", {}))
+    if not isinstance(name, str) or name not in names:
+        return None
+    written = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return ToolCall(f"written-{next(_numbers)}", name, written or "{}")

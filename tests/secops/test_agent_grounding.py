@@ -1,0 +1,74 @@
+"""What a model says of the company's data without a query, and what it says it did."""
+
+import pytest
+
+from secops_agent.agent.grounding import NOT_DONE, mark_unbacked, names_data, without_claims
+from secops_agent.agent.verification import MARK
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "今天有 37 条高危告警。",
+        "共 1,204 台主机受影响。",
+        "告警 99 是误报。",
+        "web-77 由张三负责。",
+        "来源是 203.0.113.5。",
+        "受 CVE-2024-3094 影响。",
+    ],
+)
+def test_data_needs_a_query_unless_the_asker_named_it(answer: str) -> None:
+    assert names_data(answer, ["今天怎么样"])
+    assert not names_data(answer, [answer])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "横向移动是攻击者进入内网后的手法，ATT&CK 编号 TA0008。",
+        "建议在 24 小时内修复，并保留 30 天日志。",
+        "您好，我是毕方。",
+        "一般分 3 步：隔离、取证、恢复。",
+    ],
+)
+def test_general_knowledge_needs_none(answer: str) -> None:
+    assert not names_data(answer, ["什么是横向移动"])
+
+
+def test_counts_and_machines_that_no_result_has_are_marked() -> None:
+    sources = ["**告警：共 12 条**\n- web-01", "最近怎么样"]
+    assert mark_unbacked("共 12 条告警，web-01 最多。", sources) == "共 12 条告警，web-01 最多。"
+    said = mark_unbacked("共 13 条告警，web-02 最多，1 条告警来自外部。", sources)
+    assert said == f"共 13 条告警{MARK}，web-02{MARK} 最多，1 条告警{MARK}来自外部。"
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "告警 7 已关闭。",
+        "好的，我会关闭告警 7。",
+        "我已经帮您封禁 203.0.113.5。",
+        "已成功为您隔离 web-01。",
+        "正在为您封禁该地址。",
+        "我来处置这台机器。",
+    ],
+)
+def test_claims_of_actions_are_taken_out(claim: str) -> None:
+    assert (
+        without_claims(f"情况如下。{claim}请留意。", ["告警 7：未处理"])
+        == f"情况如下。请留意。\n\n{NOT_DONE}"
+    )
+    assert without_claims(claim, []) == NOT_DONE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "这条告警的状态是已关闭。",
+        "李四昨天已经确认过它。",
+        "建议先隔离主机，再取证。",
+        "是否需要封禁由您决定。",
+    ],
+)
+def test_what_results_tell_may_be_repeated(answer: str) -> None:
+    assert without_claims(answer, ["状态：已关闭；李四 已确认"]) == answer
