@@ -3,6 +3,7 @@
 import getpass
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,16 @@ def number(name: str, default: float, *, minimum: float = 0) -> float:
 def words(name: str, default: str = "") -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def site(name: str) -> str:
+    """The address of a web site without a slash at its end, "" if there is none."""
+    value = text(name).rstrip("/")
+    if value and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*", value):
+        raise ConfigError(
+            f"环境变量 {name} 应是网站的地址，例如 https://bifang.example.com，现在是「{value}」。"
+        )
+    return value
 
 
 def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

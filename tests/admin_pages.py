@@ -40,6 +40,7 @@ from secops_agent.models import (
     Proposal,
     Role,
     Runbook,
+    SecurityReport,
     SlaTarget,
     Staff,
     TurnUsage,
@@ -52,6 +53,7 @@ from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.rules import save_rule
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people import tokens
+from secops_agent.services.reports import archive
 
 SYSTEM = Actor.system("test")
 SECRET = "an-app-secret-nobody-may-see"
@@ -328,7 +330,8 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,
-    "secops_agent.silence": lambda: silences.silence("asset", "web-01", 60, SYSTEM, "维护"),
+    "secops_agent.silence": lambda: silences.silence("all", "", 60, SYSTEM, "维护"),
+    "secops_agent.securityreport": lambda: SecurityReport.objects.get(pk=archive.make("yesterday").pk),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
         date="2030-01-01", working=False, name="元旦"
     )[0],

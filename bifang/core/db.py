@@ -115,6 +115,7 @@ def _close_connection(barrier: threading.Barrier) -> None:
 
 _lock = threading.Lock()
 _threads: DatabaseThreads | None = None
+_apart: DatabaseThreads | None = None
 
 
 def threads() -> DatabaseThreads:
@@ -126,15 +127,32 @@ def threads() -> DatabaseThreads:
         return _threads
 
 
+def _thread_apart() -> DatabaseThreads:
+    """A second thread for SQLite, where all else would wait behind the only one; PostgreSQL has several anyway."""
+    global _apart
+    if on_postgresql():
+        return threads()
+    with _lock:
+        if _apart is None:
+            _apart = DatabaseThreads(1)
+        return _apart
+
+
 def shut_down() -> None:
     """End the database threads; the next call starts new ones."""
-    global _threads
+    global _threads, _apart
     with _lock:
-        ending, _threads = _threads, None
-    if ending is not None:
-        ending.close()
+        ending, _threads, _apart = (_threads, _apart), None, None
+    for each in ending:
+        if each is not None:
+            each.close()
 
 
 async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a synchronous service function on a database thread and wait for it."""
     return await asyncio.wrap_future(threads().submit(function, *args, **kwargs))
+
+
+async def call_apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for what only reads and may take seconds: nothing else waits for it."""
+    return await asyncio.wrap_future(_thread_apart().submit(function, *args, **kwargs))

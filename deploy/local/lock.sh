@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write requirements.lock and requirements-dev.lock: every version and its hashes, for every supported Python.
+# Write requirements.lock, requirements-dev.lock and requirements-reports.lock: every version and its hashes, for every supported Python.
 # Versions that are locked stay where they can; to renew all of them, remove the files first.
 set -eu
 
@@ -24,3 +24,4 @@ compile() {
 
 compile requirements-dev.txt
 compile requirements.txt -c requirements-dev.lock
+compile requirements-reports.txt -c requirements-dev.lock

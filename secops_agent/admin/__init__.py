@@ -11,9 +11,11 @@ from secops_agent.admin import (
     calendar,
     destinations,
     findings,
+    groups,
     imports,
     on_call,
     proposals,
+    reports,
     rules,
     runbooks,
     silences,
@@ -23,15 +25,25 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "destinations", "findings", "imports", "on_call", "proposals", "rules",
-    "runbooks", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "destinations", "findings", "groups", "imports", "on_call",
+    "proposals", "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
 grant(OPERATOR, "secops_agent.view_[!c]*", "secops_agent.view_component", "secops_agent.add_importjob")
 grant(AUDITOR, "secops_agent.view_*")
 
-_ESTATE = ("alert", "asset", "component", "vulnerability", "finding", "runbook", "slatarget", "importjob")
+_ESTATE = (
+    "alert",
+    "asset",
+    "component",
+    "vulnerability",
+    "finding",
+    "runbook",
+    "slatarget",
+    "importjob",
+    "securityreport",
+)
 _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
@@ -47,6 +59,6 @@ _TOLD = (
     "calendarday",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
-allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence")
+allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
 allow("responder", "secops_agent.change_action")
 allow("admin", "secops_agent.*")

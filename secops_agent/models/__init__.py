@@ -25,6 +25,7 @@ from secops_agent.models.on_call import (
 )
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
+from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
@@ -84,6 +85,7 @@ __all__ = [
     "Runbook",
     "RunbookTerm",
     "Scope",
+    "SecurityReport",
     "Silence",
     "SlaTarget",
     "Staff",

@@ -1,11 +1,23 @@
 """Which fields of a view are for a private chat only, and how they are left out."""
 
+import re
 from dataclasses import field, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 _MARK = "private"
 PRIVATE_INDICATORS = frozenset({"account", "email"})
+HIDDEN: Final = "〔群里不显示〕"
+PERSONAL: Final = re.compile(
+    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,200}+@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}"
+    r"|(?<!\d)1[3-9]\d{9}(?!\d)"
+    r"|(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?!\d)"
+)
+
+
+def mask_personal(text: str, shown: str = HIDDEN) -> str:
+    """E-mail addresses, mobile and identity numbers replaced."""
+    return PERSONAL.sub(shown, text)
 
 
 def private(empty: Any) -> Any:

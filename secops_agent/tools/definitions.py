@@ -58,7 +58,7 @@ class ToolDefinition:
 
     ``check`` raises InvalidInput for what must not be proposed or done; it runs at both moments, unless the stored
     form says more than what was asked: then ``recheck`` runs at the second. ``act`` tells in Chinese what was done.
-    Everything runs on a database thread.
+    Everything runs on a database thread; what only reads and may take seconds, ``apart`` from the others' one.
     """
 
     name: str
@@ -70,6 +70,7 @@ class ToolDefinition:
     check: Check | None = None
     act: Act | None = None
     recheck: Recheck | None = None
+    apart: bool = False
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -85,7 +86,8 @@ class ToolDefinition:
         """The tool of this asker."""
 
         async def run(arguments: Any) -> ToolResult:
-            return await db.call(self.run, asker, arguments)
+            call = db.call_apart if self.apart else db.call
+            return await call(self.run, asker, arguments)
 
         return Tool(self.name, self.title, self.description, self.risk, self.arguments, run)
 
@@ -99,7 +101,7 @@ class ToolDefinition:
 
 
 def reading(
-    name: str, title: str, description: str, arguments: type[Arguments], read: Read
+    name: str, title: str, description: str, arguments: type[Arguments], read: Read, *, apart: bool = False
 ) -> ToolDefinition:
     """A tool that only reads. What does not exist is an answer, not a failure."""
 
@@ -110,7 +112,7 @@ def reading(
             result = ToolResult("no_data", text=missing.message)
         return for_group(result) if asker.is_group else result
 
-    return ToolDefinition(name, title, description, "read", arguments, run)
+    return ToolDefinition(name, title, description, "read", arguments, run, apart=apart)
 
 
 def action(

@@ -7,22 +7,17 @@ from typing import Final
 
 from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType
+from secops_agent.services.privacy import HIDDEN, mask_personal
 from secops_agent.tools.base import ToolResult
 
-HIDDEN: Final = "〔群里不显示〕"
 NOTE: Final = "> 含个人信息的内容不在群里显示。"
-_PERSONAL: Final = re.compile(
-    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,200}+@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}"
-    r"|(?<!\d)1[3-9]\d{9}(?!\d)"
-    r"|(?<!\d)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?!\d)"
-)
 
 
 def mask(text: str, values: Iterable[str] = ()) -> str:
     """E-mail addresses, mobile and identity numbers, and these values, replaced."""
     for value in sorted({value for value in values if len(value) > 1}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", HIDDEN, text, flags=re.IGNORECASE)
-    return _PERSONAL.sub(HIDDEN, text)
+    return mask_personal(text)
 
 
 def for_group(result: ToolResult, values: Iterable[str] = ()) -> ToolResult:

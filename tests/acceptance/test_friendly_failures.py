@@ -110,6 +110,7 @@ def test_unreachable_postgresql_names_database_url(tmp_path: Path) -> None:
 
 def test_unknown_switch_value_names_the_variable(tmp_path: Path) -> None:
     assert_one_line(manage(tmp_path, "migrate", BIFANG_HTTPS="maybe"), "BIFANG_HTTPS")
+    assert_one_line(manage(tmp_path, "migrate", BIFANG_PUBLIC_URL="bifang.example.com"), "BIFANG_PUBLIC_URL")
 
 
 def test_unwritable_log_keeps_working_on_the_console(installed: Path, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def pins(path: Path) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-reports"])
 def test_lock_holds_what_is_required(name: str) -> None:
     required, locked = pins(PROJECT / f"{name}.txt"), pins(PROJECT / f"{name}.lock")
     assert required

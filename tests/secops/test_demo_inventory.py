@@ -19,10 +19,12 @@ from secops_agent.models import (
     Staff,
     Vulnerability,
 )
-from secops_agent.services import reports, runbooks
+from secops_agent.services import runbooks
 from secops_agent.services.alerts import indicators, triage
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.assets import inventory
+from secops_agent.services.reports import archive
+from secops_agent.services.reports.figures import total
 from secops_agent.services.vulnerabilities import catalogue
 
 from .inventory_aid import alert, host, person, store
@@ -79,8 +81,8 @@ def answer_every_question():
     assert catalogue.lookup("CVE-2024-3094").affected_assets == 0
     assert indicators.lookup("203.0.113.5").alerts.total
     assert runbooks.search("勒索病毒")[0].title == "勒索病毒应急处置"
-    report = reports.security_report("this_week")
-    assert sum(count for _, count in report.by_severity) == report.alerts
+    alerts = archive.look("this_week").figures.alerts
+    assert total(alerts.new) == sum(tick.new for tick in alerts.course)
     assert triage.statistics(None, group_by="assignee").total == 300
 
 

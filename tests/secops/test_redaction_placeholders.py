@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from secops_agent.agent.placeholders import RULES, Vault, find, is_identity_number, mask
 from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.types import Delta, Message, Request, ToolCall
-from secops_agent.tools.masking import _PERSONAL
+from secops_agent.services.privacy import PERSONAL
 from tests.scripted_model import Scripted, call
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx\nabc==\n-----END RSA PRIVATE KEY-----"
@@ -139,7 +139,7 @@ def _repeats(node: object) -> "Iterator[tuple[str, int]]":
 
 
 @pytest.mark.parametrize(
-    "pattern", [pattern for _, pattern, _ in RULES] + [_PERSONAL], ids=lambda one: one.pattern[:30]
+    "pattern", [pattern for _, pattern, _ in RULES] + [PERSONAL], ids=lambda one: one.pattern[:30]
 )
 def test_no_rule_takes_longer_than_the_text_is(pattern: "re.Pattern[str]") -> None:
     """A repetition without a bound never gives back: else two of them, one after the other, take the square."""

@@ -110,7 +110,7 @@ def test_unknown_vulnerability_is_not_called_harmless(demo):
 def test_report_numbers_are_the_services(demo):
     found = use("security_report", period="this_month")
     assert found.status == "ok"
-    assert f"目前未关闭：{sum(number for _, number in found.data['backlog'])} 条" in found.text
+    assert f"未关闭：{sum(number for _, number in found.data['alerts']['open'])} 条" in found.text
 
 
 def test_asset_by_address_name_and_guess(demo):

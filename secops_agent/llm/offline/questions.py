@@ -150,7 +150,7 @@ def _left(asked: Asked, nouns: str) -> str:
 def _report(asked: Asked) -> dict[str, Any]:
     """日报 is today, with 昨天 yesterday; in 今天的周报 the kind of report counts, the day only tells which one."""
     periods = [entity.value.period for entity in asked.skeleton.found(Kind.TIME)]
-    said = next((period for period in periods if period), "")
+    said = next((each for each in periods if _EARLIER.get(each) in periods), next(filter(None, periods), ""))
     kind = name_of("filters.period", asked.text)
     period = said or kind or "today"
     if kind and said not in ("", kind, _EARLIER[kind]):

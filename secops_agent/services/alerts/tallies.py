@@ -13,9 +13,10 @@ from django.db.models.functions import Coalesce, Concat, NullIf
 from secops_agent.models import Alert, AlertTally
 
 Cell = tuple[str, str, datetime, str]  # dimension, span, start, value
+RULE = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
 # The value of a dimension as `Counted.of` has it.
 _VALUES: dict[str, Any] = {name: F(name) for name in ("severity", "status", "source", "verdict")}
-_VALUES["rule"] = Coalesce(NullIf("rule_name", Value("")), NullIf("rule_id", Value("")), "title")
+_VALUES["rule"] = RULE
 _VALUES["asset"], _VALUES["assignee"] = F("asset_links__asset_id"), F("assignee_id")
 _VALUES["backlog"] = Concat("status", Value(":"), "severity")
 _PIECE = 150

@@ -1,0 +1,70 @@
+"""Reports: made once, kept, and shown with the same numbers for ever."""
+
+from datetime import datetime
+from typing import Final
+
+from django.utils import timezone
+from pydantic import TypeAdapter
+
+from secops_agent.models import SecurityReport
+from secops_agent.services.faults import NotFound
+from secops_agent.services.reports.alert_counting import count_alerts
+from secops_agent.services.reports.figures import Figures, PeriodReport
+from secops_agent.services.reports.flaw_counting import count_flaws
+from secops_agent.services.reports.periods import Period, period_of
+from secops_agent.services.reports.work_counting import count_work
+
+_JSON: Final = TypeAdapter(Figures)
+
+
+def make(name: str, now: datetime | None = None) -> PeriodReport:
+    """The report of a period, kept. The same row again for a period that is over. Raises InvalidInput."""
+    report = look(name, now)
+    if report.pk is not None:
+        return report
+    period = report.period
+    row, _ = SecurityReport.objects.get_or_create(
+        kind=period.kind, starts_at=period.start, ends_at=period.end,
+        defaults={name: _JSON.dump_python(getattr(report, name), mode="json") for name in ("figures", "earlier")},
+    )  # fmt: skip
+    return read(row)
+
+
+def look(name: str, now: datetime | None = None) -> PeriodReport:
+    """The same without keeping it: as it was made, or counted now. Raises InvalidInput."""
+    moment = now or timezone.now()
+    period = period_of(name, moment)
+    row = _row(period)
+    if row is not None:
+        return read(row)
+    return PeriodReport(None, period, count(period), _earlier(period.before), moment)
+
+
+def get(pk: int) -> PeriodReport:
+    """One that was made. Raises NotFound."""
+    row = SecurityReport.objects.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {pk} 的报告。")
+    return read(row)
+
+
+def count(period: Period) -> Figures:
+    """All numbers of a period, from what is stored now."""
+    return Figures(count_alerts(period), count_flaws(period), count_work(period))
+
+
+def _earlier(period: Period) -> Figures:
+    """As its own report showed them, if there is one."""
+    row = _row(period)
+    return read(row).figures if row is not None else count(period)
+
+
+def _row(period: Period) -> SecurityReport | None:
+    return SecurityReport.objects.filter(kind=period.kind, starts_at=period.start, ends_at=period.end).first()
+
+
+def read(row: SecurityReport) -> PeriodReport:
+    """A row as it was made."""
+    period = Period(row.kind, row.starts_at, row.ends_at)  # type: ignore[arg-type]  # one of its choices
+    figures, earlier = (_JSON.validate_python(each) for each in (row.figures, row.earlier))
+    return PeriodReport(row.pk, period, figures, earlier, row.made_at)

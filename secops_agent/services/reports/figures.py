@@ -1,0 +1,153 @@
+"""The numbers of a report. As JSON in the database: a field that is added needs a default."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from secops_agent.services.reports.periods import Period
+
+Counts = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTaken:
+    """Minutes that ``count`` alerts took."""
+
+    count: int
+    median: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyRule:
+    """``dismissed``: of its alerts, those that were found to be 误报 or 正常行为."""
+
+    name: str
+    alerts: int
+    dismissed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusyAsset:
+    """``grave``: of its alerts, the 严重 and 高危 ones."""
+
+    name: str
+    importance: str
+    alerts: int
+    grave: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExploitedFlaw:
+    """A vulnerability of the KEV catalogue, and how many important assets have it."""
+
+    vuln_id: str
+    assets: int
+    ransomware: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DutyLoad:
+    """``alerts``: the 严重 and 高危 ones that began in the person's hours."""
+
+    name: str
+    hours: float
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """An hour of a daily report, a day of the others; ``at`` is 09 or 11-25."""
+
+    at: str
+    new: int
+    closed: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFigures:
+    """Alerts of [start, end); counts by severity unless the name says otherwise.
+
+    ``new``: began in it. ``closed``: were closed in it and are still, ``recovered`` of them by their source.
+    ``open``, ``overdue``: at its end, as far as later reopening leaves it to be known.
+    ``acknowledging``: of those acknowledged in it, from their arrival. ``closing``: of those that people closed in it.
+    ``kept``: closed in it within their limit; ``broken``: their limit passed in it without that.
+    """
+
+    new: Counts
+    closed: Counts
+    open: Counts
+    overdue: Counts
+    sources: Counts
+    verdicts: Counts
+    recovered: int
+    acknowledging: TimeTaken | None
+    closing: TimeTaken | None
+    kept: int
+    broken: int
+    rules: tuple[NoisyRule, ...]
+    assets: tuple[BusyAsset, ...]
+    course: tuple[Tick, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlawFigures:
+    """Findings of [start, end); counts by severity unless the name says otherwise.
+
+    ``gone``: scans no longer see them. ``open``: at its end, without what people accepted or called 误报.
+    ``kev_*``: of the open ones, those of vulnerabilities in the KEV catalogue, the assets that have one, and how many of
+    these are important (核心, 高); ``exploited``: the vulnerabilities that most important assets have.
+    """
+
+    new: Counts
+    gone: int
+    open: Counts
+    overdue: Counts
+    kev_findings: int
+    kev_assets: int
+    kev_important: int
+    exploited: tuple[ExploitedFlaw, ...]
+    new_assets: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFigures:
+    """What people and Bifang did in [start, end).
+
+    ``approved``, ``rejected``, ``expired``: dangerous operations by their decision. ``actions``: by what became of those
+    approved. ``silences``: in force at some time, ``held``: messages that these held back so far.
+    ``escalations``: messages to the next one because nobody took an alert in hand. ``duty``: of all rotas, by hours.
+    """
+
+    approved: int
+    rejected: int
+    expired: int
+    actions: Counts
+    silences: int
+    held: int
+    escalations: int
+    duty: tuple[DutyLoad, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All of it."""
+
+    alerts: AlertFigures
+    flaws: FlawFigures
+    work: WorkFigures
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReport:
+    """The numbers of a period and of the one before. ``pk`` None: counted to be shown, not kept."""
+
+    pk: int | None
+    period: Period
+    figures: Figures
+    earlier: Figures
+    made_at: datetime
+
+
+def total(counts: Counts) -> int:
+    """All of them together."""
+    return sum(number for _, number in counts)

@@ -1,0 +1,141 @@
+"""What reports say of findings and of people's work, on both databases."""
+
+from datetime import timedelta
+
+import pytest
+
+from bifang.core import configs
+from secops_agent.models import (
+    Action,
+    Alert,
+    AlertAsset,
+    AlertMessage,
+    Asset,
+    Finding,
+    NotificationRule,
+    NotificationTarget,
+    Proposal,
+    Silence,
+    Staff,
+    Vulnerability,
+)
+from secops_agent.services.on_call.schedules import apply_on_call_entries
+from secops_agent.services.reports import archive, outline
+from secops_agent.services.reports.figures import BusyAsset, DutyLoad, ExploitedFlaw, NoisyRule
+from secops_agent.services.reports.periods import period_of
+from tests.secops.reports.estate import NOW, row
+
+pytestmark = pytest.mark.both_databases
+DAY = period_of("yesterday", NOW)
+INSIDE, BEFORE, AFTER = DAY.start + timedelta(hours=3), DAY.start - timedelta(days=5), DAY.end
+
+
+def asset(name, importance="", asset_type="host", first_seen=BEFORE):
+    return Asset.objects.create(
+        name=name, asset_type=asset_type, importance=importance, first_seen=first_seen, last_seen=NOW
+    )
+
+
+def finding(number, on, flaw=None, first_seen=BEFORE, **more):
+    values = {
+        "kind": "vulnerability",
+        "source": "trivy",
+        "title": "x",
+        "severity": "high",
+        "last_seen": NOW,
+    } | more
+    Finding.objects.create(
+        identity=f"{number:032x}", asset=on, vulnerability=flaw, first_seen=first_seen, **values
+    )
+
+
+def gone(at):
+    return {"state": "gone", "active": False, "gone_at": at}
+
+
+def test_findings_at_the_end_of_a_period_and_those_of_the_kev_catalogue(database):
+    kev, other = (
+        Vulnerability.objects.create(vuln_id=name, kev=name == "CVE-1", ransomware=True, created_at=NOW, updated_at=NOW)
+        for name in ("CVE-1", "CVE-2")
+    )  # fmt: skip
+    core, minor = asset("core", "critical"), asset("minor", "low", first_seen=INSIDE)
+    finding(1, core, kev, due_at=INSIDE)
+    finding(2, minor, kev, first_seen=INSIDE, severity="critical")
+    finding(3, core, other, **gone(INSIDE))
+    finding(4, core, kev, **gone(AFTER))
+    finding(5, core, kev, first_seen=AFTER)
+    finding(6, core, kev, active=False, decision="accepted")
+    finding(7, core, kev, decision="accepted", **gone(AFTER))
+    found = archive.count(DAY).flaws
+    assert (found.new, found.gone, found.new_assets) == ((("critical", 1),), 1, 1)
+    assert (found.open, found.overdue) == ((("critical", 1), ("high", 2)), (("high", 1),))
+    assert (found.kev_findings, found.kev_assets, found.kev_important) == (3, 2, 1)
+    assert found.exploited == (ExploitedFlaw("CVE-1", 1, True),)
+
+
+def test_noisy_rules_and_busy_assets_without_accounts(database):
+    web, account = asset("web-01", "high"), asset("zhangsan", asset_type="account")
+    Alert.objects.bulk_create(
+        row(number, INSIDE, rule_name="吵" if number else "", rule_id="R1", severity="low" if number else "critical",
+            verdict="benign" if number == 1 else "")
+        for number in range(3)
+    )  # fmt: skip
+    AlertAsset.objects.bulk_create(
+        AlertAsset(alert=each, asset=on) for each in Alert.objects.all() for on in (web, account)
+    )
+    found = archive.count(DAY).alerts
+    assert found.rules == (NoisyRule("吵", 2, 1), NoisyRule("R1", 1, 0))
+    assert found.assets == (BusyAsset("web-01", "high", 3, 1),)
+
+
+def proposal(code, state, decided_at, config):
+    return Proposal.objects.create(
+        code=code, config=config, conversation_id="c", tool="block_ip", title="封禁 IP", risk="dangerous", summary="x",
+        digest="0" * 64, asker_id="a", asker_name="赵六", created_at=BEFORE, expires_at=AFTER, state=state, decided_at=decided_at,
+    )  # fmt: skip
+
+
+def test_decisions_actions_silences_escalations_and_duty(database):
+    config = configs.save("dingtalk", "钉钉", True, {"client_id": "ding1", "client_secret": "s"})[0]
+    approved = proposal("A1", "approved", INSIDE, config)
+    for code, state, at in (
+        ("A2", "rejected", INSIDE),
+        ("A3", "expired", INSIDE),
+        ("A4", "approved", BEFORE),
+    ):
+        proposal(code, state, at, config)
+    Action.objects.create(
+        proposal=approved, config=config, key="A1", tool="block_ip", title="封禁 IP", summary="x", asker="赵六", approver="王五",
+        created_at=INSIDE, state="done",
+    )  # fmt: skip
+    Silence.objects.create(
+        scope="asset", value="web-01", starts_at=BEFORE, ends_at=INSIDE, made_by="李四", held=7
+    )
+    Silence.objects.create(
+        scope="asset", value="web-01", starts_at=AFTER, ends_at=NOW, made_by="李四", held=5
+    )
+    target = NotificationTarget.objects.create(
+        rule=NotificationRule.objects.create(name="规则"), kind="person"
+    )
+    AlertMessage.objects.create(target=target, kind="escalation", opened_at=INSIDE, due_at=INSIDE)
+    for name in ("zhangsan", "lisi"):
+        Staff.objects.create(staff_id=name, name=name)
+    rota = {
+        "name": "值班",
+        "rotation": "daily",
+        "handover": "09:00",
+        "start": "2026-11-24",
+        "staff": ["zhangsan", "lisi"],
+    }
+    apply_on_call_entries([rota])
+    Alert.objects.bulk_create(
+        [row(1, INSIDE), row(2, INSIDE, severity="low"), row(3, DAY.end - timedelta(hours=1))]
+    )
+    found = archive.count(DAY).work
+    assert (found.approved, found.rejected, found.expired) == (1, 1, 1)
+    assert (found.actions, found.silences, found.held, found.escalations) == ((("done", 1),), 1, 7, 1)
+    assert found.duty == (DutyLoad("lisi", 15.0, 1), DutyLoad("zhangsan", 9.0, 1))
+    told = {line.label: line.value for line in outline.sections(archive.look("yesterday", NOW))[-1].lines}
+    assert told["处置审批"] == "3 项（批准 1、拒绝 1、过期 1）"
+    assert told["处置动作"] == "已执行 1"
+    assert told["值班"] == "lisi 15 小时 1 条、zhangsan 9 小时 1 条"
