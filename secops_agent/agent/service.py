@@ -25,7 +25,7 @@ from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.llm.types import LLM, Completion, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
-from secops_agent.tools.base import Proposer
+from secops_agent.tools.base import Proposer, Toolbox
 
 LONGEST_QUESTION = 8000  # characters
 MOST_SHOWN = 2  # results that are shown under a model's words
@@ -152,7 +152,8 @@ class Agent:
         """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
         offline = self._models.offline(talk.person.staff_id)
         models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
-        outcome = await self._run(talk, models, offline, sink)
+        asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
+        outcome = await self._run(talk, asked, offline, sink)
         if not reasons:
             return outcome
         by_code = not models or (outcome.offline and not outcome.used_fallback)
@@ -162,17 +163,14 @@ class Agent:
     async def _run(
         self, talk: Talk, models: Sequence[LLM], offline: OfflineMode, sink: ReplySink | None
     ) -> TurnOutcome:
-        asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
-        llm, *others = asked or [offline]
+        llm, *others = models or [offline]
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
-        proposer = QUOTATION if talk.only_quotes else talk.proposer
-        by_code = llm.offline or not self._grammar_first
-        opening = None if by_code else await offline.opening(talk.plain())
+        grammar = self._grammar_first and not llm.offline
+        opening = await offline.opening(talk.plain()) if grammar else None
         if opening and _is_for_code(opening):
             llm, others, opening = offline, [], None
-        build = build_toolbox if llm.offline else build_reading_toolbox
-        toolbox = build(talk.person, is_group=talk.is_group, now=now, proposer=proposer)
+        toolbox = _toolbox(talk, llm, now)
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
@@ -204,6 +202,13 @@ class Agent:
                 talk.history, told_now(question, talk.person, now), talk.person.name, is_group=talk.is_group
             ),
         ]
+
+
+def _toolbox(talk: Talk, llm: LLM, now: datetime) -> Toolbox:
+    """Only people's words act: a model reads. A quotation orders nothing."""
+    build = build_toolbox if llm.offline else build_reading_toolbox
+    proposer = QUOTATION if talk.only_quotes else talk.proposer
+    return build(talk.person, is_group=talk.is_group, now=now, proposer=proposer)
 
 
 def _is_for_code(opening: Completion) -> bool:
