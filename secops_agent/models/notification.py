@@ -50,7 +50,12 @@ class TargetKind(models.TextChoices):
 
 
 class NotificationTarget(models.Model):
-    """One target of a rule, or of one of its steps of escalation (``step``: its number from 0; None: at once)."""
+    """One target of a rule, or of one of its steps of escalation (``step``: its number from 0; None: at once).
+
+    A custom robot has ``url`` (with its token) and ``secret``; ``conversation_id`` is then the digest of its address, by
+    which it is known, and ``config`` the organisation that it speaks for. ``next_try_at``: DingTalk refused the last
+    message, and what there is to tell waits; None with ``last_error``: it leads nowhere at the moment.
+    """
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="targets")
     step = models.PositiveSmallIntegerField("升级步骤", null=True, blank=True)
@@ -75,19 +80,22 @@ class NotificationTarget(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
+    name = models.CharField("机器人名称", max_length=100, blank=True, default="")
     uid = models.CharField(max_length=32, default=_fresh_uid, editable=False, unique=True)
     url = SealedField("机器人地址", null=True, blank=True, bound_to=("uid",))
     secret = SealedField("加签密钥", null=True, blank=True, bound_to=("uid",))
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
+    next_try_at = models.DateTimeField("下次尝试", null=True, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "通知目标"
         ordering = ["rule", "step", "id"]
 
     def __str__(self) -> str:
-        place = f"{self.get_kind_display()} {self.conversation_id or self.staff or self.schedule or ''}"
-        return f"规则「{self.rule}」→ {place.strip()}"
+        robot = self.kind == TargetKind.WEBHOOK
+        place = self.name if robot else self.conversation_id or self.staff or self.schedule or ""
+        return f"规则「{self.rule}」→ {self.get_kind_display()} {place}".strip()
 
 
 class MessageState(models.TextChoices):
@@ -97,6 +105,7 @@ class MessageState(models.TextChoices):
     SHOWN = "shown", "已发送"
     HELD = "held", "已合并或留存"
     UNDELIVERABLE = "undeliverable", "无法送达"
+    UNKNOWN = "unknown", "结果未知"
     ENDED = "ended", "已结束"
 
 

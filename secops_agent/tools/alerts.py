@@ -11,7 +11,7 @@ from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
-from secops_agent.services.privacy import public
+from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -40,7 +40,7 @@ from secops_agent.tools.markdown import (
     page,
     plain,
 )
-from secops_agent.tools.masking import account_names, for_group
+from secops_agent.tools.masking import for_group
 
 _HISTORY: Final = 5
 _INDICATORS: Final = 30

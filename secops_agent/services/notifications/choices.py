@@ -29,6 +29,12 @@ def choices() -> list[Choice]:
     return [choice for config in _configs() for choice in _of(config)]
 
 
+def robot_choices() -> list[Choice]:
+    """The custom robots that some rule has already."""
+    rows = NotificationTarget.objects.filter(kind=TargetKind.WEBHOOK).select_related("config", "rule")
+    return [choice_of(row) for row in rows.order_by("-pk")]
+
+
 def _configs() -> list[SystemConfig]:
     return list(SystemConfig.objects.current().filter(kind="dingtalk").order_by("name"))
 
@@ -61,11 +67,16 @@ def _told(group: KnownGroup, config: SystemConfig) -> str:
 
 def choice_of(target: NotificationTarget) -> Choice:
     """A target that is there already: it may stay, even if it could not be chosen any more."""
+    if target.kind == TargetKind.WEBHOOK:
+        label = f"{place_of(target)}（规则「{target.rule}」）"
+        return Choice(
+            "自定义机器人", f"webhook:{target.conversation_id}", label, {"kind": "webhook", "uid": target.uid}
+        )
     ident = {
         TargetKind.GROUP: target.conversation_id,
         TargetKind.PERSON: str(target.staff_id),
         TargetKind.ON_CALL: str(target.schedule_id),
-    }.get(TargetKind(target.kind), target.uid)
+    }[TargetKind(target.kind)]
     entry = {
         "kind": target.kind,
         "config": target.config.name if target.config else "",

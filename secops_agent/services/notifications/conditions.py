@@ -101,7 +101,7 @@ class Hours(Entry):
 
 
 class TargetEntry(Entry):
-    """One target, as files and the API write it."""
+    """One target, as files write it. A webhook has an ``url``, or is the one that is kept under ``uid``."""
 
     kind: Literal["group", "person", "on_call", "webhook"]
     config: str = ""
@@ -110,6 +110,8 @@ class TargetEntry(Entry):
     schedule: str = ""
     url: str = ""
     secret: str = ""
+    name: str = Field("", max_length=100)
+    uid: str = ""
 
 
 class StepEntry(Entry):

@@ -6,21 +6,16 @@ from typing import Final
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from bifang.channels import outbox
-from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
     Escalation,
-    MessageState,
     NotificationTarget,
-    Role,
-    Staff,
 )
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.notifications import silences, wording
+from secops_agent.services.notifications import administrators, silences, wording
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import destination
 
@@ -33,7 +28,6 @@ def step() -> int:
     """Take the steps that are due; returns how many. Raises DatabaseError."""
     now = database_now()
     with transaction.atomic():
-        _hurry_unreachable(now)
         rows = list(_due(now)[:ROUND])
         for row in rows:
             _take(row, now)
@@ -45,12 +39,6 @@ def _due(now: datetime) -> "QuerySet[Escalation]":
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
-
-
-def _hurry_unreachable(now: datetime) -> None:
-    """What could not be delivered does not wait for its time."""
-    rows = Escalation.objects.filter(next_at__gt=now, message__state=MessageState.UNDELIVERABLE, step=0)
-    rows.update(next_at=now)
 
 
 def _take(row: Escalation, now: datetime) -> None:
@@ -92,11 +80,6 @@ def _escalate_to(target: NotificationTarget, row: Escalation, alerts: list[Alert
 
 
 def _tell_administrators(row: Escalation, alerts: list[Alert]) -> None:
-    config_id = row.message.target.config_id
-    if config_id is None:
-        return
     text = wording.group_text(alerts, facts_of(alerts[:1])[alerts[0].pk], prefix="⏫ 升级：一直无人处理 ")
-    for staff in Staff.objects.filter(role=Role.ADMIN, active=True).order_by("pk")[:10]:
-        target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-        key = f"escalation:{row.pk}:{row.step}:{staff.pk}"
-        outbox.notify(config_id, target, text, key=key, title=wording.title_of(alerts))
+    key = f"escalation:{row.pk}:{row.step}"
+    administrators.tell(row.message.target.config, wording.title_of(alerts), text, key=key)

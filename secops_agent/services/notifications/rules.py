@@ -14,8 +14,9 @@ from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule, NotificationTarget, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.notifications import targets
+from secops_agent.services.notifications import robots, targets
 from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
+from secops_agent.services.notifications.robots import Grant
 
 log = logging.getLogger(__name__)
 MOST_STEPS: Final = 10
@@ -76,7 +77,7 @@ def apply_rule_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ``notification_rules`` section. Raises InvalidInput naming entry and key."""
     for number, given in enumerate(entries, 1):
         try:
-            rule = save_rule(given, Actor.system("apply_configs"))
+            rule = save_rule(given, Actor.system("apply_configs"), grant="all")
             for doubt in filter(None, map(targets.doubt, rule.targets.all())):
                 log.warning("通知规则「%s」：%s", rule.name, doubt)
         except InvalidInput as error:
@@ -126,9 +127,12 @@ def _unknown_owners(owners: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def save_rule(
-    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None
+    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None, grant: Grant = "none"
 ) -> NotificationRule:
-    """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput."""
+    """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput.
+
+    ``grant`` says what the actor may do about custom robots.
+    """
     entry, rows = read_rule(given)
     with transaction.atomic():
         made = False
@@ -144,9 +148,12 @@ def save_rule(
         rule.escalate = [each.after_minutes for each in entry.escalate]
         rule.last_error, rule.last_error_at = "", None
         rule.save()
-        targets.replace(rule, rows)
+        news = targets.replace(rule, rows, grant)
         after = describe(rule)
         changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
+        if news:
+            changes["robots"] = news
+            robots.tell_change(rule, news, actor)
         if changes:
             verb = "新增" if made else "修改"
             keep(

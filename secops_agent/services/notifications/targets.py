@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bifang.channels.allowance import Means
 from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
@@ -18,7 +19,9 @@ from secops_agent.models import (
     Staff,
     TargetKind,
 )
+from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.conditions import TargetEntry
+from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.on_call.shifts import on_call_at
 
 
@@ -37,10 +40,13 @@ class Address:
 
 def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
     """An unsaved target. Raises InvalidInput if what it names does not exist."""
-    if entry.kind == "webhook":
-        raise InvalidInput("自定义机器人目标还不能使用：请改用 group。")
-    row = NotificationTarget(kind=entry.kind, step=step, config=_config(entry.config))
+    row = NotificationTarget(kind=entry.kind, step=step)
+    if entry.kind != "webhook" or entry.config:
+        row.config = _config(entry.config)
     match entry.kind:
+        case "webhook":
+            robots.fill(row, entry)
+            row.config = row.config or _first_config()
         case "group":
             if not entry.conversation_id:
                 raise InvalidInput(
@@ -89,6 +95,14 @@ def _config(name: str) -> SystemConfig:
     return row
 
 
+def _first_config() -> SystemConfig:
+    """Whose messages a robot's are, if nobody says."""
+    row = SystemConfig.objects.current().filter(kind="dingtalk").order_by("-enabled", "pk").first()
+    if row is None:
+        raise InvalidInput("还没有钉钉配置：请先添加，自定义机器人的消息计入它的企业。")
+    return row
+
+
 def _staff(staff_id: str) -> Staff:
     rows = list(Staff.objects.filter(staff_id=staff_id, active=True)[:2])
     if len(rows) != 1:
@@ -96,21 +110,37 @@ def _staff(staff_id: str) -> Staff:
     return rows[0]
 
 
-def replace(rule: NotificationRule, rows: Sequence[NotificationTarget]) -> None:
-    """Give a rule these targets; those that stay the same keep their messages."""
-    known = {(each.step, destination(each)): each for each in rule.targets.all()}
+def replace(rule: NotificationRule, rows: Sequence[NotificationTarget], grant: Grant) -> list[str]:
+    """Give a rule these targets; those that stay the same keep their messages. Says which robots are new or changed."""
+    stored = list(rule.targets.all())
+    known = {(each.step, destination(each)): each for each in stored}
+    changed = [
+        row for row in rows if row.url and not any(robots.is_same(each, row) for each in stored if each.url)
+    ]
+    for row in changed:
+        robots.demand(grant, row)
     for row in rows:
-        if known.pop((row.step, destination(row)), None) is None:
+        old = known.pop((row.step, destination(row)), None)
+        if old is None:
             row.rule = rule
             row.save()
+        elif any(row is each for each in changed):
+            robots.adopt(old, row)
     for each in known.values():
         each.delete()
+    return [describe(row) for row in changed]
 
 
 def destination(target: NotificationTarget) -> str:
-    """The digest of where a target leads: the same for two rules with the same target."""
-    parts = (target.kind, target.config_id, target.conversation_id, target.staff_id, target.schedule_id)
+    """The digest of where a target leads: the same for two rules with the same target, for one robot whoever pays for it."""
+    config_id = None if target.kind == TargetKind.WEBHOOK else target.config_id
+    parts = (target.kind, config_id, target.conversation_id, target.staff_id, target.schedule_id)
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def means_of(target: NotificationTarget) -> Means:
+    """What of the quota a message to it is paid with."""
+    return "messages" if target.kind == TargetKind.WEBHOOK else "calls"
 
 
 def group_name(target: NotificationTarget) -> str:
@@ -131,7 +161,8 @@ def place_of(target: NotificationTarget) -> str:
         TargetKind.GROUP: group_name(target),
         TargetKind.PERSON: str(target.staff or ""),
         TargetKind.ON_CALL: str(target.schedule or ""),
-    }.get(TargetKind(target.kind), "****")
+        TargetKind.WEBHOOK: robots.describe_robot(target),
+    }[TargetKind(target.kind)]
     return f"{target.get_kind_display()} {what}".strip()
 
 
@@ -142,6 +173,9 @@ def resolve(target: NotificationTarget, now: datetime) -> Address:
         raise Unreachable(f"钉钉配置「{config or ''}」已停用：请启用它，或给规则换一个目标。")
     if not config.params.get("notifications_enabled", True):
         raise Unreachable(f"钉钉配置「{config.name}」没有启用钉钉通知：请在系统配置中启用。")
+    if target.kind == TargetKind.WEBHOOK:
+        robot = ReplyTarget(target.conversation_id, is_group=True, robot=target.uid)
+        return Address(config.pk, robot, robots.describe_robot(target))
     if target.kind == TargetKind.GROUP:
         return _group_address(target, config)
     staff = target.staff

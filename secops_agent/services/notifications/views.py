@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from secops_agent.models import NotificationRule, NotificationTarget, Silence
+from bifang.channels.models import OPEN, OutboxRow
+from secops_agent.models import AlertMessage, NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.conditions import Conditions, Hours
 from secops_agent.services.notifications.coverage import Coverage, coverage
@@ -56,6 +57,36 @@ class SilenceView:
     made_by: str
     held: int
     covers: Coverage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldView:
+    """What one target was told of an alert. ``reason`` says why not, with the remedy; ``retrying``: not accepted yet."""
+
+    place: str
+    state: str
+    reason: str
+    retrying: bool
+    sent_at: datetime | None
+
+
+def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
+    """The newest first."""
+    rows = AlertMessage.objects.filter(alerts=alert_id).select_related(
+        "target__config", "target__staff", "target__schedule"
+    )
+    found = list(rows.order_by("-pk")[:limit])
+    keys = {f"note:alert:{row.pk}:{row.shown}": row.pk for row in found}
+    waiting = OutboxRow.objects.filter(key__in=keys, state__in=OPEN, attempts__gt=0).values_list(
+        "key", "last_error"
+    )
+    errors = {keys[key]: error for key, error in waiting}
+    return [
+        ToldView(
+            place_of(row.target), row.state, errors.get(row.pk) or row.reason, row.pk in errors, row.sent_at
+        )
+        for row in found
+    ]
 
 
 def search_rules(limit: int = 20, cursor: str = "") -> Page[RuleView]:
