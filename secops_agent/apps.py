@@ -17,7 +17,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
-        from secops_agent.config import QwenKind
+        from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.config import WebhookKind
         from secops_agent.services.notifications.drafts import make_draft
         from secops_agent.services.notifications.rules import uses_of
@@ -29,6 +29,7 @@ class SecopsAgentConfig(AppConfig):
         self._read_sections()
         self._keep_for_a_time()
         register_kind(QwenKind)
+        register_kind(OpenAIKind)
         register_kind(WebhookKind)
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")

@@ -10,6 +10,7 @@ from secops_agent.admin import (
     audit,
     calendar,
     calendar_files,
+    destinations,
     findings,
     groups,
     imports,
@@ -27,8 +28,8 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "findings", "groups", "imports",
-    "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "destinations", "findings", "groups",
+    "imports", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.

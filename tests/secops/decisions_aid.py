@@ -139,7 +139,8 @@ async def say(
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
-    asking = Asking(turn, corp, who, who, is_group, ai_config_id=config.ai_config_id, quoted=quoted)
+    ai_configs = tuple(filter(None, [config.ai_config_id]))
+    asking = Asking(turn, corp, who, who, is_group, ai_configs=ai_configs, quoted=quoted)
     result = await agent.answer(asking, Silent())
     assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result
