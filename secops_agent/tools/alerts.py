@@ -104,13 +104,19 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的告警。", *foot(query)]), [])
     lines = [alert_line(alert, asker) for alert in found.items]
     text = page("告警", len(lines), found.total_text, lines, query, narrow=NARROW)
-    result = ToolResult("ok", query, text, [alert.id for alert in found.items])
+    data = [alert.id for alert in found.items]
+    result = ToolResult("ok", query, text, data, fields=fields_of(found.items))
     return for_group(result, accounts_of(found.items)) if asker.is_group else result
 
 
 def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
     """The people's accounts among the assets of these alerts."""
     return account_names(asset.id for alert in found for asset in alert.assets)
+
+
+def fields_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
+    """Numbers, and names of assets."""
+    return tuple(word for alert in found for word in (str(alert.id), *(asset.name for asset in alert.assets)))
 
 
 def _search(wanted: AlertFilter) -> Page[AlertSummary]:
@@ -161,7 +167,9 @@ def state(alert: AlertSummary) -> str:
 def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     """Everything about one alert; in a group without accounts and addresses of people."""
     detail = triage.get(given.alert_id)
-    result = ToolResult("ok", f"告警编号={given.alert_id}", _detail(detail), {"alert_id": given.alert_id})
+    data = {"alert_id": given.alert_id}
+    fields = (*fields_of([detail.summary]), *(each.value for each in detail.indicators))
+    result = ToolResult("ok", f"告警编号={given.alert_id}", _detail(detail), data, fields=fields)
     if not asker.is_group:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]

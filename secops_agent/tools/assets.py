@@ -1,6 +1,6 @@
 """Reading assets: list_assets, get_asset."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -68,7 +68,13 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的资产。", *foot(query)]), [])
     lines = [asset_line(asset) for asset in found.items]
     text = page("资产", len(lines), found.total_text, lines, query, narrow=_NARROW)
-    return _shown(ToolResult("ok", query, text, [asset.id for asset in found.items]), found.items, asker)
+    data = [asset.id for asset in found.items]
+    return _shown(ToolResult("ok", query, text, data, fields=fields_of(found.items)), found.items, asker)
+
+
+def fields_of(found: Iterable[AssetSummary]) -> tuple[str, ...]:
+    """Names and addresses."""
+    return tuple(word for asset in found for word in (asset.name, *asset.ips))
 
 
 def _shown(result: ToolResult, found: Sequence[AssetSummary], asker: Asker) -> ToolResult:
@@ -112,7 +118,9 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     found = inventory.find(given.asset)
     if found.asset is not None:
         known = {"asset_id": found.asset.id, "name": found.asset.name}
-        result = ToolResult("ok", query, _detail(inventory.get(found.asset.id)), known)
+        detail = inventory.get(found.asset.id)
+        names = (*fields_of([found.asset]), *(key.value for key in detail.keys))
+        result = ToolResult("ok", query, _detail(detail), known, fields=names)
         return _shown(result, [found.asset], asker)
     if not found.candidates:
         return ToolResult(
