@@ -53,7 +53,8 @@ def mark_unbacked(words: str, sources: Iterable[str]) -> str:
     told = _THOUSANDS.sub("", "\n".join(sources).lower()) if marks else ""
     for match in sorted(marks, key=lambda one: one.end(), reverse=True):
         value = _THOUSANDS.sub("", match[1] if match.re is _COUNT else match[0]).lower()
-        if not re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", told, re.ASCII):
+        marked = words.startswith((MARK, HEARSAY), match.end())
+        if not marked and not re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", told, re.ASCII):
             words = f"{words[: match.end()]}{MARK}{words[match.end() :]}"
     return words
 

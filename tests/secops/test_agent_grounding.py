@@ -47,6 +47,7 @@ def test_counts_and_machines_that_no_result_has_are_marked() -> None:
     assert mark_unbacked("共 12 条告警，web-01 最多。", sources) == "共 12 条告警，web-01 最多。"
     said = mark_unbacked("共 13 条告警，web-02 最多，1 条告警来自外部。", sources)
     assert said == f"共 13 条告警{MARK}，web-02{MARK} 最多，1 条告警{MARK}来自外部。"
+    assert mark_unbacked(said, sources) == said
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,12 @@ def test_advice_whose_target_stands_only_in_some_text_is_marked(words: str, targ
 
 @pytest.mark.parametrize(
     "words",
-    ["来源是 8.8.8.8。", "建议先隔离主机，再取证。", "升级到 log4j-core 2.17.1。", "攻击者执行了 T1059.001。"],
+    [
+        "来源是 8.8.8.8。",
+        "建议先隔离主机，再取证。",
+        "升级到 log4j-core 2.17.1。",
+        "攻击者执行了 T1059.001。",
+    ],
 )
 def test_what_advises_nothing_or_names_nothing_is_not_hearsay(words: str) -> None:
     assert mark_hearsay(words, [], []) == words

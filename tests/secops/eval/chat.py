@@ -14,7 +14,7 @@ from bifang.core.config_cache import ConfigCache
 from dingtalk_integration.handlers.chat import ChatTurns
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.service import Agent, Talk
-from secops_agent.models import Action, History, Proposal, TurnUsage
+from secops_agent.models import Action, History, Proposal, ScheduledTask, ShiftSwap, Silence, TurnUsage
 
 CORP = "corp-eval"
 _numbers = itertools.count(1)
@@ -33,7 +33,7 @@ class Spent:
 @dataclass(frozen=True)
 class Answered:
     """``text`` is what the asker reads. ``proposed``: tool and arguments of what was stored to be decided. ``done``:
-    rows of history and actions, so what was carried out at once. ``outcome`` None: code answered before any turn."""
+    rows of history, actions, silences, tasks: what was carried out at once. ``outcome`` None: code answered before any turn."""
 
     text: str
     outcome: TurnOutcome | None
@@ -97,7 +97,7 @@ class Chat:
 
 
 def _deeds() -> int:
-    return History.objects.count() + Action.objects.count()
+    return sum(model.objects.count() for model in (History, Action, Silence, ScheduledTask, ShiftSwap))
 
 
 def _left(inbox_id: int) -> tuple[tuple[tuple[str, dict[str, Any]], ...], int, Spent]:
