@@ -3,6 +3,7 @@
 from typing import Final
 
 from secops_agent.tools import (
+    alert_lists,
     alerts,
     assets,
     indicators,
@@ -18,6 +19,7 @@ from secops_agent.tools import (
 from secops_agent.tools.definitions import ToolDefinition
 
 DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
+    *alert_lists.TOOLS,
     *alerts.TOOLS,
     *triage.TOOLS,
     *assets.TOOLS,

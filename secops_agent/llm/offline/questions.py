@@ -14,6 +14,9 @@ from .skeletons import ANY_MARK, Kind, Skeleton
 from .vocabulary import shorten_query
 from .words import name_of, pattern
 
+_ALERTS = (
+    "severity", "status", "since_hours", "until_hours", "asset", "limit", "due", "unassigned", "urgent",
+)  # fmt: skip
 _VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")
 _CLOSE = 0.5  # of the scores of the classifier: an offer's may be this far behind
 _CLEAR = 0.75  # ahead of everything else by this much
@@ -86,7 +89,7 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 
 def _alerts(asked: Asked) -> dict[str, Any]:
-    said = narrow(asked.skeleton, asked.now, "severity", "status", "since_hours", "asset", "limit")
+    said = narrow(asked.skeleton, asked.now, *_ALERTS)
     return said | _keyword(asked, _alert_keyword(asked, said))
 
 
@@ -115,13 +118,16 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     states = ["status"] if len({entity.value for entity in skeleton.found(Kind.STATUS)}) > 1 else []
     named = [*sources, *states, *narrow(skeleton, asked.now, "severity", "status")]
     group = group or ({"group_by": named[0]} if named else {})
-    return narrow(skeleton, asked.now, "since_hours") | group
+    compared = narrow(skeleton, asked.now, "compare") if not group else {}
+    if compared:
+        skeleton = Skeleton(pattern("filters.than").sub(" ", text), skeleton.entities)
+    return narrow(skeleton, asked.now, "since_hours", "until_hours") | group | compared
 
 
 def _assets(asked: Asked) -> dict[str, Any]:
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
-    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit")
+    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit", "unowned")
 
 
 def _asset_keyword(asked: Asked) -> str:
