@@ -104,6 +104,10 @@ def _detail(best: ClientState, rows: list[ClientState]) -> str:
     parts = [f"已持续 {timesince(best.since, depth=1)}"]
     if best.last_frame_at:
         parts.append(f"最近一帧 {timezone.localtime(best.last_frame_at):%H:%M:%S}")
+    if best.answered_at:
+        parts.append(
+            f"心跳往返 {best.round_trip_ms or 0} 毫秒（{timezone.localtime(best.answered_at):%H:%M:%S}）"
+        )
     parts.append(f"收到 {sum(row.messages_received for row in rows)} 条")
     if len(rows) > 1:
         parts.append(f"{len(rows)} 个进程")
@@ -117,13 +121,22 @@ register_watch("dingtalk", watch)
 class ClientStateScreen(RecordScreen):
     """Every connection of every worker process."""
 
-    list_display = ("config", "state", "owner", "in_state", "last_frame", "messages_received", "error")
+    list_display = (
+        "config",
+        "state",
+        "owner",
+        "in_state",
+        "echo",
+        "last_frame",
+        "messages_received",
+        "error",
+    )
     list_select_related = ("config",)
     list_filter = ("status", "config")
     search_fields = ("config__name", "owner")
     ordering = ("config_id", "owner")
     fields = (
-        "config", "state", "owner", "in_state", "last_frame", "messages_received", "connections", "last_error", "failed", "seen",
+        "config", "state", "owner", "in_state", "echo", "last_frame", "messages_received", "connections", "last_error", "failed", "seen",
     )  # fmt: skip
 
     @admin.display(description="状态", ordering="status")
@@ -138,6 +151,13 @@ class ClientStateScreen(RecordScreen):
     def in_state(self, row: ClientState) -> SafeString | str:
         """Since when."""
         return moment(row.since)
+
+    @admin.display(description="心跳往返", ordering="answered_at")
+    def echo(self, row: ClientState) -> SafeString | str:
+        """The loop-back check: how long, and when."""
+        if row.answered_at is None:
+            return moment(None)
+        return format_html("{} 毫秒 · {}", row.round_trip_ms or 0, moment(row.answered_at))
 
     @admin.display(description="最近一帧", ordering="last_frame_at")
     def last_frame(self, row: ClientState) -> SafeString | str:

@@ -20,6 +20,7 @@ from secops_agent.services.notifications import digests
 FRESH = timedelta(
     seconds=15
 )  # also the time that an ordinary reconnection has; heartbeats are written every 5 to 7 s, client states every 2 s
+MUTE = timedelta(seconds=60)  # pings go out every 10 s and are waited for 10 s
 COMMAND = "python manage.py start_dingtalk_stream"
 
 
@@ -100,7 +101,10 @@ def check_connections() -> str:
     dead = [f"「{row.name}」（ID {row.pk}）{trouble}" for row, trouble in told if trouble]
     if dead:
         raise ConfigError(f"没有连上钉钉：{'；'.join(dead[:3])}{'；等' if len(dead) > 3 else ''}")
-    return "已连接" if wanted else "没有启用的钉钉配置，不需要连接"
+    if not wanted:
+        return "没有启用的钉钉配置，不需要连接"
+    echoes = [f"「{row.name}」{describe_echo(states[row.pk][0])}" for row in wanted if states.get(row.pk)]
+    return "已连接" + (f"：{'；'.join(echoes[:3])}" if echoes else "")
 
 
 def _describe_trouble(row: SystemConfig, states: list[ClientState]) -> str:
@@ -115,6 +119,19 @@ def _describe_trouble(row: SystemConfig, states: list[ClientState]) -> str:
     if best.status in (ClientStatus.CONNECTING, ClientStatus.RETRYING) and best.since > lately:
         return ""
     return f"{best.get_status_display()}：{best.last_error}"
+
+
+def describe_echo(state: ClientState) -> str:
+    """The loop-back check of a connection: a ping to the gateway and back, which no quota counts."""
+    if state.answered_at is None:
+        return "还没有心跳应答"
+    seconds = max((database_now() - state.answered_at).total_seconds(), 0)
+    return f"{seconds:.0f} 秒前有心跳应答，往返 {state.round_trip_ms or 0} 毫秒"
+
+
+def is_mute(state: ClientState) -> bool:
+    """Said to be connected, but the gateway has not answered for long."""
+    return state.answered_at is not None and database_now() - state.answered_at > MUTE
 
 
 def check_quota() -> str:
@@ -135,13 +152,20 @@ def collect_connections() -> Iterable[Metric]:
         "Messages, events and card clicks received since the workers of this configuration were started.",
         labels=["config"],
     )
+    echo = GaugeMetricFamily(
+        "bifang_stream_round_trip_seconds",
+        "How long the last ping to the gateway and back took, in the best connection.",
+        labels=["config"],
+    )
     fresh = _fresh_states()
     for row in pushed_configs():
         states = fresh.get(row.pk, [])
+        if states and states[0].round_trip_ms is not None:
+            echo.add_metric([str(row.pk)], states[0].round_trip_ms / 1000)
         open_now = any(state.status == ClientStatus.CONNECTED for state in states)
         connected.add_metric([str(row.pk)], float(open_now))
         received.add_metric([str(row.pk)], sum(state.messages_received for state in states))
-    yield from (connected, received)
+    yield from (connected, received, echo)
 
 
 def collect_quotas() -> Iterable[Metric]:

@@ -29,6 +29,8 @@ class ClientState(models.Model):
     last_error_at = models.DateTimeField("最近错误时间", null=True)
     messages_received = models.PositiveBigIntegerField("收到消息", default=0)
     connections = models.PositiveSmallIntegerField("连接数", default=0)
+    answered_at = models.DateTimeField("最近心跳应答", null=True)
+    round_trip_ms = models.PositiveIntegerField("心跳往返（毫秒）", null=True)
     updated_at = models.DateTimeField("更新时间")
 
     class Meta:

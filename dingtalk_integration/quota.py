@@ -27,7 +27,7 @@ from dingtalk_integration.models import ApiUsage, QuotaLedger, QuotaState
 DINGTALKS_TIME: Final = ZoneInfo("Asia/Shanghai")
 # From so many percent of the calls on, this much is still said unasked.
 STEPS: Final[tuple[tuple[int, Step], ...]] = (
-    (100, "none"), (95, "digest"), (80, "text"), (70, "card"), (60, "final_only"), (0, "full"),
+    (98, "none"), (95, "digest"), (80, "text"), (70, "card"), (60, "final_only"), (0, "full"),
 )  # fmt: skip
 MEANINGS: Final[Mapping[Step, str]] = {
     "full": "",
@@ -35,7 +35,7 @@ MEANINGS: Final[Mapping[Step, str]] = {
     "card": "卡片发出后不再更新",
     "text": "改用文字，不再使用卡片",
     "digest": "严重以下的告警合并为每小时一条汇总，余下的额度留给严重告警",
-    "none": "严重以下的告警留到额度恢复后汇总发送，严重告警照常尝试发送",
+    "none": "最后 2% 只用于严重告警：其余的留到额度恢复后汇总发送",
 }
 REMEDIES: Final[Mapping[str, str]] = {
     QuotaLedger.CALLS: "用完后主动消息、卡片和会话地址过期后的回复都发不出去。",

@@ -29,6 +29,7 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.people.staff import apply_staff_entries
 
         register_recorder(keep_change)
+        self._keep_for_a_time()
         register_kind(QwenKind)
         register_kind(WebhookKind)
         register_section("staff", apply_staff_entries)
@@ -39,3 +40,9 @@ class SecopsAgentConfig(AppConfig):
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
+
+    def _keep_for_a_time(self) -> None:
+        from bifang.core.retention import register_keeping
+        from secops_agent.services.operations.retention import KEEPINGS
+
+        register_keeping(*KEEPINGS)

@@ -11,9 +11,12 @@ class ChannelsConfig(AppConfig):
     verbose_name = "消息"
 
     def ready(self) -> None:
-        """Register what the boxes and workers tell Prometheus."""
+        """Register what the boxes and workers tell Prometheus, and how long the boxes' rows are kept."""
         from bifang.channels.metrics import collect_boxes, collect_workers
+        from bifang.channels.retention import KEEPINGS
         from bifang.core.metrics import register_metrics
+        from bifang.core.retention import register_keeping
 
         register_metrics(collect_boxes)
         register_metrics(collect_workers)
+        register_keeping(*KEEPINGS)

@@ -1,13 +1,19 @@
-"""The groups that a robot is in, as far as it was spoken to there."""
+"""The groups that a robot is in, as far as it was spoken to there, and whether anything unasked may go to them."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from bifang.channels.models import KnownGroup
+from bifang.channels.models import GroupState, KnownGroup
+from bifang.core.changes import Author, Change, record
 
 EVERY: Final = timedelta(hours=1)  # how often the same group is written down
+LOOK_EVERY: Final = timedelta(minutes=1)  # how often a process looks whether it is known
+SYSTEM: Final = Author(None, "", "events")
 
 
 def learn_group(
@@ -25,3 +31,55 @@ def learn_group(
     if not made and now - row.last_seen_at >= EVERY:
         named = {"title": title[:200]} if title else {}
         KnownGroup.objects.filter(pk=row.pk).update(last_seen_at=now, corp_id=corp_id[:100], **named)
+    if row.state == GroupState.REMOVED:
+        allow_pushing([row], f"{speaker or staff_id} 又在群里 @ 了机器人", SYSTEM, GroupState.REMOVED)
+
+
+def stop_pushing(
+    conversation_id: str, corp_id: str, state: GroupState, reason: str, event: str
+) -> list[KnownGroup]:
+    """Nothing unasked goes to this group any more, whichever robot of the corporation is there.
+
+    Returns its rows, stopped now or before: ``state_event`` names what stopped each.
+    """
+    rows = _rows(conversation_id, corp_id)
+    for pk in rows.filter(state=GroupState.OPEN).values_list("pk", flat=True):
+        with transaction.atomic():
+            _change(pk, GroupState.OPEN, state, reason, event, SYSTEM)
+    return list(rows)
+
+
+def allow_pushing(groups: Iterable[KnownGroup], reason: str, author: Author, *states: GroupState) -> int:
+    """Messages may go there again. Returns how many were stopped, for one of `states` if they are given."""
+    done = 0
+    for group in groups:
+        before = GroupState(group.state)
+        if before == GroupState.OPEN or (states and before not in states):
+            continue
+        with transaction.atomic():
+            done += _change(group.pk, before, GroupState.OPEN, reason, "", author)
+    return done
+
+
+def rename(conversation_id: str, corp_id: str, title: str) -> None:
+    """The group has another name now."""
+    if title:
+        _rows(conversation_id, corp_id).update(title=title[:200])
+
+
+def _rows(conversation_id: str, corp_id: str) -> "QuerySet[KnownGroup]":
+    rows = KnownGroup.objects.filter(conversation_id=conversation_id, corp_id__in={corp_id, ""})
+    return rows.order_by("pk") if conversation_id else rows.none()
+
+
+def _change(pk: int, before: GroupState, after: GroupState, reason: str, event: str, author: Author) -> int:
+    """In the caller's transaction. 0: it was not in that state any more."""
+    rows = KnownGroup.objects.filter(pk=pk, state=before)
+    done = rows.update(
+        state=after, state_at=timezone.now(), state_reason=reason[:300], state_event=event[:200]
+    )
+    if done:
+        what = "恢复向群推送" if after == GroupState.OPEN else "停止向群推送"
+        detail = {"state": [before.value, after.value], "reason": reason[:300], "event": event[:200]}
+        record(Change(author, what, f"group:{pk}", detail))
+    return done

@@ -1,19 +1,13 @@
-"""What keeps the boxes healthy: heartbeats, takeover of dead workers' rows, erasing, retention."""
+"""What keeps the boxes healthy: heartbeats, takeover of dead workers' rows, erasing."""
 
 import asyncio
 import logging
 import time
 from contextlib import suppress
-from datetime import timedelta
-from typing import Any
-
-from django.conf import settings
-from django.db import models
 
 from bifang.channels import claims, notices, processes
-from bifang.channels.claims import CHUNK
 from bifang.channels.consumer import Consumer
-from bifang.channels.models import InboxRow, OutboxRow, State
+from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.processes import Owner
 from bifang.channels.sender import Sender
 from bifang.core import db
@@ -101,23 +95,10 @@ def release_expired() -> int:
 
 
 def tidy() -> None:
-    """Erase expired webhooks; drop rows older than the retention; forget dead workers."""
+    """Erase expired webhooks; forget dead workers."""
     now = database_now()
     for box in (InboxRow, OutboxRow):
         erase = box._default_manager.filter(webhook_expires_at__lt=now, webhook__isnull=False)
         if erase.exists():
             erase.update(webhook=None)
-    if settings.RETENTION_DAYS:
-        _drop_old(now - timedelta(days=settings.RETENTION_DAYS))
     processes.forget_dead()
-
-
-def _drop_old(before: Any) -> None:
-    _delete(OutboxRow.objects.filter(state__in=(State.DONE, State.DEAD), created_at__lt=before))
-    _delete(InboxRow.objects.filter(state__in=(State.DONE, State.DEAD), received_at__lt=before, replies=None))
-
-
-def _delete(rows: "models.QuerySet[Any]") -> None:
-    """In small transactions, so that the write lock is never held for long."""
-    while ids := list(rows.values_list("pk", flat=True)[:CHUNK]):
-        rows.model._default_manager.filter(pk__in=ids).delete()

@@ -129,8 +129,19 @@ class OutboxRow(BoxRow):
         return self.key
 
 
+class GroupState(models.TextChoices):
+    """Whether anything unasked goes to a group. Answers to those who ask there do, always."""
+
+    OPEN = "open", "可推送"
+    OUTSIDERS = "outsiders", "有外部人员"
+    REMOVED = "removed", "已移除"
+
+
 class KnownGroup(models.Model):
-    """A group in which somebody of the own corporation wrote to the robot; ``learned_by`` is who did so first."""
+    """A group in which somebody of the own corporation wrote to the robot; ``learned_by`` is who did so first.
+
+    ``state_event`` identifies what stopped the pushing, so that it is told of once.
+    """
 
     config = models.ForeignKey(
         SystemConfig, verbose_name="钉钉配置", on_delete=models.PROTECT, related_name="+", db_index=False
@@ -142,6 +153,10 @@ class KnownGroup(models.Model):
     learned_by = models.CharField("由谁得知", max_length=200, blank=True, default="")
     learned_by_id = models.CharField("他的员工 ID", max_length=100, blank=True, default="")
     last_seen_at = models.DateTimeField("最近发言")
+    state = models.CharField("推送", max_length=10, choices=GroupState.choices, default=GroupState.OPEN)
+    state_at = models.DateTimeField("变化时间", null=True, blank=True)
+    state_reason = models.CharField("原因", max_length=300, blank=True, default="")
+    state_event = models.CharField(max_length=200, blank=True, default="", editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "已知的群"

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from typing import Final
 
-from django.conf import settings as django_settings
-
 from bifang.core import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
@@ -16,7 +14,6 @@ from dingtalk_integration.models import CardState
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 15.0
-DROP_EVERY: Final = 240  # rounds
 
 
 class CardReaper:
@@ -32,16 +29,12 @@ class CardReaper:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; what cannot be closed now is tried again."""
         await self._look_ahead()
-        rounds = 0
         while not stop.is_set():
             try:
                 await self.look()
                 await self.settle()
-                if rounds % DROP_EVERY == 0 and django_settings.RETENTION_DAYS:
-                    await db.call(repository.drop_old, django_settings.RETENTION_DAYS)
             except Exception:
                 log.exception("关闭未完成的卡片时出错，稍后重试")
-            rounds += 1
             await self._wait(stop)
 
     async def _look_ahead(self) -> None:

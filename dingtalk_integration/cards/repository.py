@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
 from bifang.channels.ports import Part, Turn
 from bifang.core.db import database_now
+from bifang.core.retention import Keeping
 from dingtalk_integration.models import Card, CardState
 from dingtalk_integration.openapi.cards import CardPlace
 
@@ -196,10 +197,13 @@ def close(pk: int, reason: str) -> None:
     )
 
 
-def drop_old(days: int) -> None:
+def _dropped(before: datetime) -> "models.QuerySet[Card]":
     """Cards of messages; those of turns go with their inbox row."""
-    before = database_now() - timedelta(days=days)
-    Card.objects.filter(inbox=None, updated_at__lt=before).exclude(state__in=UNFINISHED).delete()
+    rows = Card.objects.filter(inbox=None, updated_at__lt=before)
+    return rows.exclude(state__in=UNFINISHED).order_by("id")
+
+
+KEEPING: Final = Keeping("卡片", "RETENTION_DAYS", _dropped, "updated_at")
 
 
 def _update(rows: "models.QuerySet[Card]", **values: Any) -> int:

@@ -10,7 +10,7 @@ from bifang.core.http import Response
 from bifang.core.models import SystemConfig
 from dingtalk_integration.checks.steps import CheckStep, Failure, Skip, in_thread
 from dingtalk_integration.config import DingTalkSettings
-from dingtalk_integration.health import COMMAND, live_states, live_workers
+from dingtalk_integration.health import COMMAND, describe_echo, is_mute, live_states, live_workers
 from dingtalk_integration.models import ClientState, ClientStatus
 
 IN_ADMIN = "在管理后台「系统配置」中打开这个配置，"
@@ -92,7 +92,13 @@ async def check_worker(subject: CheckedConfig) -> str:
     if best.status != ClientStatus.CONNECTED:
         reason = f"：{best.last_error}" if best.last_error else "。"
         raise Failure(f"工作进程 {best.owner} 没有连上，状态「{best.get_status_display()}」{reason}")
-    return f"已连接（进程 {best.owner}），{_last_frame(best)}，共收到 {best.messages_received} 条"
+    echo = describe_echo(best)
+    if is_mute(best):
+        raise Failure(
+            f"工作进程 {best.owner} 显示已连接，但{echo}。",
+            "查看 logs/bifang.log 中带 dingtalk 的行；收到的消息处理不完时会这样，网络中断时几十秒内会自动重连。",
+        )
+    return f"已连接（进程 {best.owner}），{echo}，{_last_frame(best)}，共收到 {best.messages_received} 条"
 
 
 def _last_frame(state: ClientState) -> str:

@@ -14,9 +14,11 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.configs import learn
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
+from dingtalk_integration.handlers.happenings import outsider_spoke
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.service import Agent, Asking
+from secops_agent.services.organisation.reactions import react
 from secops_agent.services.people.staff import learn_corporation
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ class ChatTurns:
         self._agent = agent
         self._corporations: dict[int, str] = {}
         self._groups: dict[tuple[int, str], float] = {}
+        self._outsiders: dict[tuple[int, str], float] = {}
 
     async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
         """The agent's answer; nothing for an outsider."""
@@ -104,6 +107,7 @@ class ChatTurns:
             log.info(
                 "dingtalk 忽略企业外人员的消息", extra={"config": settings.id, "message_id": turn.external_id}
             )
+            await self._note_outsider(turn, own)
             return TurnResult(note=OUTSIDER)
         if turn.target and turn.target.is_group:
             await self._learn_group(turn, turn.target.conversation_id)
@@ -123,12 +127,10 @@ class ChatTurns:
         )
 
     async def _learn_group(self, turn: Turn, conversation_id: str) -> None:
-        """Note where the robot is, at most once an hour for a group."""
+        """Note where the robot is, at most once a minute for a group."""
         key, now = (turn.config_id, conversation_id), time.monotonic()
-        if (
-            now - self._groups.get(key, -known_groups.EVERY.total_seconds())
-            < known_groups.EVERY.total_seconds()
-        ):
+        every = known_groups.LOOK_EVERY.total_seconds()
+        if now - self._groups.get(key, -every) < every:
             return
         payload = turn.payload
         await db.call(
@@ -137,6 +139,14 @@ class ChatTurns:
             speaker=payload.get("nick", ""), staff_id=payload.get("staff_id", ""),
         )  # fmt: skip
         self._groups[key] = now
+
+    async def _note_outsider(self, turn: Turn, own: str) -> None:
+        """Who speaks in a group is in it: looked at once a minute, however much they say."""
+        key, now = (turn.config_id, turn.conversation_id), time.monotonic()
+        every = known_groups.LOOK_EVERY.total_seconds()
+        if turn.target and turn.target.is_group and own and now - self._outsiders.get(key, -every) >= every:
+            await db.call(react, outsider_spoke(turn, own))
+            self._outsiders[key] = now
 
     async def _corporation(self, settings: DingTalkSettings, payload: Mapping[str, Any]) -> str:
         """The configuration's corporation; learned from the first message: the robot's own, not the sender's."""

@@ -1,46 +1,31 @@
-"""Events of the organisation: stored, acknowledged, and acted on where Bifang has something to do."""
-
-import logging
-from typing import Any
+"""Events of the organisation: stored, acknowledged, and acted on where somebody has a rule for them."""
 
 from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
 from bifang.core import db
 from dingtalk_integration.handlers.contents import text_of
+from dingtalk_integration.handlers.happenings import read_event
 from dingtalk_integration.stream.frames import Frame
-from secops_agent.services.people.staff import leave_organisation
-
-log = logging.getLogger(__name__)
+from secops_agent.services.organisation.reactions import react
 
 
 def normalise(frame: Frame, config_id: int) -> Incoming:
-    """The stored form of an event of any type; deduplicated on eventId."""
+    """The stored form of an event of any type; deduplicated on eventId. Its type is its text: it is searched by it."""
     data = frame.data or {}
     return Incoming(
         config_id=config_id,
         kind="event",
         external_id=frame.header("eventId") or text_of(data, "eventId") or frame.message_id,
+        text=frame.header("eventType")[:100],
         payload={
             "type": frame.header("eventType"),
             "corp_id": frame.header("eventCorpId"),
+            "born_ms": frame.header("eventBornTime"),
             "data": dict(data),
         },
     )
 
 
 async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-    """Revoke at once what people who left could do; other events are kept for the record."""
-    kind = turn.payload.get("type", "")
-    if kind == "user_leave_org":
-        count = await db.call(leave_organisation, turn.payload.get("corp_id", ""), _people(turn.payload))
-        log.info(
-            "dingtalk 人员离职，已停用 %d 人",
-            count,
-            extra={"config": turn.config_id, "event": turn.external_id},
-        )
-    return TurnResult()
-
-
-def _people(payload: Any) -> list[str]:
-    data = payload.get("data", {})
-    people = data.get("userId") or data.get("UserId") or []  # HTTP-callback spelling, seen in older logs
-    return [str(one) for one in (people if isinstance(people, list) else [people])]
+    """Run again after a crash it does nothing twice: what it writes is keyed by the event."""
+    happening = read_event(turn)
+    return TurnResult(note=await db.call(react, happening) if happening else "")

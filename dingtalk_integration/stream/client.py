@@ -144,7 +144,7 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
     async def _open(self) -> Connection:
         uri = await gateway.ask(self._settings, self._subscriptions(), self._local_ip())
         socket = await open_socket(uri, self._settings)
-        connection = Connection(socket, self._settings, lambda: self._intake.blocked)
+        connection = Connection(socket, self._settings, lambda: self._intake.blocked, self._board.saw_answer)
         self._connections.add(connection)
         connection.start(self._router.route, self._forget)
         self._board.connections = len(self._connections)

@@ -17,14 +17,19 @@ Route = Callable[["Connection", str | bytes], Awaitable[None]]
 
 
 class Connection:
-    """``leaving`` is set when a replacement is needed; ``handover`` tells that the socket still works then."""
+    """``leaving`` is set when a replacement is needed; ``handover`` tells that the socket still works then.
+
+    ``answered`` is told how many seconds a ping took there and back.
+    """
 
     def __init__(
-        self, socket: ClientConnection, settings: StreamSettings, is_blocked: Callable[[], bool]
-    ) -> None:
+        self, socket: ClientConnection, settings: StreamSettings, is_blocked: Callable[[], bool],
+        answered: Callable[[float], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._socket = socket
         self._settings = settings
         self._is_blocked = is_blocked
+        self._answered = answered
         self._tasks: list[asyncio.Task[None]] = []
         self._closed: Callable[[Connection], None] = lambda _: None
         self.leaving = asyncio.Event()
@@ -130,7 +135,7 @@ class Connection:
             return False  # nothing can be written any more
         try:
             async with asyncio.timeout(self._settings.pong_timeout_s):
-                await pong
+                self._answered(await pong)
         except TimeoutError:
             return self._is_blocked() or self._read_at >= sent
         return True

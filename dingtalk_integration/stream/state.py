@@ -16,6 +16,7 @@ class StreamState:
     """A snapshot. Times are epoch seconds, 0.0 for never. ``connections``: sockets open now.
 
     ``messages_received`` counts chat, event and card frames; ``last_frame_at`` also the gateway's own.
+    ``answered_at``: the peer answered our last ping, after ``round_trip_s``. Pings are no messages: no quota counts them.
     """
 
     status: Status
@@ -25,6 +26,8 @@ class StreamState:
     last_error_at: float
     messages_received: int
     connections: int
+    answered_at: float = 0.0
+    round_trip_s: float = 0.0
 
 
 Observe = Callable[[StreamState], None]
@@ -42,6 +45,7 @@ class LiveStatus:
         self.last_error_at = 0.0
         self.messages_received = 0
         self.connections = 0
+        self.answered_at = self.round_trip_s = 0.0
 
     def snapshot(self) -> StreamState:
         """The values now."""
@@ -53,11 +57,17 @@ class LiveStatus:
             last_error_at=self.last_error_at,
             messages_received=self.messages_received,
             connections=self.connections,
+            answered_at=self.answered_at,
+            round_trip_s=self.round_trip_s,
         )
 
     def saw_frame(self) -> None:
         """A frame of any kind came."""
         self.last_frame_at = time.time()
+
+    def saw_answer(self, round_trip_s: float) -> None:
+        """A ping went to the gateway and back."""
+        self.answered_at, self.round_trip_s = time.time(), round_trip_s
 
     def show(self, status: Status, *, error: str = "") -> None:
         """Change the status and tell the observer; an error is kept until the next one."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from django.db import transaction
 
@@ -22,6 +23,8 @@ _UPDATED = [
     "last_error_at",
     "messages_received",
     "connections",
+    "answered_at",
+    "round_trip_ms",
     "updated_at",
 ]
 
@@ -70,6 +73,8 @@ def _row(owner: str, config_id: int, shown: Shown, now: datetime) -> ClientState
         last_error_at=_time(state.last_error_at),
         messages_received=state.messages_received,
         connections=state.connections,
+        answered_at=_time(state.answered_at),
+        round_trip_ms=ceil(state.round_trip_s * 1000) if state.answered_at else None,
         updated_at=now,
     )
 

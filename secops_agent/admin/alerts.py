@@ -1,17 +1,19 @@
 """告警: what the sources report, and what people make of it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, as_json, badge, moment, preformatted, shortened
+from bifang.core.admin.base import NOTHING, HouseList, as_json, badge, moment, preformatted, shortened
 from secops_agent.admin.acts import Act, InventoryScreen
 from secops_agent.admin.inventory import gravity, lines, severity_badge
 from secops_agent.models import Alert, AlertPayload
@@ -19,6 +21,7 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.search import narrowed
+from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.pages import COUNT_CAP
 
 STATUS_TONES = {"open": "warn", "acknowledged": "info", "closed": "idle"}
@@ -45,6 +48,19 @@ _CLOSE = tuple(
 )
 
 
+class AlertList(HouseList):
+    """The house's list; its rows know whether they are silenced."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django's."""
+        super().get_results(request)
+        rows = list(self.result_list)
+        quiet = silenced_until(rows, timezone.now())
+        for row in rows:
+            row.silenced_until = quiet.get(row.pk)
+        self.result_list = rows
+
+
 @admin.register(Alert)
 class AlertScreen(InventoryScreen):
     """List, filters, search; state changes with history."""
@@ -69,6 +85,17 @@ class AlertScreen(InventoryScreen):
         """With the assets of all rows in one query."""
         rows: QuerySet[Alert] = super().get_queryset(request)
         return rows.prefetch_related("assets")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The one that knows of silences."""
+        return AlertList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """As Django's; it knows whether it is silenced."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.silenced_until = silenced_until([row], timezone.now()).get(row.pk)
+        return row
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Alert], search_term: str
@@ -105,8 +132,13 @@ class AlertScreen(InventoryScreen):
 
     @admin.display(description="状态", ordering="status")
     def state(self, row: Alert) -> SafeString:
-        """Coloured."""
-        return badge(str(AlertStatus(row.status).label), STATUS_TONES[row.status])
+        """Coloured; silenced ones are marked."""
+        shown = badge(str(AlertStatus(row.status).label), STATUS_TONES[row.status])
+        until: datetime | None = getattr(row, "silenced_until", None)
+        if until is None:
+            return shown
+        told = f"到 {timezone.localtime(until):%m-%d %H:%M} 不发送它的消息"
+        return format_html("{} {}", shown, badge("静默", "idle", told))
 
     @admin.display(description="结论", ordering="verdict")
     def verdict_badge(self, row: Alert) -> SafeString | str:

@@ -1,6 +1,6 @@
 """The form of a notification rule: what a file says in YAML, as fields."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -24,7 +24,6 @@ from secops_agent.services.notifications.rules import MOST_STEPS, read_rule
 
 LISTS: Final = ("severities", "on", "sources", "rules", "asset_tags", "importance", "owners")
 HOURS: Final = ("days", "quiet_from", "quiet_until", "always")
-HAPPENING: Final = ("new", "risen", "reopened")
 STEPS: Final = range(MOST_STEPS)
 
 
@@ -51,7 +50,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     """What it says goes through the one door of rules; errors stand at their fields."""
 
     severities = _boxes("级别", Severity.choices, "不选表示所有级别。")
-    on = _boxes("什么事", [(name, CHANGES[name]) for name in HAPPENING])
+    on = _boxes("什么事", CHANGES.items())
     sources = TagsField(label="来源", required=False, help_text="例如 waf，suricata；留空表示所有来源。")
     rules = TagsField(label="检测规则", required=False, help_text="名称或编号；留空表示所有规则。")
     asset_tags = TagsField(label="资产标签", required=False, help_text="告警的资产有其中任何一个标签。")
@@ -94,8 +93,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     def _fill(self, stored: Iterable[Any]) -> None:
         """The stored rule, or what a new one begins with."""
         conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
-        happening = [*HAPPENING, *(each for each in conditions.on if each not in HAPPENING)]
-        self.fields["on"].choices = [(name, CHANGES[name]) for name in happening]  # type: ignore[attr-defined]
         self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
         self.initial.update({name: getattr(hours, name) for name in HOURS})
         self.initial["always"] = list(hours.always)
@@ -144,11 +141,20 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             read_rule(self.given())
         except EntryFaults as error:
             for place, text in error.faults:
-                name = place.split(".")[1] if place.count(".") else place
-                self.add_error(_field(name), text)
+                self.add_error(self._field(place.split(".")), text)
         except BifangError as error:
             self.add_error("targets", error.message)
 
-
-def _field(name: str) -> str | None:
-    return {"hours": "quiet_until"}.get(name, name if name in (*LISTS, *HOURS, "name") else None)
+    def _field(self, place: Sequence[str]) -> str | None:
+        """The field of a place like ``conditions.owners.1`` or ``escalate.2.to.1``."""
+        steps = [step for step in STEPS if self.cleaned_data.get(f"after_{step}")]
+        match place:
+            case ["hours"]:
+                return "quiet_until"
+            case ["targets", *_]:
+                return "targets"
+            case ["escalate", number, *_] if 0 < int(number) <= len(steps):
+                return f"to_{steps[int(number) - 1]}"
+            case ["conditions" | "hours", name, *_] | [name, *_] if name in (*LISTS, *HOURS, "name"):
+                return name
+        return None

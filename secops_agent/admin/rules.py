@@ -16,6 +16,7 @@ from secops_agent.admin.rule_form import RuleForm
 from secops_agent.models import NotificationRule, NotificationTarget
 from secops_agent.models.choices import Severity
 from secops_agent.services.notifications import rules, targets
+from secops_agent.services.notifications.conditions import CHANGES
 from secops_agent.services.notifications.preview import preview
 
 STEPS_SHOWN: Final = 3
@@ -89,15 +90,19 @@ class RuleScreen(Screen):
         """Does it speak?"""
         if not rule.enabled:
             return badge("未启用", "idle")
-        return badge("启用", "ok") if rule.targets.all() else badge("没有目标", "warn")
+        if not rule.targets.all():
+            return badge("没有目标", "warn")
+        doubts = [doubt for each in rule.targets.all() if (doubt := targets.doubt(each))]
+        return badge("群未确认", "warn", " ".join(doubts)) if doubts else badge("启用", "ok")
 
     @admin.display(description="哪些告警")
     def about(self, rule: NotificationRule) -> str:
         """The conditions in words."""
         given = dict(rule.conditions)
         levels = "、".join(str(Severity(each).label) for each in given.get("severities", ()))
+        happens = "、".join(CHANGES[each] for each in given.get("on", ()))
         rest = [f"{word} {'、'.join(given[name])}" for name, word in WORDS.items() if given.get(name)]
-        return "；".join(part for part in (levels, *rest) if part) or ALL
+        return "；".join(part for part in (levels, *rest, happens) if part) or ALL
 
     @admin.display(description="发给谁")
     def told_to(self, rule: NotificationRule) -> SafeString | str:
@@ -131,8 +136,8 @@ def _reached(target: NotificationTarget) -> SafeString:
         targets.resolve(target, timezone.now())
     except BifangError as error:
         return _trouble(target, error.message)
-    if target.last_error:
-        return _trouble(target, target.last_error)
+    if trouble := target.last_error or targets.doubt(target):
+        return _trouble(target, trouble)
     return format_html("{} {}", targets.describe(target), badge("可以送达", "ok"))
 
 

@@ -7,12 +7,14 @@ from contextlib import suppress
 from typing import Final
 
 from bifang.core import db
-from secops_agent.services.notifications import announcing, digests, escalation
+from secops_agent.services.notifications import announcing, digests, escalation, silence_lines
+from secops_agent.services.operations import deadlines
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
 STEPS: Final[tuple[Callable[[], int], ...]] = (
-    announcing.step, announcing.tell_storms, digests.tell_digests, announcing.note_failures, escalation.step,
+    announcing.step, announcing.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
+    announcing.note_failures, escalation.step,
 )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ _estate = [
     path("notification-rules/", notifications.RuleListView.as_view()),
     path("on-call/", notifications.OnCallView.as_view()),
     path("silences/", notifications.SilenceListView.as_view()),
+    path("silences/preview/", notifications.SilencePreviewView.as_view()),
     path("silences/<int:silence_id>/end/", notifications.SilenceEndView.as_view()),
     path("proposals/", proposals.ProposalListView.as_view()),
     path("proposals/<str:code>/", proposals.ProposalEndpoint.as_view()),

@@ -86,9 +86,8 @@ class NotificationTarget(models.Model):
         ordering = ["rule", "step", "id"]
 
     def __str__(self) -> str:
-        return (
-            f"{self.get_kind_display()} {self.conversation_id or self.staff or self.schedule or ''}".strip()
-        )
+        place = f"{self.get_kind_display()} {self.conversation_id or self.staff or self.schedule or ''}"
+        return f"规则「{self.rule}」→ {place.strip()}"
 
 
 class MessageState(models.TextChoices):
@@ -105,8 +104,8 @@ class AlertMessage(models.Model):
     """What one destination is told of one group of alerts: one message, which follows what becomes of them.
 
     ``wanted`` counts what there is to tell, ``shown`` what was told: there is something to do while they differ.
-    ``destination`` and ``group_key`` are digests; two rules with the same target share the message. ``summary``: the
-    message that counts this one instead (a storm, a digest).
+    ``sla`` is what it has to say of a time limit, as rules name it. ``destination`` and ``group_key`` are digests; two rules with the same target share the message. ``summary``: the
+    message that counts this one instead (a storm, a digest, what a silence held back: then ``silence`` names it).
     """
 
     target = models.ForeignKey(NotificationTarget, on_delete=models.CASCADE, related_name="messages")
@@ -115,7 +114,13 @@ class AlertMessage(models.Model):
     kind = models.CharField(
         "种类",
         max_length=10,
-        choices=[("group", "告警"), ("storm", "告警风暴"), ("digest", "汇总"), ("escalation", "升级")],
+        choices=[
+            ("group", "告警"),
+            ("storm", "告警风暴"),
+            ("digest", "汇总"),
+            ("escalation", "升级"),
+            ("silence", "静默小结"),
+        ],
         default="group",
     )
     alerts = models.ManyToManyField(
@@ -130,8 +135,12 @@ class AlertMessage(models.Model):
     due_at = models.DateTimeField("最早发送时间")
     sent_at = models.DateTimeField("最近发送", null=True, blank=True)
     digest = models.CharField(max_length=32, blank=True, default="")
+    sla = models.CharField(max_length=12, blank=True, default="")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     summary = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="held")
+    silence = models.ForeignKey(
+        "Silence", null=True, blank=True, on_delete=models.CASCADE, related_name="messages"
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = "告警消息"
@@ -161,7 +170,13 @@ class AlertMessageItem(models.Model):
 
 
 class Escalation(models.Model):
-    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0."""
+    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0.
+
+    One that ended because there was nothing open (`TAKEN`, `RESOLVED`) begins anew with something that is.
+    """
+
+    TAKEN = "已有人处理"
+    RESOLVED = "来源报告已恢复"
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="escalations")
     message = models.ForeignKey(AlertMessage, on_delete=models.CASCADE, related_name="escalations")
@@ -196,6 +211,7 @@ class Silence(models.Model):
     ends_at = models.DateTimeField("结束")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     made_by = models.CharField("设置人", max_length=200)
+    maker = models.ForeignKey(Staff, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     held = models.PositiveIntegerField("留存消息", default=0)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
 
@@ -205,4 +221,6 @@ class Silence(models.Model):
         indexes = [models.Index(fields=["ends_at"], name="silence_end")]
 
     def __str__(self) -> str:
+        if self.scope == "alert":
+            return f"告警 A{self.value}"
         return f"{self.get_scope_display()} {self.value}".strip()

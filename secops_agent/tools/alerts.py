@@ -68,6 +68,7 @@ def alert_line(alert: AlertSummary, asker: Asker) -> str:
             ago(alert.last_seen, asker.now),
             f"{alert.count} 次" if alert.count > 1 else "",
             "已超时" if alert.overdue else "",
+            f"静默到 {moment(alert.silenced_until)}" if alert.silenced_until else "",
         ]
     )
     return f"- **#{alert.id}** {said}"
@@ -107,6 +108,7 @@ def _detail(detail: AlertDetail) -> str:
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
         ("时限", moment(alert.due_at) if alert.due_at and alert.status != AlertStatus.CLOSED else ""),
+        ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),

@@ -33,6 +33,8 @@ def _told(health: Health, asker: Asker) -> str:
     ]
     lines = [heading, "", *(f"- {name}：{value}" for name, value in facts)]
     lines += [f"- 配置「{plain(fault.name, 40)}」：{plain(fault.error, 160)}" for fault in health.faults]
+    if health.late:
+        lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
     return "\n".join(lines)
 
 

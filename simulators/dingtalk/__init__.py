@@ -15,7 +15,7 @@ What tests, the chat page at ``/`` and the page of applications at ``/apps`` use
                                      ``link`` (it is what a tapped ``dtmd:`` link says),
                                      ``conversation_title``, ``extra`` (fields of the callback to add or replace)
 ``POST /sim/messages/batch``         a list of them
-``POST /sim/events``                 ``{client_id, event_type, data, event_id?, corp_id?}``
+``POST /sim/events``                 ``{client_id, event_type, data, event_id?, corp_id?, born_ms?}``, or without data `events`
 ``POST /sim/cards/click``            ``{client_id, out_track_id, staff_id, action_id, params?, corp_id?}``
 ``GET /sim/replies``                 what robots said: ``?client_id=&conversation_id=&since=&after=``
 ``GET /sim/acks``, ``/sim/cards``    acks with their latency; cards and what they show

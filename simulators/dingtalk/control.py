@@ -9,13 +9,11 @@ from aiohttp import web
 
 from bifang.core.errors import BifangError, InvalidInput
 
-from .deliveries import Push
+from .events import emit
 from .fault_actions import FaultActions
 from .faults import parse_change
-from .frames import EVENT_TOPIC, dump, now_ms
-from .messages import find_robot, say
-from .options import mint
-from .people import CORP_ID
+from .frames import dump, now_ms
+from .messages import say
 from .world import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -91,16 +89,8 @@ class Control:
         return answer_json([say(self.world, row) for row in rows])
 
     async def emit(self, request: web.Request) -> web.StreamResponse:
-        """Send an EVENT: ``{client_id, event_type, data, event_id?, corp_id?}`` → ``{event_id, delivered}``."""
-        body = await read_object(request)
-        robot = find_robot(self.world, body.get("client_id"))
-        event_type = str(body.get("event_type") or "")
-        if not event_type:
-            raise InvalidInput("缺少 event_type，例如 user_leave_org")
-        if not robot.stream:
-            raise InvalidInput(f"应用「{robot.name}」没有选择 Stream 推送，事件不会推送")
-        push = _build_event(robot.client_id, event_type, body)
-        return answer_json({"event_id": push.external_id, "delivered": self.world.deliveries.submit(push)})
+        """Send an EVENT: ``{client_id, event_type, data, event_id?, corp_id?}``, or one made by `events`."""
+        return answer_json(emit(self.world, await read_object(request)))
 
     async def set_faults(self, request: web.Request) -> web.StreamResponse:
         """Switch faults; the answer shows what is on."""
@@ -166,19 +156,6 @@ class Control:
         self.world.reset()
         self.world.reload_pages()
         return answer_json({"reset": True})
-
-
-def _build_event(client_id: str, event_type: str, body: dict[str, Any]) -> Push:
-    event_id = str(body.get("event_id") or mint("event-"))
-    data = {"timeStamp": str(now_ms()), "eventId": event_id, **(body.get("data") or {})}
-    extra = {
-        "eventId": event_id,
-        "eventType": event_type,
-        "eventBornTime": str(now_ms()),
-        "eventCorpId": str(body.get("corp_id") or CORP_ID),
-        "eventUnifiedAppId": "demo-unified-app",
-    }
-    return Push(client_id, "EVENT", EVENT_TOPIC, dump(data), event_id, extra)
 
 
 def _read_number(text: str | None) -> float:

@@ -3,12 +3,11 @@
 import fcntl
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from bifang.channels import maintenance, outbox, processes
+from bifang.channels import maintenance, processes
 from bifang.channels.claims import HOLD
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.processes import Owner
@@ -78,26 +77,6 @@ def test_expired_webhooks_are_erased(database: Database) -> None:
     maintenance.tidy()
     assert not InboxRow.objects.filter(webhook__isnull=False).exists()
     assert not OutboxRow.objects.filter(webhook__isnull=False).exists()
-
-
-@pytest.mark.parametrize(("days", "drops"), [(0, False), (7, True), (9, False)])
-def test_retention_drops_what_is_done_and_older_than_the_setting(
-    database: Database, settings: Any, days: int, drops: bool
-) -> None:
-    settings.RETENTION_DAYS = days
-    old = timezone.now() - timedelta(days=8)
-    store(incoming("还没处理"), incoming("处理过", where="cid2"))
-    (part,) = answered("答", where="cid3")
-    outbox.mark_sent([outbox.Sent(part, outbox.Delivered("webhook"))])
-    InboxRow.objects.filter(text="处理过").update(state=State.DONE)
-    InboxRow.objects.update(received_at=old)
-    OutboxRow.objects.update(created_at=old)
-    maintenance.tidy()
-    if not drops:
-        assert (InboxRow.objects.count(), OutboxRow.objects.count()) == (3, 1)
-        return
-    assert list(InboxRow.objects.values_list("text", flat=True)) == ["还没处理"]
-    assert not OutboxRow.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,9 @@ def test_everything_passes_with_a_connected_worker_and_no_second_connection_is_m
     sim: SimulatorHandle,
 ) -> None:
     config = make(sim)
-    connected(config, last_frame_at=timezone.now() - timedelta(seconds=7), messages_received=3)
+    now = timezone.now()
+    echo = {"answered_at": now - timedelta(seconds=4), "round_trip_ms": 31}
+    connected(config, last_frame_at=now - timedelta(seconds=7), messages_received=3, **echo)
     sim.event("user_leave_org")  # would go to whoever connects
     report = check()
     assert report["ok"], report
@@ -129,7 +131,7 @@ def test_everything_passes_with_a_connected_worker_and_no_second_connection_is_m
     assert found["handshake"]["verdict"] == "skipped"
     assert "正在运行" in found["handshake"]["detail"]
     assert found["open"]["verdict"] == "passed"
-    assert re.search(r"最近一帧在 \d+ 秒前", found["worker"]["detail"])
+    assert re.search(r"\d+ 秒前有心跳应答，往返 31 毫秒，最近一帧在 \d+ 秒前", found["worker"]["detail"])
     counters = sim.state()["counters"]
     assert (counters["waiting"], counters["frames"]) == (1, 0)
 

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from simulators.dingtalk import Simulator
+from simulators.dingtalk.events import EVENTS
 
 CHAT = "/v1.0/im/bot/messages/get"
 TOPICS = [{"type": "EVENT", "topic": "*"}, {"type": "CALLBACK", "topic": CHAT}]
@@ -309,3 +310,22 @@ async def test_reset_forgets_messages_and_keeps_connections() -> None:
         assert state["counters"]["pushes"] == 0
         assert len(state["clients"]["dingdemo"]) == 1
         assert not socket.closed
+
+
+async def test_events_of_the_organisation_have_the_fields_of_the_facts() -> None:
+    """timeStamp is text, but a number in events of groups; who is an outsider has a union id only."""
+    async with simulated() as client:
+        socket = await client.connect()
+        for event_type in EVENTS:
+            await client.post("/sim/events", {"event_type": event_type, "staff_id": "lisi", "outsiders": 1})
+            frame = await read_frame(socket)
+            data = json.loads(frame["data"])
+            assert frame["headers"]["eventType"] == event_type
+            assert frame["headers"]["eventBornTime"].isdecimal()
+            assert isinstance(data["timeStamp"], int if event_type.startswith("chat_") else str)
+            await send_ack(socket, frame, {"status": "SUCCESS"})
+            if event_type == "chat_add_member":
+                assert (data["userId"], data["unionId"]) == ([], ["union-outsider-0"])
+                assert data["openConversationId"] == "cidDemoGroup=="
+        refused = await client.post("/sim/events", {"event_type": "something_of_tomorrow"})
+        assert "样例" in refused["error"]

@@ -479,3 +479,14 @@ def test_stream_logs_hold_no_secret_ticket_or_text(sim, caplog):
     assert all(
         "dingtalk" in row.getMessage() for row in ours if row.name.startswith("dingtalk_integration.stream")
     )
+
+
+def test_stream_tells_how_long_a_ping_takes_there_and_back_and_when_it_last_did(sim):
+    """The loop-back check: no message, so no quota counts it."""
+    before = sim.state()["metered"]
+    with running_client(sim.base_url, ping_interval_s=0.05) as running:
+        running.wait_status("connected")
+        first = wait_until(lambda: running.state.answered_at)
+        wait_until(lambda: running.state.answered_at > first)
+        assert 0 < running.state.round_trip_s < 5
+    assert sim.state()["metered"] == before

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from bifang.core import retention
 from secops_agent.models import Alert, AlertEvent
 from secops_agent.services.alerts import occurrences, words
 from secops_agent.services.intake import jobs
@@ -12,18 +13,18 @@ from secops_agent.services.intake import jobs
 from .inventory_aid import NOW, alert, later, queries, store
 
 pytestmark = pytest.mark.both_databases
+DUE = later(days=-5)
 
 
 @pytest.fixture
-def aged(database, settings):
+def aged(database):
     """Ten occurrences, one a day, of an alert that came in a hundred days ago."""
-    settings.ALERT_EVENT_RETENTION_DAYS = 5
     store(*(alert("a", n, at=later(days=-n)) for n in range(10)))
     Alert.objects.update(created_at=later(days=-100))
 
 
 def test_marks_beyond_the_retention_go_and_counts_stay(aged):
-    assert occurrences.drop_old(now=NOW) == 4
+    assert occurrences.drop_old(DUE) == 4
     assert sorted((NOW - at).days for at in AlertEvent.objects.values_list("at", flat=True)) == [
         0,
         1,
@@ -33,29 +34,23 @@ def test_marks_beyond_the_retention_go_and_counts_stay(aged):
         5,
     ]
     assert Alert.objects.get().count == 10
-    assert occurrences.drop_old(now=NOW) == 0
-
-
-def test_zero_keeps_them(aged, settings):
-    settings.ALERT_EVENT_RETENTION_DAYS = 0
-    assert occurrences.drop_old(now=NOW) == 0
-    assert AlertEvent.objects.count() == 10
+    assert occurrences.drop_old(DUE) == 0
 
 
 def test_an_old_file_that_was_read_lately_still_counts_once(aged):
     old = alert("b", at=later(days=-50))
     store(old)
     Alert.objects.filter(title="规则 b").update(created_at=later(days=-1))
-    assert occurrences.drop_old(now=NOW) == 4
+    assert occurrences.drop_old(DUE) == 4
     store(old)
     assert Alert.objects.get(title="规则 b").count == 1
 
 
 def test_they_go_in_small_transactions_until_the_time_is_over(aged, monkeypatch):
     monkeypatch.setattr(occurrences, "_BATCH", 2)
-    assert occurrences.drop_old(seconds=0, now=NOW) == 0
+    assert occurrences.drop_old(DUE, end=0) == 0
     with queries() as caught:
-        assert occurrences.drop_old(now=NOW) == 4
+        assert occurrences.drop_old(DUE) == 4
     deleting = [each["sql"] for each in caught.captured_queries if each["sql"].startswith("DELETE")]
     assert len(deleting) == 2
 
@@ -67,5 +62,18 @@ def test_what_runs_by_itself_is_scheduled_once(database):
 
     ensure_schedules()
     functions = sorted(Schedule.objects.values_list("func", flat=True))
-    assert functions == sorted([words.JOB, jobs.RECOVERY, occurrences.JOB])
+    assert functions == sorted([words.JOB, jobs.RECOVERY, retention.JOB])
     assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())
+
+
+def test_what_runs_by_itself_can_be_run_also_where_an_earlier_version_put_it_elsewhere(database):
+    from django.utils.module_loading import import_string
+    from django_q.models import Schedule
+
+    from secops_agent.services.operations.periodic import ensure_schedules
+
+    ensure_schedules()
+    Schedule.objects.filter(func=words.JOB).update(func="secops_agent.services.alerts.triage.words.index")
+    ensure_schedules()
+    assert Schedule.objects.count() == 3
+    assert all(callable(import_string(name)) for name in Schedule.objects.values_list("func", flat=True))

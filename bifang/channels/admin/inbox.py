@@ -16,14 +16,14 @@ from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, short
 class InboxScreen(RowScreen):
     """What was received, and what became of it."""
 
-    list_display = ("id", "received", "kind", "state_badge", "config", "who", "words", "error")
+    list_display = ("id", "received", "what", "state_badge", "config", "who", "words", "error")
     list_filter = ("state", "kind", "config", "is_group", "received_at")
     search_fields = ("=external_id", "=conversation_id", "=sender_id")
-    search_help_text = "按消息 ID、会话 ID 或发送人 ID 搜索（完整匹配）"
+    search_help_text = "按消息 ID、会话 ID、发送人 ID 或事件类型（如 user_leave_org）搜索（完整匹配）"
     actions = ("reprocess",)
     text_fields = ("words", "whole_text", "data")
     fields = (
-        "external_id", "kind", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "chat_kind", "priority",
+        "external_id", "what", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "chat_kind", "priority",
         "whole_text", "data", "replies", "received", "handled", "attempts", "waits_until", "owner",
     )  # fmt: skip
 
@@ -31,6 +31,12 @@ class InboxScreen(RowScreen):
     def received(self, row: InboxRow) -> SafeString | str:
         """When it was stored."""
         return moment(row.received_at)
+
+    @admin.display(description="种类", ordering="kind")
+    def what(self, row: InboxRow) -> str:
+        """What it is; the type of an event is no private text."""
+        kind = str(row.get_kind_display())
+        return f"{kind} {row.text}" if row.kind == "event" and row.text else kind
 
     @admin.display(description="完成时间")
     def handled(self, row: InboxRow) -> SafeString | str:
@@ -55,8 +61,8 @@ class InboxScreen(RowScreen):
 
     @admin.display(description="内容")
     def words(self, row: InboxRow) -> SafeString | str:
-        """The beginning of the text."""
-        return shortened(row.text, 40)
+        """The beginning of the text; an event's type stands beside its kind."""
+        return NOTHING if row.kind == "event" else shortened(row.text, 40)
 
     @admin.display(description="内容")
     def whole_text(self, row: InboxRow) -> SafeString | str:
@@ -91,6 +97,14 @@ class InboxScreen(RowScreen):
             if request.resolver_match and "object_id" in request.resolver_match.kwargs
             else rows.defer("payload")
         )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[InboxRow], search_term: str
+    ) -> tuple[QuerySet[InboxRow], bool]:
+        """Also the events of a type: the text of an event is its type."""
+        found, several = super().get_search_results(request, queryset, search_term)
+        term = search_term.strip()
+        return (found | queryset.filter(kind="event", text=term) if term else found), several
 
     @admin.action(description="重新处理", permissions=["operate"])
     def reprocess(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> None:

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, badge
+from bifang.core.retention import standings
 
 if TYPE_CHECKING:
     # django-q2 has no types.
@@ -50,7 +51,13 @@ for _model in (Schedule, Success, Failure, OrmQ):
 
 @admin.register(Schedule)
 class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
-    """What runs when."""
+    """What runs when, and whether the retention keeps up."""
+
+    list_before_template = "admin/core/retention.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With what is kept how long."""
+        return super().changelist_view(request, {"bf_kept": standings()} | (extra_context or {}))
 
     list_display = ("id", "name", "func", "schedule_type", "times", "next_run", "last_run", "result")
 

@@ -18,7 +18,7 @@ from django.db.models.lookups import GreaterThan
 
 from secops_agent.models import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertTally
 
-JOB = "secops_agent.services.alerts.triage.words.index"
+JOB = f"{__name__}.index"
 TABLE = "secops_agent_alertwords"
 DESCRIBED = 2000  # characters of a description that are searched
 _FIELDS = ("title", "rule_name", "rule_id", "source")

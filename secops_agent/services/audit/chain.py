@@ -7,6 +7,7 @@ Records get their position when they are sealed: one that commits late simply co
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ from django.utils import timezone
 
 from bifang.core.db import on_postgresql, run
 from bifang.core.errors import BifangError
+from bifang.core.retention import drop_pieces
 from bifang.core.sealed import Sealed, place_of
 from secops_agent.models import AuditRecord, AuditSegment
 from secops_agent.models.audit import AuditKind
@@ -110,14 +112,17 @@ def _place(segment: AuditSegment, ids: Sequence[int]) -> None:
     run(_PLACING[connection.vendor], [segment.pk, segment.count, given])
 
 
-def drop_before(day: date) -> int:
-    """Retention: remove the records of whole closed segments before ``day``; their digests stay. Returns how many.
+def drop_before(before: datetime, end: float = float("inf")) -> int:
+    """Retention: remove the records of whole closed segments of the days before; their digests stay. Returns how many.
 
-    The mark comes first: an interrupted removal goes on at the next call.
+    The mark comes first: a removal that is interrupted, or at its ``end``, goes on at the next call.
     """
     dropped = 0
+    day = timezone.localdate(before)
     for segment in AuditSegment.objects.filter(closed=True, day__lt=day).order_by("number"):
-        rows = AuditRecord.objects.filter(segment=segment)
+        if time.monotonic() >= end:
+            break
+        rows = AuditRecord.objects.filter(segment=segment).order_by("position")
         with transaction.atomic():
             fresh = AuditSegment.objects.filter(pk=segment.pk, dropped_at=None).update(
                 dropped_at=timezone.now()
@@ -132,8 +137,7 @@ def drop_before(day: date) -> int:
                         )
                     ]
                 )
-        while ids := list(rows.values_list("pk", flat=True)[:500]):
-            dropped += AuditRecord.objects.filter(pk__in=ids).delete()[0]
+        dropped += drop_pieces(rows, end)
     return dropped
 
 

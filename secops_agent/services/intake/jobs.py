@@ -26,7 +26,7 @@ from secops_agent.services.pages import Page, cut
 
 log = logging.getLogger(__name__)
 RUNNER = "secops_agent.uploads.runner.run_next_job"
-RECOVERY = "secops_agent.services.intake.jobs.recover"
+RECOVERY = f"{__name__}.recover"
 _LONGEST = 6 * 3600  # seconds that one import may take
 _SILENCE = timedelta(seconds=60)  # without a heartbeat: the process is gone
 _ATTEMPTS = 5
@@ -290,7 +290,7 @@ def prune(now: datetime | None = None) -> int:
     """Drop jobs beyond the retention, and files that belong to no job any more. Returns how many jobs."""
     now = now or timezone.now()
     old = ImportJob.objects.filter(created_at__lt=now - timedelta(days=settings.RETENTION_DAYS))
-    dropped, _ = old.exclude(state__in=_OPEN).delete()
+    dropped = old.exclude(state__in=_OPEN).delete()[0] if settings.RETENTION_DAYS else 0  # 0: for ever
     known = set(ImportJob.objects.filter(~Q(file=""), state__in=_OPEN).values_list("file", flat=True))
     for path in directory().iterdir():
         if path.name not in known and now.timestamp() - path.stat().st_mtime > 86400:

@@ -23,7 +23,7 @@ from secops_agent.models import (
     NotificationTarget,
     Silence,
 )
-from secops_agent.services.notifications import digests, silences, wording
+from secops_agent.services.notifications import digests, silence_lines, silences, wording
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import Unreachable, resolve
@@ -53,7 +53,7 @@ def step() -> int:
         return 0
     with transaction.atomic():
         rows = list(_due(now)[:ROUND])
-        storms = _storms({row.destination for row in rows if not row.shown}, now)
+        storms = _storms({row.destination for row in rows if not row.shown or row.sla}, now)
         quiet, spare = silences.active(now), _allowances(rows)
         found = _told(rows)
         _end_empty({row.pk for row in rows} - {told.row.pk for told in found})
@@ -69,7 +69,7 @@ def _end_empty(pks: set[int]) -> None:
 
 
 def _waiting(now: datetime) -> "QuerySet[AlertMessage]":
-    rows = AlertMessage.objects.exclude(kind__in=("storm", "digest"))
+    rows = AlertMessage.objects.exclude(kind__in=("storm", "digest", "silence"))
     return rows.filter(wanted__gt=F("shown"), due_at__lte=now)
 
 
@@ -104,12 +104,13 @@ def _announce(
 ) -> None:
     row = told.row
     held = silences.covering_all(quiet, told.alerts, told.facts)
-    if row.kind == "group" and held is not None:
-        _hold(row, f"静默：{held}（到 {timezone.localtime(held.ends_at):%m-%d %H:%M}）", None)
+    if held is not None:
+        until = f"{timezone.localtime(held.ends_at):%m-%d %H:%M}"
+        _hold(row, f"静默：{held}（到 {until}）", silence_lines.line_of(held, row, now))
         silences.count([held])
     elif _spared(told, spare):
         digests.hold(row, spare, now)
-    elif storm is not None and row.kind == "group" and not row.shown:
+    elif storm is not None and row.kind == "group" and (not row.shown or row.sla):
         _hold(row, "告警风暴：已合并为一条汇总", storm)
     elif row.shown and row.sent_at and now - row.sent_at < PAUSE:
         row.due_at = row.sent_at + PAUSE
@@ -143,13 +144,14 @@ def _tell(told: _Told, now: datetime) -> None:
     except Unreachable as error:
         _not_delivered(row, error.message, now)
         return
-    text = wording.group_text(told.alerts, told.facts, prefix="⏫ 升级 " if row.kind == "escalation" else "")
+    prefix = _prefix(told, now)
+    text = wording.group_text(told.alerts, told.facts, prefix=prefix)
     outbox.notify(
         address.config_id,
         address.target,
         text,
         key=f"alert:{row.pk}:{row.wanted}",
-        title=wording.title_of(told.alerts),
+        title=f"{prefix}{wording.title_of(told.alerts)}",
     )
     row.digest = significant
     _mark(row, now, ended, now)
@@ -157,9 +159,19 @@ def _tell(told: _Told, now: datetime) -> None:
         NotificationTarget.objects.filter(pk=row.target_id).update(last_error="", last_error_at=None)
 
 
+def _prefix(told: _Told, now: datetime) -> str:
+    """Why it is told now: an escalation, a time limit."""
+    left = wording.time_left(told.alerts, now) if told.row.sla else ""
+    return "⏫ 升级 " if told.row.kind == "escalation" else f"⏰ 处理时限{left} " if left else ""
+
+
 def _significant(told: _Told) -> str:
-    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude."""
-    parts = (wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length())
+    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude, and
+    what rules want told of its time limit."""
+    parts: tuple[object, ...] = (
+        wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length(),
+    )  # fmt: skip
+    parts += (told.row.sla,) if told.row.sla else ()
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
@@ -185,9 +197,13 @@ def _storms(destinations: set[str], now: datetime) -> dict[str, AlertMessage]:
     for destination in destinations:
         rows = AlertMessage.objects.filter(destination=destination)
         storm = rows.filter(kind="storm").exclude(state__in=OVER).order_by("-pk").first()
-        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(summary__kind="digest")
-        if storm is None and recent[:STORM].count() >= STORM:
-            storm = _begin_storm(recent[0], now)
+        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(
+            summary__kind__in=("digest", "silence")
+        )
+        late = _waiting(now).filter(destination=destination, kind="group").exclude(sla="")
+        for crowd in (recent, late):
+            if storm is None and crowd[:STORM].count() >= STORM:
+                storm = _begin_storm(crowd[0], now)
         if storm is not None:
             found[destination] = storm
     return found
@@ -215,7 +231,7 @@ def tell_storms() -> int:
 def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     held = AlertMessage.objects.filter(summary=row)
     last = held.order_by("-opened_at").values_list("opened_at", flat=True).first() or row.opened_at
-    over = now - last > CALM
+    over = now - max(last, row.opened_at) > CALM
     if not over and (
         row.wanted == row.shown or (row.sent_at and now - row.sent_at < PAUSE) or row.due_at > now
     ):
@@ -223,6 +239,9 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     alerts = list(
         Alert.objects.filter(pk__in=AlertMessageItem.objects.filter(message__in=held).values("alert_id"))
     )
+    if not alerts:  # all of it was silenced, or deleted
+        _mark(row, now, over, row.sent_at)
+        return False
     try:
         address = resolve(row.target, now)
     except Unreachable as error:
@@ -261,7 +280,7 @@ def note_failures() -> int:
             continue
         again = (
             {"wanted": F("wanted") + 1, "digest": ""}
-            if allowance(told["target__config_id"]).step == "none"
+            if allowance(told["target__config_id"]).percent >= 100
             else {}
         )
         later = {"due_at": database_now() + RETRY} if again else {}

@@ -20,12 +20,12 @@ from secops_agent.models import (
     Staff,
 )
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.notifications import wording
+from secops_agent.services.notifications import silences, wording
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import destination
 
 ROUND: Final = 20
-TAKEN: Final = "已有人处理"
+LOOK_AGAIN: Final = timedelta(minutes=5)  # while it is silenced, or the quota has no room
 EXHAUSTED: Final = "已到最后一步"
 
 
@@ -56,7 +56,12 @@ def _hurry_unreachable(now: datetime) -> None:
 def _take(row: Escalation, now: datetime) -> None:
     alerts = list(Alert.objects.filter(messages=row.message).select_related("assignee").order_by("pk"))
     if not any(each.status == AlertStatus.OPEN for each in alerts):
-        _end(row, TAKEN)
+        by_source = alerts and all(each.closed_by_source for each in alerts)
+        _end(row, Escalation.RESOLVED if by_source else Escalation.TAKEN)
+        return
+    if silences.covering_all(silences.active(now), alerts, facts_of(alerts[:1])[alerts[0].pk]):
+        row.next_at = now + LOOK_AGAIN
+        row.save(update_fields=["next_at"])
         return
     targets = list(row.rule.targets.filter(step=row.step))
     if targets:

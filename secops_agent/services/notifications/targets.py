@@ -5,11 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bifang.channels.models import KnownGroup
+from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Staff, TargetKind
+from secops_agent.models import (
+    AlertMessage,
+    MessageState,
+    NotificationRule,
+    NotificationTarget,
+    OnCallSchedule,
+    Staff,
+    TargetKind,
+)
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.on_call.shifts import on_call_at
 
@@ -38,7 +46,7 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
                 raise InvalidInput(
                     "目标 group 缺少 conversation_id：在群里 @ 一次机器人后，可以在「已知的群」里看到。"
                 )
-            row.conversation_id = entry.conversation_id
+            row.conversation_id = _conversation(row.config, entry.conversation_id)
         case "person":
             row.staff = _staff(entry.staff_id)
         case "on_call":
@@ -46,6 +54,32 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
             if row.schedule is None:
                 raise InvalidInput(f"没有名为「{entry.schedule[:50]}」的值班表。")
     return row
+
+
+def _conversation(config: SystemConfig | None, conversation_id: str) -> str:
+    """As it was given: a file may name a group before anyone has spoken to the robot there (`doubt` says so)."""
+    groups = KnownGroup.objects.filter(config=config)
+    known, corporation = (
+        groups.filter(conversation_id=conversation_id).first(),
+        config and config.params.get("corp_id"),
+    )
+    if known is not None and corporation and known.corp_id != corporation:
+        raise InvalidInput(f"群「{known}」属于另一个企业，不能接收通知。")
+    named = None if known else groups.filter(title=conversation_id).first()
+    if named is not None:
+        raise InvalidInput(f"conversation_id 要写群「{named}」的会话 ID：{named.conversation_id}。")
+    return conversation_id
+
+
+def doubt(target: NotificationTarget) -> str:
+    """What is not known of a place that a file named; "" if it is known, or something has arrived there."""
+    if target.kind != TargetKind.GROUP:
+        return ""
+    known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
+    told = AlertMessage.objects.filter(target=target, sent_at__isnull=False)
+    if known.exists() or told.exclude(state=MessageState.UNDELIVERABLE).exists():
+        return ""
+    return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
 
 
 def _config(name: str) -> SystemConfig:
@@ -109,7 +143,7 @@ def resolve(target: NotificationTarget, now: datetime) -> Address:
     if not config.params.get("notifications_enabled", True):
         raise Unreachable(f"钉钉配置「{config.name}」没有启用钉钉通知：请在系统配置中启用。")
     if target.kind == TargetKind.GROUP:
-        return Address(config.pk, ReplyTarget(target.conversation_id, is_group=True), group_name(target))
+        return _group_address(target, config)
     staff = target.staff
     if target.kind == TargetKind.ON_CALL and target.schedule is not None:
         staff = on_call_at(target.schedule, now).staff
@@ -118,3 +152,18 @@ def resolve(target: NotificationTarget, now: datetime) -> Address:
     if staff is None or not staff.active:
         raise Unreachable(f"「{staff or '这位人员'}」已离开：请给规则换一个目标。")
     return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name)
+
+
+def _group_address(target: NotificationTarget, config: SystemConfig) -> Address:
+    """Raises Unreachable for a group to which nothing goes any more."""
+    group = KnownGroup.objects.filter(config=config, conversation_id=target.conversation_id).first()
+    name = str(group) if group else target.conversation_id
+    if group and group.state == GroupState.OUTSIDERS:
+        raise Unreachable(
+            f"群「{name}」里有外部人员，已停止推送：请移出外部人员后由管理员在「已知的群」里恢复推送，或给规则换一个群。"
+        )
+    if group and group.state == GroupState.REMOVED:
+        raise Unreachable(
+            f"群「{name}」已解散，或机器人已被移除：请在群里重新添加机器人并 @ 一次，或给规则换一个群。"
+        )
+    return Address(config.pk, ReplyTarget(target.conversation_id, is_group=True), name)

@@ -10,7 +10,8 @@ from django.utils import timezone
 from secops_agent.models import NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.conditions import Conditions, Hours
-from secops_agent.services.notifications.targets import place_of
+from secops_agent.services.notifications.coverage import Coverage, coverage
+from secops_agent.services.notifications.targets import doubt, place_of
 from secops_agent.services.pages import Page, cut
 
 
@@ -24,6 +25,7 @@ class TargetView:
     step: int | None
     last_error: str
     last_error_at: datetime | None
+    doubt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True)
 class SilenceView:
-    """``held``: messages that were held back."""
+    """``held``: messages that were held back; ``covers`` is asked for one silence only."""
 
     id: int
     scope: str
@@ -53,6 +55,7 @@ class SilenceView:
     reason: str
     made_by: str
     held: int
+    covers: Coverage | None = None
 
 
 def search_rules(limit: int = 20, cursor: str = "") -> Page[RuleView]:
@@ -80,7 +83,7 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
 def _target(row: NotificationTarget) -> TargetView:
     config = row.config.name if row.config else ""
     step = None if row.step is None else row.step + 1
-    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at)
+    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at, doubt(row))
 
 
 def search_silences(active: bool = False, limit: int = 20, cursor: str = "") -> Page[SilenceView]:
@@ -100,9 +103,9 @@ def get_silence(silence_id: int) -> SilenceView:
     return view_silence(row)
 
 
-def view_silence(row: Silence) -> SilenceView:
+def view_silence(row: Silence, *, covers: bool = False) -> SilenceView:
     """One of them."""
-    active = row.starts_at <= timezone.now() < row.ends_at
     return SilenceView(
-        row.pk, row.scope, row.value, active, row.starts_at, row.ends_at, row.reason, row.made_by, row.held
-    )
+        row.pk, row.scope, row.value, row.starts_at <= timezone.now() < row.ends_at, row.starts_at, row.ends_at,
+        row.reason, row.made_by, row.held, coverage(row.scope, row.value) if covers else None,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
@@ -37,6 +38,17 @@ def title_of(alerts: Sequence[Alert]) -> str:
     return f"【{level}】{plain(first.title, 60)}{more} A{first.pk}"
 
 
+def time_left(alerts: Sequence[Alert], now: datetime) -> str:
+    """还有 30 分钟, 已超时 2 小时: of the limit that comes first among those that are not closed; "" for none."""
+    limits = [each.due_at for each in alerts if each.due_at and each.status != AlertStatus.CLOSED]
+    if not limits:
+        return ""
+    minutes = round((min(limits) - now).total_seconds() / 60)
+    size = abs(minutes)
+    words = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
+    return f"还有 {words}" if minutes > 0 else f"已超时 {words}" if size else "已超时"
+
+
 def group_text(alerts: Sequence[Alert], facts: Facts, *, prefix: str = "") -> str:
     """One group of alerts, the first one named by its code."""
     first, level = alerts[0], gravest(alerts)
@@ -50,7 +62,8 @@ def group_text(alerts: Sequence[Alert], facts: Facts, *, prefix: str = "") -> st
         f"- 状态：{state_of(alerts)}",
     ]
     if first.due_at and first.status != AlertStatus.CLOSED:
-        lines.append(f"- 处理时限：{timezone.localtime(first.due_at):%m-%d %H:%M}")
+        left = time_left([first], timezone.now())
+        lines.append(f"- 处理时限：{timezone.localtime(first.due_at):%m-%d %H:%M}（{left}）")
     if any(each.status == AlertStatus.OPEN for each in alerts):
         lines += ["", f"回复：确认 A{first.pk} ｜ 误报 A{first.pk} ｜ 静默 A{first.pk} 1小时"]
     return "\n".join(lines)

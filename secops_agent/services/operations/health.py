@@ -6,6 +6,7 @@ from typing import Final
 
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
 from bifang.core.models import SystemConfig
+from bifang.core.retention import standings
 from secops_agent.models import Alert, Asset, Vulnerability
 
 _ALIVE: Final = timedelta(seconds=30)
@@ -23,7 +24,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``dead`` and ``unsent`` count what failed within the last day."""
+    """``dead`` and ``unsent`` count what failed within the last day; ``late`` names what the retention left behind."""
 
     workers: int
     waiting: int
@@ -34,11 +35,12 @@ class Health:
     newest_vulnerability: datetime | None
     assets: int
     faults: tuple[Trouble, ...]
+    late: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
         """Nothing that a person must look at."""
-        return bool(self.workers) and not (self.dead or self.unsent or self.faults)
+        return bool(self.workers) and not (self.dead or self.unsent or self.faults or self.late)
 
 
 def read_health(now: datetime) -> Health:
@@ -57,4 +59,5 @@ def read_health(now: datetime) -> Health:
         .first(),
         assets=Asset.objects.count(),
         faults=tuple(Trouble(row.name, row.last_error) for row in faulty[:_FAULTS]),
+        late=tuple(each.label for each in standings() if each.late_since),
     )

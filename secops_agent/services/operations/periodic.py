@@ -6,7 +6,8 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 
-from secops_agent.services.alerts import occurrences, words
+from bifang.core import retention
+from secops_agent.services.alerts import words
 from secops_agent.services.intake import jobs
 
 log = logging.getLogger(__name__)
@@ -16,8 +17,9 @@ log = logging.getLogger(__name__)
 OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
     (words.JOB, "告警关键字索引", 1),
-    (occurrences.JOB, "清除过期的告警事件", 60),
+    (retention.JOB, "按保留期清除", 60),
 )
+RETIRED = ("清除过期的告警事件",)
 
 
 def ensure_schedules(using: str = "default", **_: Any) -> None:
@@ -27,10 +29,15 @@ def ensure_schedules(using: str = "default", **_: Any) -> None:
 
     if Schedule._meta.db_table not in connections[using].introspection.table_names():
         return
-    known = set(Schedule.objects.using(using).values_list("func", flat=True))
+    rows = Schedule.objects.using(using)
+    rows.filter(name__in=RETIRED).delete()
+    for function, name, _minutes in OWN_JOBS:
+        # An earlier version wrote it down when it was somewhere else.
+        rows.filter(name=name).exclude(func=function).update(func=function)
+    known = set(rows.values_list("func", flat=True))
     for function, name, minutes in OWN_JOBS:
         if function not in known:
-            Schedule.objects.using(using).create(
+            rows.create(
                 name=name, func=function, schedule_type=Schedule.MINUTES, minutes=minutes, repeats=-1,
                 kwargs="{'q_options': {'save': False}}", next_run=timezone.now(),
             )  # fmt: skip

@@ -34,12 +34,45 @@ const GROUPS = [
   ]],
 ];
 
+// Sent at once, each in DingTalk's own shape; about the group that is open, else the first one.
+const EVENTS = [
+  ["人员离职", "user_leave_org", "选一位"], ["新增企业管理员", "org_admin_add", "选一位"], ["取消企业管理员", "org_admin_remove", "选一位"],
+  ["修改资料（手机号）", "user_modify_org", "选一位"], ["钉钉角色变更", "label_user_change", "选一位"],
+  ["外部人员进群", "chat_add_member", "当前的群", { outsiders: 1 }], ["同事进群", "chat_add_member", "当前的群"],
+  ["群改名", "chat_update_title", "当前的群"], ["群解散", "chat_disband", "当前的群"], ["部门变更", "org_dept_modify", "只留存"],
+];
+let about = "zhaoliu";
+
+function drawEvents() {
+  const staff = state.people.filter((one) => !one.outsider);
+  const select = el("select", { "aria-label": "事件关于谁" }, staff.map((one) => el("option", { value: one.key }, one.name)));
+  select.value = about;
+  select.addEventListener("change", () => { about = select.value; });
+  return [
+    el("h3", {}, "组织事件"),
+    el("div", { class: "fault" }, words({ label: "关于谁", note: "与 POST /sim/events 相同" }), select),
+    ...EVENTS.map(([label, type, note, more]) => el("div", { class: "fault" }, words({ label, note: `${type} · ${note}` }),
+      el("button", { type: "button", class: "act", onclick: () => send(label, type, more) }, "推送"))),
+  ];
+}
+
+async function send(label, type, more = {}) {
+  const room = state.rooms.get(state.room);
+  const where = room?.group ? { conversation_id: room.id } : {};
+  try {
+    const sent = await ask("/sim/events", { client_id: state.robot.client_id, event_type: type, staff_id: about, ...where, ...more });
+    toast(sent.delivered ? `${label}：已推送` : `${label}：机器人没有连接，连上后推送`);
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
 /** The switches, as they stand. */
 export function drawFaults() {
   const active = { ...state.connection.faults["*"], ...state.connection.faults[state.robot.client_id] };
   byId("faults").replaceChildren(...GROUPS.flatMap(([title, faults]) => [
     el("h3", {}, title), ...faults.map((fault) => (fault.act ? drawAction(fault) : drawSwitch(fault, active))),
-  ]));
+  ]), ...drawEvents());
 }
 
 const words = (fault) => el("span", {}, fault.label, fault.note ? el("small", {}, fault.note) : null);

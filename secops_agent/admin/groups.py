@@ -1,0 +1,114 @@
+"""已知的群: where the robot was spoken to, by whom first, whether anything is pushed there, and by which rules."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from bifang.channels import known_groups
+from bifang.channels.admin.rows import link
+from bifang.channels.models import GroupState, KnownGroup
+from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment
+from secops_agent.models import NotificationTarget, TargetKind
+
+_TONES = {GroupState.OPEN: "ok", GroupState.OUTSIDERS: "bad", GroupState.REMOVED: "idle"}
+_HOW = {
+    GroupState.OUTSIDERS: "先在钉钉里把外部人员移出群，再由管理员在列表里选中这个群，执行「恢复推送」。",
+    GroupState.REMOVED: "在群里重新添加机器人并 @ 它一次，推送自动恢复；或由管理员执行「恢复推送」。",
+}
+
+
+@admin.register(KnownGroup)
+class KnownGroupScreen(RecordScreen):
+    """Groups come by themselves: somebody of the own corporation mentions the robot there."""
+
+    list_display = ("name", "state_badge", "rule_count", "config", "learned_from", "learned", "seen")
+    fields = (
+        "name", "state_badge", "why", "remedy", "rules", "config", "corp_id", "learned_from", "learned", "seen",
+        "conversation_id",
+    )  # fmt: skip
+    list_filter = ("state", "config")
+    list_select_related = ("config",)
+    search_fields = ("title", "=conversation_id", "learned_by")
+    search_help_text = "按群名、会话 ID 或得知来源搜索"
+    list_before_template = "admin/channels/groups.html"
+    actions = ("allow",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[KnownGroup]:
+        """With the number of rules that send there."""
+        rows: QuerySet[KnownGroup] = super().get_queryset(request)
+        aimed = NotificationTarget.objects.filter(
+            kind=TargetKind.GROUP,
+            config_id=OuterRef("config_id"),
+            conversation_id=OuterRef("conversation_id"),
+        )
+        counted = aimed.order_by().values("conversation_id").annotate(n=Count("rule_id", distinct=True))
+        return rows.annotate(rules_here=Subquery(counted.values("n")))
+
+    @admin.display(description="群名", ordering="title")
+    def name(self, group: KnownGroup) -> str:
+        """Its name, else its id."""
+        return str(group)
+
+    @admin.display(description="推送", ordering="state")
+    def state_badge(self, group: KnownGroup) -> SafeString:
+        """The state, coloured; why, when pointed at."""
+        state = GroupState(group.state)
+        return badge(str(state.label), _TONES[state], group.state_reason)
+
+    @admin.display(description="原因")
+    def why(self, group: KnownGroup) -> SafeString | str:
+        """What stopped the pushing, or brought it back, and when."""
+        if not group.state_reason:
+            return NOTHING
+        return format_html("{}（{}）", group.state_reason, moment(group.state_at))
+
+    @admin.display(description="怎么恢复")
+    def remedy(self, group: KnownGroup) -> str:
+        """Who may let messages go there again, and how."""
+        return _HOW.get(GroupState(group.state), NOTHING)
+
+    @admin.display(description="通知规则", ordering=F("rules_here").desc(nulls_last=True))
+    def rule_count(self, group: Any) -> str:
+        """How many send there."""
+        return f"{group.rules_here} 条" if group.rules_here else NOTHING
+
+    @admin.display(description="通知规则")
+    def rules(self, group: KnownGroup) -> SafeString | str:
+        """Which ones, linked."""
+        aimed = NotificationTarget.objects.filter(
+            kind=TargetKind.GROUP, config_id=group.config_id, conversation_id=group.conversation_id
+        )
+        rows = aimed.order_by("rule__name").values_list("rule_id", "rule__name").distinct()
+        links = [(link("secops_agent_notificationrule", pk, name),) for pk, name in rows]
+        return format_html_join("、", "{}", links) or NOTHING
+
+    @admin.display(description="由谁得知", ordering="learned_by")
+    def learned_from(self, group: KnownGroup) -> str:
+        """Who mentioned the robot there first."""
+        return (
+            f"{group.learned_by or '—'}（{group.learned_by_id}）" if group.learned_by_id else group.learned_by
+        )
+
+    @admin.display(description="得知时间", ordering="learned_at")
+    def learned(self, group: KnownGroup) -> SafeString | str:
+        """When that was."""
+        return moment(group.learned_at)
+
+    @admin.display(description="最近发言", ordering="last_seen_at")
+    def seen(self, group: KnownGroup) -> SafeString | str:
+        """To the hour."""
+        return moment(group.last_seen_at)
+
+    @admin.action(description="恢复推送（我已确认群里没有外部人员）", permissions=["operate"])
+    def allow(self, request: HttpRequest, queryset: QuerySet[KnownGroup]) -> None:
+        """A person answers for it: recorded."""
+        by = request.user.get_username()
+        done = known_groups.allow_pushing(list(queryset), f"由 {by} 恢复", author_of(request))
+        if done:
+            messages.success(request, f"已恢复向 {done} 个群推送。")
+        if done < queryset.count():
+            messages.info(request, "其余的群没有停止推送，不需要恢复。")

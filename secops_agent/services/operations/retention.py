@@ -1,0 +1,61 @@
+"""What of the security records goes with the retention. Alerts, assets, findings and decisions stay."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils import timezone
+
+from bifang.core.retention import Keeping
+from secops_agent.models import (
+    AlertEvent,
+    AlertMessage,
+    AuditRecord,
+    AuditSegment,
+    ConversationMessage,
+    Escalation,
+    History,
+    TurnUsage,
+)
+from secops_agent.services.alerts import occurrences
+from secops_agent.services.audit import chain
+
+Rows = QuerySet[Any]
+
+
+def _told(before: datetime) -> Rows:
+    """Messages with nothing left to tell, and on whose account nobody is called any more."""
+    going_on = Escalation.objects.filter(message=OuterRef("pk"), next_at__isnull=False)
+    quiet = AlertMessage.objects.filter(opened_at__lt=before, wanted=F("shown")).exclude(sent_at__gte=before)
+    return quiet.filter(~Exists(going_on)).order_by("id")
+
+
+def _remembered(before: datetime) -> Rows:
+    return ConversationMessage.objects.filter(created_at__lt=before).order_by("created_at")
+
+
+def _used(before: datetime) -> Rows:
+    return TurnUsage.objects.filter(at__lt=before).order_by("at")
+
+
+def _changed(before: datetime) -> Rows:
+    return History.objects.filter(at__lt=before).order_by("at")
+
+
+def _counted(before: datetime) -> Rows:
+    return AlertEvent.objects.filter(at__lt=before, alert__created_at__lt=before).order_by("at")
+
+
+def _audited(before: datetime) -> Rows:
+    whole = AuditSegment.objects.filter(closed=True, day__lt=timezone.localdate(before))
+    return AuditRecord.objects.filter(segment__in=whole.values("pk")).order_by("segment", "position")
+
+
+KEEPINGS: Final = (
+    Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
+    Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
+    Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
+    Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),
+    Keeping("变更历史", "HISTORY_RETENTION_DAYS", _changed, "at"),
+    Keeping("模型用量", "HISTORY_RETENTION_DAYS", _used, "at"),
+)

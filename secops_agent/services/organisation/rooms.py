@@ -1,0 +1,71 @@
+"""Rules about groups: what stops alerts from going there."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bifang.channels import known_groups
+from bifang.channels.models import GroupState, KnownGroup
+from secops_agent.models import NotificationTarget, TargetKind
+from secops_agent.services.organisation.happenings import Happening, signal
+from secops_agent.services.records import AlertRecord
+
+REMEDY: Final = (
+    "请把外部人员移出群，或给规则换一个群；确认以后由管理员在「已知的群」里选中它，执行「恢复推送」。"
+)
+
+
+def outsiders_joined(happening: Happening) -> Iterator[AlertRecord]:
+    """Pushing stops wherever a robot of ours is; an alert tells of it where rules send alerts.
+
+    The alert belongs to the event that stopped it: what comes while it is stopped is the same alert.
+    """
+    if not happening.outsiders:
+        return
+    how = "、".join(happening.fields) or f"新加入 {happening.outsiders} 人"
+    reason = f"群里有外部人员（{how}）"
+    stopped = known_groups.stop_pushing(
+        happening.conversation_id, happening.corp_id, GroupState.OUTSIDERS, reason, happening.ident
+    )
+    group = next((each for each in stopped if each.state == GroupState.OUTSIDERS), None)
+    rules = rules_to(stopped)
+    if group is None or not rules:
+        return
+    lines = [f"{reason}，已停止向这个群推送。", f"发到这个群的通知规则：{'、'.join(rules)}。", REMEDY]
+    yield signal(
+        happening, "", f"外部人员进入接收告警的群：{group}", "critical", lines,
+        rule="外部人员进入告警群", ident=group.state_event,
+    )  # fmt: skip
+
+
+def group_disbanded(happening: Happening) -> Iterator[AlertRecord]:
+    """Nothing reaches it any more; an alert where rules send alerts."""
+    stopped = known_groups.stop_pushing(
+        happening.conversation_id, happening.corp_id, GroupState.REMOVED, "群已解散", happening.ident
+    )
+    rules = rules_to(stopped)
+    if stopped and rules:
+        lines = [
+            "群已解散，不再推送。",
+            f"发到这个群的通知规则：{'、'.join(rules)}。",
+            "请给这些规则换一个群。",
+        ]
+        yield signal(
+            happening, "", f"接收告警的群已解散：{stopped[0]}", "high", lines, rule="告警群解散"
+        )  # fmt: skip
+
+
+def group_renamed(happening: Happening) -> Iterator[AlertRecord]:
+    """Only its name is noted."""
+    known_groups.rename(happening.conversation_id, happening.corp_id, happening.title)
+    return iter(())
+
+
+def rules_to(groups: Sequence[KnownGroup]) -> list[str]:
+    """Names of the rules, switched on or not, that send to one of these."""
+    names: set[str] = set()
+    for group in groups:
+        aimed = NotificationTarget.objects.filter(
+            kind=TargetKind.GROUP, config_id=group.config_id, conversation_id=group.conversation_id
+        )
+        names.update(aimed.values_list("rule__name", flat=True))
+    return sorted(names)
