@@ -14,11 +14,26 @@ from bifang.channels.ports import Button, Reply, Suggestion
 from bifang.core.errors import InvalidInput
 
 # What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
-VERBS: Final = frozenset({"确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务"})
+VERBS: Final = frozenset(
+    {
+        "确认",
+        "关闭",
+        "误报",
+        "真实攻击",
+        "正常业务",
+        "重复",
+        "删除定时任务",
+        "更多",
+        "告警",
+        "处置",
+        "影响",
+        "待审批",
+    }
+)
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 _TAP_LINE: Final = re.compile(
-    rf"(?:\n\n)?\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
+    rf"(?P<gap>(?:\n\n)?)\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
 )
 
 
@@ -50,12 +65,19 @@ def with_taps(reply: Reply) -> str:
 def tap(suggestion: Suggestion) -> str:
     """A link whose label is exactly what a tap on it says in the reader's name. Raises InvalidInput."""
     verb, code = suggestion.verb, suggestion.code
-    if verb not in VERBS or (code and not _CODE.fullmatch(code)):
+    if not may_tap(suggestion):
         raise InvalidInput("这句话不能做成点按即发的链接。")
     said = f"{verb} {code}".strip()
     return f"[{said}]({_TAP}{quote(said, safe='-')})"
 
 
+def may_tap(suggestion: Suggestion) -> bool:
+    """Is it nothing but one of our verbs and an id?"""
+    return suggestion.verb in VERBS and (not suggestion.code or bool(_CODE.fullmatch(suggestion.code)))
+
+
 def without_taps(text: str) -> str:
     """For where such links do not work (cards): as the words to type."""
-    return _TAP_LINE.sub(lambda match: match["said"] if unquote(match["sent"]) == match["said"] else "", text)
+    return _TAP_LINE.sub(
+        lambda match: match["gap"] + match["said"] if unquote(match["sent"]) == match["said"] else "", text
+    )

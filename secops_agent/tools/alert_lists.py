@@ -22,6 +22,7 @@ from secops_agent.tools.filters import (
     beyond,
     levels,
     limit_argument,
+    more,
     offset_argument,
     person_named,
     severity_argument,
@@ -77,10 +78,8 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     text = page(
         "告警", len(lines), found.total_text, lines, query, offset=given.offset, beside=_beside(wanted)
     )
-    more = ("更多",) if found.capped or given.offset + len(shown) < found.total else ()
-    result = ToolResult(
-        "ok", query, text, [alert.id for alert in shown], steps=(*more, f"告警 A{shown[0].id}")
-    )
+    steps = (*more(found, given.offset + len(shown)), f"告警 A{shown[0].id}")
+    result = ToolResult("ok", query, text, [alert.id for alert in shown], steps=steps)
     return for_group(result, accounts_of(shown)) if asker.is_group else result
 
 

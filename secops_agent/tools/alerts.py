@@ -83,7 +83,9 @@ def state(alert: AlertSummary) -> str:
 def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     """Everything about one alert; in a group without accounts and addresses of people."""
     detail = triage.get(given.alert_id)
-    query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id}
+    assets = detail.summary.assets
+    subject = {"subject": {"asset": assets[0].name}} if len(assets) == 1 else {}
+    query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
     result = ToolResult("ok", query, _detail(detail), data, steps=_steps(detail.summary))
     if not asker.is_group:
         return result
@@ -154,6 +156,7 @@ ACTIONS: Final = {
 def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     """Numbers counted by the database."""
     time = span(given.since_hours or (24 if given.compare else None), given.until_hours, asker.now)
+    time = time.whole() if given.compare else time
     found = triage.statistics(since=time.since, until=time.until, group_by=given.group_by, limit=20)
     query = told(时间=time.told, 分组=GROUPINGS[given.group_by])
     data = {"total": found.total, "groups": {group.label: group.count for group in found.groups}}
@@ -169,7 +172,7 @@ def _compared(now: Statistics, time: Span) -> str:
     then = triage.statistics(since=earlier.since, until=earlier.until).total
     more = now.total - then
     word = f"多 {more} 条" if more > 0 else f"少 {-more} 条" if more else "一样多"
-    return f"比之前（{earlier.told}，{then} 条）{word}"
+    return f"比{earlier.told}（{then} 条）{word}"
 
 
 def _statistics(found: Statistics, query: str, compared: str) -> str:

@@ -1,5 +1,6 @@
 """Reading assets: list_assets, get_asset."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
@@ -10,11 +11,19 @@ from secops_agent.services.assets.choices import describe
 from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.assets.views import AssetDetail, AssetSummary
 from secops_agent.services.pages import Page
-from secops_agent.services.vulnerabilities.products import related_flaws, software_named
+from secops_agent.services.vulnerabilities.products import Installed, related_flaws, software_named
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import beyond, limit_argument, offset_argument, person_named, told, window
+from secops_agent.tools.filters import (
+    beyond,
+    limit_argument,
+    more,
+    offset_argument,
+    person_named,
+    told,
+    window,
+)
 from secops_agent.tools.markdown import (
     ASSET_TYPE,
     IMPORTANCE,
@@ -48,7 +57,7 @@ class ListAssets(Arguments):
         | None
     ) = argument("资产类型；不限时不填", labels=ASSET_TYPE, default=None)
     limit: int = limit_argument()
-    unowned: bool | None = argument("只看没有负责人的", default=None)
+    unassigned: bool | None = argument("只看没有负责人的", default=None)
     offset: int = offset_argument()
 
 
@@ -63,43 +72,67 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
     wanted = AssetFilter(
         keyword=given.keyword,
         asset_type=given.asset_type or "",
-        unowned=bool(given.unowned),
+        unowned=bool(given.unassigned),
         limit=window(given.limit, given.offset),
     )
     query = told(
         关键字=plain(given.keyword, 60),
         资产类型=ASSET_TYPE[given.asset_type] if given.asset_type else "",
-        负责人="没有" if given.unowned else "",
+        负责人="没有" if given.unassigned else "",
     )
-    found, installed = _search(wanted), {}
+    found = _search(wanted)
     if not found.items and given.keyword:
-        found = inventory.search(replace(wanted, keyword="", software=given.keyword))
-        installed = software_named(given.keyword, [asset.id for asset in found.items])
+        return _with_software(asker, replace(wanted, keyword="", software=given.keyword), query, given.offset)
     shown = found.items[given.offset :]
     if not shown:
-        text = beyond("资产", found) if found.items else _none(given.keyword, query)
+        text = beyond("资产", found) if found.items else "\n".join(["没有符合条件的资产。", *foot(query)])
         return ToolResult("no_data", query, text, [])
-    lines = [joined([asset_line(asset), installed.get(asset.id, "")]) for asset in shown]
-    title = f"装有 {plain(given.keyword, 40)} 的资产" if installed else "资产"
-    text = page(title, len(lines), found.total_text, lines, query, offset=given.offset)
-    more = ("更多",) if found.capped or given.offset + len(shown) < found.total else ()
-    flaws = related_flaws(given.keyword) if installed else ()
-    steps = (*more, *(f"影响 {flaw}" for flaw in flaws)) or (f"{shown[0].name} 有哪些告警",)
-    return _shown(ToolResult("ok", query, text, [asset.id for asset in shown], steps=steps), shown, asker)
+    text = page(
+        "资产", len(shown), found.total_text, [asset_line(each) for each in shown], query, offset=given.offset
+    )
+    steps = (*more(found, given.offset + len(shown)), f"{shown[0].name} 有哪些告警")
+    return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
 
 
-def _none(keyword: str, query: str) -> str:
+def _with_software(asker: Asker, wanted: AssetFilter, query: str, offset: int) -> ToolResult:
+    """No name holds the word: the assets on which software of that name is, the vulnerable ones told."""
+    found = inventory.search(wanted)
+    shown, flaws, name = found.items[offset:], related_flaws(wanted.software), plain(wanted.software, 40)
+    if not shown:
+        text = beyond("资产", found) if found.items else _none(name, flaws, query)
+        return ToolResult("no_data", query, text, [])
+    installed = software_named(wanted.software, [asset.id for asset in shown])
+    hit = sum(bool(each.flaws) for each in installed.values())
+    beside = f"这里面 {hit} 台有未修复的漏洞" if hit else "没有发现未修复的漏洞"
+    lines = [_installed_line(each, installed[each.id]) for each in shown]
+    text = page(
+        f"装有 {name} 的资产", len(lines), found.total_text, lines, query, offset=offset, beside=beside
+    )
+    steps = (*more(found, offset + len(shown)), *(f"影响 {flaw}" for flaw in flaws))
+    return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _installed_line(asset: AssetSummary, found: Installed) -> str:
+    software = plain("、".join(found.components[:2]), 80)
+    others = f" 等 {len(found.flaws)} 个漏洞" if len(found.flaws) > 1 else ""
+    flaws = f"**{plain(found.flaws[0], 40)}**{others}" if found.flaws else "未发现漏洞"
+    owner = f"负责人 {plain(asset.owner, 40)}" if asset.owner else "无负责人"
+    return f"- **{plain(asset.name, 80)}** {joined([software, flaws, owner])}"
+
+
+def _none(name: str, flaws: Sequence[str], query: str) -> str:
     """An advisory may name what no inventory lists."""
-    flaws = related_flaws(keyword) if keyword else ()
     if not flaws:
-        said = (
-            f"资产的名称、标签、负责人和软件清单里都没有「{plain(keyword, 60)}」。"
-            if keyword
-            else "没有符合条件的资产。"
-        )
+        said = f"资产的名称、标签、负责人和软件清单里都没有「{name}」；这不表示没有装它。"
         return "\n".join([said, *foot(query)])
     names = "、".join(flaws)
-    return f"软件清单里没有「{plain(keyword, 60)}」，但有与它有关的漏洞：{names}。发送「影响 {flaws[0]}」看影响哪些资产。"
+    return f"软件清单里没有「{name}」，但有与它有关的漏洞：{names}。发送「影响 {flaws[0]}」看影响哪些资产。"
+
+
+def _handles(shown: Sequence[AssetSummary]) -> list[str]:
+    """What each is asked for with: its name, or what only it has where several share that."""
+    names = Counter(asset.name for asset in shown)
+    return [asset.name if names[asset.name] == 1 else next(iter(asset.ips), str(asset.id)) for asset in shown]
 
 
 def _shown(result: ToolResult, found: Sequence[AssetSummary], asker: Asker) -> ToolResult:
@@ -157,7 +190,7 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     text = "\n".join(
         [f"{asked}「{plain(given.asset, 60)}」{'，' if same > 1 else '的资产，'}{how}", "", *lines]
     )
-    result = ToolResult("no_data", query, text, [asset.id for asset in found.candidates])
+    result = ToolResult("no_data", query, text, _handles(found.candidates))
     return _shown(result, found.candidates, asker)
 
 

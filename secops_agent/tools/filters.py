@@ -1,7 +1,7 @@
 """Arguments that several tools share: levels, a span of time, a number of rows, a person."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -77,10 +77,18 @@ class Span:
     told: str = ""
 
     def before(self) -> "Span":
-        """The same span a day earlier, or, if it is longer, directly before."""
+        """The same hours of the day before; for what is longer than a day, as long directly before."""
         start, end = self.since or timezone.localtime(), self.until or timezone.localtime()
-        back = max(timedelta(days=1), end - start)
+        back = end - start
+        if back <= timedelta(days=1):
+            return replace(
+                _between(start - timedelta(days=1), end - timedelta(days=1)), told="前一天同一时段"
+            )
         return _between(start - back, end - back)
+
+    def whole(self) -> "Span":
+        """From the whole hour on, for 今天."""
+        return replace(self, since=_hour(self.since + _ALMOST)) if self.since and not self.until else self
 
 
 def span(since_hours: int | None, until_hours: int | None, now: datetime) -> Span:
@@ -115,6 +123,11 @@ def window(limit: int, offset: int) -> int:
             f"一次最多翻到第 {DEEPEST} 条。请加条件缩小范围：更短的时间、更高的级别、具体的资产。"
         )
     return min(offset + rows(limit), DEEPEST)
+
+
+def more(found: Page[Any], shown: int) -> tuple[str, ...]:
+    """The step to the next page, if there is one."""
+    return ("更多",) if found.capped or shown < found.total else ()
 
 
 def beyond(noun: str, found: Page[Any]) -> str:

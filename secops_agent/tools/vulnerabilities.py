@@ -20,6 +20,7 @@ from secops_agent.tools.filters import (
     beyond,
     levels,
     limit_argument,
+    more,
     offset_argument,
     severity_argument,
     told,
@@ -191,10 +192,8 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
     lines = [vulnerability_line(each) for each in shown]
     beside = _graver(search)
     text = page("未修复漏洞", len(lines), found.total_text, lines, query, offset=given.offset, beside=beside)
-    more = ("更多",) if found.capped or given.offset + len(shown) < found.total else ()
-    return ToolResult(
-        "ok", query, text, [each.vuln_id for each in shown], steps=(*more, f"影响 {shown[0].vuln_id}")
-    )
+    steps = (*more(found, given.offset + len(shown)), f"影响 {shown[0].vuln_id}")
+    return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
 
 
 def _graver(wanted: VulnerabilityFilter) -> str:

@@ -25,7 +25,7 @@ TABLE = {
     "acknowledge_alert": ["alert_id", "note"],
     "assign_alert": ["alert_id", "assignee"],
     "close_alert": ["alert_id", "verdict", "note"],
-    "list_assets": ["keyword", "asset_type", "limit", "unowned", "offset"],
+    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "offset"],
     "get_asset": ["asset"],
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id"],

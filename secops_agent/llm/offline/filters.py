@@ -118,7 +118,6 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
     "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
     "unassigned": lambda said, _: _says("unassigned", said),
-    "unowned": lambda said, _: _says("unowned", said),
     "urgent": lambda said, _: _says("urgent", said),
     "compare": lambda said, _: _says("compare", said),
     "kev_only": lambda said, _: _says("kev", said),

@@ -52,6 +52,8 @@ class Asked:
 def read_question(asked: Asked) -> Intent | None:
     """The question that the sentence most probably is; None if it is none, or asks about two things at once."""
     tool = rank(asked.skeleton)[0][1]
+    if tool == "alert_statistics" and pattern("filters.whose").search(asked.text):
+        tool = "list_alerts"  # which counts, and can be narrowed to a person's
     return build(tool, asked) if tool in READ_TOOLS else None
 
 
@@ -127,7 +129,8 @@ def _statistics(asked: Asked) -> dict[str, Any]:
 def _assets(asked: Asked) -> dict[str, Any]:
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
-    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit", "unowned")
+    unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
+    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
 
 
 def _asset_keyword(asked: Asked) -> str:
@@ -136,7 +139,7 @@ def _asset_keyword(asked: Asked) -> str:
     named = pattern("filters.name_part").search(asked.text)
     entity = skeleton.first(*([Kind.PERSON] if of_people else []))
     if named and not entity:
-        return skeleton.expand(named["word"])
+        return skeleton.expand(named["word"] or named["affects"] or named["uses"])
     entity = entity or skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
     if entity:
         return str(entity.value)
@@ -151,6 +154,12 @@ def _left(asked: Asked, nouns: str) -> str:
     """The one word of a slash command that neither a mark nor the noun explains."""
     words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
     return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
+
+
+def _topic(asked: Asked) -> str:
+    """告警 12 stands for what that alert is about."""
+    alert = asked.skeleton.first(Kind.ALERT)
+    return f"告警 {alert.value}" if alert else shorten_query(asked.skeleton.expand(asked.text))
 
 
 def _report(asked: Asked) -> dict[str, Any]:
@@ -182,9 +191,10 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "affected_assets": _first("cve_id", Kind.CVE),
     "list_vulnerabilities": lambda asked: narrow(asked.skeleton, asked.now, *_VULNERABLE),
     "lookup_indicator": _first("value", *_INDICATORS),
-    "search_runbook": lambda asked: {"query": shorten_query(asked.skeleton.expand(asked.text))},
+    "search_runbook": lambda asked: {"query": _topic(asked)},
     "security_report": _report,
     "list_schedules": lambda _: {},
     "who_is_on_call": _on_call,
+    "list_proposals": lambda _: {},
     "service_status": lambda _: {},
 }

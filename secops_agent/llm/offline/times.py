@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 from .numerals import read_integer, read_number
 from .skeletons import Kind, Skeleton
@@ -46,15 +47,16 @@ def take_times(skeleton: Skeleton, now: datetime) -> None:
         ("feast", lambda match, now: _past_date(0, *_FEASTS[match["feast"]], now)), ("day", _day), ("at", lambda match, now: _past(_clock(match, now.date(), match["part"] or "", now), now)), ("now", lambda _, now: Since(now - timedelta(hours=1))),
     )  # fmt: skip
     for name, read in readers:
-        skeleton.take(
-            Kind.TIME, pattern(f"times.{name}"), lambda match, read=read: _kept(match, read(match, now))
-        )  # type: ignore[misc]
+        skeleton.take(Kind.TIME, pattern(f"times.{name}"), partial(_read, read, now))
     skeleton.take(Kind.DURATION, pattern("times.bare"), _minutes)
     skeleton.take(Kind.DURATION, pattern("times.permanent"), lambda _: 0)
 
 
-def _kept(match: re.Match[str], found: Since | None) -> Since | None:
+def _read(
+    read: Callable[[re.Match[str], datetime], Since | None], now: datetime, match: re.Match[str]
+) -> Since | None:
     """昨天以来, 从昨天, 昨天到今天 have no end."""
+    found = read(match, now)
     said = match.string[match.start() : match.end() + 2]
     return replace(found, end=None) if found and pattern("times.open_end").search(said) else found
 

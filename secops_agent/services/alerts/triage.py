@@ -99,7 +99,7 @@ def _most_urgent(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
         "assignee"
     )
     total = count_of(rows)
-    return Page(tuple(summaries(first[:limit])), total.count, total.capped)
+    return Page(tuple(summaries(list(first[:limit]))), total.count, total.capped)
 
 
 def _matching(wanted: AlertFilter) -> QuerySet[Alert]:
