@@ -9,7 +9,7 @@ from .controls import find_control
 from .entities import read_entities
 from .filters import take_filters
 from .followups import read_follow_up, read_more, read_refinement
-from .hints import hint, refuse, refuse_several, suggest
+from .hints import hint, refuse, suggest
 from .intents import ACTION_TOOLS, Intent, Understanding, Wish
 from .leftovers import find_unused
 from .lexicon import Lexicon
@@ -91,8 +91,7 @@ class _Reader:
         asked = self._asked(Skeleton(skeleton.text.rstrip("?？ ,，") or skeleton.text, skeleton.entities))
         if action and is_likely(action.intent.tool, asked.skeleton):
             return Understanding(offer=make_offer(action))
-        refused = refuse(skeleton, self.last) or refuse_several(skeleton)
-        return refused or self._question(asked)
+        return refuse(skeleton, self.last) or self._question(asked)
 
     def _action(self, skeleton: Skeleton, request: BareRequest) -> Wish | None:
         """请 stands for the courtesy taken off."""
