@@ -6,8 +6,10 @@ import re
 import pytest
 
 from bifang.core.errors import RemoteError
+from secops_agent.agent.recall import Recall
 from secops_agent.agent.toolbox import execute
 from secops_agent.agent.verification import MARK
+from secops_agent.llm.offline import Intent
 from secops_agent.models import Alert, ConversationMessage, History
 from secops_agent.services.actors import Actor
 from tests.scripted_model import Scripted, call
@@ -167,7 +169,7 @@ def test_invented_things_are_marked(demo):
     )
     outcome = talk("web-01 怎么了", model, grammar_first=False)
     words = f"web-01（10.0.0.5）连接了 198.51.100.99{MARK} 和 c2.evil-domain.com{MARK}。"
-    assert outcome.text.startswith(f"{words}\n\n**资产 web-01**")
+    assert outcome.text.startswith(f"{words}\n\n**资产 web-01：")
 
 
 def test_wrong_arguments_are_mended_by_the_model(demo):
@@ -188,10 +190,7 @@ def test_failing_model_is_replaced_by_the_offline_mode(demo):
 
 
 def test_offline_follow_up_reads_the_conversation(demo):
-    from secops_agent.agent.memory import Said
-
-    history = (Said("user", "张三", "web-01 的信息"), Said("assistant", "", "**资产 web-01**"))
-    outcome = talk("它有什么漏洞", history=history)
+    outcome = talk("它有什么漏洞", recall=Recall(Intent("get_asset", {"asset": "web-01"})))
     assert tools_of(outcome) == [("list_vulnerabilities", "ok")]
     assert "资产=web-01" in outcome.text
 
