@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from secops_agent.models.choices import AssetType
+from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.choices import describe
 from secops_agent.services.assets.inventory import AssetFilter
@@ -36,6 +36,11 @@ from secops_agent.tools.markdown import (
     plain,
 )
 from secops_agent.tools.masking import for_group
+
+
+_IMPORTANT: Final[dict[str, tuple[str, ...]]] = {
+    "核心": (Importance.CRITICAL,), "重要": (Importance.CRITICAL, Importance.HIGH), "关键": (Importance.CRITICAL,),
+}  # fmt: skip
 
 
 class ListAssets(Arguments):
@@ -69,8 +74,10 @@ class GetAsset(Arguments):
 
 def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
     """By name, with the number of all that match; a word that none has in its names may be software on them."""
+    importance = _IMPORTANT.get(given.keyword, ())
     wanted = AssetFilter(
-        keyword=given.keyword,
+        keyword="" if importance else given.keyword,
+        importance=importance,
         asset_type=given.asset_type or "",
         unowned=bool(given.unassigned),
         limit=window(given.limit, given.offset),
@@ -81,7 +88,7 @@ def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
         负责人="没有" if given.unassigned else "",
     )
     found = _search(wanted)
-    if not found.items and given.keyword:
+    if not found.items and wanted.keyword:
         return _with_software(asker, replace(wanted, keyword="", software=given.keyword), query, given.offset)
     shown = found.items[given.offset :]
     if not shown:
@@ -123,7 +130,7 @@ def _installed_line(asset: AssetSummary, found: Installed) -> str:
 def _none(name: str, flaws: Sequence[str], query: str) -> str:
     """An advisory may name what no inventory lists."""
     if not flaws:
-        said = f"资产的名称、标签、负责人和软件清单里都没有「{name}」；这不表示没有装它。"
+        said = f"资产的名称、标签、负责人和软件清单里都没有「{name}」。"
         return "\n".join([said, *foot(query)])
     names = "、".join(flaws)
     return f"软件清单里没有「{name}」，但有与它有关的漏洞：{names}。发送「影响 {flaws[0]}」看影响哪些资产。"

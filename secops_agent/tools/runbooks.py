@@ -13,7 +13,7 @@ from secops_agent.tools.markdown import joined, moment, plain
 _HITS: Final = 4
 _BODY: Final = 3000
 _CLEAR: Final = 0.3
-_ALERT: Final = re.compile(r"(?:告警|报警)\s*#?A?(?P<id>[1-9]\d{0,17})")
+_ALERT: Final = re.compile(r"(?:(?:告警|报警)\s*)?#?A?(?P<id>[1-9]\d{0,17})")
 
 
 class SearchRunbook(Arguments):

@@ -50,6 +50,7 @@ class ListVulnerabilities(Arguments):
     asset: str = argument("资产的名称、IP 或编号，只看这台资产上的漏洞", default="")
     fix_available: bool | None = argument("true 只看有补丁的，false 只看没有补丁的；不限时不填", default=None)
     limit: int = limit_argument()
+    keyword: str = argument("标题、别名或软件组件名里的词", default="")
     offset: int = offset_argument()
 
 
@@ -173,6 +174,7 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
         级别=told_levels(wanted),
         在野利用="是" if given.kev_only else "",
         资产=plain(given.asset, 60),
+        关键字=plain(given.keyword, 60),
         补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
     )
     search = VulnerabilityFilter(
@@ -180,6 +182,7 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
         kev_only=bool(given.kev_only),
         asset=given.asset,
         fix_available=given.fix_available,
+        keyword=given.keyword,
         limit=window(given.limit, given.offset),
     )
     found = catalogue.search(search)

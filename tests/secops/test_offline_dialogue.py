@@ -31,7 +31,11 @@ def talk(*sentences: str) -> tuple[str, dict[str, Any]]:
     ("sentences", "tool", "arguments"),
     [
         (["最近24小时有哪些告警", "只看高危的"], "list_alerts", {"since_hours": 24, "severity": "high"}),
-        (["高危告警", "那昨天的呢"], "list_alerts", {"severity": "high", "since_hours": 35, "until_hours": 10}),
+        (
+            ["高危告警", "那昨天的呢"],
+            "list_alerts",
+            {"severity": "high", "since_hours": 35, "until_hours": 10},
+        ),
         (["昨天的告警", "那今天的呢"], "list_alerts", {"since_hours": 11}),
         (["高危告警", "web-01 的呢"], "list_alerts", {"severity": "high", "asset": "web-01"}),
         (["今天的告警", "按级别统计一下"], "alert_statistics", {"since_hours": 11, "group_by": "severity"}),
@@ -194,7 +198,11 @@ def test_the_third_of_a_list_is_found_after_the_second_was_shown() -> None:
 
 def test_that_machine_is_the_one_of_the_alert() -> None:
     last = Intent("get_alert", {"alert_id": 12}, about={"asset": "web-01"})
-    for said, tool in (("那台机器有什么漏洞", "list_vulnerabilities"), ("谁在处理它", "get_alert"), ("怎么处置", "search_runbook")):
+    for said, tool in (
+        ("那台机器有什么漏洞", "list_vulnerabilities"),
+        ("谁在处理它", "get_alert"),
+        ("怎么处置", "search_runbook"),
+    ):
         found = ask(said, last).intent
         assert found is not None
         assert found.tool == tool

@@ -29,7 +29,7 @@ TABLE = {
     "get_asset": ["asset"],
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id"],
-    "list_vulnerabilities": ["severity", "kev_only", "asset", "fix_available", "limit", "offset"],
+    "list_vulnerabilities": ["severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset"],
     "lookup_indicator": ["value"],
     "search_runbook": ["query"],
     "security_report": ["period"],

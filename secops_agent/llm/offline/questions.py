@@ -1,5 +1,6 @@
 """A question: the classifier names the tool, the words of the sentence give its arguments."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
 from .skeletons import ANY_MARK, Kind, Skeleton
 from .vocabulary import shorten_query
-from .words import name_of, pattern
+from .words import name_of, pattern, wordset
 
 _ALERTS = (
     "severity", "status", "since_hours", "until_hours", "asset", "limit", "due", "unassigned", "urgent",
@@ -150,6 +151,18 @@ def _asset_keyword(asked: Asked) -> str:
     return found or _left(asked, "filters.asset_noun")
 
 
+def _software(asked: Asked) -> dict[str, Any]:
+    """openssl 有漏洞吗: an English word that is no other of ours."""
+    found = [
+        word
+        for word in re.findall(
+            r"(?<![\w-])[a-z][a-z0-9.+_]{2,30}(?![\w-])", asked.text, re.IGNORECASE | re.ASCII
+        )
+    ]
+    named = [word for word in found if word.lower() not in wordset("keywords.common_english")]
+    return {"keyword": named[0]} if len(named) == 1 and len(found) == 1 else {}
+
+
 def _left(asked: Asked, nouns: str) -> str:
     """The one word of a slash command that neither a mark nor the noun explains."""
     words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
@@ -189,7 +202,7 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
     "lookup_cve": _first("cve_id", Kind.CVE),
     "affected_assets": _first("cve_id", Kind.CVE),
-    "list_vulnerabilities": lambda asked: narrow(asked.skeleton, asked.now, *_VULNERABLE),
+    "list_vulnerabilities": lambda asked: narrow(asked.skeleton, asked.now, *_VULNERABLE) | _software(asked),
     "lookup_indicator": _first("value", *_INDICATORS),
     "search_runbook": lambda asked: {"query": _topic(asked)},
     "security_report": _report,
