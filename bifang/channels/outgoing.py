@@ -16,21 +16,13 @@ from bifang.core.errors import InvalidInput
 # What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
 VERBS: Final = frozenset(
     {
-        "确认",
-        "关闭",
-        "误报",
-        "真实攻击",
-        "正常业务",
-        "重复",
-        "删除定时任务",
-        "更多",
-        "告警",
-        "处置",
-        "影响",
-        "待审批",
+        "确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务", "指派给我", "静默", "查看", "接受换班", "不换",
+        "更多", "处置", "影响", "待审批",
     }
-)
+)  # fmt: skip
+_AFTER: Final = {"静默": " 1小时"}  # what such a sentence ends with
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
+_BETWEEN: Final = " ｜ "
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 _TAP_LINE: Final = re.compile(
     rf"(?P<gap>(?:\n\n)?)\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
@@ -58,22 +50,34 @@ def safe_reply(reply: Reply) -> Reply:
 
 
 def with_taps(reply: Reply) -> str:
-    """The reply's text as it may be shown, its suggestions as the last lines."""
-    return "\n\n".join([safe_text(reply.text), *map(tap, reply.suggestions)])
+    """The reply's text as it may be shown, its suggestions as the last line."""
+    text = safe_text(reply.text)
+    return f"{text}\n\n{_BETWEEN.join(map(tap, reply.suggestions))}" if reply.suggestions else text
 
 
 def tap(suggestion: Suggestion) -> str:
     """A link whose label is exactly what a tap on it says in the reader's name. Raises InvalidInput."""
-    verb, code = suggestion.verb, suggestion.code
-    if not may_tap(suggestion):
-        raise InvalidInput("这句话不能做成点按即发的链接。")
-    said = f"{verb} {code}".strip()
+    said = words(suggestion)
     return f"[{said}]({_TAP}{quote(said, safe='-')})"
 
 
 def may_tap(suggestion: Suggestion) -> bool:
     """Is it nothing but one of our verbs and an id?"""
-    return suggestion.verb in VERBS and (not suggestion.code or bool(_CODE.fullmatch(suggestion.code)))
+    verb, code = suggestion.verb, suggestion.code
+    return verb in VERBS and (bool(_CODE.fullmatch(code)) if code else verb not in _AFTER)
+
+
+def words(suggestion: Suggestion) -> str:
+    """What it says, tapped or typed. Raises InvalidInput for what is in no table."""
+    if not may_tap(suggestion):
+        raise InvalidInput("这句话不能做成点按即发的链接。")
+    return f"{suggestion.verb} {suggestion.code}{_AFTER.get(suggestion.verb, '')}".strip()
+
+
+def before_taps(text: str) -> str:
+    """The text above them: for where buttons do the same."""
+    cut = _TAP_LINE.search(text)
+    return text[: cut.start()] if cut else text
 
 
 def without_taps(text: str) -> str:

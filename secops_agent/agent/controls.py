@@ -8,6 +8,7 @@ from typing import Any, Final
 from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
+from bifang.core.errors import InvalidInput
 from secops_agent.agent import memory, toolbox
 from secops_agent.agent.records import brief, place_of
 from secops_agent.llm.offline.controls import find_control
@@ -21,6 +22,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import entry
 from secops_agent.services.decisions import approvals, pending, refusals
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Verdict
+from secops_agent.services.on_call import swaps
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 
@@ -58,6 +60,8 @@ async def handle_control(
         decided, text = False, await _stop(turn)
     elif control.action == "forget":
         return await _forget(turn, person)
+    elif control.action in ("accept", "decline"):
+        decided, text = await db.call(_answer_swap, control, person)
     elif not control.code:
         return await _decide_only_one(turn, control, person, is_group=is_group)
     else:
@@ -103,6 +107,14 @@ async def _decide_only_one(
     shown = [each for each in waiting if not is_group or each.conversation_id == turn.conversation_id]
     text = f"请写上代码。{pending.tell(person, shown)}" if shown else OTHERWHERE
     return TurnResult((Reply(text, title="等待您决定"),), brief(turn, person, text))
+
+
+def _answer_swap(control: Control, person: Person) -> tuple[bool, str]:
+    try:
+        accepted = control.action == "accept"
+        return True, swaps.answer(control.code, person.corp_id, person.staff_id, accepted=accepted)
+    except InvalidInput as error:
+        return False, error.message
 
 
 def _request(turn: Turn, control: Control, person: Person, is_group: bool) -> DecisionRequest:

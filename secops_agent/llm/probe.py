@@ -64,7 +64,7 @@ async def _round_trip(llm: LLM) -> Probe:
     result = Message("tool", f"校验码是 {_CODE}", tool_call_id=calls[0].id, name=_TOOL.name)
     asked = first.message._replace(tool_calls=(calls[0],))
     second = await llm.complete(
-        Request((*_QUESTION, asked, result), (_TOOL,), max_tokens=600, timeout=SECONDS)
+        Request((*_QUESTION, asked, result), (_TOOL,), tool_choice="none", max_tokens=600, timeout=SECONDS)
     )
     if _CODE not in second.message.content:
         return Probe("no_tools", "模型调用了工具，但没有用上工具的结果（回答里没有校验码）：多半是模型太小。")

@@ -78,7 +78,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     text = page(
         "告警", len(lines), found.total_text, lines, query, offset=given.offset, beside=_beside(wanted)
     )
-    steps = (*more(found, given.offset + len(shown)), f"告警 A{shown[0].id}")
+    steps = (*more(found, given.offset + len(shown)), f"查看 A{shown[0].id}")
     result = ToolResult("ok", query, text, [alert.id for alert in shown], steps=steps)
     return for_group(result, accounts_of(shown)) if asker.is_group else result
 

@@ -8,7 +8,7 @@ from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
-from secops_agent.services.privacy import public
+from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -24,7 +24,7 @@ from secops_agent.tools.markdown import (
     moment,
     plain,
 )
-from secops_agent.tools.masking import account_names, for_group
+from secops_agent.tools.masking import for_group
 
 _HISTORY: Final = 3
 _INDICATORS: Final = 8
@@ -109,6 +109,7 @@ def _detail(detail: AlertDetail) -> str:
     facts = [
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
+        ("接手时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("时限", moment(alert.due_at) if alert.due_at and alert.status != AlertStatus.CLOSED else ""),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),

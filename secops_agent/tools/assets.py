@@ -37,7 +37,6 @@ from secops_agent.tools.markdown import (
 )
 from secops_agent.tools.masking import for_group
 
-
 _IMPORTANT: Final[dict[str, tuple[str, ...]]] = {
     "核心": (Importance.CRITICAL,), "重要": (Importance.CRITICAL, Importance.HIGH), "关键": (Importance.CRITICAL,),
 }  # fmt: skip

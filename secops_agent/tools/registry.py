@@ -12,6 +12,7 @@ from secops_agent.tools import (
     reports,
     response,
     runbooks,
+    schedules,
     silences,
     status,
     triage,
@@ -31,6 +32,7 @@ DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *on_call.TOOLS,
     *proposals.TOOLS,
     *reports.TOOLS,
+    *schedules.TOOLS,
     *response.TOOLS,
     *status.TOOLS,
 )

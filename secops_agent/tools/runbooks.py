@@ -48,7 +48,7 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     note = joined(
         [f"手册更新于 {moment(best.updated_at)}", "、".join(plain(each, 20) for each in best.techniques)]
     )
-    steps = (f"告警 A{alert.summary.id}", f"确认 A{alert.summary.id}") if alert else ()
+    steps = (f"查看 A{alert.summary.id}", f"确认 A{alert.summary.id}") if alert else ()
     return ToolResult(
         "ok", query, "\n".join([*lines, "", f"> {note}"]), [hit.id for hit in hits], steps=steps
     )

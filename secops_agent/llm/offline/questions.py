@@ -1,6 +1,5 @@
 """A question: the classifier names the tool, the words of the sentence give its arguments."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -153,12 +152,7 @@ def _asset_keyword(asked: Asked) -> str:
 
 def _software(asked: Asked) -> dict[str, Any]:
     """openssl 有漏洞吗: an English word that is no other of ours."""
-    found = [
-        word
-        for word in re.findall(
-            r"(?<![\w-])[a-z][a-z0-9.+_]{2,30}(?![\w-])", asked.text, re.IGNORECASE | re.ASCII
-        )
-    ]
+    found: list[str] = pattern("filters.software_word").findall(asked.text)
     named = [word for word in found if word.lower() not in wordset("keywords.common_english")]
     return {"keyword": named[0]} if len(named) == 1 and len(found) == 1 else {}
 

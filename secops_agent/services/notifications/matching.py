@@ -28,6 +28,7 @@ class Changed:
 
 def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     """Write down what is to be told, in the caller's transaction."""
+    _revive_messages([each.alert.pk for each in changed if "reopened" in each.changes], now)
     _update_messages([each.alert.pk for each in changed if not each.changes or each.changes - set(SLA)])
     rules = read_rules() if any(each.changes for each in changed) else []
     if not rules:
@@ -126,7 +127,7 @@ def _go_on(
         for rule in wanted[key].rules.values():
             if rule.steps:
                 next_at = wanted[key].due_at + timedelta(minutes=rule.steps[0])
-                rows.filter(rule_id=rule.pk).update(step=0, next_at=next_at, ended="")
+                rows.filter(rule_id=rule.pk).update(step=0, round=0, next_at=next_at, ended="")
 
 
 def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AlertMessage]:
@@ -140,11 +141,28 @@ def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple
     return {pair: found[pair] for pair in pairs if pair in found}
 
 
+def _revive_messages(alert_ids: Sequence[int], now: datetime) -> None:
+    """What ended goes on in the same place while its message still takes alerts in; nobody has it in hand again."""
+    if not alert_ids:
+        return
+    mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
+    rows = AlertMessage.objects.filter(
+        pk__in=mine, kind="group", state=MessageState.ENDED, opened_at__gt=now - WINDOW
+    )
+    revived = list(rows.values_list("pk", flat=True))
+    AlertMessage.objects.filter(pk__in=revived).update(state=MessageState.SHOWN)
+    for one in Escalation.objects.filter(message_id__in=revived).select_related("rule"):
+        if one.rule.escalate:
+            one.step, one.round, one.ended = 0, 0, ""
+            one.next_at = now + timedelta(minutes=one.rule.escalate[0])
+            one.save(update_fields=["step", "round", "ended", "next_at"])
+
+
 def _update_messages(alert_ids: Sequence[int]) -> None:
     """What became of these alerts is to be told wherever they were told of."""
     mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
     rows = AlertMessage.objects.filter(
-        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE)
+        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
     )
     rows.update(wanted=F("wanted") + 1)
 

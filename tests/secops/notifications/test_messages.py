@@ -35,6 +35,10 @@ def age(seconds: float) -> None:
         AlertMessage.objects.filter(pk=row.pk).update(
             opened_at=row.opened_at - past, due_at=row.due_at - past, sent_at=sent
         )
+    for target in NotificationTarget.objects.exclude(last_error_at=None):
+        target.last_error_at -= past
+        target.next_try_at = target.next_try_at and target.next_try_at - past
+        target.save()
 
 
 def test_new_alert_is_told_once_with_its_code_and_commands(database):
@@ -46,7 +50,7 @@ def test_new_alert_is_told_once_with_its_code_and_commands(database):
     pk = Alert.objects.get().pk
     assert "高危" in text
     assert "web-01" in text
-    assert f"确认 A{pk} ｜ 误报 A{pk} ｜ 静默 A{pk} 1小时" in text
+    assert f"确认 A{pk} ｜ 指派给我 A{pk} ｜ 误报 A{pk} ｜ 静默 A{pk} 1小时 ｜ 查看 A{pk}\n" in text
 
 
 def test_what_no_rule_is_about_is_not_told(database):
