@@ -51,8 +51,9 @@ def _intent(run: ToolRun, before: Intent | None) -> Intent:
     said = {name: value for name, value in run.arguments.items() if value not in (None, "", False, 0)}
     data = run.result.data
     about = data.get(_SUBJECT, {}) if isinstance(data, Mapping) else {}
-    if run.call.name in LIST_TOOLS:
-        return Intent(run.call.name, said, tuple(_items(data))[:_MOST], about)
+    items = tuple(_items(data))[:_MOST] if run.call.name in LIST_TOOLS else ()
+    if items:
+        return Intent(run.call.name, said, items, about)
     listed = before if before and before.items else before and before.before
     return Intent(run.call.name, said, (), about, replace(listed, before=None) if listed else None)
 

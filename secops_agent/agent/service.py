@@ -194,13 +194,7 @@ class Agent:
             opening=opening.message if opening else None,
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
-        if talk.only_quotes and outcome.offer:
-            return replace(outcome, text=QUOTED_ORDER, offer=None)
-        if outcome.offline:  # code wrote it, from results only
-            said = not talk.ai_configs and not talk.recall.told
-            return replace(outcome, text=f"{outcome.text}\n\n{NOTICE}") if said else outcome
-        words = _with_results(talk, outcome)
-        return replace(outcome, text="\n\n".join(filter(None, [opening.remark if opening else "", words])))
+        return _finished(talk, outcome, opening.remark if opening else "")
 
     @staticmethod
     def _messages(talk: Talk, now: datetime) -> list[Message]:
@@ -224,6 +218,16 @@ def _is_for_code(opening: Completion) -> bool:
     """Orders, what may be one, and the help text: what is done is said by people's words and code alone."""
     calls = opening.message.tool_calls
     return not calls or calls[0].name in ACTION_TOOLS
+
+
+def _finished(talk: Talk, outcome: TurnOutcome, remark: str) -> TurnOutcome:
+    """As it is told: ``remark`` names what the opening does not carry; without any model, once, that there is none."""
+    if talk.only_quotes and outcome.offer:
+        return replace(outcome, text=QUOTED_ORDER, offer=None)
+    if outcome.offline:  # code wrote it, from results only
+        said = not talk.ai_configs and not talk.recall.told
+        return replace(outcome, text=f"{outcome.text}\n\n{NOTICE}") if said else outcome
+    return replace(outcome, text="\n\n".join(filter(None, [remark, _with_results(talk, outcome)])))
 
 
 def _with_results(talk: Talk, outcome: TurnOutcome) -> str:

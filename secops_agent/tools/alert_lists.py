@@ -18,7 +18,7 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import (
-    Span,
+    TimeSpan,
     beyond,
     levels,
     limit_argument,
@@ -83,7 +83,7 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
     return for_group(result, accounts_of(shown)) if asker.is_group else result
 
 
-def _filter(asker: Asker, given: ListAlerts, time: Span) -> tuple[AlertFilter, str]:
+def _filter(asker: Asker, given: ListAlerts, time: TimeSpan) -> tuple[AlertFilter, str]:
     """What is searched, and how it is told."""
     wanted, status = levels(given.severity), given.status or "unclosed"
     person = person_named(given.keyword)

@@ -12,7 +12,7 @@ from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import Span, since_argument, span, told, until_argument
+from secops_agent.tools.filters import TimeSpan, since_argument, span, told, until_argument
 from secops_agent.tools.markdown import (
     INDICATOR,
     SEVERITY,
@@ -167,7 +167,7 @@ def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     return ToolResult("ok", query, _statistics(found, query, compared), data)
 
 
-def _compared(now: Statistics, time: Span) -> str:
+def _compared(now: Statistics, time: TimeSpan) -> str:
     """多 12 条: against the span before, which ends a whole day earlier where one fits."""
     earlier = time.before()
     then = triage.statistics(since=earlier.since, until=earlier.until).total

@@ -69,14 +69,14 @@ def offset_argument() -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """``told`` in Chinese; "" without a limit."""
 
     since: datetime | None = None
     until: datetime | None = None
     told: str = ""
 
-    def before(self) -> "Span":
+    def before(self) -> "TimeSpan":
         """The same hours of the day before; for what is longer than a day, as long directly before."""
         start, end = self.since or timezone.localtime(), self.until or timezone.localtime()
         back = end - start
@@ -86,18 +86,18 @@ class Span:
             )
         return _between(start - back, end - back)
 
-    def whole(self) -> "Span":
+    def whole(self) -> "TimeSpan":
         """From the whole hour on, for 今天."""
         return replace(self, since=_hour(self.since + _ALMOST)) if self.since and not self.until else self
 
 
-def span(since_hours: int | None, until_hours: int | None, now: datetime) -> Span:
+def span(since_hours: int | None, until_hours: int | None, now: datetime) -> TimeSpan:
     """From hours back from now; with an end both lie on whole hours, since 昨天 is a day of the calendar."""
     start = now - timedelta(hours=since_hours) if since_hours else None
     if until_hours is None or until_hours >= (since_hours or 10**6):
-        return Span(start, None, f"最近 {since_hours} 小时" if since_hours else "")
+        return TimeSpan(start, None, f"最近 {since_hours} 小时" if since_hours else "")
     end = _hour(now - timedelta(hours=until_hours))
-    return _between(_hour(start + _ALMOST), end) if start else Span(None, end, f"{end:%m-%d %H:%M} 以前")
+    return _between(_hour(start + _ALMOST), end) if start else TimeSpan(None, end, f"{end:%m-%d %H:%M} 以前")
 
 
 _ALMOST: Final = timedelta(hours=1) - timedelta(seconds=1)
@@ -107,8 +107,8 @@ def _hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-def _between(start: datetime, end: datetime) -> Span:
-    return Span(start, end, f"{start:%m-%d %H:%M} 至 {end:%m-%d %H:%M}")
+def _between(start: datetime, end: datetime) -> TimeSpan:
+    return TimeSpan(start, end, f"{start:%m-%d %H:%M} 至 {end:%m-%d %H:%M}")
 
 
 def rows(limit: int) -> int:
