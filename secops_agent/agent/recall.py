@@ -12,6 +12,7 @@ from secops_agent.agent.outcome import ToolRun
 from secops_agent.llm.offline import LIST_TOOLS, Intent
 
 _MOST = 200  # ids of one list
+_OBJECTS = frozenset({"asset", "alert_id", "cve_id", "value", "ip"})
 _SUBJECT = "subject"  # what else 它 may be, in the data of a result
 
 
@@ -54,6 +55,12 @@ def _intent(run: ToolRun, before: Intent | None) -> Intent:
     items = tuple(_items(data))[:_MOST] if run.call.name in LIST_TOOLS else ()
     if items:
         return Intent(run.call.name, said, items, about)
+    if before and not _OBJECTS & said.keys():  # a runbook, a report: what was spoken of stays
+        about = {
+            **before.about,
+            **{key: before.arguments[key] for key in _OBJECTS & before.arguments.keys()},
+            **about,
+        }
     listed = before if before and before.items else before and before.before
     return Intent(run.call.name, said, (), about, replace(listed, before=None) if listed else None)
 

@@ -113,3 +113,9 @@ def test_the_offline_notice_is_given_once_in_a_conversation() -> None:
     stored = ConversationMessage.objects.filter(role="assistant").order_by("pk").last()
     assert stored is not None
     assert json.loads(stored.recall)["last"]["arguments"]["alert_id"] == number
+
+
+def test_a_runbook_in_between_does_not_change_what_is_spoken_of() -> None:
+    config, number = company(), some_alert()
+    *_, who = talk(config, ("li", f"告警 {number}"), ("li", "怎么处置"), ("li", "谁在处理它"))
+    assert f"告警 #{number}" in who

@@ -127,13 +127,15 @@ class _Reader:
         found = read_follow_up(asked.skeleton, plain, last, self.now, self._task) if last else None
         unclear = pattern("followups.starts").search(text) and not pattern("followups.topic").search(text)
         guessed = False
+        unused: tuple[str, ...] = ()
         if not found and (last or not unclear):
             found = read_question(asked)
             guessed = found is not None and not is_clear(asked.skeleton)
+            unused = find_unused(asked, found) if found else ()
         if not found and last:
             found = read_refinement(asked.skeleton, last, self.now, loose=True)
         if found:
-            return Understanding(intent=found, guessed=guessed, unused=find_unused(asked, found))
+            return Understanding(intent=found, guessed=guessed, unused=unused)
         return Understanding(suggestions=suggest(asked.skeleton))
 
 

@@ -34,7 +34,7 @@ def tell(person: Person, waiting: Sequence[Proposal]) -> str:
     """Each with the full command that decides it; a first line with their number."""
     if not waiting:
         return "现在没有等待您确认或审批的操作。"
-    lines = [f"- {each.title}：{each.summary}\n  {_how(person, each)}" for each in waiting[:_MOST]]
+    lines = [f"- {each.summary}\n  {_how(person, each)}" for each in waiting[:_MOST]]
     rest = [f"- 另有 {len(waiting) - _MOST} 个"] if len(waiting) > _MOST else []
     return "\n".join([f"**等待您决定：{len(waiting)} 个**", "", *lines, *rest])
 
