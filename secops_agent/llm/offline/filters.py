@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from .entities import is_private
@@ -109,6 +110,10 @@ def _times(skeleton: Skeleton) -> list[MaskedName]:
     return Skeleton(text, skeleton.entities).found(Kind.TIME)[:1]
 
 
+def _says(name: str, skeleton: Skeleton, _: datetime | None = None) -> bool | None:
+    return True if pattern(f"filters.{name}").search(skeleton.text) else None
+
+
 _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "severity": lambda said, _: ",".join(level for level in _LEVELS if level in _values(said, Kind.SEVERITY)),
     "status": lambda said, _: _status(said),
@@ -117,16 +122,9 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "asset": _asset,
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
     "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
-    "unassigned": lambda said, _: _says("unassigned", said),
-    "urgent": lambda said, _: _says("urgent", said),
-    "compare": lambda said, _: _says("compare", said),
-    "kev_only": lambda said, _: _says("kev", said),
+    **{name: partial(_says, name) for name in ("unassigned", "urgent", "compare", "kev_only")},
     "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
 }
-
-
-def _says(name: str, skeleton: Skeleton) -> bool | None:
-    return True if pattern(f"filters.{name}").search(skeleton.text) else None
 
 
 def _values(skeleton: Skeleton, kind: Kind) -> set[str]:
