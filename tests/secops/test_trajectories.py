@@ -6,7 +6,7 @@ import re
 import pytest
 
 from bifang.core.errors import RemoteError
-from secops_agent.agent.recall import Recall
+from secops_agent.agent.recall import NOTHING, Recall
 from secops_agent.agent.toolbox import execute
 from secops_agent.agent.verification import MARK
 from secops_agent.llm.offline import Intent
@@ -230,3 +230,17 @@ def test_conversing_writes_nothing(demo):
         list(Alert.objects.order_by("pk").values_list("pk", "status", "count")),
         ConversationMessage.objects.count(),
     ) == frozen
+
+
+def test_what_was_not_used_stands_above_a_models_words(demo):
+    outcome = talk("上周新出现的高危漏洞", Scripted(["见下表。"]))
+    assert outcome.text.startswith("没有用到：「上周」")
+    assert "见下表。" in outcome.text
+
+
+def test_more_follows_what_a_model_looked_up(demo):
+    model = Scripted([call("list_alerts", severity="critical", limit=5), "见下表。"])
+    first = talk("有什么严重的事", model, grammar_first=False)
+    second = talk("更多", recall=NOTHING.after(first.tool_runs, told=False))
+    assert "（第 6–10 条）" in second.text
+    assert "级别=严重" in second.text
