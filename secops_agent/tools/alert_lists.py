@@ -121,7 +121,7 @@ def _beside(wanted: AlertFilter) -> str:
     names = "、".join(SEVERITY[each] for each in SEVERITIES[:gravest])
     closed = replace(wanted, statuses=(AlertStatus.CLOSED,), urgent=False)
     hides = wanted.statuses == _STATES["unclosed"] and not (wanted.overdue or wanted.due_by)
-    others = [(names, graver), ("已关闭", closed if hides else None)]
+    others = [(names, graver), ("关闭的", closed if hides else None)]
     said = [f"{name} {_count(other)} 条" for name, other in others if other and _count(other) != "0"]
     return f"另有{'、'.join(said)}" if said else ""
 
@@ -142,7 +142,7 @@ def _wider(wanted: AlertFilter) -> Iterator[tuple[str, AlertFilter]]:
     if wanted.statuses == (AlertStatus.OPEN,):
         yield "算上处理中的", replace(wanted, statuses=_STATES["unclosed"])
     elif wanted.statuses:
-        yield "算上已关闭的", replace(wanted, statuses=())
+        yield "算上关闭的", replace(wanted, statuses=())
     if wanted.severities:
         yield "不限级别", replace(wanted, severities=())
     if wanted.since:

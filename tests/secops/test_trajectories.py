@@ -244,3 +244,10 @@ def test_more_follows_what_a_model_looked_up(demo):
     second = talk("更多", recall=NOTHING.after(first.tool_runs, told=False))
     assert "（第 6–10 条）" in second.text
     assert "级别=严重" in second.text
+
+
+def test_a_list_bears_out_no_claim_that_something_was_closed(demo):
+    model = Scripted(["告警 7 已关闭，不用再管。"])
+    outcome = talk("高危告警", model)
+    assert "另有严重" in outcome.text
+    assert "告警 7 已关闭" not in outcome.text
