@@ -150,8 +150,12 @@ def calls_of(answered: Answered) -> list[Call]:
 
 
 def _is_shown(run: ToolRun, answered: Answered) -> bool:
-    text = run.result.text
-    return bool(text) and (text in answered.text or for_readers(text, is_group=True) in answered.text)
+    """Is it, or its first line, which is the answer to a short question?"""
+    texts = (run.result.text, run.result.text.lstrip().partition("\n")[0])
+    return any(
+        text and (text in answered.text or for_readers(text, is_group=True) in answered.text)
+        for text in texts
+    )
 
 
 def _said(run: ToolRun) -> dict[str, Any]:
