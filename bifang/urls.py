@@ -1,8 +1,10 @@
 """Wiring of the web application's addresses."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+
+from secops_agent.api.mcp.views import McpView
 
 admin.autodiscover()
 
@@ -10,4 +12,5 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
+    re_path(r"^mcp/?$", McpView.as_view(), name="mcp"),  # a redirect would lose the body
 ]
