@@ -1,7 +1,7 @@
 """Wiring of the web application's addresses."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from secops_agent.api.mcp.views import McpView
@@ -12,5 +12,6 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
-    re_path(r"^mcp/?$", McpView.as_view(), name="mcp"),  # a redirect would lose the body
+    path("mcp/", McpView.as_view(), name="mcp"),
+    path("mcp", McpView.as_view()),  # a redirect would lose the body
 ]

@@ -39,7 +39,7 @@ class TokenProposer:
         named = f"（API 令牌「{literal(self._token)}」提出）{summary}"
         with transaction.atomic():
             Staff.objects.select_for_update().filter(pk=self._staff.pk).first()  # one at a time
-            proposals = Proposals(self._person, origin, self._actor)
+            proposals = Proposals(self._person, origin, actor=self._actor)
             code = proposals.propose(tool, title, risk, arguments, named)
             if proposals.rows:
                 self._keep(proposals, config_id, code)

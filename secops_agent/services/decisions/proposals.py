@@ -56,9 +56,11 @@ class Proposals:
     if not the person.
     """
 
-    def __init__(self, person: Person, origin: Origin, actor: Actor | None = None) -> None:
+    def __init__(
+        self, person: Person, origin: Origin, via: str = "dingtalk", *, actor: Actor | None = None
+    ) -> None:
         self._person, self._origin = person, origin
-        self._actor = actor or Actor.person(person)
+        self._actor = actor or Actor.person(person, via)
         self._drafts: dict[str, Proposal] = {}
         self._known: dict[str, Proposal] = {}
         self._prospects: dict[str, str] = {}

@@ -55,7 +55,7 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
     if request.verdict == "reject":
         return "" if own else _not_an_approver(proposal, decider)
     if request.token is not None and not proposal.conversation_id:
-        return f"{proposal.code} 是程序用 API 令牌提出的，只能由人在钉钉或管理后台决定，不能再由令牌决定。"
+        return f"{proposal.code} 不是在会话里提出的，只能由人在钉钉或管理后台决定，API 令牌不能决定。"
     if READ_ONLY in read_switches():
         return READ_ONLY_TEXT
     if request.verdict == "confirm":
