@@ -73,11 +73,13 @@ def visit(url: str, secret: str, act: Callable[[Client], Any], mode: str) -> Any
     """What the official client finds; ``mode``: with a handshake, or finding out by itself."""
 
     async def run() -> Any:
-        async with httpx2.AsyncClient(
-            headers={"Authorization": f"Bearer {secret}"}, trust_env=False, timeout=60
-        ) as http:
-            async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
-                return await act(client)
+        async with (
+            httpx2.AsyncClient(
+                headers={"Authorization": f"Bearer {secret}"}, trust_env=False, timeout=60
+            ) as http,
+            Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+        ):
+            return await act(client)
 
     return asyncio.run(run())
 
