@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.ports import ReplyTarget
 from bifang.channels.targets import target_key
 from bifang.core.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind

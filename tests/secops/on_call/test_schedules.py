@@ -95,7 +95,7 @@ def test_unknown_words_for_time_are_refused_with_examples():
 )  # fmt: skip
 def test_times_beyond_all_rotas_are_refused(words):
     for read in (read_span, read_days):
-        with pytest.raises(InvalidInput, match="太远|太长"):
+        with pytest.raises(InvalidInput, match=r"太远|太长"):
             read(words, NOW)
 
 

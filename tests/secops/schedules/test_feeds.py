@@ -170,7 +170,7 @@ def test_hostile_copy_changes_nothing(
     assert (downloads.directory() / "kev").read_bytes() == kev(3)
 
 
-@pytest.mark.parametrize("etag", ["\"\xff\xfe\"", '"' + "a" * 400 + '"'])
+@pytest.mark.parametrize("etag", ['"\xff\xfe"', '"' + "a" * 400 + '"'])
 def test_mark_that_cannot_be_kept_is_not_sent_back(mirror: Mirror, etag: str) -> None:
     mirror.answer("/kev", kev(3), ETag=etag)
     FEEDS.run(ORDER)
