@@ -65,7 +65,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
             MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
             MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),
-            MenuEntry("处置手册", "menu_book", "secops_agent.runbook"),
+            MenuEntry("手册（技能）", "menu_book", "secops_agent.runbook"),
             MenuEntry("处理时限", "timer", "secops_agent.slatarget"),
             MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
         ),

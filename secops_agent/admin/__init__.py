@@ -22,6 +22,7 @@ from secops_agent.admin import (
     runbooks,
     schedules,
     silences,
+    sla,
     staff,
     tokens,
     usage,
@@ -29,7 +30,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "destinations", "findings", "groups",
-    "imports", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
+    "imports", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.

@@ -30,7 +30,7 @@ from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.report import SecurityReport
-from secops_agent.models.runbook import Runbook, RunbookTerm
+from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
@@ -94,6 +94,7 @@ __all__ = [
     "RunState",
     "Runbook",
     "RunbookTerm",
+    "RunbookVersion",
     "ScheduledTask",
     "Scope",
     "SecurityReport",
