@@ -66,6 +66,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
             MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),
             MenuEntry("手册（技能）", "menu_book", "secops_agent.runbook"),
+            MenuEntry("改进建议", "thumb_down", "secops_agent.correction"),
             MenuEntry("处理时限", "timer", "secops_agent.slatarget"),
             MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
         ),

@@ -10,6 +10,7 @@ from secops_agent.admin import (
     audit,
     calendar,
     calendar_files,
+    corrections,
     destinations,
     findings,
     groups,
@@ -29,7 +30,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "destinations", "findings", "groups",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations", "findings", "groups",
     "imports", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
@@ -73,4 +74,5 @@ allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "cha
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
 allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")
+allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
 allow("admin", "secops_agent.*")

@@ -5,6 +5,7 @@ from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndica
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.conversation import ConversationMessage
+from secops_agent.models.correction import Correction, CorrectionState
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.models.notification import (
     AlertMessage,
@@ -66,6 +67,8 @@ __all__ = [
     "CalendarFeed",
     "Component",
     "ConversationMessage",
+    "Correction",
+    "CorrectionState",
     "DemoObject",
     "EpssScore",
     "Escalation",
