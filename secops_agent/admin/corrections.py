@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
 from bifang.core.admin.base import Screen, badge, moment, preformatted, shortened
@@ -27,7 +28,7 @@ TOOLS = [
 class CorrectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """What would have been right: it makes the case to evaluate."""
 
-    tool = forms.ChoiceField(label="应该查", choices=TOOLS, required=False)
+    tool = forms.ChoiceField(label="应该查", choices=TOOLS, required=False, widget=UnfoldAdminSelectWidget)
     facts = TagsField(label="回答里应有", required=False, help_text="用逗号分隔。")
 
     class Meta:
