@@ -15,7 +15,7 @@ _HITS: Final = 4
 _BODY: Final = 3000
 _CLEAR: Final = 0.3  # as good as this, one is shown as a whole
 _LEAD: Final = 0.6  # of two that are not, the second may have so much of the first's
-_ALERT: Final = re.compile(r"(?:告警|报警)\s*#?A?(?P<id>[1-9]\d{0,17})")
+_ALERT: Final = re.compile(r"(?:(?:告警|报警)\s*)?#?A?(?P<id>[1-9]\d{0,17})")
 
 
 class SearchRunbook(Arguments):
@@ -44,7 +44,8 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     others = [_line(hit) for hit in hits[1:] if hit.score >= _CLEAR]
     lines = [_heading(subject, best, given.query), "", _text(best)]
     lines += ["", "**相关手册**", "", *others] if others else []
-    return ToolResult("ok", query, "\n".join([*lines, "", f"> {_note(best)}"]), found)
+    text = "\n".join([*lines, "", f"> {_note(best)}"])
+    return ToolResult("ok", query, text, found, steps=_steps(given.query))
 
 
 def _reader(asker: Asker) -> Reader:
@@ -54,10 +55,10 @@ def _reader(asker: Asker) -> Reader:
 
 def _find(asker: Asker, query: str) -> tuple[str, tuple[RunbookHit, ...]]:
     """What it is about in words, and the hits."""
-    numbered = _ALERT.fullmatch(query.strip())
-    if numbered is None:
+    number = _number(query)
+    if not number:
         return f"「{plain(query, 60)}」", runbooks.search(query, _HITS, _reader(asker))
-    alert = triage.get(int(numbered["id"]))
+    alert = triage.get(number)
     title = f"告警 #{alert.summary.id}（{plain(alert.summary.title, 80)}）"
     return title, runbooks.search_for(alert.techniques, alert.summary.title, _HITS, _reader(asker))
 
@@ -68,8 +69,19 @@ def _is_clear(hits: tuple[RunbookHit, ...]) -> bool:
 
 
 def _heading(subject: str, best: RunbookView, query: str) -> str:
-    about = f"{subject}：按" if _ALERT.fullmatch(query.strip()) else ""
-    return f"**{about}处置手册：{plain(best.title, 100)}**"
+    about = f"{subject}：" if _number(query) else ""
+    return f"**{about}按处置手册《{plain(best.title, 100)}》**"
+
+
+def _number(query: str) -> int:
+    """Of the alert that is meant; 0 for anything else."""
+    found = _ALERT.fullmatch(query.strip())
+    return int(found["id"]) if found else 0
+
+
+def _steps(query: str) -> tuple[str, ...]:
+    number = _number(query)
+    return (f"查看 A{number}", f"确认 A{number}") if number else ()
 
 
 def _line(hit: RunbookHit) -> str:

@@ -68,7 +68,7 @@ def search_for(
 ) -> tuple[RunbookHit, ...]:
     """Those that are written for one of the techniques first, then those that the title finds."""
     known = {each.split(".")[0] for each in techniques}
-    rows = visible(reader).defer("body") if known else ()
+    rows = visible(reader) if known else ()
     fitting = [row for row in rows if known & {each.split(".")[0] for each in row.techniques}]
     named = search(title, limit, reader) if terms(title) else ()
     best = sorted(fitting, key=lambda row: -next((hit.score for hit in named if hit.id == row.pk), 0.0))
