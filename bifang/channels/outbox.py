@@ -12,7 +12,7 @@ from django.db.models import F
 from bifang.channels import claims, outgoing
 from bifang.channels.claims import NOBODY
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
+from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Suggestion, Turn
 from bifang.channels.targets import pack_target, target_key, to_ms, unpack_target
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError
@@ -61,10 +61,14 @@ def notify(
     key: str,
     title: str = "",
     buttons: Sequence[Button] = (),
+    suggestions: Sequence[Suggestion] = (),
+    card: str = "",
+    at_staff_id: str = "",
 ) -> None:
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
-    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
+    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message. ``card`` (at
+    most 60): messages with the same value show on one card. ``at_staff_id`` is mentioned where the channel can.
     """
     row_key = f"note:{key}"
     row = {
@@ -72,8 +76,10 @@ def notify(
         "order_key": target_key(config_id, target),
         "key": row_key,
         "title": outgoing.safe_line(title)[:200],
-        "text": outgoing.safe_text(text),
+        "text": outgoing.with_taps(Reply(text, suggestions=tuple(suggestions))),
         "buttons": _pack_buttons(buttons),
+        "card": card,
+        "at_staff_id": at_staff_id if target.is_group else "",
         "created_at": database_now(),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
@@ -98,7 +104,13 @@ def part_of(row: OutboxRow) -> Part:
         target=target or ReplyTarget("", is_group=False),
         created_ms=to_ms(row.created_at),
         buttons=tuple(Button(**button) for button in row.buttons or ()),
+        card=row.card,
     )
+
+
+def is_on_card(card: str) -> bool:
+    """Did a message of this card go out as one?"""
+    return OutboxRow.objects.filter(card=card, route="card").exists()
 
 
 def anything_waits() -> bool:

@@ -134,7 +134,7 @@ class ReplySink(Protocol):
 class Part:
     """One outbox row to deliver, claimed by this process. ``key`` is stable over retries.
 
-    Parts with the same ``order_key`` go out one after the other.
+    Parts with the same ``order_key`` go out one after the other; those with the same ``card`` are one card that changes.
     """
 
     outbox_id: int
@@ -149,6 +149,7 @@ class Part:
     target: ReplyTarget
     created_ms: int
     buttons: tuple[Button, ...] = ()
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True)

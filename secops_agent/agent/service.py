@@ -17,6 +17,7 @@ from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.grounding import mark_unbacked, names_data, without_claims
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models, OfflineMode
+from secops_agent.agent.orders import read_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import ModelWithheld, Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
@@ -119,7 +120,7 @@ class Agent:
             return _only(asking, person, asking.cannot_read)
         proposals = self._policy.proposals(turn, person, is_group=asking.is_group)
         talk = self._talk(asking, known, conversation, proposals)
-        if talk.only_quotes and read_control(talk.quoted) is not None:
+        if talk.only_quotes and (read_control(talk.quoted) or read_order(talk.quoted)):
             return _only(asking, person, QUOTED_CONTROL)
         outcome = await self.converse(talk, sink)
         text, copies = _with_private_copies(asking, outcome)

@@ -75,6 +75,7 @@ def describe_entry(world: World, entry: Entry) -> dict[str, Any]:
     card = world.cards.find(entry.client_id, entry.card) if entry.card else None
     if card is not None:
         shown["card"] = describe_card(card)
+        shown["mentions"] = [world.people.name_of(user) for user in entry.at_user_ids]
     return shown
 
 

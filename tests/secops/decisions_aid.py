@@ -130,6 +130,7 @@ async def say(
     conversation: str = GROUP,
     is_group: bool = True,
     corp: str = "corp",
+    quoted: str = "",
 ) -> TurnResult:
     """A message from its receipt to the stored result, as the dispatcher does it."""
     from bifang.core import db
@@ -138,7 +139,7 @@ async def say(
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
-    asking = Asking(turn, corp, who, who, is_group, ai_config_id=config.ai_config_id)
+    asking = Asking(turn, corp, who, who, is_group, ai_config_id=config.ai_config_id, quoted=quoted)
     result = await agent.answer(asking, Silent())
     assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result

@@ -17,8 +17,8 @@ _PATTERNS = tuple(
     (action, re.compile(rf"我?(?:{verb})\s*[:：#]?\s*[「“\"]?{_CODE}[」”\"]?{_SAID}", re.IGNORECASE))
     for action, verb in _VERBS
 )
-# A12 names an alert; codes have six characters, so that only A and five digits can be one.
-_ALERT = re.compile(r"A\d{1,4}|A\d{6,}", re.IGNORECASE)
+# A12 names an alert: no code is an A and digits.
+_ALERT = re.compile(r"A\d+", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:理由|原因|因为)\s*(?:是|为)?\s*[:：]?\s*")
 
 

@@ -132,12 +132,13 @@ def _read(alert_id: int) -> Alert:
     return row
 
 
-def acknowledge(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
-    """Someone looks after it: open → acknowledged. Raises NotFound, Conflict."""
+def acknowledge(alert_id: int, actor: Actor, note: str = "", owner: Staff | None = None) -> AlertSummary:
+    """Someone looks after it: open → acknowledged; ``owner`` has it unless somebody does. Raises NotFound, Conflict."""
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN)
-        return {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now}
+        taken = {"assignee": owner} if owner is not None and row.assignee_id is None else {}
+        return {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now, **taken}
 
     return _change(alert_id, actor, "acknowledge", act, note)
 
@@ -179,11 +180,13 @@ def close(alert_id: int, verdict: str, actor: Actor, note: str = "") -> AlertSum
 
 
 def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
-    """It was not over; the verdict is withdrawn. Raises NotFound, Conflict."""
+    """It was not over, and nobody looks after it: open again, without verdict. Raises NotFound, Conflict."""
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
-        _demand(row, AlertStatus.CLOSED)
-        return {"status": AlertStatus.OPEN, "verdict": "", "closed_at": None, "closed_by_source": False}
+        _demand(row, AlertStatus.CLOSED, AlertStatus.ACKNOWLEDGED)
+        taken_back = {"acknowledged_at": None, "assignee": None} if row.status != AlertStatus.CLOSED else {}
+        again = {"status": AlertStatus.OPEN, "verdict": "", "closed_at": None, "closed_by_source": False}
+        return again | taken_back
 
     return _change(alert_id, actor, "reopen", act, note)
 
@@ -220,7 +223,7 @@ def _change(
             changes["assignee"] = (old_name, _name(row))
         history.record("alert", alert_id, actor, action, _told(changes), note)
         tallies.change([(before, Counted.of(row, linked))])
-        happened = {"reopened"} if action == "reopen" else set()
+        happened = {"reopened"} if action == "reopen" and old_status == AlertStatus.CLOSED else set()
         note_changes([Changed(row, frozenset(happened))], timezone.now())
     return summaries([_read(alert_id)])[0]
 

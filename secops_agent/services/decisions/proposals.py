@@ -31,10 +31,11 @@ MOST_OPEN: Final = 20  # a person's undecided proposals
 
 
 def new_code() -> str:
-    """Six characters, starting with a letter, with a digit in it: never an ordinary word, never a number."""
+    """Six characters, starting with a letter, with a digit in it: never a word, never a number, never an alert's A12345."""
+    first = secrets.choice(LETTERS)
     rest = [secrets.choice(LETTERS + DIGITS) for _ in range(CODE_LENGTH - 2)]
     rest.insert(secrets.randbelow(CODE_LENGTH - 1), secrets.choice(DIGITS))
-    return secrets.choice(LETTERS) + "".join(rest)
+    return new_code() if first == "A" and "".join(rest).isdigit() else first + "".join(rest)
 
 
 def digest_of(proposal: Proposal) -> str:

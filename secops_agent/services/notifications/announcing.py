@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,11 +19,12 @@ from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
+    History,
     MessageState,
     NotificationTarget,
     Silence,
 )
-from secops_agent.services.notifications import digests, silence_lines, silences, wording
+from secops_agent.services.notifications import digests, events, notices, silence_lines, silences, wording
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import Unreachable, resolve
@@ -33,6 +34,7 @@ STORM: Final = 100  # new messages to one destination …
 STORM_SPAN: Final = timedelta(seconds=60)  # … within this time are one summary
 CALM: Final = timedelta(seconds=120)  # without a new message the storm is over
 PAUSE: Final = timedelta(seconds=60)  # between two messages about the same group
+CARD_PAUSE: Final = timedelta(seconds=3)  # where the message is a card
 RETRY: Final = timedelta(minutes=5)
 OVER: Final = (MessageState.ENDED, MessageState.HELD)  # of a storm: told to its end, or left to a digest
 
@@ -44,6 +46,7 @@ class _Told:
     row: AlertMessage
     alerts: tuple[Alert, ...]
     facts: Facts
+    known: Mapping[int, History]
 
 
 def step() -> int:
@@ -94,8 +97,11 @@ def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
     for item in items.select_related("alert__assignee"):
         members[item.message_id].append(item.alert)
     facts = facts_of([alerts[0] for alerts in members.values()])
+    known = events.latest(alert for alerts in members.values() for alert in alerts)
     return [
-        _Told(row, tuple(members[row.pk]), facts[members[row.pk][0].pk]) for row in rows if members[row.pk]
+        _Told(row, tuple(members[row.pk]), facts[members[row.pk][0].pk], known)
+        for row in rows
+        if members[row.pk]
     ]
 
 
@@ -104,7 +110,8 @@ def _announce(
 ) -> None:
     row = told.row
     held = silences.covering_all(quiet, told.alerts, told.facts)
-    if held is not None:
+    on_card = bool(row.shown) and outbox.is_on_card(_card(row))  # a card that changes disturbs nobody
+    if held is not None and not on_card:
         until = f"{timezone.localtime(held.ends_at):%m-%d %H:%M}"
         _hold(row, f"静默：{held}（到 {until}）", silence_lines.line_of(held, row, now))
         silences.count([held])
@@ -112,11 +119,23 @@ def _announce(
         digests.hold(row, spare, now)
     elif storm is not None and row.kind == "group" and (not row.shown or row.sla):
         _hold(row, "告警风暴：已合并为一条汇总", storm)
-    elif row.shown and row.sent_at and now - row.sent_at < PAUSE:
-        row.due_at = row.sent_at + PAUSE
+    elif row.shown and row.sent_at and (due := _next_time(row.sent_at, spare, now, on_card=on_card)) > now:
+        row.due_at = due
         row.save(update_fields=["due_at"])
     else:
-        _tell(told, now)
+        _tell(told, now, held)
+
+
+def _card(row: AlertMessage) -> str:
+    """The one card of a message. A new database counts from 1 again, and DingTalk remembers: the time is part of it."""
+    return f"alert:{row.pk}:{row.opened_at:%y%m%d%H%M%S%f}"
+
+
+def _next_time(sent_at: datetime, spare: SendingAllowance, now: datetime, *, on_card: bool) -> datetime:
+    """When the next may be said about the same group. A card changes in place, unless the quota is to be spared."""
+    if not on_card:
+        return sent_at + PAUSE
+    return now + RETRY if spare.step == "card" else sent_at + CARD_PAUSE
 
 
 def _spared(told: _Told, spare: SendingAllowance) -> bool:
@@ -132,9 +151,9 @@ def _hold(row: AlertMessage, reason: str, summary: AlertMessage | None) -> None:
         AlertMessage.objects.filter(pk=summary.pk).update(wanted=F("wanted") + 1)
 
 
-def _tell(told: _Told, now: datetime) -> None:
+def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
     row = told.row
-    ended = all(each.status == "closed" for each in told.alerts)
+    ended = wording.is_over(told.alerts)
     significant = _significant(told)
     if row.shown and significant == row.digest:
         _mark(row, now, ended, row.sent_at)
@@ -145,14 +164,12 @@ def _tell(told: _Told, now: datetime) -> None:
         _not_delivered(row, error.message, now)
         return
     prefix = _prefix(told, now)
-    text = wording.group_text(told.alerts, told.facts, prefix=prefix)
+    notice = notices.compose(told.alerts, told.facts, told.known, quiet=quiet, prefix=prefix)
     outbox.notify(
-        address.config_id,
-        address.target,
-        text,
-        key=f"alert:{row.pk}:{row.wanted}",
-        title=f"{prefix}{wording.title_of(told.alerts)}",
-    )
+        address.config_id, address.target, notice.text, key=f"alert:{row.pk}:{row.wanted}",
+        title=f"{prefix}{notice.title}", suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row),
+        at_staff_id=notice.mention,
+    )  # fmt: skip
     row.digest = significant
     _mark(row, now, ended, now)
     if row.target.last_error:
@@ -162,7 +179,7 @@ def _tell(told: _Told, now: datetime) -> None:
 def _prefix(told: _Told, now: datetime) -> str:
     """Why it is told now: an escalation, a time limit."""
     left = wording.time_left(told.alerts, now) if told.row.sla else ""
-    return "⏫ 升级 " if told.row.kind == "escalation" else f"⏰ 处理时限{left} " if left else ""
+    return notices.prefix_of(told.row) or (f"⏰ 处理时限{left} " if left else "")
 
 
 def _significant(told: _Told) -> str:
@@ -254,8 +271,9 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     heading = "告警风暴已平息，期间共" if over else "告警风暴"
     text = wording.counted_text(heading, alerts, ("", "发送「告警」查看列表。"))
     outbox.notify(
-        address.config_id, address.target, text, key=f"storm:{row.pk}:{row.wanted}:{int(over)}", title=heading
-    )
+        address.config_id, address.target, text, key=f"storm:{row.pk}:{row.wanted}:{int(over)}", title=heading,
+        card=_card(row),
+    )  # fmt: skip
     _mark(row, now, over, now)
     return True
 

@@ -28,6 +28,7 @@ class Changed:
 
 def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     """Write down what is to be told, in the caller's transaction."""
+    _revive_messages([each.alert.pk for each in changed if "reopened" in each.changes], now)
     _update_messages([each.alert.pk for each in changed if not each.changes or each.changes - set(SLA)])
     rules = read_rules() if any(each.changes for each in changed) else []
     if not rules:
@@ -138,6 +139,23 @@ def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple
     ).exclude(state=MessageState.ENDED)  # fmt: skip
     found = {(row.destination, row.group_key): row for row in rows.order_by("pk")}
     return {pair: found[pair] for pair in pairs if pair in found}
+
+
+def _revive_messages(alert_ids: Sequence[int], now: datetime) -> None:
+    """What ended goes on in the same place while its message still takes alerts in; nobody has it in hand again."""
+    if not alert_ids:
+        return
+    mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
+    rows = AlertMessage.objects.filter(
+        pk__in=mine, kind="group", state=MessageState.ENDED, opened_at__gt=now - WINDOW
+    )
+    revived = list(rows.values_list("pk", flat=True))
+    AlertMessage.objects.filter(pk__in=revived).update(state=MessageState.SHOWN)
+    for one in Escalation.objects.filter(message_id__in=revived).select_related("rule"):
+        if one.rule.escalate:
+            one.step, one.ended = 0, ""
+            one.next_at = now + timedelta(minutes=one.rule.escalate[0])
+            one.save(update_fields=["step", "ended", "next_at"])
 
 
 def _update_messages(alert_ids: Sequence[int]) -> None:

@@ -92,6 +92,7 @@ function drawBubble(entry) {
 
 function drawFoot(entry) {
   const notes = [];
+  if (entry.mentions?.length) notes.push(el("span", {}, entry.mentions.map((name) => `@${name}`).join(" ")));
   if (entry.robot && ROUTES[entry.route] && entry.route !== "card") notes.push(el("span", {}, ROUTES[entry.route]));
   const [text, kind] = describeState(entry);
   if (text) notes.push(el("span", { class: kind }, text));

@@ -46,7 +46,7 @@ def test_new_alert_is_told_once_with_its_code_and_commands(database):
     pk = Alert.objects.get().pk
     assert "高危" in text
     assert "web-01" in text
-    assert f"确认 A{pk} ｜ 误报 A{pk} ｜ 静默 A{pk} 1小时" in text
+    assert f"确认 A{pk} ｜ 指派给我 A{pk} ｜ 误报 A{pk} ｜ 静默 A{pk} 1小时 ｜ 查看 A{pk}\n" in text
 
 
 def test_what_no_rule_is_about_is_not_told(database):
