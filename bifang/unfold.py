@@ -60,6 +60,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("组件", "deployed_code", "secops_agent.component"),
             MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
             MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
+            MenuEntry("调查对照", "balance", "secops_agent.investigationreplay"),
             MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),
             MenuEntry("处置手册", "menu_book", "secops_agent.runbook"),
             MenuEntry("处理时限", "timer", "secops_agent.slatarget"),

@@ -12,6 +12,7 @@ from secops_agent.admin import (
     findings,
     groups,
     imports,
+    investigations,
     on_call,
     proposals,
     reports,
@@ -24,7 +25,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "groups", "imports", "on_call", "proposals",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "groups", "imports", "investigations", "on_call", "proposals",
     "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
@@ -42,6 +43,7 @@ _ESTATE = (
     "slatarget",
     "importjob",
     "securityreport",
+    "investigationreplay",
 )
 _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))

@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import Final
 
 from bifang.core import db
+from secops_agent.services.investigations import work
 from secops_agent.services.notifications import announcing, digests, escalation, silence_lines
 from secops_agent.services.operations import deadlines
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
+LOOK_S: Final = 1.0  # for investigations, of each round
 STEPS: Final[tuple[Callable[[], int], ...]] = (
     announcing.step, announcing.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
     announcing.note_failures, escalation.step,
@@ -24,6 +26,7 @@ class Announcer:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; a database that does not answer is tried again at the next round."""
         while not stop.is_set():
+            await self._look_into()
             try:
                 for step in STEPS:
                     while await db.call(step) and step is announcing.step and not stop.is_set():
@@ -32,3 +35,12 @@ class Announcer:
                 log.exception("通知告警出错，稍后重试")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY_S)
+
+    async def _look_into(self) -> None:
+        """First what was found out about new alerts, so that their first message says it; but none waits long for it."""
+        try:
+            await asyncio.wait_for(db.call_apart(work.step, LOOK_S), 2 * LOOK_S)
+        except TimeoutError:
+            pass  # it goes on; the message is changed when it is done
+        except Exception:
+            log.exception("调查告警出错，稍后重试")

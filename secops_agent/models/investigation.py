@@ -50,7 +50,7 @@ class Investigation(models.Model):
         constraints = [models.UniqueConstraint(fields=["alert", "trigger"], name="investigation_once")]
         indexes = [
             models.Index(fields=["due_at"], name="investigation_due", condition=Q(state="waiting")),
-            models.Index(fields=["trigger", "requested_at"], name="investigation_requested"),
+            models.Index(fields=["requested_at"], name="investigation_requested"),
             models.Index(fields=["group_key", "-requested_at"], name="investigation_group"),
         ]
 

@@ -185,6 +185,7 @@ def _detail(detail: AlertDetail) -> str:
         ("时限", f"{moment(alert.due_at)}{'，已超时' if alert.overdue else ''}" if alert.due_at else ""),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
+        ("调查", f"{plain(detail.finding, 200)}（全文：调查告警 {alert.id}）" if detail.finding else ""),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),
     ]
     lines = [f"**告警 #{alert.id}** {plain(alert.title, 200)}", ""]

@@ -6,6 +6,7 @@ from secops_agent.tools import (
     alerts,
     assets,
     indicators,
+    investigations,
     on_call,
     reports,
     response,
@@ -19,6 +20,7 @@ from secops_agent.tools.definitions import ToolDefinition
 
 DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *alerts.TOOLS,
+    *investigations.TOOLS,
     *triage.TOOLS,
     *assets.TOOLS,
     *vulnerabilities.TOOLS,

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from django.db import Error as DatabaseError
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +15,7 @@ from secops_agent.services.investigations.subject import read
 from secops_agent.services.investigations.weighing import Assessment, assess
 
 log = logging.getLogger(__name__)
+_ADAPTERS: Final = {check.name: TypeAdapter(check.facts) for check in CHECKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Dossier:
     def dump(self) -> dict[str, Any]:
         """As it is stored."""
         return {
-            check.name: _adapter(check.facts).dump_python(facts, mode="json") for check, facts in self._known()
+            check.name: _ADAPTERS[check.name].dump_python(facts, mode="json")
+            for check, facts in self._known()
         }
 
 
@@ -74,12 +75,7 @@ def load_dossier(stored: Mapping[str, Any]) -> Dossier:
     facts, missing = {}, []
     for check in CHECKS:
         try:
-            facts[check.name] = _adapter(check.facts).validate_python(stored[check.name])
+            facts[check.name] = _ADAPTERS[check.name].validate_python(stored[check.name])
         except (KeyError, ValidationError):
             missing.append(check.title)
     return Dossier(facts, tuple(missing))
-
-
-@lru_cache(maxsize=32)
-def _adapter(kind: type[Any]) -> "TypeAdapter[Any]":
-    return TypeAdapter(kind)

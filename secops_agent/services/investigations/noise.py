@@ -56,16 +56,21 @@ class NoisyDetection:
 def noisy_rules(until: datetime, span: timedelta = MONTH) -> tuple[NoisyDetection, ...]:
     """Of the month before that moment: those for which there is something to propose, the loudest first."""
     rows = Alert.objects.filter(first_seen__gte=until - span, first_seen__lt=until).annotate(rule=RULE)
-    counted = rows.order_by().values_list("source", "rule").annotate(
-        number=Count("pk"),
-        attacks=Count("pk", filter=Q(verdict=Verdict.TRUE_POSITIVE)),
-        dismissed=Count("pk", filter=Q(verdict__in=(Verdict.FALSE_POSITIVE, Verdict.BENIGN))),
-        duplicates=Count("pk", filter=Q(verdict=Verdict.DUPLICATE)),
-        untouched=Count("pk", filter=Q(status=AlertStatus.OPEN, first_seen__lt=until - _OLD)),
+    counted = (
+        rows.order_by()
+        .values_list("source", "rule")
+        .annotate(
+            number=Count("pk"),
+            attacks=Count("pk", filter=Q(verdict=Verdict.TRUE_POSITIVE)),
+            dismissed=Count("pk", filter=Q(verdict__in=(Verdict.FALSE_POSITIVE, Verdict.BENIGN))),
+            duplicates=Count("pk", filter=Q(verdict=Verdict.DUPLICATE)),
+            untouched=Count("pk", filter=Q(status=AlertStatus.OPEN, first_seen__lt=until - _OLD)),
+        )
     )
     loud = counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:MOST]
     found = (
-        NoisyDetection(*row, *_loudest_asset(row[0], row[1], until - span, until)) for row in list(loud)
+        NoisyDetection(source, rule, *numbers, *_loudest_asset(source, rule, until - span, until))
+        for source, rule, *numbers in list(loud)
     )
     return tuple(each for each in found if each.proposals)
 

@@ -12,7 +12,13 @@ from django.db.models import Count, Q
 from pydantic import TypeAdapter
 
 from bifang.core.db import database_now
-from secops_agent.models import Alert, Investigation, InvestigationOpinion, InvestigationReplay, InvestigationState
+from secops_agent.models import (
+    Alert,
+    Investigation,
+    InvestigationOpinion,
+    InvestigationReplay,
+    InvestigationState,
+)
 from secops_agent.models.choices import Verdict
 from secops_agent.services.investigations.dossiers import compile_dossier, load_dossier
 
@@ -127,7 +133,10 @@ def run(days: int = SPAN.days, most: int = MOST, seconds: float = LONGEST_S) -> 
 def compare(since: datetime, until: datetime, most: int, seconds: float) -> tuple[RuleRecord, ...]:
     """The newest first, as far as number and time allow. Reads only."""
     rows = Alert.objects.filter(closed_at__gte=since, closed_at__lt=until).exclude(verdict="")
-    end, tallies = time.monotonic() + seconds, defaultdict[tuple[str, str], dict[str, int]](lambda: defaultdict(int))
+    end, tallies = (
+        time.monotonic() + seconds,
+        defaultdict[tuple[str, str], dict[str, int]](lambda: defaultdict(int)),
+    )
     for alert in rows.order_by("-closed_at", "-id")[:most].iterator(chunk_size=200):
         if time.monotonic() > end:
             break

@@ -54,7 +54,9 @@ def _against(alert_id: int, dossier: Dossier) -> Iterator[NextStep]:
             break
     for asset in _assets(dossier):
         if asset.asset_type == AssetType.HOST and _NAME.fullmatch(asset.name):
-            yield NextStep(f"隔离 {asset.name}，原因：告警 A{alert_id}", "确认失陷再用；要另一位审批人同意后才执行")
+            yield NextStep(
+                f"隔离 {asset.name}，原因：告警 A{alert_id}", "确认失陷再用；要另一位审批人同意后才执行"
+            )
             break
 
 
@@ -82,7 +84,9 @@ def _is_outside(text: str) -> bool:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    return address.is_global or any(address in network for network in _EXAMPLES if address.version == network.version)
+    return address.is_global or any(
+        address in network for network in _EXAMPLES if address.version == network.version
+    )
 
 
 _EXAMPLES: Final = tuple(map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))

@@ -53,8 +53,14 @@ def read(alert_id: int, at: datetime | None = None) -> Subject:
     if alert is None:
         raise NotFound(f"没有编号为 {alert_id} 的告警。")
     linked = AlertAsset.objects.filter(alert_id=alert_id).order_by("pk").values("asset_id")[:MOST_ASSETS]
-    assets = Asset.objects.select_related("owner").filter(pk__in=list(linked.values_list("asset_id", flat=True)))
+    assets = Asset.objects.select_related("owner").filter(
+        pk__in=list(linked.values_list("asset_id", flat=True))
+    )
     observed = AlertIndicator.objects.filter(alert_id=alert_id).order_by("pk").values_list("kind", "value")
     return Subject(
-        alert, at or timezone.now(), tuple(assets.order_by("pk")), tuple(observed[:MOST_INDICATORS]), at is not None
+        alert,
+        at or timezone.now(),
+        tuple(assets.order_by("pk")),
+        tuple(observed[:MOST_INDICATORS]),
+        at is not None,
     )

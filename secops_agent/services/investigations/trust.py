@@ -10,4 +10,6 @@ def is_earned(alert_id: int) -> bool:
     found = latest()
     if alert is None or found is None:
         return False
-    return any(each.has_earned for each in found.rules if (each.source, each.rule) == (alert.source, rule_of(alert)))
+    return any(
+        each.has_earned for each in found.rules if (each.source, each.rule) == (alert.source, rule_of(alert))
+    )

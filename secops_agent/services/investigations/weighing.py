@@ -34,7 +34,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     "several_rules": Reason("同一资产一天内还有别的严重、高危规则报警", Verdict.TRUE_POSITIVE, 1),
     "wide_indicator": Reason("同一指标一周内出现在多个资产上", Verdict.TRUE_POSITIVE, 1),
     "severity_risen": Reason("级别升高过", Verdict.TRUE_POSITIVE, 1),
-    "judged_false_positive_here": Reason("同一规则在本资产上，没有人判为攻击，误报最多", Verdict.FALSE_POSITIVE, 4),
+    "judged_false_positive_here": Reason(
+        "同一规则在本资产上，没有人判为攻击，误报最多", Verdict.FALSE_POSITIVE, 4
+    ),
     "judged_false_positive": Reason("同一规则，没有人判为攻击，误报最多", Verdict.FALSE_POSITIVE, 3),
     "judged_benign_here": Reason("同一规则在本资产上，没有人判为攻击，正常行为最多", Verdict.BENIGN, 4),
     "judged_benign": Reason("同一规则，没有人判为攻击，正常行为最多", Verdict.BENIGN, 3),
@@ -44,31 +46,30 @@ REASONS: Final[Mapping[str, Reason]] = {
     "asset_changed": Reason("一周内有人改过这个资产", Verdict.BENIGN, 1),
     "recovered": Reason("来源已报告恢复", Verdict.BENIGN, 1),
     "steady_repeats": Reason("多天一直重复，没有升级", DISMISSING, 1),
-    "open_twin": Reason("同一规则、同一资产有更早的、没关闭的告警", Verdict.DUPLICATE, 3),
+    "judged_duplicate": Reason("同一规则，人员多数判为重复", Verdict.DUPLICATE, 2),
+    "open_twin": Reason("同一规则、同一资产有更早的、没关闭的告警", Verdict.DUPLICATE, 2),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """``verdict`` "" is 证据不足, with ``confidence`` "". ``signals``: what speaks for it and against it, the heaviest first."""
+    """``verdict`` "" is 证据不足, with ``confidence`` "". ``signals``: the reasons that hold, the heaviest first."""
 
     verdict: str
     confidence: str
     signals: tuple[Signal, ...]
 
-    @property
-    def for_it(self) -> tuple[Signal, ...]:
-        """What speaks for the suggestion; for an attack where there is none."""
-        return tuple(each for each in self.signals if self._supports(each))
 
-    @property
-    def against_it(self) -> tuple[Signal, ...]:
-        """What speaks for something else."""
-        return tuple(each for each in self.signals if not self._supports(each))
-
-    def _supports(self, signal: Signal) -> bool:
-        towards, verdict = REASONS[signal.reason].towards, self.verdict or Verdict.TRUE_POSITIVE
-        return towards == verdict or (towards == DISMISSING and verdict in _MILD)
+def side_of(signal: Signal) -> str:
+    """What it speaks for, in a word."""
+    towards = REASONS[signal.reason].towards
+    return (
+        "像攻击"
+        if towards == Verdict.TRUE_POSITIVE
+        else "可能重复"
+        if towards == Verdict.DUPLICATE
+        else "不像攻击"
+    )
 
 
 def assess(signals: Iterable[Signal]) -> Assessment:
@@ -76,7 +77,9 @@ def assess(signals: Iterable[Signal]) -> Assessment:
     found = {each.reason: each for each in signals if each.reason in REASONS}
     told = tuple(sorted(found.values(), key=lambda each: -REASONS[each.reason].weight))
     scores = _scores(told)
-    likely = [name for name in Verdict.values if _is_likely(name, scores)]  # of two that are equal, the graver
+    likely = [
+        name for name in Verdict.values if _is_likely(name, scores)
+    ]  # of two that are equal, the graver
     best = max(likely, key=lambda name: scores[name], default="")
     return Assessment(best, ("high" if scores[best] >= SURE else "medium") if best else "", told)
 

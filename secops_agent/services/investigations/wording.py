@@ -50,7 +50,11 @@ def _facts(dossier: Dossier) -> Iterable[str]:
     estate: EstateFacts | None = dossier.facts.get("estate")
     flaws: FlawFacts | None = dossier.facts.get("flaws")
     related: RelatedFacts | None = dossier.facts.get("related")
-    grades = [each.importance for each in (estate.assets if estate else ()) if each.importance in ("critical", "high")]
+    grades = [
+        each.importance
+        for each in (estate.assets if estate else ())
+        if each.importance in ("critical", "high")
+    ]
     if grades:
         outside = "、可能对外" if estate and any(each.exposure for each in estate.assets) else ""
         yield f"资产重要性{Importance(min(grades)).label}{outside}"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,13 +19,13 @@ from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
-    History,
     MessageState,
     NotificationTarget,
     Silence,
 )
 from secops_agent.services.notifications import digests, events, notices, silence_lines, silences, wording
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.events import Known
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import Unreachable, resolve
 
@@ -46,7 +46,7 @@ class _Told:
     row: AlertMessage
     alerts: tuple[Alert, ...]
     facts: Facts
-    known: Mapping[int, History]
+    known: Known
 
 
 def step() -> int:
@@ -183,12 +183,12 @@ def _prefix(told: _Told, now: datetime) -> str:
 
 
 def _significant(told: _Told) -> str:
-    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude, and
-    what rules want told of its time limit."""
+    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude,
+    what rules want told of its time limit, what was found out about it."""
     parts: tuple[object, ...] = (
         wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length(),
     )  # fmt: skip
-    parts += (told.row.sla,) if told.row.sla else ()
+    parts += tuple(filter(None, (told.row.sla, events.finding(told.alerts, told.known))))
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 

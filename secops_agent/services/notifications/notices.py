@@ -1,14 +1,15 @@
 """One message about a group of alerts, for every way in which it may be shown: text, taps, buttons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bifang.channels.ports import Button, Suggestion
 from bifang.core.db import database_now
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, History, Silence
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Silence
 from secops_agent.services.notifications import events, silences, wording
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.events import Known
 from secops_agent.services.notifications.matching import facts_of
 
 # What a suggestion is as a button: its id, which comes back as ``verdict``, its words, its style.
@@ -47,14 +48,15 @@ def _button(said: Suggestion) -> Button:
 def compose(
     alerts: Sequence[Alert],
     facts: Facts,
-    known: Mapping[int, History],
+    known: Known,
     *,
     quiet: Silence | None = None,
     prefix: str = "",
 ) -> AlertNotice:
-    """``known``: what happened last, as `events.latest` has it; ``quiet``: the silence that covers the group."""
+    """``known``: as `events.latest` has it; ``quiet``: the silence that covers the group."""
     last = events.last_event(alerts, known)
-    text = wording.group_text(alerts, facts, last=last, quiet=quiet, prefix=prefix)
+    found = events.finding(alerts, known)
+    text = wording.group_text(alerts, facts, last=last, found=found, quiet=quiet, prefix=prefix)
     return AlertNotice(
         f"A{alerts[0].pk}", wording.title_of(alerts), text, wording.commands(alerts), _owner(alerts, facts)
     )

@@ -9,6 +9,7 @@ from django.utils import timezone
 from bifang.core import retention
 from secops_agent.services.alerts import words
 from secops_agent.services.intake import jobs
+from secops_agent.services.investigations import replays
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,7 @@ OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
     (words.JOB, "告警关键字索引", 1),
     (retention.JOB, "按保留期清除", 60),
+    (replays.JOB, "调查与人员结论的对照", 24 * 60),
 )
 RETIRED = ("清除过期的告警事件",)
 

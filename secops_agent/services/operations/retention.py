@@ -15,6 +15,7 @@ from secops_agent.models import (
     ConversationMessage,
     Escalation,
     History,
+    Investigation,
     TurnUsage,
 )
 from secops_agent.services.alerts import occurrences
@@ -42,6 +43,10 @@ def _changed(before: datetime) -> Rows:
     return History.objects.filter(at__lt=before).order_by("at")
 
 
+def _investigated(before: datetime) -> Rows:
+    return Investigation.objects.filter(requested_at__lt=before).order_by("requested_at")
+
+
 def _counted(before: datetime) -> Rows:
     return AlertEvent.objects.filter(at__lt=before, alert__created_at__lt=before).order_by("at")
 
@@ -54,6 +59,7 @@ def _audited(before: datetime) -> Rows:
 KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
+    Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
     Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),
     Keeping("变更历史", "HISTORY_RETENTION_DAYS", _changed, "at"),

@@ -26,11 +26,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence. Its text may hold what sources wrote: whoever shows it makes it harmless. ``is_private``: not in groups."""
+    """One sentence. Its text may hold what sources wrote: whoever shows it makes it harmless. ``is_private``: not in
+    groups; ``is_empty``: it says that nothing was found.
+    """
 
     text: str
     evidence: tuple[Evidence, ...]
     is_private: bool = False
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Check:
 def alert_evidence(pk: int) -> Evidence:
     """An alert is cited by its code."""
     return Evidence("alert", pk, f"A{pk}")
+
+
+def nothing(text: str, *evidence: Evidence) -> Statement:
+    """That nothing was found is an answer, too."""
+    return Statement(text, evidence, is_empty=True)
 
 
 def clock(at: datetime) -> str:

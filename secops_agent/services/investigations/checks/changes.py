@@ -17,6 +17,7 @@ from secops_agent.services.investigations.checks.base import (
     Statement,
     alert_evidence,
     clock,
+    nothing,
 )
 from secops_agent.services.investigations.subject import Subject
 from secops_agent.services.notifications import silences
@@ -67,7 +68,11 @@ def look(subject: Subject) -> ChangeFacts:
     mine = alert_evidence(subject.alert.pk)
     notes = tuple(
         ChangeNote(
-            mine if row.entity == "alert" else assets[row.entity_id], row.at, row.actor_name, row.action, row.note[:200]
+            mine if row.entity == "alert" else assets[row.entity_id],
+            row.at,
+            row.actor_name,
+            row.action,
+            row.note[:200],
         )
         for row in rows.order_by("-id")[:_SHOWN]
     )
@@ -88,7 +93,9 @@ def _silence(subject: Subject) -> QuietSpan | None:
     found = silences.covering(active, subject.alert, facts_of([subject.alert])[subject.alert.pk])
     if found is None:
         return None
-    return QuietSpan(Evidence("silence", found.pk, f"静默 {found.pk}"), found.reason, found.made_by, found.ends_at)
+    return QuietSpan(
+        Evidence("silence", found.pk, f"静默 {found.pk}"), found.reason, found.made_by, found.ends_at
+    )
 
 
 def tell(facts: ChangeFacts) -> Sequence[Statement]:
@@ -106,9 +113,11 @@ def tell(facts: ChangeFacts) -> Sequence[Statement]:
     if facts.silence is not None:
         why = f"，原因：{facts.silence.reason}" if facts.silence.reason else ""
         told.append(
-            Statement(f"{facts.silence.made_by} 已静默到 {clock(facts.silence.ends_at)}{why}", (facts.silence.what,))
+            Statement(
+                f"{facts.silence.made_by} 已静默到 {clock(facts.silence.ends_at)}{why}", (facts.silence.what,)
+            )
         )
-    return told or [Statement("7 天内没有人改过这条告警和它的资产", (alert_evidence(facts.alert_id),))]
+    return told or [nothing("7 天内没有人改过这条告警和它的资产", alert_evidence(facts.alert_id))]
 
 
 def weigh(facts: ChangeFacts) -> Sequence[Signal]:

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from secops_agent.models import Alert, Finding, VulnerabilityAlias
 from secops_agent.models.choices import FindingKind
-from secops_agent.services.investigations.checks.base import Check, Evidence, Signal, Statement
+from secops_agent.services.investigations.checks.base import Check, Evidence, Signal, Statement, nothing
 from secops_agent.services.investigations.subject import Subject
 
 _READ: Final = 300  # of the open findings, the most urgent
@@ -19,9 +19,60 @@ _CVE: Final = re.compile(r"(?:CVE|CNVD|CNNVD|GHSA)-[0-9A-Za-z-]{6,30}", re.IGNOR
 _WORD: Final = re.compile(r"[a-z][a-z0-9+]{3,}")
 # Words of package names that name no product.
 _COMMON: Final = frozenset(
-    "apache core common commons server client http https java json linux logging library lang python spring beans text "
-    "file files http2 image node test tool tools util utils script shell user root admin data alert security system "
-    "with from host kernel open project google golang github embed broker crypto golang.org windows windows-server".split()
+    [
+        "apache",
+        "core",
+        "common",
+        "commons",
+        "server",
+        "client",
+        "http",
+        "https",
+        "java",
+        "json",
+        "linux",
+        "logging",
+        "library",
+        "lang",
+        "python",
+        "spring",
+        "beans",
+        "text",
+        "file",
+        "files",
+        "http2",
+        "image",
+        "node",
+        "test",
+        "tool",
+        "tools",
+        "util",
+        "utils",
+        "script",
+        "shell",
+        "user",
+        "root",
+        "admin",
+        "data",
+        "alert",
+        "security",
+        "system",
+        "with",
+        "from",
+        "host",
+        "kernel",
+        "open",
+        "project",
+        "google",
+        "golang",
+        "github",
+        "embed",
+        "broker",
+        "crypto",
+        "golang.org",
+        "windows",
+        "windows-server",
+    ]
 )
 
 
@@ -67,7 +118,9 @@ def look(subject: Subject) -> FlawFacts:
         rows = rows.filter(gone, first_seen__lte=subject.at)
     else:
         rows = rows.filter(active=True)
-    found = list(rows.select_related("asset", "component", "vulnerability").order_by("-priority", "-id")[:_READ])
+    found = list(
+        rows.select_related("asset", "component", "vulnerability").order_by("-priority", "-id")[:_READ]
+    )
     text, names = _said(subject.alert), _names(subject.alert)
     flaws = [_flaw(row, _named(row, names, text)) for row in found]
     first = sorted(flaws, key=lambda each: not each.named)
@@ -115,7 +168,7 @@ def tell(facts: FlawFacts) -> Sequence[Statement]:
     if not facts.assets:
         return ()
     if not facts.total:
-        return [Statement("这些资产没有未修复的漏洞（以扫描结果为准）", facts.assets)]
+        return [nothing("这些资产没有未修复的漏洞（以扫描结果为准）", *facts.assets)]
     fitting = [each for each in facts.shown if each.named]
     told = [Statement(_line(each), (each.evidence,)) for each in fitting]
     number = f"{facts.total}+" if facts.total >= _READ else str(facts.total)

@@ -18,6 +18,7 @@ from secops_agent.services.investigations.checks.base import (
     alert_evidence,
     clock,
     is_mostly_dismissed,
+    nothing,
     verdict_words,
 )
 from secops_agent.services.investigations.subject import Observed, Subject
@@ -25,6 +26,7 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 
 _WINDOW: Final = timedelta(days=30)
 _READ: Final = 200
+_SHORT: Final = 32  # characters of an indicator in a reason
 _WIDE: Final = 3  # assets that the same stranger touched
 _CAMPAIGN: Final = timedelta(days=7)
 # What names one thing in the world; a process "bash" or the account root is everywhere.
@@ -105,7 +107,7 @@ def _sighted(subject: Subject, observed: Observed, own: Evidence | None) -> Sigh
 def tell(facts: ObservableFacts) -> Sequence[Statement]:
     """One sentence an indicator."""
     if not facts.indicators:
-        return [Statement("告警里没有可观察对象（IP、域名、哈希等）", (alert_evidence(facts.alert_id),))]
+        return [nothing("告警里没有可观察对象（IP、域名、哈希等）", alert_evidence(facts.alert_id))]
     return [_line(facts, each) for each in facts.indicators]
 
 
@@ -121,7 +123,13 @@ def _line(facts: ObservableFacts, seen: Sighted) -> Statement:
     where = f"，涉及另外 {seen.assets} 个资产" if seen.assets else ""
     found = verdict_words(seen.judged)
     result = f"；人员的结论：{found}" if found else ""
-    return Statement(f"{name}：30 天内还在 {number} 条告警里出现{where}{since}{result}", cited, seen.is_private)
+    return Statement(
+        f"{name}：30 天内还在 {number} 条告警里出现{where}{since}{result}", cited, seen.is_private
+    )
+
+
+def _short(seen: Sighted) -> str:
+    return seen.value if len(seen.value) <= _SHORT else f"{seen.value[:_SHORT]}…"
 
 
 def weigh(facts: ObservableFacts) -> Sequence[Signal]:
@@ -133,13 +141,13 @@ def weigh(facts: ObservableFacts) -> Sequence[Signal]:
         cited = tuple(alert_evidence(pk) for pk in seen.some)
         attacks = seen.judged.get(Verdict.TRUE_POSITIVE, 0)
         if attacks and attacks >= 0.5 * sum(seen.judged.values()):
-            found.append(Signal("indicator_attack", f"{seen.value}：{verdict_words(seen.judged)}", cited))
+            found.append(Signal("indicator_attack", f"{_short(seen)}：{verdict_words(seen.judged)}", cited))
         elif is_mostly_dismissed(seen.judged, 3):
-            found.append(Signal("indicator_dismissed", f"{seen.value}：{verdict_words(seen.judged)}", cited))
+            found.append(Signal("indicator_dismissed", f"{_short(seen)}：{verdict_words(seen.judged)}", cited))
         if seen.own is not None:
-            found.append(Signal("own_indicator", f"{seen.value} 是 {seen.own.name}", (seen.own,)))
+            found.append(Signal("own_indicator", f"{_short(seen)} 是 {seen.own.name}", (seen.own,)))
         elif seen.lately >= _WIDE:
-            found.append(Signal("wide_indicator", f"{seen.value}：另外 {seen.lately} 个资产", cited))
+            found.append(Signal("wide_indicator", f"{_short(seen)}：另外 {seen.lately} 个资产", cited))
     return list({each.reason: each for each in reversed(found)}.values())
 
 

@@ -44,7 +44,7 @@ def look(subject: Subject) -> OccurrenceFacts:
     alert, at = subject.alert, subject.at
     steps = _severities(alert.pk)
     severity, risen_from, risen_at = _as_of(alert.severity, steps, at)
-    count, last = (_counted(alert.pk, at) if subject.replayed else (alert.count, alert.last_seen))
+    count, last = _counted(alert.pk, at) if subject.replayed else (alert.count, alert.last_seen)
     return OccurrenceFacts(
         alert.pk, alert.source, alert.rule_name or alert.rule_id, severity, alert.first_seen,
         min(last or alert.first_seen, max(at, alert.first_seen)), count, alert.confidence, tuple(alert.techniques),
@@ -72,7 +72,9 @@ def _as_of(
 def _counted(alert_id: int, at: datetime) -> tuple[int, datetime | None]:
     """By the marks of single occurrences, as long as those are kept."""
     times = list(
-        AlertEvent.objects.filter(alert_id=alert_id, at__lte=at).order_by("-at").values_list("at", flat=True)[:1000]
+        AlertEvent.objects.filter(alert_id=alert_id, at__lte=at)
+        .order_by("-at")
+        .values_list("at", flat=True)[:1000]
     )
     return max(1, len(times)), times[0] if times else None
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from bifang.core.errors import InvalidInput
 from secops_agent.services import runbooks
-from secops_agent.services.investigations.checks.base import Check, Evidence, Statement
+from secops_agent.services.investigations.checks.base import Check, Evidence, Statement, nothing
 from secops_agent.services.investigations.subject import Subject
 
 _SHOWN: Final = 2
@@ -50,9 +50,9 @@ def _search(query: str) -> list[runbooks.RunbookHit]:
 def tell(facts: ProcedureFacts) -> Sequence[Statement]:
     """Their names."""
     if not facts.runbooks:
-        return [Statement("没有对应的处置手册", ())]
+        return [nothing("没有对应的处置手册")]
     names = "、".join(f"「{each.name}」" for each in facts.runbooks)
-    return [Statement(f"处置手册：{names}", facts.runbooks)]
+    return [Statement(names, facts.runbooks)]
 
 
 CHECK: Final = Check("procedures", "处置手册", ProcedureFacts, look, tell)

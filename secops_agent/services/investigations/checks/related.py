@@ -20,6 +20,7 @@ from secops_agent.services.investigations.checks.base import (
     alert_evidence,
     clock,
     is_mostly_dismissed,
+    nothing,
     verdict_words,
 )
 from secops_agent.services.investigations.subject import PRECEDENTS, Subject
@@ -145,10 +146,13 @@ def tell(facts: RelatedFacts) -> Sequence[Statement]:
         )
         cited = tuple(alert_evidence(each.id) for each in facts.near)
         told.append(
-            Statement(f"同一资产前后 24 小时另有告警：之前 {facts.before} 条，之后 {facts.after} 条。较重的：{names}", cited)
+            Statement(
+                f"同一资产前后 24 小时另有告警：之前 {facts.before} 条，之后 {facts.after} 条。较重的：{names}",
+                cited,
+            )
         )
     else:
-        told.append(Statement("同一资产前后 24 小时没有其他告警", (mine,)))
+        told.append(nothing("同一资产前后 24 小时没有其他告警", mine))
     told.append(_of_rule(facts))
     if facts.twin:
         told.append(Statement("同一规则、同一资产有更早的、还没有关闭的告警", (alert_evidence(facts.twin),)))
@@ -162,7 +166,7 @@ def _found(verdict: str) -> str:
 def _of_rule(facts: RelatedFacts) -> Statement:
     cited = tuple(alert_evidence(pk) for pk in facts.precedents) or (alert_evidence(facts.alert_id),)
     if not facts.rule_alerts:
-        return Statement("这条规则 90 天内没有别的告警", cited)
+        return nothing("这条规则 90 天内没有别的告警", *cited)
     number = f"{facts.rule_alerts}+" if facts.rule_alerts >= _READ else str(facts.rule_alerts)
     where = f"，涉及另外 {facts.rule_assets} 个资产" if facts.rule_assets else ""
     found = verdict_words(facts.judged)
@@ -189,6 +193,8 @@ def _precedents(facts: RelatedFacts, cited: tuple[Evidence, ...]) -> Sequence[Si
         detail = verdict_words(counts)
         if total >= least and attacks >= 0.7 * total:
             return [Signal(f"judged_attack{suffix}", detail, cited)]
+        if total >= least and counts.get(Verdict.DUPLICATE, 0) >= 0.5 * total:
+            return [Signal("judged_duplicate", detail, cited)]
         if is_mostly_dismissed(counts, least):
             most = max(DISMISSED, key=lambda each: counts.get(each, 0))
             return [Signal(f"judged_{most.value}{suffix}", detail, cited)]
