@@ -331,6 +331,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,
     "secops_agent.silence": lambda: silences.silence("all", "", 60, SYSTEM, "维护"),
+    "secops_agent.investigationreplay": _replay,
     "secops_agent.securityreport": lambda: SecurityReport.objects.get(pk=archive.make("yesterday").pk),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
         date="2030-01-01", working=False, name="元旦"
