@@ -8,12 +8,16 @@ from bifang.core.sealed import SealedField
 
 
 class State(models.TextChoices):
-    """Where a row stands. A dead row is shown with its reason and blocks no one."""
+    """Where a row stands. A dead row is shown with its reason and blocks no one.
+
+    Unknown: no answer came, sending it again might say it twice, and nobody waits for it.
+    """
 
     PENDING = "pending", "等待"
     CLAIMED = "claimed", "处理中"
     DONE = "done", "已完成"
     DEAD = "dead", "死信"
+    UNKNOWN = "unknown", "结果未知"
 
 
 OPEN = (State.PENDING, State.CLAIMED)

@@ -68,7 +68,8 @@ def notify(
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
     ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message. ``card`` (at
-    most 60): messages with the same value show on one card. ``at_staff_id`` is mentioned where the channel can.
+    most 60): messages with the same value show on one card. ``at_staff_id`` is mentioned where the way that it goes
+    out can.
     """
     row_key = f"note:{key}"
     row = {
@@ -79,7 +80,7 @@ def notify(
         "text": outgoing.with_taps(Reply(text, suggestions=tuple(suggestions))),
         "buttons": _pack_buttons(buttons),
         "card": card,
-        "at_staff_id": at_staff_id if target.is_group else "",
+        "at_staff_id": at_staff_id[:100] if target.is_group else "",
         "created_at": database_now(),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
@@ -163,6 +164,11 @@ def mark_dead(part: Part, reason: str) -> bool:
     return bool(claims.bury(ours(part), reason, attempts=F("attempts") + 1))
 
 
+def mark_unknown(part: Part, reason: str) -> bool:
+    """It may have arrived: it is not sent again, and shown as such."""
+    return bool(claims.bury(ours(part), reason, state=State.UNKNOWN, attempts=F("attempts") + 1))
+
+
 def ours(part: Part) -> "models.QuerySet[OutboxRow]":
     """Its row, if nobody has taken it over."""
     return claims.held(OutboxRow, (part.outbox_id, part.token))
@@ -174,5 +180,6 @@ def let_go(parts: Sequence[Part]) -> int:
 
 
 def resend(rows: "models.QuerySet[OutboxRow]") -> int:
-    """Put dead rows back to waiting; returns how many."""
-    return claims.release(rows.filter(state=State.DEAD), attempts=0, not_before=None)
+    """Put rows that were given up back to waiting; returns how many."""
+    given_up = rows.filter(state__in=(State.DEAD, State.UNKNOWN))
+    return claims.release(given_up, attempts=0, not_before=None)

@@ -15,8 +15,10 @@ from bifang.core.errors import InvalidInput
 
 # What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
 VERBS: Final = frozenset(
-    {"确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务", "指派给我", "静默", "查看"}
-)
+    {
+        "确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务", "指派给我", "静默", "查看", "接受换班", "不换",
+    }
+)  # fmt: skip
 _AFTER: Final = {"静默": " 1小时"}  # what such a sentence ends with
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
 _BETWEEN: Final = " ｜ "

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Kind = Literal["chat", "event", "card"]
-Route = Literal["webhook", "group", "private", "card"]
+Route = Literal["webhook", "group", "private", "card", "robot"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyTarget:
-    """Where an answer goes. ``webhook`` is a bearer secret valid until ``webhook_expires_ms`` (epoch ms)."""
+    """Where an answer goes. ``webhook`` is a bearer secret valid until ``webhook_expires_ms`` (epoch ms).
+
+    ``robot``: a custom robot, which only sends, by the id under which its address is kept; ``conversation_id`` is then
+    the digest of that address.
+    """
 
     conversation_id: str
     is_group: bool
@@ -22,6 +26,7 @@ class ReplyTarget:
     robot_code: str = ""
     webhook: str = ""
     webhook_expires_ms: int = 0
+    robot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,8 @@ class Delivered:
 
 
 class Channel(Protocol):
-    """Delivers parts. Errors: RateLimited (retry_after), RemoteError/ConfigError (permanent or not)."""
+    """Delivers parts. Errors: RateLimited (retry_after), OutcomeUnknown (it may have arrived, and would arrive twice),
+    RemoteError/ConfigError (permanent or not)."""
 
     name: str
 

@@ -4,7 +4,8 @@ import asyncio
 import json as jsonlib
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -15,6 +16,7 @@ from yarl import URL
 
 from bifang.core.errors import RemoteError
 from bifang.core.network import GuardedResolver, check_literal, place, proxy_for, tls_context
+from bifang.core.streaming import StreamedResponse
 
 __all__ = ["HttpClient", "Response", "proxy_for", "tls_context"]
 
@@ -49,12 +51,13 @@ class Response:
 class HttpClient:
     """One object for many event loops: each running loop gets its own keep-alive session, see `close`.
 
-    ``connect_timeout`` seconds per TCP connect; ``pool`` connections a loop.
+    ``connect_timeout`` seconds per TCP connect; ``pool`` connections a loop, 0: no limit; ``ca``: the certificates
+    (PEM) that are believed instead of the system's.
     """
 
-    def __init__(self, *, connect_timeout: float = 5.0, pool: int = 256) -> None:
+    def __init__(self, *, connect_timeout: float = 5.0, pool: int = 256, ca: str = "") -> None:
         self._connect_timeout = connect_timeout
-        self._pool = pool
+        self._pool, self._ca = pool, ca
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._proxies: dict[tuple[str, str | None, int | None, str], URL | None] = {}
         self._lock = threading.Lock()
@@ -70,9 +73,11 @@ class HttpClient:
         timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - also covers waiting for the pool
         proxy: str | None = "",
         max_bytes: int = MAX_BODY,
+        sink: Callable[[bytes], object] | None = None,
     ) -> Response:
         """Send one request; every status is an answer, only a missing answer is an error.
 
+        ``sink`` takes the body of a 200 piece by piece instead (a large file, say); the answer's own is empty then.
         ``timeout``: seconds for the whole call. ``proxy``: "" takes the environment's, None goes direct.
         Redirects are followed on the same host only. RemoteError codes: connect, dns, tls, proxy (nothing was
         sent), network, timeout, redirect, too_large; ConfigError for a forbidden address or a SOCKS proxy.
@@ -93,11 +98,35 @@ class HttpClient:
                     allow_redirects=False,
                 ) as answer:
                     if answer.status not in _REDIRECTS:
-                        return Response(answer.status, answer.headers, await _read(answer, target, max_bytes))
+                        body = await _read(answer, target, max_bytes, sink if answer.status == 200 else None)
+                        return Response(answer.status, answer.headers, body)
                     target = _redirected(method, target, answer)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 _raise_mapped(error, target)
         raise _redirect_error(target)
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, json: Any, headers: Mapping[str, str] | None = None, proxy: str | None = ""
+    ) -> AsyncIterator[StreamedResponse]:
+        """POST, and read the answer as it comes; errors as `request`'s. No redirects.
+
+        Only connecting has a time-out: the caller gives its own, around this.
+        """
+        target = _parse(url)
+        data, sent = _body(json, None, headers)
+        check_literal(target.raw_host or "")
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
+        try:
+            async with self._session().post(
+                target, data=data, headers=sent, timeout=limit, proxy=self._proxy(target, proxy),
+                allow_redirects=False,
+            ) as answer:  # fmt: skip
+                if answer.status in _REDIRECTS:
+                    raise _redirect_error(target, answer.status)
+                yield StreamedResponse(answer)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _raise_mapped(error, target)
 
     def _proxy(self, target: URL, proxy: str | None) -> URL | None:
         if proxy is None:
@@ -121,7 +150,7 @@ class HttpClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=self._pool, ssl=tls_context(), resolver=GuardedResolver(), keepalive_timeout=30
+            limit=self._pool, ssl=tls_context(self._ca), resolver=GuardedResolver(), keepalive_timeout=30
         )
         return aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), json_serialize=jsonlib.dumps
@@ -170,9 +199,12 @@ def _body(
     return data, {"Content-Type": "application/json", **(headers or {})}
 
 
-async def _read(answer: aiohttp.ClientResponse, target: URL, max_bytes: int) -> bytes:
+async def _read(
+    answer: aiohttp.ClientResponse, target: URL, max_bytes: int, sink: Callable[[bytes], object] | None
+) -> bytes:
     length = answer.content_length
-    if length is not None and length <= max_bytes and "Content-Encoding" not in answer.headers:
+    known = length is not None and length <= max_bytes and "Content-Encoding" not in answer.headers
+    if known and sink is None:
         return await answer.read()
     parts: list[bytes] = []
     size = 0
@@ -186,7 +218,7 @@ async def _read(answer: aiohttp.ClientResponse, target: URL, max_bytes: int) -> 
                 status=answer.status,
                 code="too_large",
             )
-        parts.append(part)
+        (sink or parts.append)(part)
     return b"".join(parts)
 
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, HouseList, as_json, badge, moment, preformatted, shortened
 from secops_agent.admin.acts import Act, InventoryScreen
+from secops_agent.admin.alert_messages import message_badge
 from secops_agent.admin.inventory import gravity, lines, severity_badge
 from secops_agent.admin.investigations import INVESTIGATE, OPINIONS, panel
 from secops_agent.models import Alert, AlertPayload
@@ -22,7 +23,9 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.search import narrowed
+from secops_agent.services.alerts.timeline import coming
 from secops_agent.services.alerts.views import silenced_until
+from secops_agent.services.notifications import views
 from secops_agent.services.pages import COUNT_CAP
 
 STATUS_TONES = {"open": "warn", "acknowledged": "info", "closed": "idle"}
@@ -80,7 +83,7 @@ class AlertScreen(InventoryScreen):
     fields = (
         "title", "level", "state", "verdict_badge", "assignee", "source", "rule_id", "rule_name", "confidence", "where",
         "about", "techniques_text", "observed", "links", "first_seen", "last_seen", "count", "due", "acknowledged_at",
-        "closed_at", "history_of", "payload_json",
+        "closed_at", "told", "history_of", "payload_json",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
@@ -206,8 +209,24 @@ class AlertScreen(InventoryScreen):
         """As text: they come from outside."""
         return lines(row.references)
 
+    @admin.display(description="通知")
+    def told(self, row: Alert) -> SafeString | str:
+        """Who was told of it, who could not be, what to do, and whose turn it is next."""
+        return lines([*(_told(each) for each in views.told_of(row.pk)), *coming(row)])
+
     @admin.display(description="原始事件")
     def payload_json(self, row: Alert) -> SafeString | str:
         """The source's own event."""
         payload = AlertPayload.objects.filter(alert=row).first()
         return as_json(payload.raw if payload else None)
+
+
+def _told(view: views.ToldView) -> SafeString:
+    shown = badge("正在重试", "warn") if view.retrying else message_badge(view.state)
+    return format_html(
+        '{} {} {} <span class="bf-error">{}</span>',
+        view.place,
+        shown,
+        moment(view.sent_at) if view.sent_at else "",
+        view.reason,
+    )

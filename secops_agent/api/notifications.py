@@ -20,7 +20,7 @@ LONGEST = 30 * 24 * 60
 class TargetOut(Form):
     """Who is told."""
 
-    kind = serializers.CharField(help_text="种类：group person on_call webhook")
+    kind = serializers.CharField(help_text="种类：group person on_call next role webhook")
     place = serializers.CharField(help_text="名称")
     config = serializers.CharField(help_text="钉钉配置")
     step = serializers.IntegerField(allow_null=True, help_text="升级的第几步；空：立即")
@@ -38,6 +38,7 @@ class RuleOut(Form):
     conditions = serializers.DictField(child=serializers.JSONField(), help_text="条件，键与配置文件相同")
     hours = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="什么时候可以发送")
     escalate = serializers.ListField(child=serializers.IntegerField(), help_text="每一步升级前等待的分钟数")
+    repeat = serializers.IntegerField(help_text="全部步骤再重复几次")
     targets = TargetOut(many=True, help_text="目标")
     updated_at = serializers.DateTimeField(help_text="修改时间")
 

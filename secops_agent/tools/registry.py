@@ -11,6 +11,7 @@ from secops_agent.tools import (
     reports,
     response,
     runbooks,
+    schedules,
     silences,
     status,
     triage,
@@ -29,6 +30,7 @@ DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *silences.TOOLS,
     *on_call.TOOLS,
     *reports.TOOLS,
+    *schedules.TOOLS,
     *response.TOOLS,
     *status.TOOLS,
 )

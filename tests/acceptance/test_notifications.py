@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bifang.channels.models import KnownGroup, OutboxRow
-from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, Staff
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, NotificationTarget, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.people import tokens
@@ -162,6 +162,33 @@ def post_until_card(stage: Stage) -> dict[str, Any]:
         if found := stage.sim.cards():
             return found[-1]
     raise AssertionError("no card")
+
+
+@pytest.mark.slow
+def test_robot_is_told_once_and_what_it_refuses_goes_on_at_once_and_comes_later(stage: Stage) -> None:
+    url = f"{stage.sim.base_url}/robot/send?access_token=demorobot0123456789"
+    robot = {"kind": "webhook", "name": "应急群", "url": url, "secret": "SECdemorobotsecret"}
+    next_one = {"kind": "person", "config": NAME, "staff_id": "wangwu"}
+    escalate = [{"after_minutes": 600, "to": [next_one]}]
+    stage.apply(notification_rules=[{**RULE, "targets": [robot], "escalate": escalate}])
+    stage.sim.faults(robot_lost={"value": True, "times": 1})
+    worker = stage.start()
+    post("答复丢失")
+    assert "答复丢失" in shown(stage)[0]
+    assert_nothing_more(stage, 1)
+    stage.sim.faults(robot_refuse="keywords not in content")
+    post("被拒绝", severity="critical", assets=["web-02"])
+    assert "被拒绝" in shown(stage, where=single_id(ROBOT, "wangwu"))[0]
+    kill(worker)
+    stage.sim.faults(clear=True)
+    NotificationTarget.objects.exclude(last_error="").update(next_try_at=timezone.now())
+    AlertMessage.objects.filter(state=MessageState.UNDELIVERABLE).update(due_at=timezone.now())
+    stage.start()
+    assert "被拒绝" in shown(stage, 2)[1]
+    wait_until(
+        lambda: not NotificationTarget.objects.exclude(last_error="").exists(), within=60, what="sound"
+    )
+    assert {reply["route"] for reply in stage.replies(conversation_id=GROUP)} == {"robot"}
 
 
 @pytest.mark.slow

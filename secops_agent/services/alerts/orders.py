@@ -164,7 +164,7 @@ def _acknowledge(alert: Alert, order: AlertOrder, staff: Staff, actor: Actor) ->
     _demand_not_closed(alert)
     if alert.status == AlertStatus.ACKNOWLEDGED:
         raise _Already(f"{_name(alert)}已在处理中{_whose(alert)}，没有重复操作。")
-    triage.acknowledge(alert.pk, actor, owner=staff)
+    triage.acknowledge(alert.pk, actor)
     return "已确认 {named}" + ("，由其处理" if alert.assignee is None else _whose(alert))
 
 

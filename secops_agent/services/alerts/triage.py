@@ -30,6 +30,7 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.pages import Page, cut, demand_limit, order_of
 from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.eligibility import listed
 from secops_agent.services.writing import assign as set_values
 
 __all__ = [
@@ -138,15 +139,21 @@ def _read(alert_id: int) -> Alert:
     return row
 
 
-def acknowledge(alert_id: int, actor: Actor, note: str = "", owner: Staff | None = None) -> AlertSummary:
-    """Someone looks after it: open → acknowledged; ``owner`` has it unless somebody does. Raises NotFound, Conflict."""
+def acknowledge(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
+    """Someone looks after it: open → acknowledged; a person owns it if nobody did. Raises NotFound, Conflict."""
+    person = _staff_of(actor)
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN)
-        taken = {"assignee": owner} if owner is not None and row.assignee_id is None else {}
+        taken = {"assignee": person} if person and row.assignee_id is None else {}
         return {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now, **taken}
 
     return _change(alert_id, actor, "acknowledge", act, note)
+
+
+def _staff_of(actor: Actor) -> Staff | None:
+    corp_id, _, staff_id = actor.ident.partition(":")
+    return listed(corp_id, staff_id) if actor.kind == "person" else None
 
 
 def assign(alert_id: int, assignee: Staff | str, actor: Actor, note: str = "") -> AlertSummary:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,30 +12,38 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from bifang.channels import outbox
-from bifang.channels.allowance import SendingAllowance, allowance
-from bifang.channels.models import OutboxRow, State
+from bifang.channels.allowance import Means, SendingAllowance, allowance
 from bifang.core.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
     MessageState,
-    NotificationTarget,
     Silence,
+    TargetKind,
 )
-from secops_agent.services.notifications import digests, events, notices, silence_lines, silences, wording
+from secops_agent.services.notifications import (
+    digests,
+    events,
+    notices,
+    preferences,
+    reaching,
+    silence_lines,
+    silences,
+    wording,
+)
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.events import Known
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.notifications.targets import Unreachable, resolve
+from secops_agent.services.notifications.targets import means_of
 
 ROUND: Final = 40  # messages of one transaction
 STORM: Final = 100  # new messages to one destination …
+STORM_OF_ROBOT: Final = 15  # DingTalk blocks a custom robot after 20
 STORM_SPAN: Final = timedelta(seconds=60)  # … within this time are one summary
 CALM: Final = timedelta(seconds=120)  # without a new message the storm is over
 PAUSE: Final = timedelta(seconds=60)  # between two messages about the same group
 CARD_PAUSE: Final = timedelta(seconds=3)  # where the message is a card
-RETRY: Final = timedelta(minutes=5)
 OVER: Final = (MessageState.ENDED, MessageState.HELD)  # of a storm: told to its end, or left to a digest
 
 
@@ -56,12 +64,13 @@ def step() -> int:
         return 0
     with transaction.atomic():
         rows = list(_due(now)[:ROUND])
-        storms = _storms({row.destination for row in rows if not row.shown or row.sla}, now)
+        sizes = {row.destination: _storm_size(row) for row in rows if not row.shown or row.sla}
+        storms = _storms(sizes, now)
         quiet, spare = silences.active(now), _allowances(rows)
         found = _told(rows)
         _end_empty({row.pk for row in rows} - {told.row.pk for told in found})
         for told in found:
-            _announce(told, now, quiet, spare[told.row.target.config_id], storms.get(told.row.destination))
+            _announce(told, now, quiet, spare[_payer(told.row)], storms.get(told.row.destination))
     return len(rows)
 
 
@@ -79,7 +88,7 @@ def _waiting(now: datetime) -> "QuerySet[AlertMessage]":
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
     rows = (
         _waiting(now)
-        .select_related("target__config", "target__staff", "target__schedule")
+        .select_related("target__config", "target__staff", "target__schedule", "staff")
         .order_by("due_at", "pk")
     )
     if connection.features.has_select_for_update_skip_locked:
@@ -87,8 +96,13 @@ def _due(now: datetime) -> "QuerySet[AlertMessage]":
     return rows
 
 
-def _allowances(rows: Sequence[AlertMessage]) -> dict[int | None, SendingAllowance]:
-    return {each: allowance(each) for each in {row.target.config_id for row in rows}}
+def _allowances(rows: Sequence[AlertMessage]) -> dict[tuple[int | None, Means], SendingAllowance]:
+    return {each: allowance(*each) for each in {_payer(row) for row in rows}}
+
+
+def _payer(row: AlertMessage) -> tuple[int | None, Means]:
+    """Whose quota it is sent from, and which of them."""
+    return row.target.config_id, means_of(row.target)
 
 
 def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
@@ -135,7 +149,7 @@ def _next_time(sent_at: datetime, spare: SendingAllowance, now: datetime, *, on_
     """When the next may be said about the same group. A card changes in place, unless the quota is to be spared."""
     if not on_card:
         return sent_at + PAUSE
-    return now + RETRY if spare.step == "card" else sent_at + CARD_PAUSE
+    return now + reaching.RETRY if spare.step == "card" else sent_at + CARD_PAUSE
 
 
 def _spared(told: _Told, spare: SendingAllowance) -> bool:
@@ -158,22 +172,29 @@ def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
     if row.shown and significant == row.digest:
         _mark(row, now, ended, row.sent_at)
         return
-    try:
-        address = resolve(row.target, now)
-    except Unreachable as error:
-        _not_delivered(row, error.message, now)
+    address = reaching.address_of(row, now)
+    if address is None:
+        return
+    if address.staff and not preferences.wanted_now(row, address.staff, wording.gravest(told.alerts), now):
         return
     prefix = _prefix(told, now)
-    notice = notices.compose(told.alerts, told.facts, told.known, quiet=quiet, prefix=prefix)
+    target = address.target
+    notice = notices.compose(
+        told.alerts,
+        told.facts,
+        told.known,
+        quiet=quiet,
+        prefix=prefix,
+        heard=not target.robot,
+        group=target.is_group,
+    )
     outbox.notify(
-        address.config_id, address.target, notice.text, key=f"alert:{row.pk}:{row.wanted}",
-        title=f"{prefix}{notice.title}", suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row),
-        at_staff_id=notice.mention,
+        address.config_id, target, notice.text, key=f"alert:{row.pk}:{row.wanted}", title=f"{prefix}{notice.title}",
+        suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
     )  # fmt: skip
     row.digest = significant
+    row.told_to, row.told_at = row.told_to or address.name[:200], row.told_at or now
     _mark(row, now, ended, now)
-    if row.target.last_error:
-        NotificationTarget.objects.filter(pk=row.target_id).update(last_error="", last_error_at=None)
 
 
 def _prefix(told: _Told, now: datetime) -> str:
@@ -196,22 +217,19 @@ def _mark(row: AlertMessage, now: datetime, ended: bool, sent_at: datetime | Non
     state = MessageState.ENDED if ended else MessageState.SHOWN
     values: dict[str, Any] = {
         "state": state, "shown": row.wanted, "sent_at": sent_at, "digest": row.digest, "reason": "",
+        "told_to": row.told_to, "told_at": row.told_at,
     }  # fmt: skip
     AlertMessage.objects.filter(pk=row.pk).update(**values)
 
 
-def _not_delivered(row: AlertMessage, reason: str, now: datetime) -> None:
-    """Shown with its remedy, and tried again: nothing is dropped."""
-    AlertMessage.objects.filter(pk=row.pk).update(
-        state=MessageState.UNDELIVERABLE, reason=reason[:300], due_at=now + RETRY
-    )
-    NotificationTarget.objects.filter(pk=row.target_id).update(last_error=reason, last_error_at=now)
+def _storm_size(row: AlertMessage) -> int:
+    return STORM_OF_ROBOT if row.target.kind == TargetKind.WEBHOOK else STORM
 
 
-def _storms(destinations: set[str], now: datetime) -> dict[str, AlertMessage]:
+def _storms(sizes: Mapping[str, int], now: datetime) -> dict[str, AlertMessage]:
     """The open storm of each destination that has one, begun if there are too many new messages."""
     found = {}
-    for destination in destinations:
+    for destination, size in sizes.items():
         rows = AlertMessage.objects.filter(destination=destination)
         storm = rows.filter(kind="storm").exclude(state__in=OVER).order_by("-pk").first()
         recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(
@@ -219,7 +237,7 @@ def _storms(destinations: set[str], now: datetime) -> dict[str, AlertMessage]:
         )
         late = _waiting(now).filter(destination=destination, kind="group").exclude(sla="")
         for crowd in (recent, late):
-            if storm is None and crowd[:STORM].count() >= STORM:
+            if storm is None and crowd[:size].count() >= size:
                 storm = _begin_storm(crowd[0], now)
         if storm is not None:
             found[destination] = storm
@@ -259,15 +277,13 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     if not alerts:  # all of it was silenced, or deleted
         _mark(row, now, over, row.sent_at)
         return False
-    try:
-        address = resolve(row.target, now)
-    except Unreachable as error:
-        _not_delivered(row, error.message, now)
-        return False
-    spare = allowance(address.config_id)
+    spare = allowance(row.target.config_id, means_of(row.target))
     if spare.scarce and wording.gravest(alerts) != "critical":
         digests.hold(row, spare, now)
         return True
+    address = reaching.address_of(row, now)
+    if address is None:
+        return False
     heading = "告警风暴已平息，期间共" if over else "告警风暴"
     text = wording.counted_text(heading, alerts, ("", "发送「告警」查看列表。"))
     outbox.notify(
@@ -276,34 +292,3 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     )  # fmt: skip
     _mark(row, now, over, now)
     return True
-
-
-def note_failures() -> int:
-    """Messages that the outbox gave up: shown as undeliverable, with the reason. Returns how many.
-
-    What the quota refused is told again when there is room: by itself if it is grave, else in a digest.
-    """
-    lately = database_now() - timedelta(
-        minutes=10
-    )  # asked every second: not about every dead letter there ever was
-    dead = OutboxRow.objects.filter(state=State.DEAD, last_error_at__gt=lately, key__startswith="note:alert:")
-    count = 0
-    for key, reason in dead.values_list("key", "last_error"):
-        pk, wanted = key.split(":")[2:4]
-        rows = AlertMessage.objects.filter(
-            pk=pk, shown=wanted, state__in=(MessageState.SHOWN, MessageState.ENDED)
-        )
-        told = rows.values("target_id", "target__config_id").first()
-        if told is None:
-            continue
-        again = (
-            {"wanted": F("wanted") + 1, "digest": ""}
-            if allowance(told["target__config_id"]).percent >= 100
-            else {}
-        )
-        later = {"due_at": database_now() + RETRY} if again else {}
-        if rows.update(state=MessageState.UNDELIVERABLE, reason=reason[:300], **again, **later):
-            failed = NotificationTarget.objects.filter(pk=told["target_id"])
-            failed.update(last_error=reason, last_error_at=database_now())
-            count += 1
-    return count

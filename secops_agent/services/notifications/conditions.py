@@ -101,15 +101,18 @@ class Hours(Entry):
 
 
 class TargetEntry(Entry):
-    """One target, as files and the API write it."""
+    """One target, as files write it. A webhook has an ``url``, or is the one that is kept under ``uid``."""
 
-    kind: Literal["group", "person", "on_call", "webhook"]
+    kind: Literal["group", "person", "on_call", "next", "role", "webhook"]
     config: str = ""
     conversation_id: str = ""
     staff_id: str = ""
     schedule: str = ""
+    role: str = ""
     url: str = ""
     secret: str = ""
+    name: str = Field("", max_length=100)
+    uid: str = ""
 
 
 class StepEntry(Entry):

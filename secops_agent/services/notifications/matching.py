@@ -127,7 +127,7 @@ def _go_on(
         for rule in wanted[key].rules.values():
             if rule.steps:
                 next_at = wanted[key].due_at + timedelta(minutes=rule.steps[0])
-                rows.filter(rule_id=rule.pk).update(step=0, next_at=next_at, ended="")
+                rows.filter(rule_id=rule.pk).update(step=0, round=0, next_at=next_at, ended="")
 
 
 def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AlertMessage]:
@@ -153,16 +153,16 @@ def _revive_messages(alert_ids: Sequence[int], now: datetime) -> None:
     AlertMessage.objects.filter(pk__in=revived).update(state=MessageState.SHOWN)
     for one in Escalation.objects.filter(message_id__in=revived).select_related("rule"):
         if one.rule.escalate:
-            one.step, one.ended = 0, ""
+            one.step, one.round, one.ended = 0, 0, ""
             one.next_at = now + timedelta(minutes=one.rule.escalate[0])
-            one.save(update_fields=["step", "ended", "next_at"])
+            one.save(update_fields=["step", "round", "ended", "next_at"])
 
 
 def _update_messages(alert_ids: Sequence[int]) -> None:
     """What became of these alerts is to be told wherever they were told of."""
     mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
     rows = AlertMessage.objects.filter(
-        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE)
+        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
     )
     rows.update(wanted=F("wanted") + 1)
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from bifang.channels.ports import Button, Suggestion
 from bifang.core.db import database_now
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Silence
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Silence, TargetKind
 from secops_agent.services.notifications import events, silences, wording
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.events import Known
 from secops_agent.services.notifications.matching import facts_of
+from secops_agent.services.privacy import mask_alerts
 
 # What a suggestion is as a button: its id, which comes back as ``verdict``, its words, its style.
 BUTTONS: Final = {
@@ -52,14 +53,21 @@ def compose(
     *,
     quiet: Silence | None = None,
     prefix: str = "",
+    heard: bool = True,
+    group: bool = False,
 ) -> AlertNotice:
-    """``known``: as `events.latest` has it; ``quiet``: the silence that covers the group."""
+    """``known``: as `events.latest` has it; ``quiet``: the silence that covers the group.
+
+    ``heard``: its readers can answer. ``group``: they are several, and private fields are not for them.
+    """
     last = events.last_event(alerts, known)
     found = events.finding(alerts, known)
-    text = wording.group_text(alerts, facts, last=last, found=found, quiet=quiet, prefix=prefix)
-    return AlertNotice(
-        f"A{alerts[0].pk}", wording.title_of(alerts), text, wording.commands(alerts), _owner(alerts, facts)
-    )
+    text = wording.group_text(alerts, facts, last=last, found=found, quiet=quiet, prefix=prefix, heard=heard)
+    title = wording.title_of(alerts)
+    if group:
+        text, title = (mask_alerts(each, [alert.pk for alert in alerts]) for each in (text, title))
+    taps = wording.commands(alerts) if heard else ()
+    return AlertNotice(f"A{alerts[0].pk}", title, text, taps, _owner(alerts, facts))
 
 
 def _owner(alerts: Sequence[Alert], facts: Facts) -> str:
@@ -75,11 +83,13 @@ def prefix_of(row: AlertMessage) -> str:
 
 def notice_of(message_id: int, config_id: int) -> AlertNotice | None:
     """How a message of this configuration stands now; None if there is nothing to tell."""
-    row = AlertMessage.objects.filter(pk=message_id, target__config_id=config_id).first()
+    rows = AlertMessage.objects.select_related("target")
+    row = rows.filter(pk=message_id, target__config_id=config_id).first()
     items = AlertMessageItem.objects.filter(message=row).select_related("alert__assignee").order_by("pk")
     alerts = [item.alert for item in items] if row is not None else []
     if row is None or not alerts:
         return None
     facts = facts_of(alerts[:1])[alerts[0].pk]
     quiet = silences.covering_all(silences.active(database_now()), alerts, facts)
-    return compose(alerts, facts, events.latest(alerts), quiet=quiet, prefix=prefix_of(row))
+    group = row.target.kind == TargetKind.GROUP
+    return compose(alerts, facts, events.latest(alerts), quiet=quiet, prefix=prefix_of(row), group=group)

@@ -11,14 +11,16 @@ from pydantic import Field, ValidationError, field_validator
 from bifang.core.entries import Entry, EntryFaults, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget, Staff
+from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.notifications import targets
+from secops_agent.services.notifications import robots, targets
 from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
+from secops_agent.services.notifications.robots import Grant
 
 log = logging.getLogger(__name__)
 MOST_STEPS: Final = 10
+MOST_REPEATS: Final = 5
 
 
 class RuleEntry(Entry):
@@ -30,6 +32,7 @@ class RuleEntry(Entry):
     hours: Hours = Hours()
     targets: tuple[TargetEntry, ...] = ()
     escalate: tuple[StepEntry, ...] = Field((), max_length=MOST_STEPS)
+    repeat: int = Field(0, ge=0, le=MOST_REPEATS)
 
     @field_validator("escalate", mode="before")
     @classmethod
@@ -76,7 +79,7 @@ def apply_rule_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ``notification_rules`` section. Raises InvalidInput naming entry and key."""
     for number, given in enumerate(entries, 1):
         try:
-            rule = save_rule(given, Actor.system("apply_configs"))
+            rule = save_rule(given, Actor.system("apply_configs"), grant="all")
             for doubt in filter(None, map(targets.doubt, rule.targets.all())):
                 log.warning("通知规则「%s」：%s", rule.name, doubt)
         except InvalidInput as error:
@@ -126,9 +129,12 @@ def _unknown_owners(owners: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def save_rule(
-    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None
+    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None, grant: Grant = "none"
 ) -> NotificationRule:
-    """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput."""
+    """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput.
+
+    ``grant`` says what the actor may do about custom robots.
+    """
     entry, rows = read_rule(given)
     with transaction.atomic():
         made = False
@@ -142,11 +148,15 @@ def save_rule(
         rule.conditions = entry.conditions.model_dump(mode="json", exclude_defaults=True)
         rule.hours = entry.hours.model_dump(mode="json", exclude_defaults=True)
         rule.escalate = [each.after_minutes for each in entry.escalate]
+        rule.repeat = entry.repeat
         rule.last_error, rule.last_error_at = "", None
         rule.save()
-        targets.replace(rule, rows)
+        news = targets.replace(rule, rows, grant)
         after = describe(rule)
         changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
+        if news:
+            changes["robots"] = news
+            robots.tell_change(rule, news, actor)
         if changes:
             verb = "新增" if made else "修改"
             keep(
@@ -173,6 +183,7 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
         "conditions": rule.conditions,
         "hours": rule.hours,
         "escalate": rule.escalate,
+        "repeat": rule.repeat,
         "targets": [
             targets.describe(each) for each in rule.targets.select_related("config", "staff", "schedule")
         ],
@@ -181,7 +192,9 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
 
 def uses_of(config: SystemConfig) -> list[str]:
     """What is told through a configuration, for whoever archives it."""
-    return [
+    rotas = OnCallSchedule.objects.filter(handover_config=config).exclude(handover_group="")
+    told = [f"值班表「{each}」的交接消息通过它发到群，之后不再发到群。" for each in rotas]
+    return told + [
         f"通知规则「{name}」通过它发送，之后这些消息无法送达：请给规则换目标。"
         for name in _rule_names(config=config)
     ]

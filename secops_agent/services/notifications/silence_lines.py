@@ -38,7 +38,7 @@ def line_of(silence: Silence, row: AlertMessage, now: datetime) -> AlertMessage:
     """
     lines = AlertMessage.objects.filter(silence=silence, destination=row.destination, kind="silence")
     return lines.exclude(state=MessageState.ENDED).first() or AlertMessage.objects.create(
-        target_id=row.target_id, destination=row.destination, group_key="silence", kind="silence", silence=silence,
+        target_id=row.target_id, staff=row.staff, destination=row.destination, group_key="silence", kind="silence", silence=silence,
         opened_at=now, due_at=min(silence.ends_at, now + DAILY), reason=f"静默「{silence}」期间留存的消息"[:300],
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def tell_silences() -> int:
         return 0
     with transaction.atomic():
         rows = _due(now).select_related(
-            "silence__maker", "target__config", "target__staff", "target__schedule"
+            "silence__maker", "staff", "target__config", "target__staff", "target__schedule"
         )
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
@@ -72,7 +72,7 @@ def _tell(row: AlertMessage, now: datetime) -> bool:
         _mark(row, now, ended=False, shown=row.shown)
         return False
     try:
-        address = resolve(row.target, now)
+        address = resolve(row.target, now, row.staff)
     except Unreachable as error:
         _put_off(row, error.message, now)
         return False

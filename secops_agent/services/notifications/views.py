@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from secops_agent.models import NotificationRule, NotificationTarget, Silence
+from bifang.channels.models import OPEN, OutboxRow
+from secops_agent.models import AlertMessage, NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.conditions import Conditions, Hours
 from secops_agent.services.notifications.coverage import Coverage, coverage
@@ -38,6 +39,7 @@ class RuleView:
     conditions: Mapping[str, Any]
     hours: Mapping[str, Any]
     escalate: tuple[int, ...]
+    repeat: int
     targets: tuple[TargetView, ...]
     updated_at: datetime
 
@@ -58,6 +60,40 @@ class SilenceView:
     covers: Coverage | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ToldView:
+    """What one target was told of an alert. ``reason`` says why not, with the remedy; ``retrying``: not accepted yet."""
+
+    place: str
+    state: str
+    reason: str
+    retrying: bool
+    sent_at: datetime | None
+
+
+def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
+    """The newest first."""
+    rows = AlertMessage.objects.filter(alerts=alert_id).select_related(
+        "staff", "target__config", "target__staff", "target__schedule"
+    )
+    found = list(rows.order_by("-pk")[:limit])
+    keys = {f"note:alert:{row.pk}:{row.shown}": row.pk for row in found}
+    waiting = OutboxRow.objects.filter(key__in=keys, state__in=OPEN, attempts__gt=0).values_list(
+        "key", "last_error"
+    )
+    errors = {keys[key]: error for key, error in waiting}
+    return [
+        ToldView(_where(row), row.state, errors.get(row.pk) or row.reason, row.pk in errors, row.sent_at)
+        for row in found
+    ]
+
+
+def _where(row: AlertMessage) -> str:
+    """The target, and who it was for then."""
+    place = f"个人 {row.staff}" if row.staff else place_of(row.target)
+    return f"{place}（{row.told_to}）" if row.told_to and row.told_to not in place else place
+
+
 def search_rules(limit: int = 20, cursor: str = "") -> Page[RuleView]:
     """By name. Raises InvalidInput."""
     return cut(NotificationRule.objects.all(), ("name", "id"), limit, cursor, _rules)
@@ -76,7 +112,15 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
     conditions = Conditions(**row.conditions).model_dump(mode="json")
     hours = Hours(**row.hours).model_dump(mode="json")
     return RuleView(
-        row.pk, row.name, row.enabled, conditions, hours, tuple(row.escalate), targets, row.updated_at
+        row.pk,
+        row.name,
+        row.enabled,
+        conditions,
+        hours,
+        tuple(row.escalate),
+        row.repeat,
+        targets,
+        row.updated_at,
     )
 
 

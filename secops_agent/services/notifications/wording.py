@@ -12,6 +12,7 @@ from bifang.channels.ports import Suggestion
 from secops_agent.models import Alert, Silence
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.privacy import mask_alerts
 
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
 OVER: Final = "✅"
@@ -79,9 +80,10 @@ def group_text(
     found: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
+    heard: bool = True,
 ) -> str:
-    """One group of alerts, the first one named by its code; ``last``: what somebody did about it last; ``found``: what
-    was found out about it."""
+    """One group of alerts, the first one named by its code; ``last``: what somebody did about it last, ``found``: what
+    was found out about it. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
     lines = [
@@ -98,8 +100,9 @@ def group_text(
     if first.due_at and first.status != AlertStatus.CLOSED:
         left = time_left([first], timezone.now())
         lines.append(f"- 处理时限：{clock(first.due_at)}（{left}）")
-    said = [words(each) for each in commands(alerts)] or [f"重新打开 A{first.pk}"]
-    lines += ["", f"回复（群里请 @我）：{' ｜ '.join(said)}"]
+    if heard:
+        said = [words(each) for each in commands(alerts)] or [f"重新打开 A{first.pk}"]
+        lines += ["", f"回复（群里请 @我）：{' ｜ '.join(said)}"]
     return "\n".join(lines)
 
 
@@ -118,7 +121,7 @@ def state_of(alerts: Sequence[Alert]) -> str:
 
 
 def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = ()) -> str:
-    """Many alerts as numbers: by severity, by rule, by source."""
+    """Many alerts as numbers: by severity, by rule, by source; as anybody may read it."""
     severities = Counter(each.severity for each in alerts)
     rules = Counter(each.rule_name or each.title for each in alerts)
     lines = [
@@ -132,6 +135,11 @@ def counted_text(heading: str, alerts: Sequence[Alert], notes: Sequence[str] = (
         ),
         "- 最多的规则：" + "、".join(f"{plain(name, 40)} {count}" for name, count in rules.most_common(3)),
     ]
-    worst = [each for each in alerts if each.severity == gravest(alerts)][:_MOST_LISTED]
-    lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst]
-    return "\n".join([*lines, *notes])
+    lines += [f"- A{each.pk} {plain(each.title, 60)}" for each in worst(alerts)]
+    return mask_alerts("\n".join([*lines, *notes]), [each.pk for each in worst(alerts)])
+
+
+def worst(alerts: Sequence[Alert]) -> list[Alert]:
+    """Those that many are named by."""
+    level = gravest(alerts)
+    return [each for each in alerts if each.severity == level][:_MOST_LISTED]

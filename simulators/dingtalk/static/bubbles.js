@@ -7,7 +7,7 @@ import { entriesOf, state } from "./store.js";
 const PAUSE_MS = 5 * 60_000;
 const TYPING_MS = 120_000;
 const AWAITED = new Set(["sent", "acked"]);
-const ROUTES = { group: "主动群消息", private: "主动单聊", card: "卡片" };
+const ROUTES = { group: "主动群消息", private: "主动单聊", card: "卡片", robot: "自定义机器人" };
 const TYPES = { file: "文件", picture: "图片", audio: "语音", video: "视频" };
 const SUGGESTIONS = ["有哪些未处理的严重告警？", "CVE-2021-44228 影响哪些资产？", "帮助"];
 let rows = new Map();

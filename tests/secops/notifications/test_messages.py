@@ -35,6 +35,10 @@ def age(seconds: float) -> None:
         AlertMessage.objects.filter(pk=row.pk).update(
             opened_at=row.opened_at - past, due_at=row.due_at - past, sent_at=sent
         )
+    for target in NotificationTarget.objects.exclude(last_error_at=None):
+        target.last_error_at -= past
+        target.next_try_at = target.next_try_at and target.next_try_at - past
+        target.save()
 
 
 def test_new_alert_is_told_once_with_its_code_and_commands(database):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from dingtalk_integration.models import ApiUsage
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Escalation, MessageState
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import digests, silence_lines, silences
@@ -187,4 +187,19 @@ def test_unreachable_digest_is_shown_and_told_later(database, config):
     config.save()
     age(timedelta(minutes=6).total_seconds())
     announce()
+    assert len(stage.told()) == 1
+
+
+def test_escalation_to_administrators_is_summed_up_for_them_not_for_the_group(database):
+    stage.staff("boss", "boss", role="admin")
+    stage.rule(escalate=[{"after_minutes": 5}])
+    store(alert("high"))
+    announce()
+    use("ding1", 95)
+    Escalation.objects.update(next_at=timezone.now() - timedelta(seconds=1))
+    announce()
+    assert len(stage.told()) == 1
+    AlertMessage.objects.filter(kind="digest").update(due_at=timezone.now() - timedelta(seconds=1))
+    announce()
+    assert stage.told_privately() == {"boss": 1}
     assert len(stage.told()) == 1

@@ -87,7 +87,10 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
             {"targets": [{"kind": "on_call", "config": "钉钉", "schedule": "没有"}]},
             "没有名为「没有」的值班表",
         ),
-        ({"targets": [{"kind": "pager"}]}, "targets.1.kind 只能是 group、person、on_call、webhook"),
+        (
+            {"targets": [{"kind": "pager"}]},
+            "targets.1.kind 只能是 group、person、on_call、next、role、webhook",
+        ),
         ({"severities": ["urgent"]}, "conditions.severities.1 只能是"),
         ({"hours": {"quiet_from": "22:00"}}, "quiet_from 和 quiet_until 要一起写"),
         ({"escalate": {"after_minutes": 0}}, "escalate.1.after_minutes 应不小于 1"),

@@ -143,7 +143,9 @@ def weigh(facts: ObservableFacts) -> Sequence[Signal]:
         if attacks and attacks >= 0.5 * sum(seen.judged.values()):
             found.append(Signal("indicator_attack", f"{_short(seen)}：{verdict_words(seen.judged)}", cited))
         elif is_mostly_dismissed(seen.judged, 3):
-            found.append(Signal("indicator_dismissed", f"{_short(seen)}：{verdict_words(seen.judged)}", cited))
+            found.append(
+                Signal("indicator_dismissed", f"{_short(seen)}：{verdict_words(seen.judged)}", cited)
+            )
         if seen.own is not None:
             found.append(Signal("own_indicator", f"{_short(seen)} 是 {seen.own.name}", (seen.own,)))
         elif seen.lately >= _WIDE:
