@@ -92,7 +92,7 @@ class InvestigationReplay(models.Model):
     made_at = models.DateTimeField("生成时间", auto_now_add=True)
 
     class Meta:
-        verbose_name = verbose_name_plural = "调查的对照"
+        verbose_name = verbose_name_plural = "调查对照"
         ordering = ["-id"]
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Count, Q
 
@@ -67,11 +67,8 @@ def noisy_rules(until: datetime, span: timedelta = MONTH) -> tuple[NoisyDetectio
             untouched=Count("pk", filter=Q(status=AlertStatus.OPEN, first_seen__lt=until - _OLD)),
         )
     )
-    loud = counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:MOST]
-    found = (
-        NoisyDetection(source, rule, *numbers, *_loudest_asset(source, rule, until - span, until))
-        for source, rule, *numbers in list(loud)
-    )
+    loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:MOST])
+    found = (NoisyDetection(*each, *_loudest_asset(each[0], each[1], until - span, until)) for each in loud)
     return tuple(each for each in found if each.proposals)
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from bifang.core import db
 from secops_agent.agent.announcer import Announcer
 from secops_agent.models import Alert, AlertMessage, Investigation, InvestigationReplay
 from secops_agent.services.investigations import replays, work
@@ -145,7 +146,7 @@ def test_announcer_looks_before_it_tells():
         stop = asyncio.Event()
         task = asyncio.create_task(Announcer().run(stop))
         for _ in range(400):
-            if await asyncio.to_thread(stage.told):
+            if await db.call(stage.told):
                 break
             await asyncio.sleep(0.05)
         stop.set()
