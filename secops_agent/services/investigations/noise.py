@@ -68,8 +68,14 @@ def noisy_rules(until: datetime, span: timedelta = MONTH) -> tuple[NoisyDetectio
         )
     )
     loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:MOST])
-    found = (NoisyDetection(*each, *_loudest_asset(each[0], each[1], until - span, until)) for each in loud)
+    found = (_noisy(each, until - span, until) for each in loud)
     return tuple(each for each in found if each.proposals)
+
+
+def _noisy(row: tuple[Any, ...], start: datetime, end: datetime) -> NoisyDetection:
+    source, rule, alerts, attacks, dismissed, duplicates, untouched = row
+    asset, number = _loudest_asset(source, rule, start, end)
+    return NoisyDetection(source, rule, alerts, attacks, dismissed, duplicates, untouched, asset, number)
 
 
 def _loudest_asset(source: str, rule: str, start: datetime, end: datetime) -> tuple[str, int]:
