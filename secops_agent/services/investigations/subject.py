@@ -18,7 +18,7 @@ Observed = tuple[str, str]  # kind, value
 
 
 @dataclass(frozen=True)
-class Subject:
+class Examined:
     """``at``: what was known at that moment counts, and nothing later. ``replayed``: it lies in the past."""
 
     alert: Alert
@@ -47,7 +47,7 @@ class Subject:
         return verdict if verdict and closed_at is not None and closed_at <= self.at else ""
 
 
-def read(alert_id: int, at: datetime | None = None) -> Subject:
+def read(alert_id: int, at: datetime | None = None) -> Examined:
     """The alert as it is, or with ``at`` as far as it was known then. Raises NotFound."""
     alert = Alert.objects.select_related("assignee").filter(pk=alert_id).first()
     if alert is None:
@@ -57,7 +57,7 @@ def read(alert_id: int, at: datetime | None = None) -> Subject:
         pk__in=list(linked.values_list("asset_id", flat=True))
     )
     observed = AlertIndicator.objects.filter(alert_id=alert_id).order_by("pk").values_list("kind", "value")
-    return Subject(
+    return Examined(
         alert,
         at or timezone.now(),
         tuple(assets.order_by("pk")),

@@ -33,7 +33,7 @@ from secops_agent.services.notifications import (
     wording,
 )
 from secops_agent.services.notifications.conditions import Facts
-from secops_agent.services.notifications.events import Known
+from secops_agent.services.notifications.events import KnownNews
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.targets import means_of
 
@@ -54,7 +54,7 @@ class _Told:
     row: AlertMessage
     alerts: tuple[Alert, ...]
     facts: Facts
-    known: Known
+    known: KnownNews
 
 
 def step() -> int:

@@ -16,14 +16,14 @@ DEEDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNews:
     """By alert id: the last thing that happened, and what was found out when it arrived."""
 
     last: Mapping[int, History]
     found: Mapping[int, str]
 
 
-def latest(alerts: Iterable[Alert]) -> Known:
+def latest(alerts: Iterable[Alert]) -> KnownNews:
     """What is worth telling. Two queries."""
     pks = [each.pk for each in alerts]
     rows = History.objects.filter(entity="alert", entity_id__in=pks)
@@ -32,17 +32,17 @@ def latest(alerts: Iterable[Alert]) -> Known:
     done = Investigation.objects.filter(
         alert_id__in=pks, trigger=Investigation.ARRIVAL, state=InvestigationState.DONE
     )
-    return Known(last, dict(done.order_by("pk").values_list("alert_id", "conclusion")))
+    return KnownNews(last, dict(done.order_by("pk").values_list("alert_id", "conclusion")))
 
 
-def last_event(alerts: Sequence[Alert], known: Known) -> str:
+def last_event(alerts: Sequence[Alert], known: KnownNews) -> str:
     """李四 关闭，结论：误报（11-26 05:20）; "" if nobody did anything."""
     rows = [known.last[each.pk] for each in alerts if each.pk in known.last]
     row = max(rows, key=lambda one: one.pk, default=None)
     return f"{_words(row)}（{clock(row.at)}）" if row else ""
 
 
-def finding(alerts: Sequence[Alert], known: Known) -> str:
+def finding(alerts: Sequence[Alert], known: KnownNews) -> str:
     """The newest of what was found out about the group; "" for nothing."""
     return next((known.found[each.pk] for each in reversed(alerts) if each.pk in known.found), "")
 

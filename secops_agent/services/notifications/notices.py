@@ -9,7 +9,7 @@ from bifang.core.db import database_now
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Silence, TargetKind
 from secops_agent.services.notifications import events, silences, wording
 from secops_agent.services.notifications.conditions import Facts
-from secops_agent.services.notifications.events import Known
+from secops_agent.services.notifications.events import KnownNews
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.privacy import mask_alerts
 
@@ -49,7 +49,7 @@ def _button(said: Suggestion) -> Button:
 def compose(
     alerts: Sequence[Alert],
     facts: Facts,
-    known: Known,
+    known: KnownNews,
     *,
     quiet: Silence | None = None,
     prefix: str = "",

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from django.utils import timezone
 
 from secops_agent.models.choices import Verdict
-from secops_agent.services.investigations.subject import Subject
+from secops_agent.services.investigations.subject import Examined
 
 EntityKind = Literal["alert", "asset", "finding", "vulnerability", "runbook", "silence"]
 DISMISSED: Final = (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
@@ -52,7 +52,7 @@ class Check:
     name: str
     title: str
     facts: type[Any]
-    look: Callable[[Subject], Any]
+    look: Callable[[Examined], Any]
     tell: Callable[[Any], Sequence[Statement]]
     weigh: Callable[[Any], Sequence[Signal]] = lambda facts: ()
 

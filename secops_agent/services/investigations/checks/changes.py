@@ -19,7 +19,7 @@ from secops_agent.services.investigations.checks.base import (
     clock,
     nothing,
 )
-from secops_agent.services.investigations.subject import Subject
+from secops_agent.services.investigations.subject import Examined
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.matching import facts_of
 
@@ -59,7 +59,7 @@ class ChangeFacts:
     silence: QuietSpan | None = None
 
 
-def look(subject: Subject) -> ChangeFacts:
+def look(subject: Examined) -> ChangeFacts:
     """Changes by people; what imports write is no change of ours."""
     since, at = subject.at - _WINDOW, subject.at
     assets = {each.pk: Evidence("asset", each.pk, each.name) for each in subject.assets}
@@ -82,7 +82,7 @@ def look(subject: Subject) -> ChangeFacts:
     return ChangeFacts(subject.alert.pk, notes, number, tuple(assets.values()), _silence(subject))
 
 
-def _silence(subject: Subject) -> QuietSpan | None:
+def _silence(subject: Examined) -> QuietSpan | None:
     active = [
         each
         for each in Silence.objects.filter(starts_at__lte=subject.at, ends_at__gt=subject.at)

@@ -8,7 +8,7 @@ from typing import Final
 from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.investigations.checks.base import Check, Evidence, Statement
-from secops_agent.services.investigations.subject import Subject
+from secops_agent.services.investigations.subject import Examined
 
 _OUTSIDE: Final = ("公网", "外网", "互联网", "dmz", "internet", "public", "对外", "官网", "vpn")
 
@@ -39,7 +39,7 @@ class EstateFacts:
     assets: tuple[TouchedAsset, ...]
 
 
-def look(subject: Subject) -> EstateFacts:
+def look(subject: Examined) -> EstateFacts:
     """From the inventory as it is: assets keep no earlier state."""
     return EstateFacts(subject.alert.pk, tuple(_touched(each) for each in subject.assets))
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from secops_agent.models import Alert, Finding, VulnerabilityAlias
 from secops_agent.models.choices import FindingKind
 from secops_agent.services.investigations.checks.base import Check, Evidence, Signal, Statement, nothing
-from secops_agent.services.investigations.subject import Subject
+from secops_agent.services.investigations.subject import Examined
 
 _READ: Final = 300  # of the open findings, the most urgent
 _SHOWN: Final = 5
@@ -108,7 +108,7 @@ class FlawFacts:
     assets: tuple[Evidence, ...]
 
 
-def look(subject: Subject) -> FlawFacts:
+def look(subject: Examined) -> FlawFacts:
     """Those that were open then."""
     rows = Finding.objects.filter(
         asset_id__in=[each.pk for each in subject.assets], kind=FindingKind.VULNERABILITY

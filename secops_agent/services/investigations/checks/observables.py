@@ -21,7 +21,7 @@ from secops_agent.services.investigations.checks.base import (
     nothing,
     verdict_words,
 )
-from secops_agent.services.investigations.subject import Observed, Subject
+from secops_agent.services.investigations.subject import Examined, Observed
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 
 _WINDOW: Final = timedelta(days=30)
@@ -61,7 +61,7 @@ class ObservableFacts:
     indicators: tuple[Sighted, ...]
 
 
-def look(subject: Subject) -> ObservableFacts:
+def look(subject: Examined) -> ObservableFacts:
     """Indicators keep no time of their own: those of later occurrences count too."""
     own = _own(subject.indicators)
     seen = tuple(_sighted(subject, each, own.get(each[1].lower())) for each in subject.indicators)
@@ -75,7 +75,7 @@ def _own(observed: Sequence[Observed]) -> dict[str, Evidence]:
     return {value.lower(): Evidence("asset", pk, name) for value, pk, name in rows}
 
 
-def _sighted(subject: Subject, observed: Observed, own: Evidence | None) -> Sighted:
+def _sighted(subject: Examined, observed: Observed, own: Evidence | None) -> Sighted:
     kind, value = observed
     rows = AlertIndicator.objects.filter(value=value).exclude(alert_id=subject.alert.pk).order_by("-id")
     read = rows.values_list(

@@ -14,7 +14,7 @@ from secops_agent.services.investigations.checks.base import (
     alert_evidence,
     clock,
 )
-from secops_agent.services.investigations.subject import Subject
+from secops_agent.services.investigations.subject import Examined
 from secops_agent.services.vulnerabilities.priority import rank
 
 _STEADY: Final = timedelta(days=3)
@@ -39,7 +39,7 @@ class OccurrenceFacts:
     recovered: bool = False
 
 
-def look(subject: Subject) -> OccurrenceFacts:
+def look(subject: Examined) -> OccurrenceFacts:
     """From the alert and its history."""
     alert, at = subject.alert, subject.at
     steps = _severities(alert.pk)

@@ -7,7 +7,7 @@ from typing import Final
 from bifang.core.errors import InvalidInput
 from secops_agent.services import runbooks
 from secops_agent.services.investigations.checks.base import Check, Evidence, Statement, nothing
-from secops_agent.services.investigations.subject import Subject
+from secops_agent.services.investigations.subject import Examined
 
 _SHOWN: Final = 2
 _PLAIN: Final = 0.6  # of the search's score: the same thing by its words alone
@@ -21,7 +21,7 @@ class ProcedureFacts:
     excerpts: tuple[str, ...]
 
 
-def look(subject: Subject) -> ProcedureFacts:
+def look(subject: Examined) -> ProcedureFacts:
     """By the rule's name, and only what is about the same technique or plainly about the same thing."""
     alert = subject.alert
     mine = {_family(each) for each in alert.techniques}

@@ -23,7 +23,7 @@ from secops_agent.services.investigations.checks.base import (
     nothing,
     verdict_words,
 )
-from secops_agent.services.investigations.subject import PRECEDENTS, Subject
+from secops_agent.services.investigations.subject import PRECEDENTS, Examined
 
 _AROUND: Final = timedelta(hours=24)
 _SAME: Final = timedelta(hours=4)
@@ -64,7 +64,7 @@ class RelatedFacts:
     twin: int | None = None
 
 
-def look(subject: Subject) -> RelatedFacts:
+def look(subject: Examined) -> RelatedFacts:
     """Within bounded windows."""
     alert = subject.alert
     near = _around(subject)
@@ -97,7 +97,7 @@ def _rule(alert: Alert) -> str:
     return alert.rule_name or alert.rule_id or alert.title
 
 
-def _around(subject: Subject) -> list[NearAlert]:
+def _around(subject: Examined) -> list[NearAlert]:
     """On the same assets, from a day before it began until a day after."""
     alert = subject.alert
     rows = subject.others.filter(
@@ -114,7 +114,7 @@ def _around(subject: Subject) -> list[NearAlert]:
     ]  # fmt: skip
 
 
-def _family(subject: Subject) -> list[tuple[int, str, datetime]]:
+def _family(subject: Examined) -> list[tuple[int, str, datetime]]:
     """The newest alerts of the rule, with what people had found by then."""
     rows: QuerySet[Alert] = subject.others.filter(subject.rule, last_seen__gte=subject.at - PRECEDENTS)
     if subject.replayed:
@@ -123,7 +123,7 @@ def _family(subject: Subject) -> list[tuple[int, str, datetime]]:
     return [(pk, subject.verdict_of(verdict, closed), first) for pk, verdict, closed, first in found]
 
 
-def _twin(subject: Subject, here: set[int]) -> int | None:
+def _twin(subject: Examined, here: set[int]) -> int | None:
     """The same rule on the same asset a short time before, and nobody has closed it."""
     if not here:
         return None
