@@ -15,10 +15,9 @@ _PLAIN: Final = 0.6  # of the search's score: the same thing by its words alone
 
 @dataclass(frozen=True, slots=True)
 class ProcedureFacts:
-    """Runbooks, the best first, with the part that fits."""
+    """The best first."""
 
     runbooks: tuple[Evidence, ...]
-    excerpts: tuple[str, ...]
 
 
 def look(subject: Examined) -> ProcedureFacts:
@@ -30,9 +29,7 @@ def look(subject: Examined) -> ProcedureFacts:
         for hit in _search(alert.rule_name or alert.title)
         if hit.score >= _PLAIN or mine & {_family(each) for each in hit.techniques}
     ]
-    return ProcedureFacts(
-        tuple(Evidence("runbook", hit.id, hit.title) for hit in hits), tuple(hit.excerpt for hit in hits)
-    )
+    return ProcedureFacts(tuple(Evidence("runbook", hit.id, hit.title) for hit in hits))
 
 
 def _family(technique: str) -> str:
