@@ -44,6 +44,7 @@ def spell_out(text: str) -> str:
         return f"/调查 {asked['n']}"
     text = pattern("spelling.again").sub("", text)
     verdicts = "|".join(load("talk")["verdicts"].values())
+    text = re.sub(r"^处置\s*A?(\d{1,9})$", r"告警 \1 怎么处置", text)
     return re.sub(rf"^({verdicts})\s*A?(\d{{1,9}})(?![\w.-])", r"关闭告警 \2 \1", text)
 
 
