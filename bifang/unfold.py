@@ -63,6 +63,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("组件", "deployed_code", "secops_agent.component"),
             MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
             MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
+            MenuEntry("调查对照", "balance", "secops_agent.investigationreplay"),
             MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
             MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),
             MenuEntry("手册（技能）", "menu_book", "secops_agent.runbook"),

@@ -15,6 +15,7 @@ from secops_agent.admin import (
     findings,
     groups,
     imports,
+    investigations,
     on_call,
     preferences,
     proposals,
@@ -30,8 +31,9 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations", "findings", "groups",
-    "imports", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "sla", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
+    "findings", "groups", "imports", "investigations", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -48,6 +50,7 @@ _ESTATE = (
     "slatarget",
     "importjob",
     "securityreport",
+    "investigationreplay",
 )
 _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))

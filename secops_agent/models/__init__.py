@@ -6,6 +6,12 @@ from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
+from secops_agent.models.investigation import (
+    Investigation,
+    InvestigationOpinion,
+    InvestigationReplay,
+    InvestigationState,
+)
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.models.notification import (
     AlertMessage,
@@ -77,6 +83,10 @@ __all__ = [
     "History",
     "ImportJob",
     "ImportRun",
+    "Investigation",
+    "InvestigationOpinion",
+    "InvestigationReplay",
+    "InvestigationState",
     "JobPhase",
     "JobState",
     "MessageState",

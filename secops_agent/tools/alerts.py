@@ -114,6 +114,7 @@ def _detail(detail: AlertDetail) -> str:
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
+        ("调查", f"{plain(detail.finding, 200)}（全文：调查告警 {alert.id}）" if detail.finding else ""),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),
         ("可观察对象", _observables(detail)),
     ]

@@ -16,6 +16,7 @@ from secops_agent.models import (
     Correction,
     Escalation,
     History,
+    Investigation,
     RunState,
     TaskRun,
     TurnUsage,
@@ -49,6 +50,10 @@ def _changed(before: datetime) -> Rows:
     return History.objects.filter(at__lt=before).order_by("at")
 
 
+def _investigated(before: datetime) -> Rows:
+    return Investigation.objects.filter(requested_at__lt=before).order_by("requested_at")
+
+
 def _counted(before: datetime) -> Rows:
     return AlertEvent.objects.filter(at__lt=before, alert__created_at__lt=before).order_by("at")
 
@@ -68,6 +73,7 @@ KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
     Keeping("改进建议", "RETENTION_DAYS", _corrected, "at"),
+    Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
     Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),
