@@ -17,6 +17,7 @@ from bifang.core.fields import (
 )
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
+from secops_agent.config import MODEL_KINDS
 
 OFFICIAL_ENDPOINT = "https://api.dingtalk.com"
 OFFICIAL_OAPI_ENDPOINT = "https://oapi.dingtalk.com"
@@ -40,7 +41,7 @@ class DingTalkSettings:
     app_id: str = ""
     use_stream_push: bool = True
     notifications_enabled: bool = True
-    ai_config_id: int | None = None
+    ai_configs: tuple[int, ...] = ()  # asked in this order, then the offline mode answers
     corp_id: str = ""
     card_template_id: str = ""
     default_role: Literal["none", "viewer"] = "none"
@@ -86,7 +87,12 @@ class DingTalkKind(Kind):
         help_text="毕方主动发的消息（「通知规则」说明哪些告警发给谁，以及升级）的总开关；关闭后只在被 @ 时回复。回答和审批不受影响。",
     )  # fmt: skip
     ai_config = LinkField(
-        "AI配置", "qwen", help_text="关联的通义千问配置（用于智能体）；不选则使用离线模式。"
+        "AI配置", *MODEL_KINDS, help_text="关联的通义千问或自建模型配置（用于智能体）；不选则使用离线模式。"
+    )
+    ai_fallback = LinkField(
+        "备用AI配置",
+        *MODEL_KINDS,
+        help_text="第一个模型答不了时由它接着答，一次；还不行由离线模式回答。可以不选。",
     )
     default_role = ChoiceField(
         "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, advanced=True,
@@ -128,10 +134,10 @@ class DingTalkKind(Kind):
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> DingTalkSettings:
         """With the addresses in force."""
-        ai_config = values.pop("ai_config")
+        chain = [each for each in (values.pop("ai_config"), values.pop("ai_fallback")) if each]
         return DingTalkSettings(
             id=config.pk, name=config.name, enabled=config.enabled, revision=config.revision,
-            ai_config_id=ai_config.pk if ai_config else None, **values | _endpoints(values["endpoint"]),
+            ai_configs=tuple(dict.fromkeys(each.pk for each in chain)), **values | _endpoints(values["endpoint"]),
         )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
         from bifang.core.sections import register_section
-        from secops_agent.config import QwenKind
+        from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.config import WebhookKind
         from secops_agent.services.notifications.drafts import make_draft
         from secops_agent.services.notifications.rules import apply_rule_entries, uses_of
@@ -31,6 +31,7 @@ class SecopsAgentConfig(AppConfig):
         register_recorder(keep_change)
         self._keep_for_a_time()
         register_kind(QwenKind)
+        register_kind(OpenAIKind)
         register_kind(WebhookKind)
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)

@@ -1,9 +1,12 @@
-"""Kind ``qwen``: a 通义千问 configuration."""
+"""Kinds ``qwen`` and ``openai``: the models that the agent may ask."""
 
-from typing import Any
+from typing import Any, ClassVar
+
+from django.core.validators import RegexValidator
 
 from bifang.core.fields import (
     AddressField,
+    CaField,
     ChoiceField,
     FlagField,
     NumberField,
@@ -11,11 +14,25 @@ from bifang.core.fields import (
     SecretField,
     TextField,
 )
-from bifang.core.kinds import Kind
+from bifang.core.kinds import Kind, Probed
 from bifang.core.models import SystemConfig
-from secops_agent.llm.qwen import QwenSettings
+from secops_agent.llm.openai import OpenAISettings
+from secops_agent.llm.probe import Probe, probe_server, probe_tools
+from secops_agent.llm.qwen import Qwen, QwenSettings
+from secops_agent.llm.qwen_session import close_sessions
 
 ENDPOINTS = (("auto", "自动识别"), ("text", "文本接口"), ("multimodal", "多模态接口"))
+TOOL_CALLS = (("native", "原生（tools）"), ("json", "JSON（写在文字里）"))
+THINKING = (("auto", "由服务决定"), ("on", "开启"), ("off", "关闭"))
+MODEL_KINDS = ("qwen", "openai")
+_COMPLETIONS = "/chat/completions"
+_OUTCOMES = {
+    "ok": ("ok", ""),
+    "refused": ("bad", "被拒绝："),
+    "unreachable": ("bad", "连不上："),
+    "no_tools": ("warn", "不能调用工具："),
+}
+_TOKENS = NumberField("每日 token 上限", min_value=0, advanced=True, help_text="0 表示不限；输入与输出合计。")
 
 
 class QwenKind(Kind):
@@ -24,6 +41,7 @@ class QwenKind(Kind):
     name = "qwen"
     label = "通义千问"
     icon, place = "psychology", 20
+    can_be_tried = True
     sentence = (
         "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"
     )
@@ -49,14 +67,126 @@ class QwenKind(Kind):
     enable_thinking = FlagField("深度思考", advanced=True, help_text="回答更慢、更贵；默认关闭。")
     daily_budget_yuan = NumberField(
         "每日预算（元）", min_value=0, advanced=True,
-        help_text="0 表示不限。按「模型价格」计算，用完后当天由离线模式回答并说明。",
+        help_text="0 表示不限。按「模型价格」计算，用完后当天由备用模型或离线模式回答并说明。",
     )  # fmt: skip
-    daily_tokens = NumberField(
-        "每日 token 上限", min_value=0, advanced=True, help_text="0 表示不限；输入与输出合计。"
-    )
+    daily_tokens = _TOKENS
     proxy = ProxyField()
 
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> QwenSettings:
         """The settings of the adapter."""
-        return QwenSettings(name=config.name, **values)
+        return QwenSettings(name=config.name, config_id=config.pk, **values)
+
+    @classmethod
+    async def probe(cls, settings: Any) -> Probed:
+        """One question with a tool call."""
+        try:
+            return _probed(await probe_tools(Qwen(settings)))
+        finally:
+            await close_sessions()
+
+
+class OpenAIKind(Kind):
+    """Fields of a self-hosted model."""
+
+    name = "openai"
+    label = "自建模型（OpenAI 兼容）"
+    icon, place = "dns", 21
+    can_be_tried = True
+    sentence: ClassVar[str] = (
+        "贵司自己的模型服务：vLLM、SGLang、Ollama、LM Studio、一体机或网关，数据可以不离开公司。"
+    )
+
+    base_url = AddressField(
+        "接口地址", required=True, default_path="/v1",
+        help_text="例如 http://10.0.0.8:8000/v1；没有写路径时自动补上 /v1。主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
+    )  # fmt: skip
+    model = TextField(
+        "模型", max_length=200, help_text="服务里的模型名。不知道时先留空保存，再按「测试」从列表中选择。"
+    )
+    api_key = SecretField(
+        "API Key", help_text="服务不要求时留空；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。"
+    )
+    context_window = NumberField(
+        "上下文长度（token）", initial=32768, min_value=2048, max_value=10_000_000,
+        help_text="服务实际给的长度（vLLM 的 --max-model-len、Ollama 的 OLLAMA_CONTEXT_LENGTH）；对话和结果按它截短。",
+    )  # fmt: skip
+    tool_calls = ChoiceField(
+        "工具调用", initial="native", choices=TOOL_CALLS,
+        help_text="vLLM 要加 --enable-auto-tool-choice --tool-call-parser hermes 启动；服务不支持时选 JSON。",
+    )  # fmt: skip
+    max_tokens = NumberField(
+        "回答上限（token）",
+        initial=2000,
+        min_value=100,
+        max_value=100_000,
+        advanced=True,
+        help_text="一次回答最多多长。",
+    )
+    thinking = ChoiceField(
+        "深度思考", initial="auto", choices=THINKING, advanced=True,
+        help_text="开启、关闭以 chat_template_kwargs 发出（vLLM、SGLang 上的 Qwen3 等）；服务不认识时选「由服务决定」。",
+    )  # fmt: skip
+    concurrency = NumberField(
+        "同时请求数", initial=4, min_value=0, max_value=1000, advanced=True,
+        help_text="每个工作进程最多同时问几次，其余排队并如实告知；0 表示不限。",
+    )  # fmt: skip
+    first_timeout = NumberField(
+        "首字超时（秒）", initial=60, min_value=1, max_value=600, advanced=True,
+        help_text="这么久没有第一个字，就由下一个模型回答；排队最多也等这么久。",
+    )  # fmt: skip
+    stall_timeout = NumberField(
+        "停顿超时（秒）",
+        initial=30,
+        min_value=1,
+        max_value=600,
+        advanced=True,
+        help_text="回答中途停顿超过这么久算断开。",
+    )
+    turn_seconds = NumberField(
+        "整个回答超时（秒）",
+        initial=90,
+        min_value=10,
+        max_value=900,
+        advanced=True,
+        help_text="一次提问连同查询最多用多久。",
+    )
+    key_header = TextField(
+        "密钥请求头", initial="Authorization", max_length=100, advanced=True,
+        validators=[RegexValidator(r"\A[A-Za-z0-9-]+\Z", "只能是字母、数字和连字符，例如 api-key。")],
+        help_text="默认 Authorization（Bearer）；有的网关要求别的名字，例如 api-key。",
+    )  # fmt: skip
+    ca = CaField(
+        "CA 证书", advanced=True,
+        help_text="服务的证书由公司自己的 CA 签发时填写，例如 file:/run/secrets/ca.pem；只信任它。留空用系统的 CA。",
+    )  # fmt: skip
+    daily_budget_yuan = NumberField(
+        "每日预算（元）", min_value=0, advanced=True,
+        help_text="0 表示不限。自建模型默认不计费；要计费，在「模型价格」里为前缀「配置名称/」定价。",
+    )  # fmt: skip
+    daily_tokens = _TOKENS
+    proxy = ProxyField()
+
+    @classmethod
+    def build(cls, config: SystemConfig, values: dict[str, Any]) -> OpenAISettings:
+        """The settings of the adapter."""
+        thinking = {"on": True, "off": False}.get(values.pop("thinking"))
+        values["base_url"] = values["base_url"].removesuffix(_COMPLETIONS)
+        values["key_header"] = values["key_header"] or "Authorization"
+        return OpenAISettings(name=config.name, config_id=config.pk, thinking=thinking, **values)
+
+    @classmethod
+    async def probe(cls, settings: Any) -> Probed:
+        """What the server offers, and one question with a tool call."""
+        found = await probe_server(settings)
+        choices: dict[str, Any] = {"model": [name for name in found.models if name != settings.model]}
+        if found.window and found.window != settings.context_window:
+            choices["context_window"] = [found.window]
+        if found.outcome == "no_tools" and settings.tool_calls != "json":
+            choices["tool_calls"] = ["json"]
+        return _probed(found, {name: values for name, values in choices.items() if values})
+
+
+def _probed(found: Probe, choices: dict[str, Any] | None = None) -> Probed:
+    tone, word = _OUTCOMES[found.outcome]
+    return Probed(tone, f"{word}{found.text}", choices or {})

@@ -1,4 +1,4 @@
-"""A model for worker processes: a fake DashScope in a thread, which echoes."""
+"""Models for worker processes and pages: the fake servers in a thread."""
 
 import asyncio
 import re
@@ -6,9 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.fake_dashscope import FakeDashScope, Reply, Say, text_of
+from tests.fake_openai import FakeOpenAI
+
+Server = TypeVar("Server", FakeDashScope, FakeOpenAI)
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,19 @@ class Echo:
 def running_model(echo: Echo | None = None, *, api_keys: set[str] | None = None) -> Iterator[str]:
     """Its base URL, for as long as the context is open."""
     answer = echo or Echo()
+    with in_a_thread(FakeDashScope(answer=answer, delay=answer.delay, api_keys=api_keys)) as fake:
+        yield fake.base_url
+
+
+@contextmanager
+def in_a_thread(fake: Server) -> Iterator[Server]:
+    """A fake server beside synchronous code."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    fake = FakeDashScope(answer=answer, delay=answer.delay, api_keys=api_keys)
     asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
     try:
-        yield fake.base_url
+        yield fake
     finally:
         asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)

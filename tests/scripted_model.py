@@ -8,7 +8,7 @@ from typing import Any
 
 from bifang.core.config_cache import ConfigCache
 from secops_agent.agent.models import Models
-from secops_agent.llm.types import LLM, Completion, Delta, Message, OnDelta, Request, ToolCall, Usage
+from secops_agent.llm.types import LLM, Completion, Delta, Message, OnDelta, Request, Terms, ToolCall, Usage
 
 Play = str | ToolCall | Sequence[ToolCall] | Completion | BaseException | Callable[[Request], Any]
 _numbers = itertools.count(1)
@@ -37,8 +37,10 @@ class Scripted:
         usage: Usage | None = None,
         offline: bool = False,
         record: bool = True,
+        terms: Terms | None = None,
     ) -> None:
         self.name, self.offline = name, offline
+        self.terms = terms or Terms()
         self.requests: list[Request] = []
         self._delay_s, self._record, self._asked = delay_s, record, 0
         self._usage = usage or Usage(100, 20, 0)
@@ -79,12 +81,16 @@ async def _stream(text: str, on_delta: OnDelta | None) -> None:
 
 
 class ScriptedModels(Models):
-    """Every configuration's model is this one."""
+    """Every configuration's model is this one, and that of a conversation without one."""
 
     def __init__(self, model: Scripted) -> None:
         super().__init__(ConfigCache())
         self.model = model
 
-    async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
+    async def get(self, ai_config_id: int) -> LLM:
         """The script."""
         return self.model
+
+    async def chain(self, ai_configs: Iterable[int], admit: Any) -> tuple[list[LLM], list[str]]:
+        """Without a configuration, too."""
+        return await super().chain(ai_configs, admit) if ai_configs else ([self.model], [])

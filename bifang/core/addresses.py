@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
+from bifang.core.airgap import refuse_name
 from bifang.core.errors import ConfigError
 
 OAPI_HOST = "oapi.dingtalk.com"
@@ -46,10 +47,14 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """``allowed_hosts``: the operator's own list, host names in lower case. ``simulator``: loopback may be named."""
+    """``allowed_hosts``: the operator's own list, host names in lower case. ``simulator``: loopback may be named.
+
+    ``airgapped``: only DingTalk, and private addresses of the list.
+    """
 
     allowed_hosts: frozenset[str] = frozenset()
     simulator: bool = False
+    airgapped: bool = False
 
 
 def check_address(
@@ -62,7 +67,11 @@ def check_address(
     """
     parts = _split(url, ("http", "https"))
     host = _host(parts)
-    if source == "environment" or _is_listed(host, rules):
+    if source == "environment":
+        return
+    if rules.airgapped:
+        refuse_name(host)
+    if _is_listed(host, rules):
         return
     if not _is_trusted(host):
         raise ConfigError(

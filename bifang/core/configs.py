@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -17,7 +17,11 @@ from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
 from bifang.core.redaction import redact
 
-COLUMNS: Final = ("client_id", "ai_config")  # fields that have a column of the table, not a place in its JSON
+COLUMNS: Final = (
+    "client_id",
+    "ai_config",
+    "ai_fallback",
+)  # fields that have a column of the table, not a place in its JSON
 NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
 )
@@ -195,7 +199,7 @@ def set_enabled(config: SystemConfig, enabled: bool, author: Author = PROGRAM) -
 
 def users_of(config: SystemConfig) -> list[SystemConfig]:
     """The configurations that it cannot be taken from."""
-    return list(SystemConfig.objects.current().filter(ai_config=config))
+    return list(SystemConfig.objects.current().filter(Q(ai_config=config) | Q(ai_fallback=config)))
 
 
 def register_uses(uses: Callable[[SystemConfig], list[str]]) -> None:

@@ -3,6 +3,7 @@
 One field draws the box of a page, cleans what a page or apply_configs gives, and gives code the value to work with.
 """
 
+import ssl
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from unfold import widgets
 from bifang.core import references
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.models import SystemConfig
+from bifang.core.network import tls_context
 from bifang.core.redaction import redact
 from bifang.core.rules import check_config_address, check_config_proxy
 
@@ -59,6 +61,10 @@ class Setting(forms.Field):
         except ConfigError as error:
             raise ConfigError(f"{self.label}不能使用：{error.message}") from None
         return found
+
+    def mended(self, given: Any, kept: Any) -> str:
+        """What to tell somebody whose input was kept in another form; "" for nothing."""
+        return ""
 
     def shown(self, value: Any) -> str:
         """For people who may look, and for the record: no secret, no address beyond its host."""
@@ -193,15 +199,28 @@ class SecretField(TextField):
 
 
 class AddressField(TextField):
-    """Where secrets go: https on a trusted host, or on the operator's list."""
+    """Where secrets go: https on a trusted host, or on the operator's list.
+
+    ``default_path`` is put behind an address that has none.
+    """
 
     directs = True
+
+    def __init__(self, label: str, *, default_path: str = "", **options: Any) -> None:
+        super().__init__(label, **options)
+        self._default_path = default_path
 
     def check(self, value: Any) -> None:
         check_config_address(value)
 
     def to_python(self, value: Any) -> Any:
-        return super().to_python(value).rstrip("/")
+        address = super().to_python(value).rstrip("/")
+        bare = address and "/" not in address.partition("://")[2]
+        return address + self._default_path if bare else address
+
+    def mended(self, given: Any, kept: Any) -> str:
+        typed = str(given or "").strip().rstrip("/")
+        return f"{self.label}已补全为 {kept}。" if typed and typed != kept else ""
 
     def shown(self, value: Any) -> str:
         place = _origin(value)
@@ -226,6 +245,23 @@ class ProxyField(SecretField):
     def shown(self, value: Any) -> str:
         literal = value and not references.is_reference(value)
         return f"已设置 {_origin(value)}" if literal else super().shown(value)
+
+
+class CaField(SecretField):
+    """Whose certificates to believe: a reference to a PEM file. No secret, but it says who gets them."""
+
+    directs = True
+
+    def check(self, value: Any) -> None:
+        try:
+            tls_context(value)
+        except (ssl.SSLError, ValueError):
+            raise ConfigError("不是 PEM 格式的证书（-----BEGIN CERTIFICATE----- 开头）。") from None
+
+    def run_validators(self, value: Any) -> None:
+        if value and not value.startswith("file:"):
+            raise ValidationError("请写 file: 开头的路径，例如 file:/run/secrets/ca.pem。")
+        super().run_validators(value)
 
 
 def _origin(address: str) -> str:

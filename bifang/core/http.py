@@ -4,7 +4,8 @@ import asyncio
 import json as jsonlib
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -15,6 +16,7 @@ from yarl import URL
 
 from bifang.core.errors import RemoteError
 from bifang.core.network import GuardedResolver, check_literal, place, proxy_for, tls_context
+from bifang.core.streaming import StreamedResponse
 
 __all__ = ["HttpClient", "Response", "proxy_for", "tls_context"]
 
@@ -49,12 +51,13 @@ class Response:
 class HttpClient:
     """One object for many event loops: each running loop gets its own keep-alive session, see `close`.
 
-    ``connect_timeout`` seconds per TCP connect; ``pool`` connections a loop.
+    ``connect_timeout`` seconds per TCP connect; ``pool`` connections a loop, 0: no limit; ``ca``: the certificates
+    (PEM) that are believed instead of the system's.
     """
 
-    def __init__(self, *, connect_timeout: float = 5.0, pool: int = 256) -> None:
+    def __init__(self, *, connect_timeout: float = 5.0, pool: int = 256, ca: str = "") -> None:
         self._connect_timeout = connect_timeout
-        self._pool = pool
+        self._pool, self._ca = pool, ca
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._proxies: dict[tuple[str, str | None, int | None, str], URL | None] = {}
         self._lock = threading.Lock()
@@ -99,6 +102,29 @@ class HttpClient:
                 _raise_mapped(error, target)
         raise _redirect_error(target)
 
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, json: Any, headers: Mapping[str, str] | None = None, proxy: str | None = ""
+    ) -> AsyncIterator[StreamedResponse]:
+        """POST, and read the answer as it comes; errors as `request`'s. No redirects.
+
+        Only connecting has a time-out: the caller gives its own, around this.
+        """
+        target = _parse(url)
+        data, sent = _body(json, None, headers)
+        check_literal(target.raw_host or "")
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
+        try:
+            async with self._session().post(
+                target, data=data, headers=sent, timeout=limit, proxy=self._proxy(target, proxy),
+                allow_redirects=False,
+            ) as answer:  # fmt: skip
+                if answer.status in _REDIRECTS:
+                    raise _redirect_error(target, answer.status)
+                yield StreamedResponse(answer)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _raise_mapped(error, target)
+
     def _proxy(self, target: URL, proxy: str | None) -> URL | None:
         if proxy is None:
             return None
@@ -121,7 +147,7 @@ class HttpClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=self._pool, ssl=tls_context(), resolver=GuardedResolver(), keepalive_timeout=30
+            limit=self._pool, ssl=tls_context(self._ca), resolver=GuardedResolver(), keepalive_timeout=30
         )
         return aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), json_serialize=jsonlib.dumps

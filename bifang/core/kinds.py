@@ -1,6 +1,7 @@
 """Kinds of configuration. The product applications register theirs; core knows none of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bifang.core.errors import ConfigError
@@ -8,6 +9,18 @@ from bifang.core.errors import ConfigError
 if TYPE_CHECKING:
     from bifang.core.fields import Setting
     from bifang.core.models import SystemConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What trying a configuration out came to. ``tone``: ok, warn, bad; ``text`` is Chinese.
+
+    ``choices``: a field, and the values that it could be given.
+    """
+
+    tone: str
+    text: str
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 class Kind:
@@ -21,6 +34,7 @@ class Kind:
     icon: ClassVar[str] = "tune"
     sentence: ClassVar[str] = ""
     place: ClassVar[int] = 99
+    can_be_tried: ClassVar[bool] = False
     fields: ClassVar[Mapping[str, "Setting"]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -29,6 +43,11 @@ class Kind:
     @classmethod
     def build(cls, config: "SystemConfig", values: dict[str, Any]) -> Any:
         """The frozen dataclass that code works with, from every field's value, secrets resolved."""
+        raise NotImplementedError
+
+    @classmethod
+    async def probe(cls, settings: Any) -> Probed:
+        """Try the configuration out, as what `build` gave. Only for a kind that ``can_be_tried``."""
         raise NotImplementedError
 
     @classmethod

@@ -34,6 +34,14 @@ class SystemConfig(models.Model):
     ai_config = models.ForeignKey(
         "self", verbose_name="AI配置", null=True, blank=True, on_delete=models.PROTECT, related_name="used_by"
     )
+    ai_fallback = models.ForeignKey(
+        "self",
+        verbose_name="备用AI配置",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="spare_of",
+    )
     params = models.JSONField("参数", default=dict, blank=True)
     secrets = SealedField("密钥", null=True, blank=True, editable=False)
     last_error = models.TextField("最近错误", blank=True, default="", editable=False)

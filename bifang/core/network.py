@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from bifang.core.addresses import check_proxy, is_forbidden, is_loopback
+from bifang.core.airgap import refuse_address, refuse_name
 from bifang.core.errors import ConfigError
 
 # Shared by all loops: hundreds of clients would otherwise each start a pool of their own.
@@ -21,14 +22,18 @@ _NAMES = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-@lru_cache(maxsize=1)
-def tls_context() -> ssl.SSLContext:
-    """The process's one client context (system CAs, SSL_CERT_FILE honoured); loading it costs time and memory."""
-    return ssl.create_default_context()
+@lru_cache(maxsize=16)
+def tls_context(ca: str = "") -> ssl.SSLContext:
+    """The process's one client context (system CAs, SSL_CERT_FILE honoured); loading it costs time and memory.
+
+    One more for each ``ca`` (PEM), which is then all that is believed. ssl.SSLError if it is none.
+    """
+    return ssl.create_default_context(cadata=ca or None)
 
 
 async def resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[int, str]]:
     """(family, address) of ``host``; OSError if unknown, ConfigError if it leads to a forbidden address."""
+    refuse_name(host)
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(_NAMES, _lookup, host, port, family)
     for _, address in found:
@@ -42,11 +47,13 @@ def _lookup(host: str, port: int, family: int) -> list[tuple[int, str]]:
 
 
 def check_literal(host: str) -> None:
-    """ConfigError if ``host`` itself is a link-local or metadata address."""
+    """ConfigError if ``host`` itself is a link-local or metadata address, or beyond the air gap."""
+    refuse_name(host)
     _refuse_forbidden(host, host)
 
 
 def _refuse_forbidden(address: str, host: str) -> None:
+    refuse_address(address, host)
     if is_forbidden(address):
         raise ConfigError(f"地址 {host} 指向链路本地或云主机元数据地址，禁止访问：请检查配置的地址和 DNS。")
 
@@ -72,11 +79,10 @@ class GuardedResolver(AbstractResolver):
 def proxy_for(url: str, proxy: str = "") -> str | None:
     """The proxy for ``url``: ``proxy`` if given, else the environment's; None: direct. ws counts as http.
 
-    ConfigError for SOCKS. The environment's proxy is not used for loopback, which no proxy can reach for us.
+    ConfigError for SOCKS, and for one beyond the air gap. The environment's proxy is not used for loopback, which no proxy can reach for us.
     """
     if proxy:
-        check_proxy(proxy)
-        return proxy
+        return _checked(proxy)
     parts = urlsplit(url)
     host = parts.hostname or ""
     found = _from_environment(
@@ -90,8 +96,13 @@ def proxy_for(url: str, proxy: str = "") -> str | None:
         return None
     if "://" not in found:
         found = f"http://{found}"
-    check_proxy(found)
-    return found
+    return _checked(found)
+
+
+def _checked(proxy: str) -> str:
+    check_proxy(proxy)
+    check_literal(urlsplit(proxy).hostname or "")
+    return proxy
 
 
 def _from_environment(name: str) -> str:

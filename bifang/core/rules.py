@@ -3,11 +3,13 @@
 from django.conf import settings
 
 from bifang.core.addresses import AddressRules, check_address, check_listed_proxy
+from bifang.core.airgap import is_airgapped
 
 
 def address_rules() -> AddressRules:
     """What configurations may name."""
-    return AddressRules(frozenset(host.lower() for host in settings.ADDRESS_ALLOW_LIST), settings.SIMULATOR)
+    hosts = frozenset(host.lower() for host in settings.ADDRESS_ALLOW_LIST)
+    return AddressRules(hosts, settings.SIMULATOR, is_airgapped())
 
 
 def check_config_address(url: str) -> None:

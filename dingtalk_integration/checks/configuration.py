@@ -1,6 +1,7 @@
 """Is one configuration complete, enabled and served by a worker?"""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.utils import timezone
 
@@ -68,14 +69,17 @@ async def check_stream_push(subject: CheckedConfig) -> str:
 
 
 async def check_ai_config(subject: CheckedConfig) -> str:
-    """The linked 通义千问 configuration can be used. None is linked: offline mode."""
-    ai = subject.row.ai_config
-    if ai is None:
-        return "没有选择，使用离线模式"
+    """The linked configurations of models can be used. None is linked: offline mode."""
+    row = subject.row
+    linked = [each for each in (row.ai_config, row.ai_fallback) if each is not None]
+    found = [await in_thread(partial(_usable, each)) for each in linked]
+    return "，其次".join(found) or "没有选择，使用离线模式"
+
+
+def _usable(ai: SystemConfig) -> str:
     if ai.archived_at is not None or not ai.enabled:
         raise Failure(f"AI 配置「{ai.name}」（ID {ai.pk}）没有启用。")
-    settings = await in_thread(lambda: configs.load(ai))
-    return f"「{ai.name}」，模型 {settings.model}"
+    return f"「{ai.name}」，模型 {configs.load(ai).model or '（还没有选择）'}"
 
 
 async def check_worker(subject: CheckedConfig) -> str:
@@ -112,7 +116,7 @@ STEPS: tuple[CheckStep[CheckedConfig], ...] = (
     CheckStep("complete", "配置完整", check_complete, f"{IN_ADMIN}补全后保存。"),
     CheckStep("enabled", "已启用", check_enabled, f"{IN_ADMIN}打开「启用」后保存。"),
     CheckStep("stream_push", "使用流式推送", check_stream_push, f"{IN_ADMIN}打开「使用流式推送」后保存。", ("complete",)),
-    CheckStep("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个通义千问配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
+    CheckStep("ai_config", "AI配置", check_ai_config, "在「系统配置」中启用并补全这个模型配置，或在钉钉配置中不选 AI 配置（离线模式）。"),
 )  # fmt: skip
 
 WORKER = CheckStep(

@@ -77,7 +77,12 @@ async def find_configs(machine: Machine) -> str:
 
 
 def _rows(config_id: int | None) -> list[SystemConfig]:
-    known = SystemConfig.objects.current().filter(kind="dingtalk").select_related("ai_config").order_by("pk")
+    known = (
+        SystemConfig.objects.current()
+        .filter(kind="dingtalk")
+        .select_related("ai_config", "ai_fallback")
+        .order_by("pk")
+    )
     if config_id is not None:
         rows = list(known.filter(pk=config_id))
         if not rows:

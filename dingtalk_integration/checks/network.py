@@ -62,7 +62,8 @@ async def check_proxy(subject: CheckedConfig) -> str:
     parts = urlsplit(found)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        _, writer = await asyncio.open_connection(host, port)
+        (_, address), *_ = await resolve(host, port)
+        _, writer = await asyncio.open_connection(address, port)
     except OSError as error:
         raise Failure(
             f"连不上代理 {host}:{port}（{_reason(error)}）。",

@@ -119,7 +119,7 @@ class ChatTurns:
                 nick=payload.get("nick", "") or staff_id,
                 is_group=bool(turn.target and turn.target.is_group),
                 default_role=settings.default_role,
-                ai_config_id=settings.ai_config_id,
+                ai_configs=settings.ai_configs,
                 quoted=payload.get("quoted", ""),
                 cannot_read=payload.get("cannot_read", ""),
             ),

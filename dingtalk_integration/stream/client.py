@@ -11,6 +11,7 @@ from typing import Final
 
 from dingtalk_stream import CallbackHandler, Credential, DingTalkStreamClient, EventHandler
 
+from bifang.core.airgap import is_airgapped
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited
 from bifang.core.journal import Journal
@@ -160,9 +161,12 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         return topics + [{"type": "CALLBACK", "topic": topic} for topic in self.callback_handler_map]
 
     def _local_ip(self) -> str:
-        """Only informative for DingTalk. The SDK's way looks up a route; it sends nothing and does not block."""
+        """Only informative for DingTalk. The SDK's way looks up a route; it sends nothing and does not block.
+
+        Behind an air gap not even that: it asks for the route to an address of the internet.
+        """
         try:
-            return str(self.get_host_ip())
+            return "" if is_airgapped() else str(self.get_host_ip())
         except NameError:  # the SDK's, when no socket can be made
             return ""
 

@@ -44,6 +44,9 @@ async def _open(uri: str, settings: StreamSettings) -> ClientConnection:
     secure = parts.scheme == "wss"
     proxy = proxy_for(f"{parts.scheme}://{parts.netloc}", settings.proxy)
     check_literal(parts.hostname or "")
+    if proxy:  # the library looks its name up by itself: first it must be one that we may reach
+        at = urlsplit(proxy)
+        await resolve(at.hostname or "", at.port or 80)
     ready = (
         None
         if proxy

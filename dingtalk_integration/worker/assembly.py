@@ -53,7 +53,7 @@ def settle_memory() -> None:
 
 
 def _uses_model() -> bool:
-    return SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None).exists()
+    return SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None, ai_fallback=None).exists()
 
 
 def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:

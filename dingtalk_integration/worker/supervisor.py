@@ -167,7 +167,7 @@ class _Row:
 
 
 def _read(config_id: int | None, known: dict[int, configs.Version]) -> list[_Row]:
-    rows = SystemConfig.objects.enabled("dingtalk").select_related("ai_config")
+    rows = SystemConfig.objects.enabled("dingtalk").select_related("ai_config", "ai_fallback")
     if config_id is not None:
         rows = rows.filter(pk=config_id)
     versions = [(row, configs.version_of(row)) for row in rows]

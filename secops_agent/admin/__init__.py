@@ -9,6 +9,7 @@ from secops_agent.admin import (
     assets,
     audit,
     calendar,
+    destinations,
     findings,
     groups,
     imports,
@@ -24,8 +25,8 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "findings", "groups", "imports", "on_call", "proposals",
-    "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "destinations", "findings", "groups", "imports", "on_call",
+    "proposals", "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.

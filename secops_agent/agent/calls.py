@@ -13,6 +13,7 @@ from secops_agent.agent.outcome import ToolRun
 from secops_agent.llm.types import Message, ToolCall
 from secops_agent.tools.base import Prepared, Toolbox, ToolResult, clip
 
+_CIRCUMSTANCES = frozenset({"reason", "note", "minutes", "duration_minutes"})
 _REPEATED = ToolResult("error", text="同样参数的调用已经做过，结果就在上文。不要重复，请直接使用那个结果。")
 
 
@@ -27,6 +28,7 @@ class Calls:
         self._asked: dict[Any, int] = defaultdict(int)
         self.left = limits.calls
         self.repeating = False
+        self._uncertain: set[Any] = set()
         self.runs: list[ToolRun] = []
 
     async def run(self, calls: Sequence[ToolCall], progress: Callable[[str], None]) -> list[Message]:
@@ -44,12 +46,13 @@ class Calls:
     def hand_over(self) -> list[Message]:
         """This turn's useful results as one step, for another model to go on from; without any, a fresh start.
 
-        Calls that were useful stay remembered: a proposal is not made twice.
+        Calls that were useful stay remembered, and those that may have proposed something: no action twice.
         """
         useful = [run for run in self.runs if run.result.useful]
         self.left, self.repeating = max(self.left, 2), False
         if not useful:
-            self._asked.clear()
+            for key in self._asked.keys() - self._uncertain:
+                del self._asked[key]
             return []
         step = Message("assistant", "", tuple(run.call for run in useful))
         return [step, *(_message(run) for run in useful)]
@@ -67,8 +70,9 @@ class Calls:
         prepared = self._toolbox.prepare(call)
         if isinstance(prepared, ToolResult):
             return prepared
-        self._asked[prepared.key] += 1
-        return _REPEATED if self._asked[prepared.key] > self._limits.same_call else prepared
+        key = _action(prepared)
+        self._asked[key] += 1
+        return _REPEATED if self._asked[key] > self._limits.same_call else prepared
 
     async def _run_one(self, call: ToolCall, admitted: Prepared | ToolResult) -> ToolRun:
         if isinstance(admitted, ToolResult):
@@ -88,7 +92,16 @@ class Calls:
             said = f"工具「{prepared.tool.title}」在 {seconds:.0f} 秒内没有返回，已停止等待。"
             if prepared.tool.risk != "read":
                 said += "提议可能已经提交：请先核对，不要重复提交。"
+                self._uncertain.add(_action(prepared))
             return ToolResult("error", text=said)
+
+
+def _action(prepared: Prepared) -> Any:
+    """Equal for calls that ask the same, or want the same done, whatever reason is given for it."""
+    if prepared.tool.risk == "read":
+        return prepared.key
+    subject = {name: value for name, value in prepared.values.items() if name not in _CIRCUMSTANCES}
+    return prepared.tool.name, json.dumps(subject, sort_keys=True, default=str)
 
 
 def _readable(result: ToolResult) -> ToolResult:

@@ -5,23 +5,23 @@ goes back to the model; whatever goes wrong with the model ends in an answer tha
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
+from secops_agent.agent.budget import fit
 from secops_agent.agent.calls import Calls
+from secops_agent.agent.chain import Chain, Spare
 from secops_agent.agent.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import TurnLimits
+from secops_agent.agent.listener import Listener, Tell
 from secops_agent.agent.outcome import StoppedBy, TurnOutcome
-from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, Usage
+from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request
 from secops_agent.llm.written_calls import read_calls
 from secops_agent.tools.base import Toolbox
 
-Tell = Callable[[str], None]
-_log = logging.getLogger(__name__)
 _BACKOFF_CAP_S: Final = 8.0
 _FINAL_NOTE = "现在没有工具可用了：请只根据上面已有的结果直接回答；不足之处如实说明，不要编造。"
 _NOTHING = "没有得到回答，请换个说法再试一次。"
@@ -30,6 +30,9 @@ _UNGROUNDED = "没有查询数据就作答。"
 _ALL_WRONG = "连续几次查询都没有成功。"
 _WRONG_STEPS: Final = 3
 _CUT = "\n\n（回答太长，已截断。可以缩小问题再问。）"
+_HALF = "\n\n（回答在这里断开，以上不完整。）"
+_STEPS_AT_LEAST: Final = 3  # for whoever goes on
+_HOPELESS: Final = frozenset({"timeout", "queue"})  # was waited for already
 
 
 async def run(
@@ -40,6 +43,7 @@ async def run(
     *,
     on_progress: Tell | None = None,
     on_delta: Tell | None = None,
+    second: Sequence[LLM] = (),
     fallback: LLM | None = None,
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
@@ -49,14 +53,16 @@ async def run(
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
     ``opening`` holds calls that are run before the model is asked; ``needs_query`` tells of an answer that no query
-    backs: asked once to query, a model that does not is replaced by the fallback.
+    backs: asked once to query, a model that does not is replaced.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
-    fail the turn. ``fallback`` (the offline mode) answers when the model cannot, reading what ``fallback_messages``
-    gives then (the dialogue as it wants it). Never raises BifangError.
+    fail the turn. When the model cannot, the ``second`` ones go on, each once, then ``fallback`` (the offline mode),
+    reading what ``fallback_messages`` gives then (the dialogue as it wants it). Never raises BifangError.
     """
-    spare = (fallback, fallback_messages or (lambda: messages))
-    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spare, quoted)
+    spares = [Spare(each, lambda: messages) for each in second]
+    if fallback is not None:
+        spares.append(Spare(fallback, fallback_messages or (lambda: messages)))
+    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted)
     return await turn.run(opening, needs_query or (lambda _: False))
 
 
@@ -69,22 +75,22 @@ class _Turn:
         limits: TurnLimits,
         on_progress: Tell | None,
         on_delta: Tell | None,
-        spare: tuple[LLM | None, Callable[[], Sequence[Message]]],
+        spares: list[Spare],
         quoted: str,
     ) -> None:
-        self.llm, self.limits = llm, limits
-        self.fallback, self.fallback_messages = spare
+        self.chain, self.limits = Chain(llm, spares), limits
         self.given, self.added = tuple(messages), list[Message]()
         self.specs = toolbox.specs
         self.clock = asyncio.get_running_loop().time
-        self.deadline = self.clock() + limits.seconds
+        self.seconds = llm.terms.seconds or limits.seconds
+        self.deadline = self.clock() + self.seconds
         self.calls = Calls(toolbox, limits, self.remaining)
         self.steps_left = limits.steps
-        self.usage, self.notice, self.model = Usage(), "", llm.name
+        self.half = ""  # of an answer that came so far
         self.stopped_by: StoppedBy = "answer"
         self.nonce, self.quoted = new_nonce(), quoted
         self.nudged, self.wrong = False, 0
-        self.progress, self.show = _Sink(on_progress), _Sink(on_delta)
+        self.progress, self.show = Listener(on_progress), Listener(on_delta)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
@@ -102,9 +108,8 @@ class _Turn:
                 if not self._fall_back(error):
                     return self._refuse(error)
                 continue
-            self.steps_left -= 1
-            self.usage += completion.usage
-            self.model = completion.model or self.llm.name
+            self.steps_left, self.half = self.steps_left - 1, ""
+            self.chain.count(completion)
             if withdrawn == "answer" and completion.message.tool_calls:
                 await self._run_tools(completion.message)
                 if self.wrong >= _WRONG_STEPS:
@@ -112,8 +117,13 @@ class _Turn:
             elif not self._again(completion, needs_query):
                 return self._answer(completion)
 
+    @property
+    def llm(self) -> LLM:
+        """Who answers now."""
+        return self.chain.llm
+
     def _again(self, completion: Completion, needs_query: Callable[[str], bool]) -> bool:
-        """Is the answer no answer? The model is asked once more, then replaced by the fallback."""
+        """Is the answer no answer? The model is asked once more, then replaced."""
         text = self._said(completion)
         backed = bool(self.calls.found())
         if self.llm.offline or backed or (text and not needs_query(text)):
@@ -129,14 +139,15 @@ class _Turn:
 
     def _limit_reached(self) -> StoppedBy:
         """Why the tools are withdrawn now; "answer" if they are not."""
-        spent = self.usage.input_tokens + self.usage.output_tokens
-        late = self.remaining() < self.limits.seconds * self.limits.answer_share
+        usage = self.chain.usage
+        spent = usage.input_tokens + usage.output_tokens
+        late = self.remaining() < self.seconds * self.limits.answer_share
         reasons: tuple[tuple[StoppedBy, bool], ...] = (
             ("steps", self.steps_left <= 1),
             ("calls", self.calls.left <= 0),
             ("repeats", self.calls.repeating),
             ("tokens", spent >= self.limits.tokens and not self.llm.offline),
-            ("seconds", late and not self.notice),
+            ("seconds", late and not self.llm.offline),
         )
         return next((reason for reason, holds in reasons if holds), "answer")
 
@@ -151,12 +162,13 @@ class _Turn:
 
     async def _complete(self, withdrawn: bool) -> Completion:
         backoff = Backoff(self.limits.backoff_seconds, _BACKOFF_CAP_S)
-        for tries_left in range(self.limits.retries, -1, -1):
+        for tries_left in range(0 if self.chain.has_another_model else self.limits.retries, -1, -1):
             try:
                 return await self._ask(withdrawn)
             except BifangError as error:
                 wait = _wait(error, backoff)
-                if error.permanent or not tries_left or self.llm.offline or wait >= self.remaining():
+                hopeless = error.permanent or getattr(error, "code", "") in _HOPELESS
+                if hopeless or not tries_left or self.llm.offline or wait >= self.remaining():
                     raise
                 self.progress.tell(f"{self.llm.name}暂时没有应答，{wait:.0f} 秒后重试")
             await asyncio.sleep(wait)
@@ -167,7 +179,7 @@ class _Turn:
         if seconds <= 0:
             raise self._late()
         request = Request(
-            self._sent(withdrawn),
+            self._fitting(withdrawn),
             self.specs,
             tool_choice="none" if withdrawn else "auto",
             max_tokens=self.limits.answer_tokens,
@@ -175,7 +187,7 @@ class _Turn:
         )
         try:
             async with asyncio.timeout(seconds):
-                answer = await self.llm.complete(request, self._shower() if self.show.heard else None)
+                answer = await self.llm.complete(request, self._shower())
         except TimeoutError:
             raise self._late() from None
         return answer if self.llm.offline else self._with_written_calls(answer)
@@ -189,19 +201,28 @@ class _Turn:
         return replace(completion, message=Message("assistant", "", calls)) if calls else completion
 
     def _late(self) -> RemoteError:
-        text = f"{self.llm.name}在 {self.limits.seconds:g} 秒内没有答完。"
+        text = f"{self.llm.name}在 {self.seconds:g} 秒内没有答完。"
         return RemoteError(text, permanent=False, code="timeout")
 
     def _shower(self) -> Callable[[Delta], None]:
         """Shows the answer so far; each attempt starts afresh."""
-        parts = [self.notice]
+        parts, self.half = list[str](), ""
 
         def show(delta: Delta) -> None:
+            if delta.notice:
+                self.progress.tell(delta.notice)
             if delta.content:
                 parts.append(delta.content)
-                self.show.tell("".join(parts))
+                self.half = "".join(parts)
+                self.show.tell(f"{self.chain.notice}{self.half}")
 
         return show
+
+    def _fitting(self, withdrawn: bool) -> tuple[Message, ...]:
+        """What this model can read of the dialogue. RemoteError if that is too little."""
+        sent, room = self._sent(withdrawn), self.llm.terms.room
+        earlier = len(self.given) - 1 - (self.given[0].role == "system")
+        return fit(sent, self.specs, room, earlier) if room else sent
 
     def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
         """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""
@@ -218,14 +239,15 @@ class _Turn:
     # How it ends
 
     def _fall_back(self, error: BifangError) -> bool:
-        """Let the fallback go on; False if there is none, or if the question itself was refused."""
-        if self.fallback is None or self.notice or getattr(error, "code", "") == "content_filter":
+        """Let the next in the chain go on; False if there is none, or if the question itself was refused."""
+        given = self.chain.move_on(error, half=bool(self.half))
+        if given is None:
             return False
-        _log.warning("model %s gave no answer, falling back: %s", self.llm.name, error.message)
-        self.notice = f"（{self.llm.name}没有作答：{error.message}以下由{self.fallback.name}回答。）\n\n"
-        self.llm, self.fallback, self.given = self.fallback, None, tuple(self.fallback_messages())
-        self.deadline = max(self.deadline, self.clock() + self.limits.grace_seconds)
-        self.steps_left = max(self.steps_left, 2)
+        self.given, self.half, self.nudged, self.wrong = given, "", False, 0
+        own = min(self.llm.terms.seconds or self.limits.second_seconds, self.limits.second_seconds)
+        more = self.limits.grace_seconds if self.llm.offline else own
+        self.deadline = max(self.deadline, self.clock() + more)
+        self.steps_left = max(self.steps_left, _STEPS_AT_LEAST)
         self.added = self.calls.hand_over()
         return True
 
@@ -233,6 +255,8 @@ class _Turn:
         """The answer when no model gives one: the reason, and what the tools had found."""
         self.stopped_by = "content_filter" if getattr(error, "code", "") == "content_filter" else "error"
         found = self.calls.found()
+        if self.half and self.stopped_by == "error":
+            return self._outcome(f"{error.message}\n\n{self.half}{_HALF}")
         text = f"{error.message}\n\n已经查到的结果如下：\n\n{found}" if found else error.message
         return self._outcome(text)
 
@@ -243,18 +267,20 @@ class _Turn:
         return self._outcome(text, completion.offer)
 
     def _outcome(self, text: str, offer: Offer | None = None) -> TurnOutcome:
-        text = self.notice + text
+        text = self.chain.notice + text
         answer = Message("assistant", text)
         return TurnOutcome(
             text=text,
             messages=(*self.added, answer),
             tool_runs=tuple(self.calls.runs),
-            usage=self.usage,
+            usage=self.chain.usage,
             stopped_by=self.stopped_by,
-            model=self.model,
-            used_fallback=bool(self.notice),
-            notice=self.notice.strip(),
+            model=self.chain.model,
+            used_fallback=bool(self.chain.notice),
+            notice=self.chain.notice.strip(),
             offer=offer,
+            offline=self.llm.offline,
+            bills=self.chain.bills,
         )
 
 
@@ -262,24 +288,3 @@ def _wait(error: BifangError, backoff: Backoff) -> float:
     """Seconds before the next attempt: at least what the service asks for, spread so that turns do not meet."""
     asked = error.retry_after if isinstance(error, RateLimited) else 0.0
     return asked + backoff.next()
-
-
-class _Sink:
-    """A callback that cannot fail the turn: after its first error it is left alone."""
-
-    def __init__(self, callback: Tell | None) -> None:
-        self._callback: Tell | None = callback
-
-    @property
-    def heard(self) -> bool:
-        """Does anybody listen?"""
-        return self._callback is not None
-
-    def tell(self, text: str) -> None:
-        """Pass ``text`` on."""
-        try:
-            if self._callback is not None:
-                self._callback(text)
-        except Exception:
-            self._callback = None
-            _log.exception("a progress callback failed; this turn goes on without it")

@@ -1,7 +1,8 @@
 """Which model answers for a configuration."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,15 +10,19 @@ from django.utils import timezone
 
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
+from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from secops_agent.agent.lexicon import CurrentLexicon
+from secops_agent.agent.policy import ModelWithheld
 from secops_agent.agent.toolbox import all_specs
-from secops_agent.llm import qwen_session
+from secops_agent.llm import openai, qwen_session
 from secops_agent.llm.offline import Lexicon, Offline, understand
+from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.types import LLM, Completion, Message, OnDelta, Request
+from secops_agent.llm.types import LLM, Completion, Message, ModelSettings, OnDelta, Request, Terms
 
-_KIND: Final = "qwen"
+log = logging.getLogger(__name__)
+_LOADED_LATE: Final = "qwen"  # the kind whose SDK takes its time
 
 
 class OfflineMode:
@@ -28,6 +33,7 @@ class OfflineMode:
 
     name = Offline.name
     offline = True
+    terms = Terms()
 
     def __init__(self, lexicon: CurrentLexicon, asker: str) -> None:
         self._lexicon, self._asker = lexicon, asker
@@ -50,18 +56,31 @@ class Models:
 
     def __init__(self, configs: ConfigCache) -> None:
         self._configs = configs
-        self._built: dict[int, tuple[QwenSettings, Qwen]] = {}
+        self._built: dict[int, tuple[ModelSettings, LLM]] = {}
         self._lexicon = CurrentLexicon()
 
-    async def get(self, ai_config_id: int | None, *, asker: str) -> LLM:
-        """The model of a qwen configuration; the offline mode without one. Raises ConfigError, SecretError."""
-        if ai_config_id is None:
-            return self.offline(asker)
-        wanted: QwenSettings = await self._configs.get(ai_config_id)
+    async def get(self, ai_config_id: int) -> LLM:
+        """The model of a configuration. Raises ConfigError, SecretError."""
+        wanted: ModelSettings = await self._configs.get(ai_config_id)
         known = self._built.get(ai_config_id)
         if known is None or known[0] != wanted:
-            self._built[ai_config_id] = known = (wanted, Qwen(wanted))
+            self._built[ai_config_id] = known = (wanted, _build(wanted))
         return known[1]
+
+    async def chain(
+        self, ai_configs: Iterable[int], admit: Callable[[int], Awaitable[None]]
+    ) -> tuple[list[LLM], list[str]]:
+        """The models that may be asked now; and why others may not. ``admit`` raises why."""
+        models, reasons = list[LLM](), list[str]()
+        for config_id in ai_configs:
+            try:
+                await admit(config_id)
+                models.append(await self.get(config_id))
+            except BifangError as error:
+                log.warning("模型不可用：%s", error.message)
+                withheld = isinstance(error, ModelWithheld)
+                reasons.append(error.message if withheld else f"模型不可用：{error.message}")
+        return models, list(dict.fromkeys(reasons))
 
     def offline(self, asker: str) -> OfflineMode:
         """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""
@@ -76,7 +95,15 @@ class Models:
     async def close(self) -> None:
         """Close this loop's connections to models."""
         await qwen_session.close_sessions()
+        await openai.close_clients()
+
+
+def _build(settings: ModelSettings) -> LLM:
+    if isinstance(settings, OpenAISettings):
+        return OpenAI(settings)
+    assert isinstance(settings, QwenSettings)
+    return Qwen(settings)
 
 
 def _is_used() -> bool:
-    return SystemConfig.objects.enabled(_KIND).exists()
+    return SystemConfig.objects.enabled(_LOADED_LATE).exists()

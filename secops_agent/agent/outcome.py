@@ -27,11 +27,20 @@ class ToolRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Bill:
+    """What one model took; ``config_id`` pays."""
+
+    config_id: int | None
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class TurnOutcome:
     """The answer and how it came about.
 
     ``messages`` is what the turn added to the dialogue, the answer last. ``model`` answered; ``notice`` says in
-    Chinese why it was the fallback (it is part of ``text`` already). ``stopped_by``: "answer" if the model was
+    Chinese why it was another one (it is part of ``text`` already). ``offline``: code answered. ``stopped_by``: "answer" if the model was
     done by itself, else the limit that withdrew its tools, or content_filter, or error (``text`` tells it).
     ``offer``: an action that the offline mode asks about in ``text``; nothing was proposed.
     """
@@ -45,6 +54,8 @@ class TurnOutcome:
     used_fallback: bool = False
     notice: str = ""
     offer: Offer | None = None
+    offline: bool = False
+    bills: tuple[Bill, ...] = ()
 
     @property
     def proposals(self) -> tuple[ToolRun, ...]:

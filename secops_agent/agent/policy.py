@@ -17,8 +17,7 @@ from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.placeholders import Vault, mask
 from secops_agent.agent.records import brief, costs, whole
 from secops_agent.agent.redacting import RedactingModel
-from secops_agent.llm.qwen import QwenSettings
-from secops_agent.llm.types import LLM
+from secops_agent.llm.types import LLM, ModelSettings
 from secops_agent.services.decisions.proposals import Origin, Proposals
 from secops_agent.services.operations.usage import Accounts, Budget
 from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
@@ -75,13 +74,11 @@ class Policy:
         replies = (Reply(text, title="提问太快"),) if text else ()
         return TurnResult(replies, brief(turn, person, text))
 
-    async def admit_model(self, ai_config_id: int | None) -> None:
+    async def admit_model(self, ai_config_id: int) -> None:
         """Raises ModelWithheld while the model is switched off or its budget is spent."""
-        if ai_config_id is None:
-            return
         if NO_MODEL in await self._switches.on():
             raise ModelWithheld(NO_MODEL_TEXT)
-        wanted: QwenSettings = await self._configs.get(ai_config_id)
+        wanted: ModelSettings = await self._configs.get(ai_config_id)
         refusal = await self._accounts.refusal(
             ai_config_id, Budget(wanted.daily_budget_yuan, wanted.daily_tokens)
         )
@@ -100,7 +97,6 @@ class Policy:
         outcome: TurnOutcome,
         proposals: Proposals,
         reply: str,
-        ai_config_id: int | None,
         at: datetime,
     ) -> tuple[tuple[Reply, ...], tuple[NewRow, ...]]:
         """What is said beside the reply, and the rows that belong to the turn."""
@@ -108,7 +104,7 @@ class Policy:
         rows = (
             *whole(turn, person, outcome, reply, at),
             *proposals.rows,
-            *costs(turn, person, outcome, prices, ai_config_id, at),
+            *costs(turn, person, outcome, prices, at),
         )
         return proposals.replies(reply), rows
 

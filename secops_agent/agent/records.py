@@ -81,15 +81,14 @@ def costs(
     person: Person,
     outcome: TurnOutcome,
     prices: Mapping[str, Price],
-    ai_config_id: int | None,
     at: datetime,
 ) -> tuple[NewRow, ...]:
-    """The turn's usage; nothing if no model was asked."""
-    used = outcome.usage
-    if not used.input_tokens and not used.output_tokens:
-        return ()
-    row = usage_row(
-        used, outcome.model, prices, config_id=turn.config_id, ai_config_id=ai_config_id, inbox_id=turn.inbox_id,
-        person=f"{person.corp_id}:{person.staff_id}", at=at,
+    """The turn's usage, a row for each model that was asked."""
+    return tuple(
+        usage_row(
+            bill.usage, bill.model, prices, config_id=turn.config_id, ai_config_id=bill.config_id,
+            inbox_id=turn.inbox_id, person=f"{person.corp_id}:{person.staff_id}", at=at,
+        )
+        for bill in outcome.bills
+        if bill.usage.input_tokens or bill.usage.output_tokens
     )  # fmt: skip
-    return (row,)

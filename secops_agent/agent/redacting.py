@@ -13,7 +13,7 @@ class RedactingModel:
     """
 
     def __init__(self, inner: LLM, vault: Vault, *, open_: bool) -> None:
-        self.name, self.offline = inner.name, inner.offline
+        self.name, self.offline, self.terms = inner.name, inner.offline, inner.terms
         self._inner, self._vault, self._open = inner, vault, open_
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
@@ -65,5 +65,5 @@ class _Shower:
             fresh, self._told = shown[len(self._told) :], shown
         else:
             fresh = ""
-        if fresh or delta.reasoning:
+        if fresh or delta.reasoning or delta.notice:
             self._on_delta(replace(delta, content=fresh))

@@ -1,7 +1,6 @@
 """The one entry point of the agent: `Agent.answer`."""
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,7 +9,6 @@ from django.utils import timezone
 from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Suggestion, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
-from bifang.core.errors import BifangError
 from secops_agent.agent import loop, memory
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
@@ -18,7 +16,7 @@ from secops_agent.agent.grounding import mark_unbacked, names_data, without_clai
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models, OfflineMode
 from secops_agent.agent.outcome import TurnOutcome
-from secops_agent.agent.policy import ModelWithheld, Policy, for_readers, redacted
+from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
 from secops_agent.agent.records import brief
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
@@ -29,7 +27,6 @@ from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Proposer
 
-log = logging.getLogger(__name__)
 LONGEST_QUESTION = 8000  # characters
 MOST_SHOWN = 2  # results that are shown under a model's words
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
@@ -48,7 +45,7 @@ class Asking:
     nick: str
     is_group: bool
     default_role: str = "none"
-    ai_config_id: int | None = None
+    ai_configs: tuple[int, ...] = ()  # asked in this order
     quoted: str = ""  # what was replied to or forwarded
     cannot_read: str = ""  # why there is no text to answer: a picture, a video …
 
@@ -62,7 +59,7 @@ class Talk:
     is_group: bool = False
     history: tuple[memory.Said, ...] = ()
     quoted: str = ""
-    ai_config_id: int | None = None
+    ai_configs: tuple[int, ...] = ()  # asked in this order
     proposer: Proposer = REFUSING
     conversation: str = ""
 
@@ -125,9 +122,7 @@ class Agent:
         text, copies = _with_private_copies(asking, outcome)
         text = for_readers(text, is_group=asking.is_group)
         now = timezone.now()
-        told, records = await self._policy.complete(
-            turn, person, outcome, proposals, text, asking.ai_config_id, now
-        )
+        told, records = await self._policy.complete(turn, person, outcome, proposals, text, now)
         rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
         taps = (*proposals.suggestions(text), *_offered(outcome, is_group=asking.is_group))
         reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=taps)
@@ -148,45 +143,46 @@ class Agent:
             is_group=asking.is_group,
             history=known.history,
             quoted=asking.quoted,
-            ai_config_id=asking.ai_config_id,
+            ai_configs=asking.ai_configs,
             proposer=proposer,
             conversation=conversation,
         )
 
     async def converse(self, talk: Talk, sink: ReplySink | None = None) -> TurnOutcome:
-        """Ask the model of the configuration, else the offline mode; whatever fails ends in an answer."""
+        """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
         offline = self._models.offline(talk.person.staff_id)
-        try:
-            await self._policy.admit_model(talk.ai_config_id)
-            llm = await self._models.get(talk.ai_config_id, asker=talk.person.staff_id)
-        except BifangError as error:
-            log.warning("模型不可用，改用离线模式：%s", error.message)
-            outcome = await self._run(talk, offline, offline, sink)
-            notice = f"（模型不可用：{error.message}以下由{offline.name}回答。）"
-            if isinstance(error, ModelWithheld):
-                notice = f"（{error.message}）"
-            return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
-        return await self._run(talk, llm, offline, sink)
+        models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
+        outcome = await self._run(talk, models, offline, sink)
+        if not reasons:
+            return outcome
+        by_code = not models or (outcome.offline and not outcome.used_fallback)
+        notice = f"（{''.join(reasons)}以下由{offline.name if by_code else models[0].name}回答。）"
+        return replace(outcome, text=f"{notice}\n\n{outcome.text}", used_fallback=True, notice=notice)
 
-    async def _run(self, talk: Talk, llm: LLM, offline: OfflineMode, sink: ReplySink | None) -> TurnOutcome:
+    async def _run(
+        self, talk: Talk, models: Sequence[LLM], offline: OfflineMode, sink: ReplySink | None
+    ) -> TurnOutcome:
+        asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
+        llm, *others = asked or [offline]
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
         proposer = QUOTATION if talk.only_quotes else talk.proposer
         by_code = llm.offline or not self._grammar_first
         opening = None if by_code else await offline.opening(talk.plain())
         if opening and _is_for_code(opening):
-            llm, opening = offline, None
+            llm, others, opening = offline, [], None
         build = build_toolbox if llm.offline else build_reading_toolbox
         toolbox = build(talk.person, is_group=talk.is_group, now=now, proposer=proposer)
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
-            redacted(llm, talk.conversation, is_group=talk.is_group),
+            llm,
             talk.plain() if llm.offline else self._messages(talk, now),
             toolbox,
             self._limits,
             on_progress=sink.progress if sink else None,
             on_delta=drafts.stream if drafts else None,
+            second=others,
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
             quoted=talk.quoted,
@@ -195,7 +191,7 @@ class Agent:
         )
         if talk.only_quotes and outcome.offer:
             return replace(outcome, text=QUOTED_ORDER, offer=None)
-        if llm.offline or outcome.used_fallback:
+        if outcome.offline:
             return outcome  # code wrote it, from results only
         return replace(outcome, text=_with_results(talk, outcome))
 
@@ -234,6 +230,7 @@ def _given(talk: Talk) -> tuple[str, ...]:
 def _sources(talk: Talk, outcome: TurnOutcome) -> Iterable[str]:
     """Where what the answer names may come from."""
     yield from _given(talk)
+    yield outcome.notice
     for run in outcome.tool_runs:
         yield run.result.query
         yield run.result.text

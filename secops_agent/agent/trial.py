@@ -51,13 +51,14 @@ class Trial:
 
     def __init__(self, person: Person, *, ai_config_id: int | None = None, is_group: bool = False) -> None:
         self._agent = Agent(ConfigCache())
-        self._person, self._ai, self._is_group = person, ai_config_id, is_group
+        self._ai = () if ai_config_id is None else (ai_config_id,)
+        self._person, self._is_group = person, is_group
 
     async def ask(self, text: str) -> Tried:
         """Never raises: an error is the answer."""
         if not self._person.may(Role.VIEWER):
             return Tried(text, status="error", answer=unknown_person(self._person.staff_id, ()))
-        talk = Talk(self._person, text, is_group=self._is_group, ai_config_id=self._ai, proposer=Rehearsal())
+        talk = Talk(self._person, text, is_group=self._is_group, ai_configs=self._ai, proposer=Rehearsal())
         try:
             return _tried(text, await self._agent.converse(talk))
         except BifangError as error:

@@ -6,15 +6,17 @@ Everything is given per call (key, address, workspace, session): the SDK's modul
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bifang import env
 from bifang.core.errors import BadCredentials, BifangError, RemoteError
 from secops_agent.llm import qwen_session
-from secops_agent.llm.qwen_errors import remote_error, timeout_error, transport_error
-from secops_agent.llm.qwen_wire import Endpoint, Merge, parameters
-from secops_agent.llm.types import Completion, OnDelta, Request
+from secops_agent.llm.errors import cut_error, seconds_of, timeout_error
+from secops_agent.llm.qwen_errors import remote_error, transport_error
+from secops_agent.llm.qwen_wire import Endpoint, parameters, take
+from secops_agent.llm.types import Completion, ModelSettings, OnDelta, Request, Terms
+from secops_agent.llm.wire import Merge
 
 OFFICIAL_URL: Final = "https://dashscope.aliyuncs.com/api/v1"
 _OK = 200
@@ -26,27 +28,16 @@ _endpoints: dict[tuple[str, str], Endpoint] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class QwenSettings:
+class QwenSettings(ModelSettings):
     """One 通义千问 configuration.
 
     ``base_url`` "" means DASHSCOPE_HTTP_BASE_URL, else the official address. ``endpoint`` "auto" starts with
-    text and switches once a model answers "url error". ``proxy`` "" means the environment's proxies.
-    ``daily_…``: what may be spent a day, 0 without limit; whoever asks the model keeps to it.
-    Time-outs are seconds: to the first event, and between two events.
+    text and switches once a model answers "url error".
     """
 
-    name: str
-    model: str
-    api_key: str = field(repr=False)
-    base_url: str = ""
     endpoint: Literal["text", "multimodal", "auto"] = "auto"
     workspace: str = ""
     enable_thinking: bool = False
-    proxy: str = field(default="", repr=False)
-    daily_budget_yuan: float = 0.0
-    daily_tokens: int = 0
-    first_timeout: float = 60.0
-    stall_timeout: float = 30.0
 
     @property
     def address(self) -> str:
@@ -62,6 +53,7 @@ class Qwen:
     def __init__(self, settings: QwenSettings) -> None:
         self.settings = settings
         self.name = settings.name
+        self.terms = Terms(settings.config_id)  # room for a million tokens and more
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """Run one streamed completion; see the port for the errors. ``on_delta`` is called in the loop."""
@@ -119,7 +111,7 @@ class Qwen:
             async for chunk in chunks:
                 patience.reschedule(clock.time() + self.settings.stall_timeout)
                 self._check(chunk)
-                delta = merge.add(chunk)
+                delta = take(merge, chunk)
                 if delta is not None and on_delta is not None:
                     on_delta(delta)
 
@@ -149,7 +141,7 @@ class Qwen:
         if merge.refused:
             raise remote_error(self.settings.model, "", 400, "DataInspectionFailed", "")
         if not merge.finished:
-            raise RemoteError("与通义千问的连接在回答中途断开，请稍后再试。", permanent=False, code="network")
+            raise cut_error("通义千问")
         return merge.completion(self.settings.model)
 
 
@@ -164,6 +156,7 @@ def _check_key(api_key: str) -> None:
 
 
 def _retry_after(headers: Any) -> float:
-    """Seconds of a Retry-After header; 0 if there is none (DashScope was not seen to send one)."""
-    found = next((value for name, value in dict(headers).items() if name.lower() == "retry-after"), "")
-    return float(found) if str(found).isdigit() else 0.0
+    """Of a Retry-After header (DashScope was not seen to send one)."""
+    return seconds_of(
+        str(next((value for name, value in dict(headers).items() if name.lower() == "retry-after"), ""))
+    )

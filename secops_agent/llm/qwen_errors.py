@@ -4,23 +4,15 @@ Codes: https://help.aliyun.com/zh/model-studio/error-code. Inside a stream the S
 status 400, so the code decides first and the HTTP status only where the code says nothing.
 """
 
-import re
-from collections.abc import Callable
-
 import aiohttp
 
-from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
+from bifang.core.errors import BifangError, RemoteError
+from secops_agent.llm.errors import ErrorBook, Matches, cut_error, timeout_error
 
 _WHERE = "请在管理后台「系统配置」里打开这条通义千问配置"
-_SHOWN_CHARS = 200
-_CODE_CHARS = 60
-_KEY = re.compile(r"\bsk-[\w*.-]+")
 
 # Seconds to wait when the service names none: rates are counted per second, quotas per minute.
 _RETRY_AFTER_S = {"throttling.burstrate": 3.0, "throttling.allocationquota": 10.0}
-_RETRY_AFTER_DEFAULT_S = 2.0
-
-Matches = Callable[[int, str, str], bool]
 
 _KINDS: tuple[tuple[str, Matches], ...] = (
     ("endpoint", lambda status, code, text: "url error" in text),
@@ -58,40 +50,15 @@ _TEXTS = {
     "rejected": "通义千问拒绝了这次请求。{remote}",
 }
 _TRANSIENT = {
+    "throttled": "请求过于频繁：通义千问正在限流（{code}）。请稍后再试；若经常出现，请在百炼控制台提高模型「{model}」的额度。",
     "server": "通义千问服务暂时出错（{status_text}），稍后会自动恢复。",
     "intercepted": "收到的不是通义千问的应答（{status_text}），多半被代理、防火墙或上网认证拦截。请检查服务器的出口网络和接口地址。",
 }
 # Codes of our own, that the agent loop acts on; everything else keeps the service's code.
 _OWN_CODES = {"content_filter": "content_filter", "context_overflow": "context_overflow", "endpoint": "endpoint",
               "arrears": "arrears", "intercepted": "network"}  # fmt: skip
-
-
-def remote_error(
-    model: str, secret: str, status: int, code: str, text: str, retry_after: float = 0.0
-) -> BifangError:
-    """The error for an answer of DashScope: HTTP ``status``, its ``code`` and message ``text``.
-
-    ``secret`` is erased from what is shown. ``retry_after`` (s) is the service's wish, 0 if it named none.
-    """
-    kind = classify(status, code, text)
-    code = redact(code, secret)[:_CODE_CHARS]
-    if kind == "throttled":
-        wait = retry_after or _RETRY_AFTER_S.get(code.lower(), _RETRY_AFTER_DEFAULT_S)
-        said = f"请求过于频繁：通义千问正在限流（{code or status}）。请稍后再试；若经常出现，请在百炼控制台提高模型「{model}」的额度。"
-        return RateLimited(said, retry_after=wait, status=status, code=code)
-    remote = _shown(code, text, secret)
-    status_text = f"HTTP {status}" if code in ("", "Unknown") else code
-    template = _TEXTS.get(kind) or _TRANSIENT[kind]
-    said = template.format(model=model, remote=remote, status_text=status_text)
-    if kind == "credentials":
-        return BadCredentials(said, status=status, code=code)
-    return RemoteError(said, permanent=kind in _TEXTS, status=status, code=_OWN_CODES.get(kind, code))
-
-
-def classify(status: int, code: str, text: str) -> str:
-    """Which kind of trouble an answer is, as a key of the texts above."""
-    low_code, low_text = code.lower(), text.lower()
-    return next((kind for kind, matches in _KINDS if matches(status, low_code, low_text)), "rejected")
+_BOOK = ErrorBook(_KINDS, _TEXTS, _TRANSIENT, _OWN_CODES, _RETRY_AFTER_S)
+remote_error, classify = _BOOK.error, _BOOK.classify
 
 
 def transport_error(error: BaseException) -> BifangError:
@@ -105,23 +72,8 @@ def transport_error(error: BaseException) -> BifangError:
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
         said = "连不上通义千问：请检查服务器的出口网络、DNS、代理和接口地址（base_url）。"
     elif isinstance(error, aiohttp.ClientError | OSError):
-        said = "与通义千问的连接在回答中途断开，请稍后再试。"
+        return cut_error("通义千问")
     else:
         said = f"通义千问返回了无法识别的内容（{type(error).__name__}），请稍后再试；若一直如此，请检查接口地址。"
         return RemoteError(said, permanent=False, code="bad_response")
     return RemoteError(said, permanent=False, code="network")
-
-
-def timeout_error(what: str, code: str = "timeout") -> RemoteError:
-    """A call that took too long; ``what`` names the part that did."""
-    return RemoteError(f"{what}，已停止等待。请稍后再试。", permanent=False, code=code)
-
-
-def redact(text: str, secret: str) -> str:
-    """``text`` without the API key, or anything that looks like one (DashScope quotes keys in its messages)."""
-    return _KEY.sub("sk-***", text.replace(secret, "***") if secret else text)
-
-
-def _shown(code: str, text: str, secret: str) -> str:
-    said = redact(" ".join(text.split()), secret)[:_SHOWN_CHARS]
-    return f"原因：{code or '未知'}{'，' + said if said else ''}"

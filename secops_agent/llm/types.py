@@ -72,10 +72,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A streamed fragment, for display only; the Completion holds the whole."""
+    """A streamed fragment, for display only; the Completion holds the whole. ``notice``: why nothing comes yet."""
 
     content: str = ""
     reasoning: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,45 @@ class Completion:
 OnDelta = Callable[[Delta], None]
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """What every configuration of a model has. ``base_url`` "": see the adapter; ``proxy`` "": the environment's.
+
+    ``config_id``: whose account pays. ``daily_…``: what may be spent a day, 0 without limit; whoever asks the model
+    keeps to it. Time-outs are seconds: to the first event, and between two events.
+    """
+
+    name: str
+    model: str
+    api_key: str = field(default="", repr=False)
+    base_url: str = ""
+    proxy: str = field(default="", repr=False)
+    daily_budget_yuan: float = 0.0
+    daily_tokens: int = 0
+    first_timeout: float = 60.0
+    stall_timeout: float = 30.0
+    config_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a model is asked.
+
+    ``config_id`` is the configuration that pays, None if nobody does. ``room``: tokens that a request may have, tools
+    included; 0: not known, or no matter. ``seconds``: how long a turn may take with it; 0: as always.
+    """
+
+    config_id: int | None = None
+    room: int = 0
+    seconds: float = 0.0
+
+
 class LLM(Protocol):
     """A model. ``name`` is what people are shown; ``offline`` tells that no model was asked."""
 
     name: str
     offline: bool
+    terms: Terms
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """Run one completion; cancelling the task cancels the call.

@@ -14,7 +14,7 @@ FRESH_S: Final = 1.0  # a switch shows everywhere within two seconds
 READ_ONLY_TEXT: Final = (
     "系统处于只读模式，只回答查询，所有操作都不执行。需要操作时请联系管理员关闭「只读」开关。"
 )
-NO_MODEL_TEXT: Final = "管理员已停用模型，以下由离线模式回答。"
+NO_MODEL_TEXT: Final = "管理员已停用模型。"
 
 
 class ReadOnly(BifangError):

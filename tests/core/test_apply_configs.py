@@ -9,6 +9,7 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from bifang.core import configs
+from bifang.core.errors import ConfigError
 from bifang.core.models import SystemConfig
 from secops_agent.models import AuditRecord, Staff
 
@@ -77,6 +78,35 @@ def test_applied_again_nothing_changes(apply: Any) -> None:
     assert contents() == before
     assert AuditRecord.objects.filter(subject__startswith="config:").count() == 2
     assert AuditRecord.objects.count() == told
+
+
+def test_self_hosted_model_answers_first_and_another_after_it(apply: Any, settings: Any) -> None:
+    settings.ADDRESS_ALLOW_LIST = ["10.0.0.8"]
+    own = """
+configs:
+  - kind: openai
+    name: 内网千问
+    base_url: http://10.0.0.8:8000
+    api_key: ""
+    model: qwen3-32b
+    context_window: 32768
+"""
+    apply(own)
+    apply([QWEN, ROBOT | {"ai_config": "内网千问", "ai_fallback": "通义千问"}])
+    model, robot = SystemConfig.objects.get(kind="openai"), SystemConfig.objects.get(kind="dingtalk")
+    assert configs.load(robot).ai_configs == (model.pk, robot.ai_fallback_id)
+    loaded = configs.load(model)
+    assert (loaded.base_url, loaded.model, loaded.config_id) == (
+        "http://10.0.0.8:8000/v1",
+        "qwen3-32b",
+        model.pk,
+    )
+    assert (loaded.key_header, loaded.thinking, loaded.concurrency) == ("Authorization", None, 4)
+    for used in (model, SystemConfig.objects.get(kind="qwen")):
+        with pytest.raises(ConfigError, match=ROBOT["name"]):
+            configs.archive(used)
+    apply([ROBOT | {"ai_fallback": ""}])
+    configs.archive(SystemConfig.objects.get(kind="qwen"))
 
 
 def test_what_is_not_listed_is_left_alone(apply: Any) -> None:

@@ -21,6 +21,7 @@ LISTED = "listed.corp.example"
 GIVEN: dict[str, dict[str, str]] = {
     "dingtalk": {"client_id": "dinga", "client_secret": SECRET},
     "qwen": {"api_key": SECRET, "model": "qwen-plus"},
+    "openai": {"base_url": f"https://{LISTED}/v1", "api_key": SECRET},
     "webhook_connector": {"url": f"https://{LISTED}/first", "secret": SECRET},
 }
 KINDS = [pytest.param(kind, id=kind.name) for kind in all_kinds()]
@@ -153,3 +154,26 @@ def test_the_password_of_a_proxy_is_sealed_and_can_be_removed(kind: type[Kind]) 
 def test_every_kind_is_tried_here() -> None:
     assert {kind.name for kind in all_kinds()} == set(GIVEN)
     assert get_kind("dingtalk") in all_kinds()
+
+
+def test_whose_certificates_are_believed_is_a_superusers_to_say(secrets_dir: Path) -> None:
+    (secrets_dir / "ca.pem").write_text("not a certificate")
+    row = make(get_kind("openai"))
+    given = {"ca": "file:ca.pem", "api_key": SECRET}
+    assert "只有超级管理员" in refused(get_kind("openai"), given, row, OPERATOR)["ca"]
+    assert "file:" in refused(get_kind("openai"), {"ca": "-----BEGIN CERTIFICATE-----"}, row, ROOT)["ca"]
+    configs.save("openai", "它", True, given, config=row, author=ROOT)
+    with pytest.raises(ConfigError, match=r"CA 证书.*PEM"):
+        configs.load(row)
+
+
+def test_missing_path_of_an_interface_is_put_there_and_told() -> None:
+    field = get_kind("openai").fields["base_url"]
+    for typed, kept in [
+        (f"https://{LISTED}", f"https://{LISTED}/v1"),
+        (f" https://{LISTED}:8000/ ", f"https://{LISTED}:8000/v1"),
+        (f"https://{LISTED}/v1/", f"https://{LISTED}/v1"),
+        (f"https://{LISTED}/openai", f"https://{LISTED}/openai"),
+    ]:
+        assert field.clean(typed) == kept
+        assert bool(field.mended(typed, kept)) is (typed.strip().rstrip("/") != kept)

@@ -1,15 +1,11 @@
 """Registration and WebSocket over TLS: the certificate is checked, a company CA can be named."""
 
-import datetime
 import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bifang.core.network import tls_context
+from tests.certificates import self_signed
 from tests.deadline import wait_until
 from tests.dingtalk.stream_client import chat_frame, running_client, scripted_gateway
 
@@ -17,24 +13,8 @@ from tests.dingtalk.stream_client import chat_frame, running_client, scripted_ga
 @pytest.fixture
 def certificate(tmp_path):
     """A self-signed certificate for localhost; its path."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
     path = tmp_path / "company.pem"
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    self_signed(path)
     return path
 
 

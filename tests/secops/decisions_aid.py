@@ -138,7 +138,7 @@ async def say(
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
-    asking = Asking(turn, corp, who, who, is_group, ai_config_id=config.ai_config_id)
+    asking = Asking(turn, corp, who, who, is_group, ai_configs=tuple(filter(None, [config.ai_config_id])))
     result = await agent.answer(asking, Silent())
     assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result

@@ -112,7 +112,7 @@ def test_odd_lines_do_not_stop_the_rest(demo, tmp_path):
     [
         (["你好", "--as", "nobody"], "没有员工 ID 为「nobody」"),
         (["--as", "lisi"], "请给出要问的话"),
-        (["你好", "--as", "lisi", "--ai", "没有的"], "没有启用的通义千问配置「没有的」"),
+        (["你好", "--as", "lisi", "--ai", "没有的"], "没有启用的模型配置「没有的」"),
         (["--batch", "没有的文件.txt", "--as", "lisi"], "无法读取"),
     ],
 )

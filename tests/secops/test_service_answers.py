@@ -85,7 +85,7 @@ def test_model_in_a_group_never_reads_what_the_group_may_not(demo):
 
 
 def test_missing_configuration_falls_back_and_says_why(demo):
-    result = answer(asking("状态", ai_config_id=987654))
+    result = answer(asking("状态", ai_configs=(987654,)))
     assert "配置 987654 不存在" in result.replies[0].text
     assert "工作进程" in result.replies[0].text
 

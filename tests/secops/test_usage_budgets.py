@@ -103,4 +103,4 @@ def test_turn_without_a_model_costs_nothing() -> None:
     from secops_agent.agent.records import costs
 
     outcome = TurnOutcome("答", (), (), Usage(), "answer", "离线模式")
-    assert costs(None, None, outcome, {}, None, timezone.now()) == ()  # type: ignore[arg-type]
+    assert costs(None, None, outcome, {}, timezone.now()) == ()  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core import configs
-from bifang.core.admin import live
+from bifang.core.admin import live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
 from bifang.core.admin.config_form import config_form
 from bifang.core.errors import BifangError, ConfigError
@@ -92,7 +92,9 @@ class SystemConfigScreen(Screen):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SystemConfig]:
         """Archived ones are out of sight."""
-        return super().get_queryset(request).filter(archived_at=None).select_related("ai_config")
+        return (
+            super().get_queryset(request).filter(archived_at=None).select_related("ai_config", "ai_fallback")
+        )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list that looks at live states."""
@@ -168,7 +170,10 @@ class SystemConfigScreen(Screen):
         return {}
 
     def save_model(self, request: HttpRequest, obj: SystemConfig, form: Any, change: bool) -> None:
-        """The form has written it."""
+        """The form has written it; says where it was kept otherwise than typed."""
+        for name, field in form.kind.fields.items():
+            if told := field.mended(form.data.get(name), form.cleaned_data[name]):
+                messages.info(request, told)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -225,9 +230,23 @@ class SystemConfigScreen(Screen):
     # Live states
 
     def get_urls(self) -> list[URLPattern]:
-        """With the address the pages ask for live states."""
+        """With the address the pages ask for live states, and the one that tries a configuration out."""
         asked = path("live/", self.admin_site.admin_view(self.live_view), name="core_systemconfig_live")
-        return [asked, *super().get_urls()]
+        tried = path(
+            "<path:object_id>/try/", self.admin_site.admin_view(self.try_view), name="core_systemconfig_try"
+        )
+        return [asked, tried, *super().get_urls()]
+
+    def try_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Tries what is stored, after setting what was chosen on this page; only when asked to."""
+        config = self.get_object(request, object_id)
+        if config is None or not self.has_change_permission(request, config):
+            raise PermissionDenied
+        if request.method != "POST" or not get_kind(config.kind).can_be_tried:
+            return redirect("admin:core_systemconfig_change", config.pk)
+        if wrong := trying.take_over(request, config):
+            messages.error(request, wrong)
+        return self._page(request, "try.html", **trying.shown(config, trying.try_out(config)))
 
     def live_view(self, request: HttpRequest) -> JsonResponse:
         """``?ids=1,2`` → ``{"configs": {"1": {state, problem}}}``: what the two columns show now."""

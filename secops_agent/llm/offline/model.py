@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import ClassVar
 
-from secops_agent.llm.types import Completion, Message, Offer, OnDelta, Request, ToolCall
+from secops_agent.llm.types import Completion, Message, Offer, OnDelta, Request, Terms, ToolCall
 
 from .commands import render_help
 from .intents import Intent, Understanding
@@ -34,6 +34,7 @@ class Offline:
     asker: str = ""
     name: ClassVar[str] = NAME
     offline: ClassVar[bool] = True
+    terms: ClassVar[Terms] = Terms()
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call for the user's last message, or the text of the tool's result; never raises."""

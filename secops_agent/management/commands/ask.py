@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from bifang.core import db
 from bifang.core.models import SystemConfig
 from secops_agent.agent.trial import Trial, Tried
+from secops_agent.config import MODEL_KINDS
 from secops_agent.services.people.staff import Person, find_person
 
 _AT_ONCE: Final = 8  # lines asked of a real model at the same time
@@ -30,7 +31,10 @@ class Command(BaseCommand):
             "--as", dest="staff_id", metavar="STAFF_ID", required=True, help="提问者的员工 ID"
         )
         parser.add_argument(
-            "--ai", default=_OFFLINE, metavar="NAME", help="通义千问配置的名称；默认 offline（不使用大模型）"
+            "--ai",
+            default=_OFFLINE,
+            metavar="NAME",
+            help="模型配置的名称（有同名的写 类型/名称）；默认 offline（不使用大模型）",
         )
         parser.add_argument("--batch", metavar="FILE", help="每行一句话的文件，- 表示标准输入；每句各自独立")
         parser.add_argument("--json", action="store_true", help="每句输出一行 JSON")
@@ -92,15 +96,17 @@ def _person(staff_id: str) -> Person:
 
 
 def _ai_config(name: str) -> int | None:
-    """The id of a qwen configuration; None for offline. Raises CommandError."""
+    """The id of a model's configuration; None for offline. Raises CommandError."""
     if name == _OFFLINE:
         return None
-    enabled = SystemConfig.objects.enabled("qwen")
-    found = enabled.filter(name=name).first()
-    if found is None:
-        known = "、".join(enabled.values_list("name", flat=True)) or "（一个也没有）"
-        raise CommandError(f"没有启用的通义千问配置「{name}」。可用的：{known}；不使用大模型写 offline。")
-    return found.pk
+    enabled = SystemConfig.objects.current().filter(kind__in=MODEL_KINDS, enabled=True).order_by("id")
+    (kind, _, named) = name.partition("/")
+    found = list(enabled.filter(kind=kind, name=named) or enabled.filter(name=name))
+    if len(found) != 1:
+        known = "、".join(f"{row.kind}/{row.name}" for row in enabled) or "（一个也没有）"
+        what = f"有几个叫「{name}」的模型配置" if found else f"没有启用的模型配置「{name}」"
+        raise CommandError(f"{what}。可用的：{known}；不使用大模型写 offline。")
+    return found[0].pk
 
 
 def _shown(tried: Tried, several: bool) -> str:

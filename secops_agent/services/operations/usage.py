@@ -108,7 +108,7 @@ def exhausted(budget: Budget, spent: Spent) -> str:
         limit = f"{budget.tokens} token"
     else:
         return ""
-    return f"今天的模型预算（{limit}）已经用完，明天 0 点恢复；以下由离线模式回答。需要提高预算请联系管理员。"
+    return f"今天的模型预算（{limit}）已经用完，明天 0 点恢复，需要提高预算请联系管理员。"
 
 
 class Accounts:
