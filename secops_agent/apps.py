@@ -20,6 +20,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.sections import register_section
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.config import WebhookKind
+        from secops_agent.connectors.mcp.config import McpKind
         from secops_agent.services.notifications.drafts import make_draft
         from secops_agent.services.notifications.rules import apply_rule_entries, uses_of
         from secops_agent.services.on_call.schedules import apply_on_call_entries
@@ -33,6 +34,7 @@ class SecopsAgentConfig(AppConfig):
         register_kind(QwenKind)
         register_kind(OpenAIKind)
         register_kind(WebhookKind)
+        register_kind(McpKind)
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)
         register_section("notification_rules", apply_rule_entries)

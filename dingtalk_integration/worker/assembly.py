@@ -23,6 +23,7 @@ from dingtalk_integration.metering import metered
 from secops_agent.agent.announcer import Announcer
 from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.service import Agent
+from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,9 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
         "card": metered(cards.handle, clients),
     }
     reaper = CardReaper(card_service, only)
-    jobs = (WarmUp(agent), Announcer(), ActionRunner(owner.name), AuditSealer(), reaper, counter)
+    jobs = (
+        WarmUp(agent), Announcer(), ActionRunner(owner.name), McpWatcher(), AuditSealer(), reaper, counter,
+    )  # fmt: skip
     return WorkerLoop(
         owner,
         handlers,

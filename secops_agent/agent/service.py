@@ -19,6 +19,7 @@ from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
 from secops_agent.agent.records import brief
+from secops_agent.agent.shelf import McpShelf, read_order
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
 from secops_agent.agent.verification import mark_unknown
 from secops_agent.llm.offline import ACTION_TOOLS
@@ -90,6 +91,7 @@ class Agent:
         self._policy = policy or Policy(configs)
         self._limits = limits or TurnLimits()
         self._grammar_first = grammar_first
+        self._shelf = McpShelf(configs)
 
     async def warm_up(self) -> None:
         """Load what the first message would have to wait for."""
@@ -98,6 +100,7 @@ class Agent:
     async def close(self) -> None:
         """Close the connections of this loop."""
         await self._models.close()
+        await self._shelf.close()
 
     async def answer(self, asking: Asking, sink: ReplySink) -> TurnResult:
         """Run the turn for this sender: role, memory of this conversation, tools, model."""
@@ -167,12 +170,14 @@ class Agent:
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
         proposer = QUOTATION if talk.only_quotes else talk.proposer
-        by_code = llm.offline or not self._grammar_first
+        order = read_order(talk.text)
+        by_code = llm.offline or order or not self._grammar_first
         opening = None if by_code else await offline.opening(talk.plain())
-        if opening and _is_for_code(opening):
+        if order or (opening and _is_for_code(opening)):
             llm, others, opening = offline, [], None
         build = build_toolbox if llm.offline else build_reading_toolbox
-        toolbox = build(talk.person, is_group=talk.is_group, now=now, proposer=proposer)
+        foreign = await self._shelf.get()
+        toolbox = build(talk.person, is_group=talk.is_group, now=now, proposer=proposer, foreign=foreign)
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
@@ -186,7 +191,7 @@ class Agent:
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
             quoted=talk.quoted,
-            opening=opening.message if opening else None,
+            opening=opening.message if opening else order,
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
         if talk.only_quotes and outcome.offer:

@@ -6,6 +6,7 @@ from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.job import ImportJob, JobPhase, JobState
+from secops_agent.models.mcp import McpCatalogue
 from secops_agent.models.notification import (
     AlertMessage,
     AlertMessageItem,
@@ -69,6 +70,7 @@ __all__ = [
     "ImportRun",
     "JobPhase",
     "JobState",
+    "McpCatalogue",
     "MessageState",
     "ModelPrice",
     "NotificationRule",

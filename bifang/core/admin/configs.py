@@ -160,7 +160,7 @@ class SystemConfigScreen(Screen):
         kind = get_kind(obj.kind if obj else request.GET.get("kind", ""))
         editing = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         sets: dict[bool, list[Any]] = {False: ["name", "enabled" if editing else "enabled_badge"], True: []}
-        for name, field in kind.fields.items():
+        for name, field in kind.boxes.items():
             sets[field.advanced].append(name if editing else shown_field(kind, name))
         folded = [(ADVANCED, {"fields": sets[True], "classes": ("collapse",)})] if sets[True] else []
         return [(None, {"fields": sets[False]}), *folded]
@@ -171,7 +171,7 @@ class SystemConfigScreen(Screen):
 
     def save_model(self, request: HttpRequest, obj: SystemConfig, form: Any, change: bool) -> None:
         """The form has written it; says where it was kept otherwise than typed."""
-        for name, field in form.kind.fields.items():
+        for name, field in form.kind.boxes.items():
             if told := field.mended(form.data.get(name), form.cleaned_data[name]):
                 messages.info(request, told)
 
