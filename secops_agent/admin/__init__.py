@@ -13,6 +13,7 @@ from secops_agent.admin import (
     findings,
     groups,
     imports,
+    mcp,
     on_call,
     proposals,
     reports,
@@ -25,7 +26,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "destinations", "findings", "groups", "imports", "on_call",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "destinations", "findings", "groups", "imports", "mcp", "on_call",
     "proposals", "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
@@ -48,7 +49,7 @@ _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
-allow("analyst", "secops_agent.view_action")
+allow("analyst", "secops_agent.view_action", "secops_agent.view_mcpcatalogue")
 _TOLD = (
     "notificationrule",
     "oncallschedule",

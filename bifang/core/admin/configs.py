@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core import configs
-from bifang.core.admin import live, trying
+from bifang.core.admin import below, live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
 from bifang.core.admin.config_form import config_form
 from bifang.core.errors import BifangError, ConfigError
@@ -138,6 +138,7 @@ class SystemConfigScreen(Screen):
         if config is not None:
             try:
                 context |= {"kind": get_kind(config.kind), "live": live.look([config]).get(config.pk)}
+                context["below"] = below.below(request, config)
             except ConfigError as error:
                 messages.error(request, error.message)
                 return redirect("admin:core_systemconfig_changelist")

@@ -32,9 +32,14 @@ def read_result(result: Mapping[str, Any]) -> Answered:
     parts = ["\n".join(_lines(structured, 0))] if isinstance(structured, dict | list) else []
     parts += map(_part, given)
     text = "\n".join(part for part in parts if part.strip())[: 4 * LONGEST]
-    text = "\n".join(literal(line) for line in visible(redact(text)).splitlines())
+    text = "\n".join(map(_harmless, visible(redact(text)).splitlines()))
     cut = f"{text[:LONGEST]}\n（结果太长，只保留前 {LONGEST} 个字符）" if len(text) > LONGEST else text
-    return Answered(cut, result.get("isError") is True)
+    return Answered(cut, bool(result.get("isError")))
+
+
+def _harmless(line: str) -> str:
+    bare = line.lstrip(" ")
+    return " " * min(len(line) - len(bare), 2 * _DEEPEST) + literal(bare)
 
 
 def _part(one: Any) -> str:

@@ -63,6 +63,9 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
 
 def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str:
     here = request.conversation_id == proposal.conversation_id
+    here = here or not (
+        proposal.conversation_id or request.is_group
+    )  # proposed on a page: decided in private
     if own and not here and request.via == "dingtalk":
         return f"请在提出 {proposal.code} 的会话里决定。"
     if not own and request.is_group and not here:

@@ -133,9 +133,11 @@ def read_listed(entry: Any) -> ListedTool:
     given = {"class": entry} if isinstance(entry, str) else entry
     if not isinstance(given, Mapping) or "class" not in given:
         raise InvalidInput("应为 read、write、dangerous，或 {class, roles, verify, undo}")
-    return read_entry(
-        ListedTool, {"classed" if key == "class" else key: value for key, value in given.items()}
-    )
+    named = {"classed" if key == "class" else key: value for key, value in given.items()}
+    try:
+        return read_entry(ListedTool, named)
+    except InvalidInput as error:
+        raise InvalidInput(error.message.replace("classed", "class").rstrip("。")) from None
 
 
 def read_listing(entries: Any) -> dict[str, ListedTool]:
