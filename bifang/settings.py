@@ -101,6 +101,15 @@ DATABASES = {"default": _database()}
 DB_THREADS = int(env.number("BIFANG_DB_THREADS", 4, minimum=1))
 RETENTION_DAYS = int(env.number("BIFANG_RETENTION_DAYS", 90))
 ALERT_EVENT_RETENTION_DAYS = int(env.number("BIFANG_ALERT_EVENT_RETENTION_DAYS", 90))
+# Where vulnerability intelligence comes from; "off": nowhere.
+FEED_ADDRESSES = {
+    "kev": env.text(
+        "BIFANG_FEED_KEV_URL",
+        "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json",
+    ),
+    "epss": env.text("BIFANG_FEED_EPSS_URL", "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"),
+    "osv": env.text("BIFANG_FEED_OSV_URL", "https://osv-vulnerabilities.storage.googleapis.com"),
+}
 HISTORY_RETENTION_DAYS = int(env.number("BIFANG_HISTORY_RETENTION_DAYS", 730))
 AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
 STOP_GRACE_S = env.number("BIFANG_STOP_GRACE_S", 8)

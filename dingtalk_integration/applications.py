@@ -13,6 +13,7 @@ from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.replies import Replies
+from dingtalk_integration.openapi.robots import Robots
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ApplicationClient:
     settings: DingTalkSettings
     replies: Replies
     cards: Cards
+    robots: Robots
 
 
 class ApplicationClients:
@@ -58,7 +60,7 @@ class ApplicationClients:
             used_up=partial(self.counter.used_up, settings.client_id, QuotaLedger.CALLS),
         )
         api = OpenApi(self._http, application, meter=meter)
-        return ApplicationClient(settings, Replies(api), Cards(api))
+        return ApplicationClient(settings, Replies(api), Cards(api), Robots(api))
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

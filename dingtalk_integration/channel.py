@@ -8,9 +8,11 @@ from django.conf import settings as django_settings
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, Part, Reply
 from bifang.core.addresses import webhook_refusal
-from bifang.core.errors import RemoteError, ReplyTargetExpired
+from bifang.core.errors import OutcomeUnknown, RemoteError, ReplyTargetExpired
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
 from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.custom_robots import CustomRobots
+from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.purposes import purpose_of, spending
 from dingtalk_integration.splitting import split_markdown
@@ -36,6 +38,7 @@ class DingTalkChannel:
         on = django_settings.RATE_LIMITS
         self._webhooks = Limiter(WEBHOOK_LIMIT, WEBHOOK_PERIOD + SLACK, on=on)
         self._calls = Limiter(API_LIMIT, API_PERIOD + SLACK, on=on)
+        self._robots = CustomRobots(on=on)
 
     def split(self, reply: Reply) -> tuple[Reply, ...]:
         """What one DingTalk message can carry."""
@@ -46,6 +49,8 @@ class DingTalkChannel:
         try:
             with spending(purpose_of(part)):
                 return await self._deliver(part)
+        except OutcomeUnknown as error:
+            raise _unanswered(part, error) from None
         except QuotaUsedUp as error:
             # Trying again until the reset would keep back what is said later in this conversation, and can be sent.
             await self._clients.counter.save()
@@ -53,6 +58,8 @@ class DingTalkChannel:
 
     async def _deliver(self, part: Part) -> Delivered:
         client = await self._clients.get(part.config_id)
+        if part.target.robot:
+            return await self._robots.deliver(part, client)
         if client.settings.card_template_id:
             delivered = await self._cards.deliver(part, client)
             if delivered is not None:
@@ -110,3 +117,14 @@ class DingTalkChannel:
             [target.staff_id], title, part.text, robot_code=target.robot_code
         )
         return Delivered("private", receipt)
+
+
+def _unanswered(part: Part, error: OutcomeUnknown) -> RemoteError:
+    """What somebody waits for is sent again: twice is better than never. What nobody asked for is not."""
+    if purpose_of(part) == Purpose.ANSWER:
+        return RemoteError(error.message, permanent=False, status=error.status, code=error.code)
+    text = (
+        f"没有等到钉钉的答复（{error.code or error.status}）：消息可能已经送达，为免重复没有再发。"
+        "请到会话里核对，没有的话在「发件箱」重新发送。"
+    )
+    return OutcomeUnknown(text, status=error.status, code=error.code)

@@ -52,9 +52,10 @@ class CardState(models.TextChoices):
 
 
 class Card(models.Model):
-    """One interactive card: of a turn (``inbox``), or of one message with buttons.
+    """One interactive card: of a turn (``inbox``), of one message with buttons, or of something that goes on.
 
-    ``part_key`` is the outbox part that completes it; ``shown`` tells that DingTalk accepted its delivery.
+    ``part_key`` is the outbox part that completes it, or said last how it stands; ``shown`` tells that DingTalk accepted
+    its delivery. ``readers`` were shown a title of their own: why they may not do what they clicked.
     """
 
     out_track_id = models.CharField("卡片 ID", max_length=64, unique=True)
@@ -69,6 +70,7 @@ class Card(models.Model):
     shown = models.BooleanField("已投放", default=False)
     part_key = models.CharField("回复标识", max_length=120, blank=True, default="")
     digest = models.CharField("内容摘要", max_length=64, blank=True, default="")
+    readers = models.JSONField(default=list, blank=True)
     last_error = models.TextField("最近错误", blank=True, default="")
     created_at = models.DateTimeField("创建时间")
     updated_at = models.DateTimeField("更新时间")

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from bifang.channels.allowance import FULL, SendingAllowance, Step
+from bifang.channels.allowance import FULL, Means, SendingAllowance, Step
 from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
@@ -27,7 +27,7 @@ from dingtalk_integration.models import ApiUsage, QuotaLedger, QuotaState
 DINGTALKS_TIME: Final = ZoneInfo("Asia/Shanghai")
 # From so many percent of the calls on, this much is still said unasked.
 STEPS: Final[tuple[tuple[int, Step], ...]] = (
-    (100, "none"), (95, "digest"), (80, "text"), (70, "card"), (60, "final_only"), (0, "full"),
+    (98, "none"), (95, "digest"), (80, "text"), (70, "card"), (60, "final_only"), (0, "full"),
 )  # fmt: skip
 MEANINGS: Final[Mapping[Step, str]] = {
     "full": "",
@@ -35,7 +35,7 @@ MEANINGS: Final[Mapping[Step, str]] = {
     "card": "卡片发出后不再更新",
     "text": "改用文字，不再使用卡片",
     "digest": "严重以下的告警合并为每小时一条汇总，余下的额度留给严重告警",
-    "none": "严重以下的告警留到额度恢复后汇总发送，严重告警照常尝试发送",
+    "none": "最后 2% 只用于严重告警：其余的留到额度恢复后汇总发送",
 }
 REMEDIES: Final[Mapping[str, str]] = {
     QuotaLedger.CALLS: "用完后主动消息、卡片和会话地址过期后的回复都发不出去。",
@@ -221,25 +221,34 @@ def forecast(days: Mapping[date, int], used: int, day: date, resets: date) -> in
     return used + round(pace * (resets - day - timedelta(days=1)).days)
 
 
-def allowances(found: list[Standing]) -> dict[int, SendingAllowance]:
-    """Configuration id → what it may say unasked."""
+def allowances(found: list[Standing], means: Means = "calls") -> dict[int, SendingAllowance]:
+    """Configuration id → what it may say unasked with this quota."""
     if not settings.RATE_LIMITS:
         return {}
     return {
-        config_id: SendingAllowance(one.step, one.percent, _reason(one))
+        config_id: SendingAllowance(step, one.percent, _reason(one, step))
         for one in found
-        if one.ledger == QuotaLedger.CALLS and one.step != "full"
+        if one.ledger == means and (step := _step(one)) != "full"
         for config_id in one.config_ids
     }
 
 
-def _reason(one: Standing) -> str:
-    return f"本月接口调用额度已用 {one.percent}%，{one.month.resets:%m-%d} 重置：{MEANINGS[one.step]}。"
+def _step(one: Standing) -> Step:
+    """Messages have nothing to be spared between all of them and a digest."""
+    if one.ledger == QuotaLedger.CALLS:
+        return one.step
+    return next(
+        (step for least, step in STEPS if one.percent >= least and step in ("none", "digest")), "full"
+    )
 
 
-def allowance(config_id: int) -> SendingAllowance:
+def _reason(one: Standing, step: Step) -> str:
+    return f"本月{one.ledger.label}额度已用 {one.percent}%，{one.month.resets:%m-%d} 重置：{MEANINGS[step]}。"
+
+
+def allowance(config_id: int, means: Means = "calls") -> SendingAllowance:
     """What other parts ask through `bifang.channels.allowance`."""
-    return allowances(standings()).get(config_id, FULL) if settings.RATE_LIMITS else FULL
+    return allowances(standings(), means).get(config_id, FULL) if settings.RATE_LIMITS else FULL
 
 
 def used_up() -> dict[int, Standing]:

@@ -17,32 +17,52 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
-        from bifang.core.sections import register_section
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.config import WebhookKind
         from secops_agent.connectors.mcp.config import McpKind
         from secops_agent.services.notifications.drafts import make_draft
-        from secops_agent.services.notifications.rules import apply_rule_entries, uses_of
-        from secops_agent.services.on_call.schedules import apply_on_call_entries
+        from secops_agent.services.notifications.rules import uses_of
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
         from secops_agent.services.people.authors import keep_change
-        from secops_agent.services.people.staff import apply_staff_entries
 
         register_recorder(keep_change)
+        self._read_sections()
         self._keep_for_a_time()
         register_kind(QwenKind)
         register_kind(OpenAIKind)
         register_kind(WebhookKind)
         register_kind(McpKind)
-        register_section("staff", apply_staff_entries)
-        register_section("on_call", apply_on_call_entries)
-        register_section("notification_rules", apply_rule_entries)
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
+        self._register_schedules()
+
+    @staticmethod
+    def _register_schedules() -> None:
+        from bifang.core import configs
+        from bifang.core.metrics import register_metrics
+        from bifang.core.sections import register_section
+        from secops_agent.services.schedules.metrics import collect_tasks
+        from secops_agent.services.schedules.schedules import apply_task_entries, sent_through
+
+        register_section("schedules", apply_task_entries)
+        configs.register_uses(sent_through)
+        register_metrics(collect_tasks)
+
+    def _read_sections(self) -> None:
+        from bifang.core.sections import register_section
+        from secops_agent.services.notifications.preferences import apply_preference_entries
+        from secops_agent.services.notifications.rules import apply_rule_entries
+        from secops_agent.services.on_call.schedules import apply_on_call_entries
+        from secops_agent.services.people.staff import apply_staff_entries
+
+        register_section("staff", apply_staff_entries)
+        register_section("on_call", apply_on_call_entries)
+        register_section("notification_rules", apply_rule_entries)
+        register_section("notification_preferences", apply_preference_entries)
 
     def _keep_for_a_time(self) -> None:
         from bifang.core.retention import register_keeping

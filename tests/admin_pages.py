@@ -31,19 +31,24 @@ from secops_agent.models import (
     AuditRecord,
     AuditSegment,
     CalendarDay,
+    CalendarFeed,
     Component,
+    Feed,
     Finding,
     ImportJob,
     McpCatalogue,
     ModelPrice,
+    NotificationPreference,
     NotificationRule,
     OnCallSchedule,
     Proposal,
     Role,
     Runbook,
+    ScheduledTask,
     SecurityReport,
     SlaTarget,
     Staff,
+    TaskRun,
     TurnUsage,
     Vulnerability,
 )  # fmt: skip
@@ -54,9 +59,11 @@ from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import read_offered
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.rules import save_rule
+from secops_agent.services.on_call import feeds
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people import tokens
 from secops_agent.services.reports import archive
+from secops_agent.services.schedules.schedules import save_task
 
 SYSTEM = Actor.system("test")
 SECRET = "an-app-secret-nobody-may-see"
@@ -309,6 +316,22 @@ def schedule() -> OnCallSchedule:
     return OnCallSchedule.objects.get(name=name)
 
 
+def _feed() -> CalendarFeed:
+    feeds.make_feed(schedule(), None, SYSTEM)
+    return CalendarFeed.objects.latest("pk")
+
+
+def scheduled(**given: Any) -> ScheduledTask:
+    """日报 every morning for a known group, with a run."""
+    config = dingtalk()
+    target = {"kind": "group", "config": config.name, "conversation_id": known_group(config).conversation_id}
+    row = save_task({"task": "日报", "cron": "每天早上9点", "target": target, **given}, SYSTEM)
+    TaskRun.objects.create(
+        task=row, due_at=timezone.now(), state="done", note="日报（昨日）", text="**安全日报**"
+    )
+    return row
+
+
 def _alert_message() -> AlertMessage:
     from tests.secops.inventory_aid import alert, host, store
 
@@ -351,8 +374,16 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,
+    "secops_agent.calendarfeed": _feed,
+    "secops_agent.notificationpreference": lambda: NotificationPreference.objects.create(
+        staff=Staff.objects.create(staff_id=f"wishes-{next(_numbers)}", name="免打扰")
+    ),
+    "secops_agent.scheduledtask": scheduled,
+    "secops_agent.feed": lambda: Feed.objects.get_or_create(
+        name="kev", address="https://www.cisa.gov/kev.json"
+    )[0],
+    "secops_agent.silence": lambda: silences.silence("all", "", 60, SYSTEM, "维护"),
     "secops_agent.securityreport": lambda: SecurityReport.objects.get(pk=archive.make("yesterday").pk),
-    "secops_agent.silence": lambda: silences.silence("asset", "web-01", 60, SYSTEM, "维护"),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
         date="2030-01-01", working=False, name="元旦"
     )[0],

@@ -27,7 +27,9 @@ class SendingAllowance:
 
 
 FULL: Final = SendingAllowance()
-Provider = Callable[[int], SendingAllowance]
+# What a message is paid with: calls of an application; or, through a custom robot, messages.
+Means = Literal["calls", "messages"]
+Provider = Callable[[int, Means], SendingAllowance]
 _providers: list[Provider] = []
 
 
@@ -36,8 +38,8 @@ def register_allowance(provider: Provider) -> None:
     _providers.append(provider)
 
 
-def allowance(config_id: int | None) -> SendingAllowance:
+def allowance(config_id: int | None, means: Means = "calls") -> SendingAllowance:
     """What may be said unasked through this configuration now. Reads the database."""
     if config_id is None:
         return FULL
-    return next((found for ask in _providers if (found := ask(config_id)) != FULL), FULL)
+    return next((found for ask in _providers if (found := ask(config_id, means)) != FULL), FULL)

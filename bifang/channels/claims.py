@@ -124,9 +124,9 @@ def finish(model: type[M], claims: Sequence[Held], **columns: Any) -> set[int]:
         return {pk for (pk,) in cursor.fetchall()}
 
 
-def bury(rows: "models.QuerySet[M]", reason: str, **columns: Any) -> int:
-    """Dead letters, with the reason; they block no one. Returns how many."""
-    return rows.update(state=State.DEAD, **NOBODY, **failure(reason), **columns)
+def bury(rows: "models.QuerySet[M]", reason: str, *, state: State = State.DEAD, **columns: Any) -> int:
+    """Dead letters (or with an unknown outcome), with the reason; they block no one. Returns how many."""
+    return rows.update(state=state, **NOBODY, **failure(reason), **columns)
 
 
 def failure(reason: str) -> dict[str, Any]:

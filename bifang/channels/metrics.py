@@ -13,6 +13,7 @@ from bifang.core.db import database_now
 
 MOST_COUNTED = 10_000
 COUNTED = (State.PENDING, State.CLAIMED, State.DEAD)
+UNSENT = (*COUNTED, State.UNKNOWN)
 KINDS = ("chat", "event", "card")
 ALIVE = timedelta(seconds=15)
 LATELY = timedelta(minutes=5)
@@ -27,13 +28,14 @@ def collect_boxes() -> Iterable[Metric]:
     )
     outbox = GaugeMetricFamily(
         "bifang_outbox_rows",
-        f"Rows to send that are open or dead, by state; each state is counted up to {MOST_COUNTED}.",
+        f"Rows to send that are open, dead or of unknown outcome, by state; each state is counted up to {MOST_COUNTED}.",
         labels=["state"],
     )
     for state in COUNTED:
         kinds = Counter(_first(InboxRow, state, "kind"))
         for kind in KINDS:
             inbox.add_metric([state.value, kind], kinds[kind])
+    for state in UNSENT:
         outbox.add_metric([state.value], len(_first(OutboxRow, state, "pk")))
     yield from (inbox, outbox, *_lately(), _oldest())
 

@@ -8,12 +8,16 @@ from bifang.core.sealed import SealedField
 
 
 class State(models.TextChoices):
-    """Where a row stands. A dead row is shown with its reason and blocks no one."""
+    """Where a row stands. A dead row is shown with its reason and blocks no one.
+
+    Unknown: no answer came, sending it again might say it twice, and nobody waits for it.
+    """
 
     PENDING = "pending", "等待"
     CLAIMED = "claimed", "处理中"
     DONE = "done", "已完成"
     DEAD = "dead", "死信"
+    UNKNOWN = "unknown", "结果未知"
 
 
 OPEN = (State.PENDING, State.CLAIMED)
@@ -94,7 +98,10 @@ class InboxRow(BoxRow):
 
 
 class OutboxRow(BoxRow):
-    """One message to send. ``key`` is unique and stable: the same part of the same turn is one row."""
+    """One message to send. ``key`` is unique and stable: the same part of the same turn is one row.
+
+    Rows with the same ``card`` are one card, where the channel has cards: each shows how it stands now.
+    """
 
     inbox = models.ForeignKey(
         InboxRow, verbose_name="来自", null=True, on_delete=models.SET_NULL, related_name="replies"
@@ -103,6 +110,7 @@ class OutboxRow(BoxRow):
     title = models.CharField("标题", max_length=200, blank=True, default="")
     text = models.TextField("内容")
     buttons = models.JSONField("按钮", null=True, blank=True)
+    card = models.CharField("卡片", max_length=60, blank=True, default="")
     at_staff_id = models.CharField("@谁", max_length=100, blank=True, default="")
     target = models.JSONField("地址", default=dict)
     webhook = SealedField(null=True, blank=True, bound_to=("key",))
@@ -120,6 +128,7 @@ class OutboxRow(BoxRow):
             models.Index(fields=["order_key", "id"], name="outbox_open", condition=Q(state__in=OPEN)),
             models.Index(fields=["state", "id"], name="outbox_state"),
             models.Index(fields=["sent_at"], name="outbox_sent"),
+            models.Index(fields=["card"], name="outbox_card", condition=~Q(card="")),
             models.Index(
                 fields=["webhook_expires_at"], name="outbox_webhook", condition=Q(webhook__isnull=False)
             ),

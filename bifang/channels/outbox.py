@@ -12,7 +12,7 @@ from django.db.models import F
 from bifang.channels import claims, outgoing
 from bifang.channels.claims import NOBODY
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Turn
+from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Suggestion, Turn
 from bifang.channels.targets import pack_target, target_key, to_ms, unpack_target
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError
@@ -61,10 +61,15 @@ def notify(
     key: str,
     title: str = "",
     buttons: Sequence[Button] = (),
+    suggestions: Sequence[Suggestion] = (),
+    card: str = "",
+    at_staff_id: str = "",
 ) -> None:
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
-    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message.
+    ``key`` is its identity (at most 100 characters): told twice, sent once. ``text`` fits one message. ``card`` (at
+    most 60): messages with the same value show on one card. ``at_staff_id`` is mentioned where the way that it goes
+    out can.
     """
     row_key = f"note:{key}"
     row = {
@@ -72,8 +77,10 @@ def notify(
         "order_key": target_key(config_id, target),
         "key": row_key,
         "title": outgoing.safe_line(title)[:200],
-        "text": outgoing.safe_text(text),
+        "text": outgoing.with_taps(Reply(text, suggestions=tuple(suggestions))),
         "buttons": _pack_buttons(buttons),
+        "card": card,
+        "at_staff_id": at_staff_id[:100] if target.is_group else "",
         "created_at": database_now(),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
@@ -98,7 +105,13 @@ def part_of(row: OutboxRow) -> Part:
         target=target or ReplyTarget("", is_group=False),
         created_ms=to_ms(row.created_at),
         buttons=tuple(Button(**button) for button in row.buttons or ()),
+        card=row.card,
     )
+
+
+def is_on_card(card: str) -> bool:
+    """Did a message of this card go out as one?"""
+    return OutboxRow.objects.filter(card=card, route="card").exists()
 
 
 def anything_waits() -> bool:
@@ -151,6 +164,11 @@ def mark_dead(part: Part, reason: str) -> bool:
     return bool(claims.bury(ours(part), reason, attempts=F("attempts") + 1))
 
 
+def mark_unknown(part: Part, reason: str) -> bool:
+    """It may have arrived: it is not sent again, and shown as such."""
+    return bool(claims.bury(ours(part), reason, state=State.UNKNOWN, attempts=F("attempts") + 1))
+
+
 def ours(part: Part) -> "models.QuerySet[OutboxRow]":
     """Its row, if nobody has taken it over."""
     return claims.held(OutboxRow, (part.outbox_id, part.token))
@@ -162,5 +180,6 @@ def let_go(parts: Sequence[Part]) -> int:
 
 
 def resend(rows: "models.QuerySet[OutboxRow]") -> int:
-    """Put dead rows back to waiting; returns how many."""
-    return claims.release(rows.filter(state=State.DEAD), attempts=0, not_before=None)
+    """Put rows that were given up back to waiting; returns how many."""
+    given_up = rows.filter(state__in=(State.DEAD, State.UNKNOWN))
+    return claims.release(given_up, attempts=0, not_before=None)

@@ -14,8 +14,14 @@ from bifang.channels.ports import Button, Reply, Suggestion
 from bifang.core.errors import InvalidInput
 
 # What a tap may say in the reader's name. Never a decision about what somebody else asked for: 同意, 拒绝.
-VERBS: Final = frozenset({"确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务"})
+VERBS: Final = frozenset(
+    {
+        "确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务", "指派给我", "静默", "查看", "接受换班", "不换",
+    }
+)  # fmt: skip
+_AFTER: Final = {"静默": " 1小时"}  # what such a sentence ends with
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
+_BETWEEN: Final = " ｜ "
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 _TAP_LINE: Final = re.compile(
     rf"(?:\n\n)?\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
@@ -43,17 +49,29 @@ def safe_reply(reply: Reply) -> Reply:
 
 
 def with_taps(reply: Reply) -> str:
-    """The reply's text as it may be shown, its suggestions as the last lines."""
-    return "\n\n".join([safe_text(reply.text), *map(tap, reply.suggestions)])
+    """The reply's text as it may be shown, its suggestions as the last line."""
+    text = safe_text(reply.text)
+    return f"{text}\n\n{_BETWEEN.join(map(tap, reply.suggestions))}" if reply.suggestions else text
 
 
 def tap(suggestion: Suggestion) -> str:
     """A link whose label is exactly what a tap on it says in the reader's name. Raises InvalidInput."""
-    verb, code = suggestion.verb, suggestion.code
-    if verb not in VERBS or (code and not _CODE.fullmatch(code)):
-        raise InvalidInput("这句话不能做成点按即发的链接。")
-    said = f"{verb} {code}".strip()
+    said = words(suggestion)
     return f"[{said}]({_TAP}{quote(said, safe='-')})"
+
+
+def words(suggestion: Suggestion) -> str:
+    """What it says, tapped or typed. Raises InvalidInput for what is in no table."""
+    verb, code = suggestion.verb, suggestion.code
+    if verb not in VERBS or (code and not _CODE.fullmatch(code)) or (verb in _AFTER and not code):
+        raise InvalidInput("这句话不能做成点按即发的链接。")
+    return f"{verb} {code}{_AFTER.get(verb, '')}".strip()
+
+
+def before_taps(text: str) -> str:
+    """The text above them: for where buttons do the same."""
+    cut = _TAP_LINE.search(text)
+    return text[: cut.start()] if cut else text
 
 
 def without_taps(text: str) -> str:

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Kind = Literal["chat", "event", "card"]
-Route = Literal["webhook", "group", "private", "card"]
+Route = Literal["webhook", "group", "private", "card", "robot"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyTarget:
-    """Where an answer goes. ``webhook`` is a bearer secret valid until ``webhook_expires_ms`` (epoch ms)."""
+    """Where an answer goes. ``webhook`` is a bearer secret valid until ``webhook_expires_ms`` (epoch ms).
+
+    ``robot``: a custom robot, which only sends, by the id under which its address is kept; ``conversation_id`` is then
+    the digest of that address.
+    """
 
     conversation_id: str
     is_group: bool
@@ -22,6 +26,7 @@ class ReplyTarget:
     robot_code: str = ""
     webhook: str = ""
     webhook_expires_ms: int = 0
+    robot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ class ReplySink(Protocol):
 class Part:
     """One outbox row to deliver, claimed by this process. ``key`` is stable over retries.
 
-    Parts with the same ``order_key`` go out one after the other.
+    Parts with the same ``order_key`` go out one after the other; those with the same ``card`` are one card that changes.
     """
 
     outbox_id: int
@@ -149,6 +154,7 @@ class Part:
     target: ReplyTarget
     created_ms: int
     buttons: tuple[Button, ...] = ()
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,8 @@ class Delivered:
 
 
 class Channel(Protocol):
-    """Delivers parts. Errors: RateLimited (retry_after), RemoteError/ConfigError (permanent or not)."""
+    """Delivers parts. Errors: RateLimited (retry_after), OutcomeUnknown (it may have arrived, and would arrive twice),
+    RemoteError/ConfigError (permanent or not)."""
 
     name: str
 

@@ -15,7 +15,7 @@ from bifang.channels.processes import Owner
 from bifang.core import db
 from bifang.core.backoff import Backoff
 from bifang.core.batcher import Batcher
-from bifang.core.errors import BifangError, RateLimited
+from bifang.core.errors import BifangError, OutcomeUnknown, RateLimited
 from bifang.core.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -154,6 +154,10 @@ class Sender:
                 await asyncio.sleep(backoff.next())
 
     async def _refused(self, part: Part, error: BifangError, backoff: Backoff) -> bool:
+        if isinstance(error, OutcomeUnknown):
+            log.warning("%s 消息结果未知：%s", self._channel.name, error.message, extra=_fields(part))
+            await self._record(outbox.mark_unknown, part, error.message)
+            return True
         if error.permanent or time.time() - part.created_ms / 1000 > GIVE_UP_AFTER:
             log.warning("%s 回复被拒绝：%s", self._channel.name, error.message, extra=_fields(part))
             await self._record(outbox.mark_dead, part, error.message)

@@ -16,7 +16,9 @@ def order_key(*parts: object) -> str:
 
 
 def target_key(config_id: int, target: ReplyTarget) -> str:
-    """Replies to one place go out one after the other."""
+    """Replies to one place go out one after the other; a custom robot is one place, whoever speaks through it."""
+    if target.robot:
+        return order_key("robot", target.conversation_id)
     return order_key(config_id, target.conversation_id, "" if target.is_group else target.staff_id)
 
 
@@ -43,6 +45,7 @@ def pack_target(target: ReplyTarget | None, place: str) -> dict[str, Any]:
             "is_group": target.is_group,
             "staff_id": target.staff_id,
             "robot_code": target.robot_code,
+            **({"robot": target.robot} if target.robot else {}),
         },
         "webhook": Sealed.of(target.webhook, place) if target.webhook else None,
         "webhook_expires_at": from_ms(target.webhook_expires_ms) if target.webhook else None,

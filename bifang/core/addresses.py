@@ -40,6 +40,7 @@ _FORBIDDEN = tuple(
 )
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
 _UNSAFE = re.compile(r"[\s\\\x00-\x20\x7f]")
+_ROBOT_QUERY = re.compile(r"access_token=[A-Za-z0-9_.-]{8,200}")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -127,6 +128,24 @@ def _place_refusal(url: str, api: str, oapi: str) -> str:
         f"消息携带的 sessionWebhook 指向 {parts.scheme}://{host}，不是本配置的钉钉地址，已拒绝发送；"
         "如使用专有钉钉，请设置 DINGTALK_OAPI_ENDPOINT。"
     )
+
+
+def check_robot_address(url: str, rules: AddressRules, *, oapi: str) -> None:
+    """ConfigError unless ``url`` is the address of a custom robot: official, or where the operator has DingTalk's OAPI."""
+    parts = _split(url, ("http", "https"))
+    host = _host(parts)
+    own = urlsplit(oapi)
+    official = (parts.scheme, host, _port(parts)) == ("https", OAPI_HOST, 443)
+    if not (official or _is_listed(host, rules) or (own.scheme == parts.scheme and _same_place(parts, own))):
+        raise ConfigError(
+            f"自定义机器人的地址应以 https://{OAPI_HOST}/robot/send 开头，不能是 {parts.scheme}://{host}；"
+            "专有钉钉请由运维人员设置 DINGTALK_OAPI_ENDPOINT，或加入 BIFANG_ADDRESS_ALLOW_LIST。"
+        )
+    if parts.path != "/robot/send" or parts.fragment or not _ROBOT_QUERY.fullmatch(parts.query):
+        raise ConfigError(
+            "自定义机器人的地址不完整：请从钉钉的机器人设置中复制整个 Webhook 地址，形如 "
+            f"https://{OAPI_HOST}/robot/send?access_token=…，不要加别的参数。"
+        )
 
 
 def check_proxy(proxy: str) -> None:

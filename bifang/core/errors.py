@@ -43,6 +43,13 @@ class RemoteError(BifangError):
         self.code = code
 
 
+class OutcomeUnknown(RemoteError):
+    """The request may have been carried out: no answer came, and the remote side knows no key to repeat it by."""
+
+    def __init__(self, message: str, *, status: int = 0, code: str = "") -> None:
+        super().__init__(message, permanent=False, status=status, code=code)
+
+
 class BadCredentials(RemoteError):
     """The remote service does not accept our identity; only a changed configuration helps."""
 

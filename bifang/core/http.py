@@ -4,7 +4,7 @@ import asyncio
 import json as jsonlib
 import ssl
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -73,9 +73,11 @@ class HttpClient:
         timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - also covers waiting for the pool
         proxy: str | None = "",
         max_bytes: int = MAX_BODY,
+        sink: Callable[[bytes], object] | None = None,
     ) -> Response:
         """Send one request; every status is an answer, only a missing answer is an error.
 
+        ``sink`` takes the body of a 200 piece by piece instead (a large file, say); the answer's own is empty then.
         ``timeout``: seconds for the whole call. ``proxy``: "" takes the environment's, None goes direct.
         Redirects are followed on the same host only. RemoteError codes: connect, dns, tls, proxy (nothing was
         sent), network, timeout, redirect, too_large; ConfigError for a forbidden address or a SOCKS proxy.
@@ -96,7 +98,8 @@ class HttpClient:
                     allow_redirects=False,
                 ) as answer:
                     if answer.status not in _REDIRECTS:
-                        return Response(answer.status, answer.headers, await _read(answer, target, max_bytes))
+                        body = await _read(answer, target, max_bytes, sink if answer.status == 200 else None)
+                        return Response(answer.status, answer.headers, body)
                     target = _redirected(method, target, answer)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 _raise_mapped(error, target)
@@ -196,9 +199,12 @@ def _body(
     return data, {"Content-Type": "application/json", **(headers or {})}
 
 
-async def _read(answer: aiohttp.ClientResponse, target: URL, max_bytes: int) -> bytes:
+async def _read(
+    answer: aiohttp.ClientResponse, target: URL, max_bytes: int, sink: Callable[[bytes], object] | None
+) -> bytes:
     length = answer.content_length
-    if length is not None and length <= max_bytes and "Content-Encoding" not in answer.headers:
+    known = length is not None and length <= max_bytes and "Content-Encoding" not in answer.headers
+    if known and sink is None:
         return await answer.read()
     parts: list[bytes] = []
     size = 0
@@ -212,7 +218,7 @@ async def _read(answer: aiohttp.ClientResponse, target: URL, max_bytes: int) -> 
                 status=answer.status,
                 code="too_large",
             )
-        parts.append(part)
+        (sink or parts.append)(part)
     return b"".join(parts)
 
 

@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from bifang.core.addresses import AddressRules, check_address, check_listed_proxy
+from bifang import env
+from bifang.core.addresses import AddressRules, check_address, check_listed_proxy, check_robot_address
 from bifang.core.airgap import is_airgapped
 
 
@@ -15,6 +16,11 @@ def address_rules() -> AddressRules:
 def check_config_address(url: str) -> None:
     """ConfigError unless a configuration may name this base address."""
     check_address(url, address_rules())
+
+
+def check_robot_url(url: str) -> None:
+    """ConfigError unless this may be the address of a custom robot."""
+    check_robot_address(url, address_rules(), oapi=env.text("DINGTALK_OAPI_ENDPOINT").rstrip("/"))
 
 
 def check_config_proxy(url: str) -> None:

@@ -1,7 +1,7 @@
 """The calls about one card: what it shows made safe, through the application's limit, within a time-out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -58,11 +58,13 @@ class CardCalls:
             shown = outgoing.safe_text(text)
             await self.cards.stream(self.track_id, content.KEY, shown, final=True, failed=failed)
 
-    async def update(self, values: Mapping[str, str]) -> None:
-        """Change variables."""
+    async def update(self, values: Mapping[str, str], own: Iterable[str] = ()) -> None:
+        """Change variables; also for those who saw a title of their ``own``."""
         await self.window.enter()
+        shown = safe_values(values)
+        private = {who: {"title": shown["title"]} for who in own}
         async with _in_time():
-            await self.cards.update(self.track_id, safe_values(values))
+            await self.cards.update(self.track_id, shown, private=private)
 
 
 def safe_values(values: Mapping[str, str]) -> dict[str, str]:

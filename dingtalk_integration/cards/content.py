@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from bifang.channels.outgoing import safe_button, without_taps
+from bifang.channels.outgoing import before_taps, safe_button, without_taps
 from bifang.channels.ports import Button, Part, ReplyTarget
 from dingtalk_integration.openapi.cards import FAILED, FINISHED, INPUTTING, PROCESSING, CardPlace
 from dingtalk_integration.splitting import CHARACTERS
@@ -55,6 +55,11 @@ def complete(progress: Sequence[str], part: Part) -> dict[str, str]:
     return {**values, "buttons": _pack(part.buttons)} if part.buttons else values
 
 
+def standing(title: str, text: str, buttons: Sequence[Button]) -> dict[str, str]:
+    """The variables of a card that shows how something stands now."""
+    return {"title": title or NAME, KEY: before_taps(text), "flowStatus": FINISHED, "buttons": _pack(buttons)}
+
+
 def decided(title: str, text: str) -> dict[str, str]:
     """The variables of a card whose question is answered."""
     return {"title": title, KEY: text, "buttons": "[]"}
@@ -62,7 +67,7 @@ def decided(title: str, text: str) -> dict[str, str]:
 
 def fail(text: str) -> dict[str, str]:
     """The variables of a card that will not be completed."""
-    return {KEY: text, "flowStatus": FAILED}
+    return {KEY: text, "flowStatus": FAILED, "buttons": "[]"}
 
 
 def _under(line: str, text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
@@ -14,10 +14,12 @@ from bifang.core.db import database_now
 from bifang.core.retention import Keeping
 from dingtalk_integration.models import Card, CardState
 from dingtalk_integration.openapi.cards import CardPlace
+from secops_agent.services.people.eligibility import corporation_of, listed
 
 STALE: Final = timedelta(minutes=10)
 JUST_BORN: Final = timedelta(minutes=1)  # its part may not have taken it yet
 BETWEEN_TRIES: Final = timedelta(seconds=5)  # while cards fail, closing them must not add to the load
+MOST_READERS: Final = 50  # of one card that were refused something since it last changed
 GIVE_UP: Final = timedelta(days=1)  # of trying to close a card
 UNFINISHED: Final = (CardState.OPEN, CardState.GIVEN_UP)
 
@@ -32,6 +34,8 @@ class Held:
     fresh: bool = False
     finished: bool = False
     nick: str = ""
+    digest: str = ""
+    readers: tuple[str, ...] = ()
 
 
 def open_for(turn: Turn, place: CardPlace) -> Held | None:
@@ -74,6 +78,41 @@ def _take(part: Part, place: CardPlace, track_id: str, inbox_id: int | None, nic
     return Held(card.pk, track_id, card.shown, fresh, finished, nick)
 
 
+def take_standing(part: Part, place: CardPlace) -> Held | None:
+    """The card of what goes on in this place, the same one for ever; None if it was given up."""
+    track_id = _track_id("card", part.config_id, part.card, place.conversation_id, place.staff_id)
+    card, fresh = _find_or_add(track_id, part.config_id, None, place)
+    if card.state not in (CardState.OPEN, CardState.FINISHED):
+        return None
+    _update(Card.objects.filter(pk=card.pk), part_key=part.key)
+    whom = listed(corporation_of(part.config_id), part.at_staff_id) if part.at_staff_id else None
+    digest = card.digest if card.state == CardState.FINISHED else ""
+    return Held(
+        card.pk,
+        track_id,
+        card.shown,
+        fresh,
+        nick=whom.name if whom else "",
+        digest=digest,
+        readers=tuple(card.readers),
+    )
+
+
+def part_shown(config_id: int, track_id: str) -> str:
+    """The key of the message that a card showed last; "" if there is no such card."""
+    card = Card.objects.filter(config_id=config_id, out_track_id=track_id)
+    return card.values_list("part_key", flat=True).first() or ""
+
+
+def add_reader(config_id: int, track_id: str, staff_id: str) -> None:
+    """Somebody sees a title of their own on this card until it changes."""
+    with transaction.atomic():
+        card = Card.objects.select_for_update().filter(config_id=config_id, out_track_id=track_id).first()
+        if card is not None and staff_id not in card.readers:
+            card.readers = [*card.readers, staff_id][-MOST_READERS:]
+            card.save(update_fields=["readers"])
+
+
 def _same_place(row: InboxRow, place: CardPlace) -> bool:
     if row.is_group or place.is_group:
         return row.is_group and place.is_group and row.conversation_id == place.conversation_id
@@ -110,11 +149,17 @@ def finish(pk: int, text: str) -> None:
     _update(Card.objects.filter(pk=pk, state=CardState.OPEN), **values)
 
 
-def give_up(pk: int, reason: str) -> None:
+def finish_standing(held: Held, text: str) -> None:
+    """The card shows how it stands, to all who saw a title of their own too."""
+    values = {"state": CardState.FINISHED, "shown": True, "digest": _digest(text), "last_error": ""}
+    _update(Card.objects.filter(pk=held.pk), **values)
+    Card.objects.filter(pk=held.pk, readers=list(held.readers)).update(readers=[])
+
+
+def give_up(pk: int, reason: str, *, standing: bool = False) -> None:
     """The answer goes out as markdown; the reaper closes what DingTalk may show of the card."""
-    _update(
-        Card.objects.filter(pk=pk, state=CardState.OPEN), state=CardState.GIVEN_UP, last_error=reason[:2000]
-    )
+    states = (CardState.OPEN, CardState.FINISHED) if standing else (CardState.OPEN,)
+    _update(Card.objects.filter(pk=pk, state__in=states), state=CardState.GIVEN_UP, last_error=reason[:2000])
 
 
 def give_up_of(part: Part, reason: str) -> None:
@@ -174,7 +219,7 @@ def hold(card: Card) -> bool:
     return bool(mine.update(updated_at=database_now()))
 
 
-def shows(card: Card, text: str) -> bool:
+def shows(card: Card | Held, text: str) -> bool:
     """Is this what the card showed last?"""
     return card.digest == _digest(text)
 

@@ -1,6 +1,7 @@
 """Everything about cards in one event loop: sinks for turns, the delivery of answers, closing what was left."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -105,6 +106,8 @@ class CardService:
         if not self._sends_cards(client.settings):
             await db.call(repository.give_up_of, part, RESTING)
             return None
+        if part.card:
+            return await self._show_standing(part, client, place)
         held = await db.call(repository.take, part, place)
         if held is None or held.finished:
             return Delivered("card", held.track_id) if held else None
@@ -120,23 +123,46 @@ class CardService:
         try:
             await self._insist(part, client, held, place, values)
         except BifangError as error:
-            log.warning(
-                "dingtalk 卡片发送失败，改用 Markdown：%s", error.message,
-                extra={"config": part.config_id, "message_id": part.key},
-            )  # fmt: skip
-            self._breaker.failed(client.settings, error)
+            self._note_failure(part, client, error)
             await db.call(repository.give_up, held.pk, error.message)
             return None
         self._breaker.worked(client.settings)
         await db.call(repository.finish, held.pk, values[content.KEY])
         return Delivered("card", held.track_id)
 
+    async def _show_standing(
+        self, part: Part, client: ApplicationClient, place: CardPlace
+    ) -> Delivered | None:
+        """Create the card of what goes on, or have it show how that stands now."""
+        held = await db.call(repository.take_standing, part, place)
+        if held is None:
+            return None
+        values = content.standing(part.title, part.text, part.buttons)
+        text = json.dumps(values)
+        if not repository.shows(held, text):
+            try:
+                await self._insist(part, client, held, place, values)
+            except BifangError as error:
+                self._note_failure(part, client, error)
+                await db.call(repository.give_up, held.pk, error.message, standing=True)
+                return None
+            self._breaker.worked(client.settings)
+            await db.call(repository.finish_standing, held, text)
+        return Delivered("card", held.track_id)
+
+    def _note_failure(self, part: Part, client: ApplicationClient, error: BifangError) -> None:
+        log.warning(
+            "dingtalk 卡片发送失败，改用 Markdown：%s", error.message,
+            extra={"config": part.config_id, "message_id": part.key},
+        )  # fmt: skip
+        self._breaker.failed(client.settings, error)
+
     async def _insist(
         self, part: Part, client: ApplicationClient, held: Held, place: CardPlace, values: dict[str, str]
     ) -> None:
         """Step after step, each until it is done; raises the error of the one that cannot be done."""
         calls = CardCalls(client.cards, self.limiter.of(client.settings.client_id), held.track_id)
-        at = {part.at_staff_id: held.nick or part.at_staff_id} if part.at_staff_id else {}
+        at = _mentioned(part, held)
 
         async def create() -> None:
             await calls.create(client.settings.card_template_id, values, place, at, part.target.robot_code)
@@ -145,13 +171,14 @@ class CardService:
             await calls.finalize(values[content.KEY])
 
         async def finish() -> None:
-            await calls.update(values)
+            await calls.update(values, held.readers)
 
         if not held.shown:
             first_time = await _until_done(create)
             if held.fresh and first_time:
                 return  # born complete; a card that may have been there already still shows what it showed
-        await _until_done(finalize)
+        if not part.card:  # what shows how something stands is never streamed
+            await _until_done(finalize)
         await _until_done(finish)
 
     async def close(self) -> None:
@@ -160,6 +187,13 @@ class CardService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _mentioned(part: Part, held: Held) -> dict[str, str]:
+    """Staff id → name. The asker may not be listed; anybody else has to be, or DingTalk might refuse the card."""
+    if not part.at_staff_id or (part.card and not held.nick):
+        return {}
+    return {part.at_staff_id: held.nick or part.at_staff_id}
 
 
 async def _until_done(step: Callable[[], Awaitable[None]]) -> bool:

@@ -17,6 +17,7 @@ from dingtalk_integration.handlers.contents import Content, read_content, text_o
 from dingtalk_integration.handlers.happenings import outsider_spoke
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from secops_agent.agent.controls import read_control
+from secops_agent.agent.orders import read_order
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.services.organisation.reactions import react
 from secops_agent.services.people.staff import learn_corporation
@@ -47,7 +48,9 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
 
 def _is_urgent(text: str) -> bool:
     """Does this decide or stop something? Such a message never waits behind a turn."""
-    return bool(URGENT.match(text)) or (len(text) <= SHORT and read_control(text) is not None)
+    if URGENT.match(text):
+        return True
+    return len(text) <= SHORT and (read_control(text) is not None or read_order(text) is not None)
 
 
 def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> dict[str, Any]:

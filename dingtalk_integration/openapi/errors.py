@@ -4,10 +4,11 @@ The OpenAPI answers 4xx/5xx with ``{code, message, requestid, accessdenieddetail
 answer 200 with ``{errcode, errmsg}``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from bifang.core.errors import BadCredentials, RateLimited, RemoteError, ReplyTargetExpired
+from bifang.core.errors import BadCredentials, OutcomeUnknown, RateLimited, RemoteError, ReplyTargetExpired
 from bifang.core.http import Response
 
 TOKEN_ERRCODES: Final = frozenset({"33", "88", "40014", "42001"})
@@ -34,6 +35,22 @@ class StaleToken(RemoteError):
         return _credentials(self.code, "钉钉不认可该凭证", self.status)
 
 
+def is_ambiguous(error: RemoteError) -> bool:
+    """May the request have been carried out all the same? It was sent, and no answer of DingTalk's came back."""
+    return error.code in ("timeout", "network") or error.status == 504
+
+
+@contextmanager
+def not_twice() -> Iterator[None]:
+    """Around a request that DingTalk knows no key to repeat by. OutcomeUnknown where it may have been carried out."""
+    try:
+        yield
+    except RemoteError as error:
+        if is_ambiguous(error):
+            raise OutcomeUnknown(error.message, status=error.status, code=error.code) from None
+        raise
+
+
 def check_openapi(response: Response) -> dict[str, Any]:
     """The body of a success, else an error (see the module)."""
     if 200 <= response.status < 300:
@@ -48,6 +65,15 @@ def check_openapi(response: Response) -> dict[str, Any]:
 
 def check_legacy(response: Response) -> dict[str, Any]:
     """The body of a success (errcode 0), else an error."""
+    answer = read_legacy(response)
+    code = str(answer["errcode"])
+    if code == "0":
+        return answer
+    raise _legacy_error(code, _text(answer.get("errmsg")))
+
+
+def read_legacy(response: Response) -> dict[str, Any]:
+    """The body, which has an ``errcode``; an error if no answer of DingTalk's is in it."""
     if response.status != 200:
         answer = _object(response)
         if "errcode" not in answer:
@@ -61,10 +87,7 @@ def check_legacy(response: Response) -> dict[str, Any]:
             status=response.status,
             code="bad_answer",
         )
-    code = str(answer["errcode"])
-    if code == "0":
-        return answer
-    raise _legacy_error(code, _text(answer.get("errmsg")))
+    return answer
 
 
 def _names_identity(code: str) -> bool:

@@ -6,13 +6,16 @@ from typing import Any, Final
 
 from bifang.core.errors import InvalidInput, RateLimited, RemoteError
 from dingtalk_integration.openapi.api import OpenApi
-from dingtalk_integration.openapi.errors import QPS_RETRY_S, check_legacy
+from dingtalk_integration.openapi.errors import QPS_RETRY_S, check_legacy, not_twice
 
 MAX_PEOPLE: Final = 20
 
 
 class Replies:
-    """Everything goes out as markdown. ``title`` is what the notification shows."""
+    """Everything goes out as markdown. ``title`` is what the notification shows.
+
+    None of them has a key to repeat it by: OutcomeUnknown where no answer came.
+    """
 
     def __init__(self, api: OpenApi) -> None:
         self._api = api
@@ -32,9 +35,10 @@ class Replies:
             "markdown": {"title": title, "text": markdown},
             "at": {"atUserIds": list(at_user_ids)},
         }
-        response = await self._api.http.request("POST", webhook, json=body, proxy=application.proxy)
-        with self._api.meter.metering("webhook"):
-            check_legacy(response)
+        with not_twice():
+            response = await self._api.http.request("POST", webhook, json=body, proxy=application.proxy)
+            with self._api.meter.metering("webhook"):
+                check_legacy(response)
 
     async def send_to_group(
         self, conversation_id: str, title: str, markdown: str, *, robot_code: str = ""
@@ -45,7 +49,7 @@ class Replies:
             "openConversationId": conversation_id,
             **_markdown(title, markdown),
         }
-        answer = await self._api.call("POST", "/v1.0/robot/groupMessages/send", body)
+        answer = await self._api.call("POST", "/v1.0/robot/groupMessages/send", body, repeatable=False)
         return str(answer.get("processQueryKey") or "")
 
     async def send_to_people(
@@ -60,7 +64,7 @@ class Replies:
             "userIds": list(staff_ids),
             **_markdown(title, markdown),
         }
-        answer = await self._api.call("POST", "/v1.0/robot/oToMessages/batchSend", body)
+        answer = await self._api.call("POST", "/v1.0/robot/oToMessages/batchSend", body, repeatable=False)
         _check_everyone_reached(answer)
         return str(answer.get("processQueryKey") or "")
 

@@ -79,8 +79,14 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
     }
     reaper = CardReaper(card_service, only)
     jobs = (
-        WarmUp(agent), Announcer(), ActionRunner(owner.name), McpWatcher(), AuditSealer(), reaper, counter,
-    )  # fmt: skip
+        WarmUp(agent),
+        Announcer(),
+        ActionRunner(owner.name),
+        McpWatcher(),
+        AuditSealer(),
+        reaper,
+        counter,
+    )
     return WorkerLoop(
         owner,
         handlers,

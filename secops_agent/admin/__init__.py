@@ -9,16 +9,19 @@ from secops_agent.admin import (
     assets,
     audit,
     calendar,
+    calendar_files,
     destinations,
     findings,
     groups,
     imports,
     mcp,
     on_call,
+    preferences,
     proposals,
     reports,
     rules,
     runbooks,
+    schedules,
     silences,
     staff,
     tokens,
@@ -26,8 +29,8 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "destinations", "findings", "groups", "imports", "mcp", "on_call",
-    "proposals", "reports", "rules", "runbooks", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "destinations", "findings", "groups",
+    "imports", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -58,8 +61,16 @@ _TOLD = (
     "silence",
     "alertmessage",
     "calendarday",
+    "calendarfeed",
+    "shiftswap",
+    "scheduledtask",
+    "feed",
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
+allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarfeed")
+allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
+_WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
+allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")
 allow("admin", "secops_agent.*")

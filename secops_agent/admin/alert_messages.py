@@ -10,14 +10,40 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
-from secops_agent.models import AlertMessage, MessageState
-from secops_agent.services.notifications.targets import describe
+from bifang.core.admin.panels import Panel, register_cards
+from secops_agent.models import AlertMessage, MessageState, NotificationTarget
+from secops_agent.services.notifications.targets import describe, place_of
 
 TONES = {
     MessageState.WAITING: "info", MessageState.SHOWN: "ok", MessageState.HELD: "warn", MessageState.UNDELIVERABLE: "bad",
-    MessageState.ENDED: "idle",
+    MessageState.UNKNOWN: "warn", MessageState.ENDED: "idle",
 }  # fmt: skip
 SHOWN = 20
+MOST_COUNTED = 100
+
+
+def message_badge(state: str) -> SafeString:
+    """Where a message stands, coloured."""
+    return badge(str(MessageState(state).label), TONES[MessageState(state)])
+
+
+def reaching_cards(request: HttpRequest) -> list[Panel]:
+    """Targets of enabled rules that nobody can be told at."""
+    if not request.user.has_perm("secops_agent.view_notificationrule"):
+        return []
+    rows = (
+        NotificationTarget.objects.filter(rule__enabled=True).exclude(last_error="").order_by("last_error_at")
+    )
+    troubled = list(rows.select_related("config", "staff", "schedule")[:MOST_COUNTED])
+    note = (
+        f"{place_of(troubled[0])}：{troubled[0].last_error}"[:160] if troubled else "通知规则的目标都能送达"
+    )
+    page = reverse("admin:secops_agent_notificationrule_changelist")
+    tone = "bad" if troubled else "ok"
+    return [Panel("送不到的目标", f"{len(troubled)}", note, tone, "notifications_off", page)]
+
+
+register_cards(25, reaching_cards)
 
 
 @admin.register(AlertMessage)
@@ -26,7 +52,7 @@ class AlertMessageScreen(RecordScreen):
 
     list_display = ("opened", "kind", "state_badge", "rule", "place", "alert_count", "sent", "reason")
     list_filter = ("state", "kind", "target__rule", "opened_at")
-    list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule")
+    list_select_related = ("target__rule", "target__config", "target__staff", "target__schedule", "staff")
     search_fields = ("=alerts__id", "reason")
     search_help_text = "按告警编号（不带 A）或原因搜索"
     fields = ("kind", "state_badge", "reason", "rule", "place", "alert_lines", "opened", "due", "sent")
@@ -62,7 +88,7 @@ class AlertMessageScreen(RecordScreen):
     @admin.display(description="状态", ordering="state")
     def state_badge(self, row: AlertMessage) -> SafeString:
         """Coloured."""
-        return badge(str(MessageState(row.state).label), TONES[MessageState(row.state)])
+        return message_badge(row.state)
 
     @admin.display(description="规则")
     def rule(self, row: AlertMessage) -> SafeString:
@@ -72,8 +98,8 @@ class AlertMessageScreen(RecordScreen):
 
     @admin.display(description="发给谁")
     def place(self, row: AlertMessage) -> str:
-        """The target."""
-        return describe(row.target)
+        """The target, or the one of several that is meant."""
+        return f"个人 {row.staff}" if row.staff else describe(row.target)
 
     @admin.display(description="告警数", ordering="alert_number")
     def alert_count(self, row: Any) -> int:

@@ -1,24 +1,30 @@
 """告警: what the sources report, and what people make of it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, as_json, badge, moment, preformatted, shortened
+from bifang.core.admin.base import NOTHING, HouseList, as_json, badge, moment, preformatted, shortened
 from secops_agent.admin.acts import Act, InventoryScreen
+from secops_agent.admin.alert_messages import message_badge
 from secops_agent.admin.inventory import gravity, lines, severity_badge
 from secops_agent.models import Alert, AlertPayload
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.search import narrowed
+from secops_agent.services.alerts.timeline import coming
+from secops_agent.services.alerts.views import silenced_until
+from secops_agent.services.notifications import views
 from secops_agent.services.pages import COUNT_CAP
 
 STATUS_TONES = {"open": "warn", "acknowledged": "info", "closed": "idle"}
@@ -45,6 +51,19 @@ _CLOSE = tuple(
 )
 
 
+class AlertList(HouseList):
+    """The house's list; its rows know whether they are silenced."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django's."""
+        super().get_results(request)
+        rows = list(self.result_list)
+        quiet = silenced_until(rows, timezone.now())
+        for row in rows:
+            row.silenced_until = quiet.get(row.pk)
+        self.result_list = rows
+
+
 @admin.register(Alert)
 class AlertScreen(InventoryScreen):
     """List, filters, search; state changes with history."""
@@ -62,13 +81,24 @@ class AlertScreen(InventoryScreen):
     fields = (
         "title", "level", "state", "verdict_badge", "assignee", "source", "rule_id", "rule_name", "confidence", "where",
         "about", "techniques_text", "observed", "links", "first_seen", "last_seen", "count", "due", "acknowledged_at",
-        "closed_at", "history_of", "payload_json",
+        "closed_at", "told", "history_of", "payload_json",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         """With the assets of all rows in one query."""
         rows: QuerySet[Alert] = super().get_queryset(request)
         return rows.prefetch_related("assets")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The one that knows of silences."""
+        return AlertList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """As Django's; it knows whether it is silenced."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.silenced_until = silenced_until([row], timezone.now()).get(row.pk)
+        return row
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Alert], search_term: str
@@ -105,8 +135,13 @@ class AlertScreen(InventoryScreen):
 
     @admin.display(description="状态", ordering="status")
     def state(self, row: Alert) -> SafeString:
-        """Coloured."""
-        return badge(str(AlertStatus(row.status).label), STATUS_TONES[row.status])
+        """Coloured; silenced ones are marked."""
+        shown = badge(str(AlertStatus(row.status).label), STATUS_TONES[row.status])
+        until: datetime | None = getattr(row, "silenced_until", None)
+        if until is None:
+            return shown
+        told = f"到 {timezone.localtime(until):%m-%d %H:%M} 不发送它的消息"
+        return format_html("{} {}", shown, badge("静默", "idle", told))
 
     @admin.display(description="结论", ordering="verdict")
     def verdict_badge(self, row: Alert) -> SafeString | str:
@@ -159,8 +194,24 @@ class AlertScreen(InventoryScreen):
         """As text: they come from outside."""
         return lines(row.references)
 
+    @admin.display(description="通知")
+    def told(self, row: Alert) -> SafeString | str:
+        """Who was told of it, who could not be, what to do, and whose turn it is next."""
+        return lines([*(_told(each) for each in views.told_of(row.pk)), *coming(row)])
+
     @admin.display(description="原始事件")
     def payload_json(self, row: Alert) -> SafeString | str:
         """The source's own event."""
         payload = AlertPayload.objects.filter(alert=row).first()
         return as_json(payload.raw if payload else None)
+
+
+def _told(view: views.ToldView) -> SafeString:
+    shown = badge("正在重试", "warn") if view.retrying else message_badge(view.state)
+    return format_html(
+        '{} {} {} <span class="bf-error">{}</span>',
+        view.place,
+        shown,
+        moment(view.sent_at) if view.sent_at else "",
+        view.reason,
+    )

@@ -5,17 +5,20 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import StackedInline, TabularInline
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from bifang.core.admin.base import NOTHING, Screen, badge
+from bifang.core.admin.base import NOTHING, badge
 from secops_agent.admin.assets import TagsField
+from secops_agent.admin.calendar_files import CalendarFiles
 from secops_agent.admin.inventory import actor_of
+from secops_agent.admin.on_call_board import board_context
 from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
+from secops_agent.services.notifications.choices import choices
 from secops_agent.services.on_call import schedules
 from secops_agent.services.on_call.shifts import Shift, gaps, on_call_at, shifts
 
@@ -120,9 +123,42 @@ class OverrideInline(TabularInline):  # type: ignore[misc]  # the package has no
     autocomplete_fields = ("staff",)
 
 
+class RotaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """With the group that hears of a handover, chosen among the known ones."""
+
+    group = forms.ChoiceField(
+        label="交接消息也发到群", required=False, widget=UnfoldAdminSelectWidget, help_text="群要先在「已知的群」里。"
+    )  # fmt: skip
+
+    class Meta:
+        model = OnCallSchedule
+        fields = ("name", "enabled", "handover_message")
+        help_texts = {"handover_message": "换人时告诉前后两位：未关闭的告警、时限、待审批、本班发生了什么。"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row, known = self.instance, [each for each in choices() if each.section == "群"]
+        options = [("", "不发"), *((each.key, each.label) for each in known)]
+        if row.handover_group:
+            self.initial["group"] = key = f"group:{row.handover_config_id}:{row.handover_group}"
+            if key not in dict(options):
+                options.append((key, f"…{row.handover_group[-8:]}"))
+        self.fields["group"].choices = options  # type: ignore[attr-defined]  # a ChoiceField
+
+    def save(self, commit: bool = True) -> Any:
+        """The group in its two columns."""
+        _, config_id, group = (self.cleaned_data.get("group") or "::").split(":", 2)
+        self.instance.handover_config_id, self.instance.handover_group = config_id or None, group
+        return super().save(commit=commit)
+
+
 @admin.register(OnCallSchedule)
-class RotaScreen(Screen):
+class RotaScreen(CalendarFiles):
     """Who is on call now and next, and the gaps."""
+
+    form = RotaForm
+    list_before_template = "admin/secops_agent/on_call.html"
+    change_form_outer_before_template = "admin/secops_agent/on_call_tools.html"
 
     records_itself = True
     list_display = ("name", "enabled", "now_on_call", "gap_badge")
@@ -132,12 +168,39 @@ class RotaScreen(Screen):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What comes next, of one that is stored."""
-        return ("name", "enabled", "next_shifts", "gap_lines") if obj else ("name", "enabled")
+        asked = ("name", "enabled", "handover_message", "group")
+        if obj and not self.has_change_permission(request, obj):
+            return (*asked[:-1], "next_shifts", "gap_lines")
+        return (*asked, "next_shifts", "gap_lines") if obj else asked
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The group is a field of the form, none of the model's."""
+        kwargs["fields"] = RotaForm.Meta.fields
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the next two weeks above the list."""
+        return super().changelist_view(request, board_context() | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the files."""
+        row = self.get_object(request, object_id)
+        context = {"bf_rota": row, "bf_may_import": row and self.has_change_permission(request, row)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Remembers what it was."""
         obj.was = schedules.described(OnCallSchedule.objects.get(pk=obj.pk)) if change else {}
-        super().save_model(request, obj, form, change)
+        if change:
+            obj.save(update_fields=schedules.TOLD)
+        else:
+            super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Layers are replaced as a whole, in the order of the page."""

@@ -1,6 +1,6 @@
 """The form of a notification rule: what a file says in YAML, as fields."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -14,18 +14,24 @@ from unfold.widgets import (
 
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import BifangError
+from bifang.core.fields import SecretField, TextField
 from secops_agent.admin.assets import TagsField
 from secops_agent.models import NotificationRule
 from secops_agent.models.choices import Importance, Severity
 from secops_agent.models.on_call import Days
 from secops_agent.services.notifications import choices
 from secops_agent.services.notifications.conditions import CHANGES, Conditions, Hours
-from secops_agent.services.notifications.rules import MOST_STEPS, read_rule
+from secops_agent.services.notifications.robots import Grant, demand
+from secops_agent.services.notifications.rules import MOST_REPEATS, MOST_STEPS, read_rule
 
 LISTS: Final = ("severities", "on", "sources", "rules", "asset_tags", "importance", "owners")
 HOURS: Final = ("days", "quiet_from", "quiet_until", "always")
-HAPPENING: Final = ("new", "risen", "reopened")
 STEPS: Final = range(MOST_STEPS)
+ROBOT: Final = ("robot_name", "robot_url", "robot_secret")
+ROBOT_HELP: Final = (
+    "在群设置 → 机器人 → 自定义 中复制，以 https://oapi.dingtalk.com/robot/send 开头；保存后不再显示。"
+    "超级管理员也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。"
+)
 
 
 def _boxes(label: str, values: Iterable[tuple[str, Any]], help_text: str = "") -> forms.MultipleChoiceField:
@@ -47,11 +53,21 @@ def _minutes(step: int) -> forms.IntegerField:
     )  # fmt: skip
 
 
+def _robot() -> dict[str, forms.Field]:
+    """Made anew for each form: a secret's box remembers what it shows."""
+    fields = (
+        TextField("名称", max_length=100, help_text="给人看的，例如「应急群的机器人」。"),
+        SecretField("Webhook 地址", max_length=500, help_text=ROBOT_HELP),
+        SecretField("加签密钥", max_length=500, help_text="安全设置选「加签」时给出的、以 SEC 开头的密钥。"),
+    )
+    return dict(zip(ROBOT, fields, strict=True))
+
+
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """What it says goes through the one door of rules; errors stand at their fields."""
 
     severities = _boxes("级别", Severity.choices, "不选表示所有级别。")
-    on = _boxes("什么事", [(name, CHANGES[name]) for name in HAPPENING])
+    on = _boxes("什么事", CHANGES.items())
     sources = TagsField(label="来源", required=False, help_text="例如 waf，suricata；留空表示所有来源。")
     rules = TagsField(label="检测规则", required=False, help_text="名称或编号；留空表示所有规则。")
     asset_tags = TagsField(label="资产标签", required=False, help_text="告警的资产有其中任何一个标签。")
@@ -66,7 +82,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     )
     quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
     always = _boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
+    repeat = forms.IntegerField(
+        label="全部步骤再重复几次", required=False, min_value=0, max_value=MOST_REPEATS, initial=0,
+        widget=UnfoldAdminIntegerFieldWidget, help_text=f"最多 {MOST_REPEATS} 次；有人接手就停止。",
+    )  # fmt: skip
     targets = _places("发给谁", "群要先在「已知的群」里：在群里 @ 机器人一次即可。")
+    grant: Grant = "none"
 
     class Meta:
         model = NotificationRule
@@ -74,6 +95,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.grant != "none":
+            self.fields |= _robot()
         for step in STEPS:
             self.fields[f"after_{step}"] = _minutes(step)
             self.fields[f"to_{step}"] = _places("通知谁", "不选则通知所有管理员。")
@@ -82,7 +105,9 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             if self.instance.pk
             else []
         )
-        known = {each.key: each for each in (*map(choices.choice_of, stored), *choices.choices())}
+        robots = choices.robot_choices() if self.grant != "none" else []
+        mine = [choices.choice_of(each) for each in stored]
+        known = {each.key: each for each in (*robots, *mine, *choices.choices())}
         self._known = known
         sections: dict[str, list[tuple[str, str]]] = {}
         for each in known.values():
@@ -94,10 +119,9 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     def _fill(self, stored: Iterable[Any]) -> None:
         """The stored rule, or what a new one begins with."""
         conditions, hours = Conditions(**self.instance.conditions), Hours(**self.instance.hours)
-        happening = [*HAPPENING, *(each for each in conditions.on if each not in HAPPENING)]
-        self.fields["on"].choices = [(name, CHANGES[name]) for name in happening]  # type: ignore[attr-defined]
         self.initial.update({name: list(getattr(conditions, name)) for name in LISTS})
         self.initial.update({name: getattr(hours, name) for name in HOURS})
+        self.initial["repeat"] = self.instance.repeat
         self.initial["always"] = list(hours.always)
         for step, minutes in enumerate(self.instance.escalate):
             self.initial[f"after_{step}"] = minutes
@@ -118,9 +142,15 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             "enabled": values["enabled"],
             "conditions": {name: values[name] for name in LISTS},
             "hours": {name: values[name] for name in HOURS},
-            "targets": self._entries("targets"),
+            "targets": [*self._entries("targets"), *self._new_robot()],
             "escalate": steps,
+            "repeat": values.get("repeat") or 0,
         }
+
+    def _new_robot(self) -> list[dict[str, str]]:
+        url, secret = (self.cleaned_data.get(name) or "" for name in ("robot_url", "robot_secret"))
+        named = {"kind": "webhook", "name": self.cleaned_data.get("robot_name") or ""}
+        return [named | {"url": url, "secret": secret}] if url else []
 
     def _entries(self, name: str) -> list[dict[str, str]]:
         return [self._known[key].entry for key in self.cleaned_data.get(name) or ()]
@@ -128,8 +158,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     def clean(self) -> dict[str, Any]:
         """Everything that the door would refuse, at its field."""
         values: dict[str, Any] = super().clean() or {}
-        if values.get("enabled") and not values.get("targets"):
+        if values.get("enabled") and not values.get("targets") and not values.get("robot_url"):
             self.add_error("targets", "启用规则前请选择至少一个目标。")
+        if any(values.get(name) for name in ROBOT) and not (
+            values.get("robot_url") and values.get("robot_name")
+        ):
+            self.add_error("robot_url", "请填写机器人的名称和 Webhook 地址；更换密钥时也要重新填写地址。")
         for step in STEPS:
             if values.get(f"to_{step}") and not values.get(f"after_{step}"):
                 self.add_error(f"after_{step}", "请填写等多少分钟。")
@@ -141,14 +175,25 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
     def _check(self) -> None:
         try:
-            read_rule(self.given())
+            _, rows = read_rule(self.given())
+            for row in rows[: len(self._entries("targets")) + 1] if self._new_robot() else ():
+                demand(self.grant, row)
         except EntryFaults as error:
             for place, text in error.faults:
-                name = place.split(".")[1] if place.count(".") else place
-                self.add_error(_field(name), text)
+                self.add_error(self._field(place.split(".")), text)
         except BifangError as error:
-            self.add_error("targets", error.message)
+            self.add_error("robot_url" if self._new_robot() else "targets", error.message)
 
-
-def _field(name: str) -> str | None:
-    return {"hours": "quiet_until"}.get(name, name if name in (*LISTS, *HOURS, "name") else None)
+    def _field(self, place: Sequence[str]) -> str | None:
+        """The field of a place like ``conditions.owners.1`` or ``escalate.2.to.1``."""
+        steps = [step for step in STEPS if self.cleaned_data.get(f"after_{step}")]
+        match place:
+            case ["hours"]:
+                return "quiet_until"
+            case ["targets", *_]:
+                return "targets"
+            case ["escalate", number, *_] if 0 < int(number) <= len(steps):
+                return f"to_{steps[int(number) - 1]}"
+            case ["conditions" | "hours", name, *_] | [name, *_] if name in (*LISTS, *HOURS, "name"):
+                return name
+        return None

@@ -12,14 +12,22 @@ from django.utils.safestring import SafeString
 from bifang.core.admin.base import NOTHING, Screen, badge
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, lines
-from secops_agent.admin.rule_form import RuleForm
-from secops_agent.models import NotificationRule, NotificationTarget
+from secops_agent.admin.rule_form import ROBOT, RuleForm
+from secops_agent.models import NotificationRule, NotificationTarget, Role
 from secops_agent.models.choices import Severity
+from secops_agent.models.staff import allows
 from secops_agent.services.notifications import rules, targets
+from secops_agent.services.notifications.conditions import CHANGES
 from secops_agent.services.notifications.preview import preview
+from secops_agent.services.notifications.robots import Grant
+from secops_agent.services.people.logins import role_of
 
 STEPS_SHOWN: Final = 3
 ALL: Final = "所有告警"
+ROBOT_NOTE: Final = (
+    "钉钉群的自定义机器人：没有 Stream 连接也能收到这条规则的告警。只有管理员可以添加，管理员们会收到通知。"
+    "以后可以在「发给谁」和每一步的「通知谁」里选它；更换密钥时在这里重新填写。"
+)
 LOOKED_AT: Final = ("name", "state", "about", "told_to", "target_states", "preview_line")
 WORDS: Final = {
     "sources": "来源",
@@ -54,18 +62,27 @@ class RuleScreen(Screen):
             ("哪些告警", {"fields": about, "description": "空着的条件不限制；填了的都要符合。"}),
             ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
             ("发给谁", {"fields": ("targets",)}),
-            ("没有人处理时", {"fields": steps, "description": "有人确认或关闭告警后就停止。"}),
+            *(
+                [("添加自定义机器人", {"fields": ROBOT, "description": ROBOT_NOTE})]
+                if _grant(request) != "none"
+                else []
+            ),
+            ("没有人处理时", {"fields": [*steps, "repeat"], "description": "有人确认或关闭告警后就停止。"}),
             *([("预览与状态", {"fields": ("preview_line", "target_states")})] if obj else []),
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Fields that the form adds itself are none of the model's."""
         kwargs["fields"] = ("name", "enabled")
-        return super().get_form(request, obj, change=change, **kwargs)
+        made: Any = super().get_form(request, obj, change=change, **kwargs)
+        made.grant = _grant(request)
+        return made
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Through the one door; says how often the rule would have spoken."""
-        saved = rules.save_rule(form.given(), actor_of(request), rule=obj if change else None)
+        saved = rules.save_rule(
+            form.given(), actor_of(request), rule=obj if change else None, grant=_grant(request)
+        )
         obj.pk = saved.pk
         obj.refresh_from_db()
         messages.info(request, f"{preview(obj)}。")
@@ -89,15 +106,19 @@ class RuleScreen(Screen):
         """Does it speak?"""
         if not rule.enabled:
             return badge("未启用", "idle")
-        return badge("启用", "ok") if rule.targets.all() else badge("没有目标", "warn")
+        if not rule.targets.all():
+            return badge("没有目标", "warn")
+        doubts = [doubt for each in rule.targets.all() if (doubt := targets.doubt(each))]
+        return badge("群未确认", "warn", " ".join(doubts)) if doubts else badge("启用", "ok")
 
     @admin.display(description="哪些告警")
     def about(self, rule: NotificationRule) -> str:
         """The conditions in words."""
         given = dict(rule.conditions)
         levels = "、".join(str(Severity(each).label) for each in given.get("severities", ()))
+        happens = "、".join(CHANGES[each] for each in given.get("on", ()))
         rest = [f"{word} {'、'.join(given[name])}" for name, word in WORDS.items() if given.get(name)]
-        return "；".join(part for part in (levels, *rest) if part) or ALL
+        return "；".join(part for part in (levels, *rest, happens) if part) or ALL
 
     @admin.display(description="发给谁")
     def told_to(self, rule: NotificationRule) -> SafeString | str:
@@ -121,6 +142,12 @@ class RuleScreen(Screen):
         return lines(_reached(each) for each in rule.targets.all())
 
 
+def _grant(request: HttpRequest) -> Grant:
+    if request.user.is_superuser:
+        return "all"
+    return "literal" if allows(role_of(request.user), Role.ADMIN) else "none"
+
+
 def _block(content: SafeString | str) -> SafeString:
     """One piece, also where a narrow list puts pieces beside each other."""
     return format_html("<div>{}</div>", content)
@@ -131,10 +158,15 @@ def _reached(target: NotificationTarget) -> SafeString:
         targets.resolve(target, timezone.now())
     except BifangError as error:
         return _trouble(target, error.message)
-    if target.last_error:
-        return _trouble(target, target.last_error)
+    if trouble := target.last_error or targets.doubt(target):
+        return _trouble(target, trouble)
     return format_html("{} {}", targets.describe(target), badge("可以送达", "ok"))
 
 
 def _trouble(target: NotificationTarget, text: str) -> SafeString:
-    return format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)
+    times = [("自", target.last_error_at), ("下次尝试", target.next_try_at)]
+    when = "，".join(
+        f"{word} {timezone.localtime(at):%m-%d %H:%M}" for word, at in times if at and target.last_error
+    )
+    told = format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)
+    return format_html('{} <span class="bf-note">{}</span>', told, when) if when else told

@@ -1,12 +1,11 @@
 """静默: what is held back until when, and its end."""
 
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -14,23 +13,27 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from bifang.core.admin.base import RecordScreen, badge, moment
+from bifang.core.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
-from secops_agent.models import Role, Silence
-from secops_agent.models.staff import allows
+from secops_agent.models import Silence
+from secops_agent.services.actors import Actor
+from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import silences
-from secops_agent.services.people.logins import role_of
-
-NEEDS_APPROVER: Final = "静默全部，或超过 24 小时，需要「审批」角色：请由审批人来设置。"
+from secops_agent.services.notifications.coverage import coverage, known_value
 
 
 class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """A new silence. ``sole``: may this person silence anything for as long as they like?"""
+    """A new silence; ``actor`` is at the keyboard. What the service refuses stands at its field."""
 
-    sole = False
+    actor: Actor
     minutes = forms.IntegerField(
         label="多少分钟", min_value=1, max_value=30 * 24 * 60, initial=60, widget=UnfoldAdminIntegerFieldWidget,
-        help_text="最多 43200 分钟（30 天）。静默的告警仍在列表里，只是不发消息。",
+        help_text="最多 43200 分钟（30 天）。静默的告警仍在列表里，只是不发消息；超过一天的每天汇总一次，结束时再汇总一次。",
+    )  # fmt: skip
+    weeks = forms.IntegerField(
+        label="每周一次，共几周", min_value=1, max_value=silences.MOST_WEEKS, initial=1, widget=UnfoldAdminIntegerFieldWidget,
+        help_text="定期维护：从开始时间起，每周同一时间各一次，每次是单独的一条，可以单独结束。",
     )  # fmt: skip
 
     class Meta:
@@ -42,13 +45,23 @@ class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         }
 
     def clean(self) -> dict[str, Any]:
-        """What the service or the roles refuse, at its field."""
+        """Asks the service, which decides."""
         values: dict[str, Any] = super().clean() or {}
-        if values.get("scope") != "all" and not str(values.get("value", "")).strip():
-            self.add_error("value", "请写明静默什么。")
-        length = timedelta(minutes=values.get("minutes") or 0)
-        if silences.needs_approval(values.get("scope", ""), length) and not self.sole:
-            self.add_error("minutes" if values.get("scope") != "all" else "scope", NEEDS_APPROVER)
+        if self.errors:
+            return values
+        values["starts_at"] = max(values["starts_at"], timezone.now())
+        try:
+            silences.plan(
+                values["scope"], values["value"], values["minutes"], self.actor,
+                start=values["starts_at"], weeks=values["weeks"],
+            )  # fmt: skip
+        except EntryFaults as error:
+            for place, text in error.faults:
+                self.add_error(place, text)
+        except Forbidden as error:
+            self.add_error("minutes" if values["scope"] != "all" else "scope", error.message)
+        except NotFound as error:
+            self.add_error("value", error.message)
         return values
 
 
@@ -58,11 +71,12 @@ class SilenceScreen(RecordScreen):
 
     records_itself = True
     list_display = ("covers", "state", "starts", "ends", "held", "made_by", "reason")
-    fields = ("covers", "state", "starts", "ends", "held", "made_by", "reason")
+    fields = ("covers", "state", "covered_now", "starts", "ends", "held", "made_by", "reason")
     list_filter = ("scope", "ends_at")
     search_fields = ("value", "made_by", "reason")
     actions = ("end_now",)
     change_form_outer_before_template = "admin/secops_agent/silence.html"
+    change_form_after_template = "admin/secops_agent/silence_preview.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Analysts."""
@@ -70,7 +84,7 @@ class SilenceScreen(RecordScreen):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What is asked of a new one."""
-        return self.fields if obj else ("scope", "value", "starts_at", "minutes", "reason")
+        return self.fields if obj else ("scope", "value", "starts_at", "minutes", "weeks", "reason")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form of a new one, told who is at the keyboard."""
@@ -78,8 +92,15 @@ class SilenceScreen(RecordScreen):
             return super().get_form(request, obj, change=change, **kwargs)
         kwargs |= {"form": SilenceForm, "fields": SilenceForm.Meta.fields}
         made: Any = super().get_form(request, obj, change=change, **kwargs)
-        made.sole = request.user.is_superuser or allows(role_of(request.user), Role.APPROVER)
+        made.actor = actor_of(request)
         return made
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Says what it would cover while it is filled in."""
+        context = {"bf_preview_url": reverse("admin:secops_agent_silence_preview")}
+        return super().add_view(request, form_url, context | (extra_context or {}))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """From now."""
@@ -90,15 +111,33 @@ class SilenceScreen(RecordScreen):
         values = form.cleaned_data
         made = silences.silence(
             values["scope"], values["value"], values["minutes"], actor_of(request), values["reason"],
-            start=max(values["starts_at"], timezone.now()),
+            start=values["starts_at"], weeks=values["weeks"],
         )  # fmt: skip
         obj.pk = made.pk
         obj.refresh_from_db()
+        messages.info(request, f"{coverage(obj.scope, obj.value)}。")
 
     def get_urls(self) -> list[URLPattern]:
-        """With the address of the button."""
-        view = self.admin_site.admin_view(self.end_view)
-        return [path("<int:silence_id>/end/", view, name="secops_agent_silence_end"), *super().get_urls()]
+        """With the addresses of the button and of what the form asks."""
+        ends, asked = self.admin_site.admin_view(self.end_view), self.admin_site.admin_view(self.preview_view)
+        return [
+            path("<int:silence_id>/end/", ends, name="secops_agent_silence_end"),
+            path("preview/", asked, name="secops_agent_silence_preview"),
+            *super().get_urls(),
+        ]
+
+    def preview_view(self, request: HttpRequest) -> JsonResponse:
+        """``?scope=&value=`` → ``{known, text}``: what a silence would cover now."""
+        if not self.has_add_permission(request):
+            return JsonResponse({"known": False, "text": "没有设置静默的权限。"}, status=403)
+        scope, value = request.GET.get("scope", ""), request.GET.get("value", "")[:300]
+        if scope not in silences.SCOPES:
+            return JsonResponse({"known": False, "text": "请选择范围。"})
+        try:
+            known = known_value(scope, value)
+        except BifangError as error:
+            return JsonResponse({"known": False, "text": error.message})
+        return JsonResponse({"known": True, "text": f"{coverage(scope, known)}。"})
 
     def end_view(self, request: HttpRequest, silence_id: int) -> HttpResponse:
         """POST: end it now."""
@@ -141,6 +180,11 @@ class SilenceScreen(RecordScreen):
     def covers(self, row: Silence) -> str:
         """What it covers."""
         return str(row)
+
+    @admin.display(description="覆盖什么")
+    def covered_now(self, row: Silence) -> str:
+        """Open alerts and assets."""
+        return str(coverage(row.scope, row.value))
 
     @admin.display(description="状态")
     def state(self, row: Silence) -> SafeString:

@@ -10,12 +10,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from bifang.core.admin.accounts import may_touch_rights, register_guard
 from bifang.core.admin.base import Screen, badge, moment
 from bifang.core.admin.panels import Step, register_steps
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Role, Staff
+from secops_agent.services.notifications.rules import uses_of_person
 from secops_agent.services.people import staff
 from secops_agent.services.people.logins import is_guarded
 
@@ -30,6 +32,7 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
     """Refuses a role that the person at the keyboard may not give."""
 
     superuser = False
+    sure = forms.BooleanField(label="仍然停用", required=False, widget=UnfoldBooleanSwitchWidget)
 
     class Meta:
         model = Staff
@@ -40,6 +43,15 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
             "role": ROLE_HELP,
             "user": "登录本页面的用户：他按这个角色使用本页面。几条记录对应到同一个用户，就是同一个人，不能互相审批。只有超级管理员可以修改。",
         }
+
+    def clean(self) -> dict[str, Any]:
+        """Whoever takes somebody out of use is told which rules would reach nobody."""
+        values: dict[str, Any] = super().clean() or {}
+        leaves = self.instance.pk and self.instance.active and values.get("active") is False
+        uses = uses_of_person(self.instance) if leaves else []
+        if uses and not values.get("sure"):
+            self.add_error("sure", f"{'；'.join(uses)}。停用后这些消息无法送达：请先换目标，或确认仍然停用。")
+        return values
 
     def clean_role(self) -> str:
         """Approver and administrator need a superuser."""
@@ -95,6 +107,11 @@ class StaffScreen(Screen):
             for person in queryset:
                 staff.keep_change(actor_of(request), person, None)
             super().delete_queryset(request, queryset)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The question only where there is something to ask."""
+        fields = StaffForm.Meta.fields
+        return (*fields, "sure") if obj and obj.active and uses_of_person(obj) else fields
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form, told who is at the keyboard."""

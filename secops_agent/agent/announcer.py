@@ -4,16 +4,27 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from typing import Final
 
 from bifang.core import db
-from secops_agent.services.notifications import announcing, digests, escalation
+from secops_agent.services.notifications import announcing, digests, escalation, reaching, silence_lines
+from secops_agent.services.on_call import swaps
+from secops_agent.services.operations import deadlines, handover, reminders
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
 STEPS: Final[tuple[Callable[[], int], ...]] = (
-    announcing.step, announcing.tell_storms, digests.tell_digests, announcing.note_failures, escalation.step,
+    announcing.step, announcing.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
+    reaching.note_failures, reaching.heal, escalation.step,
 )  # fmt: skip
+
+SELDOM: Final[tuple[Callable[[], int], ...]] = (
+    swaps.expire,
+    handover.step,
+    reminders.step,
+)  # nobody waits for a second here
+SELDOM_ROUNDS: Final = 20
 
 
 class Announcer:
@@ -21,9 +32,11 @@ class Announcer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; a database that does not answer is tried again at the next round."""
-        while not stop.is_set():
+        for number in count():
+            if stop.is_set():
+                return
             try:
-                for step in STEPS:
+                for step in (*STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ())):
                     while await db.call(step) and step is announcing.step and not stop.is_set():
                         pass  # there may be more
             except Exception:

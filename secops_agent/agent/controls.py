@@ -8,6 +8,7 @@ from typing import Any, Final
 from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
+from bifang.core.errors import InvalidInput
 from secops_agent.agent import toolbox
 from secops_agent.agent.records import brief
 from secops_agent.llm.offline.controls import find_control
@@ -18,6 +19,7 @@ from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import approvals, refusals
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Verdict
+from secops_agent.services.on_call import swaps
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 
@@ -51,6 +53,8 @@ async def handle_control(
         return None
     if control.action == "stop":
         decided, text = False, await _stop(turn)
+    elif control.action in ("accept", "decline"):
+        decided, text = await db.call(_answer_swap, control, person)
     else:
         decision = await db.call(approvals.decide, _request(turn, control, person, is_group), EXECUTORS)
         decided, text = decision.status == "decided", decision.text
@@ -62,6 +66,14 @@ async def handle_control(
 async def _stop(turn: Turn) -> str:
     count = await consumer.cancel(turn.config_id, turn.sender_id, turn.conversation_id, beside=turn.inbox_id)
     return STOPPED if count else NOTHING_RUNS
+
+
+def _answer_swap(control: Control, person: Person) -> tuple[bool, str]:
+    try:
+        accepted = control.action == "accept"
+        return True, swaps.answer(control.code, person.corp_id, person.staff_id, accepted=accepted)
+    except InvalidInput as error:
+        return False, error.message
 
 
 def _request(turn: Turn, control: Control, person: Person, is_group: bool) -> DecisionRequest:

@@ -13,11 +13,6 @@ class Listener:
     def __init__(self, callback: Tell | None) -> None:
         self._callback: Tell | None = callback
 
-    @property
-    def heard(self) -> bool:
-        """Does anybody listen?"""
-        return self._callback is not None
-
     def tell(self, text: str) -> None:
         """Pass ``text`` on."""
         try:

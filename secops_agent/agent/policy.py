@@ -13,12 +13,14 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow
 from secops_agent.agent.controls import handle_control
+from secops_agent.agent.orders import handle_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.placeholders import Vault, mask
 from secops_agent.agent.records import brief, costs, whole
 from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.types import LLM, ModelSettings
-from secops_agent.services.decisions.proposals import Origin, Proposals
+from secops_agent.services.decisions.proposals import Proposals
+from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.operations.usage import Accounts, Budget
 from secops_agent.services.people.limits import PERIOD_S, Allowance, PersonLimiter
 from secops_agent.services.people.staff import Person
@@ -60,13 +62,14 @@ class Policy:
         return self._strangers_told.take((*place, person.corp_id, person.staff_id))
 
     async def intercept(self, turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:
-        """The result of a control, or of asking too fast; None: go on."""
+        """The result of a control, of an order, or of asking too fast; None: go on."""
         who = (person.corp_id, person.staff_id)
-        handled = await handle_control(
-            turn, person, is_group=is_group, may_tell=lambda: self._control_replies.take(who)
-        )
-        if handled is not None:
-            return handled
+        for handle in (handle_control, handle_order):
+            handled = await handle(
+                turn, person, is_group=is_group, may_tell=lambda: self._control_replies.take(who)
+            )
+            if handled is not None:
+                return handled
         refusal = self._limiter.enter(who)
         if refusal is None:
             return None

@@ -15,18 +15,20 @@ from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.grounding import mark_unbacked, names_data, without_claims
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models, OfflineMode
+from secops_agent.agent.orders import read_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
 from secops_agent.agent.records import brief
-from secops_agent.agent.shelf import McpShelf, read_order
+from secops_agent.agent.shelf import McpShelf, read_command
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
 from secops_agent.agent.verification import mark_unknown
 from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.llm.types import LLM, Completion, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
-from secops_agent.tools.base import Proposer
+from secops_agent.tools.base import Proposer, Toolbox
+from secops_agent.tools.mcp import McpTools
 
 LONGEST_QUESTION = 8000  # characters
 MOST_SHOWN = 2  # results that are shown under a model's words
@@ -119,7 +121,7 @@ class Agent:
             return _only(asking, person, asking.cannot_read)
         proposals = self._policy.proposals(turn, person, is_group=asking.is_group)
         talk = self._talk(asking, known, conversation, proposals)
-        if talk.only_quotes and read_control(talk.quoted) is not None:
+        if talk.only_quotes and (read_control(talk.quoted) or read_order(talk.quoted)):
             return _only(asking, person, QUOTED_CONTROL)
         outcome = await self.converse(talk, sink)
         text, copies = _with_private_copies(asking, outcome)
@@ -155,7 +157,8 @@ class Agent:
         """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
         offline = self._models.offline(talk.person.staff_id)
         models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
-        outcome = await self._run(talk, models, offline, sink)
+        asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
+        outcome = await self._run(talk, asked, offline, sink)
         if not reasons:
             return outcome
         by_code = not models or (outcome.offline and not outcome.used_fallback)
@@ -165,19 +168,13 @@ class Agent:
     async def _run(
         self, talk: Talk, models: Sequence[LLM], offline: OfflineMode, sink: ReplySink | None
     ) -> TurnOutcome:
-        asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
-        llm, *others = asked or [offline]
+        llm, *others = models or [offline]
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
-        proposer = QUOTATION if talk.only_quotes else talk.proposer
-        order = read_order(talk.text)
-        by_code = llm.offline or order or not self._grammar_first
-        opening = None if by_code else await offline.opening(talk.plain())
-        if order or (opening and _is_for_code(opening)):
-            llm, others, opening = offline, [], None
-        build = build_toolbox if llm.offline else build_reading_toolbox
-        foreign = await self._shelf.get()
-        toolbox = build(talk.person, is_group=talk.is_group, now=now, proposer=proposer, foreign=foreign)
+        by_code, opening = await self._opening(talk, llm, offline)
+        if by_code:
+            llm, others = offline, []
+        toolbox = _toolbox(talk, llm, now, await self._shelf.get())
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
@@ -191,7 +188,7 @@ class Agent:
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
             quoted=talk.quoted,
-            opening=opening.message if opening else order,
+            opening=opening,
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
         if talk.only_quotes and outcome.offer:
@@ -199,6 +196,16 @@ class Agent:
         if outcome.offline:
             return outcome  # code wrote it, from results only
         return replace(outcome, text=_with_results(talk, outcome))
+
+    async def _opening(self, talk: Talk, llm: LLM, offline: OfflineMode) -> tuple[bool, Message | None]:
+        """Is the turn for code alone; and the calls that it begins with."""
+        order = read_command(talk.text)
+        if order is not None or llm.offline or not self._grammar_first:
+            return order is not None, order
+        opening = await offline.opening(talk.plain())
+        if opening is not None and _is_for_code(opening):
+            return True, None
+        return False, opening.message if opening else None
 
     @staticmethod
     def _messages(talk: Talk, now: datetime) -> list[Message]:
@@ -209,6 +216,13 @@ class Agent:
                 talk.history, told_now(question, talk.person, now), talk.person.name, is_group=talk.is_group
             ),
         ]
+
+
+def _toolbox(talk: Talk, llm: LLM, now: datetime, foreign: McpTools) -> Toolbox:
+    """Only people's words act: a model reads. A quotation orders nothing."""
+    build = build_toolbox if llm.offline else build_reading_toolbox
+    proposer = QUOTATION if talk.only_quotes else talk.proposer
+    return build(talk.person, is_group=talk.is_group, now=now, proposer=proposer, foreign=foreign)
 
 
 def _is_for_code(opening: Completion) -> bool:

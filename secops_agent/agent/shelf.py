@@ -35,7 +35,7 @@ class McpShelf:
         await self._caller.close()
 
 
-def read_order(text: str) -> Message | None:
+def read_command(text: str) -> Message | None:
     """The call that a person ordered by the exact line, as it was typed: no grammar respells its values."""
     command, _, line = text.strip().replace("／", "/", 1).partition(" ")
     if command != COMMAND or len(text) > _LONGEST:

@@ -10,6 +10,7 @@ from bifang.core.errors import ConfigError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
+from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.base import Prepared, Proposer, Risk, Tool, Toolbox, ToolResult
@@ -160,17 +161,21 @@ def plan(tool_name: str, arguments: Mapping[str, Any]) -> ValidatedAction:
     return _action(tool_name).plan(arguments)
 
 
-def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor) -> str:
-    """Do a confirmed action of our own data, checked once more; what was done, in Chinese.
+def execute(tool_name: str, arguments: Mapping[str, Any], actor: Actor, origin: Origin | None = None) -> str:
+    """Do a confirmed action of our own data, checked once more; what was done, in Chinese. ``origin``: where it was proposed.
 
     Raises InvalidInput (NotFound, Conflict) when it cannot be done any more. Actions on the outside have no
     ``act``: a connector does them.
     """
     definition = _action(tool_name)
-    if definition.act is None:
+    if definition.act is None and definition.act_there is None:
         raise InvalidInput(f"「{definition.title}」由连接器执行，不能在这里执行。")
-    checked = definition.plan(arguments)
-    return definition.act(parse(definition.arguments, checked.arguments), actor)
+    checked = parse(definition.arguments, definition.plan(arguments).arguments)
+    if definition.act is not None:
+        return definition.act(checked, actor)
+    if definition.act_there is None or origin is None:
+        raise InvalidInput(f"「{definition.title}」只能在会话里提出和确认。")
+    return definition.act_there(checked, actor, origin)
 
 
 def _action(tool_name: str) -> ToolDefinition:

@@ -179,4 +179,6 @@ READ_RULES = Need(Scope.READ, "secops_agent.view_notificationrule", Role.ANALYST
 READ_ON_CALL = Need(Scope.READ, "secops_agent.view_oncallschedule", Role.ANALYST, "查看值班表")
 READ_SILENCES = Need(Scope.READ, "secops_agent.view_silence", Role.ANALYST, "查看静默")
 WRITE_SILENCES = _write("silence", "静默")
+READ_SCHEDULES = Need(Scope.READ, "secops_agent.view_scheduledtask", Role.ANALYST, "查看定时任务")
+WRITE_SCHEDULES = _write("scheduledtask", "定时任务")
 SEE_ALL_JOBS = _read("importjob", "导入任务")

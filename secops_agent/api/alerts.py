@@ -66,6 +66,7 @@ class AlertOut(Form):
     count = serializers.IntegerField(help_text="发生次数")
     due_at = serializers.DateTimeField(allow_null=True, help_text="处理时限")
     overdue = serializers.BooleanField(help_text="是否已超时")
+    silenced_until = serializers.DateTimeField(allow_null=True, help_text="静默到何时；空：没有静默")
 
 
 class IndicatorOut(Form):

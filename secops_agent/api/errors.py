@@ -15,13 +15,14 @@ from rest_framework.response import Response
 
 from bifang.core.errors import BifangError, InvalidInput, RateLimited, RemoteError
 from bifang.core.redaction import redact
-from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.faults import Conflict, Forbidden, NotFound
 from secops_agent.uploads.body import TooLarge
 
 log = logging.getLogger(__name__)
 BUSY_S = 5
 _OURS: tuple[tuple[type[BifangError], int, str], ...] = (
     (NotFound, 404, "not_found"),
+    (Forbidden, 403, "forbidden"),
     (Conflict, 409, "conflict"),
     (TooLarge, 413, "too_large"),
     (RateLimited, 429, "rate_limited"),

@@ -1,37 +1,32 @@
 """Notification rules, rotas and silences: lists; a silence is made and ended."""
 
-from datetime import timedelta
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import exceptions, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Flag, Form, Nothing, PageQuery, Remark, Text, View
+from secops_agent.api.base import Counts, Flag, Form, Moment, Nothing, PageQuery, Remark, Text, View
 from secops_agent.api.documentation import page_of
-from secops_agent.models import Role
-from secops_agent.models.staff import allows
 from secops_agent.services.notifications import silences, views
+from secops_agent.services.notifications.coverage import coverage, known_value
 from secops_agent.services.on_call.views import rotas
-from secops_agent.services.people.logins import role_of
 
 TAG = ["通知与值班"]
 LONGEST = 30 * 24 * 60
-NEEDS_APPROVER = "静默全部，或超过 24 小时，需要「审批」角色：请由审批人来设置，或缩小范围。"
 
 
 class TargetOut(Form):
     """Who is told."""
 
-    kind = serializers.CharField(help_text="种类：group person on_call webhook")
+    kind = serializers.CharField(help_text="种类：group person on_call next role webhook")
     place = serializers.CharField(help_text="名称")
     config = serializers.CharField(help_text="钉钉配置")
     step = serializers.IntegerField(allow_null=True, help_text="升级的第几步；空：立即")
     last_error = serializers.CharField(help_text="最近一次无法送达的原因和办法")
     last_error_at = serializers.DateTimeField(allow_null=True, help_text="它的时间")
+    doubt = serializers.CharField(help_text="还不确定能否送达的原因和办法；空：没有")
 
 
 class RuleOut(Form):
@@ -43,6 +38,7 @@ class RuleOut(Form):
     conditions = serializers.DictField(child=serializers.JSONField(), help_text="条件，键与配置文件相同")
     hours = serializers.DictField(child=serializers.JSONField(allow_null=True), help_text="什么时候可以发送")
     escalate = serializers.ListField(child=serializers.IntegerField(), help_text="每一步升级前等待的分钟数")
+    repeat = serializers.IntegerField(help_text="全部步骤再重复几次")
     targets = TargetOut(many=True, help_text="目标")
     updated_at = serializers.DateTimeField(help_text="修改时间")
 
@@ -92,6 +88,35 @@ class SilenceOut(Form):
     held = serializers.IntegerField(help_text="留存了多少条消息")
 
 
+class CoverageOut(Form):
+    """What a silence covers now."""
+
+    alerts = serializers.IntegerField(help_text="未关闭的告警")
+    severities = Counts(help_text="其中各级别的条数")
+    assets = serializers.ListField(child=serializers.CharField(), help_text="其中的资产，最多 5 个")
+    asset_count = serializers.IntegerField(help_text="资产总数")
+
+
+class SilenceDetailOut(SilenceOut):
+    """A silence, and what it covers now."""
+
+    covers = CoverageOut(help_text="现在覆盖的告警")
+
+
+class PreviewOut(Form):
+    """What a silence would cover."""
+
+    value = serializers.CharField(help_text="对象，按本系统的名称")
+    covers = CoverageOut(help_text="现在覆盖的告警")
+
+
+class PreviewQuery(Form):
+    """A scope and what it names."""
+
+    scope = serializers.ChoiceField(choices=silences.SCOPES, help_text="范围")
+    value = serializers.CharField(default="", allow_blank=True, max_length=300, help_text="对象")
+
+
 class SilenceIn(Form):
     """A silence to make."""
 
@@ -101,6 +126,10 @@ class SilenceIn(Form):
     value = Text(max_length=300, help_text="告警编号、资产名称、标签、来源或规则；范围是 all 时写「全部」")
     minutes = serializers.IntegerField(min_value=1, max_value=LONGEST, help_text="多少分钟，最多 30 天")
     reason = Remark(default="", max_length=300, help_text="原因")
+    starts_at = Moment(default=None, allow_null=True, help_text="开始；不写：现在")
+    weeks = serializers.IntegerField(
+        default=1, min_value=1, max_value=silences.MOST_WEEKS, help_text="连续几周、每周一次"
+    )
 
 
 class RuleListView(View):
@@ -139,20 +168,34 @@ class SilenceListView(View):
         """A page."""
         return self.page(views.search_silences(**self.read_query(SilenceQuery)), SilenceOut)
 
-    @extend_schema(tags=TAG, operation_id="silences_create", summary="新建静默", request=SilenceIn, responses={201: SilenceOut},
-                   description="从现在起不发送它覆盖的告警消息，只计数；告警仍在列表里。静默全部或超过 24 小时需要「审批」角色。",
+    @extend_schema(tags=TAG, operation_id="silences_create", summary="新建静默", request=SilenceIn,
+                   responses={201: SilenceDetailOut},
+                   description="不发送它覆盖的告警消息，只计数，结束时汇总；告警仍在列表里。名称不存在返回 404。"
+                   "静默全部，或对同一对象合计超过 24 小时，需要「审批」角色。",
                    examples=[OpenApiExample("静默一台主机", value={"scope": "asset", "value": "web-01", "minutes": 60,
                                                               "reason": "发布"}, request_only=True)])  # fmt: skip
     def post(self, request: Request) -> Response:
         """A new one."""
         body = self.read_body(SilenceIn)
-        if silences.needs_approval(body["scope"], timedelta(minutes=body["minutes"])) and not _may(request):
-            raise exceptions.PermissionDenied(NEEDS_APPROVER)
-        value = "" if body["scope"] == "all" else body["value"]
         made = silences.silence(
-            body["scope"], value, body["minutes"], caller_of(request).actor, body["reason"]
-        )
-        return Response(SilenceOut(views.view_silence(made)).data, status=201)
+            body["scope"], body["value"], body["minutes"], caller_of(request).actor, body["reason"],
+            start=body["starts_at"], weeks=body["weeks"],
+        )  # fmt: skip
+        return Response(SilenceDetailOut(views.view_silence(made, covers=True)).data, status=201)
+
+
+class SilencePreviewView(View):
+    """What one would cover."""
+
+    needs = {"GET": access.READ_SILENCES}
+
+    @extend_schema(tags=TAG, operation_id="silences_preview", summary="静默会覆盖什么", parameters=[PreviewQuery],
+                   responses=PreviewOut, description="现在有多少未关闭的告警、哪些资产在这个范围内；不写入任何东西。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """Now."""
+        asked = self.read_query(PreviewQuery)
+        value = known_value(asked["scope"], asked["value"])
+        return Response(PreviewOut({"value": value, "covers": coverage(asked["scope"], value)}).data)
 
 
 class SilenceEndView(View):
@@ -168,9 +211,3 @@ class SilenceEndView(View):
         views.get_silence(silence_id)
         silences.end(silence_id, caller_of(request).actor)
         return Response(SilenceOut(views.get_silence(silence_id)).data)
-
-
-def _may(request: Request) -> bool:
-    """Is the person behind the caller an approver? A token of nobody is not."""
-    user: Any = getattr(request.auth, "owner", None) if request.auth else request.user
-    return user is not None and (user.is_superuser or allows(role_of(user), Role.APPROVER))

@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 from secops_agent.api import (
     alerts,
     assets,
+    calendars,
     findings,
     indicators,
     ingest,
@@ -13,6 +14,7 @@ from secops_agent.api import (
     notifications,
     proposals,
     runbooks,
+    schedules,
     vulnerabilities,
 )
 from secops_agent.api.documentation import DocumentationView
@@ -48,7 +50,12 @@ _estate = [
     path("notification-rules/", notifications.RuleListView.as_view()),
     path("on-call/", notifications.OnCallView.as_view()),
     path("silences/", notifications.SilenceListView.as_view()),
+    path("silences/preview/", notifications.SilencePreviewView.as_view()),
     path("silences/<int:silence_id>/end/", notifications.SilenceEndView.as_view()),
+    path("schedules/", schedules.ScheduleListView.as_view()),
+    path("schedules/<int:task_id>/", schedules.ScheduleEndpoint.as_view()),
+    path("schedules/<int:task_id>/runs/", schedules.ScheduleRunsView.as_view()),
+    path("feeds/", schedules.FeedsView.as_view()),
     path("proposals/", proposals.ProposalListView.as_view()),
     path("proposals/<str:code>/", proposals.ProposalEndpoint.as_view()),
     path("proposals/<str:code>/decision/", proposals.DecisionView.as_view()),
@@ -59,6 +66,7 @@ urlpatterns = [
     *(path(f"v1/{each.pattern}", each.callback, name=each.name) for each in _estate),
     # Webhooks are typed by people who forget the slash, and a redirect would lose the body.
     re_path(r"^v1/ingest/(?P<format_name>[a-z_]+)$", ingest.IngestView.as_view(schema=None)),
+    path("v1/calendar/<str:secret>.ics", calendars.calendar, name="calendar"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", DocumentationView.as_view(url_name="api:schema"), name="docs"),
     re_path(r"^(?P<rest>.*)$", not_found),

@@ -49,11 +49,12 @@ class OpenAISettings(ModelSettings):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What authenticates us."""
+        """What authenticates us. A connection serves once: small servers close idle ones just as we take them again."""
+        closing = {"Connection": "close"}
         if not self.api_key:
-            return {}
+            return closing
         bearer = self.key_header.lower() == _BEARER
-        return {self.key_header: f"Bearer {self.api_key}" if bearer else self.api_key}
+        return {**closing, self.key_header: f"Bearer {self.api_key}" if bearer else self.api_key}
 
 
 class OpenAI:

@@ -9,6 +9,7 @@ from bifang.core.errors import BadCredentials, BifangError, RemoteError
 from bifang.core.http import Response
 from secops_agent.llm.openai import OpenAI, OpenAISettings, client, close_clients, error_of
 from secops_agent.llm.types import LLM, Completion, Message, Request, ToolSpec
+from secops_agent.llm.written_calls import read_calls
 
 ProbeOutcome = Literal["ok", "refused", "unreachable", "no_tools"]
 SECONDS: Final = 60.0
@@ -26,6 +27,7 @@ _NO_CALL = (
     "模型能回答，但没有调用工具，只写了文字。常见原因：vLLM 启动时缺少 --enable-auto-tool-choice --tool-call-parser hermes"
     "（或解析器与模型不符）；Ollama 的上下文只有 4096，工具说明被截掉了；模型太小。也可以把「工具调用」改为 JSON 再测试。"
 )
+_WRITTEN = " 注意：它把调用写成了文字，毕方能读懂；给服务配上与模型相符的工具解析器更可靠。"
 _AWAY = ("connect", "dns", "tls", "proxy", "network", "timeout", "redirect", "queue", "busy")
 _OLLAMA = (
     "Ollama 默认的上下文只有 4096，超出的部分会被悄悄丢掉：请用 OLLAMA_CONTEXT_LENGTH=16384 启动 ollama serve"
@@ -55,17 +57,19 @@ async def probe_tools(llm: LLM) -> Probe:
 
 async def _round_trip(llm: LLM) -> Probe:
     first = await llm.complete(Request(_QUESTION, (_TOOL,), max_tokens=600, timeout=SECONDS))
-    calls = [call for call in first.message.tool_calls if call.name == _TOOL.name]
+    called = [call for call in first.message.tool_calls if call.name == _TOOL.name]
+    calls = called or read_calls(first.message.content, {_TOOL.name})  # as the agent does
     if not calls:
         return Probe("no_tools", _NO_CALL)
     result = Message("tool", f"校验码是 {_CODE}", tool_call_id=calls[0].id, name=_TOOL.name)
     asked = first.message._replace(tool_calls=(calls[0],))
     second = await llm.complete(
-        Request((*_QUESTION, asked, result), (_TOOL,), max_tokens=600, timeout=SECONDS)
+        Request((*_QUESTION, asked, result), (_TOOL,), tool_choice="none", max_tokens=600, timeout=SECONDS)
     )
     if _CODE not in second.message.content:
         return Probe("no_tools", "模型调用了工具，但没有用上工具的结果（回答里没有校验码）：多半是模型太小。")
-    return Probe("ok", f"可以使用：模型调用了工具并用上了结果{_tokens(first, second)}。")
+    written = "" if called else _WRITTEN
+    return Probe("ok", f"可以使用：模型调用了工具并用上了结果{_tokens(first, second)}。{written}")
 
 
 def _tokens(*done: Completion) -> str:

@@ -19,15 +19,20 @@ from secops_agent.models.notification import (
 )
 from secops_agent.models.on_call import (
     CalendarDay,
+    CalendarFeed,
     OnCallLayer,
     OnCallMember,
     OnCallOverride,
     OnCallSchedule,
+    ShiftSwap,
+    SwapState,
 )
+from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm
+from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -59,11 +64,13 @@ __all__ = [
     "AuditRecord",
     "AuditSegment",
     "CalendarDay",
+    "CalendarFeed",
     "Component",
     "ConversationMessage",
     "DemoObject",
     "EpssScore",
     "Escalation",
+    "Feed",
     "Finding",
     "History",
     "ImportJob",
@@ -73,6 +80,7 @@ __all__ = [
     "McpCatalogue",
     "MessageState",
     "ModelPrice",
+    "NotificationPreference",
     "NotificationRule",
     "NotificationTarget",
     "OnCallLayer",
@@ -81,17 +89,23 @@ __all__ = [
     "OnCallSchedule",
     "Proposal",
     "ProposalState",
+    "Reached",
     "RememberedAnswer",
     "Risk",
     "Role",
+    "RunState",
     "Runbook",
     "RunbookTerm",
+    "ScheduledTask",
     "Scope",
     "SecurityReport",
+    "ShiftSwap",
     "Silence",
     "SlaTarget",
     "Staff",
+    "SwapState",
     "TargetKind",
+    "TaskRun",
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",

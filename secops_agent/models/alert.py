@@ -12,6 +12,7 @@ class Alert(models.Model):
     """One alert of one source; repeats are occurrences of it.
 
     ``closed_by_source`` tells that the source itself reported the end; ``closed_count`` is the count at closing.
+    ``sla_told``: what was noted of its time limit, "", "at_risk" or "broken".
     """
 
     identity = models.CharField(max_length=32, unique=True, editable=False)
@@ -41,6 +42,7 @@ class Alert(models.Model):
     last_seen = models.DateTimeField("最近发生")
     count = models.PositiveBigIntegerField("次数", default=1)
     due_at = models.DateTimeField("处理时限", null=True, blank=True)
+    sla_told = models.CharField(max_length=8, blank=True, default="", editable=False)
     acknowledged_at = models.DateTimeField("确认时间", null=True, blank=True)
     closed_at = models.DateTimeField("关闭时间", null=True, blank=True)
     closed_by_source = models.BooleanField(default=False, editable=False)
@@ -66,6 +68,7 @@ class Alert(models.Model):
             ),
             models.Index(fields=["first_seen", "severity", "source"], name="alert_first_seen"),
             models.Index(fields=["due_at"], condition=~Q(status="closed"), name="alert_due"),
+            models.Index(fields=["sla_told", "due_at"], condition=~Q(status="closed"), name="alert_sla"),
             models.Index(
                 fields=["acknowledged_at"],
                 condition=Q(acknowledged_at__isnull=False),

@@ -9,7 +9,7 @@ from bifang.core.models import SystemConfig
 from bifang.core.sealed import SealedField
 from secops_agent.models.alert import Alert
 from secops_agent.models.on_call import OnCallSchedule
-from secops_agent.models.staff import Staff
+from secops_agent.models.staff import Role, Staff
 
 
 def _fresh_uid() -> str:
@@ -19,7 +19,7 @@ def _fresh_uid() -> str:
 class NotificationRule(models.Model):
     """Which alerts go where. The JSON fields hold what `services.notifications.rules` reads and checks.
 
-    ``escalate`` is a list of steps, each with ``after_minutes`` and ``to``, a list of targets.
+    ``escalate`` lists the minutes before each step of escalation, ``repeat`` says how often all of them are taken again.
     """
 
     name = models.CharField("名称", max_length=100, unique=True)
@@ -27,6 +27,7 @@ class NotificationRule(models.Model):
     conditions = models.JSONField("条件", default=dict, blank=True)
     hours = models.JSONField("时间", default=dict, blank=True)
     escalate = models.JSONField("升级", default=list, blank=True)
+    repeat = models.PositiveSmallIntegerField("重复升级", default=0)
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
@@ -46,11 +47,18 @@ class TargetKind(models.TextChoices):
     GROUP = "group", "群"
     PERSON = "person", "个人"
     ON_CALL = "on_call", "值班人"
+    NEXT = "next", "下一位值班人"
+    ROLE = "role", "角色的每个人"
     WEBHOOK = "webhook", "自定义机器人"
 
 
 class NotificationTarget(models.Model):
-    """One target of a rule, or of one of its steps of escalation (``step``: its number from 0; None: at once)."""
+    """One target of a rule, or of one of its steps of escalation (``step``: its number from 0; None: at once).
+
+    A custom robot has ``url`` (with its token) and ``secret``; ``conversation_id`` is then the digest of its address, by
+    which it is known, and ``config`` the organisation that it speaks for. ``next_try_at``: DingTalk refused the last
+    message, and what there is to tell waits; None with ``last_error``: it leads nowhere at the moment.
+    """
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="targets")
     step = models.PositiveSmallIntegerField("升级步骤", null=True, blank=True)
@@ -75,20 +83,23 @@ class NotificationTarget(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
+    name = models.CharField("机器人名称", max_length=100, blank=True, default="")
+    role = models.CharField("角色", max_length=10, choices=Role.choices, blank=True, default="")
     uid = models.CharField(max_length=32, default=_fresh_uid, editable=False, unique=True)
     url = SealedField("机器人地址", null=True, blank=True, bound_to=("uid",))
     secret = SealedField("加签密钥", null=True, blank=True, bound_to=("uid",))
     last_error = models.TextField("最近错误", blank=True, default="")
     last_error_at = models.DateTimeField("最近错误时间", null=True, blank=True)
+    next_try_at = models.DateTimeField("下次尝试", null=True, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "通知目标"
         ordering = ["rule", "step", "id"]
 
     def __str__(self) -> str:
-        return (
-            f"{self.get_kind_display()} {self.conversation_id or self.staff or self.schedule or ''}".strip()
-        )
+        robot = self.kind == TargetKind.WEBHOOK
+        place = self.name if robot else self.conversation_id or self.staff or self.schedule or ""
+        return f"规则「{self.rule}」→ {self.get_kind_display()} {place}".strip()
 
 
 class MessageState(models.TextChoices):
@@ -98,6 +109,7 @@ class MessageState(models.TextChoices):
     SHOWN = "shown", "已发送"
     HELD = "held", "已合并或留存"
     UNDELIVERABLE = "undeliverable", "无法送达"
+    UNKNOWN = "unknown", "结果未知"
     ENDED = "ended", "已结束"
 
 
@@ -105,8 +117,10 @@ class AlertMessage(models.Model):
     """What one destination is told of one group of alerts: one message, which follows what becomes of them.
 
     ``wanted`` counts what there is to tell, ``shown`` what was told: there is something to do while they differ.
-    ``destination`` and ``group_key`` are digests; two rules with the same target share the message. ``summary``: the
-    message that counts this one instead (a storm, a digest).
+    ``sla`` is what it has to say of a time limit, as rules name it. ``destination`` and ``group_key`` are digests; two
+    rules with the same target share the message. ``summary``: the message that counts this one instead (a storm, a digest,
+    what a silence held back: then ``silence`` names it). ``staff``: the one it goes to where the target stands for several.
+    ``told_to`` and ``told_at``: who was told first, and when.
     """
 
     target = models.ForeignKey(NotificationTarget, on_delete=models.CASCADE, related_name="messages")
@@ -115,7 +129,13 @@ class AlertMessage(models.Model):
     kind = models.CharField(
         "种类",
         max_length=10,
-        choices=[("group", "告警"), ("storm", "告警风暴"), ("digest", "汇总"), ("escalation", "升级")],
+        choices=[
+            ("group", "告警"),
+            ("storm", "告警风暴"),
+            ("digest", "汇总"),
+            ("escalation", "升级"),
+            ("silence", "静默小结"),
+        ],
         default="group",
     )
     alerts = models.ManyToManyField(
@@ -129,9 +149,18 @@ class AlertMessage(models.Model):
     opened_at = models.DateTimeField("开始")
     due_at = models.DateTimeField("最早发送时间")
     sent_at = models.DateTimeField("最近发送", null=True, blank=True)
+    staff = models.ForeignKey(
+        Staff, verbose_name="人员", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    told_to = models.CharField("告诉了谁", max_length=200, blank=True, default="")
+    told_at = models.DateTimeField("最先发送", null=True, blank=True)
     digest = models.CharField(max_length=32, blank=True, default="")
+    sla = models.CharField(max_length=12, blank=True, default="")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     summary = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="held")
+    silence = models.ForeignKey(
+        "Silence", null=True, blank=True, on_delete=models.CASCADE, related_name="messages"
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = "告警消息"
@@ -161,11 +190,19 @@ class AlertMessageItem(models.Model):
 
 
 class Escalation(models.Model):
-    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0."""
+    """What happens next while nobody takes a group of alerts in hand; ``step`` is the next one, from 0.
+
+    ``round``: how often all steps were taken. One that ended because there was nothing open (`TAKEN`, `RESOLVED`) begins
+    anew with something that is.
+    """
+
+    TAKEN = "已有人处理"
+    RESOLVED = "来源报告已恢复"
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="escalations")
     message = models.ForeignKey(AlertMessage, on_delete=models.CASCADE, related_name="escalations")
     step = models.PositiveSmallIntegerField("下一步", default=0)
+    round = models.PositiveSmallIntegerField("第几轮", default=0)
     next_at = models.DateTimeField("下一步时间", null=True, blank=True)
     ended = models.CharField("结束原因", max_length=100, blank=True, default="")
 
@@ -196,6 +233,7 @@ class Silence(models.Model):
     ends_at = models.DateTimeField("结束")
     reason = models.CharField("原因", max_length=300, blank=True, default="")
     made_by = models.CharField("设置人", max_length=200)
+    maker = models.ForeignKey(Staff, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     held = models.PositiveIntegerField("留存消息", default=0)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
 
@@ -205,4 +243,6 @@ class Silence(models.Model):
         indexes = [models.Index(fields=["ends_at"], name="silence_end")]
 
     def __str__(self) -> str:
+        if self.scope == "alert":
+            return f"告警 A{self.value}"
         return f"{self.get_scope_display()} {self.value}".strip()

@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from bifang.core.models import SystemConfig
 from secops_agent.models.staff import Staff
 
 
@@ -26,11 +27,30 @@ class Days(models.TextChoices):
 
 
 class OnCallSchedule(models.Model):
-    """A named rota. Later layers cover earlier ones, exceptions cover all layers."""
+    """A named rota. Later layers cover earlier ones, exceptions cover all layers.
+
+    ``holder`` and ``held_since``: who was on call when it was last looked at; when that changes, the shift is handed over.
+    ``handovers_held``: messages about it that the quota held back since the last one.
+    """
 
     name = models.CharField("名称", max_length=100, unique=True)
     enabled = models.BooleanField("启用", default=True)
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
+    handover_message = models.BooleanField("发送交接消息", default=True)
+    handover_config = models.ForeignKey(
+        SystemConfig,
+        verbose_name="钉钉配置",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    handover_group = models.CharField("交接消息也发到群", max_length=200, blank=True, default="")
+    holder = models.ForeignKey(
+        Staff, verbose_name="现在值班", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    held_since = models.DateTimeField(null=True, blank=True, editable=False)
+    handovers_held = models.PositiveIntegerField("留存的交接消息", default=0, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "值班表"
@@ -117,6 +137,67 @@ class OnCallOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule} {self.staff}"
+
+
+class SwapState(models.TextChoices):
+    """Where a request to swap shifts stands."""
+
+    ASKED = "asked", "等待答复"
+    AGREED = "agreed", "已换班"
+    DECLINED = "declined", "没有同意"
+    WITHDRAWN = "withdrawn", "已撤回"
+    EXPIRED = "expired", "已过期"
+
+
+class ShiftSwap(models.Model):
+    """One person asked another to take each other's duty on some days; only the other agrees, within time.
+
+    ``pieces``: what changes hands, as both were shown it: ``{"start", "end", "to"}``, ISO times and a Staff id.
+    """
+
+    code = models.CharField("代码", max_length=10, unique=True)
+    schedule = models.ForeignKey(
+        OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="swaps"
+    )
+    asker = models.ForeignKey(
+        Staff, verbose_name="提出人", on_delete=models.PROTECT, related_name="asked_swaps"
+    )
+    other = models.ForeignKey(Staff, verbose_name="对方", on_delete=models.PROTECT, related_name="swaps")
+    pieces = models.JSONField("班次", default=list)
+    state = models.CharField("状态", max_length=10, choices=SwapState.choices, default=SwapState.ASKED)
+    created_at = models.DateTimeField("提出时间", auto_now_add=True)
+    expires_at = models.DateTimeField("有效期到")
+    decided_at = models.DateTimeField("答复时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "换班"
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["expires_at"], name="shift_swap_open", condition=Q(state="asked"))]
+
+    def __str__(self) -> str:
+        return f"{self.asker} ⇄ {self.other}"
+
+
+class CalendarFeed(models.Model):
+    """An address from which calendars read a schedule, or only one person's shifts. Only a digest of it is stored."""
+
+    schedule = models.ForeignKey(
+        OnCallSchedule, verbose_name="值班表", on_delete=models.CASCADE, related_name="feeds"
+    )
+    staff = models.ForeignKey(
+        Staff, verbose_name="只有谁的班次", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    made_by = models.CharField("创建人", max_length=200)
+    created_at = models.DateTimeField("创建时间", auto_now_add=True)
+    revoked_at = models.DateTimeField("作废时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "日历订阅"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.schedule} {self.staff or ''}".strip()
 
 
 class CalendarDay(models.Model):

@@ -9,3 +9,7 @@ class NotFound(InvalidInput):
 
 class Conflict(InvalidInput):
     """The state is no longer one in which this can be done (HTTP 409)."""
+
+
+class Forbidden(InvalidInput):
+    """Whoever asks may not decide this (HTTP 403)."""

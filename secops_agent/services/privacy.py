@@ -1,8 +1,12 @@
-"""Which fields of a view are for a private chat only, and how they are left out."""
+"""What is for a private chat only: fields of views, and what sources have written of people anywhere."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import field, fields, is_dataclass, replace
 from typing import Any, Final, TypeVar
+
+from secops_agent.models import AlertAsset, AlertIndicator, Asset
+from secops_agent.models.choices import AssetType
 
 T = TypeVar("T")
 _MARK = "private"
@@ -47,3 +51,26 @@ def _public(value: Any) -> Any:
 
 def _cleared(view: Any, each: Any) -> Any:
     return each.default if _MARK in each.metadata else _public(getattr(view, each.name))
+
+
+def mask(text: str, values: Iterable[str] = ()) -> str:
+    """E-mail addresses, mobile and identity numbers, and these values, replaced."""
+    for value in sorted({value for value in values if len(value) > 1}, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", HIDDEN, text, flags=re.IGNORECASE)
+    return mask_personal(text)
+
+
+def account_names(asset_ids: Iterable[int]) -> tuple[str, ...]:
+    """Which of these assets are people's accounts, by name."""
+    rows = Asset.objects.filter(pk__in=set(asset_ids), asset_type=AssetType.ACCOUNT)
+    return tuple(rows.values_list("name", flat=True))
+
+
+def mask_alerts(text: str, alert_ids: Iterable[int]) -> str:
+    """A text about these alerts as a group may read it: no accounts, no addresses and numbers of people."""
+    ids = set(alert_ids)
+    told = AlertIndicator.objects.filter(alert_id__in=ids, kind__in=PRIVATE_INDICATORS).values_list(
+        "value", flat=True
+    )
+    linked = AlertAsset.objects.filter(alert_id__in=ids).values_list("asset_id", flat=True)
+    return mask(text, (*told, *account_names(linked)))

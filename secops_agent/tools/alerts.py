@@ -11,7 +11,7 @@ from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
-from secops_agent.services.privacy import public
+from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -40,7 +40,7 @@ from secops_agent.tools.markdown import (
     page,
     plain,
 )
-from secops_agent.tools.masking import account_names, for_group
+from secops_agent.tools.masking import for_group
 
 _HISTORY: Final = 5
 _INDICATORS: Final = 30
@@ -146,6 +146,7 @@ def alert_line(alert: AlertSummary, asker: Asker) -> str:
             ago(alert.last_seen, asker.now),
             f"{alert.count} 次" if alert.count > 1 else "",
             "已超时" if alert.overdue else "",
+            f"静默到 {moment(alert.silenced_until)}" if alert.silenced_until else "",
         ]
     )
     return f"- **#{alert.id}** {said}"
@@ -181,7 +182,9 @@ def _detail(detail: AlertDetail) -> str:
         ),
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
+        ("接手时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("时限", f"{moment(alert.due_at)}{'，已超时' if alert.overdue else ''}" if alert.due_at else ""),
+        ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),
     ]

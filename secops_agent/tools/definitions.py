@@ -12,6 +12,7 @@ from secops_agent.llm.types import ToolSpec
 from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.carriers import prospect
+from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, parse, schema
@@ -49,12 +50,14 @@ class ValidatedAction:
 Read = Callable[[Asker, Any], ToolResult]
 Check = Callable[[Any, Person | None], ValidatedAction]
 Act = Callable[[Any, Actor], str]
+ActThere = Callable[[Any, Actor, Origin], str]
 Recheck = Callable[[Mapping[str, Any]], ValidatedAction]
 
 
 @dataclass(frozen=True)
 class ToolDefinition:
-    """One tool. ``run`` serves a call; an action has ``check`` too, and ``act`` when it is done in our own data.
+    """One tool. ``run`` serves a call; an action has ``check`` too, and ``act`` when it is done in our own data
+    (``act_there`` where it matters in which conversation it was proposed).
 
     ``check`` raises InvalidInput for what must not be proposed or done; it runs at both moments, unless the stored
     form says more than what was asked: then ``recheck`` runs at the second. ``act`` tells in Chinese what was done.
@@ -70,6 +73,7 @@ class ToolDefinition:
     check: Check | None = None
     act: Act | None = None
     recheck: Recheck | None = None
+    act_there: ActThere | None = None
     apart: bool = False
 
     @cached_property
@@ -124,6 +128,7 @@ def action(
     check: Check,
     act: Act | None = None,
     recheck: Recheck | None = None,
+    act_there: ActThere | None = None,
 ) -> ToolDefinition:
     """A tool that proposes: checked now, stored, and done once a person decided."""
 
@@ -139,4 +144,4 @@ def action(
         text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{HOW[risk].format(code=code)}"
         return ToolResult(status, plan.summary, text, dict(plan.arguments), code)
 
-    return ToolDefinition(name, title, description, risk, arguments, run, check, act, recheck)
+    return ToolDefinition(name, title, description, risk, arguments, run, check, act, recheck, act_there)

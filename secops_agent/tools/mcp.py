@@ -50,7 +50,7 @@ class McpTool(Tool):
         return self.offered
 
 
-class Caller(Protocol):
+class ToolCaller(Protocol):
     """Calls a tool that reads."""
 
     async def call(self, tool: ReadyTool, arguments: Mapping[str, Any]) -> Answered:
@@ -61,7 +61,7 @@ class Caller(Protocol):
 class McpTools:
     """What may be used now, for one turn."""
 
-    def __init__(self, tools: tuple[ReadyTool, ...] = (), caller: Caller | None = None) -> None:
+    def __init__(self, tools: tuple[ReadyTool, ...] = (), caller: ToolCaller | None = None) -> None:
         self._tools = {tool.alias: tool for tool in tools}
         self._caller = caller
 

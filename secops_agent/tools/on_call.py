@@ -1,15 +1,24 @@
-"""who_is_on_call: people by schedule, now or in any span of time."""
+"""who_is_on_call: people by schedule, now or in any span of time. swap_shift: asks a colleague to swap."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from django.utils import timezone
+
+from bifang.core.errors import InvalidInput
+from secops_agent.models import Staff
+from secops_agent.services.actors import Actor
+from secops_agent.services.on_call import swaps
 from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
 from secops_agent.services.on_call.shifts import ZONE, Shift, on_call_at, shifts
-from secops_agent.services.on_call.spans import HELP, read_span
+from secops_agent.services.on_call.spans import HELP, read_days, read_span
+from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
-from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.filters import told
 from secops_agent.tools.markdown import foot, plain
 
@@ -58,6 +67,55 @@ def _when(at: datetime) -> str:
     return f"{local:%m-%d} 周{_WEEKDAYS[local.weekday()]} {local:%H:%M}"
 
 
+class SwapShift(Arguments):
+    """Arguments of swap_shift."""
+
+    colleague: str = argument("和谁换：姓名或员工 ID", max_length=100)
+    when: str = argument(f"换哪一天，几天用「和」连接。{HELP}", default="", max_length=100)
+    schedule: str = argument("值班表的名称；只有一张时不填", default="", max_length=100)
+
+
+def check_swap(given: SwapShift, person: Person | None) -> ValidatedAction:
+    """Whose duty on which days goes to whom. The second time, the days are dates."""
+    if not given.when:
+        raise InvalidInput(
+            "请说明换哪一天，例如「我和李四换周三」「和李四换班 11月28日」。没有执行任何操作。"
+        )
+    days = read_days(given.when, timezone.localtime())
+    other = find_staff(given.colleague)
+    stored = {"colleague": other.staff_id, "when": "、".join(day.isoformat() for day in days)}
+    if person is None:
+        return ValidatedAction(stored | _named(given.schedule), f"和{plain(other.name, 40)}换班")
+    schedule, pieces = swaps.plan(given.schedule, _staff(person.corp_id, person.staff_id), other, days)
+    summary = (
+        f"请{plain(other.name, 40)}换班（{plain(schedule.name, 60)}），对方接受以后：\n\n{swaps.told(pieces)}"
+    )
+    return ValidatedAction(stored | _named(schedule.name), summary)
+
+
+def _named(schedule: str) -> dict[str, str]:
+    return {"schedule": schedule} if schedule else {}
+
+
+def _staff(corp_id: str, staff_id: str) -> Staff:
+    if (row := listed(corp_id, staff_id)) is None:
+        raise InvalidInput("您不在人员名单中，不能换班：请管理员登记。")
+    return row
+
+
+def swap(given: SwapShift, actor: Actor) -> str:
+    """Asks, for a confirmed proposal; the other one decides."""
+    corp_id, _, staff_id = actor.ident.partition(":")
+    other = find_staff(given.colleague)
+    days = read_days(given.when, timezone.localtime())
+    made = swaps.ask(given.schedule, _staff(corp_id, staff_id), other, days)
+    until = timezone.localtime(made.expires_at)
+    return (
+        f"已请{plain(other.name, 40)}答复换班 {made.code}（到 {until:%m-%d %H:%M}），班次暂时不变。"
+        f"要撤回请回复「{swaps.DECLINE} {made.code}」。"
+    )
+
+
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "who_is_on_call",
@@ -65,5 +123,14 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
         "谁在值班：现在、某一天、某一周；没有人值班的时间会标出来。",
         WhoIsOnCall,
         who_is_on_call,
+    ),
+    action(
+        "swap_shift",
+        "换班",
+        "请一位同事和提问者换班，对方接受以后才生效。只提出，由提问者本人确认后才去问对方。仅在提问者明确要求时调用。",
+        "write",
+        SwapShift,
+        check_swap,
+        swap,
     ),
 )

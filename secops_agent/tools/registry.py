@@ -10,6 +10,7 @@ from secops_agent.tools import (
     reports,
     response,
     runbooks,
+    schedules,
     silences,
     status,
     triage,
@@ -27,6 +28,7 @@ DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *silences.TOOLS,
     *on_call.TOOLS,
     *reports.TOOLS,
+    *schedules.TOOLS,
     *response.TOOLS,
     *status.TOOLS,
 )

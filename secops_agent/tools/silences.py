@@ -1,13 +1,13 @@
 """silence_alerts: messages about what it covers are held back for a while; alerts stay in every list."""
 
 import re
-from datetime import timedelta
 from typing import Final
 
 from bifang.core.errors import InvalidInput
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.coverage import coverage
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -15,6 +15,7 @@ from secops_agent.tools.markdown import duration, moment, plain
 
 _SCOPES: Final = {"资产": "asset", "标签": "tag", "来源": "source", "规则": "rule", "全部": "all"}
 _ALERT: Final = re.compile(r"#?A?(\d{1,18})", re.IGNORECASE)
+NOBODY: Final = Actor("person", "user:0", "")
 _SHAPE: Final = "静默什么：告警编号（A12），或 资产:web-01、标签:生产、来源:waf、规则:名称"
 
 
@@ -38,13 +39,21 @@ def read_scope(text: str) -> tuple[str, str]:
 
 
 def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedAction:
-    """Too much for one person is left to the page, where an approver sets it."""
+    """Says what it would cover. Raises as `silences.plan`, which decides what this person may silence."""
     scope, value = read_scope(given.scope)
-    if silences.needs_approval(scope, timedelta(minutes=given.minutes)):
-        raise InvalidInput("静默全部，或超过 24 小时，需要审批人在「静默」页面设置。没有执行任何操作。")
-    named = f"告警 A{value}" if scope == "alert" else plain(given.scope, 100)
+    actor = Actor.person(person) if person else NOBODY
+    planned = silences.plan(scope, value, given.minutes, actor)
+    word = next(key for key, name in _SCOPES.items() if name == scope) if scope != "alert" else ""
+    named = (
+        f"告警 A{value}"
+        if scope == "alert"
+        else word + (f" {plain(planned.value, 100)}" if planned.value else "")
+    )
     why = f"，原因：{plain(given.reason, 200)}" if given.reason else ""
-    summary = f"静默{named} {duration(given.minutes)}：这段时间不发送它的消息，只计数{why}"
+    covers = plain(str(coverage(scope, planned.value)), 300)
+    summary = (
+        f"静默{named} {duration(given.minutes)}：这段时间不发送它的消息，只计数，结束时汇总{why}。{covers}"
+    )
     return ValidatedAction(given.model_dump(exclude_defaults=True) | {"minutes": given.minutes}, summary)
 
 
@@ -52,7 +61,8 @@ def silence(given: SilenceAlerts, actor: Actor) -> str:
     """Done for a confirmed proposal."""
     scope, value = read_scope(given.scope)
     row = silences.silence(scope, value, given.minutes, actor, given.reason)
-    return f"已静默到 {moment(row.ends_at)}。可以在「静默」页面提前结束。"
+    covers = plain(str(coverage(scope, row.value)), 300)
+    return f"已静默到 {moment(row.ends_at)}，结束时汇总期间的告警。{covers}。可以在「静默」页面提前结束。"
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (

@@ -3,6 +3,7 @@
 from typing import Final
 
 from secops_agent.services.operations.health import Health, read_health
+from secops_agent.services.schedules.feeds import FeedStatus
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import ago, moment, plain
@@ -30,12 +31,19 @@ def _told(health: Health, asker: Asker) -> str:
             f"更新于 {moment(health.newest_vulnerability)}" if health.newest_vulnerability else "还没有",
         ),
         ("资产", f"{health.assets} 台"),
+        ("漏洞情报", "；".join(_feed(each, asker) for each in health.feeds)),
     ]
-    lines = [heading, "", *(f"- {name}：{value}" for name, value in facts)]
+    lines = [heading, "", *(f"- {name}：{value}" for name, value in facts if value)]
     lines += [f"- 配置「{plain(fault.name, 40)}」：{plain(fault.error, 160)}" for fault in health.faults]
     if health.late:
         lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
     return "\n".join(lines)
+
+
+def _feed(status: FeedStatus, asker: Asker) -> str:
+    age = f"确认于 {ago(status.checked_at, asker.now)}" if status.checked_at else "还没有获取"
+    fault = f"（最近一次失败：{plain(status.error, 160)}）" if status.error else ""
+    return f"{status.title} {age}{fault}"
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (

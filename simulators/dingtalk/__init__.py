@@ -4,7 +4,8 @@ Start it with ``manage.py dingtalk_simulator``, ``python -m simulators.dingtalk 
 or in a test ``async with Simulator(apps={"dingdemo": "demo-secret"}, port=0) as sim`` (then ``sim.base_url``).
 
 What DingTalk offers, under the same paths: the Stream gateway and WebSocket (``gateway``), sessionWebhook
-(``webhook``), tokens (``openapi``), robot messages (``robot_api``), cards (``card_api``), files (``files``).
+(``webhook``), tokens (``openapi``), robot messages (``robot_api``), custom robots (``group_robots``), cards (``card_api``),
+files (``files``).
 
 What tests, the chat page at ``/`` and the page of applications at ``/apps`` use:
 
@@ -24,6 +25,7 @@ What tests, the chat page at ``/`` and the page of applications at ``/apps`` use
 ``PUT``, ``GET /sim/files/CODE``     what a downloadCode gives
 ``POST``, ``GET /sim/apps``          make an application: ``{name}``, or ``{client_id, client_secret}``; list them
 ``POST /sim/apps/ID``, ``…/verify``  ``{name?, stream?}`` changes it; 「验证连接通道」
+``POST /sim/robots``                 add or change a custom robot: the fields are in ``group_robots``
 ``POST /sim/people``                 add a member of staff
 ``POST /sim/reset``                  forget all but connections, applications and people
 ==================================== =============================================================================

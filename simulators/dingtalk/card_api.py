@@ -117,7 +117,7 @@ class CardApi:
             return {**result, "success": False, "errorMsg": problem}
         if space not in card.spaces:
             card.spaces.append(space)
-            self._show(card, conversation_id)
+            self._show(card, conversation_id, _mentioned(call))
         return {**result, "success": True, "errorMsg": ""}
 
     def _locate(self, call: Call, space: str) -> tuple[str, str, str, str]:
@@ -138,7 +138,7 @@ class CardApi:
             return kind, space_id, self.world.conversations.find_single(client_id, person.key).id, ""
         return kind, space_id, "", f"不支持的场域 {kind}"
 
-    def _show(self, card: Card, conversation_id: str) -> None:
+    def _show(self, card: Card, conversation_id: str, at_user_ids: list[str]) -> None:
         entry = Entry(
             id=mint("card"),
             client_id=card.client_id,
@@ -148,6 +148,7 @@ class CardApi:
             text=card.params.get("content", ""),
             route="card",
             card=card.out_track_id,
+            at_user_ids=at_user_ids,
             raw={"template_id": card.template_id, "params": card.params},
         )
         card.entries.append(entry.id)
@@ -181,6 +182,12 @@ class CardApi:
             return None
         client_id = self.openapi.tokens.owner(request.headers.get(TOKEN_HEADER, ""))
         return self.world.cards.find(client_id, out_track_id)
+
+
+def _mentioned(call: Call) -> list[str]:
+    """``atUserIds`` of a card for a group: staff id → name."""
+    at = (call.body.get("imGroupOpenDeliverModel") or {}).get("atUserIds")
+    return [str(user) for user in at] if isinstance(at, dict) else []
 
 
 def refresh_bubbles(world: World, card: Card) -> None:

@@ -135,6 +135,7 @@ class Control:
                 "metered": dict(world.metered),
                 "ack_ms": world.deliveries.describe_latency(),
                 "limits": world.limits.describe(),
+                "robots": {one.name: {"max": one.peak} for one in world.group_robots.values()},
                 "faults": world.faults.describe(),
                 "noise": list(world.deliveries.noise),
             }

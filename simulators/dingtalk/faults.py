@@ -41,6 +41,13 @@ openapi_delay_s      seconds                      the OpenAPI answers late
 openapi_hang         true                         the OpenAPI never answers
 openapi_lost         true                         the call is done, its answer never arrives
 token_401            true                         every token presented is refused (and forgotten)
+robot_refuse         errmsg                       /robot/send answers 310000 with that text: "keywords not in content",
+                                                  "sign not match", "ip 1.2.3.4 not in whitelist"
+robot_errcode        400101, 400102, 410100, …    /robot/send answers 200 with that errcode; scope: the robot's token
+robot_status         500, 503, …                  /robot/send answers that HTTP status
+robot_delay_s        seconds                      /robot/send answers late
+robot_hang           true                         /robot/send never answers
+robot_lost           true                         the message of a custom robot arrives, the answer does not
 card_deliver_false   true / message               deliverResults[].success is false, inside a 200
 ==================== ============================ ==========================================================
 """
@@ -78,6 +85,12 @@ STANDING = [
     "openapi_hang",
     "openapi_lost",
     "token_401",
+    "robot_refuse",
+    "robot_errcode",
+    "robot_status",
+    "robot_delay_s",
+    "robot_hang",
+    "robot_lost",
     "card_deliver_false",
 ]
 NUMBERS = [
@@ -91,6 +104,9 @@ NUMBERS = [
     "webhook_delay_s",
     "openapi_status",
     "openapi_delay_s",
+    "robot_errcode",
+    "robot_status",
+    "robot_delay_s",
 ]
 
 

@@ -39,6 +39,7 @@ class Options:
     openapi_per_second: int = 20
     card_ack_s: float = 5.0
     verify_s: float = 5.0
+    robot_block_s: float = 600.0
     state_file: Path | None = None
 
 

@@ -18,6 +18,7 @@ from .control import Control
 from .deliveries import Push
 from .files import Files
 from .gateway import Gateway, close_all
+from .group_robots import GroupRobots
 from .openapi import OpenApi
 from .options import DEMO_APPS, Options
 from .page import Page
@@ -96,6 +97,7 @@ class Simulator:
             RobotApi(world, openapi),
             CardApi(world, openapi),
             Files(openapi),
+            GroupRobots(world),
         ):
             app.router.add_routes(part.routes())
         app.router.add_routes([*Clicks(world).routes(), *Page(world).routes(), *Applications(world).routes()])

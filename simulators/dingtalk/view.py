@@ -54,14 +54,17 @@ def describe_entry(world: World, entry: Entry) -> dict[str, Any]:
     """One bubble, with its safe HTML."""
     room = world.conversations.find(entry.client_id, entry.conversation_id)
     robot = world.robots.get(entry.sender)
-    name = robot.name if robot and entry.route else world.people.name_of(entry.sender)
+    custom = world.group_robots.get(entry.sender)
+    name = (
+        robot.name if robot and entry.route else custom.name if custom else world.people.name_of(entry.sender)
+    )
     shown: dict[str, Any] = {
         "id": entry.id,
         "seq": entry.seq,
         "at": entry.at,
         "conversation": describe_room(world, room) if room else {"id": entry.conversation_id},
         "robot": bool(entry.route),
-        "sender": entry.sender,
+        "sender": f"robot:{custom.name}" if custom else entry.sender,
         "name": str(entry.raw.get("nick") or name) if not entry.route else name,
         "msgtype": entry.msgtype,
         "route": entry.route,
@@ -75,6 +78,7 @@ def describe_entry(world: World, entry: Entry) -> dict[str, Any]:
     card = world.cards.find(entry.client_id, entry.card) if entry.card else None
     if card is not None:
         shown["card"] = describe_card(card)
+        shown["mentions"] = [world.people.name_of(user) for user in entry.at_user_ids]
     return shown
 
 

@@ -17,6 +17,27 @@ from .sessions import Sessions
 
 
 @dataclass(slots=True)
+class GroupRobot:
+    """A custom robot of one group; ``client_id`` says on which application's page the group is.
+
+    ``blocked_until``: monotonic; ``peak``: the most that was sent within a minute; ``seen``: msgUuids.
+    """
+
+    token: str
+    name: str = "自定义机器人"
+    secret: str = field(default="", repr=False)
+    keywords: list[str] = field(default_factory=list)
+    client_id: str = "dingdemo"
+    conversation_id: str = "cidDemoGroup=="
+    blocked_until: float = 0.0
+    peak: int = 0
+    seen: set[str] = field(default_factory=set)
+
+
+DEMO_ROBOT = ("demorobot0123456789", "值班通知", "SECdemorobotsecret")
+
+
+@dataclass(slots=True)
 class World:
     """State of one simulator. ``base_url`` is set once it listens."""
 
@@ -35,6 +56,7 @@ class World:
     base_url: str = ""
     calls: Counter[str] = field(default_factory=Counter)
     metered: Counter[str] = field(default_factory=Counter)  # of the monthly quotas: calls, messages
+    group_robots: dict[str, GroupRobot] = field(default_factory=dict)
 
     def put_robot(self, robot: Robot) -> None:
         """Register an application, or replace what was known of it; the pages learn of it."""
@@ -57,6 +79,9 @@ class World:
         self.calls.clear()
         self.metered.clear()
         self.conversations.rooms.clear()
+        for robot in self.group_robots.values():
+            robot.blocked_until, robot.peak = 0.0, 0
+            robot.seen.clear()
         for client_id in self.robots:
             self.conversations.open_for(client_id)
 
@@ -80,4 +105,5 @@ def build_world(apps: dict[str, str], options: Options) -> World:
     )
     for client_id, secret in apps.items():
         world.put_robot(build_robot(client_id, secret))
+    world.group_robots[DEMO_ROBOT[0]] = GroupRobot(*DEMO_ROBOT)
     return world

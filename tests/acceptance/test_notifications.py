@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from bifang.channels.models import KnownGroup, OutboxRow
-from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, Staff
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, NotificationTarget, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.people import tokens
@@ -97,6 +98,97 @@ def test_alert_is_told_once_whenever_the_worker_is_killed(stage: Stage) -> None:
     post("另一条", assets=["web-02"])
     assert "另一条" in shown(stage, 2)[1]
     assert_nothing_more(stage, 2)
+
+
+def test_alert_is_confirmed_by_words_by_tap_and_by_card(stage: Stage) -> None:
+    stage.start()
+    post("按文字确认")
+    shown(stage)
+    stage.say(f"确认 A{newest()}", GROUP, "lisi")
+    assert "**李四** 已确认" in shown(stage, 2)[1]
+    post("点按确认", assets=["web-02"])
+    (link,) = re.findall(r"sendMessage\?content=([^)]+)\)", shown(stage, 3)[2])[:1]
+    stage.say(unquote(link), GROUP, "lisi", link=True)
+    wait_acknowledged("点按确认")
+    stage.apply(stage.robot(card_template_id="answer.schema"))
+    card = post_until_card(stage)
+    clicked = stage.sim.click(card["out_track_id"], "acknowledge", "lisi")
+    assert clicked["latency_ms"] < 2000
+    changed = clicked["ack"]["data"]["cardData"]["cardParamMap"]
+    assert "处理：李四 " in changed["content"]
+    assert "acknowledge" not in changed["buttons"]
+    wait_acknowledged(Alert.objects.get(pk=newest()).title)
+    refused = stage.sim.click(card["out_track_id"], "false_positive", "wangwu_of_elsewhere", corp_id="other")
+    assert "cardData" not in refused["ack"]["data"]
+    assert stage.sim.cards()[0]["times_created"] == 1
+
+
+def test_killed_while_its_card_is_created_the_alert_has_one_card(stage: Stage) -> None:
+    stage.apply(stage.robot(card_template_id="answer.schema"))
+    lost = {"value": True, "path": "/v1.0/card/instances/createAndDeliver"}
+    first = stage.start()
+    stage.sim.faults(ROBOT, openapi_lost=lost)
+    post("正在创建卡片")
+    wait_until(stage.sim.cards, within=60, what="a card that the worker does not know of")
+    kill(first)
+    stage.sim.faults(clear=True)
+    stage.start()
+    wait_until(lambda: OutboxRow.objects.filter(route="card").exists(), within=60, what="the card known")
+    assert_nothing_more(stage, 1)
+    (card,) = stage.sim.cards()
+    assert len(card["entries"]) == 1
+    triage.close(Alert.objects.get().pk, "benign", Actor.person(Staff.objects.get(staff_id="lisi")))
+    wait_until(lambda: stage.sim.cards()[0]["params"]["buttons"] == "[]", within=60, what="no buttons left")
+    assert len(stage.replies(conversation_id=GROUP)) == 1
+
+
+def newest() -> int:
+    """The number of the alert posted last."""
+    return Alert.objects.latest("pk").pk
+
+
+def wait_acknowledged(title: str) -> None:
+    """Until 李四 has it in hand."""
+    mine = Alert.objects.filter(title=title, status="acknowledged", assignee__staff_id="lisi")
+    wait_until(mine.exists, within=60, what=f"{title} acknowledged")
+
+
+def post_until_card(stage: Stage) -> dict[str, Any]:
+    """The card of an alert, as soon as the running worker knows its template."""
+    for number in range(20):
+        before = len(stage.replies(conversation_id=GROUP))
+        post(f"卡片 {number}", assets=[f"db-{number}"])
+        shown(stage, before + 1)
+        if found := stage.sim.cards():
+            return found[-1]
+    raise AssertionError("no card")
+
+
+@pytest.mark.slow
+def test_robot_is_told_once_and_what_it_refuses_goes_on_at_once_and_comes_later(stage: Stage) -> None:
+    url = f"{stage.sim.base_url}/robot/send?access_token=demorobot0123456789"
+    robot = {"kind": "webhook", "name": "应急群", "url": url, "secret": "SECdemorobotsecret"}
+    next_one = {"kind": "person", "config": NAME, "staff_id": "wangwu"}
+    escalate = [{"after_minutes": 600, "to": [next_one]}]
+    stage.apply(notification_rules=[{**RULE, "targets": [robot], "escalate": escalate}])
+    stage.sim.faults(robot_lost={"value": True, "times": 1})
+    worker = stage.start()
+    post("答复丢失")
+    assert "答复丢失" in shown(stage)[0]
+    assert_nothing_more(stage, 1)
+    stage.sim.faults(robot_refuse="keywords not in content")
+    post("被拒绝", severity="critical", assets=["web-02"])
+    assert "被拒绝" in shown(stage, where=single_id(ROBOT, "wangwu"))[0]
+    kill(worker)
+    stage.sim.faults(clear=True)
+    NotificationTarget.objects.exclude(last_error="").update(next_try_at=timezone.now())
+    AlertMessage.objects.filter(state=MessageState.UNDELIVERABLE).update(due_at=timezone.now())
+    stage.start()
+    assert "被拒绝" in shown(stage, 2)[1]
+    wait_until(
+        lambda: not NotificationTarget.objects.exclude(last_error="").exists(), within=60, what="sound"
+    )
+    assert {reply["route"] for reply in stage.replies(conversation_id=GROUP)} == {"robot"}
 
 
 @pytest.mark.slow

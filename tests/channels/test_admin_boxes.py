@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.admin.inbox import InboxScreen
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.groups import AUDITOR, OPERATOR
@@ -76,7 +77,7 @@ def test_page_of_a_dead_letter_tells_the_reason_and_links_the_replies() -> None:
 @pytest.mark.both_databases
 def test_reprocess_puts_dead_and_handled_rows_back_and_counts_the_rest() -> None:
     config = dingtalk()
-    rows = [received(config, number, state=state) for number, state in enumerate(State)]
+    rows = [received(config, number, state=state) for number, state in enumerate(InboxScreen.states)]
     response = superuser().post(
         INBOX, {"action": "reprocess", "_selected_action": [row.pk for row in rows]}, follow=True
     )

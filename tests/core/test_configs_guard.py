@@ -22,6 +22,7 @@ GIVEN: dict[str, dict[str, str]] = {
     "dingtalk": {"client_id": "dinga", "client_secret": SECRET},
     "qwen": {"api_key": SECRET, "model": "qwen-plus"},
     "openai": {"base_url": f"https://{LISTED}/v1", "api_key": SECRET},
+    "mcp": {"url": f"https://{LISTED}/mcp"},
     "webhook_connector": {"url": f"https://{LISTED}/first", "secret": SECRET},
 }
 KINDS = [pytest.param(kind, id=kind.name) for kind in all_kinds()]

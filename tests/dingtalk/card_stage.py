@@ -20,6 +20,7 @@ from dingtalk_integration.cards.limits import card_limiter
 from dingtalk_integration.cards.reaper import CardReaper
 from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
+from dingtalk_integration.handlers import cards as clicks
 from dingtalk_integration.models import Card
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
@@ -71,7 +72,9 @@ class CardStage:
             clients = ApplicationClients(ConfigCache(), self.counter)
             cards = CardService(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
             channel = DingTalkChannel(clients, cards)
-            handlers: dict[str, Handler] = {"chat": cards.attend(self._knowing(clients, self.script.handle))}
+            handlers: dict[str, Handler] = {
+                "chat": cards.attend(self._knowing(clients, self.script.handle)), "card": clicks.handle,
+            }  # fmt: skip
             return WorkerLoop(
                 owner, handlers, channel,
                 sink=cards.sink, jobs=(CardReaper(cards, every=1.0),), on_close=channel.close,

@@ -6,7 +6,14 @@ import json
 import pytest
 from aiohttp import web
 
-from bifang.core.errors import BadCredentials, InvalidInput, RateLimited, RemoteError, ReplyTargetExpired
+from bifang.core.errors import (
+    BadCredentials,
+    InvalidInput,
+    OutcomeUnknown,
+    RateLimited,
+    RemoteError,
+    ReplyTargetExpired,
+)
 from bifang.core.http import HttpClient
 from dingtalk_integration.openapi import Application, CardPlace, Cards, Endpoints, Media, OpenApi, Replies
 from dingtalk_integration.openapi.errors import QuotaUsedUp
@@ -232,7 +239,7 @@ FORBIDDEN = "Forbidden.AccessDenied."
         ),
         (500, {"code": "unknownError"}, RemoteError, False, "暂时"),
         (500, {"code": "system.err"}, RemoteError, False, "暂时"),
-        (504, b"gateway timeout", RemoteError, False, "504"),
+        (504, b"gateway timeout", OutcomeUnknown, False, "504"),
         (403, b"<html>squid</html>", RemoteError, False, "代理"),
     ],
 )

@@ -90,7 +90,7 @@ def test_applications_of_one_organisation_share_what_its_widest_edition_gives() 
     ("calls", "step"),
     [
         (0, "full"), (59, "full"), (60, "final_only"), (69, "final_only"), (70, "card"), (80, "text"), (94, "text"),
-        (95, "digest"), (99, "digest"), (100, "none"), (150, "none"),
+        (95, "digest"), (97, "digest"), (98, "none"), (150, "none"),
     ],
 )  # fmt: skip
 def test_calls_step_down_at_their_thresholds(calls: int, step: str, settings: Any) -> None:

@@ -17,8 +17,8 @@ from secops_agent.agent import toolbox
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services.decisions import approvals
-from secops_agent.services.decisions.proposals import Origin, Proposals
-from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors
+from secops_agent.services.decisions.proposals import Proposals
+from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
 from secops_agent.services.people.staff import Person, find_person
 from tests.secops.inventory_aid import alert, store
 
@@ -87,7 +87,7 @@ class Deeds:
         """As `decide` takes it."""
         return Executors(self._execute, self._check)
 
-    def _execute(self, tool: str, arguments: Any, actor: Any) -> str:
+    def _execute(self, tool: str, arguments: Any, actor: Any, origin: Origin) -> str:
         if self.error:
             raise self.error
         self.done.append((tool, dict(arguments), actor.name))
@@ -130,6 +130,7 @@ async def say(
     conversation: str = GROUP,
     is_group: bool = True,
     corp: str = "corp",
+    quoted: str = "",
 ) -> TurnResult:
     """A message from its receipt to the stored result, as the dispatcher does it."""
     from bifang.core import db
@@ -138,7 +139,8 @@ async def say(
     item = Incoming(config.pk, "chat", f"m{next(_numbers)}", conversation, who, text, {}, target)
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
-    asking = Asking(turn, corp, who, who, is_group, ai_configs=tuple(filter(None, [config.ai_config_id])))
+    ai_configs = tuple(filter(None, [config.ai_config_id]))
+    asking = Asking(turn, corp, who, who, is_group, ai_configs=ai_configs, quoted=quoted)
     result = await agent.answer(asking, Silent())
     assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result

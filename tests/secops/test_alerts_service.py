@@ -66,11 +66,11 @@ def test_pages_hold_every_alert_once_though_times_are_equal(database):
     assert len(set(seen)) == 50 == page.total
 
 
-def test_list_needs_three_statements_at_any_length(five):
+def test_list_needs_four_statements_at_any_length(five):
     for limit in (1, 5):
         with queries() as caught:
             triage.search(AlertFilter(limit=limit, statuses=("open",)))
-        assert len(caught) == 3
+        assert len(caught) == 4
 
 
 def test_statistics_add_up_to_what_the_list_shows(five):

@@ -46,7 +46,9 @@ async def test_missing_flag_and_model_without_tools_are_named() -> None:
         fake.answer = lambda body: Say(
             '{"tool": "read_code", "arguments": {}}' if len(body["messages"]) < 3 else "7391"
         )
-        assert (await tried(fake, tool_calls="json")).outcome == "ok"
+        for mode in ("json", "native"):
+            fake.tools = True
+            assert (await tried(fake, tool_calls=mode)).outcome == "ok"
     async with FakeOpenAI("ollama", tools=False) as fake:
         assert "不支持工具调用" in (await tried(fake)).text
     async with FakeOpenAI(answer=lambda body: Say("校验码是 1234")) as fake:

@@ -181,7 +181,8 @@ def test_the_corporation_of_the_configuration_is_the_one_once_it_is_known() -> N
 
 
 def _propose_from(corp: str, config: SystemConfig) -> None:
-    from secops_agent.services.decisions.proposals import Origin, Proposals
+    from secops_agent.services.decisions.proposals import Proposals
+    from secops_agent.services.decisions.requests import Origin
     from secops_agent.services.people.staff import Person
 
     person = Person(corp, "zhao", "赵", Role.RESPONDER)

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels import inbox
 from bifang.channels.admin.rows import RowScreen, link, report
-from bifang.channels.models import InboxRow
+from bifang.channels.models import OPEN, InboxRow, State
 from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, shortened
 
 
@@ -22,6 +22,7 @@ class InboxScreen(RowScreen):
     search_help_text = "按消息 ID、会话 ID、发送人 ID 或事件类型（如 user_leave_org）搜索（完整匹配）"
     actions = ("reprocess",)
     text_fields = ("words", "whole_text", "data")
+    states = (*OPEN, State.DONE, State.DEAD)
     fields = (
         "external_id", "what", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "chat_kind", "priority",
         "whole_text", "data", "replies", "received", "handled", "attempts", "waits_until", "owner",

@@ -45,7 +45,13 @@ class OutboxScreen(RowScreen):
     @admin.display(description="途径", ordering="route")
     def route_label(self, row: OutboxRow) -> str:
         """How it went out."""
-        names = {"webhook": "会话 Webhook", "group": "群消息接口", "private": "单聊接口", "card": "卡片"}
+        names = {
+            "webhook": "会话 Webhook",
+            "group": "群消息接口",
+            "private": "单聊接口",
+            "card": "卡片",
+            "robot": "自定义机器人",
+        }
         return names.get(row.route, row.route) or NOTHING
 
     @admin.display(description="来自")
@@ -57,6 +63,8 @@ class OutboxScreen(RowScreen):
     def address(self, row: OutboxRow) -> str:
         """Conversation and person; no webhook."""
         target = row.target or {}
+        if target.get("robot"):
+            return "自定义机器人 ****"
         kind = "群聊" if target.get("is_group") else "单聊"
         return " · ".join(
             part for part in (kind, target.get("conversation_id"), target.get("staff_id")) if part
@@ -79,5 +87,5 @@ class OutboxScreen(RowScreen):
 
     @admin.action(description="重新发送", permissions=["operate"])
     def resend(self, request: HttpRequest, queryset: QuerySet[OutboxRow]) -> None:
-        """Dead rows go back to waiting."""
-        report(request, outbox.resend, queryset, "重新发送", "只有「死信」可以重新发送。")
+        """Rows that were given up go back to waiting."""
+        report(request, outbox.resend, queryset, "重新发送", "只有「死信」和「结果未知」可以重新发送。")

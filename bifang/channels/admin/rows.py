@@ -17,7 +17,13 @@ from bifang.core.changes import Change, record
 
 READ_TEXT = "channels.read_private_text"
 MAY_NOT_READ = "无权查看聊天内容"
-TONES = {State.PENDING: "info", State.CLAIMED: "info", State.DONE: "ok", State.DEAD: "bad"}
+TONES = {
+    State.PENDING: "info",
+    State.CLAIMED: "info",
+    State.DONE: "ok",
+    State.DEAD: "bad",
+    State.UNKNOWN: "warn",
+}
 
 
 class RowScreen(RecordScreen):
@@ -27,13 +33,14 @@ class RowScreen(RecordScreen):
     ordering = ("-id",)
     list_before_template = "admin/channels/states.html"
     text_fields: tuple[str, ...] = ()
+    states: tuple[State, ...] = tuple(State)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """With one click to each state."""
         chosen = request.GET.get("state__exact", "")
-        pills = [("", "全部"), *State.choices]
+        pills = [("", "全部"), *((each.value, each.label) for each in self.states)]
         context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
         return super().changelist_view(request, context | (extra_context or {}))
 

@@ -20,6 +20,9 @@ def read_action(
     skeleton: Skeleton, plain: str, asker: str, read_task: Callable[[str], Intent | None], *, command: bool
 ) -> Wish | None:
     """The order of the sentence, or what it may have meant to be one; ``read_task``: see `read_schedule`."""
+    if swap := pattern("schedules.swap").fullmatch(plain):
+        said = {name.rstrip("2"): value for name, value in swap.groupdict().items() if value}
+        return Wish(Intent("swap_shift", said), certain=True)
     schedule = read_schedule(plain, read_task)
     if schedule or skeleton.found(Kind.ALERTS, Kind.NETWORK):
         return schedule

@@ -9,6 +9,8 @@ _SAID = r"(?:[\s,，:：;。.!]+(?P<reason>.*))?"
 _VERBS: tuple[tuple[ControlAction, str], ...] = (
     ("confirm", r"确认(?:执行)?|confirm"),
     ("approve", r"同意|批准|approve"),
+    ("accept", r"接受换班"),
+    ("decline", r"不换|谢绝换班"),
     ("reject", r"拒绝|驳回|不同意|否决|reject|deny"),
 )
 _STOP_WORD = r"停止(?:回答|生成|执行)?|停下来?|停一下|停|别说了|不用说了|打住|stop|cancel|中断|终止"
@@ -17,8 +19,8 @@ _PATTERNS = tuple(
     (action, re.compile(rf"我?(?:{verb})\s*[:：#]?\s*[「“\"]?{_CODE}[」”\"]?{_SAID}", re.IGNORECASE))
     for action, verb in _VERBS
 )
-# A12 names an alert; codes have six characters, so that only A and five digits can be one.
-_ALERT = re.compile(r"A\d{1,4}|A\d{6,}", re.IGNORECASE)
+# A12 names an alert: no code is an A and digits.
+_ALERT = re.compile(r"A\d+", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:理由|原因|因为)\s*(?:是|为)?\s*[:：]?\s*")
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from secops_agent.llm.types import Offer
 
-ControlAction = Literal["confirm", "approve", "reject", "stop"]
+ControlAction = Literal["confirm", "approve", "reject", "stop", "accept", "decline"]
 
 READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
@@ -15,7 +15,7 @@ READ_TOOLS = frozenset([
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
     "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host",
-    "silence_alerts",
+    "silence_alerts", "swap_shift",
 ])  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.pages import Page, cut, demand_limit, order_of
 from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.eligibility import listed
 from secops_agent.services.writing import assign as set_values
 
 __all__ = [
@@ -133,13 +134,20 @@ def _read(alert_id: int) -> Alert:
 
 
 def acknowledge(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
-    """Someone looks after it: open → acknowledged. Raises NotFound, Conflict."""
+    """Someone looks after it: open → acknowledged; a person owns it if nobody did. Raises NotFound, Conflict."""
+    person = _staff_of(actor)
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.OPEN)
-        return {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now}
+        taken = {"assignee": person} if person and row.assignee_id is None else {}
+        return {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": now, **taken}
 
     return _change(alert_id, actor, "acknowledge", act, note)
+
+
+def _staff_of(actor: Actor) -> Staff | None:
+    corp_id, _, staff_id = actor.ident.partition(":")
+    return listed(corp_id, staff_id) if actor.kind == "person" else None
 
 
 def assign(alert_id: int, assignee: Staff | str, actor: Actor, note: str = "") -> AlertSummary:
@@ -179,11 +187,13 @@ def close(alert_id: int, verdict: str, actor: Actor, note: str = "") -> AlertSum
 
 
 def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
-    """It was not over; the verdict is withdrawn. Raises NotFound, Conflict."""
+    """It was not over, and nobody looks after it: open again, without verdict. Raises NotFound, Conflict."""
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
-        _demand(row, AlertStatus.CLOSED)
-        return {"status": AlertStatus.OPEN, "verdict": "", "closed_at": None, "closed_by_source": False}
+        _demand(row, AlertStatus.CLOSED, AlertStatus.ACKNOWLEDGED)
+        taken_back = {"acknowledged_at": None, "assignee": None} if row.status != AlertStatus.CLOSED else {}
+        again = {"status": AlertStatus.OPEN, "verdict": "", "closed_at": None, "closed_by_source": False}
+        return again | taken_back
 
     return _change(alert_id, actor, "reopen", act, note)
 
@@ -220,7 +230,7 @@ def _change(
             changes["assignee"] = (old_name, _name(row))
         history.record("alert", alert_id, actor, action, _told(changes), note)
         tallies.change([(before, Counted.of(row, linked))])
-        happened = {"reopened"} if action == "reopen" else set()
+        happened = {"reopened"} if action == "reopen" and old_status == AlertStatus.CLOSED else set()
         note_changes([Changed(row, frozenset(happened))], timezone.now())
     return summaries([_read(alert_id)])[0]
 

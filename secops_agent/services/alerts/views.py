@@ -11,6 +11,8 @@ from secops_agent.models import Alert, AlertAsset, AlertIndicator
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.assets.views import AssetRef
 from secops_agent.services.audit.history import HistoryEntry
+from secops_agent.services.notifications import silences
+from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.privacy import PRIVATE_INDICATORS, private
 
 
@@ -35,6 +37,7 @@ class AlertSummary:
     count: int
     due_at: datetime | None
     overdue: bool
+    silenced_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,21 @@ def summaries(rows: Sequence[Alert]) -> list[AlertSummary]:
     for alert_id, asset_id, name in links.values_list("alert_id", "asset_id", "asset__name"):
         linked.setdefault(alert_id, []).append(AssetRef(asset_id, name))
     now = timezone.now()
-    return [_summary(row, tuple(linked.get(row.pk, ())), now) for row in rows]
+    quiet = silenced_until(rows, now)
+    return [_summary(row, tuple(linked.get(row.pk, ())), now, quiet.get(row.pk)) for row in rows]
 
 
-def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime) -> AlertSummary:
+def silenced_until(rows: Sequence[Alert], now: datetime) -> dict[int, datetime]:
+    """Alert id → until when its messages are held back, of those that are silenced. Two queries, mostly one."""
+    active = silences.active(now)
+    if not active:
+        return {}
+    facts = facts_of(rows)
+    found = ((row.pk, silences.covering(active, row, facts[row.pk])) for row in rows)
+    return {pk: silence.ends_at for pk, silence in found if silence}
+
+
+def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime, quiet: datetime | None) -> AlertSummary:
     late = row.due_at is not None and row.due_at < now and row.status != AlertStatus.CLOSED
     return AlertSummary(
         id=row.pk,
@@ -96,6 +110,7 @@ def _summary(row: Alert, assets: tuple[AssetRef, ...], now: datetime) -> AlertSu
         count=row.count,
         due_at=row.due_at,
         overdue=late,
+        silenced_until=quiet,
     )
 
 

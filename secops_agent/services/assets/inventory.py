@@ -1,7 +1,10 @@
 """Assets: lists, one asset by any of its names, and what people change."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import transaction
@@ -41,6 +44,7 @@ __all__ = [
     "require",
     "require_record",
     "search",
+    "tagged",
     "update",
 ]  # fmt: skip
 _CANDIDATES = 10
@@ -103,12 +107,18 @@ def _matching(wanted: AssetFilter) -> QuerySet[Asset]:
     if wanted.importance:
         rows = rows.filter(importance__in=wanted.importance)
     if wanted.tag:
-        rows = rows.filter(tags__icontains=f'"{wanted.tag}"')
+        rows = rows.filter(tagged(wanted.tag))
     if wanted.source:
         rows = rows.filter(sources__icontains=f'"{wanted.source}"')
     if wanted.keyword:
         rows = rows.filter(_about(wanted.keyword.strip()))
     return rows
+
+
+def tagged(tag: str, prefix: str = "") -> Q:
+    """Assets that have this tag; ``prefix`` leads to them ("asset__"). SQLite keeps JSON in ASCII, PostgreSQL as it is."""
+    spellings = {json.dumps(tag), json.dumps(tag, ensure_ascii=False)}
+    return reduce(or_, (Q(**{f"{prefix}tags__icontains": each}) for each in spellings))
 
 
 def _about(keyword: str) -> Q:

@@ -21,7 +21,7 @@ from secops_agent.services.decisions import actions, notices, undo
 from secops_agent.services.decisions.carriers import DRY
 from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of
-from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors
+from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
 from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people import eligibility
 
@@ -111,7 +111,8 @@ def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str) ->
 
 
 def _confirm(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
-    done, text = _attempt(lambda: executors.execute(proposal.tool, proposal.arguments, actor))
+    origin = Origin(proposal.config_id, proposal.conversation_id, proposal.is_group, proposal.inbox_id)
+    done, text = _attempt(lambda: executors.execute(proposal.tool, proposal.arguments, actor, origin))
     return done, text if done else f"{proposal.code} 没有执行成功：{text}"
 
 

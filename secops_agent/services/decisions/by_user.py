@@ -11,7 +11,8 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
 from secops_agent.models import Proposal, Role, Staff
-from secops_agent.services.decisions.proposals import Origin, Proposals
+from secops_agent.services.decisions.proposals import Proposals
+from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.people.staff import Person
 
 NO_ROBOT: Final = "没有启用的钉钉配置，不能通知审批人，所以没有提交。请管理员先启用一个钉钉配置。"

@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.decisions import carriers
+from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.mcp.orders import CALL, needed_role
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
@@ -32,10 +33,11 @@ MOST_OPEN: Final = 20  # a person's undecided proposals
 
 
 def new_code() -> str:
-    """Six characters, starting with a letter, with a digit in it: never an ordinary word, never a number."""
+    """Six characters, starting with a letter, with a digit in it: never a word, never a number, never an alert's A12345."""
+    first = secrets.choice(LETTERS)
     rest = [secrets.choice(LETTERS + DIGITS) for _ in range(CODE_LENGTH - 2)]
     rest.insert(secrets.randbelow(CODE_LENGTH - 1), secrets.choice(DIGITS))
-    return secrets.choice(LETTERS) + "".join(rest)
+    return new_code() if first == "A" and "".join(rest).isdigit() else first + "".join(rest)
 
 
 def digest_of(proposal: Proposal) -> str:
@@ -46,17 +48,6 @@ def digest_of(proposal: Proposal) -> str:
     ]  # fmt: skip
     text = json.dumps(bound, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where something is proposed. ``target`` is the address of that conversation."""
-
-    config_id: int
-    conversation_id: str
-    is_group: bool
-    inbox_id: int | None = None
-    target: ReplyTarget | None = None
 
 
 class Proposals:

@@ -4,12 +4,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bifang.channels.ports import ReplyTarget
 from secops_agent.models.proposal import ProposalState
 from secops_agent.services.actors import Actor, Human
 from secops_agent.services.people.staff import Person
 
 Verdict = Literal["confirm", "approve", "reject"]
-Execute = Callable[[str, Mapping[str, Any], Actor], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something is proposed. ``target`` is the address of that conversation."""
+
+    config_id: int
+    conversation_id: str
+    is_group: bool
+    inbox_id: int | None = None
+    target: ReplyTarget | None = None
+
+
+Execute = Callable[[str, Mapping[str, Any], Actor, Origin], str]
 Check = Callable[[str, Mapping[str, Any]], Any]
 
 

@@ -6,8 +6,6 @@ interrupted is run again from its start and completes what is missing.
 """
 
 import logging
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from bifang.core.processes import is_gone, process_name
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.services.actors import Actor
 from secops_agent.services.faults import NotFound
@@ -195,11 +194,6 @@ def _work(row: ImportJob, owner: str) -> Work:
     return Work(row.pk, owner, row.format, row.name, path, row.digest, row.options, actor)
 
 
-def process_name() -> str:
-    """ "host:pid" of this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 def _mine(work: Work) -> QuerySet[ImportJob]:
     return ImportJob.objects.filter(pk=work.id, owner=work.owner, state=JobState.RUNNING)
 
@@ -249,26 +243,7 @@ def recover() -> int:
 def _is_dead(row: ImportJob) -> bool:
     if row.beat_at is None or timezone.now() - row.beat_at > _SILENCE:
         return True
-    host, _, pid = row.owner.rpartition(":")
-    return host == socket.gethostname() and not _is_alive(int(pid))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    """Dead, but its parent has not looked yet; only Linux tells."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (OSError, IndexError):
-        return False
+    return is_gone(row.owner)
 
 
 def _requeue(row: ImportJob) -> int:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bifang.channels.models import KnownGroup
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationTarget, OnCallSchedule, Staff, TargetKind
+from secops_agent.models import NotificationTarget, OnCallSchedule, Role, Staff, TargetKind
 from secops_agent.services.notifications.targets import place_of
 
 MOST_PEOPLE: Final = 500
@@ -29,6 +29,12 @@ def choices() -> list[Choice]:
     return [choice for config in _configs() for choice in _of(config)]
 
 
+def robot_choices() -> list[Choice]:
+    """The custom robots that some rule has already."""
+    rows = NotificationTarget.objects.filter(kind=TargetKind.WEBHOOK).select_related("config", "rule")
+    return [choice_of(row) for row in rows.order_by("-pk")]
+
+
 def _configs() -> list[SystemConfig]:
     return list(SystemConfig.objects.current().filter(kind="dingtalk").order_by("name"))
 
@@ -44,12 +50,31 @@ def _of(config: SystemConfig) -> Iterator[Choice]:
         yield Choice(
             "值班人", f"on_call:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
         )
+    yield from _of_steps(config)
     people = Staff.objects.filter(active=True).order_by("name")
     for staff in (people.filter(corp_id__in=("", corporation)) if corporation else people)[:MOST_PEOPLE]:
         entry = {"kind": "person", "config": config.name, "staff_id": staff.staff_id}
         yield Choice(
             "个人", f"person:{config.pk}:{staff.pk}", f"{staff}（{staff.staff_id}）· {config.name}", entry
         )
+
+
+def _of_steps(config: SystemConfig) -> Iterator[Choice]:
+    """What only a step of escalation may name, and the next in a rotation."""
+    for schedule in OnCallSchedule.objects.filter(enabled=True):
+        entry = {"kind": "next", "config": config.name, "schedule": schedule.name}
+        yield Choice(
+            "下一位值班人", f"next:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
+        )
+    for role in Role:
+        if role != Role.NONE:
+            entry = {"kind": "role", "config": config.name, "role": role.value}
+            yield Choice(
+                "角色的每个人（升级）",
+                f"role:{config.pk}:{role.value}",
+                f"{role.label} · {config.name}",
+                entry,
+            )
 
 
 def _told(group: KnownGroup, config: SystemConfig) -> str:
@@ -61,10 +86,17 @@ def _told(group: KnownGroup, config: SystemConfig) -> str:
 
 def choice_of(target: NotificationTarget) -> Choice:
     """A target that is there already: it may stay, even if it could not be chosen any more."""
+    if target.kind == TargetKind.WEBHOOK:
+        label = f"{place_of(target)}（规则「{target.rule}」）"
+        return Choice(
+            "自定义机器人", f"webhook:{target.conversation_id}", label, {"kind": "webhook", "uid": target.uid}
+        )
     ident = {
         TargetKind.GROUP: target.conversation_id,
         TargetKind.PERSON: str(target.staff_id),
         TargetKind.ON_CALL: str(target.schedule_id),
+        TargetKind.NEXT: str(target.schedule_id),
+        TargetKind.ROLE: target.role,
     }.get(TargetKind(target.kind), target.uid)
     entry = {
         "kind": target.kind,
@@ -72,6 +104,7 @@ def choice_of(target: NotificationTarget) -> Choice:
         "conversation_id": target.conversation_id,
         "staff_id": target.staff.staff_id if target.staff else "",
         "schedule": target.schedule.name if target.schedule else "",
+        "role": target.role,
     }
     label = f"{place_of(target)} · {entry['config']}（不在可选的列表中）"
     return Choice("现在的目标", f"{target.kind}:{target.config_id}:{ident}", label, entry)

@@ -11,10 +11,10 @@ from bifang.core.entries import Clock, Entry
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
 
-Change = Literal["new", "risen", "reopened", "sla_risk", "sla_broken"]
+Change = Literal["new", "risen", "reopened", "sla_at_risk", "sla_broken"]
 Level = Literal["critical", "high", "medium", "low", "info"]
 CHANGES: Final[Mapping[str, str]] = {
-    "new": "新告警", "risen": "级别升高", "reopened": "重新打开", "sla_risk": "快超时", "sla_broken": "已超时",
+    "new": "新告警", "risen": "级别升高", "reopened": "重新打开", "sla_at_risk": "处理时限快到", "sla_broken": "处理时限已过",
 }  # fmt: skip
 
 
@@ -101,15 +101,18 @@ class Hours(Entry):
 
 
 class TargetEntry(Entry):
-    """One target, as files and the API write it."""
+    """One target, as files write it. A webhook has an ``url``, or is the one that is kept under ``uid``."""
 
-    kind: Literal["group", "person", "on_call", "webhook"]
+    kind: Literal["group", "person", "on_call", "next", "role", "webhook"]
     config: str = ""
     conversation_id: str = ""
     staff_id: str = ""
     schedule: str = ""
+    role: str = ""
     url: str = ""
     secret: str = ""
+    name: str = Field("", max_length=100)
+    uid: str = ""
 
 
 class StepEntry(Entry):

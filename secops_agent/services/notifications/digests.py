@@ -9,12 +9,12 @@ from django.db.models import F, Q, QuerySet
 from bifang.channels import outbox
 from bifang.channels.allowance import SendingAllowance, allowance
 from bifang.core.db import database_now
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState, NotificationTarget
-from secops_agent.services.notifications import wording
-from secops_agent.services.notifications.targets import Unreachable, resolve
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState
+from secops_agent.services.notifications import reaching, wording
+from secops_agent.services.notifications.targets import means_of
 
 HOURLY: Final = timedelta(hours=1)
-LOOK_AGAIN: Final = timedelta(minutes=5)  # while nothing may be sent, or the destination cannot be reached
+LOOK_AGAIN: Final = timedelta(minutes=5)  # while nothing may be sent
 ROUND: Final = 40
 
 
@@ -36,7 +36,7 @@ def _open_digest(row: AlertMessage, spare: SendingAllowance, now: datetime) -> A
     if connection.features.has_select_for_update:
         waiting = waiting.select_for_update()
     return waiting.order_by("pk").first() or AlertMessage.objects.create(
-        target_id=row.target_id, destination=row.destination, group_key="digest", kind="digest", opened_at=now,
+        target_id=row.target_id, staff_id=row.staff_id, destination=row.destination, group_key="digest", kind="digest", opened_at=now,
         due_at=now + (LOOK_AGAIN if spare.step == "none" else HOURLY), wanted=0,
     )  # fmt: skip
 
@@ -50,24 +50,20 @@ def tell_digests() -> int:
 
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
     rows = AlertMessage.objects.filter(kind="digest", wanted__gt=F("shown"), due_at__lte=now)
-    rows = rows.select_related("target__config", "target__staff", "target__schedule").order_by("due_at", "pk")
+    rows = rows.select_related("target__config", "target__staff", "target__schedule", "staff")
+    rows = rows.order_by("due_at", "pk")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
 
 
 def _tell(row: AlertMessage, now: datetime) -> bool:
-    try:
-        address = resolve(row.target, now)
-    except Unreachable as error:
-        _put_off(row, MessageState.UNDELIVERABLE, error.message, now)
-        NotificationTarget.objects.filter(pk=row.target_id).update(
-            last_error=error.message, last_error_at=now
-        )
-        return False
-    spare = allowance(address.config_id)
+    spare = allowance(row.target.config_id, means_of(row.target))
     if spare.step == "none":
-        _put_off(row, MessageState.WAITING, f"额度：{spare.reason}", now)
+        _wait(row, f"额度：{spare.reason}", now)
+        return False
+    address = reaching.address_of(row, now)
+    if address is None:
         return False
     heading = "额度所限，没有逐条发送"
     text = wording.counted_text(heading, _alerts(row), ("", "发送「告警」查看列表。"))
@@ -80,8 +76,10 @@ def _tell(row: AlertMessage, now: datetime) -> bool:
     return True
 
 
-def _put_off(row: AlertMessage, state: MessageState, reason: str, now: datetime) -> None:
-    AlertMessage.objects.filter(pk=row.pk).update(state=state, reason=reason[:300], due_at=now + LOOK_AGAIN)
+def _wait(row: AlertMessage, reason: str, now: datetime) -> None:
+    AlertMessage.objects.filter(pk=row.pk).update(
+        state=MessageState.WAITING, reason=reason[:300], due_at=now + LOOK_AGAIN
+    )
 
 
 def _alerts(row: AlertMessage) -> list[Alert]:

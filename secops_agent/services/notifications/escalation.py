@@ -6,26 +6,22 @@ from typing import Final
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from bifang.channels import outbox
-from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
 from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
     Escalation,
-    MessageState,
     NotificationTarget,
-    Role,
     Staff,
 )
 from secops_agent.models.choices import AlertStatus
-from secops_agent.services.notifications import wording
+from secops_agent.services.notifications import administrators, silences
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.notifications.targets import destination
+from secops_agent.services.notifications.targets import destination, members
 
 ROUND: Final = 20
-TAKEN: Final = "已有人处理"
+LOOK_AGAIN: Final = timedelta(minutes=5)  # while it is silenced
 EXHAUSTED: Final = "已到最后一步"
 
 
@@ -33,7 +29,6 @@ def step() -> int:
     """Take the steps that are due; returns how many. Raises DatabaseError."""
     now = database_now()
     with transaction.atomic():
-        _hurry_unreachable(now)
         rows = list(_due(now)[:ROUND])
         for row in rows:
             _take(row, now)
@@ -41,36 +36,47 @@ def step() -> int:
 
 
 def _due(now: datetime) -> "QuerySet[Escalation]":
-    rows = Escalation.objects.filter(next_at__lte=now).select_related("rule", "message").order_by("next_at")
+    rows = (
+        Escalation.objects.filter(next_at__lte=now)
+        .select_related("rule", "message__target__config")
+        .order_by("next_at")
+    )
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
 
 
-def _hurry_unreachable(now: datetime) -> None:
-    """What could not be delivered does not wait for its time."""
-    rows = Escalation.objects.filter(next_at__gt=now, message__state=MessageState.UNDELIVERABLE, step=0)
-    rows.update(next_at=now)
-
-
 def _take(row: Escalation, now: datetime) -> None:
     alerts = list(Alert.objects.filter(messages=row.message).select_related("assignee").order_by("pk"))
     if not any(each.status == AlertStatus.OPEN for each in alerts):
-        _end(row, TAKEN)
+        by_source = alerts and all(each.closed_by_source for each in alerts)
+        _end(row, Escalation.RESOLVED if by_source else Escalation.TAKEN)
         return
-    targets = list(row.rule.targets.filter(step=row.step))
-    if targets:
-        for target in targets:
-            _escalate_to(target, row, alerts, now)
-    else:
-        _tell_administrators(row, alerts)
+    if silences.covering_all(silences.active(now), alerts, facts_of(alerts[:1])[alerts[0].pk]):
+        row.next_at = now + LOOK_AGAIN
+        row.save(update_fields=["next_at"])
+        return
+    for target, person in _told(row):
+        _escalate_to(target, person, row, alerts, now)
     waits = row.rule.escalate
     row.step += 1
+    if row.step >= len(waits) and row.round < row.rule.repeat:
+        row.step, row.round = 0, row.round + 1
     if row.step < len(waits):
         row.next_at = now + timedelta(minutes=waits[row.step])
-        row.save(update_fields=["step", "next_at"])
+        row.save(update_fields=["step", "round", "next_at"])
     else:
         _end(row, EXHAUSTED)
+
+
+def _told(row: Escalation) -> list[tuple[NotificationTarget, Staff | None]]:
+    """The step's targets, each person of a role by themselves; without a target, or without anyone, the administrators."""
+    targets = row.rule.targets.filter(step=row.step).select_related("config")
+    found: list[tuple[NotificationTarget, Staff | None]] = []
+    for target in targets:
+        found += [(target, each) for each in members(target)] if target.role else [(target, None)]
+    instead = row.message.target
+    return found or [(instead, each) for each in administrators.people_of(instead.config)]
 
 
 def _end(row: Escalation, why: str) -> None:
@@ -78,20 +84,12 @@ def _end(row: Escalation, why: str) -> None:
     row.save(update_fields=["step", "next_at", "ended"])
 
 
-def _escalate_to(target: NotificationTarget, row: Escalation, alerts: list[Alert], now: datetime) -> None:
+def _escalate_to(
+    target: NotificationTarget, person: Staff | None, row: Escalation, alerts: list[Alert], now: datetime
+) -> None:
+    again = f"（第 {row.round + 1} 轮）" if row.round else ""
     message = AlertMessage.objects.create(
-        target=target, destination=destination(target), group_key=row.message.group_key, kind="escalation", opened_at=now,
-        due_at=now, reason=f"升级第 {row.step + 1} 步",
+        target=target, staff=person, destination=destination(target, person), group_key=row.message.group_key,
+        kind="escalation", opened_at=now, due_at=now, reason=f"升级第 {row.step + 1} 步{again}",
     )  # fmt: skip
     AlertMessageItem.objects.bulk_create(AlertMessageItem(message=message, alert=each) for each in alerts)
-
-
-def _tell_administrators(row: Escalation, alerts: list[Alert]) -> None:
-    config_id = row.message.target.config_id
-    if config_id is None:
-        return
-    text = wording.group_text(alerts, facts_of(alerts[:1])[alerts[0].pk], prefix="⏫ 升级：一直无人处理 ")
-    for staff in Staff.objects.filter(role=Role.ADMIN, active=True).order_by("pk")[:10]:
-        target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-        key = f"escalation:{row.pk}:{row.step}:{staff.pk}"
-        outbox.notify(config_id, target, text, key=key, title=wording.title_of(alerts))

@@ -14,12 +14,13 @@ from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
 
+SLA: Final = ("sla_at_risk", "sla_broken")  # in this order; told only where a rule is about them
 WINDOW: Final = timedelta(hours=4)  # alerts of one rule and asset within it share a message
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An alert and what happened to it: new, risen, reopened …; nothing for a change that only updates messages."""
+    """An alert and what happened to it, as rules name it; nothing for a change that only updates messages."""
 
     alert: Alert
     changes: frozenset[str]
@@ -27,7 +28,8 @@ class Changed:
 
 def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     """Write down what is to be told, in the caller's transaction."""
-    _update_messages([each.alert.pk for each in changed])
+    _revive_messages([each.alert.pk for each in changed if "reopened" in each.changes], now)
+    _update_messages([each.alert.pk for each in changed if not each.changes or each.changes - set(SLA)])
     rules = read_rules() if any(each.changes for each in changed) else []
     if not rules:
         return
@@ -36,7 +38,7 @@ def note_changes(changed: Sequence[Changed], now: datetime) -> None:
     for each in changed:
         for rule in rules:
             if rule.conditions.match(facts[each.alert.pk], each.changes):
-                _want(wanted, rule, each.alert, facts[each.alert.pk], now)
+                _want(wanted, rule, each, facts[each.alert.pk], now)
     _write(wanted, now)
 
 
@@ -48,16 +50,19 @@ class _Wanted:
     due_at: datetime
     alerts: dict[int, None]
     rules: dict[int, Rule]
+    sla: str = ""
 
 
 def _want(
-    wanted: dict[tuple[str, str], _Wanted], rule: Rule, alert: Alert, facts: Facts, now: datetime
+    wanted: dict[tuple[str, str], _Wanted], rule: Rule, changed: Changed, facts: Facts, now: datetime
 ) -> None:
+    alert = changed.alert
+    sla = max((each for each in changed.changes if each in SLA and each in rule.conditions.on), default="")
     group, due = group_key(alert, facts), rule.hours.opens_at(now, alert.severity)
     for target in rule.targets:
         key = (destination(target), group)
         one = wanted.setdefault(key, _Wanted(target.pk, due, {}, {}))
-        one.due_at = min(one.due_at, due)
+        one.due_at, one.sla = min(one.due_at, due), max(one.sla, sla)
         one.alerts[alert.pk] = None
         one.rules[rule.pk] = rule
 
@@ -73,14 +78,18 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
     messages = _open_messages(wanted.keys(), now)
     fresh = {
         key: AlertMessage(
-            target_id=one.target_id, destination=key[0], group_key=key[1], opened_at=now, due_at=one.due_at
+            target_id=one.target_id,
+            destination=key[0],
+            group_key=key[1],
+            opened_at=now,
+            due_at=one.due_at,
+            sla=one.sla,
         )
         for key, one in wanted.items()
         if key not in messages
     }
     AlertMessage.objects.bulk_create(fresh.values())
-    known = [messages[key].pk for key in wanted if key in messages]
-    AlertMessage.objects.filter(pk__in=known).update(wanted=F("wanted") + 1)
+    _go_on(messages, wanted)
     messages |= fresh
     items = [
         AlertMessageItem(message=messages[key], alert_id=alert_id)
@@ -88,18 +97,37 @@ def _write(wanted: Mapping[tuple[str, str], _Wanted], now: datetime) -> None:
         for alert_id in one.alerts
     ]
     AlertMessageItem.objects.bulk_create(items, ignore_conflicts=True)
-    Escalation.objects.bulk_create(
-        [
-            Escalation(
-                rule_id=rule.pk, message=fresh[key], next_at=one.due_at + timedelta(minutes=rule.steps[0])
-            )
-            for key, one in wanted.items()
-            if key in fresh
-            for rule in one.rules.values()
-            if rule.steps
-        ],
-        ignore_conflicts=True,
-    )
+    Escalation.objects.bulk_create(_escalations(fresh, wanted), ignore_conflicts=True)
+
+
+def _escalations(
+    fresh: Mapping[tuple[str, str], AlertMessage], wanted: Mapping[tuple[str, str], _Wanted]
+) -> list[Escalation]:
+    return [
+        Escalation(
+            rule_id=rule.pk, message=message, next_at=wanted[key].due_at + timedelta(minutes=rule.steps[0])
+        )
+        for key, message in fresh.items()
+        for rule in wanted[key].rules.values()
+        if rule.steps
+    ]
+
+
+def _go_on(
+    messages: Mapping[tuple[str, str], AlertMessage], wanted: Mapping[tuple[str, str], _Wanted]
+) -> None:
+    """These messages have more to tell; and where somebody had taken the group in hand, or its source had reported the
+    end, something is open again."""
+    AlertMessage.objects.filter(pk__in=[row.pk for row in messages.values()]).update(wanted=F("wanted") + 1)
+    for sla in SLA:
+        pks = [row.pk for key, row in messages.items() if wanted[key].sla == sla]
+        AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
+    for key, message in messages.items():
+        rows = Escalation.objects.filter(message=message, ended__in=(Escalation.TAKEN, Escalation.RESOLVED))
+        for rule in wanted[key].rules.values():
+            if rule.steps:
+                next_at = wanted[key].due_at + timedelta(minutes=rule.steps[0])
+                rows.filter(rule_id=rule.pk).update(step=0, round=0, next_at=next_at, ended="")
 
 
 def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AlertMessage]:
@@ -113,11 +141,28 @@ def _open_messages(keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple
     return {pair: found[pair] for pair in pairs if pair in found}
 
 
+def _revive_messages(alert_ids: Sequence[int], now: datetime) -> None:
+    """What ended goes on in the same place while its message still takes alerts in; nobody has it in hand again."""
+    if not alert_ids:
+        return
+    mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
+    rows = AlertMessage.objects.filter(
+        pk__in=mine, kind="group", state=MessageState.ENDED, opened_at__gt=now - WINDOW
+    )
+    revived = list(rows.values_list("pk", flat=True))
+    AlertMessage.objects.filter(pk__in=revived).update(state=MessageState.SHOWN)
+    for one in Escalation.objects.filter(message_id__in=revived).select_related("rule"):
+        if one.rule.escalate:
+            one.step, one.round, one.ended = 0, 0, ""
+            one.next_at = now + timedelta(minutes=one.rule.escalate[0])
+            one.save(update_fields=["step", "round", "ended", "next_at"])
+
+
 def _update_messages(alert_ids: Sequence[int]) -> None:
     """What became of these alerts is to be told wherever they were told of."""
     mine = AlertMessageItem.objects.filter(alert_id__in=alert_ids).values("message_id")
     rows = AlertMessage.objects.filter(
-        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE)
+        pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
     )
     rows.update(wanted=F("wanted") + 1)
 

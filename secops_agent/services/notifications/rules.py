@@ -1,22 +1,26 @@
 """Rules: written in files, checked, read where alerts are stored."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from bifang.core.entries import Entry, read_entry
+from bifang.core.entries import Entry, EntryFaults, read_entry
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget
+from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.notifications import targets
+from secops_agent.services.notifications import robots, targets
 from secops_agent.services.notifications.conditions import Conditions, Hours, StepEntry, TargetEntry
+from secops_agent.services.notifications.robots import Grant
 
+log = logging.getLogger(__name__)
 MOST_STEPS: Final = 10
+MOST_REPEATS: Final = 5
 
 
 class RuleEntry(Entry):
@@ -28,6 +32,7 @@ class RuleEntry(Entry):
     hours: Hours = Hours()
     targets: tuple[TargetEntry, ...] = ()
     escalate: tuple[StepEntry, ...] = Field((), max_length=MOST_STEPS)
+    repeat: int = Field(0, ge=0, le=MOST_REPEATS)
 
     @field_validator("escalate", mode="before")
     @classmethod
@@ -50,7 +55,16 @@ class Rule:
 def read_rules() -> list[Rule]:
     """The enabled rules with at least one target. Two queries; what cannot be read any more is left out."""
     rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets__config", "targets__staff")
-    return [rule for row in rows if (rule := read_rule_row(row)).targets or rule.steps]
+    return [rule for row in rows if (rule := _readable(row)) and (rule.targets or rule.steps)]
+
+
+def _readable(row: NotificationRule) -> Rule | None:
+    """None for what an older edition wrote and this one does not know: alerts are stored all the same."""
+    try:
+        return read_rule_row(row)
+    except ValidationError as error:
+        log.error("通知规则「%s」读不懂，没有应用：%s", row.name, error)
+        return None
 
 
 def read_rule_row(row: NotificationRule) -> Rule:
@@ -65,7 +79,9 @@ def apply_rule_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ``notification_rules`` section. Raises InvalidInput naming entry and key."""
     for number, given in enumerate(entries, 1):
         try:
-            save_rule(given, Actor.system("apply_configs"))
+            rule = save_rule(given, Actor.system("apply_configs"), grant="all")
+            for doubt in filter(None, map(targets.doubt, rule.targets.all())):
+                log.warning("通知规则「%s」：%s", rule.name, doubt)
         except InvalidInput as error:
             place = f"notification_rules 第 {number} 项（{given.get('name') or '缺少 name'}）"
             raise InvalidInput(f"{place}：{error.message}") from None
@@ -83,15 +99,42 @@ def read_rule(given: Mapping[str, Any]) -> tuple[RuleEntry, list[NotificationTar
     flat = {key: value for key, value in given.items() if key in Conditions.model_fields}
     rest = {key: value for key, value in given.items() if key not in flat}
     entry = read_entry(RuleEntry, rest | ({"conditions": flat} if flat else {}))
-    wanted: list[tuple[int | None, TargetEntry]] = [(None, each) for each in entry.targets]
-    wanted += [(step, each) for step, one in enumerate(entry.escalate) for each in one.to]
-    return entry, [targets.read_target(each, step) for step, each in wanted]
+    rows, faults = [], _unknown_owners(entry.conditions.owners)
+    for place, step, each in _placed(entry):
+        try:
+            rows.append(targets.read_target(each, step))
+        except InvalidInput as error:
+            faults.append((place, f"{place}：{error.message.rstrip('。')}"))
+    if faults:
+        raise EntryFaults(faults)
+    return entry, rows
+
+
+def _placed(entry: RuleEntry) -> Iterator[tuple[str, int | None, TargetEntry]]:
+    """Every target with its place in the entry, and its step."""
+    for number, each in enumerate(entry.targets, 1):
+        yield f"targets.{number}", None, each
+    for step, one in enumerate(entry.escalate):
+        for number, each in enumerate(one.to, 1):
+            yield f"escalate.{step + 1}.to.{number}", step, each
+
+
+def _unknown_owners(owners: Sequence[str]) -> list[tuple[str, str]]:
+    known = set(Staff.objects.filter(staff_id__in=owners, active=True).values_list("staff_id", flat=True))
+    return [
+        (f"conditions.owners.{number}", f"owners.{number}：「{each[:50]}」不在人员名单中")
+        for number, each in enumerate(owners, 1)
+        if each not in known
+    ]
 
 
 def save_rule(
-    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None
+    given: Mapping[str, Any], actor: Actor, *, rule: NotificationRule | None = None, grant: Grant = "none"
 ) -> NotificationRule:
-    """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput."""
+    """Create or replace the rule of that name, or change ``rule``, targets and steps included. Raises InvalidInput.
+
+    ``grant`` says what the actor may do about custom robots.
+    """
     entry, rows = read_rule(given)
     with transaction.atomic():
         made = False
@@ -105,11 +148,15 @@ def save_rule(
         rule.conditions = entry.conditions.model_dump(mode="json", exclude_defaults=True)
         rule.hours = entry.hours.model_dump(mode="json", exclude_defaults=True)
         rule.escalate = [each.after_minutes for each in entry.escalate]
+        rule.repeat = entry.repeat
         rule.last_error, rule.last_error_at = "", None
         rule.save()
-        targets.replace(rule, rows)
+        news = targets.replace(rule, rows, grant)
         after = describe(rule)
         changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
+        if news:
+            changes["robots"] = news
+            robots.tell_change(rule, news, actor)
         if changes:
             verb = "新增" if made else "修改"
             keep(
@@ -136,6 +183,7 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
         "conditions": rule.conditions,
         "hours": rule.hours,
         "escalate": rule.escalate,
+        "repeat": rule.repeat,
         "targets": [
             targets.describe(each) for each in rule.targets.select_related("config", "staff", "schedule")
         ],
@@ -144,7 +192,18 @@ def describe(rule: NotificationRule) -> dict[str, Any]:
 
 def uses_of(config: SystemConfig) -> list[str]:
     """What is told through a configuration, for whoever archives it."""
-    rows = NotificationTarget.objects.filter(config=config).values_list("rule__name", flat=True)
-    return [
-        f"通知规则「{name}」通过它发送，之后这些消息无法送达：请给规则换目标。" for name in sorted(set(rows))
+    rotas = OnCallSchedule.objects.filter(handover_config=config).exclude(handover_group="")
+    told = [f"值班表「{each}」的交接消息通过它发到群，之后不再发到群。" for each in rotas]
+    return told + [
+        f"通知规则「{name}」通过它发送，之后这些消息无法送达：请给规则换目标。"
+        for name in _rule_names(config=config)
     ]
+
+
+def uses_of_person(staff: Staff) -> list[str]:
+    """What is told to someone, for whoever takes them out of use."""
+    return [f"通知规则「{name}」发给他" for name in _rule_names(staff=staff)]
+
+
+def _rule_names(**used: Any) -> list[str]:
+    return sorted(set(NotificationTarget.objects.filter(**used).values_list("rule__name", flat=True)))

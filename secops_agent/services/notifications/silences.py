@@ -1,22 +1,46 @@
-"""Silences: what they cover, how they are made, and what is told at their end."""
+"""Silences: what they may cover and for how long, who decides that, and what they cover now."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from bifang.core.db import database_now
+from bifang.core.entries import EntryFaults
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, Silence
+from secops_agent.models import Alert, AlertMessage, MessageState, Role, Silence, Staff
+from secops_agent.models.staff import allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
+from secops_agent.services.faults import Forbidden
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.coverage import known_value
+from secops_agent.services.people.authority import authority_of
+from secops_agent.services.people.eligibility import listed
 
 LONGEST: Final = timedelta(days=30)
+MOST_WEEKS: Final = 26
 SCOPES: Final = ("alert", "asset", "tag", "source", "rule", "all")
 GRAVE_FOR: Final = timedelta(hours=24)  # 严重 for longer needs an approver
+NEEDS_APPROVER: Final = (
+    "静默全部，或对同一对象合计超过 24 小时（其中会有严重告警），需要「审批」角色："
+    "请由审批人在「静默」页面设置，或缩小范围、缩短时间。没有执行任何操作。"
+)
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class SilencePlan:
+    """A silence that may be made: its scope, what it names as we call it, and when."""
+
+    scope: str
+    value: str
+    spans: tuple[Span, ...]
 
 
 def active(now: datetime) -> list[Silence]:
@@ -53,36 +77,88 @@ def _covers(silence: Silence, alert: Alert, facts: Facts) -> bool:
     return False
 
 
-def needs_approval(scope: str, length: timedelta) -> bool:
-    """Too much for one person to decide: everything, or longer than a day (严重 could be among it)."""
-    return scope == "all" or length > GRAVE_FOR
+def plan(
+    scope: str, value: str, minutes: int, actor: Actor, *, start: datetime | None = None, weeks: int = 1
+) -> SilencePlan:
+    """What may be made, once or in each of so many weeks; the one place that decides who may. Raises InvalidInput:
+    EntryFaults for impossible times, NotFound for what does not exist, Forbidden."""
+    length, begin = timedelta(minutes=minutes), start or timezone.now()
+    if scope not in SCOPES:
+        raise InvalidInput(f"请说明静默什么：{'、'.join(SCOPES)} 之一。")
+    if not timedelta(0) < length * weeks <= LONGEST:
+        raise EntryFaults([("minutes", f"静默的时长合计应在 1 分钟到 {LONGEST.days} 天之间")])
+    if not 1 <= weeks <= MOST_WEEKS or (weeks > 1 and length > timedelta(days=7)):
+        raise EntryFaults([("weeks", f"每周重复最多 {MOST_WEEKS} 次，每次不超过 7 天")])
+    if not timezone.now() - timedelta(days=1) <= begin <= timezone.now() + timedelta(days=366):
+        raise EntryFaults([("starts_at", "开始时间应从现在起，在一年之内")])
+    known = known_value(scope, value)
+    spans = tuple(
+        (begin + timedelta(weeks=week), begin + timedelta(weeks=week) + length) for week in range(weeks)
+    )
+    if _needs_approver(scope, known, spans) and not allows(authority_of(actor), Role.APPROVER):
+        raise Forbidden(NEEDS_APPROVER)
+    return SilencePlan(scope, known, spans)
+
+
+def _needs_approver(scope: str, value: str, spans: Sequence[Span]) -> bool:
+    """Is it too much for one person to decide? What the same thing is silent for already counts: two times a day is
+    two days."""
+    if scope == "all":
+        return True
+    rows = Silence.objects.filter(scope=scope, value=value, ends_at__gt=timezone.now())
+    known = list(rows.values_list("starts_at", "ends_at"))
+    total = _total([*known, *spans])
+    return total > GRAVE_FOR and total > _total(known)
+
+
+def _total(spans: Sequence[Span]) -> timedelta:
+    """How long at least one of them lasts."""
+    edges = sorted({edge for span in spans for edge in span})
+    silent = (
+        last - first for first, last in pairwise(edges) if any(a <= first and last <= b for a, b in spans)
+    )
+    return sum(silent, timedelta(0))
 
 
 def silence(
-    scope: str, value: str, minutes: int, actor: Actor, reason: str = "", *, start: datetime | None = None
+    scope: str,
+    value: str,
+    minutes: int,
+    actor: Actor,
+    reason: str = "",
+    *,
+    start: datetime | None = None,
+    weeks: int = 1,
 ) -> Silence:
-    """Hold messages back from now, or from ``start`` (a maintenance window). Raises InvalidInput."""
-    length, begin = timedelta(minutes=minutes), start or timezone.now()
-    if scope not in SCOPES or (scope != "all" and not value.strip()):
-        raise InvalidInput(f"请说明静默什么：{'、'.join(SCOPES)} 之一，以及它的名称。")
-    if not timedelta(0) < length <= LONGEST:
-        raise InvalidInput(f"静默的时长应在 1 分钟到 {LONGEST.days} 天之间。")
+    """Hold messages back from now, or from ``start`` (a maintenance window); the first one. Raises as `plan`."""
     with transaction.atomic():
-        row = Silence.objects.create(
-            scope=scope, value=value.strip()[:300], starts_at=begin, ends_at=begin + length, reason=reason[:300],
-            made_by=actor.name,
-        )  # fmt: skip
-        keep(actor, f"静默「{row}」", f"silence:{row.pk}", {"minutes": minutes, "reason": reason[:300]})
-    return row
+        planned = plan(scope, value, minutes, actor, start=start, weeks=weeks)
+        rows = [
+            Silence.objects.create(
+                scope=scope, value=planned.value, starts_at=first, ends_at=last, reason=reason[:300],
+                made_by=actor.name, maker=_maker(actor),
+            )
+            for first, last in planned.spans
+        ]  # fmt: skip
+        detail = {"minutes": minutes, "reason": reason[:300]} | ({"weeks": weeks} if weeks > 1 else {})
+        keep(actor, f"静默「{rows[0]}」", f"silence:{rows[0].pk}", detail)
+    return rows[0]
+
+
+def _maker(actor: Actor) -> Staff | None:
+    corp_id, _, staff_id = actor.ident.partition(":")
+    return listed(corp_id, staff_id) if actor.kind == "person" and corp_id != "user" else None
 
 
 def end(silence_id: int, actor: Actor) -> None:
-    """End it now. Raises InvalidInput if it has ended."""
-    now = timezone.now()
+    """End it now; what it held back is told at once. Raises InvalidInput if it has ended."""
+    now = database_now()
     with transaction.atomic():
         if not Silence.objects.filter(pk=silence_id, ends_at__gt=now).update(ends_at=now):
             raise InvalidInput("这条静默已经结束。")
         keep(actor, "结束静默", f"silence:{silence_id}", {})
+        told_later = AlertMessage.objects.filter(silence_id=silence_id, kind="silence")
+        told_later.exclude(state=MessageState.ENDED).update(due_at=now)
 
 
 def count(held: Sequence[Silence]) -> None:

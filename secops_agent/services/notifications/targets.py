@@ -4,14 +4,29 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from bifang.channels.allowance import Means
 from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
-from secops_agent.models import NotificationRule, NotificationTarget, OnCallSchedule, Staff, TargetKind
+from secops_agent.models import (
+    AlertMessage,
+    MessageState,
+    NotificationRule,
+    NotificationTarget,
+    OnCallSchedule,
+    Staff,
+    TargetKind,
+)
+from secops_agent.models.staff import RANK, Role
+from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.conditions import TargetEntry
-from secops_agent.services.on_call.shifts import on_call_at
+from secops_agent.services.notifications.robots import Grant
+from secops_agent.services.on_call.shifts import next_on_call, on_call_at
+
+MOST_OF_ROLE: Final = 20
 
 
 class Unreachable(InvalidInput):
@@ -20,32 +35,64 @@ class Unreachable(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a message goes now; ``name`` is for people."""
+    """Where a message goes now; ``name`` is for people, ``staff`` the one who reads it in private."""
 
     config_id: int
     target: ReplyTarget
     name: str
+    staff: Staff | None = None
 
 
 def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
     """An unsaved target. Raises InvalidInput if what it names does not exist."""
-    if entry.kind == "webhook":
-        raise InvalidInput("自定义机器人目标还不能使用：请改用 group。")
-    row = NotificationTarget(kind=entry.kind, step=step, config=_config(entry.config))
+    row = NotificationTarget(kind=entry.kind, step=step)
+    if entry.kind != "webhook" or entry.config:
+        row.config = _config(entry.config)
     match entry.kind:
+        case "webhook":
+            robots.fill(row, entry)
+            row.config = row.config or _first_config()
         case "group":
             if not entry.conversation_id:
                 raise InvalidInput(
                     "目标 group 缺少 conversation_id：在群里 @ 一次机器人后，可以在「已知的群」里看到。"
                 )
-            row.conversation_id = entry.conversation_id
+            row.conversation_id = _conversation(row.config, entry.conversation_id)
         case "person":
             row.staff = _staff(entry.staff_id)
-        case "on_call":
+        case "role":
+            row.role = _role(entry.role, step)
+        case "on_call" | "next":
             row.schedule = OnCallSchedule.objects.filter(name=entry.schedule).first()
             if row.schedule is None:
                 raise InvalidInput(f"没有名为「{entry.schedule[:50]}」的值班表。")
     return row
+
+
+def _conversation(config: SystemConfig | None, conversation_id: str) -> str:
+    """As it was given: a file may name a group before anyone has spoken to the robot there (`doubt` says so)."""
+    groups = KnownGroup.objects.filter(config=config)
+    known, corporation = (
+        groups.filter(conversation_id=conversation_id).first(),
+        config and config.params.get("corp_id"),
+    )
+    if known is not None and corporation and known.corp_id != corporation:
+        raise InvalidInput(f"群「{known}」属于另一个企业，不能接收通知。")
+    named = None if known else groups.filter(title=conversation_id).first()
+    if named is not None:
+        raise InvalidInput(f"conversation_id 要写群「{named}」的会话 ID：{named.conversation_id}。")
+    return conversation_id
+
+
+def doubt(target: NotificationTarget) -> str:
+    """What is not known of a place that a file named; "" if it is known, or something has arrived there."""
+    if target.kind != TargetKind.GROUP:
+        return ""
+    known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
+    told = AlertMessage.objects.filter(target=target, sent_at__isnull=False)
+    if known.exists() or told.exclude(state=MessageState.UNDELIVERABLE).exists():
+        return ""
+    return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
 
 
 def _config(name: str) -> SystemConfig:
@@ -55,6 +102,24 @@ def _config(name: str) -> SystemConfig:
     return row
 
 
+def _first_config() -> SystemConfig:
+    """Whose messages a robot's are, if nobody says."""
+    row = SystemConfig.objects.current().filter(kind="dingtalk").order_by("-enabled", "pk").first()
+    if row is None:
+        raise InvalidInput("还没有钉钉配置：请先添加，自定义机器人的消息计入它的企业。")
+    return row
+
+
+def _role(role: str, step: int | None) -> str:
+    """Everyone of a role is for steps of escalation only: at once, it would be a message to each for each alert."""
+    if role not in RANK or role == Role.NONE:
+        known = "、".join(name for name in RANK if name != Role.NONE)
+        raise InvalidInput(f"目标 role 的 role：「{role[:20]}」不是角色；可用的有：{known}。")
+    if step is None:
+        raise InvalidInput("目标 role 只能用在 escalate 里：请改用 group 或 on_call。")
+    return role
+
+
 def _staff(staff_id: str) -> Staff:
     rows = list(Staff.objects.filter(staff_id=staff_id, active=True)[:2])
     if len(rows) != 1:
@@ -62,21 +127,42 @@ def _staff(staff_id: str) -> Staff:
     return rows[0]
 
 
-def replace(rule: NotificationRule, rows: Sequence[NotificationTarget]) -> None:
-    """Give a rule these targets; those that stay the same keep their messages."""
-    known = {(each.step, destination(each)): each for each in rule.targets.all()}
+def replace(rule: NotificationRule, rows: Sequence[NotificationTarget], grant: Grant) -> list[str]:
+    """Give a rule these targets; those that stay the same keep their messages. Says which robots are new or changed."""
+    stored = list(rule.targets.all())
+    known = {(each.step, destination(each)): each for each in stored}
+    changed = [
+        row for row in rows if row.url and not any(robots.is_same(each, row) for each in stored if each.url)
+    ]
+    for row in changed:
+        robots.demand(grant, row)
     for row in rows:
-        if known.pop((row.step, destination(row)), None) is None:
+        old = known.pop((row.step, destination(row)), None)
+        if old is None:
             row.rule = rule
             row.save()
+        elif any(row is each for each in changed):
+            robots.adopt(old, row)
     for each in known.values():
         each.delete()
+    return [describe(row) for row in changed]
 
 
-def destination(target: NotificationTarget) -> str:
-    """The digest of where a target leads: the same for two rules with the same target."""
-    parts = (target.kind, target.config_id, target.conversation_id, target.staff_id, target.schedule_id)
+def destination(target: NotificationTarget, person: Staff | None = None) -> str:
+    """The digest of where a target leads: the same for two rules with the same target, for one robot whoever pays for it.
+
+    ``person``: one of several.
+    """
+    config_id = None if target.kind == TargetKind.WEBHOOK else target.config_id
+    parts = [target.kind, config_id, target.conversation_id, target.staff_id, target.schedule_id]
+    parts += [target.role] if target.role else []
+    parts = ["person", target.config_id, "", person.pk, None] if person else parts
     return hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def means_of(target: NotificationTarget) -> Means:
+    """What of the quota a message to it is paid with."""
+    return "messages" if target.kind == TargetKind.WEBHOOK else "calls"
 
 
 def group_name(target: NotificationTarget) -> str:
@@ -97,27 +183,51 @@ def place_of(target: NotificationTarget) -> str:
         TargetKind.GROUP: group_name(target),
         TargetKind.PERSON: str(target.staff or ""),
         TargetKind.ON_CALL: str(target.schedule or ""),
-    }.get(TargetKind(target.kind), "****")
+        TargetKind.NEXT: str(target.schedule or ""),
+        TargetKind.ROLE: str(target.get_role_display()),
+        TargetKind.WEBHOOK: robots.describe_robot(target),
+    }[TargetKind(target.kind)]
     return f"{target.get_kind_display()} {what}".strip()
 
 
-def resolve(target: NotificationTarget, now: datetime) -> Address:
-    """Where it leads at this moment. Raises Unreachable."""
+def resolve(target: NotificationTarget, now: datetime, person: Staff | None = None) -> Address:
+    """Where it leads at this moment; ``person`` is the one of several that is meant. Raises Unreachable."""
     config = target.config
     if config is None or not config.enabled or config.archived_at:
         raise Unreachable(f"钉钉配置「{config or ''}」已停用：请启用它，或给规则换一个目标。")
     if not config.params.get("notifications_enabled", True):
         raise Unreachable(f"钉钉配置「{config.name}」没有启用钉钉通知：请在系统配置中启用。")
-    if target.kind == TargetKind.GROUP:
+    if target.kind == TargetKind.WEBHOOK:
+        robot = ReplyTarget(target.conversation_id, is_group=True, robot=target.uid)
+        return Address(config.pk, robot, robots.describe_robot(target))
+    if target.kind == TargetKind.GROUP and person is None:
         return _group_address(target, config)
-    staff = target.staff
-    if target.kind == TargetKind.ON_CALL and target.schedule is not None:
-        staff = on_call_at(target.schedule, now).staff
-        if staff is None:
-            raise Unreachable(f"「{target.schedule.name}」现在无人值班：请补上班次。")
+    staff = person or _person(target, now)
     if staff is None or not staff.active:
         raise Unreachable(f"「{staff or '这位人员'}」已离开：请给规则换一个目标。")
-    return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name)
+    return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name, staff)
+
+
+def _person(target: NotificationTarget, now: datetime) -> Staff | None:
+    schedule = target.schedule
+    if schedule is None or target.kind not in (TargetKind.ON_CALL, TargetKind.NEXT):
+        return target.staff
+    if target.kind == TargetKind.NEXT:
+        if (after := next_on_call(schedule, now)) is None:
+            raise Unreachable(f"「{schedule.name}」一个月内没有下一位：请补上班次。")
+        return after
+    if (staff := on_call_at(schedule, now).staff) is None:
+        raise Unreachable(f"「{schedule.name}」现在无人值班：请补上班次。")
+    return staff
+
+
+def members(target: NotificationTarget) -> list[Staff]:
+    """Those of its corporation whose role it names: the role itself, none above it; at most `MOST_OF_ROLE`."""
+    corporation = (target.config.params.get("corp_id") or "") if target.config else ""
+    people = Staff.objects.filter(role=target.role, active=True)
+    if corporation:
+        people = people.filter(corp_id__in=("", corporation))
+    return list(people.order_by("pk")[:MOST_OF_ROLE])
 
 
 def _group_address(target: NotificationTarget, config: SystemConfig) -> Address:

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from secops_agent.models import NotificationRule, NotificationTarget, Silence
+from bifang.channels.models import OPEN, OutboxRow
+from secops_agent.models import AlertMessage, NotificationRule, NotificationTarget, Silence
 from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications.conditions import Conditions, Hours
-from secops_agent.services.notifications.targets import place_of
+from secops_agent.services.notifications.coverage import Coverage, coverage
+from secops_agent.services.notifications.targets import doubt, place_of
 from secops_agent.services.pages import Page, cut
 
 
@@ -24,6 +26,7 @@ class TargetView:
     step: int | None
     last_error: str
     last_error_at: datetime | None
+    doubt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,14 @@ class RuleView:
     conditions: Mapping[str, Any]
     hours: Mapping[str, Any]
     escalate: tuple[int, ...]
+    repeat: int
     targets: tuple[TargetView, ...]
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class SilenceView:
-    """``held``: messages that were held back."""
+    """``held``: messages that were held back; ``covers`` is asked for one silence only."""
 
     id: int
     scope: str
@@ -53,6 +57,41 @@ class SilenceView:
     reason: str
     made_by: str
     held: int
+    covers: Coverage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldView:
+    """What one target was told of an alert. ``reason`` says why not, with the remedy; ``retrying``: not accepted yet."""
+
+    place: str
+    state: str
+    reason: str
+    retrying: bool
+    sent_at: datetime | None
+
+
+def told_of(alert_id: int, limit: int = 20) -> list[ToldView]:
+    """The newest first."""
+    rows = AlertMessage.objects.filter(alerts=alert_id).select_related(
+        "staff", "target__config", "target__staff", "target__schedule"
+    )
+    found = list(rows.order_by("-pk")[:limit])
+    keys = {f"note:alert:{row.pk}:{row.shown}": row.pk for row in found}
+    waiting = OutboxRow.objects.filter(key__in=keys, state__in=OPEN, attempts__gt=0).values_list(
+        "key", "last_error"
+    )
+    errors = {keys[key]: error for key, error in waiting}
+    return [
+        ToldView(_where(row), row.state, errors.get(row.pk) or row.reason, row.pk in errors, row.sent_at)
+        for row in found
+    ]
+
+
+def _where(row: AlertMessage) -> str:
+    """The target, and who it was for then."""
+    place = f"个人 {row.staff}" if row.staff else place_of(row.target)
+    return f"{place}（{row.told_to}）" if row.told_to and row.told_to not in place else place
 
 
 def search_rules(limit: int = 20, cursor: str = "") -> Page[RuleView]:
@@ -73,14 +112,22 @@ def _rule(row: NotificationRule, targets: tuple[TargetView, ...]) -> RuleView:
     conditions = Conditions(**row.conditions).model_dump(mode="json")
     hours = Hours(**row.hours).model_dump(mode="json")
     return RuleView(
-        row.pk, row.name, row.enabled, conditions, hours, tuple(row.escalate), targets, row.updated_at
+        row.pk,
+        row.name,
+        row.enabled,
+        conditions,
+        hours,
+        tuple(row.escalate),
+        row.repeat,
+        targets,
+        row.updated_at,
     )
 
 
 def _target(row: NotificationTarget) -> TargetView:
     config = row.config.name if row.config else ""
     step = None if row.step is None else row.step + 1
-    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at)
+    return TargetView(row.kind, place_of(row), config, step, row.last_error, row.last_error_at, doubt(row))
 
 
 def search_silences(active: bool = False, limit: int = 20, cursor: str = "") -> Page[SilenceView]:
@@ -100,9 +147,9 @@ def get_silence(silence_id: int) -> SilenceView:
     return view_silence(row)
 
 
-def view_silence(row: Silence) -> SilenceView:
+def view_silence(row: Silence, *, covers: bool = False) -> SilenceView:
     """One of them."""
-    active = row.starts_at <= timezone.now() < row.ends_at
     return SilenceView(
-        row.pk, row.scope, row.value, active, row.starts_at, row.ends_at, row.reason, row.made_by, row.held
-    )
+        row.pk, row.scope, row.value, row.starts_at <= timezone.now() < row.ends_at, row.starts_at, row.ends_at,
+        row.reason, row.made_by, row.held, coverage(row.scope, row.value) if covers else None,
+    )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from django.db import transaction
 from pydantic import Field, field_validator, model_validator
 
 from bifang.core.entries import Clock, Entry, read_entry
 from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.models.on_call import Rotation
 from secops_agent.services.actors import Actor
@@ -57,6 +58,13 @@ class OverrideEntry(Entry):
     reason: str = Field("", max_length=200)
 
 
+class GroupEntry(Entry):
+    """A group that the robot is in."""
+
+    config: str
+    conversation_id: str = Field(min_length=1, max_length=200)
+
+
 class ScheduleEntry(Entry):
     """A schedule of one or several layers."""
 
@@ -64,6 +72,8 @@ class ScheduleEntry(Entry):
     enabled: bool = True
     layers: tuple[LayerEntry, ...] = Field(min_length=1)
     overrides: tuple[OverrideEntry, ...] | None = None
+    handover_message: bool = True
+    handover_group: GroupEntry | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -73,6 +83,10 @@ class ScheduleEntry(Entry):
         if "layers" in given:
             return given
         return {key: value for key, value in given.items() if key not in short} | {"layers": [short]}
+
+
+# What people say of one; who holds it now is the workers' to write.
+TOLD: Final = ("name", "enabled", "handover_message", "handover_config", "handover_group")
 
 
 def enabled_schedules() -> list[OnCallSchedule]:
@@ -115,11 +129,14 @@ def _apply(given: Mapping[str, Any]) -> None:
     entry = read_entry(ScheduleEntry, given)
     layers = [_layer(each) for each in entry.layers]
     overrides = [_override(each) for each in entry.overrides or ()]
+    config = _config(entry.handover_group.config) if entry.handover_group else None
     with transaction.atomic():
         schedule, made = OnCallSchedule.objects.get_or_create(name=entry.name)
         before = described(schedule)
-        schedule.enabled = entry.enabled
-        schedule.save()
+        schedule.enabled, schedule.handover_message = entry.enabled, entry.handover_message
+        schedule.handover_config = config
+        schedule.handover_group = entry.handover_group.conversation_id if entry.handover_group else ""
+        schedule.save(update_fields=TOLD)
         replace_layers(schedule, layers)
         if entry.overrides is not None:
             schedule.overrides.all().delete()
@@ -127,6 +144,13 @@ def _apply(given: Mapping[str, Any]) -> None:
             each.schedule = schedule
             each.save()
         keep_change(Actor.system("apply_configs"), schedule, before, verb="新增" if made else "修改")
+
+
+def _config(name: str) -> SystemConfig:
+    row = SystemConfig.objects.current().filter(kind="dingtalk", name=name).first()
+    if row is None:
+        raise InvalidInput(f"handover_group：没有名为「{name[:50]}」的钉钉配置。")
+    return row
 
 
 Layer = tuple[OnCallLayer, Sequence[Staff]]
@@ -148,6 +172,7 @@ def described(schedule: OnCallSchedule) -> dict[str, Any]:
     layers = schedule.layers.prefetch_related("members__staff")
     return {
         "enabled": schedule.enabled,
+        "handover": f"{schedule.handover_message} {schedule.handover_group}".strip(),
         "layers": [
             f"{_told(layer)}：{'、'.join(str(each.staff) for each in layer.members.all())}"
             for layer in layers

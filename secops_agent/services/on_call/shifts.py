@@ -34,6 +34,12 @@ def on_call_at(schedule: OnCallSchedule, at: datetime) -> Shift:
     return next(shift for shift in around if shift.start <= at < shift.end)
 
 
+def next_on_call(schedule: OnCallSchedule, at: datetime) -> Staff | None:
+    """Who comes after the one on call at that moment, within 31 days; None if nobody does."""
+    first, *rest = shifts(schedule, at, at + timedelta(days=31))
+    return next((each.staff for each in rest if each.staff and each.staff != first.staff), None)
+
+
 def shifts(schedule: OnCallSchedule, start: datetime, end: datetime) -> list[Shift]:
     """All shifts and gaps of [start, end), in order and without overlap. Raises InvalidInput for too long a span."""
     if not timedelta(0) < end - start <= LONGEST:

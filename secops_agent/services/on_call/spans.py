@@ -21,8 +21,10 @@ _DAYS: Final = {
 }
 _WEEKS: Final = {"上周": -1, "本周": 0, "这周": 0, "这星期": 0, "下周": 1, "下星期": 1, "下下周": 2}
 _WEEKDAY: Final = re.compile(r"(上|本|这|下下|下)?(?:周|星期|礼拜)([一二三四五六日天])")
+_DATE: Final = re.compile(r"(?:(\d{1,2})\s*月\s*)?(\d{1,2})\s*[日号]")
+_BETWEEN: Final = re.compile(r"\s*(?:和|与|跟|、|,|，|及)\s*")
 _NUMBERS: Final = {word: number for number, word in enumerate("一二三四五六日")} | {"天": 6}
-HELP: Final = "请写 今天、明天、下周、周三、2026-11-27、2026-11-27 20:00 或 2026-11-27/2026-11-30。"
+HELP: Final = "请写 今天、明天、下周、周三、11月27日、2026-11-27、2026-11-27 20:00 或 2026-11-27/2026-11-30。"
 
 
 def read_span(text: str, now: datetime) -> Span:
@@ -36,7 +38,30 @@ def read_span(text: str, now: datetime) -> Span:
         return _week(local.date() + timedelta(weeks=_WEEKS[words]))
     if match := _WEEKDAY.fullmatch(words):
         return _day(_weekday(match[1] or "", _NUMBERS[match[2]], local.date()))
+    if match := _DATE.fullmatch(words):
+        return _day(_date(int(match[1] or 0), int(match[2]), local.date()))
     return _written(words)
+
+
+def read_days(text: str, now: datetime) -> list[date]:
+    """The days of one or several of these: 周三, 周三和周五, 下周. Raises InvalidInput."""
+    spans = [read_span(words, now) for words in _BETWEEN.split(text.strip()) if words]
+    return [
+        day for start, end in spans for n in range(max((end - start).days, 1)) if (day := start.date() + timedelta(n))
+    ]  # fmt: skip
+
+
+def _date(month: int, number: int, today: date) -> date:
+    """The next such day: this year's or the next one's, this month's or the next one's. Raises InvalidInput."""
+    try:
+        day = date(today.year, month or today.month, number)
+        if day >= today:
+            return day
+        if month:
+            return day.replace(year=today.year + 1)
+        return day.replace(year=today.year + today.month // 12, month=today.month % 12 + 1)
+    except ValueError:
+        raise InvalidInput(f"没有这一天。{HELP}") from None
 
 
 def _weekday(week: str, number: int, today: date) -> date:

@@ -8,6 +8,7 @@ from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
 from bifang.core.models import SystemConfig
 from bifang.core.retention import standings
 from secops_agent.models import Alert, Asset, Vulnerability
+from secops_agent.services.schedules.feeds import FeedStatus, feed_statuses
 
 _ALIVE: Final = timedelta(seconds=30)
 _RECENT: Final = timedelta(days=1)
@@ -35,6 +36,7 @@ class Health:
     newest_vulnerability: datetime | None
     assets: int
     faults: tuple[Trouble, ...]
+    feeds: tuple[FeedStatus, ...] = ()
     late: tuple[str, ...] = ()
 
     @property
@@ -59,5 +61,6 @@ def read_health(now: datetime) -> Health:
         .first(),
         assets=Asset.objects.count(),
         faults=tuple(Trouble(row.name, row.last_error) for row in faulty[:_FAULTS]),
+        feeds=tuple(feed_statuses()),
         late=tuple(each.label for each in standings() if each.late_since),
     )

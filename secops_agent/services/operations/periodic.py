@@ -9,6 +9,7 @@ from django.utils import timezone
 from bifang.core import retention
 from secops_agent.services.alerts import words
 from secops_agent.services.intake import jobs
+from secops_agent.services.schedules import runs
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 # What runs by itself: the function, its name, and every how many minutes.
 OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
+    (runs.TICK, "执行到期的定时任务", 1),
     (words.JOB, "告警关键字索引", 1),
     (retention.JOB, "按保留期清除", 60),
 )
@@ -44,8 +46,9 @@ def ensure_schedules(using: str = "default", **_: Any) -> None:
 
 
 def recover_at_start(**_: Any) -> None:
-    """Receiver of django-q2's ``post_spawn``: a process that replaces a dead one takes over its import at once."""
+    """Receiver of django-q2's ``post_spawn``: a process that replaces a dead one takes over its work at once."""
     try:
         jobs.recover()
+        runs.tick()
     except DatabaseError as error:
-        log.warning("启动时没有恢复中断的导入，一分钟内会再试：%s", error)
+        log.warning("启动时没有恢复中断的任务，一分钟内会再试：%s", error)

@@ -15,6 +15,8 @@ from secops_agent.models import (
     ConversationMessage,
     Escalation,
     History,
+    RunState,
+    TaskRun,
     TurnUsage,
 )
 from secops_agent.services.alerts import occurrences
@@ -51,9 +53,16 @@ def _audited(before: datetime) -> Rows:
     return AuditRecord.objects.filter(segment__in=whole.values("pk")).order_by("segment", "position")
 
 
+def _done(before: datetime) -> Rows:
+    return TaskRun.objects.filter(due_at__lt=before, state__in=(RunState.DONE, RunState.FAILED)).order_by(
+        "due_at"
+    )
+
+
 KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
+    Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
     Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),
     Keeping("变更历史", "HISTORY_RETENTION_DAYS", _changed, "at"),

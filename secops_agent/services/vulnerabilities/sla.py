@@ -6,6 +6,7 @@ from functools import cached_property
 from secops_agent.models import SlaTarget
 
 ALERT_HOURS: dict[str, int | None] = {"critical": 4, "high": 24, "medium": 72, "low": 168, "info": None}
+RISK_PART = 8  # what is left when a limit is at risk: half an hour of four
 FINDING_DAYS: dict[str, int | None] = {"critical": 7, "high": 30, "medium": 90, "low": 180, "info": None}
 
 
@@ -32,6 +33,11 @@ class SlaLimits:
         """Until when an alert must be closed; None: no limit."""
         hours = self._hours.get(severity)
         return start + timedelta(hours=hours) if hours else None
+
+    def alert_risk(self, severity: str) -> timedelta | None:
+        """How long before its limit an alert is at risk; None: no limit."""
+        hours = self._hours.get(severity)
+        return timedelta(hours=hours) / RISK_PART if hours else None
 
     def finding_due(self, severity: str, start: datetime) -> datetime | None:
         """Until when a finding must be mended; None: no limit."""

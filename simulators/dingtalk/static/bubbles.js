@@ -7,7 +7,7 @@ import { entriesOf, state } from "./store.js";
 const PAUSE_MS = 5 * 60_000;
 const TYPING_MS = 120_000;
 const AWAITED = new Set(["sent", "acked"]);
-const ROUTES = { group: "主动群消息", private: "主动单聊", card: "卡片" };
+const ROUTES = { group: "主动群消息", private: "主动单聊", card: "卡片", robot: "自定义机器人" };
 const TYPES = { file: "文件", picture: "图片", audio: "语音", video: "视频" };
 const SUGGESTIONS = ["有哪些未处理的严重告警？", "CVE-2021-44228 影响哪些资产？", "帮助"];
 let rows = new Map();
@@ -92,6 +92,7 @@ function drawBubble(entry) {
 
 function drawFoot(entry) {
   const notes = [];
+  if (entry.mentions?.length) notes.push(el("span", {}, entry.mentions.map((name) => `@${name}`).join(" ")));
   if (entry.robot && ROUTES[entry.route] && entry.route !== "card") notes.push(el("span", {}, ROUTES[entry.route]));
   const [text, kind] = describeState(entry);
   if (text) notes.push(el("span", { class: kind }, text));

@@ -9,9 +9,15 @@ from bifang.core import configs
 from secops_agent.models import NotificationTarget, Role, Silence
 from tests.admin_pages import dingtalk, rule
 from tests.secops.api.callers import owned, person, with_token
+from tests.secops.inventory_aid import alert, host, store
 
 pytestmark = pytest.mark.django_db
 SILENCES = "/api/v1/silences/"
+
+
+@pytest.fixture(autouse=True)
+def _estate(db: None) -> None:
+    store(alert(severity="critical", assets=(host("web-01"),)))
 
 
 def silence(client: Client, **changes: Any) -> Any:
@@ -74,6 +80,25 @@ def test_wide_silence_needs_an_approver(caller: Any, narrow: int, wide: int) -> 
 def test_silence_of_nothing_is_refused(changes: dict[str, Any]) -> None:
     assert silence(with_token("write"), **changes).status_code == 400
     assert not Silence.objects.exists()
+
+
+def test_silence_tells_what_it_covers_before_and_after() -> None:
+    client = with_token("write")
+    asked = client.get(f"{SILENCES}preview/?scope=asset&value=WEB-01").json()
+    assert asked == {
+        "value": "web-01",
+        "covers": {"alerts": 1, "severities": {"critical": 1}, "assets": ["web-01"], "asset_count": 1},
+    }
+    made = silence(client, value="WEB-01").json()
+    assert (made["value"], made["covers"]) == ("web-01", asked["covers"])
+    (listed,) = client.get("/api/v1/alerts/").json()["items"]
+    assert listed["silenced_until"] == made["ends_at"]
+
+
+def test_unknown_name_is_refused_with_what_is_like_it() -> None:
+    answer = silence(with_token("write"), value="web-02")
+    assert answer.status_code == 404
+    assert "是否指：web-01" in answer.json()["error"]["message"]
 
 
 def test_no_list_shows_a_secret() -> None:

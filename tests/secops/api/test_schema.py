@@ -47,7 +47,11 @@ CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {"deterministic": True, "max-examples": 4, "no-shrink": True, "allow-x00": False, "database": "none", "with-security-parameters": False},
         "phases": {"stateful": {"enabled": False}},
-        "operations": [{"include-operation-id": "ingest", "checks": {"positive_data_acceptance": {"enabled": False}}}],
+        # A body of any format; a silence whose start, length and weeks do not go together; times and tasks in words.
+        "operations": [
+            {"include-operation-id": name, "checks": {"positive_data_acceptance": {"enabled": False}}}
+            for name in ("ingest", "silences_create", "schedules_create")
+        ],
     }
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 from bifang.channels.models import OutboxRow
 from bifang.core.models import SystemConfig
 from secops_agent.models import AlertMessage, Staff
-from secops_agent.services.notifications import announcing, escalation
+from secops_agent.services.notifications import announcing, escalation, reaching
 from secops_agent.services.notifications.rules import apply_rule_entries
 
 GROUP = {"kind": "group", "config": "钉钉", "conversation_id": "cidGroup"}
@@ -37,7 +37,8 @@ def announce() -> None:
     while announcing.step():
         pass
     announcing.tell_storms()
-    announcing.note_failures()
+    reaching.note_failures()
+    reaching.heal()
     escalation.step()
 
 

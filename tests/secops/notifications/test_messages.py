@@ -9,7 +9,7 @@ from bifang.channels.models import OutboxRow
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.agent.toolbox import execute, plan
-from secops_agent.models import Alert, AlertMessage, MessageState, NotificationTarget
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, NotificationTarget
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import announcing, silences
@@ -35,6 +35,10 @@ def age(seconds: float) -> None:
         AlertMessage.objects.filter(pk=row.pk).update(
             opened_at=row.opened_at - past, due_at=row.due_at - past, sent_at=sent
         )
+    for target in NotificationTarget.objects.exclude(last_error_at=None):
+        target.last_error_at -= past
+        target.next_try_at = target.next_try_at and target.next_try_at - past
+        target.save()
 
 
 def test_new_alert_is_told_once_with_its_code_and_commands(database):
@@ -46,7 +50,7 @@ def test_new_alert_is_told_once_with_its_code_and_commands(database):
     pk = Alert.objects.get().pk
     assert "高危" in text
     assert "web-01" in text
-    assert f"确认 A{pk} ｜ 误报 A{pk} ｜ 静默 A{pk} 1小时" in text
+    assert f"确认 A{pk} ｜ 指派给我 A{pk} ｜ 误报 A{pk} ｜ 静默 A{pk} 1小时 ｜ 查看 A{pk}\n" in text
 
 
 def test_what_no_rule_is_about_is_not_told(database):
@@ -150,6 +154,7 @@ def test_dead_letter_is_shown_on_its_message(database):
 
 def test_silence_holds_back_and_counts_what_it_covers_only(database):
     stage.rule()
+    store(host("web-01"))
     silence = silences.silence("asset", "web-01", 60, ACTOR, "维护")
     store(alert("a", assets=(host("web-01"),)), alert("b", assets=(host("web-02"),)))
     stage.announce()
@@ -157,7 +162,7 @@ def test_silence_holds_back_and_counts_what_it_covers_only(database):
     assert "web-02" in stage.told()[0]
     silence.refresh_from_db()
     assert silence.held == 1
-    assert stage.states() == {"shown": 1, "held": 1}
+    assert stage.states() == {"shown": 1, "held": 1, "waiting": 1}
     assert Alert.objects.count() == 2
 
 
@@ -191,6 +196,39 @@ def test_escalation_stops_when_somebody_takes_it(database):
     assert stage.told_privately() == {}
 
 
+@pytest.mark.parametrize("taken", [True, False], ids=["somebody", "the source"])
+def test_escalation_begins_anew_when_something_is_open_again(database, taken):
+    lisi = stage.staff("lisi", "李四")
+    person = {"kind": "person", "config": "钉钉", "staff_id": "lisi"}
+    stage.rule(escalate={"after_minutes": 15, "to": [person]})
+    store(alert())
+    stage.announce()
+    if taken:
+        triage.acknowledge(Alert.objects.get().pk, Actor.person(lisi))
+    else:
+        store(alert(number=1, at=later(minutes=1), status_hint="closed"))
+    assert AlertMessage.objects.get().wanted == 2, "what the source says is told as what people do"
+    hurry()
+    assert stage.told_privately() == {}
+    store(alert(number=2, severity="critical", at=later(minutes=2)))
+    hurry()
+    hurry()
+    assert stage.told_privately() == {"lisi": 1}
+
+
+def test_end_that_the_source_reports_is_told_and_ends_the_escalation(database):
+    stage.staff("manager01", "张三", "admin")
+    stage.rule(escalate={"after_minutes": 15})
+    store(alert())
+    stage.announce()
+    store(alert(number=1, at=later(minutes=1), status_hint="closed"))
+    age(120)
+    hurry()
+    assert "已关闭" in stage.told()[-1]
+    assert stage.states() == {"ended": 1}
+    assert (Escalation.objects.get().ended, stage.told_privately()) == (Escalation.RESOLVED, {})
+
+
 def test_gap_in_the_rota_goes_to_the_next_step_at_once(database):
     stage.staff("lisi", "李四")
     rota(start="2999-01-07", staff=["lisi"])
@@ -207,8 +245,6 @@ def test_gap_in_the_rota_goes_to_the_next_step_at_once(database):
 
 def hurry() -> None:
     """The next step of every escalation is due."""
-    from secops_agent.models import Escalation
-
     Escalation.objects.filter(next_at__isnull=False).update(next_at=timezone.now() - timedelta(minutes=1))
     stage.announce()
     stage.announce()
@@ -223,7 +259,7 @@ def test_silence_of_an_alert_is_proposed_confirmed_and_holds_its_message_back(da
     assert "已静默到" in execute("silence_alerts", planned.arguments, ACTOR)
     stage.announce()
     assert stage.told() == []
-    assert stage.states() == {"held": 1}
+    assert stage.states() == {"held": 1, "waiting": 1}
 
 
 @pytest.mark.parametrize(
@@ -232,11 +268,14 @@ def test_silence_of_an_alert_is_proposed_confirmed_and_holds_its_message_back(da
         ({"scope": "A999"}, "没有编号为 999 的告警"),
         ({"scope": "全部:", "minutes": 5}, "审批人"),
         ({"scope": "资产:web-01", "minutes": 60 * 25}, "审批人"),
+        ({"scope": "资产:web-02"}, "是否指：web-01"),
+        ({"scope": "来源:suricat"}, "是否指：suricata"),
         ({"scope": "今天"}, "请说明静默什么"),
         ({"scope": "资产:"}, "请说明静默什么"),
     ],
 )
 def test_silence_that_nobody_may_make_alone_or_of_nothing_is_refused(database, given, said):
+    store(alert(assets=(host("web-01"),)))
     with pytest.raises(InvalidInput, match=said):
         plan("silence_alerts", given)
 

@@ -7,16 +7,16 @@ from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
 from dingtalk_integration.models import ApiUsage
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Escalation, MessageState
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.notifications import digests
+from secops_agent.services.notifications import digests, silence_lines, silences
 from secops_agent.services.notifications.announcing import STORM
 from tests.dingtalk.quota_aid import custom, use
-from tests.secops.inventory_aid import alert, later, store
+from tests.secops.inventory_aid import ACTOR, alert, later, store
 
 from . import stage
-from .test_messages import age
+from .test_messages import age, hurry
 
 pytestmark = pytest.mark.both_databases
 
@@ -47,7 +47,7 @@ def told_alerts():
     return set(AlertMessageItem.objects.filter(message__in=pks).values_list("alert_id", flat=True))
 
 
-@pytest.mark.parametrize(("calls", "texts"), [(94, 2), (95, 1), (100, 1)])
+@pytest.mark.parametrize(("calls", "texts"), [(94, 2), (95, 1), (98, 1), (100, 1)])
 def test_what_is_not_grave_waits_from_95_percent_on(database, calls, texts):
     use("ding1", calls)
     store(alert("high"), alert("grave", severity="critical"))
@@ -73,8 +73,9 @@ def test_digest_comes_within_the_hour_with_its_count(database):
     assert digests.waiting() == 0
 
 
-def test_digest_waits_for_the_reset_when_everything_is_used_up(database):
-    use("ding1", 100)
+@pytest.mark.parametrize("calls", [98, 100])
+def test_digest_waits_for_the_reset_when_what_is_left_is_the_reserve(database, calls):
+    use("ding1", calls)
     store(*(alert(f"k{number}") for number in range(3)))
     for _ in range(3):
         announce()
@@ -110,7 +111,7 @@ def test_news_of_what_was_told_waits_too_and_no_news_is_no_digest(database):
 def test_storm_that_began_before_ends_in_the_digest(database):
     store(*(alert(f"k{number}") for number in range(STORM + 5)))
     stage.announce()
-    use("ding1", 99)
+    use("ding1", 97)
     store(*(alert(f"later{number}") for number in range(5)))
     announce()
     age(3601)
@@ -141,6 +142,38 @@ def test_what_dingtalk_refused_is_told_after_the_reset(database):
     assert AlertMessage.objects.filter(state="undeliverable").count() == 0
 
 
+def test_escalation_of_what_is_grave_goes_through_and_the_rest_is_counted(database):
+    stage.staff("lisi", "李四")
+    person = {"kind": "person", "config": "钉钉", "staff_id": "lisi"}
+    stage.rule(escalate={"after_minutes": 5, "to": [person]})
+    store(alert("high"), alert("grave", severity="critical"))
+    announce()
+    use("ding1", 98)
+    hurry()
+    assert stage.told_privately() == {"lisi": 1}
+    assert digests.waiting() == 1
+    ApiUsage.objects.all().delete()
+    age(3601)
+    announce()
+    assert stage.told_privately() == {"lisi": 2}
+    assert digests.waiting() == 0
+
+
+def test_end_of_a_silence_waits_for_room_too(database):
+    store(alert("first"))
+    made = silences.silence("source", "suricata", 60, ACTOR)
+    announce()
+    use("ding1", 96)
+    silences.end(made.pk, ACTOR)
+    silence_lines.tell_silences()
+    assert stage.told() == []
+    age(3601)
+    announce()
+    assert len(stage.told()) == 1
+    assert "1 条告警" in stage.told()[0]
+    assert told_alerts() == set(Alert.objects.values_list("pk", flat=True))
+
+
 def test_unreachable_digest_is_shown_and_told_later(database, config):
     use("ding1", 96)
     store(alert("a"))
@@ -154,4 +187,19 @@ def test_unreachable_digest_is_shown_and_told_later(database, config):
     config.save()
     age(timedelta(minutes=6).total_seconds())
     announce()
+    assert len(stage.told()) == 1
+
+
+def test_escalation_to_administrators_is_summed_up_for_them_not_for_the_group(database):
+    stage.staff("boss", "boss", role="admin")
+    stage.rule(escalate=[{"after_minutes": 5}])
+    store(alert("high"))
+    announce()
+    use("ding1", 95)
+    Escalation.objects.update(next_at=timezone.now() - timedelta(seconds=1))
+    announce()
+    assert len(stage.told()) == 1
+    AlertMessage.objects.filter(kind="digest").update(due_at=timezone.now() - timedelta(seconds=1))
+    announce()
+    assert stage.told_privately() == {"boss": 1}
     assert len(stage.told()) == 1

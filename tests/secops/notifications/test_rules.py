@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from bifang.channels.known_groups import learn_group
 from bifang.core.errors import InvalidInput
 from secops_agent.models import AuditRecord, NotificationRule
+from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import Conditions, Facts, Hours
 from secops_agent.services.notifications.rules import read_rules
 from tests.secops.on_call.rota_aid import at
@@ -60,14 +62,35 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"targets": [{**stage.GROUP, "config": "没有"}]}, "没有名为「没有」的钉钉配置"),
+        ({"targets": [{**stage.GROUP, "config": "没有"}]}, "targets.1：没有名为「没有」的钉钉配置"),
+        (
+            {"targets": [{**stage.GROUP, "conversation_id": "安全群"}]},
+            "targets.1：conversation_id 要写群「安全群」的会话 ID：cidKnown",
+        ),
+        (
+            {"targets": [stage.GROUP, {**stage.GROUP, "conversation_id": "cidForeign"}]},
+            "targets.2：群「别家的群」属于另一个企业",
+        ),
+        ({"owners": ["nobody"]}, "owners.1：「nobody」不在人员名单中"),
+        (
+            {
+                "escalate": [
+                    {"after_minutes": 5},
+                    {"after_minutes": 5, "to": [{"kind": "person", "config": "钉钉", "staff_id": "nobody"}]},
+                ]
+            },
+            "escalate.2.to.1：staff_id「nobody」不在人员名单中",
+        ),
         ({"targets": [{"kind": "group", "config": "钉钉"}]}, "缺少 conversation_id"),
         ({"targets": [{"kind": "person", "config": "钉钉", "staff_id": "nobody"}]}, "不在人员名单中"),
         (
             {"targets": [{"kind": "on_call", "config": "钉钉", "schedule": "没有"}]},
             "没有名为「没有」的值班表",
         ),
-        ({"targets": [{"kind": "pager"}]}, "targets.1.kind 只能是 group、person、on_call、webhook"),
+        (
+            {"targets": [{"kind": "pager"}]},
+            "targets.1.kind 只能是 group、person、on_call、next、role、webhook",
+        ),
         ({"severities": ["urgent"]}, "conditions.severities.1 只能是"),
         ({"hours": {"quiet_from": "22:00"}}, "quiet_from 和 quiet_until 要一起写"),
         ({"escalate": {"after_minutes": 0}}, "escalate.1.after_minutes 应不小于 1"),
@@ -75,12 +98,26 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
     ],
 )
 def test_wrong_rules_are_refused_with_the_place(database, changes, said):
-    stage.configure()
+    config = stage.configure(corp_id="dingcorp")
+    for conversation_id, title, corp_id in (
+        ("cidKnown", "安全群", "dingcorp"),
+        ("cidForeign", "别家的群", "dingother"),
+    ):
+        learn_group(config.pk, conversation_id, title=title, corp_id=corp_id, speaker="李四", staff_id="lisi")
     with pytest.raises(InvalidInput) as caught:
         stage.rule(**changes)
     assert "notification_rules 第 1 项（严重告警）" in caught.value.message
     assert said in caught.value.message
     assert not NotificationRule.objects.exists()
+
+
+def test_group_that_a_file_names_first_is_in_doubt_until_the_robot_is_spoken_to_there(database):
+    config = stage.configure()
+    stage.rule()
+    target = NotificationRule.objects.get().targets.get()
+    assert "还没有人 @ 过机器人" in targets.doubt(target)
+    learn_group(config.pk, "cidGroup", title="安全群", corp_id="", speaker="李四", staff_id="lisi")
+    assert targets.doubt(target) == ""
 
 
 def test_same_rule_again_changes_nothing_and_changes_are_audited(database):

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.models import KnownGroup
 from bifang.core import configs
 from secops_agent.models import (
     AuditRecord,
@@ -99,6 +100,7 @@ def test_group_of_another_corporation_cannot_be_chosen() -> None:
         ({"after_0": None, "to_0": True}, "after_0"),
         ({"name": "已有的"}, "name"),
         ({"sources": "x" * 600}, "sources"),
+        ({"owners": "nobody"}, "owners"),
     ],
 )
 def test_fault_stands_at_its_field(changes: dict[str, Any], field: str) -> None:
@@ -174,6 +176,40 @@ def test_whoever_archives_a_configuration_is_told_which_rules_use_it() -> None:
     assert "通知规则「夜间告警」通过它发送" in text_of(page)
 
 
+def test_whoever_takes_someone_out_of_use_is_told_which_rules_use_them_and_asked() -> None:
+    made = rule("夜间告警")
+    staff = Staff.objects.create(staff_id="wangwu", name="王五", role="analyst")
+    made.targets.create(kind="person", config=made.targets.first().config, staff=staff)
+    client, address = superuser(), reverse("admin:secops_agent_staff_change", args=[staff.pk])
+    assert "仍然停用" in text_of(client.get(address))
+    form = {"name": "王五", "staff_id": "wangwu", "corp_id": "", "role": "analyst"}
+    refused = client.post(address, form)
+    assert "通知规则「夜间告警」发给他" in "".join(errors_of(refused)["sure"])
+    assert client.post(address, form | {"sure": "on"}).status_code == 302
+    assert not Staff.objects.get(pk=staff.pk).active
+    page = text_of(client.get(reverse("admin:secops_agent_staff_delete", args=[staff.pk])))
+    assert "规则「夜间告警」→ 个人 王五" in page
+
+
+def test_schedule_that_a_rule_uses_is_not_deleted_and_the_rule_is_named() -> None:
+    made = rule("夜间告警")
+    rota = made.targets.get(kind="on_call").schedule
+    address = reverse("admin:secops_agent_oncallschedule_delete", args=[rota.pk])
+    client = superuser()
+    assert "规则「夜间告警」→ 值班人" in text_of(client.get(address))
+    client.post(address, {"post": "yes"})
+    assert OnCallSchedule.objects.filter(pk=rota.pk).exists()
+
+
+def test_group_that_nobody_confirmed_is_marked_on_its_rule() -> None:
+    made = rule("夜间告警")
+    KnownGroup.objects.all().delete()
+    client = superuser()
+    assert "群未确认" in text_of(client.get(reverse("admin:secops_agent_notificationrule_changelist")))
+    page = client.get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk]))
+    assert "还没有人 @ 过机器人" in text_of(page)
+
+
 def test_preview_counts_messages_as_they_would_be_told() -> None:
     made = rule(escalate=[])
     now = timezone.now()
@@ -236,9 +272,18 @@ def test_schedule_that_cannot_be_is_refused(changes: dict[str, Any], text: str) 
 
 
 def silence_form(**changes: Any) -> dict[str, Any]:
+    store(alert(assets=(host("web-01"),)))
     local = timezone.localtime()
     when = {"starts_at_0": f"{local:%Y-%m-%d}", "starts_at_1": f"{local:%H:%M:%S}"}
-    return {"scope": "asset", "value": "web-01", "minutes": "60", "reason": "维护", **when, **changes}
+    return {
+        "scope": "asset",
+        "value": "web-01",
+        "minutes": "60",
+        "weeks": "1",
+        "reason": "维护",
+        **when,
+        **changes,
+    }
 
 
 def test_analyst_makes_and_ends_a_silence() -> None:
@@ -262,10 +307,44 @@ def test_wide_silence_needs_an_approver(changes: dict[str, Any], role: Role, may
 
 
 def test_viewer_ends_no_silence() -> None:
-    made = silences.silence("asset", "web-01", 60, SYSTEM)
+    made = silences.silence("all", "", 60, SYSTEM)
     answer = member(Role.VIEWER).post(reverse("admin:secops_agent_silence_end", args=[made.pk]))
     assert answer.status_code == 403
     assert silences.active(timezone.now()) == [made]
+
+
+def test_silence_of_something_unknown_is_refused_at_its_field() -> None:
+    response = member(Role.ANALYST).post(
+        reverse("admin:secops_agent_silence_add"), silence_form(value="web-02")
+    )
+    assert "是否指：web-01" in "".join(errors_of(response)["value"])
+
+
+def test_weekly_window_is_one_row_a_week_and_the_alert_is_marked_meanwhile() -> None:
+    client = member(Role.ANALYST)
+    response = client.post(reverse("admin:secops_agent_silence_add"), silence_form(weeks="3"))
+    assert response.status_code == 302, errors_of(response)
+    starts = list(Silence.objects.order_by("starts_at").values_list("starts_at", flat=True))
+    assert [later - starts[0] for later in starts] == [timedelta(0), timedelta(weeks=1), timedelta(weeks=2)]
+    page = client.get(reverse("admin:secops_agent_silence_change", args=[Silence.objects.earliest("pk").pk]))
+    assert "现在覆盖 1 条未关闭的告警（高危 1），资产 web-01" in text_of(page)
+    assert "静默" in text_of(client.get(reverse("admin:secops_agent_alert_changelist"))).split("web-01")[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "known", "text"),
+    [
+        ("scope=asset&value=web-01", True, "现在覆盖 1 条"),
+        ("scope=tag&value=生产", False, "没有资产标签「生产」"),
+    ],
+)
+def test_form_asks_what_a_silence_would_cover(query: str, known: bool, text: str) -> None:
+    store(alert(assets=(host("web-01"),)))
+    asked = reverse("admin:secops_agent_silence_preview")
+    answer = member(Role.ANALYST).get(f"{asked}?{query}").json()
+    assert answer["known"] is known
+    assert text in answer["text"]
+    assert member(Role.VIEWER).get(f"{asked}?{query}").status_code == 403
 
 
 @pytest.mark.parametrize("how", ["file", "text"])

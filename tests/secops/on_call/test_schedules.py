@@ -27,7 +27,10 @@ def staff(database):
         ({"start": "yesterday"}, "layers.1.start 应形如 2026-11-23"),
         ({"handover": "25:00"}, 'layers.1.handover 应形如 "09:00"'),
         ({"hours": "09:00"}, "hours 应形如"),
-        ({"colour": "red"}, "不认识的键「colour」；可用的键：name、enabled、layers、overrides"),
+        (
+            {"colour": "red"},
+            "不认识的键「colour」；可用的键：name、enabled、layers、overrides、handover_message、handover_group",
+        ),
         ({"name": ""}, "name 不能为空"),
         ({"overrides": [{"staff": "lisi", "start": "2026-11-25", "end": "2026-11-24"}]}, "end 应晚于 start"),
     ],

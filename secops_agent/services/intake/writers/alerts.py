@@ -129,6 +129,8 @@ class _Book:
             created_at=self._session.now,
         )
         row.due_at = self._session.limits.alert_due(row.severity, record.first_seen or moment)
+        if row.due_at and row.due_at <= self._session.now:
+            row.sla_told = "broken"  # it comes late; that is part of the news
         return row
 
     def _extend(self, row: Alert, record: AlertRecord) -> None:
@@ -175,7 +177,9 @@ class _Book:
     def _happened(self, row: Alert) -> frozenset[str]:
         """What a rule may be about; a repeat is nothing of the kind."""
         if row.pk not in self._stored:
-            return frozenset() if row.status == AlertStatus.CLOSED else frozenset({"new"})
+            if row.status == AlertStatus.CLOSED:
+                return frozenset()
+            return frozenset({"new", "sla_broken"} if row.sla_told else {"new"})
         before = self._stored[row.pk]
         risen = rank(row.severity) > rank(before["severity"])
         reopened = before["status"] == AlertStatus.CLOSED and row.status == AlertStatus.OPEN

@@ -1,0 +1,144 @@
+"""Rotas as .ics files: downloaded and imported on the page of the rota, subscribed to by secret addresses."""
+
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminFileFieldWidget
+
+from bifang.core.admin.base import RecordScreen, Screen, badge, moment
+from bifang.core.errors import BifangError
+from secops_agent.admin.inventory import actor_of
+from secops_agent.models import CalendarFeed, OnCallSchedule
+from secops_agent.services.on_call import calendars, feeds
+
+MOST_TOLD: Final = 10
+WHO: Final = "标题里写姓名或员工 ID，例如「王五 夜班」。成为临时换人；同一个日历再导入一次，只更新。"
+
+
+class CalendarForm(forms.Form):
+    """One file."""
+
+    file = forms.FileField(label="日历文件（.ics）", widget=UnfoldAdminFileFieldWidget, help_text=WHO)
+
+
+class CalendarFiles(Screen):
+    """The part of the rotas' screen that reads and writes files."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """With both pages."""
+        wrap, name = self.admin_site.admin_view, "secops_agent_oncallschedule"
+        return [
+            path("<int:pk>/export.ics", wrap(self.export_view), name=f"{name}_export"),
+            path("<int:pk>/import/", wrap(self.import_view), name=f"{name}_import"),
+            *super().get_urls(),
+        ]
+
+    def export_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The file."""
+        schedule = get_object_or_404(OnCallSchedule, pk=pk)
+        if not self.has_view_permission(request, schedule):
+            raise PermissionDenied
+        answer = HttpResponse(calendars.write_calendar(schedule), content_type="text/calendar; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="on-call-{pk}.ics"'
+        return answer
+
+    def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The import page."""
+        schedule = get_object_or_404(OnCallSchedule, pk=pk)
+        if not self.has_change_permission(request, schedule):
+            raise PermissionDenied
+        form = CalendarForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
+        if form.is_valid() and self._import(request, schedule, form):
+            return redirect("admin:secops_agent_oncallschedule_change", pk)
+        title = f"导入日历到「{schedule.name}」"
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "form": form}
+        return TemplateResponse(request, "admin/secops_agent/import.html", page)
+
+    def _import(self, request: HttpRequest, schedule: OnCallSchedule, form: CalendarForm) -> bool:
+        content = form.cleaned_data["file"].read(calendars.MOST_BYTES + 1)
+        try:
+            done = calendars.import_calendar(schedule, content, actor_of(request))
+        except BifangError as error:
+            form.add_error("file", error.message)
+            return False
+        messages.success(request, f"已导入 {done.shifts} 段临时换人。")
+        for line in done.skipped[:MOST_TOLD]:
+            messages.warning(request, f"没有导入 {line}。")
+        if len(done.skipped) > MOST_TOLD:
+            messages.warning(request, f"还有 {len(done.skipped) - MOST_TOLD} 个事件没有导入。")
+        return True
+
+
+@admin.register(CalendarFeed)
+class FeedScreen(RecordScreen):
+    """Made here, shown once, revoked here."""
+
+    records_itself = True
+    list_display = ("schedule", "of_whom", "state", "made_by", "created")
+    list_select_related = ("schedule", "staff")
+    list_filter = ("schedule",)
+    fields = ("schedule", "of_whom", "state", "made_by", "created")
+    actions = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Analysts."""
+        return request.user.has_perm("secops_agent.add_calendarfeed")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What is asked of a new one."""
+        return self.fields if obj else ("schedule", "staff")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """An old one is only looked at."""
+        return self.fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Through the service; the secret lives as long as this request."""
+        secret = feeds.make_feed(obj.schedule, obj.staff, actor_of(request))
+        made = CalendarFeed.objects.latest("pk")
+        obj.pk, request.__dict__["bf_feed"] = made.pk, secret
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The only time that the address is shown; not by a redirect, which would have to keep it somewhere."""
+        address = reverse("api:calendar", args=[request.__dict__.pop("bf_feed")])
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts, "title": "新的订阅地址", "feed": obj, "address": request.build_absolute_uri(address),
+        }  # fmt: skip
+        page = TemplateResponse(request, "admin/secops_agent/feed_made.html", context)
+        page["Cache-Control"] = "no-store"
+        return page
+
+    @admin.action(description="作废", permissions=["operate"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[CalendarFeed]) -> None:
+        """From now on."""
+        for row in queryset:
+            try:
+                feeds.revoke_feed(row.pk, actor_of(request))
+            except BifangError as error:
+                messages.warning(request, error.message)
+
+    @admin.display(description="谁的班次")
+    def of_whom(self, row: CalendarFeed) -> str:
+        """One person's, or all."""
+        return row.staff.name if row.staff else "所有人"
+
+    @admin.display(description="状态")
+    def state(self, row: CalendarFeed) -> SafeString:
+        """Does it answer?"""
+        return badge("已作废", "idle") if row.revoked_at else badge("有效", "ok")
+
+    @admin.display(description="创建时间", ordering="id")
+    def created(self, row: CalendarFeed) -> SafeString | str:
+        """When."""
+        return moment(row.created_at)

@@ -1,0 +1,242 @@
+"""定时任务 and 漏洞情报: what is done when, for whom, what came of it; how old the feeds are."""
+
+from typing import Any, Final
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import NOTHING, RecordScreen, Screen, badge, moment, preformatted, shortened
+from secops_agent.admin.inventory import actor_of, lines
+from secops_agent.admin.task_form import TaskForm
+from secops_agent.models import Feed, RunState, ScheduledTask, Staff, TargetKind, TaskRun
+from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.schedules import feeds, runs, schedules
+from secops_agent.services.schedules.cron import describe
+from secops_agent.services.schedules.delivery import sending_of
+from secops_agent.services.schedules.tasks import title_of
+
+RUNS_SHOWN: Final = 20
+TONES: Final = {
+    RunState.QUEUED: "info", RunState.RUNNING: "info", RunState.HELD: "warn", RunState.DONE: "ok", RunState.FAILED: "bad",
+}  # fmt: skip
+
+
+@admin.register(ScheduledTask)
+class ScheduledTaskScreen(Screen):
+    """Written through their service; with the next runs and what the last ones came to."""
+
+    records_itself = True
+    form = TaskForm
+    list_display = ("name", "state", "what", "when", "place", "next_run", "last_run", "trouble")
+    list_filter = ("enabled", "task")
+    search_fields = ("name",)
+    readonly_fields = ("what", "when", "place", "who", "next_runs", "run_table")
+    list_before_template = "admin/secops_agent/schedules.html"
+    change_form_outer_before_template = "admin/secops_agent/schedule.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """In words for those who only look."""
+        if obj and not self.has_change_permission(request, obj):
+            return [
+                (
+                    None,
+                    {"fields": ("name", "enabled", "what", "when", "place", "who", "next_runs", "run_table")},
+                )
+            ]
+        fields = ("name", "enabled", "what", "question", "when", "target")
+        shown = [("执行", {"fields": ("who", "next_runs", "run_table")})] if obj else []
+        return [(None, {"fields": fields}), *shown]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The form has fields of the same names."""
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return ("who", "next_runs", "run_table") if may else self.readonly_fields
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Fields that the form adds itself are none of the model's."""
+        kwargs["fields"] = ("name", "enabled")
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledTask]:
+        """With the places."""
+        found: QuerySet[ScheduledTask] = super().get_queryset(request)
+        return found.select_related("config", "staff", "rota", "owner")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Through the one door."""
+        row = ScheduledTask.objects.get(pk=obj.pk) if change else None
+        saved = schedules.save_task(form.given(), actor_of(request), row=row, owner=_owner(request))
+        obj.pk = saved.pk
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Through the service."""
+        schedules.delete_task(obj, actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
+        """One after the other."""
+        for row in queryset:
+            schedules.delete_task(row, actor_of(request))
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address of the button."""
+        view = self.admin_site.admin_view(self.start_view)
+        return [
+            path("<int:task_id>/start/", view, name="secops_agent_scheduledtask_start"),
+            *super().get_urls(),
+        ]
+
+    def start_view(self, request: HttpRequest, task_id: int) -> HttpResponse:
+        """POST: once more, now."""
+        if request.method != "POST" or not self.has_change_permission(request):
+            return HttpResponseNotAllowed(["POST"]) if request.method != "POST" else HttpResponse(status=403)
+        runs.start_now(schedules.get_task(task_id), actor_of(request))
+        messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
+        return redirect("admin:secops_agent_scheduledtask_change", task_id)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the button."""
+        row = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if row is not None and self.has_change_permission(request, row):
+            context = {"bf_start_url": reverse("admin:secops_agent_scheduledtask_start", args=[row.pk])}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    @admin.display(description="状态", ordering="enabled")
+    def state(self, row: ScheduledTask) -> SafeString:
+        """Does it run, and did it work?"""
+        if not row.enabled:
+            return badge("已停用", "idle")
+        return badge("有问题", "bad", row.last_error) if row.last_error else badge("启用", "ok")
+
+    @admin.display(description="做什么", ordering="task")
+    def what(self, row: ScheduledTask) -> str:
+        """The task."""
+        return title_of(row.task, row.arguments)
+
+    @admin.display(description="时间")
+    def when(self, row: ScheduledTask) -> str:
+        """In words."""
+        return describe(row.cron)
+
+    @admin.display(description="发到")
+    def place(self, row: ScheduledTask) -> str:
+        """Where to."""
+        return schedules.place_of(row)
+
+    @admin.display(description="设置人")
+    def who(self, row: ScheduledTask) -> str:
+        """With whose rights it reads."""
+        return (
+            f"{row.owner}（按这位人员的权限查询）"
+            if row.owner
+            else f"{row.made_by or '系统'}（按查看权限查询）"
+        )
+
+    @admin.display(description="下次执行", ordering="next_at")
+    def next_run(self, row: ScheduledTask) -> SafeString | str:
+        """When."""
+        return moment(row.next_at) if row.enabled else NOTHING
+
+    @admin.display(description="上次执行", ordering="last_at")
+    def last_run(self, row: ScheduledTask) -> SafeString | str:
+        """When."""
+        return moment(row.last_at)
+
+    @admin.display(description="最近的问题")
+    def trouble(self, row: ScheduledTask) -> SafeString | str:
+        """With its remedy."""
+        return shortened(row.last_error)
+
+    @admin.display(description="接下来三次")
+    def next_runs(self, row: ScheduledTask) -> SafeString | str:
+        """From now."""
+        return lines(moment(each) for each in schedules.when_of(row, timezone.now()))
+
+    @admin.display(description="执行记录")
+    def run_table(self, row: ScheduledTask) -> SafeString | str:
+        """The last ones: when, how long, what was sent, what went wrong."""
+        found = row.runs.all()[:RUNS_SHOWN]
+        private = row.kind == TargetKind.PERSON
+        rows = ((moment(each.due_at), _state(each), _took(each), _told(each, private)) for each in found)
+        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        if not body:
+            return NOTHING
+        head = "".join(f"<th>{name}</th>" for name in ("应执行时间", "状态", "用时", "结果"))
+        return format_html('<table class="bf-table"><tr>{}</tr>{}</table>', SafeString(head), body)
+
+
+def _owner(request: HttpRequest) -> Staff | None:
+    return account_of(request.user.pk)
+
+
+def _state(run: TaskRun) -> SafeString:
+    return badge(run.get_state_display(), TONES[RunState(run.state)])
+
+
+def _took(run: TaskRun) -> str:
+    if not run.started_at or not run.finished_at:
+        return NOTHING
+    return f"{(run.finished_at - run.started_at).total_seconds():.1f} 秒"
+
+
+def _told(run: TaskRun, private: bool) -> SafeString | str:
+    """What it came to; what was sent can be opened, unless it was for one person."""
+    parts = [part for part in (run.note, sending_of(run)) if part]
+    found = [format_html("<div>{}</div>", "；".join(parts))] if parts else []
+    if run.error:
+        found.append(format_html('<div class="bf-error">{}</div>', run.error))
+    if run.text and not private:
+        found.append(
+            format_html("<details><summary>查看发送的内容</summary>{}</details>", preformatted(run.text))
+        )
+    return format_html_join("", "{}", ((each,) for each in found)) or NOTHING
+
+
+@admin.register(Feed)
+class FeedScreen(RecordScreen):
+    """What the last good copy of each feed was."""
+
+    list_display = ("title", "freshness", "checked", "changed", "entries", "trouble")
+    fields = (
+        "title", "address", "freshness", "checked", "changed", "entries", "size", "digest", "etag", "modified", "trouble",
+    )  # fmt: skip
+
+    @admin.display(description="来源", ordering="name")
+    def title(self, row: Feed) -> str:
+        """As people call it."""
+        return feeds.title_of(row.name)
+
+    @admin.display(description="新旧")
+    def freshness(self, row: Feed) -> SafeString:
+        """Is it up to date?"""
+        if row.checked_at is None:
+            return badge("还没有获取", "warn")
+        return badge("过期", "bad") if timezone.now() - row.checked_at > feeds.STALE else badge("最新", "ok")
+
+    @admin.display(description="确认最新", ordering="checked_at")
+    def checked(self, row: Feed) -> SafeString | str:
+        """When."""
+        return moment(row.checked_at)
+
+    @admin.display(description="内容更新", ordering="changed_at")
+    def changed(self, row: Feed) -> SafeString | str:
+        """When."""
+        return moment(row.changed_at)
+
+    @admin.display(description="最近的问题")
+    def trouble(self, row: Feed) -> SafeString | str:
+        """With its remedy."""
+        return shortened(row.last_error, 120)

@@ -1,0 +1,46 @@
+"""What administrators are told by themselves: in their own chats, through a configuration that may speak."""
+
+from typing import Final
+
+from bifang.channels import outbox
+from bifang.channels.ports import ReplyTarget
+from bifang.core.models import SystemConfig
+from secops_agent.models import Role, Staff
+
+MOST: Final = 20
+
+
+def tell(config: SystemConfig | None, title: str, text: str, *, key: str) -> int:
+    """Each of them once for one ``key``, in the caller's transaction; how many there were. 0: nobody can be told."""
+    speaker = speaker_beside(config)
+    if speaker is None:
+        return 0
+    found = people_of(speaker)
+    for staff in found:
+        target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
+        outbox.notify(speaker.pk, target, text, key=f"{key}:{staff.pk}", title=title)
+    return len(found)
+
+
+def people_of(config: SystemConfig | None) -> list[Staff]:
+    """Those of its corporation; of any, if none is known."""
+    people = Staff.objects.filter(role=Role.ADMIN, active=True)
+    corporation = str(config.params.get("corp_id") or "") if config else ""
+    if corporation:
+        people = people.filter(corp_id__in=("", corporation))
+    return list(people.order_by("pk")[:MOST])
+
+
+def speaker_beside(config: SystemConfig | None) -> SystemConfig | None:
+    """This configuration, or if nothing may be said through it another one; None if there is none."""
+    rows = [row for row in SystemConfig.objects.enabled("dingtalk").order_by("pk") if speaks(row)]
+    return next(
+        (row for row in rows if config is not None and row.pk == config.pk), rows[0] if rows else None
+    )
+
+
+def speaks(config: SystemConfig) -> bool:
+    """May anything be said through it unasked?"""
+    return (
+        config.enabled and not config.archived_at and bool(config.params.get("notifications_enabled", True))
+    )

@@ -1,0 +1,52 @@
+"""What happened last to the alerts of a message: who took, closed or reopened them, or that their source did."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from django.db.models import Q
+
+from secops_agent.models import Alert, History
+from secops_agent.models.choices import AlertStatus, Verdict
+from secops_agent.services.notifications.wording import clock, plain
+
+DEEDS: Final = {
+    "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",
+}  # fmt: skip
+
+
+def latest(alerts: Iterable[Alert]) -> dict[int, History]:
+    """Alert id → the last thing worth telling. One query."""
+    rows = History.objects.filter(entity="alert", entity_id__in=[each.pk for each in alerts])
+    told = Q(action__in=DEEDS) | Q(action="import", changes__has_key="status")
+    return {row.entity_id: row for row in rows.filter(told).order_by("pk")}
+
+
+def last_event(alerts: Sequence[Alert], known: Mapping[int, History]) -> str:
+    """李四 关闭，结论：误报（11-26 05:20）; "" if nobody did anything."""
+    rows = [known[each.pk] for each in alerts if each.pk in known]
+    row = max(rows, key=lambda one: one.pk, default=None)
+    return f"{_words(row)}（{clock(row.at)}）" if row else ""
+
+
+def _words(row: History) -> str:
+    if row.action == "import":
+        return _of_source(row)
+    said = f"{plain(row.actor_name, 30)} {DEEDS[row.action]}"
+    if row.action == "assign":
+        whom = str(_new(row, "assignee"))
+        return f"{plain(whom, 30)} 接过" if whom == row.actor_name else f"{said}给 {plain(whom, 30)}"
+    verdict = str(_new(row, "verdict")) if row.action == "close" else ""
+    return f"{said}，结论：{Verdict(verdict).label}" if verdict in Verdict.values else said
+
+
+def _of_source(row: History) -> str:
+    old, new = row.changes["status"]
+    if new == AlertStatus.CLOSED:
+        return "来源报告已恢复，自动关闭"
+    if "severity" in row.changes:
+        return "级别升高，重新打开"
+    return "再次发生，自动重新打开" if old == AlertStatus.CLOSED else "重新打开"
+
+
+def _new(row: History, name: str) -> object:
+    return row.changes.get(name, ["", ""])[1]

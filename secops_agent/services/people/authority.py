@@ -1,0 +1,29 @@
+"""What whoever acts may do: the role behind an actor, asked where something is decided and not only at a door."""
+
+from secops_agent.models import ApiToken, Role
+from secops_agent.models.staff import RANK
+from secops_agent.services.actors import Actor
+from secops_agent.services.people.eligibility import listed
+from secops_agent.services.people.logins import role_of, valid_user
+
+
+def authority_of(actor: Actor) -> Role:
+    """As the database knows it now. The system acts for the operator; a token without an owner for nobody."""
+    match actor.kind:
+        case "system":
+            return Role.ADMIN
+        case "token":
+            owner = ApiToken.objects.filter(pk=actor.ident).values_list("owner_id", flat=True).first()
+            return _of_user(owner)
+    first, _, second = actor.ident.partition(":")
+    if first == "user":  # a login that belongs to nobody of the staff
+        return _of_user(int(second))
+    row = listed(first, second)
+    return max(Role(row.role), _of_user(row.user_id), key=RANK.__getitem__) if row else Role.NONE
+
+
+def _of_user(user_id: int | None) -> Role:
+    user = valid_user(user_id) if user_id else None
+    if user is None:
+        return Role.NONE
+    return Role.ADMIN if user.is_superuser else role_of(user)

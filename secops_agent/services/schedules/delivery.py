@@ -1,0 +1,95 @@
+"""Where the result of a run goes: the outbox, in the transaction of its end; held while it cannot, and told then.
+
+Unasked: at the end of the quota a result waits, and of several that wait the newest of each task is sent.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from bifang.channels import outbox
+from bifang.channels.allowance import allowance
+from bifang.channels.models import OutboxRow, State
+from secops_agent.models import RunState, ScheduledTask, TaskRun
+from secops_agent.services.notifications.targets import Address, Unreachable, resolve
+from secops_agent.services.schedules.cron import describe
+from secops_agent.services.schedules.schedules import destination_of
+
+LONGEST: Final = 2600  # characters; a message has at most 3,000, some of which say what sends it
+REPLACED: Final = "没有发送：后来的一次代替了它"
+
+
+def deliver(run: TaskRun, now: datetime) -> bool:
+    """Send the text of a run that is held, in the caller's transaction; False: it stays held, with the reason."""
+    target = destination_of(run.task)
+    if not run.text or target is None:
+        return _end(run)
+    try:
+        address = resolve(target, now)
+    except Unreachable as error:
+        return _hold(run, error.message, now)
+    spare = allowance(address.config_id)
+    if spare.scarce:
+        return _hold(run, f"额度所限，恢复后发送：{spare.reason}", now)
+    _say(run, address, run.text, f"report:{run.pk}")
+    return _end(run)
+
+
+def _end(run: TaskRun) -> bool:
+    won = TaskRun.objects.filter(pk=run.pk, state=RunState.HELD).update(state=RunState.DONE, error="")
+    ScheduledTask.objects.filter(pk=run.task_id).exclude(last_error="").update(
+        last_error="", last_error_at=None
+    )
+    return bool(won)
+
+
+def _hold(run: TaskRun, reason: str, now: datetime) -> bool:
+    TaskRun.objects.filter(pk=run.pk, state=RunState.HELD).exclude(error=reason).update(error=reason)
+    rows = ScheduledTask.objects.filter(pk=run.task_id).exclude(last_error=reason)
+    rows.update(last_error=reason, last_error_at=now)
+    return False
+
+
+def _say(run: TaskRun, address: Address, text: str, key: str) -> None:
+    """With what says it, so that whoever reads it can have it stopped."""
+    text = f"{text}\n\n> 定时任务 {run.task_id} · {describe(run.task.cron)}"
+    outbox.notify(address.config_id, address.target, text, key=key, title=f"定时任务：{run.task.name}")
+
+
+def release(now: datetime) -> int:
+    """Send what was held and can be sent now; returns how many."""
+    held = TaskRun.objects.filter(state=RunState.HELD).order_by("task_id", "-id")
+    held = held.select_related("task__config", "task__staff", "task__rota")
+    sent, newest = 0, 0
+    for run in held:
+        with transaction.atomic():
+            if run.task_id == newest:
+                rows = TaskRun.objects.filter(pk=run.pk, state=RunState.HELD)
+                rows.update(state=RunState.DONE, error="", note=REPLACED)
+            else:
+                sent += deliver(run, now)
+        newest = run.task_id
+    return sent
+
+
+def tell_failure(run: TaskRun, message: str, now: datetime) -> None:
+    """Whoever waits for the result hears why there is none, if they can be told."""
+    target = destination_of(run.task)
+    try:
+        address = resolve(target, now) if target else None
+    except Unreachable:
+        return
+    if address and not allowance(address.config_id).scarce:
+        text = f"**定时任务「{run.task.name}」没有执行成功**\n\n{message}"
+        _say(run, address, text, f"report:{run.pk}:failed")
+
+
+def sending_of(run: TaskRun) -> str:
+    """What became of its message, in words; "" if there is none."""
+    row = OutboxRow.objects.filter(key__in=(f"note:report:{run.pk}", f"note:report:{run.pk}:failed")).first()
+    if row is None:
+        return ""
+    if row.state == State.DEAD:
+        return f"发送失败：{row.last_error}"
+    return "已发送" if row.state == State.DONE else "发送中"

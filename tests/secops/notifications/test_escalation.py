@@ -1,0 +1,132 @@
+"""Chains of escalation: each person of a role, the next in rotation, again and again, until somebody takes it in hand."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from bifang.core.errors import InvalidInput
+from secops_agent.models import Alert, AlertMessage, Escalation, MessageState
+from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import triage
+from secops_agent.services.alerts.timeline import timeline
+from secops_agent.services.on_call.shifts import on_call_at
+from tests.secops.inventory_aid import alert, store
+from tests.secops.on_call.rota_aid import rota
+
+from . import stage
+
+pytestmark = pytest.mark.both_databases
+
+ROLE = {"kind": "role", "config": "钉钉", "role": "responder"}
+NEXT = {"kind": "next", "config": "钉钉", "schedule": "安全值班"}
+
+
+@pytest.fixture(autouse=True)
+def people(database):
+    stage.configure()
+    staff = {name: stage.staff(name, name) for name in ("lisi", "wangwu")}
+    rota()
+    return staff
+
+
+def next_step():
+    """Let the waiting time pass, and take what is due."""
+    Escalation.objects.filter(next_at__isnull=False).update(next_at=timezone.now() - timedelta(seconds=1))
+    stage.announce()
+    stage.announce()
+
+
+def test_everyone_of_a_role_is_told_once_and_nobody_above_it(people):
+    for name in ("r1", "r2"):
+        stage.staff(name, name, role="responder")
+    stage.staff("boss", "boss", role="admin")
+    stage.rule(escalate=[{"after_minutes": 5, "to": [ROLE]}])
+    store(alert())
+    stage.announce()
+    next_step()
+    assert stage.told_privately() == {"r1": 1, "r2": 1}
+
+
+def test_next_in_rotation_is_the_one_after_the_present_one(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}])
+    store(alert())
+    stage.announce()
+    next_step()
+    now = on_call_at(rota(), timezone.now()).staff
+    assert now is not None
+    assert stage.told_privately() == {("wangwu" if now.staff_id == "lisi" else "lisi"): 1}
+
+
+def test_chain_is_repeated_as_often_as_it_says_and_then_ends(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=2)
+    store(alert())
+    stage.announce()
+    for _ in range(6):
+        next_step()
+    assert AlertMessage.objects.filter(kind="escalation").count() == 3
+    assert Escalation.objects.get().ended == "已到最后一步"
+
+
+def test_chain_stops_when_somebody_takes_it_and_that_is_the_owner(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=5)
+    store(alert())
+    stage.announce()
+    next_step()
+    triage.acknowledge(Alert.objects.get().pk, Actor.person(people["wangwu"]))
+    for _ in range(3):
+        next_step()
+    assert AlertMessage.objects.filter(kind="escalation").count() == 1
+    row = Alert.objects.get()
+    assert row.assignee == people["wangwu"]
+    triage.reopen(_closed(row), Actor.person(people["lisi"]))
+    triage.acknowledge(row.pk, Actor.person(people["lisi"]))
+    assert Alert.objects.get().assignee == people["wangwu"]
+
+
+def _closed(row: Alert) -> int:
+    triage.close(row.pk, "benign", Actor.system("test"))
+    return row.pk
+
+
+def test_step_without_targets_tells_administrators_and_follows_up(people):
+    stage.staff("boss", "boss", role="admin")
+    stage.rule(escalate=[{"after_minutes": 5}])
+    store(alert())
+    stage.announce()
+    next_step()
+    assert stage.told_privately() == {"boss": 1}
+
+
+def test_timeline_says_who_was_told_and_what_comes_next(people):
+    stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=1)
+    store(alert())
+    stage.announce()
+    next_step()
+    lines = timeline(Alert.objects.get())
+    assert "群 cidGroup 已发送" in lines[0]
+    assert "升级：下一位值班人 安全值班（" in lines[1]
+    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"targets": [ROLE]}, "只能用在 escalate 里"),
+        ({"escalate": [{"after_minutes": 5, "to": [{**ROLE, "role": "boss"}]}]}, "不是角色"),
+        ({"escalate": [{"after_minutes": 5}], "repeat": 6}, "repeat"),
+    ],
+)
+def test_wrong_chains_are_refused(people, changes, said):
+    with pytest.raises(InvalidInput, match=said):
+        stage.rule(**changes)
+
+
+def test_unreachable_chain_is_hurried_once_not_for_every_round(people):
+    stage.rule(targets=[{**NEXT, "kind": "on_call"}], escalate=[{"after_minutes": 5}], repeat=5)
+    rota(start="2100-01-04")
+    store(alert())
+    for _ in range(4):
+        stage.announce()
+    assert AlertMessage.objects.filter(state=MessageState.UNDELIVERABLE).exists()
+    assert Escalation.objects.get().round == 1
