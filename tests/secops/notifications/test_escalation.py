@@ -9,7 +9,8 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, Escalation, MessageState
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.timeline import timeline
+from secops_agent.services.alerts.timeline import coming
+from secops_agent.services.notifications.views import told_of
 from secops_agent.services.on_call.shifts import on_call_at
 from tests.secops.inventory_aid import alert, store
 from tests.secops.on_call.rota_aid import rota
@@ -103,10 +104,13 @@ def test_timeline_says_who_was_told_and_what_comes_next(people):
     store(alert())
     stage.announce()
     next_step()
-    lines = timeline(Alert.objects.get())
-    assert "群 cidGroup 已发送" in lines[0]
-    assert "升级：下一位值班人 安全值班（" in lines[1]
-    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in lines[2]
+    found = Alert.objects.get()
+    assert [each.place.partition("（")[0] for each in told_of(found.pk)] == [
+        "下一位值班人 安全值班",
+        "群 cidGroup",
+    ]
+    (line,) = coming(found)
+    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in line
 
 
 @pytest.mark.parametrize(
