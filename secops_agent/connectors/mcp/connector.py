@@ -32,11 +32,11 @@ _CHECK: Final = "请到目标系统核实是否已经执行；系统不会自动
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What is called, with what. ``undoes``: the contrary is to be seen afterwards."""
+    """What is called, with what, and the tool to look with afterwards. ``undoes``: the contrary is to be seen then."""
 
     tool: ReadyTool
     arguments: Mapping[str, Any]
-    verify: ReadyTool | None
+    verify: str = ""
     undo: str = ""
     undoes: bool = False
 
@@ -88,25 +88,11 @@ def _call_of(order: Order) -> _Call:
     stored, config_id = order.arguments, int(order.arguments["config"])
     if order.undo_url:
         tool = catalogue.find_ready(config_id, order.undo_url.removeprefix(UNDO))
-        origin = catalogue.find_ready(config_id, str(stored["tool"]))
-        if origin.undo != tool.name:
-            raise Conflict(f"工具「{origin.name}」的撤销工具在提出之后变了。")
-        return _Call(
-            tool,
-            narrowed(tool, stored["arguments"]),
-            _reader(config_id, tool.verify or origin.verify),
-            undoes=True,
-        )
+        return _Call(tool, narrowed(tool, stored["arguments"]), tool.verify, undoes=True)
     wanted = recheck(stored)
-    return _Call(wanted.tool, wanted.arguments, _reader(config_id, wanted.tool.verify), wanted.tool.undo)
-
-
-def _reader(config_id: int, name: str) -> ReadyTool | None:
-    """The tool to verify with, if it may be used now."""
-    try:
-        return catalogue.find_ready(config_id, name) if name else None
-    except BifangError:
-        return None
+    tool = wanted.tool
+    inverse = any(each.undo == tool.name for each in catalogue.ready_tools() if each.config_id == config_id)
+    return _Call(tool, wanted.arguments, tool.verify, tool.undo, undoes=inverse)
 
 
 async def _look_again(server: McpSession, tool: ReadyTool) -> None:
@@ -118,14 +104,12 @@ async def _look_again(server: McpSession, tool: ReadyTool) -> None:
 
 async def _verify(server: McpSession, call: _Call) -> str:
     """What the reading tool says afterwards; it never makes an action that was done undone."""
-    assert call.verify is not None
-    name = call.verify.name
+    name = call.verify
     try:
-        given = narrowed(call.verify, call.arguments)
+        reader = await db.call(catalogue.find_ready, call.tool.config_id, name)
+        given = narrowed(reader, call.arguments)
         async with asyncio.timeout(VERIFY_S):
-            answered = read_result(
-                await server.call(name, given, header_arguments(call.verify.schema, given))
-            )
+            answered = read_result(await server.call(name, given, header_arguments(reader.schema, given)))
     except (BifangError, TimeoutError) as error:
         told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
         return f"\n\n核实（{name}）没有成功：{told}请到目标系统确认。"

@@ -115,7 +115,9 @@ def _state(
     listed: ListedTool | None, offered: OfferedTool | None, seen: Mapping[str, Any], *, checked: bool
 ) -> tuple[State, str]:
     if offered is None:
-        told = "服务不再提供这个工具。" if checked else "还没有成功连接过这个服务。"
+        told = (
+            "服务没有提供这个工具：名称写错了，或对方已经去掉。" if checked else "还没有成功连接过这个服务。"
+        )
         return ("gone" if checked else "unseen"), told
     if offered.problem:
         return "invalid", offered.problem

@@ -102,3 +102,31 @@ def test_a_server_that_lists_another_tool_at_the_last_moment_is_not_called() -> 
     action, server = carried_out(tools__list=lambda r, m: reply(m, {"tools": [changed]}))
     assert (action.state, server.asked.count("tools/call")) == ("failed", 0)
     assert "刚刚改了工具" in action.result
+
+
+def test_what_cannot_be_looked_at_afterwards_is_done_and_says_so() -> None:
+    listed = {"class": "dangerous", "verify": "look"}
+    tools = [TOOL, {**TOOL, "name": "look"}]
+    server = HostileServer()
+    server.tools = tools
+
+    def answer(request: web.Request, message: Any) -> Any:
+        first = message["params"]["name"] == "get_rules"
+        return (
+            reply(message, {"content": [{"type": "text", "text": "好了"}]})
+            if first
+            else silence(request, message)
+        )
+
+    async def run() -> None:
+        server.on["tools/call"] = answer
+        async with server.serving() as url:
+            config = await db.call(save, url, {"get_rules": listed, "look": "read"}, timeout_s=1)
+            await look(config)
+            await db.call(approve, (await db.call(order_of, config.pk, "get_rules", {})).stored())
+            await carry_out()
+
+    asyncio.run(run())
+    action = Action.objects.get()
+    assert action.state == "done"
+    assert action.result.startswith("好了\n\n核实（look）没有成功：")

@@ -71,7 +71,9 @@ def test_a_write_tool_is_confirmed_by_its_asker_alone() -> None:
         assert "已确认" in await estate.says("li", f"确认 {code_in(told)}")
         await carry_out()
         assert estate.server.firewall.rules == {}
-        assert (await the_action()).state == "done"
+        action = await the_action()
+        assert action.state == "done"
+        assert "结果里已没有 203.0.113.5" in action.result
 
     with_firewall(act)
 
