@@ -17,7 +17,7 @@ from bifang.core.errors import BifangError, RemoteError
 from bifang.core.http import HttpClient
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.mcp.wire import HANDSHAKES, MODERN, McpRefusal, greeting, read_answer, request_of
-from secops_agent.services.mcp.definitions import MOST_TOOLS
+from secops_agent.services.mcp.definitions import MOST_TOOLS, storable
 
 _MOST_PAGES: Final = 10
 _FAREWELL_S: Final = 2.0
@@ -88,7 +88,7 @@ class McpSession:
     def _keep(self, found: Mapping[str, Any]) -> None:
         told = found.get("serverInfo") or (found.get("_meta") or {}).get("io.modelcontextprotocol/serverInfo")
         named = told if isinstance(told, dict) else {}
-        about = {key: str(named.get(key) or "")[:100].replace("\0", "") for key in ("name", "version")}
+        about = {key: storable(str(named.get(key) or ""))[:100] for key in ("name", "version")}
         self.server = {**about, "protocol": self.protocol}
 
     async def list_tools(self) -> list[Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator
@@ -14,12 +15,13 @@ from bifang.channels.visible import visible
 from bifang.core.entries import Entry, read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.models.staff import RANK, Role
-from secops_agent.services.mcp.schemas import flatten
+from secops_agent.services.mcp.schemas import LARGEST, flatten
 
 MOST_TOOLS: Final = 200
 LONGEST_NAME: Final = 128
 LONGEST_DESCRIPTION: Final = 4000  # characters that are kept, to be shown
 FOR_MODEL: Final = 1000
+_DEEPEST: Final = 100  # brackets in brackets that are kept
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 Classed = Literal["read", "write", "dangerous"]
 NEEDED: Final[Mapping[str, Role]] = {
@@ -70,7 +72,10 @@ def read_offered(raw: Sequence[Any]) -> list[OfferedTool]:
     """What the server listed, without what has no proper name; a name that comes twice cannot be used."""
     tools: dict[str, OfferedTool] = {}
     for one in raw[:MOST_TOOLS]:
-        tool = _read(one) if isinstance(one, dict) else None
+        try:
+            tool = _read(one) if isinstance(one, dict) else None
+        except RecursionError:
+            tool = None
         if tool is not None and tool.name in tools:
             tool = OfferedTool(tool.name, digest=tool.digest, fault="服务列出了两个同名的工具。")
         if tool is not None:
@@ -85,13 +90,19 @@ def _read(raw: Mapping[str, Any]) -> OfferedTool | None:
     description = told if isinstance(told, str) else ""
     sealed = json.dumps([name, description, schema], sort_keys=True, ensure_ascii=True)
     digest = hashlib.sha256(sealed.encode()).hexdigest()
-    kept = schema if len(sealed) < 4 * LONGEST_DESCRIPTION + 40_000 else None
-    return OfferedTool(name, _storable(description)[:LONGEST_DESCRIPTION], kept, _hints(raw), digest)
+    kept = schema if _may_be_kept(schema) else None
+    return OfferedTool(name, storable(description)[:LONGEST_DESCRIPTION], kept, _hints(raw), digest)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """No database keeps NUL or halves of characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _may_be_kept(schema: Any) -> bool:
+    text = json.dumps(schema, ensure_ascii=False)
+    shallow = max(accumulate((one in "{[") - (one in "]}") for one in text[: 2 * LARGEST])) <= _DEEPEST
+    return len(text) <= 2 * LARGEST and shallow and "\\u0000" not in text and storable(text) == text
 
 
 def _hints(raw: Mapping[str, Any]) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class _Flattening:
         return kept
 
     def _properties(self, given: Any, depth: int) -> dict[str, Any]:
-        if not isinstance(given, dict) or any(visible(name) != name for name in given):
+        if not isinstance(given, dict) or any(visible(name) != name or len(name) > 100 for name in given):
             raise InvalidInput("参数的 schema 不合规范。")
         return {name: self.flatten(one, depth + 1) for name, one in given.items()}
 

@@ -161,6 +161,8 @@ WIDE = {"type": "object", "properties": {"x": {"anyOf": [{"$ref": "#/$defs/a"}] 
         {"type": "object", "properties": {"x\u200b": {"type": "string"}}},
         {"type": "object", "properties": ["x"]},
         {"type": "object", "required": "x"},
+        {"type": "object", "properties": {"x": {"type": "string", "description": "a\0b"}}},
+        {"type": "object", "properties": {"x": {"enum": ["\ud800"]}}},
         {"type": "object", "description": "长" * 20_000},
         DEEP,
         WIDE,
@@ -169,6 +171,16 @@ WIDE = {"type": "object", "properties": {"x": {"anyOf": [{"$ref": "#/$defs/a"}] 
 def test_a_schema_that_cannot_be_checked_makes_the_tool_unusable(schema: Any) -> None:
     (tool,) = read_offered([{**TOOL, "inputSchema": schema}])
     assert "schema" in tool.problem
+
+
+def test_tools_nested_without_end_are_left_out_or_kept_small() -> None:
+    for depth in (90, 400, 900):
+        nested: dict[str, Any] = {"type": "object"}
+        for _ in range(depth):
+            nested = {"type": "object", "default": nested}
+        for tool in read_offered([{**TOOL, "inputSchema": nested}]):
+            assert json.dumps(tool.as_row())
+            assert tool.schema is None or depth < 100
 
 
 def test_an_expression_without_end_is_left_to_the_server() -> None:
