@@ -25,6 +25,7 @@ async def the_action() -> Action:
     return await db.call(Action.objects.latest, "pk")
 
 
+@pytest.mark.both_databases
 def test_a_dangerous_tool_is_ordered_approved_called_once_verified_and_undone() -> None:
     async def act(estate: Estate) -> None:
         told = await estate.says("zhao", BLOCK)
