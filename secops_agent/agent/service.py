@@ -15,16 +15,19 @@ from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.grounding import mark_unbacked, names_data, without_claims
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models, OfflineMode
+from secops_agent.agent.opening import find_opening
 from secops_agent.agent.orders import read_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
+from secops_agent.agent.recall import NOTHING, Recall
 from secops_agent.agent.records import brief
-from secops_agent.agent.shelf import McpShelf, read_command
+from secops_agent.agent.shelf import McpShelf
+from secops_agent.agent.steps import with_steps
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
 from secops_agent.agent.verification import mark_unknown
-from secops_agent.llm.offline import ACTION_TOOLS
-from secops_agent.llm.types import LLM, Completion, Message
+from secops_agent.llm.offline import NOTICE
+from secops_agent.llm.types import LLM, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Proposer, Toolbox
@@ -65,6 +68,7 @@ class Talk:
     ai_configs: tuple[int, ...] = ()  # asked in this order
     proposer: Proposer = REFUSING
     conversation: str = ""
+    recall: Recall = NOTHING
 
     @property
     def only_quotes(self) -> bool:
@@ -128,9 +132,11 @@ class Agent:
         text = for_readers(text, is_group=asking.is_group)
         now = timezone.now()
         told, records = await self._policy.complete(turn, person, outcome, proposals, text, now)
-        rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
+        recall = talk.recall.after(outcome.tool_runs, told=NOTICE in text)
+        rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, recall, now)
         taps = (*proposals.suggestions(text), *_offered(outcome, is_group=asking.is_group))
-        reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=taps)
+        text, next_taps = with_steps(text, outcome.steps, is_group=asking.is_group)
+        reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=(*taps, *next_taps))
         return TurnResult((reply, *copies, *told), (*rows, *records))
 
     def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
@@ -151,11 +157,12 @@ class Agent:
             ai_configs=asking.ai_configs,
             proposer=proposer,
             conversation=conversation,
+            recall=known.recall,
         )
 
     async def converse(self, talk: Talk, sink: ReplySink | None = None) -> TurnOutcome:
         """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
-        offline = self._models.offline(talk.person.staff_id)
+        offline = self._models.offline(talk.person.staff_id, talk.recall.last)
         models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
         asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
         outcome = await self._run(talk, asked, offline, sink)
@@ -171,7 +178,8 @@ class Agent:
         llm, *others = models or [offline]
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
-        by_code, opening = await self._opening(talk, llm, offline)
+        grammar = self._grammar_first and not llm.offline
+        by_code, opening = await find_opening(talk.text, talk.plain(), offline, grammar=grammar)
         if by_code:
             llm, others = offline, []
         toolbox = _toolbox(talk, llm, now, await self._shelf.get())
@@ -188,24 +196,10 @@ class Agent:
             fallback=None if llm.offline else offline,
             fallback_messages=talk.plain,
             quoted=talk.quoted,
-            opening=opening,
+            opening=opening.message if opening else None,
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
-        if talk.only_quotes and outcome.offer:
-            return replace(outcome, text=QUOTED_ORDER, offer=None)
-        if outcome.offline:
-            return outcome  # code wrote it, from results only
-        return replace(outcome, text=_with_results(talk, outcome))
-
-    async def _opening(self, talk: Talk, llm: LLM, offline: OfflineMode) -> tuple[bool, Message | None]:
-        """Is the turn for code alone; and the calls that it begins with."""
-        order = read_command(talk.text)
-        if order is not None or llm.offline or not self._grammar_first:
-            return order is not None, order
-        opening = await offline.opening(talk.plain())
-        if opening is not None and _is_for_code(opening):
-            return True, None
-        return False, opening.message if opening else None
+        return _finished(talk, outcome, opening.remark if opening else "")
 
     @staticmethod
     def _messages(talk: Talk, now: datetime) -> list[Message]:
@@ -225,10 +219,14 @@ def _toolbox(talk: Talk, llm: LLM, now: datetime, foreign: McpTools) -> Toolbox:
     return build(talk.person, is_group=talk.is_group, now=now, proposer=proposer, foreign=foreign)
 
 
-def _is_for_code(opening: Completion) -> bool:
-    """Orders, what may be one, and the help text: what is done is said by people's words and code alone."""
-    calls = opening.message.tool_calls
-    return not calls or calls[0].name in ACTION_TOOLS
+def _finished(talk: Talk, outcome: TurnOutcome, remark: str) -> TurnOutcome:
+    """As it is told: ``remark`` names what the opening does not carry; without any model, once, that there is none."""
+    if talk.only_quotes and outcome.offer:
+        return replace(outcome, text=QUOTED_ORDER, offer=None)
+    if outcome.offline:  # code wrote it, from results only
+        said = not talk.ai_configs and not talk.recall.told
+        return replace(outcome, text=f"{outcome.text}\n\n{NOTICE}") if said else outcome
+    return replace(outcome, text="\n\n".join(filter(None, [remark, _with_results(talk, outcome)])))
 
 
 def _with_results(talk: Talk, outcome: TurnOutcome) -> str:

@@ -6,13 +6,10 @@ from typing import Final
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from secops_agent.connectors.mcp.caller import McpCaller
-from secops_agent.llm.types import Message, ToolCall
 from secops_agent.services.mcp.catalogue import ready_tools
-from secops_agent.services.mcp.orders import CALL, COMMAND
-from secops_agent.tools.mcp import McpTools, order_arguments
+from secops_agent.tools.mcp import McpTools
 
 FRESH_FOR: Final = 3.0  # seconds
-_LONGEST: Final = 2000  # characters of an order
 
 
 class McpShelf:
@@ -33,12 +30,3 @@ class McpShelf:
     async def close(self) -> None:
         """Close the connections to the servers."""
         await self._caller.close()
-
-
-def read_command(text: str) -> Message | None:
-    """The call that a person ordered by the exact line, as it was typed: no grammar respells its values."""
-    command, _, line = text.strip().replace("／", "/", 1).partition(" ")
-    if command != COMMAND or len(text) > _LONGEST:
-        return None
-    call = ToolCall(id="ordered", name=CALL, arguments=order_arguments(line.strip()))
-    return Message("assistant", "", (call,))

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,7 +65,7 @@ class RunbookLine:
 
 def browse(*, tag: str = "", limit: int = 20, cursor: str = "") -> Page[RunbookLine]:
     """All runbooks by title. Raises InvalidInput."""
-    rows = Runbook.objects.defer("body")
+    rows = Runbook.objects.all()
     if tag:
         rows = rows.filter(tags__icontains=f'"{tag}"')
     return cut(rows, ("title", "id"), limit, cursor, lambda found: [_line(row) for row in found])
@@ -98,6 +99,19 @@ def search(query: str, limit: int = 5) -> tuple[RunbookHit, ...]:
     best = sorted(scores, key=lambda pk: (-scores[pk], pk))[:limit]
     rows = Runbook.objects.in_bulk(best)
     return tuple(_hit(rows[pk], scores[pk], list(wanted)) for pk in best if pk in rows)
+
+
+def search_for(techniques: Sequence[str], title: str, limit: int = 4) -> tuple[RunbookHit, ...]:
+    """Those that are written for one of the techniques first, then those that the title finds."""
+    known = {each.split(".")[0] for each in techniques}
+    fitting = [
+        row for row in Runbook.objects.all() if known & {each.split(".")[0] for each in row.techniques}
+    ]
+    named = search(title, limit)
+    best = sorted(fitting, key=lambda row: -next((hit.score for hit in named if hit.id == row.pk), 0.0))
+    first = tuple(_hit(row, 1.0, terms(title)) for row in best[:limit])
+    chosen = {hit.id for hit in first}
+    return (*first, *(hit for hit in named if hit.id not in chosen))[:limit]
 
 
 def _scores(weights: dict[int, dict[str, float]], wanted: list[str], total: int) -> dict[int, float]:

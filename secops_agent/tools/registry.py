@@ -3,10 +3,12 @@
 from typing import Final
 
 from secops_agent.tools import (
+    alert_lists,
     alerts,
     assets,
     indicators,
     on_call,
+    proposals,
     reports,
     response,
     runbooks,
@@ -19,6 +21,7 @@ from secops_agent.tools import (
 from secops_agent.tools.definitions import ToolDefinition
 
 DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
+    *alert_lists.TOOLS,
     *alerts.TOOLS,
     *triage.TOOLS,
     *assets.TOOLS,
@@ -27,6 +30,7 @@ DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *runbooks.TOOLS,
     *silences.TOOLS,
     *on_call.TOOLS,
+    *proposals.TOOLS,
     *reports.TOOLS,
     *schedules.TOOLS,
     *response.TOOLS,

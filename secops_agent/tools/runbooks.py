@@ -1,8 +1,10 @@
 """search_runbook: what our own manuals say."""
 
+import re
 from typing import Final
 
 from secops_agent.services import runbooks
+from secops_agent.services.alerts import triage
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -11,18 +13,25 @@ from secops_agent.tools.markdown import joined, moment, plain
 _HITS: Final = 4
 _BODY: Final = 3000
 _CLEAR: Final = 0.3
+_ALERT: Final = re.compile(r"(?:(?:告警|报警)\s*)?#?A?(?P<id>[1-9]\d{0,17})")
 
 
 class SearchRunbook(Arguments):
     """Arguments of search_runbook."""
 
-    query: str = argument("要找的主题，例如「勒索病毒」「隔离主机」")
+    query: str = argument("要找的主题；问某条告警怎么处置时写「告警 编号」")
 
 
 def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
-    """The best manual as a whole, the next ones by title."""
+    """The best manual as a whole, the next ones by title; for 告警 12 those for what it is about."""
     query = f"主题={plain(given.query, 80)}"
-    hits = runbooks.search(given.query, limit=_HITS)
+    numbered = _ALERT.fullmatch(given.query)
+    alert = triage.get(int(numbered["id"])) if numbered else None
+    hits = (
+        runbooks.search_for(alert.techniques, alert.summary.title)
+        if alert
+        else runbooks.search(given.query, limit=_HITS)
+    )
     if not hits:
         return ToolResult("no_data", query, f"处置手册里没有与「{plain(given.query, 60)}」有关的内容。", [])
     best = runbooks.get(hits[0].id)
@@ -33,12 +42,16 @@ def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
         else body
     )
     others = [f"- {plain(hit.title, 80)}：{plain(hit.excerpt)}" for hit in hits[1:] if hit.score >= _CLEAR]
-    lines = [f"**处置手册：{plain(best.title, 100)}**", "", cut]
+    subject = f"告警 #{alert.summary.id}（{plain(alert.summary.title, 80)}）：" if alert else ""
+    lines = [f"**{subject}按处置手册《{plain(best.title, 100)}》**", "", cut]
     lines += ["", "**相关手册**", "", *others] if others else []
     note = joined(
         [f"手册更新于 {moment(best.updated_at)}", "、".join(plain(each, 20) for each in best.techniques)]
     )
-    return ToolResult("ok", query, "\n".join([*lines, "", f"> {note}"]), [hit.id for hit in hits])
+    steps = (f"查看 A{alert.summary.id}", f"确认 A{alert.summary.id}") if alert else ()
+    return ToolResult(
+        "ok", query, "\n".join([*lines, "", f"> {note}"]), [hit.id for hit in hits], steps=steps
+    )
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (

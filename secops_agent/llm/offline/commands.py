@@ -39,6 +39,7 @@ def _by_name() -> Mapping[str, SlashCommand]:
 def spell_out(text: str) -> str:
     """误报 A12 (or 误报 12) is 关闭告警 12 误报: the verdicts of `words/talk.toml` are verbs before an alert's letter and number."""
     verdicts = "|".join(load("talk")["verdicts"].values())
+    text = re.sub(r"^处置\s*A?(\d{1,9})$", r"告警 \1 怎么处置", text)
     return re.sub(rf"^({verdicts})\s*A?(\d{{1,9}})(?![\w.-])", r"关闭告警 \2 \1", text)
 
 
