@@ -77,6 +77,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal"),
             MenuEntry("处置动作", "bolt", "secops_agent.action"),
+            MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
             MenuEntry("审计记录", "policy", "secops_agent.auditrecord"),
             MenuEntry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
             MenuEntry("模型用量", "payments", "secops_agent.turnusage"),

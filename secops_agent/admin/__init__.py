@@ -16,6 +16,7 @@ from secops_agent.admin import (
     groups,
     imports,
     investigations,
+    mcp,
     on_call,
     preferences,
     proposals,
@@ -32,7 +33,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
-    "findings", "groups", "imports", "investigations", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
@@ -56,7 +57,7 @@ _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
-allow("analyst", "secops_agent.view_action")
+allow("analyst", "secops_agent.view_action", "secops_agent.view_mcpcatalogue")
 _TOLD = (
     "notificationrule",
     "oncallschedule",

@@ -13,6 +13,7 @@ from secops_agent.models.investigation import (
     InvestigationState,
 )
 from secops_agent.models.job import ImportJob, JobPhase, JobState
+from secops_agent.models.mcp import McpCatalogue
 from secops_agent.models.notification import (
     AlertMessage,
     AlertMessageItem,
@@ -89,6 +90,7 @@ __all__ = [
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "McpCatalogue",
     "MessageState",
     "ModelPrice",
     "NotificationPreference",

@@ -20,6 +20,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.decisions import carriers
 from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.mcp.orders import CALL, needed_role
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 from secops_agent.services.switches import refuse_when_read_only
@@ -73,7 +74,7 @@ class Proposals:
         is undecided keeps its code.
         """
         refuse_when_read_only()
-        asker = self._asker(Risk(risk))
+        asker = self._asker(Risk(risk), needed_role(tool, arguments, eligibility.NEEDED[risk]))
         draft = self._draft(asker, tool, title, Risk(risk), arguments, summary)
         known = self._drafts.get(draft.digest) or self._undecided(draft)
         if known is None:
@@ -82,8 +83,7 @@ class Proposals:
         self._prospects[known.digest] = prospect_of(known)
         return known.code
 
-    def _asker(self, risk: Risk) -> Staff:
-        needed = eligibility.NEEDED[risk]
+    def _asker(self, risk: Risk, needed: Role) -> Staff:
         self._corp_id = self._corporation()
         asker = eligibility.listed(self._person.corp_id, self._person.staff_id)
         if asker is None or not eligibility.able(needed).filter(pk=asker.pk).exists():
@@ -225,9 +225,14 @@ def demand_approvers(asker: Staff, corp_id: str, cannot: str) -> Sequence[Staff]
 
 
 def prospect_of(proposal: Proposal) -> str:
-    """What an approval would set going now; "" where nothing outside is done."""
-    dangerous = proposal.risk == Risk.DANGEROUS
-    return carriers.prospect(proposal.tool, proposal.arguments) if dangerous else ""
+    """What a decision would set going now; "" where nothing outside is done."""
+    outside = proposal.risk == Risk.DANGEROUS or proposal.tool == CALL
+    return carriers.prospect(proposal.tool, proposal.arguments) if outside else ""
+
+
+def role_of_asker(proposal: Proposal) -> Role:
+    """What one must be to ask for it."""
+    return needed_role(proposal.tool, proposal.arguments, eligibility.NEEDED[proposal.risk])
 
 
 def describe(proposal: Proposal, prospect: str) -> str:
