@@ -54,7 +54,7 @@ def test_a_stateless_client_discovers_lists_and_calls() -> None:
     result = call(client, "list_alerts", severity="high")
     assert "SSH 暴力破解 0" in text_of(result)
     assert result["structuredContent"] == {
-        "status": "ok", "query": "级别=高危", "data": [Alert.objects.get().pk],
+        "status": "ok", "query": "级别=高危，状态=未关闭", "data": [Alert.objects.get().pk],
     }  # fmt: skip
     assert result["isError"] is False
 
