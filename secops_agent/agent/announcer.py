@@ -8,14 +8,21 @@ from itertools import count
 from typing import Final
 
 from bifang.core import db
-from secops_agent.services.notifications import announcing, digests, escalation, reaching, silence_lines
+from secops_agent.services.notifications import (
+    announcing,
+    digests,
+    escalation,
+    reaching,
+    silence_lines,
+    storms,
+)
 from secops_agent.services.on_call import swaps
 from secops_agent.services.operations import deadlines, handover, reminders
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
 STEPS: Final[tuple[Callable[[], int], ...]] = (
-    announcing.step, announcing.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
+    announcing.step, storms.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
     reaching.note_failures, reaching.heal, escalation.step,
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from bifang.channels.markup import plain
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
 from secops_agent.services.alerts.triage import AlertFilter
@@ -38,7 +39,6 @@ from secops_agent.tools.markdown import (
     joined,
     moment,
     page,
-    plain,
 )
 from secops_agent.tools.masking import for_group
 

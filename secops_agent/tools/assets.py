@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from bifang.channels.markup import plain
 from secops_agent.models.choices import AssetType
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
@@ -22,7 +23,6 @@ from secops_agent.tools.markdown import (
     joined,
     moment,
     page,
-    plain,
 )
 from secops_agent.tools.masking import for_group
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from bifang.channels.markup import plain
 from secops_agent.services.records import Affected
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
@@ -16,7 +17,7 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import levels, limit_argument, rows, severity_argument, told, told_levels
-from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page, plain
+from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
 
 _NARROW: Final = "请按级别、资产、是否在野利用（KEV）缩小范围，或用 limit 多看几条（最多 50 条）。"
 _SHOWN: Final = 30

@@ -38,7 +38,7 @@ def test_files_of_the_page_can_be_applied(tmp_path: Path) -> None:
     made = NotificationRule.objects.get(name="生产环境严重告警")
     assert made.escalate == [15, 15, 15, 30]
     assert made.repeat == 2
-    assert made.targets.count() == 4
+    assert made.targets.count() == 5
 
 
 def test_table_of_holidays_can_be_imported() -> None:

@@ -9,7 +9,8 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertMessage, Escalation, MessageState
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
-from secops_agent.services.alerts.timeline import timeline
+from secops_agent.services.alerts.timeline import coming
+from secops_agent.services.notifications.views import told_of
 from secops_agent.services.on_call.shifts import on_call_at
 from tests.secops.inventory_aid import alert, store
 from tests.secops.on_call.rota_aid import rota
@@ -98,15 +99,16 @@ def test_step_without_targets_tells_administrators_and_follows_up(people):
     assert stage.told_privately() == {"boss": 1}
 
 
-def test_timeline_says_who_was_told_and_what_comes_next(people):
+def test_alert_says_who_was_told_and_what_comes_next(people):
     stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=1)
     store(alert())
     stage.announce()
     next_step()
-    lines = timeline(Alert.objects.get())
-    assert "群 cidGroup 已发送" in lines[0]
-    assert "升级：下一位值班人 安全值班（" in lines[1]
-    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in lines[2]
+    row = Alert.objects.get()
+    after, first = told_of(row.pk)
+    assert (first.place, first.state) == ("群 cidGroup", "shown")
+    assert after.place.startswith("下一位值班人 安全值班（")
+    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in next(coming(row))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dingtalk_integration.models import ApiUsage
 from secops_agent.models import Alert, AlertMessage, Silence
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import digests, silence_lines, silences
-from secops_agent.services.notifications.announcing import STORM
+from secops_agent.services.notifications.storms import STORM
 from secops_agent.services.operations import deadlines
 from tests.dingtalk.quota_aid import custom, use
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
