@@ -26,6 +26,7 @@ STEPS: Final[tuple[Callable[[], int], ...]] = (
     reaching.note_failures, reaching.heal, escalation.step,
 )  # fmt: skip
 
+STARTING: Final[tuple[Callable[[], int], ...]] = (reaching.catch_up,)
 SELDOM: Final[tuple[Callable[[], int], ...]] = (
     swaps.expire,
     handover.step,
@@ -39,13 +40,15 @@ class Announcer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; a database that does not answer is tried again at the next round."""
+        first = STARTING
         for number in count():
             if stop.is_set():
                 return
             try:
-                for step in (*STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ())):
+                for step in (*first, *STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ())):
                     while await db.call(step) and step is announcing.step and not stop.is_set():
                         pass  # there may be more
+                first = ()
             except Exception:
                 log.exception("通知告警出错，稍后重试")
             with suppress(asyncio.TimeoutError):

@@ -179,7 +179,7 @@ def bifang(place: Stage, database_url: str = "", *, limits: bool = False) -> Ite
     qwen = {"kind": "qwen", "name": "通义千问", "api_key": "sk-bench", "model": "qwen-plus"}
     entries = [
         {"kind": "dingtalk", "name": client, "client_id": client, "client_secret": SECRET,
-         "endpoint": place.base, "default_role": "viewer", "ai_config": "通义千问"}
+         "endpoint": place.base, "notifications_enabled": True, "default_role": "viewer", "ai_config": "通义千问"}
         for client in place.clients
     ]  # fmt: skip
     file = place.home / "configs.yaml"

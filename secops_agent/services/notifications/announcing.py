@@ -35,7 +35,7 @@ from secops_agent.services.notifications import (
 )
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
-from secops_agent.services.notifications.storms import PAUSE, open_storms
+from secops_agent.services.notifications.storms import ANNOUNCED, PAUSE, open_storms
 from secops_agent.services.notifications.targets import means_of
 
 ROUND: Final = 40  # messages of one transaction
@@ -75,7 +75,7 @@ def _end_empty(pks: set[int]) -> None:
 
 
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
-    return progress.due(now).filter(kind__in=("group", "escalation"))
+    return progress.due(now).filter(kind__in=ANNOUNCED)
 
 
 def _allowances(rows: Sequence[AlertMessage]) -> dict[tuple[int | None, Means], SendingAllowance]:
@@ -116,7 +116,7 @@ def _announce(
         silences.count([held])
     elif _spared(told, spare):
         digests.hold(row, spare, now)
-    elif storm is not None and row.kind == "group" and (not row.shown or row.sla):
+    elif storm is not None and (not row.shown or row.sla):
         progress.hold(row, "告警风暴：已合并为一条汇总", storm)
     elif row.shown and row.sent_at and (due := _next_time(row.sent_at, spare, now, on_card=on_card)) > now:
         row.due_at = due
@@ -173,7 +173,7 @@ def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
 def _prefix(told: _Told, now: datetime) -> str:
     """Why it is told now: an escalation, a time limit."""
     left = wording.time_left(told.alerts, now) if told.row.sla else ""
-    return notices.prefix_of(told.row) or (f"⏰ 处理时限{left} " if left else "")
+    return notices.prefix_of(told.row.kind == "escalation") or (f"⏰ 处理时限{left} " if left else "")
 
 
 def _significant(told: _Told) -> str:

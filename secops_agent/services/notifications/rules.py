@@ -169,9 +169,11 @@ def save_rule(
 
 
 def delete_rule(rule: NotificationRule, actor: Actor) -> None:
-    """With its targets and what was told because of it."""
+    """With its targets, and what was told because of it alone."""
     with transaction.atomic():
         keep(actor, f"删除通知规则「{rule.name}」", f"rule:{rule.pk}", {"name": rule.name, **describe(rule)})
+        for each in rule.targets.all():
+            targets.hand_over(each)
         rule.delete()
 
 

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from bifang.channels import outbox
 from bifang.channels.allowance import allowance
 from bifang.core.db import database_now
 from bifang.core.rows import lock_idle
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState, TargetKind
-from secops_agent.services.notifications import digests, progress, reaching, wording
+from secops_agent.services.notifications import digests, notices, progress, reaching, wording
 from secops_agent.services.notifications.targets import means_of
 
 STORM: Final = 100  # new messages to one destination …
@@ -19,6 +20,7 @@ STORM_OF_ROBOT: Final = 15  # DingTalk blocks a custom robot after 20
 STORM_SPAN: Final = timedelta(seconds=60)  # … within this time are one summary
 CALM: Final = timedelta(seconds=120)  # without a new message the storm is over
 PAUSE: Final = timedelta(seconds=60)  # between two summaries
+ANNOUNCED: Final = ("group", "escalation")
 _OVER: Final = (MessageState.ENDED, MessageState.HELD)  # told to its end, or left to a digest
 
 
@@ -33,10 +35,10 @@ def open_storms(rows: Iterable[AlertMessage], now: datetime) -> dict[str, AlertM
     for destination, size in sizes.items():
         rows = AlertMessage.objects.filter(destination=destination)
         storm = rows.filter(kind="storm").exclude(state__in=_OVER).order_by("-pk").first()
-        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(
+        recent = rows.filter(kind__in=ANNOUNCED, opened_at__gt=now - STORM_SPAN).exclude(
             summary__kind__in=("digest", "silence")
         )
-        late = progress.due(now).filter(destination=destination, kind="group").exclude(sla="")
+        late = progress.due(now).filter(Q(shown=0) | ~Q(sla=""), destination=destination, kind__in=ANNOUNCED)
         for crowd in (recent, late):
             if storm is None and crowd[:size].count() >= size:
                 storm = _begin_storm(crowd[0], now)
@@ -47,7 +49,7 @@ def open_storms(rows: Iterable[AlertMessage], now: datetime) -> dict[str, AlertM
 
 def _begin_storm(like: AlertMessage, now: datetime) -> AlertMessage:
     return AlertMessage.objects.create(
-        target_id=like.target_id, destination=like.destination, group_key="storm", kind="storm", opened_at=now,
+        target_id=like.target_id, staff_id=like.staff_id, destination=like.destination, group_key="storm", kind="storm", opened_at=now,
         due_at=now + timedelta(seconds=2), wanted=0,
     )  # fmt: skip
 
@@ -57,7 +59,7 @@ def tell_storms() -> int:
     now = database_now()
     with transaction.atomic():
         rows = AlertMessage.objects.filter(kind="storm").exclude(state__in=_OVER)
-        rows = rows.select_related("target__config", "target__staff", "target__schedule")
+        rows = rows.select_related("target__config", "target__staff", "target__schedule", "staff")
         told = [row for row in lock_idle(rows) if _tell_storm(row, now)]
     return len(told)
 
@@ -83,7 +85,8 @@ def _tell_storm(row: AlertMessage, now: datetime) -> bool:
     address = reaching.address_of(row, now)
     if address is None:
         return False
-    heading = "告警风暴已平息，期间共" if over else "告警风暴"
+    escalated = held.filter(kind="escalation").exists()
+    heading = notices.prefix_of(escalated) + ("告警风暴已平息，期间共" if over else "告警风暴")
     text = wording.counted_text(heading, alerts, ("", "发送「告警」查看列表。"))
     outbox.notify(
         address.config_id, address.target, text, key=f"storm:{row.pk}:{row.wanted}:{int(over)}", title=heading,
