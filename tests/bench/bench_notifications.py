@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,24 +86,37 @@ def counted(place: Stage) -> dict[str, int]:
 
 
 def ask(
-    place: Stage, address: str, token: str, make: Callable[[int], bytes]
+    place: Stage, address: str, token: str, process: str
 ) -> tuple[Round, ingest.Sent, list[dict[str, Any]], float]:
-    """People ask while the alerts come; then until everything has been told, or `WITHIN_S` is over."""
-    talk: list[Round] = []
-    asked = stages.messages(place, SECONDS * ASKED_A_SECOND, 20)
-    talking = threading.Thread(target=lambda: talk.append(place.stream(asked, ASKED_A_SECOND)))
+    """People ask while the alerts come; then until nothing more is told, or `WITHIN_S` is over."""
+    place.burst(questions(place, GROUPS))  # the robot is known in each group
+    asked: dict[str, float] = {}
+    work = questions(place, SECONDS * ASKED_A_SECOND)
+    talking = threading.Thread(
+        target=lambda: asked.update(asyncio.run(stages.paced(place.base, work, ASKED_A_SECOND)))
+    )
     started = time.time()
     talking.start()
-    sent = asyncio.run(ingest.send(address, token, ALERTS, ALERTS / SECONDS, make))
+    sent = asyncio.run(
+        ingest.send(address, token, ALERTS, ALERTS / SECONDS, lambda number: event(number, process))
+    )
     talking.join()
-    told, last = [], 0.0
-    while time.time() - started < WITHIN_S + SECONDS:
-        told = [one for one in place.get(f"/sim/replies?client_id={place.clients[0]}") if is_notice(one)]
-        last = max((one["at"] / 1000 for one in told), default=started) - started
-        if time.time() - started - last > WITHIN_S / 3:
-            break
+    told, last, replies = [], 0.0, []
+    while (
+        time.time() - started < WITHIN_S + SECONDS + sent.seconds and time.time() - started - last < WITHIN_S
+    ):
         asyncio.run(asyncio.sleep(1))
-    return talk[0], sent, told, last
+        replies = place.get(f"/sim/replies?client_id={place.clients[0]}")
+        told = [one for one in replies if one["route"] == "group"]
+        last = max((one["at"] / 1000 for one in told), default=started) - started
+    took = tuple(one["at"] / 1000 - asked[one["msg_id"]] for one in replies if one["msg_id"] in asked)
+    return Round(len(asked), len(took), sent.seconds, took, ()), sent, told, last
+
+
+def questions(place: Stage, count: int) -> list[dict[str, Any]]:
+    """Asked in the groups of alerts, each by another person."""
+    asked = stages.messages(place, count, GROUPS)
+    return [{**one, "conversation_id": group(number % GROUPS)} for number, one in enumerate(asked)]
 
 
 def event(number: int, process: str) -> bytes:
@@ -111,19 +124,14 @@ def event(number: int, process: str) -> bytes:
     return ingest.event(number, 20, 30, f"{process}-{number}")
 
 
-def is_notice(reply: dict[str, Any]) -> bool:
-    """Was it told in a group of alerts?"""
-    return str(reply["conversation_id"]).startswith("cidAlerts")
-
-
 def main() -> bool:
     """Print the figures; True if all were reached."""
     with stages.stage() as place, stages.bifang(place), ingest.web(place) as (address, token):
         asyncio.run(ingest.send(address, token, 200, 100))  # warm up
         place.stream(stages.messages(place, 20, 20), 10)
-        before, *_ = ask(place, address, token, lambda number: event(number, "before"))
+        before, *_ = ask(place, address, token, "before")
         with rules(place):
-            during, sent, told, last = ask(place, address, token, lambda number: event(number, "after"))
+            during, sent, told, last = ask(place, address, token, "after")
             return report(before, during, sent, told, last, counted(place))
 
 
@@ -135,7 +143,7 @@ def report(
     answered = during.answered == during.sent
     rows = [
         (f"{ALERTS} 条告警，{SECONDS} 秒", "都收下", f"{sent.rate:.0f}/s，{dict(sent.statuses)}", set(sent.statuses) == {200}),
-        (f"{RULES} 条规则、{GROUPS} 个群：都有着落", f"≤ {WITHIN_S} s", f"{last:.1f} s，未说的 {found['waiting']}", last <= WITHIN_S and not found["waiting"]),
+        (f"{RULES} 条规则、{GROUPS} 个群：都有着落", f"≤ {WITHIN_S} s", f"{last:.1f} s，未说的 {found['waiting']}", last - max(sent.seconds - SECONDS, 0) <= WITHIN_S and not found["waiting"]),
         ("每个群、每组告警的消息", "至多一条", f"{found['groups']} 条，{found['distinct']} 组，风暴汇总 {found['storms']}，发出 {len(told)}", found["groups"] == found["distinct"]),
         ("回答的中位数，与没有规则时之比", "≤ 1.5 ×", f"{second:.0f} ms / {first:.0f} ms = {second / first:.2f} ×，答了 {during.answered}/{during.sent}", answered and second <= 1.5 * first),
     ]  # fmt: skip

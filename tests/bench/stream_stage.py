@@ -100,7 +100,7 @@ class Stage:
         """Push `rate` messages a second and wait for the answers."""
         self.post("/sim/reset", {})
         started = time.time()
-        sent_at = asyncio.run(_paced(self.base, messages, rate))
+        sent_at = asyncio.run(paced(self.base, messages, rate))
         return self._collect(len(messages), started, sent_at, 60.0)
 
     def _collect(self, count: int, started: float, sent_at: dict[str, float], within: float) -> Round:
@@ -121,7 +121,8 @@ async def _request(method: str, url: str, body: Any) -> Any:
         return json.loads(await answer.text() or "null")
 
 
-async def _paced(base: str, messages: list[dict[str, Any]], rate: float) -> dict[str, float]:
+async def paced(base: str, messages: list[dict[str, Any]], rate: float) -> dict[str, float]:
+    """Push `rate` messages a second; message id → when."""
     sent_at: dict[str, float] = {}
     started = time.time()
     async with aiohttp.ClientSession() as session:

@@ -134,11 +134,23 @@ def note_failures(past: timedelta = LATELY) -> int:
     now = database_now()
     over = OutboxRow.objects.filter(state__in=(State.DEAD, State.UNKNOWN), last_error_at__gt=now - past)
     told = over.filter(Q(key__startswith="note:alert:") | Q(key__startswith="note:storm:"))
-    return sum(_note(*each, now) for each in told.values_list("key", "state", "last_error"))
+    known = {
+        _named(key): (state, reason) for key, state, reason in told.values_list("key", "state", "last_error")
+    }
+    rows = AlertMessage.objects.filter(
+        pk__in={pk for pk, _ in known}, state__in=(MessageState.SHOWN, MessageState.ENDED)
+    )
+    fresh = [each for each in rows.values_list("pk", "shown") if each in known]
+    return sum(_note(*each, *known[each], now) for each in fresh)
 
 
-def _note(key: str, state: str, reason: str, now: datetime) -> bool:
+def _named(key: str) -> tuple[int, int]:
+    """The message, and how much of it was told."""
     pk, wanted = key.split(":")[2:4]
+    return int(pk), int(wanted)
+
+
+def _note(pk: int, wanted: int, state: str, reason: str, now: datetime) -> bool:
     rows = AlertMessage.objects.filter(
         pk=pk, shown=wanted, state__in=(MessageState.SHOWN, MessageState.ENDED)
     )
