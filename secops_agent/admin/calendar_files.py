@@ -78,7 +78,7 @@ class CalendarFiles(Screen):
 
 
 @admin.register(CalendarFeed)
-class FeedScreen(RecordScreen):
+class CalendarFeedScreen(RecordScreen):
     """Made here, shown once, revoked here."""
 
     records_itself = True

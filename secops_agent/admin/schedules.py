@@ -34,7 +34,7 @@ class ScheduledTaskScreen(Screen):
     records_itself = True
     form = TaskForm
     list_display = ("name", "state", "what", "when", "place", "next_run", "last_run", "trouble")
-    list_filter = ("enabled", "task")
+    list_filter = ("enabled", "kind")
     search_fields = ("name",)
     readonly_fields = ("what", "when", "place", "who", "next_runs", "run_table")
     list_before_template = "admin/secops_agent/schedules.html"

@@ -26,7 +26,7 @@ from tests.acceptance.processes import (
     run,
     uncounted,
 )
-from tests.deadline import wait_until
+from tests.deadline import GRACE_S, wait_until
 
 MAKE_RUN = ("make", "--no-print-directory", "run", f"VENV={sys.prefix}")
 
@@ -101,7 +101,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     first.signal_group(signal.SIGINT)
     first.wait_for("正在停止")
     first.signal_group(signal.SIGINT)
-    first.process.wait(60)
+    first.process.wait(60 + GRACE_S)
     assert "已停止" in first.text
     assert "Traceback" not in first.text
     demo.assert_gone()
@@ -111,7 +111,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     with contextlib.closing(sqlite3.connect(demo.data_dir / "bifang.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM core_systemconfig").fetchone() == (1,)
     second.signal_group(signal.SIGHUP)
-    second.process.wait(60)
+    second.process.wait(60 + GRACE_S)
     demo.assert_gone()
 
 

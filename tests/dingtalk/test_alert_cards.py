@@ -113,7 +113,7 @@ def test_one_card_follows_the_group_from_its_first_alert_to_its_reopening(stage:
     triage.reopen(pk, lisi())
     tell(stage)
     assert "李四 重新打开" in stage.wait_card()["params"]["content"]
-    triage.unassign(pk, lisi())
+    triage.unassign(pk, lisi())  # what a person has in hand, no source ends
     store(alert(number=1, at=later(minutes=1), status_hint="closed", **same))
     tell(stage)
     last = stage.wait_card()
@@ -269,10 +269,10 @@ def test_quota_that_spares_updates_keeps_them_until_there_is_room(stage: CardSta
     from bifang.channels.allowance import FULL, SendingAllowance
 
     begin(stage)
-    monkeypatch.setattr(announcing, "allowance", lambda *_: SendingAllowance("card", 85, "省"))
+    monkeypatch.setattr(announcing, "allowance", lambda config_id, means: SendingAllowance("card", 85, "省"))
     triage.close(Alert.objects.get().pk, "benign", lisi())
     tell(stage)
     assert buttons(stage.wait_card()) == BUTTONS
-    monkeypatch.setattr(announcing, "allowance", lambda *_: FULL)
+    monkeypatch.setattr(announcing, "allowance", lambda config_id, means: FULL)
     tell(stage, pause=301)
     assert buttons(stage.wait_card()) == []

@@ -152,20 +152,19 @@ def save_rule(
         rule.last_error, rule.last_error_at = "", None
         rule.save()
         news = targets.replace(rule, rows, grant)
-        after = describe(rule)
-        changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
         if news:
-            changes["robots"] = news
             robots.tell_change(rule, news, actor)
-        if changes:
-            verb = "新增" if made else "修改"
-            keep(
-                actor,
-                f"{verb}通知规则「{rule.name}」",
-                f"rule:{rule.pk}",
-                {"name": rule.name, "changes": changes},
-            )
+        _keep_change(rule, before, news, actor)
     return rule
+
+
+def _keep_change(rule: NotificationRule, before: Mapping[str, Any], news: list[str], actor: Actor) -> None:
+    after = describe(rule)
+    changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
+    changes |= {"robots": news} if news else {}
+    if changes:
+        what = f"{'修改' if before else '新增'}通知规则「{rule.name}」"
+        keep(actor, what, f"rule:{rule.pk}", {"name": rule.name, "changes": changes})
 
 
 def delete_rule(rule: NotificationRule, actor: Actor) -> None:

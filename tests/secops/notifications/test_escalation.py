@@ -99,16 +99,18 @@ def test_step_without_targets_tells_administrators_and_follows_up(people):
     assert stage.told_privately() == {"boss": 1}
 
 
-def test_alert_says_who_was_told_and_what_comes_next(people):
+def test_timeline_says_who_was_told_and_what_comes_next(people):
     stage.rule(escalate=[{"after_minutes": 5, "to": [NEXT]}], repeat=1)
     store(alert())
     stage.announce()
     next_step()
-    row = Alert.objects.get()
-    after, first = told_of(row.pk)
-    assert (first.place, first.state) == ("群 cidGroup", "shown")
-    assert after.place.startswith("下一位值班人 安全值班（")
-    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in next(coming(row))
+    found = Alert.objects.get()
+    assert [each.place.partition("（")[0] for each in told_of(found.pk)] == [
+        "下一位值班人 安全值班",
+        "群 cidGroup",
+    ]
+    (line,) = coming(found)
+    assert "还没有人接手就升级（严重告警 第 1 步，第 2 轮）" in line
 
 
 @pytest.mark.parametrize(
