@@ -17,6 +17,7 @@ from bifang.core.errors import InvalidInput
 VERBS: Final = frozenset(
     {
         "确认", "关闭", "误报", "真实攻击", "正常业务", "重复", "删除定时任务", "指派给我", "静默", "查看", "接受换班", "不换",
+        "更多", "处置", "影响", "待审批",
     }
 )  # fmt: skip
 _AFTER: Final = {"静默": " 1小时"}  # what such a sentence ends with
@@ -24,7 +25,7 @@ _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
 _BETWEEN: Final = " ｜ "
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 _TAP_LINE: Final = re.compile(
-    rf"(?:\n\n)?\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
+    rf"(?P<gap>(?:\n\n)?)\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
 )
 
 
@@ -60,12 +61,17 @@ def tap(suggestion: Suggestion) -> str:
     return f"[{said}]({_TAP}{quote(said, safe='-')})"
 
 
+def may_tap(suggestion: Suggestion) -> bool:
+    """Is it nothing but one of our verbs and an id?"""
+    verb, code = suggestion.verb, suggestion.code
+    return verb in VERBS and (bool(_CODE.fullmatch(code)) if code else verb not in _AFTER)
+
+
 def words(suggestion: Suggestion) -> str:
     """What it says, tapped or typed. Raises InvalidInput for what is in no table."""
-    verb, code = suggestion.verb, suggestion.code
-    if verb not in VERBS or (code and not _CODE.fullmatch(code)) or (verb in _AFTER and not code):
+    if not may_tap(suggestion):
         raise InvalidInput("这句话不能做成点按即发的链接。")
-    return f"{verb} {code}{_AFTER.get(verb, '')}".strip()
+    return f"{suggestion.verb} {suggestion.code}{_AFTER.get(suggestion.verb, '')}".strip()
 
 
 def before_taps(text: str) -> str:
@@ -76,4 +82,6 @@ def before_taps(text: str) -> str:
 
 def without_taps(text: str) -> str:
     """For where such links do not work (cards): as the words to type."""
-    return _TAP_LINE.sub(lambda match: match["said"] if unquote(match["sent"]) == match["said"] else "", text)
+    return _TAP_LINE.sub(
+        lambda match: match["gap"] + match["said"] if unquote(match["sent"]) == match["said"] else "", text
+    )

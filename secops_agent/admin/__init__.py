@@ -10,10 +10,12 @@ from secops_agent.admin import (
     audit,
     calendar,
     calendar_files,
+    corrections,
     destinations,
     findings,
     groups,
     imports,
+    investigations,
     on_call,
     preferences,
     proposals,
@@ -22,14 +24,16 @@ from secops_agent.admin import (
     runbooks,
     schedules,
     silences,
+    sla,
     staff,
     tokens,
     usage,
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "destinations", "findings", "groups",
-    "imports", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
+    "findings", "groups", "imports", "investigations", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -46,6 +50,7 @@ _ESTATE = (
     "slatarget",
     "importjob",
     "securityreport",
+    "investigationreplay",
 )
 _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
@@ -72,4 +77,5 @@ allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "cha
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
 allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")
+allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
 allow("admin", "secops_agent.*")

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Final
 
 from bifang.core import db
+from secops_agent.services.investigations import work
 from secops_agent.services.notifications import (
     announcing,
     digests,
@@ -21,6 +22,7 @@ from secops_agent.services.operations import deadlines, handover, reminders
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
+LOOK_S: Final = 1.0  # for investigations, of each round
 STEPS: Final[tuple[Callable[[], int], ...]] = (
     announcing.step, storms.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
     reaching.note_failures, reaching.heal, escalation.step,
@@ -44,6 +46,7 @@ class Announcer:
         for number in count():
             if stop.is_set():
                 return
+            await self._look_into()
             try:
                 for step in (*first, *STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ())):
                     while await db.call(step) and step is announcing.step and not stop.is_set():
@@ -53,3 +56,12 @@ class Announcer:
                 log.exception("通知告警出错，稍后重试")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY_S)
+
+    async def _look_into(self) -> None:
+        """First what was found out about new alerts, so that their first message says it; but none waits long for it."""
+        try:
+            await asyncio.wait_for(db.call_apart(work.step, LOOK_S), 2 * LOOK_S)
+        except TimeoutError:
+            pass  # it goes on; the message is changed when it is done
+        except Exception:
+            log.exception("调查告警出错，稍后重试")

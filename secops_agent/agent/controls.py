@@ -1,7 +1,7 @@
-"""确认, 同意, 拒绝 and 停止: handled before any model is asked, by text or by a card's button."""
+"""确认, 同意, 拒绝, 停止 and 新对话: handled before any model is asked, by text or by a card's button."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -9,15 +9,18 @@ from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
 from bifang.core.errors import InvalidInput
-from secops_agent.agent import toolbox
-from secops_agent.agent.records import brief
+from secops_agent.agent import memory, toolbox
+from secops_agent.agent.records import brief, place_of
 from secops_agent.llm.offline.controls import find_control
 from secops_agent.llm.offline.intents import Control
 from secops_agent.llm.offline.normalization import normalize
 from secops_agent.models import Proposal
+from secops_agent.models.audit import AuditKind
+from secops_agent.models.proposal import Risk
 from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions import approvals, refusals
+from secops_agent.services.audit.trail import entry
+from secops_agent.services.decisions import approvals, pending, refusals
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Verdict
 from secops_agent.services.on_call import swaps
 from secops_agent.services.people import eligibility
@@ -27,6 +30,8 @@ LONGEST: Final = 700  # characters; a longer message is never a control
 STOPPED: Final = "已停止。"
 UNTOLD: Final = "已处理；同一人短时间内的控制消息太多，没有逐条回复"
 NOTHING_RUNS: Final = "现在没有正在处理的问题。"
+FORGOTTEN: Final = "好的，这个会话之前的内容已经忘记，可以从头问起。"
+OTHERWHERE: Final = "等待您决定的操作不在这个群里：请在与我的单聊里发送「待审批」查看。"
 VERDICTS: Final[Mapping[str, Verdict]] = {"confirm": "confirm", "approve": "approve", "reject": "reject"}
 EXECUTORS: Final = Executors(toolbox.execute, toolbox.plan)
 
@@ -53,8 +58,12 @@ async def handle_control(
         return None
     if control.action == "stop":
         decided, text = False, await _stop(turn)
+    elif control.action == "forget":
+        return await _forget(turn, person)
     elif control.action in ("accept", "decline"):
         decided, text = await db.call(_answer_swap, control, person)
+    elif not control.code:
+        return await _decide_only_one(turn, control, person, is_group=is_group)
     else:
         decision = await db.call(approvals.decide, _request(turn, control, person, is_group), EXECUTORS)
         decided, text = decision.status == "decided", decision.text
@@ -66,6 +75,38 @@ async def handle_control(
 async def _stop(turn: Turn) -> str:
     count = await consumer.cancel(turn.config_id, turn.sender_id, turn.conversation_id, beside=turn.inbox_id)
     return STOPPED if count else NOTHING_RUNS
+
+
+async def _forget(turn: Turn, person: Person) -> TurnResult:
+    conversation = memory.conversation_key(turn.config_id, turn.conversation_id)
+    count = await db.call(memory.forget, conversation)
+    noted = entry(
+        AuditKind.DECISION, "清空会话记忆", Actor.person(person), place=place_of(turn), detail={"messages": count}
+    )  # fmt: skip
+    return TurnResult((Reply(FORGOTTEN, title=FORGOTTEN),), (*brief(turn, person, FORGOTTEN), noted))
+
+
+async def _decide_only_one(
+    turn: Turn, control: Control, person: Person, *, is_group: bool
+) -> TurnResult | None:
+    """确认 or 取消 without a code: of the sender's only open proposal, if it was made here. 同意 only shows what waits.
+
+    None if nothing waits: then it is a sentence like any other.
+    """
+    waiting = await db.call(pending.waiting_for, person, turn.config_id)
+    if not waiting:
+        return None
+    mine = pending.own(person, waiting)
+    here = len(mine) == 1 and mine[0].conversation_id == turn.conversation_id
+    if here and control.action != "approve" and (control.action == "reject" or mine[0].risk == Risk.WRITE):
+        named = replace(control, code=mine[0].code)
+        decision = await db.call(approvals.decide, _request(turn, named, person, is_group), EXECUTORS)
+        return TurnResult(
+            (Reply(decision.text, title=decision.text[:40]),), brief(turn, person, decision.text)
+        )
+    shown = [each for each in waiting if not is_group or each.conversation_id == turn.conversation_id]
+    text = f"请写上代码。{pending.tell(person, shown)}" if shown else OTHERWHERE
+    return TurnResult((Reply(text, title="等待您决定"),), brief(turn, person, text))
 
 
 def _answer_swap(control: Control, person: Person) -> tuple[bool, str]:

@@ -264,7 +264,7 @@ class _Turn:
         text = self._said(completion) or self.calls.found() or _NOTHING
         if completion.finish_reason == "length":
             text += _CUT
-        return self._outcome(text, completion.offer)
+        return replace(self._outcome(text, completion.offer), unclear=completion.unclear)
 
     def _outcome(self, text: str, offer: Offer | None = None) -> TurnOutcome:
         text = self.chain.notice + text

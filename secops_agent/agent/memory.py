@@ -10,6 +10,7 @@ from typing import NamedTuple
 from bifang.core.batcher import Batcher
 from bifang.core.db import run
 from bifang.core.rows import NewRow
+from secops_agent.agent.recall import NOTHING, Recall, read_recall
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.services.people.staff import Person, administrators, find_people, read_people
 
@@ -25,6 +26,7 @@ class Said(NamedTuple):
     speaker: str
     content: str
     author: str = ""
+    recall: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Known:
 
     person: Person
     history: tuple[Said, ...]
+    recall: Recall = NOTHING
     administrators: tuple[str, ...] = ()
 
 
@@ -64,17 +67,22 @@ def look_up(questions: Sequence[Question]) -> list[Known]:
     people = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role) for q in questions], listed)
     said = _last_said(sorted({q.conversation for q in questions}))
     return [
-        Known(person, trim(said.get(q.conversation, ())))
+        _known(person, said.get(q.conversation, ()))
         if person.role != "none"
-        else Known(person, (), tuple(administrators(q.corp_id)))
+        else Known(person, (), administrators=tuple(administrators(q.corp_id)))
         for q, person in zip(questions, people, strict=True)
     ]
+
+
+def _known(person: Person, said: Sequence[Said]) -> Known:
+    recalled = next((each.recall for each in reversed(said) if each.recall), "")
+    return Known(person, trim(said), read_recall(recalled))
 
 
 known: Batcher[Question, Known] = Batcher(look_up)
 
 # The newest of one conversation: one range of an index.
-_LAST = f"SELECT * FROM (SELECT key, role, speaker, content, author FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
+_LAST = f"SELECT * FROM (SELECT key, role, speaker, content, author, recall FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
 
 
 def _last_said(keys: Sequence[str]) -> dict[str, list[Said]]:
@@ -97,11 +105,20 @@ def trim(history: Sequence[Said]) -> tuple[Said, ...]:
     return tuple(history[first:])
 
 
-def remember(conversation: str, who: Person, question: str, answer: str, at: datetime) -> tuple[NewRow, ...]:
+def remember(
+    conversation: str, who: Person, question: str, answer: str, recall: Recall, at: datetime
+) -> tuple[NewRow, ...]:
     """To be inserted in the transaction that marks the turn as handled."""
     asked = {
         "key": conversation, "role": "user", "speaker": who.name, "author": author_of(who), "content": question,
         "created_at": at,
     }  # fmt: skip
-    answered = {"key": conversation, "role": "assistant", "content": answer, "created_at": at}
+    answered = {
+        "key": conversation, "role": "assistant", "content": answer, "recall": recall.spell(), "created_at": at,
+    }  # fmt: skip
     return NewRow(ConversationMessage, asked), NewRow(ConversationMessage, answered)
+
+
+def forget(conversation: str) -> int:
+    """Everything that this conversation remembers; how many messages it was. On a database thread."""
+    return ConversationMessage.objects.filter(key=conversation).delete()[0]

@@ -16,7 +16,7 @@ from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.policy import ModelWithheld
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import openai, qwen_session
-from secops_agent.llm.offline import Lexicon, Offline, understand
+from secops_agent.llm.offline import Intent, Lexicon, Offline, understand
 from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.types import LLM, Completion, Message, ModelSettings, OnDelta, Request, Terms
@@ -35,8 +35,8 @@ class OfflineMode:
     offline = True
     terms = Terms()
 
-    def __init__(self, lexicon: CurrentLexicon, asker: str) -> None:
-        self._lexicon, self._asker = lexicon, asker
+    def __init__(self, lexicon: CurrentLexicon, asker: str, last: Intent | None = None) -> None:
+        self._lexicon, self._asker, self._last = lexicon, asker, last
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call, or a text."""
@@ -48,7 +48,7 @@ class OfflineMode:
         return (await self._model()).opening(Request(tuple(messages), all_specs()))
 
     async def _model(self) -> Offline:
-        return Offline(await self._lexicon.get(), timezone.localtime(), asker=self._asker)
+        return Offline(await self._lexicon.get(), timezone.localtime(), self._asker, self._last)
 
 
 class Models:
@@ -82,9 +82,9 @@ class Models:
                 reasons.append(error.message if withheld else f"模型不可用：{error.message}")
         return models, list(dict.fromkeys(reasons))
 
-    def offline(self, asker: str) -> OfflineMode:
-        """The offline mode over what is stored; ``asker`` is the staff id that 我 stands for."""
-        return OfflineMode(self._lexicon, asker)
+    def offline(self, asker: str, last: Intent | None = None) -> OfflineMode:
+        """The offline mode over what is stored; ``asker`` is the staff id that 我 means, ``last`` what was asked before."""
+        return OfflineMode(self._lexicon, asker, last)
 
     async def warm_up(self) -> None:
         """Load the model's SDK ahead of the first message, if a configuration will need it; and the offline words."""

@@ -42,7 +42,7 @@ class TurnOutcome:
     ``messages`` is what the turn added to the dialogue, the answer last. ``model`` answered; ``notice`` says in
     Chinese why it was another one (it is part of ``text`` already). ``offline``: code answered. ``stopped_by``: "answer" if the model was
     done by itself, else the limit that withdrew its tools, or content_filter, or error (``text`` tells it).
-    ``offer``: an action that the offline mode asks about in ``text``; nothing was proposed.
+    ``offer``: an action that the offline mode asks about in ``text``; nothing was proposed. ``unclear``: the offline mode understood nothing and made suggestions.
     """
 
     text: str
@@ -55,7 +55,14 @@ class TurnOutcome:
     notice: str = ""
     offer: Offer | None = None
     offline: bool = False
+    unclear: bool = False
     bills: tuple[Bill, ...] = ()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What is worth sending next, by the last result; nothing while something waits for a decision."""
+        found = [run.result.steps for run in self.tool_runs if run.result.steps]
+        return found[-1] if found and not self.proposals and not self.offer else ()
 
     @property
     def proposals(self) -> tuple[ToolRun, ...]:

@@ -19,10 +19,12 @@ from secops_agent.agent.orders import read_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
+from secops_agent.agent.recall import NOTHING, Recall
 from secops_agent.agent.records import brief
+from secops_agent.agent.steps import with_steps
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
 from secops_agent.agent.verification import mark_unknown
-from secops_agent.llm.offline import ACTION_TOOLS
+from secops_agent.llm.offline import ACTION_TOOLS, NOTICE
 from secops_agent.llm.types import LLM, Completion, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
@@ -63,6 +65,7 @@ class Talk:
     ai_configs: tuple[int, ...] = ()  # asked in this order
     proposer: Proposer = REFUSING
     conversation: str = ""
+    recall: Recall = NOTHING
 
     @property
     def only_quotes(self) -> bool:
@@ -124,9 +127,11 @@ class Agent:
         text = for_readers(text, is_group=asking.is_group)
         now = timezone.now()
         told, records = await self._policy.complete(turn, person, outcome, proposals, text, now)
-        rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, now)
+        recall = talk.recall.after(outcome.tool_runs, told=NOTICE in text)
+        rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, recall, now)
         taps = (*proposals.suggestions(text), *_offered(outcome, is_group=asking.is_group))
-        reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=taps)
+        text, next_taps = with_steps(text, outcome.steps, is_group=asking.is_group)
+        reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=(*taps, *next_taps))
         return TurnResult((reply, *copies, *told), (*rows, *records))
 
     def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
@@ -147,11 +152,12 @@ class Agent:
             ai_configs=asking.ai_configs,
             proposer=proposer,
             conversation=conversation,
+            recall=known.recall,
         )
 
     async def converse(self, talk: Talk, sink: ReplySink | None = None) -> TurnOutcome:
         """Ask the models in their order, else the offline mode; whatever fails ends in an answer."""
-        offline = self._models.offline(talk.person.staff_id)
+        offline = self._models.offline(talk.person.staff_id, talk.recall.last)
         models, reasons = await self._models.chain(talk.ai_configs, self._policy.admit_model)
         asked = [redacted(each, talk.conversation, is_group=talk.is_group) for each in models]
         outcome = await self._run(talk, asked, offline, sink)
@@ -188,11 +194,7 @@ class Agent:
             opening=opening.message if opening else None,
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
-        if talk.only_quotes and outcome.offer:
-            return replace(outcome, text=QUOTED_ORDER, offer=None)
-        if outcome.offline:
-            return outcome  # code wrote it, from results only
-        return replace(outcome, text=_with_results(talk, outcome))
+        return _finished(talk, outcome, opening.remark if opening else "")
 
     @staticmethod
     def _messages(talk: Talk, now: datetime) -> list[Message]:
@@ -216,6 +218,16 @@ def _is_for_code(opening: Completion) -> bool:
     """Orders, what may be one, and the help text: what is done is said by people's words and code alone."""
     calls = opening.message.tool_calls
     return not calls or calls[0].name in ACTION_TOOLS
+
+
+def _finished(talk: Talk, outcome: TurnOutcome, remark: str) -> TurnOutcome:
+    """As it is told: ``remark`` names what the opening does not carry; without any model, once, that there is none."""
+    if talk.only_quotes and outcome.offer:
+        return replace(outcome, text=QUOTED_ORDER, offer=None)
+    if outcome.offline:  # code wrote it, from results only
+        said = not talk.ai_configs and not talk.recall.told
+        return replace(outcome, text=f"{outcome.text}\n\n{NOTICE}") if said else outcome
+    return replace(outcome, text="\n\n".join(filter(None, [remark, _with_results(talk, outcome)])))
 
 
 def _with_results(talk: Talk, outcome: TurnOutcome) -> str:

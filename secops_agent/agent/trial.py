@@ -9,7 +9,7 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent.outcome import ToolRun, TurnOutcome
 from secops_agent.agent.service import Agent, Talk, unknown_person
-from secops_agent.llm.offline import NOTICE
+from secops_agent.agent.steps import with_steps
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Risk
@@ -74,10 +74,11 @@ class Trial:
 def _tried(text: str, outcome: TurnOutcome) -> Tried:
     run, offer = next(iter(outcome.tool_runs), None), outcome.offer
     if run is not None:
-        return Tried(text, run.call.name, _said(run), run.result.status, outcome.text)
+        shown, _ = with_steps(outcome.text, outcome.steps, is_group=True)
+        return Tried(text, run.call.name, _said(run), run.result.status, shown)
     if offer is not None:
         return Tried(text, offer.tool, dict(offer.arguments), "offer", outcome.text)
-    return Tried(text, status=_without_tool(text, outcome), answer=outcome.text)
+    return Tried(text, status=_without_tool(outcome), answer=outcome.text)
 
 
 def _said(run: ToolRun) -> dict[str, Any]:
@@ -88,9 +89,9 @@ def _said(run: ToolRun) -> dict[str, Any]:
     return said if isinstance(said, dict) else dict(run.arguments)
 
 
-def _without_tool(text: str, outcome: TurnOutcome) -> str:
+def _without_tool(outcome: TurnOutcome) -> str:
     if outcome.stopped_by in ("error", "content_filter"):
         return "error"
-    if NOTICE in outcome.text and "您可以这样说" in outcome.text:
+    if outcome.unclear:
         return "not_understood"
     return "answered"

@@ -97,7 +97,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model answered: text, or tool calls to run, with what it cost; ``offer``: see `Offer`."""
+    """What the model answered: text, or tool calls to run, with what it cost; ``offer``: see `Offer`.
+
+    Of the offline mode: ``remark`` names what its calls do not carry; ``unclear``: it only made suggestions.
+    """
 
     message: Message
     finish_reason: FinishReason
@@ -105,6 +108,8 @@ class Completion:
     model: str = ""
     request_id: str = ""
     offer: Offer | None = None
+    remark: str = ""
+    unclear: bool = False
 
 
 OnDelta = Callable[[Delta], None]

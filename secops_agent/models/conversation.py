@@ -11,6 +11,9 @@ class ConversationMessage(models.Model):
     speaker = models.CharField("说话人", max_length=100, blank=True, default="")
     author = models.CharField("说话人 ID", max_length=220, blank=True, default="", db_default="")
     content = models.TextField("内容")
+    recall = models.TextField(
+        "上次查了什么", blank=True, default="", db_default="", help_text="JSON，见 agent.recall"
+    )
     created_at = models.DateTimeField("时间")
 
     class Meta:

@@ -61,7 +61,7 @@ def cut(
     Two queries and those of `view`; `count` replaces the rows that are counted. Raises InvalidInput.
     """
     demand_limit(limit)
-    total = count if isinstance(count, Total) else _count(rows if count is None else count)
+    total = count if isinstance(count, Total) else count_of(rows if count is None else count)
     after = behind(rows, order, cursor)
     # The keys come from an index alone; only the rows of this page are read.
     chosen = rows.model._default_manager.filter(pk__in=after.order_by(*order).values("pk")[: limit + 1])
@@ -79,7 +79,8 @@ def demand_limit(limit: int) -> None:
         raise InvalidInput(f"limit 应在 1 到 {LIMIT} 之间。")
 
 
-def _count(rows: "QuerySet[Any]") -> Total:
+def count_of(rows: "QuerySet[Any]") -> Total:
+    """How many there are, up to COUNT_CAP."""
     counted = rows.order_by().values("pk")[: COUNT_CAP + 1].count()
     return Total(min(counted, COUNT_CAP), counted > COUNT_CAP)
 

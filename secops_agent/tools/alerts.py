@@ -1,34 +1,19 @@
-"""Reading alerts: list_alerts, get_alert, alert_statistics."""
+"""Reading alerts: get_alert, alert_statistics; one alert in one line."""
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 from bifang.channels.markup import plain
+from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
-from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
-from secops_agent.services.faults import NotFound
-from secops_agent.services.pages import Page
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import (
-    NARROW,
-    levels,
-    limit_argument,
-    person_named,
-    rows,
-    severity_argument,
-    since,
-    since_argument,
-    told,
-    told_hours,
-    told_levels,
-)
+from secops_agent.tools.filters import TimeSpan, since_argument, span, told, until_argument
 from secops_agent.tools.markdown import (
     INDICATOR,
     SEVERITY,
@@ -38,29 +23,13 @@ from secops_agent.tools.markdown import (
     foot,
     joined,
     moment,
-    page,
 )
 from secops_agent.tools.masking import for_group
 
-_HISTORY: Final = 5
-_INDICATORS: Final = 30
+_HISTORY: Final = 3
+_INDICATORS: Final = 8
 _BARS: Final = 12
-
-
-class ListAlerts(Arguments):
-    """Arguments of list_alerts."""
-
-    severity: str = severity_argument()
-    status: Literal["open", "acknowledged", "closed"] | None = argument(
-        "状态；不限状态时不填", labels=STATUS, default=None
-    )
-    since_hours: int | None = since_argument()
-    keyword: str = argument(
-        "标题、规则、来源里的词，或一个 IP、域名、哈希；也可以是人名或员工 ID，表示指派给这个人的告警",
-        default="",
-    )
-    asset: str = argument("资产的名称、IP 或编号，只看这台资产的告警", default="")
-    limit: int = limit_argument()
+_GROUPS: Final = 10
 
 
 class GetAlert(Arguments):
@@ -76,36 +45,8 @@ class AlertStatistics(Arguments):
     group_by: Literal[
         "severity", "status", "source", "rule", "asset", "verdict", "assignee", "day", "hour"
     ] = argument("按什么分组", labels=GROUPINGS, default="severity")
-
-
-def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
-    """Newest first, with the number of all that match."""
-    wanted = levels(given.severity)
-    person = person_named(given.keyword)
-    search = AlertFilter(
-        severities=wanted,
-        statuses=(given.status,) if given.status else (),
-        since=since(given.since_hours, asker.now),
-        keyword="" if person else given.keyword,
-        asset=given.asset,
-        assignee_id=person.pk if person else None,
-        limit=rows(given.limit),
-    )
-    query = told(
-        级别=told_levels(wanted),
-        状态=STATUS[given.status] if given.status else "",
-        时间=told_hours(given.since_hours),
-        处理人=person.name if person else "",
-        关键字="" if person else plain(given.keyword, 60),
-        资产=plain(given.asset, 60),
-    )
-    found = _search(search)
-    if not found.items:
-        return ToolResult("no_data", query, "\n".join(["没有符合条件的告警。", *foot(query)]), [])
-    lines = [alert_line(alert, asker) for alert in found.items]
-    text = page("告警", len(lines), found.total_text, lines, query, narrow=NARROW)
-    result = ToolResult("ok", query, text, [alert.id for alert in found.items])
-    return for_group(result, accounts_of(found.items)) if asker.is_group else result
+    until_hours: int | None = until_argument()
+    compare: bool | None = argument("和之前同样长的一段时间相比，回答「比昨天多吗」", default=None)
 
 
 def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
@@ -113,29 +54,10 @@ def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
     return account_names(asset.id for alert in found for asset in alert.assets)
 
 
-def _search(wanted: AlertFilter) -> Page[AlertSummary]:
-    """An address that no asset has may still be in alerts."""
-    try:
-        return triage.search(wanted)
-    except NotFound:
-        if wanted.keyword or not _is_address(wanted.asset):
-            raise
-        return triage.search(replace(wanted, asset="", keyword=wanted.asset))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text.strip())
-    except ValueError:
-        return False
-    return True
-
-
 def alert_line(alert: AlertSummary, asker: Asker) -> str:
     """One alert in one line; begins with its number, which is how a follow-up finds it."""
-    assets = "、".join(plain(each.name, 40) for each in alert.assets[:3]) + (
-        "…" if len(alert.assets) > 3 else ""
-    )
+    named = [plain(each.name, 40) for each in alert.assets if each.name not in alert.title]
+    assets = "、".join(named[:3]) + ("…" if len(named) > 3 else "")
     said = joined(
         [
             SEVERITY.get(alert.severity, alert.severity),
@@ -161,7 +83,10 @@ def state(alert: AlertSummary) -> str:
 def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     """Everything about one alert; in a group without accounts and addresses of people."""
     detail = triage.get(given.alert_id)
-    result = ToolResult("ok", f"告警编号={given.alert_id}", _detail(detail), {"alert_id": given.alert_id})
+    assets = detail.summary.assets
+    subject = {"subject": {"asset": assets[0].name}} if len(assets) == 1 else {}
+    query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
+    result = ToolResult("ok", query, _detail(detail), data, steps=_steps(detail.summary))
     if not asker.is_group:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]
@@ -170,39 +95,47 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
 
 
 def _detail(detail: AlertDetail) -> str:
+    """The first line tells what it is, how it stands and who has it."""
     alert = detail.summary
+    stand = joined(
+        [
+            SEVERITY.get(alert.severity, alert.severity),
+            state(alert),
+            f"处理人 {plain(alert.assignee, 40)}" if alert.assignee else "还没有处理人",
+            "已超时" if alert.overdue else "",
+        ]
+    )
+    named = alert.rule_id if alert.rule_id != alert.rule_name else ""
     facts = [
-        ("级别", SEVERITY.get(alert.severity, alert.severity)),
-        ("状态", state(alert)),
-        ("处理人", plain(alert.assignee, 40) or "未指派"),
-        ("来源", plain(alert.source, 60)),
-        (
-            "规则",
-            plain(joined([alert.rule_name, alert.rule_id if alert.rule_id != alert.rule_name else ""]), 120),
-        ),
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
         ("接手时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
-        ("时限", f"{moment(alert.due_at)}{'，已超时' if alert.overdue else ''}" if alert.due_at else ""),
+        ("时限", moment(alert.due_at) if alert.due_at and alert.status != AlertStatus.CLOSED else ""),
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
+        ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
+        ("调查", f"{plain(detail.finding, 200)}（全文：调查告警 {alert.id}）" if detail.finding else ""),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),
+        ("可观察对象", _observables(detail)),
     ]
-    lines = [f"**告警 #{alert.id}** {plain(alert.title, 200)}", ""]
+    lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
     lines += [f"- {name}：{value}" for name, value in facts if value]
-    lines += ["", plain(detail.description, 600)] if detail.description else []
-    lines += _observables(detail)
-    lines += _history(detail)
-    return "\n".join(lines)
+    lines += ["", plain(detail.description, 300)] if detail.description else []
+    return "\n".join([*lines, *_history(detail)])
 
 
-def _observables(detail: AlertDetail) -> list[str]:
+def _observables(detail: AlertDetail) -> str:
     shown = detail.indicators[:_INDICATORS]
-    if not shown:
-        return []
-    lines = [f"- {INDICATOR.get(each.kind, each.kind)}：{plain(each.value, 200)}" for each in shown]
+    said = "、".join(f"{INDICATOR.get(each.kind, each.kind)} {plain(each.value, 100)}" for each in shown)
     rest = len(detail.indicators) - len(shown)
-    return ["", "**可观察对象**", "", *lines, *([f"- 另有 {rest} 个"] if rest else [])]
+    return f"{said}，另有 {rest} 个" if rest else said
+
+
+def _steps(alert: AlertSummary) -> tuple[str, ...]:
+    """How it is handled, and while it is open what most people do with it."""
+    how, ack = f"处置 A{alert.id}", f"确认 A{alert.id}"
+    done = {AlertStatus.OPEN: (ack, f"误报 A{alert.id}"), AlertStatus.ACKNOWLEDGED: (f"误报 A{alert.id}",)}
+    return (how, *done.get(AlertStatus(alert.status), ()))
 
 
 def _history(detail: AlertDetail) -> list[str]:
@@ -224,34 +157,40 @@ ACTIONS: Final = {
 
 def alert_statistics(asker: Asker, given: AlertStatistics) -> ToolResult:
     """Numbers counted by the database."""
-    found = triage.statistics(since=since(given.since_hours, asker.now), group_by=given.group_by, limit=20)
-    query = told(时间=told_hours(given.since_hours), 分组=GROUPINGS[given.group_by])
+    time = span(given.since_hours or (24 if given.compare else None), given.until_hours, asker.now)
+    time = time.whole() if given.compare else time
+    found = triage.statistics(since=time.since, until=time.until, group_by=given.group_by, limit=20)
+    query = told(时间=time.told, 分组=GROUPINGS[given.group_by])
     data = {"total": found.total, "groups": {group.label: group.count for group in found.groups}}
-    if not found.total:
+    compared = _compared(found, time) if given.compare else ""
+    if not found.total and not compared:
         return ToolResult("no_data", query, "\n".join(["没有符合条件的告警。", *foot(query)]), data)
-    return ToolResult("ok", query, _statistics(found, query), data)
+    return ToolResult("ok", query, _statistics(found, query, compared), data)
 
 
-def _statistics(found: Statistics, query: str) -> str:
+def _compared(now: Statistics, time: TimeSpan) -> str:
+    """多 12 条: against the span before, which ends a whole day earlier where one fits."""
+    earlier = time.before()
+    then = triage.statistics(since=earlier.since, until=earlier.until).total
+    more = now.total - then
+    word = f"多 {more} 条" if more > 0 else f"少 {-more} 条" if more else "一样多"
+    return f"比{earlier.told}（{then} 条）{word}"
+
+
+def _statistics(found: Statistics, query: str, compared: str) -> str:
     label = GROUPINGS[found.group_by]
-    most = max(group.count for group in found.groups)
+    most = max((group.count for group in found.groups), default=1)
     lines = [
         f"- {plain(group.label, 60) or '（空）'}：**{group.count}** {'▇' * max(1, round(_BARS * group.count / most))}"
-        for group in found.groups
+        for group in found.groups[:_GROUPS]
     ]
-    rest = found.group_count - len(found.groups)
-    note = f"> 只列出最多的 {len(found.groups)} 组，另有 {rest} 组。" if rest > 0 else ""
-    return "\n".join([f"**告警统计：共 {found.total} 条**，按{label}", "", *lines, *foot(query, note)])
+    rest = found.group_count - len(lines)
+    note = f"> 只列出最多的 {len(lines)} 组，另有 {rest} 组。" if rest > 0 else ""
+    heading = f"**告警统计：共 {found.total} 条**" + (f"，{compared}" if compared else "") + f"，按{label}"
+    return "\n".join([heading, "", *lines, *foot(query, note)])
 
 
 TOOLS: Final[tuple[ToolDefinition, ...]] = (
-    reading(
-        "list_alerts",
-        "查询告警",
-        "列出告警，最近的在前，并给出符合条件的总数。只要数量或分布时用 alert_statistics。",
-        ListAlerts,
-        list_alerts,
-    ),
     reading("get_alert", "查看告警", "一条告警的全部信息：资产、可观察对象、处理记录。", GetAlert, get_alert),
     reading(
         "alert_statistics",

@@ -1,19 +1,30 @@
 """Reading assets: list_assets, get_asset."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 from bifang.channels.markup import plain
-from secops_agent.models.choices import AssetType
+from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.assets import inventory
+from secops_agent.services.assets.choices import describe
 from secops_agent.services.assets.inventory import AssetFilter
 from secops_agent.services.assets.views import AssetDetail, AssetSummary
 from secops_agent.services.pages import Page
+from secops_agent.services.vulnerabilities.products import Installed, related_flaws, software_named
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import limit_argument, person_named, rows, told
+from secops_agent.tools.filters import (
+    beyond,
+    limit_argument,
+    more,
+    offset_argument,
+    person_named,
+    told,
+    window,
+)
 from secops_agent.tools.markdown import (
     ASSET_TYPE,
     IMPORTANCE,
@@ -26,7 +37,9 @@ from secops_agent.tools.markdown import (
 )
 from secops_agent.tools.masking import for_group
 
-_NARROW: Final = "请用关键字（名称、IP、标签、负责人）或资产类型缩小范围，或用 limit 多看几条（最多 50 条）。"
+_IMPORTANT: Final[dict[str, tuple[str, ...]]] = {
+    "核心": (Importance.CRITICAL,), "重要": (Importance.CRITICAL, Importance.HIGH), "关键": (Importance.CRITICAL,),
+}  # fmt: skip
 
 
 class ListAssets(Arguments):
@@ -48,6 +61,8 @@ class ListAssets(Arguments):
         | None
     ) = argument("资产类型；不限时不填", labels=ASSET_TYPE, default=None)
     limit: int = limit_argument()
+    unassigned: bool | None = argument("只看没有负责人的", default=None)
+    offset: int = offset_argument()
 
 
 class GetAsset(Arguments):
@@ -57,18 +72,73 @@ class GetAsset(Arguments):
 
 
 def list_assets(asker: Asker, given: ListAssets) -> ToolResult:
-    """By name, with the number of all that match."""
-    found = _search(
-        AssetFilter(keyword=given.keyword, asset_type=given.asset_type or "", limit=rows(given.limit))
+    """By name, with the number of all that match; a word that none has in its names may be software on them."""
+    importance = _IMPORTANT.get(given.keyword, ())
+    wanted = AssetFilter(
+        keyword="" if importance else given.keyword,
+        importance=importance,
+        asset_type=given.asset_type or "",
+        unowned=bool(given.unassigned),
+        limit=window(given.limit, given.offset),
     )
     query = told(
-        关键字=plain(given.keyword, 60), 资产类型=ASSET_TYPE[given.asset_type] if given.asset_type else ""
+        关键字=plain(given.keyword, 60),
+        资产类型=ASSET_TYPE[given.asset_type] if given.asset_type else "",
+        负责人="没有" if given.unassigned else "",
     )
-    if not found.items:
-        return ToolResult("no_data", query, "\n".join(["没有符合条件的资产。", *foot(query)]), [])
-    lines = [asset_line(asset) for asset in found.items]
-    text = page("资产", len(lines), found.total_text, lines, query, narrow=_NARROW)
-    return _shown(ToolResult("ok", query, text, [asset.id for asset in found.items]), found.items, asker)
+    found = _search(wanted)
+    if not found.items and wanted.keyword:
+        return _with_software(asker, replace(wanted, keyword="", software=given.keyword), query, given.offset)
+    shown = found.items[given.offset :]
+    if not shown:
+        text = beyond("资产", found) if found.items else "\n".join(["没有符合条件的资产。", *foot(query)])
+        return ToolResult("no_data", query, text, [])
+    text = page(
+        "资产", len(shown), found.total_text, [asset_line(each) for each in shown], query, offset=given.offset
+    )
+    steps = (*more(found, given.offset + len(shown)), f"{shown[0].name} 有哪些告警")
+    return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _with_software(asker: Asker, wanted: AssetFilter, query: str, offset: int) -> ToolResult:
+    """No name holds the word: the assets on which software of that name is, the vulnerable ones told."""
+    found = inventory.search(wanted)
+    shown, flaws, name = found.items[offset:], related_flaws(wanted.software), plain(wanted.software, 40)
+    if not shown:
+        text = beyond("资产", found) if found.items else _none(name, flaws, query)
+        return ToolResult("no_data", query, text, [])
+    installed = software_named(wanted.software, [asset.id for asset in shown])
+    hit = sum(bool(each.flaws) for each in installed.values())
+    beside = f"这里面 {hit} 台有未修复的漏洞" if hit else "没有发现未修复的漏洞"
+    lines = [_installed_line(each, installed[each.id]) for each in shown]
+    text = page(
+        f"装有 {name} 的资产", len(lines), found.total_text, lines, query, offset=offset, beside=beside
+    )
+    steps = (*more(found, offset + len(shown)), *(f"影响 {flaw}" for flaw in flaws))
+    return _shown(ToolResult("ok", query, text, _handles(shown), steps=steps), shown, asker)
+
+
+def _installed_line(asset: AssetSummary, found: Installed) -> str:
+    software = plain("、".join(found.components[:2]), 80)
+    others = f" 等 {len(found.flaws)} 个漏洞" if len(found.flaws) > 1 else ""
+    flaws = f"**{plain(found.flaws[0], 40)}**{others}" if found.flaws else "未发现漏洞"
+    owner = f"负责人 {plain(asset.owner, 40)}" if asset.owner else "无负责人"
+    return f"- **{plain(asset.name, 80)}** {joined([software, flaws, owner])}"
+
+
+def _none(name: str, flaws: Sequence[str], query: str) -> str:
+    """An advisory may name what no inventory lists."""
+    if not flaws:
+        said = f"资产的名称、标签、负责人和软件清单里都没有「{name}」。"
+        return "\n".join([said, *foot(query)])
+    names = "、".join(flaws)
+    return f"软件清单里没有「{name}」，但有与它有关的漏洞：{names}。发送「影响 {flaws[0]}」看影响哪些资产。"
+
+
+def _handles(shown: Sequence[AssetSummary]) -> list[str]:
+    """What each is asked for with: its name, or what only it has where several share that."""
+    names = Counter(asset.name for asset in shown)
+    return [asset.name if names[asset.name] == 1 else next(iter(asset.ips), str(asset.id)) for asset in shown]
 
 
 def _shown(result: ToolResult, found: Sequence[AssetSummary], asker: Asker) -> ToolResult:
@@ -112,39 +182,52 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     found = inventory.find(given.asset)
     if found.asset is not None:
         known = {"asset_id": found.asset.id, "name": found.asset.name}
-        result = ToolResult("ok", query, _detail(inventory.get(found.asset.id)), known)
+        steps = (f"{found.asset.name} 有哪些告警", f"{found.asset.name} 有哪些漏洞")
+        result = ToolResult("ok", query, _detail(inventory.get(found.asset.id)), known, steps=steps)
         return _shown(result, [found.asset], asker)
     if not found.candidates:
         return ToolResult(
             "no_data", query, f"资产里没有「{plain(given.asset, 60)}」。可以写名称、IP、域名或编号。", []
         )
-    lines = [asset_line(asset) for asset in found.candidates]
-    text = "\n".join([f"没有正好叫「{plain(given.asset, 60)}」的资产，是不是其中一个？", "", *lines])
-    result = ToolResult("no_data", query, text, [asset.id for asset in found.candidates])
+    lines = [f"- {each}" for each in describe(found.candidates)]
+    same = sum(each.name.lower() == given.asset.strip().lower() for each in found.candidates)
+    asked = f"有 {same} 个资产叫" if same > 1 else "没有正好叫"
+    how = "请写 IP 或编号：" if same > 1 else "是不是其中一个？"
+    text = "\n".join(
+        [f"{asked}「{plain(given.asset, 60)}」{'，' if same > 1 else '的资产，'}{how}", "", *lines]
+    )
+    result = ToolResult("no_data", query, text, _handles(found.candidates))
     return _shown(result, found.candidates, asker)
 
 
 def _detail(detail: AssetDetail) -> str:
+    """The first line tells whose it is and how much it matters."""
     asset = detail.summary
     names = {plain(key.value, 80) for key in detail.keys if key.kind != "ip"} - {asset.name}
+    weight = IMPORTANCE.get(asset.importance, asset.importance)
+    stand = joined(
+        [
+            f"负责人 {plain(asset.owner, 60)}" if asset.owner else "没有登记负责人",
+            f"重要性 {weight}" if weight else "",
+            ASSET_TYPE.get(asset.asset_type, asset.asset_type),
+            "、".join(asset.ips),
+        ]
+    )
     facts = [
-        ("编号", str(asset.id)),
-        ("类型", ASSET_TYPE.get(asset.asset_type, asset.asset_type)),
-        ("IP", "、".join(asset.ips)),
-        ("其他名称", "、".join(sorted(names)[:8])),
-        ("负责人", plain(asset.owner, 60) or "未登记"),
-        ("重要性", IMPORTANCE.get(asset.importance, asset.importance) or "未登记"),
-        ("环境", plain(asset.environment, 40)),
-        ("标签", "、".join(plain(tag, 30) for tag in asset.tags)),
         ("未关闭告警", counts(detail.open_alerts, SEVERITY)),
         ("未修复问题", counts(detail.open_findings, SEVERITY)),
         ("其中在野利用（KEV）", str(detail.kev_findings) if detail.kev_findings else ""),
+        (
+            "环境与标签",
+            joined([plain(asset.environment, 40), "、".join(plain(tag, 30) for tag in asset.tags)]),
+        ),
+        ("其他名称", "、".join(sorted(names)[:8])),
         ("软件组件", str(detail.components) if detail.components else ""),
         ("数据来源", plain("、".join(detail.sources), 100)),
-        ("发现时间", f"{moment(detail.first_seen)}，最近 {moment(asset.last_seen)}"),
+        ("发现时间", f"{moment(detail.first_seen)}，最近 {moment(asset.last_seen)}；编号 {asset.id}"),
     ]
     lines = [
-        f"**资产 {plain(asset.name, 100)}**",
+        f"**资产 {plain(asset.name, 100)}：{stand}**",
         "",
         *(f"- {name}：{value}" for name, value in facts if value),
     ]

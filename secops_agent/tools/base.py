@@ -34,7 +34,7 @@ class ToolResult:
     ``text`` is DingTalk markdown that the offline mode shows and the model reads; ``data`` is JSON-able, for
     code. ``proposal_code`` is what a person answers with when the status is needs_confirmation or
     needs_approval; nothing has been done then. ``private_text`` is what ``text`` left out because a group reads
-    it: for the asker's own chat only, never for the model.
+    it: for the asker's own chat only, never for the model. ``steps``: full sentences that are worth sending next.
     """
 
     status: Status
@@ -43,6 +43,7 @@ class ToolResult:
     data: Any = None
     proposal_code: str = ""
     private_text: str = ""
+    steps: tuple[str, ...] = ()
 
     @property
     def proposed(self) -> bool:

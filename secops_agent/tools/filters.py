@@ -1,22 +1,24 @@
 """Arguments that several tools share: levels, a span of time, a number of rows, a person."""
 
 import re
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Staff
 from secops_agent.services.faults import NotFound
+from secops_agent.services.pages import Page
 from secops_agent.services.people.directory import find_staff
 from secops_agent.services.records import SEVERITIES
 from secops_agent.tools.arguments import argument
 from secops_agent.tools.markdown import SEVERITY
 
 ROWS: Final = 10
+DEEPEST: Final = 200  # rows that can be reached page by page
 MOST_ROWS: Final = 50
-NARROW: Final = (
-    "请加条件（更短的时间、更高的级别、具体的资产或关键字）缩小范围，或用 limit 多看几条（最多 50 条）。"
-)
 _SEPARATORS: Final = re.compile(r"[,，、;；/|\s]+")
 _LEVELS: Final[dict[str, str]] = {
     **{level: level for level in SEVERITIES},
@@ -54,14 +56,83 @@ def levels(text: str) -> tuple[str, ...]:
     return tuple(level for level in SEVERITIES if level in wanted)
 
 
-def since(hours: int | None, now: datetime) -> datetime | None:
-    """The moment that many hours ago; None without a limit."""
-    return now - timedelta(hours=hours) if hours else None
+def until_argument() -> Any:
+    """The end of a span, in hours back from now."""
+    return argument(
+        "只看到多少小时前为止；要昨天、上周这样的整段时间才填", default=None, minimum=1, maximum=100_000
+    )
+
+
+def offset_argument() -> Any:
+    """Rows that were shown already."""
+    return argument("跳过前多少条，看后面的", default=0, minimum=0, maximum=100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """``told`` in Chinese; "" without a limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    told: str = ""
+
+    def before(self) -> "TimeSpan":
+        """The same hours of the day before; for what is longer than a day, as long directly before."""
+        start, end = self.since or timezone.localtime(), self.until or timezone.localtime()
+        back = end - start
+        if back <= timedelta(days=1):
+            return replace(
+                _between(start - timedelta(days=1), end - timedelta(days=1)), told="前一天同一时段"
+            )
+        return _between(start - back, end - back)
+
+    def whole(self) -> "TimeSpan":
+        """From the whole hour on, for 今天."""
+        return replace(self, since=_hour(self.since + _ALMOST)) if self.since and not self.until else self
+
+
+def span(since_hours: int | None, until_hours: int | None, now: datetime) -> TimeSpan:
+    """From hours back from now; with an end both lie on whole hours, since 昨天 is a day of the calendar."""
+    start = now - timedelta(hours=since_hours) if since_hours else None
+    if until_hours is None or until_hours >= (since_hours or 10**6):
+        return TimeSpan(start, None, f"最近 {since_hours} 小时" if since_hours else "")
+    end = _hour(now - timedelta(hours=until_hours))
+    return _between(_hour(start + _ALMOST), end) if start else TimeSpan(None, end, f"{end:%m-%d %H:%M} 以前")
+
+
+_ALMOST: Final = timedelta(hours=1) - timedelta(seconds=1)
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _between(start: datetime, end: datetime) -> TimeSpan:
+    return TimeSpan(start, end, f"{start:%m-%d %H:%M} 至 {end:%m-%d %H:%M}")
 
 
 def rows(limit: int) -> int:
     """How many rows are really shown."""
     return min(limit, MOST_ROWS)
+
+
+def window(limit: int, offset: int) -> int:
+    """How many rows are read for a page behind ``offset`` others. Raises InvalidInput beyond `DEEPEST`."""
+    if offset + 1 > DEEPEST:
+        raise InvalidInput(
+            f"一次最多翻到第 {DEEPEST} 条。请加条件缩小范围：更短的时间、更高的级别、具体的资产。"
+        )
+    return min(offset + rows(limit), DEEPEST)
+
+
+def more(found: Page[Any], shown: int) -> tuple[str, ...]:
+    """The step to the next page, if there is one."""
+    return ("更多",) if found.capped or shown < found.total else ()
+
+
+def beyond(noun: str, found: Page[Any]) -> str:
+    """Behind the last page."""
+    return f"没有更多{noun}了：共 {found.total_text} 条，已经全部列出。"
 
 
 def person_named(text: str) -> Staff | None:
@@ -82,8 +153,3 @@ def told(**conditions: str) -> str:
 def told_levels(wanted: tuple[str, ...]) -> str:
     """严重、高危."""
     return "、".join(SEVERITY[level] for level in wanted)
-
-
-def told_hours(hours: int | None) -> str:
-    """最近 24 小时."""
-    return f"最近 {hours} 小时" if hours else ""

@@ -59,12 +59,14 @@ def joined(parts: Iterable[str]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def page(title: str, shown: int, total: str, lines: Sequence[str], query: str, *, narrow: str = "") -> str:
-    """A list: heading with the numbers, the lines, what was asked, and how to see less or more."""
-    more = str(shown) != total
-    heading = f"**{title}：共 {total} 条**" + (f"（显示前 {shown} 条）" if more else "")
-    hint = f"> 没有全部列出：{narrow}" if more and narrow else ""
-    return "\n".join([heading, "", *lines, *foot(query, hint)])
+def page(
+    title: str, shown: int, total: str, lines: Sequence[str], query: str, *, offset: int = 0, beside: str = ""
+) -> str:
+    """A list: heading with the numbers and what it leaves out, the lines, what was asked."""
+    part = f"（显示前 {shown} 条）" if str(shown) != total else ""
+    part = f"（第 {offset + 1}–{offset + shown} 条）" if offset else part
+    heading = f"**{title}：共 {total} 条**{part}" + (f"，{beside}" if beside else "")
+    return "\n".join([heading, "", *lines, *foot(query)])
 
 
 def foot(query: str, *notes: str) -> list[str]:

@@ -12,7 +12,9 @@ NOTE: Final = "> 含个人信息的内容不在群里显示。"
 
 def for_group(result: ToolResult, values: Iterable[str] = ()) -> ToolResult:
     """The result as a group may read it; what was lost is for the asker's own chat."""
-    shown = mask(result.text, values)
+    hidden = tuple(values)
+    shown = mask(result.text, hidden)
+    result = replace(result, steps=tuple(step for step in result.steps if mask(step, hidden) == step))
     if NOTE in shown or (shown == result.text and not result.private_text):
         return replace(result, text=shown)
     full = result.private_text or result.text

@@ -3,10 +3,13 @@
 from typing import Final
 
 from secops_agent.tools import (
+    alert_lists,
     alerts,
     assets,
     indicators,
+    investigations,
     on_call,
+    proposals,
     reports,
     response,
     runbooks,
@@ -19,7 +22,9 @@ from secops_agent.tools import (
 from secops_agent.tools.definitions import ToolDefinition
 
 DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
+    *alert_lists.TOOLS,
     *alerts.TOOLS,
+    *investigations.TOOLS,
     *triage.TOOLS,
     *assets.TOOLS,
     *vulnerabilities.TOOLS,
@@ -27,6 +32,7 @@ DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *runbooks.TOOLS,
     *silences.TOOLS,
     *on_call.TOOLS,
+    *proposals.TOOLS,
     *reports.TOOLS,
     *schedules.TOOLS,
     *response.TOOLS,

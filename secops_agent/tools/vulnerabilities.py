@@ -1,10 +1,11 @@
 """Reading vulnerabilities: lookup_cve, affected_assets, list_vulnerabilities. Only what is stored is told."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from bifang.channels.markup import plain
-from secops_agent.services.records import Affected
+from secops_agent.services.records import SEVERITIES, Affected
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 from secops_agent.services.vulnerabilities.views import (
@@ -16,11 +17,20 @@ from secops_agent.services.vulnerabilities.views import (
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.filters import levels, limit_argument, rows, severity_argument, told, told_levels
+from secops_agent.tools.filters import (
+    beyond,
+    levels,
+    limit_argument,
+    more,
+    offset_argument,
+    severity_argument,
+    told,
+    told_levels,
+    window,
+)
 from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
 
-_NARROW: Final = "请按级别、资产、是否在野利用（KEV）缩小范围，或用 limit 多看几条（最多 50 条）。"
-_SHOWN: Final = 30
+_SHOWN: Final = 6
 _FEW: Final = 8
 _ANSWERS: Final = (("affected", "受影响"), ("unknown", "无法判断"), ("unaffected", "不受影响"))
 
@@ -41,6 +51,8 @@ class ListVulnerabilities(Arguments):
     asset: str = argument("资产的名称、IP 或编号，只看这台资产上的漏洞", default="")
     fix_available: bool | None = argument("true 只看有补丁的，false 只看没有补丁的；不限时不填", default=None)
     limit: int = limit_argument()
+    keyword: str = argument("标题、别名或软件组件名里的词", default="")
+    offset: int = offset_argument()
 
 
 def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
@@ -50,7 +62,8 @@ def lookup_cve(asker: Asker, given: CveId) -> ToolResult:
     detail = catalogue.lookup(given.cve_id)
     if detail is None:
         return ToolResult("no_data", query, _unknown(name))
-    return ToolResult("ok", query, _detail(detail), {"vuln_id": detail.summary.vuln_id})
+    known = {"vuln_id": detail.summary.vuln_id}
+    return ToolResult("ok", query, _detail(detail), known, steps=(f"影响 {detail.summary.vuln_id}",))
 
 
 def _unknown(name: str) -> str:
@@ -162,22 +175,38 @@ def list_vulnerabilities(asker: Asker, given: ListVulnerabilities) -> ToolResult
         级别=told_levels(wanted),
         在野利用="是" if given.kev_only else "",
         资产=plain(given.asset, 60),
+        关键字=plain(given.keyword, 60),
         补丁="" if given.fix_available is None else "有" if given.fix_available else "没有",
     )
-    found = catalogue.search(
-        VulnerabilityFilter(
-            severities=wanted,
-            kev_only=bool(given.kev_only),
-            asset=given.asset,
-            fix_available=given.fix_available,
-            limit=rows(given.limit),
-        )
+    search = VulnerabilityFilter(
+        severities=wanted,
+        kev_only=bool(given.kev_only),
+        asset=given.asset,
+        fix_available=given.fix_available,
+        keyword=given.keyword,
+        limit=window(given.limit, given.offset),
     )
-    if not found.items:
-        return ToolResult("no_data", query, "\n".join(["没有符合条件的未修复漏洞。", *foot(query)]), [])
-    lines = [vulnerability_line(each) for each in found.items]
-    text = page("未修复漏洞", len(lines), found.total_text, lines, query, narrow=_NARROW)
-    return ToolResult("ok", query, text, [each.vuln_id for each in found.items])
+    found = catalogue.search(search)
+    shown = found.items[given.offset :]
+    if not shown:
+        text = (
+            beyond("漏洞", found) if found.items else "\n".join(["没有符合条件的未修复漏洞。", *foot(query)])
+        )
+        return ToolResult("no_data", query, text, [])
+    lines = [vulnerability_line(each) for each in shown]
+    beside = _graver(search)
+    text = page("未修复漏洞", len(lines), found.total_text, lines, query, offset=given.offset, beside=beside)
+    steps = (*more(found, given.offset + len(shown)), f"影响 {shown[0].vuln_id}")
+    return ToolResult("ok", query, text, [each.vuln_id for each in shown], steps=steps)
+
+
+def _graver(wanted: VulnerabilityFilter) -> str:
+    """What somebody who asks for 高危 may believe to see: the 严重 ones."""
+    gravest = min((SEVERITIES.index(each) for each in wanted.severities), default=0)
+    above = SEVERITIES[:gravest]
+    found = catalogue.search(replace(wanted, severities=above, limit=1)) if above else None
+    names = "、".join(SEVERITY[each] for each in above)
+    return f"另有{names} {found.total_text} 条" if found and found.items else ""
 
 
 def vulnerability_line(flaw: VulnerabilitySummary) -> str:

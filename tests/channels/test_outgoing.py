@@ -87,7 +87,7 @@ def test_suggestion_says_what_its_label_says(database: Database) -> None:
     label, _, target = link.strip("[)").partition("](")
     assert (question, label) == ("要关闭吗？", "确认 F9KDQD")
     assert unquote(target.removeprefix("dtmd://dingtalkclient/sendMessage?content=")) == label
-    assert outgoing.without_taps(text) == "要关闭吗？确认 F9KDQD"
+    assert outgoing.without_taps(text) == "要关闭吗？\n\n确认 F9KDQD"
 
 
 @pytest.mark.parametrize(

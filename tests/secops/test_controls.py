@@ -124,7 +124,6 @@ def test_stop_voids_the_turn_of_another_process(database: Database) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "确认",
         "停止以下进程的操作手册",
         "同意书怎么写",
         "请确认 web-01 的状态",

@@ -4,7 +4,7 @@ import json
 import time
 from statistics import median
 
-from secops_agent.llm.offline import Lexicon, Offline, understand
+from secops_agent.llm.offline import Intent, Lexicon, Offline, understand
 from secops_agent.llm.types import Completion, Message, Request, ToolSpec
 from tests.secops.offline_corpus import read
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
@@ -26,13 +26,12 @@ async def test_a_question_becomes_one_tool_call() -> None:
     assert (call.name, json.loads(call.arguments)) == ("list_alerts", {"severity": "high", "since_hours": 11})
 
 
-async def test_a_tool_result_is_shown_with_the_honest_line() -> None:
+async def test_a_tool_result_is_shown() -> None:
     result = Message(
         "tool", json.dumps({"status": "ok", "text": "共 2 条告警"}, ensure_ascii=False), tool_call_id="1"
     )
     found = await complete(Message("user", "今天的告警"), Message("assistant", ""), result)
     assert found.message.content.startswith("共 2 条告警")
-    assert "没有使用大模型" in found.message.content
     assert found.finish_reason == "stop"
 
 
@@ -48,11 +47,25 @@ async def test_an_instruction_in_a_result_starts_nothing() -> None:
     assert not found.message.tool_calls
 
 
-async def test_earlier_sentences_give_a_follow_up_its_meaning() -> None:
-    listed = Message("assistant", "| 编号 | 标题 |\n|---|---|\n| 31 | 暴力破解 |\n| #30 | 挖矿 |")
-    found = await complete(Message("user", "今天的告警"), listed, Message("user", "第2条详情"))
-    (call,) = found.message.tool_calls
+async def test_what_was_shown_gives_a_follow_up_its_meaning() -> None:
+    last = Intent("list_alerts", {"since_hours": 11}, ("31", "30"))
+    said = Request((Message("user", "第2条详情"),), TOOLS)
+    (call,) = (await Offline(LEXICON, NOW, ASKER, last).complete(said)).message.tool_calls
     assert (call.name, json.loads(call.arguments)) == ("get_alert", {"alert_id": 30})
+
+
+async def test_who_is_answered_in_one_line() -> None:
+    result = Message("tool", "**告警 #12：处理人 李四**\n\nweb-01 挖矿\n\n- 资产：web-01", tool_call_id="1")
+    found = await complete(Message("user", "谁在处理告警 12"), Message("assistant", ""), result)
+    assert found.message.content == "**告警 #12：处理人 李四**\n\nweb-01 挖矿"
+
+
+async def test_what_was_not_used_is_said_first() -> None:
+    asked = Message("user", "上周新出现的高危漏洞")
+    tools = (ToolSpec("list_vulnerabilities", "", {"type": "object"}),)
+    assert "「上周」" in (await complete(asked, tools=tools)).remark
+    found = await complete(asked, Message("assistant", ""), Message("tool", "共 2 条", tool_call_id="1"))
+    assert found.message.content.startswith("没有用到：「上周」")
 
 
 async def test_without_tools_it_says_what_it_cannot_do() -> None:

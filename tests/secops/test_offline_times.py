@@ -22,7 +22,7 @@ from tests.secops.offline_lexicon import LEXICON, NOW
 def test_a_time_range_becomes_hours_back_from_now(said: str, hours: int) -> None:
     intent = understand(f"{said}的告警", LEXICON, NOW).intent
     assert intent is not None
-    assert (intent.tool, dict(intent.arguments)) == ("list_alerts", {"since_hours": hours})
+    assert (intent.tool, intent.arguments["since_hours"]) == ("list_alerts", hours)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,14 @@ def test_a_duration_becomes_minutes(said: str, minutes: int) -> None:
     intent = understand(f"封禁 203.0.113.5 {said}", LEXICON, NOW).intent
     assert intent is not None
     assert intent.arguments["duration_minutes"] == minutes
+
+
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [("昨天", 11 - 1), ("前天", 35 - 1), ("上周", 35 - 1), ("上周五", 82), ("11月20日", 82), ("上周末", 35 - 1), ("昨天以来", None),
+     ("从昨天到现在", None), ("昨晚", None), ("今天", None), ("昨天下午", None), ("最近24小时", None)],
+)  # fmt: skip
+def test_only_a_day_a_week_or_a_month_that_is_over_has_an_end(said: str, until: int | None) -> None:
+    intent = understand(f"{said}的告警", LEXICON, NOW).intent
+    assert intent is not None
+    assert intent.arguments.get("until_hours") == until

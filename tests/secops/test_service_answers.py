@@ -58,9 +58,9 @@ def test_group_gets_the_public_part_and_the_asker_the_rest(demo):
     result = answer(asking(f"告警 {row.alert_id} 的详情", group=True))
     public, private = result.replies
     assert public.target is None
-    assert f"账号：{row.value}" not in public.text
+    assert f"账号 {row.value}" not in public.text
     assert "已私聊发送" in public.text
-    assert f"账号：{row.value}" in private.text
+    assert f"账号 {row.value}" in private.text
     assert (private.target.staff_id, private.target.is_group, private.target.conversation_id) == (
         "manager01",
         False,
@@ -68,7 +68,7 @@ def test_group_gets_the_public_part_and_the_asker_the_rest(demo):
     )
     assert private.target.robot_code == "robot"
     assert private.target.webhook == ""
-    assert all(f"账号：{row.value}" not in content for _, content in remembered(result))
+    assert all(f"账号 {row.value}" not in content for _, content in remembered(result))
 
 
 def test_nothing_is_promised_when_nothing_is_held_back(demo):
@@ -81,7 +81,7 @@ def test_model_in_a_group_never_reads_what_the_group_may_not(demo):
     row = AlertIndicator.objects.filter(kind="account").first()
     model = Scripted([call("get_alert", alert_id=row.alert_id), "好。"])
     answer(asking("看看", group=True), model)
-    assert f"账号：{row.value}" not in model.requests[1].messages[-1].content
+    assert f"账号 {row.value}" not in model.requests[1].messages[-1].content
 
 
 def test_missing_configuration_falls_back_and_says_why(demo):

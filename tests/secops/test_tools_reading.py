@@ -17,24 +17,26 @@ from tests.secops.demo_aid import demo, use
 __all__ = ["demo"]
 
 TABLE = {
-    "list_alerts": ["severity", "status", "since_hours", "keyword", "asset", "limit"],
+    "list_alerts": [
+        "severity", "status", "since_hours", "keyword", "asset", "limit", "until_hours", "due", "unassigned", "urgent", "offset",
+    ],
     "get_alert": ["alert_id"],
-    "alert_statistics": ["since_hours", "group_by"],
+    "alert_statistics": ["since_hours", "group_by", "until_hours", "compare"],
     "acknowledge_alert": ["alert_id", "note"],
     "assign_alert": ["alert_id", "assignee"],
     "close_alert": ["alert_id", "verdict", "note"],
-    "list_assets": ["keyword", "asset_type", "limit"],
+    "list_assets": ["keyword", "asset_type", "limit", "unassigned", "offset"],
     "get_asset": ["asset"],
     "lookup_cve": ["cve_id"],
     "affected_assets": ["cve_id"],
-    "list_vulnerabilities": ["severity", "kev_only", "asset", "fix_available", "limit"],
+    "list_vulnerabilities": ["severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset"],
     "lookup_indicator": ["value"],
     "search_runbook": ["query"],
     "security_report": ["period"],
     "block_ip": ["ip", "duration_minutes", "reason"],
     "isolate_host": ["asset", "reason"],
     "service_status": [],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -51,7 +53,8 @@ def test_alerts_are_filtered_and_counted(demo):
     assert len(found.data) == 5
     assert f"共 {wanted.count()} 条" in found.text
     assert found.query == "级别=严重、高危，状态=未处理"
-    assert "没有全部列出" in found.text
+    assert "（显示前 5 条）" in found.text
+    assert found.steps[0] == "更多"
     assert set(found.data) <= set(wanted.values_list("pk", flat=True))
 
 
@@ -123,8 +126,8 @@ def test_asset_by_address_name_and_guess(demo):
 def test_group_sees_no_accounts_and_gets_the_rest_in_private(demo):
     row = AlertIndicator.objects.filter(kind="account").first()
     private, group = (use("get_alert", alert_id=row.alert_id, group=where) for where in (False, True))
-    assert f"账号：{row.value}" in private.text
-    assert f"账号：{row.value}" not in group.text
+    assert f"账号 {row.value}" in private.text
+    assert f"账号 {row.value}" not in group.text
     assert group.private_text == private.text
     assert "不在群里显示" in group.text
 
@@ -146,9 +149,8 @@ def test_text_from_outside_cannot_format_or_link(demo):
     alert = Alert.objects.order_by("pk").last()
     Alert.objects.filter(pk=alert.pk).update(title="[点我](http://evil.example) ![x](y)\n# 标题 **粗** `码`")
     text = use("get_alert", alert_id=alert.pk).text
-    title = text.splitlines()[0]
+    title = next(line for line in text.splitlines() if "标题" in line)
     assert "](" not in text
-    assert "标题" in title
     assert "`" not in title
 
 

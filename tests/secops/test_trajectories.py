@@ -6,8 +6,10 @@ import re
 import pytest
 
 from bifang.core.errors import RemoteError
+from secops_agent.agent.recall import NOTHING, Recall
 from secops_agent.agent.toolbox import execute
 from secops_agent.agent.verification import MARK
+from secops_agent.llm.offline import Intent
 from secops_agent.models import Alert, ConversationMessage, History
 from secops_agent.services.actors import Actor
 from tests.scripted_model import Scripted, call
@@ -167,7 +169,7 @@ def test_invented_things_are_marked(demo):
     )
     outcome = talk("web-01 怎么了", model, grammar_first=False)
     words = f"web-01（10.0.0.5）连接了 198.51.100.99{MARK} 和 c2.evil-domain.com{MARK}。"
-    assert outcome.text.startswith(f"{words}\n\n**资产 web-01**")
+    assert outcome.text.startswith(f"{words}\n\n**资产 web-01：")
 
 
 def test_wrong_arguments_are_mended_by_the_model(demo):
@@ -188,10 +190,7 @@ def test_failing_model_is_replaced_by_the_offline_mode(demo):
 
 
 def test_offline_follow_up_reads_the_conversation(demo):
-    from secops_agent.agent.memory import Said
-
-    history = (Said("user", "张三", "web-01 的信息"), Said("assistant", "", "**资产 web-01**"))
-    outcome = talk("它有什么漏洞", history=history)
+    outcome = talk("它有什么漏洞", recall=Recall(Intent("get_asset", {"asset": "web-01"})))
     assert tools_of(outcome) == [("list_vulnerabilities", "ok")]
     assert "资产=web-01" in outcome.text
 
@@ -231,3 +230,24 @@ def test_conversing_writes_nothing(demo):
         list(Alert.objects.order_by("pk").values_list("pk", "status", "count")),
         ConversationMessage.objects.count(),
     ) == frozen
+
+
+def test_what_was_not_used_stands_above_a_models_words(demo):
+    outcome = talk("上周新出现的高危漏洞", Scripted(["见下表。"]))
+    assert outcome.text.startswith("没有用到：「上周」")
+    assert "见下表。" in outcome.text
+
+
+def test_more_follows_what_a_model_looked_up(demo):
+    model = Scripted([call("list_alerts", severity="critical", limit=5), "见下表。"])
+    first = talk("有什么严重的事", model, grammar_first=False)
+    second = talk("更多", recall=NOTHING.after(first.tool_runs, told=False))
+    assert "（第 6–10 条）" in second.text
+    assert "级别=严重" in second.text
+
+
+def test_a_list_bears_out_no_claim_that_something_was_closed(demo):
+    model = Scripted(["告警 7 已关闭，不用再管。"])
+    outcome = talk("高危告警", model)
+    assert "另有严重" in outcome.text
+    assert "告警 7 已关闭" not in outcome.text

@@ -9,12 +9,15 @@ Words live in `words/`, whose README tells how to extend them and what the argum
 
 from .commands import COMMANDS, render_help
 from .controls import find_control
+from .followups import ROWS
 from .intents import ACTION_TOOLS, READ_TOOLS, Control, Intent, Understanding
 from .lexicon import Lexicon
 from .model import NOTICE, Offline
 from .understanding import understand
 
+LIST_TOOLS = frozenset(ROWS)  # whose rows 第 2 条 can mean
+
 __all__ = [
-    "ACTION_TOOLS", "COMMANDS", "NOTICE", "READ_TOOLS", "Control", "Intent", "Lexicon", "Offline", "Understanding",
+    "ACTION_TOOLS", "COMMANDS", "LIST_TOOLS", "NOTICE", "READ_TOOLS", "Control", "Intent", "Lexicon", "Offline", "Understanding",
     "find_control", "render_help", "understand",
 ]  # fmt: skip

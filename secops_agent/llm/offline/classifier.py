@@ -29,9 +29,14 @@ def grams(text: str) -> frozenset[str]:
     return frozenset(said[i : i + n] for n in _LENGTHS for i in range(len(said) - n + 1))
 
 
+def is_known(pair: str) -> bool:
+    """Whether any sentence that was learned from has these two characters beside each other."""
+    return pair in _model()[1]
+
+
 @cache
 def _model() -> tuple[tuple[str, ...], dict[str, tuple[tuple[str, int], ...]]]:
-    """The labels, and of each n-gram its weights in hundredths."""
+    """The labels, and of each n-gram its weights in hundredths; pairs of Chinese characters are there without any."""
     lines = (files(__package__) / "questions.model").read_text(encoding="utf-8").split("\n")
     labels, weights = tuple(lines[0].split("\t")), {}
     for line in lines[1:]:

@@ -1,8 +1,12 @@
-"""确认 CODE, 同意 CODE, 拒绝 CODE 理由, 停止: whole messages in fixed forms, decided before any turn."""
+"""确认 CODE, 同意 CODE, 拒绝 CODE 理由, 停止, 新对话: whole messages in fixed forms, before any turn.
+
+Without a code they are about what waits for the sender: 确认 and 取消 do it for the only proposal of their own.
+"""
 
 import re
 
 from .intents import Control, ControlAction
+from .words import pattern
 
 _CODE = r"(?P<code>(?=[A-Z0-9-]{4,12}(?![A-Z0-9-]))[A-Z0-9]+(?:-[A-Z0-9]+)?)"
 _SAID = r"(?:[\s,，:：;。.!]+(?P<reason>.*))?"
@@ -19,6 +23,7 @@ _PATTERNS = tuple(
     (action, re.compile(rf"我?(?:{verb})\s*[:：#]?\s*[「“\"]?{_CODE}[」”\"]?{_SAID}", re.IGNORECASE))
     for action, verb in _VERBS
 )
+_BARE: tuple[ControlAction, ...] = ("forget", "confirm", "approve", "reject")  # `[bare]` of `words/talk.toml`
 # A12 names an alert: no code is an A and digits.
 _ALERT = re.compile(r"A\d+", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:理由|原因|因为)\s*(?:是|为)?\s*[:：]?\s*")
@@ -31,8 +36,13 @@ def find_control(text: str) -> Control | None:
     """
     if _STOP.fullmatch(text):
         return Control("stop")
-    for action, pattern in _PATTERNS:
-        match = pattern.fullmatch(text)
+    bare = next(
+        (action for action in _BARE if pattern(f"talk.bare.{action}").fullmatch(text.rstrip(" .。!！"))), None
+    )
+    if bare:
+        return Control(bare)
+    for action, form in _PATTERNS:
+        match = form.fullmatch(text)
         reason = (match["reason"] or "").strip() if match else ""
         if match and (action == "reject" or not reason) and not _ALERT.fullmatch(match["code"]):
             return Control(action, match["code"].upper(), _LABEL.sub("", reason))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from .entities import is_private
@@ -21,7 +22,8 @@ def take_filters(skeleton: Skeleton) -> Skeleton:
     """A further skeleton with levels, states and row limits marked as well."""
     marked = Skeleton(skeleton.text, dict(skeleton.entities))
     marked.text = pattern("filters.speaker").sub(lambda match: " " * len(match.group()), marked.text)
-    marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
+    if not pattern("filters.whole").search(marked.text):
+        marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
     marked.take(Kind.SEVERITY, pattern("filters.levels"), _severity)
     marked.take(Kind.LIMIT, pattern("filters.limit"), _limit)
     marked.text = _drop_asides(marked.text)
@@ -75,6 +77,12 @@ def _asset(skeleton: Skeleton, _: datetime) -> str:
     return str(entity.value) if entity else address.value if address and is_private(address.value) else ""
 
 
+def _status(skeleton: Skeleton) -> str:
+    """Two of them are a comparison; 包括已关闭的 is none."""
+    states = _values(skeleton, Kind.STATUS)
+    return "all" if _says("whole", skeleton) else "".join(states) if len(states) == 1 else ""
+
+
 def _since(skeleton: Skeleton, now: datetime) -> int | None:
     """From the time range that goes with the noun, or from a bare duration."""
     said: list[int] = [entity.value.hours(now) for entity in _times(skeleton)]
@@ -82,6 +90,11 @@ def _since(skeleton: Skeleton, now: datetime) -> int | None:
         return max(said)
     duration = skeleton.first(Kind.DURATION)
     return max(1, -(-duration.value // 60)) if duration and duration.value else None
+
+
+def _until(skeleton: Skeleton, now: datetime) -> int | None:
+    times = _times(skeleton)
+    return times[0].value.hours_after(now) if len(times) == 1 else None
 
 
 def _times(skeleton: Skeleton) -> list[MaskedName]:
@@ -97,13 +110,19 @@ def _times(skeleton: Skeleton) -> list[MaskedName]:
     return Skeleton(text, skeleton.entities).found(Kind.TIME)[:1]
 
 
+def _says(name: str, skeleton: Skeleton, _: datetime | None = None) -> bool | None:
+    return True if pattern(f"filters.{name}").search(skeleton.text) else None
+
+
 _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "severity": lambda said, _: ",".join(level for level in _LEVELS if level in _values(said, Kind.SEVERITY)),
-    "status": lambda said, _: "".join(states) if len(states := _values(said, Kind.STATUS)) == 1 else "",
+    "status": lambda said, _: _status(said),
     "since_hours": _since,
+    "until_hours": _until,
     "asset": _asset,
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
-    "kev_only": lambda said, _: True if pattern("filters.kev").search(said.text) else None,
+    "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
+    **{name: partial(_says, name) for name in ("unassigned", "urgent", "compare", "kev_only")},
     "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
 }
 

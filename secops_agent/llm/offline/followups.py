@@ -1,6 +1,6 @@
 """Sentences that only make sense after another one: 只看高危的, 那昨天的呢, 第 2 条详情, 它的负责人是谁."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from .filters import group_of, narrow
@@ -13,7 +13,7 @@ from .words import load, name_of, pattern
 _FOLLOWUPS = load("followups")
 _KINDS = {name: tuple(Kind[kind] for kind in kinds) for name, kinds in _FOLLOWUPS["kinds"].items()}
 _OWN = (*(kind for kinds in _KINDS.values() for kind in kinds if kind is not Kind.HOST), Kind.IP)
-_MAX_ROWS, _ROWS = 50, 10
+ROWS: Mapping[str, tuple[str, str]] = _FOLLOWUPS["rows"]
 _MOST_LEFT = 2  # characters that nothing explains
 Read = Callable[[str], Intent | None]
 
@@ -29,24 +29,41 @@ def read_follow_up(skeleton: Skeleton, plain: str, last: Intent, now: datetime, 
 
 def _item(text: str, last: Intent) -> Intent | None:
     """第 2 条 of what was listed, if the identifiers of the rows are known."""
-    match, rows = pattern("followups.item").search(text), _FOLLOWUPS["rows"].get(last.tool)
-    if not match or not rows or len(text) > 20:
+    match, listed = pattern("followups.item").search(text), last_list(last)
+    if not match or not listed or len(text) > 20:
         return None
     index = 0 if match["first"] else -1 if match["last"] else (read_integer(match["n"]) or 0) - 1
-    if not -len(last.items) <= index < len(last.items):
+    index -= int(listed.arguments.get("offset", 0)) if index >= len(listed.items) else 0
+    if not -len(listed.items) <= index < len(listed.items):
         return None
-    (tool, name), item = rows, last.items[index]
+    (tool, name), item = ROWS[listed.tool], listed.items[index]
     return Intent(tool, {name: int(item) if name == "alert_id" else item})
+
+
+def last_list(last: Intent | None) -> Intent | None:
+    """What 第 2 条 and 更多 are about."""
+    return next((one for one in (last, last and last.before) if one and one.items and one.tool in ROWS), None)
+
+
+def read_more(last: Intent | None) -> Intent | None:
+    """The next page of the last list."""
+    listed = last_list(last)
+    if not listed or "limit" not in _FOLLOWUPS["filters"].get(listed.tool, ()):
+        return None
+    seen = int(listed.arguments.get("offset", 0)) + len(listed.items)
+    return Intent(listed.tool, {**listed.arguments, "offset": seen})
 
 
 def _pronoun(text: str, last: Intent, read: Read) -> Intent | None:
     """The sentence with the last object in the place of 它; never an action, since its object must be named."""
     match = pattern("followups.pronoun").search(text)
     meant = name_of("followups.means", match.group()) if match else ""
-    key = next((key for key in _FOLLOWUPS["stands_for"][meant or "any"] if key in last.arguments), "")
+    keys = _FOLLOWUPS["stands_for"][meant or "any"]
+    objects = ((key, found[key]) for found in (last.arguments, last.about) for key in keys if key in found)
+    key, value = next(objects, ("", ""))
     if not match or not key or len(text) > 30:
         return None
-    subject = f" 告警 {last.arguments[key]} " if key == "alert_id" else f" {last.arguments[key]} "
+    subject = f" 告警 {value} " if key == "alert_id" else f" {value} "
     found = read(f"{text[: match.start()]}{subject}{text[match.end() :]}".strip())
     return found if found and found.tool in READ_TOOLS else None
 
@@ -54,10 +71,6 @@ def _pronoun(text: str, last: Intent, read: Read) -> Intent | None:
 def read_refinement(skeleton: Skeleton, last: Intent, now: datetime, *, loose: bool) -> Intent | None:
     """The last question with other filters. ``loose``: nothing else fits, so no marker word is needed."""
     text = skeleton.text.strip(" 。.!！")
-    if pattern("followups.more").match(text):
-        rows = min(_MAX_ROWS, int(last.arguments.get("limit", _ROWS)) + _ROWS)
-        listed = "limit" in _FOLLOWUPS["filters"].get(last.tool, ())
-        return Intent(last.tool, {**last.arguments, "limit": rows}) if listed else None
     marked = pattern("followups.starts").search(text) or pattern("followups.ends").search(text)
     by_group = last.tool in ("list_alerts", "alert_statistics") and pattern("followups.grouping").search(text)
     new_topic = pattern("followups.topic").search(text) and not by_group
@@ -94,4 +107,6 @@ def _refined(skeleton: Skeleton, last: Intent, now: datetime) -> Intent | None:
     said |= {"keyword": keyword} if keyword else {}
     rest = ANY_MARK.sub("", text.replace(keyword, "") if keyword else text)
     explained = len(pattern("followups.nothing").sub("", rest)) <= _MOST_LEFT
-    return Intent(last.tool, {**last.arguments, **said}) if said and explained else None
+    dropped = {"offset", *(["until_hours"] if "since_hours" in said else [])}
+    kept = {name: value for name, value in last.arguments.items() if name not in dropped}
+    return Intent(last.tool, {**kept, **said}) if said and explained else None

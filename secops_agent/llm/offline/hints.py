@@ -6,7 +6,7 @@ from .intents import Intent, Understanding
 from .notes import find_doubt
 from .questions import rank
 from .skeletons import Kind, Skeleton
-from .words import load, name_of, pattern
+from .words import load, pattern
 
 _DEFAULT = ("最近24小时有哪些高危告警", "今天的日报", "帮助")
 _ACTION = re.compile(r"封禁|隔离|把|关闭|确认|每天")
@@ -32,18 +32,8 @@ def refuse(skeleton: Skeleton, last: Intent | None) -> Understanding | None:
     reason = _reason(skeleton, asks=asks, doubted=bool(doubt))
     if not (spoken or pattern("talk.bulk").match(text)) or (not reason and (asks or doubt == "question")):
         return None
-    suggestions = suggest(skeleton, _ready(skeleton), harmless=bool(doubt))
+    suggestions = suggest(skeleton, harmless=bool(doubt))
     return Understanding(suggestions=suggestions, hint=reason or hint(doubt or "unclear"))
-
-
-def refuse_several(skeleton: Skeleton) -> Understanding | None:
-    """告警 12 和 13 的详情, web-01 和 web-02 的漏洞: half an answer would look like a whole one."""
-    noun = name_of("talk.several", skeleton.text)
-    if not noun:
-        return None
-    suggestions = suggest(skeleton, _ready(skeleton), harmless=True)
-    hint = f"一次只能查一{noun}，请逐{noun[0]}发送。"
-    return Understanding(suggestions=suggestions, hint=hint, guessed=True)
 
 
 def _reason(skeleton: Skeleton, *, asks: bool, doubted: bool) -> str:
@@ -83,8 +73,8 @@ def _completed(text: str, last: Intent | None) -> tuple[str, ...]:
 
 
 def suggest(skeleton: Skeleton, first: tuple[str, ...] = (), *, harmless: bool = False) -> tuple[str, ...]:
-    """``first``, then examples of what it most probably asks for; ``harmless``: no actions among them."""
+    """``first``, or questions about what was named, then examples of what it most probably asks for; ``harmless``: no actions among them."""
     examples = load("talk")["suggestions"]
     near = [examples[tool] for score, tool in rank(skeleton) if tool in examples and score > 0]
     kept = [sentence for sentence in near if not (harmless and _ACTION.match(sentence))]
-    return tuple(dict.fromkeys([*first, *kept[:2], *_DEFAULT]))[:3]
+    return tuple(dict.fromkeys([*(first or _ready(skeleton)), *kept[:2], *_DEFAULT]))[:3]

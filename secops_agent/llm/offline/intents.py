@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from secops_agent.llm.types import Offer
 
-ControlAction = Literal["confirm", "approve", "reject", "stop", "accept", "decline"]
+ControlAction = Literal["confirm", "approve", "reject", "stop", "forget", "accept", "decline"]
 
 READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
     "list_vulnerabilities", "lookup_indicator", "search_runbook", "security_report", "list_schedules", "who_is_on_call",
-    "service_status",
+    "list_proposals", "service_status", "investigate_alert",
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
     "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host",
@@ -23,12 +23,15 @@ ACTION_TOOLS = frozenset([
 class Intent:
     """A tool to call with its arguments; arguments that were not said are absent.
 
-    ``items`` are the identifiers that the last answer listed, in order, so that 第 2 条 can be resolved.
+    Of what was asked before: ``items`` are the identifiers that the answer listed, in order, so that 第 2 条 can be
+    resolved, ``about`` what else 它 may be, ``before`` the last list, if this was none.
     """
 
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     items: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+    before: "Intent | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """确认 CODE, 同意 CODE, 拒绝 CODE 理由, 停止: decided before any turn is run."""
+    """确认 CODE, 同意 CODE, 拒绝 CODE 理由, 停止, 新对话: before any turn is run. ``code`` "": the only one there is."""
 
     action: ControlAction
     code: str = ""
@@ -54,7 +57,7 @@ class Understanding:
     """Exactly one of ``intent``, ``control``, ``category`` (of `words/talk.toml`) and ``offer`` is set, or none: not understood.
 
     ``suggestions`` can be sent as they are; ``hint`` says in Chinese why what looked like a request is none.
-    ``guessed``: a model may understand it better.
+    ``guessed``: a model may understand it better. ``unused``: what the question said and the intent does not carry.
     """
 
     intent: Intent | None = None
@@ -64,3 +67,4 @@ class Understanding:
     hint: str = ""
     offer: Offer | None = None
     guessed: bool = False
+    unused: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ quotation marks, marked as one (关于 X 的, X 相关, 带 X), or stands as a n
 import re
 
 from .skeletons import ANY_MARK, Skeleton
-from .vocabulary import find_words, shield, unshield, widen
+from .vocabulary import find_words
 from .words import load, pattern, wordset
 
 _LONGEST_NAME = 24
@@ -52,7 +52,7 @@ def _of_lexicon(text: str, keywords: frozenset[str]) -> list[str]:
 def _marked(text: str, noun: "re.Pattern[str]") -> str:
     for way in load("keywords")["marked"]:
         for match in pattern(f"keywords.marked.{way}").finditer(text):
-            word = _clean(widen(text, *match.span("word")))
+            word = _clean(match["word"])
             if word and not ANY_MARK.search(word) and len(noun.sub("", word)) == len(word):
                 return word
     return ""
@@ -62,7 +62,7 @@ def _before_noun(text: str, noun: "re.Pattern[str]", *, strict: bool) -> str:
     """``strict``: a Chinese name that nobody knows must hold a technical word."""
     for match in noun.finditer(text):
         found = pattern("keywords.before_noun").search(text[: match.start()])
-        word = _clean(widen(text, *found.span("word"))) if found else ""
+        word = _clean(found["word"]) if found else ""
         if word and not noun.search(word) and (word.isascii() or _is_technical(word) or not strict):
             return word
     return ""
@@ -74,10 +74,9 @@ def _is_technical(word: str) -> bool:
 
 def _clean(phrase: str) -> str:
     """The phrase without verbs at its edges; "" when it is no name."""
-    phrase = shield(pattern("keywords.no_part").split(phrase)[-1].strip())
+    word = pattern("keywords.no_part").split(phrase)[-1].strip()
     for edge in ("edges", "reporting", "first_verb", "edges"):
-        phrase = pattern(f"keywords.{edge}").sub("", phrase).strip()
-    word = unshield(phrase)
+        word = pattern(f"keywords.{edge}").sub("", word).strip()
     common = wordset("keywords.common_english")
     plain = word.isascii() and common.issuperset(word.lower().split())
     if len(word) < 2 or plain or word.isdigit() or word.lower() in wordset("keywords.no_names"):

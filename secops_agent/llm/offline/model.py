@@ -1,7 +1,6 @@
 """The offline mode as an LLM: the same loop, tools and approvals, but words and rules instead of a model."""
 
 import json
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
@@ -13,25 +12,21 @@ from .commands import render_help
 from .intents import Intent, Understanding
 from .lexicon import Lexicon
 from .understanding import understand
-from .words import load
+from .words import load, pattern
 
 NAME = "离线模式"
-_REMEMBERED = 24  # messages that are read again
-_ALERT_ROW = re.compile(
-    r"^[\s|>*-]*(?:\d+[.、)]\s*)?(?:\*\*)?(?:#|告警\s*#?)?(?P<item>\d{1,9})(?:\*\*)?(?=[\s|:：*]|$)"
-)
-_CVE = re.compile(r"(?P<item>(?:CVE|CNVD)-\d{4}-\d{3,7})", re.IGNORECASE)
-_NAME = re.compile(r"[\w.-]+")
+_DETAILS = ("get_alert", "get_asset")
 NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模型）"
 
 
 @dataclass(frozen=True, slots=True)
 class Offline:
-    """Built anew for each turn. ``now`` is an aware datetime; ``asker`` the staff id that 我 stands for."""
+    """Built anew for each turn. ``now`` is aware, ``asker`` the staff id that 我 means, ``last`` what was asked before."""
 
     lexicon: Lexicon
     now: datetime
     asker: str = ""
+    last: Intent | None = None
     name: ClassVar[str] = NAME
     offline: ClassVar[bool] = True
     terms: ClassVar[Terms] = Terms()
@@ -39,10 +34,12 @@ class Offline:
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:
         """One tool call for the user's last message, or the text of the tool's result; never raises."""
         results = list(takewhile(lambda message: message.role == "tool", reversed(request.messages)))
-        if results:
-            return _say("\n\n".join([*map(read_result, reversed(results)), NOTICE]))
         understanding = self._understand(request.messages)
-        return self._certain(understanding, request) or _say(_speak(understanding))
+        if results:
+            return _say(_told([*map(read_result, reversed(results))], understanding, request.messages))
+        return self._certain(understanding, request) or _say(
+            _speak(understanding), unclear=_is_unclear(understanding)
+        )
 
     def opening(self, request: Request) -> Completion | None:
         """What no model is needed for: the tool to call, an order that is none or may be one, the help text."""
@@ -56,25 +53,15 @@ class Offline:
     def _certain(self, understanding: Understanding, request: Request) -> Completion | None:
         intent, offer = understanding.intent, understanding.offer
         if intent and self._offered(intent.tool, request):
-            return _call(intent, len(request.messages))
+            return replace(_call(intent, len(request.messages)), remark=_remark(understanding))
         if offer and self._offered(offer.tool, request):
-            asked = f"{offer.question}还没有执行任何操作；是的话请发送：\n\n`{offer.command}`\n\n{NOTICE}"
+            asked = f"{offer.question}还没有执行任何操作；是的话请发送：\n\n`{offer.command}`"
             return _say(asked, offer)
         return None
 
     def _understand(self, messages: tuple[Message, ...]) -> Understanding:
-        """Every earlier sentence of the conversation is read again, so that a follow-up finds what it is about."""
-        last: Intent | None = None
-        understanding = Understanding()
-        for message in messages[-_REMEMBERED:]:
-            if message.role == "user":
-                said = message.content
-                understanding = understand(said, self.lexicon, self.now, asker=self.asker, last=last)
-                last = understanding.intent or last
-            elif last and message.role in ("assistant", "tool") and message.content:
-                items = find_items(read_result(message), last.tool, self.lexicon)
-                last = replace(last, items=items or last.items)
-        return understanding
+        said = next((message.content for message in reversed(messages) if message.role == "user"), "")
+        return understand(said, self.lexicon, self.now, asker=self.asker, last=self.last)
 
     @staticmethod
     def _offered(name: str, request: Request) -> bool:
@@ -91,17 +78,18 @@ def read_result(message: Message) -> str:
     return text if isinstance(text, str) else message.content
 
 
-def find_items(text: str, tool: str, lexicon: Lexicon) -> tuple[str, ...]:
-    """What an answer listed, in order, one a line: alert numbers, CVE ids or names of assets."""
-    found = (_find_item(line, tool, lexicon) for line in text.splitlines())
-    return tuple(dict.fromkeys(item for item in found if item))
+def _told(results: list[str], understanding: Understanding, messages: tuple[Message, ...]) -> str:
+    """The results; of who has one thing, the line that tells it; before them what was not understood."""
+    said = next((message.content for message in reversed(messages) if message.role == "user"), "")
+    intent = understanding.intent
+    if len(results) == 1 and intent and intent.tool in _DETAILS and pattern("followups.who").search(said):
+        results = [results[0].split("\n\n- ", 1)[0]]
+    return "\n\n".join(filter(None, [_remark(understanding), *results]))
 
 
-def _find_item(line: str, tool: str, lexicon: Lexicon) -> str:
-    if tool in ("list_alerts", "list_vulnerabilities"):
-        match = _ALERT_ROW.match(line) if tool == "list_alerts" else _CVE.search(line)
-        return match["item"] if match else ""
-    return next((word for word in _NAME.findall(line) if lexicon.asset(word)), "")
+def _remark(understanding: Understanding) -> str:
+    words = "、".join(f"「{one}」" for one in understanding.unused)
+    return f"没有用到：{words}（这里不会按它筛选）。下面按其余条件查。" if words else ""
 
 
 def _call(intent: Intent, turn: int) -> Completion:
@@ -110,20 +98,27 @@ def _call(intent: Intent, turn: int) -> Completion:
     return Completion(Message("assistant", "", tool_calls=(call,)), "tool_calls", model=NAME)
 
 
-def _say(text: str, offer: Offer | None = None) -> Completion:
-    return Completion(Message("assistant", text), "stop", model=NAME, offer=offer)
+def _say(text: str, offer: Offer | None = None, *, unclear: bool = False) -> Completion:
+    return Completion(Message("assistant", text), "stop", model=NAME, offer=offer, unclear=unclear)
+
+
+def _is_unclear(understanding: Understanding) -> bool:
+    """Was nothing of it understood, so that there are only suggestions?"""
+    return not (
+        understanding.intent or understanding.category or understanding.control or understanding.offer
+    )
 
 
 def _speak(understanding: Understanding) -> str:
     intent, category = understanding.intent, understanding.category
     if category == "help":
-        return f"{render_help()}\n\n{NOTICE}"
+        return render_help()
     if category or (intent and intent.tool == "service_status"):
         return str(load("talk")["answers"][category or "status"])
     if intent:
-        return f"这句话我听懂了，但现在没有可用的工具来回答它（{intent.tool}）。{NOTICE}"
+        return f"这句话我听懂了，但现在没有可用的工具来回答它（{intent.tool}）。"
     if understanding.control:
-        return "这句话需要一个待处理的确认或审批，现在没有找到。"
-    lead = understanding.hint or "这句话在离线模式下没有听懂。"
+        return "现在没有等待您确认或审批的操作。发送「待审批」可以查看。"
+    lead = understanding.hint or "这句话没有听懂。"
     lines = "\n".join(f"- {sentence}" for sentence in understanding.suggestions)
-    return f"{lead}您可以这样说：\n\n{lines}\n\n{NOTICE}"
+    return f"{lead}您可以这样说：\n\n{lines}"

@@ -12,8 +12,11 @@ from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
 from .skeletons import ANY_MARK, Kind, Skeleton
 from .vocabulary import shorten_query
-from .words import name_of, pattern
+from .words import name_of, pattern, wordset
 
+_ALERTS = (
+    "severity", "status", "since_hours", "until_hours", "asset", "limit", "due", "unassigned", "urgent",
+)  # fmt: skip
 _VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")
 _CLOSE = 0.5  # of the scores of the classifier: an offer's may be this far behind
 _CLEAR = 0.75  # ahead of everything else by this much
@@ -22,6 +25,7 @@ _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
 # What must have been said for a tool to make sense.
 _NEEDS: Mapping[str, tuple[Kind, ...]] = {
     "get_alert": (Kind.ALERT,),
+    "investigate_alert": (Kind.ALERT,),
     "lookup_cve": (Kind.CVE,),
     "affected_assets": (Kind.CVE,),
     "lookup_indicator": _INDICATORS,
@@ -49,6 +53,8 @@ class Asked:
 def read_question(asked: Asked) -> Intent | None:
     """The question that the sentence most probably is; None if it is none, or asks about two things at once."""
     tool = rank(asked.skeleton)[0][1]
+    if tool == "alert_statistics" and pattern("filters.whose").search(asked.text):
+        tool = "list_alerts"  # which counts, and can be narrowed to a person's
     return build(tool, asked) if tool in READ_TOOLS else None
 
 
@@ -86,7 +92,7 @@ def _first(name: str, *kinds: Kind) -> Callable[[Asked], dict[str, Any]]:
 
 
 def _alerts(asked: Asked) -> dict[str, Any]:
-    said = narrow(asked.skeleton, asked.now, "severity", "status", "since_hours", "asset", "limit")
+    said = narrow(asked.skeleton, asked.now, *_ALERTS)
     return said | _keyword(asked, _alert_keyword(asked, said))
 
 
@@ -115,13 +121,17 @@ def _statistics(asked: Asked) -> dict[str, Any]:
     states = ["status"] if len({entity.value for entity in skeleton.found(Kind.STATUS)}) > 1 else []
     named = [*sources, *states, *narrow(skeleton, asked.now, "severity", "status")]
     group = group or ({"group_by": named[0]} if named else {})
-    return narrow(skeleton, asked.now, "since_hours") | group
+    compared = narrow(skeleton, asked.now, "compare") if not group else {}
+    if compared:
+        skeleton = Skeleton(pattern("filters.than").sub(" ", text), skeleton.entities)
+    return narrow(skeleton, asked.now, "since_hours", "until_hours") | group | compared
 
 
 def _assets(asked: Asked) -> dict[str, Any]:
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
-    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit")
+    unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
+    return _keyword(asked, keyword) | type_of(text) | narrow(asked.skeleton, asked.now, "limit") | unowned
 
 
 def _asset_keyword(asked: Asked) -> str:
@@ -130,7 +140,7 @@ def _asset_keyword(asked: Asked) -> str:
     named = pattern("filters.name_part").search(asked.text)
     entity = skeleton.first(*([Kind.PERSON] if of_people else []))
     if named and not entity:
-        return skeleton.expand(named["word"])
+        return skeleton.expand(named["word"] or named["affects"] or named["uses"])
     entity = entity or skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
     if entity:
         return str(entity.value)
@@ -141,10 +151,23 @@ def _asset_keyword(asked: Asked) -> str:
     return found or _left(asked, "filters.asset_noun")
 
 
+def _software(asked: Asked) -> dict[str, Any]:
+    """openssl 有漏洞吗: an English word that is no other of ours."""
+    found: list[str] = pattern("filters.software_word").findall(asked.text)
+    named = [word for word in found if word.lower() not in wordset("keywords.common_english")]
+    return {"keyword": named[0]} if len(named) == 1 and len(found) == 1 else {}
+
+
 def _left(asked: Asked, nouns: str) -> str:
     """The one word of a slash command that neither a mark nor the noun explains."""
     words = ANY_MARK.sub(" ", pattern(nouns).sub(" ", asked.text)).split()
     return words[0] if asked.command and len(words) == 1 and len(words[0]) > 1 else ""
+
+
+def _topic(asked: Asked) -> str:
+    """告警 12 stands for what that alert is about."""
+    alert = asked.skeleton.first(Kind.ALERT)
+    return f"告警 {alert.value}" if alert else shorten_query(asked.skeleton.expand(asked.text))
 
 
 def _report(asked: Asked) -> dict[str, Any]:
@@ -169,16 +192,18 @@ def _on_call(asked: Asked) -> dict[str, Any]:
 _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "list_alerts": _alerts,
     "get_alert": _first("alert_id", Kind.ALERT),
+    "investigate_alert": _first("alert_id", Kind.ALERT),
     "alert_statistics": _statistics,
     "list_assets": _assets,
     "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),
     "lookup_cve": _first("cve_id", Kind.CVE),
     "affected_assets": _first("cve_id", Kind.CVE),
-    "list_vulnerabilities": lambda asked: narrow(asked.skeleton, asked.now, *_VULNERABLE),
+    "list_vulnerabilities": lambda asked: narrow(asked.skeleton, asked.now, *_VULNERABLE) | _software(asked),
     "lookup_indicator": _first("value", *_INDICATORS),
-    "search_runbook": lambda asked: {"query": shorten_query(asked.skeleton.expand(asked.text))},
+    "search_runbook": lambda asked: {"query": _topic(asked)},
     "security_report": _report,
     "list_schedules": lambda _: {},
     "who_is_on_call": _on_call,
+    "list_proposals": lambda _: {},
     "service_status": lambda _: {},
 }

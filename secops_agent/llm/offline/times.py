@@ -1,13 +1,14 @@
 """Time expressions to a start time: durations (两小时, last 24h), days, weekdays, months, dates, clocks.
 
-A range is expressed by its start alone, because the tools take ``since_hours``.
+A day, week or month that is over has an end as well; every other range reaches to now.
 """
 
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 from .numerals import read_integer, read_number
 from .skeletons import Kind, Skeleton
@@ -23,14 +24,20 @@ _PERIODS: dict[str, str] = _VALUES["periods"]
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """A start; ``period`` is the name that reports use when the expression is exactly such a period."""
+    """A start, and an end if it is over; ``period`` is the name that reports use when it is exactly such a period."""
 
     start: datetime
     period: str = ""
+    end: datetime | None = None
 
     def hours(self, now: datetime) -> int:
         """Whole hours back from ``now``, rounded up, at least one."""
         return max(1, math.ceil(round((now - self.start).total_seconds() / 3600, 4)))
+
+    def hours_after(self, now: datetime) -> int | None:
+        """Whole hours from the end to ``now``, rounded down; None if it is not over for an hour."""
+        passed = (now - self.end).total_seconds() if self.end else 0.0
+        return int(round(passed / 3600, 4)) or None
 
 
 def take_times(skeleton: Skeleton, now: datetime) -> None:
@@ -40,9 +47,18 @@ def take_times(skeleton: Skeleton, now: datetime) -> None:
         ("feast", lambda match, now: _past_date(0, *_FEASTS[match["feast"]], now)), ("day", _day), ("at", lambda match, now: _past(_clock(match, now.date(), match["part"] or "", now), now)), ("now", lambda _, now: Since(now - timedelta(hours=1))),
     )  # fmt: skip
     for name, read in readers:
-        skeleton.take(Kind.TIME, pattern(f"times.{name}"), lambda match, read=read: read(match, now))  # type: ignore[misc]
+        skeleton.take(Kind.TIME, pattern(f"times.{name}"), partial(_read, read, now))
     skeleton.take(Kind.DURATION, pattern("times.bare"), _minutes)
     skeleton.take(Kind.DURATION, pattern("times.permanent"), lambda _: 0)
+
+
+def _read(
+    read: Callable[[re.Match[str], datetime], Since | None], now: datetime, match: re.Match[str]
+) -> Since | None:
+    """昨天以来, 从昨天, 昨天到今天 have no end."""
+    found = read(match, now)
+    said = match.string[match.start() : match.end() + 2]
+    return replace(found, end=None) if found and pattern("times.open_end").search(said) else found
 
 
 def _minutes(match: re.Match[str]) -> int | None:
@@ -76,10 +92,17 @@ def _day(match: re.Match[str], now: datetime) -> Since | None:
     midnight = datetime.combine(day, time(), now.tzinfo)
     start = _clock(match, day, part, now) if hour else None
     start = start or midnight + timedelta(hours=_PART_HOURS[part[0].lower()] if part else 0)
+    length = timedelta(days=1 + (weekday == "末"))
     if weekday and start >= now:
-        return Since(start - timedelta(days=7))
+        return Since(
+            start - timedelta(days=7), end=None if part or hour else start + length - timedelta(days=7)
+        )
     start = start if start < now else min(midnight, now - timedelta(minutes=1))
-    return Since(start, "" if weekday or part or hour else _PERIODS.get(name, ""))
+    if part or hour:
+        return Since(start)
+    after = day + length if weekday or unit == "day" else _start_of(unit, int(back) - 1, now.date())
+    end = datetime.combine(after, time(), now.tzinfo) if unit != "half" and after <= now.date() else None
+    return Since(start, "" if weekday else _PERIODS.get(name, ""), end)
 
 
 def _start_of(unit: str, back: int, today: date) -> date:
@@ -108,7 +131,8 @@ def _clock(match: re.Match[str], day: date, part: str, now: datetime) -> datetim
 
 def _dated(match: re.Match[str], now: datetime) -> Since | None:
     month, day = read_integer(match["mo"]), read_integer(match["d"] or "1")
-    return _past_date(int(match["y"] or 0), month or 0, day or 0, now)
+    found = _past_date(int(match["y"] or 0), month or 0, day or 0, now)
+    return replace(found, end=found.start + timedelta(days=1)) if found and match["d"] else found
 
 
 def _past_date(year: int, month: int, day: int, now: datetime) -> Since | None:

@@ -8,9 +8,10 @@ from .commands import SlashCommand, find_command, spell_out
 from .controls import find_control
 from .entities import read_entities
 from .filters import take_filters
-from .followups import read_follow_up, read_refinement
-from .hints import hint, refuse, refuse_several, suggest
+from .followups import read_follow_up, read_more, read_refinement
+from .hints import hint, refuse, suggest
 from .intents import ACTION_TOOLS, Intent, Understanding, Wish
+from .leftovers import find_unused
 from .lexicon import Lexicon
 from .normalization import BareRequest, normalize, split_address, strip_courtesies
 from .offers import make_offer
@@ -90,8 +91,7 @@ class _Reader:
         asked = self._asked(Skeleton(skeleton.text.rstrip("?？ ,，") or skeleton.text, skeleton.entities))
         if action and is_likely(action.intent.tool, asked.skeleton):
             return Understanding(offer=make_offer(action))
-        refused = refuse(skeleton, self.last) or refuse_several(skeleton)
-        return refused or self._question(asked)
+        return refuse(skeleton, self.last) or self._question(asked)
 
     def _action(self, skeleton: Skeleton, request: BareRequest) -> Wish | None:
         """请 stands for the courtesy taken off."""
@@ -119,16 +119,23 @@ class _Reader:
     def _question(self, asked: Asked) -> Understanding:
         last, text = self.last, asked.skeleton.text
         plain = asked.skeleton.expand(text)
+        if pattern("followups.more").match(text.strip(" 。.!！")):
+            more = read_more(last)
+            return Understanding(
+                intent=more, suggestions=suggest(asked.skeleton), hint="" if more else hint("no_list")
+            )
         found = read_follow_up(asked.skeleton, plain, last, self.now, self._task) if last else None
         unclear = pattern("followups.starts").search(text) and not pattern("followups.topic").search(text)
         guessed = False
+        unused: tuple[str, ...] = ()
         if not found and (last or not unclear):
             found = read_question(asked)
             guessed = found is not None and not is_clear(asked.skeleton)
+            unused = find_unused(asked, found) if found else ()
         if not found and last:
             found = read_refinement(asked.skeleton, last, self.now, loose=True)
         if found:
-            return Understanding(intent=found, guessed=guessed)
+            return Understanding(intent=found, guessed=guessed, unused=unused)
         return Understanding(suggestions=suggest(asked.skeleton))
 
 

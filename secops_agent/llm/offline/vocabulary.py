@@ -1,19 +1,13 @@
-"""Words that belong together: known attacks, products and compounds; and the topic of a question about handling.
-
-Nouns that begin or end in a character which is a filler by itself (个人信息, 批量) are shielded from patterns meanwhile.
-"""
+"""Words that belong together: known attacks and products; and the topic of a question about handling."""
 
 import re
 from functools import cache
 
 from .chunks import Index
-from .words import load, pattern, wordset
+from .words import pattern, wordset
 
-_FAR = 0x100000  # a private plane, far from the marks of `skeletons`
-_FAR_CHAR = chr(_FAR)
 _CLAUSE = re.compile(r"[,，。;；!！?？]")
 _EDGES = ' ,，。.?？!！:：“”"「」《》'
-_SHIELDED = re.compile(f"[{chr(_FAR)}-{chr(_FAR + 0xFFFD)}]")
 
 
 def find_words(text: str, *lists: str) -> list[tuple[int, int]]:
@@ -31,45 +25,6 @@ def _index(*lists: str) -> Index:
     """What has a space may be written without it."""
     words = {word: name for name in lists for word in wordset(f"keywords.{name}")}
     return Index({**{word.replace(" ", ""): name for word, name in words.items()}, **words})
-
-
-def shield(text: str) -> str:
-    """The text with every compound out of the reach of patterns; as long as it was."""
-    held = {at for span in _compounds(text) for at in range(*span) if "一" <= text[at] <= "鿿"}
-    return "".join(chr(_FAR + ord(char)) if at in held else char for at, char in enumerate(text))
-
-
-def unshield(text: str) -> str:
-    """What was shielded as it was typed."""
-    return _SHIELDED.sub(lambda match: chr(ord(match.group()) - _FAR), text)
-
-
-def widen(text: str, start: int, end: int) -> str:
-    """The piece with the rest of the compounds that its ends cut: 宽耗尽 of 带宽耗尽 is 带宽耗尽."""
-    for first, last in _compounds(text):
-        start = first if first < start < last else start
-        end = last if first < end < last else end
-    return text[start:end]
-
-
-def _compounds(text: str) -> list[tuple[int, int]]:
-    known = [span for span in find_words(text, "attacks", "products") if not text[slice(*span)].isascii()]
-    inside = {at for span in known for at in range(*span)}
-    others = [match.span() for match in _compound().finditer(text)]
-    return sorted(known + [span for span in others if not inside >= set(range(*span))])
-
-
-@cache
-def _compound() -> "re.Pattern[str]":
-    """Where two words meet they only look like one: 列出|账号, 看一下|线索 are guarded against."""
-    words = load("compounds")
-    befores, afters = words["not_after"], words["not_before"]
-    return re.compile(
-        "|".join(
-            f"(?<![{befores.get(word[0], _FAR_CHAR)}]){word}(?![{afters.get(word, _FAR_CHAR)}])"
-            for word in sorted(words["compounds"].split(), key=len, reverse=True)
-        )
-    )
 
 
 def shorten_query(text: str) -> str:
@@ -93,8 +48,8 @@ def _topic(clause: str) -> str:
 
 
 def _strip(text: str) -> str:
-    bare = shield(text.strip())
+    bare = text.strip()
     for _ in range(3):
         bare = pattern("topics.first").sub("", bare)
         bare = pattern("topics.last").sub("", bare).strip(_EDGES)
-    return re.sub(r"\s+", " ", unshield(bare))
+    return re.sub(r"\s+", " ", bare)

@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Case, F, QuerySet, When
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertAsset, AlertPayload, Staff
+from secops_agent.models import Alert, AlertAsset, AlertPayload, Investigation, InvestigationState, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
-from secops_agent.services.alerts.search import find
+from secops_agent.services.alerts.search import find, narrowed
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics, statistics
 from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.alerts.views import (
@@ -28,9 +28,10 @@ from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.notifications.matching import Changed, note_changes
-from secops_agent.services.pages import Page, cut, demand_limit, order_of
+from secops_agent.services.pages import Page, count_of, cut, demand_limit, order_of
 from secops_agent.services.people.directory import find_staff
 from secops_agent.services.people.eligibility import listed
+from secops_agent.services.records import SEVERITIES
 from secops_agent.services.writing import assign as set_values
 
 __all__ = [
@@ -59,6 +60,7 @@ class AlertFilter:
     """Empty values do not filter. ``since`` (inclusive) and ``until`` (exclusive) are of ``last_seen``.
 
     ``keyword``: part of title, rule, source or description (`alert_words`), or an indicator. ``asset``: name, IP or id.
+    ``due_by``: not closed, the time limit not yet over but before then. ``urgent``: gravest first, then by time limit.
     """
 
     severities: tuple[str, ...] = ()
@@ -73,6 +75,8 @@ class AlertFilter:
     assignee_id: int | None = None
     unassigned: bool = False
     overdue: bool = False
+    due_by: datetime | None = None
+    urgent: bool = False
     order: str = "-last_seen"
     limit: int = 20
     cursor: str = ""
@@ -82,9 +86,21 @@ def search(wanted: AlertFilter) -> Page[AlertSummary]:
     """Newest first. Raises InvalidInput, NotFound for an asset that does not exist."""
     rows, order, keyword = _matching(wanted), order_of(wanted.order, ORDERS), wanted.keyword.strip()
     demand_limit(wanted.limit)
+    if wanted.urgent:
+        return _most_urgent(narrowed(rows, keyword) if keyword else rows, wanted.limit)
     found = find(rows, order, wanted.limit, wanted.cursor, keyword) if keyword else None
     chosen = (found.rows if found else rows).select_related("assignee")
     return cut(chosen, order, wanted.limit, wanted.cursor, summaries, count=found.total if found else rows)
+
+
+def _most_urgent(rows: QuerySet[Alert], limit: int) -> Page[AlertSummary]:
+    """Only as many as are shown: there is no second page by cursor."""
+    grave = Case(*(When(severity=each, then=rank) for rank, each in enumerate(SEVERITIES)))
+    first = rows.order_by(grave, F("due_at").asc(nulls_last=True), "-last_seen", "-id").select_related(
+        "assignee"
+    )
+    total = count_of(rows)
+    return Page(tuple(summaries(list(first[:limit]))), total.count, total.capped)
 
 
 def _matching(wanted: AlertFilter) -> QuerySet[Alert]:
@@ -102,6 +118,9 @@ def _matching(wanted: AlertFilter) -> QuerySet[Alert]:
         rows = rows.filter(assignee=None)
     if wanted.overdue:
         rows = rows.filter(due_at__lt=timezone.now()).exclude(status=AlertStatus.CLOSED)
+    if wanted.due_by:
+        soon = {"due_at__gte": timezone.now(), "due_at__lt": wanted.due_by}
+        rows = rows.filter(**soon).exclude(status=AlertStatus.CLOSED)
     asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
     if asset_id:
         rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id=asset_id).values("alert_id"))
@@ -121,9 +140,15 @@ def get(alert_id: int) -> AlertDetail:
         acknowledged_at=row.acknowledged_at,
         closed_at=row.closed_at,
         recurred=max(0, row.count - row.closed_count) if row.status == AlertStatus.CLOSED else 0,
+        finding=_finding(alert_id),
         raw=payload.raw if payload else None,
         history=history.entries("alert", alert_id),
     )
+
+
+def _finding(alert_id: int) -> str:
+    done = Investigation.objects.filter(alert_id=alert_id, state=InvestigationState.DONE)
+    return done.order_by("-finished_at").values_list("conclusion", flat=True).first() or ""
 
 
 def _read(alert_id: int) -> Alert:

@@ -14,6 +14,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, AlertAsset, Asset, AssetKey, Component, Finding, Staff
 from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.actors import Actor
+from secops_agent.services.assets.choices import told_apart
 from secops_agent.services.assets.views import (
     AssetDetail,
     AssetRef,
@@ -54,9 +55,11 @@ _EDITABLE = ("name", "asset_type", "owner", "importance", "environment", "tags",
 
 @dataclass(frozen=True, slots=True)
 class AssetFilter:
-    """Empty values do not filter. ``keyword``: part of a name, key, address, tag or owner."""
+    """Empty values do not filter. ``keyword``: part of a name, key, address, tag or owner; ``software``: what is on it."""
 
     keyword: str = ""
+    software: str = ""
+    unowned: bool = False
     asset_type: str = ""
     owner_id: int | None = None
     environment: str = ""
@@ -110,6 +113,11 @@ def _matching(wanted: AssetFilter) -> QuerySet[Asset]:
         rows = rows.filter(tagged(wanted.tag))
     if wanted.source:
         rows = rows.filter(sources__icontains=f'"{wanted.source}"')
+    if wanted.unowned:
+        rows = rows.filter(owner=None, owner_text="")
+    if wanted.software:
+        installed = Component.objects.filter(active=True, name__icontains=wanted.software)
+        rows = rows.filter(pk__in=installed.values("asset_id"))
     if wanted.keyword:
         rows = rows.filter(_about(wanted.keyword.strip()))
     return rows
@@ -180,8 +188,7 @@ def require(text: str) -> AssetSummary:
     if found.asset is not None:
         return found.asset
     if found.candidates:
-        names = "、".join(each.name for each in found.candidates[:5])
-        raise NotFound(f"没有叫「{text}」的资产。是否指：{names}？")
+        raise NotFound(told_apart(text, found.candidates))
     raise NotFound(f"资产里没有「{text}」：请写名称、IP 或域名，或先导入该资产。")
 
 

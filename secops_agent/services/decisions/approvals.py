@@ -92,16 +92,23 @@ def _carry_out(
     done, text = act(proposal, actor, executors)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)
     _record(request, proposal, actor, kind, done=done, text=text)
-    _tell(request, proposal, kind, text)
+    _tell(request, proposal, kind, text, heard=_is_heard(request, proposal, decider))
     return Decision("decided", text, proposal.code, proposal.state, proposal.title)
 
 
-def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str) -> None:
+def _is_heard(request: DecisionRequest, proposal: Proposal, decider: Staff) -> bool:
+    """Is the answer to the verdict read where it was asked for? What a program proposed, its owner reads."""
+    if not proposal.conversation_id:
+        return is_own(proposal, decider)
+    return request.conversation_id == proposal.conversation_id
+
+
+def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str, *, heard: bool) -> None:
     """Where it was asked for, unless it was decided there; what was approved and cannot be done, the asker too."""
     why = f"（理由：{proposal.reason}）" if proposal.reason else ""
     news = f"**{proposal.decider_name}** {WORDS[kind]}了 {proposal.code}{why}。\n\n{text}"
     key = f"proposal:{proposal.pk}:decided"
-    if request.conversation_id != proposal.conversation_id:
+    if not heard:
         notices.tell_origin(proposal, news, key)
     ordered = Action.objects.filter(proposal=proposal).exists()
     if kind == "approve" and not ordered and proposal.is_group:

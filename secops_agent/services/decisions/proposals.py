@@ -52,11 +52,15 @@ def digest_of(proposal: Proposal) -> str:
 class Proposals:
     """The proposals of one turn. `rows` and `replies` belong into its result: they are stored with it, or not at all.
 
-    A turn that is cancelled, or whose worker lost its lease, has proposed nothing.
+    A turn that is cancelled, or whose worker lost its lease, has proposed nothing. ``actor``: who is on record for it,
+    if not the person.
     """
 
-    def __init__(self, person: Person, origin: Origin, via: str = "dingtalk") -> None:
-        self._person, self._origin, self._via = person, origin, via
+    def __init__(
+        self, person: Person, origin: Origin, via: str = "dingtalk", *, actor: Actor | None = None
+    ) -> None:
+        self._person, self._origin = person, origin
+        self._actor = actor or Actor.person(person, via)
         self._drafts: dict[str, Proposal] = {}
         self._known: dict[str, Proposal] = {}
         self._prospects: dict[str, str] = {}
@@ -143,12 +147,11 @@ class Proposals:
     @property
     def rows(self) -> tuple[NewRow, ...]:
         """Unsaved rows: the new proposals and their audit records."""
-        actor = Actor.person(self._person, self._via)
         origin = self._origin
         place = Place(origin.config_id, origin.conversation_id, origin.inbox_id)
         records = [
             entry(
-                AuditKind.PROPOSAL, f"提议{one.title}", actor, place=place, subject=f"proposal:{one.code}",
+                AuditKind.PROPOSAL, f"提议{one.title}", self._actor, place=place, subject=f"proposal:{one.code}",
                 text=one.summary, detail={"tool": one.tool, "arguments": one.arguments, "digest": one.digest,
                                           "risk": one.risk, "expires_at": one.expires_at.isoformat()},
             )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +18,6 @@ from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
-    History,
     MessageState,
     Silence,
 )
@@ -34,6 +33,7 @@ from secops_agent.services.notifications import (
     wording,
 )
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.events import KnownNews
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.storms import ANNOUNCED, PAUSE, open_storms
 from secops_agent.services.notifications.targets import means_of
@@ -49,7 +49,7 @@ class _Told:
     row: AlertMessage
     alerts: tuple[Alert, ...]
     facts: Facts
-    known: Mapping[int, History]
+    known: KnownNews
 
 
 def step() -> int:
@@ -177,10 +177,10 @@ def _prefix(told: _Told, now: datetime) -> str:
 
 
 def _significant(told: _Told) -> str:
-    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude, and
-    what rules want told of its time limit."""
+    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude,
+    what rules want told of its time limit, what was found out about it."""
     parts: tuple[object, ...] = (
         wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length(),
     )  # fmt: skip
-    parts += (told.row.sla,) if told.row.sla else ()
+    parts += tuple(filter(None, (told.row.sla, events.finding(told.alerts, told.known))))
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -167,6 +167,11 @@ def _update_messages(alert_ids: Sequence[int]) -> None:
     rows.update(wanted=F("wanted") + 1)
 
 
+def follow_up(alert_ids: Sequence[int]) -> None:
+    """Something new is known of these alerts: their messages say it, in the caller's transaction."""
+    _update_messages(alert_ids)
+
+
 def facts_of(alerts: Sequence[Alert]) -> dict[int, Facts]:
     """What conditions look at. One query."""
     linked: dict[int, list[tuple[str, Sequence[str], str, str | None]]] = defaultdict(list)

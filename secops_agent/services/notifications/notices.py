@@ -1,14 +1,15 @@
 """One message about a group of alerts, for every way in which it may be shown: text, taps, buttons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bifang.channels.ports import Button, Suggestion
 from bifang.core.db import database_now
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, History, Silence, TargetKind
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Silence, TargetKind
 from secops_agent.services.notifications import events, silences, wording
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.events import KnownNews
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.privacy import mask_alerts
 
@@ -48,19 +49,20 @@ def _button(said: Suggestion) -> Button:
 def compose(
     alerts: Sequence[Alert],
     facts: Facts,
-    known: Mapping[int, History],
+    known: KnownNews,
     *,
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
     group: bool = False,
 ) -> AlertNotice:
-    """``known``: what happened last, as `events.latest` has it; ``quiet``: the silence that covers the group.
+    """``known``: as `events.latest` has it; ``quiet``: the silence that covers the group.
 
     ``heard``: its readers can answer. ``group``: they are several, and private fields are not for them.
     """
     last = events.last_event(alerts, known)
-    text = wording.group_text(alerts, facts, last=last, quiet=quiet, prefix=prefix, heard=heard)
+    found = events.finding(alerts, known)
+    text = wording.group_text(alerts, facts, last=last, found=found, quiet=quiet, prefix=prefix, heard=heard)
     title = wording.title_of(alerts)
     if group:
         text, title = (mask_alerts(each, [alert.pk for alert in alerts]) for each in (text, title))

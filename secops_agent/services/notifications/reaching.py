@@ -12,13 +12,19 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.ports import ReplyTarget
 from bifang.channels.targets import target_key
 from bifang.core.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications import administrators
-from secops_agent.services.notifications.targets import Address, Unreachable, destination, resolve, same_place
+from secops_agent.services.notifications.targets import (
+    Address,
+    Unreachable,
+    destination,
+    private_address,
+    resolve,
+    same_place,
+)
 
 RETRY: Final = timedelta(minutes=5)
 ROBOT_RETRY: Final = timedelta(minutes=11)  # a blocked robot is blocked for ten
@@ -55,8 +61,7 @@ def _resolve(row: AlertMessage, now: datetime) -> Address:
         raise Unreachable("没有启用了钉钉通知的配置：请在系统配置中启用一个。")
     if not row.staff.active:
         raise Unreachable(f"「{row.staff}」已离开。")
-    target = ReplyTarget("", is_group=False, staff_id=row.staff.staff_id)
-    return Address(speaker.pk, target, row.staff.name, row.staff)
+    return private_address(speaker, row.staff)
 
 
 def _is_there(row: AlertMessage) -> bool:

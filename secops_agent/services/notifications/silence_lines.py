@@ -12,7 +12,6 @@ from django.utils import timezone
 from bifang.channels import outbox
 from bifang.channels.allowance import allowance
 from bifang.channels.markup import plain
-from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
 from bifang.core.rows import lock_idle
 from secops_agent.models import (
@@ -25,6 +24,7 @@ from secops_agent.models import (
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications import digests, progress, reaching, wording
 from secops_agent.services.notifications.targets import Address, means_of
+from secops_agent.services.people.messages import tell
 
 DAILY: Final = timedelta(days=1)
 ROUND: Final = 20
@@ -92,8 +92,7 @@ def _send(
     all_held = _alerts_of(AlertMessage.objects.filter(silence=silence, kind="silence"))
     title, text = _text(silence, all_held, now)
     key = f"silence:{silence.pk}:{'end' if silence.ends_at <= now else timezone.localdate(now)}"
-    target = ReplyTarget("", is_group=False, staff_id=maker.staff_id)
-    outbox.notify(address.config_id, target, text, key=key, title=title)  # once, whichever line comes first
+    tell(maker, title, text, key=key)  # once, whichever line comes first
 
 
 def _mark(row: AlertMessage, now: datetime, *, ended: bool, shown: int) -> None:

@@ -4,6 +4,7 @@ Passive-aggressive updates, averaged over the steps; deterministic, half a minut
 """
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.secops.offline_lexicon import LEXICON, NOW
 MODEL = Path(classifier.__file__).with_name("questions.model")
 EPOCHS, STEP, MARGIN, KEPT = 8, 0.05, 1.0, 0.02
 Weights = dict[str, dict[str, float]]
+_PAIR = re.compile("[一-鿿]{2}")  # kept without any weight too: what is new is named
 
 
 def main() -> None:
@@ -33,6 +35,9 @@ def learn(lines: Iterable[Line]) -> tuple[list[str], Weights]:
     data = [(grams(mask(line.text)), line.label or line.tool.strip("!") or NONE) for line in lines]
     labels = sorted({label for _, label in data})
     weights: Weights = defaultdict(lambda: dict.fromkeys(labels, 0.0))
+    for said, _ in data:
+        for gram in filter(_PAIR.fullmatch, said):
+            weights[gram].update()
     drift: Weights = defaultdict(lambda: dict.fromkeys(labels, 0.0))
     dice, step = random.Random(1), 0
     for _ in range(EPOCHS):
@@ -74,7 +79,7 @@ def spell(labels: list[str], weights: Weights) -> str:
     for gram, by_label in sorted(weights.items()):
         kept = {label: weight for label, weight in by_label.items() if abs(weight) >= KEPT}
         pairs = (f"{labels.index(label)}:{round(weight * 100)}" for label, weight in kept.items())
-        lines += ["\t".join((gram, *pairs))] if kept else []
+        lines += ["\t".join((gram, *pairs))] if kept or _PAIR.fullmatch(gram) else []
     return "\n".join(lines)
 
 

@@ -1,0 +1,48 @@
+"""What waits for somebody: the own proposals, and those of others that they may approve."""
+
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from bifang.core.db import database_now
+from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.staff import Role
+from secops_agent.services.people import eligibility
+from secops_agent.services.people.staff import Person
+
+_MOST = 5
+
+
+def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Proposal]:
+    """Undecided and not expired, oldest first; the corporation's own only. On a database thread."""
+    staff = eligibility.listed(person.corp_id, person.staff_id)
+    if staff is None:
+        return ()
+    mine = Q(asked_by=staff)
+    approves = eligibility.able(Role.APPROVER).filter(pk=staff.pk).exists()
+    others = Q(risk=Risk.DANGEROUS, corp_id__in=(staff.corp_id, "")) if approves else Q(pk__in=())
+    rows = Proposal.objects.filter(mine | others, state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    return list((rows.filter(config_id=config_id) if config_id is not None else rows).order_by("pk")[:20])
+
+
+def own(person: Person, waiting: Sequence[Proposal]) -> Sequence[Proposal]:
+    """Those that the person asked for."""
+    return [each for each in waiting if each.asker_id == person.staff_id]
+
+
+def tell(person: Person, waiting: Sequence[Proposal]) -> str:
+    """Each with the full command that decides it; a first line with their number."""
+    if not waiting:
+        return "现在没有等待您确认或审批的操作。"
+    lines = [f"- {each.summary}\n  {_how(person, each)}" for each in waiting[:_MOST]]
+    rest = [f"- 另有 {len(waiting) - _MOST} 个"] if len(waiting) > _MOST else []
+    return "\n".join([f"**等待您决定：{len(waiting)} 个**", "", *lines, *rest])
+
+
+def _how(person: Person, proposal: Proposal) -> str:
+    code = proposal.code
+    if proposal.risk == Risk.WRITE:
+        return f"回复「确认 {code}」执行，或「拒绝 {code}」撤回"
+    if proposal.asker_id == person.staff_id:
+        return f"等另一位审批人回复「同意 {code}」；要撤回请回复「拒绝 {code}」"
+    return f"{proposal.asker_name} 提出；回复「同意 {code}」执行，或「拒绝 {code} 理由」"

@@ -1,0 +1,121 @@
+"""确认, 取消, 同意 without a code, 新对话, and what a conversation remembers of what it was shown."""
+
+import json
+
+import pytest
+
+from bifang.channels.models import OutboxRow
+from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal
+from tests.secops.decisions_aid import company, propose, some_alert, talk
+from tests.secops.inventory_aid import alert, store
+from tests.secops.test_approvals_chat import code_in
+
+pytestmark = pytest.mark.django_db
+
+
+def states() -> list[str]:
+    return list(Proposal.objects.order_by("pk").values_list("state", flat=True))
+
+
+def test_confirming_without_a_code_does_the_only_proposal_of_ones_own() -> None:
+    config, number = company(), some_alert()
+    talk(config, ("li", f"把告警 {number} 标记为处理中"))
+    other, own = talk(config, ("zhao", "确认"), ("li", "确认"))
+    assert "接手" in own
+    assert states() == ["confirmed"]
+    assert Alert.objects.get(pk=number).status == "acknowledged"
+    assert "已接手" not in other
+
+
+def test_two_proposals_of_ones_own_are_told_apart_by_their_codes() -> None:
+    config = company()
+    first, second = store(alert("a"), alert("b")).created_ids["alert"]
+    talk(config, ("li", f"把告警 {first} 标记为处理中"), ("li", f"把告警 {second} 标记为处理中"))
+    (answer,) = talk(config, ("li", "确认"))
+    assert states() == ["proposed", "proposed"]
+    assert all(f"确认 {one.code}" in answer for one in Proposal.objects.all())
+
+
+def test_a_proposal_of_another_conversation_is_not_confirmed_without_its_code() -> None:
+    config, number = company(), some_alert()
+    talk(config, ("li", f"把告警 {number} 标记为处理中"), conversation="cid-private-li", is_group=False)
+    (answer,) = talk(config, ("li", "确认"))
+    assert states() == ["proposed"]
+    assert code_in(str(Proposal.objects.get().code)) not in answer
+
+
+def test_taking_back_without_a_code_withdraws_ones_own() -> None:
+    config = company()
+    talk(config, ("zhao", "封禁 203.0.113.5 一小时"))
+    talk(config, ("zhao", "取消"))
+    assert states() == ["cancelled"]
+
+
+@pytest.mark.parametrize("word", ["同意", "批准", "拒绝", "确认"])
+def test_what_others_ask_for_is_never_decided_without_its_code(word: str) -> None:
+    config = company()
+    code = propose(config, "zhao")
+    (answer,) = talk(config, ("wang", word))
+    assert states() == ["proposed"]
+    assert not Action.objects.exists()
+    assert f"同意 {code}" in answer
+    assert "203.0.113.5" in answer
+
+
+def test_somebody_without_a_part_in_it_is_shown_nothing() -> None:
+    config = company()
+    code = propose(config, "zhao")
+    for who in ("li", "wu"):
+        (answer,) = talk(config, (who, "同意"))
+        assert code not in answer
+
+
+def test_waiting_proposals_are_listed_in_private_only() -> None:
+    config = company()
+    code = propose(config, "zhao")
+    (group,) = talk(config, ("wang", "待审批的有哪些"))
+    assert code not in group
+    assert OutboxRow.objects.filter(
+        target__staff_id="wang", text__contains=code, target__is_group=False
+    ).exists()
+    (private,) = talk(config, ("wang", "待审批"), conversation="cid-private-wang", is_group=False)
+    assert f"同意 {code}" in private
+
+
+def test_a_new_conversation_forgets_and_is_on_record() -> None:
+    config = company()
+    store(*(alert(f"k{i}") for i in range(12)))
+    first, _ = talk(config, ("li", "告警"), ("li", "新对话"))
+    assert "共 12 条" in first
+    assert not ConversationMessage.objects.filter(content__contains="共 12 条").exists()
+    assert AuditRecord.objects.filter(what="清空会话记忆").count() == 1
+    (more,) = talk(config, ("li", "更多"))
+    assert "没有可以往下翻的列表" in more
+
+
+def test_more_shows_the_next_page_and_then_that_there_is_none() -> None:
+    config = company()
+    store(*(alert(f"k{i}") for i in range(12)))
+    first, second, third, detail = talk(
+        config, ("li", "告警"), ("li", "更多"), ("li", "更多"), ("li", "第二个")
+    )
+    assert "（显示前 10 条）" in first
+    assert "（第 11–12 条）" in second
+    assert "已经全部列出" in third
+    shown = [line.split("**")[1] for line in second.splitlines() if line.startswith("- **#")]
+    assert f"告警 {shown[1]}" in detail
+
+
+def test_the_offline_notice_is_given_once_in_a_conversation() -> None:
+    config, number = company(), some_alert()
+    answers = talk(config, ("li", "告警"), ("li", f"告警 {number}"), ("li", "你好"))
+    assert ["没有使用大模型" in answer for answer in answers] == [True, False, False]
+    stored = ConversationMessage.objects.filter(role="assistant").order_by("pk").last()
+    assert stored is not None
+    assert json.loads(stored.recall)["last"]["arguments"]["alert_id"] == number
+
+
+def test_a_runbook_in_between_does_not_change_what_is_spoken_of() -> None:
+    config, number = company(), some_alert()
+    *_, who = talk(config, ("li", f"告警 {number}"), ("li", "怎么处置"), ("li", "谁在处理它"))
+    assert f"告警 #{number}" in who
