@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from bifang.channels.markup import plain
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
@@ -22,7 +23,6 @@ from secops_agent.tools.markdown import (
     foot,
     joined,
     moment,
-    plain,
 )
 from secops_agent.tools.masking import for_group
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from bifang.channels.markup import plain
 from secops_agent.services.alerts import triage
 from secops_agent.services.investigations import work
 from secops_agent.services.investigations.dossiers import Dossier, Section
@@ -13,7 +14,6 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.alerts import GetAlert, accounts_of
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.markdown import plain
 from secops_agent.tools.masking import for_group
 
 _LINE: Final = 160

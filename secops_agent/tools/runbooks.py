@@ -3,13 +3,14 @@
 import re
 from typing import Final
 
+from bifang.channels.markup import plain
 from secops_agent.services import runbooks
 from secops_agent.services.alerts import triage
 from secops_agent.services.runbooks import Reader, RunbookHit, RunbookView
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.markdown import joined, moment, plain
+from secops_agent.tools.markdown import joined, moment
 
 _HITS: Final = 4
 _BODY: Final = 3000

@@ -212,7 +212,8 @@ def close(alert_id: int, verdict: str, actor: Actor, note: str = "") -> AlertSum
 
 
 def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
-    """It was not over, and nobody looks after it: open again, without verdict. Raises NotFound, Conflict."""
+    """Open again, without verdict: it was not over (who had it keeps it), or nobody looks after it. Raises NotFound,
+    Conflict."""
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.CLOSED, AlertStatus.ACKNOWLEDGED)

@@ -6,9 +6,10 @@ from typing import Final
 
 from django.db.models import Q
 
+from bifang.channels.markup import plain
 from secops_agent.models import Alert, History, Investigation, InvestigationState
 from secops_agent.models.choices import AlertStatus, Verdict
-from secops_agent.services.notifications.wording import clock, plain
+from secops_agent.services.notifications.wording import clock
 
 DEEDS: Final = {
     "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",

@@ -119,7 +119,7 @@ def _go_on(
     """These messages have more to tell; and where somebody had taken the group in hand, or its source had reported the
     end, something is open again."""
     AlertMessage.objects.filter(pk__in=[row.pk for row in messages.values()]).update(wanted=F("wanted") + 1)
-    for sla in SLA:
+    for sla in {one.sla for one in wanted.values()} & set(SLA):
         pks = [row.pk for key, row in messages.items() if wanted[key].sla == sla]
         AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
     for key, message in messages.items():

@@ -76,9 +76,9 @@ def _owner(alerts: Sequence[Alert], facts: Facts) -> str:
     return people.pop() if len(people) == 1 else ""
 
 
-def prefix_of(row: AlertMessage) -> str:
-    """What stands before a message of this kind."""
-    return "⏫ 升级 " if row.kind == "escalation" else ""
+def prefix_of(escalated: bool) -> str:
+    """What stands before what is told because nobody took it in hand."""
+    return "⏫ 升级 " if escalated else ""
 
 
 def notice_of(message_id: int, config_id: int) -> AlertNotice | None:
@@ -92,4 +92,11 @@ def notice_of(message_id: int, config_id: int) -> AlertNotice | None:
     facts = facts_of(alerts[:1])[alerts[0].pk]
     quiet = silences.covering_all(silences.active(database_now()), alerts, facts)
     group = row.target.kind == TargetKind.GROUP
-    return compose(alerts, facts, events.latest(alerts), quiet=quiet, prefix=prefix_of(row), group=group)
+    return compose(
+        alerts,
+        facts,
+        events.latest(alerts),
+        quiet=quiet,
+        prefix=prefix_of(row.kind == "escalation"),
+        group=group,
+    )

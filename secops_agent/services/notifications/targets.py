@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.db.models import F, QuerySet
+
 from bifang.channels.allowance import Means
 from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
@@ -146,8 +148,25 @@ def replace(rule: NotificationRule, rows: Sequence[NotificationTarget], grant: G
         elif any(row is each for each in changed):
             robots.adopt(old, row)
     for each in known.values():
+        hand_over(each)
         each.delete()
     return [describe(row) for row in changed]
+
+
+def same_place(target: NotificationTarget) -> "QuerySet[NotificationTarget]":
+    """This target in whatever rule, and wherever in it."""
+    rows = NotificationTarget.objects.filter(
+        kind=target.kind, conversation_id=target.conversation_id, staff=target.staff_id, schedule=target.schedule_id,
+        role=target.role,
+    )  # fmt: skip
+    return rows if target.kind == TargetKind.WEBHOOK else rows.filter(config=target.config_id)
+
+
+def hand_over(target: NotificationTarget) -> None:
+    """Before it goes: what other rules want told in the same place, too, is told because of one of them."""
+    others = same_place(target).exclude(rule=target.rule_id).order_by(F("step").asc(nulls_first=True), "pk")
+    if (other := others.first()) is not None:
+        AlertMessage.objects.filter(target=target).exclude(kind="escalation").update(target=other)
 
 
 def destination(target: NotificationTarget, person: Staff | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from bifang.channels.markup import plain
 from bifang.channels.outgoing import words
 from bifang.channels.ports import Suggestion
 from secops_agent.models import Alert, Silence
@@ -17,15 +18,6 @@ from secops_agent.services.privacy import mask_alerts
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
 OVER: Final = "✅"
 _MOST_LISTED: Final = 5
-_HARMLESS: Final = str.maketrans(
-    {"[": "［", "]": "］", "<": "＜", ">": "＞", "`": "'", "*": "＊", "|": "¦", "#": "＃"}
-)
-
-
-def plain(text: str, limit: int) -> str:
-    """Text of unknown origin on one line, without the signs of Markdown."""
-    line = " ".join(text.split()).translate(_HARMLESS)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def clock(moment: datetime) -> str:
@@ -54,8 +46,8 @@ def time_left(alerts: Sequence[Alert], now: datetime) -> str:
         return ""
     minutes = round((min(limits) - now).total_seconds() / 60)
     size = abs(minutes)
-    words = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
-    return f"还有 {words}" if minutes > 0 else f"已超时 {words}" if size else "已超时"
+    span = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
+    return f"还有 {span}" if minutes > 0 else f"已超时 {span}" if size else "已超时"
 
 
 def is_over(alerts: Sequence[Alert]) -> bool:

@@ -223,7 +223,7 @@ def test_same_trouble_stands_on_every_rule_with_that_target(database):
 
 
 def test_storm_that_could_not_be_told_is_told_again(database):
-    from secops_agent.services.notifications.announcing import STORM
+    from secops_agent.services.notifications.storms import STORM
 
     stage.rule()
     store(*(alert(f"k{number}") for number in range(STORM)))
