@@ -27,6 +27,7 @@ CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
 TRUSTED_PROXIES = env.networks("BIFANG_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("BIFANG_METRICS_TOKEN")
+MCP_SERVER = env.flag("BIFANG_MCP_SERVER", default=True)
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -112,6 +113,13 @@ FEED_ADDRESSES = {
 }
 HISTORY_RETENTION_DAYS = int(env.number("BIFANG_HISTORY_RETENTION_DAYS", 730))
 AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
+# Alerts of these levels are looked into when they arrive, at most so many a day; none where there is no level.
+INVESTIGATED = frozenset(env.words("BIFANG_INVESTIGATED", "critical,high"))
+INVESTIGATIONS_A_DAY = int(env.number("BIFANG_INVESTIGATIONS_A_DAY", 1000))
+# What a rule must have shown before messages tell what is suggested for its alerts: judgements, and percent of them.
+SUGGEST_JUDGED = int(env.number("BIFANG_SUGGEST_JUDGED", 20, minimum=1))
+SUGGEST_AGREEMENT = env.number("BIFANG_SUGGEST_AGREEMENT", 80)
+SUGGEST_RECALL = env.number("BIFANG_SUGGEST_RECALL", 95)
 STOP_GRACE_S = env.number("BIFANG_STOP_GRACE_S", 8)
 TURN_CAPACITY = int(env.number("BIFANG_TURN_CAPACITY", 1000, minimum=1))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -4,10 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from secops_agent.api.mcp.views import McpView
+
 admin.autodiscover()
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
+    path("mcp/", McpView.as_view(), name="mcp"),
+    path("mcp", McpView.as_view()),  # a redirect would lose the body
 ]

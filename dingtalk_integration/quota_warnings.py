@@ -7,17 +7,14 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from bifang.channels import outbox
-from bifang.channels.ports import ReplyTarget
 from bifang.core.changes import PROGRAM, Change, record
 from bifang.core.models import SystemConfig
 from dingtalk_integration.models import QuotaLedger
 from dingtalk_integration.quota import Standing, state_of
-from secops_agent.models import Role, Staff
+from secops_agent.services.notifications import administrators
 
 log = logging.getLogger(__name__)
 WARN_AT: Final = (60, 80, 95, 100)  # percent
-MOST_TOLD: Final = 20
 
 
 def warn(found: Iterable[Standing]) -> None:
@@ -46,16 +43,12 @@ def _tell_administrators(one: Standing, level: int, text: str) -> None:
     config = _speaker(one.config_ids)
     if config is None:
         return
-    people = Staff.objects.filter(role=Role.ADMIN, active=True)
-    people = people.filter(corp_id=one.corp_id) if one.corp_id else people
+    key = f"quota:{one.corp_id}:{one.ledger}:{one.month.first}:{level}"[-90:]
     title = f"钉钉额度已用 {level}%"
-    for staff in people.order_by("pk")[:MOST_TOLD]:
-        target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-        key = f"quota:{one.corp_id}:{one.ledger}:{one.month.first}:{level}:{staff.pk}"[-100:]
-        outbox.notify(config.pk, target, f"**{title}**\n\n{text}。", key=key, title=title)
+    administrators.tell(config, title, f"**{title}**\n\n{text}。", key=key)
 
 
 def _speaker(config_ids: Iterable[int]) -> SystemConfig | None:
     """The configuration through which the organisation is told; None where nothing is said unasked."""
     rows = SystemConfig.objects.enabled("dingtalk").filter(pk__in=list(config_ids)).order_by("pk")
-    return next((row for row in rows if row.params.get("notifications_enabled", True)), None)
+    return next(filter(administrators.speaks, rows), None)

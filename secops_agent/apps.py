@@ -19,6 +19,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.kinds import register_kind
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.config import WebhookKind
+        from secops_agent.connectors.mcp.config import McpKind
         from secops_agent.services.notifications.drafts import make_draft
         from secops_agent.services.notifications.rules import uses_of
         from secops_agent.services.on_call.working_days import seed
@@ -31,6 +32,7 @@ class SecopsAgentConfig(AppConfig):
         register_kind(QwenKind)
         register_kind(OpenAIKind)
         register_kind(WebhookKind)
+        register_kind(McpKind)
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")

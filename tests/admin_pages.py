@@ -33,9 +33,12 @@ from secops_agent.models import (
     CalendarDay,
     CalendarFeed,
     Component,
+    Correction,
     Feed,
     Finding,
     ImportJob,
+    InvestigationReplay,
+    McpCatalogue,
     ModelPrice,
     NotificationPreference,
     NotificationRule,
@@ -54,6 +57,9 @@ from secops_agent.models import (
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, trail
 from secops_agent.services.intake import jobs
+from secops_agent.services.investigations import replays
+from secops_agent.services.mcp import catalogue
+from secops_agent.services.mcp.definitions import read_offered
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.rules import save_rule
 from secops_agent.services.on_call import feeds
@@ -337,6 +343,28 @@ def _alert_message() -> AlertMessage:
     return AlertMessage.objects.latest("pk")
 
 
+def _replay() -> InvestigationReplay:
+    replays.run()
+    return InvestigationReplay.objects.latest("pk")
+
+
+def mcp_service(name: str = "", url: str = "http://127.0.0.1:9/mcp") -> McpCatalogue:
+    """A service that was reached, with a tool that may be used, one that is off, and one that cannot be used."""
+    name = name or f"防火墙{next(_numbers)}"
+    config, _ = configs.save("mcp", name, True, {"url": url, "tools": {"get_rules": "read", "gone": "write"}})
+    raw = [
+        {"name": "get_rules", "description": "查规则", "inputSchema": {"type": "object"}},
+        {
+            "name": "block",
+            "description": "封\u200b禁<b>",
+            "inputSchema": {"type": "object", "required": ["a"]},
+        },
+        {"name": "broken", "inputSchema": {"$ref": "http://x.example/"}},
+    ]
+    catalogue.record(config.pk, {"name": "fw", "version": "1", "protocol": "2026-07-28"}, read_offered(raw))
+    return McpCatalogue.objects.get(pk=config.pk)
+
+
 # A model that gets a screen gets a row here: tests/core/test_admin_pages.py opens all its pages.
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
@@ -350,6 +378,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.outboxrow": lambda: sent(received(dingtalk()), state=State.DEAD, last_error="坏了"),
     "channels.worker": _worker,
     "channels.knowngroup": lambda: known_group(dingtalk()),
+    "secops_agent.mcpcatalogue": mcp_service,
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,
@@ -362,6 +391,7 @@ ROWS: dict[str, Callable[[], Any]] = {
         name="kev", address="https://www.cisa.gov/kev.json"
     )[0],
     "secops_agent.silence": lambda: silences.silence("all", "", 60, SYSTEM, "维护"),
+    "secops_agent.investigationreplay": _replay,
     "secops_agent.securityreport": lambda: SecurityReport.objects.get(pk=archive.make("yesterday").pk),
     "secops_agent.calendarday": lambda: CalendarDay.objects.get_or_create(
         date="2030-01-01", working=False, name="元旦"
@@ -385,6 +415,15 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.vulnerability": lambda: _estate(Vulnerability),
     "secops_agent.finding": lambda: _estate(Finding),
     "secops_agent.runbook": lambda: _estate(Runbook),
+    "secops_agent.correction": lambda: Correction.objects.create(
+        at=timezone.now(),
+        message_id=next(_numbers),
+        name="李四",
+        is_group=False,
+        question="问",
+        answer="答",
+        reason="不对",
+    ),
     "secops_agent.slatarget": lambda: SlaTarget.objects.get_or_create(severity="high", alert_hours=8)[0],
     "secops_agent.importjob": _import_job,
     "secops_agent.apitoken": lambda: tokens.create(f"令牌{next(_numbers)}", ["read"])[0],

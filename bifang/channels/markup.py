@@ -62,6 +62,12 @@ def literal(text: str) -> str:
     return " ".join(visible(text).split()).translate(_LITERAL)
 
 
+def plain(text: str, limit: int = 120) -> str:
+    """The same, cut to so many characters."""
+    line = literal(text)
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
 def _flat(text: str) -> str:
     """Without any Markdown that could link: for what is no Markdown that anyone would write."""
     return _mute(text.translate(_WIDE))

@@ -71,7 +71,11 @@ def version_of(config: SystemConfig) -> Version:
     """Is another one when `load` would find something else: in the row, or in a file that a secret is read from."""
     token = config.secrets.token if config.secrets else ""
     try:
-        files = tuple(references.identity(value) for value in config.open_secrets().values())
+        fields, secrets = get_kind(config.kind).fields, config.open_secrets()
+        read = [
+            one for name, value in secrets.items() if name in fields for one in fields[name].references(value)
+        ]
+        files = tuple(references.identity(one) for one in read)
     except BifangError:
         files = ()
     return config.revision, token, files
@@ -124,7 +128,7 @@ def _clean(field: Setting, old: Any, value: Any, author: Author) -> Any:
     new = field.clean("" if value is None and field.sealed else value)
     # Also what is stored already: nobody learns by typing it what that is.
     directs = field.directs and (new != old or (field.sealed and new))
-    if not author.superuser and (directs or (field.sealed and references.is_reference(new))):
+    if not author.superuser and (directs or field.references(new)):
         raise ValidationError(RESERVED)
     return new
 

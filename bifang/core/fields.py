@@ -27,10 +27,11 @@ _TRUE, _FALSE = ("true", "yes", "on", "1", "是"), ("false", "no", "off", "0", "
 class Setting(forms.Field):
     """``sealed`` values are encrypted and never sent back; one that ``directs`` says where secrets go.
 
-    ``advanced`` ones are folded away.
+    ``advanced`` ones are folded away; what is set ``elsewhere`` has a page of its own.
     """
 
     sealed: ClassVar[bool] = False
+    elsewhere: ClassVar[bool] = False
     directs: ClassVar[bool] = False
     nothing: ClassVar[Any] = ""
 
@@ -52,6 +53,10 @@ class Setting(forms.Field):
             self.check(value) if value else None
         except BifangError as error:
             raise ValidationError(error.message) from None
+
+    def references(self, value: Any) -> tuple[str, ...]:
+        """Where a stored value is read from."""
+        return (value,) if self.sealed and value and references.is_reference(value) else ()
 
     def use(self, value: Any) -> Any:
         """What code gets for a stored value, which may be trusted no more. Raises ConfigError, SecretError."""

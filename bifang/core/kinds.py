@@ -26,7 +26,8 @@ class Probed:
 class Kind:
     """One kind of configuration, all of it in one class: its fields are declared as those of a Django form are.
 
-    ``icon`` (Material Symbols), ``sentence`` and ``place`` are for the page on which a kind is chosen.
+    ``icon`` (Material Symbols), ``sentence`` and ``place`` are for the page on which a kind is chosen; ``trying`` says
+    what its test does. ``boxes``: the fields of its form, without those that are set elsewhere.
     """
 
     name: ClassVar[str]
@@ -35,10 +36,13 @@ class Kind:
     sentence: ClassVar[str] = ""
     place: ClassVar[int] = 99
     can_be_tried: ClassVar[bool] = False
+    trying: ClassVar[str] = "向模型问一句话并调用一次工具，用的是已保存的内容。"
     fields: ClassVar[Mapping[str, "Setting"]] = {}
+    boxes: ClassVar[Mapping[str, "Setting"]] = {}
 
     def __init_subclass__(cls) -> None:
         cls.fields = {name: one for name, one in vars(cls).items() if hasattr(one, "to_python")}
+        cls.boxes = {name: one for name, one in cls.fields.items() if not one.elsewhere}
 
     @classmethod
     def build(cls, config: "SystemConfig", values: dict[str, Any]) -> Any:

@@ -3,10 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import BooleanField, CharField, Field, ForeignKey, IntegerField, Model, TextField
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    QuerySet,
+    TextField,
+)
 from django.utils import timezone
 
 from bifang.core.db import run_many
@@ -16,6 +25,7 @@ if TYPE_CHECKING:
 else:
     AnyField = Field  # not subscriptable at run time
 
+M = TypeVar("M", bound=Model)
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)  # go to the database as they are
 
 
@@ -54,6 +64,12 @@ class InsertSpec:
             value = now if stamped else row[name] if name in row else default()
             found.append(prepare(value, link) if prepare is not None and value is not None else value)
         return found
+
+
+def lock_idle(rows: "QuerySet[M]") -> "QuerySet[M]":
+    """Those of the rows that nobody else works on, locked. SQLite has one writer anyway."""
+    skips = connection.features.has_select_for_update_skip_locked
+    return rows.select_for_update(skip_locked=True, of=("self",)) if skips else rows
 
 
 def insert_many(

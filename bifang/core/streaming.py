@@ -8,6 +8,7 @@ import aiohttp
 from bifang.core.errors import RemoteError
 
 LONGEST_LINE: Final = 4 * 1024 * 1024  # bytes
+LONGEST_STREAM: Final = 32 * 1024 * 1024  # of everything: a token is some 250 bytes
 LONGEST_ERROR: Final = 64 * 1024
 
 
@@ -46,8 +47,11 @@ class StreamedResponse:
             yield "\n".join(data)
 
     async def _lines(self) -> AsyncIterator[str]:
-        rest = b""
+        rest, size = b"", 0
         async for part in self._answer.content.iter_any():
+            size += len(part)
+            if size > LONGEST_STREAM:
+                raise RemoteError("对方的回答没有尽头，已放弃接收。", permanent=False, code="too_large")
             *lines, rest = (rest + part).split(b"\n")
             for line in lines:
                 yield line.removesuffix(b"\r").decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from bifang.channels.ports import Handler
 from bifang.channels.processes import Owner
-from bifang.channels.worker import WorkerLoop
+from bifang.channels.worker import Job, WorkerLoop
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.models import SystemConfig
@@ -23,6 +23,7 @@ from dingtalk_integration.metering import metered
 from secops_agent.agent.announcer import Announcer
 from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.service import Agent
+from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,10 @@ def _uses_model() -> bool:
     return SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None, ai_fallback=None).exists()
 
 
+def _own_jobs(agent: Agent, owner: Owner) -> tuple[Job, ...]:
+    return WarmUp(agent), Announcer(), ActionRunner(owner.name), McpWatcher(), AuditSealer()
+
+
 def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
     """A fresh turn loop; `config_id` restricts it to the rows of one configuration."""
     configs = ConfigCache()
@@ -77,7 +82,7 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
         "card": metered(cards.handle, clients),
     }
     reaper = CardReaper(card_service, only)
-    jobs = (WarmUp(agent), Announcer(), ActionRunner(owner.name), AuditSealer(), reaper, counter)
+    jobs = (*_own_jobs(agent, owner), reaper, counter)
     return WorkerLoop(
         owner,
         handlers,

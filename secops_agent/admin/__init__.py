@@ -10,10 +10,13 @@ from secops_agent.admin import (
     audit,
     calendar,
     calendar_files,
+    corrections,
     destinations,
     findings,
     groups,
     imports,
+    investigations,
+    mcp,
     on_call,
     preferences,
     proposals,
@@ -22,14 +25,16 @@ from secops_agent.admin import (
     runbooks,
     schedules,
     silences,
+    sla,
     staff,
     tokens,
     usage,
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "destinations", "findings", "groups",
-    "imports", "on_call", "preferences", "proposals", "reports", "rules", "runbooks", "schedules", "silences", "staff", "tokens", "usage",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
+    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -46,12 +51,13 @@ _ESTATE = (
     "slatarget",
     "importjob",
     "securityreport",
+    "investigationreplay",
 )
 _WORKED_ON = ("alert", "asset", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
-allow("analyst", "secops_agent.view_action")
+allow("analyst", "secops_agent.view_action", "secops_agent.view_mcpcatalogue")
 _TOLD = (
     "notificationrule",
     "oncallschedule",
@@ -72,4 +78,5 @@ allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "cha
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
 allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")
+allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
 allow("admin", "secops_agent.*")

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -17,6 +17,7 @@ from bifang.core.admin.base import NOTHING, HouseList, as_json, badge, moment, p
 from secops_agent.admin.acts import Act, InventoryScreen
 from secops_agent.admin.alert_messages import message_badge
 from secops_agent.admin.inventory import gravity, lines, severity_badge
+from secops_agent.admin.investigations import INVESTIGATE, OPINIONS, panel
 from secops_agent.models import Alert, AlertPayload
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
@@ -69,8 +70,9 @@ class AlertScreen(InventoryScreen):
     """List, filters, search; state changes with history."""
 
     entity = "alert"
-    acts = (_ACKNOWLEDGE, _ASSIGN, _UNASSIGN, *_CLOSE, _REOPEN)
+    acts = (_ACKNOWLEDGE, _ASSIGN, _UNASSIGN, *_CLOSE, _REOPEN, INVESTIGATE, *OPINIONS)
     comment = _COMMENT
+    change_form_outer_before_template = "admin/secops_agent/alert_panels.html"
     list_display = ("id", "headline", "level", "state", "where", "assignee", "seen", "count", "due")
     list_display_links = ("id", "headline")
     list_filter = ("severity", "status", "verdict", "source", "assignee", "last_seen")
@@ -115,6 +117,19 @@ class AlertScreen(InventoryScreen):
         if request.GET.get("q", "").strip():
             pages.cap = COUNT_CAP  # type: ignore[attr-defined]  # the house's paginator
         return pages
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With what was found out about it."""
+        row = self.get_object(request, object_id)
+        shown = row is not None and self.has_view_permission(request, row)
+        context = {"bf_investigation": panel(row)} if shown else {}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def possible(self, row: Any) -> Sequence[Act]:
         """By its state."""

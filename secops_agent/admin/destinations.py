@@ -31,5 +31,5 @@ def _address(config: SystemConfig) -> str:
     return str(given or env.text("DASHSCOPE_HTTP_BASE_URL") or OFFICIAL_URL)
 
 
-for _kind in ("qwen", "openai", "webhook_connector"):
+for _kind in ("qwen", "openai", "webhook_connector", "mcp"):
     register_watch(_kind, look)

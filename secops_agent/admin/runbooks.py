@@ -1,31 +1,72 @@
-"""处置手册 and 处理时限: what people write."""
+"""手册（技能）: what people write, with versions, as files too."""
 
-from typing import Any
+import difflib
+import io
+import zipfile
+from itertools import zip_longest
+from typing import Any, Final
 
 from django import forms
-from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, moment
+from bifang.core.admin.base import NOTHING, Screen, badge, moment, shortened
+from bifang.core.entries import EntryFaults
+from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.assets import TagsField
-from secops_agent.admin.inventory import actor_of, gravity, history_table, severity_badge
-from secops_agent.models import Runbook, SlaTarget
-from secops_agent.models.choices import Severity
+from secops_agent.admin.inventory import actor_of, history_table
+from secops_agent.models import Runbook
 from secops_agent.services import runbooks
-from secops_agent.services.vulnerabilities import sla
+from secops_agent.services.runbooks import folders
+from secops_agent.services.runbooks.skills import make_skill
+
+VERSIONS_SHOWN: Final = 20
+LONGEST_DIFFERENCE: Final = 8_000
+_COLUMNS: Final = {"name": "title", "roles": "role"}
 
 
 class RunbookForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Markdown."""
+    """Markdown, and what stands in the front matter of a SKILL.md."""
 
     tags = TagsField(label="标签", required=False, help_text="用逗号分隔。")
     techniques = TagsField(label="ATT&CK 技术", required=False, help_text="编号，例如 T1110；用逗号分隔。")
+    tools = TagsField(
+        label="相关查询", required=False,
+        help_text="查询工具的名称，例如 list_alerts、lookup_indicator；用逗号分隔。只是提示，不给任何权限。",
+    )  # fmt: skip
 
     class Meta:
         model = Runbook
-        fields = ("title", "tags", "techniques", "body")
+        fields = ("title", "when", "tags", "techniques", "tools", "role", "published", "body")
+        help_texts = {
+            "when": "一句话：看到什么时用它。查找时和标题一起用。",
+            "role": "有这个角色（或更高）的人才看得到；在群里只显示「查看」角色能看的。",
+            "published": "不勾选是草稿：智能体找不到，只有能修改手册的人看得到。",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """As every other door checks it, told at the field."""
+        values: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return values
+        head = {
+            "name": values["title"], "when": values["when"], "tags": values["tags"], "techniques": values["techniques"],
+            "tools": values["tools"], "roles": [values["role"]], "published": values["published"],
+        }  # fmt: skip
+        try:
+            make_skill(head, values["body"])
+        except EntryFaults as faults:
+            for place, text in faults.faults:
+                name = place.partition(".")[0]
+                self.add_error(_COLUMNS.get(name, name), text.partition("：")[2] or text)
+        except BifangError as fault:
+            self.add_error("body", fault.message)
+        return values
 
 
 @admin.register(Runbook)
@@ -36,19 +77,112 @@ class RunbookScreen(Screen):
     records_itself = True
 
     form = RunbookForm
-    list_display = ("title", "tag_line", "technique_line", "changed")
-    search_fields = ("title", "body")
-    search_help_text = "按标题和正文搜索"
+    list_display = ("title", "state", "when_line", "technique_line", "reading", "changed")
+    list_filter = ("published", "role")
+    search_fields = ("title", "when", "body")
+    search_help_text = "按标题、什么时候用和正文搜索"
     ordering = ("title", "id")
+    actions = ("export",)
     readonly_fields = ("changed", "history_of")
-    fields = ("title", "tags", "techniques", "body", "changed", "history_of")
+    fields = (
+        "title", "when", "tags", "techniques", "tools", "role", "published", "body", "changed", "history_of",
+    )  # fmt: skip
+    list_before_template = "admin/secops_agent/skills.html"
+    change_form_outer_after_template = "admin/secops_agent/versions.html"
+
+    def reader(self, request: HttpRequest) -> runbooks.Reader:
+        """The person at the keyboard."""
+        drafts = request.user.has_perm("secops_agent.change_runbook")
+        return runbooks.reader_of(actor_of(request), drafts=drafts)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Runbook]:
+        """What this person may read."""
+        found: QuerySet[Runbook] = super().get_queryset(request)
+        return found.filter(pk__in=runbooks.visible(self.reader(request)).values("pk"))
+
+    def formfield_for_choice_field(
+        self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Nobody writes what they could not read."""
+        if db_field.name == "role":
+            allowed = self.reader(request).roles
+            kwargs["choices"] = [pair for pair in db_field.flatchoices if pair[0] in allowed]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        """With restoring a version, and importing."""
+        restore, read = (self.admin_site.admin_view(view) for view in (self.restore_view, self.import_view))
+        return [
+            path("import/", read, name="secops_agent_runbook_import"),
+            path("<int:pk>/restore/<int:number>/", restore, name="secops_agent_runbook_restore"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the form for a zip."""
+        may = self.has_add_permission(request) and self.has_change_permission(request)
+        return super().changelist_view(request, {"bf_may_import": may} | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the versions, for those who may write."""
+        row = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if row is not None and self.has_change_permission(request, row):
+            found = runbooks.versions(row.pk, self.reader(request))
+            context = {"bf_versions": _differences(found), "bf_runbook": row.pk, "bf_may_restore": True}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def restore_view(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
+        """POST: an old version becomes the newest."""
+        self._require(request, self.has_change_permission(request))
+        try:
+            runbooks.restore(pk, number, actor_of(request))
+            messages.success(request, f"已恢复版本 {number}。")
+        except BifangError as error:
+            messages.error(request, error.message)
+        return redirect("admin:secops_agent_runbook_change", pk)
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """POST: a zip."""
+        self._require(request, self.has_add_permission(request) and self.has_change_permission(request))
+        file = request.FILES.get("file")
+        try:
+            if file is None or (file.size or 0) > folders.TOTAL:
+                raise InvalidInput("请选择一个 zip 文件，最大 20 MB。")
+            outcome = folders.import_texts(folders.read_zip(file), actor_of(request))
+            messages.success(request, folders.told(outcome))
+        except BifangError as error:
+            messages.error(request, error.message)
+        return redirect("admin:secops_agent_runbook_changelist")
+
+    @staticmethod
+    def _require(request: HttpRequest, may: bool) -> None:
+        if request.method != "POST" or not may:
+            raise PermissionDenied
+
+    @admin.action(description="导出为技能文件夹（zip）", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Runbook]) -> HttpResponse:
+        """The chosen ones."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for each in folders.texts(list(queryset)):
+                archive.writestr(each.place, each.text)
+        headers = {"Content-Disposition": 'attachment; filename="skills.zip"'}
+        return HttpResponse(packed.getvalue(), content_type="application/zip", headers=headers)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Through the service: keeps the search index and the history."""
+        """Through the service: keeps the search index, the versions and the history."""
         values = form.cleaned_data
         saved = runbooks.save(
             values["title"], values["body"], tuple(values["tags"]), tuple(values["techniques"]),
             actor_of(request), obj.pk if change else None,
+            when=values["when"], tools=tuple(values["tools"]), role=values["role"], published=values["published"],
         )  # fmt: skip
         obj.pk = saved.id
         obj.refresh_from_db()
@@ -62,10 +196,20 @@ class RunbookScreen(Screen):
         for pk in list(queryset.values_list("pk", flat=True)):
             runbooks.delete(pk, actor_of(request))
 
-    @admin.display(description="标签")
-    def tag_line(self, row: Runbook) -> str:
+    @admin.display(description="状态", ordering="published")
+    def state(self, row: Runbook) -> SafeString:
+        """Does the robot find it?"""
+        return badge("已发布", "ok") if row.published else badge("草稿", "warn")
+
+    @admin.display(description="什么时候用")
+    def when_line(self, row: Runbook) -> SafeString | str:
         """In one line."""
-        return "、".join(row.tags) or NOTHING
+        return shortened(row.when, 40)
+
+    @admin.display(description="谁可以看", ordering="role")
+    def reading(self, row: Runbook) -> str:
+        """The lowest role."""
+        return str(row.get_role_display())
 
     @admin.display(description="ATT&CK 技术")
     def technique_line(self, row: Runbook) -> str:
@@ -83,46 +227,20 @@ class RunbookScreen(Screen):
         return history_table("runbook", row.pk) if row.pk else NOTHING
 
 
-class SlaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """At least one of both limits."""
-
-    class Meta:
-        model = SlaTarget
-        fields = ("severity", "alert_hours", "finding_days")
-        help_texts = {
-            "alert_hours": "留空表示这个级别的告警没有时限。",
-            "finding_days": "留空表示这个级别的发现没有时限。",
+def _differences(found: tuple[runbooks.VersionView, ...]) -> list[dict[str, Any]]:
+    """The newest ones, each with what it changed."""
+    pairs = zip_longest(found[:VERSIONS_SHOWN], found[1 : VERSIONS_SHOWN + 1])
+    return [
+        {
+            "number": new.number, "author": new.author, "note": new.note, "at": new.at,
+            "difference": _difference(old.text, new.text) if old else new.text[:LONGEST_DIFFERENCE],
         }
-
-    def clean(self) -> dict[str, Any]:
-        """An empty row would say nothing, and look like one that does."""
-        values: dict[str, Any] = super().clean() or {}
-        if not any(values.get(name) for name in ("alert_hours", "finding_days")):
-            raise forms.ValidationError("请至少填写一项时限；要恢复默认的时限，请删除这一行。")
-        return values
+        for new, old in pairs
+        if new
+    ]  # fmt: skip
 
 
-@admin.register(SlaTarget)
-class SlaScreen(Screen):
-    """Within what time something must be dealt with; what is not listed has the defaults."""
-
-    form = SlaForm
-    list_display = ("level", "alert_hours", "finding_days")
-    list_before_template = "admin/secops_agent/sla.html"
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """With what holds for every severity, the defaults too."""
-        limits, mine = sla.SlaLimits(), set(SlaTarget.objects.values_list("severity", flat=True))
-        rows = [(severity_badge(each), *limits.of(each), each in mine) for each in Severity.values]
-        return super().changelist_view(request, {"bf_limits": rows} | (extra_context or {}))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The severity is the row."""
-        return ("severity",) if obj else ()
-
-    @admin.display(description="级别", ordering=gravity("severity"))
-    def level(self, row: SlaTarget) -> SafeString | str:
-        """Coloured."""
-        return severity_badge(row.severity)
+def _difference(old: str, new: str) -> str:
+    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=2, lineterm=""))[2:]
+    text = "\n".join(lines)
+    return text if len(text) <= LONGEST_DIFFERENCE else f"{text[:LONGEST_DIFFERENCE]}\n…"

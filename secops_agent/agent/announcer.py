@@ -8,17 +8,27 @@ from itertools import count
 from typing import Final
 
 from bifang.core import db
-from secops_agent.services.notifications import announcing, digests, escalation, reaching, silence_lines
+from secops_agent.services.investigations import work
+from secops_agent.services.notifications import (
+    announcing,
+    digests,
+    escalation,
+    reaching,
+    silence_lines,
+    storms,
+)
 from secops_agent.services.on_call import swaps
 from secops_agent.services.operations import deadlines, handover, reminders
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 1.0
+LOOK_S: Final = 1.0  # for investigations, of each round
 STEPS: Final[tuple[Callable[[], int], ...]] = (
-    announcing.step, announcing.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
+    announcing.step, storms.tell_storms, digests.tell_digests, deadlines.watch, silence_lines.tell_silences,
     reaching.note_failures, reaching.heal, escalation.step,
 )  # fmt: skip
 
+STARTING: Final[tuple[Callable[[], int], ...]] = (reaching.catch_up,)
 SELDOM: Final[tuple[Callable[[], int], ...]] = (
     swaps.expire,
     handover.step,
@@ -32,14 +42,26 @@ class Announcer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; a database that does not answer is tried again at the next round."""
+        first = STARTING
         for number in count():
             if stop.is_set():
                 return
+            await self._look_into()
             try:
-                for step in (*STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ())):
+                for step in (*first, *STEPS, *(SELDOM if number % SELDOM_ROUNDS == 0 else ())):
                     while await db.call(step) and step is announcing.step and not stop.is_set():
                         pass  # there may be more
+                first = ()
             except Exception:
                 log.exception("通知告警出错，稍后重试")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY_S)
+
+    async def _look_into(self) -> None:
+        """First what was found out about new alerts, so that their first message says it; but none waits long for it."""
+        try:
+            await asyncio.wait_for(db.call_apart(work.step, LOOK_S), 2 * LOOK_S)
+        except TimeoutError:
+            pass  # it goes on; the message is changed when it is done
+        except Exception:
+            log.exception("调查告警出错，稍后重试")

@@ -13,6 +13,8 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from bifang.core.rows import NewRow
 from secops_agent.agent.controls import handle_control
+from secops_agent.agent.corrections import handle_correction
+from secops_agent.agent.opinions import handle_opinion
 from secops_agent.agent.orders import handle_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.placeholders import Vault, mask
@@ -64,7 +66,7 @@ class Policy:
     async def intercept(self, turn: Turn, person: Person, *, is_group: bool) -> TurnResult | None:
         """The result of a control, of an order, or of asking too fast; None: go on."""
         who = (person.corp_id, person.staff_id)
-        for handle in (handle_control, handle_order):
+        for handle in (handle_control, handle_order, handle_opinion, handle_correction):
             handled = await handle(
                 turn, person, is_group=is_group, may_tell=lambda: self._control_replies.take(who)
             )

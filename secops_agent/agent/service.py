@@ -15,20 +15,23 @@ from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.grounding import mark_hearsay, mark_unbacked, names_data, without_claims
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models, OfflineMode
+from secops_agent.agent.opening import find_opening
 from secops_agent.agent.orders import read_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
 from secops_agent.agent.recall import NOTHING, Recall
 from secops_agent.agent.records import brief
+from secops_agent.agent.shelf import McpShelf
 from secops_agent.agent.steps import with_steps
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
 from secops_agent.agent.verification import mark_unknown
-from secops_agent.llm.offline import ACTION_TOOLS, NOTICE
-from secops_agent.llm.types import LLM, Completion, Message
+from secops_agent.llm.offline import NOTICE
+from secops_agent.llm.types import LLM, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import Proposer, Toolbox
+from secops_agent.tools.mcp import McpTools
 
 LONGEST_QUESTION = 8000  # characters
 MOST_SHOWN = 2  # results that are shown under a model's words
@@ -94,6 +97,7 @@ class Agent:
         self._policy = policy or Policy(configs)
         self._limits = limits or TurnLimits()
         self._grammar_first = grammar_first
+        self._shelf = McpShelf(configs)
 
     async def warm_up(self) -> None:
         """Load what the first message would have to wait for."""
@@ -102,6 +106,7 @@ class Agent:
     async def close(self) -> None:
         """Close the connections of this loop."""
         await self._models.close()
+        await self._shelf.close()
 
     async def answer(self, asking: Asking, sink: ReplySink) -> TurnResult:
         """Run the turn for this sender: role, memory of this conversation, tools, model."""
@@ -174,10 +179,10 @@ class Agent:
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
         grammar = self._grammar_first and not llm.offline
-        opening = await offline.opening(talk.plain()) if grammar else None
-        if opening and _is_for_code(opening):
-            llm, others, opening = offline, [], None
-        toolbox = _toolbox(talk, llm, now)
+        by_code, opening = await find_opening(talk.text, talk.plain(), offline, grammar=grammar)
+        if by_code:
+            llm, others = offline, []
+        toolbox = _toolbox(talk, llm, now, await self._shelf.get())
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
@@ -207,17 +212,11 @@ class Agent:
         ]
 
 
-def _toolbox(talk: Talk, llm: LLM, now: datetime) -> Toolbox:
+def _toolbox(talk: Talk, llm: LLM, now: datetime, foreign: McpTools) -> Toolbox:
     """Only people's words act: a model reads. A quotation orders nothing."""
     build = build_toolbox if llm.offline else build_reading_toolbox
     proposer = QUOTATION if talk.only_quotes else talk.proposer
-    return build(talk.person, is_group=talk.is_group, now=now, proposer=proposer)
-
-
-def _is_for_code(opening: Completion) -> bool:
-    """Orders, what may be one, and the help text: what is done is said by people's words and code alone."""
-    calls = opening.message.tool_calls
-    return not calls or calls[0].name in ACTION_TOOLS
+    return build(talk.person, is_group=talk.is_group, now=now, proposer=proposer, foreign=foreign)
 
 
 def _finished(talk: Talk, outcome: TurnOutcome, remark: str) -> TurnOutcome:

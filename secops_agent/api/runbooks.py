@@ -1,15 +1,18 @@
 """Runbooks: list, search, read, write."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.access import caller_of
+from secops_agent.api.access import caller_of, may
 from secops_agent.api.base import Form, PageQuery, Text, View, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, texts
+from secops_agent.models import Role
 from secops_agent.services import runbooks
 from secops_agent.services.audit import history
 
@@ -19,6 +22,10 @@ EXAMPLE = {
     "body": "## 第一步\n确认来源 IP。",
     "tags": ["ssh"],
     "techniques": ["T1110"],
+    "when": "登录日志里同一来源大量失败",
+    "tools": ["list_alerts", "lookup_indicator"],
+    "role": "viewer",
+    "published": True,
 }
 
 
@@ -28,11 +35,17 @@ class RunbookQuery(PageQuery):
     tag = word("标签，完整匹配。")
 
 
+READERS = [(role.value, role.label) for role in Role if role != Role.NONE]
+
+
 class RunbookLineOut(Form):
     """A runbook in the list."""
 
     id = serializers.IntegerField(help_text="编号")
     title = serializers.CharField(help_text="标题")
+    when = serializers.CharField(help_text="什么时候用")
+    role = serializers.ChoiceField(choices=READERS, help_text="至少要有这个角色才能看到")
+    published = serializers.BooleanField(help_text="已发布；草稿只有能修改手册的人看得到")
     tags = texts("标签")
     techniques = texts("ATT&CK 技术编号")
     updated_at = serializers.DateTimeField(help_text="修改时间")
@@ -41,6 +54,7 @@ class RunbookLineOut(Form):
 class RunbookOut(RunbookLineOut):
     """A whole runbook."""
 
+    tools = texts("相关的查询工具；只是提示，不给任何权限")
     body = serializers.CharField(help_text="正文，Markdown")
 
 
@@ -53,6 +67,12 @@ class RunbookIn(Form):
     techniques = serializers.ListField(
         child=Text(max_length=20), max_length=50, default=list, help_text="ATT&CK 技术编号"
     )
+    when = Text(max_length=300, required=False, allow_blank=True, help_text="什么时候用，一句话；不写则不变")
+    tools = serializers.ListField(
+        child=Text(max_length=100), max_length=20, required=False, help_text="相关的查询工具；不写则不变"
+    )
+    role = serializers.ChoiceField(choices=READERS, required=False, help_text="谁可以看；不写则不变")
+    published = serializers.BooleanField(required=False, help_text="false 是草稿；不写则不变")
 
 
 class SearchQuery(Form):
@@ -67,6 +87,7 @@ class HitOut(Form):
 
     id = serializers.IntegerField(help_text="编号")
     title = serializers.CharField(help_text="标题")
+    when = serializers.CharField(help_text="什么时候用")
     tags = texts("标签")
     techniques = texts("ATT&CK 技术编号")
     score = serializers.FloatField(help_text="相关程度 0..1")
@@ -85,6 +106,21 @@ class RunbookHistoryOut(Form):
     items = HistoryOut(many=True, help_text="变更历史，新的在前")
 
 
+def _reader(request: Request) -> runbooks.Reader:
+    """The caller by their role; drafts are for those who may write."""
+    return runbooks.reader_of(caller_of(request).actor, drafts=may(request, access.WRITE_RUNBOOKS))
+
+
+def _save(request: Request, body: Any, runbook_id: int | None = None) -> runbooks.RunbookView:
+    rest = {name: body[name] for name in ("when", "role", "published") if name in body}
+    if "tools" in body:
+        rest["tools"] = tuple(body["tools"])
+    return runbooks.save(
+        body["title"], body["body"], tuple(body["tags"]), tuple(body["techniques"]), caller_of(request).actor,
+        runbook_id, **rest,
+    )  # fmt: skip
+
+
 class RunbookListView(View):
     """All runbooks."""
 
@@ -94,21 +130,16 @@ class RunbookListView(View):
                    responses=page_of(RunbookLineOut), description="全部处置手册，按标题排序，游标翻页。")  # fmt: skip
     def get(self, request: Request) -> Response:
         """A page."""
-        return self.page(runbooks.browse(**self.read_query(RunbookQuery)), RunbookLineOut)
+        return self.page(
+            runbooks.browse(**self.read_query(RunbookQuery), reader=_reader(request)), RunbookLineOut
+        )
 
     @extend_schema(tags=TAG, operation_id="runbooks_create", summary="新建手册", request=RunbookIn, responses={201: RunbookOut},
                    description="新建一份处置手册；标题重复时返回 409。",
                    examples=[OpenApiExample("手册", value=EXAMPLE, request_only=True)])  # fmt: skip
     def post(self, request: Request) -> Response:
         """A new one."""
-        body = self.read_body(RunbookIn)
-        made = runbooks.save(
-            body["title"],
-            body["body"],
-            tuple(body["tags"]),
-            tuple(body["techniques"]),
-            caller_of(request).actor,
-        )
+        made = _save(request, self.read_body(RunbookIn))
         return Response(RunbookOut(made).data, status=201)
 
 
@@ -122,7 +153,8 @@ class RunbookSearchView(View):
     def get(self, request: Request) -> Response:
         """Best first; words that mean nothing find nothing."""
         asked = self.read_query(SearchQuery)
-        found = runbooks.search(asked["q"], asked["limit"]) if runbooks.terms(asked["q"]) else ()
+        known = runbooks.terms(asked["q"])
+        found = runbooks.search(asked["q"], asked["limit"], _reader(request)) if known else ()
         return Response(HitsOut({"items": found}).data)
 
 
@@ -134,18 +166,14 @@ class RunbookEndpoint(View):
     @extend_schema(tags=TAG, operation_id="runbooks_get", summary="手册", responses=RunbookOut, description="一份处置手册的全文。")  # fmt: skip
     def get(self, request: Request, runbook_id: int) -> Response:
         """Whole."""
-        return Response(RunbookOut(runbooks.get(runbook_id)).data)
+        return Response(RunbookOut(runbooks.get(runbook_id, _reader(request))).data)
 
     @extend_schema(tags=TAG, operation_id="runbooks_update", summary="修改手册", request=RunbookIn, responses=RunbookOut,
                    description="整份替换；标题与其他手册重复时返回 409。",
                    examples=[OpenApiExample("手册", value=EXAMPLE, request_only=True)])  # fmt: skip
     def put(self, request: Request, runbook_id: int) -> Response:
         """Replace."""
-        body = self.read_body(RunbookIn)
-        saved = runbooks.save(
-            body["title"], body["body"], tuple(body["tags"]), tuple(body["techniques"]),
-            caller_of(request).actor, runbook_id,
-        )  # fmt: skip
+        saved = _save(request, self.read_body(RunbookIn), runbook_id)
         return Response(RunbookOut(saved).data)
 
     @extend_schema(tags=TAG, operation_id="runbooks_delete", summary="删除手册", responses={204: None},
@@ -165,5 +193,5 @@ class RunbookHistoryView(View):
                    description="谁在什么时候改了这份手册。")  # fmt: skip
     def get(self, request: Request, runbook_id: int) -> Response:
         """Newest first."""
-        runbooks.get(runbook_id)
+        runbooks.get(runbook_id, _reader(request))
         return Response(RunbookHistoryOut({"items": history.entries("runbook", runbook_id)}).data)

@@ -30,6 +30,8 @@ from secops_agent.services.alerts import tallies
 from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import only_corporation
+from secops_agent.services.runbooks import folders
+from secops_agent.services.runbooks.skills import read_skill
 from secops_agent.services.vulnerabilities import matching
 from secops_agent.services.writing import Pace, import_transaction
 
@@ -116,13 +118,10 @@ def _match(vulnerability_ids: Iterable[int]) -> None:
 
 
 def _load_runbooks() -> None:
-    for path in sorted(_BOOKS.glob("*.md")):
-        head, _, body = path.read_text(encoding="utf-8").partition("\n\n")
-        title, tags, techniques = (line.partition("：")[2].strip() for line in head.splitlines())
-        if Runbook.objects.filter(title=title).exists():
-            continue
-        view = runbooks.save(title, body, tuple(tags.split(",")), tuple(techniques.split(",")), ACTOR)
-        _remember("runbook", [view.id])
+    for each in folders.read_folder(_BOOKS):
+        skill = read_skill(each.text)
+        if not Runbook.objects.filter(title=skill.head.name).exists():
+            _remember("runbook", [runbooks.save_skill(skill, ACTOR).id])
 
 
 def _remember(entity: str, ids: Iterable[int]) -> None:

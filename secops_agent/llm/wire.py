@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from bifang.core.errors import RemoteError
 from secops_agent.llm.types import Completion, Delta, FinishReason, Message, ToolCall, ToolSpec, Usage
 
+MOST_CALLS = 200
+LONGEST_ANSWER = 2_000_000  # characters of words and calls together
 _FINISHES: dict[str, FinishReason] = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
 
 
@@ -55,6 +58,7 @@ class Merge:
     _content: list[str] = field(default_factory=list)
     _calls: dict[int, _Fragments] = field(default_factory=dict)
     _finish: str = ""
+    _size: int = 0
 
     @property
     def finished(self) -> bool:
@@ -79,7 +83,7 @@ class Merge:
         content = _text(message.get("content"))
         reasoning = _text(message.get("reasoning_content") or message.get("reasoning"))
         if content:
-            self._content.append(content)
+            self._keep(self._content, content)
         return Delta(content, reasoning) if content or reasoning else None
 
     def _take_call(self, fragment: Mapping[str, Any]) -> None:
@@ -88,9 +92,17 @@ class Merge:
         call.id = call.id or fragment.get("id") or ""
         call.name = call.name or function.get("name") or ""
         arguments = function.get("arguments") or ""
-        call.arguments.append(
-            arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+        self._keep(
+            call.arguments,
+            arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
         )
+
+    def _keep(self, pieces: list[str], piece: str) -> None:
+        """RemoteError where no end is in sight: it would be read, stored and sent back with the next question."""
+        self._size += len(piece)
+        if self._size > LONGEST_ANSWER or len(self._calls) > MOST_CALLS:
+            raise RemoteError("模型的回答长得没有尽头，已放弃接收。", permanent=False, code="too_large")
+        pieces.append(piece)
 
     def _index(self, fragment: Mapping[str, Any], function: Mapping[str, Any]) -> int:
         """Some servers number every call 0, or none: another id with a name begins another call."""

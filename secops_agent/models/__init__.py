@@ -5,7 +5,15 @@ from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndica
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.conversation import ConversationMessage
+from secops_agent.models.correction import Correction, CorrectionState
+from secops_agent.models.investigation import (
+    Investigation,
+    InvestigationOpinion,
+    InvestigationReplay,
+    InvestigationState,
+)
 from secops_agent.models.job import ImportJob, JobPhase, JobState
+from secops_agent.models.mcp import McpCatalogue
 from secops_agent.models.notification import (
     AlertMessage,
     AlertMessageItem,
@@ -30,7 +38,7 @@ from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.report import SecurityReport
-from secops_agent.models.runbook import Runbook, RunbookTerm
+from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
@@ -66,6 +74,8 @@ __all__ = [
     "CalendarFeed",
     "Component",
     "ConversationMessage",
+    "Correction",
+    "CorrectionState",
     "DemoObject",
     "EpssScore",
     "Escalation",
@@ -74,8 +84,13 @@ __all__ = [
     "History",
     "ImportJob",
     "ImportRun",
+    "Investigation",
+    "InvestigationOpinion",
+    "InvestigationReplay",
+    "InvestigationState",
     "JobPhase",
     "JobState",
+    "McpCatalogue",
     "MessageState",
     "ModelPrice",
     "NotificationPreference",
@@ -94,6 +109,7 @@ __all__ = [
     "RunState",
     "Runbook",
     "RunbookTerm",
+    "RunbookVersion",
     "ScheduledTask",
     "Scope",
     "SecurityReport",

@@ -28,6 +28,7 @@ class ProposalState(models.TextChoices):
 class Proposal(models.Model):
     """One call of a write or dangerous tool, waiting for a person. Written only by `services.approvals`.
 
+    ``conversation_id`` is "" for what a program proposed for someone: that happened in no conversation.
     ``corp_id`` is the corporation that it concerns: nobody of another one decides it.
     ``digest`` seals asker, corporation, place, tool and arguments. ``decided_through`` names the message or click that decided,
     so that the same one, delivered again, gets the same answer. ``result`` is what the decision brought.

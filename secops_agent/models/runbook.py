@@ -1,24 +1,59 @@
-"""Runbooks: what to do, written by people."""
+"""Runbooks: what to do, written by people. As files they are skills: one SKILL.md each."""
 
 from django.db import models
 
+from secops_agent.models.staff import Role
+
 
 class Runbook(models.Model):
-    """One runbook in Markdown. Written through `services.runbooks`, which keeps the search index."""
+    """One runbook in Markdown, as it stands now. Written through `services.runbooks`, which keeps the search index.
+
+    ``role``: who has it, or a role that includes it, may read it. What is not published is a draft of its writers.
+    """
 
     title = models.CharField("标题", max_length=200, unique=True)
+    when = models.CharField("什么时候用", max_length=300, blank=True, default="", db_default="")
     tags = models.JSONField("标签", default=list, blank=True)
     techniques = models.JSONField("ATT&CK 技术", default=list, blank=True)
+    tools = models.JSONField("相关查询", default=list, blank=True)
+    role = models.CharField(
+        "谁可以看",
+        max_length=10,
+        choices=[(role.value, role.label) for role in Role if role != Role.NONE],
+        default=Role.VIEWER,
+        db_default=Role.VIEWER,
+    )
+    published = models.BooleanField("已发布", default=True, db_default=True)
     body = models.TextField("正文（Markdown）")
     created_at = models.DateTimeField("创建时间")
     updated_at = models.DateTimeField("修改时间")
 
     class Meta:
-        verbose_name = verbose_name_plural = "处置手册"
+        verbose_name = verbose_name_plural = "手册（技能）"
         ordering = ["title", "id"]
 
     def __str__(self) -> str:
         return self.title
+
+
+class RunbookVersion(models.Model):
+    """A runbook as somebody saved it: ``text`` is the whole SKILL.md, ``role`` who might read it then."""
+
+    runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField("版本")
+    text = models.TextField("内容")
+    role = models.CharField(max_length=10)
+    author = models.CharField("谁", max_length=200)
+    note = models.CharField("说明", max_length=200, blank=True, default="")
+    at = models.DateTimeField("时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "手册的版本"
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["runbook", "number"], name="runbook_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.number}"
 
 
 class RunbookTerm(models.Model):

@@ -96,8 +96,13 @@ async def _fetch(source: FeedSource, row: Feed, sink: _Sink) -> tuple[int, str, 
         return None
     if answer.status != 200 or not sink.size:
         raise _refused(source, answer)
-    etag, modified = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-    return sink.size, sink.digest, etag[:300], modified[:100]
+    return sink.size, sink.digest, _told(answer, "ETag", 300), _told(answer, "Last-Modified", 100)
+
+
+def _told(answer: Response, name: str, longest: int) -> str:
+    """A header to be sent back as it is; "" for one that is too long, or holds what no database does."""
+    value = answer.headers.get(name, "")
+    return value if value.isascii() and len(value) <= longest else ""
 
 
 def _known(source: FeedSource, row: Feed) -> dict[str, str]:

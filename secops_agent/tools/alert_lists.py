@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Literal
 
+from bifang.channels.markup import plain
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.triage import AlertFilter
@@ -33,7 +34,7 @@ from secops_agent.tools.filters import (
     until_argument,
     window,
 )
-from secops_agent.tools.markdown import SEVERITY, STATUS, foot, page, plain
+from secops_agent.tools.markdown import SEVERITY, STATUS, foot, page
 from secops_agent.tools.masking import for_group
 
 SOON: Final = timedelta(hours=4)  # before its time limit an alert is at risk

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from bifang.channels.markup import plain
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
@@ -22,7 +23,6 @@ from secops_agent.tools.markdown import (
     foot,
     joined,
     moment,
-    plain,
 )
 from secops_agent.tools.masking import for_group
 
@@ -59,6 +59,11 @@ def fields_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
     return tuple(word for alert in found for word in (str(alert.id), *(asset.name for asset in alert.assets)))
 
 
+def detail_fields(detail: AlertDetail) -> tuple[str, ...]:
+    """Of one alert, its observables too."""
+    return (*fields_of([detail.summary]), *(each.value for each in detail.indicators))
+
+
 def alert_line(alert: AlertSummary, asker: Asker) -> str:
     """One alert in one line; begins with its number, which is how a follow-up finds it."""
     named = [plain(each.name, 40) for each in alert.assets if each.name not in alert.title]
@@ -91,9 +96,9 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     assets = detail.summary.assets
     subject = {"subject": {"asset": assets[0].name}} if len(assets) == 1 else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
-    result = ToolResult("ok", query, _detail(detail), data, steps=_steps(detail.summary))
-    fields = (*fields_of([detail.summary]), *(each.value for each in detail.indicators))
-    result = replace(result, fields=fields)
+    result = ToolResult(
+        "ok", query, _detail(detail), data, steps=_steps(detail.summary), fields=detail_fields(detail)
+    )
     if not asker.is_group:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]
@@ -121,6 +126,7 @@ def _detail(detail: AlertDetail) -> str:
         ("静默", f"到 {moment(alert.silenced_until)}，期间不发消息" if alert.silenced_until else ""),
         ("来源", joined([plain(alert.source, 60), plain(alert.rule_name, 80), plain(named, 60)])),
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
+        ("调查", f"{plain(detail.finding, 200)}（全文：调查告警 {alert.id}）" if detail.finding else ""),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),
         ("可观察对象", _observables(detail)),
     ]

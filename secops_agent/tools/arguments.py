@@ -31,6 +31,7 @@ A = TypeVar("A", bound="Arguments")
 _MAX_LENGTH: Final = 200
 _SHOWN_CHARS: Final = 40
 _NEEDED: Final = ("type", "enum", "const", "description")
+_BOUNDS: Final = ("minimum", "maximum", "maxLength", "default")
 _FLAGS: Final = {"是": True, "否": False}
 _WORDS: Final[Mapping[Any, str]] = {str: "文本", int: "整数", bool: " true 或 false"}
 
@@ -106,8 +107,19 @@ def schema(arguments: type[Arguments]) -> dict[str, Any]:
     found = arguments.model_json_schema()
     return {
         "type": "object",
-        "properties": {name: _short(told) for name, told in found.get("properties", {}).items()},
+        "properties": {name: _of(told, _NEEDED) for name, told in found.get("properties", {}).items()},
         "required": found.get("required", []),
+    }
+
+
+def bounded_schema(arguments: type[Arguments]) -> dict[str, Any]:
+    """The same with every bound and default, for programs."""
+    found = arguments.model_json_schema()
+    return {
+        "type": "object",
+        "properties": {name: _bounded(told) for name, told in found.get("properties", {}).items()},
+        "required": found.get("required", []),
+        "additionalProperties": False,
     }
 
 
@@ -121,10 +133,19 @@ def parse(arguments: type[A], given: Mapping[str, Any]) -> A:
     raise InvalidInput(f"参数有误：{faults}。可用的参数：{known}。")
 
 
-def _short(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model needs of a property: its type, its values, what it is."""
+def _of(told: Mapping[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
+    """What is wanted of a property: its type, its values, what it is."""
     kind, *_ = told.get("anyOf", [{}])
-    return {name: value for name, value in {**kind, **told}.items() if name in _NEEDED}
+    return {name: value for name, value in {**kind, **told}.items() if name in wanted}
+
+
+def _bounded(told: Mapping[str, Any]) -> dict[str, Any]:
+    found = _of(told, (*_NEEDED, *_BOUNDS))
+    if found.get("default", "") is None:
+        del found["default"]
+    if found.get("type") == "string" and "enum" not in found:
+        found.setdefault("maxLength", _MAX_LENGTH)
+    return found
 
 
 def _is_empty(value: Any) -> bool:
@@ -152,6 +173,8 @@ def _plain(item: FieldInfo) -> Any:
 
 
 def _told(arguments: type[Arguments], fault: ErrorDetails) -> str:
+    if not fault["loc"]:  # half a character in a name
+        return "参数的名称含有无法保存的字符"
     name, given = str(fault["loc"][0]), _shown(fault["input"])
     item = arguments.model_fields.get(name)
     if item is None:

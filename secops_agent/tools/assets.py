@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from bifang.channels.markup import plain
 from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.choices import describe
@@ -33,7 +34,6 @@ from secops_agent.tools.markdown import (
     joined,
     moment,
     page,
-    plain,
 )
 from secops_agent.tools.masking import for_group
 

@@ -22,7 +22,7 @@ from secops_agent.tools.masking import for_group
 NEEDED: Final[dict[Risk, Role]] = {
     "read": Role.VIEWER, "write": Role.ANALYST, "dangerous": Role.RESPONDER,
 }  # fmt: skip
-_HOW: Final[dict[Risk, str]] = {
+HOW: Final[dict[Risk, str]] = {
     "write": "需要您本人确认：回复「确认 {code}」后才会执行。",
     "dangerous": "需要另一位审批人批准：由对方回复「同意 {code}」或「拒绝 {code} 理由」，批准后才会执行。",
     "read": "",
@@ -141,7 +141,7 @@ def action(
             return ToolResult("error", plan.summary, said)
         status: Any = "needs_confirmation" if risk == "write" else "needs_approval"
         warning = f"**{prospect(name, plan.arguments)}**\n\n" if risk == "dangerous" else ""
-        text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{_HOW[risk].format(code=code)}"
+        text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{HOW[risk].format(code=code)}"
         return ToolResult(status, plan.summary, text, dict(plan.arguments), code)
 
     return ToolDefinition(name, title, description, risk, arguments, run, check, act, recheck, act_there)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from bifang.channels.markup import plain
 from secops_agent.services.alerts import indicators
 from secops_agent.services.alerts.indicators import Sightings
 from secops_agent.services.privacy import PRIVATE_INDICATORS
@@ -12,7 +13,7 @@ from secops_agent.tools.assets import asset_line
 from secops_agent.tools.assets import fields_of as asset_fields
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.markdown import INDICATOR, moment, plain
+from secops_agent.tools.markdown import INDICATOR, moment
 from secops_agent.tools.masking import for_group
 
 _ROWS: Final = 10

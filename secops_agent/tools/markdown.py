@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from bifang.channels.markup import literal
+from bifang.channels.markup import plain
 from secops_agent.models.choices import AlertStatus, AssetType, Importance, IndicatorKind, Severity, Verdict
 
 SEVERITY: Final = {value: str(label) for value, label in Severity.choices}
@@ -16,12 +16,6 @@ VERDICT: Final = {value: str(label) for value, label in Verdict.choices}
 ASSET_TYPE: Final = {value: str(label) for value, label in AssetType.choices}
 INDICATOR: Final = {value: str(label) for value, label in IndicatorKind.choices}
 _DAY: Final = timedelta(days=1)
-
-
-def plain(text: str, limit: int = 120) -> str:
-    """Text of unknown origin on one line, without the signs that make links, images, emphasis or headings."""
-    line = literal(text)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def moment(at: datetime | None) -> str:

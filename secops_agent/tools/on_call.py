@@ -6,6 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Staff
 from secops_agent.services.actors import Actor
@@ -20,7 +21,7 @@ from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
 from secops_agent.tools.filters import told
-from secops_agent.tools.markdown import foot, plain
+from secops_agent.tools.markdown import foot
 
 _MOST_SHIFTS: Final = 20
 _WEEKDAYS: Final = "一二三四五六日"

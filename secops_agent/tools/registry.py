@@ -7,6 +7,7 @@ from secops_agent.tools import (
     alerts,
     assets,
     indicators,
+    investigations,
     on_call,
     proposals,
     reports,
@@ -23,6 +24,7 @@ from secops_agent.tools.definitions import ToolDefinition
 DEFINITIONS: Final[tuple[ToolDefinition, ...]] = (
     *alert_lists.TOOLS,
     *alerts.TOOLS,
+    *investigations.TOOLS,
     *triage.TOOLS,
     *assets.TOOLS,
     *vulnerabilities.TOOLS,

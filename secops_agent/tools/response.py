@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetSummary
@@ -11,7 +12,7 @@ from secops_agent.services.decisions import targets
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
-from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration, plain
+from secops_agent.tools.markdown import ASSET_TYPE, IMPORTANCE, duration
 
 _REASON: Final = 500
 _YEAR: Final = 366 * 24 * 60

@@ -6,6 +6,7 @@ from typing import Final
 from django.db.models import Q
 from django.utils import timezone
 
+from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from secops_agent.models import ScheduledTask
@@ -19,7 +20,7 @@ from secops_agent.services.schedules.tasks import read_task, title_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, ValidatedAction, action, reading
-from secops_agent.tools.markdown import joined, plain
+from secops_agent.tools.markdown import joined
 
 _WEEKDAYS: Final = "一二三四五六日"
 _MOST: Final = 50

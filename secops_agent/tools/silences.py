@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
@@ -11,7 +12,7 @@ from secops_agent.services.notifications.coverage import coverage
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
-from secops_agent.tools.markdown import duration, moment, plain
+from secops_agent.tools.markdown import duration, moment
 
 _SCOPES: Final = {"资产": "asset", "标签": "tag", "来源": "source", "规则": "rule", "全部": "all"}
 _ALERT: Final = re.compile(r"#?A?(\d{1,18})", re.IGNORECASE)

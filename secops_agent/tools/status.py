@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from bifang.channels.markup import plain
 from secops_agent.services.operations.health import Health, read_health
 from secops_agent.services.schedules.feeds import FeedStatus
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.markdown import ago, moment, plain
+from secops_agent.tools.markdown import ago, moment
 
 
 def service_status(asker: Asker, given: NoArguments) -> ToolResult:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Literal
 
+from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.actors import Actor
@@ -12,7 +13,7 @@ from secops_agent.services.people.directory import find_staff
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
-from secops_agent.tools.markdown import STATUS, VERDICT, plain
+from secops_agent.tools.markdown import STATUS, VERDICT
 
 _NOTE: Final = 500
 _ME: Final = frozenset({"我", "我自己", "自己", "本人", "me"})

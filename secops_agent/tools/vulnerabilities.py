@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from bifang.channels.markup import plain
 from secops_agent.services.records import SEVERITIES, Affected
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
@@ -28,7 +29,7 @@ from secops_agent.tools.filters import (
     told_levels,
     window,
 )
-from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page, plain
+from secops_agent.tools.markdown import SEVERITY, foot, joined, moment, page
 
 _SHOWN: Final = 6
 _FEW: Final = 8

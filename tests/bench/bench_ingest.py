@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,9 +25,7 @@ from tests.deadline import wait_until
 RATE = 200
 MESSAGES_A_SECOND = 10
 CONNECTIONS = 32
-MAKE_TOKEN = (
-    "from secops_agent.services import tokens; print(tokens.create('bench', ['ingest', 'read'], rate=0)[1])"
-)
+MAKE_TOKEN = "from secops_agent.services.people import tokens; print(tokens.create('bench', ['ingest', 'read'], rate=0)[1])"
 
 
 @dataclass
@@ -44,18 +42,20 @@ class Sent:
         return self.statuses[200] / self.seconds if self.seconds else 0.0
 
 
-def event(number: int) -> bytes:
-    """One Falco event as falcosidekick sends it: another alert for each of 500 rules, on 50 hosts."""
+def event(number: int, rules: int = 500, hosts: int = 50, process: str = "bash") -> bytes:
+    """One Falco event as falcosidekick sends it: another alert for each rule, host and process."""
     at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     return json.dumps(
         {"uuid": f"bench-{time.time_ns()}-{number}", "output": f"shell in container {number}", "priority": "Warning",
-         "rule": f"Rule {number % 500}", "time": at, "source": "syscall", "hostname": f"node-{number % 50:02}",
+         "rule": f"Rule {number % rules}", "time": at, "source": "syscall", "hostname": f"node-{number % hosts:02}",
          "tags": ["shell", "mitre_execution"],
-         "output_fields": {"proc.name": "bash", "user.name": "root", "container.id": f"{number % 300:012x}"}}
+         "output_fields": {"proc.name": process, "user.name": "root", "container.id": f"{number % 300:012x}"}}
     ).encode()  # fmt: skip
 
 
-async def send(address: str, token: str, count: int, rate: float) -> Sent:
+async def send(
+    address: str, token: str, count: int, rate: float, make: Callable[[int], bytes] = event
+) -> Sent:
     """Paced: an alert that waits for its turn is late, not left out."""
     sent = Sent()
     started = time.monotonic()
@@ -67,7 +67,7 @@ async def send(address: str, token: str, count: int, rate: float) -> Sent:
         async def one(number: int) -> None:
             async with room:
                 due = started + number / rate
-                async with session.post(f"{address}/api/v1/ingest/falco/", data=event(number)) as answer:
+                async with session.post(f"{address}/api/v1/ingest/falco/", data=make(number)) as answer:
                     await answer.read()
                 sent.statuses[answer.status] += 1
                 sent.latencies.append(time.monotonic() - due)
@@ -114,7 +114,7 @@ async def _answers(address: str) -> bool:
 
 def main(seconds: int = 20) -> bool:
     """Print the figures; True if the rate was held and every message answered."""
-    with stages.stage() as place, stages.bifang(place, 0.0), web(place) as (address, token):
+    with stages.stage() as place, stages.bifang(place), web(place) as (address, token):
         asyncio.run(send(address, token, RATE, RATE / 2))  # warm up
         talk: list[Round] = []
         messages = stages.messages(place, seconds * MESSAGES_A_SECOND, 20)

@@ -100,7 +100,7 @@ class Stage:
         """Push `rate` messages a second and wait for the answers."""
         self.post("/sim/reset", {})
         started = time.time()
-        sent_at = asyncio.run(_paced(self.base, messages, rate))
+        sent_at = asyncio.run(paced(self.base, messages, rate))
         return self._collect(len(messages), started, sent_at, 60.0)
 
     def _collect(self, count: int, started: float, sent_at: dict[str, float], within: float) -> Round:
@@ -121,7 +121,8 @@ async def _request(method: str, url: str, body: Any) -> Any:
         return json.loads(await answer.text() or "null")
 
 
-async def _paced(base: str, messages: list[dict[str, Any]], rate: float) -> dict[str, float]:
+async def paced(base: str, messages: list[dict[str, Any]], rate: float) -> dict[str, float]:
+    """Push `rate` messages a second; message id → when."""
     sent_at: dict[str, float] = {}
     started = time.time()
     async with aiohttp.ClientSession() as session:
@@ -179,7 +180,7 @@ def bifang(place: Stage, database_url: str = "", *, limits: bool = False) -> Ite
     qwen = {"kind": "qwen", "name": "通义千问", "api_key": "sk-bench", "model": "qwen-plus"}
     entries = [
         {"kind": "dingtalk", "name": client, "client_id": client, "client_secret": SECRET,
-         "endpoint": place.base, "default_role": "viewer", "ai_config": "通义千问"}
+         "endpoint": place.base, "notifications_enabled": True, "default_role": "viewer", "ai_config": "通义千问"}
         for client in place.clients
     ]  # fmt: skip
     file = place.home / "configs.yaml"

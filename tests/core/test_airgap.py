@@ -15,6 +15,8 @@ from bifang.core.errors import BifangError, ConfigError
 from bifang.core.http import HttpClient
 from dingtalk_integration.stream.settings import StreamSettings
 from dingtalk_integration.stream.sockets import open_socket
+from secops_agent.connectors.mcp.session import McpSession
+from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.webhook import Webhook, WebhookSettings
 from secops_agent.llm import qwen_session
 from secops_agent.llm.openai import OpenAI, OpenAISettings, close_clients
@@ -95,6 +97,8 @@ async def test_connectors_webhooks_feeds_and_media_stay_inside(noted: list[str],
             with pytest.raises(ConfigError, match="气隙模式"):
                 async with http.stream(url, json={}):
                     pass
+        for url in ("https://mcp.example/mcp", f"https://{LEADS_OUT}/mcp"):
+            assert "气隙模式" in await refusal(McpSession(McpSettings(1, "防火墙", url), http).__aenter__())
         webhook = Webhook(WebhookSettings(1, "防火墙", "https://hooks.example/x", "s" * 16), http)
         done = await webhook.run(order)
     assert (done.result, "气隙模式" in done.text) == ("failed", True)

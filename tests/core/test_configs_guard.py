@@ -12,16 +12,19 @@ from bifang.core.errors import ConfigError
 from bifang.core.fields import AddressField, ProxyField, SecretField, Setting
 from bifang.core.kinds import Kind, all_kinds, get_kind
 from bifang.core.models import SystemConfig
+from secops_agent.connectors.mcp.fields import HeadersField
 
 pytestmark = pytest.mark.django_db
 OPERATOR = Author(7, "operator", "admin")
 ROOT = Author(1, "root", "admin", superuser=True)
 SECRET = "a-secret-of-some-length"
+SECRETS = (SecretField, HeadersField)
 LISTED = "listed.corp.example"
 GIVEN: dict[str, dict[str, str]] = {
     "dingtalk": {"client_id": "dinga", "client_secret": SECRET},
     "qwen": {"api_key": SECRET, "model": "qwen-plus"},
     "openai": {"base_url": f"https://{LISTED}/v1", "api_key": SECRET},
+    "mcp": {"url": f"https://{LISTED}/mcp", "headers": SECRET},
     "webhook_connector": {"url": f"https://{LISTED}/first", "secret": SECRET},
 }
 KINDS = [pytest.param(kind, id=kind.name) for kind in all_kinds()]
@@ -67,7 +70,7 @@ def elsewhere(field: Setting) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_a_superuser_says_where_secrets_go(kind: type[Kind]) -> None:
     row = make(kind)
-    secrets = dict.fromkeys(fields(kind, SecretField), SECRET)
+    secrets = dict.fromkeys(fields(kind, *SECRETS), SECRET)
     for name, field in fields(kind, AddressField, ProxyField).items():
         given = {name: elsewhere(field), **secrets}
         assert "只有超级管理员" in refused(kind, given, row, OPERATOR)[name]
@@ -80,7 +83,7 @@ def test_only_a_superuser_says_where_secrets_go(kind: type[Kind]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("reference", ["env:BIFANG_SECRET_X", " env:BIFANG_SECRET_X", "file:x"])
 def test_only_a_superuser_refers_to_a_secret(kind: type[Kind], reference: str, secrets_dir: Path) -> None:
-    for name in fields(kind, SecretField):
+    for name in fields(kind, *SECRETS):
         row = make(kind, **{name: reference})
         assert "只有超级管理员" in refused(kind, {name: reference}, row, OPERATOR)[name]
         assert "只有超级管理员" in refused(kind, GIVEN[kind.name] | {name: reference}, None, OPERATOR)[name]
@@ -90,19 +93,19 @@ def test_only_a_superuser_refers_to_a_secret(kind: type[Kind], reference: str, s
 @pytest.mark.parametrize("kind", KINDS)
 def test_others_change_the_rest_and_replace_a_secret(kind: type[Kind]) -> None:
     row = make(kind)
-    secrets = dict.fromkeys(fields(kind, SecretField), f"new-{SECRET}")
+    secrets = dict.fromkeys(fields(kind, *SECRETS), f"new-{SECRET}")
     row, changed = configs.save(kind.name, "新名字", False, secrets, config=row, author=OPERATOR)
     assert changed
-    assert row.open_secrets() == secrets
+    assert row.open_secrets() == {name: kind.fields[name].clean(value) for name, value in secrets.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whoever_changes_an_address_enters_the_secret_again(kind: type[Kind]) -> None:
-    row = make(kind, **dict.fromkeys(fields(kind, SecretField), "env:BIFANG_SECRET_X"))
+    row = make(kind, **dict.fromkeys(fields(kind, *SECRETS), "env:BIFANG_SECRET_X"))
     for name, field in fields(kind, AddressField, ProxyField).items():
         given = {name: elsewhere(field)}
         errors = refused(kind, given, row, ROOT)
-        for secret in fields(kind, SecretField):
+        for secret in fields(kind, *SECRETS):
             assert "请重新填写" in errors[secret]
             assert configs.save(
                 kind.name, "它", True, given | {secret: "env:BIFANG_SECRET_X"}, config=row, author=ROOT

@@ -149,6 +149,10 @@ TABLE: list[tuple[Reply, type[BifangError], str, bool, str]] = [
     (Broken("garbage"), RemoteError, "bad_response", False, "无法识别"),
     (Broken("cut"), RemoteError, "network", False, ""),
     (Broken("end"), RemoteError, "network", False, ""),
+    (Raw(({"choices": [{"delta": {"content": "a" * 500_000}}]},) * 5), RemoteError, "too_large", False, "没有尽头"),
+    (Raw(({"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": "a" * 500_000}}]}}]},) * 5),
+     RemoteError, "too_large", False, "没有尽头"),
+    (Raw(({"choices": [], "x": "a" * 1_000_000},) * 40), RemoteError, "too_large", False, "没有尽头"),
     (Raw(({"object": "error", "message": "boom", "type": "InternalServerError", "code": 500},)), RemoteError,
      "InternalServerError", False, "暂时出错"),
 ]  # fmt: skip

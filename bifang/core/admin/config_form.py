@@ -42,7 +42,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             self.initial = values | {
                 name: getattr(self.instance, name) for name in ("name", "enabled", "revision")
             }
-        for name in self.kind.fields:
+        for name in self.kind.boxes:
             box: Any = self.fields[name]
             if box.sealed:
                 box.widget.hint = box.shown(values.get(name, "")) or ("无法读取" if problem else "")
@@ -60,7 +60,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             config = self._current() if self.instance.pk else None
             self.instance, _ = configs.save(
                 self.kind.name, cleaned["name"], cleaned["enabled"],
-                {name: cleaned[name] for name in self.kind.fields}, config=config, author=self.author,
+                {name: cleaned[name] for name in self.kind.boxes}, config=config, author=self.author,
             )  # fmt: skip
         except configs.FieldErrors as errors:
             for name, text in errors.errors.items():
@@ -80,4 +80,4 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
 def config_form(kind_name: str, author: Author) -> type[ConfigForm]:
     """The form class of a kind, for somebody. Raises ConfigError for an unknown kind."""
     kind = get_kind(kind_name)
-    return type("KindForm", (ConfigForm,), {**kind.fields, "kind": kind, "author": author})
+    return type("KindForm", (ConfigForm,), {**kind.boxes, "kind": kind, "author": author})

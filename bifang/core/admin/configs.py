@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core import configs
-from bifang.core.admin import live, trying
+from bifang.core.admin import below, live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
 from bifang.core.admin.config_form import config_form
 from bifang.core.errors import BifangError, ConfigError
@@ -138,6 +138,7 @@ class SystemConfigScreen(Screen):
         if config is not None:
             try:
                 context |= {"kind": get_kind(config.kind), "live": live.look([config]).get(config.pk)}
+                context["below"] = below.below(request, config)
             except ConfigError as error:
                 messages.error(request, error.message)
                 return redirect("admin:core_systemconfig_changelist")
@@ -160,7 +161,7 @@ class SystemConfigScreen(Screen):
         kind = get_kind(obj.kind if obj else request.GET.get("kind", ""))
         editing = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         sets: dict[bool, list[Any]] = {False: ["name", "enabled" if editing else "enabled_badge"], True: []}
-        for name, field in kind.fields.items():
+        for name, field in kind.boxes.items():
             sets[field.advanced].append(name if editing else shown_field(kind, name))
         folded = [(ADVANCED, {"fields": sets[True], "classes": ("collapse",)})] if sets[True] else []
         return [(None, {"fields": sets[False]}), *folded]
@@ -171,7 +172,7 @@ class SystemConfigScreen(Screen):
 
     def save_model(self, request: HttpRequest, obj: SystemConfig, form: Any, change: bool) -> None:
         """The form has written it; says where it was kept otherwise than typed."""
-        for name, field in form.kind.fields.items():
+        for name, field in form.kind.boxes.items():
             if told := field.mended(form.data.get(name), form.cleaned_data[name]):
                 messages.info(request, told)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from .words import load
+from .words import load, pattern
 
 _NUMBER = re.compile(
     r"(?<!\S)(?:(?:告警|报警|alert)\s*)?#?A?(?P<number>\d{1,9})号?(?=[\s,，]|$)", re.IGNORECASE
@@ -37,7 +37,12 @@ def _by_name() -> Mapping[str, SlashCommand]:
 
 
 def spell_out(text: str) -> str:
-    """误报 A12 (or 误报 12) is 关闭告警 12 误报: the verdicts of `words/talk.toml` are verbs before an alert's letter and number."""
+    """误报 A12 (or 误报 12) is 关闭告警 12 误报: the verdicts of `words/talk.toml` are verbs before an alert's letter and number.
+
+    调查告警 12 and 查一下 A12 怎么回事 are the command."""
+    if asked := pattern("spelling.inquiry").fullmatch(text):
+        return f"/调查 {asked['n']}"
+    text = pattern("spelling.again").sub("", text)
     verdicts = "|".join(load("talk")["verdicts"].values())
     text = re.sub(r"^处置\s*A?(\d{1,9})$", r"告警 \1 怎么处置", text)
     return re.sub(rf"^({verdicts})\s*A?(\d{{1,9}})(?![\w.-])", r"关闭告警 \2 \1", text)

@@ -25,6 +25,7 @@ _INDICATORS = (Kind.URL, Kind.HASH, Kind.IP, Kind.ASSET_IP, Kind.DOMAIN)
 # What must have been said for a tool to make sense.
 _NEEDS: Mapping[str, tuple[Kind, ...]] = {
     "get_alert": (Kind.ALERT,),
+    "investigate_alert": (Kind.ALERT,),
     "lookup_cve": (Kind.CVE,),
     "affected_assets": (Kind.CVE,),
     "lookup_indicator": _INDICATORS,
@@ -191,6 +192,7 @@ def _on_call(asked: Asked) -> dict[str, Any]:
 _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "list_alerts": _alerts,
     "get_alert": _first("alert_id", Kind.ALERT),
+    "investigate_alert": _first("alert_id", Kind.ALERT),
     "alert_statistics": _statistics,
     "list_assets": _assets,
     "get_asset": _first("asset", Kind.ASSET, Kind.ASSET_IP, Kind.HOST, Kind.IP),

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from bifang.channels.markup import plain
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.models import Alert, AlertMessageItem, Role, Silence, Staff
@@ -110,7 +111,7 @@ def _attempt(order: AlertOrder, alert_id: int, orderer: Orderer) -> str | Bifang
             said = _ACTS[order.verb](alert, order, staff, Actor.person(staff, orderer.via))
     except BifangError as error:
         return error
-    return f"**{wording.plain(staff.name, 20)}** {said}"
+    return f"**{plain(staff.name, 20)}** {said}"
 
 
 def _demand_right(order: AlertOrder, orderer: Orderer) -> Staff:
@@ -173,9 +174,7 @@ def _take(alert: Alert, order: AlertOrder, staff: Staff, actor: Actor) -> str:
     if alert.assignee == staff:
         raise _Already(f"{_name(alert)}已经指派给您，没有重复操作。")
     triage.assign(alert.pk, staff, actor)
-    return "接过了 {named}" + (
-        f"（原来由 {wording.plain(alert.assignee.name, 20)} 处理）" if alert.assignee else ""
-    )
+    return "接过了 {named}" + (f"（原来由 {plain(alert.assignee.name, 20)} 处理）" if alert.assignee else "")
 
 
 def _close(alert: Alert, order: AlertOrder, staff: Staff, actor: Actor) -> str:
@@ -243,11 +242,11 @@ def _demand_not_closed(alert: Alert) -> None:
 
 
 def _name(alert: Alert) -> str:
-    return f"A{alert.pk}「{wording.plain(alert.title, 60)}」"
+    return f"A{alert.pk}「{plain(alert.title, 60)}」"
 
 
 def _whose(alert: Alert) -> str:
-    return f"（{wording.plain(alert.assignee.name, 20)}）" if alert.assignee else ""
+    return f"（{plain(alert.assignee.name, 20)}）" if alert.assignee else ""
 
 
 def _told(order: AlertOrder, named: Alert, first: str | BifangError, done: list[str], rest: int) -> str:

@@ -10,7 +10,7 @@ from django.db.models import Case, F, QuerySet, When
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertAsset, AlertPayload, Staff
+from secops_agent.models import Alert, AlertAsset, AlertPayload, Investigation, InvestigationState, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
@@ -140,9 +140,15 @@ def get(alert_id: int) -> AlertDetail:
         acknowledged_at=row.acknowledged_at,
         closed_at=row.closed_at,
         recurred=max(0, row.count - row.closed_count) if row.status == AlertStatus.CLOSED else 0,
+        finding=_finding(alert_id),
         raw=payload.raw if payload else None,
         history=history.entries("alert", alert_id),
     )
+
+
+def _finding(alert_id: int) -> str:
+    done = Investigation.objects.filter(alert_id=alert_id, state=InvestigationState.DONE)
+    return done.order_by("-finished_at").values_list("conclusion", flat=True).first() or ""
 
 
 def _read(alert_id: int) -> Alert:
@@ -206,7 +212,8 @@ def close(alert_id: int, verdict: str, actor: Actor, note: str = "") -> AlertSum
 
 
 def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
-    """It was not over, and nobody looks after it: open again, without verdict. Raises NotFound, Conflict."""
+    """Open again, without verdict: it was not over (who had it keeps it), or nobody looks after it. Raises NotFound,
+    Conflict."""
 
     def act(row: Alert, now: datetime) -> dict[str, Any]:
         _demand(row, AlertStatus.CLOSED, AlertStatus.ACKNOWLEDGED)

@@ -55,7 +55,8 @@ class IndicatorView:
 
 @dataclass(frozen=True, slots=True)
 class AlertDetail:
-    """Everything about one alert. ``recurred``: occurrences since it was closed."""
+    """Everything about one alert. ``recurred``: occurrences since it was closed; ``finding``: what an
+    investigation came to, in a line."""
 
     summary: AlertSummary
     description: str
@@ -65,6 +66,7 @@ class AlertDetail:
     acknowledged_at: datetime | None
     closed_at: datetime | None
     recurred: int
+    finding: str = ""
     raw: Mapping[str, Any] | None = private(None)
     history: tuple[HistoryEntry, ...] = field(default=())
 

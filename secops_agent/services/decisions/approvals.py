@@ -19,9 +19,10 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import actions, notices, undo
 from secops_agent.services.decisions.carriers import DRY
-from secops_agent.services.decisions.proposals import prospect_of
+from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
+from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people import eligibility
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def _win(
         pk=proposal.pk, state=ProposalState.PROPOSED, expires_at__gt=now, digest=proposal.digest,
     )  # fmt: skip
     if state in (ProposalState.CONFIRMED, ProposalState.APPROVED):
-        asker = eligibility.able(eligibility.NEEDED[proposal.risk]).filter(pk=proposal.asked_by_id or 0)
+        asker = eligibility.able(role_of_asker(proposal)).filter(pk=proposal.asked_by_id or 0)
         open_one = open_one.filter(Exists(asker))
     return bool(
         open_one.update(
@@ -77,7 +78,7 @@ def _win(
 
 
 def _deciding_role(proposal: Proposal) -> Role:
-    return Role.APPROVER if proposal.risk == Risk.DANGEROUS else eligibility.NEEDED[proposal.risk]
+    return Role.APPROVER if proposal.risk == Risk.DANGEROUS else role_of_asker(proposal)
 
 
 def _ident(staff: Staff) -> str:
@@ -88,20 +89,28 @@ def _carry_out(
     request: DecisionRequest, proposal: Proposal, decider: Staff, kind: str, executors: Executors
 ) -> Decision:
     actor = request.actor(decider)
-    act = {"confirm": _confirm, "approve": _order}.get(kind, _close)
+    confirm = _order if proposal.tool == CALL else _confirm
+    act = {"confirm": confirm, "approve": _order}.get(kind, _close)
     done, text = act(proposal, actor, executors)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)
     _record(request, proposal, actor, kind, done=done, text=text)
-    _tell(request, proposal, kind, text)
+    _tell(request, proposal, kind, text, heard=_is_heard(request, proposal, decider))
     return Decision("decided", text, proposal.code, proposal.state, proposal.title)
 
 
-def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str) -> None:
+def _is_heard(request: DecisionRequest, proposal: Proposal, decider: Staff) -> bool:
+    """Is the answer to the verdict read where it was asked for? What a program proposed, its owner reads."""
+    if not proposal.conversation_id:
+        return is_own(proposal, decider)
+    return request.conversation_id == proposal.conversation_id
+
+
+def _tell(request: DecisionRequest, proposal: Proposal, kind: str, text: str, *, heard: bool) -> None:
     """Where it was asked for, unless it was decided there; what was approved and cannot be done, the asker too."""
     why = f"（理由：{proposal.reason}）" if proposal.reason else ""
     news = f"**{proposal.decider_name}** {WORDS[kind]}了 {proposal.code}{why}。\n\n{text}"
     key = f"proposal:{proposal.pk}:decided"
-    if request.conversation_id != proposal.conversation_id:
+    if not heard:
         notices.tell_origin(proposal, news, key)
     ordered = Action.objects.filter(proposal=proposal).exists()
     if kind == "approve" and not ordered and proposal.is_group:
@@ -115,12 +124,13 @@ def _confirm(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bo
 
 
 def _order(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
+    word = "已确认" if proposal.risk == Risk.WRITE else "已同意"
     done, fault = _attempt(lambda: _order_now(proposal, executors))
     if not done:
-        return False, f"{proposal.code} 已同意，但现在不能执行：{fault}"
+        return False, f"{proposal.code} {word}，但现在不能执行：{fault}"
     begun = "现在开始演练（未配置处置连接器），不会真的执行" if prospect_of(proposal) == DRY else "正在执行"
     told = "结果会发到提出它的会话，并私聊告诉提出人和批准人"
-    return True, f"已同意 {proposal.code}：{proposal.summary}\n\n{begun}，{told}。"
+    return True, f"{word} {proposal.code}：{proposal.summary}\n\n{begun}，{told}。"
 
 
 def _order_now(proposal: Proposal, executors: Executors) -> str:

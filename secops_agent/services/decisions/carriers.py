@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from bifang.core.models import SystemConfig
 from secops_agent.models import Action
+from secops_agent.services.mcp.orders import CALL
 
 KIND: Final = "webhook_connector"
 UNDO: Final = (
@@ -38,5 +39,8 @@ def prospect(tool: str, arguments: Mapping[str, Any]) -> str:
     if tool == UNDO:
         action = Action.objects.filter(pk=int(arguments["action_id"])).first()
         tool, config_id = (action.tool, action.connector_config_id) if action else (tool, None)
+        arguments = action.arguments if action else arguments
+    if tool == CALL:
+        return f"决定以后由 MCP 服务「{arguments['service']}」执行。"
     carrier = carrier_of(tool, config_id)
     return f"同意后由处置连接器「{carrier.name}」执行。" if carrier else DRY

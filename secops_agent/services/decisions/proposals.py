@@ -20,6 +20,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.decisions import carriers
 from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.mcp.orders import CALL, needed_role
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 from secops_agent.services.switches import refuse_when_read_only
@@ -52,11 +53,15 @@ def digest_of(proposal: Proposal) -> str:
 class Proposals:
     """The proposals of one turn. `rows` and `replies` belong into its result: they are stored with it, or not at all.
 
-    A turn that is cancelled, or whose worker lost its lease, has proposed nothing.
+    A turn that is cancelled, or whose worker lost its lease, has proposed nothing. ``actor``: who is on record for it,
+    if not the person.
     """
 
-    def __init__(self, person: Person, origin: Origin, via: str = "dingtalk") -> None:
-        self._person, self._origin, self._via = person, origin, via
+    def __init__(
+        self, person: Person, origin: Origin, via: str = "dingtalk", *, actor: Actor | None = None
+    ) -> None:
+        self._person, self._origin = person, origin
+        self._actor = actor or Actor.person(person, via)
         self._drafts: dict[str, Proposal] = {}
         self._known: dict[str, Proposal] = {}
         self._prospects: dict[str, str] = {}
@@ -69,7 +74,7 @@ class Proposals:
         is undecided keeps its code.
         """
         refuse_when_read_only()
-        asker = self._asker(Risk(risk))
+        asker = self._asker(Risk(risk), needed_role(tool, arguments, eligibility.NEEDED[risk]))
         draft = self._draft(asker, tool, title, Risk(risk), arguments, summary)
         known = self._drafts.get(draft.digest) or self._undecided(draft)
         if known is None:
@@ -78,8 +83,7 @@ class Proposals:
         self._prospects[known.digest] = prospect_of(known)
         return known.code
 
-    def _asker(self, risk: Risk) -> Staff:
-        needed = eligibility.NEEDED[risk]
+    def _asker(self, risk: Risk, needed: Role) -> Staff:
         self._corp_id = self._corporation()
         asker = eligibility.listed(self._person.corp_id, self._person.staff_id)
         if asker is None or not eligibility.able(needed).filter(pk=asker.pk).exists():
@@ -143,12 +147,11 @@ class Proposals:
     @property
     def rows(self) -> tuple[NewRow, ...]:
         """Unsaved rows: the new proposals and their audit records."""
-        actor = Actor.person(self._person, self._via)
         origin = self._origin
         place = Place(origin.config_id, origin.conversation_id, origin.inbox_id)
         records = [
             entry(
-                AuditKind.PROPOSAL, f"提议{one.title}", actor, place=place, subject=f"proposal:{one.code}",
+                AuditKind.PROPOSAL, f"提议{one.title}", self._actor, place=place, subject=f"proposal:{one.code}",
                 text=one.summary, detail={"tool": one.tool, "arguments": one.arguments, "digest": one.digest,
                                           "risk": one.risk, "expires_at": one.expires_at.isoformat()},
             )
@@ -222,9 +225,14 @@ def demand_approvers(asker: Staff, corp_id: str, cannot: str) -> Sequence[Staff]
 
 
 def prospect_of(proposal: Proposal) -> str:
-    """What an approval would set going now; "" where nothing outside is done."""
-    dangerous = proposal.risk == Risk.DANGEROUS
-    return carriers.prospect(proposal.tool, proposal.arguments) if dangerous else ""
+    """What a decision would set going now; "" where nothing outside is done."""
+    outside = proposal.risk == Risk.DANGEROUS or proposal.tool == CALL
+    return carriers.prospect(proposal.tool, proposal.arguments) if outside else ""
+
+
+def role_of_asker(proposal: Proposal) -> Role:
+    """What one must be to ask for it."""
+    return needed_role(proposal.tool, proposal.arguments, eligibility.NEEDED[proposal.risk])
 
 
 def describe(proposal: Proposal, prospect: str) -> str:

@@ -54,6 +54,8 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
         return place
     if request.verdict == "reject":
         return "" if own else _not_an_approver(proposal, decider)
+    if request.token is not None and not proposal.conversation_id:
+        return f"{proposal.code} 不是在会话里提出的，只能由人在钉钉或管理后台决定，API 令牌不能决定。"
     if READ_ONLY in read_switches():
         return READ_ONLY_TEXT
     if request.verdict == "confirm":
@@ -63,6 +65,8 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
 
 def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str:
     here = request.conversation_id == proposal.conversation_id
+    if not proposal.conversation_id:  # a program proposed it: told in private, and decided there
+        return f"请在与机器人的单聊里决定 {proposal.code}。" if request.is_group else ""
     if own and not here and request.via == "dingtalk":
         return f"请在提出 {proposal.code} 的会话里决定。"
     if not own and request.is_group and not here:

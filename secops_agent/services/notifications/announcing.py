@@ -2,49 +2,44 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
 from bifang.channels import outbox
 from bifang.channels.allowance import Means, SendingAllowance, allowance
 from bifang.core.db import database_now
+from bifang.core.rows import lock_idle
 from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
-    History,
     MessageState,
     Silence,
-    TargetKind,
 )
 from secops_agent.services.notifications import (
     digests,
     events,
     notices,
     preferences,
+    progress,
     reaching,
     silence_lines,
     silences,
     wording,
 )
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.events import KnownNews
 from secops_agent.services.notifications.matching import facts_of
+from secops_agent.services.notifications.storms import ANNOUNCED, PAUSE, open_storms
 from secops_agent.services.notifications.targets import means_of
 
 ROUND: Final = 40  # messages of one transaction
-STORM: Final = 100  # new messages to one destination …
-STORM_OF_ROBOT: Final = 15  # DingTalk blocks a custom robot after 20
-STORM_SPAN: Final = timedelta(seconds=60)  # … within this time are one summary
-CALM: Final = timedelta(seconds=120)  # without a new message the storm is over
-PAUSE: Final = timedelta(seconds=60)  # between two messages about the same group
 CARD_PAUSE: Final = timedelta(seconds=3)  # where the message is a card
-OVER: Final = (MessageState.ENDED, MessageState.HELD)  # of a storm: told to its end, or left to a digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +49,22 @@ class _Told:
     row: AlertMessage
     alerts: tuple[Alert, ...]
     facts: Facts
-    known: Mapping[int, History]
+    known: KnownNews
 
 
 def step() -> int:
     """Announce what is due; returns how many messages were looked at. Raises DatabaseError."""
     now = database_now()
-    if not _waiting(now).exists():  # asked every second: without SQLite's one write lock
+    if not _due(now).exists():  # asked every second: without SQLite's one write lock
         return 0
     with transaction.atomic():
-        rows = list(_due(now)[:ROUND])
-        sizes = {row.destination: _storm_size(row) for row in rows if not row.shown or row.sla}
-        storms = _storms(sizes, now)
+        rows = list(lock_idle(_due(now))[:ROUND])
+        stormy = open_storms((row for row in rows if not row.shown or row.sla), now)
         quiet, spare = silences.active(now), _allowances(rows)
         found = _told(rows)
         _end_empty({row.pk for row in rows} - {told.row.pk for told in found})
         for told in found:
-            _announce(told, now, quiet, spare[_payer(told.row)], storms.get(told.row.destination))
+            _announce(told, now, quiet, spare[_payer(told.row)], stormy.get(told.row.destination))
     return len(rows)
 
 
@@ -80,20 +74,8 @@ def _end_empty(pks: set[int]) -> None:
     rows.update(state=MessageState.ENDED, shown=F("wanted"), reason="告警已删除")
 
 
-def _waiting(now: datetime) -> "QuerySet[AlertMessage]":
-    rows = AlertMessage.objects.exclude(kind__in=("storm", "digest", "silence"))
-    return rows.filter(wanted__gt=F("shown"), due_at__lte=now)
-
-
 def _due(now: datetime) -> "QuerySet[AlertMessage]":
-    rows = (
-        _waiting(now)
-        .select_related("target__config", "target__staff", "target__schedule", "staff")
-        .order_by("due_at", "pk")
-    )
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
-    return rows
+    return progress.due(now).filter(kind__in=ANNOUNCED)
 
 
 def _allowances(rows: Sequence[AlertMessage]) -> dict[tuple[int | None, Means], SendingAllowance]:
@@ -124,25 +106,23 @@ def _announce(
 ) -> None:
     row = told.row
     held = silences.covering_all(quiet, told.alerts, told.facts)
-    on_card = bool(row.shown) and outbox.is_on_card(_card(row))  # a card that changes disturbs nobody
+    on_card = bool(row.shown) and outbox.is_on_card(
+        progress.card_of(row)
+    )  # a card that changes disturbs nobody
     if held is not None and not on_card:
-        until = f"{timezone.localtime(held.ends_at):%m-%d %H:%M}"
-        _hold(row, f"静默：{held}（到 {until}）", silence_lines.line_of(held, row, now))
+        progress.hold(
+            row, f"静默：{held}（到 {wording.clock(held.ends_at)}）", silence_lines.line_of(held, row, now)
+        )
         silences.count([held])
     elif _spared(told, spare):
         digests.hold(row, spare, now)
-    elif storm is not None and row.kind == "group" and (not row.shown or row.sla):
-        _hold(row, "告警风暴：已合并为一条汇总", storm)
+    elif storm is not None and (not row.shown or row.sla):
+        progress.hold(row, "告警风暴：已合并为一条汇总", storm)
     elif row.shown and row.sent_at and (due := _next_time(row.sent_at, spare, now, on_card=on_card)) > now:
         row.due_at = due
         row.save(update_fields=["due_at"])
     else:
         _tell(told, now, held)
-
-
-def _card(row: AlertMessage) -> str:
-    """The one card of a message. A new database counts from 1 again, and DingTalk remembers: the time is part of it."""
-    return f"alert:{row.pk}:{row.opened_at:%y%m%d%H%M%S%f}"
 
 
 def _next_time(sent_at: datetime, spare: SendingAllowance, now: datetime, *, on_card: bool) -> datetime:
@@ -158,19 +138,12 @@ def _spared(told: _Told, spare: SendingAllowance) -> bool:
     return spare.scarce and news and wording.gravest(told.alerts) != "critical"
 
 
-def _hold(row: AlertMessage, reason: str, summary: AlertMessage | None) -> None:
-    row.state, row.reason, row.summary, row.shown = MessageState.HELD, reason[:300], summary, row.wanted
-    row.save(update_fields=["state", "reason", "summary", "shown"])
-    if summary is not None:
-        AlertMessage.objects.filter(pk=summary.pk).update(wanted=F("wanted") + 1)
-
-
 def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
     row = told.row
     ended = wording.is_over(told.alerts)
     significant = _significant(told)
     if row.shown and significant == row.digest:
-        _mark(row, now, ended, row.sent_at)
+        progress.mark(row, ended, row.sent_at)
         return
     address = reaching.address_of(row, now)
     if address is None:
@@ -190,105 +163,24 @@ def _tell(told: _Told, now: datetime, quiet: Silence | None) -> None:
     )
     outbox.notify(
         address.config_id, target, notice.text, key=f"alert:{row.pk}:{row.wanted}", title=f"{prefix}{notice.title}",
-        suggestions=notice.suggestions, buttons=notice.buttons, card=_card(row), at_staff_id=notice.mention,
+        suggestions=notice.suggestions, buttons=notice.buttons, card=progress.card_of(row), at_staff_id=notice.mention,
     )  # fmt: skip
     row.digest = significant
     row.told_to, row.told_at = row.told_to or address.name[:200], row.told_at or now
-    _mark(row, now, ended, now)
+    progress.mark(row, ended, now)
 
 
 def _prefix(told: _Told, now: datetime) -> str:
     """Why it is told now: an escalation, a time limit."""
     left = wording.time_left(told.alerts, now) if told.row.sla else ""
-    return notices.prefix_of(told.row) or (f"⏰ 处理时限{left} " if left else "")
+    return notices.prefix_of(told.row.kind == "escalation") or (f"⏰ 处理时限{left} " if left else "")
 
 
 def _significant(told: _Told) -> str:
-    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude, and
-    what rules want told of its time limit."""
+    """What has to change for the group to be told of again: level, state, people, size by its order of magnitude,
+    what rules want told of its time limit, what was found out about it."""
     parts: tuple[object, ...] = (
         wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length(),
     )  # fmt: skip
-    parts += (told.row.sla,) if told.row.sla else ()
+    parts += tuple(filter(None, (told.row.sla, events.finding(told.alerts, told.known))))
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
-
-
-def _mark(row: AlertMessage, now: datetime, ended: bool, sent_at: datetime | None) -> None:
-    state = MessageState.ENDED if ended else MessageState.SHOWN
-    values: dict[str, Any] = {
-        "state": state, "shown": row.wanted, "sent_at": sent_at, "digest": row.digest, "reason": "",
-        "told_to": row.told_to, "told_at": row.told_at,
-    }  # fmt: skip
-    AlertMessage.objects.filter(pk=row.pk).update(**values)
-
-
-def _storm_size(row: AlertMessage) -> int:
-    return STORM_OF_ROBOT if row.target.kind == TargetKind.WEBHOOK else STORM
-
-
-def _storms(sizes: Mapping[str, int], now: datetime) -> dict[str, AlertMessage]:
-    """The open storm of each destination that has one, begun if there are too many new messages."""
-    found = {}
-    for destination, size in sizes.items():
-        rows = AlertMessage.objects.filter(destination=destination)
-        storm = rows.filter(kind="storm").exclude(state__in=OVER).order_by("-pk").first()
-        recent = rows.filter(kind="group", opened_at__gt=now - STORM_SPAN).exclude(
-            summary__kind__in=("digest", "silence")
-        )
-        late = _waiting(now).filter(destination=destination, kind="group").exclude(sla="")
-        for crowd in (recent, late):
-            if storm is None and crowd[:size].count() >= size:
-                storm = _begin_storm(crowd[0], now)
-        if storm is not None:
-            found[destination] = storm
-    return found
-
-
-def _begin_storm(like: AlertMessage, now: datetime) -> AlertMessage:
-    return AlertMessage.objects.create(
-        target_id=like.target_id, destination=like.destination, group_key="storm", kind="storm", opened_at=now,
-        due_at=now + timedelta(seconds=2), wanted=0,
-    )  # fmt: skip
-
-
-def tell_storms() -> int:
-    """Tell how storms go on, and when they are over; returns how many were told of."""
-    now = database_now()
-    with transaction.atomic():
-        rows = AlertMessage.objects.filter(kind="storm").exclude(state__in=OVER)
-        rows = rows.select_related("target__config", "target__staff", "target__schedule")
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True, of=("self",))
-        told = [row for row in rows if _tell_storm(row, now)]
-    return len(told)
-
-
-def _tell_storm(row: AlertMessage, now: datetime) -> bool:
-    held = AlertMessage.objects.filter(summary=row)
-    last = held.order_by("-opened_at").values_list("opened_at", flat=True).first() or row.opened_at
-    over = now - max(last, row.opened_at) > CALM
-    if not over and (
-        row.wanted == row.shown or (row.sent_at and now - row.sent_at < PAUSE) or row.due_at > now
-    ):
-        return False
-    alerts = list(
-        Alert.objects.filter(pk__in=AlertMessageItem.objects.filter(message__in=held).values("alert_id"))
-    )
-    if not alerts:  # all of it was silenced, or deleted
-        _mark(row, now, over, row.sent_at)
-        return False
-    spare = allowance(row.target.config_id, means_of(row.target))
-    if spare.scarce and wording.gravest(alerts) != "critical":
-        digests.hold(row, spare, now)
-        return True
-    address = reaching.address_of(row, now)
-    if address is None:
-        return False
-    heading = "告警风暴已平息，期间共" if over else "告警风暴"
-    text = wording.counted_text(heading, alerts, ("", "发送「告警」查看列表。"))
-    outbox.notify(
-        address.config_id, address.target, text, key=f"storm:{row.pk}:{row.wanted}:{int(over)}", title=heading,
-        card=_card(row),
-    )  # fmt: skip
-    _mark(row, now, over, now)
-    return True

@@ -53,13 +53,11 @@ class Conditions(Entry):
         )
 
 
-class Hours(Entry):
-    """When a rule may speak: on these days, outside of the quiet hours; ``severities`` speak always."""
+class QuietHours(Entry):
+    """From when until when nothing is said; both or neither."""
 
-    days: Literal["all", "working", "rest"] = "all"
     quiet_from: Clock | None = None
     quiet_until: Clock | None = None
-    always: tuple[Level, ...] = ("critical",)
 
     @model_validator(mode="after")
     def _both(self) -> Self:
@@ -68,6 +66,13 @@ class Hours(Entry):
         ):
             raise ValueError("quiet_from 和 quiet_until 要一起写，而且不同")
         return self
+
+
+class Hours(QuietHours):
+    """When a rule may speak: on these days, outside of the quiet hours; ``severities`` speak always."""
+
+    days: Literal["all", "working", "rest"] = "all"
+    always: tuple[Level, ...] = ("critical",)
 
     def opens_at(self, now: datetime, severity: str) -> datetime:
         """Now, or the next moment at which the rule may speak (within 16 days)."""

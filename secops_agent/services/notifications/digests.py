@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q
 
 from bifang.channels import outbox
 from bifang.channels.allowance import SendingAllowance, allowance
 from bifang.core.db import database_now
+from bifang.core.rows import lock_idle
 from secops_agent.models import Alert, AlertMessage, AlertMessageItem, MessageState
-from secops_agent.services.notifications import reaching, wording
+from secops_agent.services.notifications import progress, reaching, wording
 from secops_agent.services.notifications.targets import means_of
 
 HOURLY: Final = timedelta(hours=1)
@@ -21,11 +22,7 @@ ROUND: Final = 40
 def hold(row: AlertMessage, spare: SendingAllowance, now: datetime) -> None:
     """Have the destination's next digest tell of this message instead. In the caller's transaction."""
     digest = _open_digest(row, spare, now)
-    row.state, row.reason, row.summary, row.shown = (
-        MessageState.HELD, f"额度：{spare.reason}"[:300], digest, row.wanted,
-    )  # fmt: skip
-    row.save(update_fields=["state", "reason", "summary", "shown"])
-    AlertMessage.objects.filter(pk=digest.pk).update(wanted=F("wanted") + 1)
+    progress.hold(row, f"额度：{spare.reason}", digest)
 
 
 def _open_digest(row: AlertMessage, spare: SendingAllowance, now: datetime) -> AlertMessage:
@@ -45,16 +42,9 @@ def tell_digests() -> int:
     """Tell the digests that are due; returns how many. Raises DatabaseError."""
     now = database_now()
     with transaction.atomic():
-        return sum(_tell(row, now) for row in list(_due(now)[:ROUND]))
-
-
-def _due(now: datetime) -> "QuerySet[AlertMessage]":
-    rows = AlertMessage.objects.filter(kind="digest", wanted__gt=F("shown"), due_at__lte=now)
-    rows = rows.select_related("target__config", "target__staff", "target__schedule", "staff")
-    rows = rows.order_by("due_at", "pk")
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
-    return rows
+        return sum(
+            _tell(row, now) for row in list(lock_idle(progress.due(now).filter(kind="digest"))[:ROUND])
+        )
 
 
 def _tell(row: AlertMessage, now: datetime) -> bool:

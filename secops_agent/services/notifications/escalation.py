@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from bifang.core.db import database_now
+from bifang.core.rows import lock_idle
 from secops_agent.models import (
     Alert,
     AlertMessage,
@@ -23,6 +24,7 @@ from secops_agent.services.notifications.targets import destination, members
 ROUND: Final = 20
 LOOK_AGAIN: Final = timedelta(minutes=5)  # while it is silenced
 EXHAUSTED: Final = "已到最后一步"
+DISABLED: Final = "规则已停用"
 
 
 def step() -> int:
@@ -36,17 +38,14 @@ def step() -> int:
 
 
 def _due(now: datetime) -> "QuerySet[Escalation]":
-    rows = (
-        Escalation.objects.filter(next_at__lte=now)
-        .select_related("rule", "message__target__config")
-        .order_by("next_at")
-    )
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
-    return rows
+    rows = Escalation.objects.filter(next_at__lte=now).order_by("next_at")
+    return lock_idle(rows.select_related("rule", "message__target__config"))
 
 
 def _take(row: Escalation, now: datetime) -> None:
+    if not row.rule.enabled:
+        _end(row, DISABLED)
+        return
     alerts = list(Alert.objects.filter(messages=row.message).select_related("assignee").order_by("pk"))
     if not any(each.status == AlertStatus.OPEN for each in alerts):
         by_source = alerts and all(each.closed_by_source for each in alerts)

@@ -1,31 +1,51 @@
 """What happened last to the alerts of a message: who took, closed or reopened them, or that their source did."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django.db.models import Q
 
-from secops_agent.models import Alert, History
+from bifang.channels.markup import plain
+from secops_agent.models import Alert, History, Investigation, InvestigationState
 from secops_agent.models.choices import AlertStatus, Verdict
-from secops_agent.services.notifications.wording import clock, plain
+from secops_agent.services.notifications.wording import clock
 
 DEEDS: Final = {
     "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",
 }  # fmt: skip
 
 
-def latest(alerts: Iterable[Alert]) -> dict[int, History]:
-    """Alert id → the last thing worth telling. One query."""
-    rows = History.objects.filter(entity="alert", entity_id__in=[each.pk for each in alerts])
+@dataclass(frozen=True, slots=True)
+class KnownNews:
+    """By alert id: the last thing that happened, and what was found out when it arrived."""
+
+    last: Mapping[int, History]
+    found: Mapping[int, str]
+
+
+def latest(alerts: Iterable[Alert]) -> KnownNews:
+    """What is worth telling. Two queries."""
+    pks = [each.pk for each in alerts]
+    rows = History.objects.filter(entity="alert", entity_id__in=pks)
     told = Q(action__in=DEEDS) | Q(action="import", changes__has_key="status")
-    return {row.entity_id: row for row in rows.filter(told).order_by("pk")}
+    last = {row.entity_id: row for row in rows.filter(told).order_by("pk")}
+    done = Investigation.objects.filter(
+        alert_id__in=pks, trigger=Investigation.ARRIVAL, state=InvestigationState.DONE
+    )
+    return KnownNews(last, dict(done.order_by("pk").values_list("alert_id", "conclusion")))
 
 
-def last_event(alerts: Sequence[Alert], known: Mapping[int, History]) -> str:
+def last_event(alerts: Sequence[Alert], known: KnownNews) -> str:
     """李四 关闭，结论：误报（11-26 05:20）; "" if nobody did anything."""
-    rows = [known[each.pk] for each in alerts if each.pk in known]
+    rows = [known.last[each.pk] for each in alerts if each.pk in known.last]
     row = max(rows, key=lambda one: one.pk, default=None)
     return f"{_words(row)}（{clock(row.at)}）" if row else ""
+
+
+def finding(alerts: Sequence[Alert], known: KnownNews) -> str:
+    """The newest of what was found out about the group; "" for nothing."""
+    return next((known.found[each.pk] for each in reversed(alerts) if each.pk in known.found), "")
 
 
 def _words(row: History) -> str:

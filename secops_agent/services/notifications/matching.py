@@ -119,7 +119,7 @@ def _go_on(
     """These messages have more to tell; and where somebody had taken the group in hand, or its source had reported the
     end, something is open again."""
     AlertMessage.objects.filter(pk__in=[row.pk for row in messages.values()]).update(wanted=F("wanted") + 1)
-    for sla in SLA:
+    for sla in {one.sla for one in wanted.values()} & set(SLA):
         pks = [row.pk for key, row in messages.items() if wanted[key].sla == sla]
         AlertMessage.objects.filter(pk__in=pks).update(sla=sla)
     for key, message in messages.items():
@@ -165,6 +165,11 @@ def _update_messages(alert_ids: Sequence[int]) -> None:
         pk__in=mine, state__in=(MessageState.SHOWN, MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
     )
     rows.update(wanted=F("wanted") + 1)
+
+
+def follow_up(alert_ids: Sequence[int]) -> None:
+    """Something new is known of these alerts: their messages say it, in the caller's transaction."""
+    _update_messages(alert_ids)
 
 
 def facts_of(alerts: Sequence[Alert]) -> dict[int, Facts]:

@@ -1,14 +1,15 @@
 """One message about a group of alerts, for every way in which it may be shown: text, taps, buttons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bifang.channels.ports import Button, Suggestion
 from bifang.core.db import database_now
-from secops_agent.models import Alert, AlertMessage, AlertMessageItem, History, Silence, TargetKind
+from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Silence, TargetKind
 from secops_agent.services.notifications import events, silences, wording
 from secops_agent.services.notifications.conditions import Facts
+from secops_agent.services.notifications.events import KnownNews
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.privacy import mask_alerts
 
@@ -48,19 +49,20 @@ def _button(said: Suggestion) -> Button:
 def compose(
     alerts: Sequence[Alert],
     facts: Facts,
-    known: Mapping[int, History],
+    known: KnownNews,
     *,
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
     group: bool = False,
 ) -> AlertNotice:
-    """``known``: what happened last, as `events.latest` has it; ``quiet``: the silence that covers the group.
+    """``known``: as `events.latest` has it; ``quiet``: the silence that covers the group.
 
     ``heard``: its readers can answer. ``group``: they are several, and private fields are not for them.
     """
     last = events.last_event(alerts, known)
-    text = wording.group_text(alerts, facts, last=last, quiet=quiet, prefix=prefix, heard=heard)
+    found = events.finding(alerts, known)
+    text = wording.group_text(alerts, facts, last=last, found=found, quiet=quiet, prefix=prefix, heard=heard)
     title = wording.title_of(alerts)
     if group:
         text, title = (mask_alerts(each, [alert.pk for alert in alerts]) for each in (text, title))
@@ -74,9 +76,9 @@ def _owner(alerts: Sequence[Alert], facts: Facts) -> str:
     return people.pop() if len(people) == 1 else ""
 
 
-def prefix_of(row: AlertMessage) -> str:
-    """What stands before a message of this kind."""
-    return "⏫ 升级 " if row.kind == "escalation" else ""
+def prefix_of(escalated: bool) -> str:
+    """What stands before what is told because nobody took it in hand."""
+    return "⏫ 升级 " if escalated else ""
 
 
 def notice_of(message_id: int, config_id: int) -> AlertNotice | None:
@@ -90,4 +92,11 @@ def notice_of(message_id: int, config_id: int) -> AlertNotice | None:
     facts = facts_of(alerts[:1])[alerts[0].pk]
     quiet = silences.covering_all(silences.active(database_now()), alerts, facts)
     group = row.target.kind == TargetKind.GROUP
-    return compose(alerts, facts, events.latest(alerts), quiet=quiet, prefix=prefix_of(row), group=group)
+    return compose(
+        alerts,
+        facts,
+        events.latest(alerts),
+        quiet=quiet,
+        prefix=prefix_of(row.kind == "escalation"),
+        group=group,
+    )

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 from django.db import transaction
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from bifang.core.entries import Clock, Entry, read_entry
+from bifang.core.entries import read_entry
 from bifang.core.errors import InvalidInput
 from secops_agent.models import (
     AlertMessage,
@@ -19,29 +19,19 @@ from secops_agent.models import (
 )
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.notifications.conditions import Hours
+from secops_agent.services.notifications.conditions import Hours, QuietHours
 
 MOST_REMINDERS: Final = 10
 IN_GROUP: Final = "本人选择只在群里接收"
 
 
-class PreferenceEntry(Entry):
+class PreferenceEntry(QuietHours):
     """One person's wishes, as the file of apply_configs writes them."""
 
     staff_id: str = Field(min_length=1, max_length=100)
     usual: Literal["private", "group"] = "private"
     urgent: Literal["private", "group"] = "private"
-    quiet_from: Clock | None = None
-    quiet_until: Clock | None = None
     reminders: int = Field(3, ge=0, le=MOST_REMINDERS)
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.quiet_from is None) != (self.quiet_until is None) or (
-            self.quiet_from is not None and self.quiet_from == self.quiet_until
-        ):
-            raise ValueError("quiet_from 和 quiet_until 要一起写，而且不同")
-        return self
 
 
 def apply_preference_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:

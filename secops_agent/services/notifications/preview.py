@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from secops_agent.models import Alert, History, NotificationRule
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.notifications.announcing import STORM, STORM_SPAN
 from secops_agent.services.notifications.matching import SLA, WINDOW, facts_of, group_key
 from secops_agent.services.notifications.rules import Rule, read_rule_row
+from secops_agent.services.notifications.storms import STORM, STORM_SPAN
 
 DAYS: Final = 7
 MOST: Final = 20_000  # alerts that are looked at, the newest

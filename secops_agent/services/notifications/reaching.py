@@ -9,21 +9,28 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.ports import ReplyTarget
 from bifang.channels.targets import target_key
 from bifang.core.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications import administrators
-from secops_agent.services.notifications.targets import Address, Unreachable, destination, resolve
+from secops_agent.services.notifications.targets import (
+    Address,
+    Unreachable,
+    destination,
+    private_address,
+    resolve,
+    same_place,
+)
 
 RETRY: Final = timedelta(minutes=5)
 ROBOT_RETRY: Final = timedelta(minutes=11)  # a blocked robot is blocked for ten
 LONGEST: Final = timedelta(hours=1)
 LATELY: Final = timedelta(minutes=10)  # asked every second: not about every dead letter there ever was
+KEPT: Final = timedelta(days=30)  # after which nobody waits for it any more
 MOST_TRIES: Final = 20  # of one message; what it says may be the trouble
 LOOKED_AT: Final = 50
 UNREACHED: Final = (MessageState.UNDELIVERABLE, MessageState.UNKNOWN)
@@ -54,8 +61,7 @@ def _resolve(row: AlertMessage, now: datetime) -> Address:
         raise Unreachable("没有启用了钉钉通知的配置：请在系统配置中启用一个。")
     if not row.staff.active:
         raise Unreachable(f"「{row.staff}」已离开。")
-    target = ReplyTarget("", is_group=False, staff_id=row.staff.staff_id)
-    return Address(speaker.pk, target, row.staff.name, row.staff)
+    return private_address(speaker, row.staff)
 
 
 def _is_there(row: AlertMessage) -> bool:
@@ -91,23 +97,12 @@ def put_off(row: AlertMessage, reason: str, now: datetime) -> None:
 
 def clear(target: NotificationTarget, now: datetime) -> None:
     """It is reached again: what waited for it is told."""
-    same = _same(target)
+    same = same_place(target)
     waiting = AlertMessage.objects.filter(
         target__in=same, state=MessageState.UNDELIVERABLE, wanted__gt=F("shown"), due_at__gt=now
     )
     waiting.update(due_at=now)
     same.update(last_error="", last_error_at=None, next_try_at=None)
-
-
-def _same(target: NotificationTarget) -> "QuerySet[NotificationTarget]":
-    """This target in whatever rule."""
-    rows = NotificationTarget.objects.filter(
-        kind=target.kind,
-        conversation_id=target.conversation_id,
-        staff=target.staff_id,
-        schedule=target.schedule_id,
-    )
-    return rows if target.kind == TargetKind.WEBHOOK else rows.filter(config=target.config_id)
 
 
 def heal() -> int:
@@ -122,7 +117,7 @@ def _heal(target: NotificationTarget, now: datetime) -> bool:
         address = resolve(target, now)
     except Unreachable as error:
         if error.message != target.last_error:
-            _same(target).update(last_error=error.message)
+            same_place(target).update(last_error=error.message)
         return False
     if target.next_try_at is not None:
         key = target_key(address.config_id, address.target)
@@ -134,16 +129,33 @@ def _heal(target: NotificationTarget, now: datetime) -> bool:
     return True
 
 
-def note_failures() -> int:
+def catch_up() -> int:
+    """What became of messages while no worker ran: one that starts asks once. As `note_failures`."""
+    return note_failures(KEPT)
+
+
+def note_failures(past: timedelta = LATELY) -> int:
     """Messages that the outbox gave up, or does not know the outcome of: shown on them. Returns how many."""
     now = database_now()
-    over = OutboxRow.objects.filter(state__in=(State.DEAD, State.UNKNOWN), last_error_at__gt=now - LATELY)
+    over = OutboxRow.objects.filter(state__in=(State.DEAD, State.UNKNOWN), last_error_at__gt=now - past)
     told = over.filter(Q(key__startswith="note:alert:") | Q(key__startswith="note:storm:"))
-    return sum(_note(*each, now) for each in told.values_list("key", "state", "last_error"))
+    known = {
+        _named(key): (state, reason) for key, state, reason in told.values_list("key", "state", "last_error")
+    }
+    rows = AlertMessage.objects.filter(
+        pk__in={pk for pk, _ in known}, state__in=(MessageState.SHOWN, MessageState.ENDED)
+    )
+    fresh = [each for each in rows.values_list("pk", "shown") if each in known]
+    return sum(_note(*each, *known[each], now) for each in fresh)
 
 
-def _note(key: str, state: str, reason: str, now: datetime) -> bool:
+def _named(key: str) -> tuple[int, int]:
+    """The message, and how much of it was told."""
     pk, wanted = key.split(":")[2:4]
+    return int(pk), int(wanted)
+
+
+def _note(pk: int, wanted: int, state: str, reason: str, now: datetime) -> bool:
     rows = AlertMessage.objects.filter(
         pk=pk, shown=wanted, state__in=(MessageState.SHOWN, MessageState.ENDED)
     )
@@ -181,7 +193,7 @@ def _refused(target: NotificationTarget, reason: str, now: datetime) -> None:
 
 def _trouble(target: NotificationTarget, now: datetime, **columns: object) -> None:
     """Since when is kept."""
-    same = _same(target)
+    same = same_place(target)
     same.update(**columns)
     same.filter(last_error_at=None).update(last_error_at=now)
 

@@ -55,7 +55,7 @@ class Rule:
 def read_rules() -> list[Rule]:
     """The enabled rules with at least one target. Two queries; what cannot be read any more is left out."""
     rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets__config", "targets__staff")
-    return [rule for row in rows if (rule := _readable(row)) and (rule.targets or rule.steps)]
+    return [rule for row in rows if (rule := _readable(row)) and rule.targets]
 
 
 def _readable(row: NotificationRule) -> Rule | None:
@@ -168,9 +168,11 @@ def _keep_change(rule: NotificationRule, before: Mapping[str, Any], news: list[s
 
 
 def delete_rule(rule: NotificationRule, actor: Actor) -> None:
-    """With its targets and what was told because of it."""
+    """With its targets, and what was told because of it alone."""
     with transaction.atomic():
         keep(actor, f"删除通知规则「{rule.name}」", f"rule:{rule.pk}", {"name": rule.name, **describe(rule)})
+        for each in rule.targets.all():
+            targets.hand_over(each)
         rule.delete()
 
 

@@ -5,28 +5,28 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bifang.channels import outbox
 from bifang.channels.allowance import allowance
-from bifang.channels.ports import ReplyTarget
+from bifang.channels.markup import plain
 from bifang.core.db import database_now
+from bifang.core.rows import lock_idle
 from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
     MessageState,
-    NotificationTarget,
     Silence,
 )
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.notifications import digests, wording
-from secops_agent.services.notifications.targets import Address, Unreachable, resolve
+from secops_agent.services.notifications import digests, progress, reaching, wording
+from secops_agent.services.notifications.targets import Address, means_of
+from secops_agent.services.people.messages import tell
 
 DAILY: Final = timedelta(days=1)
-LOOK_AGAIN: Final = timedelta(minutes=5)
 ROUND: Final = 20
 _MOST_LISTED: Final = 5
 
@@ -46,19 +46,11 @@ def line_of(silence: Silence, row: AlertMessage, now: datetime) -> AlertMessage:
 def tell_silences() -> int:
     """Tell the lines that are due; returns how many. Raises DatabaseError."""
     now = database_now()
-    if not _due(now).exists():
+    due = progress.due(now).filter(kind="silence").select_related("silence__maker")
+    if not due.exists():
         return 0
     with transaction.atomic():
-        rows = _due(now).select_related(
-            "silence__maker", "staff", "target__config", "target__staff", "target__schedule"
-        )
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True, of=("self",))
-        return sum(_tell(row, now) for row in list(rows.order_by("due_at", "pk")[:ROUND]))
-
-
-def _due(now: datetime) -> "QuerySet[AlertMessage]":
-    return AlertMessage.objects.filter(kind="silence", wanted__gt=F("shown"), due_at__lte=now)
+        return sum(_tell(row, now) for row in list(lock_idle(due)[:ROUND]))
 
 
 def _tell(row: AlertMessage, now: datetime) -> bool:
@@ -71,12 +63,7 @@ def _tell(row: AlertMessage, now: datetime) -> bool:
     if number <= row.shown:  # nothing new today
         _mark(row, now, ended=False, shown=row.shown)
         return False
-    try:
-        address = resolve(row.target, now, row.staff)
-    except Unreachable as error:
-        _put_off(row, error.message, now)
-        return False
-    spare = allowance(address.config_id)
+    spare = allowance(row.target.config_id, means_of(row.target))
     if spare.scarce and wording.gravest(alerts) != "critical":
         if ended:
             _follow_again(row)
@@ -84,6 +71,9 @@ def _tell(row: AlertMessage, now: datetime) -> bool:
         else:
             _mark(row, now, ended=False, shown=row.shown)
         return ended
+    address = reaching.address_of(row, now)
+    if address is None:
+        return False
     _send(row, silence, alerts, address, number, now)
     _mark(row, now, ended=ended, shown=number)
     return True
@@ -102,8 +92,7 @@ def _send(
     all_held = _alerts_of(AlertMessage.objects.filter(silence=silence, kind="silence"))
     title, text = _text(silence, all_held, now)
     key = f"silence:{silence.pk}:{'end' if silence.ends_at <= now else timezone.localdate(now)}"
-    target = ReplyTarget("", is_group=False, staff_id=maker.staff_id)
-    outbox.notify(address.config_id, target, text, key=key, title=title)  # once, whichever line comes first
+    tell(maker, title, text, key=key)  # once, whichever line comes first
 
 
 def _mark(row: AlertMessage, now: datetime, *, ended: bool, shown: int) -> None:
@@ -120,13 +109,6 @@ def _follow_again(row: AlertMessage) -> None:
     held.update(state=MessageState.SHOWN, reason="")
 
 
-def _put_off(row: AlertMessage, reason: str, now: datetime) -> None:
-    AlertMessage.objects.filter(pk=row.pk).update(
-        state=MessageState.UNDELIVERABLE, reason=reason[:300], due_at=now + LOOK_AGAIN
-    )
-    NotificationTarget.objects.filter(pk=row.target_id).update(last_error=reason, last_error_at=now)
-
-
 def _alerts(row: AlertMessage) -> list[Alert]:
     return _alerts_of(AlertMessage.objects.filter(pk=row.pk))
 
@@ -138,8 +120,8 @@ def _alerts_of(lines: "QuerySet[AlertMessage]") -> list[Alert]:
 
 def _text(silence: Silence, alerts: Sequence[Alert], now: datetime) -> tuple[str, str]:
     """Title and text: how many by severity, and the worst that are still open."""
-    until = f"{timezone.localtime(silence.ends_at):%m-%d %H:%M}"
-    name = f"静默「{wording.plain(str(silence), 60)}」"
+    until = wording.clock(silence.ends_at)
+    name = f"静默「{plain(str(silence), 60)}」"
     title = f"{name}已结束" if silence.ends_at <= now else f"{name}还在继续，到 {until}"
     left = [each for each in alerts if each.status != AlertStatus.CLOSED]
     order = list(Severity.values)
@@ -147,11 +129,11 @@ def _text(silence: Silence, alerts: Sequence[Alert], now: datetime) -> tuple[str
     lines = [
         f"**{title}**",
         "",
-        f"- 设置人：{wording.plain(silence.made_by, 30)}"
-        + (f"，原因：{wording.plain(silence.reason, 100)}" if silence.reason else ""),
+        f"- 设置人：{plain(silence.made_by, 30)}"
+        + (f"，原因：{plain(silence.reason, 100)}" if silence.reason else ""),
         f"- 期间没有发送：{len(alerts)} 条告警（{_levels(alerts)}）",
         f"- 仍未关闭：{len(left)} 条" if left else "- 都已关闭",
-        *(f"- {wording.MARKS[each.severity]} A{each.pk} {wording.plain(each.title, 60)}" for each in worst),
+        *(f"- {wording.MARKS[each.severity]} A{each.pk} {plain(each.title, 60)}" for each in worst),
     ]
     return title, "\n".join([*lines, *(["", "发送「告警」查看列表。"] if left else [])])
 

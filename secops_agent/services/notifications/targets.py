@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.db.models import F, QuerySet
+
 from bifang.channels.allowance import Means
 from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
@@ -59,7 +61,7 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
                 )
             row.conversation_id = _conversation(row.config, entry.conversation_id)
         case "person":
-            row.staff = _staff(entry.staff_id)
+            row.staff = _staff(entry.staff_id, row.config)
         case "role":
             row.role = _role(entry.role, step)
         case "on_call" | "next":
@@ -120,8 +122,10 @@ def _role(role: str, step: int | None) -> str:
     return role
 
 
-def _staff(staff_id: str) -> Staff:
-    rows = list(Staff.objects.filter(staff_id=staff_id, active=True)[:2])
+def _staff(staff_id: str, config: SystemConfig | None) -> Staff:
+    own = config and config.params.get("corp_id")
+    listed = Staff.objects.filter(staff_id=staff_id, active=True)
+    rows = list((listed.filter(corp_id__in=("", own)) if own else listed)[:2])
     if len(rows) != 1:
         raise InvalidInput(f"staff_id「{staff_id[:50]}」{'在几个企业里都有' if rows else '不在人员名单中'}。")
     return rows[0]
@@ -144,8 +148,25 @@ def replace(rule: NotificationRule, rows: Sequence[NotificationTarget], grant: G
         elif any(row is each for each in changed):
             robots.adopt(old, row)
     for each in known.values():
+        hand_over(each)
         each.delete()
     return [describe(row) for row in changed]
+
+
+def same_place(target: NotificationTarget) -> "QuerySet[NotificationTarget]":
+    """This target in whatever rule, and wherever in it."""
+    rows = NotificationTarget.objects.filter(
+        kind=target.kind, conversation_id=target.conversation_id, staff=target.staff_id, schedule=target.schedule_id,
+        role=target.role,
+    )  # fmt: skip
+    return rows if target.kind == TargetKind.WEBHOOK else rows.filter(config=target.config_id)
+
+
+def hand_over(target: NotificationTarget) -> None:
+    """Before it goes: what other rules want told in the same place, too, is told because of one of them."""
+    others = same_place(target).exclude(rule=target.rule_id).order_by(F("step").asc(nulls_first=True), "pk")
+    if (other := others.first()) is not None:
+        AlertMessage.objects.filter(target=target).exclude(kind="escalation").update(target=other)
 
 
 def destination(target: NotificationTarget, person: Staff | None = None) -> str:
@@ -205,6 +226,16 @@ def resolve(target: NotificationTarget, now: datetime, person: Staff | None = No
     staff = person or _person(target, now)
     if staff is None or not staff.active:
         raise Unreachable(f"「{staff or '这位人员'}」已离开：请给规则换一个目标。")
+    return private_address(config, staff)
+
+
+def private_address(config: SystemConfig, staff: Staff) -> Address:
+    """Somebody's own chat. Raises Unreachable for another corporation's: there, the same id is somebody else's."""
+    own = config.params.get("corp_id")
+    if own and staff.corp_id not in ("", own):
+        raise Unreachable(
+            f"「{staff}」不属于钉钉配置「{config.name}」的企业，不能由它发送：请换成本企业的人员，或换一个配置。"
+        )
     return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name, staff)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from bifang.channels.markup import plain
 from bifang.channels.outgoing import words
 from bifang.channels.ports import Suggestion
 from secops_agent.models import Alert, Silence
@@ -17,15 +18,6 @@ from secops_agent.services.privacy import mask_alerts
 MARKS: Final = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "info": "⚪"}
 OVER: Final = "✅"
 _MOST_LISTED: Final = 5
-_HARMLESS: Final = str.maketrans(
-    {"[": "［", "]": "］", "<": "＜", ">": "＞", "`": "'", "*": "＊", "|": "¦", "#": "＃"}
-)
-
-
-def plain(text: str, limit: int) -> str:
-    """Text of unknown origin on one line, without the signs of Markdown."""
-    line = " ".join(text.split()).translate(_HARMLESS)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def clock(moment: datetime) -> str:
@@ -54,8 +46,8 @@ def time_left(alerts: Sequence[Alert], now: datetime) -> str:
         return ""
     minutes = round((min(limits) - now).total_seconds() / 60)
     size = abs(minutes)
-    words = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
-    return f"还有 {words}" if minutes > 0 else f"已超时 {words}" if size else "已超时"
+    span = f"{size} 分钟" if size < 120 else f"{size // 60} 小时" if size < 2880 else f"{size // 1440} 天"
+    return f"还有 {span}" if minutes > 0 else f"已超时 {span}" if size else "已超时"
 
 
 def is_over(alerts: Sequence[Alert]) -> bool:
@@ -77,12 +69,13 @@ def group_text(
     facts: Facts,
     *,
     last: str = "",
+    found: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
 ) -> str:
-    """One group of alerts, the first one named by its code; ``last``: what somebody did about it last. ``heard``:
-    there is somebody to be answered."""
+    """One group of alerts, the first one named by its code; ``last``: what somebody did about it last, ``found``: what
+    was found out about it. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
     lines = [
@@ -92,6 +85,7 @@ def group_text(
         f"- 资产：{'、'.join(plain(name, 40) for name in sorted(facts.asset_names)[:_MOST_LISTED]) or '未知'}",
         f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
         f"- 状态：{state_of(alerts)}",
+        *([f"- 调查：{plain(found, 200)}"] if found else []),
         *([f"- 处理：{last}"] if last else []),
         *([f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []),
     ]

@@ -24,7 +24,8 @@ MOST_EVENTS: Final = 500
 MOST_SHIFTS: Final = 1_000  # of one file
 DEEPEST: Final = 3
 LONGEST: Final = timedelta(days=31)
-UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+# A time zone's name is looked for as a file.
+UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError)
 BEFORE, AFTER = timedelta(days=7), timedelta(days=60)
 _WORDS: Final = re.compile(r"[\s,，、:：;；·|/()（）\[\]-]+")
 
@@ -100,14 +101,17 @@ def _checked(content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInput("日历文件不是 UTF-8 编码。") from None
-    lines = re.sub(r"\r?\n[ \t]", "", text).splitlines()
+    if "\0" in text:
+        raise InvalidInput("日历文件含有 NUL 字节，不是文本文件：请从日历软件重新导出。")
+    lines = re.sub(r"\n[ \t]", "", "\n".join(text.splitlines())).split("\n")
     kept, inside, events = [], [], MOST_EVENTS + 1 if len(lines) > MOST_LINES else 0
     for line in lines:
         word, _, name = line.strip().upper().partition(":")
         if word == "BEGIN":
             inside.append(name)
             events += name == "VEVENT"
-        if len(line) > MOST_LINE or len(inside) > DEEPEST or events > MOST_EVENTS:
+        dressed = word.startswith(("BEGIN;", "END;"))  # no program writes that: it would not be seen here
+        if dressed or len(line) > MOST_LINE or len(inside) > DEEPEST or events > MOST_EVENTS:
             raise InvalidInput(f"日历文件的内容太多（最多 {MOST_EVENTS} 个事件）或嵌套太深，没有导入。")
         if "VTIMEZONE" not in inside:
             kept.append(line)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from bifang.core.errors import InvalidInput
-from secops_agent.services.on_call.shifts import ZONE
+from secops_agent.services.on_call.shifts import LONGEST, ZONE
 
 Span = tuple[datetime, datetime]
 _DAYS: Final = {
@@ -24,12 +24,25 @@ _WEEKDAY: Final = re.compile(r"(上|本|这|下下|下)?(?:周|星期|礼拜)([�
 _DATE: Final = re.compile(r"(?:(\d{1,2})\s*月\s*)?(\d{1,2})\s*[日号]")
 _BETWEEN: Final = re.compile(r"\s*(?:和|与|跟|、|,|，|及)\s*")
 _NUMBERS: Final = {word: number for number, word in enumerate("一二三四五六日")} | {"天": 6}
+FARTHEST: Final = timedelta(days=20 * 366)  # from now; beyond, it was a slip, and the calendar ends somewhere
 HELP: Final = "请写 今天、明天、下周、周三、11月27日、2026-11-27、2026-11-27 20:00 或 2026-11-27/2026-11-30。"
 
 
 def read_span(text: str, now: datetime) -> Span:
     """[start, end) of what is meant, in Asia/Shanghai; a moment is a minute. Raises InvalidInput."""
-    words, local = text.strip(), now.astimezone(ZONE)
+    try:
+        start, end = _span(text.strip(), now.astimezone(ZONE))
+        near = abs(start - now) < FARTHEST
+    except OverflowError:
+        near = False
+    if not near:
+        raise InvalidInput(f"时间「{text[:30]}」离现在太远。{HELP}")
+    if end - start > LONGEST:
+        raise InvalidInput(f"时间「{text[:30]}」太长，最多 {LONGEST.days} 天。{HELP}")
+    return start, end
+
+
+def _span(words: str, local: datetime) -> Span:
     if words in ("", "现在", "当前", "目前", "now"):
         return _minute(local)
     if words in _DAYS:

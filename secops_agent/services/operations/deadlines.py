@@ -5,10 +5,11 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from bifang.core.db import database_now
+from bifang.core.rows import lock_idle
 from secops_agent.models import Alert
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications.matching import Changed, note_changes
@@ -48,9 +49,7 @@ def _note(rows: "QuerySet[Alert]", stage: str, now: datetime) -> int:
     if not rows.exists():  # asked every second: without SQLite's one write lock
         return 0
     with transaction.atomic():
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
-        found = list(rows.order_by("due_at", "pk")[:ROUND])
+        found = list(lock_idle(rows.order_by("due_at", "pk"))[:ROUND])
         Alert.objects.filter(pk__in=[row.pk for row in found]).update(sla_told=stage)
         note_changes([Changed(row, frozenset({f"sla_{stage}"})) for row in found], now)
     return len(found)

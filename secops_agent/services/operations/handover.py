@@ -10,6 +10,7 @@ from django.db.models import Count, F
 
 from bifang.channels import outbox
 from bifang.channels.allowance import allowance
+from bifang.channels.markup import plain
 from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
 from secops_agent.models import (
@@ -26,7 +27,7 @@ from secops_agent.models import (
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.targets import Unreachable, resolve
-from secops_agent.services.notifications.wording import MARKS, plain
+from secops_agent.services.notifications.wording import MARKS
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.people.messages import config_of
 

@@ -8,11 +8,12 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from bifang.channels.allowance import allowance
+from bifang.channels.markup import plain
 from bifang.core.db import database_now
 from secops_agent.models import Alert, NotificationPreference, OnCallSchedule, Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications.preferences import preference_of, speaks_at
-from secops_agent.services.notifications.wording import MARKS, gravest, plain
+from secops_agent.services.notifications.wording import MARKS, gravest
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
 from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.people.messages import config_of, tell
@@ -82,6 +83,9 @@ def _text(alerts: Sequence[Alert], number: int, now: datetime) -> str:
         for each in alerts[:MOST_LISTED]
     ]
     rest = number - MOST_LISTED
-    return "\n".join(
-        [*lines, *([f"- 还有 {rest} 条"] if rest > 0 else []), "", f"回复：确认 A{alerts[0].pk}"]
-    )
+    return "\n".join([*lines, *([f"- 还有 {rest} 条"] if rest > 0 else []), "", f"回复：{_next(alerts[0])}"])
+
+
+def _next(alert: Alert) -> str:
+    """What can be said about it: one that is acknowledged already is not acknowledged again."""
+    return f"{'确认' if alert.status == AlertStatus.OPEN else '查看'} A{alert.pk}"

@@ -13,8 +13,10 @@ from secops_agent.models import (
     AuditRecord,
     AuditSegment,
     ConversationMessage,
+    Correction,
     Escalation,
     History,
+    Investigation,
     RunState,
     TaskRun,
     TurnUsage,
@@ -36,12 +38,20 @@ def _remembered(before: datetime) -> Rows:
     return ConversationMessage.objects.filter(created_at__lt=before).order_by("created_at")
 
 
+def _corrected(before: datetime) -> Rows:
+    return Correction.objects.filter(at__lt=before).order_by("at")
+
+
 def _used(before: datetime) -> Rows:
     return TurnUsage.objects.filter(at__lt=before).order_by("at")
 
 
 def _changed(before: datetime) -> Rows:
     return History.objects.filter(at__lt=before).order_by("at")
+
+
+def _investigated(before: datetime) -> Rows:
+    return Investigation.objects.filter(requested_at__lt=before).order_by("requested_at")
 
 
 def _counted(before: datetime) -> Rows:
@@ -62,6 +72,8 @@ def _done(before: datetime) -> Rows:
 KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
+    Keeping("改进建议", "RETENTION_DAYS", _corrected, "at"),
+    Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
     Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),

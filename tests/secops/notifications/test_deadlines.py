@@ -11,7 +11,7 @@ from bifang.channels.models import OutboxRow
 from secops_agent.models import Alert, AlertMessage
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import silences
-from secops_agent.services.notifications.announcing import STORM
+from secops_agent.services.notifications.storms import STORM
 from secops_agent.services.operations import deadlines
 from tests.secops.inventory_aid import ACTOR, alert, store
 

@@ -13,7 +13,7 @@ from secops_agent.models import Alert, AlertMessage, Escalation, MessageState, N
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import announcing, silences
-from secops_agent.services.notifications.announcing import STORM
+from secops_agent.services.notifications.storms import STORM
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 from tests.secops.on_call.rota_aid import rota
 

@@ -11,7 +11,7 @@ from secops_agent.models import Alert, AlertMessage, AlertMessageItem, Escalatio
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.notifications import digests, silence_lines, silences
-from secops_agent.services.notifications.announcing import STORM
+from secops_agent.services.notifications.storms import STORM
 from tests.dingtalk.quota_aid import custom, use
 from tests.secops.inventory_aid import ACTOR, alert, later, store
 

@@ -73,17 +73,20 @@ def test_grave_alert_that_is_refused_goes_on_at_once(database, changes, reason, 
 
 
 @pytest.mark.parametrize("chain", [True, False])
-@pytest.mark.parametrize("trouble", ["off", "mute", "left", "gap"])
+@pytest.mark.parametrize("trouble", ["off", "mute", "left", "gap", "foreign"])
 def test_grave_alert_that_leads_nowhere_goes_on_at_once(database, config, trouble, chain):
     rota(start="2999-01-07" if trouble == "gap" else "2020-01-06", staff=["lisi"])
     other = SystemConfig.objects.create(
         kind="dingtalk", name="另一个", client_id="ding2", enabled=True, revision=1, params={}
     )
     second = {"kind": "person", "config": other.name, "staff_id": "wangwu"}
-    targets = [{"left": PERSON, "gap": ON_CALL}.get(trouble, stage.GROUP)]
+    targets = [{"left": PERSON, "gap": ON_CALL, "foreign": ON_CALL}.get(trouble, stage.GROUP)]
     stage.rule(targets=targets, escalate=[{"after_minutes": 600, "to": [second]}] if chain else [])
     if trouble == "left":
         Staff.objects.filter(staff_id="lisi").update(active=False)
+    if trouble == "foreign":  # at 钉钉, lisi would be somebody else
+        SystemConfig.objects.filter(pk=config.pk).update(params={"corp_id": "dingcorp"})
+        Staff.objects.filter(staff_id="lisi").update(corp_id="dingother")
     if trouble in ("off", "mute"):
         SystemConfig.objects.filter(pk=config.pk).update(
             enabled=trouble != "off", params={"notifications_enabled": trouble != "mute"}
@@ -220,7 +223,7 @@ def test_same_trouble_stands_on_every_rule_with_that_target(database):
 
 
 def test_storm_that_could_not_be_told_is_told_again(database):
-    from secops_agent.services.notifications.announcing import STORM
+    from secops_agent.services.notifications.storms import STORM
 
     stage.rule()
     store(*(alert(f"k{number}") for number in range(STORM)))

@@ -16,8 +16,8 @@ from secops_agent.models import (
 )
 from secops_agent.services.actors import Actor
 from secops_agent.services.notifications import robots
-from secops_agent.services.notifications.announcing import STORM_OF_ROBOT
 from secops_agent.services.notifications.rules import save_rule
+from secops_agent.services.notifications.storms import STORM_OF_ROBOT
 from secops_agent.services.notifications.views import search_rules
 from tests.dingtalk.quota_aid import custom, use
 from tests.secops.inventory_aid import alert, host, store

@@ -6,7 +6,7 @@ import pytest
 
 from bifang.channels.known_groups import learn_group
 from bifang.core.errors import InvalidInput
-from secops_agent.models import AuditRecord, NotificationRule
+from secops_agent.models import AuditRecord, NotificationRule, Staff
 from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import Conditions, Facts, Hours
 from secops_agent.services.notifications.rules import read_rules
@@ -83,6 +83,7 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
         ),
         ({"targets": [{"kind": "group", "config": "钉钉"}]}, "缺少 conversation_id"),
         ({"targets": [{"kind": "person", "config": "钉钉", "staff_id": "nobody"}]}, "不在人员名单中"),
+        ({"targets": [{"kind": "person", "config": "钉钉", "staff_id": "stranger"}]}, "不在人员名单中"),
         (
             {"targets": [{"kind": "on_call", "config": "钉钉", "schedule": "没有"}]},
             "没有名为「没有」的值班表",
@@ -99,6 +100,7 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
 )
 def test_wrong_rules_are_refused_with_the_place(database, changes, said):
     config = stage.configure(corp_id="dingcorp")
+    Staff.objects.create(corp_id="dingother", staff_id="stranger", name="别家的人", role="analyst")
     for conversation_id, title, corp_id in (
         ("cidKnown", "安全群", "dingcorp"),
         ("cidForeign", "别家的群", "dingother"),

@@ -13,7 +13,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.faults import Forbidden, NotFound
 from secops_agent.services.notifications import escalation, silence_lines, silences
-from secops_agent.services.notifications.announcing import STORM
+from secops_agent.services.notifications.storms import STORM
 from secops_agent.services.people import tokens
 from tests.secops.inventory_aid import ACTOR, alert, host, later, store
 

@@ -111,6 +111,7 @@ def test_what_cannot_be_kept_is_left_out_and_told(changes, said):
     [
         b"\xff\xfe", b"not a calendar", b"BEGIN:VCALENDAR\r\n" + b"BEGIN:X\r\n" * 100_000, b"A" * (calendars.MOST_BYTES + 1),
         event(SUMMARY="x" * 100_000), event() * 600, event().replace(b"UID:", b"X:1\r\n" * 20_000 + b"UID:"),
+        event(UID="a\0b"), event(**{"DTSTART;TZID=" + "A" * 5000: "20261128T010000"}),
     ],
 )  # fmt: skip
 def test_hostile_files_are_refused(content):
@@ -139,6 +140,12 @@ def test_zones_of_the_file_are_not_asked_for_their_rules():
     assert starts() == [f"{TOMORROW:%m-%d %H:%M}"]
     done = calendars.import_calendar(rota(), content.replace(b"TZID=Asia/Shanghai", b"TZID=Own"), ACTOR)
     assert "不认识的时区「Own」" in done.skipped[0]
+    own = content.replace(b"TZID=Asia/Shanghai", b"TZID=Own")
+    for hidden in (b"BEGIN:VTIME\r ZONE", b"BEGIN:VTIME\x0b ZONE", "BEGIN:VTIME\u2028 ZONE".encode()):
+        done = calendars.import_calendar(rota(), own.replace(b"BEGIN:VTIMEZONE", hidden), ACTOR)
+        assert "不认识的时区「Own」" in done.skipped[0]
+    with pytest.raises(InvalidInput):
+        calendars.import_calendar(rota(), own.replace(b"BEGIN:VTIMEZONE", b"BEGIN;X=1:VTIMEZONE"), ACTOR)
 
 
 def test_feed_is_read_by_its_secret_until_it_is_revoked(browser, staff):

@@ -5,7 +5,7 @@ import pytest
 from bifang.core.errors import InvalidInput
 from secops_agent.models import AuditRecord, OnCallSchedule
 from secops_agent.services.on_call.schedules import apply_on_call_entries, find_schedule
-from secops_agent.services.on_call.spans import read_span
+from secops_agent.services.on_call.spans import read_days, read_span
 from secops_agent.services.on_call.working_days import WorkingDays, import_days
 
 from .rota_aid import WEEKLY, at, people, rota
@@ -88,6 +88,15 @@ def test_words_for_time_are_spans(words, start, end):
 def test_unknown_words_for_time_are_refused_with_examples():
     with pytest.raises(InvalidInput, match="看不懂时间「改天」。请写 今天"):
         read_span("改天", NOW)
+
+
+@pytest.mark.parametrize(
+    "words", ["0001-01-01", "9999-12-31 23:59", "9999-12-31", "0001-01-01/9999-12-30", "2026-01-01/2027-12-31"]
+)  # fmt: skip
+def test_times_beyond_all_rotas_are_refused(words):
+    for read in (read_span, read_days):
+        with pytest.raises(InvalidInput, match=r"太远|太长"):
+            read(words, NOW)
 
 
 def test_holidays_can_be_imported_and_are_checked_as_a_whole():

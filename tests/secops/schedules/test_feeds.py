@@ -170,6 +170,15 @@ def test_hostile_copy_changes_nothing(
     assert (downloads.directory() / "kev").read_bytes() == kev(3)
 
 
+@pytest.mark.parametrize("etag", ['"\xff\xfe"', '"' + "a" * 400 + '"'])
+def test_mark_that_cannot_be_kept_is_not_sent_back(mirror: Mirror, etag: str) -> None:
+    mirror.answer("/kev", kev(3), ETag=etag)
+    FEEDS.run(ORDER)
+    FEEDS.run(ORDER)
+    assert (known(), Feed.objects.get().etag) == (3, "")
+    assert "if-none-match" not in mirror.asked[1][1]
+
+
 def test_endless_body_is_cut(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "SOURCES", (replace(feeds.SOURCES[0], max_bytes=1 << 20),))
     mirror.endless = True

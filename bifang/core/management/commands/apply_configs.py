@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from bifang.core.documents import read_yaml
 from bifang.core.errors import BifangError
 from bifang.core.sections import apply_sections
 
@@ -42,29 +42,8 @@ def _read(name: str) -> str:
         raise CommandError(f"文件 {name} 不是 UTF-8 编码，请另存为 UTF-8。") from None
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """A key given twice is a mistake, not a choice."""
-
-
-def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"键「{key}」写了两次", problem_mark=key_node.start_mark)
-        seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 def _parse(name: str, text: str) -> Any:
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"第 {mark.line + 1} 行" if mark else ""
-        raise CommandError(f"{name} {place}不是合法的 YAML：{error.problem}。没有写入任何内容。") from None
-    except yaml.YAMLError as error:
-        raise CommandError(f"{name} 不是合法的 YAML：{error}。没有写入任何内容。") from None
+        return read_yaml(text)
+    except BifangError as error:
+        raise CommandError(f"{name} {error.message}没有写入任何内容。") from None

@@ -21,6 +21,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.identity import alert_identity, event_mark
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
+from secops_agent.services.investigations.arrivals import note_arrivals
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
@@ -169,7 +170,9 @@ class _Book:
             for row, changes in self._changes
         )
         if self._session.announce:
-            note_changes([Changed(row, self._happened(row)) for row, _ in self._fresh], self._session.now)
+            changed = [Changed(row, self._happened(row)) for row, _ in self._fresh]
+            note_changes(changed, self._session.now)
+            note_arrivals(changed, self._session.now)
         tallies.change(
             (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
         )

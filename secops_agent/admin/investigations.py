@@ -1,0 +1,163 @@
+"""告警调查 on the page of its alert, and 调查对照: what was suggested beside what people decided."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import RecordScreen, badge, moment
+from secops_agent.admin.acts import Act
+from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState
+from secops_agent.services.actors import Actor
+from secops_agent.services.investigations import opinions, replays, work
+from secops_agent.services.investigations.checks.base import Evidence
+from secops_agent.services.investigations.dossiers import Dossier, load_dossier
+from secops_agent.services.investigations.noise import noisy_rules
+from secops_agent.services.investigations.replays import Comparison, RuleRecord, percent_words
+from secops_agent.services.investigations.steps import next_steps
+from secops_agent.services.investigations.weighing import REASONS, side_of
+from secops_agent.services.investigations.wording import BY_CODE, reason_line, verdict_line
+
+TONES: Final = {
+    "true_positive": "bad", "false_positive": "idle", "benign": "ok", "duplicate": "idle", "": "warn",
+}  # fmt: skip
+
+
+def _rate(useful: bool, pk: int, actor: Actor, note: str) -> object:
+    return opinions.give(pk, actor, useful=useful, reason=note)
+
+
+INVESTIGATE: Final = Act(
+    "investigate", "调查", lambda pk, actor, note, person: work.investigate(pk), many=False
+)
+OPINIONS: Final = (
+    Act("useful", "👍 有用", lambda pk, actor, note, person: _rate(True, pk, actor, note), many=False),
+    Act("useless", "👎 没用", lambda pk, actor, note, person: _rate(False, pk, actor, note), many=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record that is cited."""
+
+    name: str
+    url: str
+
+
+def panel(alert: Alert) -> dict[str, Any]:
+    """What the template shows of the newest investigation; with ``waiting`` or nothing while there is none."""
+    rows = Investigation.objects.filter(alert=alert).order_by("-finished_at", "-pk")
+    done = rows.filter(state=InvestigationState.DONE).prefetch_related("opinions").first()
+    if done is None:
+        newest = rows.first()
+        told = newest.last_error or "已经排队，几秒内完成。" if newest else "还没有调查。"
+        return {"note": told, "investigate": INVESTIGATE}
+    dossier = load_dossier(done.facts)
+    found = dossier.assessment
+    return {
+        "row": done,
+        "finished": moment(done.finished_at),
+        "verdict": badge(verdict_line(found), TONES[found.verdict]),
+        "reasons": _reasons(dossier),
+        "sections": [
+            (section.title, [(each.text, _links(each.evidence)) for each in section.statements])
+            for section in dossier.sections
+        ],
+        "missing": "、".join(dossier.missing),
+        "steps": next_steps(alert.pk, alert.status, dossier),
+        "by": BY_CODE,
+        "opinions": list(done.opinions.order_by("at")),
+        "investigate": INVESTIGATE,
+        "rate": OPINIONS,
+    }
+
+
+def _reasons(dossier: Dossier) -> list[tuple[str, int, str, list[Link]]]:
+    return [
+        (side_of(each), REASONS[each.reason].weight, reason_line(each), _links(each.evidence))
+        for each in dossier.assessment.signals
+    ]
+
+
+def _links(evidence: tuple[Evidence, ...]) -> list[Link]:
+    return [
+        Link(each.name, reverse(f"admin:secops_agent_{each.kind}_change", args=[each.id]))
+        for each in evidence
+    ]
+
+
+@admin.register(InvestigationReplay)
+class ReplayScreen(RecordScreen):
+    """Made once a day; the newest says which rules may suggest."""
+
+    list_display = ("span", "whole", "earned", "made")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The numbers by rule, and which rules make more noise than they are worth."""
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
+            response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+            return response
+        found = replays.read(row)
+        page = {
+            **self.admin_site.each_context(request), "opts": self.opts, "title": "调查对照", "found": found,
+            "headline": _headline(found), "rows": [(each, *_percents(each)) for each in found.rules],
+            "noise": noisy_rules(timezone.now()), "thresholds": _thresholds(),
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/secops_agent/replay.html", page)
+
+    @admin.display(description="时间")
+    def span(self, row: InvestigationReplay) -> str:
+        """From when until when people closed the alerts."""
+        start, end = timezone.localtime(row.since), timezone.localtime(row.until)
+        return f"{start:%Y-%m-%d} 至 {end:%Y-%m-%d}"
+
+    @admin.display(description="结果")
+    def whole(self, row: InvestigationReplay) -> str:
+        """In a line."""
+        return "，".join(f"{label} {value}" for label, value in _headline(replays.read(row)))
+
+    @admin.display(description="可显示建议的规则")
+    def earned(self, row: InvestigationReplay) -> str:
+        """How many rules have earned it."""
+        found = replays.read(row).rules
+        return f"{sum(each.has_earned for each in found)} / {len(found)}"
+
+    @admin.display(description="生成时间")
+    def made(self, row: InvestigationReplay) -> SafeString | str:
+        """When."""
+        return moment(row.made_at)
+
+
+def _headline(found: Comparison) -> list[tuple[str, str]]:
+    whole = found.whole
+    return [
+        ("人员下过结论的告警", str(whole.judged)),
+        ("建议与人员一致", percent_words(whole.agreement)),
+        ("真实攻击认出", percent_words(whole.recall)),
+        ("证据不足", str(whole.abstained)),
+    ]
+
+
+def _percents(rule: RuleRecord) -> tuple[str, str]:
+    return percent_words(rule.agreement), percent_words(rule.recall)
+
+
+def _thresholds() -> str:
+    from django.conf import settings
+
+    return (
+        f"下过结论的不少于 {settings.SUGGEST_JUDGED} 条、一致不低于 {settings.SUGGEST_AGREEMENT:g}%、"
+        f"真实攻击认出不低于 {settings.SUGGEST_RECALL:g}%、没有把真实攻击说成别的、👎 不比 👍 多"
+    )

@@ -1,0 +1,189 @@
+"""MCP 工具: what each service offers, what people class it as, and ordering one of its tools from a page."""
+
+import asyncio
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from bifang.core import configs
+from bifang.core.admin.base import RecordScreen, author_of, moment
+from bifang.core.admin.below import register_below
+from bifang.core.changes import Change, record
+from bifang.core.config_cache import ConfigCache
+from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.models import SystemConfig
+from secops_agent.admin import mcp_forms
+from secops_agent.agent.controls import NOT_LISTED
+from secops_agent.connectors.mcp.caller import McpCaller
+from secops_agent.models import McpCatalogue, allows
+from secops_agent.services.decisions.by_user import propose_as
+from secops_agent.services.mcp import catalogue
+from secops_agent.services.mcp.orders import CALL, McpOrder, line_of, order_of
+from secops_agent.services.mcp.schemas import convert
+from secops_agent.services.people.eligibility import account_of
+
+PAGES = "admin/secops_agent"
+_CONFIGURE = "core.change_systemconfig"
+
+
+@admin.register(McpCatalogue)
+class McpScreen(RecordScreen):
+    """One row a service that was reached; its page lists the tools, a tool's page classes and orders it."""
+
+    list_display = ("config", "found", "checked")
+    list_select_related = ("config",)
+
+    @admin.display(description="工具")
+    def found(self, row: McpCatalogue) -> str:
+        """How many there are, and may be used."""
+        known = catalogue.known_tools(row.config)
+        ready = sum(tool.state == "ready" for tool in known)
+        return f"{len(known)} 个，{ready} 个可用"
+
+    @admin.display(description="检查时间", ordering="checked_at")
+    def checked(self, row: McpCatalogue) -> SafeString | str:
+        """When it last answered."""
+        return moment(row.checked_at)
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page of one tool."""
+        view = self.admin_site.admin_view(self.tool_view)
+        return [
+            path("<int:config_id>/tool/", view, name="secops_agent_mcpcatalogue_tool"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The tools of one service."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return self._page(
+            request, "mcp_service.html", title=f"MCP 服务「{row}」", tools=table(request, row.config)
+        )
+
+    def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        return TemplateResponse(request, f"{PAGES}/{template}", whole)
+
+    # One tool
+
+    def tool_view(self, request: HttpRequest, config_id: int) -> HttpResponse:
+        """GET ``name``: the tool. POST ``act``: class (set its class, having seen it), order (carry it out)."""
+        config = SystemConfig.objects.current().filter(kind=catalogue.KIND, pk=config_id).first()
+        name = request.GET.get("name", "")
+        tool = (
+            next((one for one in catalogue.known_tools(config) if one.name == name), None) if config else None
+        )
+        if config is None or tool is None or not self.has_view_permission(request):
+            raise Http404
+        act = request.POST.get("act", "")
+        try:
+            if act == "class":
+                return self._classify(request, config, tool)
+            if act == "order":
+                return self._order(request, config, tool)
+        except (BifangError, configs.FieldErrors) as error:
+            messages.error(request, str(error))
+        return self._tool_page(request, config, tool)
+
+    def _tool_page(
+        self, request: HttpRequest, config: SystemConfig, tool: catalogue.KnownTool, answer: str = ""
+    ) -> HttpResponse:
+        ready = next((one for one in catalogue.tools_of(config) if one.name == tool.name), None)
+        may_order = ready is not None and _may(request, ready.role) and config.enabled
+        return self._page(
+            request, "mcp_tool.html", title=f"{config}：{tool.name}", config=config, tool=tool, row=mcp_forms.row_of(tool),
+            schema=mcp_forms.revealed(mcp_forms.pretty(tool.offered.schema)) if tool.offered else "",
+            choices=mcp_forms.class_choices(config, tool) if request.user.has_perm(_CONFIGURE) else None, ready=ready,
+            boxes=mcp_forms.boxes(ready, request.POST) if ready and may_order else None, answer=answer,
+            line=line_of(ready) if ready else "", may_order=may_order,
+        )  # fmt: skip
+
+    def _classify(
+        self, request: HttpRequest, config: SystemConfig, tool: catalogue.KnownTool
+    ) -> HttpResponse:
+        if not request.user.has_perm(_CONFIGURE):
+            raise PermissionDenied
+        entry, author = mcp_forms.entry_of(request.POST), author_of(request)
+        listing = {name: one for name, one in (config.params.get("tools") or {}).items() if name != tool.name}
+        wanted = listing | ({tool.name: entry} if entry else {})
+        with transaction.atomic():
+            configs.save(
+                config.kind, config.name, config.enabled, {"tools": wanted}, config=config, author=author
+            )
+            if entry:
+                digest = request.POST.get("digest", "")
+                catalogue.see(config.pk, tool.name, digest)
+                detail = {"tool": tool.name, "digest": digest}
+                record(Change(author, f"看过 MCP 工具「{tool.name}」"[:60], f"config:{config.pk}", detail))
+        messages.success(request, f"工具「{tool.name}」已{'启用' if entry else '关闭'}，几秒内生效。")
+        return redirect(address(config, tool.name))
+
+    def _order(self, request: HttpRequest, config: SystemConfig, tool: catalogue.KnownTool) -> HttpResponse:
+        ready = catalogue.find_ready(config.pk, tool.name)
+        if not _may(request, ready.role):
+            raise InvalidInput(f"执行这个工具需要「{ready.role.label}」角色。")
+        order = order_of(config.pk, tool.name, convert(ready.schema, mcp_forms.typed(ready, request.POST)))
+        if ready.risk == "read":
+            return self._tool_page(request, config, tool, asyncio.run(_read(order)))
+        account = account_of(request.user.pk)
+        if account is None:
+            raise InvalidInput(NOT_LISTED)
+        proposal = propose_as(account, CALL, order.title, ready.risk, order.stored(), order.summary, "admin")
+        messages.success(request, f"已提出（{proposal.code}），还没有执行。")
+        return redirect("admin:secops_agent_proposal_change", proposal.pk)
+
+
+async def _read(order: McpOrder) -> str:
+    caller = McpCaller(ConfigCache())
+    try:
+        answered = await caller.call(order.tool, order.arguments)
+    finally:
+        await caller.close()
+    return f"没有成功：{answered.text}" if answered.failed else answered.text or "对方没有返回内容。"
+
+
+def _may(request: HttpRequest, role: Any) -> bool:
+    """Does the person at the keyboard have the role?"""
+    account = account_of(request.user.pk)
+    return account is not None and allows(account.role, role)
+
+
+def address(config: SystemConfig, tool: str) -> str:
+    """Of the page of a tool."""
+    place = reverse("admin:secops_agent_mcpcatalogue_tool", args=[config.pk])
+    return f"{place}?{urlencode({'name': tool})}"
+
+
+def table(request: HttpRequest, config: SystemConfig) -> SafeString:
+    """The tools of a service."""
+    linked = request.user.has_perm("secops_agent.view_mcpcatalogue")
+    rows = [(row, address(config, row.name) if linked else "") for row in mcp_forms.rows(config)]
+    catalogued = McpCatalogue.objects.filter(pk=config.pk).first()
+    context = {
+        "rows": rows,
+        "catalogue": catalogued,
+        "checked": moment(catalogued.checked_at) if catalogued else "",
+    }
+    return render_to_string(f"{PAGES}/mcp_tools.html", context)
+
+
+register_below(catalogue.KIND, table)

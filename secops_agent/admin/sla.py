@@ -1,0 +1,59 @@
+"""处理时限: within what time something must be dealt with."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from bifang.core.admin.base import Screen
+from secops_agent.admin.inventory import gravity, severity_badge
+from secops_agent.models import SlaTarget
+from secops_agent.models.choices import Severity
+from secops_agent.services.vulnerabilities import sla
+
+
+class SlaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """At least one of both limits."""
+
+    class Meta:
+        model = SlaTarget
+        fields = ("severity", "alert_hours", "finding_days")
+        help_texts = {
+            "alert_hours": "留空表示这个级别的告警没有时限。",
+            "finding_days": "留空表示这个级别的发现没有时限。",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """An empty row would say nothing, and look like one that does."""
+        values: dict[str, Any] = super().clean() or {}
+        if not any(values.get(name) for name in ("alert_hours", "finding_days")):
+            raise forms.ValidationError("请至少填写一项时限；要恢复默认的时限，请删除这一行。")
+        return values
+
+
+@admin.register(SlaTarget)
+class SlaScreen(Screen):
+    """Within what time something must be dealt with; what is not listed has the defaults."""
+
+    form = SlaForm
+    list_display = ("level", "alert_hours", "finding_days")
+    list_before_template = "admin/secops_agent/sla.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With what holds for every severity, the defaults too."""
+        limits, mine = sla.SlaLimits(), set(SlaTarget.objects.values_list("severity", flat=True))
+        rows = [(severity_badge(each), *limits.of(each), each in mine) for each in Severity.values]
+        return super().changelist_view(request, {"bf_limits": rows} | (extra_context or {}))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The severity is the row."""
+        return ("severity",) if obj else ()
+
+    @admin.display(description="级别", ordering=gravity("severity"))
+    def level(self, row: SlaTarget) -> SafeString | str:
+        """Coloured."""
+        return severity_badge(row.severity)

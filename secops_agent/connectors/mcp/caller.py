@@ -1,0 +1,37 @@
+"""Reading calls of foreign tools, for a turn."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bifang.core import db
+from bifang.core.config_cache import ConfigCache
+from bifang.core.http import HttpClient
+from secops_agent.connectors.mcp.content import Answered, read_result
+from secops_agent.connectors.mcp.session import McpSession
+from secops_agent.connectors.mcp.settings import McpSettings
+from secops_agent.services.mcp import catalogue
+from secops_agent.services.mcp.definitions import ReadyTool
+from secops_agent.services.mcp.schemas import header_arguments
+
+
+class McpCaller:
+    """One per event loop; call `close` before the loop ends."""
+
+    def __init__(self, configs: ConfigCache) -> None:
+        self._configs = configs
+        self._clients: dict[str, HttpClient] = {}
+
+    async def call(self, tool: ReadyTool, arguments: Mapping[str, Any]) -> Answered:
+        """Call it. Raises BifangError."""
+        settings: McpSettings = await self._configs.get(tool.config_id)
+        protocol = await db.call(catalogue.protocol_of, tool.config_id)
+        http = self._clients.setdefault(settings.ca, HttpClient(pool=8, ca=settings.ca))
+        async with McpSession(settings, http, protocol) as server:
+            return read_result(
+                await server.call(tool.name, arguments, header_arguments(tool.schema, arguments))
+            )
+
+    async def close(self) -> None:
+        """Close this loop's connections."""
+        for http in self._clients.values():
+            await http.close()

@@ -1,0 +1,145 @@
+"""Carries an approved call of a foreign tool out, once: looked at again, called, verified."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bifang.core import db
+from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
+from bifang.core.http import HttpClient
+from secops_agent.connectors.mcp.content import Answered, read_result
+from secops_agent.connectors.mcp.session import McpSession
+from secops_agent.connectors.mcp.settings import McpSettings
+from secops_agent.connectors.mcp.wire import McpRefusal
+from secops_agent.services.decisions.actions import ActionResult, Order
+from secops_agent.services.faults import Conflict
+from secops_agent.services.mcp import catalogue
+from secops_agent.services.mcp.definitions import ReadyTool, read_offered
+from secops_agent.services.mcp.orders import narrowed, recheck
+from secops_agent.services.mcp.schemas import header_arguments
+
+UNDO: Final = "mcp:"  # before the name of the tool that takes an action back
+PREPARE_S: Final = 20.0  # with `VERIFY_S` and the longest time-out of a configuration: below `actions.HOLD`
+VERIFY_S: Final = 15.0
+SHOWN: Final = 800
+_NOT_SENT: Final = frozenset({"connect", "dns", "tls", "proxy"})
+_NOT_DONE: Final = frozenset(
+    {"-32600", "-32601", "-32602", "-32020", "-32021", "-32022"}
+)  # refused as it was asked
+_CHECK: Final = "请到目标系统核实是否已经执行；系统不会自动重试。"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is called, with what, and the tool to look with afterwards. ``undoes``: the contrary is to be seen then."""
+
+    tool: ReadyTool
+    arguments: Mapping[str, Any]
+    verify: str = ""
+    undo: str = ""
+    undoes: bool = False
+
+
+class McpConnector:
+    """One configured MCP server, over a client of its own."""
+
+    def __init__(self, settings: McpSettings) -> None:
+        self.name = settings.name
+        self.config_id: int | None = settings.id
+        self._settings = settings
+
+    async def run(self, order: Order) -> ActionResult:
+        """Call it once; what cannot be known is said to be unknown."""
+        try:
+            call = await db.call(_call_of, order)
+            protocol = await db.call(catalogue.protocol_of, call.tool.config_id)
+        except BifangError as error:
+            return ActionResult("failed", f"没有执行：{error.message}")
+        async with HttpClient(pool=2, ca=self._settings.ca) as http:
+            server = McpSession(self._settings, http, protocol)
+            try:
+                async with asyncio.timeout(PREPARE_S):
+                    await server.__aenter__()
+                    await _look_again(server, call.tool)
+            except (BifangError, TimeoutError) as error:
+                told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
+                return ActionResult("failed", f"没有执行：{told}")
+            outcome = await self._call(server, call)
+            await server.__aexit__(None, None, None)
+            return outcome
+
+    async def _call(self, server: McpSession, call: _Call) -> ActionResult:
+        mirrored = header_arguments(call.tool.schema, call.arguments)
+        try:
+            answered = read_result(await server.call(call.tool.name, call.arguments, mirrored))
+        except RemoteError as error:
+            return _no_result(error)
+        kept = {"text": answered.text[:SHOWN]}
+        if answered.failed:
+            return ActionResult("failed", f"对方报告没有成功：{answered.text[:SHOWN]}", kept)
+        checked = await _verify(server, call) if call.verify else ""
+        undo = f"{UNDO}{call.undo}" if call.undo else ""
+        return ActionResult("done", f"{answered.text[:SHOWN] or '对方已接受并执行。'}{checked}", kept, undo)
+
+
+def _call_of(order: Order) -> _Call:
+    """Raises NotFound, Conflict, InvalidInput: what was decided about is not there any more."""
+    stored, config_id = order.arguments, int(order.arguments["config"])
+    if order.undo_url:
+        tool = catalogue.find_ready(config_id, order.undo_url.removeprefix(UNDO))
+        return _Call(tool, narrowed(tool, stored["arguments"]), tool.verify, undoes=True)
+    wanted = recheck(stored)
+    tool = wanted.tool
+    inverse = any(each.undo == tool.name for each in catalogue.ready_tools() if each.config_id == config_id)
+    return _Call(tool, wanted.arguments, tool.verify, tool.undo, undoes=inverse)
+
+
+async def _look_again(server: McpSession, tool: ReadyTool) -> None:
+    """The tool is still the one that a person has seen. Raises Conflict."""
+    offered = {one.name: one for one in read_offered(await server.list_tools())}
+    if tool.name not in offered or offered[tool.name].digest != tool.pin:
+        raise Conflict(f"服务刚刚改了工具「{tool.name}」，和看过的不一样。请管理员在配置页重新查看。")
+
+
+async def _verify(server: McpSession, call: _Call) -> str:
+    """What the reading tool says afterwards; it never makes an action that was done undone."""
+    name = call.verify
+    try:
+        reader = await db.call(catalogue.find_ready, call.tool.config_id, name)
+        given = narrowed(reader, call.arguments)
+        async with asyncio.timeout(VERIFY_S):
+            answered = read_result(await server.call(name, given, header_arguments(reader.schema, given)))
+    except (BifangError, TimeoutError) as error:
+        told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
+        return f"\n\n核实（{name}）没有成功：{told}请到目标系统确认。"
+    return f"\n\n核实（{name}）：{_finding(answered, call)}\n\n{answered.text[:SHOWN]}"
+
+
+def _finding(answered: Answered, call: _Call) -> str:
+    wanted = [value for value in call.arguments.values() if isinstance(value, str) and len(value) >= 4]
+    found = [value for value in wanted if value in answered.text]
+    if answered.failed or not wanted:
+        return "请看下面的结果，自行判断。"
+    if call.undoes:
+        return (
+            f"结果里仍有 {'、'.join(found)}，请到目标系统确认。"
+            if found
+            else f"结果里已没有 {'、'.join(wanted)}。"
+        )
+    missing = [value for value in wanted if value not in found]
+    return (
+        f"结果里没有 {'、'.join(missing)}，请到目标系统确认。"
+        if missing
+        else f"结果里有 {'、'.join(found)}。"
+    )
+
+
+def _no_result(error: RemoteError) -> ActionResult:
+    code = {"code": error.code, "status": error.status}
+    refused = isinstance(error, McpRefusal) and (
+        error.code in _NOT_DONE or (400 <= error.status < 500 and error.status != 408)
+    )
+    if error.code in _NOT_SENT or refused or isinstance(error, (BadCredentials, RateLimited)):
+        return ActionResult("failed", f"没有执行：{error.message}", code)
+    return ActionResult("unknown", f"请求可能已经送达，但没有得到应答：{error.message}{_CHECK}", code)

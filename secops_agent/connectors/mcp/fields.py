@@ -1,0 +1,122 @@
+"""Fields of a configuration that only an MCP server has: its headers, and its tools as people class them."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from django.core.exceptions import ValidationError
+
+from bifang.core import references
+from bifang.core.errors import BifangError, ConfigError
+from bifang.core.fields import SecretField, Setting
+from bifang.core.redaction import remember_secret
+from secops_agent.services.mcp.definitions import ListedTool, read_listing
+
+CLASSES: Final = {"read": "只读", "write": "写入", "dangerous": "危险"}
+_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
+_VALUE: Final = re.compile(r"[\x20-\x7e]{1,4000}")
+_OURS: Final = ("accept", "connection", "content-", "host", "mcp-", "transfer-encoding")
+_MOST: Final = 10
+_BEARER: Final = "authorization"
+_SHAPE: Final = (
+    '请写一个请求头，例如 Authorization: env:BIFANG_SECRET_名称；多个写成 JSON：{"X-Tenant": "a"}。'
+)
+
+
+class HeadersField(SecretField):
+    """Header → value, or where it is read. On a page one line: ``Name: value``, a bare token, or JSON."""
+
+    def to_python(self, value: Any) -> Any:
+        headers = _mapping(value)
+        for name, text in headers.items():
+            _check_header(name, text)
+        return headers
+
+    def run_validators(self, value: Any) -> None:
+        """Each value as a secret of its own."""
+        try:
+            for one in self.references(value):
+                references.check_reference(one)
+        except BifangError as error:
+            raise ValidationError(error.message) from None
+
+    def references(self, value: Any) -> tuple[str, ...]:
+        return tuple(text for text in dict(value or {}).values() if references.is_reference(text))
+
+    def use(self, value: Any) -> dict[str, str]:
+        """The headers themselves; a token without its scheme is a bearer's."""
+        found = {name: references.resolve(text) for name, text in dict(value or {}).items()}
+        for name, text in found.items():
+            if not _VALUE.fullmatch(text):
+                raise ConfigError(f"请求头 {name} 的值里有换行或非英文字符，请重新填写。")
+            remember_secret(text.rpartition(" ")[2])
+        return {
+            name: f"Bearer {text}" if name.lower() == _BEARER and " " not in text else text
+            for name, text in found.items()
+        }
+
+    def shown(self, value: Any) -> str:
+        told = (f"{name}（{one}）" for name, one in _sources(dict(value or {})))
+        return "、".join(told)
+
+
+def _sources(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [
+        (name, f"引用 {text}" if references.is_reference(text) else "已设置")
+        for name, text in headers.items()
+    ]
+
+
+def _mapping(value: Any) -> dict[str, str]:
+    if not value:
+        return {}
+    if isinstance(value, str):
+        value = _from_line(value.strip())
+    right = isinstance(value, Mapping) and len(value) <= _MOST
+    if not right or not all(isinstance(part, str) for pair in value.items() for part in pair):
+        raise ValidationError(_SHAPE)
+    return {name.strip(): text.strip() for name, text in value.items()}
+
+
+def _from_line(line: str) -> Any:
+    if line.startswith("{"):
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            raise ValidationError(_SHAPE) from None
+    name, colon, text = line.partition(":")
+    if references.is_reference(line) or not colon or not _NAME.fullmatch(name.strip()):
+        return {"Authorization": line}
+    return {name: text}
+
+
+def _check_header(name: str, text: str) -> None:
+    if not _NAME.fullmatch(name) or name.lower().startswith(_OURS):
+        raise ValidationError(f"不能设置请求头「{name[:60]}」。")
+    if not _VALUE.fullmatch(text):
+        raise ValidationError(f"请求头 {name} 的值不能为空，也不能有换行或非英文字符。")
+
+
+class ToolsField(Setting):
+    """Name of a tool → ``read``, ``write``, ``dangerous`` or ``{class, roles, verify, undo}``; the rest is off."""
+
+    elsewhere = True
+    nothing: ClassVar[Any] = {}
+
+    def to_python(self, value: Any) -> dict[str, Any]:
+        try:
+            return {name: one.as_entry() for name, one in read_listing(value or {}).items()}
+        except BifangError as error:
+            raise ValidationError(error.message) from None
+
+    def use(self, value: Any) -> dict[str, ListedTool]:
+        return read_listing(value or {})
+
+    def shown(self, value: Any) -> str:
+        return "、".join(f"{name}：{_told(entry)}" for name, entry in dict(value or {}).items())
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    more = [f"{key} {value}" for key, value in entry.items() if key != "class"]
+    return CLASSES[entry["class"]] + (f"（{'，'.join(more)}）" if more else "")

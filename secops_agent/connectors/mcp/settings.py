@@ -1,0 +1,20 @@
+"""One configured MCP server, as code works with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from secops_agent.services.mcp.definitions import ListedTool
+
+
+@dataclass(frozen=True, slots=True)
+class McpSettings:
+    """``ca``: PEM of the authority to believe, "" the system's. ``timeout_s``: one request with its answer."""
+
+    id: int
+    name: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tools: Mapping[str, ListedTool] = field(default_factory=dict)
+    timeout_s: float = 10.0
+    ca: str = ""
+    proxy: str = field(default="", repr=False)

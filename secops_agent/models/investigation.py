@@ -1,0 +1,99 @@
+"""What was found out about alerts by themselves or when somebody asked, what people say of it, and how often it was right."""
+
+from django.db import models
+from django.db.models import Q
+
+from secops_agent.models.alert import Alert
+from secops_agent.models.choices import ActorKind, Verdict
+
+
+class InvestigationState(models.TextChoices):
+    """Where an investigation stands."""
+
+    WAITING = "waiting", "等待"
+    DONE = "done", "完成"
+    FAILED = "failed", "失败"
+
+
+class Investigation(models.Model):
+    """One alert looked into. ``trigger``: when it arrived, which stays as it was then, or when somebody asked.
+
+    ``facts``: by the name of its check what each found, as `services.investigations.dossiers` reads it. ``verdict`` is
+    what is suggested, "" where the evidence does not suffice. ``attempts`` is the token of whoever works on it.
+    """
+
+    ARRIVAL, ASKED = "arrival", "asked"
+
+    alert = models.ForeignKey(
+        Alert, verbose_name="告警", on_delete=models.CASCADE, related_name="investigations"
+    )
+    trigger = models.CharField("起因", max_length=8, choices=[(ARRIVAL, "自动"), (ASKED, "有人要求")])
+    group_key = models.CharField(max_length=32)
+    state = models.CharField(
+        "状态", max_length=8, choices=InvestigationState.choices, default=InvestigationState.WAITING
+    )
+    facts = models.JSONField("事实", default=dict)
+    verdict = models.CharField("建议结论", max_length=16, choices=Verdict.choices, blank=True, default="")
+    confidence = models.CharField(
+        "把握", max_length=6, choices=[("high", "高"), ("medium", "中")], blank=True, default=""
+    )
+    conclusion = models.CharField("一句话", max_length=300, blank=True, default="")
+    requested_at = models.DateTimeField("开始")
+    due_at = models.DateTimeField(editable=False)
+    finished_at = models.DateTimeField("完成时间", null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    last_error = models.CharField("最近错误", max_length=300, blank=True, default="")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "告警调查"
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["alert", "trigger"], name="investigation_once")]
+        indexes = [
+            models.Index(fields=["due_at"], name="investigation_due", condition=Q(state="waiting")),
+            models.Index(fields=["requested_at"], name="investigation_requested"),
+            models.Index(fields=["group_key", "-requested_at"], name="investigation_group"),
+        ]
+
+    def __str__(self) -> str:
+        return f"A{self.alert_id}"
+
+
+class InvestigationOpinion(models.Model):
+    """What one person says of an investigation; the last word counts."""
+
+    investigation = models.ForeignKey(
+        Investigation, on_delete=models.CASCADE, related_name="opinions", db_index=False
+    )
+    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
+    actor_id = models.CharField(max_length=100)
+    actor_name = models.CharField("谁", max_length=200)
+    useful = models.BooleanField("有用")
+    reason = models.CharField("原因", max_length=500, blank=True, default="")
+    at = models.DateTimeField("时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "对调查的评价"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["investigation", "actor_kind", "actor_id"], name="investigation_opinion_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} {'👍' if self.useful else '👎'}"
+
+
+class InvestigationReplay(models.Model):
+    """How the suggestions compare with what people decided: ``figures`` as `services.investigations.replays` has them."""
+
+    since = models.DateTimeField("从")
+    until = models.DateTimeField("到")
+    figures = models.JSONField("数字")
+    made_at = models.DateTimeField("生成时间", auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "调查对照"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.since:%Y-%m-%d}—{self.until:%Y-%m-%d}"

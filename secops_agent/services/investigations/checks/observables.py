@@ -1,0 +1,156 @@
+"""The indicators of the alert: whether they are our own, and where else they were seen."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from secops_agent.models import AlertAsset, AlertIndicator, AssetKey
+from secops_agent.models.choices import IndicatorKind, Verdict
+from secops_agent.services.identity import FORMER
+from secops_agent.services.investigations.checks.base import (
+    Check,
+    Counted,
+    Evidence,
+    Signal,
+    Statement,
+    alert_evidence,
+    clock,
+    is_mostly_dismissed,
+    nothing,
+    verdict_words,
+)
+from secops_agent.services.investigations.subject import Examined, Observed
+from secops_agent.services.privacy import PRIVATE_INDICATORS
+
+_WINDOW: Final = timedelta(days=30)
+_READ: Final = 200
+_SHORT: Final = 32  # characters of an indicator in a reason
+_WIDE: Final = 3  # assets that the same stranger touched
+_CAMPAIGN: Final = timedelta(days=7)
+# What names one thing in the world; a process "bash" or the account root is everywhere.
+TELLING: Final = frozenset(["ip", "domain", "url", "hash"])
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """``alerts`` and ``assets`` count elsewhere, in 30 days; ``lately``: assets within 7 days before; ``own``: it is ours."""
+
+    kind: str
+    value: str
+    alerts: int
+    assets: int
+    lately: int
+    first_seen: datetime | None
+    judged: Counted
+    some: tuple[int, ...]
+    own: Evidence | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Is it left out in a group?"""
+        return self.kind in PRIVATE_INDICATORS
+
+
+@dataclass(frozen=True, slots=True)
+class ObservableFacts:
+    """Every indicator of the alert, the first ones."""
+
+    alert_id: int
+    indicators: tuple[Sighted, ...]
+
+
+def look(subject: Examined) -> ObservableFacts:
+    """Indicators keep no time of their own: those of later occurrences count too."""
+    own = _own(subject.indicators)
+    seen = tuple(_sighted(subject, each, own.get(each[1].lower())) for each in subject.indicators)
+    return ObservableFacts(subject.alert.pk, seen)
+
+
+def _own(observed: Sequence[Observed]) -> dict[str, Evidence]:
+    values = {value.lower() for kind, value in observed if kind in ("ip", "domain")}
+    keys = AssetKey.objects.filter(value__in=values).exclude(kind=FORMER).order_by("-id")
+    rows = keys.values_list("value", "asset_id", "asset__name")
+    return {value.lower(): Evidence("asset", pk, name) for value, pk, name in rows}
+
+
+def _sighted(subject: Examined, observed: Observed, own: Evidence | None) -> Sighted:
+    kind, value = observed
+    rows = AlertIndicator.objects.filter(value=value).exclude(alert_id=subject.alert.pk).order_by("-id")
+    read = rows.values_list(
+        "alert_id", "alert__verdict", "alert__closed_at", "alert__first_seen", "alert__created_at"
+    )[:_READ]
+    since = subject.at - _WINDOW
+    found = {
+        pk: (subject.verdict_of(verdict, closed), first)
+        for pk, verdict, closed, first, stored in read
+        if stored <= subject.at and first >= since
+    }
+    links = list(AlertAsset.objects.filter(alert_id__in=found).values_list("alert_id", "asset_id"))
+    mine = {each.pk for each in subject.assets}
+    judged = Counter(verdict for verdict, _ in found.values() if verdict)
+    attacks = [pk for pk, (verdict, _) in found.items() if verdict == Verdict.TRUE_POSITIVE]
+    return Sighted(
+        kind=kind,
+        value=value,
+        alerts=len(found),
+        assets=len({asset for _, asset in links} - mine),
+        lately=len({asset for pk, asset in links if found[pk][1] >= subject.at - _CAMPAIGN} - mine),
+        first_seen=min((first for _, first in found.values()), default=None),
+        judged=dict(judged),
+        some=tuple((attacks or sorted(found, reverse=True))[:3]),
+        own=own,
+    )
+
+
+def tell(facts: ObservableFacts) -> Sequence[Statement]:
+    """One sentence an indicator."""
+    if not facts.indicators:
+        return [nothing("告警里没有可观察对象（IP、域名、哈希等）", alert_evidence(facts.alert_id))]
+    return [_line(facts, each) for each in facts.indicators]
+
+
+def _line(facts: ObservableFacts, seen: Sighted) -> Statement:
+    name = f"{IndicatorKind(seen.kind).label} {seen.value}"
+    cited = tuple(alert_evidence(pk) for pk in seen.some) or (alert_evidence(facts.alert_id),)
+    if seen.own is not None:
+        name, cited = f"{name} 是我们自己的资产 {seen.own.name}", (seen.own, *cited)
+    if not seen.alerts:
+        return Statement(f"{name}：30 天内没有在别的告警里出现", cited, seen.is_private)
+    number = f"{seen.alerts}+" if seen.alerts >= _READ else str(seen.alerts)
+    since = f"，最早 {clock(seen.first_seen)}" if seen.first_seen else ""
+    where = f"，涉及另外 {seen.assets} 个资产" if seen.assets else ""
+    found = verdict_words(seen.judged)
+    result = f"；人员的结论：{found}" if found else ""
+    return Statement(
+        f"{name}：30 天内还在 {number} 条告警里出现{where}{since}{result}", cited, seen.is_private
+    )
+
+
+def _short(seen: Sighted) -> str:
+    return seen.value if len(seen.value) <= _SHORT else f"{seen.value[:_SHORT]}…"
+
+
+def weigh(facts: ObservableFacts) -> Sequence[Signal]:
+    """Known from an attack, known from false alarms, seen in many places, our own."""
+    found: list[Signal] = []
+    for seen in facts.indicators:
+        if seen.kind not in TELLING:
+            continue
+        cited = tuple(alert_evidence(pk) for pk in seen.some)
+        attacks = seen.judged.get(Verdict.TRUE_POSITIVE, 0)
+        if attacks and attacks >= 0.5 * sum(seen.judged.values()):
+            found.append(Signal("indicator_attack", f"{_short(seen)}：{verdict_words(seen.judged)}", cited))
+        elif is_mostly_dismissed(seen.judged, 3):
+            found.append(
+                Signal("indicator_dismissed", f"{_short(seen)}：{verdict_words(seen.judged)}", cited)
+            )
+        if seen.own is not None:
+            found.append(Signal("own_indicator", f"{_short(seen)} 是 {seen.own.name}", (seen.own,)))
+        elif seen.lately >= _WIDE:
+            found.append(Signal("wide_indicator", f"{_short(seen)}：另外 {seen.lately} 个资产", cited))
+    return list({each.reason: each for each in reversed(found)}.values())
+
+
+CHECK: Final = Check("observables", "可观察对象", ObservableFacts, look, tell, weigh)

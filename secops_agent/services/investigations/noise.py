@@ -1,0 +1,87 @@
+"""Rules that cost more attention than they are worth, with what could be done about each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Count, Q
+
+from secops_agent.models import Alert, AlertAsset, Asset
+from secops_agent.models.choices import AlertStatus, Verdict
+from secops_agent.services.alerts.tallies import RULE
+
+MONTH: Final = timedelta(days=30)
+MOST: Final = 20
+_LEAST: Final = 10  # alerts in the month
+_JUDGED: Final = 5
+_OLD: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyDetection:
+    """A rule in one month, and what is proposed for it."""
+
+    source: str
+    rule: str
+    alerts: int
+    attacks: int
+    dismissed: int
+    duplicates: int
+    untouched: int
+    asset: str
+    asset_alerts: int
+
+    @property
+    def judged(self) -> int:
+        """How many of them people decided."""
+        return self.attacks + self.dismissed + self.duplicates
+
+    @property
+    def proposals(self) -> tuple[str, ...]:
+        """In words; nothing is changed by itself."""
+        return tuple(self._proposals())
+
+    def _proposals(self) -> Iterator[str]:
+        if self.judged >= _JUDGED and not self.attacks and self.dismissed >= 0.8 * self.judged:
+            yield "没有一条是真实攻击：在来源调高阈值、加白名单，或降低级别"
+        if self.duplicates >= 0.3 * max(self.judged, _JUDGED):
+            yield "重复很多：在来源加长去重时间，或按攻击来源合并"
+        if self.asset and self.asset_alerts >= 0.7 * self.alerts:
+            yield f"{self.asset_alerts} 条来自 {self.asset}：先看这台资产，或只对它设例外"
+        if self.untouched >= 0.5 * self.alerts:
+            yield f"{self.untouched} 条一周多没有人处理：指定负责人，或不再通知"
+
+
+def noisy_rules(until: datetime, span: timedelta = MONTH) -> tuple[NoisyDetection, ...]:
+    """Of the month before that moment: those for which there is something to propose, the loudest first."""
+    rows = Alert.objects.filter(first_seen__gte=until - span, first_seen__lt=until).annotate(rule=RULE)
+    counted = (
+        rows.order_by()
+        .values_list("source", "rule")
+        .annotate(
+            number=Count("pk"),
+            attacks=Count("pk", filter=Q(verdict=Verdict.TRUE_POSITIVE)),
+            dismissed=Count("pk", filter=Q(verdict__in=(Verdict.FALSE_POSITIVE, Verdict.BENIGN))),
+            duplicates=Count("pk", filter=Q(verdict=Verdict.DUPLICATE)),
+            untouched=Count("pk", filter=Q(status=AlertStatus.OPEN, first_seen__lt=until - _OLD)),
+        )
+    )
+    loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:MOST])
+    found = (_noisy(each, until - span, until) for each in loud)
+    return tuple(each for each in found if each.proposals)
+
+
+def _noisy(row: tuple[Any, ...], start: datetime, end: datetime) -> NoisyDetection:
+    source, rule, alerts, attacks, dismissed, duplicates, untouched = row
+    asset, number = _loudest_asset(source, rule, start, end)
+    return NoisyDetection(source, rule, alerts, attacks, dismissed, duplicates, untouched, asset, number)
+
+
+def _loudest_asset(source: str, rule: str, start: datetime, end: datetime) -> tuple[str, int]:
+    mine = Alert.objects.filter(source=source, first_seen__gte=start, first_seen__lt=end)
+    rows = AlertAsset.objects.filter(alert__in=mine.annotate(rule=RULE).filter(rule=rule)).order_by()
+    most = rows.values_list("asset_id").annotate(number=Count("pk")).order_by("-number", "asset_id").first()
+    if most is None:
+        return "", 0
+    return Asset.objects.filter(pk=most[0]).values_list("name", flat=True).first() or "", most[1]

@@ -1,0 +1,42 @@
+"""👍 and 👎: what people say of an investigation, with a reason. It counts in the comparison of its rule."""
+
+from django.db import transaction
+
+from bifang.core.db import database_now
+from bifang.core.errors import InvalidInput
+from secops_agent.models import Investigation, InvestigationOpinion, InvestigationState
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit.changes import keep
+from secops_agent.services.faults import NotFound
+
+
+def give(alert_id: int, actor: Actor, *, useful: bool, reason: str = "") -> InvestigationOpinion:
+    """On every investigation of the alert that is done; the last word of a person counts. Raises NotFound, InvalidInput."""
+    if not useful and not reason.strip():
+        raise InvalidInput(f"请写明哪里没用，例如：调查 A{alert_id} 没用 没有看同网段的主机")
+    rows = Investigation.objects.filter(alert_id=alert_id, state=InvestigationState.DONE).order_by(
+        "requested_at"
+    )
+    values = {
+        "actor_name": actor.name[:200],
+        "useful": useful,
+        "reason": reason.strip()[:500],
+        "at": database_now(),
+    }
+    said = None
+    with transaction.atomic():
+        for row in rows:
+            said, _ = InvestigationOpinion.objects.update_or_create(
+                investigation=row, actor_kind=actor.kind, actor_id=actor.ident[:100], defaults=values
+            )
+        if said is None:
+            raise NotFound(f"告警 A{alert_id} 还没有调查过：发送「调查告警 {alert_id}」。")
+        word = "有用" if useful else "没用"
+        keep(
+            actor,
+            f"评价告警 {alert_id} 的调查：{word}",
+            f"alert:{alert_id}",
+            {"useful": useful},
+            reason[:500],
+        )
+    return said

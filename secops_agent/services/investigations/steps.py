@@ -1,0 +1,97 @@
+"""What people may do next: exact lines that they can send. Nothing here is ever done by itself."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from secops_agent.models.choices import AlertStatus, AssetType, Verdict
+from secops_agent.services.investigations.checks.estate import EstateFacts, TouchedAsset
+from secops_agent.services.investigations.checks.observables import ObservableFacts, Sighted
+from secops_agent.services.investigations.dossiers import Dossier
+
+_MOST: Final = 5
+# A line is made of structured values that can be nothing else than what they are.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+_CLOSING: Final = {
+    Verdict.FALSE_POSITIVE: "误报 A{id}", Verdict.BENIGN: "正常业务 A{id}", Verdict.DUPLICATE: "重复 A{id}",
+    Verdict.TRUE_POSITIVE: "真实攻击 A{id}",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """``line`` can be sent as it is; ``why`` says what for."""
+
+    line: str
+    why: str
+
+
+def next_steps(alert_id: int, status: str, dossier: Dossier) -> tuple[NextStep, ...]:
+    """The most useful first; none for what is closed."""
+    if status == AlertStatus.CLOSED:
+        return ()
+    return tuple(_steps(alert_id, status, dossier))[:_MOST]
+
+
+def _steps(alert_id: int, status: str, dossier: Dossier) -> Iterator[NextStep]:
+    verdict = dossier.assessment.verdict
+    if status == AlertStatus.OPEN:
+        yield NextStep(f"确认 A{alert_id}", "先接手，别人就知道有人在处理")
+    if verdict == Verdict.TRUE_POSITIVE:
+        yield from _against(alert_id, dossier)
+    elif verdict:
+        yield NextStep(_CLOSING[Verdict(verdict)].format(id=alert_id), "同意建议的话，这样关闭")
+    yield from _looking(dossier)
+
+
+def _against(alert_id: int, dossier: Dossier) -> Iterator[NextStep]:
+    """Dangerous ones: they only propose, and another person approves."""
+    for each in _strangers(dossier):
+        if each.kind == "ip":
+            yield NextStep(f"封禁 {each.value} 24小时，原因：告警 A{alert_id}", "要另一位审批人同意后才执行")
+            break
+    for asset in _assets(dossier):
+        if asset.asset_type == AssetType.HOST and _NAME.fullmatch(asset.name):
+            yield NextStep(
+                f"隔离 {asset.name}，原因：告警 A{alert_id}", "确认失陷再用；要另一位审批人同意后才执行"
+            )
+            break
+
+
+def _looking(dossier: Dossier) -> Iterator[NextStep]:
+    for each in _strangers(dossier)[:1]:
+        yield NextStep(f"再查查 {each.value}", "它还在哪里出现过")
+    for asset in _assets(dossier)[:1]:
+        if _NAME.fullmatch(asset.name):
+            yield NextStep(f"{asset.name} 最近24小时的告警", "这台资产上还有什么")
+            yield NextStep(f"{asset.name} 有哪些漏洞", "看有没有可利用的")
+
+
+def _strangers(dossier: Dossier) -> list[Sighted]:
+    """Indicators that are not ours, an address of the outside first."""
+    facts: ObservableFacts | None = dossier.facts.get("observables")
+    found = [each for each in (facts.indicators if facts else ()) if each.own is None]
+    addresses = [each for each in found if each.kind == "ip" and _is_outside(each.value)]
+    names = [each for each in found if each.kind in ("domain", "hash") and _NAME.fullmatch(each.value)]
+    return [*addresses, *names]
+
+
+def _is_outside(text: str) -> bool:
+    """Somebody else's address (those of documentation are nobody's, and examples use them)."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return address.is_global or any(
+        address in network for network in _EXAMPLES if address.version == network.version
+    )
+
+
+_EXAMPLES: Final = tuple(map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
+
+
+def _assets(dossier: Dossier) -> tuple[TouchedAsset, ...]:
+    facts: EstateFacts | None = dossier.facts.get("estate")
+    return facts.assets if facts else ()

@@ -1,0 +1,193 @@
+"""JSON schemas of foreign tools: cut down to what can be checked and read, and arguments checked against them.
+
+A schema comes from a server that may be hostile: references to elsewhere, recursion, expressions that never end and
+sizes without bound are kept out here. What is left out (``pattern``, ``format``) the server checks itself.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.exceptions import ValidationError
+from referencing import Registry
+
+from bifang.channels.visible import visible
+from bifang.core.errors import InvalidInput
+
+LARGEST: Final = 16_000  # characters of a schema
+_DEEPEST: Final = 8
+_MOST: Final = 400  # subschemas, references resolved
+_TOLD: Final = 300  # characters of a parameter's description
+_SHOWN: Final = 60
+_PLAIN: Final = (
+    "type", "required", "enum", "const", "default", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "minLength", "maxLength", "minItems", "maxItems", "uniqueItems",
+)  # fmt: skip
+_ONE: Final = ("items", "additionalProperties")
+_SEVERAL: Final = ("anyOf", "oneOf", "allOf")
+_HEADER: Final = "x-mcp-header"
+_TYPES: Final = {
+    "string": "文本", "integer": "整数", "number": "数字", "boolean": "true 或 false", "array": "列表", "object": "对象",
+    "null": "空",
+}  # fmt: skip
+
+
+def flatten(schema: Any) -> dict[str, Any]:
+    """The schema of an object without references. Raises InvalidInput that says why it cannot be used."""
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise InvalidInput("参数的 schema 不是对象（type: object）。")
+    if len(json.dumps(schema, ensure_ascii=False)) > LARGEST:
+        raise InvalidInput(f"参数的 schema 超过 {LARGEST} 个字符。")
+    flat = _Flattening(schema).flatten(schema, 0)
+    try:
+        Draft202012Validator.check_schema(flat)
+    except (SchemaError, RecursionError):
+        raise InvalidInput("参数的 schema 不合规范。") from None
+    return {"properties": {}, **flat}
+
+
+class _Flattening:
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root, self._left = root, _MOST
+
+    def flatten(self, schema: Any, depth: int) -> Any:
+        if isinstance(schema, bool):
+            return schema
+        self._left -= 1
+        if not isinstance(schema, dict) or depth > _DEEPEST or self._left < 0:
+            raise InvalidInput("参数的 schema 太深、太大或引用自己。")
+        if "$ref" in schema:
+            return self.flatten({**self._referred(schema["$ref"]), **_without(schema, "$ref")}, depth + 1)
+        kept = {key: schema[key] for key in _PLAIN if key in schema}
+        kept |= {key: schema[key] for key in (_HEADER,) if isinstance(schema.get(key), str)}
+        kept |= {key: self.flatten(schema[key], depth + 1) for key in _ONE if key in schema}
+        kept |= {
+            key: [self.flatten(one, depth + 1) for one in _listed(schema[key])]
+            for key in _SEVERAL
+            if key in schema
+        }
+        if isinstance(told := schema.get("description"), str):
+            kept["description"] = visible(told)[:_TOLD]
+        if "properties" in schema:
+            kept["properties"] = self._properties(schema["properties"], depth)
+        return kept
+
+    def _properties(self, given: Any, depth: int) -> dict[str, Any]:
+        if not isinstance(given, dict) or any(visible(name) != name or len(name) > 100 for name in given):
+            raise InvalidInput("参数的 schema 不合规范。")
+        return {name: self.flatten(one, depth + 1) for name, one in given.items()}
+
+    def _referred(self, place: Any) -> dict[str, Any]:
+        """Inside of this schema only: nothing is fetched."""
+        found: Any = self._root
+        if not isinstance(place, str) or not place.startswith("#/"):
+            raise InvalidInput("参数的 schema 引用了别处的内容（$ref）。")
+        for part in place[2:].split("/"):
+            found = found.get(part) if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            raise InvalidInput("参数的 schema 引用了不存在的内容（$ref）。")
+        return found
+
+
+def _without(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != key}
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise InvalidInput("参数的 schema 不合规范。")
+    return value
+
+
+def check_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises InvalidInput that names every parameter with what is wrong. ``schema`` comes from `flatten`."""
+    known = schema["properties"]
+    faults = [f"没有参数「{name[:_SHOWN]}」" for name in given if name not in known and not _open(schema)]
+    validator = Draft202012Validator(schema, registry=Registry())
+    errors = sorted(validator.iter_errors(dict(given)), key=lambda error: list(map(str, error.path)))
+    faults += [_told(error, known) for error in errors if error.validator != "additionalProperties"]
+    if faults:
+        raise InvalidInput(f"参数有误：{'；'.join(faults[:8])}。")
+
+
+def _open(schema: Mapping[str, Any]) -> bool:
+    """Does it want names that it does not tell? Most schemas say nothing: a misspelt name is a mistake then."""
+    return schema.get("additionalProperties") is True or isinstance(schema.get("additionalProperties"), dict)
+
+
+def _told(error: ValidationError, known: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, error.path)) or "（全部）"
+    value: Any = error.validator_value
+    shown = str(error.instance)[:_SHOWN]
+    match error.validator:
+        case "required":
+            missing = [one for one in value if one not in error.instance]
+            return "；".join(f"缺少参数「{one}」{_meaning(known.get(one))}" for one in missing)
+        case "type":
+            kinds = "或".join(
+                _TYPES.get(one, str(one)) for one in ([value] if isinstance(value, str) else value)
+            )
+            return f"参数「{name}」应为{kinds}，收到 {shown}"
+        case "enum" | "const":
+            choices = "、".join(str(one) for one in (value if error.validator == "enum" else [value]))
+            return f"参数「{name}」只能是 {choices[:200]}，收到 {shown}"
+        case "minimum" | "exclusiveMinimum":
+            return f"参数「{name}」应{'不小于' if error.validator == 'minimum' else '大于'} {value}，收到 {shown}"
+        case "maximum" | "exclusiveMaximum":
+            return f"参数「{name}」应{'不大于' if error.validator == 'maximum' else '小于'} {value}，收到 {shown}"
+        case "minLength" | "minItems":
+            return f"参数「{name}」太短，至少 {value}"
+        case "maxLength" | "maxItems":
+            return f"参数「{name}」太长，最多 {value}"
+    return f"参数「{name}」不合要求，收到 {shown}"
+
+
+def _meaning(schema: Any) -> str:
+    told = schema.get("description") if isinstance(schema, dict) else ""
+    return f"（{told[:_SHOWN]}）" if told else ""
+
+
+def convert(schema: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Typed words as the values that the schema wants; what cannot be read stays text, for `check_arguments`."""
+    return {name: _value(schema["properties"].get(name, {}), text) for name, text in texts.items()}
+
+
+def _value(schema: Any, text: str) -> Any:
+    kinds = _kinds(schema)
+    if "boolean" in kinds and text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if "string" in kinds or not kinds:
+        return text
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = text
+    if "array" in kinds and not isinstance(found, list):
+        return [_value(schema.get("items", {}), one.strip()) for one in text.replace("，", ",").split(",")]
+    return found
+
+
+_WORDS: Final = {"true": True, "是": True, "yes": True, "false": False, "否": False, "no": False}
+
+
+def _kinds(schema: Any) -> set[str]:
+    """The types that a value may have, as far as they are told."""
+    if not isinstance(schema, dict):
+        return set()
+    told = schema.get("type", [])
+    found = {told} if isinstance(told, str) else set(told)
+    return found.union(*(_kinds(one) for key in _SEVERAL for one in schema.get(key, [])))
+
+
+def usage(schema: Mapping[str, Any]) -> str:
+    """``address=… [minutes=…]``: how the arguments are written."""
+    needed = set(schema.get("required", []))
+    names = sorted(schema["properties"], key=lambda name: name not in needed)
+    return " ".join(f"{name}=…" if name in needed else f"[{name}=…]" for name in names)
+
+
+def header_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Name of the header → value, for arguments that a server wants in the head of the request, too."""
+    wanted = {name: one.get(_HEADER) for name, one in schema["properties"].items() if isinstance(one, dict)}
+    return {header: given[name] for name, header in wanted.items() if header and given.get(name) is not None}

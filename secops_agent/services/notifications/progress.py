@@ -1,0 +1,35 @@
+"""Where a message about alerts stands: due, left to another one that counts it, told."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from secops_agent.models import AlertMessage, MessageState
+
+
+def due(now: datetime) -> "QuerySet[AlertMessage]":
+    """Messages that have something to tell now, the longest waiting first, with where they go."""
+    rows = AlertMessage.objects.filter(wanted__gt=F("shown"), due_at__lte=now).order_by("due_at", "pk")
+    return rows.select_related("target__config", "target__staff", "target__schedule", "staff")
+
+
+def card_of(row: AlertMessage) -> str:
+    """The one card of a message. A new database counts from 1 again, and DingTalk remembers: the time is part of it."""
+    return f"alert:{row.pk}:{row.opened_at:%y%m%d%H%M%S%f}"
+
+
+def hold(row: AlertMessage, reason: str, summary: AlertMessage) -> None:
+    """Have another message count this one. In the caller's transaction."""
+    row.state, row.reason, row.summary, row.shown = MessageState.HELD, reason[:300], summary, row.wanted
+    row.save(update_fields=["state", "reason", "summary", "shown"])
+    AlertMessage.objects.filter(pk=summary.pk).update(wanted=F("wanted") + 1)
+
+
+def mark(row: AlertMessage, ended: bool, sent_at: datetime | None) -> None:
+    """It says what there was to say."""
+    values: dict[str, Any] = {
+        "state": MessageState.ENDED if ended else MessageState.SHOWN, "shown": row.wanted, "sent_at": sent_at,
+        "digest": row.digest, "reason": "", "told_to": row.told_to, "told_at": row.told_at,
+    }  # fmt: skip
+    AlertMessage.objects.filter(pk=row.pk).update(**values)

@@ -1,0 +1,21 @@
+"""Runbooks (skills): what people have written down about what to do, and who may read it."""
+
+from secops_agent.services.runbooks.search import RunbookHit, search, search_for, terms
+from secops_agent.services.runbooks.store import (
+    RunbookLine,
+    RunbookView,
+    VersionView,
+    browse,
+    delete,
+    get,
+    restore,
+    save,
+    save_skill,
+    versions,
+)
+from secops_agent.services.runbooks.visibility import EVERYONE, Reader, reader_of, visible
+
+__all__ = [
+    "EVERYONE", "Reader", "RunbookHit", "RunbookLine", "RunbookView", "VersionView", "browse", "delete", "get", "reader_of", "restore", "save",
+    "save_skill", "search", "search_for", "terms", "versions", "visible",
+]  # fmt: skip

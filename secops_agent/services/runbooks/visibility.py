@@ -1,0 +1,38 @@
+"""Who may read which runbook: the one place that says it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import QuerySet
+
+from secops_agent.models import Runbook
+from secops_agent.models.staff import RANK, Role
+from secops_agent.services.actors import Actor
+from secops_agent.services.people.authority import authority_of
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads. ``drafts``: what is not published, too; for writers, never for the agent."""
+
+    role: Role = Role.VIEWER
+    drafts: bool = False
+
+    @property
+    def roles(self) -> list[str]:
+        """For whom it may be written: this role and those that it includes."""
+        return [role.value for role in Role if RANK[role] <= RANK[self.role]]
+
+
+EVERYONE: Final = Reader()  # a group, a program, a check that nobody asked for
+
+
+def visible(reader: Reader) -> "QuerySet[Runbook]":
+    """What this reader may read."""
+    rows = Runbook.objects.filter(role__in=reader.roles)
+    return rows if reader.drafts else rows.filter(published=True)
+
+
+def reader_of(actor: Actor, *, drafts: bool) -> Reader:
+    """Whoever a door let in is a viewer at least (a token may belong to nobody)."""
+    return Reader(max(authority_of(actor), Role.VIEWER, key=RANK.__getitem__), drafts)

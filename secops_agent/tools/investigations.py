@@ -1,0 +1,76 @@
+"""investigate_alert: what the fixed checks find out about one alert."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bifang.channels.markup import plain
+from secops_agent.services.alerts import triage
+from secops_agent.services.investigations import work
+from secops_agent.services.investigations.dossiers import Dossier, Section
+from secops_agent.services.investigations.steps import NextStep, next_steps
+from secops_agent.services.investigations.weighing import side_of
+from secops_agent.services.investigations.wording import BY_CODE, cited, reason_line, verdict_line
+from secops_agent.services.privacy import PRIVATE_INDICATORS
+from secops_agent.tools.alerts import GetAlert, accounts_of, detail_fields
+from secops_agent.tools.base import ToolResult
+from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.masking import for_group
+
+_LINE: Final = 160
+_MOST: Final = 2  # statements of a check: it is read on a phone, and the page has the rest
+_STEPS: Final = 3
+
+
+def investigate_alert(asker: Asker, given: GetAlert) -> ToolResult:
+    """Looked up anew; in a group without accounts and addresses of people."""
+    detail = triage.get(given.alert_id)
+    row, dossier = work.investigate(given.alert_id)
+    steps = next_steps(given.alert_id, detail.summary.status, dossier)
+    heading = f"**A{given.alert_id} 建议结论：{verdict_line(dossier.assessment)}** {plain(detail.summary.title, 80)}"
+    text = "\n".join([heading, *_told(f"A{given.alert_id}", dossier, steps, open_=not asker.is_group)])
+    data = {"alert_id": given.alert_id, "suggested_verdict": row.verdict, "confidence": row.confidence}
+    result = ToolResult("ok", f"告警编号={given.alert_id}", text, data, fields=detail_fields(detail))
+    if not asker.is_group:
+        return result
+    hidden = [each.value for each in detail.indicators if each.kind in PRIVATE_INDICATORS]
+    return for_group(result, [*hidden, *accounts_of([detail.summary])])
+
+
+def _told(code: str, dossier: Dossier, steps: Sequence[NextStep], *, open_: bool) -> Iterable[str]:
+    sides: dict[str, list[str]] = {}
+    for signal in dossier.assessment.signals:
+        sides.setdefault(side_of(signal), []).append(reason_line(signal))
+    yield ""
+    yield from (f"- {side}：{plain('；'.join(reasons), _LINE)}" for side, reasons in sides.items())
+    for section in dossier.sections:
+        if lines := _lines(section, open_=open_):
+            yield f"- {section.title}：{lines}"
+    if dossier.missing:
+        yield f"- 没有查成：{'、'.join(dossier.missing)}（已记入日志）"
+    if steps:
+        yield from (
+            "",
+            "可以发送：",
+            *(f"- {plain(each.line, 120)}（{each.why}）" for each in steps[:_STEPS]),
+        )
+    rating = f"「调查 {code} 有用」，或「调查 {code} 没用 原因」"
+    yield from ("", f"> {BY_CODE}；什么都不会自动执行。请评价：{rating}。")
+
+
+def _lines(section: Section, *, open_: bool) -> str:
+    shown = [each for each in section.statements if not each.is_empty and (open_ or not each.is_private)]
+    lines = [plain(cited(each), _LINE) for each in shown[:_MOST]]
+    rest = len(shown) - len(lines)
+    return "；".join([*lines, *([f"另有 {rest} 项"] if rest > 0 else [])])
+
+
+TOOLS: Final[tuple[ToolDefinition, ...]] = (
+    reading(
+        "investigate_alert",
+        "调查告警",
+        "把一条告警查清楚：发生了什么、涉及的资产和漏洞、前后相关的告警、指标、变更、手册，给出建议结论和依据。",
+        GetAlert,
+        investigate_alert,
+        apart=True,
+    ),
+)

@@ -1,0 +1,40 @@
+"""``python -m simulators.firewall [--port N] [--token T]``: serves until it is interrupted; no Django is imported."""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+from bifang.core.errors import ConfigError
+
+from .server import DEFAULT_PORT, FirewallServer
+
+
+async def serve(port: int, token: str) -> None:
+    """Until SIGINT or SIGTERM."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with FirewallServer(port, token) as server:
+        sys.stdout.write(f"防火墙模拟器（MCP）：{server.url}\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main() -> int:
+    """Exit code 1 with one clear line if it cannot start."""
+    parser = argparse.ArgumentParser(
+        prog="python -m simulators.firewall", description="本机的防火墙（MCP 服务）"
+    )
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="监听端口（0 为任选）")
+    parser.add_argument("--token", default="", help="要求的 Bearer 令牌，默认不要求")
+    given = parser.parse_args()
+    try:
+        asyncio.run(serve(given.port, given.token))
+    except ConfigError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,85 @@
+"""What the firewall blocks, and its tools as MCP lists them."""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Arguments = Mapping[str, Any]
+_ADDRESS = {"type": "string", "description": "要处理的公网 IP 地址"}
+TOOLS: list[dict[str, Any]] = [
+    {
+        "name": "get_rules", "title": "查询封禁规则",
+        "description": "列出防火墙现在的封禁规则；给出 address 时只查这一个地址。",
+        "inputSchema": {"type": "object", "properties": {"address": {"type": "string", "description": "只查这个 IP"}}},
+        "outputSchema": {
+            "type": "object", "properties": {"rules": {"type": "array", "items": {"type": "object"}}}, "required": ["rules"],
+        },
+        "annotations": {"readOnlyHint": True, "openWorldHint": False},
+    },
+    {
+        "name": "block_address", "title": "封禁地址", "description": "封禁一个 IP 地址一段时间。",
+        "inputSchema": {
+            "type": "object",
+            "properties": {
+                "address": _ADDRESS,
+                "minutes": {"type": "integer", "minimum": 1, "maximum": 43200, "default": 60, "description": "封禁多少分钟"},
+                "direction": {"type": "string", "enum": ["in", "out", "both"], "description": "哪个方向"},
+            },
+            "required": ["address"],
+        },
+        "annotations": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": True},
+    },
+    {
+        "name": "unblock_address", "title": "解除封禁", "description": "解除一个 IP 地址的封禁。",
+        "inputSchema": {"type": "object", "properties": {"address": _ADDRESS}, "required": ["address"]},
+        "annotations": {"readOnlyHint": False, "destructiveHint": False, "idempotentHint": True},
+    },
+]  # fmt: skip
+
+
+class Firewall:
+    """Its rules, in memory; ``now`` may be given for tests."""
+
+    def __init__(self) -> None:
+        self.rules: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self._tools: dict[str, Callable[[Arguments], dict[str, Any]]] = {
+            "get_rules": self._get_rules,
+            "block_address": self._block,
+            "unblock_address": self._unblock,
+        }
+
+    def call(self, name: str, arguments: Arguments) -> dict[str, Any]:
+        """A ``tools/call`` result. KeyError for an unknown tool, ValueError for wrong arguments."""
+        tool = self._tools[name]
+        self.calls.append((name, dict(arguments)))
+        return tool(arguments)
+
+    def _get_rules(self, given: Arguments) -> dict[str, Any]:
+        wanted = given.get("address")
+        rules = [rule for rule in self.rules.values() if wanted in (None, "", rule["address"])]
+        return {**_said(f"共 {len(rules)} 条规则"), "structuredContent": {"rules": rules}}
+
+    def _block(self, given: Arguments) -> dict[str, Any]:
+        address = str(ipaddress.ip_address(str(given["address"])))
+        minutes = int(given.get("minutes", 60))
+        until = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(timespec="seconds")
+        rule = {
+            "address": address,
+            "minutes": minutes,
+            "direction": given.get("direction", "both"),
+            "until": until,
+        }
+        self.rules[address] = rule
+        return _said(f"已封禁 {address}，{minutes} 分钟")
+
+    def _unblock(self, given: Arguments) -> dict[str, Any]:
+        address = str(ipaddress.ip_address(str(given["address"])))
+        if self.rules.pop(address, None) is None:
+            return {**_said(f"{address} 没有被封禁"), "isError": True}
+        return _said(f"已解除 {address} 的封禁")
+
+
+def _said(text: str) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": text}]}
