@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from bifang.channels.markup import plain
 from bifang.core import db
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.connectors.mcp.content import Answered
@@ -17,7 +18,6 @@ from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import Prepared, Tool, ToolResult
 from secops_agent.tools.definitions import HOW, Asker, ToolDefinition, ValidatedAction
-from secops_agent.tools.markdown import plain
 from secops_agent.tools.masking import for_group
 
 MOST_OFFERED: Final = 40  # reading tools that a model is shown: each costs room in every question
