@@ -33,11 +33,20 @@ _AIMED: Final = re.compile(
 _CODE: Final = re.compile(r"(?:确认|同意|拒绝|批准|approve|code)[\s「“`*:：]*([A-Z][A-Z0-9]{4,11})(?![\w])")
 _PART: Final = re.compile(r"[^。！!？?；;\n]+")
 HEARSAY: Final = "（资料中的内容，未核实）"
+# Whoever did not look cannot know that there is nothing; nor is a form an answer.
+_DENIAL: Final = re.compile(
+    r"(?:没有|没|未|无法)(?:能够?|直接)?(?:查询?到|找到|搜到|获取|合适的工具|相关(?:数据|信息|记录)|补丁|数据|记录)|<[^<>\n]{1,12}>|\|(?:\s*\|){3}"
+)
 NOT_DONE: Final = "没有执行任何操作。要处置请写出完整的一句，例如「关闭告警 12 误报」。"
 
 
 def names_data(answer: str, given: Iterable[str]) -> bool:
-    """Does the answer name an id, an address, a machine or a count that ``given`` has not? Then it needs a query."""
+    """Does the answer name an id, an address, a machine or a count that ``given`` has not, or say that there is nothing?
+
+    Then it needs a query.
+    """
+    if _DENIAL.search(answer):
+        return True
     texts = list(given)
     known, said = known_values(texts), _THOUSANDS.sub("", "\n".join(texts).lower())
     if any(entity.value not in known for entity in find_entities(answer) if entity.kind != "url"):

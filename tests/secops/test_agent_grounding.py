@@ -32,6 +32,20 @@ def test_data_needs_a_query_unless_the_asker_named_it(answer: str) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
+        "没有查到。",
+        "没有合适的工具。",
+        "没有补丁。",
+        "告警最多的是 <资产名称>。",
+        "| 级别 | 状态 |\n|---|---|\n|  |  |  |  |",
+    ],
+)
+def test_whoever_did_not_look_cannot_say_that_there_is_nothing(answer: str) -> None:
+    assert names_data(answer, ["哪个资产告警最多"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
         "横向移动是攻击者进入内网后的手法，ATT&CK 编号 TA0008。",
         "建议在 24 小时内修复，并保留 30 天日志。",
         "您好，我是毕方。",
