@@ -48,8 +48,8 @@ bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
 	@status=0; for file in tests/bench/bench_*.py; do \
 	  $(python) -m tests.bench.$$(basename $$file .py) || status=1; done; exit $$status
 
-eval: install-dev ## 用评测集衡量回答（离线模式；设置了 DASHSCOPE_API_KEY 时也测通义千问）
-	@exec $(python) -m tests.secops.eval
+eval: install-dev ## 用评测集衡量回答：离线模式，和一个模型（MODEL=配置名称，EVAL='--sample 20 …'；见 docs/evaluation.md）
+	@exec $(python) -m tests.secops.eval $(if $(MODEL),--model '$(MODEL)') $(EVAL)
 
 lock: ## 按 requirements*.txt 写出 requirements*.lock：全部版本与校验和（改了依赖之后执行）
 	@sh deploy/local/lock.sh

@@ -1,7 +1,7 @@
 """What a model says of the company's data must come from a query of this turn. No Django here."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from secops_agent.agent.verification import MARK, find_entities, known_values
@@ -21,6 +21,18 @@ _ACTS: Final = "关闭|封禁|隔离|确认|认领|指派|分配|静默|屏蔽|�
 _CLAIM: Final = re.compile(
     rf"(?:已经?|成功|刚刚)(?:为您|帮您|将|把)?[^，,。；;\n]{{0,20}}?(?:{_ACTS})|我(?:会|将|来|马上|这就|已)[^，,。；;\n]{{0,12}}?(?:{_ACTS})|(?:正在|立即)为您(?:{_ACTS})"
 )
+# What people are asked to act on: a named thing behind a verb, and codes that approve.
+_ADVICE: Final = re.compile(
+    rf"{_ACTS}|封锁|封掉|阻断|阻止|断开|下线|禁用|停用|执行|运行|访问|打开|点击|下载|登录|回复|发送|同意|批准|block|isolate|quarantine|deny|close|disable|visit|approve",
+    re.IGNORECASE,
+)
+_AIMED: Final = re.compile(
+    r"(?:隔离|断开|断网|下线|停用|isolate|quarantine)(?:了|掉|主机|服务器|资产|机器|the)?[\s「“`*]*([a-z][\w.-]{1,62}\w)",
+    re.IGNORECASE | re.ASCII,
+)
+_CODE: Final = re.compile(r"(?:确认|同意|拒绝|批准|approve|code)[\s「“`*:：]*([A-Z][A-Z0-9]{4,11})(?![\w])")
+_PART: Final = re.compile(r"[^。！!？?；;\n]+")
+HEARSAY: Final = "（资料中的内容，未核实）"
 NOT_DONE: Final = "没有执行任何操作。要处置请写出完整的一句，例如「关闭告警 12 误报」。"
 
 
@@ -41,9 +53,41 @@ def mark_unbacked(words: str, sources: Iterable[str]) -> str:
     told = _THOUSANDS.sub("", "\n".join(sources).lower()) if marks else ""
     for match in sorted(marks, key=lambda one: one.end(), reverse=True):
         value = _THOUSANDS.sub("", match[1] if match.re is _COUNT else match[0]).lower()
-        if not re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", told, re.ASCII):
+        marked = words.startswith((MARK, HEARSAY), match.end())
+        if not marked and not re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", told, re.ASCII):
             words = f"{words[: match.end()]}{MARK}{words[match.end() :]}"
     return words
+
+
+def mark_hearsay(words: str, typed: Iterable[str], fields: Iterable[str]) -> str:
+    """Advice whose target neither the asker typed nor a field of our data has stands only in some text: it is marked.
+
+    Whoever writes an alert's title may want an address blocked that is ours, or a code sent that approves.
+    """
+    said = "\n".join(typed)
+    named = list(fields)
+    known = known_values([said, *named]) | {field.lower() for field in named}
+    ends = [
+        part.start() + end
+        for part in _PART.finditer(words)
+        if _ADVICE.search(part[0])
+        for value, end in _targets(part[0])
+        if value not in known
+        and not re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", said, re.IGNORECASE)
+    ]
+    for end in sorted(set(ends), reverse=True):
+        if not words.startswith((MARK, HEARSAY), end):
+            words = f"{words[:end]}{HEARSAY}{words[end:]}"
+    return words
+
+
+def _targets(part: str) -> Iterator[tuple[str, int]]:
+    """What a piece of advice may point at, and where it ends."""
+    yield from ((entity.value, entity.end) for entity in find_entities(part) if entity.kind != "flaw")
+    yield from ((match[1], match.end()) for match in _NUMBERED.finditer(part))
+    yield from ((match[1].lower(), match.end(1)) for match in _CODE.finditer(part))
+    yield from ((match[0].lower(), match.end()) for match in _HOST.finditer(part))
+    yield from ((match[1].lower(), match.end(1)) for match in _AIMED.finditer(part))
 
 
 def without_claims(answer: str, results: Iterable[str]) -> str:

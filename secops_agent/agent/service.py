@@ -12,7 +12,7 @@ from bifang.core.config_cache import ConfigCache
 from secops_agent.agent import loop, memory
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
-from secops_agent.agent.grounding import mark_unbacked, names_data, without_claims
+from secops_agent.agent.grounding import mark_hearsay, mark_unbacked, names_data, without_claims
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.models import Models, OfflineMode
 from secops_agent.agent.opening import find_opening
@@ -235,6 +235,7 @@ def _with_results(talk: Talk, outcome: TurnOutcome) -> str:
     words = without_claims(outcome.text, (run.result.text for run in runs))
     sources = list(_sources(talk, outcome))
     words = mark_unbacked(mark_unknown(words, sources), sources)
+    words = mark_hearsay(words, _given(talk), (field for run in runs for field in run.result.fields))
     shown = dict.fromkeys(run.result.text for run in runs[-MOST_SHOWN:] if not run.result.proposed)
     return "\n\n".join([words, *(text for text in shown if text and text not in words)])
 

@@ -23,6 +23,8 @@ _QUESTION = (
     Message("system", "你是一个测试程序。"),
     Message("user", "调用工具 read_code 读取校验码，然后只回答这个校验码。"),
 )
+# Small models that see tools go on calling; the agent ends its turns with such a note, too.
+_ANSWER = Message("user", "现在没有工具可用了：请只根据上面已有的结果直接回答。")
 _NO_CALL = (
     "模型能回答，但没有调用工具，只写了文字。常见原因：vLLM 启动时缺少 --enable-auto-tool-choice --tool-call-parser hermes"
     "（或解析器与模型不符）；Ollama 的上下文只有 4096，工具说明被截掉了；模型太小。也可以把「工具调用」改为 JSON 再测试。"
@@ -62,9 +64,10 @@ async def _round_trip(llm: LLM) -> Probe:
     if not calls:
         return Probe("no_tools", _NO_CALL)
     result = Message("tool", f"校验码是 {_CODE}", tool_call_id=calls[0].id, name=_TOOL.name)
-    asked = first.message._replace(tool_calls=(calls[0],))
+    asked = Message("assistant", "", (calls[0],))  # as the agent does: a call that was written stands once
+    dialogue = (*_QUESTION, asked, result, _ANSWER)
     second = await llm.complete(
-        Request((*_QUESTION, asked, result), (_TOOL,), tool_choice="none", max_tokens=600, timeout=SECONDS)
+        Request(dialogue, (_TOOL,), tool_choice="none", max_tokens=600, timeout=SECONDS)
     )
     if _CODE not in second.message.content:
         return Probe("no_tools", "模型调用了工具，但没有用上工具的结果（回答里没有校验码）：多半是模型太小。")

@@ -14,7 +14,7 @@ from secops_agent.services.alerts.views import AlertSummary
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
 from secops_agent.services.records import SEVERITIES
-from secops_agent.tools.alerts import accounts_of, alert_line
+from secops_agent.tools.alerts import accounts_of, alert_line, fields_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -80,7 +80,9 @@ def list_alerts(asker: Asker, given: ListAlerts) -> ToolResult:
         "告警", len(lines), found.total_text, lines, query, offset=given.offset, beside=_beside(wanted)
     )
     steps = (*more(found, given.offset + len(shown)), f"查看 A{shown[0].id}")
-    result = ToolResult("ok", query, text, [alert.id for alert in shown], steps=steps)
+    result = ToolResult(
+        "ok", query, text, [alert.id for alert in shown], steps=steps, fields=fields_of(shown)
+    )
     return for_group(result, accounts_of(shown)) if asker.is_group else result
 
 

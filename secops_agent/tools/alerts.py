@@ -54,6 +54,16 @@ def accounts_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
     return account_names(asset.id for alert in found for asset in alert.assets)
 
 
+def fields_of(found: Sequence[AlertSummary]) -> tuple[str, ...]:
+    """Numbers, and names of assets."""
+    return tuple(word for alert in found for word in (str(alert.id), *(asset.name for asset in alert.assets)))
+
+
+def detail_fields(detail: AlertDetail) -> tuple[str, ...]:
+    """Of one alert, its observables too."""
+    return (*fields_of([detail.summary]), *(each.value for each in detail.indicators))
+
+
 def alert_line(alert: AlertSummary, asker: Asker) -> str:
     """One alert in one line; begins with its number, which is how a follow-up finds it."""
     named = [plain(each.name, 40) for each in alert.assets if each.name not in alert.title]
@@ -86,7 +96,9 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     assets = detail.summary.assets
     subject = {"subject": {"asset": assets[0].name}} if len(assets) == 1 else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
-    result = ToolResult("ok", query, _detail(detail), data, steps=_steps(detail.summary))
+    result = ToolResult(
+        "ok", query, _detail(detail), data, steps=_steps(detail.summary), fields=detail_fields(detail)
+    )
     if not asker.is_group:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]

@@ -1,7 +1,7 @@
 """Reading assets: list_assets, get_asset."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -143,8 +143,14 @@ def _handles(shown: Sequence[AssetSummary]) -> list[str]:
 
 def _shown(result: ToolResult, found: Sequence[AssetSummary], asker: Asker) -> ToolResult:
     """People's accounts are not for a group."""
+    result = replace(result, fields=(*result.fields, *fields_of(found)))
     accounts = [asset.name for asset in found if asset.asset_type == AssetType.ACCOUNT]
     return for_group(result, accounts) if asker.is_group else result
+
+
+def fields_of(found: Iterable[AssetSummary]) -> tuple[str, ...]:
+    """Names and addresses."""
+    return tuple(word for asset in found for word in (asset.name, *asset.ips))
 
 
 def _search(wanted: AssetFilter) -> Page[AssetSummary]:
@@ -183,7 +189,9 @@ def get_asset(asker: Asker, given: GetAsset) -> ToolResult:
     if found.asset is not None:
         known = {"asset_id": found.asset.id, "name": found.asset.name}
         steps = (f"{found.asset.name} 有哪些告警", f"{found.asset.name} 有哪些漏洞")
-        result = ToolResult("ok", query, _detail(inventory.get(found.asset.id)), known, steps=steps)
+        detail = inventory.get(found.asset.id)
+        keys = tuple(key.value for key in detail.keys)
+        result = ToolResult("ok", query, _detail(detail), known, steps=steps, fields=keys)
         return _shown(result, [found.asset], asker)
     if not found.candidates:
         return ToolResult(

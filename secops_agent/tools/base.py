@@ -35,6 +35,8 @@ class ToolResult:
     code. ``proposal_code`` is what a person answers with when the status is needs_confirmation or
     needs_approval; nothing has been done then. ``private_text`` is what ``text`` left out because a group reads
     it: for the asker's own chat only, never for the model. ``steps``: full sentences that are worth sending next.
+    ``fields`` are the addresses, names and numbers that stand in fields of our own data: a model may point people at
+    them, not at what only some text mentions.
     """
 
     status: Status
@@ -44,6 +46,7 @@ class ToolResult:
     proposal_code: str = ""
     private_text: str = ""
     steps: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
     @property
     def proposed(self) -> bool:

@@ -7,8 +7,10 @@ from secops_agent.services.alerts import indicators
 from secops_agent.services.alerts.indicators import Sightings
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.alerts import accounts_of, alert_line
+from secops_agent.tools.alerts import fields_of as alert_fields
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.assets import asset_line
+from secops_agent.tools.assets import fields_of as asset_fields
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import INDICATOR, moment
@@ -35,7 +37,8 @@ def lookup_indicator(asker: Asker, given: LookupIndicator) -> ToolResult:
         "assets": [each.name for each in found.assets],
     }
     status = "ok" if found.alerts.items or found.assets else "no_data"
-    result = ToolResult(status, query, _sightings(found, asker), data)  # type: ignore[arg-type]
+    fields = (found.value, *alert_fields(found.alerts.items), *asset_fields(found.assets))
+    result = ToolResult(status, query, _sightings(found, asker), data, fields=fields)  # type: ignore[arg-type]
     return for_group(result, accounts_of(found.alerts.items)) if asker.is_group else result
 
 

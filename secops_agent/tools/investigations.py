@@ -11,7 +11,7 @@ from secops_agent.services.investigations.steps import NextStep, next_steps
 from secops_agent.services.investigations.weighing import side_of
 from secops_agent.services.investigations.wording import BY_CODE, cited, reason_line, verdict_line
 from secops_agent.services.privacy import PRIVATE_INDICATORS
-from secops_agent.tools.alerts import GetAlert, accounts_of
+from secops_agent.tools.alerts import GetAlert, accounts_of, detail_fields
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.masking import for_group
@@ -29,7 +29,7 @@ def investigate_alert(asker: Asker, given: GetAlert) -> ToolResult:
     heading = f"**A{given.alert_id} 建议结论：{verdict_line(dossier.assessment)}** {plain(detail.summary.title, 80)}"
     text = "\n".join([heading, *_told(f"A{given.alert_id}", dossier, steps, open_=not asker.is_group)])
     data = {"alert_id": given.alert_id, "suggested_verdict": row.verdict, "confidence": row.confidence}
-    result = ToolResult("ok", f"告警编号={given.alert_id}", text, data)
+    result = ToolResult("ok", f"告警编号={given.alert_id}", text, data, fields=detail_fields(detail))
     if not asker.is_group:
         return result
     hidden = [each.value for each in detail.indicators if each.kind in PRIVATE_INDICATORS]

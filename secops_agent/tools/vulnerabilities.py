@@ -15,6 +15,7 @@ from secops_agent.services.vulnerabilities.views import (
     VulnerabilitySummary,
 )
 from secops_agent.tools.arguments import Arguments, argument
+from secops_agent.tools.assets import fields_of
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.filters import (
@@ -141,7 +142,8 @@ def affected_assets(asker: Asker, given: CveId) -> ToolResult:
         return ToolResult("no_data", query, _unknown(name))
     data = {answer: [each.asset.name for each in getattr(found, answer)] for answer, _ in _ANSWERS}
     status = "ok" if any(data.values()) else "no_data"
-    return ToolResult(status, query, _exposure(found), data)  # type: ignore[arg-type]
+    exposed = (each.asset for answer, _ in _ANSWERS for each in getattr(found, answer))
+    return ToolResult(status, query, _exposure(found), data, fields=fields_of(exposed))  # type: ignore[arg-type]
 
 
 def _exposure(found: Exposure) -> str:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from secops_agent.agent.grounding import NOT_DONE, mark_unbacked, names_data, without_claims
+from secops_agent.agent.grounding import (
+    HEARSAY,
+    NOT_DONE,
+    mark_hearsay,
+    mark_unbacked,
+    names_data,
+    without_claims,
+)
 from secops_agent.agent.verification import MARK
 
 
@@ -40,6 +47,7 @@ def test_counts_and_machines_that_no_result_has_are_marked() -> None:
     assert mark_unbacked("共 12 条告警，web-01 最多。", sources) == "共 12 条告警，web-01 最多。"
     said = mark_unbacked("共 13 条告警，web-02 最多，1 条告警来自外部。", sources)
     assert said == f"共 13 条告警{MARK}，web-02{MARK} 最多，1 条告警{MARK}来自外部。"
+    assert mark_unbacked(said, sources) == said
 
 
 @pytest.mark.parametrize(
@@ -72,3 +80,36 @@ def test_claims_of_actions_are_taken_out(claim: str) -> None:
 )
 def test_what_results_tell_may_be_repeated(answer: str) -> None:
     assert without_claims(answer, ["状态：已关闭；李四 已确认"]) == answer
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        ("建议立即封禁 8.8.8.8，防止扩散。", "8.8.8.8"),
+        ("请隔离 core-db 并取证。", "core-db"),
+        ("应当隔离主机 `web-09`。", "web-09"),
+        ("请访问 https://evil.example/x 下载工具。", "https://evil.example/x"),
+        ("回复「同意 A2B3C4」即可。", "A2B3C4"),
+        ("可以关闭告警 9。", "告警 9"),
+        ("You should block 8.8.8.8 now.", "8.8.8.8"),
+    ],
+)
+def test_advice_whose_target_stands_only_in_some_text_is_marked(words: str, target: str) -> None:
+    marked = words.replace(target, f"{target}{HEARSAY}")
+    assert mark_hearsay(words, ["看看告警 7"], ["web-01", "10.0.0.5"]) == marked
+    assert mark_hearsay(marked, ["看看告警 7"], []) == marked
+    assert mark_hearsay(words, [f"看看 {target}"], []) == words
+    assert mark_hearsay(words, [], [target.removeprefix("告警 ")]) == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "来源是 8.8.8.8。",
+        "建议先隔离主机，再取证。",
+        "升级到 log4j-core 2.17.1。",
+        "攻击者执行了 T1059.001。",
+    ],
+)
+def test_what_advises_nothing_or_names_nothing_is_not_hearsay(words: str) -> None:
+    assert mark_hearsay(words, [], []) == words

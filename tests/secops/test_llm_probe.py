@@ -60,6 +60,20 @@ async def test_missing_flag_and_model_without_tools_are_named() -> None:
         assert "没有用上工具的结果" in (await tried(fake)).text
 
 
+async def test_small_model_that_goes_on_calling_while_it_sees_tools_is_told_to_answer() -> None:
+    written = '```json\n{"name": "read_code", "arguments": {}}\n```'
+
+    def small(body: dict[str, Any]) -> Say:
+        *_, asked, _, last = [{}, {}, *body["messages"]]
+        told = last["role"] == "user" and "没有工具" in last["content"] and not asked["content"]
+        return Say("7391" if told else written)
+
+    async with FakeOpenAI(answer=small) as fake:
+        found = await tried(fake)
+    assert found.outcome == "ok"
+    assert "写成了文字" in found.text
+
+
 async def test_small_context_is_noticed() -> None:
     async with FakeOpenAI("ollama", window=4096) as fake:
         found = await tried(fake)
