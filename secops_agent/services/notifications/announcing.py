@@ -38,7 +38,7 @@ from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.notifications.storms import ANNOUNCED, PAUSE, open_storms
 from secops_agent.services.notifications.targets import means_of
 
-ROUND: Final = 40  # messages of one transaction
+ROUND: Final = 8  # messages of one transaction: some 5 ms each, and people who ask wait for it
 CARD_PAUSE: Final = timedelta(seconds=3)  # where the message is a card
 
 

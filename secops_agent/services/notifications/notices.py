@@ -65,7 +65,8 @@ def compose(
     text = wording.group_text(alerts, facts, last=last, found=found, quiet=quiet, prefix=prefix, heard=heard)
     title = wording.title_of(alerts)
     if group:
-        text, title = (mask_alerts(each, [alert.pk for alert in alerts]) for each in (text, title))
+        masked = mask_alerts(f"{title}\n{text}", [alert.pk for alert in alerts])
+        title, _, text = masked.partition("\n")
     taps = wording.commands(alerts) if heard else ()
     return AlertNotice(f"A{alerts[0].pk}", title, text, taps, _owner(alerts, facts))
 

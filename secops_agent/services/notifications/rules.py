@@ -54,7 +54,7 @@ class Rule:
 
 def read_rules() -> list[Rule]:
     """The enabled rules with at least one target. Two queries; what cannot be read any more is left out."""
-    rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets__config", "targets__staff")
+    rows = NotificationRule.objects.filter(enabled=True).prefetch_related("targets")
     return [rule for row in rows if (rule := _readable(row)) and rule.targets]
 
 
