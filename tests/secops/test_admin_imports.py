@@ -128,7 +128,8 @@ def test_the_sample_commands_of_a_token_fit_its_scope(scope: str) -> None:
         # Of a proposal only the code is made up: nobody may be led to decide a real one.
         expected = 404 if "/proposals/" in address else 200
         assert answer.status_code == expected, (command, answer.content.decode())
-    assert page.count("data-copy=") == len(commands) + 1
+    # The token itself beside them, and for reading the address of /mcp/ too.
+    assert page.count("data-copy=") == len(commands) + 1 + (scope in ("read", "write"))
     assert len(commands) == page.count("data-sample")
 
 

@@ -278,7 +278,14 @@ def test_a_runbook_is_written_found_and_removed() -> None:
     client = member(Role.ADMIN)
     add, values = (
         reverse("admin:secops_agent_runbook_add"),
-        {"title": "勒索病毒", "body": "断网。", "tags": "勒索", "techniques": ""},
+        {
+            "title": "勒索病毒",
+            "body": "断网。",
+            "tags": "勒索",
+            "techniques": "",
+            "role": "viewer",
+            "published": "on",
+        },
     )
     assert client.post(add, values).status_code == 302
     row = Runbook.objects.get()

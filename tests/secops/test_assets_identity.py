@@ -87,7 +87,7 @@ def test_find_goes_from_exact_to_candidates(database):
     assert [each.name for each in inventory.find("web").candidates] == ["web-01", "web-02"]
     assert [each.name for each in inventory.find("gateway").candidates] == ["pay-gateway-3"]
     assert inventory.find(str(inventory.require("web-02").id)).asset.name == "web-02"
-    with pytest.raises(NotFound, match="web-01、web-02"):
+    with pytest.raises(NotFound, match=r"web-01（.*）、web-02（编号"):
         inventory.require("web")
     with pytest.raises(NotFound, match="没有「nothing」"):
         inventory.require("nothing")

@@ -9,6 +9,7 @@ from bifang.core import retention
 from secops_agent.models import Alert, AlertEvent
 from secops_agent.services.alerts import occurrences, words
 from secops_agent.services.intake import jobs
+from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
 
 from .inventory_aid import NOW, alert, later, queries, store
@@ -63,7 +64,7 @@ def test_what_runs_by_itself_is_scheduled_once(database):
 
     ensure_schedules()
     functions = sorted(Schedule.objects.values_list("func", flat=True))
-    assert functions == sorted([words.JOB, jobs.RECOVERY, retention.JOB, runs.TICK])
+    assert functions == sorted([words.JOB, jobs.RECOVERY, retention.JOB, replays.JOB, runs.TICK])
     assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())
 
 
@@ -76,5 +77,5 @@ def test_what_runs_by_itself_can_be_run_also_where_an_earlier_version_put_it_els
     ensure_schedules()
     Schedule.objects.filter(func=words.JOB).update(func="secops_agent.services.alerts.triage.words.index")
     ensure_schedules()
-    assert Schedule.objects.count() == 4
+    assert Schedule.objects.count() == 5
     assert all(callable(import_string(name)) for name in Schedule.objects.values_list("func", flat=True))
