@@ -135,6 +135,16 @@ class Flag(serializers.BooleanField):
         return bool(super().to_internal_value(data.lower() if isinstance(data, str) else data))
 
 
+class Truth(serializers.BooleanField):
+    """true or false of a body: a number or a word is neither."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """As it is."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class Moment(serializers.DateTimeField):
     """A time; one without offset is local. What no database holds is moved to the end of what it holds."""
 

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from secops_agent.api import access
 from secops_agent.api.access import caller_of, may
-from secops_agent.api.base import Form, PageQuery, Text, View, word
+from secops_agent.api.base import Form, PageQuery, Text, Truth, View, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, texts
 from secops_agent.models import Role
@@ -58,6 +58,16 @@ class RunbookOut(RunbookLineOut):
     body = serializers.CharField(help_text="正文，Markdown")
 
 
+class Named(serializers.RegexField):
+    """A name of a fixed shape; a number is none."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """As it is."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
 class RunbookIn(Form):
     """A runbook to write."""
 
@@ -65,14 +75,17 @@ class RunbookIn(Form):
     body = Text(max_length=200_000, trim_whitespace=False, help_text="正文，Markdown")
     tags = serializers.ListField(child=Text(max_length=60), max_length=50, default=list, help_text="标签")
     techniques = serializers.ListField(
-        child=Text(max_length=20), max_length=50, default=list, help_text="ATT&CK 技术编号"
+        child=Named(r"^[Tt][0-9]{4}(\.[0-9]{3})?$"), max_length=50, default=list, help_text="ATT&CK 技术编号"
     )
     when = Text(max_length=300, required=False, allow_blank=True, help_text="什么时候用，一句话；不写则不变")
     tools = serializers.ListField(
-        child=Text(max_length=100), max_length=20, required=False, help_text="相关的查询工具；不写则不变"
+        child=Named(r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$"),
+        max_length=20,
+        required=False,
+        help_text="相关的查询工具；不写则不变",
     )
     role = serializers.ChoiceField(choices=READERS, required=False, help_text="谁可以看；不写则不变")
-    published = serializers.BooleanField(required=False, help_text="false 是草稿；不写则不变")
+    published = Truth(required=False, help_text="false 是草稿；不写则不变")
 
 
 class SearchQuery(Form):

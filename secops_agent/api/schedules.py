@@ -1,7 +1,5 @@
 """Scheduled tasks: list, make, delete, what their runs came to; the feeds and their age."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,7 +8,7 @@ from rest_framework.response import Response
 from bifang.core.errors import InvalidInput
 from secops_agent.api import access
 from secops_agent.api.access import caller_of
-from secops_agent.api.base import Form, Nothing, PageQuery, Remark, Text, View
+from secops_agent.api.base import Form, Nothing, PageQuery, Remark, Text, Truth, View
 from secops_agent.api.documentation import page_of
 from secops_agent.services.notifications import choices
 from secops_agent.services.people.eligibility import account_of
@@ -50,16 +48,6 @@ class ScheduleTargetIn(Form):
     conversation_id = Remark(default="", max_length=200, help_text="kind 为 group：群的会话 ID")
     staff_id = Remark(default="", max_length=100, help_text="kind 为 person：员工 ID")
     schedule = Remark(default="", max_length=100, help_text="kind 为 on_call：值班表的名称")
-
-
-class Truth(serializers.BooleanField):
-    """true or false of a body: a number or a word is neither."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        """As it is."""
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
 
 
 class ScheduleIn(Form):

@@ -78,7 +78,7 @@ def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int
         return answer.status, answer.read().decode()
 
 
-@pytest.mark.slow
+@pytest.mark.outside("make")  # by itself: beside others its stop outlasted every deadline
 def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     first = demo.start()
     password = first.wait_for(r"用户名 admin，密码 (\S+)（").group(1)

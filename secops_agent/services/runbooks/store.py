@@ -8,11 +8,10 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from bifang.core.errors import InvalidInput
 from secops_agent.models import Runbook, RunbookVersion
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
-from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.faults import Conflict, Forbidden, NotFound
 from secops_agent.services.pages import Page, cut
 from secops_agent.services.runbooks.search import index
 from secops_agent.services.runbooks.skills import Skill, make_skill, read_skill, skill_of, write_skill
@@ -137,7 +136,7 @@ def _write(row: Runbook, skill: Skill, actor: Actor, note: str) -> Runbook:
     values = skill.columns()
     mine = reader_of(actor, drafts=True)
     if skill.head.role not in mine.roles:
-        raise InvalidInput(
+        raise Forbidden(
             f"「谁可以看」不能高于您自己的角色：您是「{mine.role.label}」，写的是「{skill.head.role.label}」。"
         )
     if Runbook.objects.filter(title=values["title"]).exclude(pk=row.pk or 0).exists():
