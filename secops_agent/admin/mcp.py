@@ -24,12 +24,14 @@ from bifang.core.models import SystemConfig
 from secops_agent.admin import mcp_forms
 from secops_agent.agent.controls import NOT_LISTED
 from secops_agent.connectors.mcp.caller import McpCaller
-from secops_agent.models import McpCatalogue, allows
-from secops_agent.services.decisions.by_user import propose_as
+from secops_agent.models import McpCatalogue, Role, allows
+from secops_agent.services.actors import Actor
+from secops_agent.services.decisions.petitions import petition
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.orders import CALL, McpOrder, line_of, order_of
 from secops_agent.services.mcp.schemas import convert
 from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.people.staff import Person
 
 PAGES = "admin/secops_agent"
 _CONFIGURE = "core.change_systemconfig"
@@ -147,7 +149,11 @@ class McpScreen(RecordScreen):
         account = account_of(request.user.pk)
         if account is None:
             raise InvalidInput(NOT_LISTED)
-        proposal = propose_as(account, CALL, order.title, ready.risk, order.stored(), order.summary, "admin")
+        person = Person(account.corp_id, account.staff_id, account.name, Role(account.role))
+        actor = Actor.person(person, "admin")
+        proposal = petition(
+            account, person, actor, CALL, order.title, ready.risk, order.stored(), order.summary
+        )
         messages.success(request, f"已提出（{proposal.code}），还没有执行。")
         return redirect("admin:secops_agent_proposal_change", proposal.pk)
 

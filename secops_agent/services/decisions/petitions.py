@@ -1,7 +1,7 @@
-"""Proposing for the owner of an API token, outside of any conversation: they are told in private, and decide there."""
+"""Proposing outside of any conversation, from a page or by a program: whoever asks is told in private, and decides there."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -18,7 +18,47 @@ from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.people.messages import config_of
 from secops_agent.services.people.staff import Person
 
-_UNREACHABLE = "没有启用通知的钉钉配置可以联系{name}，没有人能确认，所以没有提交。请管理员检查「系统配置」和「人员」里的企业 ID。"
+UNREACHABLE: Final = "没有启用通知的钉钉配置可以联系{name}，没有人能确认，所以没有提交。请管理员检查「系统配置」和「人员」里的企业 ID。"
+
+
+def petition(
+    staff: Staff,
+    person: Person,
+    actor: Actor,
+    tool: str,
+    title: str,
+    risk: str,
+    arguments: Mapping[str, Any],
+    summary: str,
+) -> Proposal:
+    """Propose as this person, by every rule of the chat. Stored and told at once, or not at all.
+
+    Asked again while it is undecided it is the same proposal, told once. Raises BifangError when it may not be done or
+    nobody could decide.
+    """
+    config_id = config_of(staff)
+    if config_id is None:
+        raise ConfigError(UNREACHABLE.format(name=staff.name))
+    own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
+    with transaction.atomic():
+        Staff.objects.select_for_update().filter(pk=staff.pk).first()  # one at a time
+        proposals = Proposals(person, Origin(config_id, "", False, None, own), actor=actor)
+        code = proposals.propose(tool, title, risk, arguments, summary)
+        for row in proposals.rows:
+            insert_many(row.model, [row.values])
+        proposal = Proposal.objects.get(code=code)
+        if proposals.rows:
+            _tell(proposal, proposals, own, config_id)
+    return proposal
+
+
+def _tell(proposal: Proposal, proposals: Proposals, own: ReplyTarget, config_id: int) -> None:
+    buttons = buttons_of(proposal)
+    for number, reply in enumerate(proposals.replies("")):
+        outbox.notify(
+            config_id, reply.target or own, reply.text, key=f"proposal:{proposal.pk}:asked:{number}",
+            title=reply.title, buttons=reply.buttons or buttons, suggestions=reply.suggestions,
+        )  # fmt: skip
 
 
 class TokenProposer:
@@ -28,34 +68,7 @@ class TokenProposer:
         self._staff, self._person, self._actor, self._token = staff, person, actor, token
 
     def propose(self, tool: str, title: str, risk: str, arguments: Mapping[str, Any], summary: str) -> str:
-        """The code. Stored and told at once, or not at all; asked again while it is undecided, the same code.
-
-        Raises BifangError when it may not be done or nobody could decide.
-        """
-        config_id = config_of(self._staff)
-        if config_id is None:
-            raise ConfigError(_UNREACHABLE.format(name=self._staff.name))
-        origin = Origin(config_id, "", False, None, self._own)
+        """The code. Raises as `petition`."""
         named = f"（API 令牌「{literal(self._token)}」提出）{summary}"
-        with transaction.atomic():
-            Staff.objects.select_for_update().filter(pk=self._staff.pk).first()  # one at a time
-            proposals = Proposals(self._person, origin, actor=self._actor)
-            code = proposals.propose(tool, title, risk, arguments, named)
-            if proposals.rows:
-                self._keep(proposals, config_id, code)
-        return code
-
-    @property
-    def _own(self) -> ReplyTarget:
-        return ReplyTarget("", is_group=False, staff_id=self._staff.staff_id)
-
-    def _keep(self, proposals: Proposals, config_id: int, code: str) -> None:
-        for row in proposals.rows:
-            insert_many(row.model, [row.values])
-        proposal = Proposal.objects.get(code=code)
-        buttons = buttons_of(proposal)
-        for number, reply in enumerate(proposals.replies("")):
-            outbox.notify(
-                config_id, reply.target or self._own, reply.text, key=f"proposal:{proposal.pk}:asked:{number}",
-                title=reply.title, buttons=reply.buttons or buttons, suggestions=reply.suggestions,
-            )  # fmt: skip
+        asked = petition(self._staff, self._person, self._actor, tool, title, risk, arguments, named)
+        return asked.code
