@@ -48,6 +48,13 @@ class Demo:
         self.started.append(started)
         return started
 
+    def wait_for_end(self, started: Started) -> None:
+        """Until it has ended; else what it said, and what there still is."""
+        try:
+            started.process.wait(60 + GRACE_S)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{started.text}\n还在：{processes_with(str(self.data_dir))}")
+
     def assert_gone(self) -> None:
         """No process of ours, no port of ours."""
         wait_until(lambda: not processes_with(str(self.data_dir)), within=25, what="no process")
@@ -101,7 +108,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     first.signal_group(signal.SIGINT)
     first.wait_for("正在停止")
     first.signal_group(signal.SIGINT)
-    first.process.wait(60 + GRACE_S)
+    demo.wait_for_end(first)
     assert "已停止" in first.text
     assert "Traceback" not in first.text
     demo.assert_gone()
@@ -111,7 +118,7 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     with contextlib.closing(sqlite3.connect(demo.data_dir / "bifang.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM core_systemconfig").fetchone() == (1,)
     second.signal_group(signal.SIGHUP)
-    second.process.wait(60 + GRACE_S)
+    demo.wait_for_end(second)
     demo.assert_gone()
 
 
