@@ -97,6 +97,18 @@ def test_event_that_comes_again_or_is_interrupted_is_one_alert() -> None:
     assert AuditRecord.objects.filter(what="离开企业，停用人员").count() == 1
 
 
+def test_event_counts_for_nobody_while_it_could_be_of_several_corporations() -> None:
+    config = dingtalk()
+    staff = person("lisi", "李四", "approver", corp_id="dingcorp")
+    person("wangwu", "王五", "viewer", corp_id="dingother")
+    assert tell(config, "user_leave_org", {"userId": ["lisi"]}) == FOREIGN
+    staff.refresh_from_db()
+    assert staff.active
+    person("wangwu2", "王五", "viewer", corp_id="")
+    Staff.objects.filter(corp_id="dingother").delete()
+    assert tell(config, "user_leave_org", {"userId": ["lisi"]}, event_id="e2") != FOREIGN
+
+
 def test_event_of_another_corporation_changes_nothing() -> None:
     config = dingtalk(corp_id="dingcorp")
     leaver()

@@ -8,7 +8,7 @@ from secops_agent.services.intake import ingest
 from secops_agent.services.organisation import persons, rooms
 from secops_agent.services.organisation.happenings import Happening, Kind
 from secops_agent.services.people.eligibility import corporation_of
-from secops_agent.services.people.staff import only_corporation
+from secops_agent.services.people.staff import named_corporations
 from secops_agent.services.records import AlertRecord
 
 FOREIGN: Final = "事件属于另一个企业，没有处理。"
@@ -37,6 +37,7 @@ def react(happening: Happening) -> str:
 
 
 def _is_own(happening: Happening) -> bool:
-    """Until the configuration's corporation is known, the only one known counts."""
-    own = corporation_of(happening.config_id) or only_corporation() or happening.corp_id
-    return bool(happening.corp_id) and happening.corp_id == own
+    """Until the configuration's corporation is known, the only one known counts; of several, none does."""
+    own = corporation_of(happening.config_id)
+    known = {own} if own else named_corporations()
+    return bool(happening.corp_id) and (not known or known == {happening.corp_id})

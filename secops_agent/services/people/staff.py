@@ -154,8 +154,13 @@ def _apply(place: str, entry: Mapping[str, Any]) -> None:
 
 def only_corporation() -> str:
     """The one that people and configurations name; "" if there are none or several."""
+    named = named_corporations()
+    return named.pop() if len(named) == 1 else ""
+
+
+def named_corporations() -> set[str]:
+    """Those that people and configurations name, two of many people's."""
     # Without the model's own order, which would make every person distinct.
     named = set(Staff.objects.exclude(corp_id="").order_by().values_list("corp_id", flat=True).distinct()[:2])
     params = SystemConfig.objects.current().values_list("params", flat=True)
-    named |= {str(one["corp_id"]) for one in params if one.get("corp_id")}
-    return named.pop() if len(named) == 1 else ""
+    return named | {str(one["corp_id"]) for one in params if one.get("corp_id")}
