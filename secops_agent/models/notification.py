@@ -169,6 +169,7 @@ class AlertMessage(models.Model):
             models.Index(fields=["due_at"], name="alert_message_due", condition=Q(wanted__gt=F("shown"))),
             models.Index(fields=["destination", "group_key", "-opened_at"], name="alert_message_group"),
             models.Index(fields=["destination", "opened_at"], name="alert_message_place"),
+            models.Index(fields=["kind", "state"], name="alert_message_kind"),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from bifang.core.db import database_now
 from bifang.core.rows import lock_idle
@@ -30,16 +29,14 @@ DISABLED: Final = "规则已停用"
 def step() -> int:
     """Take the steps that are due; returns how many. Raises DatabaseError."""
     now = database_now()
+    due = Escalation.objects.filter(next_at__lte=now).order_by("next_at")
+    if not due.exists():  # asked every second: without SQLite's one write lock
+        return 0
     with transaction.atomic():
-        rows = list(_due(now)[:ROUND])
+        rows = list(lock_idle(due.select_related("rule", "message__target__config"))[:ROUND])
         for row in rows:
             _take(row, now)
     return len(rows)
-
-
-def _due(now: datetime) -> "QuerySet[Escalation]":
-    rows = Escalation.objects.filter(next_at__lte=now).order_by("next_at")
-    return lock_idle(rows.select_related("rule", "message__target__config"))
 
 
 def _take(row: Escalation, now: datetime) -> None:

@@ -57,9 +57,11 @@ def _begin_storm(like: AlertMessage, now: datetime) -> AlertMessage:
 def tell_storms() -> int:
     """Tell how storms go on, and when they are over; returns how many were told of."""
     now = database_now()
+    open_storms = AlertMessage.objects.filter(kind="storm").exclude(state__in=_OVER)
+    if not open_storms.exists():  # asked every second: without SQLite's one write lock
+        return 0
     with transaction.atomic():
-        rows = AlertMessage.objects.filter(kind="storm").exclude(state__in=_OVER)
-        rows = rows.select_related("target__config", "target__staff", "target__schedule", "staff")
+        rows = open_storms.select_related("target__config", "target__staff", "target__schedule", "staff")
         told = [row for row in lock_idle(rows) if _tell_storm(row, now)]
     return len(told)
 
