@@ -35,7 +35,7 @@ _PART: Final = re.compile(r"[^。！!？?；;\n]+")
 HEARSAY: Final = "（资料中的内容，未核实）"
 # Whoever did not look cannot know that there is nothing; nor is a form an answer.
 _DENIAL: Final = re.compile(
-    r"(?:没有|没|未|无法)(?:能够?|直接)?(?:查询?到|找到|搜到|获取|合适的工具|相关(?:数据|信息|记录)|补丁|数据|记录)|\|(?:\s*\|){3}"
+    r"(?:没有|没|未|无法)(?:能够?|直接)?(?:查询?到|找到|搜到|合适的工具|相关(?:数据|记录))|\|(?:\s*\|){3}"
 )
 NOT_DONE: Final = "没有执行任何操作。要处置请写出完整的一句，例如「关闭告警 12 误报」。"
 

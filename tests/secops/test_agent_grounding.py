@@ -34,7 +34,6 @@ def test_data_needs_a_query_unless_the_asker_named_it(answer: str) -> None:
     [
         "没有查到。",
         "没有合适的工具。",
-        "没有补丁。",
         "| 级别 | 状态 |\n|---|---|\n|  |  |  |  |",
     ],
 )
@@ -49,6 +48,8 @@ def test_whoever_did_not_look_cannot_say_that_there_is_nothing(answer: str) -> N
         "建议在 24 小时内修复，并保留 30 天日志。",
         "您好，我是毕方。",
         "一般分 3 步：隔离、取证、恢复。",
+        "这个漏洞目前没有补丁，可以先关闭相关端口。",
+        "请发送：封禁 <IP> <时长>。",
     ],
 )
 def test_general_knowledge_needs_none(answer: str) -> None:
