@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm as PlainForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
@@ -28,6 +29,26 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold is untyped
     def has_permission(self, request: HttpRequest) -> bool:
         """Every active user; each screen asks for its own permission."""
         return bool(request.user.is_active)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """As Django's, with the house's doors: a password is not always enough, and not the only way."""
+        from bifang.core.logins.doors import doors
+        from bifang.core.logins.entry import safe_goal
+        from bifang.core.logins.views import PasswordDoor
+
+        goal = safe_goal(request, request.POST.get("next", request.GET.get("next", "")))
+        if request.method == "GET" and request.user.is_authenticated and "switch" not in request.GET:
+            return redirect(goal)
+        context = {
+            **self.each_context(request),
+            "title": "登录", "app_path": request.get_full_path(), "next": goal, "doors": doors(),
+        }  # fmt: skip
+        request.current_app = self.name
+        return PasswordDoor.as_view(
+            extra_context=context | (extra_context or {}),
+            authentication_form=LoginForm,
+            template_name="admin/login.html",
+        )(request)
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """As Django's; someone without any right sees one page that says whom to ask."""
