@@ -77,10 +77,13 @@ def set_up(user: User, secret: str, code: str) -> list[str]:
 
 
 def check(user: User, code: str) -> str:
-    """How `code` was right: "digits" or "recovery"; it is used up then. InvalidInput if it is not, Paused."""
+    """How `code` was right: "digits" or "recovery"; it is used up then. InvalidInput if it is not, Paused.
+
+    SecretError where the secret cannot be opened; recovery codes work even then.
+    """
     row = SecondFactor.objects.get(user=user)
     _spend_attempt(row)
-    how = "digits" if _use_digits(row, _digits(code)) else "recovery" if _use_recovery(row, code) else ""
+    how = "recovery" if _use_recovery(row, code) else "digits" if _use_digits(row, _digits(code)) else ""
     if not how:
         _record(user, "两步验证没有通过")
         raise InvalidInput(WRONG)

@@ -14,11 +14,12 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from bifang.core.errors import InvalidInput
+from bifang.core.errors import BifangError, InvalidInput, SecretError
 from bifang.core.logins import entry, lockout, picture, second_factor
 from bifang.core.logins.entry import Waiting
 from bifang.core.logins.second_factor import Paused
 
+UNREADABLE: Final = "您的两步验证现在无法核对：请用一个恢复码，或请超级管理员重置。"
 TOO_LATE: Final = "等待输入验证码的时间过了（5 分钟），或这次登录已经作废：请重新登录。"
 
 
@@ -63,7 +64,9 @@ def ask_code(request: HttpRequest) -> HttpResponse:
     except InvalidInput as error:
         lockout.count_failure(request, name)
         form.add_error("code", error.message)
-        return _shown(request, "admin/login_code.html", "两步验证", form=form, who=name)
+    except SecretError as error:
+        form.add_error("code", f"{UNREADABLE}（{error.message}）")
+    return _shown(request, "admin/login_code.html", "两步验证", form=form, who=name)
 
 
 @sensitive_post_parameters()
@@ -114,7 +117,9 @@ def _manage(request: HttpRequest, user: User) -> HttpResponse:
                 second_factor.turn_off(user, form.cleaned_data["code"])
                 messages.success(request, "已关闭两步验证；下次登录只要密码。")
                 return redirect("admin:index")
-        except InvalidInput as error:
+        except Paused:
+            raise
+        except BifangError as error:
             form.add_error("code", error.message)
     row = second_factor.find(user.pk)
     left = second_factor.left(row) if row else 0
