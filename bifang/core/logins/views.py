@@ -116,7 +116,7 @@ def _manage(request: HttpRequest, user: User) -> HttpResponse:
             if request.POST.get("act") == "off" and not settings.REQUIRE_TOTP:
                 second_factor.turn_off(user, form.cleaned_data["code"])
                 messages.success(request, "已关闭两步验证；下次登录只要密码。")
-                return redirect("admin:index")
+                return redirect(settings.LOGIN_REDIRECT_URL)
         except Paused:
             raise
         except BifangError as error:
@@ -131,7 +131,7 @@ def _manage(request: HttpRequest, user: User) -> HttpResponse:
 
 def _codes(request: HttpRequest, codes: list[str], goal: str) -> HttpResponse:
     """Shown once: only their digests are kept."""
-    goal = goal or resolve_url("admin:index")
+    goal = goal or resolve_url(settings.LOGIN_REDIRECT_URL)
     return _shown(request, "admin/recovery_codes.html", "恢复码", codes=codes, goal=goal)
 
 
