@@ -278,7 +278,7 @@ def test_declining_and_empty_codes_are_told_in_words(config: SystemConfig, brows
 )
 def test_nobody_is_sent_to_another_site(goal: str, config: SystemConfig, browser: Browser) -> None:
     tied()
-    assert browser.sign_in(config, goal=goal)["Location"] == "/admin/"
+    assert browser.sign_in(config, goal=goal)["Location"] == "/"
 
 
 def test_a_planted_session_is_not_the_one_that_is_logged_in(config: SystemConfig, browser: Browser) -> None:
@@ -305,7 +305,7 @@ def test_whoever_comes_through_dingtalk_need_not_set_it_up(
 ) -> None:
     settings.REQUIRE_TOTP = True
     tied()
-    assert browser.sign_in(config)["Location"] == "/admin/"
+    assert browser.sign_in(config)["Location"] == "/"
     assert browser.client.get("/admin/secops_agent/alert/").status_code == 200
     assert not SecondFactor.objects.exists()
 

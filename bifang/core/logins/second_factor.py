@@ -61,7 +61,7 @@ def find(user_id: int | None) -> SecondFactor | None:
 
 def set_up(user: User, secret: str, code: str) -> list[str]:
     """Prove that `secret` is in the user's authenticator, and keep it; returns the recovery codes. InvalidInput."""
-    step = _step_of(secret, _digits(code), after=-1)
+    step = _step_of(secret, _digits(code))
     if step is None:
         raise InvalidInput(WRONG)
     codes = _draw_codes()
@@ -127,12 +127,12 @@ def _totp(secret: str) -> TOTP:
     return TOTP(base64.b32decode(secret), 6, SHA1(), STEP_S)  # noqa: S303 - what authenticators speak
 
 
-def _step_of(secret: str, digits: bytes, after: int) -> int | None:
-    """The step whose digits these are, if none so late was used before."""
+def _step_of(secret: str, digits: bytes) -> int | None:
+    """The latest step whose digits these are."""
     totp, now = _totp(secret), int(time.time()) // STEP_S
     found = None
     for step in range(now - DRIFT, now + DRIFT + 1):
-        if constant_time.bytes_eq(totp.generate(step * STEP_S), digits) and step > after:
+        if constant_time.bytes_eq(totp.generate(step * STEP_S), digits):
             found = step
     return found
 
@@ -143,7 +143,7 @@ def _digits(code: str) -> bytes:
 
 def _use_digits(row: SecondFactor, digits: bytes) -> bool:
     assert row.secret is not None
-    step = _step_of(row.secret.open(place_of(SecondFactor, "secret", row)), digits, row.step)
+    step = _step_of(row.secret.open(place_of(SecondFactor, "secret", row)), digits)
     return step is not None and bool(SecondFactor.objects.filter(pk=row.pk, step__lt=step).update(step=step))
 
 

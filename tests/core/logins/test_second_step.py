@@ -61,7 +61,7 @@ def test_whoever_set_it_up_is_asked_after_the_password_and_not_before() -> None:
     assert "「lisi」" in text_of(page)
     assert "no-store" in page["Cache-Control"]
     done = client.post(CODE, {"code": digits(secret)})
-    assert (done.status_code, done["Location"]) == (302, "/admin/")
+    assert (done.status_code, done["Location"]) == (302, "/")
     assert is_inside(client)
     (last,) = [row for row in told("登录") if row.detail["second_step"] == "验证码"]
     assert (last.subject, last.detail["door"]) == (f"user:{user.pk}", "密码")
@@ -234,9 +234,9 @@ def test_nobody_is_sent_to_another_site(goal: str) -> None:
     _, secret, _ = enrolled()
     client = Client()
     client.post(f"{LOGIN}?next={goal}", {"username": "lisi", "password": PASSWORD, "next": goal})
-    assert client.post(CODE, {"code": digits(secret)})["Location"] == "/admin/"
+    assert client.post(CODE, {"code": digits(secret)})["Location"] == "/"
     page = client.get(LOGIN, {"next": goal})
-    assert page["Location"] == "/admin/"
+    assert page["Location"] == "/"
 
 
 def test_one_goes_on_to_the_page_one_wanted() -> None:
@@ -292,7 +292,7 @@ def test_turning_it_off_and_new_codes_need_a_code() -> None:
     assert client.post(PAGE, {"act": "off", "code": new[0]}).status_code == 302
     assert not SecondFactor.objects.exists()
     assert told("关闭两步验证")
-    assert password()[1]["Location"] == "/admin/"
+    assert password()[1]["Location"] == "/"
 
 
 def test_a_superuser_resets_what_was_lost_and_it_is_recorded() -> None:
@@ -305,7 +305,7 @@ def test_a_superuser_resets_what_was_lost_and_it_is_recorded() -> None:
     assert not SecondFactor.objects.exists()
     (row,) = told("重置两步验证")
     assert (row.subject, row.actor_name, row.detail["name"]) == (f"user:{user.pk}", "root", "lisi")
-    assert password()[1]["Location"] == "/admin/"
+    assert password()[1]["Location"] == "/"
 
 
 def test_nobody_else_resets_anybody() -> None:
