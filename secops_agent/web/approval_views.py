@@ -32,7 +32,7 @@ ALERTS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ProposalLine:
     """A proposal in a list. ``outcome``: of the action it became, "" if none."""
 
     row: Proposal
@@ -55,7 +55,7 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class CourseStep:
     """One point of the course. ``tone``: ok, bad or ""."""
 
     at: datetime
@@ -64,14 +64,14 @@ class Moment:
     tone: str = ""
 
 
-def card(row: Proposal) -> Card:
+def card(row: Proposal) -> ProposalLine:
     """The line of a list; `row` was read with its action."""
     state = ProposalState(row.state)
     action: Action | None = getattr(row, "action", None)
     is_open = state == ProposalState.PROPOSED and row.expires_at > timezone.now()
     late = state == ProposalState.PROPOSED and not is_open
     shown = ProposalState.EXPIRED if late else state
-    return Card(
+    return ProposalLine(
         row, str(shown.label), TONES[shown], row.risk == Risk.DANGEROUS, is_open,
         str(ActionState(action.state).label) if action else "", ACTION_TONES[ActionState(action.state)] if action else "",
     )  # fmt: skip
@@ -123,28 +123,28 @@ def _values(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield NAMES.get(name, name), shown or "—"
 
 
-def story(row: Proposal, action: Action | None) -> list[Moment]:
+def story(row: Proposal, action: Action | None) -> list[CourseStep]:
     """Its course so far, the oldest first."""
     place = "群聊" if row.is_group else "单聊"
     where = place if row.conversation_id else "API 或页面"
-    course = [Moment(row.created_at, f"{row.asker_name} 提出（{where}）")]
+    course = [CourseStep(row.created_at, f"{row.asker_name} 提出（{where}）")]
     if row.decided_at is not None:
         tone = "ok" if row.state in (ProposalState.CONFIRMED, ProposalState.APPROVED) else "bad"
         said = f"理由：{row.reason}" if row.reason else ""
         course.append(
-            Moment(row.decided_at, f"{row.decider_name} {ProposalState(row.state).label}", said, tone)
+            CourseStep(row.decided_at, f"{row.decider_name} {ProposalState(row.state).label}", said, tone)
         )
     elif row.expires_at <= timezone.now():
-        course.append(Moment(row.expires_at, "没有人决定，已过期"))
+        course.append(CourseStep(row.expires_at, "没有人决定，已过期"))
     return [*course, *(_carried_out(action) if action else ())]
 
 
-def _carried_out(action: Action) -> Iterator[Moment]:
+def _carried_out(action: Action) -> Iterator[CourseStep]:
     if action.started_at is not None:
         through = "演练" if action.connector == "dry_run" else action.connector
-        yield Moment(action.started_at, f"开始执行（{through}）" if through else "开始执行")
+        yield CourseStep(action.started_at, f"开始执行（{through}）" if through else "开始执行")
     if action.finished_at is not None:
         tone = {"done": "ok", "failed": "bad", "unknown": "bad"}.get(action.state, "")
-        yield Moment(action.finished_at, str(ActionState(action.state).label), action.result, tone)
+        yield CourseStep(action.finished_at, str(ActionState(action.state).label), action.result, tone)
     if action.settled_by:
-        yield Moment(action.finished_at or action.created_at, f"{action.settled_by} 核实了结果")
+        yield CourseStep(action.finished_at or action.created_at, f"{action.settled_by} 核实了结果")
