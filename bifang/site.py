@@ -48,7 +48,6 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold is untyped
             **self.each_context(request),
             "title": "登录", "app_path": request.get_full_path(), "next": goal, "doors": doors(),
         }  # fmt: skip
-        request.current_app = self.name
         return PasswordDoor.as_view(
             extra_context=context | (extra_context or {}),
             authentication_form=LoginForm,

@@ -44,7 +44,9 @@ SALT: Final = "bifang.dingtalk.sign_in"
 PATIENCE_S: Final = 600
 NAME: Final = "钉钉登录"  # under which strangers are counted
 CLOSED: Final = "这个钉钉配置没有开放登录：请用密码登录，或请管理员在「系统配置」里打开「允许用钉钉登录」。"
-NOT_YOURS: Final = "这次登录不是从这个浏览器开始的，或已经过了 10 分钟：请回到登录页，重新点「用钉钉登录」。"
+NOT_YOURS: Final = (
+    "这次登录不是从这个浏览器开始的，或已经过了 10 分钟：请{}回到登录页，重新点「用钉钉登录」。"
+)
 DECLINED: Final = "您没有在钉钉的页面上同意授权：请回到登录页重试，或用密码登录。"
 NO_CORPORATION: Final = "毕方还不知道这个应用属于哪个企业：请管理员在「系统配置」里填写「企业 CorpId」，或先在钉钉里给机器人发一条消息。"
 STRANGER: Final = "您在钉钉的页面上选的企业不是这里的企业，不能登录：请重新登录并选择公司所在的企业；您不是这家企业的员工时，请向邀请您的同事要一个密码登录的用户。"
@@ -144,10 +146,15 @@ def _asked(request: HttpRequest) -> SignIn:
             request.GET.get("state", "")[:4000], salt=SALT, max_age=PATIENCE_S
         )
     except signing.BadSignature:
-        raise InvalidInput(NOT_YOURS) from None
+        raise _not_yours() from None
     if not nonce or not constant_time_compare(state["nonce"], _digest(nonce)):
-        raise InvalidInput(NOT_YOURS)
+        raise _not_yours()
     return SignIn(int(state["config"]), entry.safe_goal(request, str(state["goal"])))
+
+
+def _not_yours() -> InvalidInput:
+    """DingTalk sends people to the public address, whatever address they came by."""
+    return InvalidInput(NOT_YOURS.format(f"用 {settings.PUBLIC_URL} " if settings.PUBLIC_URL else ""))
 
 
 def _settings(config_id: int) -> DingTalkSettings:

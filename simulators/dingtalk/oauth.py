@@ -140,7 +140,10 @@ class OAuth:
         if person is None:
             return web.json_response({"errcode": 60121, "errmsg": "找不到该用户"})
         # Somebody else's employee is in the address book as an external contact.
-        found = {"contact_type": 0 if person.staff_id else 1, "userid": person.staff_id or f"ext-{person.key}"}
+        found = {
+            "contact_type": 0 if person.staff_id else 1,
+            "userid": person.staff_id or f"ext-{person.key}",
+        }
         return web.json_response({"errcode": 0, "errmsg": "ok", "result": found, "request_id": mint("")})
 
 

@@ -244,7 +244,9 @@ def test_what_did_not_begin_in_this_browser_ends_here(
     query = parse_qs(urlsplit(address).query)
     code, state = query["authCode"][0], query["state"][0]
     victim = Browser(browser.sim, Client())
-    assert "不是从这个浏览器开始的" in refused(victim, victim.back(address)), "login CSRF"
+    told = refused(victim, victim.back(address))
+    assert "不是从这个浏览器开始的" in told, "login CSRF"
+    assert SITE in told, "where to begin again"
     victim.start(config)
     assert "不是从这个浏览器开始的" in refused(victim, victim.back(address)), "with a nonce of their own"
     for forged in ("", "x", state[:-3] + "abc", state.split(":")[0], "🦊" * 2000, "a:b:c"):

@@ -1,5 +1,6 @@
 """两步验证: asked after the password and nowhere skipped; digits count once; what is lost is reset by a superuser."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,19 @@ def _limits(settings: Any) -> None:
     settings.RATE_LIMITS = settings.AXES_ENABLED = True
 
 
+def at_once(crowd: list[Client], code: str) -> None:
+    """All of them send the same code, each from an address of its own."""
+
+    def send(number: int) -> None:
+        try:
+            crowd[number].post(CODE, {"code": code}, REMOTE_ADDR=f"198.51.100.{number}")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(crowd)) as pool:
+        list(pool.map(send, range(len(crowd))))
+
+
 def told(what: str) -> list[AuditRecord]:
     return list(AuditRecord.objects.filter(what=what))
 
@@ -86,6 +100,25 @@ def test_digits_count_once_from_whatever_browser() -> None:
     assert not is_inside(two)
     earlier = two.post(CODE, {"code": digits(secret, later=-1)})
     assert earlier.status_code == 200, "nor do those before it"
+
+
+@pytest.mark.both_databases
+def test_of_many_at_once_one_enters_with_the_same_code() -> None:
+    _, secret, codes = enrolled()
+    for code in (digits(secret), codes[0]):
+        crowd = [password()[0] for _ in range(6)]
+        at_once(crowd, code)
+        assert sum(map(is_inside, crowd)) == 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("_limits")
+def test_many_guesses_at_once_are_no_more_than_the_limit() -> None:
+    _, secret, _ = enrolled()
+    crowd = [password()[0] for _ in range(16)]
+    at_once(crowd, wrong(secret))
+    assert len(told("两步验证没有通过")) <= LIMIT
+    assert not any(map(is_inside, crowd))
 
 
 def test_digits_written_by_an_input_method_are_understood() -> None:
