@@ -28,7 +28,7 @@ NO_ROBOT: Final = "还没有启用的钉钉配置。网页聊天由它的机器�
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ShownLine:
     """A line as the page shows it; ``decisions``: (word, sentence) of its buttons."""
 
     line: WebLine
@@ -67,7 +67,7 @@ def _speaker(request: HttpRequest) -> tuple[Speaker | None, str]:
 
 def _log(speaker: Speaker) -> dict[str, Any]:
     live = lines.running(speaker)
-    said = [Said(line, as_html(line.text), _decisions(line)) for line in lines.shown(speaker, live)]
+    said = [ShownLine(line, as_html(line.text), _decisions(line)) for line in lines.shown(speaker, live)]
     return {"lines": said, "busy": bool(live), "served": is_served(speaker.config_id)}
 
 
