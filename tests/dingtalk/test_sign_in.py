@@ -262,7 +262,7 @@ def test_coming_back_twice_does_not_work(config: SystemConfig, browser: Browser)
     tied()
     address = browser.agree(browser.start(config))
     assert browser.back(address).status_code == 302
-    browser.client.logout()
+    browser.client.post("/admin/logout/")
     assert "不是从这个浏览器开始的" in refused(browser, browser.back(address))
 
 
