@@ -13,6 +13,7 @@ KIND: Final = "webhook_connector"
 UNDO: Final = (
     "undo_action"  # the tool of a proposal to take an action back; no model and no grammar can call it
 )
+PETITION: Final = "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
 DRY: Final = "未配置处置连接器：同意后只做演练，不会真的执行。"
 
 
@@ -52,6 +53,8 @@ def require_fit(tool: str, arguments: Mapping[str, Any]) -> None:
 
 def prospect(tool: str, arguments: Mapping[str, Any]) -> str:
     """What an approval would set going now, for those who are asked for it."""
+    if tool == PETITION:
+        return f"本人确认以后才请审批人决定。{prospect(arguments['tool'], arguments['arguments'])}"
     config_id = None
     if tool == UNDO:
         action = Action.objects.filter(pk=int(arguments["action_id"])).first()

@@ -18,7 +18,9 @@ GIVEN: Final[Mapping[str, tuple[str, ...]]] = {
     "isolate_host": ("asset", "asset_id", "address", "addresses", "reason"),
 }
 _AIMS: Final = ("ip", "asset", "address", "addresses")
-_SHAPE: Final = "应为映射，例如 {block_ip: {tool: block_address, arguments: {address: ip, minutes: duration_minutes}}}。"
+_SHAPE: Final = (
+    "应为映射，例如 {block_ip: {tool: block_address, arguments: {address: ip, minutes: duration_minutes}}}。"
+)
 
 
 class FixedValue(Entry):

@@ -52,7 +52,9 @@ def test_a_block_ordered_in_words_is_carried_out_verified_and_taken_back() -> No
     async def take_back(estate: Estate, action: Action) -> None:
         asker = await db.call(Staff.objects.get, staff_id="zhao")
         proposal = await db.call(undo.request, action.pk, asker, "admin")
-        await db.call(save, estate.server.url, actions={})  # it is undone by who did it, whoever is in charge now
+        await db.call(
+            save, estate.server.url, actions={}
+        )  # it is undone by who did it, whoever is in charge now
         request = await db.call(decision_request, estate.robot, proposal.code, "approve", "wang")
         assert (await db.call(decide, request, REAL)).status == "decided"
         await carry_out()
@@ -134,7 +136,10 @@ def test_a_host_is_isolated_by_the_address_that_it_has() -> None:
         ({"delete_all": {"tool": "block_address", "arguments": {}}}, "没有名为「delete_all」的危险操作"),
         ({"block_ip": {"tool": "get_rules", "arguments": {}}}, "列为 write 或 dangerous"),
         ({"block_ip": {"tool": "nonsense", "arguments": {}}}, "列为 write 或 dangerous"),
-        ({"block_ip": {"tool": "block_address", "arguments": {"address": "asset"}}}, "block_ip 没有「asset」"),
+        (
+            {"block_ip": {"tool": "block_address", "arguments": {"address": "asset"}}},
+            "block_ip 没有「asset」",
+        ),
         ({"block_ip": {"tool": "block_address", "arguments": {"url": {"value": ["x"]}}}}, "block_ip"),
         ({"block_ip": {"tool": "block_address", "arguments": {}, "url": "http://x"}}, "不认识的键「url」"),
         ({"block_ip": "block_address"}, "应为映射"),
