@@ -198,9 +198,7 @@ def test_a_model_outside_is_said_to_be_outside() -> None:
     assert "aliyuncs" not in status(Role.VIEWER)
 
 
-def test_the_test_on_the_page_clears_the_last_error(
-    client: Client, settings: Any, tmp_path: Path
-) -> None:
+def test_the_test_on_the_page_clears_the_last_error(client: Client, settings: Any, tmp_path: Path) -> None:
     serve_plain_static(settings, tmp_path)
     client.force_login(User.objects.create_superuser("root"))
     with in_a_thread(FakeOpenAI()) as fake:
