@@ -101,7 +101,7 @@ def save(
     if not author.superuser and new != old and (kind.is_reserved(old) or kind.is_reserved(new)):
         errors[""] = LETS_IN
     name = name.strip()
-    errors = _conflicts(row, name, enabled, new) | errors
+    errors = _conflicts(row, name, enabled, new) | (errors or kind.contradictions(new))
     if errors:
         raise FieldErrors(errors)
     changes = _changes(config, kind, {"name": name, "enabled": enabled}, old, new)
