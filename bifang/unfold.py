@@ -38,6 +38,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "消息",
         (
+            MenuEntry("会话", "chat", "secops_agent.alert", page="web:conversations"),
             MenuEntry(
                 "收件箱", "inbox", "channels.inboxrow", badge="bifang.channels.admin.figures.inbox_badge"
             ),

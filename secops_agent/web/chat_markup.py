@@ -18,11 +18,11 @@ LONGEST: Final = 60_000
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 
 
-def as_html(text: str) -> SafeString:
-    """For a page."""
+def as_html(text: str, *, taps: bool = True) -> SafeString:
+    """For a page. Without ``taps`` what would say something when pressed is only shown."""
     if len(text) > LONGEST:
         return mark_safe(f"<pre>{html.escape(text)}</pre>")  # noqa: S308 # escaped
-    return mark_safe(str(_parser().render(text)))  # noqa: S308 # raw HTML is off, addresses are checked
+    return mark_safe(str(_parser().render(text, {"taps": taps})))  # noqa: S308 # raw HTML is off, addresses are checked
 
 
 @lru_cache(maxsize=1)
@@ -50,11 +50,13 @@ def _open_link(
 ) -> str:
     address = str(tokens[index].attrs.get("href", ""))
     if address.startswith(_TAP):
-        env["tap"] = True
+        env["tap"] = "</button>" if env.get("taps", True) else "</span>"
+        if not env.get("taps", True):
+            return '<span class="bf-chip">'
         said = html.escape(unquote(address.removeprefix(_TAP)), quote=True)
         return f'<button type="submit" class="bf-chip" name="text" value="{said}" form="tap">'
     return f'<a class="bf-link" href="{html.escape(address, quote=True)}" target="_blank" rel="noopener noreferrer">'
 
 
 def _close_link(self: RendererHTML, tokens: list[Token], index: int, options: OptionsDict, env: Any) -> str:
-    return "</button>" if env.pop("tap", False) else "</a>"
+    return str(env.pop("tap", "</a>"))

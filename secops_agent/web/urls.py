@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from secops_agent.web import approvals, chat
+from secops_agent.web import approvals, chat, conversations
 from secops_agent.web.home import home
 
 app_name = "web"
@@ -11,6 +11,8 @@ urlpatterns = [
     path("chat/", chat.chat, name="chat"),
     path("chat/log/", chat.log, name="chat_log"),
     path("chat/say/", chat.say, name="chat_say"),
+    path("conversations/", conversations.conversations, name="conversations"),
+    path("conversations/<int:pk>/", conversations.conversation, name="conversation"),
     path("approvals/", approvals.proposals, name="approvals"),
     path("approvals/<int:pk>/", approvals.proposal, name="approval"),
     path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
