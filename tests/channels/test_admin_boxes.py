@@ -14,6 +14,7 @@ from bifang.channels.admin.inbox import InboxScreen
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.groups import AUDITOR, OPERATOR
+from bifang.core.sealed import Sealed
 from secops_agent.models import Role
 from tests.admin_pages import (
     PRIVATE,
@@ -79,7 +80,7 @@ def test_reprocess_puts_dead_and_handled_rows_back_and_counts_the_rest() -> None
     config = dingtalk()
     rows = [received(config, number, state=state) for number, state in enumerate(InboxScreen.states)]
     response = superuser().post(
-        INBOX, {"action": "reprocess", "_selected_action": [row.pk for row in rows]}, follow=True
+        INBOX, {"action": "reprocess", "_selected_action": [row.pk for row in rows], "sure": "1"}, follow=True
     )
     assert "已将 2 条放回队列" in messages_of(response)
     assert "2 条没有变化" in messages_of(response)
@@ -90,7 +91,7 @@ def test_resend_puts_dead_rows_back() -> None:
     row = received(dingtalk())
     dead, done = sent(row, 1, state=State.DEAD), sent(row, 2, state=State.DONE)
     response = member(OPERATOR).post(
-        OUTBOX, {"action": "resend", "_selected_action": [dead.pk, done.pk]}, follow=True
+        OUTBOX, {"action": "resend", "_selected_action": [dead.pk, done.pk], "sure": "1"}, follow=True
     )
     assert "已将 1 条放回队列" in messages_of(response)
     dead.refresh_from_db()
@@ -102,14 +103,14 @@ def test_whole_filtered_list_is_reprocessed_at_once() -> None:
     config = dingtalk()
     rows = [received(config, number, state=State.DEAD) for number in range(60)]
     received(config, 99, state=State.DONE)
-    form = {"action": "reprocess", "_selected_action": [rows[-1].pk], "select_across": "1"}
+    form = {"action": "reprocess", "_selected_action": [rows[-1].pk], "select_across": "1", "sure": "1"}
     response = superuser().post(f"{INBOX}?state__exact=dead", form, follow=True)
     assert "已将 60 条放回队列" in messages_of(response)
 
 
 def test_auditor_may_not_reprocess() -> None:
     row = received(dingtalk(), state=State.DEAD)
-    member(AUDITOR).post(INBOX, {"action": "reprocess", "_selected_action": [row.pk]})
+    member(AUDITOR).post(INBOX, {"action": "reprocess", "_selected_action": [row.pk], "sure": "1"})
     row.refresh_from_db()
     assert row.state == State.DEAD
 
@@ -207,3 +208,49 @@ def test_message_without_an_answer_says_why() -> None:
     client = superuser()
     for page in (INBOX, reverse("admin:channels_inboxrow_change", args=[row.pk])):
         assert "外部人员，已忽略" in text_of(client.get(page)), page
+
+
+@pytest.mark.parametrize(("page", "word"), [(INBOX, "重新处理"), (OUTBOX, "重新发送")])
+def test_one_row_goes_again_after_one_question_and_the_filters_stay(page: str, word: str) -> None:
+    row = received(dingtalk(), state=State.DEAD, last_error="模型连续失败")
+    dead = row if page == INBOX else sent(row, state=State.DEAD, last_error="会话已失效")
+    client, filtered = superuser(), f"{page}?state__exact=dead"
+    assert f'name="again" value="{dead.pk}"' in client.get(filtered).content.decode()
+    asked = client.post(filtered, {"again": dead.pk, "action": "", "index": "0"})
+    assert f"{word} 1 条消息？" in text_of(asked)
+    assert "两遍" in text_of(asked) or "第二遍" in text_of(asked)
+    dead.refresh_from_db()
+    assert dead.state == State.DEAD, "nothing happens before the answer"
+    form = re.findall(r'name="(\w+)" value="(\w+)"', asked.content.decode())
+    done = client.post(asked.context["list_url"], dict(form))
+    assert done.headers["Location"] == filtered
+    dead.refresh_from_db()
+    assert dead.state == State.PENDING
+
+
+def test_page_of_a_row_says_what_to_do_and_offers_it() -> None:
+    config = dingtalk()
+    dead = received(config, 1, state=State.DEAD, last_error="模型连续失败")
+    waits = received(config, 2)
+    raw = received(config, 3, state=State.DEAD, unreadable=Sealed.of("AA==", "x"))
+    unknown = sent(dead, state=State.UNKNOWN, last_error="没有应答")
+    client = superuser()
+    page = text_of(client.get(reverse("admin:channels_inboxrow_change", args=[dead.pk])))
+    assert "先解决原因，再点「重新处理」" in page
+    assert "重新处理…" in page
+    assert "重新处理…" not in text_of(client.get(reverse("admin:channels_inboxrow_change", args=[waits.pk])))
+    assert "不能重新处理" in text_of(client.get(reverse("admin:channels_inboxrow_change", args=[raw.pk])))
+    sent_page = text_of(client.get(reverse("admin:channels_outboxrow_change", args=[unknown.pk])))
+    assert "可能已经送达" in sent_page
+    address = reverse("admin:channels_inboxrow_change", args=[dead.pk])
+    auditor = member(AUDITOR)
+    assert "重新处理…" not in text_of(auditor.get(address))
+    assert 'name="again"' not in auditor.get(INBOX).content.decode()
+    auditor.post(INBOX, {"again": dead.pk, "sure": "1"})
+    dead.refresh_from_db()
+    assert dead.state == State.DEAD
+
+
+def test_outsider_is_not_shown_as_answered() -> None:
+    received(dingtalk(), state=State.DONE, last_error="外部人员，已忽略")
+    assert "未回答" in text_of(superuser().get(INBOX))

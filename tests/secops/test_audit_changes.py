@@ -210,7 +210,8 @@ def test_files_and_queues(root: Client, tmp_path: Path) -> None:
     (row,) = store(replace(incoming(), config_id=dingtalk().pk))
     InboxRow.objects.filter(pk=row.pk).update(state=State.DEAD)
     root.post(
-        reverse("admin:channels_inboxrow_changelist"), {"action": "reprocess", "_selected_action": [row.pk]}
+        reverse("admin:channels_inboxrow_changelist"),
+        {"action": "reprocess", "_selected_action": [row.pk], "sure": "1"},
     )
     assert by_root(told("inboxrow"))
     assert told("inboxrow").detail == {"ids": [row.pk], "done": 1}
@@ -260,7 +261,7 @@ def test_what_cannot_be_recorded_is_not_done(root: Client) -> None:
         lambda: act(root, "alert", alert.pk, "close_false_positive"),
         lambda: body(write, "post", f"alerts/{alert.pk}/acknowledge"),
         lambda: body(write, "patch", f"assets/{asset.pk}", owner="zhang"),
-        lambda: root.post(reverse("admin:channels_inboxrow_changelist"), {"action": "reprocess", "_selected_action": [row.pk]}),
+        lambda: root.post(reverse("admin:channels_inboxrow_changelist"), {"action": "reprocess", "_selected_action": [row.pk], "sure": "1"}),
     ]  # fmt: skip
     for one in tries:
         with suppress(DatabaseError, AssertionError):

@@ -45,7 +45,19 @@ def _waiting(row: BoxRow) -> str:
 
 
 def _given_up(row: BoxRow, received: bool) -> str:
-    if isinstance(row, InboxRow) and row.unreadable is not None:
+    if isinstance(row, InboxRow) and _is_raw(row):
         return "原始数据无法存成文字，只能保留，不能重新处理。"
     word = "重新处理" if received else "重新发送"
     return f"不会再自动重试：先解决原因，再点「{word}」。"
+
+
+def may_go_again(row: BoxRow) -> bool:
+    """May a person put it back into its queue? What cannot be read, waits or runs, or has arrived, may not."""
+    if isinstance(row, InboxRow):
+        return row.state in (State.DONE, State.DEAD) and not _is_raw(row)
+    return row.state in (State.DEAD, State.UNKNOWN)
+
+
+def _is_raw(row: InboxRow) -> bool:
+    """Kept as bytes only. Lists do not read the column: there only the act itself tells."""
+    return "unreadable" not in row.get_deferred_fields() and row.unreadable is not None

@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels import inbox
-from bifang.channels.admin.rows import RowScreen, link, report
+from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
 from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, shortened
 
@@ -21,6 +21,12 @@ class InboxScreen(RowScreen):
     search_fields = ("=external_id", "=conversation_id", "=sender_id")
     search_help_text = "按消息 ID、会话 ID、发送人 ID 或事件类型（如 user_leave_org）搜索（完整匹配）"
     actions = ("reprocess",)
+    retry = "reprocess"
+    retry_word = "重新处理"
+    retry_means = (
+        "消息回到队列，由工作进程从头再处理一遍：提问的人会再收到一次回答（已经回答过的会收到第二遍），"
+        "其中的写操作会再提出一次，仍要本人确认或他人审批。"
+    )
     text_fields = ("words", "whole_text", "data")
     states = (*OPEN, State.DONE, State.DEAD)
     fields = (
@@ -108,6 +114,6 @@ class InboxScreen(RowScreen):
         return (found | queryset.filter(kind="event", text=term) if term else found), several
 
     @admin.action(description="重新处理", permissions=["operate"])
-    def reprocess(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> None:
+    def reprocess(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> HttpResponse | None:
         """Dead and handled rows go back to waiting."""
-        report(request, inbox.reprocess, queryset, "重新处理", "正在处理的和无法读取的消息不能重新处理。")
+        return self.ask_or_do(request, queryset, inbox.reprocess, "正在处理的和无法读取的消息不能重新处理。")

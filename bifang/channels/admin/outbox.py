@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from bifang.channels import outbox
-from bifang.channels.admin.rows import RowScreen, link, report
+from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OutboxRow
 from bifang.core.admin.base import NOTHING, moment, preformatted, shortened
 
@@ -26,6 +26,12 @@ class OutboxScreen(RowScreen):
     )
     search_help_text = "按标识、回执、来源消息 ID、会话 ID 或发送人 ID 搜索（完整匹配）"
     actions = ("resend",)
+    retry = "resend"
+    retry_word = "重新发送"
+    retry_means = (
+        "消息回到队列，再发送一次。「结果未知」的可能已经送达：对方可能看到两遍。"
+        "会话 Webhook 过期的改用接口发送，会计入接口用量。"
+    )
     text_fields = ("words", "title", "whole_text")
     fields = (
         "key", "state_badge", "reason", "config_link", "source", "route_label", "receipt", "at_staff_id", "address",
@@ -86,6 +92,6 @@ class OutboxScreen(RowScreen):
         return rows.defer("webhook")
 
     @admin.action(description="重新发送", permissions=["operate"])
-    def resend(self, request: HttpRequest, queryset: QuerySet[OutboxRow]) -> None:
+    def resend(self, request: HttpRequest, queryset: QuerySet[OutboxRow]) -> HttpResponse | None:
         """Rows that were given up go back to waiting."""
-        report(request, outbox.resend, queryset, "重新发送", "只有「死信」和「结果未知」可以重新发送。")
+        return self.ask_or_do(request, queryset, outbox.resend, "只有「死信」和「结果未知」可以重新发送。")

@@ -4,50 +4,110 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from bifang.channels.admin.explanations import explain, may_go_again
 from bifang.channels.models import BoxRow, State
 from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment, shortened
 from bifang.core.changes import Change, record
 
 READ_TEXT = "channels.read_private_text"
 MAY_NOT_READ = "无权查看聊天内容"
-TONES = {
-    State.PENDING: "info",
-    State.CLAIMED: "info",
-    State.DONE: "ok",
-    State.DEAD: "bad",
-    State.UNKNOWN: "warn",
-}
+AGAIN = "again"  # the button of a row: its id
+SURE = "sure"
+SHOWN = 10
+NEEDS_A_PERSON: frozenset[str] = frozenset({State.DEAD, State.UNKNOWN})
 
 
 class RowScreen(RecordScreen):
-    """Common to both boxes. Text is for those with the permission; a webhook is never shown to anyone."""
+    """Common to both boxes. Text is for those with the permission; a webhook is never shown to anyone.
+
+    ``retry``: the action that puts rows back, ``retry_word`` its name, ``retry_means`` what it brings about.
+    """
 
     list_select_related = ("config",)
     ordering = ("-id",)
     list_before_template = "admin/channels/states.html"
+    change_form_outer_before_template = "admin/channels/standing.html"
+    retry = ""
+    retry_word = ""
+    retry_means = ""
     text_fields: tuple[str, ...] = ()
     states: tuple[State, ...] = tuple(State)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With one click to each state."""
+        """With one click to each state. A row's button is the list's action, of this row."""
+        if request.method == "POST" and request.POST.get(AGAIN):
+            request.POST = _for_one(request, self.retry)  # type: ignore[assignment]  # as Django's own tests do
         chosen = request.GET.get("state__exact", "")
         pills = [("", "全部"), *((each.value, each.label) for each in self.states)]
         context = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
         return super().changelist_view(request, context | (extra_context or {}))
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With how it stands, what to do, and the button for it."""
+        row = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if row is not None and self.has_view_permission(request, row):
+            filters = request.GET.get("_changelist_filters", "")
+            page = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+            context = {
+                "standing": explain(row),
+                "row": row,
+                "is_chat": getattr(row, "kind", "") == "chat",
+                "retry_word": self.retry_word if self._may_go_again(request, row) else "",
+                "list_url": f"{page}?{filters}" if filters else page,
+            }
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def _may_go_again(self, request: HttpRequest, row: BoxRow) -> bool:
+        return self.has_operate_permission(request) and may_go_again(row)
+
+    def ask_or_do(
+        self, request: HttpRequest, rows: QuerySet[Any], act: Any, rule: str
+    ) -> HttpResponse | None:
+        """What the action brings about is said once; then it is done, and the list comes back as it was filtered."""
+        if SURE in request.POST:
+            report(request, act, rows, self.retry_word, rule)
+            return None
+        ids = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        context = {
+            **self.admin_site.each_context(request), "opts": self.opts, "title": f"{self.retry_word}？", "word": self.retry_word,
+            "means": self.retry_means, "rule": rule, "count": rows.count(), "retry": self.retry, "ids": ids,
+            "across": request.POST.get("select_across", "0"), "list_url": request.get_full_path(),
+            "some": [(row, explain(row)) for row in rows[:SHOWN]],
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/channels/again.html", context)
+
     @admin.display(description="状态", ordering="state")
     def state_badge(self, row: BoxRow) -> SafeString:
-        """The state, coloured."""
-        return badge(str(State(row.state).label), TONES[State(row.state)])
+        """The state, coloured; what to do when pointed at."""
+        standing = explain(row)
+        return badge(standing.word, standing.tone, standing.advice)
+
+    @admin.display(description="操作")
+    def retry_button(self, row: BoxRow) -> SafeString | str:
+        """Where somebody has to do something."""
+        if row.state not in NEEDS_A_PERSON:
+            return ""
+        return format_html(
+            '<button type="submit" class="bf-button bf-small" name="{}" value="{}">{}…</button>', AGAIN, row.pk, self.retry_word
+        )  # fmt: skip
 
     @admin.display(description="原因")
     def error(self, row: BoxRow) -> SafeString | str:
@@ -87,12 +147,22 @@ class RowScreen(RecordScreen):
         return [*kept[:place], "hidden_text", *kept[place:]]
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """Without private text where it may not be read."""
-        return self.readable(request, self.list_display)  # type: ignore[arg-type]
+        """Without private text where it may not be read; with a button for those who may act."""
+        names = self.readable(request, self.list_display)  # type: ignore[arg-type]
+        return [*names, "retry_button"] if self.has_operate_permission(request) else names
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Without private text where it may not be read."""
         return self.readable(request, self.fields)  # type: ignore[arg-type]
+
+
+def _for_one(request: HttpRequest, action: str) -> QueryDict:
+    given = request.POST.copy()
+    given.setlist("action", [action])
+    given.setlist("index", ["0"])
+    given.setlist("select_across", ["0"])
+    given.setlist(ACTION_CHECKBOX_NAME, [given[AGAIN]])
+    return given
 
 
 def link(page: str, pk: Any, text: str) -> SafeString:
