@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bifang.channels.markup import plain
+from secops_agent.models import SecondLook
 from secops_agent.services.alerts import triage
-from secops_agent.services.investigations import work
+from secops_agent.services.investigations import looks, work
 from secops_agent.services.investigations.dossiers import Dossier, Section
 from secops_agent.services.investigations.steps import NextStep, next_steps
 from secops_agent.services.investigations.weighing import side_of
@@ -14,6 +15,7 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.alerts import GetAlert, accounts_of, detail_fields
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
+from secops_agent.tools.markdown import moment
 from secops_agent.tools.masking import for_group
 
 _LINE: Final = 160
@@ -27,7 +29,7 @@ def investigate_alert(asker: Asker, given: GetAlert) -> ToolResult:
     row, dossier = work.investigate(given.alert_id)
     steps = next_steps(given.alert_id, detail.summary.status, dossier)
     heading = f"**A{given.alert_id} 建议结论：{verdict_line(dossier.assessment)}** {plain(detail.summary.title, 80)}"
-    text = "\n".join([heading, *_told(f"A{given.alert_id}", dossier, steps, open_=not asker.is_group)])
+    text = "\n".join([heading, *_told(given.alert_id, dossier, steps, open_=not asker.is_group)])
     data = {"alert_id": given.alert_id, "suggested_verdict": row.verdict, "confidence": row.confidence}
     result = ToolResult("ok", f"告警编号={given.alert_id}", text, data, fields=detail_fields(detail))
     if not asker.is_group:
@@ -36,7 +38,7 @@ def investigate_alert(asker: Asker, given: GetAlert) -> ToolResult:
     return for_group(result, [*hidden, *accounts_of([detail.summary])])
 
 
-def _told(code: str, dossier: Dossier, steps: Sequence[NextStep], *, open_: bool) -> Iterable[str]:
+def _told(alert_id: int, dossier: Dossier, steps: Sequence[NextStep], *, open_: bool) -> Iterable[str]:
     sides: dict[str, list[str]] = {}
     for signal in dossier.assessment.signals:
         sides.setdefault(side_of(signal), []).append(reason_line(signal))
@@ -47,14 +49,22 @@ def _told(code: str, dossier: Dossier, steps: Sequence[NextStep], *, open_: bool
             yield f"- {section.title}：{lines}"
     if dossier.missing:
         yield f"- 没有查成：{'、'.join(dossier.missing)}（已记入日志）"
+    yield from _second(looks.newest(alert_id))
     if steps:
         yield from (
             "",
             "可以发送：",
             *(f"- {plain(each.line, 120)}（{each.why}）" for each in steps[:_STEPS]),
         )
-    rating = f"「调查 {code} 有用」，或「调查 {code} 没用 原因」"
+    rating = f"「调查 A{alert_id} 有用」，或「调查 A{alert_id} 没用 原因」"
     yield from ("", f"> {BY_CODE}；什么都不会自动执行。请评价：{rating}。")
+
+
+def _second(look: SecondLook | None) -> Iterable[str]:
+    """What a model had said when the alert arrived: a group may read it."""
+    if look is not None and look.words:
+        told = "；".join(each.text for each in looks.statements_of(look)[:_MOST])
+        yield f"- 模型的意见（{moment(look.finished_at)}，不改变建议）：{plain(told, _LINE)}"
 
 
 def _lines(section: Section, *, open_: bool) -> str:
