@@ -23,7 +23,7 @@ def configure_model(**params: Any) -> SystemConfig:
         "qwen", "通义千问", True, {"api_key": "sk-whatever-key", "model": "qwen-plus", **params}
     )
     given = {"client_id": "ding-reader", "client_secret": "s" * 20, "ai_config": model}
-    return configs.save("dingtalk", "钉钉", True, given)[0]
+    return configs.save("dingtalk", "读调查的机器人", True, given)[0]
 
 
 def evidence(request: Request) -> str:
