@@ -9,7 +9,7 @@ from secops_agent.services.investigations.checks.base import Evidence, alert_evi
 from secops_agent.services.investigations.dossiers import Dossier
 from secops_agent.services.investigations.weighing import REASONS, side_of
 from secops_agent.services.investigations.wording import reason_line, verdict_line
-from secops_agent.services.privacy import mask_alerts
+from secops_agent.services.privacy import mask, people_of
 
 _DESCRIBED: Final = 1500  # characters of what the source wrote
 SOURCE: Final = "来源原文"
@@ -47,9 +47,9 @@ class Exhibit:
 
 def exhibits_of(alert: Alert, dossier: Dossier, answers: Sequence[ForeignAnswer]) -> list[Exhibit]:
     """The first is number 1."""
-    found = [*_of_dossier(alert, dossier), *map(_of_answer, answers)]
+    found, hidden = [*_of_dossier(alert, dossier), *map(_of_answer, answers)], people_of([alert.pk])
     return [
-        Exhibit(mask_alerts(each.text, [alert.pk]), each.evidence, each.label, each.towards, each.hearsay)
+        Exhibit(mask(each.text, hidden), each.evidence, each.label, each.towards, each.hearsay)
         for each in found
     ]
 

@@ -27,6 +27,7 @@ from secops_agent.services.notifications.matching import follow_up
 
 LEASE: Final = timedelta(seconds=240)
 ATTEMPTS: Final = 3
+MOST_CALLS: Final = 9  # of foreign tools, for one alert
 OFF: Final = "off"
 UNFINISHED: Final = f"试了 {ATTEMPTS} 次都没有完成，请看日志"
 Part = Literal["summary", "for", "against"]
@@ -140,7 +141,7 @@ def gather(row: SecondLook) -> LookMaterial:
     ]
     return LookMaterial(
         load_dossier(row.investigation.facts),
-        tuple(calls),
+        tuple(calls[:MOST_CALLS]),
         payer(),
         _readings_today() >= settings.INVESTIGATION_READINGS_A_DAY,
     )
