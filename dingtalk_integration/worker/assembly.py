@@ -26,6 +26,7 @@ from secops_agent.agent.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
+from secops_agent.web_chat.channel import WithWeb, sink_of
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +89,10 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
     return WorkerLoop(
         owner,
         handlers,
-        channel,
+        WithWeb(channel),
         config_id=config_id,
         capacity=settings.TURN_CAPACITY,
-        sink=card_service.sink,
+        sink=lambda turn: sink_of(turn, card_service.sink),
         jobs=jobs,
         on_close=close,
     )
