@@ -36,10 +36,7 @@ def give(alert_id: int, actor: Actor, *, useful: bool, reason: str = "") -> Inve
         if said is None:
             raise NotFound(f"告警 A{alert_id} 还没有调查过：发送「调查告警 {alert_id}」。")
         word = "有用" if useful else "没用"
-        if useful:
-            corrections.take_back_investigation(alert_id, actor)
-        else:
-            corrections.take_down_investigation(alert_id, _told(said.investigation), actor, reason)
+        _tell_reviewers(said, actor)
         keep(
             actor,
             f"评价告警 {alert_id} 的调查：{word}",
@@ -48,6 +45,15 @@ def give(alert_id: int, actor: Actor, *, useful: bool, reason: str = "") -> Inve
             reason[:500],
         )
     return said
+
+
+def _tell_reviewers(said: InvestigationOpinion, actor: Actor) -> None:
+    """What is useless waits for somebody to make something of it."""
+    row = said.investigation
+    if said.useful:
+        corrections.take_back_investigation(row.alert_id, actor)
+    else:
+        corrections.take_down_investigation(row.alert_id, _told(row), actor, said.reason)
 
 
 def _told(row: Investigation) -> str:

@@ -17,13 +17,13 @@ from tests.scripted_model import Scripted, ScriptedModels
 _NUMBERED = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 
 
-def configure_model(**params: Any) -> SystemConfig:
+def configure_model(name: str = "钉钉", **params: Any) -> SystemConfig:
     """A robot whose AI configuration is a model; the robot."""
     model, _ = configs.save(
         "qwen", "通义千问", True, {"api_key": "sk-whatever-key", "model": "qwen-plus", **params}
     )
     given = {"client_id": "ding-reader", "client_secret": "s" * 20, "ai_config": model}
-    return configs.save("dingtalk", "读调查的机器人", True, given)[0]
+    return configs.save("dingtalk", name, True, given)[0]
 
 
 def evidence(request: Request) -> str:

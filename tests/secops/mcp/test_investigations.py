@@ -84,7 +84,7 @@ def test_alert_without_the_field_asks_nothing() -> None:
 def test_model_reads_the_answer_as_evidence_and_cites_the_tool() -> None:
     async def act(estate: Estate) -> None:
         estate.server.firewall.call("block_address", {"address": "203.0.113.5"})
-        await db.call(configure_model)
+        await db.call(configure_model, "读调查的机器人")
         model = Scripted(
             lambda request: (
                 f"总结：防火墙上已有 203.0.113.5 的规则 [{number_of(request, '外部工具')}]\n结论：误报"
