@@ -22,11 +22,8 @@ def give(alert_id: int, actor: Actor, *, useful: bool, reason: str = "") -> Inve
         "requested_at"
     )
     values = {
-        "actor_name": actor.name[:200],
-        "useful": useful,
-        "reason": reason.strip()[:500],
-        "at": database_now(),
-    }
+        "actor_name": actor.name[:200], "useful": useful, "reason": reason.strip()[:500], "at": database_now(),
+    }  # fmt: skip
     said = None
     with transaction.atomic():
         for row in rows:
