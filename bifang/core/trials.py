@@ -69,6 +69,11 @@ class Result:
     remedy: str = ""
     seconds: float = 0.0
 
+    @property
+    def took(self) -> str:
+        """How long, for people."""
+        return f"{self.seconds:.1f} 秒" if self.seconds >= 1 else f"{max(self.seconds * 1000, 1):.0f} 毫秒"
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -155,7 +160,7 @@ async def _run(step: CheckStep[C], context: C, seconds: float) -> Result:
         async with asyncio.timeout(seconds):
             return result("passed", await step.run(context))
     except Skip as skip:
-        return result("skipped", str(skip))
+        return result("skipped", redact(str(skip)))
     except Failure as failure:
         return result("failed", failure.detail, failure.remedy or step.remedy)
     except TimeoutError:

@@ -10,6 +10,7 @@ from secops_agent.admin import (
     audit,
     calendar,
     calendar_files,
+    config_faces,
     corrections,
     destinations,
     findings,
@@ -32,8 +33,8 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
-    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
+    "destinations",    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
