@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from bifang.channels.models import InboxRow
-from bifang.core.admin.base import moment
+from bifang.core.admin.base import moment, shortened
 from bifang.core.admin.guiding import Fact, register_facts
-from bifang.core.admin.live import Live, problem, register_watch
+from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Panel, register_cards
 from bifang.core.admin.trying import Checkup, Part, register_checkup
 from bifang.core.models import SystemConfig
@@ -23,7 +23,7 @@ from dingtalk_integration import quota
 from dingtalk_integration.checks import local
 from dingtalk_integration.checks.configuration import DingTalkTrial
 from dingtalk_integration.checks.diagnosis import every_step
-from dingtalk_integration.health import COMMAND, FRESH, live_scopes
+from dingtalk_integration.health import COMMAND, FRESH, live_scopes, live_states
 from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus, QuotaLedger
 
 TONES = {
@@ -140,10 +140,9 @@ def _detail(best: ClientState, rows: list[ClientState], heard: datetime | None) 
 def facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     """Last message, last error, what was spent this month."""
     heard = _last_messages([config.pk])[config.pk]
-    failure = _last_error(config)
     return [
         ("最近消息", _ago(heard) if heard else "还没有收到过"),
-        ("最近错误", problem(*failure) if failure else "没有"),
+        *_past_error(config),
         ("本月额度", _spending(config) or "还没有用到"),
     ]
 
@@ -152,14 +151,19 @@ def _ago(at: datetime) -> SafeString:
     return format_html("{}（{}前）", moment(at), timesince(at, depth=1))
 
 
-def _last_error(config: SystemConfig) -> tuple[str, datetime] | None:
-    """Also one that is over: a connection that breaks every hour is no good one."""
+def _past_error(config: SystemConfig) -> Sequence[Fact]:
+    """What a connection that is there met before: one that breaks every hour is no good one. One that is not there
+    says itself what stands in its way.
+    """
+    if not any(row.status == ClientStatus.CONNECTED for row in live_states(config.pk)):
+        return []
     rows = ClientState.objects.filter(config=config).exclude(last_error="").exclude(last_error_at=None)
     row = rows.order_by("-last_error_at").first()
-    found = (row.last_error, row.last_error_at) if row and row.last_error_at else None
-    if found is None and config.last_error and config.last_error_at:
-        return config.last_error, config.last_error_at
-    return found
+    if row is None:
+        return [("最近错误", "没有")]
+    return [
+        ("上次错误（已恢复）", format_html("{} {}", shortened(row.last_error, 80), moment(row.last_error_at)))
+    ]
 
 
 def _spending(config: SystemConfig) -> SafeString | str:
@@ -171,7 +175,7 @@ def _spending(config: SystemConfig) -> SafeString | str:
             limit = f" / {one.limit:,}（{one.percent}%）" if one.limit else ""
             share = "" if own == one.total else f"，其中这个配置 {own:,}"
             lines.append((f"{one.ledger.label} {one.total:,}{limit}{share}",))
-    return format_html_join(format_html("<br>"), "{}", lines)
+    return format_html_join("；", "{}", lines)
 
 
 def _own(client_id: str, one: quota.Standing) -> int:
