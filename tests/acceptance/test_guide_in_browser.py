@@ -158,7 +158,7 @@ def test_guide_leads_from_the_login_to_the_first_answer(stage: Stage, site: str,
     page.goto(f"{stage.sim.base_url}/?client_id={app['Client ID']}")
     page.locator("#text").fill("现在有多少条未处理的告警")
     page.locator("#send").click()
-    expect(page.locator("#stream")).to_contain_text("没有符合条件的告警")
+    expect(page.locator("#stream")).to_contain_text("没有符合全部条件的告警")
     page.goto(configuration)
     expect(page.locator(".bf-next")).to_have_count(0)
     worker.process.send_signal(signal.SIGTERM)
