@@ -2,14 +2,13 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from secops_agent.api.mcp.views import McpView
 
 admin.autodiscover()
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", include("secops_agent.web.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
     path("mcp/", McpView.as_view(), name="mcp"),

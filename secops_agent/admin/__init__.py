@@ -20,7 +20,6 @@ from secops_agent.admin import (
     mcp,
     on_call,
     preferences,
-    proposals,
     reports,
     rules,
     runbooks,
@@ -34,7 +33,8 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
-    "destinations",    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "destinations", "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
+    "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 
