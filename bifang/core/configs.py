@@ -143,7 +143,7 @@ def _judged(
     directed = any(field.directs and new[key] != old[key] for key, field in kind.fields.items())
     if not row._state.adding and directed:
         errors = _entered_again(kind, old, given) | errors
-    errors = _conflicts(row, name.strip(), enabled, new) | errors
+    errors = _conflicts(row, name.strip(), enabled, new) | (errors or kind.contradictions(new))
     if errors:
         raise FieldErrors(errors)
     return new

@@ -40,6 +40,11 @@ class Kind:
         raise NotImplementedError
 
     @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
+        """Field → what is wrong with it beside the other fields; every value is right by itself."""
+        return {}
+
+    @classmethod
     def needs_superuser(cls) -> bool:
         """Can nobody else make one, because it must say where secrets go?"""
         return any(field.directs and field.required for field in cls.fields.values())

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bifang.core.network import proxy_for, resolve, tls_context
-from bifang.core.trials import STEP_SECONDS, CheckStep, Failure, Skip, Trial
+from bifang.core.trials import STEP_SECONDS, CheckStep, Failure, Skip, Tryout
 
 INNER: Final = STEP_SECONDS - 0.5  # our own clients give up first: their errors say more than a time-out
 TRIED: Final = 3
@@ -21,14 +21,14 @@ REASONS: Final = {
 }
 
 
-def _place(trial: Trial) -> tuple[str, int, bool]:
+def _place(trial: Tryout) -> tuple[str, int, bool]:
     """Host, port, and whether TLS is spoken there."""
     parts = urlsplit(trial.destination.url)
     secure = parts.scheme == "https"
     return parts.hostname or "", parts.port or (443 if secure else 80), secure
 
 
-async def check_proxy(trial: Trial) -> str:
+async def check_proxy(trial: Tryout) -> str:
     """Which proxy is used; it takes connections. SOCKS is refused. Fills in ``proxy``."""
     found = trial.proxy = proxy_for(trial.destination.url, trial.destination.proxy)
     if found is None:
@@ -47,7 +47,7 @@ async def check_proxy(trial: Trial) -> str:
     return f"经代理 {host}:{port}"
 
 
-async def check_dns(trial: Trial) -> str:
+async def check_dns(trial: Tryout) -> str:
     """The name leads somewhere it may. Fills in ``addresses``."""
     if trial.proxy:
         raise Skip("由代理解析域名")
@@ -60,7 +60,7 @@ async def check_dns(trial: Trial) -> str:
     return f"{host} → {trial.addresses[0][1]}{more}"
 
 
-async def check_tcp(trial: Trial) -> str:
+async def check_tcp(trial: Tryout) -> str:
     """The port can be reached. Leaves the address that it was reached at."""
     if trial.proxy:
         raise Skip("由代理建立连接")
@@ -79,7 +79,7 @@ async def check_tcp(trial: Trial) -> str:
     raise Failure(f"连不上 {host} 的端口 {port}（{'；'.join(reasons)}）。")
 
 
-async def check_tls(trial: Trial) -> str:
+async def check_tls(trial: Tryout) -> str:
     """The certificate is good and for this host."""
     if trial.proxy:
         raise Skip("经代理建立，由后面的步骤检查")

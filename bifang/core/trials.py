@@ -85,7 +85,7 @@ class Destination:
 
 
 @dataclass(slots=True)
-class Trial:
+class Tryout:
     """One configuration, as stored or as a form would store it, and what its steps found for those that follow.
 
     ``load`` gives the settings or raises. ``stored``: what is tried is what is stored, so that what is found may be
@@ -117,7 +117,7 @@ class Trial:
         return f"发往 {self.destination.url}"
 
 
-async def check_complete(trial: Trial) -> str:
+async def check_complete(trial: Tryout) -> str:
     """Everything required is filled in, secrets can be read. Fills in ``settings``."""
     try:
         trial.settings = await in_thread(trial.load)

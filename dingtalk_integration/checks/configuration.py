@@ -9,13 +9,13 @@ from django.utils import timezone
 from bifang.core import configs
 from bifang.core.http import Response
 from bifang.core.models import SystemConfig
-from bifang.core.trials import COMPLETE, IN_ADMIN, CheckStep, Destination, Failure, Skip, Trial, in_thread
+from bifang.core.trials import COMPLETE, IN_ADMIN, CheckStep, Destination, Failure, Skip, Tryout, in_thread
 from dingtalk_integration.health import COMMAND, describe_echo, is_mute, live_states, live_workers
 from dingtalk_integration.models import ClientState, ClientStatus
 
 
 @dataclass(slots=True)
-class DingTalkTrial(Trial):
+class DingTalkTrial(Tryout):
     """A DingTalk configuration.
 
     ``answer``: DingTalk's answer to the request for an access token; ``answered_at`` our clock then, in epoch

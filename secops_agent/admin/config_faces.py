@@ -14,7 +14,7 @@ from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup, Part, register_checkup
 from bifang.core.models import SystemConfig
 from bifang.core.reach import REACH
-from bifang.core.trials import COMPLETE, CheckStep, Destination, Failure, Skip, Trial, in_thread
+from bifang.core.trials import COMPLETE, CheckStep, Destination, Failure, Skip, Tryout, in_thread
 from secops_agent.config import MODEL_KINDS
 from secops_agent.connectors.mcp.checks import check, visit
 from secops_agent.llm.probe import Probe, probe_server, probe_tools
@@ -22,14 +22,14 @@ from secops_agent.llm.qwen import Qwen
 from secops_agent.llm.qwen_session import close_sessions
 from secops_agent.models import McpCatalogue
 from secops_agent.services.decisions import carriers
-from secops_agent.services.mcp import catalogue
+from secops_agent.services.mcp import catalogue, mappings
 
 PROBE_S = 65.0  # the probe's own limit, and a little
 VISIT_S = 45.0
 CLASSIFY = "在这一页下面的工具列表里，给要用的工具选类别（只读、写入、危险）；没有选的都不会用。"
 
 
-class QwenTrial(Trial):
+class QwenTrial(Tryout):
     """A model of DashScope."""
 
     @property
@@ -37,7 +37,7 @@ class QwenTrial(Trial):
         return Destination(self.ready.address, self.ready.proxy)
 
 
-class ServerTrial(Trial):
+class ServerTrial(Tryout):
     """A model server of the company's own."""
 
     @property
@@ -45,7 +45,7 @@ class ServerTrial(Trial):
         return Destination(self.ready.base_url, self.ready.proxy, self.ready.ca)
 
 
-class ConnectorTrial(Trial):
+class ConnectorTrial(Tryout):
     """Where approved actions go."""
 
     @property
@@ -53,7 +53,7 @@ class ConnectorTrial(Trial):
         return Destination(self.ready.url, self.ready.proxy)
 
 
-class McpTrial(Trial):
+class McpTrial(Tryout):
     """An MCP server."""
 
     @property
@@ -61,25 +61,25 @@ class McpTrial(Trial):
         return Destination(self.ready.url, self.ready.proxy, self.ready.ca)
 
 
-async def ask_qwen(trial: Trial) -> str:
+async def ask_qwen(trial: Tryout) -> str:
     """One question with a tool call."""
     try:
-        return _told(await probe_tools(Qwen(trial.ready)))
+        return await _told(trial, await probe_tools(Qwen(trial.ready)))
     finally:
         await close_sessions()
 
 
-async def ask_server(trial: Trial) -> str:
+async def ask_server(trial: Tryout) -> str:
     """What the server offers, and one question with a tool call. Fills in ``offers``."""
     settings = trial.ready
     found = await probe_server(settings)
     offers: dict[str, Sequence[Any]] = {"model": [name for name in found.models if name != settings.model]}
     if found.window and found.window != settings.context_window:
         offers["context_window"] = [found.window]
-    if found.outcome == "no_tools" and settings.tool_calls != "json":
-        offers["tool_calls"] = ["json"]
+    if found.outcome == "no_tools" and settings.tool_calls != "none":
+        offers["tool_calls"] = ["json", "none"] if settings.tool_calls == "native" else ["none"]
     trial.offers = {name: values for name, values in offers.items() if values}
-    return _told(found)
+    return await _told(trial, found)
 
 
 _REMEDIES = {
@@ -89,13 +89,16 @@ _REMEDIES = {
 }
 
 
-def _told(found: Probe) -> str:
+async def _told(trial: Tryout, found: Probe) -> str:
+    """What works now has no last error any more, and is used again at once."""
+    if trial.stored and found.outcome in ("ok", "no_tools"):
+        await in_thread(lambda: configs.report_error(trial.row.pk, ""))
     if found.outcome != "ok":
         raise Failure(found.text, _REMEDIES[found.outcome])
     return found.text
 
 
-async def list_tools(trial: Trial) -> str:
+async def list_tools(trial: Tryout) -> str:
     """Connects and lists the tools, calling none. What was found is kept if it belongs to what is stored."""
     if trial.stored:
         found = await check(trial.ready)
@@ -104,11 +107,13 @@ async def list_tools(trial: Trial) -> str:
     return f"连接成功（协议 {about.get('protocol')}），服务提供 {len(offered)} 个工具"
 
 
-async def check_tools(trial: Trial) -> str:
+async def check_tools(trial: Tryout) -> str:
     """How many of them may be used."""
     if not trial.stored:
         raise Skip("保存后再给要用的工具分类")
     known = await in_thread(lambda: catalogue.known_tools(trial.row))
+    if unfit := await in_thread(lambda: mappings.unfit(trial.row)):
+        raise Failure(f"负责的危险操作现在不能执行：{unfit}")
     ready = sum(tool.state == "ready" for tool in known)
     shut = [tool.name for tool in known if tool.listed and tool.state in ("changed", "gone", "invalid")]
     if shut:

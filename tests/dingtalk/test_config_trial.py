@@ -157,7 +157,7 @@ def superuser_cookies() -> Any:
 
 def test_tests_are_throttled_and_few_at_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RATE_LIMITS = True
-    monkeypatch.setattr(trying, "pace", trying.Pace(2))
+    monkeypatch.setattr(trying, "pace", trying.Throttle(2))
     root = superuser()
     first = root.post(address("dingtalk"), {})
     assert "没有通过" in read_trial(first)["complete"]

@@ -1,6 +1,5 @@
 """系统配置: choose a kind, fill in that kind's fields, see what each configuration is doing."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,7 +16,7 @@ from django.utils.safestring import SafeString
 from bifang.core import configs
 from bifang.core.admin import below, guiding, live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
-from bifang.core.admin.config_form import config_form
+from bifang.core.admin.config_form import config_form, shown_field
 from bifang.core.admin.kind_chooser import choices
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.kinds import Kind, all_kinds, get_kind
@@ -39,19 +38,6 @@ class ConfigList(HouseList):
         for row in rows:
             row.live = states.get(row.pk)
         self.result_list = rows
-
-
-def shown_field(kind: type[Kind], name: str) -> Callable[[SystemConfig], str]:
-    """For people who may look but not change: a column of the page that shows a kind's field."""
-
-    def show(config: SystemConfig) -> str:
-        values, problem = configs.values_of(config)
-        unread = problem and kind.fields[name].sealed
-        return kind.fields[name].shown(values[name]) or ("无法读取" if unread else NOTHING)
-
-    show.short_description = kind.fields[name].label  # type: ignore[attr-defined]  # Django's convention
-    show.__name__ = name
-    return show
 
 
 @admin.register(SystemConfig)

@@ -8,7 +8,7 @@ from bifang.core.models import SystemConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class KindChoice:
     """A kind as it is offered. ``first``: why to take it now, "" for all but one; ``word`` says so; ``there``: how many
     exist.
     """
@@ -20,7 +20,7 @@ class Choice:
     there: int
 
 
-def choices(offers: Callable[[type[Kind]], bool]) -> list[tuple[str, list[Choice]]]:
+def choices(offers: Callable[[type[Kind]], bool]) -> list[tuple[str, list[KindChoice]]]:
     """Section → its kinds, in order. The one to begin with is the first whose section has nothing enabled yet."""
     rows = SystemConfig.objects.current().values_list("kind", "enabled")
     found = list(rows)
@@ -29,10 +29,10 @@ def choices(offers: Callable[[type[Kind]], bool]) -> list[tuple[str, list[Choice
     first = next(
         (one for one in all_kinds() if one.start and offers(one) and one.section not in served), None
     )
-    sections: dict[str, list[Choice]] = {}
+    sections: dict[str, list[KindChoice]] = {}
     for kind in all_kinds():
         there = sum(name == kind.name for name, _ in found)
         word = "建议接着做" if served else "从这里开始"
-        choice = Choice(kind, offers(kind), kind.start if kind is first else "", word, there)
+        choice = KindChoice(kind, offers(kind), kind.start if kind is first else "", word, there)
         sections.setdefault(kind.section, []).append(choice)
     return list(sections.items())

@@ -18,7 +18,7 @@ from bifang.core import configs
 from bifang.core.admin.base import author_of
 from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
-from bifang.core.trials import CheckStep, Failure, Result, Trial, failed, run_steps
+from bifang.core.trials import CheckStep, Failure, Result, Tryout, failed, run_steps
 
 PAGES: Final = "admin/core/systemconfig"
 UNNAMED: Final = "（未命名）"
@@ -33,7 +33,7 @@ Part = tuple[str, Sequence[CheckStep[Any]]]  # heading and steps
 class Checkup:
     """How a kind is tried: ``note`` says what that does and does not do, ``seconds`` is for all of it."""
 
-    trial: type[Trial]
+    trial: type[Tryout]
     parts: Callable[[], Sequence[Part]]
     note: str
     seconds: float = 40.0
@@ -53,7 +53,7 @@ def checkup_of(kind: str) -> Checkup | None:
     return _checkups.get(kind)
 
 
-class Pace:
+class Throttle:
     """So many passages of one person in a minute."""
 
     def __init__(self, most: int) -> None:
@@ -74,7 +74,7 @@ class Pace:
             return True
 
 
-pace = Pace(A_MINUTE)
+pace = Throttle(A_MINUTE)
 
 
 def answer(request: HttpRequest, kind_name: str, config: SystemConfig | None) -> HttpResponseBase:
@@ -91,7 +91,7 @@ def answer(request: HttpRequest, kind_name: str, config: SystemConfig | None) ->
 
 def read_trial(
     request: HttpRequest, checkup: Checkup, kind: type[Kind], config: SystemConfig | None
-) -> Trial:
+) -> Tryout:
     """What the form would store. What it would refuse is what the first step fails with: nothing is connected to."""
     given = {
         name: field.widget.value_from_datadict(request.POST, request.FILES, name)
@@ -120,7 +120,7 @@ def _refuse(kind: type[Kind], errors: configs.FieldErrors) -> Callable[[], Any]:
     return load
 
 
-def _lines(checkup: Checkup, trial: Trial) -> Iterator[str]:
+def _lines(checkup: Checkup, trial: Tryout) -> Iterator[str]:
     if not _rooms.acquire(blocking=False):
         yield _line(error=BUSY)
         return
@@ -135,7 +135,7 @@ def _lines(checkup: Checkup, trial: Trial) -> Iterator[str]:
         _rooms.release()
 
 
-def _run(steps: Sequence[CheckStep[Any]], trial: Trial, seconds: float) -> Iterator[Result]:
+def _run(steps: Sequence[CheckStep[Any]], trial: Tryout, seconds: float) -> Iterator[Result]:
     with asyncio.Runner() as runner:
         found = run_steps(steps, trial, total=seconds)
 
@@ -146,7 +146,7 @@ def _run(steps: Sequence[CheckStep[Any]], trial: Trial, seconds: float) -> Itera
             yield result
 
 
-def _summary(results: Sequence[Result], trial: Trial) -> dict[str, Any]:
+def _summary(results: Sequence[Result], trial: Tryout) -> dict[str, Any]:
     kind = get_kind(trial.row.kind)
     counts = {word: sum(one.verdict == word for one in results) for word in ("passed", "failed", "skipped")}
     offers = [
