@@ -47,6 +47,7 @@ class DingTalkSettings:
     corp_id: str = ""
     card_template_id: str = ""
     default_role: Literal["none", "viewer"] = "none"
+    sign_in: bool = False
     endpoint: str = OFFICIAL_ENDPOINT
     oapi_endpoint: str = OFFICIAL_OAPI_ENDPOINT
     proxy: str = field(default="", repr=False)
@@ -106,6 +107,11 @@ class DingTalkKind(Kind):
         "备用AI配置", *MODEL_KINDS, group=MODEL,
         help_text="第一个模型答不了时由它接着答，一次；还不行由离线模式回答。可以不选。",
     )  # fmt: skip
+    sign_in = FlagField(
+        "允许用钉钉登录", advanced=True,
+        help_text="本企业已登记、并在「人员」里对应了登录用户的人，可以在登录页用钉钉登录；不会新建用户。"
+        "先在钉钉开放平台登记回调地址、开通两项权限，见 docs/login.md。打开后，只有超级管理员可以修改这份配置。",
+    )  # fmt: skip
     corp_id = TextField(
         "企业 CorpId", advanced=True,
         help_text="开放平台首页显示的企业信息里；留空时从收到的第一条消息得知。",
@@ -141,6 +147,11 @@ class DingTalkKind(Kind):
         help_text="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com；用本机的钉钉模拟器时，填它「凭证与基础信息」里的接入地址。",
     )  # fmt: skip
     proxy = ProxyField()
+
+    @classmethod
+    def is_reserved(cls, values: Mapping[str, Any]) -> bool:
+        """Whoever says which application vouches for people says who they are."""
+        return bool(values.get("sign_in"))
 
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> DingTalkSettings:

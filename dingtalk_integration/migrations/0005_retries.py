@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dingtalk_integration', '0003_card_readers'),
+        ('dingtalk_integration', '0004_sign_in_purpose'),
     ]
 
     operations = [
