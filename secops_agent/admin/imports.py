@@ -128,7 +128,7 @@ class ImportScreen(RecordScreen):
                 raise InvalidInput("认不出这个文件的格式：请在「格式」中选择。")
             if not upload.is_small:
                 return import_later(name, upload, choices, actor).id
-            return import_now(name, upload, choices, actor, keep=True).job
+            return import_now(name, upload, choices, actor).job
 
     def change_view(
         self,

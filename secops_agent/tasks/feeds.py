@@ -12,6 +12,7 @@ from secops_agent.importers.base import Options, Source
 from secops_agent.models import Feed
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
+from secops_agent.services.intake.receipts import Receipt
 from secops_agent.services.records import Item, Rejected
 from secops_agent.services.schedules import feeds
 from secops_agent.services.schedules.feeds import FeedSource
@@ -97,10 +98,13 @@ def _read(source: FeedSource, row: Feed, path: Path, packages: osv.Packages) -> 
 def _import(source: FeedSource, row: Feed, path: Path, reading: "_Reading") -> str:
     items = registry.parse(source.format, Source(source.title, path=path), Options())
     actor = Actor.system(f"feed:{source.family}")
+    receipt = Receipt(source.format, source.title, path.stat().st_size, row.digest, {}, actor)
     try:
         outcome = ingest.store(reading.watch(items), actor, label=source.title)
     except _Refused as refusal:
+        receipt.refuse(str(refusal))
         raise InvalidInput(str(refusal)) from None
+    receipt.keep(outcome)
     row.entries = reading.good
     created, updated = (counts.get("vulnerability", 0) for counts in (outcome.created, outcome.updated))
     found = f"，新增 {outcome.matched} 个发现" if outcome.matched else ""

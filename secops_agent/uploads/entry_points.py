@@ -4,9 +4,6 @@ import hashlib
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
-
-from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
@@ -15,12 +12,12 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest, jobs, repeats
 from secops_agent.services.intake.ingest import ImportOutcome
 from secops_agent.services.intake.jobs import JobView
+from secops_agent.services.intake.receipts import EVENTS, Receipt
 from secops_agent.uploads.body import Upload
 from secops_agent.uploads.choices import Choices
 
 _TINY = 64 << 10
 _turn = threading.Lock()
-EVENTS = frozenset({"alertmanager", "falco", "suricata", "wazuh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +28,29 @@ class Done:
     job: int | None
 
 
-def import_now(
-    format_name: str, upload: Upload, choices: Choices, actor: Actor, *, keep: bool = False
-) -> Done:
-    """Read and write, in this request, and leave a row in the history. Raises InvalidInput.
-
-    An event that was taken whole leaves none unless ``keep``: webhooks come by the hundred a second.
-    """
-    note = partial(
-        jobs.note, format_name, upload.name, size=upload.size, digest=upload.digest, options=choices.as_dict(), actor=actor
-    )  # fmt: skip
-    started = timezone.now()
+def import_now(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Done:
+    """Read and write, in this request, and leave a row in the history. Raises InvalidInput."""
+    receipt = Receipt(format_name, upload.name, upload.size, upload.digest, choices.as_dict(), actor)
     try:
-        outcome = _import(format_name, upload, choices, actor)
+        outcome = _import(format_name, upload, choices, actor, receipt)
     except InvalidInput as error:
-        note(started=started, outcome={}, error=error.message)
+        receipt.refuse(error.message)
         raise
-    if not keep and format_name in EVENTS and not outcome.rejected:
-        return Done(outcome, None)
-    job = note(started=started, outcome=outcome.as_dict(format_name), error=outcome.refusal)
-    return Done(outcome, job.id)
+    receipt.keep(outcome)
+    return Done(outcome, receipt.job)
 
 
-def _import(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> ImportOutcome:
+def _import(
+    format_name: str, upload: Upload, choices: Choices, actor: Actor, receipt: Receipt
+) -> ImportOutcome:
     items = registry.parse(format_name, upload.source(), choices.options())
     digest = _run_digest(format_name, upload, choices)
+    # A webhook's row is one statement more of the transaction that it has; a file's counts are known at its end only.
+    keep = receipt.keep if format_name in EVENTS else None
     # Threads of one process gain nothing from writing at the same time: on SQLite they would only wait for each
     # other's lock in growing steps, and a webhook's storing takes a few milliseconds.
     with _turn if upload.size <= _TINY else nullcontext():
-        return ingest.store(items, actor, label=upload.name or format_name, digest=digest)
+        return ingest.store(items, actor, label=upload.name or format_name, digest=digest, keep=keep)
 
 
 def import_later(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> JobView:

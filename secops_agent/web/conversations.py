@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import READ_TEXT
 from bifang.channels.models import InboxRow
 from secops_agent.models import AuditKind, AuditRecord, TurnUsage
@@ -156,7 +157,7 @@ def conversation(request: HttpRequest, pk: int) -> HttpResponse:
     if row is None:
         raise Http404
     same = Q(config_id=row.config_id, conversation_id=row.conversation_id) & may_see
-    found = list(_reach(same, pk + 1).defer("webhook", "unreadable")[: TURNS + 1])
+    found = list(_reach(same, pk + 1).defer("webhook", "unreadable").annotate(is_raw=raw())[: TURNS + 1])
     newest = _reach(same).values_list("pk", flat=True).first()
     context = {
         "title": title_of(row),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils import timezone
 
 from bifang.channels.models import BoxRow, InboxRow, State
@@ -59,5 +60,12 @@ def may_go_again(row: BoxRow) -> bool:
 
 
 def _is_raw(row: InboxRow) -> bool:
-    """Kept as bytes only. Lists do not read the column: there only the act itself tells."""
-    return "unreadable" not in row.get_deferred_fields() and row.unreadable is not None
+    """Kept as bytes only. Nobody reads the column for this: who defers it, asks the database (`raw`)."""
+    if "unreadable" in row.get_deferred_fields():
+        return bool(getattr(row, "is_raw", False))
+    return row.unreadable is not None
+
+
+def raw() -> ExpressionWrapper:
+    """For ``annotate(is_raw=raw())``."""
+    return ExpressionWrapper(Q(unreadable__isnull=False), BooleanField())

@@ -7,6 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels import inbox
+from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
 from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, shortened
@@ -98,7 +99,7 @@ class InboxScreen(RowScreen):
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxRow]:
         """Sealed columns are not even read; the big ones only on the page of one row."""
         rows: QuerySet[InboxRow] = super().get_queryset(request)
-        rows = rows.defer("webhook", "unreadable")
+        rows = rows.defer("webhook", "unreadable").annotate(is_raw=raw())
         return (
             rows
             if request.resolver_match and "object_id" in request.resolver_match.kwargs

@@ -14,6 +14,7 @@ from secops_agent.importers.base import Options, Source
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets.inventory import require_record
 from secops_agent.services.intake import ingest
+from secops_agent.services.intake.receipts import Receipt
 from secops_agent.services.records import AssetRecord
 
 _LABELS = {
@@ -47,6 +48,7 @@ class Command(BaseCommand):
         try:
             name = _format(options["format"], source)
             asset = require_record(options["asset"]) if options["asset"] else None
+            receipt = _receipt(path, name, options)
             outcome = ingest.store(
                 registry.parse(name, source, Options(asset=asset, source=options["source"])),
                 Actor.system(f"import:{name}"),
@@ -56,6 +58,7 @@ class Command(BaseCommand):
             )
         except BifangError as error:
             raise CommandError(error.message) from None
+        receipt.keep(outcome)
         if options["json"]:
             self.stdout.write(json.dumps(outcome.as_dict(name), ensure_ascii=False))
         else:
@@ -79,6 +82,12 @@ class Command(BaseCommand):
             self.stdout.write(f"    {each.position}：{each.reason}")
         if len(outcome.rejected) > _SHOWN:
             self.stdout.write(f"    …… 其余 {len(outcome.rejected) - _SHOWN} 条用 --json 查看")
+
+
+def _receipt(path: Path, name: str, options: dict[str, Any]) -> Receipt:
+    said = {key: options[key] for key in ("asset", "source") if options[key]}
+    size = path.stat().st_size if path.is_file() else 0
+    return Receipt(name, path.name, size, "", said, Actor.system("import_data"))
 
 
 def _format(name: str, source: Source) -> str:

@@ -52,12 +52,14 @@ def store(
     progress: Progress | None = None,
     match: bool = True,
     announce: bool = True,
+    keep: Callable[[ImportOutcome], None] | None = None,
 ) -> ImportOutcome:
     """Read every item, then write. Never call it inside a transaction: it commits piece by piece.
 
     ``digest`` of a file makes the time of its first import the time of records that carry none, so that importing
     it again changes nothing. Interrupted, what was committed stays, and the same call completes it. ``match``
-    compares new advisories and components with what is known, ``announce`` has people told of alerts. Raises what `items` raises before its first record.
+    compares new advisories and components with what is known, ``announce`` has people told of alerts. ``keep`` is
+    called in the transaction of the last records, with the counts so far. Raises what `items` raises before its first record.
     """
     with Staging() as staging:
         _fill(staging, items)
@@ -65,7 +67,7 @@ def store(
         received = received_at or (run.first_at if run else timezone.now())
         session = Session(actor, timezone.now(), received, announce)
         session.ledger.rejected += staging.rejected
-        _Writer(session, staging, progress).write()
+        _Writer(session, staging, progress, keep).write()
         _finish(session, match)
         outcome = session.ledger.outcome()
         if run is not None:
@@ -87,10 +89,17 @@ def _fill(staging: Staging, items: Iterable[Item]) -> None:
 class _Writer:
     """Writes what is staged, in the order in which one kind needs another."""
 
-    def __init__(self, session: Session, staging: Staging, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        staging: Staging,
+        progress: Progress | None,
+        keep: Callable[[ImportOutcome], None] | None,
+    ) -> None:
         self._session = session
         self._staging = staging
         self._progress = progress
+        self._keep = keep
         self._written = 0
 
     def write(self) -> None:
@@ -124,6 +133,8 @@ class _Writer:
         for piece in (pace or Pace()).chunks(records):
             with import_transaction():
                 write(self._session, piece)
+                if self._keep and self._written + len(piece) >= self._staging.count:
+                    self._keep(self._session.ledger.outcome())
             join_bridged(self._session)
             self._written += len(piece)
             if self._progress:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bifang.core import retention
 from secops_agent.services.alerts import words
-from secops_agent.services.intake import jobs
+from secops_agent.services.intake import jobs, receipts
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
 
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 # What runs by itself: the function, its name, and every how many minutes.
 OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
+    (receipts.JOB, "汇总 Webhook 的导入记录", 1),
     (runs.TICK, "执行到期的定时任务", 1),
     (words.JOB, "告警关键字索引", 1),
     (retention.JOB, "按保留期清除", 60),

@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.test import Client
 
 from secops_agent.models import Alert, Finding, ImportJob, ImportRun, RememberedAnswer
 from secops_agent.models.job import JobState
-from secops_agent.services.intake import jobs
+from secops_agent.services.intake import jobs, receipts
 from secops_agent.services.people import tokens
 from secops_agent.uploads import body, runner
 from tests.secops.api.callers import generic, packed, with_token
@@ -208,18 +209,62 @@ def test_the_same_key_at_the_same_time_imports_once(database: Any) -> None:
     assert set(Alert.objects.values_list("count", flat=True)) == {1}
 
 
-def test_webhooks_leave_no_row_of_their_own() -> None:
-    alert = {
-        "version": "4", "status": "firing", "receiver": "bifang", "groupKey": "{}", "groupLabels": {}, "commonLabels": {},
-        "commonAnnotations": {}, "externalURL": "http://am",
-        "alerts": [{"status": "firing", "labels": {"alertname": "DiskFull", "instance": "web-01:9100", "severity": "critical"},
-                    "annotations": {}, "startsAt": "2026-11-24T08:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
-                    "generatorURL": "", "fingerprint": "f1"}],
-    }  # fmt: skip
+FIRING = {
+    "version": "4", "status": "firing", "receiver": "bifang", "groupKey": "{}", "groupLabels": {}, "commonLabels": {},
+    "commonAnnotations": {}, "externalURL": "http://am",
+    "alerts": [{"status": "firing", "labels": {"alertname": "DiskFull", "instance": "web-01:9100", "severity": "critical"},
+                "annotations": {}, "startsAt": "2026-11-24T08:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
+                "generatorURL": "", "fingerprint": "f1"}],
+}  # fmt: skip
+
+
+def fire(client: Client, times: int = 1) -> None:
+    for _ in range(times):
+        assert send(client, json.dumps(FIRING).encode(), "/api/v1/ingest/alertmanager").status_code == 200
+
+
+def test_a_webhook_leaves_a_row_in_the_history_and_no_run() -> None:
     client = with_token("ingest")
-    for _ in range(2):
-        assert send(client, json.dumps(alert).encode(), "/api/v1/ingest/alertmanager").status_code == 200
+    fire(client, 2)
     assert (Alert.objects.get().title != "", ImportRun.objects.count()) == (True, 0)
+    rows = ImportJob.objects.order_by("pk")
+    assert [(row.format, row.state, row.outcome["created"]["alert"]) for row in rows] == [
+        ("alertmanager", "done", 1),
+        ("alertmanager", "done", 0),
+    ]
+
+
+def test_the_row_of_a_webhook_is_stored_with_its_alerts_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "note", lambda *args, **given: 1 / 0)
+    client = with_token("ingest")
+    client.raise_request_exception = False
+    assert send(client, json.dumps(FIRING).encode(), "/api/v1/ingest/alertmanager").status_code == 500
+    assert (Alert.objects.count(), ImportJob.objects.count()) == (0, 0), "the sender sends it again"
+
+
+@pytest.mark.both_databases
+def test_a_sender_s_webhooks_of_an_hour_become_one_row(database: Any) -> None:
+    one, other = with_token("ingest"), with_token("ingest")
+    fire(one, 5)
+    fire(other)
+    half = BROKEN["alertmanager"] | {"alerts": [*FIRING["alerts"], {"status": "firing", "labels": {}}]}
+    assert send(one, json.dumps(half).encode(), "/api/v1/ingest/alertmanager/").status_code == 200
+    assert receipts.gather() == 0, "what has just come in can be looked at"
+    ImportJob.objects.update(created_at=datetime(2026, 11, 26, 8, 10, tzinfo=UTC))
+    later = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
+    assert receipts.gather(later) == 4
+    assert receipts.gather(later) == 0
+    rows = list(ImportJob.objects.order_by("pk"))
+    told = [(receipts.requests_of(row.outcome), row.outcome["created"]["alert"]) for row in rows]
+    assert told == [(5, 1), (1, 0), (1, 0)], (
+        "of another sender, and with a rejection, they stay by themselves"
+    )
+    fire(one, 1)
+    ImportJob.objects.update(created_at=datetime(2026, 11, 26, 8, 10, tzinfo=UTC))
+    assert receipts.gather(later) == 1
+    assert receipts.requests_of(ImportJob.objects.order_by("pk")[0].outcome) == 6
 
 
 def test_wazuh_and_falcosidekick_come_in_as_they_are() -> None:
@@ -297,7 +342,7 @@ def test_what_is_refused_whole_is_no_success(format_name: str, background: str) 
     assert "全部被拒绝" in job["error"]
 
 
-def test_small_files_and_rejecting_webhooks_are_in_the_history() -> None:
+def test_small_files_and_webhooks_are_in_the_history() -> None:
     client = with_token("ingest", "read")
     good = {
         "status": "firing",
@@ -318,7 +363,7 @@ def test_small_files_and_rejecting_webhooks_are_in_the_history() -> None:
     assert all(job["finished_at"] and job["actor"] for job in jobs_seen)
     whole = BROKEN["alertmanager"] | {"alerts": [good]}
     assert send(client, json.dumps(whole).encode(), "/api/v1/ingest/alertmanager/").status_code == 200
-    assert len(client.get("/api/v1/jobs/").json()["items"]) == 3
+    assert len(client.get("/api/v1/jobs/").json()["items"]) == 4
 
 
 def test_the_history_of_a_broken_file_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
