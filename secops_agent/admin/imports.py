@@ -1,11 +1,12 @@
 """导入: upload a file, and follow what runs in the background."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,12 +16,15 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, 
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.admin import import_files
+from secops_agent.admin.import_files import TEMPLATES
 from secops_agent.admin.inventory import actor_of, door_word
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
 from secops_agent.models.job import JobPhase, JobState
 from secops_agent.services.intake import jobs
 from secops_agent.services.intake.jobs import JobView
+from secops_agent.services.intake.receipts import COUNTS, requests_of
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
@@ -35,6 +39,7 @@ TYPES = (
     ("application", "应用"),
 )
 MOST_REJECTED = 100
+BY_SOURCE = frozenset({"alert", "finding", "component"})
 
 
 class ImportForm(forms.Form):
@@ -71,24 +76,16 @@ class ImportForm(forms.Form):
 class ImportScreen(RecordScreen):
     """The import page, and what came of every file."""
 
-    list_display = (
-        "id",
-        "format",
-        "file_name",
-        "state_badge",
-        "progress",
-        "actor_name",
-        "submitted",
-        "reason",
-    )
+    list_display = ("submitted", "what", "state_badge", "counts", "refused", "who", "reason")
     list_filter = ("state", "format", "created_at")
     search_fields = ("name", "actor_name")
-    search_help_text = "按文件名或提交者搜索"
+    search_help_text = "按文件名、提交者或令牌名称搜索"
     ordering = ("-id",)
+    list_before_template = "admin/secops_agent/imports.html"
     change_form_outer_before_template = "admin/secops_agent/progress.html"
     fields = (
-        "format", "name", "size", "digest", "state_badge", "reason", "actor_name", "door", "attempts", "owner",
-        "submitted", "started_at", "finished_at",
+        "format", "name", "requests", "size", "digest", "state_badge", "reason", "actor_name", "door", "submitted",
+        "started_at", "finished_at",
     )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -96,12 +93,35 @@ class ImportScreen(RecordScreen):
         return request.user.has_perm("secops_agent.add_importjob")
 
     def get_urls(self) -> list[URLPattern]:
-        """With the address that the progress bar asks."""
-        view = self.admin_site.admin_view(self.progress_view)
+        """With the address that the progress bar asks, and those of files."""
+        wrap = self.admin_site.admin_view
         return [
-            path("<int:job_id>/progress/", view, name="secops_agent_importjob_progress"),
+            path("<int:job_id>/progress/", wrap(self.progress_view), name="secops_agent_importjob_progress"),
+            path("<int:job_id>/rejected/", wrap(self.rejected_view), name="secops_agent_importjob_rejected"),
+            path("template/<str:name>/", wrap(self.template_view), name="secops_agent_importjob_template"),
             *super().get_urls(),
         ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With the templates."""
+        return super().changelist_view(request, {"bf_templates": TEMPLATES} | (extra_context or {}))
+
+    def rejected_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
+        """What was not taken, as a file."""
+        row = self.get_object(request, str(job_id))
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if row is None:
+            raise Http404
+        return import_files.rejected(row)
+
+    def template_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """A file to fill in."""
+        if name not in TEMPLATES:
+            raise Http404
+        return import_files.template(name)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -115,7 +135,13 @@ class ImportScreen(RecordScreen):
                 return redirect("admin:secops_agent_importjob_change", self._import(request, form))
             except BifangError as error:
                 form.add_error(None, error.message)
-        page = {**self.admin_site.each_context(request), "opts": self.opts, "title": "导入文件", "form": form}
+        page = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "导入文件",
+            "form": form,
+            "bf_templates": TEMPLATES,
+        }
         return TemplateResponse(request, "admin/secops_agent/import.html", page)
 
     def _import(self, request: HttpRequest, form: ImportForm) -> int | None:
@@ -153,24 +179,50 @@ class ImportScreen(RecordScreen):
         ended = job.state in (JobState.DONE, JobState.FAILED)
         return JsonResponse({"percent": job.percent, "text": _text(job), "ended": ended})
 
-    @admin.display(description="文件名", ordering="name")
-    def file_name(self, row: ImportJob) -> SafeString | str:
-        """Short."""
-        return shortened(row.name, 40)
+    @admin.display(description="来源与格式", ordering="format")
+    def what(self, row: ImportJob) -> SafeString | str:
+        """The format, and the file or how many requests."""
+        times = requests_of(row.outcome)
+        name = row.name or (f"Webhook × {times}" if times > 1 else "Webhook 或 API")
+        return format_html(
+            '<span class="bf-cell">{}<span class="bf-note">{}</span></span>', row.format, shortened(name, 40)
+        )
+
+    @admin.display(description="提交者", ordering="actor_name")
+    def who(self, row: ImportJob) -> SafeString | str:
+        """Whose file, which token; and the way that it came."""
+        return format_html(
+            '<span class="bf-cell">{}<span class="bf-note">{}</span></span>',
+            shortened(row.actor_name, 30),
+            self.door(row),
+        )
+
+    @admin.display(description="请求数")
+    def requests(self, row: ImportJob) -> int:
+        """Webhooks of a sender within an hour are one row."""
+        return requests_of(row.outcome)
+
+    @admin.display(description="新建 · 更新 · 未变")
+    def counts(self, row: ImportJob) -> str:
+        """Things of all kinds; while it runs, how far it is."""
+        if not row.outcome:
+            return f"{row.done} / {row.total}" if row.total else NOTHING
+        return " · ".join(str(sum(row.outcome.get(name, {}).values())) for name in COUNTS)
+
+    @admin.display(description="拒绝")
+    def refused(self, row: ImportJob) -> SafeString | str:
+        """To the list of what was rejected."""
+        count = len(row.outcome.get("rejected", ())) if row.outcome else 0
+        return badge(f"{count} 条", "warn") if count else NOTHING
 
     @admin.display(description="状态", ordering="state")
     def state_badge(self, row: ImportJob) -> SafeString:
         """Coloured."""
         return badge(str(JobState(row.state).label), TONES[JobState(row.state)])
 
-    @admin.display(description="进度")
-    def progress(self, row: ImportJob) -> str:
-        """Records."""
-        return f"{row.done} / {row.total}" if row.total else NOTHING
-
-    @admin.display(description="提交时间", ordering="id")
+    @admin.display(description="时间", ordering="id")
     def submitted(self, row: ImportJob) -> SafeString | str:
-        """When."""
+        """When it came in."""
         return moment(row.created_at)
 
     @admin.display(description="途径")
@@ -190,7 +242,7 @@ class ImportScreen(RecordScreen):
 
 def _job_context(row: ImportJob) -> dict[str, Any]:
     job = jobs.get(row.pk)
-    table = _table(dict(job.outcome)) if job.outcome else {}
+    table = _table(row, dict(job.outcome)) if job.outcome else {}
     return {
         "job": job,
         "job_text": _text(job),
@@ -208,11 +260,23 @@ def _text(job: JobView) -> str:
     return f"{phase}：{job.done} / {job.total}" if job.total else f"{phase}：{job.done}"
 
 
-def _table(outcome: dict[str, Any]) -> dict[str, Any]:
+def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
     """What the outcome's template shows."""
     rows = [
-        (label, *(outcome[column].get(kind, 0) for column in ("created", "updated", "unchanged")))
+        (label, *numbers, _results(row, kind) if any(numbers) else "")
         for kind, label in KINDS.items()
+        for numbers in [[outcome.get(column, {}).get(kind, 0) for column in COUNTS]]
     ]
     rejected = outcome["rejected"]
-    return {"rows": rows, "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected)}
+    address = reverse("admin:secops_agent_importjob_rejected", args=[row.pk])
+    return {
+        "rows": rows, "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected), "rejected_url": address,
+    }  # fmt: skip
+
+
+def _results(row: ImportJob, kind: str) -> str:
+    """The list where what came in can be looked at: of its tool where the list tells, else the whole list."""
+    page = reverse(f"admin:secops_agent_{kind}_changelist")
+    source = row.options.get("source") or row.format
+    told = kind in BY_SOURCE and row.format != "generic"
+    return f"{page}?{urlencode({'source__exact': source})}" if told else page

@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
 from secops_agent.admin.inventory import actor_of
+from secops_agent.admin.token_purposes import PLACEHOLDER, PURPOSES, samples
 from secops_agent.models import ApiToken, Scope
 from secops_agent.services.people import tokens
 
@@ -63,6 +64,7 @@ class TokenScreen(RecordScreen):
     list_select_related = ("owner",)
     ordering = ("-id",)
     actions = ("revoke",)
+    change_form_outer_before_template = "admin/secops_agent/token_samples.html"
     fields = (
         "name",
         "hint",
@@ -79,6 +81,39 @@ class TokenScreen(RecordScreen):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Those with Django's permission: whoever makes a token has its rights."""
         return request.user.has_perm("secops_agent.add_apitoken")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """First what it is for; then the form with the scopes that this needs."""
+        if request.method == "GET" and self.has_add_permission(request) and "for" not in request.GET:
+            page = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": "新的 API 令牌：做什么用？",
+                "purposes": PURPOSES,
+            }
+            return TemplateResponse(request, "admin/secops_agent/token_purposes.html", page)
+        return super().add_view(request, form_url, extra_context)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The scopes of the purpose."""
+        purpose = PURPOSES.get(request.GET.get("for", ""))
+        return {"scopes": list(purpose.scopes)} if purpose else {}
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the commands again, without the token."""
+        row = self.get_object(request, object_id)
+        shown: dict[str, Any] = {}
+        if row is not None and self.has_view_permission(request, row) and not row.revoked_at:
+            shown = {"samples": list(samples(request, row.scopes, "", PLACEHOLDER))}
+        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form of a new token; an old one is only looked at."""
@@ -107,13 +142,14 @@ class TokenScreen(RecordScreen):
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         """The only time that the token is shown; not by a redirect, which would have to keep it somewhere."""
+        secret = request.__dict__.pop("bf_token")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "新的 API 令牌",
             "token": obj,
-            "secret": request.__dict__.pop("bf_token"),
-            "address": request.build_absolute_uri("/api/v1/alerts/"),
+            "secret": secret,
+            "samples": list(samples(request, obj.scopes, request.GET.get("for", ""), secret)),
         }
         page = TemplateResponse(request, "admin/secops_agent/token_made.html", context)
         page["Cache-Control"] = "no-store"
