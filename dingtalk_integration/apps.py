@@ -15,13 +15,16 @@ class DingTalkIntegrationConfig(AppConfig):
         from bifang.core.kinds import register_kind
         from bifang.core.logins.doors import register_doors
         from bifang.core.retention import register_keeping
+        from dingtalk_integration.address_book import look_up
         from dingtalk_integration.cards.repository import KEEPING
         from dingtalk_integration.config import DingTalkKind
         from dingtalk_integration.health import register_health
         from dingtalk_integration.quota import allowance
         from dingtalk_integration.sign_in import open_doors
+        from secops_agent.services.people.address_book import register_book
 
         register_doors(open_doors)
+        register_book(look_up)
         register_kind(DingTalkKind)
         register_health()
         register_keeping(KEEPING)

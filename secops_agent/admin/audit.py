@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
 from bifang.core.admin.base import RecordScreen, as_json, badge, moment, preformatted, shortened
+from secops_agent.admin.audit_search import DaysFilter, search
 from secops_agent.admin.inventory import door_word
 from secops_agent.models import AuditKind, AuditRecord, AuditSegment
 from secops_agent.services.audit.trail import FIELDS, plain
@@ -24,9 +25,11 @@ class AuditScreen(RecordScreen):
     """One line for each thing that happened. Text is for those who may read what people write."""
 
     list_display = ("id", "when", "kind_badge", "what", "actor_name", "door", "subject", "words", "sealed")
-    list_filter = ("kind", "actor_kind", "via", "at")
-    search_fields = ("=subject", "=actor_name", "=conversation_id", "=inbox_id")
-    search_help_text = "按对象（如 proposal:代码、action:编号）、操作者、会话或消息编号搜索（完整匹配）"
+    list_filter = ("kind", "actor_kind", "via", ("at", DaysFilter))
+    list_filter_submit = True
+    list_before_template = "admin/secops_agent/audit.html"
+    search_fields = ("what",)  # that there is a search; `get_search_results` says what it finds
+    search_help_text = "操作者、事项、对象（如 alert:12）、内容中的文字，或消息编号；更早的请先选日期"
     list_select_related = ("segment",)
     actions = ("export",)
     ordering = ("-id",)
@@ -89,6 +92,12 @@ class AuditScreen(RecordScreen):
     def has_read_permission(self, request: HttpRequest) -> bool:
         """May this person read what people write?"""
         return request.user.has_perm(READ_TEXT)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditRecord], search_term: str
+    ) -> tuple[QuerySet[AuditRecord], bool]:
+        """Text only for those who may read it: a search tells what it found."""
+        return search(queryset, search_term, request.GET, text=self.has_read_permission(request)), False
 
     @admin.action(description="导出为 JSON Lines", permissions=["read"])
     def export(self, request: HttpRequest, queryset: QuerySet[AuditRecord]) -> StreamingHttpResponse:

@@ -2,29 +2,39 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from bifang.core.admin.accounts import may_touch_rights, register_guard
-from bifang.core.admin.base import Screen, badge, moment
+from bifang.core.admin.base import HouseList, Screen, ago, badge
 from bifang.core.admin.panels import Step, register_steps
+from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Role, Staff
 from secops_agent.services.notifications.rules import uses_of_person
-from secops_agent.services.people import staff
+from secops_agent.services.people import address_book, staff
+from secops_agent.services.people.address_book import last_heard
 from secops_agent.services.people.logins import is_guarded
 
 PRIVILEGED = (Role.APPROVER, Role.ADMIN)
 ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"
 GUARDED = "只有超级管理员可以修改「审批」「管理」角色的人、您自己、以及登录权限比您多的人，所以页面是只读的。"
 TONES = {Role.NONE: "idle", Role.VIEWER: "info", Role.ANALYST: "info", Role.RESPONDER: "ok", Role.APPROVER: "warn", Role.ADMIN: "bad"}  # fmt: skip
+MAY_DO = {
+    Role.NONE: "不能使用", Role.VIEWER: "提问、查询", Role.ANALYST: "＋ 确认、指派、关闭告警", Role.RESPONDER: "＋ 申请封禁、隔离",
+    Role.APPROVER: "＋ 批准别人的申请", Role.ADMIN: "＋ 管理配置和人员",
+}  # fmt: skip
 ROLE_HELP = "角色逐级包含：查看 → 分析（可确认、指派、关闭告警）→ 处置（可申请封禁、隔离）→ 审批（可批准别人的申请）→ 管理。"
 
 
@@ -65,6 +75,17 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
         return str(self.cleaned_data["corp_id"]).strip() or staff.only_corporation()
 
 
+class StaffList(HouseList):
+    """People, with when they last wrote to the robot."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As the house's list; one query more."""
+        super().get_results(request)
+        heard = last_heard([person.staff_id for person in self.result_list])
+        for person in self.result_list:
+            person.last_seen = heard.get((person.corp_id, person.staff_id))
+
+
 @admin.register(Staff)
 class StaffScreen(Screen):
     """People and their roles."""
@@ -72,7 +93,8 @@ class StaffScreen(Screen):
     records_itself = True
 
     form = StaffForm
-    list_display = ("name", "staff_id", "role_badge", "active", "user", "corp_id", "changed_at")
+    list_display = ("name", "staff_id", "role_badge", "may_do", "user", "seen", "standing")
+    list_before_template = "admin/secops_agent/staff_find.html"
     list_display_links = ("name", "staff_id")
     list_filter = ("role", "active", "corp_id")
     list_select_related = ("user",)
@@ -85,10 +107,59 @@ class StaffScreen(Screen):
         """The role, coloured by what it may do."""
         return badge(str(Role(person.role).label), TONES[Role(person.role)])
 
-    @admin.display(description="修改时间", ordering="updated_at")
-    def changed_at(self, person: Staff) -> SafeString | str:
-        """Last change."""
-        return moment(person.updated_at)
+    @admin.display(description="能做什么")
+    def may_do(self, person: Staff) -> str:
+        """The role in words."""
+        return MAY_DO[Role(person.role)]
+
+    @admin.display(description="最近说话")
+    def seen(self, person: Staff) -> SafeString | str:
+        """When they last wrote to the robot, as far back as the list looks."""
+        return ago(getattr(person, "last_seen", None))
+
+    @admin.display(description="状态", ordering="active")
+    def standing(self, person: Staff) -> SafeString:
+        """Whether they count."""
+        return badge("在职", "ok") if person.active else badge("已停用", "idle")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """With when each one was last heard of."""
+        return StaffList
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address that looks somebody up."""
+        view = self.admin_site.admin_view(self.find_view)
+        return [path("find/", view, name="secops_agent_staff_find"), *super().get_urls()]
+
+    def find_view(self, request: HttpRequest) -> HttpResponse:
+        """POST ``staff_id``: to the form of a new person, filled in as DingTalk's address book says."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return redirect("admin:secops_agent_staff_changelist")
+        try:
+            found = address_book.find(request.POST.get("staff_id", ""))
+        except BifangError as error:
+            messages.error(request, error.message)
+            return redirect("admin:secops_agent_staff_changelist")
+        listed = Staff.objects.filter(staff_id=found.staff_id, corp_id__in=(found.corp_id, "")).first()
+        if listed is not None:
+            messages.info(request, f"「{listed.name}」（{listed.staff_id}）已经登记。")
+            return redirect("admin:secops_agent_staff_change", listed.pk)
+        title = f"，{found.title}" if found.title else ""
+        unused = "" if found.activated else "；他还没有激活钉钉"
+        messages.info(request, f"钉钉通讯录：{found.name}{title}{unused}。请选择角色后保存。")
+        given = {"name": found.name, "staff_id": found.staff_id, "corp_id": found.corp_id}
+        return redirect(f"{reverse('admin:secops_agent_staff_add')}?{urlencode(given)}")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With who asks without being listed."""
+        shown: dict[str, Any] = {"bf_roles": [(Role(role).label, words) for role, words in MAY_DO.items()]}
+        if self.has_add_permission(request):
+            shown |= {"bf_may_find": True, "bf_unlisted": address_book.unlisted()}
+        return super().changelist_view(request, shown | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """With its record, in the transaction of the page."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from secops_agent.web import approvals, chat, conversations
+from secops_agent.web import approvals, audit_check, chat, conversations
 from secops_agent.web.home import home
 
 app_name = "web"
@@ -11,6 +11,8 @@ urlpatterns = [
     path("chat/", chat.chat, name="chat"),
     path("chat/log/", chat.log, name="chat_log"),
     path("chat/say/", chat.say, name="chat_say"),
+    path("audit/check/", audit_check.audit_check, name="audit_check"),
+    path("audit/check/step/", audit_check.audit_check_step, name="audit_check_step"),
     path("conversations/", conversations.conversations, name="conversations"),
     path("conversations/<int:pk>/", conversations.conversation, name="conversation"),
     path("approvals/", approvals.proposals, name="approvals"),

@@ -1,4 +1,4 @@
-"""Sign-in with DingTalk: the page where people agree, the code, the person's token, and who that is.
+"""Sign-in with DingTalk (the page where people agree, the code, the person's token, who that is), and the address book.
 
 The real page has people scan a code; here one picks who one is, and of which corporation.
 """
@@ -51,6 +51,7 @@ class OAuth:
             web.post("/v1.0/oauth2/userAccessToken", self.issue),
             web.get("/v1.0/contact/users/me", self.describe),
             web.post("/topapi/user/getbyunionid", self.find),
+            web.post("/topapi/v2/user/get", self.member),
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -144,6 +145,20 @@ class OAuth:
             "contact_type": 0 if person.staff_id else 1,
             "userid": person.staff_id or f"ext-{person.key}",
         }
+        return web.json_response({"errcode": 0, "errmsg": "ok", "result": found, "request_id": mint("")})
+
+    async def member(self, request: web.Request) -> web.StreamResponse:
+        """``?access_token=``, ``{userid}`` → who that is in the corporation; errors are in a 200."""
+        if not self.openapi.tokens.owner(request.query.get("access_token", "")):
+            return web.json_response({"errcode": 40014, "errmsg": "不合法的access_token"})
+        self.world.metered["calls"] += 1
+        person = self.world.people.find_staff(str((await read_body(request)).get("userid") or ""))
+        if person is None or person.corp_id != CORP_ID:
+            return web.json_response({"errcode": 60121, "errmsg": "找不到该用户"})
+        found = {
+            "userid": person.staff_id, "name": person.name, "title": person.title, "unionid": person.union_id,
+            "active": True, "admin": person.is_admin,
+        }  # fmt: skip
         return web.json_response({"errcode": 0, "errmsg": "ok", "result": found, "request_id": mint("")})
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -149,6 +149,9 @@ class ChainFault:
     text: str
 
 
+UNKNOWN_HEAD: Final = ChainFault(0, "链上没有给出的摘要：末尾的记录被截去，或整条链被重写。")
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What `verify` found. ``head`` is the chain's last value: written down elsewhere, it proves the end too."""
@@ -161,33 +164,60 @@ class Report:
     faults: tuple[ChainFault, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentCheck:
+    """A segment that was computed again. ``number``: its place in the chain. ``heads``: every value that it passed."""
+
+    number: int
+    segment: AuditSegment
+    faults: tuple[ChainFault, ...]
+    heads: frozenset[str]
+
+
 def verify(expected_head: str = "", keep_days: int = 0, now: datetime | None = None) -> Report:
     """Compute the whole chain again. Finds any change, removal, insertion and exchange of sealed records.
 
     ``keep_days``: what was dropped before that age was not dropped by retention.
     """
     now = now or timezone.now()
-    faults: list[ChainFault] = []
-    previous, records, dropped, heads = GENESIS, 0, 0, set[str]()
-    segments = list(AuditSegment.objects.order_by("number"))
-    for number, segment in enumerate(segments, 1):
-        faults += [ChainFault(number, text) for text in _segment_faults(segment, number, previous, heads)]
-        if segment.dropped_at is not None and segment.day > timezone.localdate(now) - timedelta(
-            days=keep_days
-        ):
-            faults.append(ChainFault(number, "还在保留期内就被清除了。"))
+    checks = list(verify_segments(keep_days=keep_days, now=now))
+    faults = [fault for check in checks for fault in check.faults]
+    if expected_head and not any(expected_head in check.heads for check in checks):
+        faults.append(UNKNOWN_HEAD)
+    return conclude(faults, now)
+
+
+def verify_segments(
+    after: int = 0, keep_days: int = 0, now: datetime | None = None
+) -> Iterator[SegmentCheck]:
+    """Compute the segments behind the first ``after`` ones again, one at a time, each against the one before it."""
+    now = now or timezone.now()
+    previous = GENESIS
+    for number, segment in enumerate(AuditSegment.objects.order_by("number"), 1):
+        if number > after:
+            heads = set[str]()
+            faults = [ChainFault(number, text) for text in _segment_faults(segment, number, previous, heads)]
+            kept = segment.dropped_at is None or segment.day <= timezone.localdate(now) - timedelta(
+                days=keep_days
+            )
+            faults += [] if kept else [ChainFault(number, "还在保留期内就被清除了。")]
+            yield SegmentCheck(number, segment, tuple(faults), frozenset(heads))
         previous = segment.digest
-        records += segment.count if segment.dropped_at is None else 0
-        dropped += segment.dropped_at is not None
-    late = AuditRecord.objects.filter(segment=None, at__lt=now - UNSEALED_FOR)
-    if late.exists():
-        faults.append(
-            ChainFault(0, f"{late.count()} 条记录早该封存却没有：封存任务没有运行，或记录是事后补写的。")
-        )
-    if expected_head and expected_head not in heads:
-        faults.append(ChainFault(0, "链上没有给出的摘要：末尾的记录被截去，或整条链被重写。"))
-    unsealed = AuditRecord.objects.filter(segment=None).count()
-    return Report(len(segments), records, dropped, unsealed, previous, tuple(faults))
+
+
+def conclude(faults: Sequence[ChainFault], now: datetime | None = None) -> Report:
+    """The report on a chain whose segments have these faults, with what is wrong outside of them."""
+    late = AuditRecord.objects.filter(segment=None, at__lt=(now or timezone.now()) - UNSEALED_FOR).count()
+    behind = f"{late} 条记录早该封存却没有：封存任务没有运行，或记录是事后补写的。"
+    rows = list(AuditSegment.objects.order_by("number").values_list("count", "dropped_at", "digest"))
+    return Report(
+        segments=len(rows),
+        records=sum(count for count, dropped, _ in rows if dropped is None),
+        dropped=sum(dropped is not None for _, dropped, _ in rows),
+        unsealed=AuditRecord.objects.filter(segment=None).count(),
+        head=rows[-1][2] if rows else GENESIS,
+        faults=(*faults, *((ChainFault(0, behind),) if late else ())),
+    )
 
 
 def _segment_faults(segment: AuditSegment, number: int, previous: str, heads: set[str]) -> list[str]:
