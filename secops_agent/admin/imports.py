@@ -74,8 +74,9 @@ class ImportForm(forms.Form):
 
 @admin.register(ImportJob)
 class ImportScreen(RecordScreen):
-    """The import page, and what came of every file."""
+    """The import page, and what came of everything that came in."""
 
+    add_label = "导入文件"
     list_display = ("submitted", "what", "state_badge", "counts", "refused", "who", "reason")
     list_filter = ("state", "format", "created_at")
     search_fields = ("name", "actor_name")

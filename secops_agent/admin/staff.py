@@ -30,7 +30,7 @@ from secops_agent.services.people.logins import is_guarded
 PRIVILEGED = (Role.APPROVER, Role.ADMIN)
 ONLY_SUPERUSERS = "只有超级管理员可以授予「审批」或「管理」角色；请选择其他角色，或请超级管理员来修改。"
 GUARDED = "只有超级管理员可以修改「审批」「管理」角色的人、您自己、以及登录权限比您多的人，所以页面是只读的。"
-TONES = {Role.NONE: "idle", Role.VIEWER: "info", Role.ANALYST: "info", Role.RESPONDER: "ok", Role.APPROVER: "warn", Role.ADMIN: "bad"}  # fmt: skip
+TONES = {Role.NONE: "idle", Role.VIEWER: "info", Role.ANALYST: "info", Role.RESPONDER: "info", Role.APPROVER: "warn", Role.ADMIN: "warn"}  # fmt: skip
 MAY_DO = {
     Role.NONE: "不能使用", Role.VIEWER: "提问、查询", Role.ANALYST: "＋ 确认、指派、关闭告警", Role.RESPONDER: "＋ 申请封禁、隔离",
     Role.APPROVER: "＋ 批准别人的申请", Role.ADMIN: "＋ 管理配置和人员",

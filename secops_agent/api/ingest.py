@@ -39,7 +39,7 @@ DESCRIPTION = f"""请求体就是文件本身（JSON、JSON Lines、XML 或 CSV�
 
 1 MiB 以内的立即导入，返回 200 和结果；更大的（上限 {LARGEST >> 20} MiB）返回 202 和后台任务，Location 是查询进度的地址。
 重复导入同一个文件只更新最近发现时间。坏掉的记录列在 rejected 里，其余照常导入；一条也没有接受时返回 422。
-每个文件、每个有记录被拒绝的 Webhook 都在导入任务里留下一条。
+每次请求都在导入任务里留下一条；全部接受的 Webhook 每小时合成一条。
 
 Alertmanager、falcosidekick、Wazuh 的 Webhook 可以直接指向这里。"""
 

@@ -15,9 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.groups import AUDITOR, OPERATOR
+from secops_agent.admin.import_files import TEMPLATES
+from secops_agent.admin.token_purposes import PURPOSES
 from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope
 from secops_agent.uploads import runner
-from tests.admin_pages import member, messages_of, serve_plain_static, text_of
+from tests.admin_pages import member, messages_of, serve_plain_static, text_of, with_role
 from tests.secops.api.callers import estate, generic, packed
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +172,83 @@ def test_an_auditor_looks_at_imports_only() -> None:
     assert client.get(IMPORT).status_code == 403
     assert upload(client, packed(generic())).status_code == 403
     assert client.get("/admin/secops_agent/importjob/").status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_a_template_can_be_imported_as_it_is(name: str) -> None:
+    client = member(OPERATOR)
+    given = client.get(reverse("admin:secops_agent_importjob_template", args=[name]))
+    assert "attachment" in given["Content-Disposition"]
+    assert name != "assets" or given.content.startswith(b"\xef\xbb\xbf"), "Excel reads Chinese by this mark"
+    answer = upload(client, given.content, format="assets_csv" if name == "assets" else "")
+    job = ImportJob.objects.get()
+    assert (job.state, job.outcome["rejected"]) == ("done", [])
+    assert sum(job.outcome["created"].values()) >= 1
+    page = client.get(answer["Location"])
+    links = re.findall(r'class="bf-link" href="(/admin/[^"]+changelist|/[^"]+)">查看', page.content.decode())
+    assert links
+    assert all(client.get(unescape(link)).status_code == 200 for link in links)
+    assert client.get("/admin/secops_agent/importjob/template/other/").status_code == 404
+
+
+def test_the_history_names_the_token_and_gives_what_was_rejected_as_a_file() -> None:
+    owner = member(Role.ADMIN)
+    secret = next(word for word in text_of(new_token(owner)).split() if word.startswith("bf_"))
+    good = {
+        "status": "firing",
+        "labels": {"alertname": "磁盘"},
+        "startsAt": "2026-11-20T08:00:00Z",
+        "fingerprint": "a",
+    }
+    body = {"version": "4", "status": "firing", "alerts": [good, {"status": "=1+1", "labels": {}}]}
+    caller = Client(headers={"X-Api-Token": secret})
+    assert (
+        caller.post("/api/v1/ingest/alertmanager/", json.dumps(body), "application/json").status_code == 200
+    )
+    job = ImportJob.objects.get()
+    listed = text_of(owner.get("/admin/secops_agent/importjob/"))
+    assert "Alertmanager" in listed
+    assert "1 条" in listed
+    page = owner.get(reverse("admin:secops_agent_importjob_change", args=[job.pk]))
+    assert "/admin/secops_agent/alert/?source__exact=alertmanager" in page.content.decode()
+    assert owner.get("/admin/secops_agent/alert/?source__exact=alertmanager").status_code == 200
+    address = reverse("admin:secops_agent_importjob_rejected", args=[job.pk])
+    assert address in page.content.decode()
+    ImportJob.objects.update(outcome=job.outcome | {"rejected": [{"position": "=1+1", "reason": "@x"}]})
+    lines = owner.get(address).content.decode("utf-8-sig").splitlines()
+    assert lines == ["位置,原因", "'=1+1,'@x"]
+    assert Client().get(address).status_code == 302
+    assert with_role(Role.NONE, "none").get(address).status_code in (302, 403)
+
+
+@pytest.mark.parametrize("purpose", sorted(PURPOSES))
+def test_a_purpose_fills_in_its_scopes_and_its_commands_come_first(purpose: str) -> None:
+    client = member(Role.ADMIN)
+    assert PURPOSES[purpose].title in text_of(client.get(ADD_TOKEN))
+    form = client.get(ADD_TOKEN, {"for": purpose}).context["adminform"].form
+    assert form.get_initial_for_field(form.fields["scopes"], "scopes") == list(PURPOSES[purpose].scopes)
+    given = {
+        "name": "某处",
+        "scopes": list(PURPOSES[purpose].scopes),
+        "rate": "60",
+        "expires_at_0": "",
+        "expires_at_1": "",
+    }
+    made = client.post(f"{ADD_TOKEN}?for={purpose}", given)
+    assert ("web-01" in made.content.decode()) is (purpose == "files")
+    row = ApiToken.objects.get()
+    again = client.get(reverse("admin:secops_agent_apitoken_change", args=[row.pk])).content.decode()
+    assert "$BIFANG_TOKEN" in again
+    assert "Bearer bf_" not in again
+
+
+def test_an_estate_sample_is_taken_whole() -> None:
+    client = member(Role.ADMIN)
+    page = client.post(
+        f"{ADD_TOKEN}?for=files", {"name": "CI", "scopes": ["ingest"], "rate": "60"}
+    ).content.decode()
+    [command] = [unescape(text) for text in re.findall(r"<code[^>]*data-sample[^>]*>([^<]+)</code>", page)]
+    method, address, headers, body = read_curl(command)
+    answer = Client(headers=headers).generic(method, address, body, content_type=headers["Content-Type"])
+    assert (answer.status_code, answer.json()["rejected"]) == (200, [])
+    assert answer.json()["created"]["finding"] == 1
