@@ -33,7 +33,15 @@ ACTIONS: Final = {
 MODELS: Final[dict[str, type[Model]]] = {
     "alert": Alert, "case": Case, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,
 }  # fmt: skip
-_BESIDE: Final = {"aliases": "别名", "merged": "并入的资产", "alerts": "告警", "tasks": "任务", "task": "任务", "from": "来自", "into": "并入"}  # what changes beside the columns
+_BESIDE: Final = {
+    "aliases": "别名",
+    "merged": "并入的资产",
+    "alerts": "告警",
+    "tasks": "任务",
+    "task": "任务",
+    "from": "来自",
+    "into": "并入",
+}  # what changes beside the columns
 EMPTY: Final = "—"
 LONGEST_VALUE: Final = 200  # of a changed text, in the audit trail
 Changes = Mapping[str, tuple[Any, Any]]

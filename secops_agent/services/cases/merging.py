@@ -65,15 +65,15 @@ def _tell(case_id: int, into_id: int, alerts: list[int], tasks: list[int], actor
     history.record("case", into_id, actor, "merge", came, note)
 
 
-def separate(case_id: int, actor: Actor, note: str = "") -> CaseRef:
+def separate(case_id: int, actor: Actor, note: str = "", *, from_id: int) -> CaseRef:
     """Undo a merging: what came from the case and is still in the other goes back. Raises NotFound, Conflict."""
-    into_id = Case.objects.filter(pk=case_id).values_list("merged_into_id", flat=True).first()
-    if into_id is None:
-        raise Conflict(f"{code_of(case_id)} 没有并入别的事件，不能拆出。")
+    into_id = from_id
     with transaction.atomic():
         row, into = _both(case_id, into_id)
         if row.merged_into_id != into_id:
-            raise Conflict(f"{code_of(case_id)} 刚刚被别人拆出，请再看一次。")
+            raise Conflict(
+                f"{code_of(case_id)} 没有并入 {code_of(into_id)}（可能刚刚被别人拆出），没有改动。"
+            )
         demand_open(into)
         alerts = list(
             Alert.objects.filter(pk__in=row.moved.get("alerts", ()), case=into).order_by("pk").values_list("pk", flat=True)

@@ -69,22 +69,12 @@ def staff_of(actor: Actor) -> Staff | None:
     return listed(corp_id, staff_id) if actor.kind == "person" else None
 
 
-def rename(case_id: int, actor: Actor, title: str) -> CaseSummary:
-    """Raises InvalidInput, NotFound, Conflict."""
-    wanted = title_of(title)
-    return _change(case_id, actor, "update", lambda row: {"title": wanted})
-
-
-def grade(case_id: int, actor: Actor, severity: str) -> CaseSummary:
-    """How grave it is; "": as its gravest alert. Raises InvalidInput, NotFound, Conflict."""
+def edit(case_id: int, actor: Actor, *, title: str, severity: str, text: str) -> CaseSummary:
+    """Title, severity ("": as its gravest alert), what happened in a person's words. Raises InvalidInput, NotFound,
+    Conflict."""
     _demand_severity(severity, may_be_empty=True)
-    return _change(case_id, actor, "update", lambda row: {"severity": severity})
-
-
-def summarise(case_id: int, actor: Actor, text: str) -> CaseSummary:
-    """What happened and what was done about it, in a person's words. Raises InvalidInput, NotFound, Conflict."""
-    wanted = text_of(text)
-    return _change(case_id, actor, "update", lambda row: {"summary": wanted})
+    wanted = {"title": title_of(title), "severity": severity, "summary": text_of(text)}
+    return _change(case_id, actor, "update", lambda row: wanted)
 
 
 def assign(case_id: int, owner: Staff | str, actor: Actor, note: str = "") -> CaseSummary:

@@ -7,17 +7,20 @@ from datetime import datetime
 from typing import Final
 
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, AlertIndicator, Case, CaseStatus, CaseTask
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, Asset, Case, CaseStatus, CaseTask
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.views import AlertSummary, IndicatorView
 from secops_agent.services.alerts.views import summaries as alert_summaries
-from secops_agent.services.assets.views import AssetRef
+from secops_agent.services.assets.views import AssetSummary
+from secops_agent.services.assets.views import summaries as asset_summaries
 from secops_agent.services.faults import NotFound
-from secops_agent.services.vulnerabilities.priority import graver
+from secops_agent.services.vulnerabilities.priority import graver, rank
 
 MOST_ALERTS: Final = 200  # shown of one case
 MOST_INDICATORS: Final = 200
+MOST_ASSETS: Final = 200
 
 
 def code_of(case_id: int) -> str:
@@ -96,6 +99,11 @@ class CaseTaskView:
     done_at: datetime | None
     done_by: str
 
+    @property
+    def is_late(self) -> bool:
+        """Should it be done by now?"""
+        return self.done_at is None and self.due_at is not None and self.due_at < timezone.now()
+
 
 @dataclass(frozen=True, slots=True)
 class CaseDetail:
@@ -110,7 +118,7 @@ class CaseDetail:
     alerts: tuple[AlertSummary, ...]
     tasks: tuple[CaseTaskView, ...]
     merged: tuple[CaseRef, ...]
-    assets: tuple[AssetRef, ...]
+    assets: tuple[AssetSummary, ...]
     indicators: tuple[IndicatorView, ...]
     techniques: tuple[str, ...]
     people: tuple[str, ...] = field(default=())
@@ -132,10 +140,7 @@ def summaries(rows: Sequence[Case]) -> list[CaseSummary]:
     """Views of rows that were read with their owner; two queries for the counts of all."""
     ids = [row.pk for row in rows]
     counts, gravest = _alert_counts(ids)
-    tasks = CaseTask.objects.filter(case_id__in=ids).order_by().values_list("case_id")
-    to_do = {
-        pk: (all_, open_) for pk, all_, open_ in tasks.annotate(Count("pk"), Count("pk", Q(done_at=None)))
-    }
+    to_do = _task_counts(ids)
     return [
         CaseSummary(
             id=row.pk, title=row.title, severity=row.severity or gravest.get(row.pk, ""), status=row.status,
@@ -146,6 +151,13 @@ def summaries(rows: Sequence[Case]) -> list[CaseSummary]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _task_counts(ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Case → tasks, and those that are not done."""
+    rows = CaseTask.objects.filter(case_id__in=ids).order_by().values_list("case_id")
+    counted = rows.annotate(every=Count("pk"), undone=Count("pk", filter=Q(done_at=None)))
+    return {pk: (every, undone) for pk, every, undone in counted}
 
 
 def _alert_counts(ids: Sequence[int]) -> tuple[Counter[tuple[int, bool]], dict[int, str]]:
@@ -214,9 +226,12 @@ def _of_its_alerts(case_id: int) -> "QuerySet[Alert]":
     return Alert.objects.filter(case_id=case_id)
 
 
-def _assets_of(case_id: int) -> tuple[AssetRef, ...]:
-    links = AlertAsset.objects.filter(alert__in=_of_its_alerts(case_id)).order_by("asset__name", "asset_id")
-    return tuple(AssetRef(pk, name) for pk, name in links.values_list("asset_id", "asset__name").distinct())
+def _assets_of(case_id: int) -> tuple[AssetSummary, ...]:
+    """The most important first."""
+    linked = AlertAsset.objects.filter(alert__in=_of_its_alerts(case_id)).values("asset_id")
+    rows = Asset.objects.select_related("owner").filter(pk__in=linked).order_by("name", "pk")
+    found = asset_summaries(rows[:MOST_ASSETS])
+    return tuple(sorted(found, key=lambda each: -rank(each.importance)))
 
 
 def _indicators_of(case_id: int) -> tuple[IndicatorView, ...]:

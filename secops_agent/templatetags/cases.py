@@ -1,0 +1,40 @@
+"""States and verdicts of cases and their alerts as badges."""
+
+from django import template
+from django.utils.safestring import SafeString
+
+from secops_agent.models import CaseStatus
+from secops_agent.models.choices import AlertStatus, IndicatorKind, Verdict
+
+register = template.Library()
+_TONES = {"new": "warn", "working": "info", "contained": "ok", "closed": "idle"}
+
+
+@register.filter
+def case_status(value: str) -> SafeString:
+    """Where a case stands, coloured."""
+    from bifang.core.admin.base import badge
+
+    return badge(str(CaseStatus(value).label), _TONES[value])
+
+
+@register.filter
+def alert_status(value: str) -> SafeString:
+    """Where an alert stands, coloured."""
+    from secops_agent.admin.alerts import STATUS_TONES, badge
+
+    return badge(str(AlertStatus(value).label), STATUS_TONES[value])
+
+
+@register.filter
+def verdict(value: str) -> SafeString | str:
+    """What people found, coloured."""
+    from secops_agent.admin.alerts import NOTHING, VERDICT_TONES, badge
+
+    return badge(str(Verdict(value).label), VERDICT_TONES[value]) if value else NOTHING
+
+
+@register.filter
+def indicator_kind(value: str) -> str:
+    """What an observable is."""
+    return str(IndicatorKind(value).label)
