@@ -1,22 +1,23 @@
-"""Severity and importance as badges. What stands on the admin is asked when used: see `bifang.core.templatetags.house`."""
+"""Severity and importance as badges. As in `bifang.core.templatetags.house`, imported when asked."""
+
+from typing import Any
 
 from django import template
-from django.utils.safestring import SafeString
 
 register = template.Library()
 
 
 @register.filter
-def severity(value: str) -> SafeString | str:
-    """Coloured."""
+def severity(value: str) -> Any:
+    """A severity, coloured."""
     from secops_agent.admin import inventory
 
     return inventory.severity_badge(value)
 
 
 @register.filter
-def importance(value: str) -> SafeString | str:
-    """Coloured."""
+def importance(value: str) -> Any:
+    """An importance, coloured."""
     from secops_agent.admin import inventory
 
     return inventory.importance_badge(value)

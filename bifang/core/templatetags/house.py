@@ -1,27 +1,27 @@
-"""How times and texts look on our own pages.
+"""How times look on our own pages.
 
-Django loads every library while unfold's admin is still being imported: what stands on the admin is asked when used.
+Templates are loaded before unfold can be, and forms load all libraries: what shows is imported when it is asked.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django import template
-from django.utils.safestring import SafeString
 
 register = template.Library()
 
 
 @register.filter
-def ago(value: datetime | None) -> SafeString | str:
-    """How long ago, or until, in words."""
+def ago(value: datetime | None) -> Any:
+    """How long ago, in words."""
     from bifang.core.admin import base
 
     return base.ago(value)
 
 
 @register.filter
-def moment(value: datetime | None) -> SafeString | str:
-    """A local time to the second."""
+def moment(value: datetime | None) -> Any:
+    """The local time to the second."""
     from bifang.core.admin import base
 
     return base.moment(value)
