@@ -1,4 +1,4 @@
-"""States and verdicts of cases and their alerts as badges."""
+"""States and verdicts of cases and their alerts as badges. As in `bifang.core.templatetags.house`, imported when asked."""
 
 from django import template
 from django.utils.safestring import SafeString
