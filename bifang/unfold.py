@@ -82,7 +82,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "审批与审计",
         (
-            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal"),
+            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
             MenuEntry("处置动作", "bolt", "secops_agent.action"),
             MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
             MenuEntry("审计记录", "policy", "secops_agent.auditrecord"),

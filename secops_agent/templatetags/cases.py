@@ -21,7 +21,8 @@ def case_status(value: str) -> SafeString:
 @register.filter
 def alert_status(value: str) -> SafeString:
     """Where an alert stands, coloured."""
-    from secops_agent.admin.alerts import STATUS_TONES, badge
+    from bifang.core.admin.base import badge
+    from secops_agent.admin.alerts import STATUS_TONES
 
     return badge(str(AlertStatus(value).label), STATUS_TONES[value])
 
@@ -29,7 +30,8 @@ def alert_status(value: str) -> SafeString:
 @register.filter
 def verdict(value: str) -> SafeString | str:
     """What people found, coloured."""
-    from secops_agent.admin.alerts import NOTHING, VERDICT_TONES, badge
+    from bifang.core.admin.base import NOTHING, badge
+    from secops_agent.admin.alerts import VERDICT_TONES
 
     return badge(str(Verdict(value).label), VERDICT_TONES[value]) if value else NOTHING
 

@@ -2,21 +2,23 @@
 
 from django.urls import path
 
-from secops_agent.web.case import case, case_act
-from secops_agent.web.case_collect import case_collect
-from secops_agent.web.case_report import case_alerts, case_markdown, case_pdf, case_report
-from secops_agent.web.cases import cases
+from secops_agent.web import approvals, case, case_collect, case_report, cases
 from secops_agent.web.home import home
 
 app_name = "web"
 urlpatterns = [
     path("", home, name="home"),
-    path("cases/", cases, name="cases"),
-    path("cases/collect/", case_collect, name="case_collect"),
-    path("cases/<int:pk>/", case, name="case"),
-    path("cases/<int:pk>/act/", case_act, name="case_act"),
-    path("cases/<int:pk>/report/", case_report, name="case_report"),
-    path("cases/<int:pk>/report.md", case_markdown, name="case_markdown"),
-    path("cases/<int:pk>/report.pdf", case_pdf, name="case_pdf"),
-    path("cases/<int:pk>/alerts.csv", case_alerts, name="case_alerts"),
+    path("approvals/", approvals.proposals, name="approvals"),
+    path("approvals/<int:pk>/", approvals.proposal, name="approval"),
+    path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
+    path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
+    path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
+    path("cases/", cases.cases, name="cases"),
+    path("cases/collect/", case_collect.case_collect, name="case_collect"),
+    path("cases/<int:pk>/", case.case, name="case"),
+    path("cases/<int:pk>/act/", case.case_act, name="case_act"),
+    path("cases/<int:pk>/report/", case_report.case_report, name="case_report"),
+    path("cases/<int:pk>/report.md", case_report.case_markdown, name="case_markdown"),
+    path("cases/<int:pk>/report.pdf", case_report.case_pdf, name="case_pdf"),
+    path("cases/<int:pk>/alerts.csv", case_report.case_alerts, name="case_alerts"),
 ]
