@@ -18,7 +18,7 @@ from secops_agent.services.cases.views import code_of
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CaseOutcome:
     """What is told; ``case_id``: the case to go on with, if it is another one."""
 
     text: str
@@ -26,7 +26,7 @@ class Done:
     refused: tuple[str, ...] = ()
 
 
-Act = Callable[[int, QueryDict, Actor], Done]
+Act = Callable[[int, QueryDict, Actor], CaseOutcome]
 
 
 def numbers(values: list[str]) -> list[int]:
@@ -61,88 +61,88 @@ def _moment(text: str) -> datetime | None:
     return timezone.make_aware(found) if timezone.is_naive(found) else found
 
 
-def _note(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _note(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     orders.comment(case_id, actor, data.get("note", ""))
-    return Done("已添加备注。")
+    return CaseOutcome("已添加备注。")
 
 
-def _advance(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _advance(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     case = orders.advance(case_id, data.get("status", ""), actor)
-    return Done(f"{case.code} 现在是「{CaseStatus(case.status).label}」。")
+    return CaseOutcome(f"{case.code} 现在是「{CaseStatus(case.status).label}」。")
 
 
-def _assign(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _assign(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     case = orders.assign(case_id, _person(data), actor)
-    return Done(f"{case.code} 已交给 {case.owner}。")
+    return CaseOutcome(f"{case.code} 已交给 {case.owner}。")
 
 
-def _edit(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _edit(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     orders.edit(
         case_id, actor, title=data.get("title", ""), severity=data.get("severity", ""), text=data.get("summary", "")
     )  # fmt: skip
-    return Done("已保存。")
+    return CaseOutcome("已保存。")
 
 
-def _close(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _close(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     with_alerts = data.get("with_alerts") == "1"
     done = orders.close(
         case_id, data.get("verdict", ""), actor, data.get("note", ""), with_alerts=with_alerts
     )
     verdict = Verdict(done.case.verdict).label
     together = f"，{done.alerts} 条告警一起关闭" if with_alerts else ""
-    return Done(f"{done.case.code} 已关闭，结论：{verdict}{together}。", refused=done.refused)
+    return CaseOutcome(f"{done.case.code} 已关闭，结论：{verdict}{together}。", refused=done.refused)
 
 
-def _reopen(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _reopen(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     orders.reopen(case_id, actor, data.get("note", ""))
-    return Done(f"{code_of(case_id)} 已重新打开。它的告警保持原样。")
+    return CaseOutcome(f"{code_of(case_id)} 已重新打开。它的告警保持原样。")
 
 
-def _add_task(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _add_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     person = _person(data) if data.get("person") else None
     tasks.add(case_id, data.get("text", ""), actor, person, _moment(data.get("due", "")))
-    return Done("已添加任务。")
+    return CaseOutcome("已添加任务。")
 
 
-def _finish_task(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _finish_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     tasks.finish(case_id, _number(data, "task"), actor)
-    return Done("任务已完成。")
+    return CaseOutcome("任务已完成。")
 
 
-def _resume_task(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _resume_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     tasks.resume(case_id, _number(data, "task"), actor)
-    return Done("任务恢复为未完成。")
+    return CaseOutcome("任务恢复为未完成。")
 
 
-def _drop_task(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _drop_task(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     tasks.drop(case_id, _number(data, "task"), actor)
-    return Done("任务已删除，历史里还能看到它。")
+    return CaseOutcome("任务已删除，历史里还能看到它。")
 
 
-def _collect(case_id: int, data: QueryDict, actor: Actor) -> Done:
-    return Done(membership.collect(case_id, numbers(data.getlist("alerts")), actor).text)
+def _collect(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
+    return CaseOutcome(membership.collect(case_id, numbers(data.getlist("alerts")), actor).text)
 
 
-def _part(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _part(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     ids = numbers(data.getlist("alerts"))
     membership.part(case_id, ids, actor)
-    return Done(f"已从 {code_of(case_id)} 移出 {len(ids)} 条告警。")
+    return CaseOutcome(f"已从 {code_of(case_id)} 移出 {len(ids)} 条告警。")
 
 
-def _split(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _split(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     ids = numbers(data.getlist("alerts"))
     new = merging.split(case_id, ids, actor, data.get("title", ""))
-    return Done(f"{len(ids)} 条告警已从 {code_of(case_id)} 拆到 {new.code}。", new.id)
+    return CaseOutcome(f"{len(ids)} 条告警已从 {code_of(case_id)} 拆到 {new.code}。", new.id)
 
 
-def _merge(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _merge(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     into = merging.merge(case_id, _number(data, "into"), actor)
-    return Done(f"{code_of(case_id)} 已并入 {into.code}。需要时可以在这里拆出。", into.id)
+    return CaseOutcome(f"{code_of(case_id)} 已并入 {into.code}。需要时可以在这里拆出。", into.id)
 
 
-def _separate(case_id: int, data: QueryDict, actor: Actor) -> Done:
+def _separate(case_id: int, data: QueryDict, actor: Actor) -> CaseOutcome:
     apart = merging.separate(_number(data, "case"), actor, from_id=case_id)
-    return Done(f"{apart.code} 已从 {code_of(case_id)} 拆出，恢复为合并以前的样子。", apart.id)
+    return CaseOutcome(f"{apart.code} 已从 {code_of(case_id)} 拆出，恢复为合并以前的样子。", apart.id)
 
 
 ACTS: Final[Mapping[str, Act]] = {

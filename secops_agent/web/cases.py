@@ -2,14 +2,19 @@
 
 from typing import Final
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 
 from bifang.core.admin.base import CappedPaginator
+from bifang.core.errors import BifangError
+from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Case, CaseStatus, Staff
 from secops_agent.models.choices import Severity
+from secops_agent.services.cases import orders
 from secops_agent.services.cases.search import GOING_ON, CaseFilter, matching
 from secops_agent.services.cases.views import summaries
 from secops_agent.services.people.logins import accounts
@@ -47,6 +52,20 @@ def cases(request: HttpRequest) -> HttpResponse:
         "may_act": request.user.has_perm(CHANGE),
     }
     return render(request, "pages/cases.html", context)
+
+
+@page(CHANGE)
+@require_POST
+def case_new(request: HttpRequest) -> HttpResponse:
+    """POST ``title``, ``severity``: a case that no alert told of."""
+    title, severity = request.POST.get("title", ""), request.POST.get("severity", "")
+    try:
+        made = orders.open_empty(title, severity, actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+        return redirect("web:cases")
+    messages.success(request, f"已新建 {made.code}。")
+    return redirect("web:case", made.id)
 
 
 def _wanted(request: HttpRequest, tab: str, mine: tuple[int, ...]) -> CaseFilter:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
     path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
     path("cases/", cases.cases, name="cases"),
+    path("cases/new/", cases.case_new, name="case_new"),
     path("cases/collect/", case_collect.case_collect, name="case_collect"),
     path("cases/<int:pk>/", case.case, name="case"),
     path("cases/<int:pk>/act/", case.case_act, name="case_act"),

@@ -15,7 +15,7 @@ _FAMILY: Final = 20  # cases that were merged into one, and into those
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class CaseMoment:
     """``subject``: "E3" or "A12"; ``changes``: (label, old, new); ``kind``: "note", "change" or "alert"."""
 
     at: datetime
@@ -27,13 +27,13 @@ class Moment:
     note: str
 
 
-def moments(case_id: int, limit: int = MOST) -> tuple[Moment, ...]:
+def moments(case_id: int, limit: int = MOST) -> tuple[CaseMoment, ...]:
     """The newest first. Those of cases that were merged into this one are among them."""
     alerts = list(_alerts_of(case_id))
     rows = list(_rows("case", _family(case_id), (), limit))
     rows += _rows("alert", [pk for pk, _, _ in alerts], _OF_ALERTS, limit)
     told = [_moment(row) for row in rows]
-    told += [Moment(at, "alert", f"A{pk}", "", title, (), "") for pk, title, at in alerts]
+    told += [CaseMoment(at, "alert", f"A{pk}", "", title, (), "") for pk, title, at in alerts]
     return tuple(sorted(told, key=lambda each: each.at, reverse=True)[:limit])
 
 
@@ -58,9 +58,9 @@ def _rows(entity: str, ids: Sequence[int], actions: Sequence[str], limit: int) -
     return (rows.filter(action__in=actions) if actions else rows).order_by("-id")[:limit]
 
 
-def _moment(row: History) -> Moment:
+def _moment(row: History) -> CaseMoment:
     subject = code_of(row.entity_id) if row.entity == "case" else f"A{row.entity_id}"
     changes = history.worded(row.entity, {name: (old, new) for name, (old, new) in row.changes.items()})
     kind = "note" if row.action == "comment" else "change"
     what = history.ACTIONS.get(row.action, row.action)
-    return Moment(row.at, kind, subject, row.actor_name, what, changes, row.note)
+    return CaseMoment(row.at, kind, subject, row.actor_name, what, changes, row.note)

@@ -11,7 +11,7 @@ from bifang.channels.markup import literal
 from secops_agent.models import Action, AlertIndicator, Case, CaseStatus
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 from secops_agent.services.cases import timeline, views
-from secops_agent.services.cases.timeline import Moment
+from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail
 from secops_agent.services.privacy import PRIVATE_INDICATORS, account_names, mask, public
 from secops_agent.services.reports.outline import ReportLine, ReportSection
@@ -110,7 +110,7 @@ def _alert_lines(detail: CaseDetail) -> Iterable[ReportLine]:
         yield ReportLine(f"A{each.id} {each.title}", "，".join(fact for fact in facts if fact))
 
 
-def _moment_line(each: Moment) -> ReportLine:
+def _moment_line(each: CaseMoment) -> ReportLine:
     changes = "；".join(_change(*change) for change in each.changes)
     who = f"{each.actor} " if each.actor else ""
     told = "。".join(part for part in (f"{who}{each.subject} {each.what}", changes, each.note) if part)
@@ -121,7 +121,7 @@ def _change(label: str, old: str, new: str) -> str:
     return f"{label}：{new}" if old == _NONE else f"{label}：{old} → {new}"
 
 
-def _decision_lines(detail: CaseDetail, moments: Iterable[Moment]) -> Iterable[ReportLine]:
+def _decision_lines(detail: CaseDetail, moments: Iterable[CaseMoment]) -> Iterable[ReportLine]:
     for each in moments:
         verdict = next((new for label, _, new in each.changes if label == "结论" and new != _NONE), "")
         if verdict:
