@@ -114,8 +114,7 @@ class CaseSeparationView(_CaseAction):
     def post(self, request: Request, case_id: int) -> Response:
         """Back out of the case that it was merged into."""
         body = self.read_body(NoteIn)
-        into = summary_of(case_id).merged_into or 0
-        return self.answer(merging.separate(case_id, caller_of(request).actor, body["note"], from_id=into).id)
+        return self.answer(merging.separate(case_id, caller_of(request).actor, body["note"]).id)
 
 
 class CaseAssignView(_CaseAction):

@@ -207,6 +207,6 @@ class CaseView(View):
         detail = views.get(case_id)
         told: dict[str, Any] = {
             **flat(detail), "alerts": detail.summary.alerts, "tasks": detail.summary.tasks, "alert_list": detail.alerts,
-            "task_list": detail.tasks, "timeline": timeline.moments(case_id),
+            "task_list": detail.tasks, "timeline": timeline.moments(detail),
         }  # fmt: skip
         return Response(CaseDetailOut(told).data)

@@ -144,13 +144,13 @@ def _told(detail: CaseDetail) -> Iterator[str]:
     for task in [each for each in detail.tasks if each.done_at is None][:_TASKS]:
         due = f"，期限 {moment(task.due_at)}" if task.due_at else ""
         yield f"- 任务：{plain(task.text, 100)}（{plain(task.assignee, 20) or '没有执行人'}{due}）"
-    yield from _recent(case.id)
+    yield from _recent(detail)
 
 
-def _recent(case_id: int) -> Iterator[str]:
+def _recent(detail: CaseDetail) -> Iterator[str]:
     """What people did last, and when alerts came in."""
     yield from ("", "**最近**", "")
-    for each in timeline.moments(case_id, _MOMENTS):
+    for each in timeline.moments(detail, _MOMENTS):
         said = joined(
             [
                 moment(each.at),

@@ -35,10 +35,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"{detail.summary.code} {detail.summary.title}",
         "case": detail.summary,
         "detail": detail,
-        "moments": timeline.moments(pk),
-        "runbooks": search_for(
-            detail.techniques, detail.summary.title, 3, reader_of(actor_of(request), drafts=False)
-        ),
+        "moments": timeline.moments(detail),
         "may_act": may_act,
         **(_choices(detail) if may_act else {}),
     }
@@ -64,8 +61,26 @@ def _choices(detail: CaseDetail) -> dict[str, Any]:
         "verdicts": Verdict.choices,
         "severities": Severity.choices,
         "others": () if summary.is_closed else list(others[:_MOST_CHOICES]),
-        "related": () if summary.is_closed else related.related_to_case(summary.id),
     }
+
+
+@page(VIEW)
+def case_known(request: HttpRequest, pk: int) -> HttpResponse:
+    """What else may help, looked up behind the page: runbooks, and alerts that may belong to it."""
+    try:
+        row = views.read(pk)
+    except NotFound as error:
+        raise Http404(error.message) from None
+    reader, ref = reader_of(actor_of(request), drafts=False), views.ref_of(row)
+    context = {
+        "title": f"{ref.code} {ref.title}",
+        "case": ref,
+        "runbooks": search_for(views.techniques_of(pk), ref.title, 3, reader),
+        "related": () if ref.is_closed else related.related_to_case(pk),
+        "may_act": request.user.has_perm(CHANGE),
+    }
+    inside = bool(request.headers.get("HX-Request"))
+    return render(request, f"pages/case_known{'' if inside else '_page'}.html", context)
 
 
 @page(CHANGE)

@@ -17,6 +17,7 @@ urlpatterns = [
     path("cases/new/", cases.case_new, name="case_new"),
     path("cases/collect/", case_collect.case_collect, name="case_collect"),
     path("cases/<int:pk>/", case.case, name="case"),
+    path("cases/<int:pk>/known/", case.case_known, name="case_known"),
     path("cases/<int:pk>/act/", case.case_act, name="case_act"),
     path("cases/<int:pk>/report/", case_report.case_report, name="case_report"),
     path("cases/<int:pk>/report.md", case_report.case_markdown, name="case_markdown"),

@@ -119,7 +119,7 @@ def test_merging_moves_everything_and_can_be_undone() -> None:
     row = Case.objects.get(pk=gone.id)
     assert (row.status, row.merged_into_id, row.closed_count) == ("closed", into.id, 2)
     assert [each.text for each in views.task_views(into.id)] == ["查登录记录"]
-    notes = [each.note for each in timeline.moments(into.id) if each.kind == "note"]
+    notes = [each.note for each in timeline.moments(views.get(into.id)) if each.kind == "note"]
     assert notes == ["来自第二个事件的备注"], "its notes are read on"
     for refused in (
         lambda: orders.reopen(gone.id, someone()),
@@ -236,7 +236,7 @@ def test_the_timeline_tells_what_people_did_with_the_alerts_too() -> None:
     (one,) = alerts(1)
     case = orders.create([one], someone(), "一件事").case
     triage.close(one, "false_positive", someone(), "内部扫描")
-    told = [(each.subject, each.what, each.note) for each in timeline.moments(case.id)]
+    told = [(each.subject, each.what, each.note) for each in timeline.moments(views.get(case.id))]
     assert (f"A{one}", "关闭", "内部扫描") in told
     assert (case.code, "加入告警", "") in told
     assert (f"A{one}", "规则 k0", "") in told, "the alert itself"

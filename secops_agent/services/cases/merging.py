@@ -13,7 +13,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.cases.locks import demand_open, lock_open, locked, title_of
 from secops_agent.services.cases.membership import alert_codes, demand_ids, move, move_all
 from secops_agent.services.cases.orders import staff_of
-from secops_agent.services.cases.views import CaseRef, code_of, ref_of, unknown
+from secops_agent.services.cases.views import CaseRef, code_of, read, ref_of, unknown
 from secops_agent.services.faults import Conflict
 
 
@@ -65,9 +65,12 @@ def _tell(case_id: int, into_id: int, alerts: list[int], tasks: list[int], actor
     history.record("case", into_id, actor, "merge", came, note)
 
 
-def separate(case_id: int, actor: Actor, note: str = "", *, from_id: int) -> CaseRef:
-    """Undo a merging: what came from the case and is still in the other goes back. Raises NotFound, Conflict."""
-    into_id = from_id
+def separate(case_id: int, actor: Actor, note: str = "", *, from_id: int | None = None) -> CaseRef:
+    """Undo a merging: what came from the case and is still in the other goes back. ``from_id``: where it is thought
+    to be. Raises NotFound, Conflict."""
+    into_id = from_id or read(case_id).merged_into_id
+    if into_id is None:
+        raise Conflict(f"{code_of(case_id)} 没有并入别的事件，不能拆出。")
     with transaction.atomic():
         row, into = _both(case_id, into_id)
         if row.merged_into_id != into_id:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from secops_agent.models import Alert, Case, History
+from secops_agent.models import Case, History
 from secops_agent.services.audit import history
-from secops_agent.services.cases.views import MOST_ALERTS, code_of
+from secops_agent.services.cases.views import CaseDetail, code_of
 
 MOST: Final = 200  # entries that are shown
 _OF_ALERTS: Final = ("acknowledge", "assign", "unassign", "close", "reopen", "comment", "escalate")
@@ -27,24 +27,21 @@ class CaseMoment:
     note: str
 
 
-def moments(case_id: int, limit: int = MOST) -> tuple[CaseMoment, ...]:
+def moments(detail: CaseDetail, limit: int = MOST) -> tuple[CaseMoment, ...]:
     """The newest first. Those of cases that were merged into this one are among them."""
-    alerts = list(_alerts_of(case_id))
-    rows = list(_rows("case", _family(case_id), (), limit))
-    rows += _rows("alert", [pk for pk, _, _ in alerts], _OF_ALERTS, limit)
+    rows = list(_rows("case", _family(detail), (), limit))
+    rows += _rows("alert", [each.id for each in detail.alerts], _OF_ALERTS, limit)
     told = [_moment(row) for row in rows]
-    told += [CaseMoment(at, "alert", f"A{pk}", "", title, (), "") for pk, title, at in alerts]
+    told += [
+        CaseMoment(each.first_seen, "alert", f"A{each.id}", "", each.title, (), "") for each in detail.alerts
+    ]
     return tuple(sorted(told, key=lambda each: each.at, reverse=True)[:limit])
 
 
-def _alerts_of(case_id: int) -> "Iterable[tuple[int, str, datetime]]":
-    rows = Alert.objects.filter(case_id=case_id).order_by("first_seen", "pk")
-    return rows.values_list("pk", "title", "first_seen")[:MOST_ALERTS]
-
-
-def _family(case_id: int) -> list[int]:
+def _family(detail: CaseDetail) -> list[int]:
     """The case, and those that were merged into it, or into one of them."""
-    known, new = [case_id], [case_id]
+    new = [each.id for each in detail.merged]
+    known = [detail.summary.id, *new]
     while new and len(known) < _FAMILY:
         new = list(
             Case.objects.filter(merged_into__in=new).exclude(pk__in=known).values_list("pk", flat=True)

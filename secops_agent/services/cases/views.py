@@ -185,7 +185,8 @@ def get(case_id: int) -> CaseDetail:
     """Everything about one case. Raises NotFound."""
     row = read(case_id)
     summary = summaries([row])[0]
-    alerts = alerts_of(case_id)
+    rows = _alerts_of(case_id)
+    alerts = tuple(alert_summaries(rows))
     tasks = task_views(case_id)
     names = (summary.owner, *(each.assignee for each in alerts), *(each.assignee for each in tasks))
     return CaseDetail(
@@ -199,15 +200,15 @@ def get(case_id: int) -> CaseDetail:
         merged=tuple(ref_of(each) for each in row.merged.order_by("pk")),
         assets=_assets_of(case_id),
         indicators=_indicators_of(case_id),
-        techniques=_techniques_of(case_id),
+        techniques=_joined(alert.techniques for alert in rows),
         people=tuple(dict.fromkeys(name for name in names if name)),
     )
 
 
-def alerts_of(case_id: int) -> tuple[AlertSummary, ...]:
-    """Its alerts, the oldest first."""
+def _alerts_of(case_id: int) -> list[Alert]:
+    """The oldest first."""
     rows = Alert.objects.select_related("assignee").filter(case_id=case_id).order_by("first_seen", "pk")
-    return tuple(alert_summaries(list(rows[:MOST_ALERTS])))
+    return list(rows[:MOST_ALERTS])
 
 
 def task_views(case_id: int) -> tuple[CaseTaskView, ...]:
@@ -240,6 +241,10 @@ def _indicators_of(case_id: int) -> tuple[IndicatorView, ...]:
     return tuple(IndicatorView(kind, value) for kind, value in found)
 
 
-def _techniques_of(case_id: int) -> tuple[str, ...]:
-    lists = _of_its_alerts(case_id).order_by("pk").values_list("techniques", flat=True)[:MOST_ALERTS]
+def techniques_of(case_id: int) -> tuple[str, ...]:
+    """Of its alerts."""
+    return _joined(_of_its_alerts(case_id).values_list("techniques", flat=True)[:MOST_ALERTS])
+
+
+def _joined(lists: Iterable[Iterable[object]]) -> tuple[str, ...]:
     return tuple(sorted({str(each) for found in lists for each in found}))

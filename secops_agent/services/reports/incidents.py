@@ -8,7 +8,7 @@ from typing import Final
 from django.utils import timezone
 
 from bifang.channels.markup import literal
-from secops_agent.models import Action, AlertIndicator, Case, CaseStatus
+from secops_agent.models import Action, AlertIndicator, CaseStatus
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 from secops_agent.services.cases import timeline, views
 from secops_agent.services.cases.timeline import CaseMoment
@@ -37,7 +37,7 @@ def incident_report(case_id: int) -> IncidentReport:
     """As the case stands. Raises NotFound."""
     detail = views.get(case_id)
     hidden = _hidden(detail)
-    shown, moments = public(detail), timeline.moments(case_id)
+    shown, moments = public(detail), timeline.moments(detail)
     sections = (
         ReportSection("影响的资产", tuple(_asset_lines(shown))),
         ReportSection("告警", tuple(_alert_lines(shown))),
@@ -130,10 +130,7 @@ def _decision_lines(detail: CaseDetail, moments: Iterable[CaseMoment]) -> Iterab
 
 def _action_lines(detail: CaseDetail) -> Iterable[ReportLine]:
     """Actions since the first alert that name one of its assets, their addresses or its indicators."""
-    rows = Case.objects.filter(pk=detail.summary.id)
-    since = min(
-        (each.first_seen for each in detail.alerts), default=rows.values_list("created_at", flat=True)[0]
-    )
+    since = min((each.first_seen for each in detail.alerts), default=detail.summary.created_at)
     known = {each.value for each in detail.indicators}
     for asset in detail.assets:
         known |= {asset.name, *asset.ips}
