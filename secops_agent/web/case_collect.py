@@ -14,6 +14,7 @@ from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Alert, Case
 from secops_agent.services.cases import membership, orders
 from secops_agent.services.cases.membership import Collected
+from secops_agent.services.cases.related import related_to_alert
 from secops_agent.services.cases.search import GOING_ON
 from secops_agent.services.cases.views import cases_of
 from secops_agent.web.access import page
@@ -48,6 +49,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "rest": max(0, len(ids) - len(rows)),
         "held": [(pk, ref) for pk, ref in held.items() if not ref.is_closed][:_SHOWN],
         "others": list(Case.objects.filter(status__in=GOING_ON).order_by("-id")[:_MOST_CHOICES]),
+        "related": [each for each in related_to_alert(ids[0]) if not each.case] if len(ids) == 1 else (),
         "next": _back(request, request.GET.get("next", "")),
     }
 

@@ -8,11 +8,12 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from secops_agent.models import Alert, AlertAsset, AlertIndicator
+from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts.views import AlertSummary, summaries
 from secops_agent.services.cases.views import CaseRef, cases_of
 
 SPAN: Final = timedelta(hours=24)
-MOST: Final = 20
+MOST: Final = 10
 _EACH: Final = 200  # what one reason may bring before the newest are chosen
 _TELLING: Final = ("ip", "domain", "url", "hash", "email")  # a process or a file name is everywhere
 
@@ -33,10 +34,10 @@ def related_to_alert(alert_id: int) -> tuple[RelatedAlert, ...]:
 
 def related_to_case(case_id: int) -> tuple[RelatedAlert, ...]:
     """Those that are in no case yet."""
-    return tuple(each for each in _related(Alert.objects.filter(case_id=case_id)) if each.case is None)
+    return _related(Alert.objects.filter(case_id=case_id), free=True)
 
 
-def _related(mine: "QuerySet[Alert]") -> tuple[RelatedAlert, ...]:
+def _related(mine: "QuerySet[Alert]", *, free: bool = False) -> tuple[RelatedAlert, ...]:
     rows = list(
         mine.order_by("-last_seen").values_list("pk", "last_seen", "source", "rule_id", "rule_name")[:50]
     )
@@ -44,6 +45,7 @@ def _related(mine: "QuerySet[Alert]") -> tuple[RelatedAlert, ...]:
         return ()
     ids = [pk for pk, *_ in rows]
     near = _near(ids, [seen for _, seen, *_ in rows])
+    near = near.filter(case=None) if free else near
     assets = AlertAsset.objects.filter(alert_id__in=ids).values("asset_id")
     observed = AlertIndicator.objects.filter(alert_id__in=ids, kind__in=_TELLING).values("value")
     sharing = AlertIndicator.objects.filter(value__in=observed, kind__in=_TELLING)
@@ -73,8 +75,8 @@ def _same_rule(rules: Sequence[tuple[str, str, str]]) -> Q:
 
 
 def _views(found: dict[int, list[str]]) -> tuple[RelatedAlert, ...]:
-    """What has the most in common first, then the newest."""
+    """What has the most in common first, then what is still open, then the newest."""
     rows = Alert.objects.select_related("assignee").filter(pk__in=list(found)).order_by("-last_seen", "-id")
-    best = sorted(rows, key=lambda row: -len(found[row.pk]))[:MOST]
+    best = sorted(rows, key=lambda row: (-len(found[row.pk]), row.status == AlertStatus.CLOSED))[:MOST]
     cases = cases_of(row.pk for row in best)
     return tuple(RelatedAlert(view, tuple(found[view.id]), cases.get(view.id)) for view in summaries(best))

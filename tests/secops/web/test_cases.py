@@ -168,7 +168,9 @@ def test_alerts_are_collected_from_anywhere(li: Client) -> None:
     inside = li.get(address, {"alerts": [f"{one},{two}", "x", "9" * 30]}, headers={"HX-Request": "true"})
     assert "<html" not in inside.content.decode()
     assert "2 条告警" in text_of(inside)
-    assert "<html" in li.get(address, {"alerts": one}).content.decode()
+    alone = li.get(address, {"alerts": one})
+    assert "<html" in alone.content.decode()
+    assert f"A{two}" in text_of(alone), "what may belong to it can be taken along"
     back = reverse("web:cases") + "?tab=all"
     answer = li.post(address, {"alerts": f"{one},{two}", "title": "新的", "next": back}, follow=True)
     assert answer.redirect_chain[-1][0] == back
