@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from secops_agent.web import approvals, case, case_collect, case_report, cases
+from secops_agent.web import approvals, case, case_collect, case_report, cases, chat
 from secops_agent.web.home import home
 
 app_name = "web"
 urlpatterns = [
     path("", home, name="home"),
+    path("chat/", chat.chat, name="chat"),
+    path("chat/log/", chat.log, name="chat_log"),
+    path("chat/say/", chat.say, name="chat_say"),
     path("approvals/", approvals.proposals, name="approvals"),
     path("approvals/<int:pk>/", approvals.proposal, name="approval"),
     path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
