@@ -10,11 +10,13 @@ from secops_agent.services.faults import Conflict
 
 LONGEST_TITLE = 200
 LONGEST_TEXT = 8000
+LARGEST = 2**63 - 1
 
 
 def locked(case_ids: Iterable[int]) -> dict[int, Case]:
-    """Key → row, of those that exist."""
-    rows = Case.objects.select_for_update().filter(pk__in=set(case_ids)).order_by("pk")
+    """Key → row, of those that exist. No database takes a key beyond `LARGEST`."""
+    keys = {pk for pk in case_ids if pk <= LARGEST}
+    rows = Case.objects.select_for_update().filter(pk__in=keys).order_by("pk")
     return {row.pk: row for row in rows}
 
 
