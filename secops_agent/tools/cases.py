@@ -12,7 +12,7 @@ from secops_agent.services.cases.search import GOING_ON, CaseFilter
 from secops_agent.services.cases.views import CaseDetail, CaseSummary
 from secops_agent.services.faults import NotFound
 from secops_agent.services.people.eligibility import listed
-from secops_agent.tools.alerts import accounts_of, fields_of
+from secops_agent.tools.alerts import fields_of
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
@@ -62,9 +62,12 @@ def list_cases(asker: Asker, given: ListCases) -> ToolResult:
     lines = [_line(case, asker) for case in found.items]
     text = page("事件", len(lines), found.total_text, lines, query)
     first = found.items[0]
-    return ToolResult(
+    result = ToolResult(
         "ok", query, text, [case.id for case in found.items], steps=(f"事件 {first.id} 进展",), fields=_fields(found.items)
     )  # fmt: skip
+    return (
+        for_group(result, views.private_values(case.id for case in found.items)) if asker.is_group else result
+    )
 
 
 def _mine(asker: Asker) -> int:
@@ -123,8 +126,7 @@ def get_case(asker: Asker, given: GetCase) -> ToolResult:
     result = ToolResult("ok", query, "\n".join(_told(detail)), data, fields=fields)
     if not asker.is_group:
         return result
-    hidden = [each.value for each in detail.indicators if each.is_private]
-    return for_group(result, [*hidden, *accounts_of(detail.alerts)])
+    return for_group(result, views.private_values([case_id]))
 
 
 def _told(detail: CaseDetail) -> Iterator[str]:

@@ -147,6 +147,10 @@ class TestTalking:
         (shown,) = talk(config, ("li", f"事件 {case} 进展"))
         assert "svc-backup" not in shown
         assert "群里不显示" in shown
+        Case.objects.update(title="svc-backup 被盗")
+        (listed,) = talk(config, ("li", "事件列表"))
+        assert f"E{case}" in listed
+        assert "svc-backup" not in listed
         (private,) = talk(config, ("li", f"事件 {case} 进展"), conversation="cid-li", is_group=False)
         assert "svc-backup" in private
 

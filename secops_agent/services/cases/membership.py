@@ -12,7 +12,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, Case, CaseStatus, History
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
-from secops_agent.services.cases.locks import demand_open, lock_open, locked
+from secops_agent.services.cases.locks import demand_open, lock_open, locked, text_of
 from secops_agent.services.cases.views import CaseRef, code_of, ref_of, unknown
 from secops_agent.services.faults import Conflict, NotFound
 
@@ -79,7 +79,7 @@ def take(case_id: int, ids: Sequence[int], actor: Actor, note: str = "") -> Coll
     text = _told(case, added, found)
     if not added:
         raise Conflict(text) if found.already or found.elsewhere else NotFound(text)
-    history.record("case", case_id, actor, "add_alerts", {"alerts": ("", alert_codes(added))}, note)
+    history.record("case", case_id, actor, "add_alerts", {"alerts": ("", alert_codes(added))}, text_of(note))
     return Collected(ref_of(case), tuple(added), text)
 
 
@@ -141,7 +141,7 @@ def move(ids: Sequence[int], old: int, new: int | None, actor: Actor, note: str 
 
 def part(case_id: int, alert_ids: Iterable[int], actor: Actor, note: str = "") -> None:
     """Alerts out of an open case. Raises InvalidInput, NotFound, Conflict."""
-    ids = demand_ids(alert_ids)
+    ids, note = demand_ids(alert_ids), text_of(note)
     with transaction.atomic():
         lock_open(case_id)
         move(ids, case_id, None, actor, note)

@@ -10,7 +10,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import Alert, Case, CaseStatus, CaseTask
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
-from secops_agent.services.cases.locks import demand_open, lock_open, locked, title_of
+from secops_agent.services.cases.locks import demand_open, lock_open, locked, text_of, title_of
 from secops_agent.services.cases.membership import alert_codes, demand_ids, move, move_all
 from secops_agent.services.cases.orders import staff_of
 from secops_agent.services.cases.views import CaseRef, code_of, read, ref_of, unknown
@@ -24,6 +24,7 @@ def merge(case_id: int, into_id: int, actor: Actor, note: str = "") -> CaseRef:
     """
     if case_id == into_id:
         raise InvalidInput("不能把事件并入它自己：请选择另一个事件。")
+    note = text_of(note)
     with transaction.atomic():
         row, into = _both(case_id, into_id)
         demand_open(row)
@@ -68,7 +69,7 @@ def _tell(case_id: int, into_id: int, alerts: list[int], tasks: list[int], actor
 def separate(case_id: int, actor: Actor, note: str = "", *, from_id: int | None = None) -> CaseRef:
     """Undo a merging: what came from the case and is still in the other goes back. ``from_id``: where it is thought
     to be. Raises NotFound, Conflict."""
-    into_id = from_id or read(case_id).merged_into_id
+    into_id, note = from_id or read(case_id).merged_into_id, text_of(note)
     if into_id is None:
         raise Conflict(f"{code_of(case_id)} 没有并入别的事件，不能拆出。")
     with transaction.atomic():
@@ -96,7 +97,7 @@ def separate(case_id: int, actor: Actor, note: str = "", *, from_id: int | None 
 
 def split(case_id: int, alert_ids: Iterable[int], actor: Actor, title: str, note: str = "") -> CaseRef:
     """Chosen alerts of an open case into a new one. Raises InvalidInput, NotFound, Conflict."""
-    ids, wanted = demand_ids(alert_ids), title_of(title)
+    ids, wanted, note = demand_ids(alert_ids), title_of(title), text_of(note)
     with transaction.atomic():
         lock_open(case_id)
         if not Alert.objects.filter(case_id=case_id).exclude(pk__in=ids).exists():

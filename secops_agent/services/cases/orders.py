@@ -140,8 +140,9 @@ def close(case_id: int, verdict: str, actor: Actor, note: str = "", *, with_aler
             "status": CaseStatus.CLOSED, "verdict": verdict, "closed_at": timezone.now(), "closed_count": count,
         }  # fmt: skip
 
-    _change(case_id, actor, "close", act, note)
-    done, refused = _close_alerts(case_id, verdict, actor, note) if with_alerts else (0, ())
+    kept = text_of(note)
+    _change(case_id, actor, "close", act, kept)
+    done, refused = _close_alerts(case_id, verdict, actor, kept) if with_alerts else (0, ())
     return Closing(_view(case_id), done, refused)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Case as Choose
 from django.db.models import IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
+from bifang.channels.visible import visible
 from secops_agent.models import Alert, Case, CaseStatus
 from secops_agent.models.choices import Severity
 from secops_agent.services.cases.views import CaseSummary, summaries
@@ -44,7 +45,8 @@ def matching(wanted: CaseFilter) -> "QuerySet[Case]":
         rows = rows.filter(owner=None)
     if wanted.severities:
         rows = _as_grave(rows, wanted.severities)
-    return rows.filter(_about(wanted.keyword.strip())) if wanted.keyword.strip() else rows
+    keyword = visible(wanted.keyword).strip()
+    return rows.filter(_about(keyword)) if keyword else rows
 
 
 def _as_grave(rows: "QuerySet[Case]", severities: Sequence[str]) -> "QuerySet[Case]":

@@ -16,6 +16,7 @@ from secops_agent.services.alerts.views import summaries as alert_summaries
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.assets.views import summaries as asset_summaries
 from secops_agent.services.faults import NotFound
+from secops_agent.services.privacy import PRIVATE_INDICATORS, account_names
 from secops_agent.services.vulnerabilities.priority import graver, rank
 
 MOST_ALERTS: Final = 200  # shown of one case
@@ -248,3 +249,11 @@ def techniques_of(case_id: int) -> tuple[str, ...]:
 
 def _joined(lists: Iterable[Iterable[object]]) -> tuple[str, ...]:
     return tuple(sorted({str(each) for found in lists for each in found}))
+
+
+def private_values(case_ids: Iterable[int]) -> tuple[str, ...]:
+    """Accounts and addresses of people in the alerts of these cases: what a group and a report do not read."""
+    mine = Alert.objects.filter(case_id__in=set(case_ids))
+    told = AlertIndicator.objects.filter(alert__in=mine, kind__in=PRIVATE_INDICATORS)
+    linked = AlertAsset.objects.filter(alert__in=mine).values_list("asset_id", flat=True)
+    return (*told.values_list("value", flat=True).distinct(), *account_names(linked))

@@ -8,12 +8,12 @@ from typing import Final
 from django.utils import timezone
 
 from bifang.channels.markup import literal
-from secops_agent.models import Action, AlertIndicator, CaseStatus
+from secops_agent.models import Action, CaseStatus
 from secops_agent.models.choices import AlertStatus, AssetType, IndicatorKind, Severity, Verdict
 from secops_agent.services.cases import timeline, views
 from secops_agent.services.cases.timeline import CaseMoment
 from secops_agent.services.cases.views import CaseDetail
-from secops_agent.services.privacy import PRIVATE_INDICATORS, account_names, mask, public
+from secops_agent.services.privacy import mask, public
 from secops_agent.services.reports.outline import ReportLine, ReportSection
 
 MOST_ACTIONS: Final = 500  # that are looked through for those about this case
@@ -36,7 +36,7 @@ class IncidentReport:
 def incident_report(case_id: int) -> IncidentReport:
     """As the case stands. Raises NotFound."""
     detail = views.get(case_id)
-    hidden = _hidden(detail)
+    hidden = views.private_values([case_id])
     shown, moments = public(detail), timeline.moments(detail)
     sections = (
         ReportSection("影响的资产", tuple(_asset_lines(shown))),
@@ -57,13 +57,6 @@ def incident_report(case_id: int) -> IncidentReport:
         headline=_headline(shown),
         sections=tuple(_masked(section, hidden) for section in sections if section.lines),
     )
-
-
-def _hidden(detail: CaseDetail) -> tuple[str, ...]:
-    ids = [each.id for each in detail.alerts]
-    told = AlertIndicator.objects.filter(alert_id__in=ids, kind__in=PRIVATE_INDICATORS)
-    accounts = account_names(each.id for each in detail.assets)
-    return (*told.values_list("value", flat=True).distinct(), *accounts)
 
 
 def _masked(section: ReportSection, hidden: tuple[str, ...]) -> ReportSection:

@@ -270,4 +270,7 @@ def test_what_people_write_is_shown_as_text(li: Client) -> None:
         assert "<img src=x" not in page
         assert "</li><b>x" not in page
         assert "\u202e" not in page
+    assert li.get(reverse("web:cases"), {"q": "\x00\u202e"}).status_code == 200
+    act(li, pk, "close", verdict="benign", note="\x00好", with_alerts="1")
+    assert History.objects.get(entity="alert", entity_id=one, action="close").note == "好"
     assert Alert.objects.get().case_id == pk
