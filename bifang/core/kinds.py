@@ -60,6 +60,11 @@ class Kind:
         raise NotImplementedError
 
     @classmethod
+    def is_reserved(cls, values: Mapping[str, Any]) -> bool:
+        """May only a superuser change what a configuration with these values says?"""
+        return False
+
+    @classmethod
     def needs_superuser(cls) -> bool:
         """Can nobody else make one, because it must say where secrets go?"""
         return any(field.directs and field.required for field in cls.fields.values())
