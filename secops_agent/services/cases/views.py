@@ -10,13 +10,13 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, Asset, Case, CaseStatus, CaseTask
-from secops_agent.models.choices import AlertStatus
+from secops_agent.models.choices import AlertStatus, AssetType
 from secops_agent.services.alerts.views import AlertSummary, IndicatorView
 from secops_agent.services.alerts.views import summaries as alert_summaries
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.assets.views import summaries as asset_summaries
 from secops_agent.services.faults import NotFound
-from secops_agent.services.privacy import PRIVATE_INDICATORS, account_names
+from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.vulnerabilities.priority import graver, rank
 
 MOST_ALERTS: Final = 200  # shown of one case
@@ -255,5 +255,6 @@ def private_values(case_ids: Iterable[int]) -> tuple[str, ...]:
     """Accounts and addresses of people in the alerts of these cases: what a group and a report do not read."""
     mine = Alert.objects.filter(case_id__in=set(case_ids))
     told = AlertIndicator.objects.filter(alert__in=mine, kind__in=PRIVATE_INDICATORS)
-    linked = AlertAsset.objects.filter(alert__in=mine).values_list("asset_id", flat=True)
-    return (*told.values_list("value", flat=True).distinct(), *account_names(linked))
+    linked = AlertAsset.objects.filter(alert__in=mine).values("asset_id")
+    accounts = Asset.objects.filter(pk__in=linked, asset_type=AssetType.ACCOUNT)
+    return (*told.values_list("value", flat=True).distinct(), *accounts.values_list("name", flat=True))
