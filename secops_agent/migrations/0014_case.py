@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0012_web_chat'),
+        ('secops_agent', '0013_second_look'),
     ]
 
     operations = [
