@@ -52,7 +52,14 @@ def panel(alert: Alert, *, private: bool) -> dict[str, Any]:
         "verdict": badge(verdict_line(found), TONES[found.verdict]),
         "reasons": _reasons(dossier),
         "sections": [
-            (section.title, [(visible(each.text), _links(each.evidence)) for each in section.statements if private or not each.is_private])
+            (
+                section.title,
+                [
+                    (visible(each.text), _links(each.evidence))
+                    for each in section.statements
+                    if private or not each.is_private
+                ],
+            )
             for section in dossier.sections
         ],
         "missing": "、".join(dossier.missing),
@@ -70,9 +77,7 @@ def _reasons(dossier: Dossier) -> list[tuple[str, int, str, list[Link]]]:
 
 
 def _links(evidence: tuple[Evidence, ...]) -> list[Link]:
-    return [
-        Link(visible(each.name), links.record(each.kind, each.id)) for each in evidence
-    ]
+    return [Link(visible(each.name), links.record(each.kind, each.id)) for each in evidence]
 
 
 @admin.register(InvestigationReplay)

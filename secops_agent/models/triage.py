@@ -27,7 +27,9 @@ class TriageBatch(models.Model):
     """One act of one person on alerts, while it can be undone. ``rows``: alert id → [before, after], as
     `services.alerts.batches` reads them."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="triage_batches")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="triage_batches"
+    )
     at = models.DateTimeField("时间", db_index=True)
     text = models.CharField("做了什么", max_length=200)
     rows = models.JSONField(default=dict)

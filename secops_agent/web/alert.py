@@ -1,7 +1,6 @@
 """One alert: what happened, what it touches, what is known, what to do."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,25 +22,24 @@ from secops_agent.models import Alert, AlertPayload, Asset, Finding, Role
 from secops_agent.models.choices import AlertStatus, IndicatorKind
 from secops_agent.models.staff import RANK, allows
 from secops_agent.services import links, runbooks
-from secops_agent.services.alerts import queues
-from secops_agent.services.alerts.queues import RiskClock, rule_of
 from secops_agent.services.alerts.related import indicators_of, related
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.investigations.checks.estate import exposure_of
+from secops_agent.services.operations import queues
+from secops_agent.services.operations.queues import RiskClock, rule_of
 from secops_agent.services.people.logins import role_of
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.runbooks.visibility import Reader
 from secops_agent.web import alert_query
 from secops_agent.web.access import page
-from secops_agent.web.alert_query import AlertQuery
+from secops_agent.web.alert_query import QueueQuery
 from secops_agent.web.alert_rows import due_badge, plain_line, state_badge
 from secops_agent.web.alert_timeline import timeline
 from secops_agent.web.alerts import ACT, SEE, acting
 
 MOST_ASSETS: Final = 5
 LONGEST_EVENT: Final = 40_000  # characters of a source's event that are shown
-TECHNIQUE: Final = re.compile(r"[A-Z]{1,4}\d{4}(\.\d{3})?")
 HIDDEN: Final = "〔需要「分析」角色〕"
 
 
@@ -79,7 +77,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
 
 
-def _place(request: HttpRequest, query: AlertQuery, pk: int, clock: RiskClock) -> dict[str, str]:
+def _place(request: HttpRequest, query: QueueQuery, pk: int, clock: RiskClock) -> dict[str, str]:
     """Back to the list, and the alerts beside this one in it."""
     back = {"back_url": f"{reverse('web:alerts')}?{query.text}"}
     if not query.is_given:
@@ -188,7 +186,11 @@ def known(request: HttpRequest, pk: int) -> HttpResponse:
          f"{reverse('web:alerts')}?tab=all&q={quote(each.value)}")
         for each in seen
     ]  # fmt: skip
-    role = Role.ADMIN if request.user.is_superuser else max(role_of(request.user), Role.VIEWER, key=RANK.__getitem__)
+    role = (
+        Role.ADMIN
+        if request.user.is_superuser
+        else max(role_of(request.user), Role.VIEWER, key=RANK.__getitem__)
+    )
     hits = runbooks.search_for(row.techniques, (row.rule_name or row.title)[:200], 3, Reader(role))
     context = {
         "title": "已知什么", "pk": pk, "alike": shown, "indicators": indicators, "found": panel(row, private=private),

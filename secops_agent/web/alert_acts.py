@@ -17,20 +17,23 @@ from secops_agent.admin.acts import LONGEST_NOTE, MOST_AT_ONCE, TOO_MANY
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Staff
 from secops_agent.services import links
-from secops_agent.services.alerts import batches, queues, triage
+from secops_agent.services.alerts import batches, triage
 from secops_agent.services.alerts.batches import BatchOutcome, TriageAct
-from secops_agent.services.alerts.queues import RiskClock
 from secops_agent.services.investigations import opinions, work
+from secops_agent.services.operations import queues
+from secops_agent.services.operations.queues import RiskClock
 from secops_agent.services.people.eligibility import account_of
 from secops_agent.services.switches import refuse_when_read_only
 from secops_agent.web import alert_query
 from secops_agent.web.access import page
-from secops_agent.web.alert_query import AlertQuery
+from secops_agent.web.alert_query import QueueQuery
 from secops_agent.web.alerts import ACT
 
 ON: Final = frozenset({"acknowledge", "assign", "close"})  # after these one goes on to the next alert
 ALONE: Final = frozenset({"comment", "investigate", "useful", "useless"})  # of one alert, and nothing to undo
-NOT_LISTED: Final = "您的登录用户没有对应的「人员」，不能指派给您。请管理员在「人员」里把您和登录用户对应起来。"
+NOT_LISTED: Final = (
+    "您的登录用户没有对应的「人员」，不能指派给您。请管理员在「人员」里把您和登录用户对应起来。"
+)
 _BIGGEST: Final = 2**63 - 1
 
 
@@ -38,7 +41,7 @@ _BIGGEST: Final = 2**63 - 1
 class Posted:
     """``query``: the list that one works through; ``here``: the alert whose page one is on, 0 for the list."""
 
-    query: AlertQuery
+    query: QueueQuery
     here: int
 
     def back(self) -> HttpResponse:
@@ -72,7 +75,9 @@ def posting(*permissions: str) -> Callable[[Deed], Callable[[HttpRequest], HttpR
         @page(*permissions)
         @wraps(deed)
         def done(request: HttpRequest) -> HttpResponse:
-            posted = Posted(alert_query.read_text(request.POST.get("list", "")), _number(request.POST.get("here", "")))
+            posted = Posted(
+                alert_query.read_text(request.POST.get("list", "")), _number(request.POST.get("here", ""))
+            )
             try:
                 return deed(request, posted)
             except BifangError as error:
@@ -85,7 +90,9 @@ def posting(*permissions: str) -> Callable[[Deed], Callable[[HttpRequest], HttpR
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _BIGGEST else 0
+    return (
+        int(text) if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _BIGGEST else 0
+    )
 
 
 @posting(ACT)
@@ -144,9 +151,7 @@ def _person(request: HttpRequest) -> Staff | None:
     return mine
 
 
-def _alone(
-    request: HttpRequest, posted: Posted, name: str, chosen: Sequence[int], note: str
-) -> HttpResponse:
+def _alone(request: HttpRequest, posted: Posted, name: str, chosen: Sequence[int], note: str) -> HttpResponse:
     refuse_when_read_only()
     for pk in chosen[:1]:
         if name == "comment":

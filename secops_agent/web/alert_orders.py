@@ -29,10 +29,19 @@ def silence(request: HttpRequest, posted: Posted) -> HttpResponse:
     """POST ``scope`` (alert, rule, asset), ``minutes``, ``reason``."""
     scope, minutes = request.POST.get("scope", "alert"), request.POST.get("minutes", "")
     row = Alert.objects.filter(pk=posted.here).first()
-    if row is None or scope not in ("alert", "rule", "asset") or not (minutes.isascii() and minutes.isdecimal() and len(minutes) < 6):
+    if (
+        row is None
+        or scope not in ("alert", "rule", "asset")
+        or not (minutes.isascii() and minutes.isdecimal() and len(minutes) < 6)
+    ):
         raise InvalidInput("请选择静默什么，多少分钟。")
-    made = silences.silence(scope, _value(row, scope), int(minutes), actor_of(request), request.POST.get("reason", ""))
-    messages.success(request, f"已静默「{made}」到 {timezone.localtime(made.ends_at):%m-%d %H:%M}，期间的消息只计数，不发送。")
+    made = silences.silence(
+        scope, _value(row, scope), int(minutes), actor_of(request), request.POST.get("reason", "")
+    )
+    messages.success(
+        request,
+        f"已静默「{made}」到 {timezone.localtime(made.ends_at):%m-%d %H:%M}，期间的消息只计数，不发送。",
+    )
     return posted.back()
 
 
@@ -45,7 +54,9 @@ def _value(row: Alert, scope: str) -> str:
         first = row.assets.order_by("alert_links__pk").first()
         name = first.name if first else ""
     if not name:
-        raise InvalidInput("来源没有写明这条告警的规则，或没有关联到资产：请静默这条告警，或到「静默」页面设置。")
+        raise InvalidInput(
+            "来源没有写明这条告警的规则，或没有关联到资产：请静默这条告警，或到「静默」页面设置。"
+        )
     return name
 
 
@@ -74,4 +85,11 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
 
 def _typed(given: dict[str, str]) -> dict[str, object]:
     minutes = given.get("duration_minutes", "")
-    return {**given, **({"duration_minutes": int(minutes)} if minutes.isascii() and minutes.isdecimal() and len(minutes) < 10 else {})}
+    return {
+        **given,
+        **(
+            {"duration_minutes": int(minutes)}
+            if minutes.isascii() and minutes.isdecimal() and len(minutes) < 10
+            else {}
+        ),
+    }

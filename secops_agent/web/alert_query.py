@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
-from secops_agent.services.alerts.queues import REACH, AlertQueue, Order, Tab
+from secops_agent.services.operations.queues import REACH, AlertQueue, Order, Tab
 from secops_agent.services.people.logins import accounts
 
 PAGE: Final = 50
@@ -35,7 +35,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AlertQuery:
+class QueueQuery:
     """What was asked for, as the page writes it: known parameters in their order, none empty."""
 
     pairs: Pairs
@@ -99,7 +99,7 @@ def _ordered(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: KNOWN.index(pair[0]))
 
 
-def _window(query: AlertQuery, now: datetime) -> tuple[datetime | None, datetime | None]:
+def _window(query: QueueQuery, now: datetime) -> tuple[datetime | None, datetime | None]:
     """The span that is chosen; else the days, both included."""
     if span := query.get("span"):
         return now - SPANS[span][1], None
@@ -112,7 +112,7 @@ def _midnight(text: str) -> datetime | None:
     return timezone.make_aware(datetime(day.year, day.month, day.day)) if day else None  # noqa: DTZ001 - made aware
 
 
-def read(given: QueryDict, beside: Iterable[str] = ()) -> AlertQuery:
+def read(given: QueryDict, beside: Iterable[str] = ()) -> QueueQuery:
     """Raises BadRequest for a parameter that the list does not have, or a value that it cannot have: a condition that
     is quietly dropped shows what nobody asked for. ``beside``: parameters of the page that are not the list's."""
     pairs = []
@@ -126,10 +126,10 @@ def read(given: QueryDict, beside: Iterable[str] = ()) -> AlertQuery:
     for name, value in pairs:
         if not _is_good(name, value):
             raise BadRequest(f"alerts have no {name} like this")
-    return AlertQuery(tuple(_ordered(pairs)))
+    return QueueQuery(tuple(_ordered(pairs)))
 
 
-def read_text(text: str) -> AlertQuery:
+def read_text(text: str) -> QueueQuery:
     """The same, of a query string that was kept or sent. Raises BadRequest."""
     if len(text) > 2000:
         raise BadRequest("the query is too long")

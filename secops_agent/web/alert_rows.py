@@ -16,8 +16,8 @@ from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Alert, AlertAsset
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import links
-from secops_agent.services.alerts.queues import RiskClock, rule_of
 from secops_agent.services.alerts.views import silenced_until
+from secops_agent.services.operations.queues import RiskClock, rule_of
 
 STATUS_TONES: Final = {"open": "warn", "acknowledged": "info", "closed": "idle"}
 VERDICT_TONES: Final = {
@@ -29,7 +29,7 @@ _SPACES: Final = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedLink:
     """A record and where it is."""
 
     name: str
@@ -49,7 +49,7 @@ class AlertLine:
     status: str
     rule: str
     source: str
-    assets: tuple[Named, ...]
+    assets: tuple[NamedLink, ...]
     more_assets: int
     assignee: str
     due: SafeString | str
@@ -96,16 +96,16 @@ def length(seconds: float) -> str:
 
 def lines(rows: Sequence[Alert], clock: RiskClock, query: str) -> list[AlertLine]:
     """Rows that were read with their assignee. ``query`` goes with their links. Two queries, three with silences."""
-    linked: dict[int, list[Named]] = {}
+    linked: dict[int, list[NamedLink]] = {}
     pairs = AlertAsset.objects.filter(alert_id__in=[row.pk for row in rows]).order_by("id")
     for alert_id, asset_id, name in pairs.values_list("alert_id", "asset_id", "asset__name"):
-        linked.setdefault(alert_id, []).append(Named(plain_line(name), links.asset(asset_id)))
+        linked.setdefault(alert_id, []).append(NamedLink(plain_line(name), links.asset(asset_id)))
     quiet = silenced_until(rows, clock.now)
     return [_line(row, linked.get(row.pk, []), quiet.get(row.pk), clock, query) for row in rows]
 
 
 def _line(
-    row: Alert, assets: list[Named], quiet: datetime | None, clock: RiskClock, query: str
+    row: Alert, assets: list[NamedLink], quiet: datetime | None, clock: RiskClock, query: str
 ) -> AlertLine:
     return AlertLine(
         pk=row.pk,

@@ -15,12 +15,13 @@ from secops_agent.admin.acts import MOST_AT_ONCE
 from secops_agent.models import Alert, Asset, SavedView, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services import links
-from secops_agent.services.alerts import batches, queues
-from secops_agent.services.alerts.queues import NOBODY, REACH, Facets, RiskClock
+from secops_agent.services.alerts import batches
+from secops_agent.services.operations import queues
+from secops_agent.services.operations.queues import NOBODY, REACH, Facets, RiskClock
 from secops_agent.services.people.eligibility import account_of
 from secops_agent.web import alert_query
 from secops_agent.web.access import page
-from secops_agent.web.alert_query import PAGE, AlertQuery
+from secops_agent.web.alert_query import PAGE, QueueQuery
 from secops_agent.web.alert_rows import lines, plain_line
 
 SEE: Final = "secops_agent.view_alert"
@@ -33,7 +34,7 @@ _WORDS: Final = {**dict(Severity.choices), **dict(AlertStatus.choices), **dict(V
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ListLink:
     """Something that can be chosen by a link."""
 
     label: str
@@ -80,10 +81,12 @@ def _newest() -> int:
     return Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _tabs(query: AlertQuery, counts: Any) -> list[Choice]:
+def _tabs(query: QueueQuery, counts: Any) -> list[ListLink]:
     chosen = query.get("tab") or "all"
     return [
-        Choice(title, _url(query.with_(tab=tab)), tab == chosen, f"{counts[tab].count}{'+' * counts[tab].capped}")
+        ListLink(
+            title, _url(query.with_(tab=tab)), tab == chosen, f"{counts[tab].count}{'+' * counts[tab].capped}"
+        )
         for tab, title in TABS.items()
     ]
 
@@ -92,41 +95,41 @@ def _url(query: str) -> str:
     return f"{reverse('web:alerts')}?{query}"
 
 
-def _at(query: AlertQuery, number: int) -> str:
+def _at(query: QueueQuery, number: int) -> str:
     return _url(f"{query.text}&page={number}")
 
 
-def _orders(query: AlertQuery) -> list[Choice]:
+def _orders(query: QueueQuery) -> list[ListLink]:
     chosen = query.get("sort") or "urgent"
-    return [Choice(label, name, name == chosen) for name, label in alert_query.ORDERS.items()]
+    return [ListLink(label, name, name == chosen) for name, label in alert_query.ORDERS.items()]
 
 
-def _spans(query: AlertQuery) -> list[Choice]:
+def _spans(query: QueueQuery) -> list[ListLink]:
     chosen = query.get("span")
-    spans = [Choice(label, name, name == chosen) for name, (label, _) in alert_query.SPANS.items()]
-    return [Choice("不限时间", "", not chosen), *spans]
+    spans = [ListLink(label, name, name == chosen) for name, (label, _) in alert_query.SPANS.items()]
+    return [ListLink("不限时间", "", not chosen), *spans]
 
 
-def _views(request: HttpRequest, query: AlertQuery) -> list[tuple[SavedView, Choice]]:
+def _views(request: HttpRequest, query: QueueQuery) -> list[tuple[SavedView, ListLink]]:
     rows = SavedView.objects.filter(owner_id=request.user.pk)
-    return [(row, Choice(row.name, _url(row.query), row.query == query.text)) for row in rows]
+    return [(row, ListLink(row.name, _url(row.query), row.query == query.text)) for row in rows]
 
 
-def _chips(query: AlertQuery) -> list[Choice]:
+def _chips(query: QueueQuery) -> list[ListLink]:
     """What restricts the list, each with the way to take it off."""
     names = _names(query)
     chips = [
-        Choice(f"{title}：{names.get((name, value), _WORDS.get(value, plain_line(value)))}", _url(query.toggled(name, value)))
+        ListLink(f"{title}：{names.get((name, value), _WORDS.get(value, plain_line(value)))}", _url(query.toggled(name, value)))
         for name, title in TITLES.items()
         for value in query.all(name)
     ]  # fmt: skip
     for name, title in (("q", "搜索"), ("from", "从"), ("to", "到")):
         if value := query.get(name):
-            chips.append(Choice(f"{title}：{visible(value)}", _url(query.with_(**{name: ""}))))
+            chips.append(ListLink(f"{title}：{visible(value)}", _url(query.with_(**{name: ""}))))
     return chips
 
 
-def _names(query: AlertQuery) -> dict[tuple[str, str], str]:
+def _names(query: QueueQuery) -> dict[tuple[str, str], str]:
     """Of what the address has by number."""
     found = {("assignee", str(NOBODY)): "未分配"}
     kinds: Sequence[tuple[str, Any]] = (("asset", Asset), ("assignee", Staff))
@@ -144,16 +147,27 @@ def facets(request: HttpRequest) -> HttpResponse:
     query = alert_query.read(request.GET)
     clock = RiskClock(timezone.now())
     found = queues.facets(queues.settle(query.queue(request.user, clock.now)), clock)
-    context = {"title": "告警处置", "facets": _groups(query, found), "sampled": found.sampled, "sample": queues.SAMPLE, "query": query}
+    context = {
+        "title": "告警处置",
+        "facets": _groups(query, found),
+        "sampled": found.sampled,
+        "sample": queues.SAMPLE,
+        "query": query,
+    }
     return render(request, "pages/alert_facets.html", context)
 
 
-def _groups(query: AlertQuery, found: Facets) -> list[tuple[str, list[Choice]]]:
+def _groups(query: QueueQuery, found: Facets) -> list[tuple[str, list[ListLink]]]:
     groups = []
     for name, title in TITLES.items():
         chosen = query.all(name)
         buckets = [
-            Choice(plain_line(each.label), _url(query.toggled(name, each.value)), each.value in chosen, str(each.count))
+            ListLink(
+                plain_line(each.label),
+                _url(query.toggled(name, each.value)),
+                each.value in chosen,
+                str(each.count),
+            )
             for each in found.buckets[name]
         ]
         groups.append((title, buckets))

@@ -20,7 +20,7 @@ def former_list(request: HttpRequest) -> HttpResponse:
     query["tab"] = "all"
     for name, value in request.GET.items():
         if name in _NOW:
-            query[_NOW[name]] = value
+            query[_NOW[name]] = str(value)
     return redirect(f"{reverse('web:alerts')}?{query.urlencode()}", permanent=False)
 
 

@@ -20,6 +20,8 @@ def save(request: HttpRequest, posted: Posted) -> HttpResponse:
 def delete(request: HttpRequest, posted: Posted) -> HttpResponse:
     """POST ``view``."""
     given = request.POST.get("view", "")
-    saved_views.delete(request.user.pk or 0, int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0)
+    saved_views.delete(
+        request.user.pk or 0, int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
+    )
     messages.success(request, "已删除视图。")
     return posted.back()

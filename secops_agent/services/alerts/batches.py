@@ -26,7 +26,13 @@ _COLUMNS: Final = (
     "status", "verdict", "assignee_id", "acknowledged_at", "closed_at", "closed_count", "closed_by_source",
 )  # fmt: skip
 _TIMES: Final = ("acknowledged_at", "closed_at")
-_LEFT: Final = ("status", "verdict", "assignee_id", "acknowledged_at", "closed_at")  # what tells that somebody was here
+_LEFT: Final = (
+    "status",
+    "verdict",
+    "assignee_id",
+    "acknowledged_at",
+    "closed_at",
+)  # what tells that somebody was here
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,9 @@ def undo(batch_id: int, actor: Actor, user_id: int) -> BatchOutcome:
     work = _Work()
     for key, (before, after) in batch.rows.items():
         try:
-            triage.restore(int(key), _read(before, people), {name: _read(after, None)[name] for name in _LEFT}, actor)
+            triage.restore(
+                int(key), _read(before, people), {name: _read(after, None)[name] for name in _LEFT}, actor
+            )
             work.done[int(key)] = None
         except BifangError as error:
             work.refused[_reason(error.message, int(key))] += 1

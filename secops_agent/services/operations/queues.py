@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Case, DateTimeField, F, IntegerField, Q, QuerySet, Value, When
 
 from secops_agent.models import Alert, AlertAsset, Asset, Staff
-from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services.alerts.search import COMMON, narrowed
 from secops_agent.services.alerts.tallies import RULE
 from secops_agent.services.pages import COUNT_CAP, Total
@@ -27,7 +27,10 @@ REACH: Final = 1000  # rows of a list that are paged through, and among which a 
 SAMPLE: Final = 3000  # the newest alerts whose kinds are counted
 SHOWN: Final = 8  # values of a facet
 DIMENSIONS: Final = ("severity", "status", "source", "rule", "asset", "assignee", "verdict")
-_FIXED: Final[Mapping[str, list[str]]] = {"severity": list(Severity.values), "status": list(AlertStatus.values)}
+_FIXED: Final[Mapping[str, list[str]]] = {
+    "severity": list(Severity.values),
+    "status": list(AlertStatus.values),
+}
 _COLUMNS: Final = (
     "pk", "severity", "status", "source", "assignee_id", "verdict", "rule_name", "rule_id", "title",
 )  # fmt: skip
@@ -56,7 +59,7 @@ class AlertQueue:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class FacetValue:
     """A value of a facet, as the filter takes it and as people read it."""
 
     value: str
@@ -200,7 +203,7 @@ def newer(queue: AlertQueue, mark: int, clock: RiskClock, most: int = 100) -> in
 class Facets:
     """By dimension the most frequent values; ``sampled``: only of the newest `SAMPLE` alerts."""
 
-    buckets: Mapping[str, tuple[Bucket, ...]]
+    buckets: Mapping[str, tuple[FacetValue, ...]]
     sampled: bool
 
 
@@ -215,15 +218,20 @@ def facets(queue: AlertQueue, clock: RiskClock) -> Facets:
         if getattr(queue, name) or dimension == "status":
             # Without a choice of states the closed ones are left out of the list, but not of what can be chosen.
             every = tuple(AlertStatus.values) if dimension == "status" else ()
-            other = settle(replace(queue, among=None, **{name: every}))
+            other = settle(_without(queue, name, every))
             counts, more = _count(matching(other, clock), (dimension,))
             whole, sampled = whole | counts, sampled or more
-    return Facets({name: _buckets(name, whole[name], getattr(queue, chosen[name])) for name in DIMENSIONS}, sampled)
+    return Facets(
+        {name: _buckets(name, whole[name], getattr(queue, chosen[name])) for name in DIMENSIONS}, sampled
+    )
 
 
-def _count(
-    rows: "QuerySet[Alert]", dimensions: Collection[str]
-) -> tuple[dict[str, "Counter[str]"], bool]:
+def _without(queue: AlertQueue, name: str, every: tuple[str, ...]) -> AlertQueue:
+    changes: dict[str, Any] = {name: every, "among": None}
+    return replace(queue, **changes)
+
+
+def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[str, "Counter[str]"], bool]:
     """Of the newest rows, read once."""
     columns = _COLUMNS if len(dimensions) > 1 else ("pk", *_read_for(*dimensions))
     read = list(rows.order_by("-last_seen", "-id").values_list(*columns, named=True)[:SAMPLE])
@@ -233,7 +241,7 @@ def _count(
             links = AlertAsset.objects.filter(alert_id__in=[row.pk for row in read])
             found[dimension] = Counter(str(pk) for pk in links.values_list("asset_id", flat=True))
         elif dimension == "rule":
-            found[dimension] = Counter(rule_of(row) for row in read)  # type: ignore[arg-type]  # has its columns
+            found[dimension] = Counter(rule_of(row) for row in read)
         elif dimension == "assignee":
             found[dimension] = Counter(str(row.assignee_id or NOBODY) for row in read)
         else:
@@ -247,24 +255,23 @@ def _read_for(dimension: str) -> tuple[str, ...]:
     )
 
 
-def _buckets(dimension: str, counts: "Counter[str]", chosen: Collection[object]) -> tuple[Bucket, ...]:
+def _buckets(dimension: str, counts: "Counter[str]", chosen: Collection[object]) -> tuple[FacetValue, ...]:
     """The most frequent, and those that are chosen, whatever their number."""
     counts.pop("", None)
     fixed = _FIXED.get(dimension)
     values = fixed or [value for value, _ in counts.most_common(SHOWN)]
     values = [*values, *(str(each) for each in chosen if str(each) not in values)]
     labels = _labels(dimension, values)
-    return tuple(Bucket(each, labels.get(each, each), counts[each]) for each in values)
+    return tuple(FacetValue(each, labels.get(each, each), counts[each]) for each in values)
 
 
 def _labels(dimension: str, values: Collection[str]) -> dict[str, str]:
-    choices = {"severity": "severity", "status": "status", "verdict": "verdict"}
+    choices: dict[str, Any] = {"severity": Severity, "status": AlertStatus, "verdict": Verdict}
     if dimension in choices:
-        field = Alert._meta.get_field(choices[dimension])
-        return {str(value): str(label) for value, label in field.flatchoices}
+        return {str(value): str(label) for value, label in choices[dimension].choices}
     if dimension in ("asset", "assignee"):
         kind = Asset if dimension == "asset" else Staff
         known = kind._default_manager.filter(pk__in=[int(each) for each in values])
         named = {str(pk): str(name) for pk, name in known.values_list("pk", "name")}
-        return {**named, **({str(NOBODY): "未分配"} if dimension == "assignee" else {})}
+        return named | ({str(NOBODY): "未分配"} if dimension == "assignee" else {})
     return {}
