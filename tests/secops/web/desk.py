@@ -21,14 +21,18 @@ def at_desk(role: Role, name: str = "lisi") -> Client:
     return client
 
 
-def arrived(*keys: str, severity: str = "high", due_in_hours: float | None = None, **more: Any) -> list[Alert]:
+def arrived(
+    *keys: str, severity: str = "high", due_in_hours: float | None = None, **more: Any
+) -> list[Alert]:
     """Stored alerts, in the order of the keys; ``due_in_hours`` from now instead of the limit of the severity."""
     now = timezone.now()
     more = {"at": now, "assets": (host("web-01", "10.0.0.1"),), "raw": {"user": "zhangsan"}} | more
     store(*(alert(key, severity=severity, **more) for key in keys))
     rows = list(Alert.objects.order_by("-pk")[: len(keys)])[::-1]
     if due_in_hours is not None:
-        Alert.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + timedelta(hours=due_in_hours))
+        Alert.objects.filter(pk__in=[row.pk for row in rows]).update(
+            due_at=now + timedelta(hours=due_in_hours)
+        )
     return rows
 
 

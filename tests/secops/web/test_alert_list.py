@@ -97,24 +97,28 @@ def test_search_finds_what_it_finds_everywhere() -> None:
             assert listed(client, q=term) == expected, (term, indexed)
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize(
-    "query",
-    ["text__regex=x", "severity=worst", "tab=1", "page=0", "page=21", "asset=x", "asset=99999999999999999999", "q=%00",
-     "from=2026-13-40", "from=0000-00-00", "sort=title", "tab=all&tab=mine", "q=" + "x" * 201, "status=neu",
-     "&".join(f"asset={n}" for n in range(1, 30))],
+ODD = (
+    "text__regex=x", "severity=worst", "status=neu", "tab=1", "page=0", "page=21", "asset=x", "asset=99999999999999999999", "q=%00",
+    "from=2026-13-40", "from=0000-00-00", "sort=title", "tab=all&tab=mine", "q=" + "x" * 201,
+    "&".join(f"asset={number}" for number in range(1, 30)),
 )  # fmt: skip
-def test_what_the_list_does_not_know_is_refused(part: str, query: str) -> None:
-    assert at_desk(Role.VIEWER).get(f"{reverse(part)}?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_only_those_who_may_see_alerts_open_it(part: str) -> None:
-    assert Client().get(reverse(part)).url.startswith("/admin/login/")
-    assert member(OPERATOR).get(reverse(part)).status_code == 200
-    assert at_desk(Role.VIEWER).get(reverse(part)).status_code == 200
-    assert at_desk(Role.VIEWER, "wu").post(reverse(part)).status_code == 405
-    assert at_desk(Role.NONE, "zhao").get(reverse(part)).url == reverse("admin:index")
+def test_what_the_list_does_not_know_is_refused() -> None:
+    client = at_desk(Role.VIEWER)
+    for part in PARTS:
+        for query in ODD:
+            assert client.get(f"{reverse(part)}?{query}").status_code == 400, (part, query)
+
+
+def test_only_those_who_may_see_alerts_open_it() -> None:
+    viewer, nobody, operator = at_desk(Role.VIEWER), at_desk(Role.NONE, "zhao"), member(OPERATOR)
+    for part in PARTS:
+        assert Client().get(reverse(part)).url.startswith("/admin/login/")
+        assert operator.get(reverse(part)).status_code == 200
+        assert viewer.get(reverse(part)).status_code == 200
+        assert viewer.post(reverse(part)).status_code == 405
+        assert nobody.get(reverse(part)).url == reverse("admin:index")
 
 
 def test_viewer_reads_and_is_offered_nothing_to_do() -> None:
@@ -123,7 +127,9 @@ def test_viewer_reads_and_is_offered_nothing_to_do() -> None:
     assert "规则 a" in html
     for offered in ('name="ids"', "data-deed", 'id="deed-close"'):
         assert offered not in html
-        assert offered in at_desk(Role.ANALYST, f"a{len(offered)}").get(reverse("web:alerts")).content.decode()
+        assert (
+            offered in at_desk(Role.ANALYST, f"a{len(offered)}").get(reverse("web:alerts")).content.decode()
+        )
 
 
 def test_policy_lets_nothing_stand_in_the_page() -> None:
@@ -181,7 +187,9 @@ def test_views_are_each_persons_own() -> None:
     other.post(delete, {"view": view.pk})
     assert SavedView.objects.exists()
     for name, query in (("", "tab=all"), ("x" * 41, "tab=all")):
-        assert "请给这个视图一个名称" in text_of(client.post(save, {"name": name, "list": query}, follow=True))
+        assert "请给这个视图一个名称" in text_of(
+            client.post(save, {"name": name, "list": query}, follow=True)
+        )
     assert client.post(save, {"name": "x", "list": "next=https://evil.example"}).status_code == 400
     client.post(save, {"name": "我的 严重", "list": "tab=all"})
     assert SavedView.objects.get().query == "tab=all"
@@ -195,8 +203,13 @@ def test_views_are_each_persons_own() -> None:
 def test_old_addresses_lead_here() -> None:
     (row,) = arrived("a")
     client = superuser()
-    assert client.get(f"/admin/secops_agent/alert/{row.pk}/change/").url == reverse("web:alert", args=[row.pk])
-    assert client.get("/admin/secops_agent/alert/?severity__exact=high&o=-3").url == "/alerts/?tab=all&severity=high"
+    assert client.get(f"/admin/secops_agent/alert/{row.pk}/change/").url == reverse(
+        "web:alert", args=[row.pk]
+    )
+    assert (
+        client.get("/admin/secops_agent/alert/?severity__exact=high&o=-3").url
+        == "/alerts/?tab=all&severity=high"
+    )
 
 
 def test_list_costs_the_same_with_many_alerts() -> None:
