@@ -18,7 +18,7 @@ from secops_agent.services import links
 from secops_agent.services.alerts import batches
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import NOBODY, REACH, Facets, RiskClock
-from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.people.logins import accounts
 from secops_agent.web import alert_query
 from secops_agent.web.access import page
 from secops_agent.web.alert_query import PAGE, QueueQuery
@@ -70,10 +70,10 @@ def acting(request: HttpRequest, query: str) -> dict[str, Any]:
     """What the templates of those need who may act: people, verdicts, what can be undone."""
     if not request.user.has_perm(ACT):
         return {"may_act": False}
-    account = account_of(request.user.pk)
+    mine = [row for row in accounts(request.user) if row.active]
     return {
         "may_act": True, "verdicts": Verdict.choices, "people": list(Staff.objects.filter(active=True).order_by("name")[:500]),
-        "me": account, "undo": batches.undoable(request.user.pk or 0), "list": query, "merge_url": links.page("web:cases_merge"), "undo_minutes": batches.UNDO_FOR.seconds // 60,
+        "me": mine[0] if mine else None, "undo": batches.undoable(request.user.pk or 0), "list": query, "merge_url": links.page("web:cases_merge"), "undo_minutes": batches.UNDO_FOR.seconds // 60,
     }  # fmt: skip
 
 

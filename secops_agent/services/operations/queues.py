@@ -1,7 +1,7 @@
 """The alerts that somebody works through: which they are, in which order, what comes next, and how many of what kind."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,7 +13,7 @@ from django.db.models import Case, DateTimeField, F, IntegerField, Q, QuerySet, 
 
 from secops_agent.models import Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
-from secops_agent.services.alerts.search import COMMON, narrowed
+from secops_agent.services.alerts.search import COMMON, about, narrowed
 from secops_agent.services.alerts.tallies import RULE
 from secops_agent.services.pages import COUNT_CAP, Total
 from secops_agent.services.vulnerabilities.sla import SlaLimits
@@ -98,14 +98,21 @@ class RiskClock:
 def settle(queue: AlertQueue) -> AlertQueue:
     """With what no index of the alerts knows looked up once, if it is not too much: it is asked for many times."""
     found: set[int] | None = None
-    if queue.assets:
-        links = AlertAsset.objects.filter(asset_id__in=queue.assets).values_list("alert_id", flat=True)
-        found = set(links[: COMMON + 1])
-    if queue.rules and (found is None or len(found) <= COMMON):
-        rows = Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules).values_list("pk", flat=True)
+    for rows in _unindexed(queue):
         mine = set(rows[: COMMON + 1])
-        found = mine if found is None else found & mine if len(mine) <= COMMON else mine
-    return queue if found is None or len(found) > COMMON else replace(queue, among=tuple(found))
+        if len(mine) <= COMMON:
+            found = mine if found is None else found & mine
+    return queue if found is None else replace(queue, among=tuple(found))
+
+
+def _unindexed(queue: AlertQueue) -> "Iterator[QuerySet[Any, int]]":
+    if queue.assets:
+        links = AlertAsset.objects.filter(asset_id__in=queue.assets)
+        yield links.values_list("alert_id", flat=True)
+    if queue.rules:
+        yield Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules).values_list("pk", flat=True)
+    if queue.keyword:
+        yield narrowed(Alert.objects.all(), queue.keyword).values_list("pk", flat=True)
 
 
 def matching(queue: AlertQueue, clock: RiskClock) -> "QuerySet[Alert]":
@@ -121,17 +128,18 @@ def matching(queue: AlertQueue, clock: RiskClock) -> "QuerySet[Alert]":
     if queue.assignees:
         nobody = Q(assignee=None) if NOBODY in queue.assignees else Q()
         rows = rows.filter(nobody | Q(assignee_id__in=queue.assignees))
-    return narrowed(rows, queue.keyword) if queue.keyword else rows
+    return rows
 
 
 def _about(rows: "QuerySet[Alert]", queue: AlertQueue) -> "QuerySet[Alert]":
+    """What `settle` has found is asked again only where it is cheap: it may have left out what was too much."""
     if queue.among is not None:
-        return rows.filter(pk__in=queue.among)
+        rows = rows.filter(pk__in=queue.among)
     if queue.rules:
         rows = rows.alias(rule=RULE).filter(rule__in=queue.rules)
     if queue.assets:
         rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id__in=queue.assets).values("alert_id"))
-    return rows
+    return rows.filter(about(queue.keyword)) if queue.keyword else rows
 
 
 def _of_tab(rows: "QuerySet[Alert]", queue: AlertQueue, clock: RiskClock) -> "QuerySet[Alert]":
@@ -218,7 +226,7 @@ def facets(queue: AlertQueue, clock: RiskClock) -> Facets:
         if getattr(queue, name) or dimension == "status":
             # Without a choice of states the closed ones are left out of the list, but not of what can be chosen.
             every = tuple(AlertStatus.values) if dimension == "status" else ()
-            other = settle(_without(queue, name, every))
+            other = _without(queue, name, every)
             counts, more = _count(matching(other, clock), (dimension,))
             whole, sampled = whole | counts, sampled or more
     return Facets(
@@ -227,8 +235,9 @@ def facets(queue: AlertQueue, clock: RiskClock) -> Facets:
 
 
 def _without(queue: AlertQueue, name: str, every: tuple[str, ...]) -> AlertQueue:
-    changes: dict[str, Any] = {name: every, "among": None}
-    return replace(queue, **changes)
+    changes: dict[str, Any] = {name: every}
+    other = replace(queue, **changes)
+    return settle(replace(other, among=None)) if name in ("rules", "assets") else other
 
 
 def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[str, "Counter[str]"], bool]:
