@@ -65,6 +65,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         "资产与风险",
         (
             MenuEntry("告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True),
+            MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
             MenuEntry("资产", "dns", "secops_agent.asset"),
             MenuEntry("组件", "deployed_code", "secops_agent.component"),
             MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
@@ -81,7 +82,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "审批与审计",
         (
-            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal"),
+            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
             MenuEntry("处置动作", "bolt", "secops_agent.action"),
             MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
             MenuEntry("审计记录", "policy", "secops_agent.auditrecord"),

@@ -18,7 +18,6 @@ from secops_agent.admin import (
     mcp,
     on_call,
     preferences,
-    proposals,
     reports,
     rules,
     runbooks,
@@ -32,7 +31,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
-    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules", "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 

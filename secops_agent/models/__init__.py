@@ -51,6 +51,7 @@ from secops_agent.models.vulnerability import (
     Vulnerability,
     VulnerabilityAlias,
 )
+from secops_agent.models.web_line import LineKind, WebLine
 
 __all__ = [
     "ACTION_OPEN",
@@ -91,6 +92,7 @@ __all__ = [
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "LineKind",
     "McpCatalogue",
     "MessageState",
     "ModelPrice",
@@ -126,5 +128,6 @@ __all__ = [
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",
+    "WebLine",
     "allows",
 ]

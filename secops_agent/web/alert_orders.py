@@ -77,7 +77,7 @@ def propose(request: HttpRequest, posted: Posted) -> HttpResponse:
     proposal = petition(
         account, person, Actor.person(person, "admin"), name, definition.title, definition.risk, plan.arguments, plan.summary
     )  # fmt: skip
-    page = reverse("admin:secops_agent_proposal_change", args=[proposal.pk])
+    page = reverse("web:approval", args=[proposal.pk])
     link = format_html('<a class="bf-link" href="{}">{}</a>', page, proposal.code)
     messages.success(request, format_html("已提出 {}，还没有执行：要另一位审批人同意。", link))
     return posted.back()

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from secops_agent.web import alert, alert_acts, alert_orders, alerts, former_addresses, saved_views
+from secops_agent.web import (
+    alert,
+    alert_acts,
+    alert_orders,
+    alerts,
+    approvals,
+    chat,
+    former_addresses,
+    saved_views,
+)
 from secops_agent.web.home import home
 
 app_name = "web"
@@ -24,4 +33,12 @@ urlpatterns = [
     path("admin/secops_agent/alert/", former_addresses.former_list),
     path("admin/secops_agent/alert/<int:pk>/", former_addresses.former_alert),
     path("admin/secops_agent/alert/<int:pk>/change/", former_addresses.former_alert),
+    path("chat/", chat.chat, name="chat"),
+    path("chat/log/", chat.log, name="chat_log"),
+    path("chat/say/", chat.say, name="chat_say"),
+    path("approvals/", approvals.proposals, name="approvals"),
+    path("approvals/<int:pk>/", approvals.proposal, name="approval"),
+    path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
+    path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
+    path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
 ]
