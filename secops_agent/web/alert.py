@@ -22,7 +22,7 @@ from secops_agent.models import Alert, AlertPayload, Asset, Finding, Role
 from secops_agent.models.choices import AlertStatus, IndicatorKind
 from secops_agent.models.staff import RANK, allows
 from secops_agent.services import links, runbooks
-from secops_agent.services.alerts.related import indicators_of, related
+from secops_agent.services.alerts.related import READ, indicators_of, related
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.investigations.checks.estate import exposure_of
@@ -182,7 +182,7 @@ def known(request: HttpRequest, pk: int) -> HttpResponse:
     ]  # fmt: skip
     indicators = [
         (IndicatorKind(each.kind).label, HIDDEN if each.kind in PRIVATE_INDICATORS and not private else visible(each.value),
-         each.others, f"{each.others}+" if each.others >= 300 else each.others, each.own, links.asset(each.own[0]) if each.own else "",
+         each.others, f"{each.others}+" if each.others >= READ else each.others, each.own, links.asset(each.own[0]) if each.own else "",
          f"{reverse('web:alerts')}?tab=all&q={quote(each.value)}")
         for each in seen
     ]  # fmt: skip

@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.admin.acts import LONGEST_NOTE, MOST_AT_ONCE, TOO_MANY
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Staff
 from secops_agent.services import links
@@ -100,7 +99,9 @@ def act(request: HttpRequest, posted: Posted) -> HttpResponse:
     """POST ``act`` (a close with its verdict: "close:benign"), ``note``, ``person``, and which: ``one``; ``ids``; or
     ``all`` that match ``list`` and are not newer than ``mark``."""
     name, _, verdict = request.POST.get("act", "").partition(":")
-    note = next((text for each in request.POST.getlist("note") if (text := each.strip())), "")[:LONGEST_NOTE]
+    note = next((text for each in request.POST.getlist("note") if (text := each.strip())), "")[
+        : batches.LONGEST_NOTE
+    ]
     chosen = _chosen(request, posted)
     if name in ALONE:
         return _alone(request, posted, name, chosen, note)
@@ -121,11 +122,11 @@ def _chosen(request: HttpRequest, posted: Posted) -> Sequence[int]:
         clock, mark = RiskClock(timezone.now()), _number(request.POST.get("mark", ""))
         queue = queues.settle(posted.query.queue(request.user, clock.now))
         rows = queues.ordered(queue, clock).filter(pk__lte=mark).values_list("pk", flat=True)
-        chosen = list(rows[: MOST_AT_ONCE + 1])
+        chosen = list(rows[: batches.MOST + 1])
     else:
         chosen = [pk for each in request.POST.getlist("ids") if (pk := _number(each))]
-    if len(chosen) > MOST_AT_ONCE:
-        raise InvalidInput(TOO_MANY)
+    if len(chosen) > batches.MOST:
+        raise InvalidInput(f"一次最多处理 {batches.MOST} 条：请先用条件缩小范围。")
     if not chosen:
         raise InvalidInput("没有选中任何一条告警。")
     return chosen

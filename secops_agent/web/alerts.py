@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from bifang.channels.visible import visible
-from secops_agent.admin.acts import MOST_AT_ONCE
 from secops_agent.models import Alert, Asset, SavedView, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services import links
@@ -57,7 +56,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     total = counts[queue.tab]
     context = {
         "title": "告警处置", "query": query, "lines": shown, "total": f"{total.count}+" if total.capped else str(total.count),
-        "whole": total.count, "too_many": total.capped or total.count > MOST_AT_ONCE, "most": MOST_AT_ONCE,
+        "whole": total.count, "too_many": total.capped or total.count > batches.MOST, "most": batches.MOST,
         "tabs": _tabs(query, counts), "chips": _chips(query), "orders": _orders(query), "spans": _spans(query),
         "views": _views(request, query), "mark": _newest(), "older": _at(query, query.page + 1) if len(found) > PAGE else "",
         "newer": _at(query, query.page - 1) if query.page > 1 else "", "reach": REACH, "asked": query.get("q"),
@@ -73,8 +72,13 @@ def acting(request: HttpRequest, query: str) -> dict[str, Any]:
     mine = [row for row in accounts(request.user) if row.active]
     return {
         "may_act": True, "verdicts": Verdict.choices, "people": list(Staff.objects.filter(active=True).order_by("name")[:500]),
-        "me": mine[0] if mine else None, "undo": batches.undoable(request.user.pk or 0), "list": query, "merge_url": links.page("web:cases_merge"), "undo_minutes": batches.UNDO_FOR.seconds // 60,
+        "me": mine[0] if mine else None, "undo": batches.undoable(request.user.pk or 0), "list": query, "collect_url": _collect(request), "undo_minutes": batches.UNDO_FOR.seconds // 60,
     }  # fmt: skip
+
+
+def _collect(request: HttpRequest) -> str:
+    """Where alerts become a case, for those who may, once there is such a page."""
+    return links.page("web:case_collect") if request.user.has_perm("secops_agent.change_case") else ""
 
 
 def _newest() -> int:

@@ -18,6 +18,8 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.faults import Conflict, NotFound
 from secops_agent.services.switches import refuse_when_read_only
 
+MOST: Final = 1000  # each is a transaction with its history: more would keep the browser waiting
+LONGEST_NOTE: Final = 2000
 UNDO_FOR: Final = timedelta(minutes=10)
 ACTS: Final[Mapping[str, str]] = {
     "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",

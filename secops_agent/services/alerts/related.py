@@ -10,6 +10,7 @@ from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey
 from secops_agent.services.identity import FORMER
 
 SHOWN: Final = 5  # of each kind
+MOST: Final = 8
 READ: Final = 300  # links that are looked at
 # What names one thing in the world; a process "bash" or the account root is everywhere.
 TELLING: Final = frozenset({"ip", "domain", "url", "hash"})
@@ -55,7 +56,7 @@ def related(
     rows = Alert.objects.select_related("assignee").in_bulk(shared)
     found = [RelatedAlert(row, tuple(shared[row.pk])) for row in rows.values()]
     found.sort(key=lambda each: (-len(each.shared), -each.alert.last_seen.timestamp()))
-    return found, _seen(observed, pairs)
+    return found[:MOST], _seen(observed, pairs)
 
 
 def _elsewhere(alert_id: int, values: Sequence[str]) -> list[tuple[int, str]]:

@@ -13,8 +13,9 @@ from django.db.models import Case, DateTimeField, F, IntegerField, Q, QuerySet, 
 
 from secops_agent.models import Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
-from secops_agent.services.alerts.search import COMMON, about, narrowed
+from secops_agent.services.alerts.search import COMMON, narrowed
 from secops_agent.services.alerts.tallies import RULE
+from secops_agent.services.alerts.words import about
 from secops_agent.services.pages import COUNT_CAP, Total
 from secops_agent.services.vulnerabilities.sla import SlaLimits
 

@@ -1,6 +1,7 @@
 // 告警处置 by keyboard. Every key presses a button or follows a link of the page: what it may do is decided there.
 //   data-open, data-back, data-before, data-after    links that keys follow
 //   data-key="e"                                     a button that a key presses
+//   data-collect="/cases/…"                          a button that goes there with the chosen alerts
 //   data-deed="close"                                a button that opens <dialog id="deed-close">, telling to how many
 (function () {
   "use strict";
@@ -90,6 +91,14 @@
     form.submit();
   }
 
+  // To the page where alerts become a case: those that are ticked, or the one whose page this is.
+  function collect(address) {
+    const chosen = page ? ticked().map((row) => row.dataset.pk) : [form.querySelector("input[name=one]").value];
+    const query = new URLSearchParams(chosen.map((pk) => ["alerts", pk]));
+    query.append("next", window.location.pathname + window.location.search);
+    window.location.href = address + "?" + query;
+  }
+
   function press(key) {
     const button = document.querySelector(`main [data-key="${key}"]`);
     if (button) button.click();
@@ -174,6 +183,8 @@
   document.addEventListener("click", function (event) {
     const opener = event.target.closest("[data-deed]");
     if (opener) openDeed(opener.dataset.deed);
+    const collector = event.target.closest("[data-collect]");
+    if (collector) collect(collector.dataset.collect);
   });
   document.addEventListener("change", showBulk);
   document.addEventListener("close", function (event) {

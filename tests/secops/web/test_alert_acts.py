@@ -144,7 +144,7 @@ def test_all_that_match_are_those_that_stood_in_the_list() -> None:
 
 
 def test_all_that_match_may_not_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secops_agent.web.alert_acts.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("secops_agent.services.alerts.batches.MOST", 2)
     client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c")
     for said in (do(client, "acknowledge", all="1", mark=rows[-1].pk), do(client, "acknowledge", *rows)):
         assert "一次最多处理" in messages_of(said)
