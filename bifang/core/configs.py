@@ -98,7 +98,7 @@ def save(
     if config is not None and directed:
         errors = _entered_again(kind, old, given) | errors
     name = name.strip()
-    errors = _conflicts(row, name, enabled, new) | errors
+    errors = _conflicts(row, name, enabled, new) | (errors or kind.contradictions(new))
     if errors:
         raise FieldErrors(errors)
     changes = _changes(config, kind, {"name": name, "enabled": enabled}, old, new)
