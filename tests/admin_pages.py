@@ -24,7 +24,6 @@ from bifang.core.sealed import Sealed, place_of
 from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
 from secops_agent.models import (
     Action,
-    Alert,
     AlertMessage,
     Asset,
     AuditKind,
