@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm as PlainForm
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
@@ -40,6 +41,10 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold is untyped
             return self._nothing(request) or inner(request, *args, **kwargs)
 
         return seen
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The first page is our own."""
+        return redirect("web:home")
 
     def _nothing(self, request: HttpRequest) -> HttpResponse | None:
         from secops_agent.services.people.logins import may_do_something

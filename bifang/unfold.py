@@ -128,7 +128,14 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "house_menu": SimpleLazyObject(lambda: menu(request)),
         "house_thumb": SimpleLazyObject(lambda: _thumb(request)),
+        "house_switches": SimpleLazyObject(_switches),
     }
+
+
+def _switches() -> list[str]:
+    from bifang.core.admin.dashboard import switches_on  # settings are read before anything can be imported
+
+    return switches_on()
 
 
 def _thumb(request: HttpRequest) -> list[dict[str, Any]]:
@@ -165,7 +172,6 @@ UNFOLD: dict[str, Any] = {
     ],
     "STYLES": [lambda request: static("bifang/admin.css")],
     "SCRIPTS": [lambda request: static("bifang/live.js")],
-    "DASHBOARD_CALLBACK": "bifang.core.admin.dashboard.fill",
     "COLORS": {
         "primary": {
             "50": "oklch(97.5% .013 40)",

@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.live import Live, register_watch
-from bifang.core.admin.panels import Panel, Step, register_cards, register_steps
+from bifang.core.admin.panels import Step, register_steps
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.models import SystemConfig
 from bifang.core.rights import allow
@@ -230,22 +230,6 @@ class CardScreen(RecordScreen):
         return moment(row.updated_at)
 
 
-def _enabled() -> list[SystemConfig]:
-    return list(SystemConfig.objects.enabled("dingtalk"))
-
-
-def connection_cards(request: HttpRequest) -> Iterable[Panel]:
-    """How many of the enabled configurations are connected."""
-    if not request.user.has_perm("core.view_systemconfig"):
-        return []
-    states = watch(_enabled())
-    good = sum(live.tone == "ok" for live in states.values())
-    tone = "idle" if not states else "ok" if good == len(states) else "bad" if good == 0 else "warn"
-    note = "还没有启用的钉钉配置" if not states else "全部已连接" if good == len(states) else "有配置没有连上"
-    page = reverse("admin:core_systemconfig_changelist")
-    return [Panel("钉钉连接", f"{good} / {len(states)}", note, tone, "hub", page)]
-
-
 def first_steps(request: HttpRequest) -> Iterable[Step]:
     """Configuration, then the worker."""
     text = "填写钉钉开放平台应用的 Client ID 和 Client Secret，并打开「使用流式推送」。"
@@ -258,7 +242,6 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
     ]
 
 
-register_cards(10, connection_cards)
 register_steps(10, first_steps)
 
 __all__: Any = ["ApiUsageScreen", "CardScreen", "ClientStateScreen", "watch"]

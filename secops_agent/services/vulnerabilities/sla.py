@@ -1,9 +1,13 @@
 """Until when something must be dealt with, by severity."""
 
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
+
+from django.db.models import Q
 
 from secops_agent.models import SlaTarget
+from secops_agent.models.choices import Severity
 
 ALERT_HOURS: dict[str, int | None] = {"critical": 4, "high": 24, "medium": 72, "low": 168, "info": None}
 RISK_PART = 8  # what is left when a limit is at risk: half an hour of four
@@ -38,6 +42,13 @@ class SlaLimits:
         """How long before its limit an alert is at risk; None: no limit."""
         hours = self._hours.get(severity)
         return timedelta(hours=hours) / RISK_PART if hours else None
+
+    def at_risk(self, now: datetime) -> Q:
+        """The alerts, among those that go on, that are close to their limit and not over it."""
+        spans = {name: span for name in Severity.values if (span := self.alert_risk(name))}
+        each = (Q(severity=name, due_at__lte=now + span) for name, span in spans.items())
+        near = reduce(or_, each, Q(pk__in=()))
+        return near & Q(due_at__gt=now, due_at__lte=now + max(spans.values(), default=timedelta(0)))
 
     def finding_due(self, severity: str, start: datetime) -> datetime | None:
         """Until when a finding must be mended; None: no limit."""
