@@ -1,9 +1,23 @@
-"""Severity and importance as badges."""
+"""Severity and importance as badges. As in `bifang.core.templatetags.house`, imported when asked."""
+
+from typing import Any
 
 from django import template
 
-from secops_agent.admin import inventory
-
 register = template.Library()
-register.filter("severity", inventory.severity_badge)
-register.filter("importance", inventory.importance_badge)
+
+
+@register.filter
+def severity(value: str) -> Any:
+    """A severity, coloured."""
+    from secops_agent.admin import inventory
+
+    return inventory.severity_badge(value)
+
+
+@register.filter
+def importance(value: str) -> Any:
+    """An importance, coloured."""
+    from secops_agent.admin import inventory
+
+    return inventory.importance_badge(value)
