@@ -35,7 +35,7 @@ def _exposure(now: datetime) -> dict[str, Any]:
     found = worklist.worklist(now)
     return {
         "exposure": [
-            Panel("已被利用（KEV）", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=links.findings(vulnerability__kev__exact="1")),
+            Panel("KEV", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=links.findings(vulnerability__kev__exact="1")),
             *(_level(severity, count) for severity, count in found.levels if severity != Severity.INFO),
         ],
         "late": found.late,

@@ -1,10 +1,9 @@
 """Until when something must be dealt with, by severity."""
 
 from datetime import datetime, timedelta
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 
-from django.db.models import Q
+from django.db.models import Case, DateTimeField, Q, Value, When
 
 from secops_agent.models import SlaTarget
 from secops_agent.models.choices import Severity
@@ -45,10 +44,10 @@ class SlaLimits:
 
     def at_risk(self, now: datetime) -> Q:
         """The alerts, among those that go on, that are close to their limit and not over it."""
-        spans = {name: span for name in Severity.values if (span := self.alert_risk(name))}
-        each = (Q(severity=name, due_at__lte=now + span) for name, span in spans.items())
-        near = reduce(or_, each, Q(pk__in=()))
-        return near & Q(due_at__gt=now, due_at__lte=now + max(spans.values(), default=timedelta(0)))
+        spans = {name: self.alert_risk(name) or timedelta(0) for name in Severity.values}
+        whens = (When(severity=name, then=Value(now + span)) for name, span in spans.items())
+        last = now + max(spans.values())  # for an index
+        return Q(due_at__gt=now, due_at__lte=last) & Q(due_at__lte=Case(*whens, output_field=DateTimeField()))
 
     def finding_due(self, severity: str, start: datetime) -> datetime | None:
         """Until when a finding must be mended; None: no limit."""
