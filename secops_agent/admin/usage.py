@@ -3,12 +3,11 @@
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, Screen, moment
 from bifang.core.admin.panels import Panel, register_cards
-from secops_agent.models import Action, ActionState, ModelPrice, Proposal, ProposalState, TurnUsage
+from secops_agent.models import Action, ActionState, ModelPrice, TurnUsage
 from secops_agent.services.operations.usage import MICRO, spent_today
 
 
