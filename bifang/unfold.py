@@ -30,7 +30,9 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("告警", "notifications_active", "secops_agent.alert", thumb=True),
             MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", thumb=True),
-            MenuEntry("值班", "calendar_month", "secops_agent.oncallschedule", page="web:on_call", thumb=True),
+            MenuEntry(
+                "值班", "calendar_month", "secops_agent.oncallschedule", page="web:on_call", thumb=True
+            ),
             MenuEntry("资产", "dns", "secops_agent.asset"),
             MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
             MenuEntry("发现", "troubleshoot", "secops_agent.finding"),

@@ -15,7 +15,11 @@ from secops_agent.web.access import page
 def _now(request: HttpRequest) -> dict[str, Any]:
     """The part that is there at once and asked for again most often."""
     now = timezone.now()
-    return {"at": timezone.localtime(now), **home_alerts.alerts(request, now), **home_alerts.people(request, now)}
+    return {
+        "at": timezone.localtime(now),
+        **home_alerts.alerts(request, now),
+        **home_alerts.people(request, now),
+    }
 
 
 def _risks(request: HttpRequest) -> dict[str, Any]:

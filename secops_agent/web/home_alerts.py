@@ -46,7 +46,8 @@ def alerts(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "burden": _burden(burden),
         "trend": _chart(days),
         "trend_words": [f"{day:%m-%d} {counts.total()} 条" for day, counts in days.items()],
-        "quiet": not any(counts.total() for counts in days.values()) and not sum(each.total for each in levels),
+        "quiet": not any(counts.total() for counts in days.values())
+        and not sum(each.total for each in levels),
     }
 
 
@@ -111,7 +112,13 @@ def people(request: HttpRequest, now: datetime) -> dict[str, Any]:
     if request.user.has_perm("secops_agent.view_oncallschedule"):
         found["duties"] = duties(now)
     if request.user.has_perm("secops_agent.view_proposal"):
-        waiting = [WaitingProposal(row, mine, links.approval(row.pk)) for row, mine in pending.everything(active_accounts(request))]
-        found |= {"waiting": waiting[:MOST_PROPOSALS], "waiting_count": len(waiting), "approvals": links.approvals()}
+        waiting = [
+            WaitingProposal(row, mine, links.approval(row.pk))
+            for row, mine in pending.everything(active_accounts(request))
+        ]
+        found |= {
+            "waiting": waiting[:MOST_PROPOSALS],
+            "waiting_count": len(waiting),
+            "approvals": links.approvals(),
+        }
     return found
-

@@ -44,4 +44,6 @@ def _exposure(now: datetime) -> dict[str, Any]:
 
 def _level(severity: str, count: int) -> Panel:
     tone = SEVERITY_TONES[severity] if count else "idle"
-    return Panel(str(Severity(severity).label), f"{count:,}", "", tone, link=links.findings(severity__exact=severity))
+    return Panel(
+        str(Severity(severity).label), f"{count:,}", "", tone, link=links.findings(severity__exact=severity)
+    )

@@ -16,7 +16,13 @@ def alerts(tab: str = "all", **query: str) -> str:
 def alerts_of_day(day: date, severity: str) -> str:
     """The alerts of one severity whose last occurrence was on a day, closed ones too."""
     states = [("status", value) for value in AlertStatus.values]
-    query = [("tab", "all"), ("severity", severity), *states, ("from", day.isoformat()), ("to", day.isoformat())]
+    query = [
+        ("tab", "all"),
+        ("severity", severity),
+        *states,
+        ("from", day.isoformat()),
+        ("to", day.isoformat()),
+    ]
     return _page("web:alerts", "secops_agent_alert", query)
 
 

@@ -112,4 +112,3 @@ def _people(request: HttpRequest) -> list[Staff]:
         return []
     turns = OnCallMember.objects.filter(layer__schedule__enabled=True).values("staff")
     return list(Staff.objects.filter(active=True, pk__in=turns).order_by("name")[:MOST_PEOPLE])
-

@@ -163,4 +163,3 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     response = render(request, "pages/on_call_feed.html", context)
     response["Cache-Control"] = "no-store"
     return response
-

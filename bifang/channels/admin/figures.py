@@ -60,7 +60,11 @@ def message_cards(request: HttpRequest) -> list[Panel]:
     inbox_page, outbox_page = (
         reverse(f"admin:channels_{name}_changelist") for name in ("inboxrow", "outboxrow")
     )
-    return [*_day_cards(inbox_page, outbox_page), _dead_card(request, inbox_page, outbox_page), _worker_card()]
+    return [
+        *_day_cards(inbox_page, outbox_page),
+        _dead_card(request, inbox_page, outbox_page),
+        _worker_card(),
+    ]
 
 
 def _day_cards(inbox_page: str, outbox_page: str) -> list[Panel]:

@@ -54,9 +54,7 @@ class NoisyDetection:
             yield f"{self.untouched} 条一周多没有人处理：指定负责人，或不再通知"
 
 
-def noisy_rules(
-    until: datetime, span: timedelta = MONTH, most: int = MOST
-) -> tuple[NoisyDetection, ...]:
+def noisy_rules(until: datetime, span: timedelta = MONTH, most: int = MOST) -> tuple[NoisyDetection, ...]:
     """Of the month before that moment: those of the loudest for which there is something to propose; three queries."""
     inside = Q(first_seen__gte=until - span, first_seen__lt=until)
     counted = (

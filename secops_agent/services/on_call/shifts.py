@@ -46,9 +46,7 @@ def shifts(schedule: OnCallSchedule, start: datetime, end: datetime) -> list[Shi
     return shifts_of([schedule], start, end)[schedule.pk]
 
 
-def shifts_of(
-    schedules: Sequence[OnCallSchedule], start: datetime, end: datetime
-) -> dict[int, list[Shift]]:
+def shifts_of(schedules: Sequence[OnCallSchedule], start: datetime, end: datetime) -> dict[int, list[Shift]]:
     """`shifts` of several, by their ids; four queries for any number of them."""
     if not timedelta(0) < end - start <= LONGEST:
         raise InvalidInput(f"时间范围应在 {LONGEST.days} 天以内，且结束晚于开始。")

@@ -120,7 +120,9 @@ def test_exposure_is_what_the_lists_of_findings_show() -> None:
 
 def test_assets_with_the_gravest_alerts_come_first() -> None:
     now = timezone.now()
-    for number, (name, severity) in enumerate([("a", "low"), ("a", "low"), ("b", "critical"), ("c", "critical")]):
+    for number, (name, severity) in enumerate(
+        [("a", "low"), ("a", "low"), ("b", "critical"), ("c", "critical")]
+    ):
         store(alert(f"k{number}", severity=severity, assets=(host(name),)), at=now)
     triage.close(Alert.objects.order_by("pk")[3].pk, "benign", Actor.system("test"))
     busy = part(superuser(), "risks").context["busy"]
@@ -234,7 +236,15 @@ def test_a_switch_that_is_on_is_told_to_everyone() -> None:
 
 
 def test_what_sources_wrote_stays_text() -> None:
-    store(alert("k", title="</script><script>alert(1)</script>", rule_name="<b>规则</b>", assets=(host("<i>web</i>"),)), at=timezone.now())
+    store(
+        alert(
+            "k",
+            title="</script><script>alert(1)</script>",
+            rule_name="<b>规则</b>",
+            assets=(host("<i>web</i>"),),
+        ),
+        at=timezone.now(),
+    )
     client = superuser()
     for answer in (client.get(HOME), part(client, "risks")):
         assert not re.search(r"<script>alert|<b>规则|<i>web", answer.content.decode())
@@ -248,7 +258,9 @@ def full_house(size: int) -> None:
         config = dingtalk(f"配置{size}-{number}")
         connected(config)
         received(config, number)
-        api_usage.add({(config.client_id, family, "answer"): number for family in ("robot", "card", "webhook")})
+        api_usage.add(
+            {(config.client_id, family, "answer"): number for family in ("robot", "card", "webhook")}
+        )
 
 
 @pytest.mark.parametrize("who", [Role.VIEWER, Role.ANALYST, Role.ADMIN, OPERATOR, "superuser"])
