@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from bifang.channels.visible import visible
@@ -90,6 +91,8 @@ def ask(request: HttpRequest) -> HttpResponse:
         if me is None:
             raise InvalidInput(NOBODY)
         first, last = given["first"], given["last"] or given["first"]
+        if abs((first - timezone.localdate()).days) > overrides.FARTHEST:
+            raise InvalidInput("第一天离今天超过一年。没有提出换班。")
         if not 0 <= (last - first).days < swaps.MOST_DAYS:
             raise InvalidInput(f"最后一天应在第一天或之后，一次最多 {swaps.MOST_DAYS} 天。没有提出换班。")
         days = [first + timedelta(days=each) for each in range((last - first).days + 1)]

@@ -13,12 +13,15 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.on_call.schedules import described, keep_change
 
 LONGEST: Final = timedelta(days=31)
+FARTHEST: Final = 366  # days from today
 
 
 def override(
     schedule: OnCallSchedule, staff: Staff, start: datetime, end: datetime, reason: str, actor: Actor
 ) -> OnCallOverride:
     """[start, end) is theirs, whatever the layers say. Raises InvalidInput."""
+    if abs((start.date() - timezone.localdate()).days) > FARTHEST:
+        raise InvalidInput("开始的时间离今天超过一年。没有临时换人。")
     if not timedelta(0) < end - start <= LONGEST:
         raise InvalidInput(f"结束应晚于开始，最长 {LONGEST.days} 天。没有临时换人。")
     if end <= timezone.now():

@@ -64,7 +64,7 @@ def login(staff_id: str) -> Client:
     return client
 
 
-def asked(rota: OnCallSchedule, who: str = "li", other: str = "wang", **more: str) -> Any:
+def asked(rota: OnCallSchedule, /, who: str = "li", other: str = "wang", **more: str) -> Any:
     given = {"rota": str(rota.pk), "colleague": other, "first": str(TOMORROW), "last": ""} | more
     return login(who).post(SWAP, given, follow=True)
 
@@ -172,12 +172,15 @@ def test_a_superuser_without_a_person_cannot_answer(rota: OnCallSchedule) -> Non
     [
         ({"colleague": "li"}, "不能和自己换班"),
         ({"colleague": "nobody"}, "人员里没有"),
-        ({"colleague": "sun", "first": "2020-01-01"}, "不用换"),
+        ({"first": "2020-01-01"}, "超过一年"),
         ({"first": "下周"}, "看得懂"),
         ({"first": ""}, "看得懂"),
         ({"last": str(TODAY - timedelta(days=3))}, "最后一天应在第一天或之后"),
         ({"last": str(TODAY + timedelta(days=60))}, "一次最多 14 天"),
         ({"rota": "x"}, "看得懂"),
+        ({"rota": "9" * 5000}, "看得懂"),
+        ({"first": "9999-12-31"}, "超过一年"),
+        ({"first": "0001-01-01"}, "超过一年"),
         ({"colleague": "w" * 200}, "看得懂"),
         ({"colleague": "wang\x00"}, "看得懂"),
     ],
@@ -267,6 +270,8 @@ def test_a_substitute_is_set_and_taken_back_on_record(rota: OnCallSchedule) -> N
         (timedelta(hours=1), timedelta(days=40), "sun", "最长 31 天"),
         (timedelta(days=-3), timedelta(days=1), "sun", "已经过去"),
         (timedelta(hours=1), timedelta(hours=1), "gone", "人员里没有"),
+        (timedelta(days=700_000), timedelta(hours=1), "sun", "超过一年"),
+        (timedelta(days=-700_000), timedelta(hours=1), "sun", "超过一年"),
     ],
 )
 def test_an_impossible_substitute_is_refused(
@@ -311,7 +316,8 @@ def test_a_feed_of_the_own_shifts_is_shown_once(rota: OnCallSchedule) -> None:
     refused = superuser().post(FEED, {"rota": rota.pk, "whose": "mine"}, follow=True)
     assert "没有自己的班次" in messages_of(refused)
     assert "看得懂" in messages_of(client.post(FEED, {"rota": rota.pk, "whose": "wang"}, follow=True))
-    assert client.post(FEED, {"rota": rota.pk + 9, "whose": "all"}).status_code == 404
+    for unknown in (rota.pk + 9, 10**30):
+        assert client.post(FEED, {"rota": unknown, "whose": "all"}).status_code == 404
     assert CalendarFeed.objects.count() == 1
 
 
