@@ -29,7 +29,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         "安全运营",
         (
             MenuEntry("告警", "notifications_active", "secops_agent.alert", thumb=True),
-            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", thumb=True),
+            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
             MenuEntry(
                 "值班", "calendar_month", "secops_agent.oncallschedule", page="web:on_call", thumb=True
             ),

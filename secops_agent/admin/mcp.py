@@ -155,7 +155,7 @@ class McpScreen(RecordScreen):
             account, person, actor, CALL, order.title, ready.risk, order.stored(), order.summary
         )
         messages.success(request, f"已提出（{proposal.code}），还没有执行。")
-        return redirect("admin:secops_agent_proposal_change", proposal.pk)
+        return redirect("web:approval", proposal.pk)
 
 
 async def _read(order: McpOrder) -> str:

@@ -31,7 +31,6 @@ class WaitingProposal:
 
     row: Proposal
     mine: bool
-    link: str
 
 
 def alerts(request: HttpRequest, now: datetime) -> dict[str, Any]:

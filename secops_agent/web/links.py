@@ -27,13 +27,8 @@ def alerts_of_day(day: date, severity: str) -> str:
 
 
 def approvals() -> str:
-    """审批: what waits for a decision."""
-    return _page("web:approvals", "secops_agent_proposal", [])
-
-
-def approval(pk: int) -> str:
-    """The page on which one is decided."""
-    return _row("web:approval", "secops_agent_proposal", pk)
+    """操作审批: all that waits for a decision."""
+    return f"{reverse('web:approvals')}?tab=waiting"
 
 
 def asset(pk: int) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from secops_agent.web import on_call_acts
+from secops_agent.web import approvals, on_call_acts
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
 
@@ -15,4 +15,9 @@ urlpatterns = [
     path("on-call/overrides/", on_call_acts.substitute, name="on_call_override"),
     path("on-call/overrides/<int:pk>/remove/", on_call_acts.take_back, name="on_call_take_back"),
     path("on-call/calendar/", on_call_acts.subscribe, name="on_call_subscribe"),
+    path("approvals/", approvals.proposals, name="approvals"),
+    path("approvals/<int:pk>/", approvals.proposal, name="approval"),
+    path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
+    path("approvals/<int:pk>/undo/", approvals.take_back, name="approval_undo"),
+    path("approvals/<int:pk>/settle/", approvals.settle, name="approval_settle"),
 ]
