@@ -15,7 +15,7 @@ from bifang.core.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.controls import NOT_LISTED, VERDICTS, Keystroke, decide_as_user, object_to_user
-from secops_agent.models import Action, Proposal, ProposalState, Role, Staff
+from secops_agent.models import Action, Proposal, ProposalState, Staff
 from secops_agent.models.proposal import Risk
 from secops_agent.services.decisions import actions, approvals, pending, undo
 from secops_agent.services.decisions.proposals import prospect_of
