@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 
@@ -30,9 +30,8 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("告警", "notifications_active", "secops_agent.alert", thumb=True),
             MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
-            MenuEntry(
-                "值班", "calendar_month", "secops_agent.oncallschedule", page="web:on_call", thumb=True
-            ),
+            MenuEntry("值班", "calendar_month", "secops_agent.oncallschedule", page="web:on_call"),
+            MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
             MenuEntry("资产", "dns", "secops_agent.asset"),
             MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
             MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
@@ -126,6 +125,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "house_menu": SimpleLazyObject(lambda: menu(request)),
         "house_thumb": SimpleLazyObject(lambda: _thumb(request)),
         "house_switches": SimpleLazyObject(_switches),
+        "house_pages": SimpleLazyObject(lambda: _pages(request)),
     }
 
 
@@ -139,6 +139,22 @@ def _thumb(request: HttpRequest) -> list[dict[str, Any]]:
     home = {"title": "工作台", "icon": "dashboard", "link": reverse("web:home")}
     entries = (entry for _, group in MENU for entry in group if entry.thumb)
     return [home, *(_item(request, entry) for entry in entries if _may_see(request, entry))]
+
+
+def _pages(request: HttpRequest) -> dict[str, dict[str, Any]]:
+    """The list of a model in the admin → the page of our own that stands before it."""
+    first: dict[str, MenuEntry] = {}
+    for entry in (entry for _, group in MENU for entry in group):
+        first.setdefault(entry.model, entry)
+    pages = (entry for entry in first.values() if entry.page and _may_see(request, entry))
+    return {_list_of(entry): _item(request, entry) for entry in pages}
+
+
+def _list_of(entry: MenuEntry) -> str:
+    try:
+        return reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
+    except NoReverseMatch:  # a page of our own alone
+        return ""
 
 
 def _may_see(request: HttpRequest, entry: MenuEntry) -> bool:

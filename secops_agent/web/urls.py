@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from secops_agent.web import approvals, on_call_acts
+from secops_agent.web import approvals, chat, on_call_acts
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
 
@@ -15,6 +15,9 @@ urlpatterns = [
     path("on-call/overrides/", on_call_acts.substitute, name="on_call_override"),
     path("on-call/overrides/<int:pk>/remove/", on_call_acts.take_back, name="on_call_take_back"),
     path("on-call/calendar/", on_call_acts.subscribe, name="on_call_subscribe"),
+    path("chat/", chat.chat, name="chat"),
+    path("chat/log/", chat.log, name="chat_log"),
+    path("chat/say/", chat.say, name="chat_say"),
     path("approvals/", approvals.proposals, name="approvals"),
     path("approvals/<int:pk>/", approvals.proposal, name="approval"),
     path("approvals/<int:pk>/decide/", approvals.decide, name="approval_decide"),
