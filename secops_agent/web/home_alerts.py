@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from django.http import HttpRequest
 
 from bifang.core.admin.panels import Panel
 from secops_agent.admin.inventory import SEVERITY_TONES
-from secops_agent.models import Proposal, Staff
+from secops_agent.models import Staff
 from secops_agent.models.choices import Severity
 from secops_agent.services.alerts import backlog
 from secops_agent.services.decisions import pending
@@ -23,14 +22,6 @@ from secops_agent.web import links
 
 DAYS: Final = 14
 MOST_PROPOSALS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingProposal:
-    """What waits; ``mine``: for the one who looks."""
-
-    row: Proposal
-    mine: bool
 
 
 def alerts(request: HttpRequest, now: datetime) -> dict[str, Any]:
@@ -111,10 +102,7 @@ def people(request: HttpRequest, now: datetime) -> dict[str, Any]:
     if request.user.has_perm("secops_agent.view_oncallschedule"):
         found["duties"] = duties(now)
     if request.user.has_perm("secops_agent.view_proposal"):
-        waiting = [
-            WaitingProposal(row, mine, links.approval(row.pk))
-            for row, mine in pending.everything(active_accounts(request))
-        ]
+        waiting = pending.everything(active_accounts(request))
         found |= {
             "waiting": waiting[:MOST_PROPOSALS],
             "waiting_count": len(waiting),

@@ -70,7 +70,8 @@ def noisy_rules(until: datetime, span: timedelta = MONTH, most: int = MOST) -> t
     )  # fmt: skip
     loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:most])
     assets = _loudest_assets([(row[0], row[1]) for row in loud], inside) if loud else {}
-    found = (NoisyDetection(*row, *assets.get((row[0], row[1]), ("", 0))) for row in loud)
+    nothing = ("", 0)
+    found = (NoisyDetection(*(*row, *assets.get((row[0], row[1]), nothing))) for row in loud)
     return tuple(each for each in found if each.proposals)
 
 

@@ -148,16 +148,16 @@ def test_what_i_may_decide_comes_first() -> None:
     client = Client()
     client.force_login(user)
     waiting = client.get(HOME).context["waiting"]
-    assert [(each.row.risk, each.mine) for each in waiting] == [("write", True), ("dangerous", False)]
+    assert [(row.risk, mine) for row, mine in waiting] == [("write", True), ("dangerous", False)]
     Staff.objects.filter(staff_id="li").update(user=None)
     Staff.objects.filter(staff_id="sun").update(user=user)
     waiting = client.get(HOME).context["waiting"]
-    assert [(each.row.risk, each.mine) for each in waiting] == [("dangerous", True), ("write", False)]
+    assert [(row.risk, mine) for row, mine in waiting] == [("dangerous", True), ("write", False)]
     Staff.objects.filter(staff_id="sun").update(corp_id="other")
-    assert not any(each.mine for each in client.get(HOME).context["waiting"]), "another corporation's"
+    assert not any(mine for _, mine in client.get(HOME).context["waiting"]), "another corporation's"
     Staff.objects.filter(staff_id="sun").update(user=None)
     Staff.objects.filter(staff_id="zhao").update(user=user, role=Role.ADMIN)
-    assert not any(each.mine for each in client.get(HOME).context["waiting"]), "the own dangerous one"
+    assert not any(mine for _, mine in client.get(HOME).context["waiting"]), "the own dangerous one"
 
 
 SEEN = {
