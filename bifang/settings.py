@@ -27,6 +27,7 @@ CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
 TRUSTED_PROXIES = env.networks("BIFANG_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("BIFANG_METRICS_TOKEN")
+REQUIRE_TOTP = env.flag("BIFANG_REQUIRE_TOTP")
 MCP_SERVER = env.flag("BIFANG_MCP_SERVER", default=True)
 
 INSTALLED_APPS = [
@@ -59,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bifang.core.logins.entry.SecondStepMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -163,8 +165,8 @@ AXES_CLIENT_IP_CALLABLE = "bifang.core.visitors.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # our own screen: bifang/core/admin/logins.py
-AXES_LOCKOUT_TEMPLATE = "429.html"
-AXES_ALLOWED_CORS_ORIGINS = "null"
+AXES_LOCKOUT_CALLABLE = "bifang.core.logins.lockout.refuse"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "authCode", "state"]
 AXES_VERBOSE = False
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -108,6 +108,14 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
 )
 
 
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """What stands under the person's own name. Whoever only comes through DingTalk has no password to change."""
+    links = [{"title": "两步验证", "link": reverse("second_factor")}]
+    if request.user.is_authenticated and request.user.has_usable_password():
+        links.insert(0, {"title": "修改密码", "link": reverse("admin:password_change")})
+    return links
+
+
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu of this person: only what they may see, dead letters counted."""
     overview = {"title": "工作台", "icon": "dashboard", "link": reverse("web:home")}
@@ -185,6 +193,7 @@ UNFOLD: dict[str, Any] = {
     ],
     "STYLES": [lambda request: static("bifang/admin.css")],
     "SCRIPTS": [lambda request: static("bifang/live.js")],
+    "ACCOUNT": {"navigation": account},
     "COLORS": {
         "primary": {
             "50": "oklch(97.5% .013 40)",

@@ -18,7 +18,7 @@ from secops_agent.agent.evidence import EVIDENCE_RULE, fence, new_nonce, with_qu
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.listener import Listener, Tell
 from secops_agent.agent.outcome import StoppedBy, TurnOutcome
-from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request
+from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, ToolSpec
 from secops_agent.llm.written_calls import read_calls
 from secops_agent.tools.base import Toolbox
 
@@ -103,14 +103,14 @@ class _Turn:
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
             try:
-                completion = await self._complete(withdrawn != "answer")
+                completion = await self._complete(withdrawn != "answer" or not self.llm.terms.calls)
             except BifangError as error:
                 if not self._fall_back(error):
                     return self._refuse(error)
                 continue
             self.steps_left, self.half = self.steps_left - 1, ""
             self.chain.count(completion)
-            if withdrawn == "answer" and completion.message.tool_calls:
+            if withdrawn == "answer" and completion.message.tool_calls and self.llm.terms.calls:
                 await self._run_tools(completion.message)
                 if self.wrong >= _WRONG_STEPS:
                     self._fall_back(RemoteError(_ALL_WRONG, permanent=True))
@@ -128,7 +128,7 @@ class _Turn:
         backed = bool(self.calls.found())
         if self.llm.offline or backed or (text and not needs_query(text)):
             return False
-        if self.nudged or self.stopped_by != "answer":
+        if self.nudged or self.stopped_by != "answer" or not self.llm.terms.calls:
             return self._fall_back(RemoteError(_UNGROUNDED, permanent=True))
         self.nudged = True
         self.added += [Message("assistant", text or "（没有内容）"), Message("user", _NUDGE)]
@@ -180,7 +180,7 @@ class _Turn:
             raise self._late()
         request = Request(
             self._fitting(withdrawn),
-            self.specs,
+            self._offered(),
             tool_choice="none" if withdrawn else "auto",
             max_tokens=self.limits.answer_tokens,
             timeout=seconds,
@@ -190,7 +190,11 @@ class _Turn:
                 answer = await self.llm.complete(request, self._shower())
         except TimeoutError:
             raise self._late() from None
-        return answer if self.llm.offline else self._with_written_calls(answer)
+        return self._with_written_calls(answer) if self._offered() and not self.llm.offline else answer
+
+    def _offered(self) -> tuple[ToolSpec, ...]:
+        """None to a model that only words what was looked up."""
+        return self.specs if self.llm.terms.calls else ()
 
     def _with_written_calls(self, completion: Completion) -> Completion:
         """Calls that the model wrote as text are calls."""
@@ -222,7 +226,7 @@ class _Turn:
         """What this model can read of the dialogue. RemoteError if that is too little."""
         sent, room = self._sent(withdrawn), self.llm.terms.room
         earlier = len(self.given) - 1 - (self.given[0].role == "system")
-        return fit(sent, self.specs, room, earlier) if room else sent
+        return fit(sent, self._offered(), room, earlier) if room else sent
 
     def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
         """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""

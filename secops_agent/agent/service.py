@@ -179,7 +179,9 @@ class Agent:
         now = datetime.now(timezone.get_default_timezone())
         sink = None if isinstance(sink, Silent) else sink
         grammar = self._grammar_first and not llm.offline
-        by_code, opening = await find_opening(talk.text, talk.plain(), offline, grammar=grammar)
+        by_code, opening = await find_opening(
+            talk.text, talk.plain(), offline, grammar=grammar, calls=llm.terms.calls
+        )
         if by_code:
             llm, others = offline, []
         toolbox = _toolbox(talk, llm, now, await self._shelf.get())
