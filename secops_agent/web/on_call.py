@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from secops_agent.models import OnCallMember, OnCallOverride, Role, ShiftSwap, Staff, SwapState, allows
 from secops_agent.services.on_call.duties import Duty, duties
-from secops_agent.services.on_call.shifts import ZONE, Shift
+from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.people.logins import accounts
 from secops_agent.web import on_call_days
 from secops_agent.web.access import page
@@ -31,7 +31,6 @@ class RotaBoard:
     duty: Duty
     days: Sequence[on_call_days.Day]
     overrides: Sequence[OnCallOverride]
-    first_gap: Shift | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def _boards(found: Sequence[Duty], first: date, number: int) -> list[RotaBoard]:
     return [
         RotaBoard(
             duty, on_call_days.days(duty, first, number, known),
-            [row for row in later if row.schedule_id == duty.schedule.pk], next(iter(duty.gaps), None),
+            [row for row in later if row.schedule_id == duty.schedule.pk],
         )
         for duty in found
     ]  # fmt: skip
