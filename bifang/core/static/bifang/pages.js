@@ -53,7 +53,7 @@
   fade(document);
   document.body.addEventListener("htmx:afterSwap", (event) => fade(event.target));
 
-  const served = new Map();
+  const served = new Map(Array.from(document.querySelectorAll("[data-part]"), (each) => [each.id, each.outerHTML]));
 
   function pieces(html) {
     const holder = document.createElement("template");
