@@ -11,6 +11,7 @@ from secops_agent.models.investigation import (
     InvestigationOpinion,
     InvestigationReplay,
     InvestigationState,
+    SecondLook,
 )
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.models.mcp import McpCatalogue
@@ -114,6 +115,7 @@ __all__ = [
     "RunbookVersion",
     "ScheduledTask",
     "Scope",
+    "SecondLook",
     "SecurityReport",
     "ShiftSwap",
     "Silence",

@@ -44,7 +44,7 @@ class Burden:
 
 
 @dataclass(frozen=True, slots=True)
-class BusyAsset:
+class LoadedAsset:
     """An asset with alerts that are not closed; ``grave``: 严重 and 高危 among them."""
 
     id: int
@@ -98,11 +98,11 @@ def _counted(name: str, rows: "QuerySet[Alert]") -> "QuerySet[Any, Any]":
     return few.annotate(part=Value(name)).values_list("part").annotate(number=Count("pk"))
 
 
-def busy_assets(most: int) -> list[BusyAsset]:
+def busy_assets(most: int) -> list[LoadedAsset]:
     """Those with the most grave alerts, then with the most; two queries."""
     links = AlertAsset.objects.exclude(alert__status=AlertStatus.CLOSED).order_by()
     grave = Count("pk", filter=Q(alert__severity__in=_GRAVE))
     counted = links.values_list("asset_id").annotate(number=Count("pk"), grave=grave)
     found = list(counted.order_by("-grave", "-number", "asset_id")[:most])
     assets = Asset.objects.in_bulk([pk for pk, _, _ in found])
-    return [BusyAsset(pk, assets[pk].name, assets[pk].importance, *counts) for pk, *counts in found]
+    return [LoadedAsset(pk, assets[pk].name, assets[pk].importance, *counts) for pk, *counts in found]
