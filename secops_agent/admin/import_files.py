@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.http import HttpResponse
 
-from bifang.core.spreadsheets import as_file
+from bifang.core.spreadsheets import csv_file
 from secops_agent.models import ImportJob
 
 ASSETS: Final = (
@@ -38,7 +38,7 @@ TEMPLATES: Final = {
 def template(name: str) -> HttpResponse:
     """One of `TEMPLATES`, with an example: it can be imported as it is."""
     if name == "assets":
-        return as_file("资产模板", ASSETS[0], ASSETS[1:])
+        return csv_file("assets-template", ASSETS[0], ASSETS[1:])
     body = {
         "format": "bifang",
         "version": 1,
@@ -58,4 +58,4 @@ def template(name: str) -> HttpResponse:
 def rejected(job: ImportJob) -> HttpResponse:
     """What was not taken, and why."""
     rows = [(each.get("position", ""), each.get("reason", "")) for each in job.outcome.get("rejected", [])]
-    return as_file(f"导入{job.pk}-被拒绝", ("位置", "原因"), rows)
+    return csv_file(f"import-{job.pk}-rejected", ("位置", "原因"), rows)

@@ -277,7 +277,9 @@ def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def _results(row: ImportJob, kind: str) -> str:
     """The list where what came in can be looked at: of its tool where the list tells, else the whole list."""
-    page = reverse(f"admin:secops_agent_{kind}_changelist")
     source = row.options.get("source") or row.format
     told = kind in BY_SOURCE and row.format != "generic"
+    if kind == "alert":
+        return f"{reverse('web:alerts')}?{urlencode({'tab': 'all'} | ({'source': source} if told else {}))}"
+    page = reverse(f"admin:secops_agent_{kind}_changelist")
     return f"{page}?{urlencode({'source__exact': source})}" if told else page

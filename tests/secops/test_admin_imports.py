@@ -62,7 +62,7 @@ def test_a_token_is_shown_once_and_works() -> None:
     assert "no-store" in shown["Cache-Control"]
     row = ApiToken.objects.get()
     assert (row.scopes, row.rate, row.owner is not None) == (["ingest"], 60, True)
-    for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/admin/"):
+    for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/"):
         assert secret not in client.get(address).content.decode()
     caller = Client(headers={"X-Api-Token": secret})
     assert caller.post("/api/v1/ingest/generic/", generic(), "application/json").status_code == 200
@@ -210,8 +210,8 @@ def test_the_history_names_the_token_and_gives_what_was_rejected_as_a_file() -> 
     assert "Alertmanager" in listed
     assert "1 条" in listed
     page = owner.get(reverse("admin:secops_agent_importjob_change", args=[job.pk]))
-    assert "/admin/secops_agent/alert/?source__exact=alertmanager" in page.content.decode()
-    assert owner.get("/admin/secops_agent/alert/?source__exact=alertmanager").status_code == 200
+    assert "/alerts/?tab=all&amp;source=alertmanager" in page.content.decode()
+    assert len(owner.get("/alerts/?tab=all&source=alertmanager").context["rows"]) == 1
     address = reverse("admin:secops_agent_importjob_rejected", args=[job.pk])
     assert address in page.content.decode()
     ImportJob.objects.update(outcome=job.outcome | {"rejected": [{"position": "=1+1", "reason": "@x"}]})
