@@ -27,7 +27,8 @@ def look_up(staff_id: str) -> list[Found]:
     robots: list[DingTalkSettings] = [row for row in rows if isinstance(row, DingTalkSettings)]
     if not robots:
         raise InvalidInput(NO_ROBOT)
-    found, errors = {}, []
+    found: dict[str, Found] = {}
+    errors = []
     for robot in robots:
         try:
             member = _ask(robot, staff_id)

@@ -142,7 +142,7 @@ def _turn(
     cost: float | None,
 ) -> ChatTurn:
     here = [each for each in sent if _is_here(row, each)]
-    decided = next((each.detail for each in records if each.kind == AuditKind.DECISION), {})
+    decided: dict[str, Any] = next((each.detail for each in records if each.kind == AuditKind.DECISION), {})
     codes = dict.fromkeys(code for each in records if (code := _code(each)) in proposals)
     fine = row.state == State.DONE and not row.last_error
     return ChatTurn(

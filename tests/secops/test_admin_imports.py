@@ -211,7 +211,7 @@ def test_the_history_names_the_token_and_gives_what_was_rejected_as_a_file() -> 
     assert "1 条" in listed
     page = owner.get(reverse("admin:secops_agent_importjob_change", args=[job.pk]))
     assert "/alerts/?tab=all&amp;source=alertmanager" in page.content.decode()
-    assert len(owner.get("/alerts/?tab=all&source=alertmanager").context["rows"]) == 1
+    assert len(owner.get("/alerts/?tab=all&source=alertmanager").context["lines"]) == 1
     address = reverse("admin:secops_agent_importjob_rejected", args=[job.pk])
     assert address in page.content.decode()
     ImportJob.objects.update(outcome=job.outcome | {"rejected": [{"position": "=1+1", "reason": "@x"}]})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from bifang.channels.models import BoxRow, InboxRow, State
@@ -66,6 +67,6 @@ def _is_raw(row: InboxRow) -> bool:
     return row.unreadable is not None
 
 
-def raw() -> ExpressionWrapper:
+def raw() -> Combinable:
     """For ``annotate(is_raw=raw())``."""
     return ExpressionWrapper(Q(unreadable__isnull=False), BooleanField())

@@ -148,7 +148,8 @@ class RowScreen(RecordScreen):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Without private text where it may not be read; with a button for those who may act."""
-        names = self.readable(request, self.list_display)  # type: ignore[arg-type]
+        given: Any = self.list_display
+        names = self.readable(request, given)
         return [*names, "retry_button"] if self.has_operate_permission(request) else names
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -161,7 +162,7 @@ def _for_one(request: HttpRequest, action: str) -> QueryDict:
     given.setlist("action", [action])
     given.setlist("index", ["0"])
     given.setlist("select_across", ["0"])
-    given.setlist(ACTION_CHECKBOX_NAME, [given[AGAIN]])
+    given.setlist(ACTION_CHECKBOX_NAME, [str(given.get(AGAIN, ""))])
     return given
 
 
