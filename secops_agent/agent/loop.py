@@ -11,14 +11,14 @@ from typing import Final
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
-from secops_agent.agent.budget import fit
+from secops_agent.agent.budget import fit, offered
 from secops_agent.agent.calls import Calls
 from secops_agent.agent.chain import Chain, Spare
 from secops_agent.agent.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.listener import Listener, Tell
 from secops_agent.agent.outcome import StoppedBy, TurnOutcome
-from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request
+from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, ToolSpec
 from secops_agent.llm.written_calls import read_calls
 from secops_agent.tools.base import Toolbox
 
@@ -48,11 +48,13 @@ async def run(
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
     opening: Message | None = None,
+    nearest: Sequence[str] = (),
     needs_query: Callable[[str], bool] | None = None,
 ) -> TurnOutcome:
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
-    ``opening`` holds calls that are run before the model is asked; ``needs_query`` tells of an answer that no query
+    ``opening`` holds calls that are run before the model is asked; ``nearest`` names the tools that a model with little
+    room is shown first; ``needs_query`` tells of an answer that no query
     backs: asked once to query, a model that does not is replaced.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
@@ -62,7 +64,7 @@ async def run(
     spares = [Spare(each, lambda: messages) for each in second]
     if fallback is not None:
         spares.append(Spare(fallback, fallback_messages or (lambda: messages)))
-    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted)
+    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted, nearest)
     return await turn.run(opening, needs_query or (lambda _: False))
 
 
@@ -77,10 +79,11 @@ class _Turn:
         on_delta: Tell | None,
         spares: list[Spare],
         quoted: str,
+        nearest: Sequence[str],
     ) -> None:
         self.chain, self.limits = Chain(llm, spares), limits
         self.given, self.added = tuple(messages), list[Message]()
-        self.specs = toolbox.specs
+        self.specs, self.nearest = toolbox.specs, nearest
         self.clock = asyncio.get_running_loop().time
         self.seconds = llm.terms.seconds or limits.seconds
         self.deadline = self.clock() + self.seconds
@@ -99,7 +102,7 @@ class _Turn:
     async def run(self, opening: Message | None, needs_query: Callable[[str], bool]) -> TurnOutcome:
         """Steps until there is an answer."""
         if opening is not None:
-            await self._run_tools(opening)
+            await self._run_tools(opening, by_code=True)
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
             try:
@@ -151,10 +154,14 @@ class _Turn:
         )
         return next((reason for reason, holds in reasons if holds), "answer")
 
-    async def _run_tools(self, message: Message) -> None:
+    async def _run_tools(self, message: Message, *, by_code: bool = False) -> None:
         self.added.append(message)
         before = len(self.calls.runs)
-        self.added += await self.calls.run(message.tool_calls, self.progress.tell)
+        by_code = by_code or self.llm.offline
+        said = (
+            None if by_code else [self.quoted, *(one.content for one in self.given if one.role != "system")]
+        )
+        self.added += await self.calls.run(message.tool_calls, self.progress.tell, said)
         useful = any(run.result.useful for run in self.calls.runs[before:])
         self.wrong = 0 if useful or self.llm.offline else self.wrong + 1
 
@@ -178,9 +185,10 @@ class _Turn:
         seconds = self.remaining()
         if seconds <= 0:
             raise self._late()
+        specs = offered(self.specs, self.nearest, self.llm.terms.room)
         request = Request(
-            self._fitting(withdrawn),
-            self.specs,
+            self._fitting(specs, withdrawn),
+            specs,
             tool_choice="none" if withdrawn else "auto",
             max_tokens=self.limits.answer_tokens,
             timeout=seconds,
@@ -218,11 +226,11 @@ class _Turn:
 
         return show
 
-    def _fitting(self, withdrawn: bool) -> tuple[Message, ...]:
+    def _fitting(self, specs: Sequence[ToolSpec], withdrawn: bool) -> tuple[Message, ...]:
         """What this model can read of the dialogue. RemoteError if that is too little."""
         sent, room = self._sent(withdrawn), self.llm.terms.room
         earlier = len(self.given) - 1 - (self.given[0].role == "system")
-        return fit(sent, self.specs, room, earlier) if room else sent
+        return fit(sent, specs, room, earlier) if room else sent
 
     def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
         """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""

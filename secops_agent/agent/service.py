@@ -91,12 +91,16 @@ class Agent:
         limits: TurnLimits | None = None,
         models: Models | None = None,
         grammar_first: bool = True,
+        tools_ranked: bool = True,
     ) -> None:
-        """``grammar_first``: what the offline mode understands for certain is looked up before a model is asked."""
+        """``grammar_first``: what the offline mode understands for certain is looked up before a model is asked.
+
+        ``tools_ranked``: the model is told which tools the offline mode finds nearest to the question.
+        """
         self._models = models or Models(configs)
         self._policy = policy or Policy(configs)
         self._limits = limits or TurnLimits()
-        self._grammar_first = grammar_first
+        self._grammar_first, self._tools_ranked = grammar_first, tools_ranked
         self._shelf = McpShelf(configs)
 
     async def warm_up(self) -> None:
@@ -182,12 +186,13 @@ class Agent:
         by_code, opening = await find_opening(talk.text, talk.plain(), offline, grammar=grammar)
         if by_code:
             llm, others = offline, []
+        nearest = await offline.nearest(talk.text) if self._tools_ranked and not llm.offline else ()
         toolbox = _toolbox(talk, llm, now, await self._shelf.get())
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
             llm,
-            talk.plain() if llm.offline else self._messages(talk, now),
+            talk.plain() if llm.offline else self._messages(talk, now, nearest),
             toolbox,
             self._limits,
             on_progress=sink.progress if sink else None,
@@ -197,17 +202,21 @@ class Agent:
             fallback_messages=talk.plain,
             quoted=talk.quoted,
             opening=opening.message if opening else None,
+            nearest=nearest,
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
         return _finished(talk, outcome, opening.remark if opening else "")
 
     @staticmethod
-    def _messages(talk: Talk, now: datetime) -> list[Message]:
+    def _messages(talk: Talk, now: datetime, nearest: Sequence[str]) -> list[Message]:
         question = QUOTE_QUESTION if talk.only_quotes else talk.text
         return [
             system_message(talk.person.role, is_group=talk.is_group),
             *dialogue(
-                talk.history, told_now(question, talk.person, now), talk.person.name, is_group=talk.is_group
+                talk.history,
+                told_now(question, talk.person, now, nearest),
+                talk.person.name,
+                is_group=talk.is_group,
             ),
         ]
 
