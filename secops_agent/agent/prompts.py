@@ -15,7 +15,6 @@ _LONGEST_NAME: Final = 40
 QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"
 # Small models keep to the last words they read.
 _FIRST: Final = "问的是本单位的数据就先调用工具{}，不要直接回答"
-_AFTER: Final = "查到的列表会自动附在回答下面，有了结果就只用一两句话说结论"
 _NEAREST: Final = 3  # tools that are named to the model as the likely ones
 _SYSTEM: Final = """你是毕方（Bifang），在钉钉里工作的安全运营助手，回答本单位同事关于告警、资产、漏洞和处置的问题。
 提问者的角色：{role}。{place}
@@ -42,7 +41,7 @@ def told_now(question: str, person: Person, now: datetime, nearest: Sequence[str
     """
     who = mask(clean_name(person.name))
     likely = f"（多半是 {'、'.join(nearest[:_NEAREST])}）" if nearest else ""
-    return f"{question}\n\n（现在是 {now:%Y-%m-%d %H:%M}，Asia/Shanghai；提问者：{who}。{_FIRST.format(likely)}；{_AFTER}。）"
+    return f"{question}\n\n（现在是 {now:%Y-%m-%d %H:%M}，Asia/Shanghai；提问者：{who}。{_FIRST.format(likely)}）"
 
 
 @lru_cache(maxsize=32)
