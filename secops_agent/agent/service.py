@@ -186,13 +186,15 @@ class Agent:
         by_code, opening = await find_opening(talk.text, talk.plain(), offline, grammar=grammar)
         if by_code:
             llm, others = offline, []
-        nearest = await offline.nearest(talk.text) if self._tools_ranked and not llm.offline else ()
+        nearest = (
+            await offline.nearest(talk.plain()[-1].content) if self._tools_ranked and not llm.offline else ()
+        )
         toolbox = _toolbox(talk, llm, now, await self._shelf.get())
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
             llm,
-            talk.plain() if llm.offline else self._messages(talk, now, nearest),
+            talk.plain() if llm.offline else self._messages(talk, now, nearest, looked=opening is not None),
             toolbox,
             self._limits,
             on_progress=sink.progress if sink else None,
@@ -208,17 +210,11 @@ class Agent:
         return _finished(talk, outcome, opening.remark if opening else "")
 
     @staticmethod
-    def _messages(talk: Talk, now: datetime, nearest: Sequence[str]) -> list[Message]:
+    def _messages(talk: Talk, now: datetime, nearest: Sequence[str], *, looked: bool) -> list[Message]:
         question = QUOTE_QUESTION if talk.only_quotes else talk.text
-        return [
-            system_message(talk.person.role, is_group=talk.is_group),
-            *dialogue(
-                talk.history,
-                told_now(question, talk.person, now, nearest),
-                talk.person.name,
-                is_group=talk.is_group,
-            ),
-        ]
+        asked = told_now(question, talk.person, now, nearest, looked=looked)
+        rules = system_message(talk.person.role, is_group=talk.is_group)
+        return [rules, *dialogue(talk.history, asked, talk.person.name, is_group=talk.is_group)]
 
 
 def _toolbox(talk: Talk, llm: LLM, now: datetime, foreign: McpTools) -> Toolbox:
