@@ -27,6 +27,7 @@ CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
 TRUSTED_PROXIES = env.networks("BIFANG_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("BIFANG_METRICS_TOKEN")
+REQUIRE_TOTP = env.flag("BIFANG_REQUIRE_TOTP")
 MCP_SERVER = env.flag("BIFANG_MCP_SERVER", default=True)
 
 INSTALLED_APPS = [
@@ -59,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bifang.core.logins.entry.SecondStepMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -75,6 +77,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "bifang.unfold.frame",
             ]
         },
     }
@@ -146,7 +149,7 @@ SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_REDIRECT_URL = "web:home"
 
 # Ten wrong passwords of one name from one address close that door to both for a quarter of an hour.
 AUTHENTICATION_BACKENDS = [
@@ -162,8 +165,8 @@ AXES_CLIENT_IP_CALLABLE = "bifang.core.visitors.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # our own screen: bifang/core/admin/logins.py
-AXES_LOCKOUT_TEMPLATE = "429.html"
-AXES_ALLOWED_CORS_ORIGINS = "null"
+AXES_LOCKOUT_CALLABLE = "bifang.core.logins.lockout.refuse"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "authCode", "state"]
 AXES_VERBOSE = False
 
 REST_FRAMEWORK: dict[str, Any] = {

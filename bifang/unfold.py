@@ -6,16 +6,22 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """A menu entry that leads to the list of a model ("app.model"), for those who may see it."""
+    """A menu entry for those who may see the model ("app.model").
+
+    It leads to the page named ``page``, one of our own, or else to the model's list in the admin.
+    """
 
     title: str
     icon: str
     model: str
     badge: str = ""  # dotted name of a function of the request; what it returns stands beside the title
+    page: str = ""  # name of an address
+    thumb: bool = False  # stands at the bottom of a phone, too
 
 
 MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
@@ -59,6 +65,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         "资产与风险",
         (
             MenuEntry("告警", "notifications_active", "secops_agent.alert"),
+            MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
             MenuEntry("资产", "dns", "secops_agent.asset"),
             MenuEntry("组件", "deployed_code", "secops_agent.component"),
             MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
@@ -75,7 +82,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "审批与审计",
         (
-            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal"),
+            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
             MenuEntry("处置动作", "bolt", "secops_agent.action"),
             MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
             MenuEntry("审计记录", "policy", "secops_agent.auditrecord"),
@@ -106,15 +113,37 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
 )
 
 
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """What stands under the person's own name. Whoever only comes through DingTalk has no password to change."""
+    links = [{"title": "两步验证", "link": reverse("second_factor")}]
+    if request.user.is_authenticated and request.user.has_usable_password():
+        links.insert(0, {"title": "修改密码", "link": reverse("admin:password_change")})
+    return links
+
+
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu of this person: only what they may see, dead letters counted."""
-    overview = {"title": "概览", "icon": "dashboard", "link": reverse("admin:index")}
+    overview = {"title": "工作台", "icon": "dashboard", "link": reverse("web:home")}
     groups: list[dict[str, Any]] = [{"title": "", "items": [overview]}]
     for title, entries in MENU:
         items = [_item(request, entry) for entry in entries if _may_see(request, entry)]
         if items:
             groups.append({"title": title, "items": items})
     return groups
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """A context processor: what the frame of our own pages shows, asked for only where it is printed."""
+    return {
+        "house_menu": SimpleLazyObject(lambda: menu(request)),
+        "house_thumb": SimpleLazyObject(lambda: _thumb(request)),
+    }
+
+
+def _thumb(request: HttpRequest) -> list[dict[str, Any]]:
+    home = {"title": "工作台", "icon": "dashboard", "link": reverse("web:home")}
+    entries = (entry for _, group in MENU for entry in group if entry.thumb)
+    return [home, *(_item(request, entry) for entry in entries if _may_see(request, entry))]
 
 
 def _may_see(request: HttpRequest, entry: MenuEntry) -> bool:
@@ -125,7 +154,7 @@ def _may_see(request: HttpRequest, entry: MenuEntry) -> bool:
 def _item(request: HttpRequest, entry: MenuEntry) -> dict[str, Any]:
     from django.utils.module_loading import import_string  # settings are read before anything can be imported
 
-    page = reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
+    page = reverse(entry.page or f"admin:{entry.model.replace('.', '_')}_changelist")
     item: dict[str, Any] = {"title": entry.title, "icon": entry.icon, "link": page}
     count = import_string(entry.badge)(request) if entry.badge else ""
     return item | {"badge": count} if count else item
@@ -146,6 +175,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [lambda request: static("bifang/admin.css")],
     "SCRIPTS": [lambda request: static("bifang/live.js")],
     "DASHBOARD_CALLBACK": "bifang.core.admin.dashboard.fill",
+    "ACCOUNT": {"navigation": account},
     "COLORS": {
         "primary": {
             "50": "oklch(97.5% .013 40)",

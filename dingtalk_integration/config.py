@@ -1,5 +1,6 @@
 """Kind ``dingtalk``: an application of 钉钉开放平台."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -45,6 +46,7 @@ class DingTalkSettings:
     corp_id: str = ""
     card_template_id: str = ""
     default_role: Literal["none", "viewer"] = "none"
+    sign_in: bool = False
     endpoint: str = OFFICIAL_ENDPOINT
     oapi_endpoint: str = OFFICIAL_OAPI_ENDPOINT
     proxy: str = field(default="", repr=False)
@@ -98,6 +100,11 @@ class DingTalkKind(Kind):
         "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, advanced=True,
         help_text="没有在「人员」中登记的本企业员工可以做什么。",
     )  # fmt: skip
+    sign_in = FlagField(
+        "允许用钉钉登录", advanced=True,
+        help_text="本企业已登记、并在「人员」里对应了登录用户的人，可以在登录页用钉钉登录；不会新建用户。"
+        "先在钉钉开放平台登记回调地址、开通两项权限，见 docs/login.md。打开后，只有超级管理员可以修改这份配置。",
+    )  # fmt: skip
     corp_id = TextField("企业 CorpId", advanced=True, help_text="留空时从收到的第一条消息得知。")
     card_template_id = TextField(
         "AI 卡片模板 ID", advanced=True, max_length=200,
@@ -130,6 +137,11 @@ class DingTalkKind(Kind):
         help_text="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com。",
     )  # fmt: skip
     proxy = ProxyField()
+
+    @classmethod
+    def is_reserved(cls, values: Mapping[str, Any]) -> bool:
+        """Whoever says which application vouches for people says who they are."""
+        return bool(values.get("sign_in"))
 
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> DingTalkSettings:

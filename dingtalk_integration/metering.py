@@ -4,13 +4,14 @@ from bifang.channels.ports import Handler, ReplySink, Turn, TurnResult
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.handlers.contents import OVER_QUOTA
 from dingtalk_integration.models import ApiFamily, QuotaLedger
+from secops_agent.web_chat.lines import is_web
 
 
 def metered(handler: Handler, clients: ApplicationClients) -> Handler:
     """The handler, with each message counted once, however often its turn is run."""
 
     async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-        if turn.attempt == 1:
+        if turn.attempt == 1 and not is_web(turn.target):
             await _count(turn, clients)
         return await handler(turn, sink)
 

@@ -119,6 +119,7 @@ class Purpose(models.TextChoices):
     ALERT = "alert", "告警"
     REPORT = "report", "报告"
     PROBE = "probe", "检查"
+    SIGN_IN = "sign_in", "登录"
 
 
 class ApiUsage(models.Model):

@@ -22,7 +22,11 @@ from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.qwen_session import close_sessions
 
 ENDPOINTS = (("auto", "自动识别"), ("text", "文本接口"), ("multimodal", "多模态接口"))
-TOOL_CALLS = (("native", "原生（tools）"), ("json", "JSON（写在文字里）"))
+TOOL_CALLS = (
+    ("native", "原生（tools）"),
+    ("json", "JSON（写在文字里）"),
+    ("none", "不调用（毕方先查，模型只组织语言）"),
+)
 THINKING = (("auto", "由服务决定"), ("on", "开启"), ("off", "关闭"))
 MODEL_KINDS = ("qwen", "openai")
 _COMPLETIONS = "/chat/completions"
@@ -113,7 +117,8 @@ class OpenAIKind(Kind):
     )  # fmt: skip
     tool_calls = ChoiceField(
         "工具调用", initial="native", choices=TOOL_CALLS,
-        help_text="vLLM 要加 --enable-auto-tool-choice --tool-call-parser hermes 启动；服务不支持时选 JSON。",
+        help_text="vLLM 要加 --enable-auto-tool-choice --tool-call-parser hermes 启动；服务不支持时选 JSON；"
+        "JSON 也写不好的小模型选不调用：由毕方按规则查好，模型只把结果说清楚。",
     )  # fmt: skip
     max_tokens = NumberField(
         "回答上限（token）",
@@ -182,8 +187,8 @@ class OpenAIKind(Kind):
         choices: dict[str, Any] = {"model": [name for name in found.models if name != settings.model]}
         if found.window and found.window != settings.context_window:
             choices["context_window"] = [found.window]
-        if found.outcome == "no_tools" and settings.tool_calls != "json":
-            choices["tool_calls"] = ["json"]
+        if found.outcome == "no_tools" and settings.tool_calls != "none":
+            choices["tool_calls"] = ["json", "none"] if settings.tool_calls == "native" else ["none"]
         return _probed(found, {name: values for name, values in choices.items() if values})
 
 

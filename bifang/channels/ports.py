@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Kind = Literal["chat", "event", "card"]
-Route = Literal["webhook", "group", "private", "card", "robot"]
+Route = Literal["webhook", "group", "private", "card", "robot", "web"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,12 @@ def beat(owner: Owner, *, running: int, waiting: int) -> int:
     return (alive.filter(scope__in=("", owner.scope)) if owner.scope else alive).count()
 
 
+def is_served(config_id: int) -> bool:
+    """Does a process live that answers what comes in for this configuration?"""
+    alive = Worker.objects.filter(heartbeat_at__gt=database_now() - HOLD)
+    return alive.filter(scope__in=("", str(config_id))).exists()
+
+
 def forget_dead() -> None:
     """Workers of other machines that have not been heard of for long."""
     Worker.objects.filter(heartbeat_at__lt=database_now() - FORGET_AFTER).delete()

@@ -26,6 +26,7 @@ NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
 )
 RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
+LETS_IN: Final = "这份配置决定谁可以登录（「允许用钉钉登录」），只有超级管理员可以修改；启用和停用不受限制。"
 _uses: list[Callable[[SystemConfig], list[str]]] = []
 created = Signal()  # with ``config``, in the transaction that makes a new configuration
 Values = dict[str, Any]
@@ -97,8 +98,10 @@ def save(
     directed = any(field.directs and new[key] != old[key] for key, field in kind.fields.items())
     if config is not None and directed:
         errors = _entered_again(kind, old, given) | errors
+    if not author.superuser and new != old and (kind.is_reserved(old) or kind.is_reserved(new)):
+        errors[""] = LETS_IN
     name = name.strip()
-    errors = _conflicts(row, name, enabled, new) | errors
+    errors = _conflicts(row, name, enabled, new) | (errors or kind.contradictions(new))
     if errors:
         raise FieldErrors(errors)
     changes = _changes(config, kind, {"name": name, "enabled": enabled}, old, new)

@@ -8,6 +8,10 @@ from django.http import HttpRequest, HttpResponseBase
 POLICY: Final = "Content-Security-Policy"
 _OWN: Final = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 PLAIN: Final = f"default-src 'none'; style-src 'self'; img-src 'self'; {_OWN}"
+PAGES: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; " + _OWN
+)
 # unfold prints its colours into the page (inline styles), and Alpine reads the expressions in its markup ('unsafe-eval').
 SCREENS: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

@@ -50,9 +50,19 @@ class Kind:
         raise NotImplementedError
 
     @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
+        """Field → what is wrong with it beside the other fields; every value is right by itself."""
+        return {}
+
+    @classmethod
     async def probe(cls, settings: Any) -> Probed:
         """Try the configuration out, as what `build` gave. Only for a kind that ``can_be_tried``."""
         raise NotImplementedError
+
+    @classmethod
+    def is_reserved(cls, values: Mapping[str, Any]) -> bool:
+        """May only a superuser change what a configuration with these values says?"""
+        return False
 
     @classmethod
     def needs_superuser(cls) -> bool:

@@ -1,7 +1,6 @@
 """Chat messages: from the callback's data to the inbox, and from the inbox to the agent."""
 
 import logging
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,16 +15,13 @@ from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
 from dingtalk_integration.handlers.happenings import outsider_spoke
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
-from secops_agent.agent.controls import read_control
-from secops_agent.agent.orders import read_order
 from secops_agent.agent.service import Agent, Asking
+from secops_agent.agent.urgency import is_urgent
 from secops_agent.services.organisation.reactions import react
 from secops_agent.services.people.staff import learn_corporation
 
 log = logging.getLogger(__name__)
-URGENT = re.compile(r"(确认|同意|拒绝|停止)(\s|$)")
 OUTSIDER = "外部人员，已忽略"
-SHORT = 60  # characters; other ways to say it (批准, 停一下) are short
 GROUP = "2"
 
 
@@ -42,15 +38,8 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
         text=content.text,
         payload=_payload(data, content, delegated=frame.topic == DELEGATE_TOPIC),
         target=_target(data),
-        urgent=_is_urgent(content.text),
+        urgent=is_urgent(content.text),
     )
-
-
-def _is_urgent(text: str) -> bool:
-    """Does this decide or stop something? Such a message never waits behind a turn."""
-    if URGENT.match(text):
-        return True
-    return len(text) <= SHORT and (read_control(text) is not None or read_order(text) is not None)
 
 
 def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
+from secops_agent.web_chat.channel import WithWeb, sink_of
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +87,10 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
     return WorkerLoop(
         owner,
         handlers,
-        channel,
+        WithWeb(channel),
         config_id=config_id,
         capacity=settings.TURN_CAPACITY,
-        sink=card_service.sink,
+        sink=lambda turn: sink_of(turn, card_service.sink),
         jobs=jobs,
         on_close=close,
     )

@@ -19,7 +19,6 @@ from secops_agent.admin import (
     mcp,
     on_call,
     preferences,
-    proposals,
     reports,
     rules,
     runbooks,
@@ -33,7 +32,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
-    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "proposals", "reports", "rules", "runbooks",
+    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules", "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.channels.admin.rows import link
@@ -90,7 +92,10 @@ class ActionScreen(RecordScreen):
     @admin.display(description="审批")
     def approval(self, row: Action) -> SafeString | str:
         """To the proposal."""
-        return link("secops_agent_proposal", row.proposal_id, row.proposal.code) if row.proposal else NOTHING
+        if row.proposal is None:
+            return NOTHING
+        address = reverse("web:approval", args=[row.proposal_id])
+        return format_html('<a class="bf-link" href="{}">{}</a>', address, row.proposal.code)
 
     @admin.display(description="撤销的是")
     def undoing(self, row: Action) -> SafeString | str:

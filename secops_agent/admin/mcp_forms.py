@@ -16,6 +16,7 @@ from secops_agent.connectors.mcp.fields import CLASSES
 from secops_agent.models import Role
 from secops_agent.services.mcp.catalogue import STATES, KnownTool, known_tools
 from secops_agent.services.mcp.definitions import NEEDED, ReadyTool
+from secops_agent.services.mcp.mappings import mapped_actions
 
 TONES: Final = {
     "ready": "ok",
@@ -46,10 +47,10 @@ class ToolRow:
 
 def rows(config: SystemConfig) -> list[ToolRow]:
     """Every tool, those listed first."""
-    return [row_of(tool) for tool in known_tools(config)]
+    return [row_of(tool, config) for tool in known_tools(config)]
 
 
-def row_of(tool: KnownTool) -> ToolRow:
+def row_of(tool: KnownTool, config: SystemConfig) -> ToolRow:
     """One tool for the table."""
     listed, offered = tool.listed, tool.offered
     links = (
@@ -57,6 +58,7 @@ def row_of(tool: KnownTool) -> ToolRow:
         if listed
         else []
     )
+    links += [f"执行：{action}" for action, one in mapped_actions(config).items() if one.tool == tool.name]
     return ToolRow(
         tool.name, badge(STATES[tool.state], TONES[tool.state]), tool.why, CLASSES[listed.classed] if listed else "",
         str(listed.role.label) if listed else "", "、".join(offered.hints) if offered else "",

@@ -81,7 +81,8 @@ class Calls:
         if isinstance(prepared, ToolResult):
             return prepared
         found = (text for run in self.runs for text in (run.result.query, run.result.text))
-        invented = "" if said is None else unsaid(prepared.values, (*said, *found))
+        reads = said is not None and prepared.tool.risk == "read"
+        invented = unsaid(prepared.values, (*(said or ()), *found)) if reads else ""
         if invented:
             return ToolResult("error", text=_INVENTED.format(invented))
         key = _action(prepared)

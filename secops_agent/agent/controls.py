@@ -10,7 +10,7 @@ from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
 from bifang.core.errors import InvalidInput
 from secops_agent.agent import memory, toolbox
-from secops_agent.agent.records import brief, place_of
+from secops_agent.agent.records import brief, door_of, place_of
 from secops_agent.llm.offline.controls import find_control
 from secops_agent.llm.offline.intents import Control
 from secops_agent.llm.offline.normalization import normalize
@@ -81,7 +81,7 @@ async def _forget(turn: Turn, person: Person) -> TurnResult:
     conversation = memory.conversation_key(turn.config_id, turn.conversation_id)
     count = await db.call(memory.forget, conversation)
     noted = entry(
-        AuditKind.DECISION, "清空会话记忆", Actor.person(person), place=place_of(turn), detail={"messages": count}
+        AuditKind.DECISION, "清空会话记忆", Actor.person(person, door_of(turn)), place=place_of(turn), detail={"messages": count}
     )  # fmt: skip
     return TurnResult((Reply(FORGOTTEN, title=FORGOTTEN),), (*brief(turn, person, FORGOTTEN), noted))
 
@@ -127,6 +127,7 @@ def _request(turn: Turn, control: Control, person: Person, is_group: bool) -> De
         is_group=is_group,
         through=f"chat:{turn.external_id}",
         reason=control.reason,
+        via=door_of(turn),
         inbox_id=turn.inbox_id,
     )
 

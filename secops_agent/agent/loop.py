@@ -54,8 +54,8 @@ async def run(
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
     ``opening`` holds calls that are run before the model is asked; ``nearest`` names the tools that a model with little
-    room is shown first; ``needs_query`` tells of an answer that no query
-    backs: asked once to query, a model that does not is replaced.
+    room is shown first; ``needs_query`` tells of an answer that no query backs: asked once to query, a model that
+    does not is replaced.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. When the model cannot, the ``second`` ones go on, each once, then ``fallback`` (the offline mode),
@@ -106,14 +106,14 @@ class _Turn:
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
             try:
-                completion = await self._complete(withdrawn != "answer")
+                completion = await self._complete(withdrawn != "answer" or not self.llm.terms.calls)
             except BifangError as error:
                 if not self._fall_back(error):
                     return self._refuse(error)
                 continue
             self.steps_left, self.half = self.steps_left - 1, ""
             self.chain.count(completion)
-            if withdrawn == "answer" and completion.message.tool_calls:
+            if withdrawn == "answer" and completion.message.tool_calls and self.llm.terms.calls:
                 await self._run_tools(completion.message)
                 if self.wrong >= _WRONG_STEPS:
                     self._fall_back(RemoteError(_ALL_WRONG, permanent=True))
@@ -131,7 +131,7 @@ class _Turn:
         backed = bool(self.calls.found())
         if self.llm.offline or backed or (text and not needs_query(text)):
             return False
-        if self.nudged or self.stopped_by != "answer":
+        if self.nudged or self.stopped_by != "answer" or not self.llm.terms.calls:
             return self._fall_back(RemoteError(_UNGROUNDED, permanent=True))
         self.nudged = True
         self.added += [Message("assistant", text or "（没有内容）"), Message("user", _NUDGE)]
@@ -157,11 +157,9 @@ class _Turn:
     async def _run_tools(self, message: Message, *, by_code: bool = False) -> None:
         self.added.append(message)
         before = len(self.calls.runs)
-        by_code = by_code or self.llm.offline
-        said = (
-            None if by_code else [self.quoted, *(one.content for one in self.given if one.role != "system")]
-        )
-        self.added += await self.calls.run(message.tool_calls, self.progress.tell, said)
+        said = [self.quoted, *(one.content for one in self.given if one.role != "system")]
+        checked = None if by_code or self.llm.offline else said
+        self.added += await self.calls.run(message.tool_calls, self.progress.tell, checked)
         useful = any(run.result.useful for run in self.calls.runs[before:])
         self.wrong = 0 if useful or self.llm.offline else self.wrong + 1
 
@@ -185,10 +183,9 @@ class _Turn:
         seconds = self.remaining()
         if seconds <= 0:
             raise self._late()
-        specs = offered(self.specs, self.nearest, self.llm.terms.room)
         request = Request(
-            self._fitting(specs, withdrawn),
-            specs,
+            self._fitting(withdrawn),
+            self._offered(),
             tool_choice="none" if withdrawn else "auto",
             max_tokens=self.limits.answer_tokens,
             timeout=seconds,
@@ -198,7 +195,12 @@ class _Turn:
                 answer = await self.llm.complete(request, self._shower())
         except TimeoutError:
             raise self._late() from None
-        return answer if self.llm.offline else self._with_written_calls(answer)
+        return self._with_written_calls(answer) if self._offered() and not self.llm.offline else answer
+
+    def _offered(self) -> tuple[ToolSpec, ...]:
+        """What fits; none to a model that only words what was looked up."""
+        terms = self.llm.terms
+        return offered(self.specs, self.nearest, terms.room) if terms.calls else ()
 
     def _with_written_calls(self, completion: Completion) -> Completion:
         """Calls that the model wrote as text are calls."""
@@ -226,11 +228,11 @@ class _Turn:
 
         return show
 
-    def _fitting(self, specs: Sequence[ToolSpec], withdrawn: bool) -> tuple[Message, ...]:
+    def _fitting(self, withdrawn: bool) -> tuple[Message, ...]:
         """What this model can read of the dialogue. RemoteError if that is too little."""
         sent, room = self._sent(withdrawn), self.llm.terms.room
         earlier = len(self.given) - 1 - (self.given[0].role == "system")
-        return fit(sent, specs, room, earlier) if room else sent
+        return fit(sent, self._offered(), room, earlier) if room else sent
 
     def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
         """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""

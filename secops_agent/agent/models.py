@@ -12,6 +12,7 @@ from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from secops_agent.agent.cooldown import Cooldowns
 from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.policy import ModelWithheld
 from secops_agent.agent.toolbox import all_specs
@@ -62,13 +63,14 @@ class Models:
         self._configs = configs
         self._built: dict[int, tuple[ModelSettings, LLM]] = {}
         self._lexicon = CurrentLexicon()
+        self._cooldowns = Cooldowns()
 
     async def get(self, ai_config_id: int) -> LLM:
         """The model of a configuration. Raises ConfigError, SecretError."""
         wanted: ModelSettings = await self._configs.get(ai_config_id)
         known = self._built.get(ai_config_id)
         if known is None or known[0] != wanted:
-            self._built[ai_config_id] = known = (wanted, _build(wanted))
+            self._built[ai_config_id] = known = (wanted, self._cooldowns.watch(_build(wanted)))
         return known[1]
 
     async def chain(
@@ -79,7 +81,9 @@ class Models:
         for config_id in ai_configs:
             try:
                 await admit(config_id)
-                models.append(await self.get(config_id))
+                model = await self.get(config_id)  # a changed one begins afresh
+                await self._cooldowns.admit(config_id)
+                models.append(model)
             except BifangError as error:
                 log.warning("模型不可用：%s", error.message)
                 withheld = isinstance(error, ModelWithheld)

@@ -9,7 +9,7 @@ from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
 from secops_agent.agent.controls import UNTOLD
 from secops_agent.agent.placeholders import mask
-from secops_agent.agent.records import brief
+from secops_agent.agent.records import brief, door_of
 from secops_agent.llm.offline.normalization import normalize
 from secops_agent.services.alerts import orders
 from secops_agent.services.alerts.orders import WORDS, AlertOrder, Orderer, Verb
@@ -49,7 +49,9 @@ async def handle_order(
     if order is None:
         return None
     outcome = await db.call(
-        orders.carry_out, order, Orderer(person, turn.config_id, turn.conversation_id, turn.inbox_id)
+        orders.carry_out,
+        order,
+        Orderer(person, turn.config_id, turn.conversation_id, turn.inbox_id, door_of(turn)),
     )
     if outcome.status != "done" and not may_tell():
         return TurnResult((), brief(turn, person, ""), note=UNTOLD)

@@ -18,7 +18,7 @@ from secops_agent.agent.opinions import handle_opinion
 from secops_agent.agent.orders import handle_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.placeholders import Vault, mask
-from secops_agent.agent.records import brief, costs, whole
+from secops_agent.agent.records import brief, costs, door_of, whole
 from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.types import LLM, ModelSettings
 from secops_agent.services.decisions.proposals import Proposals
@@ -93,7 +93,7 @@ class Policy:
     def proposals(self, turn: Turn, person: Person, *, is_group: bool) -> Proposals:
         """The proposer of one turn."""
         origin = Origin(turn.config_id, turn.conversation_id, is_group, turn.inbox_id, turn.target)
-        return Proposals(person, origin)
+        return Proposals(person, origin, door_of(turn))
 
     async def complete(
         self,

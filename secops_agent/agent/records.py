@@ -14,8 +14,14 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.operations.usage import Price, usage_row
 from secops_agent.services.people.staff import Person
+from secops_agent.web_chat.lines import is_web
 
 BIFANG = Actor("system", "", "毕方", "agent")
+
+
+def door_of(turn: Turn) -> str:
+    """Through what the person speaks."""
+    return "web" if is_web(turn.target) else "dingtalk"
 
 
 def place_of(turn: Turn) -> Place:
@@ -29,7 +35,7 @@ def brief(turn: Turn, person: Person, reply: str, at: datetime | None = None) ->
     asked = entry(
         AuditKind.MESSAGE,
         "提问",
-        Actor.person(person),
+        Actor.person(person, door_of(turn)),
         place=place,
         text=turn.text,
         detail={"msg": turn.external_id},

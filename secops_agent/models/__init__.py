@@ -50,6 +50,7 @@ from secops_agent.models.vulnerability import (
     Vulnerability,
     VulnerabilityAlias,
 )
+from secops_agent.models.web_line import LineKind, WebLine
 
 __all__ = [
     "ACTION_OPEN",
@@ -90,6 +91,7 @@ __all__ = [
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "LineKind",
     "McpCatalogue",
     "MessageState",
     "ModelPrice",
@@ -123,5 +125,6 @@ __all__ = [
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",
+    "WebLine",
     "allows",
 ]

@@ -89,14 +89,14 @@ def test_approver_decides_in_the_admin_by_the_same_rules() -> None:
     assert Action.objects.get().approver == "wang先生"
 
 
-def page_of(code: str, page: str = "change") -> str:
-    return reverse(f"admin:secops_agent_proposal_{page}", args=[the(code).pk])
+def page_of(code: str, page: str = "approval") -> str:
+    return reverse(f"web:{page}", args=[the(code).pk])
 
 
 def press(client: Client, code: str, verdict: str = "approve", reason: str = "") -> str:
-    """The button on the page that asks again; what is said then."""
+    """The button of the dialog; what is said then."""
     values = {"verdict": verdict, "reason": reason}
-    return messages_of(client.post(page_of(code, "decide"), values, follow=True))
+    return messages_of(client.post(page_of(code, "approval_decide"), values, follow=True))
 
 
 @pytest.mark.usefixtures("_pages")
@@ -108,19 +108,20 @@ def test_a_proposal_is_decided_on_its_own_page_and_only_after_a_second_look() ->
     Staff.objects.filter(staff_id="li").update(user=user)  # an analyst looks, but is no approver
     seen = text_of(client.get(page_of(code)))
     assert "只有「审批」角色的人可以决定" in seen
-    assert "decide/?verdict" not in client.get(page_of(code)).content.decode()
+    assert "approve" not in client.get(page_of(code)).content.decode()
     Staff.objects.filter(staff_id="li").update(user=None)
     Staff.objects.filter(staff_id="wang").update(user=user)
     body = client.get(page_of(code)).content.decode()
-    assert "decide/?verdict=approve" in body
-    assert "decide/?verdict=reject" in body
-    asked = text_of(client.get(f"{page_of(code, 'decide')}?verdict=approve"))
+    assert 'data-opens="ask-approve"' in body
+    assert 'data-opens="ask-reject"' in body
+    asked = body[body.index('<dialog id="ask-approve"') :]
     assert "203.0.113.5" in asked
     assert "只做演练，不会真的执行" in asked
+    assert client.get(page_of(code, "approval_decide")).status_code == 405
     assert the(code).state == "proposed", "looking decides nothing"
     assert "已拒绝" in press(client, code, "reject", "证据不足")
     assert (the(code).state, the(code).reason, the(code).decider_name) == ("rejected", "证据不足", "wang先生")
-    assert "decide/" not in client.get(page_of(code)).content.decode()
+    assert "ask-" not in client.get(page_of(code)).content.decode()
 
 
 @pytest.mark.usefixtures("_pages")
@@ -131,7 +132,7 @@ def test_the_asker_withdraws_on_the_page() -> None:
     code = propose(config, "zhao")
     body = client.get(page_of(code)).content.decode()
     assert "撤回…" in body
-    assert "verdict=approve" not in body
+    assert "ask-approve" not in body
     assert "已撤回" in press(client, code, "reject")
     assert the(code).state == "cancelled"
 

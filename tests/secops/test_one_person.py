@@ -78,7 +78,7 @@ def login_of(account: Staff) -> User:
 def by_page(knock: Knock) -> str:
     client = Client()
     client.force_login(login_of(knock.account))
-    address = reverse("admin:secops_agent_proposal_decide", args=[the(knock.code).pk])
+    address = reverse("web:approval_decide", args=[the(knock.code).pk])
     return messages_of(client.post(address, {"verdict": knock.verdict}, follow=True))
 
 

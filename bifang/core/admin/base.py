@@ -61,6 +61,33 @@ def moment(value: datetime | None) -> SafeString | str:
     )
 
 
+def ago(value: datetime | None) -> SafeString | str:
+    """How long ago, or until, in words (older than a week: the date); the exact local time when pointed at."""
+    if value is None:
+        return NOTHING
+    local, seconds = timezone.localtime(value), (timezone.now() - value).total_seconds()
+    exact = local.strftime("%Y-%m-%d %H:%M:%S")
+    return format_html(
+        '<time class="bf-time" datetime="{}" title="{}">{}</time>',
+        local.isoformat(),
+        exact,
+        _span(seconds, local),
+    )
+
+
+def _span(seconds: float, local: datetime) -> str:
+    size, side = abs(seconds), "前" if seconds >= 0 else "后"
+    if size < 60:
+        return "刚刚" if seconds >= 0 else "马上"
+    if size < 3600:
+        return f"{int(size // 60)} 分钟{side}"
+    if size < 86_400:
+        return f"{int(size // 3600)} 小时{side}"
+    if size < 7 * 86_400:
+        return f"{int(size // 86_400)} 天{side}"
+    return local.strftime("%Y-%m-%d")
+
+
 def shortened(text: str, length: int = 60) -> SafeString | str:
     """One line of a longer text without its Markdown, whole when pointed at."""
     if not text:

@@ -26,12 +26,15 @@ class Offered:
 
 
 def try_out(config: SystemConfig) -> Probed:
-    """As the workers would use it."""
+    """As the workers would use it. What works now has no last error any more, and is used again at once."""
     kind = get_kind(config.kind)
     try:
-        return asyncio.run(kind.probe(configs.load(config)))
+        found = asyncio.run(kind.probe(configs.load(config)))
     except BifangError as error:
         return Probed("bad", error.message)
+    if found.tone != "bad":
+        configs.report_error(config.pk, "")
+    return found
 
 
 def take_over(request: HttpRequest, config: SystemConfig) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError
+from unfold import widgets
 
 from bifang.core import references
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.fields import SecretField, Setting
 from bifang.core.redaction import remember_secret
 from secops_agent.services.mcp.definitions import ListedTool, read_listing
+from secops_agent.services.mcp.mappings import MappedAction, read_mappings
 
 CLASSES: Final = {"read": "只读", "write": "写入", "dangerous": "危险"}
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
@@ -120,3 +122,28 @@ class ToolsField(Setting):
 def _told(entry: Mapping[str, Any]) -> str:
     more = [f"{key} {value}" for key, value in entry.items() if key != "class"]
     return CLASSES[entry["class"]] + (f"（{'，'.join(more)}）" if more else "")
+
+
+class ActionsField(Setting):
+    """Our dangerous action → the tool that carries it out. On a page one line of JSON."""
+
+    widget = widgets.UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+    nothing: ClassVar[Any] = {}
+
+    def to_python(self, value: Any) -> dict[str, Any]:
+        try:
+            given = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
+            return {name: one.as_entry() for name, one in read_mappings(given).items()}
+        except (ValueError, RecursionError):
+            raise ValidationError("不是合法的 JSON。") from None
+        except BifangError as error:
+            raise ValidationError(error.message) from None
+
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) and value else value or ""
+
+    def use(self, value: Any) -> dict[str, MappedAction]:
+        return read_mappings(value or {})
+
+    def shown(self, value: Any) -> str:
+        return "，".join(f"{action}：{one['tool']}" for action, one in dict(value or {}).items())

@@ -20,6 +20,7 @@ from secops_agent.models import (
     RunState,
     TaskRun,
     TurnUsage,
+    WebLine,
 )
 from secops_agent.services.alerts import occurrences
 from secops_agent.services.audit import chain
@@ -36,6 +37,10 @@ def _told(before: datetime) -> Rows:
 
 def _remembered(before: datetime) -> Rows:
     return ConversationMessage.objects.filter(created_at__lt=before).order_by("created_at")
+
+
+def _typed(before: datetime) -> Rows:
+    return WebLine.objects.filter(at__lt=before).order_by("at")
 
 
 def _corrected(before: datetime) -> Rows:
@@ -72,6 +77,7 @@ def _done(before: datetime) -> Rows:
 KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
+    Keeping("网页聊天", "RETENTION_DAYS", _typed, "at"),
     Keeping("改进建议", "RETENTION_DAYS", _corrected, "at"),
     Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),

@@ -1,0 +1,61 @@
+// What every page of ours does: the menu on a phone, dialogs, forms that submit themselves, messages that go away.
+//   data-menu               a button that opens and closes the menu
+//   data-opens="id"         a button that opens <dialog id>; data-closes inside it closes it
+//   data-submits            a field that submits its form when it changes
+//   data-more="id"          a checkbox that ticks all checkboxes inside #id
+(function () {
+  "use strict";
+  const MESSAGE_MS = 8000;
+
+  function toggleMenu(open) {
+    document.body.classList.toggle("bf-menu-open", open);
+    document.querySelectorAll("[data-menu]").forEach((each) => each.setAttribute("aria-expanded", String(open)));
+    if (open) document.querySelector("#menu a").focus();
+  }
+
+  function closeDrops(event) {
+    document.querySelectorAll("details.bf-drop[open]").forEach(function (drop) {
+      if (!drop.contains(event.target)) drop.open = false;
+    });
+  }
+
+  document.addEventListener("click", function (event) {
+    closeDrops(event);
+    const menu = event.target.closest("[data-menu]");
+    if (menu) return toggleMenu(!document.body.classList.contains("bf-menu-open"));
+    if (document.body.classList.contains("bf-menu-open") && !event.target.closest("#menu")) toggleMenu(false);
+    const opener = event.target.closest("[data-opens]");
+    if (opener) return document.getElementById(opener.dataset.opens).showModal();
+    const closer = event.target.closest("[data-closes]");
+    if (closer) closer.closest("dialog").close();
+  });
+
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-more]")) {
+      const boxes = document.getElementById(event.target.dataset.more).querySelectorAll("input[type=checkbox]");
+      boxes.forEach((box) => (box.checked = event.target.checked));
+    }
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") toggleMenu(false);
+  });
+
+  // What went well goes away by itself; an error stays until the page is left.
+  function fade(root) {
+    root.querySelectorAll(".bf-toast-success, .bf-toast-info").forEach(function (each) {
+      window.setTimeout(() => each.remove(), MESSAGE_MS);
+    });
+  }
+  fade(document);
+  document.body.addEventListener("htmx:afterSwap", (event) => fade(event.target));
+
+  // A session that ended: an answer that was sent to the login is not put into the page.
+  document.body.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.detail.xhr.responseURL.includes("/login/")) {
+      event.detail.shouldSwap = false;
+      window.location.reload();
+    }
+  });
+})();

@@ -1,0 +1,42 @@
+"""Who may open a page of ours, and what its answer tells the browser to refuse."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+
+from bifang.core.headers import PAGES, POLICY
+from secops_agent.services.people.logins import may_do_something
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(*permissions: str) -> Callable[[View], View]:
+    """For those who are logged in and have all of `permissions` ("app.verb_model"; none: any right at all).
+
+    Others log in, or read (403) whom to ask; who has no right at all reads it on the admin's page for that.
+    """
+
+    def guarded(view: View) -> View:
+        @never_cache
+        @wraps(view)
+        def seen(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+            if not may_do_something(request.user):
+                return redirect("admin:index")
+            if not request.user.has_perms(permissions):
+                raise PermissionDenied
+            response = view(request, *args, **kwargs)
+            response.headers.setdefault(POLICY, PAGES)
+            return response
+
+        return seen
+
+    return guarded

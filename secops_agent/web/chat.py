@@ -1,0 +1,106 @@
+"""问一问: the agent on a page, for whoever is logged in and listed in 人员, with the same roles, limits and approvals."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from bifang.channels.processes import is_served
+from bifang.core.errors import BifangError
+from secops_agent.agent.urgency import is_urgent
+from secops_agent.models import Role, WebLine
+from secops_agent.models.staff import allows
+from secops_agent.services.people.logins import accounts
+from secops_agent.services.people.staff import administrators
+from secops_agent.web.access import page
+from secops_agent.web.chat_markup import as_html
+from secops_agent.web_chat import lines
+from secops_agent.web_chat.lines import Speaker
+
+MOST_FILLED_IN: Final = 500  # characters of a question that a link brings
+_WORDS: Final = {"confirm": "确认", "reject": "拒绝"}
+NO_ACCOUNT: Final = "您的登录用户没有对应的「人员」，或角色不够：{whom}在「人员」里把您和登录用户对应起来以后，就可以在这里提问。"
+NO_ROBOT: Final = "还没有启用的钉钉配置。网页聊天由它的机器人回答：请先在「系统配置」里新增钉钉配置。"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A line as the page shows it; ``decisions``: (word, sentence) of its buttons."""
+
+    line: WebLine
+    html: str
+    decisions: tuple[tuple[str, str], ...]
+
+
+@page()
+def chat(request: HttpRequest) -> HttpResponse:
+    """The conversation. ``q``: a question to be filled in, never sent by itself."""
+    speaker, problem = _speaker(request)
+    context = {
+        "title": "问一问",
+        "problem": problem,
+        "filled": request.GET.get("q", "")[:MOST_FILLED_IN],
+        "nonce": secrets.token_hex(16),
+        "tap_nonce": secrets.token_hex(16),
+    }
+    if speaker is not None:
+        context |= _log(speaker)
+    return render(request, "pages/chat.html", context)
+
+
+def _speaker(request: HttpRequest) -> tuple[Speaker | None, str]:
+    """Who speaks to which robot; None and why not."""
+    able = [each for each in accounts(request.user) if each.active and allows(each.role, Role.VIEWER)]
+    if not able:
+        names = "、".join(administrators(None))
+        return None, NO_ACCOUNT.format(whom=f"请管理员 {names} " if names else "请管理员")
+    for account in able:
+        robot = lines.robot_for(account)
+        if robot is not None:
+            return Speaker(request.user.pk or 0, account, robot.pk), ""
+    return None, NO_ROBOT
+
+
+def _log(speaker: Speaker) -> dict[str, Any]:
+    live = lines.running(speaker)
+    said = [ShownLine(line, as_html(line.text), _decisions(line)) for line in lines.shown(speaker, live)]
+    return {"lines": said, "busy": bool(live), "served": is_served(speaker.config_id)}
+
+
+def _decisions(line: WebLine) -> tuple[tuple[str, str], ...]:
+    """(word, sentence) of the buttons under a line that decide the own proposal."""
+    given = [
+        (_WORDS.get(str(each["params"].get("verdict"))), str(each["params"].get("code", "")))
+        for each in line.buttons
+    ]
+    return tuple((word, f"{word} {code}") for word, code in given if word and code)
+
+
+@page()
+def log(request: HttpRequest) -> HttpResponse:
+    """The lines as they are now: asked again and again by the page."""
+    speaker, problem = _speaker(request)
+    return render(request, "pages/chat_log.html", _log(speaker) if speaker else {"problem": problem})
+
+
+@require_POST
+@page()
+def say(request: HttpRequest) -> HttpResponse:
+    """POST ``text``, ``nonce``: ask; the page shows it at once."""
+    speaker, problem = _speaker(request)
+    text = request.POST.get("text", "")
+    try:
+        if speaker is not None:
+            lines.say(speaker, text, request.POST.get("nonce", ""), urgent=is_urgent(text.strip()))
+    except BifangError as error:
+        problem = error.message
+    if request.headers.get("HX-Request") and speaker is not None:
+        context = _log(speaker) | {"refused": problem}
+        return render(request, "pages/chat_log.html", context)
+    if problem:
+        messages.error(request, problem)
+    return redirect("web:chat")

@@ -1,0 +1,123 @@
+"""操作审批: the list by whose turn it is, the page with its grounds, undoing and settling from it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from secops_agent.models import Action, Proposal, Role, Staff
+from tests.admin_pages import ROWS, member, messages_of, serve_plain_static, superuser, text_of
+from tests.secops.decisions_aid import company, propose, the
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _pages(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def seen(client: Client, name: str, *args: Any, **query: str) -> str:
+    answer = client.get(reverse(f"web:{name}", args=args), query)
+    assert answer.status_code == 200
+    return text_of(answer)
+
+
+def as_staff(staff_id: str) -> Client:
+    client = Client()
+    user = User.objects.create_user(f"login-{staff_id}")
+    Staff.objects.filter(staff_id=staff_id).update(user=user)
+    client.force_login(user)
+    return client
+
+
+def test_the_list_shows_each_person_what_waits_for_them() -> None:
+    code = propose(company(), "zhao")
+    asker, approver = as_staff("zhao"), as_staff("wang")
+    assert code in seen(approver, "approvals")
+    assert code not in seen(asker, "approvals"), "nobody approves their own"
+    assert code in seen(asker, "approvals", tab="waiting")
+    assert code not in seen(asker, "approvals", tab="decided")
+    assert code in seen(asker, "approvals", tab="all", q=code.lower())
+    assert "没有符合" in seen(asker, "approvals", tab="all", q="没有这样的")
+
+
+def test_an_expired_one_waits_for_nobody() -> None:
+    code = propose(company(), "zhao")
+    Proposal.objects.update(expires_at=timezone.now())
+    approver = as_staff("wang")
+    assert code not in seen(approver, "approvals")
+    assert "已过期" in seen(approver, "approvals", tab="decided")
+    body = approver.get(reverse("web:approval", args=[the(code).pk])).content.decode()
+    assert "ask-approve" not in body
+
+
+def test_the_page_tells_where_the_address_was_seen_and_what_would_happen() -> None:
+    code = propose(company(), "zhao")
+    told = seen(as_staff("wang"), "approval", the(code).pk)
+    assert "203.0.113.5 在我们这里" in told
+    assert "没有告警提到这个地址" in told
+    assert "只做演练" in told
+
+
+def test_a_viewer_and_a_stranger_are_kept_out() -> None:
+    code = propose(company(), "zhao")
+    viewer = member(Role.VIEWER)
+    pages = [reverse("web:approvals"), reverse("web:approval", args=[the(code).pk])]
+    for page in pages:
+        assert viewer.get(page).status_code == 403
+        assert Client().get(page).status_code == 302
+    for name in ("decide", "undo", "settle"):
+        answer = viewer.post(reverse(f"web:approval_{name}", args=[the(code).pk]))
+        assert answer.status_code == 403
+
+
+def test_a_foreign_form_decides_nothing() -> None:
+    code = propose(company(), "zhao")
+    approver = as_staff("wang")
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = approver.cookies
+    answer = strict.post(reverse("web:approval_decide", args=[the(code).pk]), {"verdict": "approve"})
+    assert answer.status_code == 403
+    assert the(code).state == "proposed"
+
+
+def test_an_unknown_verdict_and_an_unknown_proposal_change_nothing() -> None:
+    code = propose(company(), "zhao")
+    approver = as_staff("wang")
+    address = reverse("web:approval_decide", args=[the(code).pk])
+    assert "没有这个决定" in messages_of(approver.post(address, {"verdict": "withdraw"}, follow=True))
+    assert approver.get(reverse("web:approval", args=[999_999])).status_code == 404
+    assert the(code).state == "proposed"
+
+
+def test_an_unknown_result_is_settled_on_the_page() -> None:
+    row = ROWS["secops_agent.action"]()
+    code = propose(company(), "zhao")
+    Action.objects.filter(pk=row.pk).update(proposal=the(code), state="unknown")
+    client, address = superuser(), reverse("web:approval_settle", args=[the(code).pk])
+    assert "ask-settle" in client.get(reverse("web:approval", args=[the(code).pk])).content.decode()
+    assert "请选择" in messages_of(client.post(address, {}, follow=True))
+    assert "已登记" in messages_of(client.post(address, {"executed": "no"}, follow=True))
+    assert Action.objects.get(pk=row.pk).state == "failed"
+    assert "不需要核实" in messages_of(client.post(address, {"executed": "yes"}, follow=True))
+
+
+def test_what_cannot_be_undone_says_so() -> None:
+    row = ROWS["secops_agent.action"]()
+    code = propose(company(), "zhao")
+    Action.objects.filter(pk=row.pk).update(proposal=the(code), state="failed")
+    address = reverse("web:approval_undo", args=[the(code).pk])
+    assert "不能撤销" in messages_of(as_staff("wang").post(address, follow=True))
+
+
+@pytest.mark.parametrize("name", ["approvals", "approval"])
+def test_the_pages_take_few_queries(name: str, django_assert_max_num_queries: Any) -> None:
+    code = propose(company(), "zhao")
+    client, place = as_staff("wang"), [the(code).pk] if name == "approval" else []
+    with django_assert_max_num_queries(20):
+        seen(client, name, *place)

@@ -1,0 +1,194 @@
+"""问一问: the page, the real message path behind it, and whose conversation it is."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from bifang.channels import processes
+from bifang.channels.models import InboxRow, OutboxRow
+from bifang.channels.worker import WorkerLoop
+from bifang.core.config_cache import ConfigCache
+from dingtalk_integration.handlers.chat import ChatTurns
+from secops_agent.models import AuditRecord, Proposal, Role, Staff, WebLine
+from secops_agent.web.chat_markup import as_html
+from secops_agent.web_chat.channel import WithWeb, sink_of
+from tests.admin_pages import member, messages_of, serve_plain_static, text_of
+from tests.channels.boxes import Recorder
+from tests.deadline import wait_until
+from tests.secops.decisions_aid import company, new_agent
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _pages(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+@pytest.fixture
+def elsewhere() -> Recorder:
+    """DingTalk's side."""
+    return Recorder()
+
+
+@pytest.fixture
+def worker(elsewhere: Recorder) -> Iterator[WorkerLoop]:
+    company()
+    agent, owner = new_agent(), processes.take_name()
+    handlers = {"chat": ChatTurns(ConfigCache(), agent).handle}
+    loop = WorkerLoop(
+        owner, handlers, WithWeb(elsewhere), on_close=agent.close, sink=lambda turn: sink_of(turn, _no_sink)
+    )
+    loop.start()
+    yield loop
+    loop.stop(grace=1)
+    owner.close()
+
+
+def _no_sink(turn: Any) -> Any:
+    raise AssertionError("only the page speaks here")
+
+
+def as_staff(staff_id: str) -> Client:
+    client, user = Client(), User.objects.create_user(f"login-{staff_id}")
+    Staff.objects.filter(staff_id=staff_id).update(user=user)
+    client.force_login(user)
+    return client
+
+
+def ask(client: Client, text: str, nonce: str = "0" * 32, **headers: str) -> Any:
+    return client.post(reverse("web:chat_say"), {"text": text, "nonce": nonce}, headers=headers, follow=True)
+
+
+def log(client: Client) -> str:
+    return text_of(client.get(reverse("web:chat_log")))
+
+
+def test_a_question_on_the_page_is_answered_on_the_page(worker: WorkerLoop, elsewhere: Recorder) -> None:
+    client = as_staff("zhao")
+    assert "今天有哪些严重告警" in text_of(ask(client, "今天有哪些严重告警"))
+    wait_until(lambda: "查询条件" in log(client), within=20, what="the answer")
+    assert "没有在运行" not in log(client)
+    assert elsewhere.sent == []
+    assert OutboxRow.objects.get().route == "web"
+    assert AuditRecord.objects.filter(kind="message", via="web").exists()
+
+
+def test_the_same_message_twice_is_one_message(worker: WorkerLoop) -> None:
+    client = as_staff("zhao")
+    ask(client, "帮助")
+    ask(client, "帮助")
+    assert InboxRow.objects.count() == 1
+    assert WebLine.objects.filter(kind="asked").count() == 1
+    ask(client, "帮助", "1" * 32)
+    assert InboxRow.objects.count() == 2
+
+
+def test_a_dangerous_order_asks_the_approver_where_they_are(worker: WorkerLoop, elsewhere: Recorder) -> None:
+    client = as_staff("zhao")
+    ask(client, "封禁 203.0.113.5 一小时")
+    wait_until(lambda: Proposal.objects.exists() and len(elsewhere.sent) > 0, within=20)
+    code = Proposal.objects.get().code
+    wait_until(lambda: code in log(client), within=20)
+    assert any(f"同意 {code}" in text for text in elsewhere.sent)
+    ask(client, f"同意 {code}", "2" * 32)
+    wait_until(lambda: "四眼" in log(client), within=20)
+    assert Proposal.objects.get().state == "proposed"
+    ask(client, f"拒绝 {code}", "3" * 32)
+    wait_until(lambda: "已撤回" in log(client), within=20)
+    assert AuditRecord.objects.filter(kind="approval", via="web").exists()
+
+
+def test_a_conversation_is_its_persons_alone(worker: WorkerLoop) -> None:
+    one, other = as_staff("zhao"), as_staff("wang")
+    ask(one, "我名下有什么秘密")
+    wait_until(lambda: log(one).count("毕方") >= 1, within=20)
+    assert "秘密" not in log(other)
+    assert "秘密" in log(one)
+
+
+def test_who_is_not_listed_reads_whom_to_ask() -> None:
+    company()
+    client = member(Role.VIEWER)
+    Staff.objects.filter(user__username="as-viewer").update(role=Role.NONE)
+    User.objects.filter(username="as-viewer").update(is_superuser=True)
+    assert "对应起来" in text_of(client.get(reverse("web:chat")))
+    assert "对应起来" in messages_of(ask(client, "帮助"))
+    assert not InboxRow.objects.exists()
+    assert Client().get(reverse("web:chat")).status_code == 302
+
+
+def test_without_a_robot_or_a_worker_the_page_says_what_to_do() -> None:
+    client = member(Role.VIEWER)
+    assert "新增钉钉配置" in text_of(client.get(reverse("web:chat")))
+    company()
+    Staff.objects.filter(user__username="as-viewer").update(corp_id="corp")
+    assert "start_dingtalk_stream" in text_of(client.get(reverse("web:chat")))
+    for number in range(7):
+        ask(client, "今天有哪些告警", f"{number:032x}")
+    assert InboxRow.objects.count() == 5, "who waits asks no more"
+    assert "没有答完" in messages_of(ask(client, "今天有哪些告警", "f" * 32))
+    ask(client, "停止", "e" * 32)
+    assert InboxRow.objects.filter(urgent=True).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "nonce", "why"),
+    [
+        ("", "0" * 32, "请写上"),
+        ("x" * 4001, "0" * 32, "最多"),
+        ("好", "web:1", "请写上"),
+        ("a\x00", "0" * 32, "请写上"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(text: str, nonce: str, why: str) -> None:
+    company()
+    client = as_staff("zhao")
+    assert why in messages_of(ask(client, text, nonce))
+    assert why in text_of(ask(client, text, nonce, **{"HX-Request": "true"}))
+    assert not InboxRow.objects.exists()
+
+
+def test_a_foreign_form_asks_nothing() -> None:
+    company()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = as_staff("zhao").cookies
+    assert strict.post(reverse("web:chat_say"), {"text": "帮助", "nonce": "0" * 32}).status_code == 403
+
+
+def test_a_link_fills_in_a_question_and_sends_nothing() -> None:
+    company()
+    client = as_staff("zhao")
+    body = client.get(reverse("web:chat"), {"q": '关闭 12 误报"><script>'}).content.decode()
+    assert "关闭 12 误报&quot;&gt;&lt;script&gt;" in body
+    assert not InboxRow.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "![x](https://evil.example/a.png)",
+        "[x](data:text/html,<script>)", '[x](https://a.example/" onmouseover="alert(1))', "<script>alert(1)</script>",
+        "[x](dtmd://other/sendMessage?content=1)", "[x](JaVaScRiPt:alert(1))", "[x](//evil.example)",
+    ],
+)  # fmt: skip
+def test_an_answer_carries_no_markup_of_its_own(text: str) -> None:
+    shown = as_html(text)
+    assert not re.search(r"<(img|script)|<[^>]* on\w+=|href=\"(?!https?://)", shown), shown
+
+
+def test_a_tap_says_its_words_on_the_page() -> None:
+    shown = as_html(
+        "[确认 A12](dtmd://dingtalkclient/sendMessage?content=%E7%A1%AE%E8%AE%A4%20A12) 和 [网页](https://a.example)"
+    )
+    assert (
+        '<button type="submit" class="bf-chip" name="text" value="确认 A12" form="tap">确认 A12</button>'
+        in shown
+    )
+    assert 'href="https://a.example" target="_blank" rel="noopener noreferrer">网页</a>' in shown
