@@ -119,6 +119,9 @@ AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
 # Alerts of these levels are looked into when they arrive, at most so many a day; none where there is no level.
 INVESTIGATED = frozenset(env.words("BIFANG_INVESTIGATED", "critical,high"))
 INVESTIGATIONS_A_DAY = int(env.number("BIFANG_INVESTIGATIONS_A_DAY", 1000))
+# The AI configuration whose model reads them: a name, "off", or "" for that of the first DingTalk configuration with one.
+INVESTIGATION_MODEL = env.text("BIFANG_INVESTIGATION_MODEL")
+INVESTIGATION_READINGS_A_DAY = int(env.number("BIFANG_INVESTIGATION_READINGS_A_DAY", 200))
 # What a rule must have shown before messages tell what is suggested for its alerts: judgements, and percent of them.
 SUGGEST_JUDGED = int(env.number("BIFANG_SUGGEST_JUDGED", 20, minimum=1))
 SUGGEST_AGREEMENT = env.number("BIFANG_SUGGEST_AGREEMENT", 80)
@@ -203,6 +206,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Importance": "secops_agent.models.choices.Importance",
         "AlertStatus": "secops_agent.models.choices.AlertStatus",
         "Verdict": "secops_agent.models.choices.Verdict",
+        "CaseStatus": "secops_agent.models.case.CaseStatus",
         "AssetType": "secops_agent.models.choices.AssetType",
         "IndicatorKind": "secops_agent.models.choices.IndicatorKind",
         "FindingKind": "secops_agent.models.choices.FindingKind",
