@@ -186,8 +186,7 @@ class Agent:
         )
         if by_code:
             llm, others = offline, []
-        ranked = self._tools_ranked and not llm.offline
-        nearest = await offline.nearest(talk.plain()[-1].content) if ranked else ()
+        nearest = () if llm.offline else await self._nearest(talk, offline)
         first = prompts.LOOKED if opening else prompts.to_look_up(nearest) if llm.terms.calls else ""
         toolbox = _toolbox(talk, llm, now, await self._shelf.get())
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
@@ -208,6 +207,9 @@ class Agent:
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
         return _finished(talk, outcome, opening.remark if opening else "")
+
+    async def _nearest(self, talk: Talk, offline: OfflineMode) -> tuple[str, ...]:
+        return await offline.nearest(talk.plain()[-1].content) if self._tools_ranked else ()
 
     @staticmethod
     def _messages(talk: Talk, now: datetime, first: str) -> list[Message]:
