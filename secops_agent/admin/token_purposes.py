@@ -21,8 +21,14 @@ _ESTATE: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+NOTE: Final[Mapping[str, Any]] = {"note": "来自 API 的备注"}
+VERDICT: Final[Mapping[str, Any]] = {"verdict": "approve", "reason": "已核实"}
+HOW_TO_CONNECT: Final = "给别的智能体（Claude、QwenPaw、IDE）用：MCP 服务的地址，请求头同上。操作只会提出，由您本人在钉钉或「操作审批」里确认："
+HOW_TO_DECIDE: Final = "决定一个操作审批（把 A2B3C4 换成它的代码；按令牌所有者的身份，四眼原则照样适用）："
+
+
 @dataclass(frozen=True, slots=True)
-class Purpose:
+class TokenPurpose:
     """One thing that people want a token for."""
 
     title: str
@@ -31,12 +37,12 @@ class Purpose:
     scopes: tuple[Scope, ...]
 
 
-PURPOSES: Final[Mapping[str, Purpose]] = {
-    "alerts": Purpose("接入告警", "监控、WAF、EDR 把告警推给毕方（Alertmanager、Falco、Wazuh 或通用格式）。", "notifications_active", (Scope.INGEST,)),
-    "files": Purpose("导入资产与扫描结果", "流水线、扫描器定时上传资产清单、SBOM 和扫描报告。", "upload_file", (Scope.INGEST,)),
-    "query": Purpose("只读查询", "大屏、脚本、报表查询告警、资产和漏洞，不能修改。", "search", (Scope.READ,)),
-    "mcp": Purpose("给别的智能体（MCP）", "Claude、QwenPaw、IDE 通过 MCP 查询；要改的只会提出，由您本人确认。", "smart_toy", (Scope.READ, Scope.WRITE)),
-    "approve": Purpose("审批", "工单系统回传同意或拒绝。按您的身份，四眼原则照样适用。", "how_to_reg", (Scope.READ, Scope.APPROVE)),
+PURPOSES: Final[Mapping[str, TokenPurpose]] = {
+    "alerts": TokenPurpose("接入告警", "监控、WAF、EDR 把告警推给毕方（Alertmanager、Falco、Wazuh 或通用格式）。", "notifications_active", (Scope.INGEST,)),
+    "files": TokenPurpose("导入资产与扫描结果", "流水线、扫描器定时上传资产清单、SBOM 和扫描报告。", "upload_file", (Scope.INGEST,)),
+    "query": TokenPurpose("只读查询", "大屏、脚本、报表查询告警、资产和漏洞，不能修改。", "search", (Scope.READ,)),
+    "mcp": TokenPurpose("给别的智能体（MCP）", "Claude、QwenPaw、IDE 通过 MCP 查询；要改的只会提出，由您本人确认。", "smart_toy", (Scope.READ, Scope.WRITE)),
+    "approve": TokenPurpose("审批", "工单系统回传同意或拒绝。按您的身份，四眼原则照样适用。", "how_to_reg", (Scope.READ, Scope.APPROVE)),
 }  # fmt: skip
 
 
@@ -56,43 +62,31 @@ def samples(request: HttpRequest, scopes: Collection[str], purpose: str, secret:
     # A name in the shell's place of the token must be expanded there.
     quote = '"' if secret == PLACEHOLDER else "'"
     curl = f"curl -H {quote}Authorization: Bearer {secret}{quote}"
-    reads = bool({Scope.READ, Scope.WRITE} & set(scopes))
-    if Scope.INGEST in scopes and purpose == "files":
-        yield Sample(
-            "bf-files",
-            "导入一台资产和它的一个发现（文件换成 --data-binary @文件，格式见 API 文档）：",
-            _posted(curl, site, _ESTATE),
-        )
-    elif Scope.INGEST in scopes:
-        yield Sample(
-            "bf-ingest",
-            "导入一条告警（文件换成 --data-binary @文件，格式见 API 文档）：",
-            _posted(curl, site, _ALERT),
-        )
-    if reads:
-        yield Sample("bf-read", "查询最近的告警：", f"{curl} {site}/api/v1/alerts/?limit=5")
-        text = "给别的智能体（Claude、QwenPaw、IDE）用：MCP 服务的地址，请求头同上。操作只会提出，由您本人在钉钉或「操作审批」里确认："
-        yield Sample("bf-mcp", text, f"{site}{reverse('mcp')}", plain=True)
+    if Scope.INGEST in scopes:
+        yield _ingested(curl, site, purpose)
+    if Scope.READ in scopes or Scope.WRITE in scopes:
+        yield from _read(curl, site)
     if Scope.WRITE in scopes:
-        body = _json({"note": "来自 API 的备注"})
         yield Sample(
-            "bf-write",
-            "给编号为 1 的告警添加备注：",
-            f"{curl} {_typed(body)} {site}/api/v1/alerts/1/comments/",
+            "bf-write", "给编号为 1 的告警添加备注：", _sent(curl, NOTE, f"{site}/api/v1/alerts/1/comments/")
         )
     if Scope.APPROVE in scopes:
-        body = _json({"verdict": "approve", "reason": "已核实"})
-        text = "决定一个操作审批（把 A2B3C4 换成它的代码；按令牌所有者的身份，四眼原则照样适用）："
-        yield Sample("bf-approve", text, f"{curl} {_typed(body)} {site}/api/v1/proposals/A2B3C4/decision/")
+        address = f"{site}/api/v1/proposals/A2B3C4/decision/"
+        yield Sample("bf-approve", HOW_TO_DECIDE, _sent(curl, VERDICT, address))
 
 
-def _posted(curl: str, site: str, body: Mapping[str, Any]) -> str:
-    return f"{curl} {_typed(_json(body))} {site}{reverse('api:ingest', args=['generic'])}"
+def _ingested(curl: str, site: str, purpose: str) -> Sample:
+    address = f"{site}{reverse('api:ingest', args=['generic'])}"
+    what, body = ("一台资产和它的一个发现", _ESTATE) if purpose == "files" else ("一条告警", _ALERT)
+    text = f"导入{what}（文件换成 --data-binary @文件，格式见 API 文档）："
+    return Sample("bf-ingest", text, _sent(curl, body, address))
 
 
-def _typed(body: str) -> str:
-    return f"-H 'Content-Type: application/json' -d '{body}'"
+def _read(curl: str, site: str) -> Iterator[Sample]:
+    yield Sample("bf-read", "查询最近的告警：", f"{curl} {site}/api/v1/alerts/?limit=5")
+    yield Sample("bf-mcp", HOW_TO_CONNECT, f"{site}{reverse('mcp')}", plain=True)
 
 
-def _json(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+def _sent(curl: str, body: Mapping[str, Any], address: str) -> str:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return f"{curl} -H 'Content-Type: application/json' -d '{text}' {address}"
