@@ -94,7 +94,9 @@ class TokenScreen(RecordScreen):
                 "purposes": PURPOSES,
             }
             return TemplateResponse(request, "admin/secops_agent/token_purposes.html", page)
-        return super().add_view(request, form_url, extra_context)
+        # Whatever is pressed, the next page is the one with the token.
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, one_button | (extra_context or {}))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The scopes of the purpose."""
