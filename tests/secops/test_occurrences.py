@@ -8,7 +8,7 @@ from django.utils import timezone
 from bifang.core import retention
 from secops_agent.models import Alert, AlertEvent
 from secops_agent.services.alerts import occurrences, words
-from secops_agent.services.intake import jobs
+from secops_agent.services.intake import jobs, receipts
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
 
@@ -64,7 +64,9 @@ def test_what_runs_by_itself_is_scheduled_once(database):
 
     ensure_schedules()
     functions = sorted(Schedule.objects.values_list("func", flat=True))
-    assert functions == sorted([words.JOB, jobs.RECOVERY, retention.JOB, replays.JOB, runs.TICK])
+    assert functions == sorted(
+        [words.JOB, jobs.RECOVERY, receipts.JOB, retention.JOB, replays.JOB, runs.TICK]
+    )
     assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())
 
 
@@ -77,5 +79,5 @@ def test_what_runs_by_itself_can_be_run_also_where_an_earlier_version_put_it_els
     ensure_schedules()
     Schedule.objects.filter(func=words.JOB).update(func="secops_agent.services.alerts.triage.words.index")
     ensure_schedules()
-    assert Schedule.objects.count() == 5
+    assert Schedule.objects.count() == 6
     assert all(callable(import_string(name)) for name in Schedule.objects.values_list("func", flat=True))
