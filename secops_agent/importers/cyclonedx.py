@@ -76,7 +76,8 @@ class CycloneDx:
         paths = whole_outline(head)
         if "bomFormat" in paths and b"CycloneDX" in head:
             return 1.0
-        return 0.6 if {"specVersion", "components"} <= paths else 0.0
+        # cyclonedx-py writes "bomFormat" and "specVersion" behind everything else.
+        return 0.8 if "components" in paths and paths & {"specVersion", "components.item.bom-ref"} else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         once = Once()

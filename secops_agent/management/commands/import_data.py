@@ -84,10 +84,7 @@ class Command(BaseCommand):
 def _format(name: str, source: Source) -> str:
     if name != "auto":
         return registry.get(name).name
-    found = registry.detect(source)
-    if not found:
-        raise CommandError(f"认不出 {source.name} 的格式，请写明：{'、'.join(registry.importers())}。")
-    return found
+    return registry.detect_or_ask(source, f"请写明格式：{'、'.join(registry.importers())}")
 
 
 def _digest(path: Path, name: str, source: str, asset: AssetRecord | None) -> str:
