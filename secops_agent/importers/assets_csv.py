@@ -76,7 +76,19 @@ _IMPORTANCE: dict[str, Severity] = {
     "次要": "low", "较低": "low", "不重要": "low", "很低": "low",
 }  # fmt: skip
 _FINDING_COLUMNS = (
-    "cve", "cvss", "cwe", "plugin", "qid", "nvt", "vuln", "finding", "漏洞名称", "漏洞编号", "漏洞标题", "漏洞id", "插件",
+    "cve",
+    "cvss",
+    "cwe",
+    "plugin",
+    "qid",
+    "nvt",
+    "vuln",
+    "finding",
+    "漏洞名称",
+    "漏洞编号",
+    "漏洞标题",
+    "漏洞id",
+    "插件",
 )
 _SEPARATORS = re.compile(r"[,;|，；、\r\n\t]+")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")

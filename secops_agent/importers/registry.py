@@ -15,6 +15,7 @@ NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "osv", "nuclei", "nmap", "generic",
     "wazuh", "suricata", "falco", "alertmanager", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv",
 )  # fmt: skip
+_MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format
 _SURE = 0.7  # enough when nobody has
 
@@ -66,6 +67,8 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
     """
     options = options or Options()
     importer = get(name)
+    if name in _MAY_BE_EMPTY and source.is_blank(options.limits):
+        return
     _check(importer, source, options)
     begun = False
     try:

@@ -69,6 +69,8 @@ class Command(BaseCommand):
             numbers = (outcome.created[kind], outcome.updated[kind], outcome.unchanged[kind])
             if any(numbers):
                 self.stdout.write(f"  {label}：新增 {numbers[0]}，更新 {numbers[1]}，未变 {numbers[2]}")
+        if not outcome.rejected and not outcome.counts_anything:
+            self.stdout.write("  文件里没有可以导入的记录（扫描没有命中）")
         if outcome.vanished:
             self.stdout.write(f"  本次扫描中已消失的发现：{outcome.vanished}")
         if outcome.matched:

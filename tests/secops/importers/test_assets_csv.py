@@ -107,12 +107,16 @@ def test_only_a_header_of_its_own_is_taken_for_assets(header: str, claim: str) -
 
 
 def test_unsure_header_is_asked_about_and_taken_when_named() -> None:
-    with pytest.raises(InvalidInput, match=r"report 可能是 assets_csv（资产清单.*），但不能确定：请选择格式。"):
+    with pytest.raises(
+        InvalidInput, match=r"report 可能是 assets_csv（资产清单.*），但不能确定：请选择格式。"
+    ):
         registry.detect_or_ask(source_of("IP\n10.0.0.1\n"), "请选择格式")
     assert len(of(read("assets_csv", "IP\n10.0.0.1\n"), AssetRecord)) == 1
 
 
-@pytest.mark.parametrize("column", ["Plugin ID", "CVE", "CVSS v2.0 Base Score", "Vulnerability Name", "漏洞名称"])
+@pytest.mark.parametrize(
+    "column", ["Plugin ID", "CVE", "CVSS v2.0 Base Score", "Vulnerability Name", "漏洞名称"]
+)
 def test_list_of_vulnerabilities_is_no_list_of_assets(column: str) -> None:
     with pytest.raises(InvalidInput, match="不像是 assets_csv"):
         read("assets_csv", f"Host,Name,{column}\nweb-01,PHP 8.2.x < 8.2.20 Multiple Vulnerabilities,x\n")
