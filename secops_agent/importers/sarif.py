@@ -37,7 +37,7 @@ from .fields import (
     texts,
 )
 from .reading import json_head, json_values
-from .sarif_places import Numbers, Place, fingerprint, other_places, places
+from .sarif_places import Numbers, CodePlace, fingerprint, other_places, places
 
 _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"
@@ -221,7 +221,7 @@ def _finding(
     run: _Run,
 ) -> FindingRecord:
     found = places(result, run.places)
-    place = found[0] if found else Place()
+    place = found[0] if found else CodePlace()
     message = shortened(_message(result, rule))
     key = (rule_id, place.path, *fingerprint(result, place.line, message))
     ordinal = run.numbers.of(key, (found, message))

@@ -10,7 +10,7 @@ from .fields import Table, distinct, number, shortened, table, tables, text
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CodePlace:
     """A file or a logical name; line and column are 0 where the tool gives none."""
 
     path: str = ""
@@ -22,12 +22,12 @@ class Place:
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
-def places(result: Table, artifacts: Sequence[str]) -> tuple[Place, ...]:
+def places(result: Table, artifacts: Sequence[str]) -> tuple[CodePlace, ...]:
     """Every location; ``artifacts`` are the run's files by index."""
     return tuple(_place(location, artifacts) for location in tables(result, "locations"))
 
 
-def _place(location: Table, artifacts: Sequence[str]) -> Place:
+def _place(location: Table, artifacts: Sequence[str]) -> CodePlace:
     physical = table(location, "physicalLocation")
     artifact, region = table(physical, "artifactLocation"), table(physical, "region")
     path = text(artifact, "uri") or _at(artifacts, number(artifact, "index"))
@@ -37,7 +37,7 @@ def _place(location: Table, artifacts: Sequence[str]) -> Place:
             for item in tables(location, "logicalLocations")
         ]
         path = next(filter(None, names), "")
-    return Place(
+    return CodePlace(
         unquote(path).removeprefix("file://"),
         int(number(region, "startLine") or 0),
         int(number(region, "startColumn") or 0),
@@ -49,7 +49,7 @@ def _at(items: Sequence[str], index: float | None) -> str:
     return items[int(index)] if index is not None and 0 <= index < len(items) else ""
 
 
-def other_places(found: Sequence[Place]) -> str:
+def other_places(found: Sequence[CodePlace]) -> str:
     """ "另有 2 处：a.py:3、b.py:9" of those behind the first; "" if there are none."""
     others = distinct(str(place) for place in found[1:])
     return f"另有 {len(others)} 处：{'、'.join(others)}" if others else ""

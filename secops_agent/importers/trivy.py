@@ -13,7 +13,7 @@ from .assets import image_asset, is_vague, path_asset, repository_asset
 from .base import Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, moment, table, text, texts
 from .reading import json_head, json_values
-from .trivy_results import READERS, Target
+from .trivy_results import READERS, ScanTarget
 
 _ROOT = ("SchemaVersion", "CreatedAt", "ArtifactName", "ArtifactType", "Metadata", "ClusterName")
 # Of a cluster: "Resources" of a whole report, "Findings" of a summary, the other two before 0.30.
@@ -49,7 +49,7 @@ class Trivy:
             return 1.0
         if "ClusterName" in paths and any(holder.removesuffix(".item") in paths for holder in _HOLDERS):
             return 0.9
-        return 0.8 if "Results.item.Target" in paths and "Results.item.Class" in paths else 0.0
+        return 0.8 if "Results.item.ScanTarget" in paths and "Results.item.Class" in paths else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         report = _read_report(source, options)
@@ -83,14 +83,14 @@ class _Report:
     asset: AssetRecord | None
     source: str
 
-    def target(self, place: str) -> Target:
+    def target(self, place: str) -> ScanTarget:
         """Of a result by its position, "Results[0]" or "Resources[2].Results[0]"."""
         result, holder = self.results.get(place, {}), place.rpartition(".")[0]
         described = self.objects.get(holder, {}) if holder else self.data
         distro = _distro(described, text(result, "Target")) if text(result, "Class") == "os-pkgs" else ""
         seen = moment(self.data, "CreatedAt")
         asset = self._asset(holder)
-        return Target(asset, text(result, "Target"), text(result, "Type"), distro, seen, self.source)
+        return ScanTarget(asset, text(result, "Target"), text(result, "Type"), distro, seen, self.source)
 
     def _asset(self, holder: str) -> AssetRecord:
         if self.asset or not holder:

@@ -33,7 +33,7 @@ from .purls import package_purl, purl_kind
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ScanTarget:
     """What the findings of one result share: an image, a file, a Kubernetes object."""
 
     asset: AssetRecord
@@ -44,7 +44,9 @@ class Target:
     source: str
 
 
-def _component(package: Table, target: Target, name: str, version: str, identifier: str) -> ComponentRecord:
+def _component(
+    package: Table, target: ScanTarget, name: str, version: str, identifier: str
+) -> ComponentRecord:
     purl = canonical_purl(text(table(package, identifier), "PURL"))
     purl = purl or package_purl(target.kind, name, version, target.distro)
     return ComponentRecord(
@@ -60,7 +62,7 @@ def _component(package: Table, target: Target, name: str, version: str, identifi
     )
 
 
-def _package(value: Any, target: Target) -> Iterator[Record]:
+def _package(value: Any, target: ScanTarget) -> Iterator[Record]:
     package = table_of(value)
     yield _component(package, target, need(package, "Name"), _package_version(package), "Identifier")
 
@@ -71,7 +73,7 @@ def _package_version(package: Table) -> str:
     return f"{int(epoch)}:{full}" if epoch else full
 
 
-def _vulnerability(value: Any, target: Target) -> Iterator[Record]:
+def _vulnerability(value: Any, target: ScanTarget) -> Iterator[Record]:
     item = table_of(value)
     vuln_id, aliases = primary_id([need(item, "VulnerabilityID")])
     component = _component(
@@ -97,7 +99,7 @@ def _vulnerability(value: Any, target: Target) -> Iterator[Record]:
 
 
 def _vulnerability_finding(
-    item: Table, record: VulnerabilityRecord, component: ComponentRecord, target: Target
+    item: Table, record: VulnerabilityRecord, component: ComponentRecord, target: ScanTarget
 ) -> FindingRecord:
     place = component.location or target.location
     named = f"{component.name} {component.version}".strip()
@@ -132,7 +134,7 @@ def _scores(sources: Table) -> Iterator[Cvss]:
                 yield found
 
 
-def _misconfiguration(value: Any, target: Target) -> Iterator[Record]:
+def _misconfiguration(value: Any, target: ScanTarget) -> Iterator[Record]:
     item = table_of(value)
     if text(item, "Status", "FAIL") != "FAIL":
         return
@@ -155,7 +157,7 @@ def _misconfiguration(value: Any, target: Target) -> Iterator[Record]:
     )
 
 
-def _secret(value: Any, target: Target) -> Iterator[Record]:
+def _secret(value: Any, target: ScanTarget) -> Iterator[Record]:
     item = table_of(value)
     rule = need(item, "RuleID")
     yield FindingRecord(
@@ -177,7 +179,7 @@ def _line(place: str, data: Table) -> str:
     return f"{place}:{int(line)}" if line else place
 
 
-READERS: dict[str, Callable[[Any, Target], Iterator[Record]]] = {
+READERS: dict[str, Callable[[Any, ScanTarget], Iterator[Record]]] = {
     "Packages": _package,
     "Vulnerabilities": _vulnerability,
     "Misconfigurations": _misconfiguration,
