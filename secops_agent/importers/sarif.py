@@ -37,7 +37,7 @@ from .fields import (
     texts,
 )
 from .reading import json_head, json_values
-from .sarif_places import Numbers, CodePlace, fingerprint, other_places, places
+from .sarif_places import CodePlace, Numbers, fingerprint, other_places, places
 
 _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"

@@ -18,7 +18,7 @@ from .trivy_results import READERS, ScanTarget
 _ROOT = ("SchemaVersion", "CreatedAt", "ArtifactName", "ArtifactType", "Metadata", "ClusterName")
 # Of a cluster: "Resources" of a whole report, "Findings" of a summary, the other two before 0.30.
 _HOLDERS = tuple(f"{name}.item" for name in ("Resources", "Findings", "Vulnerabilities", "Misconfigurations"))
-_OBJECT = ("Namespace", "Kind", "Name", "Metadata")
+_OBJECT = ("Namespace", "Kind", "Name", "Metadata.OS")  # the rest of its metadata may be large
 _RESULTS = ("Results.item", *(f"{holder}.Results.item" for holder in _HOLDERS))
 _RESULT = ("Target", "Class", "Type")
 # What is not taken, and why; the licences of packages come with the packages.
@@ -49,7 +49,7 @@ class Trivy:
             return 1.0
         if "ClusterName" in paths and any(holder.removesuffix(".item") in paths for holder in _HOLDERS):
             return 0.9
-        return 0.8 if "Results.item.ScanTarget" in paths and "Results.item.Class" in paths else 0.0
+        return 0.8 if "Results.item.Target" in paths and "Results.item.Class" in paths else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         report = _read_report(source, options)
@@ -86,11 +86,14 @@ class _Report:
     def target(self, place: str) -> ScanTarget:
         """Of a result by its position, "Results[0]" or "Resources[2].Results[0]"."""
         result, holder = self.results.get(place, {}), place.rpartition(".")[0]
-        described = self.objects.get(holder, {}) if holder else self.data
-        distro = _distro(described, text(result, "Target")) if text(result, "Class") == "os-pkgs" else ""
+        system = table(self.objects.get(holder, {}), "Metadata.OS") if holder else self._system()
+        distro = _distro(system, text(result, "Target")) if text(result, "Class") == "os-pkgs" else ""
         seen = moment(self.data, "CreatedAt")
         asset = self._asset(holder)
         return ScanTarget(asset, text(result, "Target"), text(result, "Type"), distro, seen, self.source)
+
+    def _system(self) -> Table:
+        return table(table(self.data, "Metadata"), "OS")
 
     def _asset(self, holder: str) -> AssetRecord:
         if self.asset or not holder:
@@ -121,16 +124,17 @@ def _read_report(source: Source, options: Options) -> _Report:
         if path in _ROOT:
             report.data[path] = value
             continue
-        place, _, key = position.rpartition(".")
-        book = report.results if path.rpartition(".")[0] in _RESULTS else report.objects
-        book.setdefault(place, {})[key] = value
+        if path.rpartition(".")[0] in _RESULTS:
+            place, _, key = position.rpartition(".")
+            report.results.setdefault(place, {})[key] = value
+        else:
+            place, _, key = position.partition(".")
+            report.objects.setdefault(place, {})[key] = value
     return report
 
 
-def _distro(described: Table, target: str) -> str:
+def _distro(system: Table, target: str) -> str:
     """ "debian-12.4", from the description of the image or else from the target's name."""
-    metadata = described.get("Metadata")
-    system = table(metadata, "OS") if isinstance(metadata, dict) else {}
     found = _SYSTEM.search(target)
     said = (text(system, "Family"), text(system, "Name")) if system or not found else found.groups()
     return "-".join(filter(None, said))

@@ -1,6 +1,6 @@
 """What Trivy finds in one target: packages, vulnerabilities, misconfigurations, secrets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -179,7 +179,7 @@ def _line(place: str, data: Table) -> str:
     return f"{place}:{int(line)}" if line else place
 
 
-READERS: dict[str, Callable[[Any, ScanTarget], Iterator[Record]]] = {
+READERS = {
     "Packages": _package,
     "Vulnerabilities": _vulnerability,
     "Misconfigurations": _misconfiguration,

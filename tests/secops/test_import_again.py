@@ -5,9 +5,10 @@ from dataclasses import replace
 from secops_agent.importers import registry
 from secops_agent.models import Component, Finding
 from tests.secops.importers.reading_aid import source_of
+from tests.secops.importers.test_grype import MATCH
 from tests.secops.importers.test_osv import ADVISORY, MUTE, scan_of
 
-from .inventory_aid import component, finding, host, mark, store
+from .inventory_aid import component, finding, flaw, host, mark, store
 
 
 def brought(value, name="osv"):
@@ -45,3 +46,16 @@ def test_components_without_an_asset_are_counted_and_named(database):
         ("log4j-core 2.0", "没有说明这个组件在哪个资产上：请在导入时指定资产。")
     ]
     assert "全部被拒绝" in store(lost).refusal
+
+
+def test_known_flaw_by_its_other_name_is_not_updated_again(database):
+    store(flaw("CVE-2026-1", aliases=("GHSA-aaaa-bbbb-cccc",)))
+    outcome = store(flaw("GHSA-aaaa-bbbb-cccc"))
+    assert (outcome.updated["vulnerability"], outcome.unchanged["vulnerability"]) == (0, 1)
+
+
+def test_scan_that_names_nothing_is_one_asset(database):
+    nothing = {"matches": [MATCH], "source": {"type": "directory", "target": ""}}
+    first, second = brought(nothing, "grype"), brought(nothing, "grype")
+    assert (first.created["asset"], first.created["finding"]) == (1, 1)
+    assert (sum(second.created.values()), sum(second.updated.values())) == (0, 0)

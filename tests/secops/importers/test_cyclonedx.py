@@ -180,3 +180,7 @@ def test_cyclonedx_whose_format_comes_last_is_known() -> None:
     bom = {"components": parts, "metadata": BOM["metadata"], "bomFormat": "CycloneDX", "specVersion": "1.6"}
     assert registry.detect(source_of(bom)) == "cyclonedx"
     assert len(of(read("cyclonedx", bom), ComponentRecord)) == 1200
+
+
+def test_cyclonedx_entries_that_are_no_software_are_counted() -> None:
+    assert rejected(read("cyclonedx", BOM)) == [("components", "1 个类型为 file 的条目不是软件，没有导入")]

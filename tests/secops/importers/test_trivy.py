@@ -238,3 +238,7 @@ def test_trivy_licences_are_counted_and_named() -> None:
     assert rejected(read("trivy", report)) == [
         ("Results[0].Licenses", "2 条许可证检查结果没有导入（组件自己的许可证会随组件导入）")
     ]
+
+
+def test_trivy_results_alone_are_known() -> None:
+    assert registry.detect(source_of({"Results": REPORT["Results"]})) == "trivy"
