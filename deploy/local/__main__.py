@@ -1,10 +1,12 @@
 """``python -m deploy.local`` (what ``make run`` does after installing): prepare, start, report, wait, stop."""
 
+import _thread
 import fcntl
 import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ from deploy.local.supervision import Place, Supervisord, start
 
 START_DEADLINE_S = 60.0
 CONNECT_DEADLINE_S = 10.0
+ANSWER_DEADLINE_S = 10.0  # of supervisord, too, which is asked over a socket of its own
 
 
 class Stop:
@@ -34,7 +37,8 @@ class Stop:
                 signal.signal(number, self._receive)
 
     def _receive(self, number: int, _: object) -> None:
-        self._event.set()
+        """In a thread: the one that is interrupted may hold the event's lock, and would wait for itself for ever."""
+        _thread.start_new_thread(self._event.set, ())
 
     def wait(self, seconds: float) -> bool:
         """Wait so long at most; true once we are to stop."""
@@ -44,6 +48,7 @@ class Stop:
 def main() -> int:
     """Exit code 0 after a stop that was asked for, 1 if something failed, 2 if a person must mend something."""
     stop = Stop()
+    socket.setdefaulttimeout(ANSWER_DEADLINE_S)
     try:
         place = _place()
         with _lock(place):

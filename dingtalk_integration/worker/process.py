@@ -1,5 +1,6 @@
 """The worker process: its start, its signals and its end. What it is made of: assembly."""
 
+import _thread
 import logging
 import os
 import signal
@@ -33,11 +34,20 @@ def run(config_id: int | None) -> None:
 
 
 def _listen(stop: threading.Event, supervisor: Supervisor) -> None:
-    """The first signal stops in good order, the second at once."""
+    """The first signal stops in good order, the second at once.
+
+    In a thread: the one that is interrupted may hold the lock of an event, and would wait for itself for ever.
+    """
+    asked = False
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
+        nonlocal asked
+        if asked:
             os._exit(128 + number)
+        asked = True
+        _thread.start_new_thread(begin, ())
+
+    def begin() -> None:
         stop.set()
         supervisor.nudge()
 

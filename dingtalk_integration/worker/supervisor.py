@@ -67,7 +67,7 @@ class Supervisor:
             self._wind_down(grace)
 
     def nudge(self) -> None:
-        """Look again now. From any thread, and from a signal handler."""
+        """Look again now. From any thread; a signal handler may hold the lock that it needs."""
         self._changed.set()
 
     def _start_loop(self) -> None:

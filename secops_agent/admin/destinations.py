@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from bifang import env
 from bifang.core.admin.live import Live, register_watch
-from bifang.core.airgap import is_airgapped, whereabouts
+from bifang.core.airgap import is_airgapped
 from bifang.core.models import SystemConfig
-from secops_agent.llm.qwen import OFFICIAL_URL
+from secops_agent.services.operations.destinations import LEAVES, destination_of
 
-_SHOWN = {"yes": ("数据离开公司", "warn"), "no": ("数据留在公司", "ok"), "unknown": ("去向不明", "warn")}
+_TONES = {"yes": "warn", "no": "ok", "unknown": "warn"}
 
 
 def look(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
@@ -17,18 +16,12 @@ def look(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
 
 
 def _look_at(config: SystemConfig) -> Live:
-    place = whereabouts(_address(config))
-    text, tone = _SHOWN[place.leaves]
+    place = destination_of(config)
+    text, tone = LEAVES[place.leaves], _TONES[place.leaves]
     detail = f"发往 {place.host}" if place.leaves != "unknown" else f"查不到 {place.host} 的地址"
     if place.leaves == "yes" and is_airgapped():
         text, tone, detail = "气隙模式下不可用", "bad", f"{place.host} 在公司外，不会连接"
     return Live(text, tone, detail, config.last_error, config.last_error_at)
-
-
-def _address(config: SystemConfig) -> str:
-    params = config.params
-    given = params.get("base_url") or params.get("url")
-    return str(given or env.text("DASHSCOPE_HTTP_BASE_URL") or OFFICIAL_URL)
 
 
 for _kind in ("qwen", "openai", "webhook_connector", "mcp"):

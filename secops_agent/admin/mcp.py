@@ -112,7 +112,7 @@ class McpScreen(RecordScreen):
         ready = next((one for one in catalogue.tools_of(config) if one.name == tool.name), None)
         may_order = ready is not None and _may(request, ready.role) and config.enabled
         return self._page(
-            request, "mcp_tool.html", title=f"{config}：{tool.name}", config=config, tool=tool, row=mcp_forms.row_of(tool),
+            request, "mcp_tool.html", title=f"{config}：{tool.name}", config=config, tool=tool, row=mcp_forms.row_of(tool, config),
             schema=mcp_forms.revealed(mcp_forms.pretty(tool.offered.schema)) if tool.offered else "",
             choices=mcp_forms.class_choices(config, tool) if request.user.has_perm(_CONFIGURE) else None, ready=ready,
             boxes=mcp_forms.boxes(ready, request.POST) if ready and may_order else None, answer=answer,

@@ -11,14 +11,14 @@ from typing import Final
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
-from secops_agent.agent.budget import fit
+from secops_agent.agent.budget import fit, offered
 from secops_agent.agent.calls import Calls
 from secops_agent.agent.chain import Chain, Spare
 from secops_agent.agent.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.listener import Listener, Tell
 from secops_agent.agent.outcome import StoppedBy, TurnOutcome
-from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request
+from secops_agent.llm.types import LLM, Completion, Delta, Message, Offer, Request, ToolSpec
 from secops_agent.llm.written_calls import read_calls
 from secops_agent.tools.base import Toolbox
 
@@ -48,12 +48,14 @@ async def run(
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
     opening: Message | None = None,
+    nearest: Sequence[str] = (),
     needs_query: Callable[[str], bool] | None = None,
 ) -> TurnOutcome:
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
-    ``opening`` holds calls that are run before the model is asked; ``needs_query`` tells of an answer that no query
-    backs: asked once to query, a model that does not is replaced.
+    ``opening`` holds calls that are run before the model is asked; ``nearest`` names the tools that a model with little
+    room is shown first; ``needs_query`` tells of an answer that no query backs: asked once to query, a model that
+    does not is replaced.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. When the model cannot, the ``second`` ones go on, each once, then ``fallback`` (the offline mode),
@@ -62,7 +64,7 @@ async def run(
     spares = [Spare(each, lambda: messages) for each in second]
     if fallback is not None:
         spares.append(Spare(fallback, fallback_messages or (lambda: messages)))
-    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted)
+    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted, nearest)
     return await turn.run(opening, needs_query or (lambda _: False))
 
 
@@ -77,10 +79,11 @@ class _Turn:
         on_delta: Tell | None,
         spares: list[Spare],
         quoted: str,
+        nearest: Sequence[str],
     ) -> None:
         self.chain, self.limits = Chain(llm, spares), limits
         self.given, self.added = tuple(messages), list[Message]()
-        self.specs = toolbox.specs
+        self.specs, self.nearest = toolbox.specs, nearest
         self.clock = asyncio.get_running_loop().time
         self.seconds = llm.terms.seconds or limits.seconds
         self.deadline = self.clock() + self.seconds
@@ -99,18 +102,18 @@ class _Turn:
     async def run(self, opening: Message | None, needs_query: Callable[[str], bool]) -> TurnOutcome:
         """Steps until there is an answer."""
         if opening is not None:
-            await self._run_tools(opening)
+            await self._run_tools(opening, by_code=True)
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
             try:
-                completion = await self._complete(withdrawn != "answer")
+                completion = await self._complete(withdrawn != "answer" or not self.llm.terms.calls)
             except BifangError as error:
                 if not self._fall_back(error):
                     return self._refuse(error)
                 continue
             self.steps_left, self.half = self.steps_left - 1, ""
             self.chain.count(completion)
-            if withdrawn == "answer" and completion.message.tool_calls:
+            if withdrawn == "answer" and completion.message.tool_calls and self.llm.terms.calls:
                 await self._run_tools(completion.message)
                 if self.wrong >= _WRONG_STEPS:
                     self._fall_back(RemoteError(_ALL_WRONG, permanent=True))
@@ -128,7 +131,7 @@ class _Turn:
         backed = bool(self.calls.found())
         if self.llm.offline or backed or (text and not needs_query(text)):
             return False
-        if self.nudged or self.stopped_by != "answer":
+        if self.nudged or self.stopped_by != "answer" or not self.llm.terms.calls:
             return self._fall_back(RemoteError(_UNGROUNDED, permanent=True))
         self.nudged = True
         self.added += [Message("assistant", text or "（没有内容）"), Message("user", _NUDGE)]
@@ -151,10 +154,12 @@ class _Turn:
         )
         return next((reason for reason, holds in reasons if holds), "answer")
 
-    async def _run_tools(self, message: Message) -> None:
+    async def _run_tools(self, message: Message, *, by_code: bool = False) -> None:
         self.added.append(message)
         before = len(self.calls.runs)
-        self.added += await self.calls.run(message.tool_calls, self.progress.tell)
+        said = [self.quoted, *(one.content for one in self.given if one.role != "system")]
+        checked = None if by_code or self.llm.offline else said
+        self.added += await self.calls.run(message.tool_calls, self.progress.tell, checked)
         useful = any(run.result.useful for run in self.calls.runs[before:])
         self.wrong = 0 if useful or self.llm.offline else self.wrong + 1
 
@@ -180,7 +185,7 @@ class _Turn:
             raise self._late()
         request = Request(
             self._fitting(withdrawn),
-            self.specs,
+            self._offered(),
             tool_choice="none" if withdrawn else "auto",
             max_tokens=self.limits.answer_tokens,
             timeout=seconds,
@@ -190,7 +195,12 @@ class _Turn:
                 answer = await self.llm.complete(request, self._shower())
         except TimeoutError:
             raise self._late() from None
-        return answer if self.llm.offline else self._with_written_calls(answer)
+        return self._with_written_calls(answer) if self._offered() and not self.llm.offline else answer
+
+    def _offered(self) -> tuple[ToolSpec, ...]:
+        """What fits; none to a model that only words what was looked up."""
+        terms = self.llm.terms
+        return offered(self.specs, self.nearest, terms.room) if terms.calls else ()
 
     def _with_written_calls(self, completion: Completion) -> Completion:
         """Calls that the model wrote as text are calls."""
@@ -222,7 +232,7 @@ class _Turn:
         """What this model can read of the dialogue. RemoteError if that is too little."""
         sent, room = self._sent(withdrawn), self.llm.terms.room
         earlier = len(self.given) - 1 - (self.given[0].role == "system")
-        return fit(sent, self.specs, room, earlier) if room else sent
+        return fit(sent, self._offered(), room, earlier) if room else sent
 
     def _sent(self, withdrawn: bool) -> tuple[Message, ...]:
         """The dialogue as this model gets it: the offline mode needs no marks, since it obeys no text."""

@@ -12,11 +12,12 @@ from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
+from secops_agent.agent.cooldown import Cooldowns
 from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.policy import ModelWithheld
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import openai, qwen_session
-from secops_agent.llm.offline import Intent, Lexicon, Offline, understand
+from secops_agent.llm.offline import Intent, Lexicon, Offline, nearest_tools, understand
 from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.types import LLM, Completion, Message, ModelSettings, OnDelta, Request, Terms
@@ -47,6 +48,10 @@ class OfflineMode:
         """What the asker's words certainly ask for, for a turn of another model; None if that one must read them."""
         return (await self._model()).opening(Request(tuple(messages), all_specs()))
 
+    async def nearest(self, text: str) -> tuple[str, ...]:
+        """The reading tools, the most probable for this question first."""
+        return nearest_tools(text, await self._lexicon.get(), timezone.localtime())
+
     async def _model(self) -> Offline:
         return Offline(await self._lexicon.get(), timezone.localtime(), self._asker, self._last)
 
@@ -58,13 +63,14 @@ class Models:
         self._configs = configs
         self._built: dict[int, tuple[ModelSettings, LLM]] = {}
         self._lexicon = CurrentLexicon()
+        self._cooldowns = Cooldowns()
 
     async def get(self, ai_config_id: int) -> LLM:
         """The model of a configuration. Raises ConfigError, SecretError."""
         wanted: ModelSettings = await self._configs.get(ai_config_id)
         known = self._built.get(ai_config_id)
         if known is None or known[0] != wanted:
-            self._built[ai_config_id] = known = (wanted, _build(wanted))
+            self._built[ai_config_id] = known = (wanted, self._cooldowns.watch(_build(wanted)))
         return known[1]
 
     async def chain(
@@ -75,7 +81,9 @@ class Models:
         for config_id in ai_configs:
             try:
                 await admit(config_id)
-                models.append(await self.get(config_id))
+                model = await self.get(config_id)  # a changed one begins afresh
+                await self._cooldowns.admit(config_id)
+                models.append(model)
             except BifangError as error:
                 log.warning("模型不可用：%s", error.message)
                 withheld = isinstance(error, ModelWithheld)

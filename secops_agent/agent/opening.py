@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from secops_agent.agent.models import OfflineMode
+from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm.offline import ACTION_TOOLS
-from secops_agent.llm.types import Completion, Message, ToolCall
+from secops_agent.llm.types import Completion, Message, Request, ToolCall
 from secops_agent.services.mcp.orders import CALL, COMMAND
 from secops_agent.tools.mcp import order_arguments
 
@@ -13,16 +14,31 @@ _LONGEST: Final = 2000  # characters of an order
 
 
 async def find_opening(
-    text: str, dialogue: Sequence[Message], offline: OfflineMode, *, grammar: bool
+    text: str, dialogue: Sequence[Message], offline: OfflineMode, *, grammar: bool, calls: bool = True
 ) -> tuple[bool, Completion | None]:
-    """Is the turn for code alone; and the calls that it begins with. ``text`` is what was typed."""
+    """Is the turn for code alone; and the calls that it begins with. ``text`` is what was typed.
+
+    ``calls``: may the model look up more? Else all that code makes of the words is looked up, not only what is certain.
+    """
     order = _read_command(text)
-    if order is not None or not grammar:
-        return order is not None, order
+    if order is not None:
+        return True, order
+    if not calls:
+        return await _guess(dialogue, offline)
+    if not grammar:
+        return False, None
     opening = await offline.opening(dialogue)
     if opening is not None and _is_for_code(opening):
         return True, None
     return False, opening
+
+
+async def _guess(dialogue: Sequence[Message], offline: OfflineMode) -> tuple[bool, Completion | None]:
+    """What is no question about data is left to the model: general knowledge."""
+    guess = await offline.complete(Request(tuple(dialogue), all_specs()))
+    if guess.unclear:
+        return False, None
+    return (True, None) if guess.offer or _is_for_code(guess) else (False, guess)
 
 
 def _is_for_code(opening: Completion) -> bool:

@@ -20,6 +20,8 @@ Settings = WebhookSettings | McpSettings
 def settings_for(order: Order) -> Settings | None:
     """Of the connector that carries it out; None: a dry run. Raises ConfigError, SecretError."""
     row = _server_of(order) if order.tool == CALL else carrier_of(order.tool, order.connector_config_id)
+    if row is None and order.undo_url:
+        raise ConfigError("当时执行它的连接器已停用、归档，或不再负责这个操作。")
     return None if row is None else _loaded(row)
 
 

@@ -66,7 +66,8 @@ class OpenAI:
         self.settings = settings
         self.name = settings.name
         room = settings.context_window - settings.max_tokens
-        self.terms = Terms(settings.config_id, max(room, 1), settings.turn_seconds)
+        calls = settings.tool_calls != "none"
+        self.terms = Terms(settings.config_id, max(room, 1), settings.turn_seconds, calls)
         self._line = WaitingLine(settings.name, settings.concurrency)
 
     async def complete(self, request: Request, on_delta: OnDelta | None = None) -> Completion:

@@ -1,7 +1,7 @@
 """OpenAI's chat completions on the wire: our messages out, streamed fragments in.
 
 ``tools``: "native" sends the tools as the wire wants them; "json" describes them in words, and the calls and results
-of the dialogue with them, for servers and models that know no tools.
+of the dialogue with them, for servers and models that know no tools; "none" sends no tools, and results as text.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from secops_agent.llm.types import Delta, Message, Request, Usage
 from secops_agent.llm.wire import Merge, call_of, encodable, tool_of
 
-ToolMode = Literal["native", "json"]
+ToolMode = Literal["native", "json", "none"]
 _OPEN, _CLOSE = "<think>", "</think>"
 _IN_WORDS: Final = """可以使用下面的工具。要用工具时，整个回答只写一个 JSON 对象，不写别的：
 {{"tool": "工具名", "arguments": {{参数}}}}
@@ -33,6 +33,8 @@ def body(request: Request, model: str, tools: ToolMode, thinking: bool | None, m
         found["chat_template_kwargs"] = {"enable_thinking": thinking}
     if tools == "json":
         return found | {"messages": _in_words(request)}
+    if tools == "none":
+        return found | {"messages": _without_calls(request.messages)}
     if request.tools:
         found |= {"tools": [tool_of(spec) for spec in request.tools], "tool_choice": request.tool_choice}
     return found | {"messages": [_message(message) for message in request.messages]}
@@ -59,6 +61,18 @@ def _in_words(request: Request) -> list[dict[str, Any]]:
     if told and told[0]["role"] == "system":
         return [{"role": "system", "content": f"{tools}\n\n{told[0]['content']}"}, *told[1:]]
     return [{"role": "system", "content": tools}, *told]
+
+
+def _without_calls(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """Results as what a user says; one speaker at a time, since some servers want them by turns."""
+    told: list[dict[str, Any]] = []
+    for message in messages:
+        one = _told(message._replace(tool_calls=()))
+        if one["content"] and told and told[-1]["role"] == one["role"]:
+            told[-1] = {**one, "content": f"{told[-1]['content']}\n\n{one['content']}"}
+        elif one["content"]:
+            told.append(one)
+    return told
 
 
 def _told(message: Message) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from bifang.core.errors import BadCredentials, BifangError, RemoteError
 from bifang.core.http import Response
 from secops_agent.llm.openai import OpenAI, OpenAISettings, client, close_clients, error_of
-from secops_agent.llm.types import LLM, Completion, Message, Request, ToolSpec
+from secops_agent.llm.types import LLM, Completion, Message, Request, ToolCall, ToolSpec
 from secops_agent.llm.written_calls import read_calls
 
 ProbeOutcome = Literal["ok", "refused", "unreachable", "no_tools"]
@@ -58,6 +58,8 @@ async def probe_tools(llm: LLM) -> Probe:
 
 
 async def _round_trip(llm: LLM) -> Probe:
+    if not llm.terms.calls:
+        return await _words_only(llm)
     first = await llm.complete(Request(_QUESTION, (_TOOL,), max_tokens=600, timeout=SECONDS))
     called = [call for call in first.message.tool_calls if call.name == _TOOL.name]
     calls = called or read_calls(first.message.content, {_TOOL.name})  # as the agent does
@@ -73,6 +75,16 @@ async def _round_trip(llm: LLM) -> Probe:
         return Probe("no_tools", "模型调用了工具，但没有用上工具的结果（回答里没有校验码）：多半是模型太小。")
     written = "" if called else _WRITTEN
     return Probe("ok", f"可以使用：模型调用了工具并用上了结果{_tokens(first, second)}。{written}")
+
+
+async def _words_only(llm: LLM) -> Probe:
+    call = ToolCall("looked-up", _TOOL.name, "{}")
+    result = Message("tool", f"校验码是 {_CODE}", tool_call_id=call.id, name=_TOOL.name)
+    dialogue = (*_QUESTION, Message("assistant", "", (call,)), result, _ANSWER)
+    done = await llm.complete(Request(dialogue, max_tokens=600, timeout=SECONDS))
+    if _CODE not in done.message.content:
+        return Probe("no_tools", "模型没有用上给它的结果（回答里没有校验码）：多半是模型太小。")
+    return Probe("ok", f"可以使用：模型用上了给它的结果{_tokens(done)}。它不调用工具，由毕方先查好。")
 
 
 def _tokens(*done: Completion) -> str:

@@ -65,7 +65,7 @@ class Request:
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: Literal["auto", "none"] = "auto"
-    temperature: float = 0.2
+    temperature: float = 0.05  # small models that guess call wrongly
     max_tokens: int = 2000
     timeout: float = 60.0
 
@@ -140,12 +140,14 @@ class Terms:
     """On what terms a model is asked.
 
     ``config_id`` is the configuration that pays, None if nobody does. ``room``: tokens that a request may have, tools
-    included; 0: not known, or no matter. ``seconds``: how long a turn may take with it; 0: as always.
+    included; 0: not known, or no matter. ``seconds``: how long a turn may take with it; 0: as always. ``calls``: may it
+    call tools? Else it only words what code looked up.
     """
 
     config_id: int | None = None
     room: int = 0
     seconds: float = 0.0
+    calls: bool = True
 
 
 class LLM(Protocol):

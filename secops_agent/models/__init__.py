@@ -4,6 +4,7 @@ from secops_agent.models.action import ACTION_OPEN, Action, ActionState
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
+from secops_agent.models.case import Case, CaseStatus, CaseTask
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
 from secops_agent.models.investigation import (
@@ -11,6 +12,7 @@ from secops_agent.models.investigation import (
     InvestigationOpinion,
     InvestigationReplay,
     InvestigationState,
+    SecondLook,
 )
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.models.mcp import McpCatalogue
@@ -42,6 +44,7 @@ from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
+from secops_agent.models.triage import SavedView, TriageBatch
 from secops_agent.models.usage import ModelPrice, TurnUsage
 from secops_agent.models.vulnerability import (
     AffectedRange,
@@ -73,6 +76,9 @@ __all__ = [
     "AuditSegment",
     "CalendarDay",
     "CalendarFeed",
+    "Case",
+    "CaseStatus",
+    "CaseTask",
     "Component",
     "ConversationMessage",
     "Correction",
@@ -112,8 +118,10 @@ __all__ = [
     "Runbook",
     "RunbookTerm",
     "RunbookVersion",
+    "SavedView",
     "ScheduledTask",
     "Scope",
+    "SecondLook",
     "SecurityReport",
     "ShiftSwap",
     "Silence",
@@ -122,6 +130,7 @@ __all__ = [
     "SwapState",
     "TargetKind",
     "TaskRun",
+    "TriageBatch",
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",

@@ -22,21 +22,26 @@ from secops_agent.tools.masking import for_group
 NEEDED: Final[dict[Risk, Role]] = {
     "read": Role.VIEWER, "write": Role.ANALYST, "dangerous": Role.RESPONDER,
 }  # fmt: skip
-HOW: Final[dict[Risk, str]] = {
+HOW: Final[dict[str, str]] = {
     "write": "需要您本人确认：回复「确认 {code}」后才会执行。",
     "dangerous": "需要另一位审批人批准：由对方回复「同意 {code}」或「拒绝 {code} 理由」，批准后才会执行。",
+    "confirmed_first": "先由本人确认：回复「确认 {code}」后才请另一位审批人决定，对方同意后才会执行。",
     "read": "",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Whom a tool works for, where, and when (aware, local time)."""
+    """Whom a tool works for, where, and when (aware, local time).
+
+    ``confirms_first``: what is asked for did not come from the person, who confirms even what others approve.
+    """
 
     person: Person
     is_group: bool
     now: datetime
     proposer: Proposer
+    confirms_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +144,11 @@ def action(
         except BifangError as refusal:
             said = f"没有执行任何操作：{refusal.message}\n\n原本要做的是：{plan.summary}"
             return ToolResult("error", plan.summary, said)
-        status: Any = "needs_confirmation" if risk == "write" else "needs_approval"
+        mine = risk == "write" or asker.confirms_first
+        status: Any = "needs_confirmation" if mine else "needs_approval"
         warning = f"**{prospect(name, plan.arguments)}**\n\n" if risk == "dangerous" else ""
-        text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{HOW[risk].format(code=code)}"
+        how = HOW["confirmed_first" if mine and risk == "dangerous" else risk].format(code=code)
+        text = f"**{title}**（尚未执行）\n\n{plan.summary}\n\n{warning}{how}"
         return ToolResult(status, plan.summary, text, dict(plan.arguments), code)
 
     return ToolDefinition(name, title, description, risk, arguments, run, check, act, recheck, act_there)

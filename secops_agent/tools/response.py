@@ -9,6 +9,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.views import AssetSummary
 from secops_agent.services.decisions import targets
+from secops_agent.services.decisions.carriers import require_fit
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
@@ -54,9 +55,9 @@ def check_block(given: BlockIp, person: Person | None) -> ValidatedAction:
     given_minutes = given.duration_minutes
     span = "按默认时长" if given_minutes is None else duration(given_minutes) if given_minutes else "永久"
     plan = arguments | ({} if given_minutes is None else {"duration_minutes": given_minutes})
-    return ValidatedAction(
-        plan | _reason(given.reason), f"封禁 IP {address}，时长：{span}{_told(given.reason)}"
-    )
+    plan |= _reason(given.reason)
+    require_fit("block_ip", plan)
+    return ValidatedAction(plan, f"封禁 IP {address}，时长：{span}{_told(given.reason)}")
 
 
 def _outside(text: str) -> _Address:
@@ -93,7 +94,9 @@ def _isolation(asset: AssetSummary, reason: str) -> ValidatedAction:
     owner = asset.owner and f"，负责人 {plain(asset.owner, 30)}"
     where = "、".join(asset.ips) or f"{kind}，没有登记地址"
     summary = f"隔离主机 {plain(asset.name, 60)}（资产 #{asset.id}，{where}{weight}{owner}）{_told(reason)}"
-    return ValidatedAction(targets.kept(asset) | _reason(reason), summary)
+    plan = targets.kept(asset) | _reason(reason)
+    require_fit("isolate_host", plan)
+    return ValidatedAction(plan, summary)
 
 
 def recheck_isolate(stored: Mapping[str, Any]) -> ValidatedAction:

@@ -3,6 +3,9 @@
 from typing import Final
 
 from bifang.channels.markup import plain
+from secops_agent.config import MODEL_KINDS
+from secops_agent.models.staff import Role
+from secops_agent.services.operations.destinations import LEAVES, ModelStanding, read_models
 from secops_agent.services.operations.health import Health, read_health
 from secops_agent.services.schedules.feeds import FeedStatus
 from secops_agent.tools.base import NoArguments, ToolResult
@@ -35,10 +38,26 @@ def _told(health: Health, asker: Asker) -> str:
         ("漏洞情报", "；".join(_feed(each, asker) for each in health.feeds)),
     ]
     lines = [heading, "", *(f"- {name}：{value}" for name, value in facts if value)]
-    lines += [f"- 配置「{plain(fault.name, 40)}」：{plain(fault.error, 160)}" for fault in health.faults]
+    lines += [_model(each, asker) for each in read_models()] or ["- 模型：没有配置，由离线模式回答"]
+    lines += [
+        f"- 配置「{plain(fault.name, 40)}」：{plain(fault.error, 160)}"
+        for fault in health.faults
+        if fault.kind not in MODEL_KINDS
+    ]
     if health.late:
         lines.append(f"- 保留期：{'、'.join(health.late)}超期没有清除，请检查后台任务进程")
     return "\n".join(lines)
+
+
+def _model(standing: ModelStanding, asker: Asker) -> str:
+    """Addresses are for administrators, in their own chat."""
+    whole = asker.person.may(Role.ADMIN) and not asker.is_group
+    host = f"（{plain(standing.place.host, 100)}）" if whole else ""
+    told = f"- 模型「{plain(standing.name, 40)}」：{plain(standing.model, 100) or '还没有选择'}，{LEAVES[standing.place.leaves]}{host}"
+    if not standing.error or standing.error_at is None:
+        return told
+    why = f"：{plain(standing.error, 200)}" if whole else "，原因见「系统配置」"
+    return f"{told}；最近错误（{moment(standing.error_at)}）{why}"
 
 
 def _feed(status: FeedStatus, asker: Asker) -> str:
@@ -51,8 +70,9 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "service_status",
         "查看运行状态",
-        "毕方自己的运行状态：工作进程、消息和回复的积压、配置错误、数据更新时间。",
+        "毕方自己的运行状态：工作进程、消息和回复的积压、模型和配置错误、数据更新时间。",
         NoArguments,
         service_status,
+        apart=True,  # looks names up
     ),
 )

@@ -25,6 +25,7 @@ TOOLS: list[dict[str, Any]] = [
                 "address": _ADDRESS,
                 "minutes": {"type": "integer", "minimum": 1, "maximum": 43200, "default": 60, "description": "封禁多少分钟"},
                 "direction": {"type": "string", "enum": ["in", "out", "both"], "description": "哪个方向"},
+                "reason": {"type": "string", "maxLength": 500, "description": "理由"},
             },
             "required": ["address"],
         },
@@ -69,6 +70,7 @@ class Firewall:
             "address": address,
             "minutes": minutes,
             "direction": given.get("direction", "both"),
+            "reason": given.get("reason", ""),
             "until": until,
         }
         self.rules[address] = rule

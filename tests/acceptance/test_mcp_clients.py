@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from secops_agent.models import Alert, Scope, Staff
+from secops_agent.models import Action, Alert, Scope, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
 from secops_agent.services.people import tokens
@@ -115,6 +115,29 @@ def test_what_a_program_proposed_its_owner_confirms_in_the_chat(stage: Stage, ur
     (answer,) = stage.wait_replies(conversation_id=DM)
     assert "已关闭" in answer["text"]
     wait_until(lambda: Alert.objects.get().status == "closed", what="the alert to be closed")
+
+
+def test_a_block_waits_for_the_owner_and_then_for_somebody_else(stage: Stage, url: str) -> None:
+    stage.start()
+    Staff.objects.filter(staff_id="lisi").update(role="responder")
+    result = call(url, token(Scope.WRITE), "block_ip", "auto", ip="203.0.113.5", duration_minutes=60)
+    assert result.structured_content["status"] == "needs_confirmation"
+    code = result.structured_content["code"]
+    (asked,) = stage.wait_replies()
+    assert f"确认 {code}" in asked["text"]
+    stage.say(f"确认 {code}", DM, "lisi", group=False)
+    (answer,) = stage.wait_replies(conversation_id=DM)
+    danger = re.search(r"同意 ([A-Z0-9]{6})", answer["text"])
+    assert danger
+    stage.say(f"同意 {danger[1]}", DM, "lisi", group=False)
+    own = stage.wait_replies(2, conversation_id=DM)[1]
+    assert "您自己提出的" in own["text"]
+    stage.say(f"同意 {danger[1]}", "cid-dm-approver", approver(), group=False)
+    wait_until(lambda: Action.objects.filter(state="dry").exists(), what="the rehearsal")
+
+
+def approver() -> str:
+    return str(Staff.objects.filter(role__in=("approver", "admin")).exclude(staff_id="lisi").first().staff_id)
 
 
 @pytest.mark.outside("npx")

@@ -47,7 +47,7 @@ class Guest:
         proposer = (
             TokenProposer(self.staff, self.person, self.actor, self.grant.name) if self.staff else REFUSING
         )
-        return Asker(self.person, False, timezone.localtime(), proposer)
+        return Asker(self.person, False, timezone.localtime(), proposer, confirms_first=True)
 
 
 def guest_of(grant: Grant) -> Guest:

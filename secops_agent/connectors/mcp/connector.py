@@ -1,6 +1,7 @@
 """Carries an approved call of a foreign tool out, once: looked at again, called, verified."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 from bifang.core import db
 from bifang.core.errors import BadCredentials, BifangError, RateLimited, RemoteError
 from bifang.core.http import HttpClient
+from bifang.core.models import SystemConfig
 from secops_agent.connectors.mcp.content import Answered, read_result
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings
@@ -16,10 +18,11 @@ from secops_agent.services.decisions.actions import ActionResult, Order
 from secops_agent.services.faults import Conflict
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import ReadyTool, read_offered
-from secops_agent.services.mcp.orders import narrowed, recheck
+from secops_agent.services.mcp.mappings import map_call
+from secops_agent.services.mcp.orders import CALL, narrowed, recheck
 from secops_agent.services.mcp.schemas import header_arguments
 
-UNDO: Final = "mcp:"  # before the name of the tool that takes an action back
+UNDO: Final = "mcp:"  # before the tool that takes an action back, and what was given to the one that did it
 PREPARE_S: Final = 20.0  # with `VERIFY_S` and the longest time-out of a configuration: below `actions.HOLD`
 VERIFY_S: Final = 15.0
 SHOWN: Final = 800
@@ -32,10 +35,11 @@ _CHECK: Final = "请到目标系统核实是否已经执行；系统不会自动
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What is called, with what, and the tool to look with afterwards. ``undoes``: the contrary is to be seen then."""
+    """What is called, with what, and what is looked for with ``verify`` afterwards. ``undoes``: it is to be gone then."""
 
     tool: ReadyTool
     arguments: Mapping[str, Any]
+    aims: tuple[str, ...]
     verify: str = ""
     undo: str = ""
     undoes: bool = False
@@ -52,7 +56,7 @@ class McpConnector:
     async def run(self, order: Order) -> ActionResult:
         """Call it once; what cannot be known is said to be unknown."""
         try:
-            call = await db.call(_call_of, order)
+            call = await db.call(_call_of, order, self._settings.id)
             protocol = await db.call(catalogue.protocol_of, call.tool.config_id)
         except BifangError as error:
             return ActionResult("failed", f"没有执行：{error.message}")
@@ -79,20 +83,34 @@ class McpConnector:
         if answered.failed:
             return ActionResult("failed", f"对方报告没有成功：{answered.text[:SHOWN]}", kept)
         checked = await _verify(server, call) if call.verify else ""
-        undo = f"{UNDO}{call.undo}" if call.undo else ""
+        undo = f"{UNDO}{json.dumps([call.undo, dict(call.arguments)])}" if call.undo else ""
         return ActionResult("done", f"{answered.text[:SHOWN] or '对方已接受并执行。'}{checked}", kept, undo)
 
 
-def _call_of(order: Order) -> _Call:
+def _call_of(order: Order, config_id: int) -> _Call:
     """Raises NotFound, Conflict, InvalidInput: what was decided about is not there any more."""
-    stored, config_id = order.arguments, int(order.arguments["config"])
     if order.undo_url:
-        tool = catalogue.find_ready(config_id, order.undo_url.removeprefix(UNDO))
-        return _Call(tool, narrowed(tool, stored["arguments"]), tool.verify, undoes=True)
-    wanted = recheck(stored)
+        return _inverse_of(order.undo_url, order.arguments, config_id)
+    if order.tool != CALL:
+        mapped = map_call(SystemConfig.objects.get(pk=config_id), order.tool, order.arguments)
+        return _Call(mapped.tool, mapped.arguments, mapped.aims, mapped.tool.verify, mapped.tool.undo)
+    wanted = recheck(order.arguments)
     tool = wanted.tool
     inverse = any(each.undo == tool.name for each in catalogue.ready_tools() if each.config_id == config_id)
-    return _Call(tool, wanted.arguments, tool.verify, tool.undo, undoes=inverse)
+    return _Call(tool, wanted.arguments, _aims(wanted.arguments), tool.verify, tool.undo, undoes=inverse)
+
+
+def _inverse_of(undo: str, stored: Mapping[str, Any], config_id: int) -> _Call:
+    """An action of an earlier version names only the tool."""
+    told = undo.removeprefix(UNDO)
+    name, given = json.loads(told) if told.startswith("[") else (told, stored["arguments"])
+    tool = catalogue.find_ready(config_id, name)
+    arguments = narrowed(tool, given)
+    return _Call(tool, arguments, _aims(arguments), tool.verify, undoes=True)
+
+
+def _aims(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(value for value in arguments.values() if isinstance(value, str) and len(value) >= 4)
 
 
 async def _look_again(server: McpSession, tool: ReadyTool) -> None:
@@ -117,7 +135,7 @@ async def _verify(server: McpSession, call: _Call) -> str:
 
 
 def _finding(answered: Answered, call: _Call) -> str:
-    wanted = [value for value in call.arguments.values() if isinstance(value, str) and len(value) >= 4]
+    wanted = call.aims
     found = [value for value in wanted if value in answered.text]
     if answered.failed or not wanted:
         return "请看下面的结果，自行判断。"

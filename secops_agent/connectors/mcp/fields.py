@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError
+from unfold import widgets
 
 from bifang.core import references
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.fields import SecretField, Setting
 from bifang.core.redaction import remember_secret
-from secops_agent.services.mcp.definitions import ListedTool, read_listing
+from secops_agent.services.mcp.definitions import ALERT_FIELDS, ListedTool, read_listing
+from secops_agent.services.mcp.mappings import MappedAction, read_mappings
 
 CLASSES: Final = {"read": "只读", "write": "写入", "dangerous": "危险"}
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,60}")
@@ -26,6 +28,8 @@ _SHAPE: Final = (
 
 class HeadersField(SecretField):
     """Header → value, or where it is read. On a page one line: ``Name: value``, a bare token, or JSON."""
+
+    nothing: ClassVar[Any] = {}
 
     def to_python(self, value: Any) -> Any:
         headers = _mapping(value)
@@ -99,7 +103,7 @@ def _check_header(name: str, text: str) -> None:
 
 
 class ToolsField(Setting):
-    """Name of a tool → ``read``, ``write``, ``dangerous`` or ``{class, roles, verify, undo}``; the rest is off."""
+    """Name of a tool → ``read``, ``write``, ``dangerous`` or ``{class, roles, verify, undo, investigation}``; the rest is off."""
 
     elsewhere = True
     nothing: ClassVar[Any] = {}
@@ -118,5 +122,32 @@ class ToolsField(Setting):
 
 
 def _told(entry: Mapping[str, Any]) -> str:
-    more = [f"{key} {value}" for key, value in entry.items() if key != "class"]
+    more = [f"{key} {value}" for key, value in entry.items() if key not in ("class", "investigation")]
+    filled = [f"{name} 取{ALERT_FIELDS[field]}" for name, field in entry.get("investigation", {}).items()]
+    more += [f"用于自动调查：{'、'.join(filled)}"] if filled else []
     return CLASSES[entry["class"]] + (f"（{'，'.join(more)}）" if more else "")
+
+
+class ActionsField(Setting):
+    """Our dangerous action → the tool that carries it out. On a page one line of JSON."""
+
+    widget = widgets.UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+    nothing: ClassVar[Any] = {}
+
+    def to_python(self, value: Any) -> dict[str, Any]:
+        try:
+            given = json.loads(value) if isinstance(value, str) and value.strip() else value or {}
+            return {name: one.as_entry() for name, one in read_mappings(given).items()}
+        except (ValueError, RecursionError):
+            raise ValidationError("不是合法的 JSON。") from None
+        except BifangError as error:
+            raise ValidationError(error.message) from None
+
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) and value else value or ""
+
+    def use(self, value: Any) -> dict[str, MappedAction]:
+        return read_mappings(value or {})
+
+    def shown(self, value: Any) -> str:
+        return "，".join(f"{action}：{one['tool']}" for action, one in dict(value or {}).items())

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from secops_agent.services.mcp.definitions import ListedTool
+from secops_agent.services.mcp.mappings import MappedAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class McpSettings:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tools: Mapping[str, ListedTool] = field(default_factory=dict)
+    actions: Mapping[str, MappedAction] = field(default_factory=dict)
     timeout_s: float = 10.0
     ca: str = ""
     proxy: str = field(default="", repr=False)

@@ -4,18 +4,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .actions import read_action
-from .commands import SlashCommand, find_command, spell_out
+from .cases import read_case_question
+from .commands import SlashCommand, find_command, read_again, spell_out
 from .controls import find_control
 from .entities import read_entities
 from .filters import take_filters
 from .followups import read_follow_up, read_more, read_refinement
 from .hints import hint, refuse, suggest
-from .intents import ACTION_TOOLS, Intent, Understanding, Wish
+from .intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding, Wish
 from .leftovers import find_unused
 from .lexicon import Lexicon
 from .normalization import BareRequest, normalize, split_address, strip_courtesies
 from .offers import make_offer
-from .questions import Asked, build, is_clear, is_likely, possible, read_question
+from .questions import Asked, build, is_clear, is_likely, possible, rank, read_question
 from .skeletons import Kind, Skeleton
 from .words import name_of, pattern
 
@@ -33,8 +34,22 @@ def understand(
     addressee, said = split_address(plain)
     if addressee:
         return reader.read_overheard(said)
+    if again := read_again(plain):
+        return reader.read_again(*again)
     command = find_command(plain)
     return reader.read_command(*command) if command else reader.read(plain)
+
+
+def nearest_tools(text: str, lexicon: Lexicon, now: datetime) -> tuple[str, ...]:
+    """The tools that read, the most probable first: for a model that is to choose among many."""
+    plain = spell_out(normalize(text[:LONGEST]))
+    command = find_command(plain)
+    named = command[0].tools if command else []
+    said = command[0].sentence.format(rest=command[1]) if command else strip_courtesies(plain).text
+    ranked = rank(take_filters(read_entities(said, lexicon, now)))
+    return tuple(
+        tool for tool in dict.fromkeys([*named, *(tool for _, tool in ranked)]) if tool in READ_TOOLS
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,13 @@ class _Reader:
         tool = next((tool for tool in command.tools if possible(tool, asked.skeleton)), "")
         intent = build(tool, asked) if tool else None
         return Understanding(intent=intent) if intent else reader.read(plain)
+
+    def read_again(self, value: str, is_account: bool) -> Understanding:
+        """One more look at what is named: as what it is, else wherever it was seen."""
+        known = not is_account and read_entities(value, self.lexicon, self.now).entities
+        if known or value.isdecimal():
+            return self.read(value)
+        return Understanding(intent=Intent("lookup_indicator", {"value": value}))
 
     def read_overheard(self, plain: str) -> Understanding:
         """What somebody else is told: a question may be answered, an order or a control word is none for the robot."""
@@ -111,6 +133,9 @@ class _Reader:
 
     def _task(self, task: str) -> Intent | None:
         """What a recurring sentence asks for: a question only, never an action, never a follow-up."""
+        command = find_command(spell_out(task))
+        if command and command[0].tools == ["noisy_rules"]:
+            return Intent("noisy_rules")
         return read_question(self._asked(read_entities(task, self.lexicon, self.now)))
 
     def _asked(self, skeleton: Skeleton) -> Asked:
@@ -119,6 +144,8 @@ class _Reader:
     def _question(self, asked: Asked) -> Understanding:
         last, text = self.last, asked.skeleton.text
         plain = asked.skeleton.expand(text)
+        if exact := read_case_question(plain):
+            return Understanding(intent=exact)
         if pattern("followups.more").match(text.strip(" 。.!！")):
             more = read_more(last)
             return Understanding(

@@ -17,8 +17,8 @@ from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, append, entry
-from secops_agent.services.decisions import actions, notices, undo
-from secops_agent.services.decisions.carriers import DRY
+from secops_agent.services.decisions import actions, notices, petitions, undo
+from secops_agent.services.decisions.carriers import DRY, PETITION
 from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
 from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
@@ -89,7 +89,7 @@ def _carry_out(
     request: DecisionRequest, proposal: Proposal, decider: Staff, kind: str, executors: Executors
 ) -> Decision:
     actor = request.actor(decider)
-    confirm = _order if proposal.tool == CALL else _confirm
+    confirm = {CALL: _order, PETITION: _pass_on}.get(proposal.tool, _confirm)
     act = {"confirm": confirm, "approve": _order}.get(kind, _close)
     done, text = act(proposal, actor, executors)
     Proposal.objects.filter(pk=proposal.pk).update(result=text)
@@ -121,6 +121,12 @@ def _confirm(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bo
     origin = Origin(proposal.config_id, proposal.conversation_id, proposal.is_group, proposal.inbox_id)
     done, text = _attempt(lambda: executors.execute(proposal.tool, proposal.arguments, actor, origin))
     return done, text if done else f"{proposal.code} 没有执行成功：{text}"
+
+
+def _pass_on(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:
+    done, text = _attempt(lambda: petitions.pass_on(proposal, actor, executors.check))
+    told = f"已交给审批人。\n\n{text}" if done else f"但没有交给审批人：{text}"
+    return done, f"已确认 {proposal.code}，{told}"
 
 
 def _order(proposal: Proposal, actor: Actor, executors: Executors) -> tuple[bool, str]:

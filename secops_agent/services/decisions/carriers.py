@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from bifang.core.models import SystemConfig
 from secops_agent.models import Action
+from secops_agent.services.mcp import catalogue
+from secops_agent.services.mcp.mappings import map_call, mapped_actions
 from secops_agent.services.mcp.orders import CALL
 
 KIND: Final = "webhook_connector"
 UNDO: Final = (
     "undo_action"  # the tool of a proposal to take an action back; no model and no grammar can call it
 )
+PETITION: Final = "petition"  # of a proposal by a program: its owner confirms that approvers are asked at all
 DRY: Final = "未配置处置连接器：同意后只做演练，不会真的执行。"
 
 
@@ -21,20 +24,37 @@ def tool_names(text: str) -> frozenset[str]:
 
 
 def carrier_of(tool: str, config_id: int | None = None) -> SystemConfig | None:
-    """The enabled connector that names the tool, else the first one for all tools; None: a dry run.
+    """The enabled connector or MCP service that names the tool, else the first connector for all; None: a dry run.
 
-    ``config_id``: what is undone goes to the connector that did it.
+    ``config_id``: what is undone goes to the one that did it.
     """
-    rows = SystemConfig.objects.enabled(KIND).order_by("pk")
+    rows = SystemConfig.objects.current().filter(enabled=True, kind__in=(KIND, catalogue.KIND)).order_by("pk")
     if config_id is not None:
         rows = rows.filter(pk=config_id)
-    listed = [(row, tool_names(row.params.get("tools", ""))) for row in rows]
+    listed = [(row, _named_by(row)) for row in rows]
+    did_it = [row for row in rows if row.kind == catalogue.KIND] if config_id is not None else []
     named = [row for row, tools in listed if tool in tools]
-    return next(iter(named or [row for row, tools in listed if not tools]), None)
+    for_all = [row for row, tools in listed if not tools and row.kind == KIND]
+    return next(iter(did_it or named or for_all), None)
+
+
+def _named_by(row: SystemConfig) -> frozenset[str]:
+    if row.kind == catalogue.KIND:
+        return frozenset(mapped_actions(row))
+    return tool_names(row.params.get("tools", ""))
+
+
+def require_fit(tool: str, arguments: Mapping[str, Any]) -> None:
+    """Can its carrier do it now, as far as that is known? Raises NotFound, Conflict, InvalidInput."""
+    carrier = carrier_of(tool)
+    if carrier is not None and carrier.kind == catalogue.KIND:
+        map_call(carrier, tool, arguments)
 
 
 def prospect(tool: str, arguments: Mapping[str, Any]) -> str:
     """What an approval would set going now, for those who are asked for it."""
+    if tool == PETITION:
+        return f"本人确认以后才请审批人决定。{prospect(arguments['tool'], arguments['arguments'])}"
     config_id = None
     if tool == UNDO:
         action = Action.objects.filter(pk=int(arguments["action_id"])).first()
@@ -43,4 +63,7 @@ def prospect(tool: str, arguments: Mapping[str, Any]) -> str:
     if tool == CALL:
         return f"决定以后由 MCP 服务「{arguments['service']}」执行。"
     carrier = carrier_of(tool, config_id)
-    return f"同意后由处置连接器「{carrier.name}」执行。" if carrier else DRY
+    if carrier is None:
+        return DRY
+    word = "MCP 服务" if carrier.kind == catalogue.KIND else "处置连接器"
+    return f"同意后由{word}「{carrier.name}」执行。"

@@ -10,11 +10,18 @@ from bifang.channels.markup import literal
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import ConfigError
 from bifang.core.rows import insert_many
-from secops_agent.models import Staff
-from secops_agent.models.proposal import Proposal
+from secops_agent.models import Role, Staff
+from secops_agent.models.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
-from secops_agent.services.decisions.proposals import Proposals, buttons_of
-from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.decisions.carriers import PETITION
+from secops_agent.services.decisions.proposals import (
+    Proposals,
+    buttons_of,
+    demand_approvers,
+    describe,
+    prospect_of,
+)
+from secops_agent.services.decisions.requests import Check, Origin
 from secops_agent.services.people.messages import config_of
 from secops_agent.services.people.staff import Person
 
@@ -40,21 +47,44 @@ def petition(
     if config_id is None:
         raise ConfigError(UNREACHABLE.format(name=staff.name))
     own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
+    proposals = Proposals(person, Origin(config_id, "", False, None, own), actor=actor)
     with transaction.atomic():
         Staff.objects.select_for_update().filter(pk=staff.pk).first()  # one at a time
-        proposals = Proposals(person, Origin(config_id, "", False, None, own), actor=actor)
-        code = proposals.propose(tool, title, risk, arguments, summary)
-        for row in proposals.rows:
-            insert_many(row.model, [row.values])
-        proposal = Proposal.objects.get(code=code)
-        if proposals.rows:
-            _tell(proposal, proposals, own, config_id)
+        proposal = _store(proposals, proposals.propose(tool, title, risk, arguments, summary))
+        _tell(proposal, proposals, own, config_id, "")
     return proposal
 
 
-def _tell(proposal: Proposal, proposals: Proposals, own: ReplyTarget, config_id: int) -> None:
+def pass_on(asked: Proposal, actor: Actor, check: Check) -> str:
+    """Its asker wants what a program asked for: ask the approvers. What the asker is told; raises BifangError.
+
+    In the transaction of the confirmation.
+    """
+    wanted, staff = asked.arguments, asked.asked_by
+    assert staff is not None  # nobody else confirmed it
+    check(wanted["tool"], wanted["arguments"])
+    person = Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role))
+    own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
+    proposals = Proposals(person, Origin(asked.config_id, "", False, None, own), actor=actor)
+    code = proposals.propose(
+        wanted["tool"], wanted["title"], Risk.DANGEROUS, wanted["arguments"], wanted["summary"]
+    )
+    proposal = _store(proposals, code)
+    told = describe(proposal, prospect_of(proposal))
+    _tell(proposal, proposals, own, asked.config_id, told)
+    return told
+
+
+def _store(proposals: Proposals, code: str) -> Proposal:
+    for row in proposals.rows:
+        insert_many(row.model, [row.values])
+    return Proposal.objects.get(code=code)
+
+
+def _tell(proposal: Proposal, proposals: Proposals, own: ReplyTarget, config_id: int, said: str) -> None:
+    """Once, when it is new; ``said``: what the asker reads anyway."""
     buttons = buttons_of(proposal)
-    for number, reply in enumerate(proposals.replies("")):
+    for number, reply in enumerate(proposals.replies(said) if proposals.rows else ()):
         outbox.notify(
             config_id, reply.target or own, reply.text, key=f"proposal:{proposal.pk}:asked:{number}",
             title=reply.title, buttons=reply.buttons or buttons, suggestions=reply.suggestions,
@@ -68,7 +98,11 @@ class TokenProposer:
         self._staff, self._person, self._actor, self._token = staff, person, actor, token
 
     def propose(self, tool: str, title: str, risk: str, arguments: Mapping[str, Any], summary: str) -> str:
-        """The code. Raises as `petition`."""
+        """The code that the owner confirms with; what is dangerous goes to the approvers only then. Raises as `petition`."""
         named = f"（API 令牌「{literal(self._token)}」提出）{summary}"
+        if risk == Risk.DANGEROUS:
+            demand_approvers(self._staff, self._staff.corp_id, "危险操作无法提交")
+            arguments = {"tool": tool, "title": title, "summary": named, "arguments": dict(arguments)}
+            tool, risk = PETITION, Risk.WRITE
         asked = petition(self._staff, self._person, self._actor, tool, title, risk, arguments, named)
         return asked.code

@@ -74,7 +74,7 @@ class Proposals:
         is undecided keeps its code.
         """
         refuse_when_read_only()
-        asker = self._asker(Risk(risk), needed_role(tool, arguments, eligibility.NEEDED[risk]))
+        asker = self._asker(Risk(risk), _role_for(tool, arguments, Risk(risk)))
         draft = self._draft(asker, tool, title, Risk(risk), arguments, summary)
         known = self._drafts.get(draft.digest) or self._undecided(draft)
         if known is None:
@@ -226,13 +226,19 @@ def demand_approvers(asker: Staff, corp_id: str, cannot: str) -> Sequence[Staff]
 
 def prospect_of(proposal: Proposal) -> str:
     """What a decision would set going now; "" where nothing outside is done."""
-    outside = proposal.risk == Risk.DANGEROUS or proposal.tool == CALL
+    outside = proposal.risk == Risk.DANGEROUS or proposal.tool in (CALL, carriers.PETITION)
     return carriers.prospect(proposal.tool, proposal.arguments) if outside else ""
 
 
 def role_of_asker(proposal: Proposal) -> Role:
     """What one must be to ask for it."""
-    return needed_role(proposal.tool, proposal.arguments, eligibility.NEEDED[proposal.risk])
+    return _role_for(proposal.tool, proposal.arguments, Risk(proposal.risk))
+
+
+def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
+    """A petition is confirmed like a write, and asks for something dangerous."""
+    asked_for = Risk.DANGEROUS if tool == carriers.PETITION else risk
+    return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
 
 
 def describe(proposal: Proposal, prospect: str) -> str:

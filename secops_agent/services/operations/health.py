@@ -21,6 +21,7 @@ class Trouble:
 
     name: str
     error: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def read_health(now: datetime) -> Health:
         .values_list("updated_at", flat=True)
         .first(),
         assets=Asset.objects.count(),
-        faults=tuple(Trouble(row.name, row.last_error) for row in faulty[:_FAULTS]),
+        faults=tuple(Trouble(row.name, row.last_error, row.kind) for row in faulty[:_FAULTS]),
         feeds=tuple(feed_statuses()),
         late=tuple(each.label for each in standings() if each.late_since),
     )

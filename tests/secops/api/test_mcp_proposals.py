@@ -12,6 +12,7 @@ from secops_agent.models import Action, Alert, AuditRecord, Proposal, Staff
 from secops_agent.services.people import tokens
 from tests.secops.api.mcp_aid import call, text_of, token_of
 from tests.secops.decisions_aid import company, some_alert, switch, talk, the
+from tests.secops.inventory_aid import host, store
 
 pytestmark = pytest.mark.django_db
 DM = {"conversation": "cid-dm", "is_group": False}
@@ -67,28 +68,99 @@ def test_the_owner_is_told_in_private_and_confirms_there(database: Any) -> None:
     assert AuditRecord.objects.get(what="调用 close_alert").subject == f"proposal:{code}"
 
 
-def test_a_second_person_decides_what_is_dangerous() -> None:
+def asked_of_approvers(robot: SystemConfig, code: str) -> str:
+    """The owner confirms a petition; the code that approvers were asked with."""
+    (reply,) = talk(robot, ("zhao", f"确认 {code}"), **DM)
+    found = re.search(r"同意 ([A-Z][A-Z0-9]{5})", reply)
+    assert found, reply
+    assert found[1] != code
+    return found[1]
+
+
+@pytest.mark.both_databases
+def test_what_is_dangerous_goes_to_approvers_only_after_the_owner_confirmed(database: Any) -> None:
     robot = company()
-    code = propose(token_of("zhao"), "block_ip", ip="203.0.113.5", reason="扫描")
+    result = call(token_of("zhao"), "block_ip", ip="203.0.113.5", reason="扫描")
+    code = result["structuredContent"]["code"]
+    assert result["structuredContent"]["status"] == "needs_confirmation"
+    assert "后才请另一位审批人决定" in text_of(result)
+    assert [told(approver) for approver in ("wang", "sun", "zhang")] == [[], [], []]
+    (asked,) = told("zhao")
+    assert f"确认 {code}" in asked
+    assert "API 令牌" in asked
+    assert "本人确认以后才请审批人决定" in asked
+    for who, word in (("wang", "同意"), ("wang", "确认"), ("zhang", "确认")):
+        talk(robot, (who, f"{word} {code}"), conversation=f"cid-{who}", is_group=False)
+    assert the(code).state == "proposed"
+    danger = asked_of_approvers(robot, code)
     for approver in ("wang", "sun", "zhang"):
-        assert any(f"同意 {code}" in text and "API 令牌" in text for text in told(approver)), approver
-    (own,) = talk(robot, ("zhao", f"同意 {code}"), **DM)
+        assert any(f"同意 {danger}" in text and "API 令牌" in text for text in told(approver)), approver
+    (own,) = talk(robot, ("zhao", f"同意 {danger}"), **DM)
     assert "您自己提出的" in own
-    (confirmed,) = talk(robot, ("zhao", f"确认 {code}"), **DM)
+    (confirmed,) = talk(robot, ("zhao", f"确认 {danger}"), **DM)
     assert "不能自己确认" in confirmed
     assert not Action.objects.exists()
-    talk(robot, ("wang", f"同意 {code}"), conversation="cid-wang", is_group=False)
-    assert the(code).state == "approved"
+    talk(robot, ("wang", f"同意 {danger}"), conversation="cid-wang", is_group=False)
+    assert the(danger).state == "approved"
     assert Action.objects.get().arguments["ip"] == "203.0.113.5"
     assert any("wang先生** 同意了" in text for text in told("zhao"))
+    by_whom = list(
+        AuditRecord.objects.filter(kind="proposal").order_by("pk").values_list("actor_kind", flat=True)
+    )
+    assert by_whom == ["token", "person"]
+
+
+def test_a_petition_is_confirmed_once_and_only_while_it_may_be_done() -> None:
+    robot = company()
+    client = token_of("zhao")
+    code = propose(client, "block_ip", ip="203.0.113.5")
+    asked_of_approvers(robot, code)
+    (again,) = talk(robot, ("zhao", f"确认 {code}"), **DM)
+    assert "不会重复执行" in again
+    assert len(told("wang")) == 1
+    second = propose(client, "block_ip", ip="203.0.113.5")
+    asked_of_approvers(robot, second)
+    assert len(told("wang")) == 1, "the same thing, still undecided"
+    third = propose(client, "block_ip", ip="203.0.113.6")
+    store(host("web-01", "203.0.113.6"))
+    (ours,) = talk(robot, ("zhao", f"确认 {third}"), **DM)
+    assert "没有交给审批人" in ours
+    assert "我们自己的资产" in ours
+    fourth = propose(client, "block_ip", ip="203.0.113.7")
+    Staff.objects.filter(staff_id="zhao").update(role="analyst")
+    (weaker,) = talk(robot, ("zhao", f"确认 {fourth}"), **DM)
+    assert "权限刚刚变了" in weaker
+    assert Proposal.objects.filter(tool="block_ip").count() == 1
+
+
+def test_a_petition_that_was_altered_in_the_database_reaches_nobody() -> None:
+    robot = company()
+    code = propose(token_of("zhao"), "block_ip", ip="203.0.113.5")
+    row = the(code)
+    row.arguments["arguments"]["ip"] = "203.0.113.99"
+    row.save()
+    (reply,) = talk(robot, ("zhao", f"确认 {code}"), **DM)
+    assert "不一致" in reply
+    assert told("wang") == []
+
+
+def test_without_another_approver_a_program_is_told_at_once() -> None:
+    company()
+    Staff.objects.filter(role__in=("approver", "admin")).update(active=False)
+    result = call(token_of("zhao"), "block_ip", ip="203.0.113.5")
+    assert result["isError"]
+    assert "没有在职的审批人" in text_of(result)
+    assert not Proposal.objects.exists()
 
 
 def test_no_token_decides_what_a_token_proposed() -> None:
-    company()
+    robot = company()
     everything = ("read", "write", "approve")
     write = propose(token_of("zhao", *everything), **closing())
     assert verdict(token_of("zhao", *everything), write, "confirm") == 409
-    danger = propose(token_of("zhao", *everything), "block_ip", ip="203.0.113.5")
+    asked = propose(token_of("zhao", *everything), "block_ip", ip="203.0.113.5")
+    assert verdict(token_of("zhao", *everything), asked, "confirm") == 409
+    danger = asked_of_approvers(robot, asked)
     assert verdict(token_of("wang", *everything), danger, "approve") == 409
     assert {the(write).state, the(danger).state} == {"proposed"}
     assert verdict(token_of("zhao", *everything), write, "reject") == 200

@@ -56,13 +56,15 @@ class Estate:
         return (await say(self.agent, self.robot, who, text, **more)).replies[0].text
 
 
-def with_firewall(act: Callable[[Estate], Awaitable[None]], tools: dict[str, Any] | None = None) -> None:
-    """Run with a firewall that has been looked at."""
+def with_firewall(
+    act: Callable[[Estate], Awaitable[None]], tools: dict[str, Any] | None = None, **more: Any
+) -> None:
+    """Run with a firewall that has been looked at; ``more`` of its configuration."""
 
     async def run() -> None:
         async with FirewallServer() as server:
             robot = await db.call(company)
-            config = await db.call(save, server.url, tools)
+            config = await db.call(save, server.url, tools, **more)
             await look(config)
             estate = Estate(server, robot, config)
             try:
