@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
-from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.errors import BifangError
 from secops_agent.admin import import_files
 from secops_agent.admin.import_files import TEMPLATES
 from secops_agent.admin.inventory import actor_of, door_word
@@ -150,9 +150,9 @@ class ImportScreen(RecordScreen):
         file, choices, actor = form.cleaned_data["file"], form.choices(), actor_of(request)
         with Upload(file.name) as upload:
             upload.receive(file.chunks(SMALL))
-            name = form.cleaned_data["format"] or registry.detect(upload.source())
-            if not name:
-                raise InvalidInput("认不出这个文件的格式：请在「格式」中选择。")
+            name = form.cleaned_data["format"] or registry.detect_or_ask(
+                upload.source(), "请在「格式」中选择"
+            )
             if not upload.is_small:
                 return import_later(name, upload, choices, actor).id
             return import_now(name, upload, choices, actor).job
