@@ -409,7 +409,6 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.auditsegment": _segment,
     "secops_agent.turnusage": _usage,
     "secops_agent.modelprice": lambda: ModelPrice.objects.get(prefix="qwen-plus"),
-    "secops_agent.alert": lambda: _estate(Alert),
     "secops_agent.asset": lambda: _estate(Asset),
     "secops_agent.component": lambda: _estate(Component),
     "secops_agent.vulnerability": lambda: _estate(Vulnerability),

@@ -5,7 +5,6 @@ from bifang.core.rights import allow
 from secops_agent.admin import (
     actions,
     alert_messages,
-    alerts,
     assets,
     audit,
     calendar,
@@ -31,7 +30,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
+    "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
     "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules", "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip

@@ -6,15 +6,14 @@ from typing import Any, Final
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from bifang.channels.visible import visible
 from bifang.core.admin.base import RecordScreen, badge, moment
-from secops_agent.admin.acts import Act
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState
-from secops_agent.services.actors import Actor
-from secops_agent.services.investigations import opinions, replays, work
+from secops_agent.services import links
+from secops_agent.services.investigations import replays
 from secops_agent.services.investigations.checks.base import Evidence
 from secops_agent.services.investigations.dossiers import Dossier, load_dossier
 from secops_agent.services.investigations.noise import noisy_rules
@@ -28,19 +27,6 @@ TONES: Final = {
 }  # fmt: skip
 
 
-def _rate(useful: bool, pk: int, actor: Actor, note: str) -> object:
-    return opinions.give(pk, actor, useful=useful, reason=note)
-
-
-INVESTIGATE: Final = Act(
-    "investigate", "调查", lambda pk, actor, note, person: work.investigate(pk), many=False
-)
-OPINIONS: Final = (
-    Act("useful", "👍 有用", lambda pk, actor, note, person: _rate(True, pk, actor, note), many=False),
-    Act("useless", "👎 没用", lambda pk, actor, note, person: _rate(False, pk, actor, note), many=False),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """A record that is cited."""
@@ -49,14 +35,15 @@ class Link:
     url: str
 
 
-def panel(alert: Alert) -> dict[str, Any]:
-    """What the template shows of the newest investigation; with ``waiting`` or nothing while there is none."""
+def panel(alert: Alert, *, private: bool) -> dict[str, Any]:
+    """What the template shows of the newest investigation; only a note while there is none. ``private``: with what is
+    not for everyone."""
     rows = Investigation.objects.filter(alert=alert).order_by("-finished_at", "-pk")
     done = rows.filter(state=InvestigationState.DONE).prefetch_related("opinions").first()
     if done is None:
         newest = rows.first()
         told = newest.last_error or "已经排队，几秒内完成。" if newest else "还没有调查。"
-        return {"note": told, "investigate": INVESTIGATE}
+        return {"note": told}
     dossier = load_dossier(done.facts)
     found = dossier.assessment
     return {
@@ -65,30 +52,32 @@ def panel(alert: Alert) -> dict[str, Any]:
         "verdict": badge(verdict_line(found), TONES[found.verdict]),
         "reasons": _reasons(dossier),
         "sections": [
-            (section.title, [(each.text, _links(each.evidence)) for each in section.statements])
+            (
+                section.title,
+                [
+                    (visible(each.text), _links(each.evidence))
+                    for each in section.statements
+                    if private or not each.is_private
+                ],
+            )
             for section in dossier.sections
         ],
         "missing": "、".join(dossier.missing),
         "steps": next_steps(alert.pk, alert.status, dossier),
         "by": BY_CODE,
         "opinions": list(done.opinions.order_by("at")),
-        "investigate": INVESTIGATE,
-        "rate": OPINIONS,
     }
 
 
 def _reasons(dossier: Dossier) -> list[tuple[str, int, str, list[Link]]]:
     return [
-        (side_of(each), REASONS[each.reason].weight, reason_line(each), _links(each.evidence))
+        (side_of(each), REASONS[each.reason].weight, visible(reason_line(each)), _links(each.evidence))
         for each in dossier.assessment.signals
     ]
 
 
 def _links(evidence: tuple[Evidence, ...]) -> list[Link]:
-    return [
-        Link(each.name, reverse(f"admin:secops_agent_{each.kind}_change", args=[each.id]))
-        for each in evidence
-    ]
+    return [Link(visible(each.name), links.record(each.kind, each.id)) for each in evidence]
 
 
 @admin.register(InvestigationReplay)

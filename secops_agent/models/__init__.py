@@ -42,6 +42,7 @@ from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
+from secops_agent.models.triage import SavedView, TriageBatch
 from secops_agent.models.usage import ModelPrice, TurnUsage
 from secops_agent.models.vulnerability import (
     AffectedRange,
@@ -112,6 +113,7 @@ __all__ = [
     "Runbook",
     "RunbookTerm",
     "RunbookVersion",
+    "SavedView",
     "ScheduledTask",
     "Scope",
     "SecurityReport",
@@ -122,6 +124,7 @@ __all__ = [
     "SwapState",
     "TargetKind",
     "TaskRun",
+    "TriageBatch",
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",

@@ -162,7 +162,7 @@ def _history(detail: AlertDetail) -> list[str]:
 
 
 ACTIONS: Final = {
-    "acknowledge": "接手", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",
+    "acknowledge": "接手", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开", "undo": "撤销刚才的操作",
     "comment": "备注", "create": "创建", "update": "更新", "import": "导入", "merge": "合并",
 }  # fmt: skip
 
