@@ -66,10 +66,10 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True),
             MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
-            MenuEntry("资产", "dns", "secops_agent.asset"),
+            MenuEntry("资产", "dns", "secops_agent.asset", page="web:assets"),
             MenuEntry("组件", "deployed_code", "secops_agent.component"),
-            MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
-            MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
+            MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability", page="web:vulnerabilities"),
+            MenuEntry("发现", "troubleshoot", "secops_agent.finding", page="web:findings"),
             MenuEntry("调查对照", "balance", "secops_agent.investigationreplay"),
             MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
             MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),

@@ -11,7 +11,6 @@ from secops_agent.admin import (
     calendar_files,
     corrections,
     destinations,
-    findings,
     groups,
     imports,
     investigations,
@@ -31,7 +30,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
-    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules", "runbooks",
+    "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules", "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 

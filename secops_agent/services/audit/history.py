@@ -25,7 +25,7 @@ ENTITIES: Final = {
 ACTIONS: Final = {
     "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
     "close": "关闭", "reopen": "重新打开", "undo": "撤销", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
-    "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失",
+    "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失", "expire": "到期",
 }  # fmt: skip
 MODELS: Final[dict[str, type[Model]]] = {
     "alert": Alert, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,
