@@ -42,6 +42,7 @@ class FindingLine:
     kind: str
     source: str
     component: str
+    note: str
     asset: NamedLink
     advice: SafeString | str
     exploit: str
@@ -57,16 +58,21 @@ def line(row: Finding, now: datetime) -> FindingLine:
     """Of a row that was read with asset, component and vulnerability."""
     flaw = row.vulnerability
     advice = advice_of(flaw, row.asset.importance) if flaw else None
+    title, source = plain_line(row.title), visible(row.source)
+    name = visible(flaw.vuln_id if flaw else row.rule_id)
+    component = visible(str(row.component)) if row.component else ""
+    kind = str(row.get_kind_display())
     return FindingLine(
         pk=row.pk,
         url=links.record("finding", row.pk),
-        title=plain_line(row.title),
-        name=visible(flaw.vuln_id if flaw else row.rule_id),
+        title=title,
+        name=name,
         severity=row.severity,
         level=severity_badge(row.severity),
-        kind=str(row.get_kind_display()),
-        source=visible(row.source),
-        component=visible(str(row.component)) if row.component else "",
+        kind=kind,
+        source=source,
+        component=component,
+        note=" · ".join([kind, *(each for each in (name, component) if each and each not in title), source]),
         asset=NamedLink(plain_line(row.asset.name), links.asset(row.asset_id)),
         advice=advice_badge(advice) if advice else NOTHING,
         exploit=exploit_line(flaw),

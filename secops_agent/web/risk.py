@@ -15,7 +15,7 @@ from secops_agent.web.flaw_rows import advice_badge
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """``parts``: (name, what it says); ``metrics``: (AV:N, 从哪里攻击, 网络) of the vector."""
+    """``parts``: (name, what it says); ``metrics``: (AV:N, 从哪里攻击, 网络) of the vector; ``supposed``: no asset has it."""
 
     badge: SafeString
     meaning: str
@@ -23,6 +23,7 @@ class Risk:
     parts: tuple[tuple[str, str], ...]
     vector: str
     metrics: tuple[tuple[str, str, str], ...]
+    supposed: bool = False
 
 
 def risk_of(flaw: Vulnerability, advice: Advice, importance: str, exposure: str) -> Risk:

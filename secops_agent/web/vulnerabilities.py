@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from bifang.channels.visible import visible
 from bifang.core import spreadsheets
-from bifang.core.admin.base import ago
+from bifang.core.admin.base import NOTHING, ago
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import Severity
@@ -59,7 +59,7 @@ class FlawLine:
     title: str
     severity: str
     level: SafeString | str
-    advice: SafeString
+    advice: SafeString | str
     kev: bool
     ransomware: bool
     exploit: str
@@ -130,7 +130,7 @@ def _line(row: Vulnerability, reach: FlawReach) -> FlawLine:
     fixes = [visible(str(each)) for each in row.fixed_versions]
     return FlawLine(
         links.record("vulnerability", row.pk), visible(row.vuln_id), plain_line(row.title) if row.title else "", row.severity,
-        severity_badge(row.severity), advice_badge(advice_of(row, reach.importance)), row.kev, row.ransomware, exploit_line(row),
+        severity_badge(row.severity), advice_badge(advice_of(row, reach.importance)) if reach.assets else NOTHING, row.kev, row.ransomware, exploit_line(row),
         row.score, reach.assets, "、".join(fixes[:2]) + (" …" if len(fixes) > 2 else ""), ago(row.published),
     )  # fmt: skip
 
@@ -149,6 +149,6 @@ def _cells(rows: "QuerySet[Vulnerability]") -> Iterator[tuple[Any, ...]]:
             reach = reached[row.pk]
             yield (
                 row.vuln_id, row.title, row.get_severity_display(), row.score, row.epss, "是" if row.kev else "",
-                "是" if row.ransomware else "", row.kev_due, advice_of(row, reach.importance).label, reach.assets,
+                "是" if row.ransomware else "", row.kev_due, advice_of(row, reach.importance).label if reach.assets else "", reach.assets,
                 "、".join(map(str, row.fixed_versions)), row.published, row.updated_at,
             )  # fmt: skip
