@@ -27,6 +27,7 @@ CSRF_TRUSTED_ORIGINS = env.words("DJANGO_CSRF_TRUSTED_ORIGINS")
 ADDRESS_ALLOW_LIST = env.words("BIFANG_ADDRESS_ALLOW_LIST")
 TRUSTED_PROXIES = env.networks("BIFANG_TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("BIFANG_METRICS_TOKEN")
+REQUIRE_TOTP = env.flag("BIFANG_REQUIRE_TOTP")
 MCP_SERVER = env.flag("BIFANG_MCP_SERVER", default=True)
 
 INSTALLED_APPS = [
@@ -59,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bifang.core.logins.entry.SecondStepMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -117,6 +119,9 @@ AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
 # Alerts of these levels are looked into when they arrive, at most so many a day; none where there is no level.
 INVESTIGATED = frozenset(env.words("BIFANG_INVESTIGATED", "critical,high"))
 INVESTIGATIONS_A_DAY = int(env.number("BIFANG_INVESTIGATIONS_A_DAY", 1000))
+# The AI configuration whose model reads them: a name, "off", or "" for that of the first DingTalk configuration with one.
+INVESTIGATION_MODEL = env.text("BIFANG_INVESTIGATION_MODEL")
+INVESTIGATION_READINGS_A_DAY = int(env.number("BIFANG_INVESTIGATION_READINGS_A_DAY", 200))
 # What a rule must have shown before messages tell what is suggested for its alerts: judgements, and percent of them.
 SUGGEST_JUDGED = int(env.number("BIFANG_SUGGEST_JUDGED", 20, minimum=1))
 SUGGEST_AGREEMENT = env.number("BIFANG_SUGGEST_AGREEMENT", 80)
@@ -163,8 +168,8 @@ AXES_CLIENT_IP_CALLABLE = "bifang.core.visitors.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # our own screen: bifang/core/admin/logins.py
-AXES_LOCKOUT_TEMPLATE = "429.html"
-AXES_ALLOWED_CORS_ORIGINS = "null"
+AXES_LOCKOUT_CALLABLE = "bifang.core.logins.lockout.refuse"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "authCode", "state"]
 AXES_VERBOSE = False
 
 REST_FRAMEWORK: dict[str, Any] = {

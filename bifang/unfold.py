@@ -64,7 +64,9 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "资产与风险",
         (
-            MenuEntry("告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True),
+            MenuEntry(
+                "告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True
+            ),
             MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
             MenuEntry("资产", "dns", "secops_agent.asset", page="web:assets"),
             MenuEntry("组件", "deployed_code", "secops_agent.component"),
@@ -111,6 +113,14 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         ),
     ),
 )
+
+
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """What stands under the person's own name. Whoever only comes through DingTalk has no password to change."""
+    links = [{"title": "两步验证", "link": reverse("second_factor")}]
+    if request.user.is_authenticated and request.user.has_usable_password():
+        links.insert(0, {"title": "修改密码", "link": reverse("admin:password_change")})
+    return links
 
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
@@ -167,6 +177,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [lambda request: static("bifang/admin.css")],
     "SCRIPTS": [lambda request: static("bifang/live.js")],
     "DASHBOARD_CALLBACK": "bifang.core.admin.dashboard.fill",
+    "ACCOUNT": {"navigation": account},
     "COLORS": {
         "primary": {
             "50": "oklch(97.5% .013 40)",

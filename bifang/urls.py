@@ -3,12 +3,18 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from bifang.core.logins.views import ask_code, second_factor_page
+from dingtalk_integration import sign_in
 from secops_agent.api.mcp.views import McpView
 
 admin.autodiscover()
 
 urlpatterns = [
     path("", include("secops_agent.web.urls")),
+    path("admin/login/code/", ask_code, name="login_code"),
+    path("admin/login/dingtalk/", sign_in.come_back, name="dingtalk_back"),
+    path("admin/login/dingtalk/<int:config_id>/", sign_in.start, name="dingtalk_start"),
+    path("admin/second-factor/", second_factor_page, name="second_factor"),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
     path("mcp/", McpView.as_view(), name="mcp"),

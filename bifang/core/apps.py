@@ -12,14 +12,17 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what belongs to core: its section, its checks, the groups."""
+        from axes.signals import user_locked_out
         from django.db.models.signals import post_migrate, pre_migrate
 
         from bifang.core.checks import register_checks
         from bifang.core.former import refuse_former_database
         from bifang.core.groups import ensure_groups
         from bifang.core.health_checks import register_core_checks
+        from bifang.core.logins.lockout import tell_lockout
         from bifang.core.sections import apply_config_entries, register_section
 
+        user_locked_out.connect(tell_lockout, dispatch_uid="bifang.core.lockout")
         register_checks()
         register_core_checks()
         register_section("configs", apply_config_entries)

@@ -138,6 +138,7 @@ def configure(directory: Path, level: str) -> dict[str, Any]:
             "aiohttp.access": {"level": "WARNING"},
             "websockets": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
+            "axes": {"level": "CRITICAL"},  # English; `logins.lockout` tells what counts
             "django.request": {"level": "ERROR"},
             # It has a handler of its own, which would write what a client sent as it is.
             "gunicorn.error": {"handlers": ["lines"], "propagate": False},

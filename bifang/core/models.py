@@ -1,9 +1,10 @@
-"""The one table of configurations, the switches of the whole system, and who got a password wrong."""
+"""The one table of configurations, the switches of the whole system, who got a password wrong, and second steps."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -107,3 +108,27 @@ class LoginFailure(AccessAttempt):  # type: ignore[misc]  # the package has no t
 
     def __str__(self) -> str:
         return f"{self.username} · {self.ip_address}"
+
+
+class SecondFactor(models.Model):
+    """What makes the six digits of one user, once it was proved to work. Written only through `logins.second_factor`.
+
+    ``step``: the 30 seconds whose digits were used last; ``recovery``: digests of the codes that are left, one a line.
+    ``failures``: wrong ones since the last right one, from wherever they came.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, verbose_name="登录用户", on_delete=models.CASCADE, related_name="+"
+    )
+    secret = SealedField("密钥", bound_to=("user_id",), editable=False)
+    step = models.BigIntegerField("最近用过的时段")
+    recovery = models.TextField("恢复码摘要", blank=True, default="", editable=False)
+    failures = models.PositiveIntegerField("连续失败", default=0)
+    failed_at = models.DateTimeField("最近失败", null=True, blank=True)
+    made_at = models.DateTimeField("设置时间", auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "两步验证"
+
+    def __str__(self) -> str:
+        return str(self.user)

@@ -22,6 +22,7 @@ from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.metering import metered
 from secops_agent.agent.announcer import Announcer
 from secops_agent.agent.audit_sealer import AuditSealer
+from secops_agent.agent.second_looks import SecondLooks
 from secops_agent.agent.service import Agent
 from secops_agent.connectors.mcp.checks import McpWatcher
 from secops_agent.connectors.runner import ActionRunner
@@ -58,8 +59,9 @@ def _uses_model() -> bool:
     return SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None, ai_fallback=None).exists()
 
 
-def _own_jobs(agent: Agent, owner: Owner) -> tuple[Job, ...]:
-    return WarmUp(agent), Announcer(), ActionRunner(owner.name), McpWatcher(), AuditSealer()
+def _own_jobs(agent: Agent, owner: Owner, configs: ConfigCache) -> tuple[Job, ...]:
+    looks = SecondLooks(configs)
+    return WarmUp(agent), Announcer(), looks, ActionRunner(owner.name), McpWatcher(), AuditSealer()
 
 
 def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
@@ -83,7 +85,7 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
         "card": metered(cards.handle, clients),
     }
     reaper = CardReaper(card_service, only)
-    jobs = (*_own_jobs(agent, owner), reaper, counter)
+    jobs = (*_own_jobs(agent, owner, configs), reaper, counter)
     return WorkerLoop(
         owner,
         handlers,

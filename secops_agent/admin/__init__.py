@@ -9,6 +9,7 @@ from secops_agent.admin import (
     audit,
     calendar,
     calendar_files,
+    config_faces,
     corrections,
     destinations,
     groups,
@@ -29,8 +30,9 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
-    "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules", "runbooks",
+    "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
+    "destinations", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
+    "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""改进建议: answers that somebody found useless, and what becomes of them."""
+"""改进建议: answers and investigations that somebody found useless, and what becomes of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -53,9 +53,20 @@ class CorrectionScreen(Screen):
     list_filter = ("state", "is_group")
     search_fields = ("name",)
     actions = ("write_draft", "export_cases", "dismiss")
-    readonly_fields = ("state_badge", "when", "name", "is_group", "asked", "answered", "why_whole", "runbook")
+    readonly_fields = (
+        "state_badge",
+        "when",
+        "name",
+        "is_group",
+        "alert",
+        "asked",
+        "answered",
+        "why_whole",
+        "runbook",
+    )
     fields = (
-        "state_badge", "when", "name", "is_group", "asked", "answered", "why_whole", "runbook", "tool", "arguments", "facts",
+        "state_badge", "when", "name", "is_group", "alert", "asked", "answered", "why_whole", "runbook", "tool", "arguments",
+        "facts",
     )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -163,5 +174,16 @@ class CorrectionScreen(Screen):
 def _readable(request: HttpRequest, names: Any) -> list[str]:
     if request.user.has_perm(READ_TEXT):
         return list(names)
-    private = ("words", "why", "asked", "answered", "why_whole", "runbook", "tool", "arguments", "facts")
+    private = (
+        "words",
+        "why",
+        "alert",
+        "asked",
+        "answered",
+        "why_whole",
+        "runbook",
+        "tool",
+        "arguments",
+        "facts",
+    )
     return [*(name for name in names if name not in private), "hidden_text"]

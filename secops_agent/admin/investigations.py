@@ -11,16 +11,17 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.visible import visible
 from bifang.core.admin.base import RecordScreen, badge, moment
-from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState
+from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links
-from secops_agent.services.investigations import replays
+from secops_agent.services.investigations import looks, replays
 from secops_agent.services.investigations.checks.base import Evidence
 from secops_agent.services.investigations.dossiers import Dossier, load_dossier
+from secops_agent.services.investigations.looks import PARTS
 from secops_agent.services.investigations.noise import noisy_rules
 from secops_agent.services.investigations.replays import Comparison, RuleRecord, percent_words
 from secops_agent.services.investigations.steps import next_steps
-from secops_agent.services.investigations.weighing import REASONS, side_of
-from secops_agent.services.investigations.wording import BY_CODE, reason_line, verdict_line
+from secops_agent.services.investigations.weighing import REASONS, Assessment, side_of
+from secops_agent.services.investigations.wording import reason_line, verdict_line
 
 TONES: Final = {
     "true_positive": "bad", "false_positive": "idle", "benign": "ok", "duplicate": "idle", "": "warn",
@@ -44,7 +45,7 @@ def panel(alert: Alert, *, private: bool) -> dict[str, Any]:
         newest = rows.first()
         told = newest.last_error or "已经排队，几秒内完成。" if newest else "还没有调查。"
         return {"note": told}
-    dossier = load_dossier(done.facts)
+    dossier, look = load_dossier(done.facts), looks.newest(alert.pk)
     found = dossier.assessment
     return {
         "row": done,
@@ -64,8 +65,24 @@ def panel(alert: Alert, *, private: bool) -> dict[str, Any]:
         ],
         "missing": "、".join(dossier.missing),
         "steps": next_steps(alert.pk, alert.status, dossier),
-        "by": BY_CODE,
+        "by": looks.how_told(look),
+        "look": _second(look) if look and private else None,
         "opinions": list(done.opinions.order_by("at")),
+    }
+
+
+def _second(look: SecondLook) -> dict[str, Any]:
+    """What a model and the company's own tools added."""
+    verdict = Assessment(look.verdict, look.confidence, ())
+    return {
+        "row": look,
+        "finished": moment(look.finished_at),
+        "leaning": badge(verdict_line(verdict), TONES[look.verdict]),
+        "words": [
+            (PARTS[each.part], visible(each.text), _links(each.evidence), "、".join(each.sources))
+            for each in looks.statements_of(look)
+        ],
+        "answers": looks.answers_of(look),
     }
 
 

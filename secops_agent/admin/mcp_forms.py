@@ -15,8 +15,9 @@ from bifang.core.models import SystemConfig
 from secops_agent.connectors.mcp.fields import CLASSES
 from secops_agent.models import Role
 from secops_agent.services.mcp.catalogue import STATES, KnownTool, known_tools
-from secops_agent.services.mcp.definitions import NEEDED, ReadyTool
+from secops_agent.services.mcp.definitions import ALERT_FIELDS, NEEDED, ReadyTool
 from secops_agent.services.mcp.mappings import mapped_actions
+from secops_agent.services.mcp.schemas import flatten
 
 TONES: Final = {
     "ready": "ok",
@@ -54,7 +55,9 @@ def row_of(tool: KnownTool, config: SystemConfig) -> ToolRow:
     """One tool for the table."""
     listed, offered = tool.listed, tool.offered
     links = (
-        [f"核实：{listed.verify}"] * bool(listed.verify) + [f"撤销：{listed.undo}"] * bool(listed.undo)
+        [f"核实：{listed.verify}"] * bool(listed.verify)
+        + [f"撤销：{listed.undo}"] * bool(listed.undo)
+        + ["用于自动调查"] * bool(listed.investigation)
         if listed
         else []
     )
@@ -101,6 +104,7 @@ def pretty(schema: Any) -> str:
 def class_choices(config: SystemConfig, tool: KnownTool) -> dict[str, Any]:
     """What the form of a tool's class offers."""
     listed = tool.listed
+    given: Mapping[str, str] = listed.investigation if listed else {}
     others = [one for one in known_tools(config) if one.listed is not None and one.name != tool.name]
     readers = [one.name for one in others if one.listed and one.listed.classed == "read"]
     changers = [one.name for one in others if one.listed and one.listed.classed != "read"]
@@ -109,8 +113,15 @@ def class_choices(config: SystemConfig, tool: KnownTool) -> dict[str, Any]:
         "roles": [("", "按分类的默认"), *((role.value, f"{role.label}及以上") for role in Role if role != Role.NONE)],
         "readers": readers, "changers": changers, "classed": listed.classed if listed else "",
         "role": min(listed.roles, default="") if listed else "", "verify": listed.verify if listed else "",
-        "undo": listed.undo if listed else "",
+        "undo": listed.undo if listed else "", "fields": ALERT_FIELDS.items(),
+        "filled": [(name, given.get(name, "")) for name in _parameters(tool)],
     }  # fmt: skip
+
+
+def _parameters(tool: KnownTool) -> list[str]:
+    """The names of its parameters, while it may be used."""
+    offered = tool.offered
+    return [] if offered is None or offered.problem else list(flatten(offered.schema)["properties"])
 
 
 def _how(classed: str) -> str:
@@ -125,7 +136,16 @@ def entry_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     reads = given["class"] == "read"
     found = {"class": given["class"], "roles": [given["role"]] if given["role"] else []}
-    return found if reads else found | {"verify": given["verify"], "undo": given["undo"]}
+    filled = {
+        name.removeprefix("from:"): str(data[name])
+        for name in data
+        if name.startswith("from:") and data[name]
+    }
+    return (
+        found | {"investigation": filled}
+        if reads
+        else found | {"verify": given["verify"], "undo": given["undo"]}
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,11 @@ class StaffScreen(Screen):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whoever ties a login to a person gives it their role."""
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.is_superuser else (*fields, "user")
+        if request.user.is_superuser:
+            return fields
+        # Whoever says which DingTalk account it is lets that account log in as the user.
+        account = ("staff_id", "corp_id") if obj is not None and obj.user_id is not None else ()
+        return (*fields, "user", *account)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """No deleting in bulk for those who may not delete everyone."""

@@ -33,9 +33,9 @@ async def handle_opinion(
         await db.call(
             opinions.give, int(match["alert"]), Actor.person(person), useful=useful, reason=match["reason"]
         )
-        text = (
-            f"已记下：A{match['alert']} 的调查{'👍 有用' if useful else '👎 没用'}。它会计入这条规则的对照。"
-        )
+        more = "" if useful else "，也会有人查看，用来改进手册和评测"
+        word = "👍 有用" if useful else "👎 没用"
+        text = f"已记下：A{match['alert']} 的调查{word}。它会计入这条规则的对照{more}。"
     except BifangError as error:
         if not may_tell():
             return TurnResult((), brief(turn, person, ""), note=UNTOLD)

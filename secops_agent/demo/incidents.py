@@ -21,6 +21,11 @@ ATTACKERS = (
     "192.0.2.44",
     "8.8.8.8",
 )
+HARMLESS = (
+    "198.51.100.7",
+    "198.51.100.23",
+    "8.8.8.8",
+)  # of those: scanners that we ordered, a public resolver
 _DOMAINS = ("evil.com", "evil-domain.xyz", "pool.minexmr.example", "cdn-update.example.net")
 _HASHES = (
     "44d88612fea8a8f36de82e1278abb02f",

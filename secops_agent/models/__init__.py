@@ -11,6 +11,7 @@ from secops_agent.models.investigation import (
     InvestigationOpinion,
     InvestigationReplay,
     InvestigationState,
+    SecondLook,
 )
 from secops_agent.models.job import ImportJob, JobPhase, JobState
 from secops_agent.models.mcp import McpCatalogue
@@ -116,6 +117,7 @@ __all__ = [
     "SavedView",
     "ScheduledTask",
     "Scope",
+    "SecondLook",
     "SecurityReport",
     "ShiftSwap",
     "Silence",

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from secops_agent.models.alert import Alert
 from secops_agent.models.runbook import Runbook
 
 
@@ -16,13 +17,18 @@ class CorrectionState(models.TextChoices):
 class Correction(models.Model):
     """One answer, what was asked, and why it was no use. ``tool``, ``arguments``, ``facts``: what would have been right.
 
-    ``message_id`` is the answer in the conversation's memory: who says it again has only changed the reason.
+    ``message_id`` is the answer in the conversation's memory, or ``alert`` whose investigation it is about: who says it
+    again has only changed the reason.
     """
 
     NO_TOOL = "none"
 
     at = models.DateTimeField("时间")
-    message_id = models.BigIntegerField(editable=False)
+    message_id = models.BigIntegerField(null=True, editable=False)
+    alert = models.ForeignKey(
+        Alert, verbose_name="调查的告警", null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        editable=False,
+    )  # fmt: skip
     author = models.CharField(max_length=220, editable=False)
     name = models.CharField("谁", max_length=200)
     is_group = models.BooleanField("群聊")
@@ -42,7 +48,10 @@ class Correction(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "改进建议"
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["message_id", "author"], name="correction_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["message_id", "author"], name="correction_once"),
+            models.UniqueConstraint(fields=["alert", "author"], name="correction_investigation_once"),
+        ]
         indexes = [models.Index(fields=["at"], name="correction_at")]
 
     def __str__(self) -> str:

@@ -58,6 +58,44 @@ class Investigation(models.Model):
         return f"A{self.alert_id}"
 
 
+class SecondLook(models.Model):
+    """What the company's own tools and a model add to an investigation, later; whatever becomes of it, that stands.
+
+    ``answers``: what tools of MCP servers said; ``words``: what the model wrote, each sentence with what it cites, as
+    `services.investigations.looks` reads both. ``verdict``: what the model leans to; nothing that counts anywhere.
+    ``line``: for messages. ``note``: why no model has read it, "" if one has. ``attempts`` is the token of whoever works on it.
+    """
+
+    investigation = models.OneToOneField(Investigation, on_delete=models.CASCADE, related_name="second_look")
+    state = models.CharField(
+        "状态", max_length=8, choices=InvestigationState.choices, default=InvestigationState.WAITING
+    )
+    answers = models.JSONField("外部工具", default=list)
+    words = models.JSONField("模型的意见", default=list)
+    verdict = models.CharField("模型倾向", max_length=16, choices=Verdict.choices, blank=True, default="")
+    confidence = models.CharField(
+        "把握", max_length=6, choices=[("high", "高"), ("medium", "中")], blank=True, default=""
+    )
+    dropped = models.PositiveSmallIntegerField("删去的句子", default=0)
+    line = models.CharField("一句话", max_length=300, blank=True, default="")
+    model = models.CharField("模型", max_length=100, blank=True, default="")
+    note = models.CharField("没有经过模型的原因", max_length=300, blank=True, default="")
+    requested_at = models.DateTimeField("开始")
+    due_at = models.DateTimeField(editable=False)
+    finished_at = models.DateTimeField("完成时间", null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "调查的补充"
+        indexes = [
+            models.Index(fields=["due_at"], name="second_look_due", condition=Q(state="waiting")),
+            models.Index(fields=["requested_at"], name="second_look_requested"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.investigation)
+
+
 class InvestigationOpinion(models.Model):
     """What one person says of an investigation; the last word counts."""
 

@@ -1,4 +1,4 @@
-"""没用: what people say of an answer, the queue of it, and what it becomes: a draft of a runbook or a case to evaluate."""
+"""没用: what people say of an answer or an investigation, the queue of it, and what it becomes: a draft of a runbook or a case to evaluate."""
 
 import json
 from datetime import timedelta
@@ -41,6 +41,22 @@ def take_down(conversation: str, actor: Actor, reason: str, *, is_group: bool) -
         )
         keep(actor, "评价回答：没用", f"correction:{row.pk}", {})
     return row
+
+
+def take_down_investigation(alert_id: int, told: str, actor: Actor, reason: str) -> None:
+    """About the investigation of an alert; ``told``: what it said. In the caller's transaction."""
+    values = {
+        "at": database_now(), "name": actor.name[:200], "is_group": False, "question": f"调查告警 {alert_id}",
+        "answer": told, "reason": reason.strip()[:500], "state": CorrectionState.OPEN, "tool": "investigate_alert",
+        "arguments": {"alert_id": alert_id},
+    }  # fmt: skip
+    Correction.objects.update_or_create(alert_id=alert_id, author=actor.ident[:220], defaults=values)
+
+
+def take_back_investigation(alert_id: int, actor: Actor) -> None:
+    """They find it useful now: nothing of what they had said waits any more."""
+    rows = Correction.objects.filter(alert_id=alert_id, author=actor.ident[:220], state=CorrectionState.OPEN)
+    rows.update(state=CorrectionState.DISMISSED)
 
 
 def draft(row: Correction, actor: Actor) -> int:

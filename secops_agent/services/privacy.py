@@ -68,9 +68,14 @@ def account_names(asset_ids: Iterable[int]) -> tuple[str, ...]:
 
 def mask_alerts(text: str, alert_ids: Iterable[int]) -> str:
     """A text about these alerts as a group may read it: no accounts, no addresses and numbers of people."""
+    return mask(text, people_of(alert_ids))
+
+
+def people_of(alert_ids: Iterable[int]) -> tuple[str, ...]:
+    """The accounts and addresses that these alerts tell of."""
     ids = set(alert_ids)
     told = AlertIndicator.objects.filter(alert_id__in=ids, kind__in=PRIVATE_INDICATORS).values_list(
         "value", flat=True
     )
     linked = AlertAsset.objects.filter(alert_id__in=ids).values_list("asset_id", flat=True)
-    return mask(text, (*told, *account_names(linked)))
+    return (*told, *account_names(linked))

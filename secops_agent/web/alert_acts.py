@@ -159,7 +159,7 @@ def _alone(request: HttpRequest, posted: Posted, name: str, chosen: Sequence[int
             triage.comment(pk, actor_of(request), note)
             messages.success(request, f"已给 A{pk} 添加备注。")
         elif name == "investigate":
-            work.investigate(pk)
+            work.investigate(pk, second_look=True)
             messages.success(request, f"已调查 A{pk}。")
         else:
             opinions.give(pk, actor_of(request), useful=name == "useful", reason=note)

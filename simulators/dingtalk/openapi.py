@@ -155,7 +155,7 @@ class OpenApi:
             raise Refusal(403, QPS, "你的应用调用该接口的频率超过了 QPS 限制")
         self.world.calls[api] += 1
         self.world.metered["calls"] += 1
-        return Call(self.world.robots[client_id], await _read_body(request), request)
+        return Call(self.world.robots[client_id], await read_body(request), request)
 
     async def issue(self, request: web.Request) -> web.StreamResponse:
         """``{appKey, appSecret}`` → ``{accessToken, expireIn}``."""
@@ -177,7 +177,7 @@ class OpenApi:
         self, request: web.Request, asked: tuple[str, str], answered: tuple[str, str]
     ) -> web.StreamResponse:
         try:
-            body = await _read_body(request)
+            body = await read_body(request)
             client_id = str(body.get(asked[0]) or "")
             await self.strike(request, client_id)
         except Refusal as refusal:
@@ -195,7 +195,8 @@ class OpenApi:
         return robot is not None and robot.secret == secret
 
 
-async def _read_body(request: web.Request) -> dict[str, Any]:
+async def read_body(request: web.Request) -> dict[str, Any]:
+    """The JSON object that was sent. Refusal 400."""
     if request.method == "GET":
         return dict(request.query)
     try:

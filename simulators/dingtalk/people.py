@@ -24,6 +24,11 @@ class Person:
         """The opaque id that DingTalk gives to everybody."""
         return "$:LWCP_v1:$" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
+    @property
+    def union_id(self) -> str:
+        """The id that all applications of one developer know them by, in whatever corporation."""
+        return "union" + hashlib.sha256(f"union {self.key}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
 
 DEMO_PEOPLE = (
     Person("manager01", "张三", "manager01", "安全主管 · 管理员", is_admin=True),
@@ -53,6 +58,10 @@ class Directory:
         """The member of staff with that userId; None for strangers and outsiders."""
         person = self.people.get(staff_id)
         return person if person and person.staff_id else None
+
+    def find_union(self, union_id: str) -> Person | None:
+        """Whoever has that unionId."""
+        return next((person for person in self.people.values() if person.union_id == union_id), None)
 
     def name_of(self, key: str) -> str:
         """A display name; the key itself if nobody is known by it."""

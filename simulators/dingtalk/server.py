@@ -19,6 +19,7 @@ from .deliveries import Push
 from .files import Files
 from .gateway import Gateway, close_all
 from .group_robots import GroupRobots
+from .oauth import OAuth
 from .openapi import OpenApi
 from .options import DEMO_APPS, Options
 from .page import Page
@@ -96,6 +97,7 @@ class Simulator:
             openapi,
             RobotApi(world, openapi),
             CardApi(world, openapi),
+            OAuth(world, openapi),
             Files(openapi),
             GroupRobots(world),
         ):

@@ -78,7 +78,7 @@ def test_a_refusal_says_in_chinese_how_to_go_on(page: str, status: int, says: st
     client.force_login(user)
     answer = client.get(page)
     text = text_of(answer)
-    assert (answer.status_code, says in text, "返回概览" in text) == (status, True, True), text
+    assert (answer.status_code, says in text, "返回工作台" in text) == (status, True, True), text
     assert not re.search(r"[A-Z][a-z]+ [a-z]+", text), text
     assert "a-secret-detail" not in answer.content.decode()
 

@@ -42,7 +42,7 @@ def test_no_two_rows_or_columns_are_one_place(model: Any, name: str) -> None:
     others = [
         place_of(
             *field.values,
-            dict.fromkeys(["id", "config_id", "kind", "external_id", "key", "number", "uid"], "1"),
+            dict.fromkeys(["id", "config_id", "kind", "external_id", "key", "number", "uid", "user_id"], "1"),
         )
         for field in FIELDS
     ]

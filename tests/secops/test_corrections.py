@@ -13,6 +13,7 @@ from secops_agent.services import corrections, runbooks
 from tests.admin_pages import member, serve_plain_static, text_of
 from tests.secops.decisions_aid import company, talk
 from tests.secops.eval.scoring import _question
+from tests.secops.investigations.cases import arrive
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:secops_agent_correction_changelist"
@@ -94,3 +95,26 @@ def test_it_becomes_a_case_once_somebody_said_what_is_right(settings: Any, tmp_p
         "有哪些告警", "list_alerts", {"asset": "web-02"}, ("web-02",),
     )  # fmt: skip
     assert _question(json.loads(corrections.case_of(Correction(question="你好", tool="none")))).tool is None
+
+
+def test_investigation_that_is_no_use_waits_there_and_its_case_can_be_exported(
+    settings: Any, tmp_path: Any
+) -> None:
+    serve_plain_static(settings, tmp_path)
+    config, row = company(), arrive("now")
+    talk(
+        config, ("wu", f"调查告警 {row.pk}"), ("wu", f"调查 A{row.pk} 没用 没看同网段"),
+        ("wu", f"调查 A{row.pk} 没用 也没看变更"), ("li", f"调查 A{row.pk} 没用 太长"), ("li", f"调查 A{row.pk} 有用"),
+    )  # fmt: skip
+    mine = Correction.objects.get(author="corp:wu")
+    assert (mine.question, mine.reason, mine.state) == (f"调查告警 {row.pk}", "也没看变更", "open")
+    assert "建议结论：证据不足" in mine.answer
+    assert Correction.objects.get(author="corp:li").state == "dismissed"
+    client = reader(Role.RESPONDER)
+    case = _question(json.loads(act(client, mine, "export_cases").content.decode()))
+    assert (case.tool, case.arguments) == ("investigate_alert", {"alert_id": row.pk})
+    page = reverse("admin:secops_agent_correction_change", args=[mine.pk])
+    assert "也没看变更" in text_of(client.get(page))
+    assert "没看变更" not in text_of(member(Role.ANALYST).get(page))
+    act(client, mine, "write_draft")
+    assert "也没看变更" in Runbook.objects.get().body

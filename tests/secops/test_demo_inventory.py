@@ -23,6 +23,7 @@ from secops_agent.services import runbooks
 from secops_agent.services.alerts import indicators, triage
 from secops_agent.services.alerts.triage import AlertFilter
 from secops_agent.services.assets import inventory
+from secops_agent.services.investigations import replays
 from secops_agent.services.reports import archive
 from secops_agent.services.reports.figures import total
 from secops_agent.services.vulnerabilities import catalogue
@@ -116,3 +117,18 @@ def test_clear_keeps_what_real_data_hangs_on_and_numbers_begin_anew(database):
     store(alert("real", assets=(host("web-01", "10.0.0.5"),)))
     call_command("load_demo", "--clear")
     assert [each.name for each in triage.get(Alert.objects.get().pk).summary.assets] == ["web-01"]
+
+
+def test_what_the_demos_people_found_follows_from_the_facts(database):
+    call_command("load_demo")
+    closed = Alert.objects.filter(status="closed")
+    assert closed.count() == 171
+    for rule, verdict in (("2034647", "true_positive"), ("webshell", "true_positive"), ("5402", "benign")):
+        assert set(closed.filter(rule_id=rule).values_list("verdict", flat=True)) == {verdict}
+    ours = closed.filter(rule_id="942100", indicators__value="198.51.100.7")
+    assert set(ours.values_list("verdict", flat=True)) <= {"false_positive"}
+    replays.run()
+    found = replays.latest()
+    assert (found.whole.judged, found.whole.harmless) == (171, 0)
+    assert found.whole.agreement >= 45
+    assert found.whole.recall >= 70

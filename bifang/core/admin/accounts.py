@@ -5,15 +5,22 @@ from copy import copy
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
-from bifang.core.admin.base import Screen
+from bifang.core.admin.base import Screen, author_of, badge
+from bifang.core.logins import second_factor
 
 RIGHTS = ("is_superuser", "groups")
 GUARDED = (
@@ -46,11 +53,47 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
         (None, {"fields": ("username", "password")}),
         ("个人信息", {"fields": ("last_name", "first_name", "email")}),
         ("权限", {"fields": ("is_active", *RIGHTS)}),
+        ("登录", {"fields": ("second_step",)}),
         ("记录", {"fields": ("last_login", "date_joined")}),
     )
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "second_step")
+
+    @admin.display(description="两步验证")
+    def second_step(self, user: User) -> SafeString:
+        """Is it set up? With the way to take it back, which superusers alone may go."""
+        row = second_factor.find(user.pk)
+        if row is None:
+            return badge("没有设置")
+        way = reverse("admin:auth_user_second_factor", args=[user.pk])
+        state = badge(f"已设置，还有 {second_factor.left(row)} 个恢复码", "ok")
+        return format_html('{} <a class="bf-link" href="{}">重置（超级管理员）</a>', state, way)
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page that takes somebody's second step back."""
+        view = self.admin_site.admin_view(self.second_factor_view)
+        return [
+            path("<int:user_id>/second-factor/", view, name="auth_user_second_factor"),
+            *super().get_urls(),
+        ]
+
+    def second_factor_view(self, request: HttpRequest, user_id: int) -> HttpResponse:
+        """Asked once, done by POST, recorded."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        user = User.objects.filter(pk=user_id).first()
+        if user is None:
+            raise Http404
+        if request.method == "POST":
+            if second_factor.reset(user, author_of(request)):
+                messages.success(request, f"已重置「{user}」的两步验证，请告诉他重新设置。")
+            return redirect("admin:auth_user_change", user.pk)
+        context = {
+            **self.admin_site.each_context(request), "opts": self.opts, "title": "重置两步验证", "object": user,
+            "row": second_factor.find(user.pk), "demanded": settings.REQUIRE_TOTP,
+        }  # fmt: skip
+        return render(request, "admin/auth/user/reset_second_factor.html", context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Rights are a superuser's business."""

@@ -12,7 +12,7 @@ from bifang.core import references
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.fields import SecretField, Setting
 from bifang.core.redaction import remember_secret
-from secops_agent.services.mcp.definitions import ListedTool, read_listing
+from secops_agent.services.mcp.definitions import ALERT_FIELDS, ListedTool, read_listing
 from secops_agent.services.mcp.mappings import MappedAction, read_mappings
 
 CLASSES: Final = {"read": "只读", "write": "写入", "dangerous": "危险"}
@@ -28,6 +28,8 @@ _SHAPE: Final = (
 
 class HeadersField(SecretField):
     """Header → value, or where it is read. On a page one line: ``Name: value``, a bare token, or JSON."""
+
+    nothing: ClassVar[Any] = {}
 
     def to_python(self, value: Any) -> Any:
         headers = _mapping(value)
@@ -101,7 +103,7 @@ def _check_header(name: str, text: str) -> None:
 
 
 class ToolsField(Setting):
-    """Name of a tool → ``read``, ``write``, ``dangerous`` or ``{class, roles, verify, undo}``; the rest is off."""
+    """Name of a tool → ``read``, ``write``, ``dangerous`` or ``{class, roles, verify, undo, investigation}``; the rest is off."""
 
     elsewhere = True
     nothing: ClassVar[Any] = {}
@@ -120,7 +122,9 @@ class ToolsField(Setting):
 
 
 def _told(entry: Mapping[str, Any]) -> str:
-    more = [f"{key} {value}" for key, value in entry.items() if key != "class"]
+    more = [f"{key} {value}" for key, value in entry.items() if key not in ("class", "investigation")]
+    filled = [f"{name} 取{ALERT_FIELDS[field]}" for name, field in entry.get("investigation", {}).items()]
+    more += [f"用于自动调查：{'、'.join(filled)}"] if filled else []
     return CLASSES[entry["class"]] + (f"（{'，'.join(more)}）" if more else "")
 
 

@@ -39,13 +39,27 @@ def _by_name() -> Mapping[str, SlashCommand]:
 def spell_out(text: str) -> str:
     """误报 A12 (or 误报 12) is 关闭告警 12 误报: the verdicts of `words/talk.toml` are verbs before an alert's letter and number.
 
-    调查告警 12 and 查一下 A12 怎么回事 are the command."""
+    调查告警 12 and 查一下 A12 怎么回事 are the command, and so is 哪些规则最吵."""
     if asked := pattern("spelling.inquiry").fullmatch(text):
         return f"/调查 {asked['n']}"
-    text = pattern("spelling.again").sub("", text)
+    if asked := pattern("spelling.again_alert").fullmatch(text):
+        return f"/调查 {asked['n']}"
+    if pattern("spelling.noisy").fullmatch(text):
+        return "/噪声规则"
     verdicts = "|".join(load("talk")["verdicts"].values())
     text = re.sub(r"^处置\s*A?(\d{1,9})$", r"告警 \1 怎么处置", text)
     return re.sub(rf"^({verdicts})\s*A?(\d{{1,9}})(?![\w.-])", r"关闭告警 \2 \1", text)
+
+
+def read_again(text: str) -> tuple[str, bool] | None:
+    """再查查 203.0.113.5, 再查查账号 root: what is named, and whether it is said to be somebody's account; None: no such line."""
+    found = pattern("spelling.again").fullmatch(text.rstrip("?？。吧"))
+    if found is None:
+        return None
+    said = found.groupdict()
+    noun = (said.get("word") or said.get("noun") or "").strip()
+    value = str(said.get("a") or said.get("b"))
+    return value, bool(noun) and pattern("spelling.again_person").fullmatch(noun) is not None
 
 
 def render_help() -> str:

@@ -11,7 +11,7 @@ ControlAction = Literal["confirm", "approve", "reject", "stop", "forget", "accep
 READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
     "list_vulnerabilities", "lookup_indicator", "search_runbook", "security_report", "list_schedules", "who_is_on_call",
-    "list_proposals", "service_status", "investigate_alert",
+    "list_proposals", "service_status", "investigate_alert", "noisy_rules",
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
     "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host",

@@ -205,5 +205,6 @@ _READERS: Mapping[str, Callable[[Asked], dict[str, Any]]] = {
     "list_schedules": lambda _: {},
     "who_is_on_call": _on_call,
     "list_proposals": lambda _: {},
+    "noisy_rules": lambda _: {},
     "service_status": lambda _: {},
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .actions import read_action
-from .commands import SlashCommand, find_command, spell_out
+from .commands import SlashCommand, find_command, read_again, spell_out
 from .controls import find_control
 from .entities import read_entities
 from .filters import take_filters
@@ -33,6 +33,8 @@ def understand(
     addressee, said = split_address(plain)
     if addressee:
         return reader.read_overheard(said)
+    if again := read_again(plain):
+        return reader.read_again(*again)
     command = find_command(plain)
     return reader.read_command(*command) if command else reader.read(plain)
 
@@ -64,6 +66,13 @@ class _Reader:
         tool = next((tool for tool in command.tools if possible(tool, asked.skeleton)), "")
         intent = build(tool, asked) if tool else None
         return Understanding(intent=intent) if intent else reader.read(plain)
+
+    def read_again(self, value: str, is_account: bool) -> Understanding:
+        """One more look at what is named: as what it is, else wherever it was seen."""
+        known = not is_account and read_entities(value, self.lexicon, self.now).entities
+        if known or value.isdecimal():
+            return self.read(value)
+        return Understanding(intent=Intent("lookup_indicator", {"value": value}))
 
     def read_overheard(self, plain: str) -> Understanding:
         """What somebody else is told: a question may be answered, an order or a control word is none for the robot."""
@@ -111,6 +120,9 @@ class _Reader:
 
     def _task(self, task: str) -> Intent | None:
         """What a recurring sentence asks for: a question only, never an action, never a follow-up."""
+        command = find_command(spell_out(task))
+        if command and command[0].tools == ["noisy_rules"]:
+            return Intent("noisy_rules")
         return read_question(self._asked(read_entities(task, self.lexicon, self.now)))
 
     def _asked(self, skeleton: Skeleton) -> Asked:

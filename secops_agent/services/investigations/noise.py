@@ -39,7 +39,7 @@ class NoisyDetection:
 
     @property
     def proposals(self) -> tuple[str, ...]:
-        """In words; nothing is changed by itself."""
+        """In words; nothing is changed by itself. What has found a real attack is not to be muted."""
         return tuple(self._proposals())
 
     def _proposals(self) -> Iterator[str]:
@@ -47,10 +47,11 @@ class NoisyDetection:
             yield "没有一条是真实攻击：在来源调高阈值、加白名单，或降低级别"
         if self.duplicates >= 0.3 * max(self.judged, _JUDGED):
             yield "重复很多：在来源加长去重时间，或按攻击来源合并"
-        if self.asset and self.asset_alerts >= 0.7 * self.alerts:
+        if self.asset and not self.attacks and self.asset_alerts >= 0.7 * self.alerts:
             yield f"{self.asset_alerts} 条来自 {self.asset}：先看这台资产，或只对它设例外"
         if self.untouched >= 0.5 * self.alerts:
-            yield f"{self.untouched} 条一周多没有人处理：指定负责人，或不再通知"
+            instead = "" if self.attacks else "，或不再通知"
+            yield f"{self.untouched} 条一周多没有人处理：指定负责人{instead}"
 
 
 def noisy_rules(until: datetime, span: timedelta = MONTH) -> tuple[NoisyDetection, ...]:

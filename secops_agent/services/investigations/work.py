@@ -11,7 +11,7 @@ from django.db import transaction
 from bifang.core.db import database_now
 from secops_agent.models import Alert, Investigation, InvestigationState
 from secops_agent.services.faults import NotFound
-from secops_agent.services.investigations import trust
+from secops_agent.services.investigations import looks, trust
 from secops_agent.services.investigations.dossiers import Dossier, compile_dossier
 from secops_agent.services.investigations.wording import headline
 from secops_agent.services.notifications.matching import facts_of, follow_up, group_key
@@ -58,6 +58,7 @@ def _conduct(row: Investigation) -> None:
         return
     with transaction.atomic():
         if mine.update(**result):
+            looks.queue(row)
             follow_up([row.alert_id])
 
 
@@ -74,8 +75,11 @@ def _result(alert_id: int, dossier: Dossier) -> dict[str, object]:
     }
 
 
-def investigate(alert_id: int) -> tuple[Investigation, Dossier]:
-    """Look into an alert now, because somebody asks; the one made on arrival stays as it was. Raises NotFound."""
+def investigate(alert_id: int, *, second_look: bool = False) -> tuple[Investigation, Dossier]:
+    """Look into an alert now, because somebody asks; the one made on arrival stays as it was. Raises NotFound.
+
+    ``second_look``: have it looked at again as those made on arrival are; in a chat its model reads the result itself.
+    """
     alert = Alert.objects.filter(pk=alert_id).first()
     if alert is None:
         raise NotFound(f"没有编号为 {alert_id} 的告警。")
@@ -83,7 +87,12 @@ def investigate(alert_id: int) -> tuple[Investigation, Dossier]:
     values = _result(alert_id, dossier) | {
         "group_key": group_key(alert, facts_of([alert])[alert_id]), "requested_at": now, "due_at": now,
     }  # fmt: skip
-    row, _ = Investigation.objects.update_or_create(
-        alert_id=alert_id, trigger=Investigation.ASKED, defaults=values
-    )
+    with transaction.atomic():
+        row, _ = Investigation.objects.update_or_create(
+            alert_id=alert_id, trigger=Investigation.ASKED, defaults=values
+        )
+        if second_look:
+            looks.queue(row)
+        else:
+            looks.forget(row)  # it was of other facts
     return row, dossier

@@ -148,6 +148,7 @@ def _ready(config: SystemConfig, known: KnownTool) -> ReadyTool:
     return ReadyTool(
         config.pk, config.name, known.name, alias_of(config.pk, config.name, known.name), listed.classed, listed.role,
         visible(offered.description)[:FOR_MODEL], offered.digest, listed.verify, listed.undo, flatten(offered.schema),
+        listed.investigation,
     )  # fmt: skip
 
 

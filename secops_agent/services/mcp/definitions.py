@@ -24,6 +24,10 @@ FOR_MODEL: Final = 1000
 _DEEPEST: Final = 100  # brackets in brackets that are kept
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 Classed = Literal["read", "write", "dangerous"]
+AlertField = Literal["ip", "domain", "hash", "host", "asset"]
+ALERT_FIELDS: Final[Mapping[AlertField, str]] = {
+    "ip": "告警里的 IP", "domain": "告警里的域名", "hash": "告警里的文件哈希", "host": "涉及的主机名", "asset": "涉及的资产名",
+}  # fmt: skip
 NEEDED: Final[Mapping[str, Role]] = {
     "read": Role.VIEWER, "write": Role.ANALYST, "dangerous": Role.RESPONDER,
 }  # fmt: skip
@@ -118,12 +122,15 @@ def _several(value: Any) -> Any:
 
 
 class ListedTool(Entry):
-    """What a person says of a tool. ``roles``: who may use it, each role with those above it."""
+    """What a person says of a tool. ``roles``: who may use it, each role with those above it. ``investigation``: its
+    arguments that an automatic investigation fills in, each from which field of the alert; none: it takes no part.
+    """
 
     classed: Classed
     roles: Annotated[tuple[Role, ...], BeforeValidator(_several)] = ()
     verify: str = ""
     undo: str = ""
+    investigation: dict[str, AlertField] = {}
 
     @property
     def role(self) -> Role:
@@ -135,15 +142,18 @@ class ListedTool(Entry):
     def as_entry(self) -> dict[str, Any]:
         """As files and the configuration keep it."""
         roles = [role.value for role in self.roles]
-        given = {"class": self.classed, "roles": roles, "verify": self.verify, "undo": self.undo}
+        given = {
+            "class": self.classed, "roles": roles, "verify": self.verify, "undo": self.undo,
+            "investigation": dict(self.investigation),
+        }  # fmt: skip
         return {key: value for key, value in given.items() if value}
 
 
 def read_listed(entry: Any) -> ListedTool:
-    """From ``read`` or ``{class, roles, verify, undo}``. Raises InvalidInput."""
+    """From ``read`` or ``{class, roles, verify, undo, investigation}``. Raises InvalidInput."""
     given = {"class": entry} if isinstance(entry, str) else entry
     if not isinstance(given, Mapping) or "class" not in given:
-        raise InvalidInput("应为 read、write、dangerous，或 {class, roles, verify, undo}")
+        raise InvalidInput("应为 read、write、dangerous，或 {class, roles, verify, undo, investigation}")
     named = {"classed" if key == "class" else key: value for key, value in given.items()}
     try:
         return read_entry(ListedTool, named)
@@ -170,6 +180,10 @@ def read_listing(entries: Any) -> dict[str, ListedTool]:
 
 def _check_links(name: str, one: ListedTool, listed: Mapping[str, ListedTool]) -> None:
     verify, undo = listed.get(one.verify), listed.get(one.undo)
+    if one.investigation and (one.classed != "read" or one.role != Role.VIEWER):
+        raise InvalidInput(
+            f"工具「{name}」的 investigation：只有列为 read、「查看」角色就能用的工具可以用于自动调查（结果显示在告警页上）。"
+        )
     if one.classed == "read" and (one.verify or one.undo):
         raise InvalidInput(f"工具「{name}」只读，不需要 verify 和 undo。")
     if one.verify and (verify is None or verify.classed != "read"):
@@ -195,6 +209,7 @@ class ReadyTool:
     verify: str = ""
     undo: str = ""
     schema: Mapping[str, Any] = field(default_factory=dict)
+    investigation: Mapping[str, AlertField] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[int, str]:

@@ -44,12 +44,13 @@ CARD_PAUSE: Final = timedelta(seconds=3)  # where the message is a card
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A message with what it is about."""
+    """A message with what it is about; ``on_card``: it is a card, and changing that disturbs nobody."""
 
     row: AlertMessage
     alerts: tuple[Alert, ...]
     facts: Facts
     known: KnownNews
+    on_card: bool
 
 
 def step() -> int:
@@ -95,10 +96,14 @@ def _told(rows: Sequence[AlertMessage]) -> list[_Told]:
     facts = facts_of([alerts[0] for alerts in members.values()])
     known = events.latest(alert for alerts in members.values() for alert in alerts)
     return [
-        _Told(row, tuple(members[row.pk]), facts[members[row.pk][0].pk], known)
+        _Told(row, tuple(members[row.pk]), facts[members[row.pk][0].pk], known, _is_on_card(row))
         for row in rows
         if members[row.pk]
     ]
+
+
+def _is_on_card(row: AlertMessage) -> bool:
+    return bool(row.shown) and outbox.is_on_card(progress.card_of(row))
 
 
 def _announce(
@@ -106,10 +111,7 @@ def _announce(
 ) -> None:
     row = told.row
     held = silences.covering_all(quiet, told.alerts, told.facts)
-    on_card = bool(row.shown) and outbox.is_on_card(
-        progress.card_of(row)
-    )  # a card that changes disturbs nobody
-    if held is not None and not on_card:
+    if held is not None and not told.on_card:
         progress.hold(
             row, f"静默：{held}（到 {wording.clock(held.ends_at)}）", silence_lines.line_of(held, row, now)
         )
@@ -118,7 +120,9 @@ def _announce(
         digests.hold(row, spare, now)
     elif storm is not None and (not row.shown or row.sla):
         progress.hold(row, "告警风暴：已合并为一条汇总", storm)
-    elif row.shown and row.sent_at and (due := _next_time(row.sent_at, spare, now, on_card=on_card)) > now:
+    elif (
+        row.shown and row.sent_at and (due := _next_time(row.sent_at, spare, now, on_card=told.on_card)) > now
+    ):
         row.due_at = due
         row.save(update_fields=["due_at"])
     else:
@@ -178,9 +182,10 @@ def _prefix(told: _Told, now: datetime) -> str:
 
 def _significant(told: _Told) -> str:
     """What has to change for the group to be told of again: level, state, people, size by its order of magnitude,
-    what rules want told of its time limit, what was found out about it."""
+    what rules want told of its time limit, what was found out about it; on a card also what a model said of that."""
     parts: tuple[object, ...] = (
         wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length(),
     )  # fmt: skip
     parts += tuple(filter(None, (told.row.sla, events.finding(told.alerts, told.known))))
+    parts += (events.reading(told.alerts, told.known),) if told.on_card else ()
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Q
 
 from bifang.channels.markup import plain
-from secops_agent.models import Alert, History, Investigation, InvestigationState
+from secops_agent.models import Alert, History, Investigation, InvestigationState, SecondLook
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.notifications.wording import clock
 
@@ -18,14 +18,15 @@ DEEDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class KnownNews:
-    """By alert id: the last thing that happened, and what was found out when it arrived."""
+    """By alert id: the last thing that happened, what was found out when it arrived, and what a model said of that."""
 
     last: Mapping[int, History]
     found: Mapping[int, str]
+    read: Mapping[int, str]
 
 
 def latest(alerts: Iterable[Alert]) -> KnownNews:
-    """What is worth telling. Two queries."""
+    """What is worth telling. Three queries."""
     pks = [each.pk for each in alerts]
     rows = History.objects.filter(entity="alert", entity_id__in=pks)
     told = Q(action__in=DEEDS) | Q(action="import", changes__has_key="status")
@@ -33,7 +34,9 @@ def latest(alerts: Iterable[Alert]) -> KnownNews:
     done = Investigation.objects.filter(
         alert_id__in=pks, trigger=Investigation.ARRIVAL, state=InvestigationState.DONE
     )
-    return KnownNews(last, dict(done.order_by("pk").values_list("alert_id", "conclusion")))
+    looks = SecondLook.objects.filter(investigation__in=done).exclude(line="").order_by("pk")
+    read = dict(looks.values_list("investigation__alert_id", "line"))
+    return KnownNews(last, dict(done.order_by("pk").values_list("alert_id", "conclusion")), read)
 
 
 def last_event(alerts: Sequence[Alert], known: KnownNews) -> str:
@@ -46,6 +49,11 @@ def last_event(alerts: Sequence[Alert], known: KnownNews) -> str:
 def finding(alerts: Sequence[Alert], known: KnownNews) -> str:
     """The newest of what was found out about the group; "" for nothing."""
     return next((known.found[each.pk] for each in reversed(alerts) if each.pk in known.found), "")
+
+
+def reading(alerts: Sequence[Alert], known: KnownNews) -> str:
+    """The newest of what a model said of it; "" for nothing."""
+    return next((known.read[each.pk] for each in reversed(alerts) if each.pk in known.read), "")
 
 
 def _words(row: History) -> str:

@@ -61,8 +61,10 @@ def compose(
     ``heard``: its readers can answer. ``group``: they are several, and private fields are not for them.
     """
     last = events.last_event(alerts, known)
-    found = events.finding(alerts, known)
-    text = wording.group_text(alerts, facts, last=last, found=found, quiet=quiet, prefix=prefix, heard=heard)
+    found, read = events.finding(alerts, known), events.reading(alerts, known)
+    text = wording.group_text(
+        alerts, facts, last=last, found=found, read=read, quiet=quiet, prefix=prefix, heard=heard
+    )
     title = wording.title_of(alerts)
     if group:
         masked = mask_alerts(f"{title}\n{text}", [alert.pk for alert in alerts])

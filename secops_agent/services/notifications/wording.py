@@ -70,12 +70,13 @@ def group_text(
     *,
     last: str = "",
     found: str = "",
+    read: str = "",
     quiet: Silence | None = None,
     prefix: str = "",
     heard: bool = True,
 ) -> str:
     """One group of alerts, the first one named by its code; ``last``: what somebody did about it last, ``found``: what
-    was found out about it. ``heard``: there is somebody to be answered."""
+    was found out about it, ``read``: what a model said of that. ``heard``: there is somebody to be answered."""
     first, level = alerts[0], gravest(alerts)
     mark = OVER if is_over(alerts) else MARKS[level]
     lines = [
@@ -86,6 +87,7 @@ def group_text(
         f"- 来源：{plain(first.source, 40)}　最近：{clock(max(each.last_seen for each in alerts))}　次数：{sum(each.count for each in alerts)}",
         f"- 状态：{state_of(alerts)}",
         *([f"- 调查：{plain(found, 200)}"] if found else []),
+        *([f"- 模型：{plain(read, 200)}"] if read else []),
         *([f"- 处理：{last}"] if last else []),
         *([f"- 静默：到 {clock(quiet.ends_at)}（{plain(quiet.made_by, 30)}）"] if quiet else []),
     ]

@@ -149,7 +149,7 @@ class Accounts:
 
 
 def usage_row(
-    usage: Usage, model: str, prices: Mapping[str, Price], *, config_id: int, ai_config_id: int | None, inbox_id: int | None,
+    usage: Usage, model: str, prices: Mapping[str, Price], *, config_id: int | None, ai_config_id: int | None, inbox_id: int | None,
     person: str, at: datetime,
 ) -> NewRow:  # fmt: skip
     """An unsaved row of one turn."""

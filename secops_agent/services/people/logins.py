@@ -4,9 +4,11 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 
+from bifang.core.errors import InvalidInput
 from bifang.core.rights import rights_of
 from secops_agent.models import Role, Staff
 from secops_agent.models.staff import RANK, allows
+from secops_agent.services.people.staff import administrators
 
 
 def accounts(user: Any) -> list[Staff]:
@@ -59,3 +61,36 @@ class StaffBackend(ModelBackend):
 def valid_user(user_id: int) -> Any:
     """The user, if they could log in now; else None."""
     return StaffBackend().get_user(user_id)
+
+
+class NotAdmitted(InvalidInput):
+    """Somebody whom another system recognised does not enter here; the message says whom to ask."""
+
+
+def user_behind(corp_id: str, staff_id: str) -> Any:
+    """The user to whom an account of a corporation is tied, if they could log in now. NotAdmitted.
+
+    Exactly this account: no name, no address, no row whose corporation is not known, and nobody is made.
+    """
+    row = Staff.objects.filter(corp_id=corp_id, staff_id=staff_id).first() if corp_id and staff_id else None
+    if row is None:
+        yours = (
+            f"请把您的员工 ID「{staff_id}」告诉{_whom(corp_id)}" if staff_id else f"请联系{_whom(corp_id)}"
+        )
+        raise NotAdmitted(f"您还没有登记，不能登录：{yours}，请其在「人员」里登记您。")
+    if not row.active:
+        raise NotAdmitted(f"您在「人员」里已经停用，不能登录：如果弄错了，请联系{_whom(corp_id)}。")
+    if row.user_id is None:
+        raise NotAdmitted(
+            f"您已登记为「{row.name}」，但还没有对应的登录用户：请联系{_whom(corp_id)}，"
+            "由超级管理员在「人员」里把您和一个登录用户对应起来。"
+        )
+    user = valid_user(row.user_id)
+    if user is None:
+        raise NotAdmitted(f"您的登录用户已经停用，不能登录：如果弄错了，请联系{_whom(corp_id)}。")
+    return user
+
+
+def _whom(corp_id: str) -> str:
+    names = administrators(corp_id)
+    return f"管理员 {'、'.join(names)}" if names else "安装毕方的管理员"

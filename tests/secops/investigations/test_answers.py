@@ -17,10 +17,11 @@ from secops_agent.services.investigations.dossiers import compile_dossier
 from secops_agent.services.investigations.steps import next_steps
 from secops_agent.services.people.staff import Person
 from secops_agent.services.records import Indicator
+from secops_agent.services.schedules.tasks import TaskOrder, read_task
 from secops_agent.tools.base import ToolResult
 from tests.admin_pages import serve_plain_static, superuser
-from tests.scripted_model import call
-from tests.secops.decisions_aid import company, talk
+from tests.scripted_model import Scripted, ScriptedModels, call
+from tests.secops.decisions_aid import company, new_agent, say, talk
 from tests.secops.inventory_aid import component, flaw, host, log4j_range, store
 from tests.secops.offline_lexicon import LEXICON, NOW
 
@@ -45,6 +46,17 @@ def investigate(pk: int, *, group: bool = False) -> ToolResult:
         ("/调查 12", "investigate_alert", {"alert_id": 12}),
         ("再查查 203.0.113.5", "lookup_indicator", {"value": "203.0.113.5"}),
         ("再查查 web-01", "get_asset", {"asset": "web-01"}),
+        ("再查查 CVE-2021-44228", "lookup_cve", {"cve_id": "CVE-2021-44228"}),
+        ("再查查这个地址 203.0.113.5", "lookup_indicator", {"value": "203.0.113.5"}),
+        ("再查查账号 root", "lookup_indicator", {"value": "root"}),
+        ("再查一下 zhangsan 这个账号", "lookup_indicator", {"value": "zhangsan"}),
+        ("再查查 svc-deploy", "lookup_indicator", {"value": "svc-deploy"}),
+        ("再查查 z@corp.cn", "lookup_indicator", {"value": "z@corp.cn"}),
+        ("再查查 A12", "investigate_alert", {"alert_id": 12}),
+        ("噪声规则", "noisy_rules", {}),
+        ("哪些规则最吵？", "noisy_rules", {}),
+        ("最近30天吵闹的规则有哪些", "noisy_rules", {}),
+        ("每月1号9点 噪声规则", "create_schedule", {"task": "噪声规则", "cron": "0 9 1 * *"}),
         ("告警 12 怎么回事", "get_alert", {"alert_id": 12}),
     ],
 )
@@ -155,6 +167,35 @@ def test_page_of_comparisons_names_what_is_unmeasured(settings: Any, tmp_path: P
     for words in ("未测", "还不够", "没有一条是真实攻击"):
         assert words in shown
     assert "未测" in client.get(reverse("admin:secops_agent_investigationreplay_changelist")).content.decode()
+
+
+def test_one_more_look_is_what_the_asker_named_with_a_model_too():
+    config, row = company(), arrive("now", indicators=(STRANGER, Indicator("account", "root")))
+    model = Scripted(lambda request: "只见于一条告警。")
+    agent = new_agent(models=ScriptedModels(model))
+
+    async def ask() -> list[str]:
+        said = [f"调查告警 {row.pk}", "再查查 203.0.113.5", "再查查账号 root"]
+        return [(await say(agent, config, "wu", each, is_group=False)).replies[0].text for each in said]
+
+    first, address, account = asyncio.run(ask())
+    assert "建议结论" in first
+    assert "203.0.113.5" in address
+    assert f"**#{row.pk}**" in address
+    assert f"**#{row.pk}**" in account
+    assert [each.messages[-1].role for each in model.requests] == ["tool"] * 3
+
+
+def test_noisy_rules_are_told_in_the_chat_and_every_month():
+    config = company()
+    past("false_positive", 12, rule_name="[噪声](http://evil.example)")
+    (told,) = talk(config, ("wu", "哪些规则最吵"))
+    assert "吵闹的规则 1 条" in told
+    assert "没有一条是真实攻击" in told
+    assert "](http" not in told
+    kind, arguments = read_task("噪声规则")
+    order = TaskOrder(arguments, VIEWER, True, timezone.localtime())
+    assert "没有一条是真实攻击" in kind.work.run(order).text
 
 
 def test_nobody_below_a_viewer_reads_it():

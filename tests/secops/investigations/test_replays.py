@@ -104,7 +104,7 @@ def test_opinions_are_kept_once_a_person_and_counted_by_rule():
 
 def test_noisy_rules_get_a_proposal_each():
     past("false_positive", 12, ago=48)
-    past("true_positive", 12, ago=48, rule_name="真的", assets=())
+    past("true_positive", 12, ago=48, rule_name="真的")
     (rule,) = noisy_rules(arrive("now", rule_name="新的").created_at)
     assert (rule.rule, rule.alerts, rule.dismissed) == ("规则", 12, 12)
     assert rule.proposals == (

@@ -1,0 +1,206 @@
+"""Second looks: queued with the investigation, done by whichever worker claims them, told as an update of its message."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from pydantic import TypeAdapter
+
+from bifang.core.db import database_now
+from bifang.core.models import SystemConfig
+from bifang.core.rows import NewRow, insert_many
+from secops_agent.config import MODEL_KINDS
+from secops_agent.models import Investigation, InvestigationState, SecondLook
+from secops_agent.services.investigations.checks.base import Evidence
+from secops_agent.services.investigations.dossiers import Dossier, load_dossier
+from secops_agent.services.investigations.exhibits import ForeignAnswer
+from secops_agent.services.investigations.inputs import arguments_for, fields_of
+from secops_agent.services.investigations.subject import read
+from secops_agent.services.investigations.wording import BY_CODE
+from secops_agent.services.mcp.catalogue import ready_tools
+from secops_agent.services.mcp.definitions import ReadyTool
+from secops_agent.services.notifications.matching import follow_up
+
+LEASE: Final = timedelta(seconds=240)
+ATTEMPTS: Final = 3
+MOST_CALLS: Final = 9  # of foreign tools, for one alert
+OFF: Final = "off"
+UNFINISHED: Final = f"试了 {ATTEMPTS} 次都没有完成，请看日志"
+Part = Literal["summary", "for", "against"]
+PARTS: Final[Mapping[Part, str]] = {"summary": "总结", "for": "支持", "against": "反对"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatement:
+    """One sentence of the model, with the records and the other sources that it rests on."""
+
+    part: Part
+    text: str
+    evidence: tuple[Evidence, ...]
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReading:
+    """What was kept of a model's answer. ``verdict``: what it leans to, "" is 证据不足. ``note``: why there is nothing."""
+
+    statements: tuple[ModelStatement, ...] = ()
+    verdict: str = ""
+    confidence: str = ""
+    dropped: int = 0
+    model: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Through which DingTalk configuration it counts, and the AI configurations that are asked, in this order."""
+
+    config_id: int | None
+    ai_configs: tuple[int, ...]
+
+
+_STATEMENTS: Final = TypeAdapter(tuple[ModelStatement, ...])
+_ANSWERS: Final = TypeAdapter(tuple[ForeignAnswer, ...])
+
+
+def payer() -> Payer | None:
+    """Whose models read; None: nobody's."""
+    wanted = settings.INVESTIGATION_MODEL
+    robot = SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None).first()
+    if not wanted:
+        chain = (robot.ai_config_id, robot.ai_fallback_id) if robot else ()
+        asked = tuple(dict.fromkeys(each for each in chain if each))
+        return Payer(robot.pk, asked) if robot else None
+    if wanted == OFF:
+        return None
+    kind, _, name = wanted.partition("/")
+    rows = SystemConfig.objects.current().filter(enabled=True, kind__in=MODEL_KINDS)
+    row = rows.filter(kind=kind, name=name).first() or rows.filter(name=wanted).order_by("pk").first()
+    return Payer(robot.pk if robot else None, (row.pk,)) if row else None
+
+
+def why_unread() -> str:
+    """Why no model reads investigations, as the configuration is."""
+    wanted = settings.INVESTIGATION_MODEL
+    if wanted == OFF:
+        return "BIFANG_INVESTIGATION_MODEL=off"
+    return f"没有启用名为「{wanted}」的 AI 配置" if wanted else "没有启用的钉钉配置设了 AI 配置"
+
+
+def queue(row: Investigation) -> None:
+    """If there is anything to look with; in the caller's transaction."""
+    forget(row)
+    if payer() is not None or any(tool.investigation for tool in ready_tools()):
+        now = database_now()
+        SecondLook.objects.create(investigation=row, requested_at=now, due_at=now)
+
+
+def forget(row: Investigation) -> None:
+    """What was said of it before."""
+    SecondLook.objects.filter(investigation=row).delete()
+
+
+def claim() -> SecondLook | None:
+    """The oldest that waits; asked every second or two, it writes only where one does."""
+    now = database_now()
+    waiting = SecondLook.objects.filter(state=InvestigationState.WAITING, due_at__lte=now)
+    for row in waiting.select_related("investigation").order_by("due_at", "pk")[:20]:
+        mine = _mine(row).filter(due_at__lte=now)
+        if row.attempts >= ATTEMPTS:
+            mine.update(state=InvestigationState.FAILED, finished_at=now, note=UNFINISHED)
+        elif mine.update(attempts=row.attempts + 1, due_at=now + LEASE):
+            row.attempts += 1
+            return row
+    return None
+
+
+def _mine(row: SecondLook) -> Any:
+    return SecondLook.objects.filter(pk=row.pk, state=InvestigationState.WAITING, attempts=row.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class LookMaterial:
+    """What a second look begins with; ``calls``: what foreign tools are asked."""
+
+    dossier: Dossier
+    calls: tuple[tuple[ReadyTool, Mapping[str, str]], ...]
+    payer: Payer | None
+    spent: bool
+
+
+def gather(row: SecondLook) -> LookMaterial:
+    """Raises NotFound: the alert is gone."""
+    fields = fields_of(read(row.investigation.alert_id))
+    calls = [
+        (tool, given) for tool in ready_tools() if tool.investigation for given in arguments_for(tool, fields)
+    ]
+    return LookMaterial(
+        load_dossier(row.investigation.facts),
+        tuple(calls[:MOST_CALLS]),
+        payer(),
+        _readings_today() >= settings.INVESTIGATION_READINGS_A_DAY,
+    )
+
+
+def _readings_today() -> int:
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    return SecondLook.objects.filter(requested_at__gte=midnight).exclude(model="").count()
+
+
+def finish(
+    row: SecondLook,
+    answers: Sequence[ForeignAnswer],
+    reading: ModelReading,
+    records: Sequence[NewRow] = (),
+) -> bool:
+    """Keep it and have the message updated, unless another worker did; ``records``: what it leaves in audit and accounts."""
+    values = {
+        "state": InvestigationState.DONE, "answers": _ANSWERS.dump_python(tuple(answers), mode="json"),
+        "words": _STATEMENTS.dump_python(reading.statements, mode="json"), "verdict": reading.verdict,
+        "confidence": reading.confidence, "dropped": reading.dropped, "model": reading.model[:100],
+        "note": reading.note[:300], "line": _line(reading)[:300], "finished_at": database_now(),
+    }  # fmt: skip
+    with transaction.atomic():
+        if not _mine(row).update(**values):
+            return False
+        for record in records:
+            insert_many(record.model, [record.values])
+        if row.investigation.trigger == Investigation.ARRIVAL:
+            follow_up([row.investigation.alert_id])
+    return True
+
+
+def _line(reading: ModelReading) -> str:
+    """What messages say: facts only, without what the model leans to."""
+    return next((each.text for each in reading.statements if each.part == "summary"), "")
+
+
+def how_told(row: SecondLook | None) -> str:
+    """How an investigation came about, for whoever reads it."""
+    if row is None:
+        return BY_CODE
+    if row.state == InvestigationState.WAITING:
+        return f"{BY_CODE}：补充（模型、外部工具）还没有完成"
+    return "由固定的检查得出；模型的意见另列，不改变建议" if row.words else f"{BY_CODE}：{row.note}"
+
+
+def statements_of(row: SecondLook) -> tuple[ModelStatement, ...]:
+    """As they were stored."""
+    return _STATEMENTS.validate_python(row.words)
+
+
+def answers_of(row: SecondLook) -> tuple[ForeignAnswer, ...]:
+    """As they were stored."""
+    return _ANSWERS.validate_python(row.answers)
+
+
+def newest(alert_id: int) -> SecondLook | None:
+    """Of any of the alert's investigations."""
+    return (
+        SecondLook.objects.filter(investigation__alert_id=alert_id).order_by("-requested_at", "-pk").first()
+    )
