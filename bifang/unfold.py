@@ -64,6 +64,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "资产与风险",
         (
+            MenuEntry("事件", "folder_special", "secops_agent.case", page="web:cases"),
             MenuEntry(
                 "告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True
             ),

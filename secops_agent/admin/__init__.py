@@ -43,6 +43,7 @@ grant(AUDITOR, "secops_agent.view_*")
 _ESTATE = (
     "alert",
     "asset",
+    "case",
     "component",
     "vulnerability",
     "finding",
@@ -52,7 +53,7 @@ _ESTATE = (
     "securityreport",
     "investigationreplay",
 )
-_WORKED_ON = ("alert", "asset", "finding", "runbook")
+_WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")

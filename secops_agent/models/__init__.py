@@ -4,6 +4,7 @@ from secops_agent.models.action import ACTION_OPEN, Action, ActionState
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
+from secops_agent.models.case import Case, CaseStatus, CaseTask
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
 from secops_agent.models.investigation import (
@@ -75,6 +76,9 @@ __all__ = [
     "AuditSegment",
     "CalendarDay",
     "CalendarFeed",
+    "Case",
+    "CaseStatus",
+    "CaseTask",
     "Component",
     "ConversationMessage",
     "Correction",

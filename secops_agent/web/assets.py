@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from bifang.channels.visible import visible
-from bifang.core import spreadsheets
 from bifang.core.admin.base import ago
+from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import gravity, importance_badge
 from secops_agent.models import Asset, Staff
 from secops_agent.models.choices import AssetType, Importance
@@ -68,7 +68,7 @@ def list_assets(request: HttpRequest) -> HttpResponse:
     query = listing.read(request.GET, SHAPE)
     rows = _ordered(_matching(query), query.get("sort") or "risk")
     if request.GET.get("export") == "csv":
-        return spreadsheets.as_file("资产", _COLUMNS, _cells(rows.select_related("owner")[:MOST_EXPORTED]))
+        return csv_file("assets", _COLUMNS, _cells(rows.select_related("owner")[:MOST_EXPORTED]))
     pages = listing.page_of(rows.select_related("owner"), request.GET)
     shown = list(pages.object_list)
     counts = standings([row.pk for row in shown])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from bifang.channels.visible import visible
-from bifang.core import spreadsheets
+from bifang.core.spreadsheets import csv_file
 from secops_agent.models import Asset, Finding
 from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification
 from secops_agent.services.pages import count_of
@@ -65,7 +65,7 @@ def list_findings(request: HttpRequest) -> HttpResponse:
     rows = tallies.narrowed(chosen_rows(query, request.user, now), _chosen(query))
     ordered = rows.order_by(*ORDERS[query.get("sort") or "urgent"][1])
     if request.GET.get("export") == "csv":
-        return spreadsheets.as_file("发现", _COLUMNS, _cells(ordered.select_related(*_WITH)[:MOST_EXPORTED]))
+        return csv_file("findings", _COLUMNS, _cells(ordered.select_related(*_WITH)[:MOST_EXPORTED]))
     pages = listing.page_of(ordered, request.GET)
     shown = {row.pk: row for row in Finding.objects.select_related(*_WITH).filter(pk__in=_ids(pages))}
     may_act = request.user.has_perm(ACT)

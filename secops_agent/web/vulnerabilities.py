@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from bifang.channels.visible import visible
-from bifang.core import spreadsheets
 from bifang.core.admin.base import NOTHING, ago
+from bifang.core.spreadsheets import csv_file
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import Severity
@@ -77,7 +77,7 @@ def list_vulnerabilities(request: HttpRequest) -> HttpResponse:
     tab = query.get("tab") or "ours"
     rows = _matching(query, tab).order_by("-priority", "-id")
     if request.GET.get("export") == "csv":
-        return spreadsheets.as_file("漏洞", _COLUMNS, _cells(rows[:MOST_EXPORTED]))
+        return csv_file("vulnerabilities", _COLUMNS, _cells(rows[:MOST_EXPORTED]))
     pages = listing.page_of(rows, request.GET)
     shown = list(pages.object_list)
     reached = reach_of([row.pk for row in shown])

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0014_triage'),
+        ('secops_agent', '0015_triage'),
     ]
 
     operations = [

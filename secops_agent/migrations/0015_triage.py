@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0013_second_look'),
+        ('secops_agent', '0014_case'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
