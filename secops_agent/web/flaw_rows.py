@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.channels.visible import visible
-from bifang.core.admin.base import NOTHING, ago, badge
+from bifang.core.admin.base import NOTHING, badge
 from secops_agent.admin.inventory import severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import FindingDecision, FindingState
@@ -51,7 +51,6 @@ class FindingLine:
     decision: SafeString | str
     fix: str
     due: SafeString | str
-    seen: SafeString | str
 
 
 def line(row: Finding, now: datetime) -> FindingLine:
@@ -81,7 +80,6 @@ def line(row: Finding, now: datetime) -> FindingLine:
         decision=decision_badge(row),
         fix=visible(row.fixed_version),
         due=due_badge(row, now),
-        seen=ago(row.last_seen),
     )
 
 
