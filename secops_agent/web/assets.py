@@ -18,7 +18,7 @@ from secops_agent.models.choices import AssetType, Importance
 from secops_agent.services import links
 from secops_agent.services.assets import inventory
 from secops_agent.services.assets.inventory import AssetFilter
-from secops_agent.services.assets.standings import Standing, standings, worst_first
+from secops_agent.services.assets.standings import OpenCounts, standings, worst_first
 from secops_agent.web import listing
 from secops_agent.web.access import page
 from secops_agent.web.alert_rows import plain_line
@@ -57,7 +57,7 @@ class AssetLine:
     owner: str
     environment: str
     tags: tuple[str, ...]
-    standing: Standing
+    standing: OpenCounts
     seen: Any
 
 
@@ -103,7 +103,7 @@ def _ordered(rows: "QuerySet[Asset]", order: str) -> "QuerySet[Asset]":
     return rows.order_by("-last_seen", "-id") if order == "newest" else rows.order_by("name", "id")
 
 
-def _line(row: Asset, standing: Standing) -> AssetLine:
+def _line(row: Asset, standing: OpenCounts) -> AssetLine:
     return AssetLine(
         row.pk, links.asset(row.pk), plain_line(row.name), str(row.get_asset_type_display()),
         "、".join(visible(str(each)) for each in row.ips[:3]) + (" …" if len(row.ips) > 3 else ""),

@@ -17,7 +17,7 @@ from secops_agent.web.alert_rows import plain_line
 from secops_agent.web.changes import changes_of
 from secops_agent.web.findings import ACT, SEE, deciding
 from secops_agent.web.flaw_rows import advice_of, exploit_line, line, web_links
-from secops_agent.web.risk import Risk, risk_of
+from secops_agent.web.risk import Urgency, risk_of
 
 _WITH: Final = ("asset__owner", "component", "vulnerability")
 HIDDEN: Final = "〔需要「分析」角色〕"
@@ -44,7 +44,7 @@ def finding(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "pages/finding.html", context)
 
 
-def _risk(row: Finding) -> Risk | None:
+def _risk(row: Finding) -> Urgency | None:
     """Only of vulnerabilities: the tree asks about exploitation."""
     flaw: Any = row.vulnerability
     if flaw is None:

@@ -14,7 +14,7 @@ from secops_agent.web.flaw_rows import advice_badge
 
 
 @dataclass(frozen=True, slots=True)
-class Risk:
+class Urgency:
     """``parts``: (name, what it says); ``metrics``: (AV:N, 从哪里攻击, 网络) of the vector; ``supposed``: no asset has it."""
 
     badge: SafeString
@@ -26,7 +26,7 @@ class Risk:
     supposed: bool = False
 
 
-def risk_of(flaw: Vulnerability, advice: Advice, importance: str, exposure: str) -> Risk:
+def risk_of(flaw: Vulnerability, advice: Advice, importance: str, exposure: str) -> Urgency:
     """``importance`` and ``exposure`` of the asset, or of the most important one."""
     told = cvss.telling(cvss_views(flaw.cvss))
     parts = (
@@ -37,7 +37,7 @@ def risk_of(flaw: Vulnerability, advice: Advice, importance: str, exposure: str)
         ("对外暴露", exposure or "没有对外的迹象"),
     )
     vector = told.vector if told else ""
-    return Risk(advice_badge(advice), advice.meaning, advice.points, parts, vector, cvss.explain(vector))
+    return Urgency(advice_badge(advice), advice.meaning, advice.points, parts, vector, cvss.explain(vector))
 
 
 def _score(flaw: Vulnerability, version: str) -> str:

@@ -14,6 +14,7 @@ from secops_agent.services.vulnerabilities import findings, resolutions, vex
 from secops_agent.services.vulnerabilities.catalogue import affected_assets
 from secops_agent.services.vulnerabilities.resolutions import Resolution
 
+from .api.callers import with_token
 from .inventory_aid import component, finding, flaw, host, later, person, store
 
 pytestmark = pytest.mark.both_databases
@@ -135,3 +136,20 @@ def test_an_import_leaves_the_whole_decision_alone(database):
     store(finding(host(), "A", severity="critical"), at=later(days=1))
     row.refresh_from_db()
     assert (row.decision, row.until, row.active, row.severity) == ("accepted", until, False, "critical")
+
+
+def test_the_api_decides_as_the_pages_do(database):
+    (row,), program = some("A"), with_token()
+    until = (timezone.now() + timedelta(days=30)).isoformat()
+    address = f"/api/v1/findings/{row.pk}/decision/"
+    for body, status in (
+        ({"decision": "not_affected"}, 400), ({"decision": "fixed", "until": until}, 400),
+        ({"decision": "not_affected", "justification": "component_not_present"}, 200), ({"decision": "accepted", "until": until}, 200),
+    ):  # fmt: skip
+        assert program.post(address, body, "application/json").status_code == status, body
+    answer = program.get(f"/api/v1/findings/{row.pk}/").json()
+    assert (answer["decision"], answer["justification"], answer["until"] is not None) == (
+        "accepted",
+        "",
+        True,
+    )

@@ -10,7 +10,7 @@ from secops_agent.models.choices import AlertStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OpenCounts:
     """How much is open on one asset."""
 
     alerts: int = 0
@@ -18,7 +18,7 @@ class Standing:
     kev: int = 0
 
 
-def standings(ids: Collection[int]) -> dict[int, Standing]:
+def standings(ids: Collection[int]) -> dict[int, OpenCounts]:
     """Two queries."""
     open_alerts = AlertAsset.objects.filter(asset_id__in=ids).exclude(alert__status=AlertStatus.CLOSED)
     alerts = dict(open_alerts.order_by().values_list("asset_id").annotate(number=Count("pk")))
@@ -27,7 +27,7 @@ def standings(ids: Collection[int]) -> dict[int, Standing]:
         number=Count("pk"), kev=Count("pk", filter=Q(vulnerability__kev=True))
     )
     flaws = {asset_id: (number, kev) for asset_id, number, kev in counted}
-    return {pk: Standing(alerts.get(pk, 0), *flaws.get(pk, (0, 0))) for pk in ids}
+    return {pk: OpenCounts(alerts.get(pk, 0), *flaws.get(pk, (0, 0))) for pk in ids}
 
 
 def worst_first(rows: "QuerySet[Asset]") -> "QuerySet[Asset]":
