@@ -34,7 +34,9 @@ def _dead(model: type[BoxRow]) -> "QuerySet[Any, Any]":
 
 def _named(name: str, rows: "QuerySet[Any]") -> "QuerySet[Any, Any]":
     """One row, (name, how many); several of these are one query. No row for none."""
-    return rows.order_by().annotate(part=Value(name)).values_list("part").annotate(number=Count("pk"))
+    named = rows.order_by().annotate(part=Value(name)).values_list("part")
+    counted: QuerySet[Any, Any] = named.annotate(number=Count("pk"))
+    return counted
 
 
 def _figure(count: int) -> str:
