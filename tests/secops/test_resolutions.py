@@ -13,6 +13,7 @@ from secops_agent.services.operations.periodic import OWN_JOBS
 from secops_agent.services.vulnerabilities import findings, resolutions, vex
 from secops_agent.services.vulnerabilities.catalogue import affected_assets
 from secops_agent.services.vulnerabilities.resolutions import Resolution
+from tests.admin_pages import serve_plain_static
 
 from .api.callers import with_token
 from .inventory_aid import component, finding, flaw, host, later, person, store
@@ -138,7 +139,8 @@ def test_an_import_leaves_the_whole_decision_alone(database):
     assert (row.decision, row.until, row.active, row.severity) == ("accepted", until, False, "critical")
 
 
-def test_the_api_decides_as_the_pages_do(database):
+def test_the_api_decides_as_the_pages_do(database, settings, tmp_path):
+    serve_plain_static(settings, tmp_path)
     (row,), program = some("A"), with_token()
     until = (timezone.now() + timedelta(days=30)).isoformat()
     address = f"/api/v1/findings/{row.pk}/decision/"
