@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from bifang import env
@@ -26,6 +26,7 @@ _OAPI_OF = {"api.dingtalk.com": OFFICIAL_OAPI_ENDPOINT, "api.dingtalk.io": "http
 DEFAULT_ROLES = (("none", "无权限（默认）"), ("viewer", "查看"))
 EDITIONS = (("standard", "标准版"), ("professional", "专业版"), ("custom", "自定义"))
 STREAMING = (("auto", "自动（标准版关闭）"), ("on", "开启"), ("off", "关闭"))
+CREDENTIALS, RECEIVING, MODEL = "凭证", "接收与通知", "模型"  # groups of fields
 QUOTAS = {"standard": (5_000, 3_000), "professional": (200_000, 50_000)}  # calls, messages: since 2025-11-19
 
 
@@ -67,48 +68,57 @@ class DingTalkKind(Kind):
 
     name = "dingtalk"
     label = "钉钉"
-    icon, place = "forum", 10
-    sentence = (
-        "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。需要应用的 Client ID 和 Client Secret。"
-    )
+    icon, place, section = "forum", 10, "聊天"
+    sentence = "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。"
+    at_hand = "钉钉开放平台里一个企业内部应用的 Client ID 和 Client Secret（要企业管理员或开发者账号；还没有应用，几分钟就能创建）。"
+    start = "没有模型也能用：先连上钉钉，以离线模式回答，之后再接模型。"
+    groups: ClassVar[Mapping[str, str]] = {
+        CREDENTIALS: "都在钉钉开放平台（open.dingtalk.com）：应用开发 › 企业内部开发 › 点开应用 › 基础信息 › 凭证与基础信息。",
+        RECEIVING: "钉钉一侧：应用能力 › 机器人 的消息接收模式选「Stream 模式」，开发配置 › 事件订阅 选「Stream 推送」，再发布版本。",
+        MODEL: "在这里选已经保存的模型配置；不选也能用。",
+    }
 
-    app_id = TextField("钉钉App ID", help_text="从钉钉开放平台「凭证与基础信息」获取（可选）。")
+    app_id = TextField("钉钉App ID", group=CREDENTIALS, help_text="「凭证与基础信息」里的 App ID（可选）。")
     client_id = TextField(
-        "钉钉Client ID", required=True, max_length=200,
-        help_text="原 AppKey，从钉钉开放平台「凭证与基础信息」获取（必填，用于 Stream 推送）。",
+        "钉钉Client ID", required=True, max_length=200, group=CREDENTIALS,
+        help_text="「凭证与基础信息」里的 Client ID，原名 AppKey，通常以 ding 开头（必填，用于 Stream 推送）。",
     )  # fmt: skip
     client_secret = SecretField(
-        "钉钉Client Secret", required=True,
-        help_text="原 AppSecret（必填，用于 Stream 推送）；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
+        "钉钉Client Secret", required=True, group=CREDENTIALS,
+        help_text="「凭证与基础信息」里的 Client Secret，原名 AppSecret（必填，用于 Stream 推送）；保存后不再显示。"
+        "也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
     )  # fmt: skip
     use_stream_push = FlagField(
-        "使用流式推送", initial=True, help_text="必须开启，否则不会建立 Stream 长连接。"
+        "使用流式推送", initial=True, group=RECEIVING, help_text="必须开启，否则不会建立 Stream 长连接。"
     )
     notifications_enabled = FlagField(
-        "启用钉钉通知", initial=True,
+        "启用钉钉通知", initial=True, group=RECEIVING,
         help_text="毕方主动发的消息（「通知规则」说明哪些告警发给谁，以及升级）的总开关；关闭后只在被 @ 时回复。回答和审批不受影响。",
     )  # fmt: skip
-    ai_config = LinkField(
-        "AI配置", *MODEL_KINDS, help_text="关联的通义千问或自建模型配置（用于智能体）；不选则使用离线模式。"
-    )
-    ai_fallback = LinkField(
-        "备用AI配置",
-        *MODEL_KINDS,
-        help_text="第一个模型答不了时由它接着答，一次；还不行由离线模式回答。可以不选。",
-    )
     default_role = ChoiceField(
-        "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, advanced=True,
+        "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, group=RECEIVING,
         help_text="没有在「人员」中登记的本企业员工可以做什么。",
+    )  # fmt: skip
+    ai_config = LinkField(
+        "AI配置", *MODEL_KINDS, group=MODEL,
+        help_text="关联的通义千问或自建模型配置（用于智能体）；不选则使用离线模式。",
+    )  # fmt: skip
+    ai_fallback = LinkField(
+        "备用AI配置", *MODEL_KINDS, group=MODEL,
+        help_text="第一个模型答不了时由它接着答，一次；还不行由离线模式回答。可以不选。",
     )  # fmt: skip
     sign_in = FlagField(
         "允许用钉钉登录", advanced=True,
         help_text="本企业已登记、并在「人员」里对应了登录用户的人，可以在登录页用钉钉登录；不会新建用户。"
         "先在钉钉开放平台登记回调地址、开通两项权限，见 docs/login.md。打开后，只有超级管理员可以修改这份配置。",
     )  # fmt: skip
-    corp_id = TextField("企业 CorpId", advanced=True, help_text="留空时从收到的第一条消息得知。")
+    corp_id = TextField(
+        "企业 CorpId", advanced=True,
+        help_text="开放平台首页显示的企业信息里；留空时从收到的第一条消息得知。",
+    )  # fmt: skip
     card_template_id = TextField(
         "AI 卡片模板 ID", advanced=True, max_length=200,
-        help_text="留空则用 Markdown 消息回复。模板要有哪些变量，见 docs/card-template.md。",
+        help_text="开放平台「卡片平台」里模板的 ID；留空则用 Markdown 消息回复。模板要有哪些变量，见 docs/card-template.md。",
     )  # fmt: skip
     edition = ChoiceField(
         "钉钉版本", initial="standard", choices=EDITIONS, advanced=True,
@@ -134,7 +144,7 @@ class DingTalkKind(Kind):
     )  # fmt: skip
     endpoint = AddressField(
         "接入地址", advanced=True,
-        help_text="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com。",
+        help_text="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com；用本机的钉钉模拟器时，填它「凭证与基础信息」里的接入地址。",
     )  # fmt: skip
     proxy = ProxyField()
 

@@ -8,7 +8,7 @@ from bifang.core.models import SystemConfig
 class ClientStatus(models.TextChoices):
     """The states of a stream client."""
 
-    CONNECTING = "connecting", "连接中"
+    CONNECTING = "connecting", "正在连接"
     CONNECTED = "connected", "已连接"
     RETRYING = "retrying", "重试中"
     PARKED = "parked", "凭证错误"
@@ -31,6 +31,8 @@ class ClientState(models.Model):
     connections = models.PositiveSmallIntegerField("连接数", default=0)
     answered_at = models.DateTimeField("最近心跳应答", null=True)
     round_trip_ms = models.PositiveIntegerField("心跳往返（毫秒）", null=True)
+    attempts = models.PositiveIntegerField("连续失败", default=0)
+    retry_at = models.DateTimeField("下次尝试", null=True)
     updated_at = models.DateTimeField("更新时间")
 
     class Meta:

@@ -1,5 +1,6 @@
 """Kinds ``qwen`` and ``openai``: the models that the agent may ask."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator
@@ -14,12 +15,10 @@ from bifang.core.fields import (
     SecretField,
     TextField,
 )
-from bifang.core.kinds import Kind, Probed
+from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
 from secops_agent.llm.openai import OpenAISettings
-from secops_agent.llm.probe import Probe, probe_server, probe_tools
-from secops_agent.llm.qwen import Qwen, QwenSettings
-from secops_agent.llm.qwen_session import close_sessions
+from secops_agent.llm.qwen import QwenSettings
 
 ENDPOINTS = (("auto", "自动识别"), ("text", "文本接口"), ("multimodal", "多模态接口"))
 TOOL_CALLS = (
@@ -30,12 +29,7 @@ TOOL_CALLS = (
 THINKING = (("auto", "由服务决定"), ("on", "开启"), ("off", "关闭"))
 MODEL_KINDS = ("qwen", "openai")
 _COMPLETIONS = "/chat/completions"
-_OUTCOMES = {
-    "ok": ("ok", ""),
-    "refused": ("bad", "被拒绝："),
-    "unreachable": ("bad", "连不上："),
-    "no_tools": ("warn", "不能调用工具："),
-}
+CREDENTIALS, MODEL = "凭证", "模型"  # groups of fields
 _TOKENS = NumberField("每日 token 上限", min_value=0, advanced=True, help_text="0 表示不限；输入与输出合计。")
 
 
@@ -44,18 +38,25 @@ class QwenKind(Kind):
 
     name = "qwen"
     label = "通义千问"
-    icon, place = "psychology", 20
-    can_be_tried = True
-    sentence = (
-        "智能体所用的大模型：阿里云百炼（DashScope）的 API Key 和模型名。不配置时机器人以离线模式回答。"
-    )
+    icon, place, section = "psychology", 20, "大模型"
+    sentence = "智能体所用的大模型，在阿里云百炼（DashScope）上。不配置时机器人以离线模式回答。"
+    at_hand = "阿里云百炼的 API Key（百炼控制台 › 密钥管理 › 创建 API Key）。提问和查到的数据会发给阿里云。"
+    start = "接上模型后能听懂任意问法；保存后到钉钉配置的「AI配置」里选它。"
+    groups: ClassVar[Mapping[str, str]] = {
+        CREDENTIALS: "在阿里云百炼控制台（bailian.console.aliyun.com）：密钥管理 › API Key。",
+        MODEL: "在百炼控制台「模型广场」看有哪些模型，填模型的代码（如 qwen-plus）。",
+    }
 
     api_key = SecretField(
-        "API Key", required=True,
+        "API Key", required=True, group=CREDENTIALS,
         help_text="阿里云百炼控制台的 API Key；也可以写 env:DASHSCOPE_API_KEY 或 file:/run/secrets/文件名。",
     )  # fmt: skip
     model = TextField(
-        "模型", required=True, initial="qwen-plus", help_text="例如 qwen-plus、qwen3-max、qwen3.7-plus。"
+        "模型",
+        required=True,
+        initial="qwen-plus",
+        group=MODEL,
+        help_text="例如 qwen-plus、qwen3-max、qwen3.7-plus。",
     )
     endpoint = ChoiceField(
         "接口类型", initial="auto", choices=ENDPOINTS, advanced=True,
@@ -81,42 +82,43 @@ class QwenKind(Kind):
         """The settings of the adapter."""
         return QwenSettings(name=config.name, config_id=config.pk, **values)
 
-    @classmethod
-    async def probe(cls, settings: Any) -> Probed:
-        """One question with a tool call."""
-        try:
-            return _probed(await probe_tools(Qwen(settings)))
-        finally:
-            await close_sessions()
-
 
 class OpenAIKind(Kind):
     """Fields of a self-hosted model."""
 
     name = "openai"
     label = "自建模型（OpenAI 兼容）"
-    icon, place = "dns", 21
-    can_be_tried = True
+    icon, place, section = "dns", 21, "大模型"
+    at_hand = "模型服务的地址、模型名，以及它要求的 API Key；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。"
+    groups: ClassVar[Mapping[str, str]] = {
+        CREDENTIALS: "问搭建模型服务的同事要；vLLM 的 API Key 是启动时的 --api-key，Ollama 没有。",
+        MODEL: "要与服务实际的启动参数一致；测试连接会告诉您服务有哪些模型、上下文多长、会不会调用工具。",
+    }
     sentence: ClassVar[str] = (
         "贵司自己的模型服务：vLLM、SGLang、Ollama、LM Studio、一体机或网关，数据可以不离开公司。"
     )
 
     base_url = AddressField(
-        "接口地址", required=True, default_path="/v1",
+        "接口地址", required=True, default_path="/v1", group=CREDENTIALS,
         help_text="例如 http://10.0.0.8:8000/v1；没有写路径时自动补上 /v1。主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
     )  # fmt: skip
     model = TextField(
-        "模型", max_length=200, help_text="服务里的模型名。不知道时先留空保存，再按「测试」从列表中选择。"
+        "模型",
+        max_length=200,
+        group=MODEL,
+        help_text="服务里的模型名。不知道时留空，按「测试连接」从列表中选择。",
     )
     api_key = SecretField(
-        "API Key", help_text="服务不要求时留空；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。"
+        "API Key",
+        group=CREDENTIALS,
+        help_text="服务不要求时留空；也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
     )
     context_window = NumberField(
-        "上下文长度（token）", initial=32768, min_value=2048, max_value=10_000_000,
+        "上下文长度（token）", initial=32768, min_value=2048, max_value=10_000_000, group=MODEL,
         help_text="服务实际给的长度（vLLM 的 --max-model-len、Ollama 的 OLLAMA_CONTEXT_LENGTH）；对话和结果按它截短。",
     )  # fmt: skip
     tool_calls = ChoiceField(
-        "工具调用", initial="native", choices=TOOL_CALLS,
+        "工具调用", initial="native", choices=TOOL_CALLS, group=MODEL,
         help_text="vLLM 要加 --enable-auto-tool-choice --tool-call-parser hermes 启动；服务不支持时选 JSON；"
         "JSON 也写不好的小模型选不调用：由毕方按规则查好，模型只把结果说清楚。",
     )  # fmt: skip
@@ -179,19 +181,3 @@ class OpenAIKind(Kind):
         values["base_url"] = values["base_url"].removesuffix(_COMPLETIONS)
         values["key_header"] = values["key_header"] or "Authorization"
         return OpenAISettings(name=config.name, config_id=config.pk, thinking=thinking, **values)
-
-    @classmethod
-    async def probe(cls, settings: Any) -> Probed:
-        """What the server offers, and one question with a tool call."""
-        found = await probe_server(settings)
-        choices: dict[str, Any] = {"model": [name for name in found.models if name != settings.model]}
-        if found.window and found.window != settings.context_window:
-            choices["context_window"] = [found.window]
-        if found.outcome == "no_tools" and settings.tool_calls != "none":
-            choices["tool_calls"] = ["json", "none"] if settings.tool_calls == "native" else ["none"]
-        return _probed(found, {name: values for name, values in choices.items() if values})
-
-
-def _probed(found: Probe, choices: dict[str, Any] | None = None) -> Probed:
-    tone, word = _OUTCOMES[found.outcome]
-    return Probed(tone, f"{word}{found.text}", choices or {})

@@ -1,6 +1,7 @@
 """Visiting the admin's pages: people to visit as, a row of every model, and the text a person sees."""
 
 import itertools
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 import bifang.urls  # noqa: F401  # registers the screens
@@ -72,6 +74,7 @@ SYSTEM = Actor.system("test")
 SECRET = "an-app-secret-nobody-may-see"
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=hidden-session"
 _numbers = itertools.count(1)
+ADD = "/admin/core/systemconfig/add/"
 PRIVATE = "我的工资条被谁看过？"
 MODELS: list[type[Model]] = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 
@@ -145,6 +148,44 @@ def text_of(response: HttpResponse) -> str:
 def messages_of(response: HttpResponse) -> str:
     """The messages shown after an action."""
     return " ".join(str(message) for message in response.context["messages"])
+
+
+def form_of(page: HttpResponse) -> dict[str, str]:
+    """What the browser sends when the form of this page is submitted as it is."""
+    form = page.context["adminform"].form
+    found = {box.name: box.value() for box in form}
+    return {
+        name: "on" if value is True else str(value)
+        for name, value in found.items()
+        if value not in (None, False)
+    }
+
+
+def tried(client: Client, which: SystemConfig | str, **typed: str) -> dict[str, str]:
+    """测试连接 with what the page holds and is typed into it: name of a step → what it reads as; "end": the outcome.
+
+    ``which``: a configuration, or the kind of a new one.
+    """
+    saved = isinstance(which, SystemConfig)
+    page = reverse("admin:core_systemconfig_change", args=[which.pk]) if saved else f"{ADD}?kind={which}"
+    form = form_of(client.get(page)) | typed
+    answer = client.post(reverse("admin:core_systemconfig_try", args=[which.pk if saved else which]), form)
+    assert answer.status_code == 200
+    return read_trial(answer)
+
+
+def read_trial(answer: HttpResponse) -> dict[str, str]:
+    """The lines of a trial, as people read them."""
+    lines = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]  # type: ignore[attr-defined]
+    steps = {line["name"]: _read(line["step"]) for line in lines if "step" in line}
+    ends = [line.get("error") or _read(line["end"]) for line in lines if "end" in line or "error" in line]
+    return steps | {"end": ends[0], "whole": "".join(str(line) for line in lines)}
+
+
+def _read(html: str) -> str:
+    reader = _Reader()
+    reader.feed(html)
+    return " ".join("".join(reader.parts).split())
 
 
 def dingtalk(name: str = "", **values: Any) -> SystemConfig:

@@ -2,9 +2,12 @@
 
 import errno
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -70,8 +73,16 @@ def _reason(path: Path, *, wanted_directory: bool = False) -> OSError:
 
 
 def _is_sqlite(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16) in (b"", b"SQLite format 3\0")
+    """Asked of SQLite: closing the file ourselves would drop the locks of every connection of this process to it.
+
+    Other processes then take the database for unused and remove its -wal, and nobody sees the other's writes.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return "not a database" not in str(error)
+    return True
 
 
 def pending_migrations(alias: str = DEFAULT_DB_ALIAS) -> list[str]:

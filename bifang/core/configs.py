@@ -1,6 +1,8 @@
 """Writing and reading configurations: the one door for the admin, apply_configs and the workers."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -57,10 +59,14 @@ def values_of(config: SystemConfig) -> tuple[Values, str]:
 
 def load(config: SystemConfig) -> Any:
     """The kind's frozen dataclass, secrets resolved. Raises ConfigError or SecretError."""
-    kind = get_kind(config.kind)
     values, problem = values_of(config)
     if problem:
         raise SecretError(problem)
+    return _built(config, values)
+
+
+def _built(config: SystemConfig, values: Values) -> Any:
+    kind = get_kind(config.kind)
     missing = [str(field.label) for name, field in kind.fields.items() if field.required and not values[name]]
     if missing:
         where = f"{kind.label}配置「{config.name}」（ID {config.pk}）"
@@ -94,22 +100,56 @@ def save(
     """
     kind, row = get_kind(kind_name), config or SystemConfig(kind=kind_name, revision=0)
     old, problem = values_of(row)
+    new = _judged(row, name, enabled, old, given, author)
+    changes = _changes(config, kind, {"name": name.strip(), "enabled": enabled}, old, new)
+    if config is not None and not changes and not problem:
+        return config, False
+    row.name, row.enabled = name.strip(), enabled
+    _write(row, kind, new, author, changes)
+    return row, True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draft:
+    """A configuration as `save` would store it. ``row`` is not saved; ``stored``: nothing differs from what is."""
+
+    row: SystemConfig
+    values: Values = dataclasses.field(repr=False)
+    stored: bool
+
+    def load(self) -> Any:
+        """As `load`."""
+        return _built(self.row, self.values)
+
+
+def draft(
+    kind_name: str, name: str, enabled: bool, given: Mapping[str, Any], *,
+    config: SystemConfig | None = None, author: Author = PROGRAM,
+) -> Draft:  # fmt: skip
+    """What `save` would write, by the same rules, without writing it. Raises FieldErrors."""
+    kind, row = get_kind(kind_name), copy(config) if config else SystemConfig(kind=kind_name, revision=0)
+    old, problem = values_of(row)
+    new = _judged(row, name, enabled, old, given, author)
+    changes = _changes(config, kind, {"name": name.strip(), "enabled": enabled}, old, new)
+    row.name, row.enabled = name.strip(), enabled
+    _fill(row, kind, new)
+    return Draft(row, new, config is not None and not changes and not problem)
+
+
+def _judged(
+    row: SystemConfig, name: str, enabled: bool, old: Values, given: Mapping[str, Any], author: Author
+) -> Values:
+    kind = get_kind(row.kind)
     new, errors = _cleaned(kind, old, given, author)
     directed = any(field.directs and new[key] != old[key] for key, field in kind.fields.items())
-    if config is not None and directed:
+    if not row._state.adding and directed:
         errors = _entered_again(kind, old, given) | errors
     if not author.superuser and new != old and (kind.is_reserved(old) or kind.is_reserved(new)):
         errors[""] = LETS_IN
-    name = name.strip()
-    errors = _conflicts(row, name, enabled, new) | (errors or kind.contradictions(new))
+    errors = _conflicts(row, name.strip(), enabled, new) | (errors or kind.contradictions(new))
     if errors:
         raise FieldErrors(errors)
-    changes = _changes(config, kind, {"name": name, "enabled": enabled}, old, new)
-    if config is not None and not changes and not problem:
-        return config, False
-    row.name, row.enabled = name, enabled
-    _write(row, kind, new, author, changes)
-    return row, True
+    return new
 
 
 def _cleaned(
@@ -177,11 +217,8 @@ def _changes(
 
 def _write(row: SystemConfig, kind: type[Kind], values: Values, author: Author, changes: Values) -> None:
     new = row._state.adding
-    sealed = {name for name, field in kind.fields.items() if field.sealed}
-    row.params = {name: values[name] for name in kind.fields if name not in sealed and name not in COLUMNS}
+    sealed = _fill(row, kind, values)
     row.last_error, row.last_error_at = "", None
-    for column in COLUMNS:
-        setattr(row, column, values.get(column, getattr(row, column)))
     with transaction.atomic():
         if new:
             row.save()  # secrets are sealed for the row's id
@@ -192,6 +229,15 @@ def _write(row: SystemConfig, kind: type[Kind], values: Values, author: Author, 
         if new:
             created.send(sender=SystemConfig, config=row)
     row.refresh_from_db()
+
+
+def _fill(row: SystemConfig, kind: type[Kind], values: Values) -> set[str]:
+    """Everything but the secrets, whose names are returned."""
+    sealed = {name for name, field in kind.fields.items() if field.sealed}
+    row.params = {name: values[name] for name in kind.fields if name not in sealed and name not in COLUMNS}
+    for column in COLUMNS:
+        setattr(row, column, values.get(column, getattr(row, column)))
+    return sealed
 
 
 def _record(row: SystemConfig, verb: str, author: Author, changes: Mapping[str, Any]) -> None:

@@ -27,7 +27,8 @@ _TRUE, _FALSE = ("true", "yes", "on", "1", "是"), ("false", "no", "off", "0", "
 class Setting(forms.Field):
     """``sealed`` values are encrypted and never sent back; one that ``directs`` says where secrets go.
 
-    ``advanced`` ones are folded away; what is set ``elsewhere`` has a page of its own.
+    ``group``: under which heading it stands; ``advanced`` ones are folded away; what is set ``elsewhere`` has a page of
+    its own.
     """
 
     sealed: ClassVar[bool] = False
@@ -35,10 +36,13 @@ class Setting(forms.Field):
     directs: ClassVar[bool] = False
     nothing: ClassVar[Any] = ""
 
-    def __init__(self, label: str, *, required: bool = False, advanced: bool = False, **options: Any) -> None:
+    def __init__(
+        self, label: str, *, required: bool = False, advanced: bool = False, group: str = "", **options: Any
+    ) -> None:
         options = {"initial": self.nothing, "error_messages": {"required": f"请填写{label}。"}, **options}
         super().__init__(label=label, required=required, **options)
         self.advanced = advanced
+        self.group = group
 
     def check(self, value: Any) -> None:
         """Raises ConfigError for a value that may not be used here; asked when it is stored and when it is used."""

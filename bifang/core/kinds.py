@@ -1,7 +1,6 @@
 """Kinds of configuration. The product applications register theirs; core knows none of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bifang.core.errors import ConfigError
@@ -11,32 +10,23 @@ if TYPE_CHECKING:
     from bifang.core.models import SystemConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """What trying a configuration out came to. ``tone``: ok, warn, bad; ``text`` is Chinese.
-
-    ``choices``: a field, and the values that it could be given.
-    """
-
-    tone: str
-    text: str
-    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-
-
 class Kind:
     """One kind of configuration, all of it in one class: its fields are declared as those of a Django form are.
 
-    ``icon`` (Material Symbols), ``sentence`` and ``place`` are for the page on which a kind is chosen; ``trying`` says
-    what its test does. ``boxes``: the fields of its form, without those that are set elsewhere.
+    ``icon`` (Material Symbols), ``section``, ``sentence``, ``at_hand`` (what one needs) and ``place`` are for the page on
+    which a kind is chosen; ``start`` says why to begin with it, "" for one that is not begun with. ``groups``: where
+    the values of a group of fields are found. ``boxes``: the fields of its form, without those that are set elsewhere.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     icon: ClassVar[str] = "tune"
+    section: ClassVar[str] = "其他"
     sentence: ClassVar[str] = ""
+    at_hand: ClassVar[str] = ""
+    start: ClassVar[str] = ""
     place: ClassVar[int] = 99
-    can_be_tried: ClassVar[bool] = False
-    trying: ClassVar[str] = "向模型问一句话并调用一次工具，用的是已保存的内容。"
+    groups: ClassVar[Mapping[str, str]] = {}
     fields: ClassVar[Mapping[str, "Setting"]] = {}
     boxes: ClassVar[Mapping[str, "Setting"]] = {}
 
@@ -53,11 +43,6 @@ class Kind:
     def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
         """Field → what is wrong with it beside the other fields; every value is right by itself."""
         return {}
-
-    @classmethod
-    async def probe(cls, settings: Any) -> Probed:
-        """Try the configuration out, as what `build` gave. Only for a kind that ``can_be_tried``."""
-        raise NotImplementedError
 
     @classmethod
     def is_reserved(cls, values: Mapping[str, Any]) -> bool:

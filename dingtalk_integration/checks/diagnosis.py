@@ -1,14 +1,14 @@
 """The guide's questions as checks: this machine first, then every configuration, side by side."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bifang.core.models import SystemConfig
+from bifang.core.trials import CheckStep, Result, failed, run_steps
 from dingtalk_integration.checks import configuration, local
-from dingtalk_integration.checks.configuration import CheckedConfig
+from dingtalk_integration.checks.configuration import DingTalkTrial, stored
 from dingtalk_integration.checks.local import Machine
-from dingtalk_integration.checks.steps import CheckStep, Result, failed, run_steps
 
 AT_ONCE = 8  # configurations
 
@@ -42,22 +42,21 @@ class Diagnosis:
 async def diagnose(config_id: int | None) -> Diagnosis:
     """Check this machine and the one configuration, or every enabled one. Never raises, changes nothing."""
     machine = Machine(config_id)
-    results = await run_steps(local.STEPS, machine)
-    steps = _steps(results)
+    results = [result async for result in run_steps(local.STEPS, machine)]
+    broken = any(result.name == "dependencies" and result.verdict == "failed" for result in results)
+    steps = (*configuration.STEPS, configuration.WORKER) if broken else every_step()
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def look(subject: CheckedConfig) -> ConfigResults:
+    async def look(row: SystemConfig) -> ConfigResults:
         async with gate:
-            return ConfigResults(subject.row.pk, subject.row.name, await run_steps(steps, subject))
+            found = [result async for result in run_steps(steps, stored(row))]
+            return ConfigResults(row.pk, row.name, found)
 
-    return Diagnosis(results, await asyncio.gather(*(look(CheckedConfig(row)) for row in machine.rows)))
+    return Diagnosis(results, await asyncio.gather(*(look(row) for row in machine.rows)))
 
 
-def _steps(results: Sequence[Result]) -> tuple[CheckStep[CheckedConfig], ...]:
-    """Without its packages the network part cannot even be loaded."""
-    broken = any(result.name == "dependencies" and result.verdict == "failed" for result in results)
-    if broken:
-        return (*configuration.STEPS, configuration.WORKER)
+def every_step() -> tuple[CheckStep[DingTalkTrial], ...]:
+    """Of a configuration. Without its packages the network part cannot even be loaded."""
     from dingtalk_integration.checks import network
 
     return (*configuration.STEPS, *network.STEPS, configuration.WORKER)

@@ -11,8 +11,8 @@ from django.conf import settings
 from bifang.core.health_checks import check_database, check_keys, check_migrations, check_secrets
 from bifang.core.logs import writable
 from bifang.core.models import SystemConfig
+from bifang.core.trials import CheckStep, Failure, in_thread
 from bifang.env import unreadable
-from dingtalk_integration.checks.steps import CheckStep, Failure, in_thread
 
 IMPORTED = ("dingtalk_stream", "websockets", "aiohttp")
 DISTRIBUTIONS = ("dingtalk-stream", "websockets", "aiohttp", "dashscope", "django", "djangorestframework")

@@ -180,12 +180,11 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         code = getattr(error, "code", "") or type(error).__name__
         self._journal.write(f"open {code}", error.message)
         if error.permanent:
-            self._board.show("parked", error=error.message)
-            await self._pause(self._settings.park_retry_s * random.uniform(0.9, 1.1))  # noqa: S311
-            return
-        self._board.show("retrying", error=error.message)
-        delay = self._backoff.next()
-        await self._pause(max(delay, error.retry_after) if isinstance(error, RateLimited) else delay)
+            delay = self._settings.park_retry_s * random.uniform(0.9, 1.1)  # noqa: S311
+        else:
+            delay = max(self._backoff.next(), error.retry_after if isinstance(error, RateLimited) else 0.0)
+        self._board.show("parked" if error.permanent else "retrying", error=error.message, retry_in=delay)
+        await self._pause(delay)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless `wake` cuts it short."""
@@ -203,8 +202,9 @@ class StreamClient(DingTalkStreamClient):  # type: ignore[misc]  # the SDK is un
         if gone.handover:
             await self._pace_handover()
             return
-        self._board.show("retrying", error=gone.reason)
-        await self._pause(self._backoff.next())
+        delay = self._backoff.next()
+        self._board.show("retrying", error=gone.reason, retry_in=delay)
+        await self._pause(delay)
 
     async def _pace_handover(self) -> None:
         """At once, while the old socket still works; only in a storm of them after a while."""

@@ -16,6 +16,7 @@ class StreamState:
     """A snapshot. Times are epoch seconds, 0.0 for never. ``connections``: sockets open now.
 
     ``messages_received`` counts chat, event and card frames; ``last_frame_at`` also the gateway's own.
+    ``attempts`` failed since the last connection; the next one is made at ``retry_at``.
     ``answered_at``: the peer answered our last ping, after ``round_trip_s``. Pings are no messages: no quota counts them.
     """
 
@@ -28,6 +29,8 @@ class StreamState:
     connections: int
     answered_at: float = 0.0
     round_trip_s: float = 0.0
+    attempts: int = 0
+    retry_at: float = 0.0
 
 
 Observe = Callable[[StreamState], None]
@@ -46,6 +49,8 @@ class LiveStatus:
         self.messages_received = 0
         self.connections = 0
         self.answered_at = self.round_trip_s = 0.0
+        self.attempts = 0
+        self.retry_at = 0.0
 
     def snapshot(self) -> StreamState:
         """The values now."""
@@ -59,6 +64,8 @@ class LiveStatus:
             connections=self.connections,
             answered_at=self.answered_at,
             round_trip_s=self.round_trip_s,
+            attempts=self.attempts,
+            retry_at=self.retry_at,
         )
 
     def saw_frame(self) -> None:
@@ -69,10 +76,14 @@ class LiveStatus:
         """A ping went to the gateway and back."""
         self.answered_at, self.round_trip_s = time.time(), round_trip_s
 
-    def show(self, status: Status, *, error: str = "") -> None:
-        """Change the status and tell the observer; an error is kept until the next one."""
+    def show(self, status: Status, *, error: str = "", retry_in: float = 0.0) -> None:
+        """Change the status and tell the observer; an error is kept until the next one, and counts as an attempt."""
         if error:
             self.last_error, self.last_error_at = error, time.time()
+            self.attempts += 1
+        if status == "connected":
+            self.attempts = 0
+        self.retry_at = time.time() + retry_in if retry_in else 0.0
         if status != self.status:
             self.status, self.since = status, time.time()
         elif not error:

@@ -25,6 +25,8 @@ _UPDATED = [
     "connections",
     "answered_at",
     "round_trip_ms",
+    "attempts",
+    "retry_at",
     "updated_at",
 ]
 
@@ -75,6 +77,8 @@ def _row(owner: str, config_id: int, shown: Shown, now: datetime) -> ClientState
         connections=state.connections,
         answered_at=_time(state.answered_at),
         round_trip_ms=ceil(state.round_trip_s * 1000) if state.answered_at else None,
+        attempts=state.attempts,
+        retry_at=_time(state.retry_at),
         updated_at=now,
     )
 

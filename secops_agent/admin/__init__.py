@@ -10,6 +10,7 @@ from secops_agent.admin import (
     audit,
     calendar,
     calendar_files,
+    config_faces,
     corrections,
     destinations,
     findings,
@@ -31,8 +32,9 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "corrections", "destinations",
-    "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules", "runbooks",
+    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
+    "destinations", "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
+    "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip
 

@@ -1,15 +1,18 @@
 """通知规则: which alerts are told to whom, how often that would be, and what cannot be reached."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, Screen, badge
+from bifang.core.admin.panels import Step, register_steps
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, lines
 from secops_agent.admin.rule_form import ROBOT, RuleForm
@@ -170,3 +173,15 @@ def _trouble(target: NotificationTarget, text: str) -> SafeString:
     )
     told = format_html('{} <span class="bf-error">{}</span>', targets.describe(target), text)
     return format_html('{} <span class="bf-note">{}</span>', told, when) if when else told
+
+
+def first_steps(request: HttpRequest) -> Iterable[Step]:
+    """Somebody has to be told of alerts."""
+    if not request.user.has_perm("secops_agent.add_notificationrule"):
+        return []
+    done = NotificationRule.objects.filter(enabled=True).exists()
+    text = "说明哪些告警发给哪个群、谁值班时发给谁；没有规则时毕方只回答，不主动说话。"
+    return [Step("添加通知规则", text, done, reverse("admin:secops_agent_notificationrule_add"))]
+
+
+register_steps(30, first_steps)

@@ -49,14 +49,12 @@ def decision_cards(request: HttpRequest) -> list[Panel]:
     """What waits for people, what nobody knows the result of, what today cost."""
     if not request.user.has_perm("secops_agent.view_proposal"):
         return []
-    pages = {
-        name: reverse(f"admin:secops_agent_{name}_changelist") for name in ("proposal", "action", "turnusage")
-    }
+    pages = {name: reverse(f"admin:secops_agent_{name}_changelist") for name in ("action", "turnusage")}
     waiting = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=timezone.now()).count()
     unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
     cards = [
         Panel("待决定的操作", f"{waiting}", "等待确认或审批", "warn" if waiting else "idle", "how_to_reg",
-             f"{pages['proposal']}?state__exact=proposed"),
+             reverse("web:approvals")),
         Panel("结果未知的动作", f"{unknown}", "需要人工核实", "bad" if unknown else "ok", "help",
              f"{pages['action']}?state__exact=unknown"),
     ]  # fmt: skip

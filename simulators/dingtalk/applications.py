@@ -1,6 +1,7 @@
-"""开放平台 on this machine: make an application, read its credentials, choose Stream 推送, verify the channel."""
+"""开放平台 on this machine: make an application, read its credentials, add a robot, choose Stream 推送, publish, verify."""
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +11,12 @@ from bifang.core.errors import InvalidInput
 
 from .control import answer_json, read_object, telling_errors
 from .messages import find_robot
-from .options import Robot, build_robot, mint_robot
+from .options import Robot, build_robot, mint_robot, mint_secret
 from .page import SECURITY, STATIC
 from .world import World
 
 LONGEST_NAME = 20
+VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}")
 MOST_APPS = 200
 
 
@@ -31,6 +33,7 @@ class Applications:
             web.get("/sim/apps", self.show_all),
             web.post("/sim/apps", telling_errors(self.make)),
             web.post("/sim/apps/{client_id}", telling_errors(self.change)),
+            web.post("/sim/apps/{client_id}/secret", telling_errors(self.reset_secret)),
             web.post("/sim/apps/{client_id}/verify", telling_errors(self.verify)),
         ]
 
@@ -52,10 +55,27 @@ class Applications:
         return answer_json(self._describe(robot))
 
     async def change(self, request: web.Request) -> web.StreamResponse:
-        """``{name?, stream?}``: rename it; choose Stream 推送, or nothing."""
+        """``{name?, robot?, stream?, version?}``: rename it, add its robot, choose Stream 推送, publish a version."""
         robot, body = self._find(request), await read_object(request)
-        name = _read_name(body) if "name" in body else robot.name
-        changed = replace(robot, name=name, stream=bool(body.get("stream", robot.stream)))
+        changed = replace(
+            robot,
+            name=_read_name(body) if "name" in body else robot.name,
+            has_robot=bool(body.get("robot", robot.has_robot)),
+            stream=bool(body.get("stream", robot.stream)),
+        )
+        if "version" in body:
+            changed = replace(changed, version=_read_version(body, changed))
+        self.world.put_robot(changed)
+        return answer_json(self._describe(changed))
+
+    async def reset_secret(self, request: web.Request) -> web.StreamResponse:
+        """「重置」: the old Client Secret opens no connection any more; one that is open stays."""
+        robot = self._find(request)
+        if not robot.made:
+            raise InvalidInput(
+                f"「{robot.name}」的凭证写在模拟器的启动参数里，不能重置；请创建一个应用来试。"
+            )
+        changed = replace(robot, secret=mint_secret())
         self.world.put_robot(changed)
         return answer_json(self._describe(changed))
 
@@ -97,7 +117,10 @@ class Applications:
             "client_secret": robot.secret,
             "app_id": robot.app_id,
             "name": robot.name,
+            "made": robot.made,
+            "robot": robot.has_robot,
             "stream": robot.stream,
+            "version": robot.version,
             "endpoint": self.world.base_url,
             "live": sum(not link.draining for link in links),
         }
@@ -108,6 +131,15 @@ def _read_name(body: dict[str, Any]) -> str:
     if not 0 < len(name) <= LONGEST_NAME:
         raise InvalidInput(f"应用名称应有 1 到 {LONGEST_NAME} 个字")
     return name
+
+
+def _read_version(body: dict[str, Any], robot: Robot) -> str:
+    version = str(body["version"] or "").strip()
+    if not VERSION.fullmatch(version):
+        raise InvalidInput("版本号应是三段数字，例如 1.0.0")
+    if not robot.has_robot:
+        raise InvalidInput("还没有添加机器人：请先在「应用能力 › 机器人」添加，再发布版本")
+    return version
 
 
 def _read_ready(body: dict[str, Any]) -> Robot:

@@ -60,8 +60,8 @@ def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
     push = _build_push(world, utterance)
     entry = _show(world, utterance)
     delivered = False
-    if not utterance.robot.stream:
-        entry.state = "no_stream"
+    if utterance.robot.deaf:
+        entry.state = utterance.robot.deaf
     elif _reaches_robot(world, utterance):
         delivered = world.deliveries.submit(push)
         entry.state = entry.state if entry.state == "acked" else ("sent" if delivered else "waiting")

@@ -47,8 +47,9 @@ class Options:
 class Robot:
     """One application with its robot: robotCode and appKey are its Client ID.
 
-    ``stream``: 事件订阅 is set to Stream 推送; without it nothing is pushed. ``made``: on the page or over HTTP while
-    running, so it is kept.
+    ``has_robot``: 机器人 was added to it; ``version``: the one that was published, "" for none; ``stream``: 事件订阅 is
+    set to Stream 推送. Without any of them nothing is pushed. ``made``: on the page or over HTTP while running, so it
+    is kept.
     """
 
     client_id: str
@@ -57,6 +58,21 @@ class Robot:
     app_id: str
     stream: bool = True
     made: bool = False
+    has_robot: bool = True
+    version: str = "1.0.0"
+
+    @property
+    def deaf(self) -> str:
+        """Why no message reaches it, as a bubble's state; "" if they do."""
+        return (
+            "no_robot"
+            if not self.has_robot
+            else "unpublished"
+            if not self.version
+            else ""
+            if self.stream
+            else "no_stream"
+        )
 
     @property
     def user_id(self) -> str:
@@ -71,9 +87,14 @@ def build_robot(client_id: str, secret: str) -> Robot:
 
 
 def mint_robot(name: str) -> Robot:
-    """A new application as 「创建应用」 makes it: with credentials, and without Stream 推送 yet."""
-    client_id = f"ding{secrets.token_hex(8)}"
-    return Robot(client_id, secrets.token_urlsafe(48), name, str(uuid.uuid4()), stream=False, made=True)
+    """A new application as 「创建应用」 makes it: with credentials, and without robot, Stream 推送 and version yet."""
+    client_id, app_id = f"ding{secrets.token_hex(8)}", str(uuid.uuid4())
+    return Robot(client_id, mint_secret(), name, app_id, stream=False, made=True, has_robot=False, version="")
+
+
+def mint_secret() -> str:
+    """A fresh Client Secret."""
+    return secrets.token_urlsafe(48)
 
 
 def parse_app(text: str) -> tuple[str, str]:

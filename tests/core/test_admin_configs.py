@@ -104,7 +104,8 @@ def test_advanced_fields_are_folded_away_until_one_has_an_error(client: Client) 
 def test_saving_writes_the_configuration_and_its_history_without_the_secret(client: Client) -> None:
     response = client.post(ADD, FILLED | {"app_id": "app"}, follow=True)
     config = SystemConfig.objects.get(name="机器人")
-    assert response.redirect_chain[-1][0] == LIST
+    assert response.redirect_chain[-1][0] == page_of(config)
+    assert "已保存配置「机器人」" in messages_of(response)
     assert configs.load(config).client_secret == SECRET
     assert configs.load(config).app_id == "app"
     assert not config.params["notifications_enabled"]
@@ -244,7 +245,7 @@ def test_list_shows_id_kind_state_and_the_newest_error(client: Client) -> None:
     assert "收到 7 条" in text
     assert "请启动 python manage.py start_dingtalk_stream" in text
     assert "凭证错误：请核对" in text
-    assert f"¦ {off.pk} ¦ 关的 ¦ 钉钉 ¦ 停用 ¦ 已停用" in text
+    assert f"¦ {off.pk} ¦ 关的 ¦ 钉钉 ¦ 停用 ¦ 未启用" in text
 
 
 def test_list_filters_and_searches(client: Client) -> None:
@@ -268,7 +269,7 @@ def test_live_states_are_served_for_the_page_to_refresh(client: Client) -> None:
 def test_list_costs_the_same_with_many_rows(client: Client, django_assert_max_num_queries: Any) -> None:
     for number in range(12):
         connected(dingtalk(f"配置{number}", ai_config=qwen()))
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         client.get(LIST)
 
 

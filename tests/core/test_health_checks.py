@@ -1,7 +1,9 @@
 """healthcheck, /readyz and /healthz: what they check, what they show to whom."""
 
 import json
+import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -186,6 +188,22 @@ def test_probe_answers_under_any_host_over_plain_http_without_login(path: str, s
     assert not answer.cookies
     assert Client().post(path).status_code == 405
     assert Client().head(path).status_code == 200
+
+
+def test_looking_at_the_database_leaves_it_shared_with_other_processes(database: Database) -> None:
+    """A file that is opened and closed beside SQLite loses this process's locks: it would see no other's writes."""
+    config, file = dingtalk("来自网页"), database.data_dir / "bifang.sqlite3"
+    assert states()["database"] == "ok"
+    write = (
+        "import sqlite3, sys\n"
+        "with sqlite3.connect(sys.argv[1]) as other:\n"
+        "    other.execute('UPDATE core_systemconfig SET name = ?', ('来自别的进程',))\n"
+        "other.close()\n"
+    )
+    run((sys.executable, "-c", write, file), dict(os.environ)).check_returncode()
+    config.refresh_from_db()
+    assert config.name == "来自别的进程"
+    assert (file.parent / "bifang.sqlite3-wal").exists()
 
 
 def test_healthz_needs_no_database(database: Database) -> None:

@@ -14,6 +14,7 @@ from bifang.core.models import SystemConfig
 from dingtalk_integration.admin import watch
 from dingtalk_integration.models import CardState, ClientStatus
 from tests.admin_pages import card, connected, dingtalk, received, serve_plain_static, superuser, text_of
+from tests.dingtalk.quota_aid import use
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ def _static(settings: Any, tmp_path: Path) -> None:
 
 def test_no_worker_is_said_with_the_command_that_starts_one() -> None:
     config = dingtalk()
-    assert watch([config])[config.pk].text == "未运行"
+    assert watch([config])[config.pk].text == "服务未运行"
     assert "python manage.py start_dingtalk_stream" in watch([config])[config.pk].detail
 
 
@@ -35,13 +36,13 @@ def test_silence_of_15_seconds_counts_as_not_running() -> None:
     connected(fresh, age=10)
     connected(silent, age=20)
     states = watch(SystemConfig.objects.all())
-    assert (states[fresh.pk].text, states[silent.pk].text) == ("已连接", "未运行")
+    assert (states[fresh.pk].text, states[silent.pk].text) == ("已连接", "服务未运行")
 
 
 def test_disabled_and_without_stream_push_are_said() -> None:
     off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False)
     states = watch([off, no_push])
-    assert states[off.pk].text == "已停用"
+    assert states[off.pk].text == "未启用"
     assert "使用流式推送" in states[no_push.pk].detail
 
 
@@ -57,12 +58,12 @@ def test_a_configuration_just_saved_is_being_connected_while_its_worker_lives() 
     first, second = dingtalk(), dingtalk()
     working(scope=str(second.pk))
     states = watch([first, second])
-    assert (states[first.pk].text, states[first.pk].tone) == ("未运行", "bad")
+    assert (states[first.pk].text, states[first.pk].tone) == ("服务未运行", "bad")
     assert (states[second.pk].text, states[second.pk].tone) == ("正在连接", "info")
     working()
     assert watch([first])[first.pk].text == "正在连接"
     off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False)
-    assert {live.text for live in watch([off, no_push]).values()} == {"已停用", "未开启流式推送"}
+    assert {live.text for live in watch([off, no_push]).values()} == {"未启用", "未开启流式推送"}
 
 
 def test_what_a_worker_said_before_the_configuration_was_saved_counts_no_more() -> None:
@@ -101,7 +102,9 @@ def test_connected_never_stands_beside_an_error_that_is_over(page: str) -> None:
     assert "已连接" in after["state"]
     assert after["problem"] == "—"
     shown = browser.get(address)
-    assert "请核对" not in text_of(shown)
+    told = text_of(shown).split("请核对")
+    assert len(told) == (1 if page == "list" else 3)  # on the page as one that is over, whole when pointed at
+    assert page == "list" or "上次错误（已恢复）" in told[0]
     for part in (after["state"], f'data-live-problem="{config.pk}">{after["problem"]}'):
         assert part in shown.content.decode()
 
@@ -124,11 +127,32 @@ def test_bad_credentials_are_said() -> None:
     assert watch([config])[config.pk].text == "凭证错误"
 
 
+def test_an_attempt_is_numbered_and_the_next_one_is_told() -> None:
+    config = dingtalk()
+    soon = timezone.now() + timedelta(seconds=20)
+    connected(config, status=ClientStatus.RETRYING, attempts=3, retry_at=soon)
+    live = watch([config])[config.pk]
+    assert live.text == "重试中（第 3 次）"
+    assert f"下次 {timezone.localtime(soon):%H:%M:%S}" in live.detail
+
+
+def test_page_tells_the_last_message_the_last_error_and_the_quota() -> None:
+    config = dingtalk()
+    received(config, received_at=timezone.now() - timedelta(hours=3))
+    then = timezone.now() - timedelta(minutes=5)
+    connected(config, last_error="网络中断", last_error_at=then)
+    use(config.client_id, 40)
+    shown = text_of(superuser().get(reverse("admin:core_systemconfig_change", args=[config.pk])))
+    assert "最近消息 3 小时前" in shown
+    assert "网络中断" in shown
+    assert "接口调用 40 / 5,000（0%）" in shown
+
+
 def test_many_configurations_cost_as_much_as_one(django_assert_num_queries: Any) -> None:
     configs = [dingtalk() for _ in range(5)]
     for config in configs:
         connected(config)
-    with django_assert_num_queries(2):  # of the connections, of the quota
+    with django_assert_num_queries(3):  # of the connections, of the quota, of the messages
         watch(configs)
 
 
@@ -149,7 +173,7 @@ def test_first_page_shows_how_many_are_connected() -> None:
     dingtalk("坏的")
     text = text_of(superuser().get("/admin/"))
     assert "钉钉连接 ¦ 1 / 2 ¦ 有配置没有连上" in text
-    assert "已持续 2 小时" in text
+    assert "已连接 2 小时" in text
 
 
 def test_cards_say_where_they_stand_and_lead_to_their_message() -> None:

@@ -49,7 +49,7 @@ async def test_made_application_has_credentials_of_its_own() -> None:
 
 async def test_nothing_is_pushed_before_stream_is_chosen() -> None:
     async with simulated() as client:
-        app = await make(client)
+        app = await make(client, robot=True, version="1.0.0")
         socket = await connect(client, app)
         said = {"client_id": app["client_id"], "text": "早了"}
         assert (await client.post("/sim/messages", said))["delivered"] is False
@@ -60,6 +60,40 @@ async def test_nothing_is_pushed_before_stream_is_chosen() -> None:
         await client.post(f"/sim/apps/{app['client_id']}", {"stream": True})
         assert (await client.post("/sim/messages", {**said, "text": "现在"}))["delivered"] is True
         assert "现在" in (await read_frame(socket))["data"]
+
+
+async def test_robot_hears_only_what_was_added_and_published() -> None:
+    async with simulated() as client:
+        app = await make(client)
+        socket = await connect(client, app)
+        address = f"/sim/apps/{app['client_id']}"
+
+        async def say() -> str:
+            said = await client.post("/sim/messages", {"client_id": app["client_id"], "text": "在吗"})
+            page = await client.get(f"/sim/page?client_id={app['client_id']}")
+            assert said["delivered"] is (page["entries"][-1]["state"] == "sent")
+            return str(page["entries"][-1]["state"])
+
+        assert await say() == "no_robot"
+        assert "添加" in (await client.post(address, {"version": "1.0.0"}))["error"]
+        await client.post(address, {"robot": True})
+        assert await say() == "unpublished"
+        assert "1.0.0" in (await client.post(address, {"version": "第一版"}))["error"]
+        assert (await client.post(address, {"version": "1.0.0"}))["version"] == "1.0.0"
+        assert await say() == "no_stream"
+        await client.post(address, {"stream": True})
+        assert await say() == "sent"
+        assert "在吗" in (await read_frame(socket))["data"]
+
+
+async def test_secret_that_was_reset_opens_nothing() -> None:
+    async with simulated() as client:
+        app = await make(client)
+        fresh = await client.post(f"/sim/apps/{app['client_id']}/secret", {})
+        assert fresh["client_secret"] != app["client_secret"]
+        assert (await client.open(clientId=app["client_id"], clientSecret=app["client_secret"])).status == 401
+        await connect(client, fresh)
+        assert "启动参数" in (await client.post("/sim/apps/dingdemo/secret", {}))["error"]
 
 
 def verify(sim: SimulatorHandle, client_id: str = "dingdemo") -> tuple[bool, str]:

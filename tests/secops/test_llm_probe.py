@@ -10,13 +10,13 @@ import pytest
 from django.urls import reverse
 
 from bifang.core import configs
-from bifang.core.groups import OPERATOR
 from bifang.core.models import SystemConfig
 from secops_agent.llm.openai import OpenAISettings
 from secops_agent.llm.probe import probe_server, probe_tools
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.qwen_session import close_sessions
-from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
+from tests.admin_pages import dingtalk, messages_of, serve_plain_static, superuser, text_of
+from tests.admin_pages import tried as tried_on_the_page
 from tests.certificates import self_signed
 from tests.fake_dashscope import Calls, FakeDashScope, Page, Say
 from tests.fake_dashscope import text_of as said
@@ -141,26 +141,29 @@ def test_page_mends_the_address_tries_and_lets_choose(page: None, server: FakeOp
     )
     config = SystemConfig.objects.get(kind="openai")
     assert f"接口地址已补全为 {server.base_url}。" in messages_of(added)
-    address = reverse("admin:core_systemconfig_try", args=[config.pk])
-    assert (
-        'formaction="' + address
-        in client.get(reverse("admin:core_systemconfig_change", args=[config.pk])).text
-    )
-    assert client.get(address).status_code == 302
-    text = text_of(client.post(address))
-    assert "还没有选择模型" in text
-    assert "qwen3-8b" in text
-    text = text_of(client.post(address, {"chosen": "model", "model": "qwen3-8b"}))
-    assert "可以使用" in text
-    assert "16384" in text
+    assert f'data-try="{reverse("admin:core_systemconfig_try", args=[config.pk])}"' in added.text
+    found = tried_on_the_page(client, config)
+    assert "还没有选择模型" in found["model"]
+    assert 'data-fill="model" data-value="qwen3-8b"' in found["whole"].replace("\\", "")
+    found = tried_on_the_page(client, config, model="qwen3-8b")
+    assert "可以使用" in found["model"]
+    assert "全部通过" in found["end"]
+    assert "还没有保存" in found["end"]
+    assert 'data-fill="context_window" data-value="16384"' in found["whole"].replace("\\", "")
     config.refresh_from_db()
-    assert config.params["model"] == "qwen3-8b"
-    client.post(address, {"chosen": "context_window", "context_window": "16384"})
-    config.refresh_from_db()
-    assert configs.load(config).context_window == 16384
-    assert member(OPERATOR).post(address, {"chosen": "base_url", "base_url": "http://evil"}).status_code in (
-        200,
-        403,
-    )
-    config.refresh_from_db()
-    assert config.params["base_url"] == server.base_url
+    assert config.params["model"] == ""
+    assert config.params["context_window"] == 32768
+
+
+@pytest.mark.django_db
+def test_model_page_says_what_comes_next_until_a_robot_uses_it(page: None, server: FakeOpenAI) -> None:
+    client, given = superuser(), {"base_url": server.base_url, "model": ""}
+    config, _ = configs.save("openai", "内网千问", True, given)
+    address = reverse("admin:core_systemconfig_change", args=[config.pk])
+    assert "接下来：选择模型" in text_of(client.get(address))
+    config, _ = configs.save("openai", "内网千问", True, {"model": "qwen3-8b"}, config=config)
+    assert "接下来：在钉钉配置里选用它" in text_of(client.get(address))
+    robot = dingtalk("机器人", ai_config=config)
+    shown = text_of(client.get(address))
+    assert "接下来" not in shown
+    assert f"选用它的配置 ¦ {robot}" in shown

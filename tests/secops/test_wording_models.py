@@ -8,6 +8,7 @@ import pytest
 
 from bifang.core import configs, db
 from secops_agent.config import OpenAIKind
+from secops_agent.llm.probe import probe_server
 from tests.fake_dashscope import Reply, Say
 from tests.fake_openai import FakeOpenAI
 from tests.secops.decisions_aid import company, new_agent, say, some_alert
@@ -90,8 +91,8 @@ async def test_its_test_wants_only_that_it_uses_what_it_is_given() -> None:
             {name: one.initial for name, one in OpenAIKind.fields.items()}
             | {"base_url": fake.base_url, "model": "qwen3-32b", "tool_calls": "none"},
         )
-        found = await OpenAIKind.probe(settings)
-        assert (found.tone, "它不调用工具" in found.text) == ("ok", True), found.text
+        found = await probe_server(settings)
+        assert (found.outcome, "它不调用工具" in found.text) == ("ok", True), found.text
         fake.answer = lambda _: Say("不知道")
-        assert (await OpenAIKind.probe(settings)).tone == "warn"
+        assert (await probe_server(settings)).outcome == "no_tools"
         assert all("tools" not in seen.body for seen in fake.seen)

@@ -1,11 +1,13 @@
 """The form of a configuration: the fields of its kind, and what every configuration has."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
 from django.db import IntegrityError
 
 from bifang.core import configs
+from bifang.core.admin.base import NOTHING
 from bifang.core.changes import PROGRAM, Author
 from bifang.core.fields import FlagField
 from bifang.core.kinds import Kind, get_kind
@@ -81,3 +83,16 @@ def config_form(kind_name: str, author: Author) -> type[ConfigForm]:
     """The form class of a kind, for somebody. Raises ConfigError for an unknown kind."""
     kind = get_kind(kind_name)
     return type("KindForm", (ConfigForm,), {**kind.boxes, "kind": kind, "author": author})
+
+
+def shown_field(kind: type[Kind], name: str) -> Callable[[SystemConfig], str]:
+    """For people who may look but not change: a column of the page that shows a kind's field."""
+
+    def show(config: SystemConfig) -> str:
+        values, problem = configs.values_of(config)
+        unread = problem and kind.fields[name].sealed
+        return kind.fields[name].shown(values[name]) or ("无法读取" if unread else NOTHING)
+
+    show.short_description = kind.fields[name].label  # type: ignore[attr-defined]  # Django's convention
+    show.__name__ = name
+    return show

@@ -1,13 +1,12 @@
 """系统配置: choose a kind, fill in that kind's fields, see what each configuration is doing."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,9 +14,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bifang.core import configs
-from bifang.core.admin import below, live, trying
+from bifang.core.admin import below, guiding, live, trying
 from bifang.core.admin.base import NOTHING, HouseList, Screen, author_of, badge
-from bifang.core.admin.config_form import config_form
+from bifang.core.admin.config_form import config_form, shown_field
+from bifang.core.admin.kind_chooser import choices
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.kinds import Kind, all_kinds, get_kind
 from bifang.core.models import SystemConfig
@@ -38,19 +38,6 @@ class ConfigList(HouseList):
         for row in rows:
             row.live = states.get(row.pk)
         self.result_list = rows
-
-
-def shown_field(kind: type[Kind], name: str) -> Callable[[SystemConfig], str]:
-    """For people who may look but not change: a column of the page that shows a kind's field."""
-
-    def show(config: SystemConfig) -> str:
-        values, problem = configs.values_of(config)
-        unread = problem and kind.fields[name].sealed
-        return kind.fields[name].shown(values[name]) or ("无法读取" if unread else NOTHING)
-
-    show.short_description = kind.fields[name].label  # type: ignore[attr-defined]  # Django's convention
-    show.__name__ = name
-    return show
 
 
 @admin.register(SystemConfig)
@@ -106,16 +93,34 @@ class SystemConfigScreen(Screen):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """First the kind, then its fields."""
-        kinds = [(kind, request.user.is_superuser or not kind.needs_superuser()) for kind in all_kinds()]
         asked = request.GET.get("kind", "")
-        chosen = next((kind for kind, offered in kinds if offered and kind.name == asked), None)
+        chosen = next(
+            (kind for kind in all_kinds() if kind.name == asked and self._offers(request, kind)), None
+        )
         if chosen is not None:
-            context = {"title": f"新增{chosen.label}配置", "kind": chosen, **(extra_context or {})}
+            context = {
+                "title": f"新增{chosen.label}配置",
+                **self._around(request, chosen, None),
+                **(extra_context or {}),
+            }
             return super().add_view(request, form_url, context)
         if not self.has_add_permission(request):
             raise PermissionDenied
-        kinds.sort(key=lambda one: one[0].place)
-        return self._page(request, "choose.html", title="新增配置：选择类型", kinds=kinds)
+        found = choices(lambda kind: self._offers(request, kind))
+        return self._page(request, "choose.html", title="新增配置：选择类型", sections=found)
+
+    def _offers(self, request: HttpRequest, kind: type[Kind]) -> bool:
+        return request.user.is_superuser or not kind.needs_superuser()
+
+    def _around(self, request: HttpRequest, kind: type[Kind], config: SystemConfig | None) -> dict[str, Any]:
+        """What stands around the form."""
+        place = reverse("admin:core_systemconfig_try", args=[config.pk if config else kind.name])
+        may = self.has_change_permission(request, config) if config else self.has_add_permission(request)
+        checkup = trying.checkup_of(kind.name)
+        return {
+            "kind": kind, "checkup": checkup, "try_url": place if checkup and may else "",
+            "show_save_and_add_another": False, "show_save_and_continue": False,
+        }  # fmt: skip
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
         whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
@@ -131,14 +136,18 @@ class SystemConfigScreen(Screen):
         """Says on the page what is wrong with the configuration, unreadable secrets above all."""
         context = {
             "show_delete": False,
-            "live_url": reverse("admin:core_systemconfig_live"),
+            "live_url": reverse("admin:core_systemconfig_live") + "?page=1",
             **(extra_context or {}),
         }
         config = self.get_object(request, object_id)
         if config is not None:
             try:
-                context |= {"kind": get_kind(config.kind), "live": live.look([config]).get(config.pk)}
-                context["below"] = below.below(request, config)
+                context |= self._around(request, get_kind(config.kind), config)
+                context |= {
+                    "live": live.look([config]).get(config.pk),
+                    "facts": guiding.facts(request, config),
+                }
+                context |= {"next": guiding.next_step(request, config), "below": below.below(request, config)}
             except ConfigError as error:
                 messages.error(request, error.message)
                 return redirect("admin:core_systemconfig_changelist")
@@ -160,11 +169,16 @@ class SystemConfigScreen(Screen):
         """The kind's fields, advanced ones folded away; values only for those who may not change them."""
         kind = get_kind(obj.kind if obj else request.GET.get("kind", ""))
         editing = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        sets: dict[bool, list[Any]] = {False: ["name", "enabled" if editing else "enabled_badge"], True: []}
+        sets: dict[str, list[Any]] = {"": ["name", "enabled" if editing else "enabled_badge"]}
         for name, field in kind.boxes.items():
-            sets[field.advanced].append(name if editing else shown_field(kind, name))
-        folded = [(ADVANCED, {"fields": sets[True], "classes": ("collapse",)})] if sets[True] else []
-        return [(None, {"fields": sets[False]}), *folded]
+            group = ADVANCED if field.advanced else field.group
+            sets.setdefault(group, []).append(name if editing else shown_field(kind, name))
+        sets |= {ADVANCED: sets.pop(ADVANCED)} if ADVANCED in sets else {}
+        return [
+            (group or None, {
+                "fields": fields, "description": kind.groups.get(group, ""), "classes": ("collapse",) * (group == ADVANCED),
+            }) for group, fields in sets.items()
+        ]  # fmt: skip
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
         """Nothing from the address: a link must not fill in a form with secrets."""
@@ -175,6 +189,20 @@ class SystemConfigScreen(Screen):
         for name, field in form.kind.boxes.items():
             if told := field.mended(form.data.get(name), form.cleaned_data[name]):
                 messages.info(request, told)
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """To the page of the configuration, which says what comes next."""
+        return self._saved(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Stays on the page: whether it works is shown there."""
+        return self._saved(request, obj)
+
+    def _saved(self, request: HttpRequest, config: SystemConfig) -> HttpResponse:
+        messages.success(request, f"已保存配置「{config}」，几秒内生效。")
+        return redirect("admin:core_systemconfig_change", config.pk)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -231,29 +259,33 @@ class SystemConfigScreen(Screen):
     # Live states
 
     def get_urls(self) -> list[URLPattern]:
-        """With the address the pages ask for live states, and the one that tries a configuration out."""
+        """With the address the pages ask for live states, and the one that tries a form out."""
         asked = path("live/", self.admin_site.admin_view(self.live_view), name="core_systemconfig_live")
         tried = path(
-            "<path:object_id>/try/", self.admin_site.admin_view(self.try_view), name="core_systemconfig_try"
+            "<str:which>/try/", self.admin_site.admin_view(self.try_view), name="core_systemconfig_try"
         )
         return [asked, tried, *super().get_urls()]
 
-    def try_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Tries what is stored, after setting what was chosen on this page; only when asked to."""
-        config = self.get_object(request, object_id)
-        if config is None or not self.has_change_permission(request, config):
+    def try_view(self, request: HttpRequest, which: str) -> HttpResponseBase:
+        """``which``: a configuration, or the kind of a new one. For those who could save what they try."""
+        config = self.get_object(request, which) if which.isdecimal() else None
+        kind = next((kind for kind in all_kinds() if kind.name == (config.kind if config else which)), None)
+        may = self.has_change_permission(request, config) if config else self.has_add_permission(request)
+        if kind is None or not may or not (config or self._offers(request, kind)):
             raise PermissionDenied
-        if request.method != "POST" or not get_kind(config.kind).can_be_tried:
-            return redirect("admin:core_systemconfig_change", config.pk)
-        if wrong := trying.take_over(request, config):
-            messages.error(request, wrong)
-        return self._page(request, "try.html", **trying.shown(config, trying.try_out(config)))
+        return trying.answer(request, kind.name, config)
 
     def live_view(self, request: HttpRequest) -> JsonResponse:
-        """``?ids=1,2`` → ``{"configs": {"1": {state, problem}}}``: what the two columns show now."""
+        """``?ids=1,2`` → ``{"configs": {"1": {state, problem}}}``: what the two columns show now.
+
+        With ``page=1`` also ``facts`` and ``next``, what the page of one configuration shows.
+        """
         if not self.has_view_permission(request):
             return JsonResponse({"error": "无权查看系统配置。"}, status=403)
         ids = [int(part) for part in request.GET.get("ids", "").split(",") if part.isdecimal()][:MOST_WATCHED]
-        states = live.look(self.get_queryset(request).filter(pk__in=ids))
-        shown = {pk: {"state": one.state, "problem": one.problem} for pk, one in states.items()}
+        rows = list(self.get_queryset(request).filter(pk__in=ids[:1] if "page" in request.GET else ids))
+        shown = {pk: {"state": one.state, "problem": one.problem} for pk, one in live.look(rows).items()}
+        for row in rows if "page" in request.GET else []:
+            more = {"facts": guiding.facts(request, row), "next": guiding.next_step(request, row)}
+            shown.setdefault(row.pk, {}).update(more)
         return JsonResponse({"configs": shown})

@@ -20,13 +20,14 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do before the system works; ``command`` is shown to be copied."""
+    """One thing to do before the system works; ``command`` is shown to be copied, and what is in ``more`` (title, text)."""
 
     title: str
     text: str
     done: bool
     link: str = ""
     command: str = ""
+    more: tuple[tuple[str, str], ...] = ()
 
 
 Cards = Callable[[HttpRequest], Iterable[Panel]]

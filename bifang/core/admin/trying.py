@@ -1,73 +1,168 @@
-"""测试: try a configuration out as it is stored, say what was found, and take over what it offers."""
+"""测试连接: the checks of a kind, step by step, with the values of the form, before they are saved and after."""
 
 import asyncio
+import json
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.template.loader import render_to_string
 
 from bifang.core import configs
-from bifang.core.admin.base import author_of, badge
-from bifang.core.errors import BifangError
-from bifang.core.kinds import Kind, Probed, get_kind
+from bifang.core.admin.base import author_of
+from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
+from bifang.core.trials import CheckStep, Failure, Result, Tryout, failed, run_steps
 
-TONES = {"ok": "通过", "warn": "有问题", "bad": "没有通过"}
+PAGES: Final = "admin/core/systemconfig"
+UNNAMED: Final = "（未命名）"
+A_MINUTE: Final = 12  # tests of one person, in one process
+AT_ONCE: Final = 2  # each holds a thread of the web server
+TOO_OFTEN: Final = "测试得太频繁了，请一分钟后再试。"
+BUSY: Final = "正在进行别的测试，请等它结束后再试。"
+Part = tuple[str, Sequence[CheckStep[Any]]]  # heading and steps
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """A field, and what it may be set to at a click: value and label."""
+class Checkup:
+    """How a kind is tried: ``note`` says what that does and does not do, ``seconds`` is for all of it."""
 
-    name: str
-    label: str
-    now: str
-    values: list[tuple[str, str]]
+    trial: type[Tryout]
+    parts: Callable[[], Sequence[Part]]
+    note: str
+    seconds: float = 40.0
 
 
-def try_out(config: SystemConfig) -> Probed:
-    """As the workers would use it. What works now has no last error any more, and is used again at once."""
-    kind = get_kind(config.kind)
+_checkups: dict[str, Checkup] = {}
+_rooms = threading.BoundedSemaphore(AT_ONCE)
+
+
+def register_checkup(kind: str, checkup: Checkup) -> None:
+    """Called when the application's admin is loaded."""
+    _checkups[kind] = checkup
+
+
+def checkup_of(kind: str) -> Checkup | None:
+    """None for a kind that cannot be tried."""
+    return _checkups.get(kind)
+
+
+class Throttle:
+    """So many passages of one person in a minute."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._passed: defaultdict[int, deque[float]] = defaultdict(deque)
+        self._lock = threading.Lock()
+
+    def take(self, who: int) -> bool:
+        """Is there room? Takes it."""
+        now = time.monotonic()
+        with self._lock:
+            mine = self._passed[who]
+            while mine and now - mine[0] >= 60:
+                mine.popleft()
+            if len(mine) >= self._most:
+                return False
+            mine.append(now)
+            return True
+
+
+pace = Throttle(A_MINUTE)
+
+
+def answer(request: HttpRequest, kind_name: str, config: SystemConfig | None) -> HttpResponseBase:
+    """Lines of JSON as the steps end: ``{plan}``, ``{step}`` for each, ``{end}``; HTML that the page shows."""
+    checkup = checkup_of(kind_name)
+    if request.method != "POST" or checkup is None:
+        raise PermissionDenied
+    if settings.RATE_LIMITS and not pace.take(request.user.pk or 0):
+        return JsonResponse({"error": TOO_OFTEN}, status=429)
+    lines = _lines(checkup, read_trial(request, checkup, get_kind(kind_name), config))
+    plain = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=plain)
+
+
+def read_trial(
+    request: HttpRequest, checkup: Checkup, kind: type[Kind], config: SystemConfig | None
+) -> Tryout:
+    """What the form would store. What it would refuse is what the first step fails with: nothing is connected to."""
+    given = {
+        name: field.widget.value_from_datadict(request.POST, request.FILES, name)
+        for name, field in kind.boxes.items()
+    }
+    name, enabled = request.POST.get("name", "").strip() or UNNAMED, bool(request.POST.get("enabled"))
     try:
-        found = asyncio.run(kind.probe(configs.load(config)))
-    except BifangError as error:
-        return Probed("bad", error.message)
-    if found.tone != "bad":
-        configs.report_error(config.pk, "")
-    return found
-
-
-def take_over(request: HttpRequest, config: SystemConfig) -> str:
-    """Set the field that was clicked; returns what is wrong with that, or ""."""
-    kind = get_kind(config.kind)
-    name = request.POST.get("chosen", "")
-    if name not in kind.fields or name not in request.POST:
-        return ""
-    try:
-        configs.save(
-            config.kind,
-            config.name,
-            config.enabled,
-            {name: request.POST[name]},
-            config=config,
-            author=author_of(request),
-        )
+        draft = configs.draft(kind.name, name, enabled, given, config=config, author=author_of(request))
     except configs.FieldErrors as errors:
-        return str(errors)
-    return ""
+        return checkup.trial(
+            config or SystemConfig(kind=kind.name, enabled=enabled), _refuse(kind, errors), False
+        )
+    return checkup.trial(draft.row, draft.load, draft.stored)
 
 
-def shown(config: SystemConfig, found: Probed) -> dict[str, Any]:
-    """The context of the page."""
-    kind = get_kind(config.kind)
-    values, _ = configs.values_of(config)
+def _refuse(kind: type[Kind], errors: configs.FieldErrors) -> Callable[[], Any]:
+    labels = {"name": "配置名称"} | {name: str(field.label) for name, field in kind.fields.items()}
+    told = [
+        said if name not in labels or labels[name] in said else f"{labels[name]}：{said}"
+        for name, said in errors.errors.items()
+    ]
+
+    def load() -> Any:
+        raise Failure("；".join(one.rstrip("。") for one in told) + "。", "在上面的表单里改正，再测一次。")
+
+    return load
+
+
+def _lines(checkup: Checkup, trial: Tryout) -> Iterator[str]:
+    if not _rooms.acquire(blocking=False):
+        yield _line(error=BUSY)
+        return
+    try:
+        parts, results = checkup.parts(), list[Result]()
+        yield _line(plan=_html("plan", parts=parts))
+        for result in _run([step for _, steps in parts for step in steps], trial, checkup.seconds):
+            results.append(result)
+            yield _line(step=_html("step", result=result), name=result.name)
+        yield _line(end=_html("end", **_summary(results, trial)))
+    finally:
+        _rooms.release()
+
+
+def _run(steps: Sequence[CheckStep[Any]], trial: Tryout, seconds: float) -> Iterator[Result]:
+    with asyncio.Runner() as runner:
+        found = run_steps(steps, trial, total=seconds)
+
+        async def advance() -> Result | None:
+            return await anext(found, None)
+
+        while (result := runner.run(advance())) is not None:
+            yield result
+
+
+def _summary(results: Sequence[Result], trial: Tryout) -> dict[str, Any]:
+    kind = get_kind(trial.row.kind)
+    counts = {word: sum(one.verdict == word for one in results) for word in ("passed", "failed", "skipped")}
+    offers = [
+        (name, kind.fields[name].label, [(str(value), kind.fields[name].shown(value)) for value in values])
+        for name, values in trial.offers.items()
+    ]
+    first = next((one for one in results if one.verdict == "failed"), None)
+    seconds = sum(one.seconds for one in results)
     return {
-        "title": f"测试「{config}」", "object": config, "found": found, "badge": badge(TONES[found.tone], found.tone),
-        "offers": [_offered(kind, name, values[name], given) for name, given in found.choices.items()],
+        "ok": not failed(results), "first": first, "counts": counts, "seconds": seconds, "offers": offers, "trial": trial,
     }  # fmt: skip
 
 
-def _offered(kind: type[Kind], name: str, now: Any, values: Any) -> Offered:
-    field = kind.fields[name]
-    labelled = [(str(value), field.shown(value)) for value in values]
-    return Offered(name, str(field.label), field.shown(now) or "未设置", labelled)
+def _html(name: str, **context: Any) -> str:
+    return render_to_string(f"{PAGES}/try_{name}.html", context)
+
+
+def _line(**values: str) -> str:
+    return json.dumps(values, ensure_ascii=False) + "\n"

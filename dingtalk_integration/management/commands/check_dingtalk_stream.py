@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from bifang.core.trials import Result
 from dingtalk_integration.checks.diagnosis import Diagnosis, diagnose
-from dingtalk_integration.checks.steps import Result
 
 WORDS = {"passed": "通过", "failed": "失败", "skipped": "跳过"}
 MARGIN = 2

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +15,7 @@ from bifang.core.models import SystemConfig
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue
-from secops_agent.services.mcp.definitions import read_offered
+from secops_agent.services.mcp.definitions import OfferedTool, read_offered
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 300.0
@@ -30,12 +30,16 @@ class Checked:
     count: int
 
 
+async def visit(settings: McpSettings) -> tuple[Mapping[str, Any], Sequence[OfferedTool]]:
+    """What the server says of itself, and its tools; nothing is kept. Raises BifangError."""
+    async with HttpClient(pool=2, ca=settings.ca) as http, McpSession(settings, http) as server:
+        return server.server, read_offered(await server.list_tools())
+
+
 async def check(settings: McpSettings) -> Checked:
     """Visit the server and keep what it offers, and the error that it ended in. Raises BifangError."""
     try:
-        async with HttpClient(pool=2, ca=settings.ca) as http, McpSession(settings, http) as server:
-            offered = read_offered(await server.list_tools())
-            about = server.server
+        about, offered = await visit(settings)
     except BifangError as error:
         await db.call(configs.report_error, settings.id, error.message)
         raise

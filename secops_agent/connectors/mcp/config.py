@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bifang.core import db
 from bifang.core.fields import AddressField, CaField, NumberField, ProxyField
-from bifang.core.kinds import Kind, Probed
+from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
-from secops_agent.connectors.mcp.checks import check
 from secops_agent.connectors.mcp.fields import ActionsField, HeadersField, ToolsField
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue, mappings
@@ -19,9 +17,8 @@ class McpKind(Kind):
 
     name = catalogue.KIND
     label = "MCP 服务"
-    icon, place = "extension", 31
-    can_be_tried = True
-    trying = "连接服务、取回工具列表，不调用任何工具；用的是已保存的内容。"
+    icon, place, section = "extension", 31, "工具与处置"
+    at_hand = "服务的地址（streamable HTTP，通常以 /mcp 结尾）和它要求的令牌；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。"
     sentence = "贵司已有的 MCP 服务（防火墙、WAF、EDR……）：查询的工具给模型用，改动的工具由人下令、确认或双人审批后执行。"
 
     url = AddressField(
@@ -61,18 +58,3 @@ class McpKind(Kind):
             mappings.read_mappings(values["actions"]), read_listing(values["tools"])
         )
         return {"actions": wrong} if wrong else {}
-
-    @classmethod
-    async def probe(cls, settings: Any) -> Probed:
-        """Connects, lists the tools, and keeps what was found."""
-        found = await check(settings)
-        config = await db.call(SystemConfig.objects.get, pk=settings.id)
-        known = await db.call(catalogue.known_tools, config)
-        ready = sum(tool.state == "ready" for tool in known)
-        shut = sum(tool.state in ("changed", "gone", "invalid") and tool.listed is not None for tool in known)
-        text = f"连接成功（协议 {found.protocol}），服务提供 {found.count} 个工具，其中 {ready} 个可用。"
-        if unfit := await db.call(mappings.unfit, config):
-            return Probed("warn", f"{text}负责的危险操作现在不能执行：{unfit}")
-        if shut:
-            return Probed("warn", f"{text}另有 {shut} 个列出的工具停用了，请在配置页查看原因。")
-        return Probed("ok" if ready else "warn", text if ready else f"{text}请在配置页给要用的工具分类。")

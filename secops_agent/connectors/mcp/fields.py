@@ -29,6 +29,8 @@ _SHAPE: Final = (
 class HeadersField(SecretField):
     """Header → value, or where it is read. On a page one line: ``Name: value``, a bare token, or JSON."""
 
+    nothing: ClassVar[Any] = {}
+
     def to_python(self, value: Any) -> Any:
         headers = _mapping(value)
         for name, text in headers.items():

@@ -1,22 +1,29 @@
-// 开放平台: the applications, their credentials, Stream 推送, 验证连接通道. Addresses: #/ID/credentials, #/ID/events.
+// 开放平台: the applications, and of each its credentials, robot, 事件订阅, version. Addresses: #/ID/credentials and so on.
 
 import { byId, el, toast } from "./dom.js";
 import { ask } from "./store.js";
 
 const REFRESH_MS = 2000;
-const TABS = [["credentials", "基础信息", "凭证与基础信息"], ["events", "开发配置", "事件订阅"]];
+const TABS = [
+  ["credentials", "基础信息", "凭证与基础信息", null],
+  ["robot", "应用能力", "机器人", (app) => app.robot],
+  ["events", "开发配置", "事件订阅", (app) => app.stream],
+  ["release", "应用发布", "版本管理与发布", (app) => app.version],
+];
 let apps = [];
 let shown = "";
 
 const place = () => {
   const [id, tab] = location.hash.replace(/^#\//, "").split("/");
-  return { app: apps.find((one) => one.client_id === decodeURIComponent(id)), tab: tab === "events" ? "events" : "credentials" };
+  return { app: apps.find((one) => one.client_id === decodeURIComponent(id)), tab: TABS.some(([name]) => name === tab) ? tab : "credentials" };
 };
 const address = (app, tab) => `#/${encodeURIComponent(app.client_id)}/${tab}`;
 const path = (app, rest = "") => `/sim/apps/${encodeURIComponent(app.client_id)}${rest}`;
 
 function describeState(app) {
+  if (!app.robot) return ["还没有添加机器人", ""];
   if (!app.stream) return ["还没有选择 Stream 推送", ""];
+  if (!app.version) return ["还没有发布", ""];
   return app.live ? ["已连接", "on"] : ["没有连接", "off"];
 }
 
@@ -50,30 +57,95 @@ function drawList() {
 }
 
 function drawDetail(app, tab) {
-  const side = el("nav", { class: "side", "aria-label": "应用详情" }, TABS.flatMap(([name, group, label]) => [
-    el("h2", {}, group), el("a", { href: address(app, name), "aria-current": name === tab ? "page" : null }, label)]));
+  const side = el("nav", { class: "side", "aria-label": "应用详情" }, TABS.flatMap(([name, group, label, done]) => [
+    el("h2", {}, group), el("a", { href: address(app, name), "aria-current": name === tab ? "page" : null }, label,
+      done && done(app) ? el("span", { class: "done", "aria-label": "已完成" }, "✓") : null)]));
+  const sheet = { credentials: drawCredentials, robot: drawRobot, events: drawEvents, release: drawRelease }[tab];
   return [
     el("div", { class: "head" }, el("h1", {}, app.name), drawState(app), el("a", { class: "quiet", href: `/?client_id=${encodeURIComponent(app.client_id)}` }, "去聊天")),
-    el("div", { class: "detail" }, side, tab === "events" ? drawEvents(app) : drawCredentials(app)),
+    el("div", { class: "detail" }, side, sheet(app)),
   ];
 }
 
-function drawCredentials(app) {
-  const rows = [["App ID", "应用 ID", app.app_id], ["Client ID", "原 AppKey", app.client_id], ["Client Secret", "原 AppSecret", app.client_secret],
-    ["接入地址", "只有本机模拟器需要", app.endpoint]];
-  return el("section", { class: "sheet" }, el("h2", {}, "凭证与基础信息"),
-    el("p", { class: "note" }, "填到毕方的「系统配置 → 新增配置 → 钉钉」；接入地址在「高级设置」里。"),
-    rows.map(([name, note, value]) => el("div", { class: "row" }, el("span", {}, name, el("small", {}, note)), el("span", { class: "value" }, value),
-      el("button", { type: "button", class: "quiet", "aria-label": `复制 ${name}`, onclick: (event) => copy(event.target, name, value) }, "复制"))),
-    el("p", { class: "next" }, "下一步：在毕方里保存配置，再到", el("a", { href: address(app, "events") }, "「事件订阅」"), "选择 Stream 推送。"));
+function drawRow(name, note, value, ...more) {
+  const shown = el("span", { class: "value" }, value);
+  return el("div", { class: "row" }, el("span", {}, name, el("small", {}, note)), shown,
+    el("span", { class: "acts" }, more, el("button", { type: "button", class: "quiet", "aria-label": `复制 ${name}`, onclick: () => copy(shown, name, value) }, "复制")));
 }
 
-async function copy(button, name, value) {
+function drawCredentials(app) {
+  return el("section", { class: "sheet" }, el("h2", {}, "凭证与基础信息"),
+    el("p", { class: "note" }, "填到毕方的「系统配置 → 新增配置 → 钉钉」；接入地址在「高级设置」里。"),
+    drawRow("App ID", "应用 ID", app.app_id), drawRow("Client ID", "原 AppKey", app.client_id), drawSecret(app),
+    drawRow("接入地址", "只有本机模拟器需要", app.endpoint),
+    el("p", { class: "next" }, "下一步：在毕方里填好、测试并保存配置，再到", el("a", { href: address(app, "robot") }, "「应用能力 › 机器人」"), "添加机器人。"));
+}
+
+/** Hidden until it is asked for, as on the real platform. */
+function drawSecret(app) {
+  const row = drawRow("Client Secret", "原 AppSecret", app.client_secret);
+  const value = row.querySelector(".value");
+  value.textContent = "••••••••••••";
+  const look = el("button", { type: "button", class: "quiet", onclick: () => {
+    const hidden = look.textContent === "查看";
+    value.textContent = hidden ? app.client_secret : "••••••••••••";
+    look.textContent = hidden ? "隐藏" : "查看";
+  } }, "查看");
+  row.querySelector(".acts").prepend(look);
+  row.querySelector(".acts").append(el("button", { type: "button", class: "quiet", disabled: !app.made, onclick: () => resetSecret(app),
+    title: app.made ? "" : "凭证写在模拟器的启动参数里，不能重置" }, "重置"));
+  return row;
+}
+
+async function resetSecret(app) {
+  if (!confirm(`重置「${app.name}」的 Client Secret？旧的立即失效，要到毕方的「系统配置」里换成新的。`)) return;
+  await change(app, "/secret", {}, "已重置，请把新的 Client Secret 填到毕方");
+}
+
+function drawRobot(app) {
+  if (!app.robot) {
+    return el("section", { class: "sheet" }, el("h2", {}, "添加应用能力"), el("p", { class: "note" }, "应用要有「机器人」，才能进群、被 @、发消息。"),
+      el("div", { class: "buttons" }, el("button", { type: "button", class: "main", onclick: () => change(app, "", { robot: true }, "已添加机器人") }, "添加机器人")));
+  }
+  const name = el("input", { value: app.name, maxLength: 20, required: true, "aria-label": "机器人名称" });
+  const rename = (event) => { event.preventDefault(); change(app, "", { name: name.value }, "已保存"); };
+  return el("section", { class: "sheet" }, el("h2", {}, "机器人"),
+    drawRow("RobotCode", "与 Client ID 相同", app.client_id),
+    el("form", { onsubmit: rename, autocomplete: "off" },
+      el("label", { class: "field" }, "机器人名称", name),
+      el("p", { class: "note" }, "消息接收模式"),
+      el("label", { class: "choice" }, el("input", { type: "radio", name: "receive", checked: true }), el("span", {}, "Stream 模式", el("small", {}, "机器人收到的消息从 Stream 长连接推送，不需要公网地址。"))),
+      el("div", { class: "buttons" }, el("button", { type: "submit", class: "main" }, "保存"))),
+    el("p", { class: "next" }, "下一步：到", el("a", { href: address(app, "events") }, "「开发配置 › 事件订阅」"), "选择 Stream 推送。"));
+}
+
+function drawRelease(app) {
+  const version = el("input", { value: nextVersion(app.version), maxLength: 14, required: true, "aria-label": "版本号" });
+  const publish = (event) => { event.preventDefault(); change(app, "", { version: version.value }, `已发布 ${version.value}`); };
+  return el("section", { class: "sheet" }, el("h2", {}, "版本管理与发布"),
+    el("p", { class: "outcome", role: "status" }, app.version ? `线上版本 ${app.version}，全员可用。` : "还没有发布：发布之前，机器人收不到消息。"),
+    el("form", { onsubmit: publish, autocomplete: "off" }, el("label", { class: "field" }, "创建新版本，版本号", version),
+      el("div", { class: "buttons" }, el("button", { type: "submit", class: "main" }, "发布"))),
+    el("p", { class: "next" }, "下一步：在", el("a", { href: `/?client_id=${encodeURIComponent(app.client_id)}` }, "群聊"), "里 @ 它说一句「你好」。"));
+}
+
+const nextVersion = (version) => (version ? version.replace(/\d+$/, (last) => Number(last) + 1) : "1.0.0");
+
+async function change(app, rest, body, said) {
+  await attempt(async () => {
+    await ask(path(app, rest), body);
+    await refresh();
+    draw();
+    toast(said);
+  });
+}
+
+async function copy(place, name, value) {
   try {
     await navigator.clipboard.writeText(value);
     toast(`已复制 ${name}`);
   } catch {
-    getSelection().selectAllChildren(button.previousSibling);
+    getSelection().selectAllChildren(place);
     toast("浏览器不允许复制，已选中，请按 Ctrl+C");
   }
 }
@@ -87,16 +159,12 @@ function drawEvents(app) {
     el("label", { class: "choice" }, box, el("span", {}, "Stream 推送", el("small", {}, "通过 SDK 建立 WebSocket 长连接接收消息和事件，不需要公网地址，也不填写回调 URL。"))),
     el("div", { class: "buttons" }, el("button", { type: "button", class: "main", onclick: () => choose(app, box.checked) }, "保存"), verifying),
     outcome,
-    el("p", { class: "next" }, "下一步：启动 Stream 推送服务（", el("code", {}, "make run"), " 已经启动了它），再点「验证连接通道」。"));
+    el("p", { class: "next" }, "下一步：启动 Stream 推送服务（", el("code", {}, "make run"), " 已经启动了它），再点「验证连接通道」，然后到", el("a", { href: address(app, "release") }, "「版本管理与发布」"), "发布。"));
 }
 
 async function choose(app, stream) {
   if (!stream) return toast("请先选择 Stream 推送");
-  await attempt(async () => {
-    await ask(path(app), { stream });
-    await refresh();
-    toast("已保存");
-  });
+  await change(app, "", { stream }, "已保存");
 }
 
 async function verify(app, button, outcome) {

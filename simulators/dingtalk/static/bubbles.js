@@ -109,6 +109,8 @@ function describeState(entry) {
     waiting: ["机器人未连接，消息在排队", "wait"],
     given_up: ["多次投递都没有确认", "fail"],
     lost: ["模拟器重启前没有确认", "fail"],
+    no_robot: ["应用没有添加机器人，它收不到", "wait"],
+    unpublished: ["应用没有发布版本，它收不到", "wait"],
     no_stream: ["应用没有选择 Stream 推送，它收不到", "wait"],
     local: [group ? "没有 @机器人，它收不到" : "", "wait"],
   }[entry.state] || ["", ""];

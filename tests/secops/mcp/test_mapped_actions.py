@@ -6,6 +6,7 @@ import pytest
 
 from bifang.core import configs, db
 from bifang.core.models import SystemConfig
+from bifang.core.trials import Failure
 from secops_agent.models import Action, Proposal, Staff
 from secops_agent.services.decisions import undo
 from secops_agent.services.decisions.approvals import decide
@@ -165,10 +166,13 @@ def test_the_class_of_a_mapped_tool_cannot_be_taken_away() -> None:
 
 def test_the_test_of_a_service_tells_of_an_argument_that_its_tool_does_not_have() -> None:
     async def act(estate: Estate) -> None:
-        from secops_agent.connectors.mcp.config import McpKind
+        from secops_agent.admin.config_faces import McpTrial, check_tools, list_tools
 
-        found = await McpKind.probe(await db.call(configs.load, estate.config))
-        assert (found.tone, "没有参数「ttl」" in found.text) == ("warn", True)
+        settings = await db.call(configs.load, estate.config)
+        trial = McpTrial(estate.config, lambda: settings, settings=settings)
+        await list_tools(trial)
+        with pytest.raises(Failure, match="没有参数「ttl」"):
+            await check_tools(trial)
 
     block = {"address": "ip", "ttl": "duration_seconds"}
     with_firewall(act, actions={"block_ip": {"tool": "block_address", "arguments": block}})

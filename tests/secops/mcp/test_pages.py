@@ -16,7 +16,7 @@ from secops_agent.admin.mcp import address
 from secops_agent.models import AuditRecord, McpCatalogue, Proposal, Role, Staff
 from secops_agent.services.mcp import catalogue
 from simulators.firewall import FirewallServer
-from tests.admin_pages import messages_of, serve_plain_static, superuser, text_of, with_role
+from tests.admin_pages import messages_of, serve_plain_static, superuser, text_of, tried, with_role
 from tests.secops.decisions_aid import company
 from tests.secops.mcp.aid import FIREWALL, save, states
 
@@ -49,7 +49,7 @@ def firewall() -> Iterator[FirewallServer]:
 
 
 def try_out(client: Client, config: SystemConfig) -> str:
-    return text_of(client.post(reverse("admin:core_systemconfig_try", args=[config.pk])))
+    return " ".join(tried(client, config).values())
 
 
 def page(client: Client, config: SystemConfig) -> str:
@@ -84,7 +84,9 @@ def test_a_service_is_added_tested_and_its_tools_classed_on_pages(firewall: Fire
     added = root.post(reverse("admin:core_systemconfig_add") + "?kind=mcp", given, follow=True)
     config = SystemConfig.objects.get()
     assert "abc" not in added.content.decode()
-    assert "连接成功（协议 2026-07-28），服务提供 3 个工具，其中 0 个可用" in try_out(root, config)
+    told = try_out(root, config)
+    assert "连接成功（协议 2026-07-28），服务提供 3 个工具" in told
+    assert "还没有可用的工具" in told
     told = page(root, config)
     assert "没有列出，不能使用" in told
     assert "服务提示：只读、不与外界交互" in told
@@ -118,7 +120,7 @@ def test_a_changed_tool_is_shown_with_the_difference_until_it_is_seen(firewall: 
     try_out(root, config)
     stale = digest("get_rules")
     firewall.tools[0] = {**firewall.tools[0], "description": "列出规则。\u200b<script>alert(1)</script>"}
-    assert "另有 1 个列出的工具停用了" in try_out(root, config)
+    assert "列出的工具中 get_rules 已停用" in try_out(root, config)
     response = root.get(reverse("admin:core_systemconfig_change", args=[config.pk]))
     told = text_of(response)
     assert "<script>alert" not in response.content.decode()

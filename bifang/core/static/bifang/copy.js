@@ -1,4 +1,4 @@
-// Buttons that copy the text of another element: <button data-copy="its id">.
+// Buttons that copy the text of another element: <button data-copy="its id">, also those that come to the page later.
 (function () {
   "use strict";
 
@@ -13,14 +13,14 @@
     if (!document.execCommand("copy")) throw new Error("refused");
   }
 
-  document.querySelectorAll("[data-copy]").forEach(function (button) {
-    const words = button.textContent;
-    button.addEventListener("click", function () {
-      copy(document.getElementById(button.dataset.copy)).then(
-        () => (button.textContent = "已复制"),
-        () => (button.textContent = "请手工复制"),
-      );
-      window.setTimeout(() => (button.textContent = words), 3000);
-    });
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    button.dataset.words = button.dataset.words || button.textContent;
+    copy(document.getElementById(button.dataset.copy)).then(
+      () => (button.textContent = "已复制"),
+      () => (button.textContent = "请手工复制"),
+    );
+    window.setTimeout(() => (button.textContent = button.dataset.words), 3000);
   });
 })();

@@ -5,26 +5,33 @@
   const EVERY_MS = 4000;
   const ADDRESS = "live/";
 
-  function address() {
+  const seen = new WeakMap(); // place → what the server last sent for it: a fold that is open is no change
+
+  function address(ids) {
     const holder = document.querySelector("[data-live-url]");
-    return holder ? holder.dataset.liveUrl : ADDRESS;
+    const place = holder ? holder.dataset.liveUrl : ADDRESS;
+    return place + (place.includes("?") ? "&" : "?") + "ids=" + ids;
   }
 
   function show(attribute, part, states) {
     document.querySelectorAll("[" + attribute + "]").forEach((place) => {
       const now = states[place.getAttribute(attribute)];
-      if (now && place.innerHTML !== now[part]) place.innerHTML = now[part];
+      if (now && part in now && seen.get(place) !== now[part]) {
+        if (seen.has(place) || place.innerHTML !== now[part]) place.innerHTML = now[part];
+        seen.set(place, now[part]);
+      }
       place.title = "";
     });
   }
 
   async function refresh(places) {
     const ids = places.map((place) => place.dataset.live).join(",");
-    const answer = await fetch(address() + "?ids=" + ids, { headers: { Accept: "application/json" } });
+    const answer = await fetch(address(ids), { headers: { Accept: "application/json" } });
     if (!answer.ok || answer.redirected) return;
     const states = (await answer.json()).configs;
-    show("data-live", "state", states);
-    show("data-live-problem", "problem", states);
+    for (const part of ["state", "problem", "facts", "next"]) {
+      show(part === "state" ? "data-live" : "data-live-" + part, part, states);
+    }
   }
 
   document.addEventListener("DOMContentLoaded", function () {
