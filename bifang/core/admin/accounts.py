@@ -49,7 +49,9 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    purpose = "能登录这些页面的人。能做什么主要由「人员」的角色决定：登录用户对应到一位人员，就有那个角色的权限。"
+    purpose = (
+        "能登录这些页面的人。能做什么主要由「人员」的角色决定：登录用户对应到一位人员，就有那个角色的权限。"
+    )
     way = ("secops_agent.staff", "人员与角色")
     list_display = ("username", "full_name", "awake", "rights", "second", "seen")
     list_filter = ("is_active", "is_superuser", "groups")
@@ -228,7 +230,9 @@ class GroupScreen(GroupAdmin, Screen):
     form = GroupForm
     filter_horizontal = ()
     list_display = ("name", "people", "permission_count")
-    purpose = "只给不在人员名单里的登录用户用，例如审计员。处置告警的人不用分组：他们的权限来自「人员」的角色。"
+    purpose = (
+        "只给不在人员名单里的登录用户用，例如审计员。处置告警的人不用分组：他们的权限来自「人员」的角色。"
+    )
     when_empty = "不用建：给人员一个角色就够了。"
     way = ("secops_agent.staff", "人员与角色")
 

@@ -200,9 +200,11 @@ class Screen(_Base):
         detail = {"name": str(obj)[:200], "fields": message if isinstance(message, list) else []}
         record(Change(author_of(request), what, f"{self.opts.model_name}:{obj.pk}", detail))
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
         """As Django's; with the way on, for those who may go it."""
-        return super().changelist_view(request, {"bf_way": self._way(request)} | (extra_context or {}))
+        found = super().get_changelist_instance(request)
+        found.way = self._way(request)
+        return found
 
     def _way(self, request: HttpRequest) -> tuple[str, str] | None:
         if self.way is None:

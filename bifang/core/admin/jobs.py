@@ -30,6 +30,9 @@ else:
     resubmit_task.allowed_permissions = ("change",)
 
 
+RHYTHMS = {1: "每分钟", 60: "每小时", 1440: "每天"}
+
+
 class SuperuserScreen(Screen):
     """Everyone with the permission looks; superusers act."""
 
@@ -77,9 +80,7 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
     def rhythm(self, row: Any) -> str:
         """In words."""
         if row.schedule_type == "I":
-            minutes = row.minutes or 1
-            whole = minutes % 60 == 0
-            return ("每小时" if minutes == 60 else f"每 {minutes // 60} 小时") if whole else f"每 {minutes} 分钟"
+            return RHYTHMS.get(row.minutes, f"每 {row.minutes or 1} 分钟")
         return row.cron or str(row.get_schedule_type_display())
 
     @admin.display(description="还执行几次", ordering="repeats")
@@ -171,7 +172,7 @@ class QueueScreen(SuperuserScreen, QueueAdmin):
     @admin.display(description="名称", ordering="id")
     def title(self, row: Any) -> SafeString:
         """With the function."""
-        return format_html("{}<br><span class=\"bf-note\">{}</span>", row.name(), row.func())
+        return format_html('{}<br><span class="bf-note">{}</span>', row.name(), row.func())
 
     @admin.display(description="可以取走", ordering="lock")
     def since(self, row: Any) -> SafeString | str:
@@ -180,4 +181,4 @@ class QueueScreen(SuperuserScreen, QueueAdmin):
 
 
 def _named(row: Any) -> SafeString:
-    return format_html("{}<br><span class=\"bf-note\">{}</span>", row.name or row.func, row.func)
+    return format_html('{}<br><span class="bf-note">{}</span>', row.name or row.func, row.func)
