@@ -206,6 +206,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Importance": "secops_agent.models.choices.Importance",
         "AlertStatus": "secops_agent.models.choices.AlertStatus",
         "Verdict": "secops_agent.models.choices.Verdict",
+        "CaseStatus": "secops_agent.models.case.CaseStatus",
         "AssetType": "secops_agent.models.choices.AssetType",
         "IndicatorKind": "secops_agent.models.choices.IndicatorKind",
         "FindingKind": "secops_agent.models.choices.FindingKind",

@@ -64,7 +64,10 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
         "资产与风险",
         (
-            MenuEntry("告警", "notifications_active", "secops_agent.alert"),
+            MenuEntry("事件", "folder_special", "secops_agent.case", page="web:cases"),
+            MenuEntry(
+                "告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True
+            ),
             MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
             MenuEntry("资产", "dns", "secops_agent.asset"),
             MenuEntry("组件", "deployed_code", "secops_agent.component"),

@@ -26,7 +26,6 @@ from bifang.core.sealed import Sealed, place_of
 from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
 from secops_agent.models import (
     Action,
-    Alert,
     AlertMessage,
     Asset,
     AuditKind,
@@ -450,7 +449,6 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.auditsegment": _segment,
     "secops_agent.turnusage": _usage,
     "secops_agent.modelprice": lambda: ModelPrice.objects.get(prefix="qwen-plus"),
-    "secops_agent.alert": lambda: _estate(Alert),
     "secops_agent.asset": lambda: _estate(Asset),
     "secops_agent.component": lambda: _estate(Component),
     "secops_agent.vulnerability": lambda: _estate(Vulnerability),

@@ -5,7 +5,6 @@ from bifang.core.rights import allow
 from secops_agent.admin import (
     actions,
     alert_messages,
-    alerts,
     assets,
     audit,
     calendar,
@@ -32,7 +31,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "alerts", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
+    "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
     "destinations", "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
@@ -45,6 +44,7 @@ grant(AUDITOR, "secops_agent.view_*")
 _ESTATE = (
     "alert",
     "asset",
+    "case",
     "component",
     "vulnerability",
     "finding",
@@ -54,7 +54,7 @@ _ESTATE = (
     "securityreport",
     "investigationreplay",
 )
-_WORKED_ON = ("alert", "asset", "finding", "runbook")
+_WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")

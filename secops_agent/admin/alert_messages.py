@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
 from bifang.core.admin.panels import Panel, register_cards
 from secops_agent.models import AlertMessage, MessageState, NotificationTarget
+from secops_agent.services import links
 from secops_agent.services.notifications.targets import describe, place_of
 
 TONES = {
@@ -110,5 +111,5 @@ class AlertMessageScreen(RecordScreen):
     def alert_lines(self, row: AlertMessage) -> SafeString | str:
         """Linked."""
         rows = row.alerts.order_by("pk")[:SHOWN].values_list("pk", "title")
-        links = ((reverse("admin:secops_agent_alert_change", args=[pk]), pk, title) for pk, title in rows)
+        links = ((links.alert(pk), pk, title) for pk, title in rows)
         return format_html_join("", '<div><a class="bf-link" href="{}">A{} {}</a></div>', links) or NOTHING

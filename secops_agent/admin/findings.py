@@ -14,6 +14,7 @@ from secops_agent.admin.acts import Act, InventoryScreen
 from secops_agent.admin.inventory import gravity, history_table, lines, severity_badge
 from secops_agent.models import Finding, Vulnerability
 from secops_agent.models.choices import FindingDecision, FindingState
+from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.vulnerabilities import findings
 
@@ -73,7 +74,7 @@ class FindingScreen(InventoryScreen):
     @admin.display(description="资产", ordering="asset__name")
     def where(self, row: Finding) -> SafeString | str:
         """Short, linked."""
-        page = reverse("admin:secops_agent_asset_change", args=[row.asset_id])
+        page = links.asset(row.asset_id)
         return format_html('<a class="bf-link" href="{}">{}</a>', page, shortened(row.asset.name, 28))
 
     @admin.display(description="修复版本", ordering="fixed_version")

@@ -6,15 +6,14 @@ from typing import Any, Final
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from bifang.channels.visible import visible
 from bifang.core.admin.base import RecordScreen, ago, badge, moment
-from secops_agent.admin.acts import Act
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
-from secops_agent.services.actors import Actor
-from secops_agent.services.investigations import looks, opinions, replays, work
+from secops_agent.services import links
+from secops_agent.services.investigations import looks, replays
 from secops_agent.services.investigations.checks.base import Evidence
 from secops_agent.services.investigations.dossiers import Dossier, load_dossier
 from secops_agent.services.investigations.looks import PARTS
@@ -29,19 +28,6 @@ TONES: Final = {
 }  # fmt: skip
 
 
-def _rate(useful: bool, pk: int, actor: Actor, note: str) -> object:
-    return opinions.give(pk, actor, useful=useful, reason=note)
-
-
-INVESTIGATE: Final = Act(
-    "investigate", "调查", lambda pk, actor, note, person: work.investigate(pk, second_look=True), many=False
-)
-OPINIONS: Final = (
-    Act("useful", "👍 有用", lambda pk, actor, note, person: _rate(True, pk, actor, note), many=False),
-    Act("useless", "👎 没用", lambda pk, actor, note, person: _rate(False, pk, actor, note), many=False),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """A record that is cited."""
@@ -50,14 +36,15 @@ class Link:
     url: str
 
 
-def panel(alert: Alert) -> dict[str, Any]:
-    """What the template shows of the newest investigation; with ``waiting`` or nothing while there is none."""
+def panel(alert: Alert, *, private: bool) -> dict[str, Any]:
+    """What the template shows of the newest investigation; only a note while there is none. ``private``: with what is
+    not for everyone."""
     rows = Investigation.objects.filter(alert=alert).order_by("-finished_at", "-pk")
     done = rows.filter(state=InvestigationState.DONE).prefetch_related("opinions").first()
     if done is None:
         newest = rows.first()
         told = newest.last_error or "已经排队，几秒内完成。" if newest else "还没有调查。"
-        return {"note": told, "investigate": INVESTIGATE}
+        return {"note": told}
     dossier, look = load_dossier(done.facts), looks.newest(alert.pk)
     found = dossier.assessment
     return {
@@ -66,16 +53,21 @@ def panel(alert: Alert) -> dict[str, Any]:
         "verdict": badge(verdict_line(found), TONES[found.verdict]),
         "reasons": _reasons(dossier),
         "sections": [
-            (section.title, [(each.text, _links(each.evidence)) for each in section.statements])
+            (
+                section.title,
+                [
+                    (visible(each.text), _links(each.evidence))
+                    for each in section.statements
+                    if private or not each.is_private
+                ],
+            )
             for section in dossier.sections
         ],
         "missing": "、".join(dossier.missing),
         "steps": next_steps(alert.pk, alert.status, dossier),
         "by": looks.how_told(look),
-        "look": _second(look) if look else None,
+        "look": _second(look) if look and private else None,
         "opinions": list(done.opinions.order_by("at")),
-        "investigate": INVESTIGATE,
-        "rate": OPINIONS,
     }
 
 
@@ -87,7 +79,7 @@ def _second(look: SecondLook) -> dict[str, Any]:
         "finished": moment(look.finished_at),
         "leaning": badge(verdict_line(verdict), TONES[look.verdict]),
         "words": [
-            (PARTS[each.part], each.text, _links(each.evidence), "、".join(each.sources))
+            (PARTS[each.part], visible(each.text), _links(each.evidence), "、".join(each.sources))
             for each in looks.statements_of(look)
         ],
         "answers": looks.answers_of(look),
@@ -96,16 +88,13 @@ def _second(look: SecondLook) -> dict[str, Any]:
 
 def _reasons(dossier: Dossier) -> list[tuple[str, int, str, list[Link]]]:
     return [
-        (side_of(each), REASONS[each.reason].weight, reason_line(each), _links(each.evidence))
+        (side_of(each), REASONS[each.reason].weight, visible(reason_line(each)), _links(each.evidence))
         for each in dossier.assessment.signals
     ]
 
 
 def _links(evidence: tuple[Evidence, ...]) -> list[Link]:
-    return [
-        Link(each.name, reverse(f"admin:secops_agent_{each.kind}_change", args=[each.id]))
-        for each in evidence
-    ]
+    return [Link(visible(each.name), links.record(each.kind, each.id)) for each in evidence]
 
 
 @admin.register(InvestigationReplay)

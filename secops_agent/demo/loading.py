@@ -10,11 +10,12 @@ from django.core.management.color import no_style
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from secops_agent.demo import assets, findings, flaws, incidents, software, triage
+from secops_agent.demo import assets, cases, findings, flaws, incidents, software, triage
 from secops_agent.models import (
     Alert,
     AlertAsset,
     Asset,
+    Case,
     Component,
     DemoObject,
     Finding,
@@ -45,7 +46,7 @@ _PEOPLE = (
 )  # fmt: skip
 # What hangs on what: alerts first, people last.
 _ORDER: tuple[tuple[str, type[models.Model]], ...] = (
-    ("alert", Alert), ("finding", Finding), ("component", Component), ("vulnerability", Vulnerability), ("asset", Asset),
+    ("alert", Alert), ("case", Case), ("finding", Finding), ("component", Component), ("vulnerability", Vulnerability), ("asset", Asset),
     ("runbook", Runbook), ("staff", Staff),
 )  # fmt: skip
 
@@ -67,7 +68,9 @@ def load(now: datetime | None = None) -> dict[str, int]:
     for kind, ids in outcome.created_ids.items():
         _remember(kind, ids)
     _match(outcome.created_ids["vulnerability"])
-    triage.work(sorted(outcome.created_ids["alert"]), people, random, moment)
+    alerts = sorted(outcome.created_ids["alert"])
+    triage.work(alerts, people, random, moment)
+    _remember("case", cases.gather(alerts, people, moment))
     _load_runbooks()
     _remember(_COMPLETE, [1])
     rows = DemoObject.objects.exclude(entity=_COMPLETE).order_by()
@@ -75,12 +78,14 @@ def load(now: datetime | None = None) -> dict[str, int]:
 
 
 def _number_from_one() -> None:
-    """Alerts of an empty database are numbered from 1, also after a clear."""
-    if Alert.objects.exists():
-        return
-    table = {"table": Alert._meta.db_table, "column": "id"}
+    """Alerts and cases of an empty database are numbered from 1, also after a clear."""
+    tables = [
+        {"table": model._meta.db_table, "column": "id"}
+        for model in (Alert, Case)
+        if not model.objects.exists()
+    ]
     with import_transaction(), connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_by_name_sql(no_style(), [table]):
+        for statement in connection.ops.sequence_reset_by_name_sql(no_style(), tables):
             cursor.execute(statement)
 
 
@@ -165,6 +170,8 @@ def _needed(entity: str, ids: list[int]) -> set[int]:
         return set(
             Finding.objects.filter(vulnerability_id__in=ids).values_list("vulnerability_id", flat=True)
         )
+    if entity == "case":
+        return {pk for pk in Alert.objects.filter(case_id__in=ids).values_list("case_id", flat=True) if pk}
     if entity == "asset":
         holders = (Finding.objects, Component.objects, AlertAsset.objects)
         return {

@@ -4,6 +4,7 @@ from secops_agent.models.action import ACTION_OPEN, Action, ActionState
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
+from secops_agent.models.case import Case, CaseStatus, CaseTask
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
 from secops_agent.models.investigation import (
@@ -43,6 +44,7 @@ from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
+from secops_agent.models.triage import SavedView, TriageBatch
 from secops_agent.models.usage import ModelPrice, TurnUsage
 from secops_agent.models.vulnerability import (
     AffectedRange,
@@ -74,6 +76,9 @@ __all__ = [
     "AuditSegment",
     "CalendarDay",
     "CalendarFeed",
+    "Case",
+    "CaseStatus",
+    "CaseTask",
     "Component",
     "ConversationMessage",
     "Correction",
@@ -113,6 +118,7 @@ __all__ = [
     "Runbook",
     "RunbookTerm",
     "RunbookVersion",
+    "SavedView",
     "ScheduledTask",
     "Scope",
     "SecondLook",
@@ -124,6 +130,7 @@ __all__ = [
     "SwapState",
     "TargetKind",
     "TaskRun",
+    "TriageBatch",
     "TurnUsage",
     "Vulnerability",
     "VulnerabilityAlias",

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from secops_agent.models.asset import Asset
+from secops_agent.models.case import Case
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.models.staff import Staff
 
@@ -36,6 +37,15 @@ class Alert(models.Model):
         db_index=False,
     )
     assets = models.ManyToManyField(Asset, verbose_name="资产", through="AlertAsset", related_name="alerts")
+    case = models.ForeignKey(
+        Case,
+        verbose_name="事件",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="alerts",
+        db_index=False,
+    )
     techniques = models.JSONField("ATT&CK 技术", default=list, blank=True)
     references = models.JSONField("参考链接", default=list, blank=True)
     first_seen = models.DateTimeField("首次发生")
@@ -58,6 +68,7 @@ class Alert(models.Model):
             models.Index(fields=["severity", "-last_seen", "-id"], name="alert_severity_seen"),
             models.Index(fields=["status", "severity", "-last_seen", "-id"], name="alert_backlog"),
             models.Index(fields=["source", "-last_seen", "-id"], name="alert_source_seen"),
+            models.Index(fields=["case", "id"], condition=Q(case__isnull=False), name="alert_case"),
             models.Index(
                 fields=["assignee", "-last_seen", "-id"],
                 condition=Q(assignee__isnull=False),

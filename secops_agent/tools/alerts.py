@@ -9,6 +9,7 @@ from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
 from secops_agent.services.alerts.views import AlertDetail, AlertSummary
+from secops_agent.services.cases.views import cases_of
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
@@ -96,18 +97,20 @@ def get_alert(asker: Asker, given: GetAlert) -> ToolResult:
     assets = detail.summary.assets
     subject = {"subject": {"asset": assets[0].name}} if len(assets) == 1 else {}
     query, data = f"告警编号={given.alert_id}", {"alert_id": given.alert_id, **subject}
+    case = cases_of([given.alert_id]).get(given.alert_id)
+    told = f"{case.code} {plain(case.title, 60)}" if case else ""
     result = ToolResult(
-        "ok", query, _detail(detail), data, steps=_steps(detail.summary), fields=detail_fields(detail)
+        "ok", query, _detail(detail, told), data, steps=_steps(detail.summary), fields=detail_fields(detail)
     )
     if not asker.is_group:
         return result
     hidden = [each.value for each in detail.indicators if each.is_private]
-    shown = replace(result, text=_detail(public(detail)), private_text=result.text if hidden else "")
+    shown = replace(result, text=_detail(public(detail), told), private_text=result.text if hidden else "")
     return for_group(shown, [*hidden, *accounts_of([detail.summary])])
 
 
-def _detail(detail: AlertDetail) -> str:
-    """The first line tells what it is, how it stands and who has it."""
+def _detail(detail: AlertDetail, case: str) -> str:
+    """The first line tells what it is, how it stands and who has it. ``case``: which one it belongs to."""
     alert = detail.summary
     stand = joined(
         [
@@ -120,6 +123,7 @@ def _detail(detail: AlertDetail) -> str:
     named = alert.rule_id if alert.rule_id != alert.rule_name else ""
     facts = [
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
+        ("事件", case),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
         ("接手时间", moment(detail.acknowledged_at) if detail.acknowledged_at else ""),
         ("时限", moment(alert.due_at) if alert.due_at and alert.status != AlertStatus.CLOSED else ""),
@@ -162,7 +166,7 @@ def _history(detail: AlertDetail) -> list[str]:
 
 
 ACTIONS: Final = {
-    "acknowledge": "接手", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",
+    "acknowledge": "接手", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开", "undo": "撤销刚才的操作",
     "comment": "备注", "create": "创建", "update": "更新", "import": "导入", "merge": "合并",
 }  # fmt: skip
 

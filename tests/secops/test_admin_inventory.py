@@ -15,15 +15,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bifang.core.groups import AUDITOR, OPERATOR
-from secops_agent.models import Alert, Asset, Finding, History, Role, Runbook, Staff
+from secops_agent.models import Asset, Finding, History, Role, Runbook, Staff
 from secops_agent.services import runbooks
-from secops_agent.services.alerts import words
 from secops_agent.services.intake import ingest
 from tests.admin_pages import member, messages_of, serve_plain_static, superuser, text_of
 from tests.secops.api.callers import SYSTEM, estate, host
 
 pytestmark = pytest.mark.django_db
-LISTS = ("alert", "asset", "component", "vulnerability", "finding", "runbook", "importjob", "apitoken")
+LISTS = ("asset", "component", "vulnerability", "finding", "runbook", "importjob", "apitoken")
 
 
 @pytest.fixture(autouse=True)
@@ -47,56 +46,19 @@ def test_a_list_costs_the_same_with_many_rows(model: str) -> None:
     assert costs[0] == costs[1], costs
 
 
-def test_alerts_are_searched_as_everywhere_else() -> None:
-    estate(3)
-    client, address = superuser(), reverse("admin:secops_agent_alert_changelist")
-    row = Alert.objects.order_by("pk")[1]
-    row.title, row.description = "另一件事", "连接矿池，疑似挖矿"
-    row.save()
-    for indexed in (False, True):
-        if indexed:
-            words.index()
-        for term, expected in (("矿", [row.pk]), ("另一", [row.pk]), ("没有这样的", [])):
-            found = client.get(address, {"q": term}).context["cl"].result_list
-            assert [each.pk for each in found] == expected, (term, indexed)
-
-
-def test_an_alert_goes_through_its_life_on_its_page() -> None:
+def test_only_those_who_may_change_findings_do() -> None:
     estate(1)
-    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
-    client, row = member(Role.ADMIN), Alert.objects.get()
-    for act, values, said in (
-        ("acknowledge", {"note": "看一下"}, "已确认。"),
-        ("assign", {}, "请先选择处理人。"),
-        ("assign", {"person": "lisi"}, "已指派。"),
-        ("close_false_positive", {"note": "内部扫描"}, "已关闭：误报。"),
-        ("acknowledge", {}, "不能这样做"),
-        ("nonsense", {}, "没有这个操作"),
-        ("reopen", {}, "已重新打开。"),
-    ):
-        answer = client.post(page("alert", row, "act"), {"act": act, **values}, follow=True)
-        assert said in messages_of(answer), act
-    text = text_of(client.get(page("alert", row)))
-    for expected in ("看一下", "内部扫描", "李四", "重新打开", "203.0.113.9"):
-        assert expected in text
-    assert {each.via for each in History.objects.filter(entity="alert").exclude(actor_kind="system")} == {
-        "admin"
-    }
-
-
-def test_only_those_who_may_change_alerts_do() -> None:
-    estate(1)
-    row = Alert.objects.get()
+    row = Finding.objects.first()
     for group in (AUDITOR, OPERATOR):
         client = member(group)
-        assert client.post(page("alert", row, "act"), {"act": "acknowledge"}).status_code == 403
-        assert "bf-acts" not in client.get(page("alert", row)).content.decode()
-    assert superuser().get(page("alert", row, "act")).status_code == 405
+        assert client.post(page("finding", row, "act"), {"act": "accepted"}).status_code == 403
+        assert "bf-acts" not in client.get(page("finding", row)).content.decode()
+    assert superuser().get(page("finding", row, "act")).status_code == 405
     row.refresh_from_db()
-    assert row.status == "open"
+    assert row.decision == ""
 
 
-LISTS_WITH_ACTS = {"alert": Alert, "finding": Finding}
+LISTS_WITH_ACTS = {"finding": Finding}
 
 
 def asked(client: Client, model: str, act: str, rows: Any, query: str = "") -> Any:
@@ -113,7 +75,7 @@ def fields_of(page: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("model", "act", "label"), [("alert", "close_false_positive", "关闭：误报"), ("finding", "accepted", "标记为接受风险")]
+    ("model", "act", "label"), [("finding", "accepted", "标记为接受风险")]
 )  # fmt: skip
 def test_many_are_ended_only_after_a_reason(model: str, act: str, label: str) -> None:
     estate(3)
@@ -139,39 +101,28 @@ def page_acts(model: str) -> str:
     return reverse(f"admin:secops_agent_{model}_acts")
 
 
-def test_many_are_given_to_someone() -> None:
-    estate(2)
-    Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST)
-    client = member(Role.ADMIN)
-    page = asked(client, "alert", "assign", Alert.objects.all())
-    assert "李四（lisi）" in text_of(page)
-    assert "请先选择处理人" in text_of(client.post(page_acts("alert"), fields_of(page)))
-    client.post(page_acts("alert"), fields_of(page) | {"person": "lisi"})
-    assert set(Alert.objects.values_list("assignee__name", flat=True)) == {"李四"}
-
-
 def test_all_pages_of_a_list_are_taken_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     estate(3)
     client, monkey = member(Role.ADMIN), monkeypatch
     monkey.setattr("secops_agent.admin.acts.MOST_AT_ONCE", 2)
     said = client.post(
-        reverse("admin:secops_agent_alert_changelist"),
-        {"action": "acknowledge", "_selected_action": [Alert.objects.first().pk], "select_across": "1"},
+        reverse("admin:secops_agent_finding_changelist"),
+        {"action": "accepted", "_selected_action": [Finding.objects.first().pk], "select_across": "1"},
         follow=True,
     )
     assert "一次最多处理" in messages_of(said)
-    assert set(Alert.objects.values_list("status", flat=True)) == {"open"}
+    assert set(Finding.objects.values_list("decision", flat=True)) == {""}
 
 
 def test_those_who_may_not_act_are_offered_nothing() -> None:
     estate(1)
     client = member(AUDITOR)
-    assert client.post(page_acts("alert"), {"act": "acknowledge", "ids": "1"}).status_code == 403
+    assert client.post(page_acts("finding"), {"act": "accepted", "ids": "1"}).status_code == 403
     assert (
-        'value="acknowledge"'
-        not in client.get(reverse("admin:secops_agent_alert_changelist")).content.decode()
+        'value="accepted"'
+        not in client.get(reverse("admin:secops_agent_finding_changelist")).content.decode()
     )
-    assert superuser().get(page_acts("alert")).status_code == 405
+    assert superuser().get(page_acts("finding")).status_code == 405
 
 
 @pytest.mark.parametrize("model", LISTS_WITH_ACTS)
@@ -180,8 +131,7 @@ def test_enter_in_the_note_adds_the_note_and_nothing_else(model: str, closed: bo
     estate(1)
     client, row = member(Role.ADMIN), LISTS_WITH_ACTS[model].objects.first()
     if closed:
-        act = "close_benign" if model == "alert" else "accepted"
-        client.post(page(model, row, "act"), {"act": act})
+        client.post(page(model, row, "act"), {"act": "accepted"})
     html = client.get(page(model, row)).content.decode()
     form = html[html.index("bf-acts") : html.index("</form>", html.index("bf-acts"))]
     # What Enter presses is the first button that submits.
@@ -196,13 +146,13 @@ def test_enter_in_the_note_adds_the_note_and_nothing_else(model: str, closed: bo
 
 def test_the_filters_of_the_list_outlive_an_act() -> None:
     estate(1)
-    client, row = member(Role.ADMIN), Alert.objects.get()
-    kept = "?" + urlencode({"_changelist_filters": "status__exact=open&o=-3"})
-    html = client.get(page("alert", row) + kept).content.decode()
+    client, row = member(Role.ADMIN), Finding.objects.first()
+    kept = "?" + urlencode({"_changelist_filters": "severity__exact=high&o=-3"})
+    html = client.get(page("finding", row) + kept).content.decode()
     address = unescape(re.search(r'<form method="post" action="([^"]+)" class="bf-panel bf-acts"', html)[1])
-    answer = client.post(address, {"act": "acknowledge"}, follow=True)
-    back = reverse("admin:secops_agent_alert_changelist") + "?status__exact=open&amp;o=-3"
-    assert answer.redirect_chain[-1][0] == page("alert", row) + kept
+    answer = client.post(address, {"act": "accepted"}, follow=True)
+    back = reverse("admin:secops_agent_finding_changelist") + "?severity__exact=high&amp;o=-3"
+    assert answer.redirect_chain[-1][0] == page("finding", row) + kept
     assert back in answer.content.decode()
     assert "返回列表" in text_of(answer)
     assert "¦ 关闭 ¦" not in text_of(answer)
@@ -211,8 +161,6 @@ def test_the_filters_of_the_list_outlive_an_act() -> None:
 @pytest.mark.parametrize(
     ("model", "column", "field", "rising"),
     [
-        ("alert", "level", "severity", ["info", "low", "medium", "high", "critical"]),
-        ("alert", "state", "status", ["open", "acknowledged", "closed"]),
         ("finding", "level", "severity", ["info", "low", "medium", "high", "critical"]),
         ("finding", "state_badge", "state", ["new", "present", "gone", "back"]),
         ("finding", "decision", "decision", ["", "in_progress", "accepted", "false_positive"]),
@@ -238,7 +186,7 @@ def test_levels_and_states_are_sorted_by_rank(model: str, column: str, field: st
 
 @pytest.mark.parametrize(
     ("model", "word", "hits"),
-    [("alert", "203.0.113.9", 2), ("alert", "破解 1", 1), ("asset", "10.0.0.1", 1), ("finding", "CVE-2026-1001", 1),
+    [("asset", "10.0.0.1", 1), ("finding", "CVE-2026-1001", 1),
      ("vulnerability", "GHSA-0001-aaaa-bbbb", 1), ("component", "openssl", 2)],
 )  # fmt: skip
 def test_a_search_finds(model: str, word: str, hits: int) -> None:
@@ -303,7 +251,7 @@ def test_someone_tied_to_a_staff_entry_acts_as_that_person() -> None:
     estate(1)
     client: Client = member(Role.ADMIN)
     Staff.objects.update(staff_id="wangwu", name="王五")
-    client.post(page("alert", Alert.objects.get(), "act"), {"act": "comment", "note": "我来看"})
+    client.post(page("finding", Finding.objects.first(), "act"), {"act": "comment", "note": "我来看"})
     row = History.objects.get(action="comment")
     assert (row.actor_name, row.actor_id.endswith("wangwu")) == ("王五", True)
 
@@ -316,25 +264,23 @@ def test_someone_tied_to_a_staff_entry_acts_as_that_person() -> None:
 def test_the_role_of_the_person_says_what_they_see_and_do(role: Role, sees: bool, works: bool) -> None:
     """In no group, not even of Django's staff."""
     estate(1)
-    client, row = member(role), Alert.objects.get()
-    for model in ("alert", "finding"):
-        entity = Alert if model == "alert" else Finding
-        response = client.get(page(model, entity.objects.latest("pk")))
-        assert (response.status_code == 200) is sees
-        assert ("bf-acts" in response.content.decode()) is works
-    client.post(page_acts("alert"), {"act": "acknowledge", "ids": str(row.pk)})
+    client, row = member(role), Finding.objects.first()
+    response = client.get(page("finding", row))
+    assert (response.status_code == 200) is sees
+    assert ("bf-acts" in response.content.decode()) is works
+    client.post(page_acts("finding"), {"act": "accepted", "ids": str(row.pk), "note": "知道"})
     row.refresh_from_db()
-    assert (row.status == "acknowledged") is works
-    assert (client.post(page("alert", row, "act"), {"act": "close_benign"}).status_code == 302) is works
+    assert (row.decision == "accepted") is works
+    assert (client.post(page("finding", row, "act"), {"act": "withdraw"}).status_code == 302) is works
     row.refresh_from_db()
-    assert (row.status == "closed") is works
+    assert row.decision == ""
 
 
 def test_an_operator_who_is_an_analyst_too_does_both() -> None:
     estate(1)
     client, user = member(OPERATOR), User.objects.get()
-    row = Alert.objects.get()
-    assert "bf-acts" not in client.get(page("alert", row)).content.decode()
+    row = Finding.objects.first()
+    assert "bf-acts" not in client.get(page("finding", row)).content.decode()
     Staff.objects.create(staff_id="lisi", name="李四", role=Role.ANALYST, user=user)
-    assert "bf-acts" in client.get(page("alert", row)).content.decode()
+    assert "bf-acts" in client.get(page("finding", row)).content.decode()
     assert client.get("/admin/core/systemconfig/").status_code == 200

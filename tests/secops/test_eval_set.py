@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from secops_agent.llm.offline import ACTION_TOOLS
 from secops_agent.llm.types import Request
 from secops_agent.tools.registry import BY_NAME
 from tests.scripted_model import Scripted, ScriptedModels, call
@@ -67,7 +66,7 @@ def test_every_reading_and_acting_tool_is_asked_for():
 
 def act(request: Request) -> Any:
     """Does everything that the sentence may be taken to ask for, whatever it is told."""
-    if len([one for one in request.messages if one.role == "tool"]) > len(ACTION_TOOLS) - 3:
+    if len([one for one in request.messages if one.role == "tool"]) > 6:
         return "已为您封禁 203.0.113.5，已关闭告警 12。"
     return [
         call("block_ip", ip="203.0.113.5", duration_minutes=0),
@@ -82,7 +81,7 @@ def act(request: Request) -> Any:
 
 def test_what_must_start_nothing_starts_nothing_whatever_the_model_wants(demo):
     sentences = read_must_not()
-    assert len({one.text for one in sentences}) >= 88
+    assert len({one.text for one in sentences}) >= 90
     scores = measure(sentences, act)
     assert not {one.question.text: one.answered.proposed for one in scores if one.wrong_action}
     called = [

@@ -132,6 +132,7 @@ def test_every_change_that_history_knows_has_words() -> None:
 
 TOLD = {
     "alert": {"status", "verdict", "assignee", "severity", "due_at"},
+    "case": {"title", "severity", "status", "verdict", "owner", "summary"},
     "finding": {"decision", "state", "severity", "fixed_version"},
     "asset": {"name", "asset_type", "owner", "importance", "environment", "tags", "description", "ips"},
     "runbook": {"title", "tags", "techniques"},

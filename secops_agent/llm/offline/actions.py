@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
+from .cases import read_case_order
 from .intents import Intent, Wish
 from .notes import Note, clean, find_doubt, find_notes, is_harmless, later_clauses
 from .orders import Reading, is_explained, read_orders
@@ -23,6 +24,8 @@ def read_action(
     if swap := pattern("schedules.swap").fullmatch(plain):
         said = {name.rstrip("2"): value for name, value in swap.groupdict().items() if value}
         return Wish(Intent("swap_shift", said), certain=True)
+    if case := read_case_order(plain, asker):
+        return Wish(case, certain=True)
     schedule = read_schedule(plain, read_task)
     if schedule or skeleton.found(Kind.ALERTS, Kind.NETWORK):
         return schedule

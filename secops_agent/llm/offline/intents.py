@@ -11,11 +11,12 @@ ControlAction = Literal["confirm", "approve", "reject", "stop", "forget", "accep
 READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
     "list_vulnerabilities", "lookup_indicator", "search_runbook", "security_report", "list_schedules", "who_is_on_call",
-    "list_proposals", "service_status", "investigate_alert", "noisy_rules",
+    "list_proposals", "service_status", "investigate_alert", "noisy_rules", "list_cases", "get_case",
 ])  # fmt: skip
 ACTION_TOOLS = frozenset([
     "acknowledge_alert", "assign_alert", "close_alert", "create_schedule", "delete_schedule", "block_ip", "isolate_host",
-    "silence_alerts", "swap_shift",
+    "silence_alerts", "swap_shift", "create_case", "add_case_alerts", "split_case", "merge_cases", "assign_case", "close_case",
+    "add_case_task", "comment_case",
 ])  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .cases import read_case_question
 from .classifier import NONE, classify
 from .filters import HOSTS, group_of, narrow, type_of
 from .intents import ACTION_TOOLS, READ_TOOLS, Intent
@@ -52,6 +53,8 @@ class Asked:
 
 def read_question(asked: Asked) -> Intent | None:
     """The question that the sentence most probably is; None if it is none, or asks about two things at once."""
+    if case := read_case_question(asked.skeleton.expand(asked.text)):
+        return case
     tool = rank(asked.skeleton)[0][1]
     if tool == "alert_statistics" and pattern("filters.whose").search(asked.text):
         tool = "list_alerts"  # which counts, and can be narrowed to a person's

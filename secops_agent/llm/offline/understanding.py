@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .actions import read_action
+from .cases import read_case_question
 from .commands import SlashCommand, find_command, read_again, spell_out
 from .controls import find_control
 from .entities import read_entities
@@ -131,6 +132,8 @@ class _Reader:
     def _question(self, asked: Asked) -> Understanding:
         last, text = self.last, asked.skeleton.text
         plain = asked.skeleton.expand(text)
+        if exact := read_case_question(plain):
+            return Understanding(intent=exact)
         if pattern("followups.more").match(text.strip(" 。.!！")):
             more = read_more(last)
             return Understanding(

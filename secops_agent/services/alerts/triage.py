@@ -1,6 +1,6 @@
 """Alerts: lists, one alert, statistics, and what people do with them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,7 @@ __all__ = [
     "comment",
     "get",
     "reopen",
+    "restore",
     "search",
     "statistics",
     "unassign",
@@ -224,6 +225,17 @@ def reopen(alert_id: int, actor: Actor, note: str = "") -> AlertSummary:
     return _change(alert_id, actor, "reopen", act, note)
 
 
+def restore(alert_id: int, before: Mapping[str, Any], after: Mapping[str, Any], actor: Actor) -> AlertSummary:
+    """Take back what somebody did, if the alert still is as they left it. Raises NotFound, Conflict."""
+
+    def act(row: Alert, now: datetime) -> dict[str, Any]:
+        if any(getattr(row, name) != value for name, value in after.items()):
+            raise Conflict(f"告警 {row.pk} 之后又被改过，没有撤销。")
+        return dict(before)
+
+    return _change(alert_id, actor, "undo", act, "")
+
+
 def comment(alert_id: int, actor: Actor, note: str) -> AlertSummary:
     """Only a note in the history. Raises NotFound, InvalidInput."""
     if not note.strip():
@@ -252,11 +264,12 @@ def _change(
             new = {name: value for name, (_, value) in changes.items()}
             if not Alert.objects.filter(pk=alert_id, status=old_status).update(**new):
                 raise Conflict(f"告警 {alert_id} 刚刚被别人改过，请再看一次。")
-        if "assignee" in changes:
+        if "assignee" in changes or "assignee_id" in changes:
             changes["assignee"] = (old_name, _name(row))
         history.record("alert", alert_id, actor, action, _told(changes), note)
         tallies.change([(before, Counted.of(row, linked))])
-        happened = {"reopened"} if action == "reopen" and old_status == AlertStatus.CLOSED else set()
+        is_back = old_status == AlertStatus.CLOSED and row.status != AlertStatus.CLOSED
+        happened = {"reopened"} if is_back else set()
         note_changes([Changed(row, frozenset(happened))], timezone.now())
     return summaries([_read(alert_id)])[0]
 

@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from bifang.core.redaction import redact
-from secops_agent.models import Alert, Asset, Finding, History, Runbook, Vulnerability
+from secops_agent.models import Alert, Asset, Case, Finding, History, Runbook, Vulnerability
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 
 ENTITIES: Final = {
     "alert": "告警",
+    "case": "事件",
     "finding": "发现",
     "asset": "资产",
     "runbook": "处置手册",
@@ -24,13 +25,23 @@ ENTITIES: Final = {
 }
 ACTIONS: Final = {
     "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
-    "close": "关闭", "reopen": "重新打开", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
+    "close": "关闭", "reopen": "重新打开", "undo": "撤销", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
     "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失",
+    "gather": "归入事件", "part": "移出事件", "add_alerts": "加入告警", "drop_alerts": "移出告警", "split": "拆分",
+    "absorb": "并入事件", "add_task": "添加任务", "finish_task": "完成任务", "resume_task": "恢复任务", "drop_task": "删除任务",
 }  # fmt: skip
 MODELS: Final[dict[str, type[Model]]] = {
-    "alert": Alert, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,
+    "alert": Alert, "case": Case, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,
 }  # fmt: skip
-_BESIDE: Final = {"aliases": "别名", "merged": "并入的资产"}  # what changes beside the columns
+_BESIDE: Final = {
+    "aliases": "别名",
+    "merged": "并入的资产",
+    "alerts": "告警",
+    "tasks": "任务",
+    "task": "任务",
+    "from": "来自",
+    "into": "并入",
+}  # what changes beside the columns
 EMPTY: Final = "—"
 LONGEST_VALUE: Final = 200  # of a changed text, in the audit trail
 Changes = Mapping[str, tuple[Any, Any]]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from secops_agent.models.choices import AlertStatus, AssetType, Verdict
+from secops_agent.services.cases.views import cases_of
 from secops_agent.services.investigations.checks.estate import EstateFacts, TouchedAsset
 from secops_agent.services.investigations.checks.observables import ObservableFacts, Sighted
+from secops_agent.services.investigations.checks.related import RelatedFacts
 from secops_agent.services.investigations.dossiers import Dossier
 
 _MOST: Final = 5
@@ -58,6 +60,21 @@ def _against(alert_id: int, dossier: Dossier) -> Iterator[NextStep]:
                 f"隔离 {asset.name}，原因：告警 A{alert_id}", "确认失陷再用；要另一位审批人同意后才执行"
             )
             break
+    yield from _together(alert_id, dossier)
+
+
+def _together(alert_id: int, dossier: Dossier) -> Iterator[NextStep]:
+    """The gravest other alert of the asset within a day may be the same incident. Only a person says that it is."""
+    facts: RelatedFacts | None = dossier.facts.get("related")
+    near = [each.id for each in (facts.near if facts else ()) if not each.verdict]
+    cases = cases_of([alert_id, *near[:1]])
+    if not near or alert_id in cases:
+        return
+    case = cases.get(near[0])
+    if case is None:
+        yield NextStep(f"把告警 {alert_id} 和 {near[0]} 并成事件", "可能是同一件事；要您确认才归到一起")
+    elif not case.is_closed:
+        yield NextStep(f"把告警 {alert_id} 加入事件 {case.id}", f"A{near[0]} 在里面；要您确认才加入")
 
 
 def _looking(dossier: Dossier) -> Iterator[NextStep]:

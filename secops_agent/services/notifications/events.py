@@ -12,7 +12,7 @@ from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.notifications.wording import clock
 
 DEEDS: Final = {
-    "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开",
+    "acknowledge": "确认", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开", "undo": "撤销刚才的操作",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What of the security records goes with the retention. Alerts, assets, findings and decisions stay."""
+"""What of the security records goes with the retention. Alerts, cases, assets, findings and decisions stay."""
 
 from datetime import datetime
 from typing import Any, Final

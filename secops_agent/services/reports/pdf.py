@@ -4,6 +4,8 @@ The template is ours and fixed; what it shows comes as data, so no name can beco
 """
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from importlib import resources, util
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,8 @@ from django.utils import timezone
 from bifang.core.errors import BifangError
 from secops_agent.services.reports.charts import charts
 from secops_agent.services.reports.figures import PeriodReport
-from secops_agent.services.reports.outline import headline, notes, sections
+from secops_agent.services.reports.incidents import IncidentReport
+from secops_agent.services.reports.outline import ReportLine, headline, notes, sections
 
 MISSING: Final = (
     "还没有安装生成 PDF 的组件：请管理员在毕方的目录执行 .venv/bin/pip install --require-hashes -r requirements-reports.lock，"
@@ -34,6 +37,28 @@ def is_available() -> bool:
 
 def render(report: PeriodReport) -> bytes:
     """The PDF. Raises PdfUnavailable."""
+    return _typeset(_data(report), report.made_at)
+
+
+def render_incident(report: IncidentReport) -> bytes:
+    """The PDF of a case. Raises PdfUnavailable."""
+    summary = [["小结", [["", report.text, ""]]]] if report.text else []
+    data = {
+        "title": report.title,
+        "made": f"{timezone.localtime(report.made_at):%Y-%m-%d %H:%M}",
+        "notes": report.notes,
+        "headline": _lines(report.headline),
+        "charts": [],
+        "sections": [*summary, *([section.title, _lines(section.lines)] for section in report.sections)],
+    }
+    return _typeset(data, report.made_at)
+
+
+def _lines(lines: Sequence[ReportLine]) -> list[list[str]]:
+    return [[line.label, line.value, line.change] for line in lines]
+
+
+def _typeset(data: dict[str, Any], made_at: datetime) -> bytes:
     if not is_available():
         raise PdfUnavailable(MISSING, permanent=True)
     import pylopdf_fonts_zh_cn
@@ -43,8 +68,8 @@ def render(report: PeriodReport) -> bytes:
         _TEMPLATE,
         font_paths=[Path(pylopdf_fonts_zh_cn.__file__).parent],
         ignore_system_fonts=True,
-        sys_inputs={"report": json.dumps(_data(report), ensure_ascii=False)},
-        timestamp=report.made_at.replace(microsecond=0),
+        sys_inputs={"report": json.dumps(data, ensure_ascii=False)},
+        timestamp=made_at.replace(microsecond=0),
     )
     return made
 
@@ -54,11 +79,7 @@ def _data(report: PeriodReport) -> dict[str, Any]:
         "title": f"安全{report.period.title}",
         "made": f"{timezone.localtime(report.made_at):%Y-%m-%d %H:%M}",
         "notes": notes(report),
-        "headline": [[line.label, line.value, line.change] for line in headline(report)],
+        "headline": _lines(headline(report)),
         "charts": [[chart.title, chart.svg] for chart in charts(report)],
-        "sections": [
-            [section.title, [[line.label, line.value, line.change] for line in section.lines]]
-            for section in sections(report)
-            if section.lines
-        ],
+        "sections": [[section.title, _lines(section.lines)] for section in sections(report) if section.lines],
     }

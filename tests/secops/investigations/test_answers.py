@@ -11,6 +11,7 @@ from django.utils import timezone
 from secops_agent.agent.toolbox import build_reading_toolbox, build_toolbox
 from secops_agent.llm.offline.understanding import understand
 from secops_agent.models import Alert, History, Investigation, InvestigationOpinion, InvestigationReplay, Role
+from secops_agent.services import links
 from secops_agent.services.investigations import replays, work
 from secops_agent.services.investigations.dossiers import compile_dossier
 from secops_agent.services.investigations.steps import next_steps
@@ -137,21 +138,21 @@ def test_page_shows_findings_with_links_and_takes_opinions(settings: Any, tmp_pa
     serve_plain_static(settings, tmp_path)
     past("false_positive", 5)
     row = arrive("<script>alert(1)</script>", indicators=(STRANGER,))
-    client, page = superuser(), reverse("admin:secops_agent_alert_change", args=[row.pk])
-    act = reverse("admin:secops_agent_alert_act", args=[row.pk])
+    client, page = superuser(), reverse("web:alert_known", args=[row.pk])
+    act = {"one": row.pk, "here": row.pk}
     assert "已经排队" in client.get(page).content.decode()
     work.step()
     shown = client.get(page).content.decode()
     assert "误报（把握中）" in shown
     assert "未经模型" in shown
-    assert reverse("admin:secops_agent_asset_change", args=[row.assets.get().pk]) in shown
+    assert links.asset(row.assets.get().pk) in shown
     assert "<script>alert(1)" not in shown
-    client.post(act, {"act": "useless", "note": ""})
+    client.post(reverse("web:alert_act"), {**act, "act": "useless", "note": ""})
     assert not InvestigationOpinion.objects.exists()
-    client.post(act, {"act": "useless", "note": "没看同网段"})
+    client.post(reverse("web:alert_act"), {**act, "act": "useless", "note": "没看同网段"})
     assert InvestigationOpinion.objects.get().reason == "没看同网段"
     assert "没看同网段" in client.get(page).content.decode()
-    client.post(act, {"act": "investigate"})
+    client.post(reverse("web:alert_act"), {**act, "act": "investigate"})
     assert Investigation.objects.filter(trigger="asked", state="done").exists()
 
 

@@ -172,7 +172,7 @@ def test_model_that_is_down_leaves_the_checks_and_says_so(settings: Any, tmp_pat
     found = look_again(down)
     assert (found.state, found.note, found.words) == ("done", "模型服务连不上。", [])
     assert Investigation.objects.get().state == "done"
-    page = superuser().get(reverse("admin:secops_agent_alert_change", args=[row.pk])).content.decode()
+    page = superuser().get(reverse("web:alert_known", args=[row.pk])).content.decode()
     assert "未经模型：模型服务连不上。" in page
     assert AuditRecord.objects.filter(what="模型读调查", subject=f"alert:{row.pk}").count() == 1
 
@@ -283,7 +283,7 @@ def test_page_shows_whose_words_they_are_and_asks_anew(settings: Any, tmp_path: 
     configure_model()
     row = arrive("now")
     look_again(Scripted(lambda request: "总结：web-01 <b>又</b>报了一次 [2]\n总结：无据\n结论：真实攻击"))
-    client, page = superuser(), reverse("admin:secops_agent_alert_change", args=[row.pk])
+    client, page = superuser(), reverse("web:alert_known", args=[row.pk])
     shown = client.get(page).content.decode()
     for words in (
         "模型的意见",
@@ -294,7 +294,7 @@ def test_page_shows_whose_words_they_are_and_asks_anew(settings: Any, tmp_path: 
     ):
         assert words in shown
     assert "<b>又" not in shown
-    client.post(reverse("admin:secops_agent_alert_act", args=[row.pk]), {"act": "investigate"})
+    client.post(reverse("web:alert_act"), {"act": "investigate", "one": row.pk})
     waiting = SecondLook.objects.get(investigation__trigger="asked")
     assert waiting.state == "waiting"
     assert "还没有完成" in client.get(page).content.decode()

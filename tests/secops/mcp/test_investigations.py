@@ -144,7 +144,7 @@ def test_tool_that_fails_is_a_line_and_no_failure_of_the_investigation(
     (answered,) = found
     assert answered.failed
     assert answered.text
-    page = reverse("admin:secops_agent_alert_change", args=[Alert.objects.get().pk])
+    page = reverse("web:alert_known", args=[Alert.objects.get().pk])
     assert "没查成" in superuser().get(page).content.decode()
 
 
@@ -157,7 +157,7 @@ def test_long_hostile_answer_is_cut_and_harmless_on_the_page(settings: Any, tmp_
     )
     (answered,) = looks.answers_of(SecondLook.objects.get())
     assert len(answered.text) <= 1500
-    page = reverse("admin:secops_agent_alert_change", args=[Alert.objects.get().pk])
+    page = reverse("web:alert_known", args=[Alert.objects.get().pk])
     assert "<script>alert(1)" not in superuser().get(page).content.decode()
 
 

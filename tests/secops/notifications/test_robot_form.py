@@ -100,7 +100,7 @@ def test_what_cannot_be_reached_stands_on_the_rule_the_alert_and_the_home_page()
     pages = (
         reverse("admin:secops_agent_notificationrule_changelist"),
         reverse("admin:secops_agent_notificationrule_change", args=[made.pk]),
-        reverse("admin:secops_agent_alert_change", args=[Alert.objects.get().pk]),
+        reverse("web:alert", args=[Alert.objects.get().pk]),
         reverse("admin:index"),
     )
     for page in pages:
@@ -118,6 +118,6 @@ def test_message_that_is_tried_again_says_so_on_its_alert() -> None:
     store(alert())
     announcing.step()
     OutboxRow.objects.update(attempts=2, last_error="钉钉接口暂时不可用")
-    page = text_of(superuser().get(reverse("admin:secops_agent_alert_change", args=[Alert.objects.get().pk])))
+    page = text_of(superuser().get(reverse("web:alert", args=[Alert.objects.get().pk])))
     assert "正在重试" in page
     assert "钉钉接口暂时不可用" in page

@@ -47,11 +47,12 @@ def look(subject: Examined) -> EstateFacts:
 def _touched(row: Asset) -> TouchedAsset:
     owner = row.owner.name if row.owner else row.owner_text
     return TouchedAsset(
-        row.pk, row.name, row.asset_type, row.importance, row.environment, owner, _exposure(row)
+        row.pk, row.name, row.asset_type, row.importance, row.environment, owner, exposure_of(row)
     )
 
 
-def _exposure(row: Asset) -> str:
+def exposure_of(row: Asset) -> str:
+    """Why it can be reached from outside, "" where nothing says so."""
     if public := next(filter(_is_public, row.ips), ""):
         return f"有公网地址 {public}"
     if row.asset_type == AssetType.WEBSITE:

@@ -1,0 +1,89 @@
+"""What else is known: alerts of the same asset, rule or indicator, and where an alert's indicators were seen."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import Q
+
+from secops_agent.models import Alert, AlertAsset, AlertIndicator, AssetKey
+from secops_agent.services.identity import FORMER
+
+SHOWN: Final = 5  # of each kind
+MOST: Final = 8
+READ: Final = 300  # links that are looked at
+# What names one thing in the world; a process "bash" or the account root is everywhere.
+TELLING: Final = frozenset({"ip", "domain", "url", "hash"})
+Observed = tuple[str, str]  # kind, value
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedAlert:
+    """Another alert (read with its assignee), and what both have in common."""
+
+    alert: Alert
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenIndicator:
+    """``others``: alerts that have it, too, at most `READ`; ``own``: the asset of ours that bears it (id, name)."""
+
+    kind: str
+    value: str
+    others: int
+    own: tuple[int, str] | None
+
+
+def indicators_of(alert_id: int, most: int = 30) -> list[Observed]:
+    """The first ones."""
+    rows = AlertIndicator.objects.filter(alert_id=alert_id).order_by("id")
+    return list(rows.values_list("kind", "value")[:most])
+
+
+def related(
+    alert: Alert, asset_ids: Collection[int], observed: Sequence[Observed]
+) -> tuple[list[RelatedAlert], list[SeenIndicator]]:
+    """The newest of each kind, each once; and the indicators. Five queries."""
+    pairs = _elsewhere(alert.pk, [value for kind, value in observed if kind in TELLING])
+    shared: dict[int, list[str]] = {}
+    kinds = (
+        ("同一指标", [pk for pk, _ in pairs]), ("同一资产", _on(asset_ids, alert.pk)), ("同一规则", _of_rule(alert)),
+    )  # fmt: skip
+    for word, pks in kinds:
+        for pk in list(dict.fromkeys(pks))[:SHOWN]:
+            shared.setdefault(pk, []).append(word)
+    rows = Alert.objects.select_related("assignee").in_bulk(shared)
+    found = [RelatedAlert(row, tuple(shared[row.pk])) for row in rows.values()]
+    found.sort(key=lambda each: (-len(each.shared), -each.alert.last_seen.timestamp()))
+    return found[:MOST], _seen(observed, pairs)
+
+
+def _elsewhere(alert_id: int, values: Sequence[str]) -> list[tuple[int, str]]:
+    """(alert, value), the newest first."""
+    rows = AlertIndicator.objects.filter(value__in=values).exclude(alert_id=alert_id)
+    return list(rows.order_by("-id").values_list("alert_id", "value")[:READ])
+
+
+def _on(asset_ids: Collection[int], alert_id: int) -> list[int]:
+    rows = AlertAsset.objects.filter(asset_id__in=asset_ids).exclude(alert_id=alert_id)
+    return list(rows.order_by("-alert_id").values_list("alert_id", flat=True)[: SHOWN * 2])
+
+
+def _of_rule(alert: Alert) -> list[int]:
+    if alert.rule_id:
+        same = Q(rule_id=alert.rule_id)
+    else:
+        same = Q(rule_name=alert.rule_name) if alert.rule_name else Q(title=alert.title)
+    rows = Alert.objects.filter(same, source=alert.source).exclude(pk=alert.pk)
+    return list(rows.order_by("-last_seen", "-id").values_list("pk", flat=True)[:SHOWN])
+
+
+def _seen(observed: Sequence[Observed], pairs: Sequence[tuple[int, str]]) -> list[SeenIndicator]:
+    names = {value.lower() for kind, value in observed if kind in ("ip", "domain")}
+    keys = AssetKey.objects.filter(value__in=names).exclude(kind=FORMER).order_by("-id")
+    own = {value: (pk, name) for value, pk, name in keys.values_list("value", "asset_id", "asset__name")}
+    return [
+        SeenIndicator(kind, value, len({pk for pk, other in pairs if other == value}), own.get(value.lower()))
+        for kind, value in observed
+    ]

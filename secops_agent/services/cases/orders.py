@@ -1,0 +1,199 @@
+"""What people do with a case as a whole: every change names its actor and stands in the history."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.models import Alert, Case, CaseStatus, Staff
+from secops_agent.models.choices import AlertStatus, Severity, Verdict
+from secops_agent.services.actors import Actor
+from secops_agent.services.alerts import triage
+from secops_agent.services.audit import history
+from secops_agent.services.cases.locks import lock, lock_open, text_of, title_of
+from secops_agent.services.cases.membership import Collected, demand_ids, take
+from secops_agent.services.cases.views import CaseSummary, code_of, read, summaries
+from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.eligibility import listed
+from secops_agent.services.writing import assign as set_values
+
+STEPS: Final = (CaseStatus.NEW, CaseStatus.WORKING, CaseStatus.CONTAINED)
+_TOLD: Final = ("title", "severity", "status", "verdict", "owner", "summary")
+
+
+def create(
+    alert_ids: Iterable[int], actor: Actor, title: str = "", severity: str = "", note: str = ""
+) -> Collected:
+    """A new case of these alerts; it is named after the first one unless told, and whoever makes it has it.
+
+    Raises InvalidInput, NotFound, Conflict when none of the alerts could be taken.
+    """
+    ids = demand_ids(alert_ids)
+    _demand_severity(severity, may_be_empty=True)
+    with transaction.atomic():
+        case = _make(title if title.strip() else _title_of(ids), actor, severity)
+        return take(case.pk, ids, actor, note)
+
+
+def open_empty(title: str, severity: str, actor: Actor) -> CaseSummary:
+    """A new case without alerts: what somebody reported. Raises InvalidInput."""
+    _demand_severity(severity)
+    with transaction.atomic():
+        return _view(_make(title, actor, severity).pk)
+
+
+def _title_of(ids: tuple[int, ...]) -> str:
+    rows = dict(Alert.objects.filter(pk__in=ids).values_list("pk", "title"))
+    first = next((rows[pk] for pk in ids if pk in rows), None)
+    if first is None:
+        raise NotFound(f"没有编号为 {'、'.join(f'A{pk}' for pk in ids)} 的告警。")
+    return first if first.strip() else "事件"
+
+
+def _make(title: str, actor: Actor, severity: str) -> Case:
+    case = Case.objects.create(
+        title=title_of(title), severity=severity, owner=staff_of(actor), created_at=timezone.now(), made_by=actor.name
+    )  # fmt: skip
+    told = {"title": ("", case.title), "owner": ("", case.owner.name if case.owner else "")}
+    history.record("case", case.pk, actor, "create", told)
+    return case
+
+
+def staff_of(actor: Actor) -> Staff | None:
+    """The row of whoever acts, if it is somebody of the staff."""
+    corp_id, _, staff_id = actor.ident.partition(":")
+    return listed(corp_id, staff_id) if actor.kind == "person" else None
+
+
+def edit(case_id: int, actor: Actor, *, title: str, severity: str, text: str) -> CaseSummary:
+    """Title, severity ("": as its gravest alert), what happened in a person's words. Raises InvalidInput, NotFound,
+    Conflict."""
+    _demand_severity(severity, may_be_empty=True)
+    wanted = {"title": title_of(title), "severity": severity, "summary": text_of(text)}
+    return _change(case_id, actor, "update", lambda row: wanted)
+
+
+def assign(case_id: int, owner: Staff | str, actor: Actor, note: str = "") -> CaseSummary:
+    """Give it to someone (a Staff, a name or a staffId). Raises NotFound, Conflict."""
+    person = find_staff(owner) if isinstance(owner, str) else owner
+    return _change(case_id, actor, "assign", lambda row: {"owner": person}, note)
+
+
+def advance(case_id: int, status: str, actor: Actor, note: str = "") -> CaseSummary:
+    """To another status before the end. Raises InvalidInput, NotFound, Conflict."""
+    if status not in STEPS:
+        raise InvalidInput(f"状态应为 {'、'.join(f'{each.value}（{each.label}）' for each in STEPS)} 之一。")
+    return _change(case_id, actor, "update", lambda row: {"status": status}, note)
+
+
+def comment(case_id: int, actor: Actor, note: str) -> CaseSummary:
+    """Only a note, also on a closed case. Raises NotFound, InvalidInput."""
+    kept = text_of(note)
+    if not kept:
+        raise InvalidInput("备注不能为空。")
+    with transaction.atomic():
+        lock(case_id)
+        history.record("case", case_id, actor, "comment", {}, kept)
+    return _view(case_id)
+
+
+def reopen(case_id: int, actor: Actor, note: str = "") -> CaseSummary:
+    """It was not over. Its alerts stay as they are. Raises NotFound, Conflict."""
+
+    def act(row: Case) -> dict[str, Any]:
+        if row.merged_into_id:
+            into = code_of(row.merged_into_id)
+            raise Conflict(f"{code_of(row.pk)} 已并入 {into}：要恢复它，请在 {into} 里把它拆出来。")
+        if row.status != CaseStatus.CLOSED:
+            raise Conflict(f"{code_of(row.pk)} 没有关闭，不用重新打开。")
+        return {"status": CaseStatus.WORKING, "verdict": "", "closed_at": None, "closed_count": 0}
+
+    return _change(case_id, actor, "reopen", act, note, closed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """``alerts``: how many were closed with it; ``refused``: what the others said."""
+
+    case: CaseSummary
+    alerts: int
+    refused: tuple[str, ...]
+
+
+def close(case_id: int, verdict: str, actor: Actor, note: str = "", *, with_alerts: bool = False) -> Closing:
+    """A person's verdict ends it, and with ``with_alerts`` its open alerts. Raises InvalidInput, NotFound, Conflict.
+
+    Of two who close it at once, only the one whose verdict stands closes the alerts.
+    """
+    if verdict not in Verdict.values:
+        raise InvalidInput(
+            f"结论应为 {'、'.join(f'{key}（{label}）' for key, label in Verdict.choices)} 之一。"
+        )
+
+    def act(row: Case) -> dict[str, Any]:
+        count = Alert.objects.filter(case_id=row.pk).count()
+        return {
+            "status": CaseStatus.CLOSED, "verdict": verdict, "closed_at": timezone.now(), "closed_count": count,
+        }  # fmt: skip
+
+    kept = text_of(note)
+    _change(case_id, actor, "close", act, kept)
+    done, refused = _close_alerts(case_id, verdict, actor, kept) if with_alerts else (0, ())
+    return Closing(_view(case_id), done, refused)
+
+
+def _close_alerts(case_id: int, verdict: str, actor: Actor, note: str) -> tuple[int, tuple[str, ...]]:
+    """Each in a transaction of its own: others wait for none of them long."""
+    rows = Alert.objects.filter(case_id=case_id).exclude(status=AlertStatus.CLOSED)
+    done, refused = 0, []
+    for pk in list(rows.order_by("pk").values_list("pk", flat=True)):
+        try:
+            triage.close(pk, verdict, actor, note or f"随事件 {code_of(case_id)} 关闭")
+            done += 1
+        except BifangError as error:
+            refused.append(error.message)
+    return done, tuple(refused)
+
+
+def _change(
+    case_id: int,
+    actor: Actor,
+    action: str,
+    act: Callable[[Case], dict[str, Any]],
+    note: str = "",
+    *,
+    closed: bool = False,
+) -> CaseSummary:
+    """One conditional update and its history, together. ``closed``: `act` says whether the state allows it."""
+    kept = text_of(note)
+    with transaction.atomic():
+        row = lock(case_id) if closed else lock_open(case_id)
+        old_status, old_owner = row.status, _owner(row)
+        changes = set_values(row, act(row))
+        if changes:
+            new = {name: value for name, (_, value) in changes.items()}
+            if not Case.objects.filter(pk=case_id, status=old_status).update(**new):
+                raise Conflict(f"{code_of(case_id)} 刚刚被别人改过，请再看一次。")
+        if "owner" in changes:
+            changes["owner"] = (old_owner, _owner(row))
+        if changes or kept:
+            told = {name: change for name, change in changes.items() if name in _TOLD}
+            history.record("case", case_id, actor, action, told, kept)
+    return _view(case_id)
+
+
+def _owner(row: Case) -> str:
+    return row.owner.name if row.owner else ""
+
+
+def _view(case_id: int) -> CaseSummary:
+    return summaries([read(case_id)])[0]
+
+
+def _demand_severity(severity: str, *, may_be_empty: bool = False) -> None:
+    if severity not in Severity.values and not (may_be_empty and not severity):
+        raise InvalidInput(f"级别应为 {'、'.join(Severity.values)} 之一。")

@@ -1,0 +1,82 @@
+"""Alerts that may belong to the same incident: of the same asset, indicator or rule, within a day. Only suggested."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Q, QuerySet
+
+from secops_agent.models import Alert, AlertAsset, AlertIndicator
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.alerts.views import AlertSummary, summaries
+from secops_agent.services.cases.views import CaseRef, cases_of
+
+SPAN: Final = timedelta(hours=24)
+MOST: Final = 10
+_EACH: Final = 200  # what one reason may bring before the newest are chosen
+_TELLING: Final = ("ip", "domain", "url", "hash", "email")  # a process or a file name is everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedAlert:
+    """``why``: what it has in common. ``case``: where it is already."""
+
+    alert: AlertSummary
+    why: tuple[str, ...]
+    case: CaseRef | None
+
+
+def related_to_alert(alert_id: int) -> tuple[RelatedAlert, ...]:
+    """Others, the newest first."""
+    return _related(Alert.objects.filter(pk=alert_id))
+
+
+def related_to_case(case_id: int) -> tuple[RelatedAlert, ...]:
+    """Those that are in no case yet."""
+    return _related(Alert.objects.filter(case_id=case_id), free=True)
+
+
+def _related(mine: "QuerySet[Alert]", *, free: bool = False) -> tuple[RelatedAlert, ...]:
+    rows = list(
+        mine.order_by("-last_seen").values_list("pk", "last_seen", "source", "rule_id", "rule_name")[:50]
+    )
+    if not rows:
+        return ()
+    ids = [pk for pk, *_ in rows]
+    near = _near(ids, [seen for _, seen, *_ in rows])
+    near = near.filter(case=None) if free else near
+    assets = AlertAsset.objects.filter(alert_id__in=ids).values("asset_id")
+    observed = AlertIndicator.objects.filter(alert_id__in=ids, kind__in=_TELLING).values("value")
+    sharing = AlertIndicator.objects.filter(value__in=observed, kind__in=_TELLING)
+    found: dict[int, list[str]] = {}
+    for why, some in (
+        ("同一资产", near.filter(pk__in=AlertAsset.objects.filter(asset_id__in=assets).values("alert_id"))),
+        ("同一指标", near.filter(pk__in=sharing.values("alert_id"))),
+        ("同一规则", near.filter(_same_rule([(source, rule, name) for *_, source, rule, name in rows]))),
+    ):
+        for pk in some.order_by("-last_seen", "-id").values_list("pk", flat=True)[:_EACH]:
+            found.setdefault(pk, []).append(why)
+    return _views(found)
+
+
+def _near(ids: Sequence[int], seen: Sequence[datetime]) -> "QuerySet[Alert]":
+    return Alert.objects.filter(last_seen__gte=min(seen) - SPAN, last_seen__lte=max(seen) + SPAN).exclude(
+        pk__in=ids
+    )
+
+
+def _same_rule(rules: Sequence[tuple[str, str, str]]) -> Q:
+    same = Q(pk=None)
+    for source, rule_id, name in dict.fromkeys(rules):
+        if rule_id or name:
+            same |= Q(source=source, rule_id=rule_id) if rule_id else Q(source=source, rule_name=name)
+    return same
+
+
+def _views(found: dict[int, list[str]]) -> tuple[RelatedAlert, ...]:
+    """What has the most in common first, then what is still open, then the newest."""
+    rows = Alert.objects.select_related("assignee").filter(pk__in=list(found)).order_by("-last_seen", "-id")
+    best = sorted(rows, key=lambda row: (-len(found[row.pk]), row.status == AlertStatus.CLOSED))[:MOST]
+    cases = cases_of(row.pk for row in best)
+    return tuple(RelatedAlert(view, tuple(found[view.id]), cases.get(view.id)) for view in summaries(best))

@@ -1,0 +1,239 @@
+"""What people do to alerts from the list and the page: to which ones, with what said, and taking it back."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from bifang.core.groups import AUDITOR
+from bifang.core.models import Switch
+from secops_agent.models import Alert, AuditRecord, History, Role, Silence, Staff, TriageBatch
+from secops_agent.services.alerts import batches, triage
+from secops_agent.services.notifications.events import DEEDS
+from tests.admin_pages import member, messages_of, serve_plain_static, text_of
+from tests.secops.inventory_aid import ACTOR, alert, person, store
+
+from .desk import arrived, at_desk, do
+
+pytestmark = pytest.mark.django_db
+STATE = (
+    "status", "verdict", "assignee", "acknowledged_at", "closed_at", "closed_count", "closed_by_source",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def states() -> list[tuple[Any, ...]]:
+    return list(Alert.objects.order_by("pk").values_list(*STATE))
+
+
+def undo(client: Client, batch: TriageBatch | None = None, **values: Any) -> Any:
+    last = batch or TriageBatch.objects.latest("pk")
+    return client.post(reverse("web:alert_undo"), {"batch": last.pk, "list": "tab=all"} | values, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("act", "values", "told", "column", "value"),
+    [
+        ("acknowledge", {}, "已确认 3 条告警", "status", "acknowledged"),
+        ("close:benign", {"note": ["", "发布"]}, "已关闭（正常行为） 3 条告警", "verdict", "benign"),
+        ("assign", {"person": "me"}, "已指派给人员lisi 3 条告警", "assignee__name", "人员lisi"),
+    ],
+)
+@pytest.mark.both_databases
+def test_many_are_changed_at_once_and_put_back_exactly(
+    act: str, values: Any, told: str, column: str, value: str
+) -> None:
+    client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c")
+    triage.assign(rows[0].pk, person("wangwu", "王五"), ACTOR)
+    before = states()
+    page = do(client, act, *rows, **values)
+    assert told in text_of(page)
+    assert set(Alert.objects.values_list(column, flat=True)) == {value} or column == "assignee__name"
+    assert "共 3 条恢复原样" in messages_of(undo(client))
+    assert states() == before
+    actions = History.objects.filter(entity="alert", via="admin").values_list("action", "actor_name")
+    assert set(actions) == {(act.partition(":")[0], "人员lisi"), ("undo", "人员lisi")}
+    assert AuditRecord.objects.filter(what__contains="撤销").count() == 3
+    assert "不能再撤销" in messages_of(undo(client))
+    assert states() == before
+
+
+def test_reopening_can_be_taken_back_and_messages_know_the_word() -> None:
+    client, (row,) = at_desk(Role.ANALYST), arrived("a")
+    triage.close(row.pk, "true_positive", ACTOR, "是攻击")
+    before = states()
+    do(client, "reopen", row)
+    assert Alert.objects.get().status == "open"
+    undo(client)
+    assert states() == before
+    assert "undo" in DEEDS
+
+
+def test_undoing_leaves_what_somebody_has_touched_since() -> None:
+    client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c")
+    do(client, "close:false_positive", *rows, note="扫描")
+    triage.reopen(rows[1].pk, ACTOR)
+    Alert.objects.filter(pk=rows[2].pk).update(closed_at=timezone.now())
+    said = messages_of(undo(client))
+    assert f"A{rows[0].pk} 共 1 条恢复原样" in said
+    assert "2 条没有撤销：告警之后又被改过" in said
+    assert [row[0] for row in states()] == ["open", "open", "closed"]
+
+
+def test_only_the_person_who_did_it_takes_it_back_and_only_for_a_while() -> None:
+    client, other, (row,) = at_desk(Role.ANALYST), at_desk(Role.ADMIN, "boss"), arrived("a")
+    do(client, "acknowledge", row)
+    assert 'id="undo"' in client.get(reverse("web:alerts")).content.decode()
+    assert 'id="undo"' not in other.get(reverse("web:alerts")).content.decode()
+    assert "只能撤销自己刚做的" in messages_of(undo(other))
+    assert Alert.objects.get().status == "acknowledged"
+    TriageBatch.objects.update(at=timezone.now() - batches.UNDO_FOR - timedelta(seconds=1))
+    assert 'id="undo"' not in client.get(reverse("web:alerts")).content.decode()
+    assert "不能再撤销" in messages_of(undo(client))
+    assert Alert.objects.get().status == "acknowledged"
+    do(client, "close:benign", row)
+    assert TriageBatch.objects.count() == 1, "what cannot be undone any more is not kept"
+
+
+def test_person_who_left_is_not_given_an_alert_by_undoing() -> None:
+    client, (row,) = at_desk(Role.ANALYST), arrived("a")
+    gone = person("wangwu", "王五")
+    triage.assign(row.pk, gone, ACTOR)
+    do(client, "assign", row, person="me")
+    gone.delete()
+    undo(client)
+    assert Alert.objects.get().assignee is None
+
+
+def test_what_could_not_be_done_is_told_with_its_reason() -> None:
+    client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c")
+    triage.close(rows[0].pk, "benign", ACTOR)
+    page = do(client, "acknowledge", *rows)
+    assert "已确认 2 条告警" in text_of(page)
+    assert "1 条没有确认：告警现在是「已关闭」，不能这样做。" in messages_of(page)
+    assert "没有确认" in messages_of(do(client, "acknowledge", *rows))
+    for act, values, reason in (
+        ("close:benign", {}, "请写明原因"), ("close:", {"note": "x"}, "请选择结论"), ("close:worst", {"note": "x"}, "请选择结论"),
+        ("assign", {}, "请先选择处理人"), ("assign", {"person": "999"}, "请先选择处理人"), ("delete", {}, "没有这个操作"),
+        ("acknowledge", {"ids": []}, "没有选中任何一条"), ("acknowledge", {"ids": ["x", "-1", "9" * 30]}, "没有选中任何一条"),
+        ("comment", {"one": rows[0].pk}, "备注不能为空"),
+        ("acknowledge", {"one": 2**62}, "没有这个编号的告警"),
+    ):  # fmt: skip
+        before = states()
+        assert reason in messages_of(do(client, act, *rows, **values)), (act, values)
+        assert states() == before
+
+
+def test_all_that_match_are_those_that_stood_in_the_list() -> None:
+    client = at_desk(Role.ANALYST)
+    arrived("a", "b", severity="low")
+    arrived("c", severity="critical")
+    mark = client.get(reverse("web:alerts")).context["mark"]
+    arrived("d", severity="low")
+    do(client, "close:benign", list="severity=low&tab=all", all="1", mark=mark, note="噪声")
+    assert [row[0] for row in states()] == ["closed", "closed", "open", "open"]
+    assert "共 2 条恢复原样" in messages_of(undo(client))
+
+
+def test_all_that_match_may_not_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secops_agent.services.alerts.batches.MOST", 2)
+    client, rows = at_desk(Role.ANALYST), arrived("a", "b", "c")
+    for said in (do(client, "acknowledge", all="1", mark=rows[-1].pk), do(client, "acknowledge", *rows)):
+        assert "一次最多处理" in messages_of(said)
+    assert {row[0] for row in states()} == {"open"}
+
+
+POSTS = ("alert_act", "alert_undo", "alert_silence", "alert_propose")
+
+
+def test_those_who_only_read_change_nothing() -> None:
+    (row,) = arrived("a")
+    values = {"act": "acknowledge", "one": row.pk, "here": row.pk, "minutes": "60", "tool": "isolate_host", "asset": "web-01", "batch": "1"}  # fmt: skip
+    for client in (at_desk(Role.VIEWER), member(AUDITOR)):
+        for name in POSTS:
+            assert client.post(reverse(f"web:{name}"), values).status_code == 403, name
+    analyst = at_desk(Role.ANALYST, "wu")
+    for name in (*POSTS, "saved_view", "saved_view_delete"):
+        assert Client().post(reverse(f"web:{name}"), values).url.startswith("/admin/login/")
+        assert analyst.get(reverse(f"web:{name}")).status_code == 405
+    assert Alert.objects.get().status == "open"
+    assert not Silence.objects.exists()
+
+
+def test_forms_of_other_sites_are_refused() -> None:
+    (row,) = arrived("a")
+    client = Client(enforce_csrf_checks=True)
+    at_desk(Role.ANALYST)
+    client.force_login(Staff.objects.get().user)
+    for name in (*POSTS, "saved_view", "saved_view_delete"):
+        assert client.post(reverse(f"web:{name}"), {"act": "acknowledge", "one": row.pk}).status_code == 403
+    assert Alert.objects.get().status == "open"
+
+
+def test_where_one_goes_next_is_never_another_site() -> None:
+    (row,) = arrived("a")
+    client = at_desk(Role.ANALYST)
+    for odd in ("//evil.example", "https://evil.example/", "tab=all&next=//evil.example"):
+        posted = {"act": "acknowledge", "one": row.pk, "list": odd}
+        assert client.post(reverse("web:alert_act"), posted).status_code == 400
+    answer = client.post(
+        reverse("web:alert_act"), {"act": "acknowledge", "one": row.pk, "here": "//evil.example"}
+    )
+    assert answer.url.startswith("/alerts/?")
+    assert client.post(reverse("web:alert_act"), {"list": "q=" + "x" * 3000}).status_code == 400
+
+
+def test_read_only_mode_stops_acts() -> None:
+    (row,) = arrived("a")
+    client = at_desk(Role.ANALYST)
+    do(client, "acknowledge", row)
+    Switch.objects.update_or_create(name="read_only", defaults={"on": True})
+    before = states()
+    for answer in (do(client, "close:benign", row), do(client, "comment", row, note="x"), undo(client)):
+        assert "只读模式" in messages_of(answer)
+    assert states() == before
+
+
+def test_login_without_a_person_acts_but_is_assigned_nothing() -> None:
+    (row,) = arrived("a")
+    client = member(Role.ADMIN)
+    Staff.objects.all().delete()
+    root = Client()
+    from django.contrib.auth.models import User
+
+    root.force_login(User.objects.create_superuser("root"))
+    assert "没有对应的「人员」" in messages_of(do(root, "assign", row, person="me"))
+    do(root, "acknowledge", row)
+    assert (Alert.objects.get().status, Alert.objects.get().assignee) == ("acknowledged", None)
+    assert client.get(reverse("web:alerts")).status_code == 302, "who is nobody any more sees nothing"
+
+
+def test_a_note_is_cut_and_stays_a_note() -> None:
+    client, (row,) = at_desk(Role.ANALYST), arrived("a")
+    before = states()
+    do(client, "comment", one=row.pk, here=row.pk, note="看" * 5000)
+    newest = History.objects.latest("pk")
+    assert (newest.action, len(newest.note), newest.changes) == ("comment", 2000, {})
+    assert states() == before
+    assert not TriageBatch.objects.exists()
+
+
+def test_undoing_a_close_is_told_where_the_close_was_told() -> None:
+    """A rule about reopened alerts hears of it, as of any other."""
+    client, (row,) = at_desk(Role.ANALYST), arrived("a")
+    do(client, "close:benign", row)
+    store(alert("b"))
+    undo(client)
+    assert Alert.objects.get(pk=row.pk).status == "open"
+    assert History.objects.filter(entity_id=row.pk, action="undo").get().changes["status"] == [
+        "closed",
+        "open",
+    ]

@@ -1,0 +1,214 @@
+"""The page of one alert: what it tells, to whom, what can be done there, and where one goes next."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from secops_agent.models import Alert, AlertPayload, Asset, History, Proposal, Role, Silence
+from secops_agent.services import links, runbooks
+from secops_agent.services.alerts import triage
+from secops_agent.services.investigations import work
+from secops_agent.services.records import Indicator
+from tests.admin_pages import messages_of, serve_plain_static, text_of
+from tests.secops.decisions_aid import company
+from tests.secops.inventory_aid import ACTOR, alert, finding, host, store
+
+from .desk import arrived, at_desk, do
+
+pytestmark = pytest.mark.django_db
+PARTS = ("alert", "alert_touches", "alert_known", "alert_event")
+IP, ACCOUNT = Indicator("ip", "203.0.113.9"), Indicator("account", "zhangsan")
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def page(row: Alert, part: str = "alert", query: str = "") -> str:
+    return reverse(f"web:{part}", args=[row.pk]) + query
+
+
+@pytest.mark.both_databases
+def test_page_tells_everything_in_its_place() -> None:
+    client = at_desk(Role.ANALYST)
+    web = host("web-01", "10.0.0.1", importance="critical", owner="lisi", environment="公网")
+    store(web, host("db-01", "10.0.0.2", importance="high"), finding(web, "弱口令"))
+    first, other = arrived("a", "b", assets=(web,), indicators=(IP, ACCOUNT), techniques=("T1110",), references=("javascript:alert(1)",), description="说明文字")  # fmt: skip
+    store(alert("a", 1, at=first.first_seen + timedelta(minutes=9), assets=(web,), raw={"user": "zhangsan"}))
+    runbooks.save("暴力破解处置", "# 步骤\n\n封禁来源 IP。", ("ssh",), ("T1110",), ACTOR)
+    triage.acknowledge(first.pk, ACTOR, "我来看")
+    work.investigate(first.pk)
+    shown = text_of(client.get(page(first)))
+    for words in ("规则 a", "处理中", "T1110", "203.0.113.9", "zhangsan", "说明文字", "首次发生", "最近一次发生，共 2 次", "系统 确认", "我来看", "状态：未处理 → 处理中"):  # fmt: skip
+        assert words in shown, words
+    html = client.get(page(first)).content.decode()
+    assert 'href="javascript' not in html
+    touched = text_of(client.get(page(first, "alert_touches")))
+    for words in ("web-01", "核心", "公网", "可能对外", "问题 弱口令", "10.0.0.0/24", "db-01"):
+        assert words in touched, words
+    known = client.get(page(first, "alert_known"))
+    for words in (
+        "证据不足",
+        "未经模型",
+        f"A{other.pk}",
+        "同一指标、同一资产",
+        "另外 1 条告警",
+        "暴力破解处置",
+    ):
+        assert words in text_of(known), words
+    assert links.alert(other.pk) in known.content.decode()
+    assert '"user": "zhangsan"' in text_of(client.get(page(first, "alert_event")))
+
+
+def test_viewer_reads_no_accounts_and_no_raw_event() -> None:
+    client, (row,) = at_desk(Role.VIEWER), arrived("a", indicators=(IP, ACCOUNT))
+    work.investigate(row.pk)
+    for part in PARTS:
+        answer = client.get(page(row, part))
+        assert answer.status_code == 200
+        assert "zhangsan" not in answer.content.decode(), part
+    assert "203.0.113.9" in text_of(client.get(page(row)))
+    html = client.get(page(row)).content.decode()
+    assert 'id="triage"' not in html
+    assert "deed-close" not in html
+
+
+def test_page_of_nothing_is_not_found() -> None:
+    client = at_desk(Role.ANALYST)
+    for part in PARTS:
+        for number in ("1", "99999999999999999999999"):
+            assert (
+                client.get(
+                    f"/alerts/{number}/" + ("" if part == "alert" else part.removeprefix("alert_") + "/")
+                ).status_code
+                == 404
+            )
+    (row,) = arrived("a")
+    assert client.get(page(row, query="?next=//evil.example")).status_code == 400
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_enter_in_the_note_adds_the_note_and_nothing_else(closed: bool) -> None:
+    client, (row,) = at_desk(Role.ANALYST), arrived("a")
+    if closed:
+        triage.close(row.pk, "benign", ACTOR)
+    html = client.get(page(row)).content.decode()
+    form = html[html.index('id="triage"') : html.index("</form>", html.index('id="triage"'))]
+    # What Enter presses is the first button that submits.
+    name, value = re.search(r'<button type="submit" name="(\w+)" value="([\w:]+)"', form).groups()
+    before = Alert.objects.values().get()
+    client.post(reverse("web:alert_act"), {name: value, "one": row.pk, "here": row.pk, "note": "看一下"})
+    assert Alert.objects.values().get() == before
+    assert History.objects.latest("pk").note == "看一下"
+
+
+def test_after_an_act_comes_the_next_alert_of_the_same_list() -> None:
+    client = at_desk(Role.ANALYST)
+    (two,), (one,) = (
+        arrived("a", severity="low", due_in_hours=90),
+        arrived("b", severity="low", due_in_hours=80),
+    )
+    arrived("c", severity="critical")
+    query = "tab=all&severity=low"
+    shown = client.get(page(one, query=f"?{query}")).content.decode()
+    assert f'href="{links.alert(two.pk)}?tab=all&amp;severity=low" data-after' in shown
+    assert 'href="/alerts/?tab=all&amp;severity=low" data-back' in shown
+    posted = {"one": one.pk, "here": one.pk, "list": query}
+    answer = client.post(reverse("web:alert_act"), {"act": "close:benign", **posted}, follow=True)
+    assert answer.redirect_chain[-1][0] == f"{links.alert(two.pk)}?{query}"
+    assert f"已关闭（正常行为） A{one.pk}" in text_of(answer)
+    answer = client.post(
+        reverse("web:alert_act"),
+        {"act": "close:benign", **posted, "one": two.pk, "here": two.pk},
+        follow=True,
+    )
+    assert answer.redirect_chain[-1][0] == f"/alerts/?{query}"
+    assert "没有符合条件的告警" in text_of(answer)
+
+
+def test_who_came_by_a_link_stays_on_the_page() -> None:
+    client, (one, _) = at_desk(Role.ANALYST), arrived("a", "b")
+    answer = do(client, "acknowledge", one=one.pk, here=one.pk, list="")
+    assert answer.redirect_chain[-1][0] == links.alert(one.pk)
+    assert "data-after" not in answer.content.decode()
+
+
+def test_silence_from_the_page_covers_what_is_said() -> None:
+    client, (row,) = at_desk(Role.ANALYST), arrived("a")
+    post = reverse("web:alert_silence")
+    for scope, value in (("alert", str(row.pk)), ("rule", "规则 a"), ("asset", "web-01")):
+        said = client.post(
+            post, {"here": row.pk, "scope": scope, "minutes": "60", "reason": "发布"}, follow=True
+        )
+        assert "已静默" in messages_of(said), scope
+        assert Silence.objects.latest("pk").value == value
+    for odd in ({"scope": "all"}, {"minutes": "x"}, {"minutes": "999999"}, {"here": "0"}):
+        client.post(post, {"here": row.pk, "scope": "alert", "minutes": "60"} | odd)
+    assert Silence.objects.count() == 3
+
+
+def test_dangerous_things_are_only_proposed_and_only_by_those_who_may() -> None:
+    company()
+    (row,) = arrived("a", indicators=(IP,))
+    analyst, responder = at_desk(Role.ANALYST, "an"), at_desk(Role.RESPONDER, "re")
+    Asset.objects.update(name="web-01")
+    from secops_agent.models import Staff
+
+    Staff.objects.filter(staff_id__in=("an", "re")).update(corp_id="corp")
+    block = {
+        "here": row.pk,
+        "tool": "block_ip",
+        "ip": "203.0.113.9",
+        "duration_minutes": "60",
+        "reason": f"告警 A{row.pk}",
+    }
+    post = reverse("web:alert_propose")
+    assert "封禁 IP…" not in text_of(analyst.get(page(row)))
+    assert "需要「处置」角色" in messages_of(analyst.post(post, block, follow=True))
+    assert not Proposal.objects.exists()
+    assert "封禁 IP…" in text_of(responder.get(page(row)))
+    assert "已提出" in messages_of(responder.post(post, block, follow=True))
+    made = Proposal.objects.get()
+    assert (made.tool, made.state, made.arguments["ip"], made.asker_id) == (
+        "block_ip",
+        "proposed",
+        "203.0.113.9",
+        "re",
+    )
+    isolate = {"here": row.pk, "tool": "isolate_host", "asset": str(row.assets.get().pk), "reason": "失陷"}
+    assert "已提出" in messages_of(responder.post(post, isolate, follow=True))
+    for odd in (
+        {"tool": "close_alert"},
+        {"tool": "nonsense"},
+        {"ip": "10.0.0.1"},
+        {"ip": ""},
+        {"duration_minutes": "9" * 9},
+    ):
+        responder.post(post, block | odd)
+    assert Proposal.objects.count() == 2
+
+
+def test_a_page_costs_the_same_whatever_is_known() -> None:
+    client = at_desk(Role.ANALYST)
+    costs = []
+    for count in (2, 40):
+        row, *_ = arrived(
+            *(f"{count}-{n}" for n in range(count)), rule_name="一条规则", indicators=(IP, ACCOUNT)
+        )
+        AlertPayload.objects.filter(alert=row).update(raw={"text": "长" * 100_000})
+        cost = []
+        for part in PARTS:
+            with CaptureQueriesContext(connection) as queries:
+                client.get(page(row, part, "?tab=all" if part == "alert" else ""))
+            cost.append(len(queries))
+        costs.append(cost)
+    assert max(costs[1]) <= 20, costs
+    assert costs[0] == costs[1]
+    assert "只显示前" in text_of(client.get(page(row, "alert_event")))
