@@ -99,7 +99,7 @@ class RuleScreen(Screen):
 
     def preview_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
         """POST the form as it stands → ``{known, text}``: the rule in words, and how often it would have spoken."""
-        rule = get_object_or_404(NotificationRule, pk=pk) if pk else None
+        rule = None if pk is None else get_object_or_404(NotificationRule, pk=pk)
         may = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
         if request.method != "POST" or not may:
             return JsonResponse({"known": False, "text": "没有修改通知规则的权限。"}, status=403)
