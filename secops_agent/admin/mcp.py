@@ -52,7 +52,7 @@ class McpScreen(RecordScreen):
     @admin.display(description="工具")
     def found(self, row: McpCatalogue) -> SafeString:
         """How many there are in each state."""
-        counted = Counter(tool.state for tool in catalogue.known_tools(row.config))
+        counted: Counter[str] = Counter(tool.state for tool in catalogue.known_tools(row.config))
         told = (
             (badge(f"{catalogue.STATES[state]} {counted[state]}", mcp_forms.TONES[state]),)
             for state in catalogue.STATES

@@ -85,7 +85,7 @@ class StateFilter(admin.SimpleListFilter):
     title = "状态"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, _: Any) -> list[tuple[str, str]]:
         """As the list calls them."""
         return [("now", "生效中"), ("later", "未开始"), ("over", "已结束")]
 

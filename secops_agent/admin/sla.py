@@ -54,7 +54,7 @@ class SlaScreen(Screen):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """With what holds for every severity, the defaults too."""
-        limits, mine = sla.SlaLimits(), dict(SlaTarget.objects.values_list("severity", "pk"))
+        limits, mine = sla.SlaLimits(), {row.severity: row.pk for row in SlaTarget.objects.all()}
         may = self.has_change_permission(request)
         rows = [
             (

@@ -202,7 +202,7 @@ class Screen(_Base):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """As Django's; with the way on, for those who may go it."""
-        found = super().get_changelist_instance(request)
+        found: Any = super().get_changelist_instance(request)
         found.way = self._way(request)
         return found
 

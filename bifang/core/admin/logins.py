@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
 from bifang.core.models import LoginFailure
 
 
@@ -17,7 +17,7 @@ class LoginScreen(RecordScreen):
     purpose = "谁从哪里输错了密码。一个门只对「这个用户名 + 这个地址」关上，时间到了自己打开；超级管理员删除这一行，就立即打开。"
     when_empty = "没有人输错过密码，或记录已过期：一切正常。"
     list_display = ("name", "address", "failures", "state", "last", "client")
-    fields = ("name", "address", "failures", "state", "attempt_time", "browser")
+    fields = ("name", "address", "failures", "state", "moment_of", "browser")
     search_fields = ("=username", "=ip_address")
     search_help_text = "按用户名或 IP 地址搜索（完整匹配）"
     ordering = ("-attempt_time",)
@@ -55,6 +55,11 @@ class LoginScreen(RecordScreen):
     def last(self, row: LoginFailure) -> SafeString | str:
         """The last failure."""
         return ago(row.attempt_time)
+
+    @admin.display(description="最近一次")
+    def moment_of(self, row: LoginFailure) -> SafeString | str:
+        """Exactly."""
+        return moment(row.attempt_time)
 
     @admin.display(description="浏览器")
     def client(self, row: LoginFailure) -> SafeString | str:
