@@ -90,7 +90,11 @@ class McpScreen(RecordScreen):
         if row is None:
             raise Http404
         return self._page(
-            request, "mcp_service.html", title=f"MCP 服务「{row}」", tools=table(request, row.config)
+            request,
+            "mcp_service.html",
+            title=f"MCP 服务「{row}」",
+            tools=table(request, row.config),
+            config=row.config,
         )
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
