@@ -34,7 +34,7 @@ class SlaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable a
         return values
 
 
-def _way_to(severity: str, pk: int | None) -> str:
+def _way_to(severity: str, pk: str | None) -> str:
     """Where one sets the limits of a severity."""
     if pk is not None:
         return reverse("admin:secops_agent_slatarget_change", args=[pk])
