@@ -39,7 +39,11 @@ TYPES = (
     ("application", "应用"),
 )
 MOST_REJECTED = 100
-BY_SOURCE = frozenset({"alert", "finding", "component"})
+# Where each kind is listed, and the name of the list's filter by tool.
+LISTS = {
+    "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source__exact"),
+    "vulnerability": ("web:vulnerabilities", ""), "finding": ("web:findings", "source"), "alert": ("web:alerts", "source"),
+}  # fmt: skip
 
 
 class ImportForm(forms.Form):
@@ -277,9 +281,7 @@ def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def _results(row: ImportJob, kind: str) -> str:
     """The list where what came in can be looked at: of its tool where the list tells, else the whole list."""
-    source = row.options.get("source") or row.format
-    told = kind in BY_SOURCE and row.format != "generic"
-    if kind == "alert":
-        return f"{reverse('web:alerts')}?{urlencode({'tab': 'all'} | ({'source': source} if told else {}))}"
-    page = reverse(f"admin:secops_agent_{kind}_changelist")
-    return f"{page}?{urlencode({'source__exact': source})}" if told else page
+    page, name = LISTS[kind]
+    told = {name: row.options.get("source") or row.format} if name and row.format != "generic" else {}
+    query = urlencode(({"tab": "all"} if kind == "alert" else {}) | told)
+    return f"{reverse(page)}?{query}" if query else reverse(page)
