@@ -8,7 +8,7 @@ from typing import Any, Final
 from bifang.channels import consumer
 from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
-from bifang.core.errors import InvalidInput
+from bifang.core.errors import BifangError
 from secops_agent.agent import memory, toolbox
 from secops_agent.agent.records import brief, door_of, place_of
 from secops_agent.llm.offline.controls import find_control
@@ -113,7 +113,7 @@ def _answer_swap(control: Control, person: Person) -> tuple[bool, str]:
     try:
         accepted = control.action == "accept"
         return True, swaps.answer(control.code, person.corp_id, person.staff_id, accepted=accepted)
-    except InvalidInput as error:
+    except BifangError as error:
         return False, error.message
 
 

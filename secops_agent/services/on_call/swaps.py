@@ -18,6 +18,7 @@ from secops_agent.services.on_call.schedules import enabled_schedules, find_sche
 from secops_agent.services.on_call.shifts import ZONE, shifts
 from secops_agent.services.people.eligibility import listed, may_be_same_person, same_person
 from secops_agent.services.people.messages import tell
+from secops_agent.services.switches import refuse_when_read_only
 
 PATIENCE: Final = timedelta(hours=24)
 MOST_DAYS: Final = 14
@@ -80,7 +81,8 @@ def _pieces(schedule: OnCallSchedule, days: Iterable[date], asker: Staff, other:
 
 
 def ask(name: str, asker: Staff, other: Staff, days: Sequence[date]) -> ShiftSwap:
-    """Ask somebody for a swap and tell them. Raises InvalidInput, also if they cannot be told."""
+    """Ask somebody for a swap and tell them. Raises ReadOnly, InvalidInput, also if they cannot be told."""
+    refuse_when_read_only()
     schedule, pieces = plan(name, asker, other, days)
     now = timezone.now()
     with transaction.atomic():
@@ -134,7 +136,8 @@ def _detail(swap: ShiftSwap, pieces: Sequence[Piece]) -> dict[str, object]:
 
 
 def answer(code: str, corp_id: str, staff_id: str, *, accepted: bool) -> str:
-    """What a person says to a swap; who asked may take it back. The text is for them. Raises InvalidInput."""
+    """What a person says to a swap; who asked may take it back. The text is for them. Raises InvalidInput, ReadOnly."""
+    refuse_when_read_only()
     person, now = listed(corp_id, staff_id), timezone.now()
     with transaction.atomic():
         rows = ShiftSwap.objects.select_related("schedule", "asker", "other").filter(code=code)

@@ -13,7 +13,8 @@ from secops_agent.models import AuditRecord, OnCallOverride, OnCallSchedule, Shi
 from secops_agent.services.on_call import swaps
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.on_call.shifts import ZONE, on_call_at
-from tests.secops.decisions_aid import company, talk
+from secops_agent.services.switches import ReadOnly
+from tests.secops.decisions_aid import company, switch, talk
 
 pytestmark = pytest.mark.both_databases
 CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
@@ -85,6 +86,16 @@ def test_declined_changes_nothing_and_the_asker_is_told(config):
     talk(config, ("wang", f"不换 {swap.code}"))
     assert not OnCallOverride.objects.exists()
     assert any("没有换班" in text for text in private_to("li"))
+
+
+def test_read_only_swaps_nothing(config):
+    swap = asked(config)
+    switch("read_only")
+    (told,) = talk(config, ("wang", f"接受换班 {swap.code}"))
+    assert "只读" in told
+    assert ShiftSwap.objects.get().state == SwapState.ASKED
+    with pytest.raises(ReadOnly):
+        swaps.answer(swap.code, "corp", "wang", accepted=False)
 
 
 def test_nobody_answers_and_it_expires_with_word_to_the_asker(config):
