@@ -66,6 +66,10 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold is untyped
 
         return seen
 
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The first page is our own."""
+        return redirect("web:home")
+
     def _nothing(self, request: HttpRequest) -> HttpResponse | None:
         from secops_agent.services.people.logins import may_do_something
         from secops_agent.services.people.staff import administrators

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 
@@ -26,91 +26,86 @@ class MenuEntry:
 
 MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
     (
+        "安全运营",
+        (
+            MenuEntry(
+                "告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True
+            ),
+            MenuEntry("事件", "folder_special", "secops_agent.case", page="web:cases"),
+            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
+            MenuEntry("值班", "calendar_month", "secops_agent.oncallschedule", page="web:on_call"),
+            MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
+            MenuEntry("资产", "dns", "secops_agent.asset"),
+            MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
+            MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
+            MenuEntry("组件", "deployed_code", "secops_agent.component"),
+            MenuEntry("处置动作", "bolt", "secops_agent.action"),
+        ),
+    ),
+    (
+        "知识与报告",
+        (
+            MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),
+            MenuEntry("手册（技能）", "menu_book", "secops_agent.runbook"),
+            MenuEntry("改进建议", "thumb_down", "secops_agent.correction"),
+            MenuEntry("调查对照", "balance", "secops_agent.investigationreplay"),
+            MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
+            MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
+        ),
+    ),
+    (
+        "通知",
+        (
+            MenuEntry("通知规则", "campaign", "secops_agent.notificationrule"),
+            MenuEntry("告警消息", "mark_chat_read", "secops_agent.alertmessage"),
+            MenuEntry("静默", "notifications_off", "secops_agent.silence"),
+            MenuEntry("处理时限", "timer", "secops_agent.slatarget"),
+            MenuEntry("通知偏好", "tune", "secops_agent.notificationpreference"),
+            MenuEntry("定时任务", "event_repeat", "secops_agent.scheduledtask"),
+            MenuEntry("已知的群", "groups", "channels.knowngroup"),
+        ),
+    ),
+    (
         "系统",
         (
             MenuEntry("系统配置", "settings", "core.systemconfig"),
             MenuEntry("系统开关", "toggle_on", "core.switch"),
             MenuEntry("连接状态", "hub", "dingtalk_integration.clientstate"),
             MenuEntry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
-            MenuEntry("工作进程", "memory", "channels.worker"),
-        ),
-    ),
-    (
-        "消息",
-        (
+            MenuEntry("模型用量", "payments", "secops_agent.turnusage"),
+            MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
             MenuEntry(
                 "收件箱", "inbox", "channels.inboxrow", badge="bifang.channels.admin.figures.inbox_badge"
             ),
             MenuEntry(
                 "发件箱", "outbox", "channels.outboxrow", badge="bifang.channels.admin.figures.outbox_badge"
             ),
-            MenuEntry("AI 卡片", "view_agenda", "dingtalk_integration.card"),
         ),
     ),
     (
-        "通知与值班",
-        (
-            MenuEntry("通知规则", "campaign", "secops_agent.notificationrule"),
-            MenuEntry("告警消息", "mark_chat_read", "secops_agent.alertmessage"),
-            MenuEntry("静默", "notifications_off", "secops_agent.silence"),
-            MenuEntry("值班表", "calendar_month", "secops_agent.oncallschedule"),
-            MenuEntry("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
-            MenuEntry("通知偏好", "tune", "secops_agent.notificationpreference"),
-            MenuEntry("定时任务", "event_repeat", "secops_agent.scheduledtask"),
-            MenuEntry("节假日与调休", "event_busy", "secops_agent.calendarday"),
-            MenuEntry("已知的群", "groups", "channels.knowngroup"),
-        ),
-    ),
-    (
-        "资产与风险",
-        (
-            MenuEntry("事件", "folder_special", "secops_agent.case", page="web:cases"),
-            MenuEntry(
-                "告警处置", "notifications_active", "secops_agent.alert", page="web:alerts", thumb=True
-            ),
-            MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
-            MenuEntry("资产", "dns", "secops_agent.asset"),
-            MenuEntry("组件", "deployed_code", "secops_agent.component"),
-            MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
-            MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
-            MenuEntry("调查对照", "balance", "secops_agent.investigationreplay"),
-            MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
-            MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),
-            MenuEntry("手册（技能）", "menu_book", "secops_agent.runbook"),
-            MenuEntry("改进建议", "thumb_down", "secops_agent.correction"),
-            MenuEntry("处理时限", "timer", "secops_agent.slatarget"),
-            MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
-        ),
-    ),
-    (
-        "审批与审计",
-        (
-            MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
-            MenuEntry("处置动作", "bolt", "secops_agent.action"),
-            MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
-            MenuEntry("审计记录", "policy", "secops_agent.auditrecord"),
-            MenuEntry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
-            MenuEntry("模型用量", "payments", "secops_agent.turnusage"),
-            MenuEntry("模型价格", "sell", "secops_agent.modelprice"),
-        ),
-    ),
-    (
-        "人员与权限",
+        "人员与审计",
         (
             MenuEntry("人员", "badge", "secops_agent.staff"),
+            MenuEntry("API 令牌", "key", "secops_agent.apitoken"),
+            MenuEntry("审计记录", "policy", "secops_agent.auditrecord"),
             MenuEntry("登录用户", "person", "auth.user"),
             MenuEntry("用户组", "group", "auth.group"),
             MenuEntry("登录失败", "no_accounts", "core.loginfailure"),
-            MenuEntry("API 令牌", "key", "secops_agent.apitoken"),
         ),
     ),
     (
-        "后台任务",
+        "很少用到",
         (
+            MenuEntry("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
+            MenuEntry("节假日与调休", "event_busy", "secops_agent.calendarday"),
+            MenuEntry("AI 卡片", "view_agenda", "dingtalk_integration.card"),
+            MenuEntry("模型价格", "sell", "secops_agent.modelprice"),
+            MenuEntry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
+            MenuEntry("工作进程", "memory", "channels.worker"),
             MenuEntry("计划任务", "schedule", "django_q.schedule"),
             MenuEntry("排队的任务", "pending_actions", "django_q.ormq"),
-            MenuEntry("成功的任务", "task_alt", "django_q.success"),
             MenuEntry("失败的任务", "error", "django_q.failure"),
+            MenuEntry("成功的任务", "task_alt", "django_q.success"),
         ),
     ),
 )
@@ -140,13 +135,37 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "house_menu": SimpleLazyObject(lambda: menu(request)),
         "house_thumb": SimpleLazyObject(lambda: _thumb(request)),
+        "house_switches": SimpleLazyObject(_switches),
+        "house_pages": SimpleLazyObject(lambda: _pages(request)),
     }
+
+
+def _switches() -> list[str]:
+    from bifang.core.admin.dashboard import switches_on  # settings are read before anything can be imported
+
+    return switches_on()
 
 
 def _thumb(request: HttpRequest) -> list[dict[str, Any]]:
     home = {"title": "工作台", "icon": "dashboard", "link": reverse("web:home")}
     entries = (entry for _, group in MENU for entry in group if entry.thumb)
     return [home, *(_item(request, entry) for entry in entries if _may_see(request, entry))]
+
+
+def _pages(request: HttpRequest) -> dict[str, dict[str, Any]]:
+    """The list of a model in the admin → the page of our own that stands before it."""
+    first: dict[str, MenuEntry] = {}
+    for entry in (entry for _, group in MENU for entry in group):
+        first.setdefault(entry.model, entry)
+    pages = (entry for entry in first.values() if entry.page and _may_see(request, entry))
+    return {_list_of(entry): _item(request, entry) for entry in pages}
+
+
+def _list_of(entry: MenuEntry) -> str:
+    try:
+        return reverse(f"admin:{entry.model.replace('.', '_')}_changelist")
+    except NoReverseMatch:  # a page of our own alone
+        return ""
 
 
 def _may_see(request: HttpRequest, entry: MenuEntry) -> bool:
@@ -177,7 +196,6 @@ UNFOLD: dict[str, Any] = {
     ],
     "STYLES": [lambda request: static("bifang/admin.css")],
     "SCRIPTS": [lambda request: static("bifang/live.js")],
-    "DASHBOARD_CALLBACK": "bifang.core.admin.dashboard.fill",
     "ACCOUNT": {"navigation": account},
     "COLORS": {
         "primary": {

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Subquery, Sum
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -14,14 +13,12 @@ from django.utils.timesince import timesince
 
 from bifang.channels.models import InboxRow
 from bifang.core.admin.base import moment, shortened
-from bifang.core.admin.guiding import Fact, register_facts
-from bifang.core.admin.live import Live, register_watch
-from bifang.core.admin.panels import Panel, register_cards
-from bifang.core.admin.trying import Checkup, Part, register_checkup
+from bifang.core.admin.guiding import Fact
+from bifang.core.admin.live import Live
+from bifang.core.admin.trying import Part
 from bifang.core.models import SystemConfig
 from dingtalk_integration import quota
 from dingtalk_integration.checks import local
-from dingtalk_integration.checks.configuration import DingTalkTrial
 from dingtalk_integration.checks.diagnosis import every_step
 from dingtalk_integration.health import COMMAND, FRESH, live_scopes, live_states
 from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus, QuotaLedger
@@ -188,26 +185,3 @@ def parts() -> Sequence[Part]:
     """What `check_dingtalk_stream` checks: the machine that serves this page, then the configuration."""
     machine = tuple(step for step in local.STEPS if step.name != "configs")
     return [("这个配置", every_step()), ("这台服务器", machine)]
-
-
-def connection_cards(request: HttpRequest) -> Iterable[Panel]:
-    """How many of the enabled configurations are connected."""
-    if not request.user.has_perm("core.view_systemconfig"):
-        return []
-    states = watch(list(SystemConfig.objects.enabled("dingtalk")))
-    good = sum(live.tone == "ok" for live in states.values())
-    tone = "idle" if not states else "ok" if good == len(states) else "bad" if good == 0 else "warn"
-    note = "还没有启用的钉钉配置" if not states else "全部已连接" if good == len(states) else "有配置没有连上"
-    page = reverse("admin:core_systemconfig_changelist")
-    return [Panel("钉钉连接", f"{good} / {len(states)}", note, tone, "hub", page)]
-
-
-register_watch("dingtalk", watch)
-register_facts("dingtalk", facts)
-register_checkup(
-    "dingtalk",
-    Checkup(
-        DingTalkTrial, parts, "与 python manage.py check_dingtalk_stream 相同的检查，不影响正在运行的服务。"
-    ),
-)
-register_cards(10, connection_cards)

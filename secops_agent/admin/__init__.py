@@ -56,12 +56,12 @@ _ESTATE = (
 )
 _WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
+allow("viewer", "secops_agent.view_oncallschedule")  # in the chat, too, every viewer may ask who is on call
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
 allow("analyst", "secops_agent.view_action", "secops_agent.view_mcpcatalogue")
 _TOLD = (
     "notificationrule",
-    "oncallschedule",
     "oncalllayer",
     "oncalloverride",
     "silence",

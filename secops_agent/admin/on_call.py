@@ -16,7 +16,6 @@ from bifang.core.admin.base import NOTHING, badge
 from secops_agent.admin.assets import TagsField
 from secops_agent.admin.calendar_files import CalendarFiles
 from secops_agent.admin.inventory import actor_of
-from secops_agent.admin.on_call_board import board_context
 from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.services.notifications.choices import choices
 from secops_agent.services.on_call import schedules
@@ -157,7 +156,6 @@ class RotaScreen(CalendarFiles):
     """Who is on call now and next, and the gaps."""
 
     form = RotaForm
-    list_before_template = "admin/secops_agent/on_call.html"
     change_form_outer_before_template = "admin/secops_agent/on_call_tools.html"
 
     records_itself = True
@@ -177,10 +175,6 @@ class RotaScreen(CalendarFiles):
         """The group is a field of the form, none of the model's."""
         kwargs["fields"] = RotaForm.Meta.fields
         return super().get_form(request, obj, change=change, **kwargs)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """With the next two weeks above the list."""
-        return super().changelist_view(request, board_context() | (extra_context or {}))
 
     def change_view(
         self,

@@ -3,12 +3,11 @@
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import NOTHING, RecordScreen, Screen, moment
 from bifang.core.admin.panels import Panel, register_cards
-from secops_agent.models import Action, ActionState, ModelPrice, Proposal, ProposalState, TurnUsage
+from secops_agent.models import Action, ActionState, ModelPrice, TurnUsage
 from secops_agent.services.operations.usage import MICRO, spent_today
 
 
@@ -46,23 +45,16 @@ class PriceScreen(Screen):
 
 
 def decision_cards(request: HttpRequest) -> list[Panel]:
-    """What waits for people, what nobody knows the result of, what today cost."""
-    if not request.user.has_perm("secops_agent.view_proposal"):
-        return []
+    """What nobody knows the result of, and what today cost."""
     pages = {name: reverse(f"admin:secops_agent_{name}_changelist") for name in ("action", "turnusage")}
-    waiting = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=timezone.now()).count()
-    unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
-    cards = [
-        Panel("待决定的操作", f"{waiting}", "等待确认或审批", "warn" if waiting else "idle", "how_to_reg",
-             reverse("web:approvals")),
-        Panel("结果未知的动作", f"{unknown}", "需要人工核实", "bad" if unknown else "ok", "help",
-             f"{pages['action']}?state__exact=unknown"),
-    ]  # fmt: skip
-    return (
-        [*cards, _spent(pages["turnusage"])]
-        if request.user.has_perm("secops_agent.view_turnusage")
-        else cards
-    )
+    cards = []
+    if request.user.has_perm("secops_agent.view_action"):
+        unknown = Action.objects.filter(state=ActionState.UNKNOWN).count()
+        page, tone = f"{pages['action']}?state__exact=unknown", "bad" if unknown else "ok"
+        cards.append(Panel("结果未知的动作", f"{unknown}", "需要人工核实", tone, "help", page))
+    if request.user.has_perm("secops_agent.view_turnusage"):
+        cards.append(_spent(pages["turnusage"]))
+    return cards
 
 
 def _spent(page: str) -> Panel:

@@ -15,14 +15,13 @@ from bifang.core.db import database_now
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.agent.controls import NOT_LISTED, VERDICTS, Keystroke, decide_as_user, object_to_user
-from secops_agent.models import Action, Proposal, ProposalState, Role, Staff
+from secops_agent.models import Action, Proposal, ProposalState, Staff
 from secops_agent.models.proposal import Risk
 from secops_agent.services.decisions import actions, approvals, pending, undo
 from secops_agent.services.decisions.proposals import prospect_of
 from secops_agent.services.decisions.requests import Verdict
 from secops_agent.services.people.eligibility import account_of, same_person
 from secops_agent.services.people.logins import accounts
-from secops_agent.services.people.staff import Person
 from secops_agent.web.access import page
 from secops_agent.web.approval_views import card, story, target
 
@@ -54,14 +53,8 @@ def proposals(request: HttpRequest) -> HttpResponse:
 
 def _waiting_for(request: HttpRequest) -> list[int]:
     """Ids of what this person can decide now: their own writes, and what others ask an approver for."""
-    found: dict[int, Proposal] = {}
-    own: set[int] = set()
-    for account in accounts(request.user):
-        person = Person(account.corp_id, account.staff_id, account.name, Role(account.role))
-        waiting = pending.waiting_for(person)
-        found |= {row.pk: row for row in waiting}
-        own |= {row.pk for row in waiting if row.asked_by_id == account.pk and row.risk == Risk.DANGEROUS}
-    return [pk for pk in found if pk not in own]
+    mine = [account for account in accounts(request.user) if account.active]
+    return [row.pk for row, decides in pending.everything(mine) if decides]
 
 
 def _of_tab(tab: str, mine: list[int]) -> QuerySet[Proposal]:

@@ -14,9 +14,11 @@ from secops_agent.web import (
     cases,
     chat,
     former_addresses,
+    on_call_acts,
     saved_views,
 )
 from secops_agent.web.home import home
+from secops_agent.web.on_call import on_call
 
 app_name = "web"
 urlpatterns = [
@@ -37,6 +39,12 @@ urlpatterns = [
     path("admin/secops_agent/alert/", former_addresses.former_list),
     path("admin/secops_agent/alert/<int:pk>/", former_addresses.former_alert),
     path("admin/secops_agent/alert/<int:pk>/change/", former_addresses.former_alert),
+    path("on-call/", on_call, name="on_call"),
+    path("on-call/swaps/", on_call_acts.ask, name="on_call_swap"),
+    path("on-call/swaps/<str:code>/", on_call_acts.answer, name="on_call_answer"),
+    path("on-call/overrides/", on_call_acts.substitute, name="on_call_override"),
+    path("on-call/overrides/<int:pk>/remove/", on_call_acts.take_back, name="on_call_take_back"),
+    path("on-call/calendar/", on_call_acts.subscribe, name="on_call_subscribe"),
     path("chat/", chat.chat, name="chat"),
     path("chat/log/", chat.log, name="chat_log"),
     path("chat/say/", chat.say, name="chat_say"),

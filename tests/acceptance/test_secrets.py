@@ -115,8 +115,8 @@ def stored_bytes(database: Database) -> Iterator[tuple[str, bytes]]:
 
 
 def pages() -> Iterator[str]:
-    """Every list, form and record of the admin."""
-    yield reverse("admin:index")
+    """The first page and on-call; every list, form and record of the admin."""
+    yield from ("/", "/?part=now", "/?part=risks", "/?part=system", "/?part=steps", "/on-call/")
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         yield reverse(f"{name}_changelist")

@@ -155,10 +155,10 @@ def test_list_shows_a_reply_without_its_markdown() -> None:
 def test_menu_counts_dead_letters() -> None:
     client = superuser()
     row = received(dingtalk(), 1, state=State.DEAD)
-    assert "收件箱 ¦ 1 ¦" in text_of(client.get("/admin/"))
+    assert "收件箱 ¦ 1 ¦" in text_of(client.get("/"))
     for number in range(3):
         sent(row, number, state=State.DEAD)
-    text = text_of(client.get("/admin/"))
+    text = text_of(client.get("/")) + text_of(client.get("/?part=system"))
     assert "发件箱 ¦ 3 ¦" in text
     assert "死信 ¦ 4 ¦" in text
     assert "收件箱 1，发件箱 3" in text
@@ -199,7 +199,7 @@ def test_workers_are_alive_while_their_heart_beats() -> None:
     text = text_of(client.get("/admin/channels/worker/"))
     assert "a:1 ¦ 运行中" in text
     assert "b:2 ¦ 已失联" in text
-    assert "工作进程 ¦ 1 ¦ 心跳正常" in text_of(client.get("/admin/"))
+    assert "工作进程 ¦ 1 ¦ 心跳正常" in text_of(client.get("/?part=system"))
 
 
 def test_message_without_an_answer_says_why() -> None:

@@ -13,19 +13,8 @@ from django.urls import reverse
 
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.unfold import MENU
-from dingtalk_integration import api_usage
 from secops_agent.models import Role
-from tests.admin_pages import (
-    MODELS,
-    ROWS,
-    connected,
-    dingtalk,
-    member,
-    received,
-    serve_plain_static,
-    superuser,
-    text_of,
-)
+from tests.admin_pages import MODELS, ROWS, member, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
 # Words that stand on our pages in any language.
@@ -70,7 +59,9 @@ def test_every_page_answers_the_members_of_a_group(group: str) -> None:
             assert client.get(page).status_code in (200, 302, 403), page
 
 
-@pytest.mark.parametrize("page", ["admin:index", "admin:core_systemconfig_add", "admin:password_change"])
+@pytest.mark.parametrize(
+    "page", ["web:home", "web:on_call", "admin:core_systemconfig_add", "admin:password_change"]
+)
 def test_other_pages_open_in_chinese(page: str) -> None:
     response = superuser().get(reverse(page))
     assert response.status_code == 200
@@ -81,27 +72,6 @@ def test_login_opens_in_chinese_and_leads_to_the_first_page() -> None:
     response = Client().get(reverse("admin:login"))
     assert not leftovers(text_of(response))
     assert Client().get("/", follow=True).redirect_chain[-1][0].startswith("/admin/login/")
-
-
-def test_first_page_says_what_to_do_when_nothing_is_configured() -> None:
-    text = text_of(superuser().get(reverse("admin:index")))
-    assert "接下来做什么" in text
-    assert "添加钉钉配置" in text
-    assert "python manage.py start_dingtalk_stream" in text
-    assert "登记人员" in text
-
-
-def test_first_page_costs_the_same_with_many_rows(django_assert_max_num_queries: Any) -> None:
-    for number in range(8):
-        config = dingtalk(f"配置{number}")
-        connected(config)
-        received(config, number)
-        api_usage.add(
-            {(config.client_id, family, "answer"): number for family in ("robot", "card", "webhook")}
-        )
-    client = superuser()
-    with django_assert_max_num_queries(30):
-        assert client.get(reverse("admin:index")).status_code == 200
 
 
 def english(package: str) -> set[str]:
@@ -140,10 +110,25 @@ SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
 
 
 def test_the_menu_says_what_the_pages_are_called() -> None:
-    entries = [
-        entry for _, group in MENU for entry in group if not entry.page
-    ]  # those of our own have their own words
-    assert {entry.model: entry.title for entry in entries} == {
-        entry.model: str(apps.get_model(entry.model)._meta.verbose_name_plural) for entry in entries
-    }
-    assert {model._meta.label_lower for model in MODELS} == {entry.model for entry in entries}
+    entries = [entry for _, group in MENU for entry in group]
+    client = superuser()
+    for entry in entries:
+        if entry.page:
+            page = client.get(reverse(entry.page)).content.decode()
+            assert f"<h1>{entry.title}</h1>" in page, entry
+        else:
+            assert entry.title == str(apps.get_model(entry.model)._meta.verbose_name_plural)
+    titles = [entry.title for entry in entries]
+    assert len(titles) == len(set(titles))
+    screens = {model._meta.label_lower for model in MODELS}
+    assert (
+        {entry.model for entry in entries if not entry.page} <= screens <= {entry.model for entry in entries}
+    )
+
+
+def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> None:
+    row, client = ROWS["secops_agent.oncallschedule"](), superuser()
+    for name, given in (("changelist", []), ("change", [row.pk]), ("add", [])):
+        html = client.get(reverse(f"admin:secops_agent_oncallschedule_{name}", args=given)).content.decode()
+        crumbs = re.findall(r'<a href="([^"]+)" class="align-middle', html)
+        assert crumbs[:2] == ["/", reverse("web:on_call")], crumbs

@@ -39,7 +39,7 @@ def test_page_shows_all_switches_before_any_was_ever_set() -> None:
 
 def test_first_page_tells_which_switches_are_on() -> None:
     Switch.objects.create(name="no_model", on=True)
-    assert "已打开：停用模型" in text_of(superuser().get("/admin/"))
+    assert "已打开：停用模型" in text_of(superuser().get("/"))
 
 
 def test_only_those_who_may_turn_switches() -> None:

@@ -15,7 +15,7 @@ from secops_agent.models import Role, Staff
 from tests.admin_pages import MODELS, ROWS, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
-PAGES = ["/", "/admin/login/", "/admin/", "/nothing", "/admin/nothing/", "/api/nothing", "/api/v1/alerts/", "/api/docs/", "/api/docs/?script=", "/api/schema/"]  # fmt: skip
+PAGES = ["/", "/?part=now", "/on-call/", "/admin/login/", "/admin/", "/admin/core/systemconfig/", "/nothing", "/admin/nothing/", "/api/nothing", "/api/v1/alerts/", "/api/docs/", "/api/docs/?script=", "/api/schema/"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_a_form_without_its_token_says_how_to_go_on() -> None:
 def test_a_post_of_a_session_is_never_a_failure(kind: str, address: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("root"))
-    client.get("/admin/")
+    client.get("/")
     token = client.cookies["csrftoken"].value
     for headers in ({}, {"X-CSRFToken": token}):
         answer = client.post(address, b"--x\r\n", content_type=kind, headers=headers)

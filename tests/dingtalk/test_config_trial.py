@@ -236,7 +236,7 @@ def test_next_step_with_its_paths_is_for_those_who_may_act() -> None:
 
 def test_first_page_lists_the_steps_of_the_guide_until_all_are_done() -> None:
     root = superuser()
-    steps = root.get("/admin/").context["bf_steps"]
+    steps = root.get("/?part=steps").context["steps"]
     assert [step.title for step in steps] == [
         "在开放平台创建应用", "取得应用凭证", "添加钉钉配置", "启动 Stream 推送服务", "在开放平台选择 Stream 推送并发布",
         "在钉钉里 @ 机器人", "登记人员", "添加通知规则",
@@ -245,7 +245,7 @@ def test_first_page_lists_the_steps_of_the_guide_until_all_are_done() -> None:
     config = dingtalk()
     connected(config)
     received(config)
-    steps = root.get("/admin/").context["bf_steps"]
+    steps = root.get("/?part=steps").context["steps"]
     assert [step.done for step in steps] == [True] * 6 + [False] * 2
 
 

@@ -192,7 +192,7 @@ def test_scarcity_is_shown_and_makes_nothing_unready(settings: Any, tmp_path: An
     assert "资源管理" in finding.detail
     warn(standings())
     client = superuser()
-    assert "100%" in text_of(client.get("/admin/"))
+    assert "100%" in text_of(client.get("/?part=system"))
     page = text_of(client.get("/admin/dingtalk_integration/apiusage/"))
     assert "已用 10 / 10，照此到" in page
     assert "预计不够用" in page

@@ -60,7 +60,7 @@ def test_a_token_is_shown_once_and_works() -> None:
     assert "no-store" in shown["Cache-Control"]
     row = ApiToken.objects.get()
     assert (row.scopes, row.rate, row.owner is not None) == (["ingest"], 60, True)
-    for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/admin/"):
+    for address in (TOKENS, reverse("admin:secops_agent_apitoken_change", args=[row.pk]), "/"):
         assert secret not in client.get(address).content.decode()
     caller = Client(headers={"X-Api-Token": secret})
     assert caller.post("/api/v1/ingest/generic/", generic(), "application/json").status_code == 200

@@ -167,7 +167,7 @@ def test_the_log_of_accounts_is_chinese() -> None:
     message = LogEntry.objects.get(object_id=str(someone.pk)).get_change_message()
     assert "用户组" in message
     assert not re.search("[A-Za-z]", message.replace("Email", "")), message
-    assert message in text_of(client.get("/admin/"))
+    assert message in text_of(client.get(reverse("admin:auth_user_history", args=[someone.pk])))
 
 
 def test_the_button_of_the_history_leads_to_something() -> None:

@@ -1,7 +1,6 @@
-"""The first page: what runs, what waits, what failed, and what to do next."""
+"""What 工作台 shows of the system: which configurations are connected, which switches are on, what is to be set up."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,20 +12,8 @@ from bifang.core.models import Switch, SystemConfig
 MOST_CONNECTIONS = 12
 
 
-def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """`UNFOLD["DASHBOARD_CALLBACK"]`."""
-    steps = panels.steps(request)
-    return context | {
-        "title": "概览",
-        "bf_cards": panels.cards(request),
-        "bf_steps": steps if not all(step.done for step in steps) else [],
-        "bf_connections": _connections(request),
-        "bf_switches": _switches(request),
-        "live_url": reverse("admin:core_systemconfig_live"),
-    }
-
-
-def _connections(request: HttpRequest) -> list[tuple[SystemConfig, live.Live]]:
+def connections(request: HttpRequest) -> list[tuple[SystemConfig, live.Live]]:
+    """The enabled configurations that have a live state, as far as this person may see them."""
     if not request.user.has_perm("core.view_systemconfig"):
         return []
     rows = SystemConfig.objects.current().filter(kind__in=live.watched_kinds(), enabled=True)
@@ -35,7 +22,7 @@ def _connections(request: HttpRequest) -> list[tuple[SystemConfig, live.Live]]:
     return [(config, states[config.pk]) for config in configs if config.pk in states]
 
 
-def _switches(request: HttpRequest) -> list[str]:
+def switches_on() -> list[str]:
     """Labels of the switches that are on: everyone should know why the robot behaves oddly."""
     on = set(Switch.objects.filter(on=True).values_list("name", flat=True))
     return [meaning.label for meaning in MEANINGS if meaning.name in on]

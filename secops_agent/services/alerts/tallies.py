@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, Sum, Value
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, Concat, NullIf
 
 from secops_agent.models import Alert, AlertTally
@@ -166,10 +166,19 @@ def _count_edge(
 
 def by_hour(since: datetime | None, until: datetime | None) -> "Counter[datetime]":
     """Alerts by the hour of their last_seen, whole hours that touch the interval."""
-    rows = AlertTally.objects.filter(
-        _between(since and hour_of(since), until), dimension="severity", span="h"
-    ).values_list("start")
+    rows = _hours(since, until).values_list("start")
     return +Counter(dict(rows.annotate(total=Sum("count")).order_by()))
+
+
+def levels_by_hour(since: datetime | None, until: datetime | None) -> "Counter[tuple[datetime, str]]":
+    """`by_hour`, for each severity."""
+    rows = _hours(since, until).values_list("start", "value", "count")
+    return +Counter({(start, severity): count for start, severity, count in rows})
+
+
+def _hours(since: datetime | None, until: datetime | None) -> "QuerySet[AlertTally]":
+    inside = _between(since and hour_of(since), until)
+    return AlertTally.objects.filter(inside, dimension="severity", span="h").order_by()
 
 
 def compact() -> int:

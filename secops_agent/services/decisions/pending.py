@@ -6,11 +6,12 @@ from django.db.models import Q
 
 from bifang.core.db import database_now
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.models.staff import Role
+from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 
 _MOST = 5
+_MOST_SHOWN = 200
 
 
 def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Proposal]:
@@ -23,6 +24,26 @@ def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Propos
     others = Q(risk=Risk.DANGEROUS, corp_id__in=(staff.corp_id, "")) if approves else Q(pk__in=())
     rows = Proposal.objects.filter(mine | others, state=ProposalState.PROPOSED, expires_at__gt=database_now())
     return list((rows.filter(config_id=config_id) if config_id is not None else rows).order_by("pk")[:20])
+
+
+def everything(accounts: Sequence[Staff]) -> list[tuple[Proposal, bool]]:
+    """All that is undecided and not expired, with whether one of these accounts, of one person, may decide it: theirs
+    to confirm, or another's to approve. Theirs first, then what expires first; one query, and two for names that
+    nothing tells apart."""
+    rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    ordered = rows.select_related("asked_by").order_by("expires_at", "pk")[:_MOST_SHOWN]
+    found = [(row, any(_may_decide(row, each) for each in accounts)) for row in ordered]
+    return sorted(found, key=lambda pair: not pair[1])
+
+
+def _may_decide(row: Proposal, account: Staff) -> bool:
+    if row.corp_id and account.corp_id not in (row.corp_id, ""):
+        return False
+    asker = row.asked_by
+    if row.risk == Risk.WRITE:
+        return asker is not None and eligibility.same_person(asker, account)
+    able = allows(account.role, Role.APPROVER)
+    return able and asker is not None and not eligibility.may_be_same_person(asker, account)
 
 
 def own(person: Person, waiting: Sequence[Proposal]) -> Sequence[Proposal]:

@@ -1,13 +1,13 @@
 """Rules that cost more attention than they are worth, with what could be done about each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Count, Q
 
-from secops_agent.models import Alert, AlertAsset, Asset
+from secops_agent.models import Alert, Asset
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.alerts.tallies import RULE
 
@@ -16,6 +16,7 @@ MOST: Final = 20
 _LEAST: Final = 10  # alerts in the month
 _JUDGED: Final = 5
 _OLD: Final = timedelta(days=7)
+_Rule = tuple[str, str]  # source, rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,11 @@ class NoisyDetection:
             yield f"{self.untouched} 条一周多没有人处理：指定负责人{instead}"
 
 
-def noisy_rules(until: datetime, span: timedelta = MONTH) -> tuple[NoisyDetection, ...]:
-    """Of the month before that moment: those for which there is something to propose, the loudest first."""
-    rows = Alert.objects.filter(first_seen__gte=until - span, first_seen__lt=until).annotate(rule=RULE)
+def noisy_rules(until: datetime, span: timedelta = MONTH, most: int = MOST) -> tuple[NoisyDetection, ...]:
+    """Of the month before that moment: those of the loudest for which there is something to propose; three queries."""
+    inside = Q(first_seen__gte=until - span, first_seen__lt=until)
     counted = (
-        rows.order_by()
+        Alert.objects.filter(inside).annotate(rule=RULE).order_by()
         .values_list("source", "rule")
         .annotate(
             number=Count("pk"),
@@ -67,22 +68,24 @@ def noisy_rules(until: datetime, span: timedelta = MONTH) -> tuple[NoisyDetectio
             duplicates=Count("pk", filter=Q(verdict=Verdict.DUPLICATE)),
             untouched=Count("pk", filter=Q(status=AlertStatus.OPEN, first_seen__lt=until - _OLD)),
         )
-    )
-    loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:MOST])
-    found = (_noisy(each, until - span, until) for each in loud)
+    )  # fmt: skip
+    loud: list[tuple[Any, ...]] = list(counted.filter(number__gte=_LEAST).order_by("-number", "rule")[:most])
+    assets = _loudest_assets([(row[0], row[1]) for row in loud], inside) if loud else {}
+    nothing = ("", 0)
+    found = (NoisyDetection(*(*row, *assets.get((row[0], row[1]), nothing))) for row in loud)
     return tuple(each for each in found if each.proposals)
 
 
-def _noisy(row: tuple[Any, ...], start: datetime, end: datetime) -> NoisyDetection:
-    source, rule, alerts, attacks, dismissed, duplicates, untouched = row
-    asset, number = _loudest_asset(source, rule, start, end)
-    return NoisyDetection(source, rule, alerts, attacks, dismissed, duplicates, untouched, asset, number)
-
-
-def _loudest_asset(source: str, rule: str, start: datetime, end: datetime) -> tuple[str, int]:
-    mine = Alert.objects.filter(source=source, first_seen__gte=start, first_seen__lt=end)
-    rows = AlertAsset.objects.filter(alert__in=mine.annotate(rule=RULE).filter(rule=rule)).order_by()
-    most = rows.values_list("asset_id").annotate(number=Count("pk")).order_by("-number", "asset_id").first()
-    if most is None:
-        return "", 0
-    return Asset.objects.filter(pk=most[0]).values_list("name", flat=True).first() or "", most[1]
+def _loudest_assets(loud: Sequence[_Rule], inside: Q) -> dict[_Rule, tuple[str, int]]:
+    """For each source and rule, the asset that most of its alerts concern, and how many do."""
+    rules = {rule for _, rule in loud}
+    mine = Alert.objects.filter(inside, source__in={source for source, _ in loud}).annotate(rule=RULE)
+    rows = mine.filter(rule__in=rules, asset_links__isnull=False).order_by()
+    counted = rows.values_list("source", "rule", "asset_links__asset_id").annotate(number=Count("pk"))
+    first: dict[_Rule, tuple[int, int]] = {}
+    for source, rule, asset_id, number in counted.order_by("-number", "asset_links__asset_id"):
+        first.setdefault((source, rule), (asset_id, number))
+    names: dict[int, str] = dict(
+        Asset.objects.filter(pk__in=[pk for pk, _ in first.values()]).values_list("pk", "name")
+    )
+    return {key: (names.get(pk, ""), number) for key, (pk, number) in first.items()}

@@ -1,15 +1,16 @@
 """From layers and exceptions to shifts: who is on call, moment by moment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
-from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
+from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.models.on_call import Days, Rotation
 from secops_agent.services.on_call.working_days import WorkingDays
 
@@ -42,16 +43,29 @@ def next_on_call(schedule: OnCallSchedule, at: datetime) -> Staff | None:
 
 def shifts(schedule: OnCallSchedule, start: datetime, end: datetime) -> list[Shift]:
     """All shifts and gaps of [start, end), in order and without overlap. Raises InvalidInput for too long a span."""
+    return shifts_of([schedule], start, end)[schedule.pk]
+
+
+def shifts_of(schedules: Sequence[OnCallSchedule], start: datetime, end: datetime) -> dict[int, list[Shift]]:
+    """`shifts` of several, by their ids; four queries for any number of them."""
     if not timedelta(0) < end - start <= LONGEST:
         raise InvalidInput(f"时间范围应在 {LONGEST.days} 天以内，且结束晚于开始。")
     start, end = start.astimezone(ZONE), end.astimezone(ZONE)
-    pieces = [Shift(start, end, None, "gap")]
     days = WorkingDays.between(start.date() - timedelta(days=1), end.date() + timedelta(days=1))
-    for layer in schedule.layers.prefetch_related("members__staff").order_by("position"):
-        pieces = _cover(pieces, _layer_shifts(layer, start, end, days))
-    overrides = schedule.overrides.filter(starts_at__lt=end, ends_at__gt=start).select_related("staff")
-    pieces = _cover(pieces, (_override_shift(each) for each in overrides.order_by("pk")))
-    return _joined(pieces)
+    pieces = {each.pk: [Shift(start, end, None, "gap")] for each in schedules}
+    for layer in _layers(pieces):
+        pieces[layer.schedule_id] = _cover(pieces[layer.schedule_id], _layer_shifts(layer, start, end, days))
+    overrides = OnCallOverride.objects.filter(schedule__in=pieces, starts_at__lt=end, ends_at__gt=start)
+    for each in overrides.select_related("staff").order_by("pk"):
+        pieces[each.schedule_id] = _cover(pieces[each.schedule_id], iter([_override_shift(each)]))
+    return {pk: _joined(found) for pk, found in pieces.items()}
+
+
+def _layers(schedule_ids: Iterable[int]) -> Iterable[OnCallLayer]:
+    """The lowest first, with their people."""
+    people = Prefetch("members", OnCallMember.objects.select_related("staff"))
+    rows = OnCallLayer.objects.filter(schedule__in=schedule_ids).prefetch_related(people)
+    return rows.order_by("position")
 
 
 def _override_shift(override: OnCallOverride) -> Shift:

@@ -1,17 +1,15 @@
 """Time limits of alerts: that one is at risk or broken is noted once, and told where a rule is about it."""
 
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from bifang.core.db import database_now
 from bifang.core.rows import lock_idle
 from secops_agent.models import Alert
-from secops_agent.models.choices import AlertStatus, Severity
+from secops_agent.models.choices import AlertStatus
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.vulnerabilities.sla import SlaLimits
 
@@ -22,23 +20,11 @@ def watch() -> int:
     """Note what is due; returns how many alerts. Safe on several workers, and killed at any moment."""
     now = database_now()
     found = _note(_late(now), "broken", now)
-    near = _near(now)
-    return found + (_note(near, "at_risk", now) if near is not None else 0)
+    return found + _note(_open().filter(SlaLimits().at_risk(now), sla_told=""), "at_risk", now)
 
 
 def _late(now: datetime) -> "QuerySet[Alert]":
     return _open().filter(sla_told__in=("", "at_risk"), due_at__lte=now)
-
-
-def _near(now: datetime) -> "QuerySet[Alert] | None":
-    limits = SlaLimits()
-    spans = {name: span for name in Severity.values if (span := limits.alert_risk(name))}
-    if not spans:
-        return None
-    each = (Q(severity=name, due_at__lte=now + span) for name, span in spans.items())
-    return _open().filter(
-        reduce(or_, each), sla_told="", due_at__gt=now, due_at__lte=now + max(spans.values())
-    )
 
 
 def _open() -> "QuerySet[Alert]":

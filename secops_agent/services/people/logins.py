@@ -13,10 +13,10 @@ from secops_agent.services.people.staff import administrators
 
 def accounts(user: Any) -> list[Staff]:
     """Every row in 人员 that is this user's, looked up once for a user object, which lives for one request."""
-    rows: list[Staff] | None = user.__dict__.get("_bifang_accounts")
+    rows: list[Staff] | None = getattr(user, "_bifang_accounts", None)  # a request's user is a proxy of it
     if rows is None:
         rows = list(Staff.objects.filter(user_id=user.pk).order_by("pk")) if user.pk else []
-        user.__dict__["_bifang_accounts"] = rows
+        user._bifang_accounts = rows
     return rows
 
 

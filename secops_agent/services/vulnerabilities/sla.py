@@ -3,7 +3,10 @@
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from django.db.models import Case, DateTimeField, Q, Value, When
+
 from secops_agent.models import SlaTarget
+from secops_agent.models.choices import Severity
 
 ALERT_HOURS: dict[str, int | None] = {"critical": 4, "high": 24, "medium": 72, "low": 168, "info": None}
 RISK_PART = 8  # what is left when a limit is at risk: half an hour of four
@@ -38,6 +41,13 @@ class SlaLimits:
         """How long before its limit an alert is at risk; None: no limit."""
         hours = self._hours.get(severity)
         return timedelta(hours=hours) / RISK_PART if hours else None
+
+    def at_risk(self, now: datetime) -> Q:
+        """The alerts, among those that go on, that are close to their limit and not over it."""
+        spans = {name: self.alert_risk(name) or timedelta(0) for name in Severity.values}
+        whens = (When(severity=name, then=Value(now + span)) for name, span in spans.items())
+        last = now + max(spans.values())  # for an index
+        return Q(due_at__gt=now, due_at__lte=last) & Q(due_at__lte=Case(*whens, output_field=DateTimeField()))
 
     def finding_due(self, severity: str, start: datetime) -> datetime | None:
         """Until when a finding must be mended; None: no limit."""

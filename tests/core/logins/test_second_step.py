@@ -69,7 +69,7 @@ def test_whoever_set_it_up_is_asked_after_the_password_and_not_before() -> None:
     client, answer = password()
     assert (answer.status_code, answer["Location"]) == (302, CODE)
     assert not is_inside(client)
-    assert client.get("/admin/").status_code == 302
+    assert client.get("/").status_code == 302
     assert client.get("/api/v1/alerts/").status_code in (401, 403)
     page = client.get(CODE)
     assert "「lisi」" in text_of(page)
@@ -355,11 +355,11 @@ def test_it_is_demanded_of_passwords_when_the_operator_says_so(settings: Any) ->
     earlier, _ = password()
     assert is_inside(earlier)
     settings.REQUIRE_TOTP = True
-    assert earlier.get("/admin/").status_code == 302, "a session from before ends"
+    assert earlier.get("/").status_code == 302, "a session from before ends"
     client, answer = password(next="/admin/secops_agent/alert/")
     assert answer["Location"] == PAGE
     assert not is_inside(client)
-    assert client.get("/admin/").status_code == 302
+    assert client.get("/").status_code == 302
     page = client.get(PAGE)
     assert "设置好就登录" in text_of(page)
     secret = secret_on(page)

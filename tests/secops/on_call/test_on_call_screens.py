@@ -1,4 +1,4 @@
-"""The pages of on-call: the board, calendar files, and one's own wishes."""
+"""The pages of on-call: calendar files, and one's own wishes."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -21,15 +21,6 @@ def browser(client, settings, tmp_path):
         User.objects.create_superuser("root"), "secops_agent.services.people.logins.StaffBackend"
     )
     return client
-
-
-def test_board_shows_now_next_gaps_and_two_weeks(browser):
-    people()
-    rota(start="2026-01-05")
-    text = browser.get(reverse("admin:secops_agent_oncallschedule_changelist")).content.decode()
-    assert "下一位" in text
-    assert "两周内没有空档" in text
-    assert text.count("bf-spell-0") + text.count("bf-spell-1") >= 14
 
 
 def test_calendar_is_downloaded_and_imported_with_what_was_left_out(browser):

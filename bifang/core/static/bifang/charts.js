@@ -43,5 +43,6 @@
   drawAll();
   document.documentElement.addEventListener("bf:theme", drawAll);
   document.body.addEventListener("htmx:afterSettle", drawAll);
+  document.body.addEventListener("bf:renewed", drawAll);
   window.addEventListener("resize", () => drawn.forEach((chart) => chart.resize()));
 })();

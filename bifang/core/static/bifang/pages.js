@@ -3,6 +3,8 @@
 //   data-opens="id"         a button that opens <dialog id>; data-closes inside it closes it
 //   data-submits            a field that submits its form when it changes
 //   data-more="id"          a checkbox that ticks all checkboxes inside #id
+//   data-parts              an element that htmx asks for again: of the answer, only each <… data-part id> that has
+//                           changed replaces its own; its trigger "bf:seen" fires when the page is looked at again
 (function () {
   "use strict";
   const MESSAGE_MS = 8000;
@@ -50,6 +52,47 @@
   }
   fade(document);
   document.body.addEventListener("htmx:afterSwap", (event) => fade(event.target));
+
+  const served = new Map(Array.from(document.querySelectorAll("[data-part]"), (each) => [each.id, each.outerHTML]));
+
+  function pieces(html) {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    return Array.from(holder.content.querySelectorAll("[data-part]"));
+  }
+
+  function renew(fresh) {
+    const old = document.getElementById(fresh.id);
+    if (served.get(fresh.id) === fresh.outerHTML) return;
+    served.set(fresh.id, fresh.outerHTML);
+    const focused = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    old.replaceChildren(...fresh.childNodes);
+    window.htmx.process(old);
+    if (focused) Array.from(old.querySelectorAll("a[href]")).find((each) => each.getAttribute("href") === focused)?.focus();
+  }
+
+  document.body.addEventListener("htmx:beforeRequest", function (event) {
+    const holder = event.detail.elt;
+    if (document.hidden && holder.matches("[data-parts]") && holder.querySelector("[data-part]")) event.preventDefault();
+  });
+  document.body.addEventListener("htmx:afterRequest", function (event) {
+    if (event.detail.elt.matches("[data-parts]")) event.detail.elt.classList.toggle("bf-stale", !event.detail.successful);
+  });
+  document.body.addEventListener("htmx:beforeSwap", function (event) {
+    const holder = event.detail.target;
+    if (!event.detail.shouldSwap || !holder.matches("[data-parts]")) return;
+    const found = pieces(event.detail.xhr.response), present = Array.from(holder.querySelectorAll("[data-part]"));
+    if (found.map((each) => each.id).join() !== present.map((each) => each.id).join()) {
+      found.forEach((each) => served.set(each.id, each.outerHTML));
+      return;
+    }
+    event.detail.shouldSwap = false;
+    found.forEach(renew);
+    document.body.dispatchEvent(new CustomEvent("bf:renewed"));
+  });
+  document.addEventListener("visibilitychange", function () {
+    if (!document.hidden) document.querySelectorAll("[data-parts]").forEach((each) => window.htmx.trigger(each, "bf:seen"));
+  });
 
   // A session that ended: an answer that was sent to the login is not put into the page.
   document.body.addEventListener("htmx:beforeSwap", function (event) {

@@ -1,0 +1,108 @@
+"""What is still to be done about alerts: how many by severity, whose, how late; and how many came, day by day."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q, QuerySet, Value
+
+from secops_agent.models import Alert, AlertAsset, Asset, Staff
+from secops_agent.models.choices import AlertStatus
+from secops_agent.services.alerts import tallies
+from secops_agent.services.pages import COUNT_CAP
+from secops_agent.services.records import SEVERITIES
+
+_GRAVE = ("critical", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The alerts of one severity that are not closed."""
+
+    severity: str
+    open: int
+    acknowledged: int
+
+    @property
+    def total(self) -> int:
+        """All that are not closed."""
+        return self.open + self.acknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class Burden:
+    """Alerts that are not closed: over their time limit, close to it, of these people, of nobody; each counted no
+    further than lists are."""
+
+    broken: int
+    at_risk: int
+    mine: int
+    unassigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAsset:
+    """An asset with alerts that are not closed; ``grave``: 严重 and 高危 among them."""
+
+    id: int
+    name: str
+    importance: str
+    alerts: int
+    grave: int
+
+
+def levels() -> list[Level]:
+    """From the gravest down; from the counts that are kept."""
+    found = tallies.totals(["backlog"], None, None)
+    number = {value: count for (_, value), count in found.items()}
+    return [
+        Level(each, number.get(f"{AlertStatus.OPEN}:{each}", 0), number.get(f"{AlertStatus.ACKNOWLEDGED}:{each}", 0))
+        for each in SEVERITIES
+    ]  # fmt: skip
+
+
+def days(now: datetime, number: int, zone: ZoneInfo) -> dict[date, Counter[str]]:
+    """For each of the last calendar days, today too: severity → alerts whose last occurrence was on it."""
+    today = now.astimezone(zone).date()
+    found = {today - timedelta(days=back): Counter[str]() for back in reversed(range(number))}
+    first = datetime.combine(min(found), time(0), zone)
+    for (hour, severity), count in tallies.levels_by_hour(first, None).items():
+        if (day := hour.astimezone(zone).date()) in found:
+            found[day][severity] += count
+    return found
+
+
+def unfinished() -> "QuerySet[Alert]":
+    """The alerts that are not closed."""
+    return Alert.objects.exclude(status=AlertStatus.CLOSED)
+
+
+def burden(now: datetime, people: Collection[Staff], at_risk: Q) -> Burden:
+    """One query, by indexes; ``at_risk`` is what the limits say (`SlaLimits.at_risk`)."""
+    wanted = {
+        "broken": Q(due_at__lte=now),
+        "at_risk": at_risk,
+        "mine": Q(assignee__in=[each.pk for each in people]),
+        "unassigned": Q(assignee=None),
+    }
+    first, *rest = (_counted(name, unfinished().filter(each)) for name, each in wanted.items())
+    found: dict[str, int] = dict(first.union(*rest, all=True))
+    return Burden(**{name: found.get(name, 0) for name in wanted})
+
+
+def _counted(name: str, rows: "QuerySet[Alert]") -> "QuerySet[Any, Any]":
+    few = Alert.objects.filter(pk__in=rows.order_by().values("pk")[: COUNT_CAP + 1]).order_by()
+    return few.annotate(part=Value(name)).values_list("part").annotate(number=Count("pk"))
+
+
+def busy_assets(most: int) -> list[LoadedAsset]:
+    """Those with the most grave alerts, then with the most; two queries."""
+    links = AlertAsset.objects.exclude(alert__status=AlertStatus.CLOSED).order_by()
+    grave = Count("pk", filter=Q(alert__severity__in=_GRAVE))
+    counted = links.values_list("asset_id").annotate(number=Count("pk"), grave=grave)
+    found = list(counted.order_by("-grave", "-number", "asset_id")[:most])
+    assets = Asset.objects.in_bulk([pk for pk, _, _ in found])
+    return [LoadedAsset(pk, assets[pk].name, assets[pk].importance, *counts) for pk, *counts in found]

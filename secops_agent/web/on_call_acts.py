@@ -1,0 +1,168 @@
+"""值班, what people do there: ask for a swap, answer one, put somebody else on call, subscribe to the calendar."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from bifang.channels.visible import visible
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.admin.inventory import actor_of
+from secops_agent.models import OnCallSchedule, ShiftSwap
+from secops_agent.services.on_call import feeds, overrides, swaps
+from secops_agent.services.on_call.shifts import ZONE
+from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.eligibility import account_of
+from secops_agent.services.switches import refuse_when_read_only
+from secops_agent.web.access import page
+from secops_agent.web.on_call import SEE, may_swap
+
+MINUTE: Final = "%Y-%m-%dT%H:%M"
+NOBODY: Final = "您的登录用户没有对应的人员，不能换班：请超级管理员在「人员」里对应。"
+
+
+class SwapForm(forms.Form):
+    """With whom, in which rota, on which days."""
+
+    rota = forms.IntegerField()
+    colleague = forms.CharField(max_length=100)
+    first = forms.DateField()
+    last = forms.DateField(required=False)
+
+
+class SubstituteForm(forms.Form):
+    """Who, from when, until when; times of Asia/Shanghai."""
+
+    rota = forms.IntegerField()
+    person = forms.CharField(max_length=100)
+    starts_at = forms.DateTimeField(input_formats=[MINUTE])
+    ends_at = forms.DateTimeField(input_formats=[MINUTE])
+    reason = forms.CharField(max_length=200, required=False)
+
+
+class SubscriptionForm(forms.Form):
+    """Whose shifts of which rota."""
+
+    rota = forms.IntegerField()
+    whose = forms.ChoiceField(choices=[("mine", ""), ("all", "")])
+
+
+def _rota(form: forms.Form) -> OnCallSchedule:
+    return get_object_or_404(OnCallSchedule, pk=form.cleaned_data["rota"], enabled=True)
+
+
+def _read(form: forms.Form) -> dict[str, Any]:
+    """Raises InvalidInput."""
+    if not form.is_valid():
+        raise InvalidInput("有一项没有填，或日期、时间不是看得懂的写法。没有执行。")
+    return form.cleaned_data
+
+
+def _done(request: HttpRequest, act: Callable[[], str]) -> HttpResponse:
+    """Back to the page with what was done, or why not."""
+    try:
+        messages.success(request, act())
+    except BifangError as error:
+        messages.error(request, error.message)
+    return redirect("web:on_call")
+
+
+@require_POST
+@page(SEE)
+def ask(request: HttpRequest) -> HttpResponse:
+    """Ask a colleague to swap, by every rule of the chat."""
+    if not may_swap(request):
+        raise PermissionDenied
+
+    def act() -> str:
+        refuse_when_read_only()
+        form = SwapForm(request.POST)
+        given, schedule = _read(form), _rota(form)
+        other = find_staff(given["colleague"])
+        me = account_of(request.user.pk, other.corp_id)
+        if me is None:
+            raise InvalidInput(NOBODY)
+        first, last = given["first"], given["last"] or given["first"]
+        if abs((first - timezone.localdate()).days) > overrides.FARTHEST:
+            raise InvalidInput("第一天离今天超过一年。没有提出换班。")
+        if not 0 <= (last - first).days < swaps.MOST_DAYS:
+            raise InvalidInput(f"最后一天应在第一天或之后，一次最多 {swaps.MOST_DAYS} 天。没有提出换班。")
+        days = [first + timedelta(days=each) for each in range((last - first).days + 1)]
+        made = swaps.ask(schedule.name, me, other, days)
+        return f"已请 {other.name} 答复换班 {made.code}，答复以前班次不变。"
+
+    return _done(request, act)
+
+
+@require_POST
+@page(SEE)
+def answer(request: HttpRequest, code: str) -> HttpResponse:
+    """``accepted`` 1: take over; else decline, or withdraw the own one. Only those whom it concerns."""
+    swap = ShiftSwap.objects.select_related("other").filter(code=code).first()
+
+    def act() -> str:
+        refuse_when_read_only()
+        me = account_of(request.user.pk, swap.other.corp_id if swap else "")
+        if me is None:
+            raise InvalidInput(NOBODY)
+        return swaps.answer(code, me.corp_id, me.staff_id, accepted=request.POST.get("accepted") == "1")
+
+    return _done(request, act)
+
+
+@require_POST
+@page(SEE, "secops_agent.add_oncalloverride")
+def substitute(request: HttpRequest) -> HttpResponse:
+    """Somebody else for a while."""
+
+    def act() -> str:
+        form = SubstituteForm(request.POST)
+        given, schedule = _read(form), _rota(form)
+        start, end = (given[name].replace(tzinfo=ZONE) for name in ("starts_at", "ends_at"))
+        staff = find_staff(given["person"])
+        reason = " ".join(visible(given["reason"]).split())
+        overrides.override(schedule, staff, start, end, reason, actor_of(request))
+        return f"{start:%m-%d %H:%M} 到 {end:%m-%d %H:%M} 由 {staff.name} 值班（{schedule.name}）。"
+
+    return _done(request, act)
+
+
+@require_POST
+@page(SEE, "secops_agent.delete_oncalloverride")
+def take_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """The rota says again who it is."""
+
+    def act() -> str:
+        row = overrides.take_back(pk, actor_of(request))
+        return f"已取消 {row.staff.name} 的临时换人，这段时间按值班表（{row.schedule.name}）。"
+
+    return _done(request, act)
+
+
+@require_POST
+@page(SEE, "secops_agent.add_calendarfeed")
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """The only time that the address is shown; not by a redirect, which would have to keep it somewhere."""
+    try:
+        form = SubscriptionForm(request.POST)
+        given, schedule = _read(form), _rota(form)
+        me = account_of(request.user.pk) if given["whose"] == "mine" else None
+        if given["whose"] == "mine" and me is None:
+            raise InvalidInput("您的登录用户没有对应的人员，没有自己的班次可以订阅。")
+        secret = feeds.make_feed(schedule, me, actor_of(request))
+    except BifangError as error:
+        messages.error(request, error.message)
+        return redirect("web:on_call")
+    address = request.build_absolute_uri(reverse("api:calendar", args=[secret]))
+    context = {"title": "新的订阅地址", "schedule": schedule, "whose": me, "address": address}
+    response = render(request, "pages/on_call_feed.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
