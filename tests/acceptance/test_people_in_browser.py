@@ -72,7 +72,7 @@ def ask(page: Page, text: str) -> None:
 def order(page: Page) -> str:
     """Ask for a block; its code."""
     ask(page, ORDER)
-    told = page.locator(".bf-said-said").filter(has_text=re.compile("审批"))
+    told = page.locator(".bf-said-answered").filter(has_text=re.compile("审批"))
     expect(told.first).to_be_visible()
     code = re.search(r"\b[A-Z0-9]{6}\b", told.first.inner_text())
     assert code, told.first.inner_text()
@@ -84,7 +84,7 @@ def approve(page: Page, code: str, reason: str) -> None:
     page.goto("/approvals/")
     page.locator("tr").filter(has_text=code).get_by_role("link").click()
     page.get_by_role("button", name="同意…").click()
-    page.get_by_label("理由").fill(reason)
+    page.get_by_role("textbox", name="理由").fill(reason)
     page.get_by_role("button", name="同意", exact=True).click()
     expect(page.locator("#messages")).to_contain_text("已同意")
 
@@ -120,7 +120,7 @@ def test_a_phone_handles_an_alert_asks_and_approves(
         phone.locator("#deed-close").get_by_role("button", name="误报").tap()
         expect(phone.locator("#undo")).to_contain_text("已关闭（误报）")
         ask(phone, "今天有哪些严重告警")
-        expect(phone.locator(".bf-said-said").last).to_contain_text("主机反复被扫描")
+        expect(phone.locator(".bf-said-answered").last).to_contain_text("主机反复被扫描")
         fits = "document.documentElement.scrollWidth <= innerWidth"
         assert phone.evaluate(fits)
         phone.locator(".bf-thumb").get_by_role("link", name="操作审批").tap()
