@@ -13,12 +13,13 @@ from django.utils.timesince import timesince
 
 from bifang.channels.models import InboxRow
 from bifang.core.admin.base import moment, shortened
-from bifang.core.admin.guiding import Fact
-from bifang.core.admin.live import Live
-from bifang.core.admin.trying import Part
+from bifang.core.admin.guiding import Fact, register_facts
+from bifang.core.admin.live import Live, register_watch
+from bifang.core.admin.trying import Checkup, Part, register_checkup
 from bifang.core.models import SystemConfig
 from dingtalk_integration import quota
 from dingtalk_integration.checks import local
+from dingtalk_integration.checks.configuration import DingTalkTrial
 from dingtalk_integration.checks.diagnosis import every_step
 from dingtalk_integration.health import COMMAND, FRESH, live_scopes, live_states
 from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus, QuotaLedger
@@ -185,3 +186,13 @@ def parts() -> Sequence[Part]:
     """What `check_dingtalk_stream` checks: the machine that serves this page, then the configuration."""
     machine = tuple(step for step in local.STEPS if step.name != "configs")
     return [("这个配置", every_step()), ("这台服务器", machine)]
+
+
+register_watch("dingtalk", watch)
+register_facts("dingtalk", facts)
+register_checkup(
+    "dingtalk",
+    Checkup(
+        DingTalkTrial, parts, "与 python manage.py check_dingtalk_stream 相同的检查，不影响正在运行的服务。"
+    ),
+)

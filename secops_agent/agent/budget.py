@@ -40,6 +40,21 @@ def fit(
     return tuple(kept)
 
 
+def offered(specs: tuple[ToolSpec, ...], nearest: Sequence[str], room: int) -> tuple[ToolSpec, ...]:
+    """The tools that a model with so much room is shown: all, if half of it is enough, else the ``nearest`` that fit."""
+    left = room // 2
+    if not room or sum(map(_spec_tokens, specs)) <= left:
+        return specs
+    places = {name: at for at, name in enumerate(nearest)}
+    kept = set[str]()
+    for spec in sorted(specs, key=lambda one: places.get(one.name, len(places))):
+        left -= _spec_tokens(spec)
+        if left < 0 and kept:
+            break
+        kept.add(spec.name)
+    return tuple(spec for spec in specs if spec.name in kept)
+
+
 @lru_cache(maxsize=256)
 def _named(name: str, description: str, parameters: str) -> int:
     return tokens_of(name) + tokens_of(description) + tokens_of(parameters) + 4 * _EACH

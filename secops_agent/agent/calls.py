@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from secops_agent.agent.evidence import tool_content
+from secops_agent.agent.grounding import unsaid
 from secops_agent.agent.limits import TurnLimits
 from secops_agent.agent.outcome import ToolRun
 from secops_agent.llm.types import Message, ToolCall
@@ -15,6 +16,10 @@ from secops_agent.tools.base import Prepared, Toolbox, ToolResult, clip
 
 _CIRCUMSTANCES = frozenset({"reason", "note", "minutes", "duration_minutes"})
 _REPEATED = ToolResult("error", text="同样参数的调用已经做过，结果就在上文。不要重复，请直接使用那个结果。")
+
+_INVENTED = (
+    "「{}」在提问和已有的结果里都没有出现，没有查询。请只用提问里的名称和编号；提问没有说到的参数不要填。"
+)
 
 
 class Calls:
@@ -31,9 +36,14 @@ class Calls:
         self._uncertain: set[Any] = set()
         self.runs: list[ToolRun] = []
 
-    async def run(self, calls: Sequence[ToolCall], progress: Callable[[str], None]) -> list[Message]:
-        """Run the calls of one step; one tool message per call, in order."""
-        admitted = [self._admit(call) for call in calls]
+    async def run(
+        self, calls: Sequence[ToolCall], progress: Callable[[str], None], said: Sequence[str] | None = None
+    ) -> list[Message]:
+        """Run the calls of one step; one tool message per call, in order.
+
+        ``said``: what was said, if what the calls name must come from there or from a result.
+        """
+        admitted = [self._admit(call, said) for call in calls]
         titles = dict.fromkeys(item.tool.title for item in admitted if isinstance(item, Prepared))
         if titles:
             progress(f"正在{'、'.join(titles)}…")
@@ -61,7 +71,7 @@ class Calls:
         """What the tools have found so far, as people may read it; "" if nothing."""
         return "\n\n".join(run.result.text for run in self.runs if run.result.useful and run.result.text)
 
-    def _admit(self, call: ToolCall) -> Prepared | ToolResult:
+    def _admit(self, call: ToolCall, said: Sequence[str] | None) -> Prepared | ToolResult:
         if self.left <= 0:
             return ToolResult(
                 "error", text=f"本轮的 {self._limits.calls} 次工具调用已用完，请根据已有结果回答。"
@@ -70,6 +80,11 @@ class Calls:
         prepared = self._toolbox.prepare(call)
         if isinstance(prepared, ToolResult):
             return prepared
+        found = (text for run in self.runs for text in (run.result.query, run.result.text))
+        reads = said is not None and prepared.tool.risk == "read"
+        invented = unsaid(prepared.values, (*(said or ()), *found)) if reads else ""
+        if invented:
+            return ToolResult("error", text=_INVENTED.format(invented))
         key = _action(prepared)
         self._asked[key] += 1
         return _REPEATED if self._asked[key] > self._limits.same_call else prepared

@@ -39,7 +39,9 @@ EVIDENCE_RULE: Final = (
     "不要在回答里写出证据标记。"
 )
 _MARK: Final = re.compile(
-    r"[<‹〈＜]\s*/?\s*(?:证据|proof|evidence)\b[^<>‹›〈〉＜＞\n]{0,40}[>›〉＞]", re.IGNORECASE
+    r"[<‹〈＜]\s*/?\s*(?:证据|proof|evidence)\b[^<>‹›〈〉＜＞\n]{0,40}[>›〉＞]"
+    r"|</?tool_(?:response|call)>|<\|im_(?:start|end)\|>",  # of the templates that show models their results
+    re.IGNORECASE,
 )
 _HALF: Final = re.compile(r"[<‹〈＜]\s*/?\s*(?:证据|proof|evidence)?[^<>‹›〈〉＜＞\n]{0,40}\Z", re.IGNORECASE)
 

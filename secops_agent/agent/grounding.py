@@ -1,8 +1,8 @@
 """What a model says of the company's data must come from a query of this turn. No Django here."""
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from secops_agent.agent.verification import MARK, find_entities, known_values
 
@@ -38,6 +38,37 @@ _DENIAL: Final = re.compile(
     r"(?:没有|没|未|无法)(?:能够?|直接)?(?:查询?到|找到|搜到|合适的工具|相关(?:数据|记录))|\|(?:\s*\|){3}"
 )
 NOT_DONE: Final = "没有执行任何操作。要处置请写出完整的一句，例如「关闭告警 12 误报」。"
+
+
+# Arguments that name one thing of ours. A wrong keyword finds nothing; a wrong name finds somebody else's data.
+_NAMES: Final = ("asset", "schedule", "cve_id", "value", "alert_id")
+_BETWEEN: Final = re.compile(r"[\W_]+")
+
+
+def unsaid(arguments: Mapping[str, Any], texts: Iterable[str]) -> str:
+    """The first thing that the arguments name and no text has, whatever stands between its parts; "" if none."""
+    said = [text.lower() for text in texts]
+    joined, entities = [_BETWEEN.sub("", text) for text in said], known_values(said)
+    for value in _named(arguments):
+        if value in entities:
+            continue
+        if value.isdigit():
+            known = any(re.search(rf"(?<!\d){value}(?!\d)", text) for text in said)
+        else:
+            known = any(_BETWEEN.sub("", value.lower()) in text for text in joined)
+        if not known:
+            return value
+    return ""
+
+
+def _named(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Names, and what free text has of addresses, flaws and alerts' numbers."""
+    for name, value in arguments.items():
+        if name in _NAMES and value:
+            yield str(value)
+        elif isinstance(value, str):
+            yield from (entity.value for entity in find_entities(value))
+            yield from (match[1] for match in _NUMBERED.finditer(value))
 
 
 def names_data(answer: str, given: Iterable[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from bifang.core.backoff import Backoff
 from bifang.core.errors import BifangError, RateLimited, RemoteError
-from secops_agent.agent.budget import fit
+from secops_agent.agent.budget import fit, offered
 from secops_agent.agent.calls import Calls
 from secops_agent.agent.chain import Chain, Spare
 from secops_agent.agent.evidence import EVIDENCE_RULE, fence, new_nonce, with_quote, without_marks
@@ -48,12 +48,14 @@ async def run(
     fallback_messages: Callable[[], Sequence[Message]] | None = None,
     quoted: str = "",
     opening: Message | None = None,
+    nearest: Sequence[str] = (),
     needs_query: Callable[[str], bool] | None = None,
 ) -> TurnOutcome:
     """Run one turn; ``messages`` end with the user's, which quotes ``quoted``. Cancelling the task cancels all.
 
-    ``opening`` holds calls that are run before the model is asked; ``needs_query`` tells of an answer that no query
-    backs: asked once to query, a model that does not is replaced.
+    ``opening`` holds calls that are run before the model is asked; ``nearest`` names the tools that a model with little
+    room is shown first; ``needs_query`` tells of an answer that no query backs: asked once to query, a model that
+    does not is replaced.
 
     ``on_progress`` gets one short Chinese line when tools start, ``on_delta`` the whole answer so far; neither can
     fail the turn. When the model cannot, the ``second`` ones go on, each once, then ``fallback`` (the offline mode),
@@ -62,7 +64,7 @@ async def run(
     spares = [Spare(each, lambda: messages) for each in second]
     if fallback is not None:
         spares.append(Spare(fallback, fallback_messages or (lambda: messages)))
-    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted)
+    turn = _Turn(llm, messages, toolbox, limits, on_progress, on_delta, spares, quoted, nearest)
     return await turn.run(opening, needs_query or (lambda _: False))
 
 
@@ -77,10 +79,11 @@ class _Turn:
         on_delta: Tell | None,
         spares: list[Spare],
         quoted: str,
+        nearest: Sequence[str],
     ) -> None:
         self.chain, self.limits = Chain(llm, spares), limits
         self.given, self.added = tuple(messages), list[Message]()
-        self.specs = toolbox.specs
+        self.specs, self.nearest = toolbox.specs, nearest
         self.clock = asyncio.get_running_loop().time
         self.seconds = llm.terms.seconds or limits.seconds
         self.deadline = self.clock() + self.seconds
@@ -99,7 +102,7 @@ class _Turn:
     async def run(self, opening: Message | None, needs_query: Callable[[str], bool]) -> TurnOutcome:
         """Steps until there is an answer."""
         if opening is not None:
-            await self._run_tools(opening)
+            await self._run_tools(opening, by_code=True)
         while True:
             self.stopped_by = withdrawn = self._limit_reached()
             try:
@@ -151,10 +154,12 @@ class _Turn:
         )
         return next((reason for reason, holds in reasons if holds), "answer")
 
-    async def _run_tools(self, message: Message) -> None:
+    async def _run_tools(self, message: Message, *, by_code: bool = False) -> None:
         self.added.append(message)
         before = len(self.calls.runs)
-        self.added += await self.calls.run(message.tool_calls, self.progress.tell)
+        said = [self.quoted, *(one.content for one in self.given if one.role != "system")]
+        checked = None if by_code or self.llm.offline else said
+        self.added += await self.calls.run(message.tool_calls, self.progress.tell, checked)
         useful = any(run.result.useful for run in self.calls.runs[before:])
         self.wrong = 0 if useful or self.llm.offline else self.wrong + 1
 
@@ -193,8 +198,9 @@ class _Turn:
         return self._with_written_calls(answer) if self._offered() and not self.llm.offline else answer
 
     def _offered(self) -> tuple[ToolSpec, ...]:
-        """None to a model that only words what was looked up."""
-        return self.specs if self.llm.terms.calls else ()
+        """What fits; none to a model that only words what was looked up."""
+        terms = self.llm.terms
+        return offered(self.specs, self.nearest, terms.room) if terms.calls else ()
 
     def _with_written_calls(self, completion: Completion) -> Completion:
         """Calls that the model wrote as text are calls."""

@@ -17,7 +17,7 @@ from secops_agent.agent.lexicon import CurrentLexicon
 from secops_agent.agent.policy import ModelWithheld
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm import openai, qwen_session
-from secops_agent.llm.offline import Intent, Lexicon, Offline, understand
+from secops_agent.llm.offline import Intent, Lexicon, Offline, nearest_tools, understand
 from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.types import LLM, Completion, Message, ModelSettings, OnDelta, Request, Terms
@@ -47,6 +47,10 @@ class OfflineMode:
     async def opening(self, messages: Sequence[Message]) -> Completion | None:
         """What the asker's words certainly ask for, for a turn of another model; None if that one must read them."""
         return (await self._model()).opening(Request(tuple(messages), all_specs()))
+
+    async def nearest(self, text: str) -> tuple[str, ...]:
+        """The reading tools, the most probable for this question first."""
+        return nearest_tools(text, await self._lexicon.get(), timezone.localtime())
 
     async def _model(self) -> Offline:
         return Offline(await self._lexicon.get(), timezone.localtime(), self._asker, self._last)

@@ -13,9 +13,10 @@ from secops_agent.services.people.staff import Person
 
 _LONGEST_NAME: Final = 40
 QUOTE_QUESTION: Final = "请看下面引用的消息：它说了什么，和本单位有什么关系？我只是提问，没有要求任何操作。"
-_FIRST: Final = (
-    "问的是本单位的数据就先调用工具，不要直接回答"  # small models keep to the last words they read
-)
+# Small models keep to the last words they read.
+_FIRST: Final = "问的是本单位的数据：还没有查过，现在只调用工具{}，先不要写结论"
+LOOKED: Final = "已经按提问查过，结果在下面：据此直接用一两句话回答，不够才再查"
+_NEAREST: Final = 2  # tools that are named to the model as the likely ones
 _SYSTEM: Final = """你是毕方（Bifang），在钉钉里工作的安全运营助手，回答本单位同事关于告警、资产、漏洞和处置的问题。
 提问者的角色：{role}。{place}
 规则：
@@ -34,10 +35,16 @@ def system_message(role: Role, *, is_group: bool) -> Message:
     return Message("system", _rules(role, is_group))
 
 
-def told_now(question: str, person: Person, now: datetime) -> str:
-    """The question with what changes from turn to turn, at the very end of what a model reads."""
+def told_now(question: str, person: Person, now: datetime, first: str) -> str:
+    """The question with what changes from turn to turn, at the very end of what a model reads; ``first``: what to do."""
     who = mask(clean_name(person.name))
-    return f"{question}\n\n（现在是 {now:%Y-%m-%d %H:%M}，Asia/Shanghai；提问者：{who}。{_FIRST}）"
+    return f"{question}\n\n（现在是 {now:%Y-%m-%d %H:%M}，Asia/Shanghai；提问者：{who}。{first}）"
+
+
+def to_look_up(nearest: Sequence[str]) -> str:
+    """What to do first where nothing was looked up; ``nearest``: tools, the most probable first."""
+    likely = f"（多半是 {'、'.join(nearest[:_NEAREST])}）" if nearest else ""
+    return _FIRST.format(likely)
 
 
 @lru_cache(maxsize=32)

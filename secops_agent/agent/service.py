@@ -9,7 +9,7 @@ from django.utils import timezone
 from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Suggestion, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
-from secops_agent.agent import loop, memory
+from secops_agent.agent import loop, memory, prompts
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.grounding import mark_hearsay, mark_unbacked, names_data, without_claims
@@ -19,7 +19,6 @@ from secops_agent.agent.opening import find_opening
 from secops_agent.agent.orders import read_order
 from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
-from secops_agent.agent.prompts import QUOTE_QUESTION, dialogue, plain_dialogue, system_message, told_now
 from secops_agent.agent.recall import NOTHING, Recall
 from secops_agent.agent.records import brief
 from secops_agent.agent.shelf import McpShelf
@@ -77,7 +76,7 @@ class Talk:
 
     def plain(self) -> list[Message]:
         """The dialogue as the offline mode reads it: of a quotation alone, what can be looked up for it."""
-        return plain_dialogue(self.history, self.quoted if self.only_quotes else self.text)
+        return prompts.plain_dialogue(self.history, self.quoted if self.only_quotes else self.text)
 
 
 class Agent:
@@ -91,12 +90,15 @@ class Agent:
         limits: TurnLimits | None = None,
         models: Models | None = None,
         grammar_first: bool = True,
+        tools_ranked: bool = True,
     ) -> None:
-        """``grammar_first``: what the offline mode understands for certain is looked up before a model is asked."""
+        """``grammar_first``: what the offline mode understands for certain is looked up before a model is asked;
+        ``tools_ranked``: the model is told which tools the offline mode finds nearest to the question.
+        """
         self._models = models or Models(configs)
         self._policy = policy or Policy(configs)
         self._limits = limits or TurnLimits()
-        self._grammar_first = grammar_first
+        self._grammar_first, self._tools_ranked = grammar_first, tools_ranked
         self._shelf = McpShelf(configs)
 
     async def warm_up(self) -> None:
@@ -184,12 +186,14 @@ class Agent:
         )
         if by_code:
             llm, others = offline, []
+        nearest = () if llm.offline else await self._nearest(talk, offline)
+        first = prompts.LOOKED if opening else prompts.to_look_up(nearest) if llm.terms.calls else ""
         toolbox = _toolbox(talk, llm, now, await self._shelf.get())
         drafts = Drafts(sink, _given(talk), is_group=talk.is_group, marked=not llm.offline) if sink else None
         toolbox = drafts.overhear(toolbox) if drafts else toolbox
         outcome = await loop.run(
             llm,
-            talk.plain() if llm.offline else self._messages(talk, now),
+            talk.plain() if llm.offline else self._messages(talk, now, first),
             toolbox,
             self._limits,
             on_progress=sink.progress if sink else None,
@@ -199,19 +203,20 @@ class Agent:
             fallback_messages=talk.plain,
             quoted=talk.quoted,
             opening=opening.message if opening else None,
+            nearest=nearest,
             needs_query=lambda answer: names_data(answer, (*_given(talk), talk.quoted)),
         )
         return _finished(talk, outcome, opening.remark if opening else "")
 
+    async def _nearest(self, talk: Talk, offline: OfflineMode) -> tuple[str, ...]:
+        return await offline.nearest(talk.plain()[-1].content) if self._tools_ranked else ()
+
     @staticmethod
-    def _messages(talk: Talk, now: datetime) -> list[Message]:
-        question = QUOTE_QUESTION if talk.only_quotes else talk.text
-        return [
-            system_message(talk.person.role, is_group=talk.is_group),
-            *dialogue(
-                talk.history, told_now(question, talk.person, now), talk.person.name, is_group=talk.is_group
-            ),
-        ]
+    def _messages(talk: Talk, now: datetime, first: str) -> list[Message]:
+        question = prompts.QUOTE_QUESTION if talk.only_quotes else talk.text
+        asked = prompts.told_now(question, talk.person, now, first)
+        rules = prompts.system_message(talk.person.role, is_group=talk.is_group)
+        return [rules, *prompts.dialogue(talk.history, asked, talk.person.name, is_group=talk.is_group)]
 
 
 def _toolbox(talk: Talk, llm: LLM, now: datetime, foreign: McpTools) -> Toolbox:

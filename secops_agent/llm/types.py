@@ -65,7 +65,7 @@ class Request:
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: Literal["auto", "none"] = "auto"
-    temperature: float = 0.2
+    temperature: float = 0.05  # small models that guess call wrongly
     max_tokens: int = 2000
     timeout: float = 60.0
 

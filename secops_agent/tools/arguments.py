@@ -5,7 +5,7 @@
         limit: int = argument("最多几条", minimum=1, maximum=50, default=20)
 
 Fields may be str, int, bool or Literal[str, …], each also with ``| None``. An optional argument that is absent,
-null or "" takes its default: models like to send empty strings for what they do not mean.
+null, "" or "none", or a zero where none is allowed, takes its default: models like to fill in what they do not mean.
 """
 
 import types
@@ -53,7 +53,7 @@ class Arguments(BaseModel):
         return {
             name: value
             for name, value in given.items()
-            if not _is_empty(value) or name not in cls.model_fields
+            if name not in cls.model_fields or not _means_nothing(value, cls.model_fields[name])
         }
 
     @field_validator("*", mode="before")
@@ -148,8 +148,11 @@ def _bounded(told: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+def _means_nothing(value: Any, item: FieldInfo) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in ("", *(() if item.is_required() else ("none", "null")))
+    zero = value == 0 and not isinstance(value, bool) and not item.is_required()
+    return value is None or (zero and any(getattr(mark, "ge", 0) > 0 for mark in item.metadata))
 
 
 def _kind(item: FieldInfo) -> Any:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
+from pydantic import ConfigDict
+
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.tools.arguments import Arguments, argument, parse, schema
@@ -68,7 +70,9 @@ class Proposer(Protocol):
 
 
 class NoArguments(Arguments):
-    """Arguments of a tool that takes none."""
+    """Arguments of a tool that takes none; what a model writes all the same changes nothing."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 @dataclass(frozen=True)

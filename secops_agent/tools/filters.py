@@ -37,7 +37,12 @@ def severity_argument() -> Any:
 
 def since_argument() -> Any:
     """Hours back from now."""
-    return argument("只看最近多少小时；提问里没有时间时不填", default=None, minimum=1, maximum=100_000)
+    return argument(
+        "只看最近多少小时（一天 24，一周 168）；提问里没有时间时不填",
+        default=None,
+        minimum=1,
+        maximum=100_000,
+    )
 
 
 def limit_argument() -> Any:

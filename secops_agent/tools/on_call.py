@@ -31,7 +31,7 @@ class WhoIsOnCall(Arguments):
     """Arguments of who_is_on_call."""
 
     schedule: str = argument("值班表的名称；只有一张或全部都要时不填", default="")
-    at: str = argument(f"什么时候；现在则不填。{HELP}", default="")
+    at: str = argument("什么时候，用提问里的词：今天、明天、下周、周三、11月27日；现在则不填", default="")
 
 
 def who_is_on_call(asker: Asker, given: WhoIsOnCall) -> ToolResult:

@@ -22,7 +22,7 @@ _ALERT: Final = re.compile(r"(?:(?:告警|报警)\s*)?#?A?(?P<id>[1-9]\d{0,17})"
 class SearchRunbook(Arguments):
     """Arguments of search_runbook."""
 
-    query: str = argument("要找的主题或手册的名称；问某条告警怎么处置时写「告警 编号」")
+    query: str = argument("要找的主题，用提问里的词；提问里有告警编号时写「告警」和那个编号")
 
 
 def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:

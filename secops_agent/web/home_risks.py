@@ -26,7 +26,8 @@ def risks(request: HttpRequest, now: datetime) -> dict[str, Any]:
             count, rows = worklist.attacked_assets(SHOWN)
             found |= {"attacked_count": count, "attacked": [(each, records.asset(each.id)) for each in rows]}
     if user.has_perm("secops_agent.view_alert"):
-        found["noise"] = noise.noisy_rules(now, most=SHOWN)
+        loud = noise.noisy_rules(now, most=SHOWN)
+        found["noise"] = [(each, links.alerts(source=each.source, rule=each.rule)) for each in loud]
         if user.has_perm("secops_agent.view_asset"):
             found["busy"] = [(each, links.alerts(asset=str(each.id))) for each in backlog.busy_assets(SHOWN)]
     return found

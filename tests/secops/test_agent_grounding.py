@@ -8,6 +8,7 @@ from secops_agent.agent.grounding import (
     mark_hearsay,
     mark_unbacked,
     names_data,
+    unsaid,
     without_claims,
 )
 from secops_agent.agent.verification import MARK
@@ -127,3 +128,36 @@ def test_advice_whose_target_stands_only_in_some_text_is_marked(words: str, targ
 )
 def test_what_advises_nothing_or_names_nothing_is_not_hearsay(words: str) -> None:
     assert mark_hearsay(words, [], []) == words
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"asset": "服务器A"},
+        {"asset": "web-02", "limit": 10},
+        {"cve_id": "CVE-2021-44228"},
+        {"value": "8.8.8.8"},
+        {"schedule": "毕方"},
+        {"alert_id": 1},
+        {"query": "告警 12345"},
+        {"keyword": "来自 8.8.8.8 的"},
+    ],
+)
+def test_a_query_names_only_what_was_said_or_found(arguments: dict[str, object]) -> None:
+    assert unsaid(arguments, ["web-01 的告警 12 怎么回事", "来源 10.0.0.5"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"asset": "web-01", "severity": "high", "keyword": "挖矿"},
+        {"asset": "WEB01"},
+        {"value": "10.0.0.5"},
+        {"alert_id": 12, "limit": 50},
+        {"query": "告警 12"},
+        {"asset": "", "schedule": None},
+        {},
+    ],
+)
+def test_what_was_said_may_be_asked_for(arguments: dict[str, object]) -> None:
+    assert not unsaid(arguments, ["web-01 的告警 A12 怎么回事", "来源 10[.]0[.]0[.]5"])

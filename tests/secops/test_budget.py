@@ -9,7 +9,7 @@ import pytest
 import tiktoken
 
 from bifang.core.errors import RemoteError
-from secops_agent.agent.budget import fit, tokens_of
+from secops_agent.agent.budget import fit, offered, tokens_of
 from secops_agent.agent.toolbox import all_specs
 from secops_agent.llm.types import Message, ToolCall, ToolSpec
 
@@ -82,3 +82,14 @@ def test_what_can_never_fit_is_said() -> None:
     with pytest.raises(RemoteError, match="上下文过长") as caught:
         fit((SYSTEM, QUESTION), (tool,), 3000, 0)
     assert caught.value.code == "context_overflow"
+
+
+def test_a_model_with_little_room_is_shown_the_nearest_tools_in_their_order() -> None:
+    specs = all_specs()
+    names = [spec.name for spec in specs]
+    nearest = ["who_is_on_call", "get_alert", "list_alerts"]
+    assert offered(specs, nearest, 0) == offered(specs, nearest, 100_000) == specs
+    shown = [spec.name for spec in offered(specs, nearest, 3000)]
+    assert set(nearest) <= set(shown) < set(names)
+    assert shown == [name for name in names if name in shown]
+    assert [spec.name for spec in offered(specs, nearest, 100)] == ["who_is_on_call"]

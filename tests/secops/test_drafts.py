@@ -91,7 +91,7 @@ def test_growing_answer_in_a_group_is_filtered(demo: Any) -> None:
     async def run() -> Any:
         made = agent(Typing([call("get_asset", asset="web-01"), said]))
         try:
-            return await made.answer(asking("查一下那台机器", group=True), sink)
+            return await made.answer(asking("查一下那台机器", group=True, quoted="web-01 不对劲"), sink)
         finally:
             await made.close()
 

@@ -6,6 +6,7 @@ import pytest
 
 from bifang.core.errors import InvalidInput
 from secops_agent.tools.arguments import Arguments, argument, parse, schema
+from secops_agent.tools.base import NoArguments
 
 Severity = Literal["critical", "high", "low"]
 
@@ -49,6 +50,7 @@ def test_schema_is_derived_from_the_types() -> None:
             {"alert_id": "12", "severity": "CRITICAL", "limit": "5"},
             Query(alert_id=12, severity="critical", limit=5),
         ),
+        ({"alert_id": 1, "limit": 0, "keyword": "none", "severity": "null"}, Query(alert_id=1)),
         ({"alert_id": 1, "keyword": 8080, "kev_only": 0}, Query(alert_id=1, keyword="8080")),
     ],
 )
@@ -86,4 +88,8 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(
         InvalidInput, match=r"缺少参数「alert_id」（告警编号）；参数「limit」应在.*；没有参数「x」"
     ):
-        parse(Query, {"x": 1, "limit": 0})
+        parse(Query, {"x": 1, "limit": 9999})
+
+
+def test_what_is_written_for_a_tool_that_takes_nothing_changes_nothing() -> None:
+    assert parse(NoArguments, {"type": "object", "properties": {}}) == NoArguments()

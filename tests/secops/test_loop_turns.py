@@ -311,3 +311,8 @@ async def test_cancelling_ends_model_and_tools_at_once() -> None:
             await task
     assert time.monotonic() - start < 50
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_marks_of_the_models_own_template_are_not_shown() -> None:
+    outcome = await turn(Scripted(["<tool_response>\n您好。\n</tool_response><|im_end|>"]))
+    assert outcome.text == "您好。"

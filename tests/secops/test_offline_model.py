@@ -4,7 +4,7 @@ import json
 import time
 from statistics import median
 
-from secops_agent.llm.offline import Intent, Lexicon, Offline, understand
+from secops_agent.llm.offline import READ_TOOLS, Intent, Lexicon, Offline, nearest_tools, understand
 from secops_agent.llm.types import Completion, Message, Request, ToolSpec
 from tests.secops.offline_corpus import read
 from tests.secops.offline_lexicon import ASKER, LEXICON, NOW
@@ -83,6 +83,15 @@ async def test_status_without_its_tool_is_answered_in_words() -> None:
     assert "离线模式" in (await complete(Message("user", "状态"), tools=())).message.content
     (call,) = (await complete(Message("user", "状态"))).message.tool_calls
     assert call.name == "service_status"
+
+
+def test_the_nearest_tools_come_first_and_never_act() -> None:
+    assert nearest_tools("哪台机器告警最多", LEXICON, NOW)[0] == "alert_statistics"
+    assert nearest_tools("调查 12", LEXICON, NOW)[0] == "investigate_alert"
+    found = nearest_tools("封禁 8.8.8.8 一天", LEXICON, NOW)
+    assert found
+    assert set(found) <= READ_TOOLS
+    assert nearest_tools("啊" * 100_000, LEXICON, NOW)
 
 
 def lexicon_of(assets: int) -> Lexicon:

@@ -142,6 +142,19 @@ def test_model_is_told_the_time_and_what_was_said_before(demo):
     ]  # fmt: skip
 
 
+def test_model_is_told_the_nearest_tools_at_the_end(demo):
+    model = Scripted(["好。"])
+    answer(asking("前几天那个勒索软件的事情大家后来怎么说"), model)
+    question = model.requests[0].messages[-1].content
+    assert re.search(r"只调用工具（多半是 \w+、\w+）", question.partition("\n\n")[2])
+
+
+def test_a_query_for_what_nobody_named_is_not_made(demo):
+    model = Scripted([call("get_alert", alert_id=1), "没有这样的告警。"])
+    answer(asking("前几天那个勒索软件的事情大家后来怎么说"), model)
+    assert "「1」在提问和已有的结果里都没有出现" in model.requests[1].messages[-1].content
+
+
 def test_long_conversation_is_cut_at_a_question(demo):
     given = asking("最后", conversation="cid-long")
     long = "长" * (memory.CHARACTERS // 3)

@@ -28,8 +28,15 @@ def dead_letters(request: HttpRequest) -> Mapping[str, int]:
 
 def _dead(model: type[BoxRow]) -> "QuerySet[Any, Any]":
     rows = model._default_manager
-    few = rows.filter(pk__in=rows.filter(state=State.DEAD).order_by().values("pk")[:MOST_COUNTED]).order_by()
-    return few.annotate(box=Value(model._meta.model_name)).values_list("box").annotate(number=Count("pk"))
+    few = rows.filter(pk__in=rows.filter(state=State.DEAD).order_by().values("pk")[:MOST_COUNTED])
+    return _named(str(model._meta.model_name), few)
+
+
+def _named(name: str, rows: "QuerySet[Any]") -> "QuerySet[Any, Any]":
+    """One row, (name, how many); several of these are one query. No row for none."""
+    named = rows.order_by().annotate(part=Value(name)).values_list("part")
+    counted: QuerySet[Any, Any] = named.annotate(number=Count("pk"))
+    return counted
 
 
 def _figure(count: int) -> str:
@@ -69,9 +76,11 @@ def message_cards(request: HttpRequest) -> list[Panel]:
 
 def _day_cards(inbox_page: str, outbox_page: str) -> list[Panel]:
     day = timezone.now() - timedelta(days=1)
-    waiting = InboxRow.objects.filter(state__in=OPEN).count()
-    handled = InboxRow.objects.filter(kind="chat", handled_at__gte=day).count()
-    sent = OutboxRow.objects.filter(sent_at__gte=day).count()
+    waiting_now = _named("waiting", InboxRow.objects.filter(state__in=OPEN))
+    lately = _named("handled", InboxRow.objects.filter(kind="chat", handled_at__gte=day))
+    delivered = _named("sent", OutboxRow.objects.filter(sent_at__gte=day))
+    found: dict[str, int] = dict(waiting_now.union(lately, delivered, all=True))
+    waiting, handled, sent = (found.get(name, 0) for name in ("waiting", "handled", "sent"))
     tone = "ok" if sent else "idle"
     return [
         Panel(

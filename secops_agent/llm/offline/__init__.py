@@ -13,11 +13,11 @@ from .followups import ROWS
 from .intents import ACTION_TOOLS, READ_TOOLS, Control, Intent, Understanding
 from .lexicon import Lexicon
 from .model import NOTICE, Offline
-from .understanding import understand
+from .understanding import nearest_tools, understand
 
 LIST_TOOLS = frozenset(ROWS)  # whose rows 第 2 条 can mean
 
 __all__ = [
     "ACTION_TOOLS", "COMMANDS", "LIST_TOOLS", "NOTICE", "READ_TOOLS", "Control", "Intent", "Lexicon", "Offline", "Understanding",
-    "find_control", "render_help", "understand",
+    "find_control", "nearest_tools", "render_help", "understand",
 ]  # fmt: skip

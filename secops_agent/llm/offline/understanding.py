@@ -11,12 +11,12 @@ from .entities import read_entities
 from .filters import take_filters
 from .followups import read_follow_up, read_more, read_refinement
 from .hints import hint, refuse, suggest
-from .intents import ACTION_TOOLS, Intent, Understanding, Wish
+from .intents import ACTION_TOOLS, READ_TOOLS, Intent, Understanding, Wish
 from .leftovers import find_unused
 from .lexicon import Lexicon
 from .normalization import BareRequest, normalize, split_address, strip_courtesies
 from .offers import make_offer
-from .questions import Asked, build, is_clear, is_likely, possible, read_question
+from .questions import Asked, build, is_clear, is_likely, possible, rank, read_question
 from .skeletons import Kind, Skeleton
 from .words import name_of, pattern
 
@@ -38,6 +38,18 @@ def understand(
         return reader.read_again(*again)
     command = find_command(plain)
     return reader.read_command(*command) if command else reader.read(plain)
+
+
+def nearest_tools(text: str, lexicon: Lexicon, now: datetime) -> tuple[str, ...]:
+    """The tools that read, the most probable first: for a model that is to choose among many."""
+    plain = spell_out(normalize(text[:LONGEST]))
+    command = find_command(plain)
+    named = command[0].tools if command else []
+    said = command[0].sentence.format(rest=command[1]) if command else strip_courtesies(plain).text
+    ranked = rank(take_filters(read_entities(said, lexicon, now)))
+    return tuple(
+        tool for tool in dict.fromkeys([*named, *(tool for _, tool in ranked)]) if tool in READ_TOOLS
+    )
 
 
 @dataclass(frozen=True, slots=True)

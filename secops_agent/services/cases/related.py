@@ -19,7 +19,7 @@ _TELLING: Final = ("ip", "domain", "url", "hash", "email")  # a process or a fil
 
 
 @dataclass(frozen=True, slots=True)
-class RelatedAlert:
+class CaseCandidate:
     """``why``: what it has in common. ``case``: where it is already."""
 
     alert: AlertSummary
@@ -27,17 +27,17 @@ class RelatedAlert:
     case: CaseRef | None
 
 
-def related_to_alert(alert_id: int) -> tuple[RelatedAlert, ...]:
+def related_to_alert(alert_id: int) -> tuple[CaseCandidate, ...]:
     """Others, the newest first."""
     return _related(Alert.objects.filter(pk=alert_id))
 
 
-def related_to_case(case_id: int) -> tuple[RelatedAlert, ...]:
+def related_to_case(case_id: int) -> tuple[CaseCandidate, ...]:
     """Those that are in no case yet."""
     return _related(Alert.objects.filter(case_id=case_id), free=True)
 
 
-def _related(mine: "QuerySet[Alert]", *, free: bool = False) -> tuple[RelatedAlert, ...]:
+def _related(mine: "QuerySet[Alert]", *, free: bool = False) -> tuple[CaseCandidate, ...]:
     rows = list(
         mine.order_by("-last_seen").values_list("pk", "last_seen", "source", "rule_id", "rule_name")[:50]
     )
@@ -74,9 +74,9 @@ def _same_rule(rules: Sequence[tuple[str, str, str]]) -> Q:
     return same
 
 
-def _views(found: dict[int, list[str]]) -> tuple[RelatedAlert, ...]:
+def _views(found: dict[int, list[str]]) -> tuple[CaseCandidate, ...]:
     """What has the most in common first, then what is still open, then the newest."""
     rows = Alert.objects.select_related("assignee").filter(pk__in=list(found)).order_by("-last_seen", "-id")
     best = sorted(rows, key=lambda row: (-len(found[row.pk]), row.status == AlertStatus.CLOSED))[:MOST]
     cases = cases_of(row.pk for row in best)
-    return tuple(RelatedAlert(view, tuple(found[view.id]), cases.get(view.id)) for view in summaries(best))
+    return tuple(CaseCandidate(view, tuple(found[view.id]), cases.get(view.id)) for view in summaries(best))

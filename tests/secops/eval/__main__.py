@@ -47,6 +47,9 @@ def _parsed(argv: Sequence[str]) -> Any:
     parser.add_argument(
         "--grammar-off", action="store_true", help="不先按语法查询：只量模型自己（只有查询类的题）"
     )
+    parser.add_argument(
+        "--ranking-off", action="store_true", help="不告诉模型离线模式认为最接近的工具（并且 --grammar-off）"
+    )
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="每套题固定取 N 题")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="模型重复几遍，给出波动范围")
     parser.add_argument("--seconds", type=int, default=0, metavar="N", help="一题最多用多久（很慢的模型）")
@@ -84,7 +87,10 @@ async def _measure(args: Any, measured: Measured | None) -> tuple[list[str], boo
     from tests.secops.eval.chat import Chat
     from tests.secops.eval.injections import measure_injections
 
-    options: dict[str, Any] = {"grammar_first": not args.grammar_off}
+    options: dict[str, Any] = {
+        "grammar_first": not args.grammar_off,
+        "tools_ranked": not args.ranking_off,
+    }
     if args.seconds:
         options["limits"] = TurnLimits(seconds=args.seconds, second_seconds=args.seconds)
     chat = Chat(await db.call(configure, measured), **options)

@@ -24,7 +24,7 @@ async def alias(tool: str) -> str:
 
 async def ask(estate: Estate, who: str, model: Scripted, **more: Any) -> str:
     estate.agent = new_agent(models=ScriptedModels(model), grammar_first=False)
-    return await estate.says(who, "防火墙上封了哪些地址", **more)
+    return await estate.says(who, "防火墙上封了哪些地址，有没有 203.0.113.5", **more)
 
 
 def test_a_model_is_offered_what_reads_by_role_and_gets_the_result_fenced() -> None:

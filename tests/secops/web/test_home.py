@@ -81,6 +81,27 @@ def test_open_alerts_are_counted_by_severity_state_and_person() -> None:
     assert "未处理 1，处理中 1" in text_of(answer)
 
 
+def test_every_number_is_that_of_the_list_it_leads_to() -> None:
+    now = timezone.now()
+    for number, severity in enumerate(["critical", "critical", "high", "medium", "info"]):
+        store(alert(f"k{number}", severity=severity, at=now), at=now)
+    client = member(Role.ANALYST)
+    rows = list(Alert.objects.order_by("pk"))
+    triage.acknowledge(rows[0].pk, Actor.person(Staff.objects.get()))
+    triage.close(rows[2].pk, "false_positive", Actor.system("test"))
+    Alert.objects.filter(pk=rows[1].pk).update(due_at=now - timedelta(minutes=1))
+    Alert.objects.filter(pk=rows[0].pk).update(due_at=now + timedelta(minutes=5))
+    answer = client.get(HOME)
+    for name in ("levels", "burden"):
+        for title, (value, link) in tiles(answer, name).items():
+            assert client.get(link).context["total"] == value, title
+    points = [each["data"][-1] for each in answer.context["trend"]["series"]]
+    assert [point["value"] for point in points] == [2, 1, 1, 0, 1]
+    for point in points:
+        assert client.get(point["link"]).context["total"] == str(point["value"])
+    assert client.get(answer.context["approvals"]).status_code == 200
+
+
 def test_counts_are_capped_as_those_of_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     from secops_agent.services.alerts import backlog
     from secops_agent.web import home_alerts
