@@ -34,7 +34,8 @@ def stage(database: Database, settings: Any, tmp_path: Path) -> Iterator[Stage]:
     serve_plain_static(settings, tmp_path)
     with open_stage(database) as stage:
         stage.apply(stage.robot(ai_config=""), staff=PEOPLE)
-        store(alert("k", title="主机反复被扫描", severity="critical", assets=(host("web-01", "10.0.0.1"),)))
+        for key, title in (("a", "主机反复被扫描"), ("b", "数据库被拖走")):
+            store(alert(key, title=title, severity="critical", assets=(host("web-01", "10.0.0.1"),)))
         stage.start()
         yield stage
 
@@ -120,7 +121,7 @@ def test_a_phone_handles_an_alert_asks_and_approves(
         phone.locator("#deed-close").get_by_role("button", name="误报").tap()
         expect(phone.locator("#undo")).to_contain_text("已关闭（误报）")
         ask(phone, "今天有哪些严重告警")
-        expect(phone.locator(".bf-said-answered").last).to_contain_text("主机反复被扫描")
+        expect(phone.locator(".bf-said-answered").last).to_contain_text("数据库被拖走")
         fits = "document.documentElement.scrollWidth <= innerWidth"
         assert phone.evaluate(fits)
         phone.locator(".bf-thumb").get_by_role("link", name="操作审批").tap()

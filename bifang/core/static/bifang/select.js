@@ -15,17 +15,8 @@
 
   function nameAll() {
     document.querySelectorAll("select.select2-hidden-accessible").forEach(name);
+    document.querySelectorAll(".select2-dropdown .select2-search__field").forEach((box) => box.setAttribute("aria-label", "搜索"));
   }
 
-  window.addEventListener("load", nameAll);
-  document.addEventListener("formset:added", () => window.setTimeout(nameAll));
-  window.addEventListener("load", function () {
-    if (!window.django || !window.django.jQuery) return;
-    // select2 tells nobody but jQuery that it opened, and draws its search box only then.
-    window.django.jQuery(document).on("select2:open", function (event) {
-      const box = document.querySelector(".select2-container--open .select2-search__field");
-      const label = event.target.labels && event.target.labels[0];
-      if (box) box.setAttribute("aria-label", "搜索" + (label ? "：" + label.textContent.trim() : ""));
-    });
-  });
+  new MutationObserver(nameAll).observe(document.documentElement, { childList: true, subtree: true });
 })();
