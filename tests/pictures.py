@@ -149,7 +149,13 @@ def main() -> None:
                 options = {"is_mobile": True, "has_touch": True} if each.phone else {}
                 size = PHONE if each.phone else DESK
                 with browsing(
-                    browser, site, cookies[each.who], size, reduced_motion="reduce", bypass_csp=True, **options
+                    browser,
+                    site,
+                    cookies[each.who],
+                    size,
+                    reduced_motion="reduce",
+                    bypass_csp=True,
+                    **options,
                 ) as page:
                     page.goto(each.path)
                     look(page, each.name)

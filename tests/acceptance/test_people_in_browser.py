@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from secops_agent.models import Staff
@@ -35,7 +36,8 @@ def stage(database: Database, settings: Any, tmp_path: Path) -> Iterator[Stage]:
     with open_stage(database) as stage:
         stage.apply(stage.robot(ai_config=""), staff=PEOPLE)
         for key, title in (("a", "主机反复被扫描"), ("b", "数据库被拖走")):
-            store(alert(key, title=title, severity="critical", assets=(host("web-01", "10.0.0.1"),)))
+            asset = host("web-01", "10.0.0.1")
+            store(alert(key, title=title, severity="critical", assets=(asset,), at=timezone.now()))
         stage.start()
         yield stage
 

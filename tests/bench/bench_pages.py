@@ -64,7 +64,10 @@ def main() -> None:
             for path in [*own_pages(client), *admin_pages(client, rows)]:
                 queries, taken = cost(client, path)
                 over = queries > QUERIES, taken > MILLISECONDS
-                told = [f"**{value}**" if bad else value for value, bad in zip((str(queries), f"{taken:.0f}"), over, strict=True)]
+                told = [
+                    f"**{value}**" if bad else value
+                    for value, bad in zip((str(queries), f"{taken:.0f}"), over, strict=True)
+                ]
                 print(f"| `{path}` | {told[0]} | {told[1]} |", flush=True)
 
 
