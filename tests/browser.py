@@ -64,7 +64,12 @@ def browsing(
 ) -> Iterator[Page]:
     """A page in a context of its own, signed in by the cookie; an error in its scripts fails the test."""
     viewport = {"width": size[0], "height": size[1]}
-    options = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "base_url": site, **options}
+    options = {
+        "locale": "zh-CN",
+        "timezone_id": "Asia/Shanghai",
+        **({"base_url": site} if site else {}),
+        **options,
+    }
     context = browser.new_context(viewport=viewport, **options)  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE_MS)
     if cookie:

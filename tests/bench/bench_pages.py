@@ -46,7 +46,7 @@ def visitor() -> Any:
 def main() -> None:
     """The whole table; what is over a budget is in bold."""
     vendor = "postgresql" if "postgresql" in sys.argv else "sqlite"
-    with stage(vendor) as (home, open_database), tempfile.TemporaryDirectory() as static:
+    with stage(vendor) as (_, open_database), tempfile.TemporaryDirectory() as static:
         from django.conf import settings
         from django.test.utils import override_settings
 
