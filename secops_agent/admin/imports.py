@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
-from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, door_word
 from secops_agent.importers import registry
 from secops_agent.models import ImportJob
@@ -123,9 +123,9 @@ class ImportScreen(RecordScreen):
         file, choices, actor = form.cleaned_data["file"], form.choices(), actor_of(request)
         with Upload(file.name) as upload:
             upload.receive(file.chunks(SMALL))
-            name = form.cleaned_data["format"] or registry.detect(upload.source())
-            if not name:
-                raise InvalidInput("认不出这个文件的格式：请在「格式」中选择。")
+            name = form.cleaned_data["format"] or registry.detect_or_ask(
+                upload.source(), "请在「格式」中选择"
+            )
             if not upload.is_small:
                 return import_later(name, upload, choices, actor).id
             return import_now(name, upload, choices, actor, keep=True).job

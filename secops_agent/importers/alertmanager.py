@@ -54,7 +54,7 @@ class Alertmanager:
         paths = whole_outline(head)
         entry = "alerts.item." if "alerts.item" in paths else "item." if "item" in paths else "alerts."
         if {f"{entry}labels", f"{entry}startsAt"} <= paths:
-            return 1.0 if paths & {"groupKey", f"{entry}fingerprint", f"{entry}generatorURL"} else 0.6
+            return 1.0 if paths & {"groupKey", f"{entry}fingerprint", f"{entry}generatorURL"} else 0.8
         return 0.9 if "groupKey" in paths and "alerts" in paths else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:

@@ -16,7 +16,8 @@ _LOCAL_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost", "(none)",
 # First labels that name a service of some domain, not a machine: no identity by themselves.
 _SERVICE_NAMES = {"www", "web", "mail", "smtp", "imap", "pop", "ftp", "ns", "ns1", "ns2", "dns", "api", "vpn", "proxy",
                   "gateway", "gw", "router", "mx", "m", "app", "admin", "static", "cdn"}  # fmt: skip
-_VAGUE_PATHS = {"", ".", "./", "/", "-", "stdin"}
+_UNNAMED = "(未命名)"
+_VAGUE_PATHS = {"", ".", "./", "/", "-", "stdin", _UNNAMED}
 
 
 def host_asset(
@@ -126,7 +127,8 @@ def repository_key(address: str) -> str:
 
 def path_asset(path: str, source: str = "") -> AssetRecord:
     """An application known only by the directory or file that was scanned."""
-    return AssetRecord("application", path or "(未命名)", (Key("path", path),), source=source)
+    name = path or _UNNAMED
+    return AssetRecord("application", name, (Key("path", name),), source=source)
 
 
 def is_vague(asset: AssetRecord) -> bool:

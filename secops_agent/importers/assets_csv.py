@@ -75,23 +75,42 @@ _IMPORTANCE: dict[str, Severity] = {
     "重要": "high", "较高": "high", "一般": "medium", "普通": "medium", "normal": "medium", "中等": "medium",
     "次要": "low", "较低": "low", "不重要": "low", "很低": "low",
 }  # fmt: skip
+_FINDING_COLUMNS = (
+    "cve",
+    "cvss",
+    "cwe",
+    "plugin",
+    "qid",
+    "nvt",
+    "vuln",
+    "finding",
+    "漏洞名称",
+    "漏洞编号",
+    "漏洞标题",
+    "漏洞id",
+    "插件",
+)
 _SEPARATORS = re.compile(r"[,;|，；、\r\n\t]+")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
 Cells = Mapping[str, tuple[str, ...]]
 
 
 class AssetsCsv:
-    """Columns that nobody knows are named once, as a rejection of the header, and passed over."""
+    """Columns that nobody knows are named once, as a rejection of the header, and passed over.
+
+    Sure where at most one column in four is not an asset list's; any other CSV is one only if a person says so.
+    """
 
     name = "assets_csv"
     title = "资产清单（CSV，中文或英文表头）"
 
     def sniff(self, head: bytes) -> float:
-        header = _header(head)
+        header = [name for name in _header(head) if name]
         known = {_column(name) for name in header} - {""}
-        if not known & set(_IDENTITIES):
+        if not known & set(_IDENTITIES) or any(map(_is_of_findings, header)):
             return 0.0
-        return 0.8 if len(known) > 1 else 0.5
+        strange = sum(not _column(name) for name in header)
+        return 0.9 if len(known) > 1 and strange <= len(header) // 4 else 0.5
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         header = _header(source.head(options.limits))
@@ -117,6 +136,11 @@ def _header(head: bytes) -> list[str]:
 
 def _column(name: str) -> str:
     return _COLUMNS.get(re.sub(r"[\s_()（）*-]", "", name.lower()), "")
+
+
+def _is_of_findings(name: str) -> bool:
+    """A column that only a list of vulnerabilities has: its rows are no assets, whoever says so."""
+    return re.sub(r"[\s_()（）*-]", "", name.lower()).startswith(_FINDING_COLUMNS)
 
 
 def _row(value: Any, *, options: Options) -> Iterator[Record]:

@@ -1,6 +1,7 @@
 """CycloneDX 1.0 to 1.6, JSON and XML: components, their vulnerabilities with VEX analysis, the legacy extension."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -62,6 +63,7 @@ class _Bom:
     metadata: Table
     components: dict[str, ComponentRecord] = field(default_factory=dict)
     distro: str = ""
+    left: Counter[str] = field(default_factory=Counter)
 
 
 class CycloneDx:
@@ -76,7 +78,8 @@ class CycloneDx:
         paths = whole_outline(head)
         if "bomFormat" in paths and b"CycloneDX" in head:
             return 1.0
-        return 0.6 if {"specVersion", "components"} <= paths else 0.0
+        # cyclonedx-py writes "bomFormat" and "specVersion" behind everything else.
+        return 0.8 if "components" in paths and paths & {"specVersion", "components.item.bom-ref"} else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         once = Once()
@@ -92,6 +95,9 @@ class CycloneDx:
             ):
                 whole = whole and not isinstance(item, Rejected)
                 yield from once(item)
+        if bom:
+            for kind, count in bom.left.items():
+                yield Rejected("components", f"{count} 个类型为 {kind} 的条目不是软件，没有导入")
         if bom and bom.asset and whole and flaws:
             yield ScanRecord(bom.tool, bom.asset, ("vulnerability",), moment(bom.metadata, "timestamp"))
 
@@ -149,7 +155,9 @@ def _component(value: Any, *, bom: _Bom) -> Iterator[Record]:
     children = [found for child in rows(data, "components") for found in _component(child, bom=bom)]
     for reference in distinct([text(data, "bom-ref"), text(data, "purl"), record.purl]):
         bom.components.setdefault(reference, record)
-    if kind not in _NO_SOFTWARE:
+    if kind in _NO_SOFTWARE:
+        bom.left[kind] += 1
+    else:
         yield record
     yield from children
 

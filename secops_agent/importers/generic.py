@@ -36,7 +36,7 @@ class Generic:
         if _is_lines(head):
             return 0.7
         top = {path for path in paths if "." not in path}
-        return 0.6 if top & set(_LISTS) and top <= _ROOT_FIELDS else 0.0
+        return 0.7 if top & set(_LISTS) and top <= _ROOT_FIELDS else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         once = Once()

@@ -221,10 +221,14 @@ def _kev(entry: Table) -> Kev | None:
     )
 
 
+def _details(match: Table) -> list[Table]:
+    """An array; one object before 0.13."""
+    found = match.get("matchDetails")
+    return [found] if isinstance(found, dict) else tables(match, "matchDetails")
+
+
 def _affected(flaw: Table, match: Table, component: ComponentRecord) -> tuple[Affected, ...]:
-    constraints = distinct(
-        text(table(item, "found"), "versionConstraint") for item in tables(match, "matchDetails")
-    )
+    constraints = distinct(text(table(item, "found"), "versionConstraint") for item in _details(match))
     return tuple(
         Affected(text(flaw, "namespace"), component.name, without_version(component.purl), raw=constraint)
         for constraint in constraints
@@ -233,7 +237,7 @@ def _affected(flaw: Table, match: Table, component: ComponentRecord) -> tuple[Af
 
 
 def _evidence(match: Table, flaw: Table) -> str:
-    kinds = distinct(text(item, "type") for item in tables(match, "matchDetails"))
+    kinds = distinct(text(item, "type") for item in _details(match))
     state = text(table(flaw, "fix"), "state")
     return "；".join(
         filter(None, (f"匹配：{'、'.join(kinds)}" if kinds else "", f"修复状态：{state}" if state else ""))

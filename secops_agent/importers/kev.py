@@ -1,4 +1,4 @@
-"""CISA's catalogue of known exploited vulnerabilities (known_exploited_vulnerabilities.json)."""
+"""CISA's catalogue of known exploited vulnerabilities (known_exploited_vulnerabilities.json, or .csv)."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,7 +9,7 @@ from secops_agent.services.records import Item, Kev, Record, VulnerabilityRecord
 from .base import BrokenRecord, Importer, Options, Source, convert, whole_outline
 from .fields import aliases_in, distinct, moment, need, primary_id, shortened, table_of, text, texts
 from .observables import sighted_in
-from .reading import json_values
+from .reading import csv_rows, json_values
 
 _ENTRY = "vulnerabilities.item"
 
@@ -18,18 +18,38 @@ class CisaKev:
     """The catalogue gives no severity and no ranges: it only says what is being exploited, since when, and what to do."""
 
     name = "kev"
-    title = "CISA 已知被利用漏洞目录（KEV，JSON）"
+    title = "CISA 已知被利用漏洞目录（KEV，JSON / CSV）"
 
     def sniff(self, head: bytes) -> float:
+        if _is_csv(head):
+            return 1.0
         paths = whole_outline(head)
         if f"{_ENTRY}.cveID" in paths:
             return 1.0
         return 0.9 if {"catalogVersion", "vulnerabilities"} <= paths else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
-        entries = json_values(source, {_ENTRY}, options.limits)
-        pairs = ((position, value) for _, position, value in entries)
+        pairs: Iterator[tuple[str, Any]]
+        if _is_csv(source.head(options.limits)):
+            pairs = ((position, _listed(row)) for position, row in csv_rows(source, options.limits))
+        else:
+            pairs = (
+                (position, value) for _, position, value in json_values(source, {_ENTRY}, options.limits)
+            )
         return convert(pairs, partial(_entry, tool=options.source or "kev"))
+
+
+def _is_csv(head: bytes) -> bool:
+    """The same names as in JSON, as a header, in whatever order."""
+    header = {name.strip(b' "\r') for name in head.lstrip().partition(b"\n")[0].split(b",")}
+    return {b"cveID", b"dateAdded"} <= header
+
+
+def _listed(row: Any) -> Any:
+    """A row in the shape of an entry: of the cells only ``cwes`` holds several values."""
+    if isinstance(row, dict):
+        return row | {"cwes": [part.strip() for part in row.get("cwes", "").split(",")]}
+    return row
 
 
 def _entry(value: Any, *, tool: str) -> Iterator[Record]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ from .fields import aliases_in, cvss, distinct, from_epoch, number, primary_id, 
 from .reading import plain_text, xml_elements
 
 _ROOT = re.compile(rb"<nmaprun\b")
+_LONGEST = 900  # characters of a list of ports
 _VULNERABLE = {"VULNERABLE", "VULNERABLE (Exploitable)", "LIKELY VULNERABLE"}
 
 
@@ -39,24 +41,30 @@ class Nmap:
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         hosts = xml_elements(source, {"host"}, options.limits)
         once = Once()
-        for item in convert(hosts, partial(_host, tool=options.source or "nmap")):
+        for item in convert(hosts, partial(_host, options=options)):
             yield from once(item)
 
 
-def _host(host: Element, *, tool: str) -> Iterator[Record]:
+def _host(host: Element, *, options: Options) -> Iterator[Record]:
     status = host.find("status")
     if status is not None and status.get("state") != "up":
         return
     seen = from_epoch(number({"endtime": host.get("endtime") or host.get("starttime")}, "endtime"))
-    asset = _asset(host, seen, tool)
+    asset = _asset(host, seen, options)
     yield asset
     for script in host.findall("hostscript/script"):
         yield from _script(script, asset, None, "", seen)
-    for port in host.findall("ports/port"):
-        yield from _port(port, asset, seen)
+    opened = [port for port in host.findall("ports/port") if _is_open(port)]
+    services = _services(opened, asset)
+    yield from services.values()
+    for port in opened:
+        for script in port.findall("script"):
+            yield from _script(script, asset, services[_product(port)], _location(port), seen)
 
 
-def _asset(host: Element, seen: datetime | None, tool: str) -> AssetRecord:
+def _asset(host: Element, seen: datetime | None, options: Options) -> AssetRecord:
+    """By its addresses and names; the asset that was named for the import where a host has none of its own."""
+    tool = options.source or "nmap"
     addresses = [(item.get("addrtype", ""), item.get("addr", "")) for item in host.findall("address")]
     names = [plain_text(item.get("name", "")) for item in host.findall("hostnames/hostname")]
     found = host_asset(
@@ -65,8 +73,10 @@ def _asset(host: Element, seen: datetime | None, tool: str) -> AssetRecord:
         macs=[address for kind, address in addresses if kind == "mac"],
         source=tool,
     )
+    if found is None and options.asset:
+        return replace(options.asset, source=tool)
     if found is None:
-        raise BrokenRecord("主机没有有效的地址或名称")
+        raise BrokenRecord("主机没有有效的地址或名称（本机地址 127.0.0.1 不算）：请在导入时指定资产")
     system = host.find("os/osmatch")
     description = f"操作系统：{plain_text(system.get('name', ''))}" if system is not None else ""
     return AssetRecord(
@@ -74,28 +84,44 @@ def _asset(host: Element, seen: datetime | None, tool: str) -> AssetRecord:
     )
 
 
-def _port(port: Element, asset: AssetRecord, seen: datetime | None) -> Iterator[Record]:
+def _is_open(port: Element) -> bool:
     state = port.find("state")
-    if state is None or state.get("state") != "open":
-        return
-    location = f"{port.get('protocol', 'tcp')}/{port.get('portid', '')}"
-    component = _service(port.find("service"), asset, location)
-    yield component
-    for script in port.findall("script"):
-        yield from _script(script, asset, component, location, seen)
+    return state is not None and state.get("state") == "open"
 
 
-def _service(service: Element | None, asset: AssetRecord, location: str) -> ComponentRecord:
+def _location(port: Element) -> str:
+    return f"{port.get('protocol', 'tcp')}/{port.get('portid', '')}"
+
+
+def _product(port: Element) -> tuple[str, str]:
+    """Name and version of what answers."""
+    service = port.find("service")
     data = service.attrib if service is not None else {}
     name = plain_text(data.get("product") or data.get("name") or "unknown")
-    return ComponentRecord(
-        name=name,
-        version=plain_text(data.get("version", "")),
-        component_type="service",
-        asset=asset,
-        location=location,
-        source=asset.source,
-    )
+    return name, plain_text(data.get("version", ""))
+
+
+def _services(ports: list[Element], asset: AssetRecord) -> dict[tuple[str, str], ComponentRecord]:
+    """A component for each product; its location names every port on which it answers."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for port in ports:
+        found.setdefault(_product(port), []).append(_location(port))
+    return {
+        (name, version): ComponentRecord(
+            name=name,
+            version=version,
+            component_type="service",
+            asset=asset,
+            location=_ports(distinct(places)),
+            source=asset.source,
+        )
+        for (name, version), places in found.items()
+    }
+
+
+def _ports(places: tuple[str, ...]) -> str:
+    written = "、".join(places)
+    return written if len(written) <= _LONGEST else f"{len(places)} 个端口：{shortened(written, _LONGEST)}"
 
 
 def _script(

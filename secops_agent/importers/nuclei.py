@@ -44,6 +44,8 @@ class Nuclei:
     title = "Nuclei 扫描结果（JSON / JSONL）"
 
     def sniff(self, head: bytes) -> float:
+        if head.strip() == b"[]":
+            return 0.5  # no hit; others write that too
         paths = document_outline(head)
         template = paths & {"template-id", "templateID", "template_id"}
         return 1.0 if template and "info" in paths and paths & {"host", "matched-at", "matched"} else 0.0

@@ -15,7 +15,9 @@ NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "osv", "nuclei", "nmap", "generic",
     "wazuh", "suricata", "falco", "alertmanager", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv",
 )  # fmt: skip
-_CLAIM = 0.5
+_MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
+_CLAIM = 0.5  # enough when a person has named the format
+_SURE = 0.7  # enough when nobody has
 
 
 @cache
@@ -34,10 +36,26 @@ def get(name: str) -> Importer:
 
 
 def detect(source: Source, options: Options | None = None) -> str:
-    """The name of the surest importer, "" if none claims the file. Raises InvalidInput (empty, binary, unreadable)."""
+    """The name of the importer that is sure, "" if none is. Raises InvalidInput (empty, binary, unreadable)."""
+    (score, name), (second, _), *_ = _guesses(source, options)
+    return name if score >= _SURE and score > second else ""
+
+
+def detect_or_ask(source: Source, ask: str) -> str:
+    """Like `detect`; where nothing is sure, InvalidInput says what it may be and ends with `ask`."""
+    found = detect(source)
+    if found:
+        return found
+    likely = [name for score, name in _guesses(source, None) if score >= _CLAIM]
+    if not likely:
+        raise InvalidInput(f"认不出 {source.name} 的格式：{ask}。")
+    shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
+    raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
+
+
+def _guesses(source: Source, options: Options | None) -> list[tuple[float, str]]:
     head = source.head((options or Options()).limits)
-    sure, name = max((importer.sniff(head), name) for name, importer in importers().items())
-    return name if sure >= _CLAIM else ""
+    return sorted(((importer.sniff(head), name) for name, importer in importers().items()), reverse=True)
 
 
 def parse(name: str, source: Source, options: Options | None = None) -> Iterator[Item]:
@@ -49,6 +67,8 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
     """
     options = options or Options()
     importer = get(name)
+    if name in _MAY_BE_EMPTY and source.is_blank(options.limits):
+        return
     _check(importer, source, options)
     begun = False
     try:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
 
 from secops_agent.services.records import (
     AssetRecord,
@@ -38,6 +37,7 @@ from .fields import (
     texts,
 )
 from .reading import json_head, json_values
+from .sarif_places import CodePlace, Numbers, fingerprint, other_places, places
 
 _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"
@@ -69,6 +69,7 @@ class _Run:
     by_id: dict[str, Table] = field(default_factory=dict)
     kinds: set[FindingKind] = field(default_factory=set)
     whole: bool = True
+    numbers: Numbers = field(default_factory=Numbers)
 
     def settle(self, options: Options) -> None:
         """Work out tool, rules and asset from what was gathered."""
@@ -147,17 +148,14 @@ def _result(value: Any, *, run: _Run) -> Iterator[Record]:
 
 
 def _rule(result: Table, run: _Run) -> tuple[str, Table]:
-    """The rule by reference, index or id; a hierarchical id ("CA1000/1") falls back to its parent."""
+    """The rule by reference, index or id; a hierarchical id ("CA1000/1") falls back to its parent. It may be missing."""
     reference = table(result, "rule")
     rule_id = text(result, "ruleId") or text(reference, "id")
     component = number(table(reference, "toolComponent"), "index")
     rules = run.rules if component is None else _at(run.extensions, component) or []
     index = number(result, "ruleIndex") if number(reference, "index") is None else number(reference, "index")
     rule = _at(rules, index) or run.by_id.get(rule_id) or run.by_id.get(rule_id.rpartition("/")[0]) or {}
-    rule_id = rule_id or text(rule, "id")
-    if not rule_id:
-        raise BrokenRecord("缺少必填字段「ruleId」")
-    return rule_id, rule
+    return rule_id or text(rule, "id"), rule
 
 
 def _at(items: list[Any], index: float | None) -> Any:
@@ -177,9 +175,9 @@ def _kind(rule_id: str, rule: Table, tool: str) -> FindingKind:
 def _severity(result: Table, rule: Table) -> Severity:
     """GitHub's ``security-severity`` score first, then a severity word among the tags, then the level."""
     for properties in (table(result, "properties"), table(rule, "properties")):
-        score = number(properties, "security-severity")
-        if score is not None:
-            return severity_of_score(score)
+        said = text(properties, "security-severity")
+        if said:
+            return _rated(said)
     words = (
         tag
         for tag in texts(table(rule, "properties"), "tags")
@@ -190,6 +188,14 @@ def _severity(result: Table, rule: Table) -> Severity:
         return severity_of(word)
     level = text(result, "level") or text(table(rule, "defaultConfiguration"), "level") or "warning"
     return _LEVELS.get(level, "medium")
+
+
+def _rated(said: str) -> Severity:
+    """A score, as GitHub wants it, or a word, as some tools write it."""
+    try:
+        return severity_of_score(float(said))
+    except ValueError:
+        return severity_of(said)
 
 
 def _vulnerability(ids: tuple[str, ...], rule: Table, severity: Severity, run: _Run) -> VulnerabilityRecord:
@@ -214,12 +220,19 @@ def _finding(
     vulnerability: str,
     run: _Run,
 ) -> FindingRecord:
-    place, line, snippet = _location(result, run)
+    found = places(result, run.places)
+    place = found[0] if found else CodePlace()
     message = shortened(_message(result, rule))
-    title = text(table(rule, "shortDescription"), "text") or text(rule, "name") or message or rule_id
+    key = (rule_id, place.path, *fingerprint(result, place.line, message))
+    ordinal = run.numbers.of(key, (found, message))
+    snippet = "" if kind == "secret" else shortened(place.snippet, 1500)
+    if not rule_id and not message:
+        raise BrokenRecord("既没有「ruleId」也没有「message」")
+    shown = (rule_id or "疑似泄露的密钥") if kind == "secret" else message or rule_id
+    title = text(table(rule, "shortDescription"), "text") or text(rule, "name") or shown
     return FindingRecord(
         kind=kind,
-        key=(rule_id, place, *_fingerprint(result, line, message)),
+        key=key if ordinal == 1 else (*key, f"#{ordinal}"),
         title=shortened(title, 500),
         severity=severity,
         source=run.tool,
@@ -227,42 +240,13 @@ def _finding(
         vulnerability=vulnerability,
         rule_id=rule_id,
         description="" if kind == "secret" else message,
-        location=f"{place}:{line}" if line else place,
-        evidence="" if kind == "secret" else shortened(snippet, 2000),
+        location=str(place),
+        evidence=shortened("\n".join(filter(None, (snippet, other_places(found)))), 2000),
         remediation=shortened(text(table(rule, "help"), "text"), 4000),
         references=distinct([text(rule, "helpUri")]),
         suppressed=_suppressed(result),
         seen_at=_ended(run),
     )
-
-
-def _fingerprint(result: Table, line: int, message: str) -> tuple[str, ...]:
-    """The tool's own fingerprint (they survive moved lines), else line and message."""
-    for key in ("fingerprints", "partialFingerprints"):
-        prints = table(result, key)
-        found = distinct(
-            f"{name}={text(prints, name)}" for name in sorted(prints) if prints[name] != "requires login"
-        )
-        if found:
-            return found
-    return (str(line), shortened(message, 300))
-
-
-def _location(result: Table, run: _Run) -> tuple[str, int, str]:
-    """``(path, line or 0, snippet)`` of the first location."""
-    locations = tables(result, "locations")
-    first = locations[0] if locations else {}
-    physical = table(first, "physicalLocation")
-    artifact, region = table(physical, "artifactLocation"), table(physical, "region")
-    place = text(artifact, "uri") or _at(run.places, number(artifact, "index")) or ""
-    if not place:
-        names = [
-            text(item, "fullyQualifiedName") or text(item, "name")
-            for item in tables(first, "logicalLocations")
-        ]
-        place = next(filter(None, names), "")
-    snippet = text(table(region, "snippet"), "text")
-    return unquote(place).removeprefix("file://"), int(number(region, "startLine") or 0), snippet
 
 
 def _message(result: Table, rule: Table) -> str:

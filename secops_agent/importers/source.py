@@ -68,11 +68,18 @@ class Source:
 
     def head(self, limits: ImportLimits | None = None) -> bytes:
         """The first 64 KiB as UTF-8 (perhaps cut in a character). Raises InvalidInput for an empty file."""
+        if self.is_blank(limits):
+            raise InvalidInput(f"{self.name} 是空的：请确认导出已经完成，再重新导入。")
+        return self._beginning(limits)
+
+    def is_blank(self, limits: ImportLimits | None = None) -> bool:
+        """Whether nothing stands in it."""
+        return not self._beginning(limits).strip()
+
+    def _beginning(self, limits: ImportLimits | None) -> bytes:
         if self._head is None:
             with self.open(limits or ImportLimits()) as stream:
                 self._head = _beginning(stream)
-        if not self._head.strip():
-            raise InvalidInput(f"{self.name} 是空的：请确认导出已经完成，再重新导入。")
         return self._head
 
     @contextmanager

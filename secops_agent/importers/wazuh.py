@@ -18,6 +18,7 @@ from .wazuh_alerts import read_alert
 from .wazuh_vulnerabilities import read_detection, read_state
 
 _HITS = "hits.hits.item"
+_LISTING = "data.affected_items"  # what GET /vulnerability/{agent} answers before 4.8
 _WRAPPERS = ("", "_source.", "all_fields.")
 _SLACK_RULE = re.compile(r"(\d+)\s*_?\(Level (\d+)\)")
 _SLACK_AGENT = re.compile(r"\((\d+)\) - (.+)")
@@ -37,12 +38,18 @@ class Wazuh:
             agent = paths & {f"{wrapper}agent.id", f"{wrapper}agent.name", f"{wrapper}wazuh.agent.id"}
             if agent and f"{wrapper}vulnerability.id" in paths and f"{wrapper}package.name" in paths:
                 return 1.0
+        if f"{_LISTING}.item.cve" in paths or {_LISTING, "data.total_affected_items"} <= paths:
+            return 1.0
         return 0.9 if "attachments.item.pretext" in paths and b"WAZUH" in head else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         entries = json_documents(source, options.limits)
-        if _HITS in whole_outline(source.head(options.limits)):
-            found = json_values(source, {_HITS}, options.limits)
+        paths = whole_outline(source.head(options.limits))
+        listed = next(
+            (path for path in (_HITS, f"{_LISTING}.item") if path.removesuffix(".item") in paths), ""
+        )
+        if listed:
+            found = json_values(source, {listed}, options.limits)
             entries = ((position, value) for _, position, value in found)
         return convert(entries, partial(_document, options=options))
 
@@ -62,9 +69,29 @@ def _unwrapped(document: Table) -> Table:
     for wrapper in ("_source", "all_fields"):
         if wrapper in document:
             return table(document, wrapper)
+    if "cve" in document and "vulnerability" not in document:
+        return _from_listing(document)
     if "rule" not in document and rows(document, "attachments"):
         return _from_slack(tables(document, "attachments")[0])
     return document
+
+
+def _from_listing(entry: Table) -> Table:
+    """The detector's alert, as far as an entry tells it. Whose it is stands in the request, at times in the entry."""
+    cvss = {f"cvss{number}": {"base_score": entry.get(f"cvss{number}_score")} for number in (2, 3)}
+    flaw = {
+        **entry,
+        "package": {**entry, "type": ""},
+        "cvss": cvss,
+        "references": entry.get("external_references"),
+    }
+    agent = {key: entry.get(f"agent_{key}") for key in ("id", "name", "ip")}
+    return {
+        "rule": {},
+        "agent": agent,
+        "timestamp": entry.get("detection_time"),
+        "data": {"vulnerability": flaw},
+    }
 
 
 def _from_slack(attachment: Table) -> Table:

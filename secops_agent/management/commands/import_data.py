@@ -69,6 +69,8 @@ class Command(BaseCommand):
             numbers = (outcome.created[kind], outcome.updated[kind], outcome.unchanged[kind])
             if any(numbers):
                 self.stdout.write(f"  {label}：新增 {numbers[0]}，更新 {numbers[1]}，未变 {numbers[2]}")
+        if not outcome.rejected and not outcome.counts_anything:
+            self.stdout.write("  文件里没有可以导入的记录（扫描没有命中）")
         if outcome.vanished:
             self.stdout.write(f"  本次扫描中已消失的发现：{outcome.vanished}")
         if outcome.matched:
@@ -84,10 +86,7 @@ class Command(BaseCommand):
 def _format(name: str, source: Source) -> str:
     if name != "auto":
         return registry.get(name).name
-    found = registry.detect(source)
-    if not found:
-        raise CommandError(f"认不出 {source.name} 的格式，请写明：{'、'.join(registry.importers())}。")
-    return found
+    return registry.detect_or_ask(source, f"请写明格式：{'、'.join(registry.importers())}")
 
 
 def _digest(path: Path, name: str, source: str, asset: AssetRecord | None) -> str:

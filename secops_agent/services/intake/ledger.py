@@ -26,10 +26,14 @@ class ImportOutcome:
     created_ids: dict[str, frozenset[int]] = field(default_factory=dict, repr=False)
 
     @property
+    def counts_anything(self) -> bool:
+        """Whether anything was taken, new or not."""
+        return any(sum(counts.values()) for counts in (self.created, self.updated, self.unchanged))
+
+    @property
     def refusal(self) -> str:
         """Why nothing at all was taken; "" if something was, or if there was nothing."""
-        taken = any(sum(counts.values()) for counts in (self.created, self.updated, self.unchanged))
-        if taken or not self.rejected:
+        if self.counts_anything or not self.rejected:
             return ""
         first = self.rejected[0]
         return f"{len(self.rejected)} 条记录全部被拒绝，没有导入任何内容。第一条（{first.position}）：{first.reason}"

@@ -4,39 +4,70 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from univers import versions as univers
-from univers.version_range import VersionRange
+
+from secops_agent.services.vulnerabilities.version_orders import (
+    composer_order,
+    maven_order,
+    pub_order,
+    rpm_order,
+    semver_order,
+)
 
 Answer = Literal["affected", "unaffected", "unknown"]
 ANSWER_LABELS: dict[Answer, str] = {"affected": "受影响", "unaffected": "不受影响", "unknown": "无法判断"}
-_CLASSES: dict[str, type[Any]] = {
+_ORDERS: dict[str, Callable[[str], Any]] = {
     "deb": univers.DebianVersion,
-    "rpm": univers.RpmVersion,
+    "rpm": rpm_order,
     "apk": univers.AlpineLinuxVersion,
     "pypi": univers.PypiVersion,
-    "npm": univers.SemverVersion,
-    "maven": univers.MavenVersion,
-    "golang": univers.GolangVersion,
-    "cargo": univers.SemverVersion,
+    "npm": semver_order,
+    "maven": maven_order,
+    "golang": semver_order,
+    "cargo": semver_order,
     "gem": univers.RubygemsVersion,
-    "composer": univers.ComposerVersion,
+    "composer": composer_order,
     "nuget": univers.NugetVersion,
     "conan": univers.ConanVersion,
-    "hex": univers.SemverVersion,
-    "pub": univers.SemverVersion,
+    "hex": semver_order,
+    "pub": pub_order,
+}
+# Grype writes how it compared behind a range; "semver" is also what it calls the order of a language that has its own.
+_NOTED_ORDER = re.compile(r"\s*\(([A-Za-z0-9]+)\)$")
+_NOTED: dict[str, frozenset[str]] = {
+    "deb": frozenset({"deb"}),
+    "dpkg": frozenset({"deb"}),
+    "rpm": frozenset({"rpm"}),
+    "apk": frozenset({"apk"}),
+    "python": frozenset({"pypi"}),
+    "pep440": frozenset({"pypi"}),
+    "gem": frozenset({"gem"}),
+    "maven": frozenset({"maven"}),
+    "go": frozenset({"golang"}),
+    "semver": frozenset({"npm", "cargo", "hex", "pub", "golang", "composer", "nuget"}),
+    "semantic": frozenset({"npm", "cargo", "hex", "pub", "golang", "composer", "nuget"}),
 }
 _VERSION = re.compile(r"^[vVrR]?\d")
 _COMPARATOR = re.compile(r"^(<=|>=|==|=|!=|<|>)?\s*([^\s<>=!,|]+)$")
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Neither is lower: some classes call versions different that their order does not tell apart."""
+    return not one < other and not other < one
+
+
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda one, other: bool(one < other),
-    "<=": lambda one, other: bool(one < other or one == other),
+    "<=": lambda one, other: not other < one,
     ">": lambda one, other: bool(other < one),
-    ">=": lambda one, other: bool(other < one or one == other),
-    "=": lambda one, other: bool(one == other),
-    "==": lambda one, other: bool(one == other),
-    "!=": lambda one, other: bool(one != other),
+    ">=": lambda one, other: not one < other,
+    "=": _same,
+    "==": _same,
+    "!=": lambda one, other: not _same(one, other),
 }
 
 
@@ -82,8 +113,9 @@ def _judge(scheme: str, span: Span, version: str) -> VersionVerdict:
     if version in span.versions:
         return VersionVerdict("affected", f"公告逐个列出了版本 {version}", span.fixed)
     mine = _version(scheme, version)
-    _check_epoch(scheme, span, version)
-    if any(mine == _version(scheme, each) for each in span.versions if _comparable(scheme, each)):
+    for bound in (span.introduced, span.fixed, span.last_affected):
+        _check_epoch(scheme, bound, version)
+    if any(_same(mine, _version(scheme, each)) for each in span.versions if _comparable(scheme, each)):
         return VersionVerdict("affected", f"公告逐个列出了版本 {version}", span.fixed)
     if span.introduced or span.fixed or span.last_affected:
         return _in_bounds(scheme, span, version, mine)
@@ -94,14 +126,13 @@ def _judge(scheme: str, span: Span, version: str) -> VersionVerdict:
     raise _Unclear("公告没有给出版本范围")
 
 
-def _check_epoch(scheme: str, span: Span, version: str) -> None:
+def _check_epoch(scheme: str, bound: str, version: str) -> None:
     """A package whose advisory has an epoch has one itself: if it is missing, a tool has lost it."""
     if scheme not in ("rpm", "deb") or ":" in version:
         return
-    for bound in (span.introduced, span.fixed, span.last_affected):
-        epoch, colon, _ = bound.partition(":")
-        if colon and epoch != "0":
-            raise _Unclear(f"组件版本 {version} 没有给出 epoch，而公告的 {bound} 有")
+    epoch, colon, _ = bound.partition(":")
+    if colon and epoch != "0":
+        raise _Unclear(f"组件版本 {version} 没有给出 epoch，而公告的 {bound} 有")
 
 
 def _in_bounds(scheme: str, span: Span, version: str, mine: Any) -> VersionVerdict:
@@ -112,8 +143,7 @@ def _in_bounds(scheme: str, span: Span, version: str, mine: Any) -> VersionVerdi
             return VersionVerdict("affected", f"版本 {version} 低于修复版本 {span.fixed}", span.fixed)
         return VersionVerdict("unaffected", f"版本 {version} 不低于修复版本 {span.fixed}")
     if span.last_affected:
-        last = _version(scheme, span.last_affected)
-        if mine < last or mine == last:
+        if not _version(scheme, span.last_affected) < mine:
             return VersionVerdict("affected", f"版本 {version} 不高于最后受影响版本 {span.last_affected}")
         return VersionVerdict("unaffected", f"版本 {version} 高于最后受影响版本 {span.last_affected}")
     start = "所有版本" if span.introduced == "0" else f"自 {span.introduced} 起"
@@ -121,45 +151,87 @@ def _in_bounds(scheme: str, span: Span, version: str, mine: Any) -> VersionVerdi
 
 
 def _in_raw(scheme: str, span: Span, version: str, mine: Any) -> VersionVerdict:
-    """ ">=2.0,<2.15.0 || =1.2" and "vers:npm/>=1.0|<2.0"."""
+    """ ">=2.0,<2.15.0 || =1.2", "< 1.2.3-1 (deb)" and "vers:npm/>=1.0|<2.0"."""
     text = span.raw.strip()
-    inside = _in_vers(scheme, text, mine) if text.startswith("vers:") else _in_words(scheme, text, mine)
+    read = _vers if text.startswith("vers:") else _words
+    inside = any(
+        all(_TESTS[sign](mine, _bound(scheme, bound, version)) for sign, bound in each)
+        for each in read(scheme, text)
+    )
     if inside:
         return VersionVerdict("affected", f"版本 {version} 在范围「{text[:100]}」内", span.fixed)
     return VersionVerdict("unaffected", f"版本 {version} 不在范围「{text[:100]}」内")
 
 
-def _in_words(scheme: str, text: str, mine: Any) -> bool:
-    alternatives = [_comparators(scheme, part) for part in text.split("||")]
-    return any(all(_TESTS[sign](mine, bound) for sign, bound in each) for each in alternatives)
+def _bound(scheme: str, bound: str, version: str) -> Any:
+    _check_epoch(scheme, bound, version)
+    return _version(scheme, bound)
 
 
-def _comparators(scheme: str, text: str) -> list[tuple[str, Any]]:
-    parts = [part.strip() for part in re.split(r",|(?<=[\w.])\s+(?=[<>=!])", text)]
+Comparators = list[tuple[str, str]]
+
+
+def _words(scheme: str, text: str) -> list[Comparators]:
+    """Alternatives, each of comparators that must all hold; every bound is checked to be a version."""
+    noted = _NOTED_ORDER.search(text)
+    if noted and scheme not in _NOTED.get(noted[1].lower(), ()):
+        raise _Unclear(f"公告的版本范围「{text[:100]}」没有说明按哪种生态比较")
+    plain = _NOTED_ORDER.sub("", text)
+    return [_comparators(scheme, part, text) for part in plain.split("||")]
+
+
+def _comparators(scheme: str, part: str, text: str) -> Comparators:
     found = []
-    for part in parts:
-        match = _COMPARATOR.match(part)
+    for piece in re.split(r",|(?<=[\w.])\s+(?=[<>=!])", part):
+        match = _COMPARATOR.match(piece.strip())
         if match is None:
-            raise _Unclear(f"看不懂公告的版本范围「{text.strip()[:100]}」")
-        found.append((match[1] or "=", _version(scheme, match[2])))
+            raise _Unclear(f"看不懂公告的版本范围「{text[:100]}」")
+        _version(scheme, match[2])
+        found.append((match[1] or "=", match[2]))
     return found
 
 
-def _in_vers(scheme: str, text: str, mine: Any) -> bool:
+def _vers(scheme: str, text: str) -> list[Comparators]:
     """As the vers specification says; a generic range is one of the component's own scheme."""
     named, _, rest = text.removeprefix("vers:").partition("/")
     if named not in (scheme, "generic"):
         raise _Unclear(f"公告的版本范围「{text[:100]}」属于另一种生态")
-    try:
-        return bool(mine in VersionRange.from_string(f"vers:{scheme}/{rest}"))  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, AttributeError, univers.InvalidVersion):
-        raise _Unclear(f"看不懂公告的版本范围「{text[:100]}」") from None
+    if rest == "*":
+        return [[]]
+    every = [pair for part in rest.split("|") for pair in _comparators(scheme, unquote(part), text)]
+    _check_sorted(scheme, every, text)
+    unequal = [pair for pair in every if pair[0] == "!="]
+    spans = _vers_spans([pair for pair in every if pair[0] not in ("=", "==", "!=")], text)
+    if not spans and len(unequal) == len(every):
+        raise _Unclear(f"看不懂公告的版本范围「{text[:100]}」")
+    return [[pair] for pair in every if pair[0] in ("=", "==")] + [[*span, *unequal] for span in spans]
+
+
+def _check_sorted(scheme: str, every: Comparators, text: str) -> None:
+    bounds = [_version(scheme, bound) for _, bound in every]
+    if any(not one < other for one, other in pairwise(bounds)):
+        raise _Unclear(f"公告的版本范围「{text[:100]}」没有按版本排序")
+
+
+def _vers_spans(bounds: Comparators, text: str) -> list[Comparators]:
+    """ "<1", ">=2", "<3", ">4" → [<1], [>=2, <3], [>4]."""
+    spans: list[Comparators] = []
+    opened: Comparators = []
+    for sign, bound in bounds:
+        if sign[0] == ">" and not opened:
+            opened = [(sign, bound)]
+        elif sign[0] == "<" and (opened or not spans):
+            spans.append([*opened, (sign, bound)])
+            opened = []
+        else:
+            raise _Unclear(f"看不懂公告的版本范围「{text[:100]}」")
+    return [*spans, opened] if opened else spans
 
 
 @lru_cache(maxsize=200_000)
 def _parsed(scheme: str, text: str) -> Any:
-    known = _CLASSES.get(scheme)
-    if known is None or not _VERSION.match(text):  # Maven's class takes any word for a version
+    known = _ORDERS.get(scheme)
+    if known is None or not _VERSION.match(text):  # some classes take any word for a version
         return None
     try:
         version = known(text)
@@ -174,7 +246,7 @@ def _comparable(scheme: str, text: str) -> bool:
 
 
 def _version(scheme: str, text: str) -> Any:
-    if scheme not in _CLASSES:
+    if scheme not in _ORDERS:
         raise _Unclear(f"不会比较「{scheme or '未知生态'}」的版本号")
     parsed = _parsed(scheme, text)
     if parsed is None:

@@ -4,9 +4,11 @@ import codecs
 
 import pytest
 
+from bifang.core.errors import InvalidInput
+from secops_agent.importers import registry
 from secops_agent.services.records import AssetRecord, Key
 
-from .reading_aid import of, read, rejected
+from .reading_aid import of, read, rejected, source_of
 
 CHINESE = (
     "主机名,IP地址,负责人,重要性,环境,标签,类型,操作系统,备注\n"
@@ -88,3 +90,33 @@ def test_assets_broken_rows_are_rejected_with_their_line() -> None:
     assert reasons[0] == "「IP」不是有效的地址：10.0.0.300"
     assert reasons[1].startswith("「重要性」不认识：天大")
     assert "没有能标识资产的内容" in reasons[2]
+
+
+@pytest.mark.parametrize(
+    ("header", "claim"),
+    [
+        ("主机名,IP,负责人", "assets_csv"),
+        ("资产名称,IP地址,负责人,采购日期", "assets_csv"),
+        ("Host,Protocol,Port,Name,Synopsis,Description,Solution", ""),
+        ("Date,Title,Url,Severity,Description,Mitigation", ""),
+        ("IP", ""),
+    ],
+)
+def test_only_a_header_of_its_own_is_taken_for_assets(header: str, claim: str) -> None:
+    assert registry.detect(source_of(f"{header}\nweb-01\n")) == claim
+
+
+def test_unsure_header_is_asked_about_and_taken_when_named() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"report 可能是 assets_csv（资产清单.*），但不能确定：请选择格式。"
+    ):
+        registry.detect_or_ask(source_of("IP\n10.0.0.1\n"), "请选择格式")
+    assert len(of(read("assets_csv", "IP\n10.0.0.1\n"), AssetRecord)) == 1
+
+
+@pytest.mark.parametrize(
+    "column", ["Plugin ID", "CVE", "CVSS v2.0 Base Score", "Vulnerability Name", "漏洞名称"]
+)
+def test_list_of_vulnerabilities_is_no_list_of_assets(column: str) -> None:
+    with pytest.raises(InvalidInput, match="不像是 assets_csv"):
+        read("assets_csv", f"Host,Name,{column}\nweb-01,PHP 8.2.x < 8.2.20 Multiple Vulnerabilities,x\n")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from secops_agent.importers import registry
 from secops_agent.services.records import (
     Affected,
     ComponentRecord,
@@ -12,7 +13,7 @@ from secops_agent.services.records import (
     VulnerabilityRecord,
 )
 
-from .reading_aid import of, read, rejected
+from .reading_aid import of, read, rejected, source_of
 
 VECTOR = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 BOM: dict[str, Any] = {
@@ -86,7 +87,7 @@ def test_cyclonedx_container_is_an_image_with_its_digest() -> None:
 
 def test_cyclonedx_broken_component_is_rejected_with_its_position() -> None:
     items = read("cyclonedx", {**BOM, "components": [{"type": "library"}, *BOM["components"]]})
-    assert rejected(items) == [("components[0]", "缺少必填字段「name」")]
+    assert rejected(items)[0] == ("components[0]", "缺少必填字段「name」")
     assert len(of(items, FindingRecord)) == 2
 
 
@@ -170,3 +171,16 @@ def test_cyclonedx_legacy_extension_is_read() -> None:
     assert cve.references == ("https://example.org/b",)
     assert (finding.component, finding.remediation) == (component, "Upgrade")
     assert rejected(items) == [("component[0].vulnerability[1]", "缺少必填字段「id」")]
+
+
+def test_cyclonedx_whose_format_comes_last_is_known() -> None:
+    """As cyclonedx-py writes it, longer than what is looked at."""
+    library = {"bom-ref": "a", "name": "a", "purl": "pkg:pypi/a@1", "type": "library", "version": "1"}
+    parts = [library | {"bom-ref": f"a{number}", "version": f"{number}"} for number in range(1200)]
+    bom = {"components": parts, "metadata": BOM["metadata"], "bomFormat": "CycloneDX", "specVersion": "1.6"}
+    assert registry.detect(source_of(bom)) == "cyclonedx"
+    assert len(of(read("cyclonedx", bom), ComponentRecord)) == 1200
+
+
+def test_cyclonedx_entries_that_are_no_software_are_counted() -> None:
+    assert rejected(read("cyclonedx", BOM)) == [("components", "1 个类型为 file 的条目不是软件，没有导入")]

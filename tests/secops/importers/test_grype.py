@@ -119,3 +119,8 @@ def test_grype_and_trivy_name_each_other() -> None:
 
 def test_grype_twice_and_packed_parses_equal() -> None:
     assert read("grype", REPORT) == read("grype", REPORT) == read("grype", REPORT, packed=True)
+
+
+def test_grype_details_of_old_are_one_object() -> None:
+    old = MATCH | {"matchDetails": MATCH["matchDetails"][0]}
+    assert read("grype", REPORT | {"matches": [old]}) == read("grype", REPORT | {"matches": [MATCH]})

@@ -1,11 +1,14 @@
 """KEV: CISA's catalogue."""
 
+import csv
+import io
 import json
 from typing import Any
 
+from secops_agent.importers import registry
 from secops_agent.services.records import VulnerabilityRecord
 
-from .reading_aid import of, read, rejected
+from .reading_aid import of, read, rejected, source_of
 
 ENTRY: dict[str, Any] = {
     "cveID": "CVE-2026-10001",
@@ -59,3 +62,21 @@ def test_kev_truncated_file_keeps_what_came_before() -> None:
     items = read("kev", json.dumps(CATALOGUE)[:-200])
     assert len(of(items, VulnerabilityRecord)) == 1
     assert "可能被截断" in rejected(items)[-1][1]
+
+
+def test_kev_as_csv_reads_as_its_json() -> None:
+    names = list(ENTRY)
+    cells = [
+        ", ".join(value) if isinstance(value, list) else value
+        for value in (ENTRY | {"cwes": ["CWE-78", "CWE-79"]}).values()
+    ]
+    table = io.StringIO()
+    csv.writer(table).writerows([names, cells, ["nothing", *cells[1:]], [*cells, "one more"]])
+    items = read("kev", table.getvalue())
+    assert registry.detect(source_of(table.getvalue())) == "kev"
+    [record] = of(items, VulnerabilityRecord)
+    assert [record] == of(
+        read("kev", CATALOGUE | {"vulnerabilities": [ENTRY | {"cwes": ["CWE-78", "CWE-79"]}]}),
+        VulnerabilityRecord,
+    )
+    assert [position for position, _ in rejected(items)] == ["第 3 行", "第 4 行"]

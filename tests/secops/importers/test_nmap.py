@@ -69,7 +69,9 @@ def test_nmap_scripts_give_findings() -> None:
 
 def test_nmap_host_without_identity_is_rejected_with_its_position() -> None:
     items = read("nmap", run(NAMELESS, HOST))
-    assert rejected(items) == [("host[0]", "主机没有有效的地址或名称")]
+    assert rejected(items) == [
+        ("host[0]", "主机没有有效的地址或名称（本机地址 127.0.0.1 不算）：请在导入时指定资产")
+    ]
     assert len(of(items, AssetRecord)) == 1
 
 
@@ -96,3 +98,29 @@ def test_nmap_refuses_deep_nesting() -> None:
     deep = "<nmaprun>" + "<host>" * 5000
     with pytest.raises(InvalidInput, match="嵌套太深"):
         read("nmap", deep, Options(limits=ImportLimits(max_depth=50)))
+
+
+LOOPBACK = NAMELESS.replace("nonsense", "127.0.0.1")
+
+
+def test_nmap_of_the_own_machine_belongs_to_the_asset_that_is_named() -> None:
+    asset = AssetRecord("host", "scanner-01", (Key("hostname", "scanner-01"),))
+    mine, other = of(read("nmap", run(LOOPBACK, HOST), Options(asset=asset)), AssetRecord)
+    assert (mine.keys, mine.source, other.name) == (asset.keys, "nmap", "web-01.corp.example")
+
+
+def test_nmap_ports_of_one_product_are_all_named() -> None:
+    def port(number: int, product: str) -> str:
+        service = f'<service name="http" product="{product}" version="2"/>'
+        return f'<port protocol="tcp" portid="{number}"><state state="open"/>{service}</port>'
+
+    ports = "".join(port(*each) for each in ((80, "httpd"), (22, "sshd"), (8080, "httpd")))
+    host = f'<host><address addr="203.0.113.9" addrtype="ipv4"/><ports>{ports}</ports></host>'
+    services = of(read("nmap", run(host)), ComponentRecord)
+    assert [(each.name, each.location) for each in services] == [
+        ("httpd", "tcp/80、tcp/8080"),
+        ("sshd", "tcp/22"),
+    ]
+    many = "".join(port(number, "httpd") for number in range(1, 501))
+    [service] = of(read("nmap", run(host.replace(ports, many))), ComponentRecord)
+    assert service.location.startswith("500 个端口：tcp/1、tcp/2、")

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from secops_agent.services.records import FindingRecord, Key, VulnerabilityRecord
 
 from .reading_aid import of, read, rejected
@@ -117,3 +119,8 @@ def test_nuclei_broken_line_is_rejected_with_its_number() -> None:
 
 def test_nuclei_status_of_a_miss_is_no_finding() -> None:
     assert read("nuclei", lines(V3 | {"matcher-status": False})) == []
+
+
+@pytest.mark.parametrize("written", [b"", b"\n", b"[]\n"], ids=["nothing", "blank", "array"])
+def test_nuclei_without_a_hit_is_an_empty_result(written: bytes) -> None:
+    assert read("nuclei", written) == []

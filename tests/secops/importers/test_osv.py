@@ -127,3 +127,61 @@ def test_osv_scanner_broken_package_is_rejected() -> None:
     assert rejected(items) == [("results[0].packages[0]", "缺少必填字段「commit」")]
     assert len(of(items, ComponentRecord)) == 2
     assert of(items, ScanRecord) == []
+
+
+def scan_of(*advisories: dict[str, Any], **more: Any) -> dict[str, Any]:
+    package = {
+        "package": {"name": "barlib", "version": "1.1", "ecosystem": "PyPI"},
+        "vulnerabilities": list(advisories),
+    }
+    return {
+        "results": [{"source": {"path": "/srv/shop/lock", "type": "lockfile"}, "packages": [package | more]}]
+    }
+
+
+MUTE = {
+    "id": "PYSEC-2026-7",
+    "aliases": ["CVE-2026-50005", "GHSA-dddd-eeee-ffff"],
+    "modified": "2026-10-02T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("order", [(ADVISORY, MUTE), (MUTE, ADVISORY)], ids=["mute-last", "mute-first"])
+def test_osv_alias_without_severity_overwrites_nothing(order: tuple[dict[str, Any], ...]) -> None:
+    [finding] = of(read("osv", scan_of(*order)), FindingRecord)
+    assert (finding.vulnerability, finding.severity, finding.fixed_version) == (
+        "CVE-2026-50005",
+        "medium",
+        "1.2",
+    )
+    assert (finding.rule_id, finding.description) == ("GHSA-dddd-eeee-ffff", "示例")
+
+
+def test_osv_advisories_of_one_flaw_without_cve_are_one_finding() -> None:
+    rust = ADVISORY | {
+        "id": "RUSTSEC-2026-0009",
+        "aliases": ["GHSA-1111-2222-3333"],
+        "database_specific": {},
+        "severity": [],
+    }
+    github = ADVISORY | {"id": "GHSA-1111-2222-3333", "aliases": ["RUSTSEC-2026-0009"]}
+    for order in ((rust, github), (github, rust)):
+        [finding] = of(read("osv", scan_of(*order)), FindingRecord)
+        assert (finding.vulnerability, finding.severity) == ("GHSA-1111-2222-3333", "medium")
+
+
+def test_osv_two_cves_stay_two_findings() -> None:
+    other = ADVISORY | {"id": "GHSA-9999-8888-7777", "aliases": ["CVE-2026-50009"]}
+    found = of(read("osv", scan_of(ADVISORY, other)), FindingRecord)
+    assert [each.vulnerability for each in found] == ["CVE-2026-50005", "CVE-2026-50009"]
+
+
+def test_osv_scanner_score_counts_where_no_advisory_has_one() -> None:
+    groups = [{"ids": ["PYSEC-2026-7"], "aliases": [], "max_severity": "9.8"}]
+    [finding] = of(read("osv", scan_of(MUTE, groups=groups)), FindingRecord)
+    assert finding.severity == "critical"
+
+
+def test_osv_flaw_is_set_aside_only_if_every_advisory_is() -> None:
+    groups = [{"ids": ["PYSEC-2026-7"], "experimentalAnalysis": {"PYSEC-2026-7": {"called": False}}}]
+    assert not of(read("osv", scan_of(ADVISORY, MUTE, groups=groups)), FindingRecord)[0].suppressed

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from secops_agent.importers.base import Options
 from secops_agent.services.records import AssetRecord, FindingRecord, Key, ScanRecord, VulnerabilityRecord
 
@@ -117,10 +119,54 @@ def test_sarif_message_by_id_and_artifact_by_index() -> None:
     assert finding.severity == "high"
 
 
-def test_sarif_result_without_rule_is_rejected() -> None:
-    semgrep = report(
-        "Semgrep OSS", [], [{"message": {"text": "x"}}, {"ruleId": "a", "message": {"text": "x"}}]
-    )
-    items = read("sarif", semgrep)
-    assert rejected(items) == [("runs[0].results[0]", "缺少必填字段「ruleId」")]
-    assert [finding.severity for finding in of(items, FindingRecord)] == ["medium"]
+def test_sarif_result_needs_a_rule_or_a_message() -> None:
+    results = [{"message": {}}, {"message": {"text": "x"}}, {"ruleId": 7, "message": {"text": "x"}}]
+    items = read("sarif", report("Semgrep OSS", [], results))
+    assert rejected(items) == [("runs[0].results[0]", "既没有「ruleId」也没有「message」")]
+    assert [(each.rule_id, each.title) for each in of(items, FindingRecord)] == [("", "x"), ("7", "x")]
+
+
+def test_sarif_secret_of_an_unknown_rule_is_not_told_in_its_title() -> None:
+    found = report("gitleaks", [], [{"message": {"text": "key=hunter2"}, "locations": place("a.env", 3)}])
+    assert of(read("sarif", found), FindingRecord)[0].title == "疑似泄露的密钥"
+
+
+@pytest.mark.parametrize(
+    ("said", "severity"), [("9.1", "critical"), (9.1, "critical"), ("High", "high"), ("", "low")]
+)
+def test_sarif_severity_may_be_a_word(said: Any, severity: str) -> None:
+    rules = [{"id": "R", "properties": {"security-severity": said}}]
+    results = [{"ruleId": "R", "level": "note", "message": {"text": "m"}}]
+    assert of(read("sarif", report("x", rules, results)), FindingRecord)[0].severity == severity
+
+
+def test_sarif_every_location_is_named() -> None:
+    results = [
+        {
+            "ruleId": "R",
+            "message": {"text": "m"},
+            "locations": place("a.py", 1, "f()") + place("b.py", 9) + place("c.py"),
+        }
+    ]
+    [finding] = of(read("sarif", report("x", [], results)), FindingRecord)
+    assert (finding.location, finding.evidence) == ("a.py:1", "f()\n另有 2 处：b.py:9、c.py")
+
+
+def test_sarif_results_that_differ_only_in_place_stay_apart() -> None:
+    """The first keeps the key that it always had; a result that is repeated word for word is one."""
+    one, other = place("a.py", 1), place("a.py", 1)
+    other[0]["physicalLocation"]["region"]["startColumn"] = 40
+    prints = {"fingerprints": {"contextHash/v1": "same"}}
+    for more in ({}, prints):
+        results = [
+            {"ruleId": "R", "message": {"text": "m"}, "locations": each} | more
+            for each in (one, other, one, one + other)
+        ]
+        first, second, third = of(read("sarif", report("x", [], results)), FindingRecord)
+        assert (second.key, third.key) == ((*first.key, "#2"), (*first.key, "#3"))
+
+
+def test_sarif_nested_fingerprint_is_a_fingerprint() -> None:
+    result = {"ruleId": "R", "message": {"text": "m"}, "fingerprints": {"sha": {"value": "aa"}, "not": None}}
+    [finding] = of(read("sarif", report("x", [], [result])), FindingRecord)
+    assert finding.key == ("R", "", 'sha={"value": "aa"}')

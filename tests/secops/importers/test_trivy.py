@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from bifang.core.errors import InvalidInput
+from secops_agent.importers import registry
 from secops_agent.services.records import (
     ComponentRecord,
     FindingRecord,
@@ -13,7 +14,7 @@ from secops_agent.services.records import (
     VulnerabilityRecord,
 )
 
-from .reading_aid import of, read, rejected
+from .reading_aid import of, read, rejected, source_of
 
 DIGEST = "sha256:" + "ab" * 32
 IMAGE_ID = "sha256:" + "cd" * 32
@@ -183,3 +184,61 @@ def test_trivy_same_order_or_not_parses_equal() -> None:
 def test_trivy_refuses_what_is_something_else() -> None:
     with pytest.raises(InvalidInput, match="不像是 trivy"):
         read("trivy", {"hello": "world"})
+
+
+def workload(name: str, *results: object, **more: object) -> dict[str, object]:
+    return {"Namespace": "shop", "Kind": "Deployment", "Name": name, "Results": list(results)} | more
+
+
+FLAW = {"VulnerabilityID": "CVE-2026-10009", "PkgName": "apt", "InstalledVersion": "1.8", "Severity": "LOW"}
+IMAGE = {"Target": "reg/web:2 (debian 10.4)", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [FLAW]}
+CONFIG = {
+    "Target": "Deployment/web", "Class": "config", "Type": "kubernetes",
+    "Misconfigurations": [{"ID": "KSV001", "Title": "示例", "Severity": "HIGH", "Status": "FAIL", "Message": "m"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("holder", ["Resources", "Findings"])
+def test_trivy_cluster_gives_findings_of_each_workload(holder: str) -> None:
+    report = {"ClusterName": "prod", holder: [workload("web", IMAGE, CONFIG), workload("job", IMAGE)]}
+    items = read("trivy", report)
+    assert registry.detect(source_of(report)) == "trivy"
+    found = [(each.asset and each.asset.name, each.rule_id) for each in of(items, FindingRecord)]
+    assert found == [
+        ("shop/Deployment/web", "CVE-2026-10009"),
+        ("shop/Deployment/web", "KSV001"),
+        ("shop/Deployment/job", "CVE-2026-10009"),
+    ]
+    web, job = of(items, ScanRecord)
+    assert (web.asset.keys, web.kinds) == (
+        (Key("application", "prod/shop/Deployment/web"),),
+        ("misconfiguration", "vulnerability"),
+    )
+    assert job.kinds == ("vulnerability",)
+    component = of(items, FindingRecord)[0].component
+    assert component is not None
+    assert component.distro == "debian-10.4"
+
+
+def test_trivy_cluster_of_old_has_two_lists() -> None:
+    report = {
+        "ClusterName": "prod",
+        "Vulnerabilities": [workload("web", IMAGE)],
+        "Misconfigurations": [workload("web", CONFIG)],
+    }
+    items = read("trivy", report)
+    assert len(of(items, FindingRecord)) == 2
+    [scan] = of(items, ScanRecord)
+    assert scan.kinds == ("misconfiguration", "vulnerability")
+
+
+def test_trivy_licences_are_counted_and_named() -> None:
+    licence = {"Severity": "LOW", "Name": "MIT", "PkgName": "a"}
+    report = REPORT | {"Results": [{"Target": "Node.js", "Class": "license", "Licenses": [licence, licence]}]}
+    assert rejected(read("trivy", report)) == [
+        ("Results[0].Licenses", "2 条许可证检查结果没有导入（组件自己的许可证会随组件导入）")
+    ]
+
+
+def test_trivy_results_alone_are_known() -> None:
+    assert registry.detect(source_of({"Results": REPORT["Results"]})) == "trivy"

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from secops_agent.importers.base import Options
 from secops_agent.services.records import (
     AlertRecord,
+    AssetRecord,
     FindingRecord,
     Indicator,
     Key,
@@ -197,3 +199,29 @@ def test_wazuh_broken_lines_are_rejected() -> None:
     items = read("wazuh", "\n".join(map(json.dumps, lines)) + "\n{broken")
     assert len(of(items, AlertRecord)) == 1
     assert [position for position, _ in rejected(items)] == [f"第 {n} 行" for n in (2, 3, 4, 5, 6)]
+
+
+def test_wazuh_listing_of_an_agent_gives_its_findings() -> None:
+    """The API's answer before 4.8; it does not say whose packages these are."""
+    entry = {
+        "name": "curl", "version": "7.88.1", "cve": "CVE-2026-20009", "type": "PACKAGE", "cvss2_score": 0, "cvss3_score": 6.5,
+        "severity": "Medium", "title": "示例", "status": "VALID", "detection_time": "2026-11-13T22:11:57+00:00",
+        "external_references": ["https://example.com/a"], "architecture": "amd64", "condition": "Package less than 8",
+    }  # fmt: skip
+    listing = {"data": {"affected_items": [entry, entry | {"name": ""}], "total_affected_items": 2}}
+    mine = AssetRecord("host", "web-01", (Key("hostname", "web-01"),))
+    items = read("wazuh", listing, Options(asset=mine))
+    [finding], [flaw] = of(items, FindingRecord), of(items, VulnerabilityRecord)
+    assert (finding.asset, finding.vulnerability, finding.severity) == (mine, "CVE-2026-20009", "medium")
+    assert (flaw.cvss[0].score, finding.references) == (6.5, ("https://example.com/a",))
+    assert rejected(items) == [("data.affected_items[1]", "缺少必填字段「name」")]
+    named = {
+        "data": {
+            "affected_items": [entry | {"agent_name": "db-01", "agent_ip": "10.0.0.9"}],
+            "total_affected_items": 1,
+        }
+    }
+    [other] = of(read("wazuh", named), FindingRecord)
+    assert other.asset is not None
+    assert other.asset.keys == (Key("hostname", "db-01"), Key("ip", "10.0.0.9"))
+    assert read("wazuh", {"data": {"affected_items": [], "total_affected_items": 0}}) == []

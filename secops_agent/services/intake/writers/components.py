@@ -8,16 +8,22 @@ from secops_agent.services.identity import component_identity
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.reading import rows_by
-from secops_agent.services.records import ComponentRecord
+from secops_agent.services.records import ComponentRecord, Rejected
 from secops_agent.services.vulnerabilities.software import component_coordinates
 from secops_agent.services.writing import assign, by_key, update_rows
 
+_NO_ASSET = "没有说明这个组件在哪个资产上：请在导入时指定资产。"
 _WRITTEN = ("distro", "location", "licenses", "active", "last_seen")
 
 
 def write_components(session: Session, records: Sequence[ComponentRecord]) -> dict[ComponentRecord, int]:
     """Create or complete components, with their assets. One transaction's work. Returns their ids."""
     owned = [record for record in dict.fromkeys(records) if record.asset is not None]
+    session.ledger.rejected += (
+        Rejected(f"{record.name} {record.version}".strip()[:80], _NO_ASSET)
+        for record in records
+        if record.asset is None
+    )
     write_assets(session, (record.asset for record in owned if record.asset is not None))
     placed = {record: _identity(session, record) for record in owned}
     known = by_key(rows_by(Component, "identity", set(placed.values())), "identity")

@@ -14,7 +14,7 @@ from secops_agent.services.intake.writers.components import write_components
 from secops_agent.services.intake.writers.twins import absorb_finding
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import FindingRecord, Rejected
-from secops_agent.services.vulnerabilities.priority import priority
+from secops_agent.services.vulnerabilities.priority import graver, priority
 from secops_agent.services.vulnerabilities.states import is_active
 from secops_agent.services.writing import assign, by_key, update_rows
 
@@ -65,6 +65,7 @@ class _Book:
         self._adopt(records)
         self._changes: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._new: dict[str, Finding] = {}
+        self._taken: set[str] = set()
 
     def _adopt(self, records: Sequence[FindingRecord]) -> None:
         """Rows from before their asset was joined to another still have the identity of that time."""
@@ -95,14 +96,20 @@ class _Book:
             assign(row, values)
             self._derive(row, vulnerability)
             self._rows[identity] = self._new[identity] = row
+            self._taken.add(identity)
             return
+        if identity in self._taken:
+            values = _added(row, values)
+        self._taken.add(identity)
         changes = assign(row, {name: value for name, value in values.items() if value not in (None, "", [])})
         changes |= _see(row, seen)
         self._derive(row, vulnerability)
         if row.pk:
             known = self._changes.setdefault(row.pk, {})
             for name, (old, new) in changes.items():
-                known[name] = (known[name][0] if name in known else old, new)
+                first = known.pop(name)[0] if name in known else old
+                if first != new:
+                    known[name] = (first, new)
 
     def _begin(self, record: FindingRecord, identity: str, seen: datetime) -> Finding:
         assert record.asset is not None
@@ -158,6 +165,13 @@ def _values(
         "references": list(record.references),
         "suppressed": record.suppressed,
     }
+
+
+def _added(row: Finding, values: dict[str, Any]) -> dict[str, Any]:
+    """What a second record of one finding in one import adds: what was empty, and the graver severity."""
+    empty = {name: value for name, value in values.items() if getattr(row, name) in (None, "", [])}
+    suppressed = row.suppressed and values["suppressed"]
+    return empty | {"severity": graver(row.severity, values["severity"]), "suppressed": suppressed}
 
 
 def _see(row: Finding, seen: datetime) -> dict[str, tuple[Any, Any]]:

@@ -141,11 +141,12 @@ class _Book:
 
     def _save_names(self, owners: dict[str, int]) -> set[int]:
         """Names that nobody has yet. Returns the ids of known vulnerabilities that got one."""
-        pairs = [(row, group) for row, group in self._new]
-        pairs += [(row, group) for row, group, _ in self._old]
+        # One that is known has its own name already, whatever this file calls it.
+        pairs = [(row, [*group.names, row.vuln_id.upper()]) for row, group in self._new]
+        pairs += [(row, list(group.names)) for row, group, _ in self._old]
         rows, grown = [], set()
-        for row, group in pairs:
-            for name in dict.fromkeys([*group.names, row.vuln_id.upper()]):
+        for row, names in pairs:
+            for name in dict.fromkeys(names):
                 if name not in owners:
                     owners[name] = row.pk
                     rows.append(VulnerabilityAlias(alias=name, vulnerability=row))
