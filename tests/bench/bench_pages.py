@@ -46,7 +46,7 @@ def visitor() -> Any:
 def main() -> None:
     """The whole table; what is over a budget is in bold."""
     vendor = "postgresql" if "postgresql" in sys.argv else "sqlite"
-    with stage(vendor) as (_, open_database), tempfile.TemporaryDirectory() as static:
+    with stage(vendor) as (home, open_database), tempfile.TemporaryDirectory() as static:
         from django.conf import settings
         from django.test.utils import override_settings
 
@@ -54,8 +54,9 @@ def main() -> None:
         from tests.bench.bench_reports import fill as fill_estate
         from tests.every_page import admin_pages, fill, own_pages
 
+        (home / "logs").mkdir(exist_ok=True)
         open_database()
-        with override_settings(ALLOWED_HOSTS=["testserver"]):
+        with override_settings(ALLOWED_HOSTS=["testserver"], SIMULATOR=True):
             serve_plain_static(settings, Path(static))
             client = visitor()
             rows = fill()  # first: one of the rows is a report on all alerts
