@@ -157,7 +157,8 @@ def main() -> None:
                     bypass_csp=True,
                     **options,
                 ) as page:
-                    page.goto(each.path)
+                    answer = page.goto(each.path)
+                    assert answer and answer.ok, each.path
                     look(page, each.name)
             with browsing(browser, stage.sim.base_url, size=DESK) as page:
                 page.goto("/?client_id=dingdemo")
