@@ -35,9 +35,9 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("操作审批", "how_to_reg", "secops_agent.proposal", page="web:approvals", thumb=True),
             MenuEntry("值班", "calendar_month", "secops_agent.oncallschedule", page="web:on_call"),
             MenuEntry("问一问", "forum", "secops_agent.alert", page="web:chat", thumb=True),
-            MenuEntry("资产", "dns", "secops_agent.asset"),
-            MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability"),
-            MenuEntry("发现", "troubleshoot", "secops_agent.finding"),
+            MenuEntry("资产", "dns", "secops_agent.asset", page="web:assets"),
+            MenuEntry("漏洞", "bug_report", "secops_agent.vulnerability", page="web:vulnerabilities"),
+            MenuEntry("发现", "troubleshoot", "secops_agent.finding", page="web:findings"),
             MenuEntry("组件", "deployed_code", "secops_agent.component"),
             MenuEntry("处置动作", "bolt", "secops_agent.action"),
         ),
@@ -195,7 +195,11 @@ UNFOLD: dict[str, Any] = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("bifang/favicon.svg")}
     ],
     "STYLES": [lambda request: static("bifang/admin.css")],
-    "SCRIPTS": [lambda request: static("bifang/live.js"), lambda request: static("bifang/select.js")],
+    "SCRIPTS": [
+        lambda request: static("bifang/live.js"),
+        lambda request: static("bifang/asks.js"),
+        lambda request: static("bifang/select.js"),
+    ],
     "ACCOUNT": {"navigation": account},
     "COLORS": {
         "primary": {

@@ -7,8 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.rights import allow
 from dingtalk_integration import guide
@@ -30,22 +31,16 @@ allow("admin", "dingtalk_integration.*")
 class ClientStateScreen(RecordScreen):
     """Every connection of every worker process."""
 
-    list_display = (
-        "config",
-        "state",
-        "owner",
-        "in_state",
-        "echo",
-        "last_frame",
-        "messages_received",
-        "error",
-    )
+    purpose = "每个工作进程到钉钉的每条长连接。「最近一帧」和「心跳往返」说明它现在通不通；连不上时右边写着原因和办法。"
+    when_empty = "还没有进程连接过钉钉。先添加并启用一个钉钉配置，再在服务器上执行 python manage.py start_dingtalk_stream。"
+    way = ("core.systemconfig", "系统配置")
+    list_display = ("config", "state", "owner", "echo", "last_frame", "messages_received", "error")
     list_select_related = ("config",)
     list_filter = ("status", "config")
     search_fields = ("config__name", "owner")
     ordering = ("config_id", "owner")
     fields = (
-        "config", "state", "owner", "in_state", "echo", "last_frame", "messages_received", "connections", "last_error", "failed",
+        "config", "state", "owner", "in_state", "echo", "last_frame_at", "messages_received", "connections", "last_error", "failed",
         "attempts", "next_attempt", "seen",
     )  # fmt: skip
 
@@ -55,7 +50,7 @@ class ClientStateScreen(RecordScreen):
         if row.updated_at < timezone.now() - FRESH:
             return badge("未运行", "idle", f"最后的状态：{row.get_status_display()}")
         status = ClientStatus(row.status)
-        return badge(str(status.label), TONES[status])
+        return badge(str(status.label), TONES[status], f"已持续 {timesince(row.since, depth=1)}")
 
     @admin.display(description="状态开始时间", ordering="since")
     def in_state(self, row: ClientState) -> SafeString | str:
@@ -67,12 +62,12 @@ class ClientStateScreen(RecordScreen):
         """The loop-back check: how long, and when."""
         if row.answered_at is None:
             return moment(None)
-        return format_html("{} 毫秒 · {}", row.round_trip_ms or 0, moment(row.answered_at))
+        return format_html("{} 毫秒 · {}", row.round_trip_ms or 0, ago(row.answered_at))
 
     @admin.display(description="最近一帧", ordering="last_frame_at")
     def last_frame(self, row: ClientState) -> SafeString | str:
         """The last frame read."""
-        return moment(row.last_frame_at)
+        return ago(row.last_frame_at)
 
     @admin.display(description="最近错误")
     def error(self, row: ClientState) -> SafeString | str:

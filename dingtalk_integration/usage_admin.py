@@ -40,6 +40,8 @@ def _row(one: Standing) -> dict[str, Any]:
 class ApiUsageScreen(RecordScreen):
     """Calls by day, application, kind and purpose; above them what they add up to."""
 
+    when_empty = "还没有调用过钉钉的接口：收到第一条消息、发出第一条通知以后，这里按天记数。"
+    way = ("core.systemconfig", "系统配置（额度与重置日）")
     list_display = ("day", "client_id", "family", "purpose", "calls")
     list_filter = ("family", "purpose", "day")
     search_fields = ("client_id",)

@@ -27,7 +27,6 @@ from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, 
 from secops_agent.models import (
     Action,
     AlertMessage,
-    Asset,
     AuditKind,
     AuditRecord,
     AuditSegment,
@@ -36,7 +35,6 @@ from secops_agent.models import (
     Component,
     Correction,
     Feed,
-    Finding,
     ImportJob,
     InvestigationReplay,
     McpCatalogue,
@@ -53,7 +51,6 @@ from secops_agent.models import (
     Staff,
     TaskRun,
     TurnUsage,
-    Vulnerability,
 )  # fmt: skip
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, trail
@@ -449,10 +446,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "secops_agent.auditsegment": _segment,
     "secops_agent.turnusage": _usage,
     "secops_agent.modelprice": lambda: ModelPrice.objects.get(prefix="qwen-plus"),
-    "secops_agent.asset": lambda: _estate(Asset),
     "secops_agent.component": lambda: _estate(Component),
-    "secops_agent.vulnerability": lambda: _estate(Vulnerability),
-    "secops_agent.finding": lambda: _estate(Finding),
     "secops_agent.runbook": lambda: _estate(Runbook),
     "secops_agent.correction": lambda: Correction.objects.create(
         at=timezone.now(),

@@ -3,9 +3,11 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from django.http import HttpResponse
+from django.utils import timezone
 
 _FORMULA: Final = (
     "=",
@@ -20,11 +22,17 @@ _FORMULA: Final = (
     "＠",
 )  # what makes a program compute a cell
 
+_SKIPPED: Final = " \u3000\n\u200b\ufeff"  # what it skips before that
+
 
 def cell(value: object) -> str:
-    """As text; what a spreadsheet would compute begins with an apostrophe instead."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" \u3000\n").startswith(_FORMULA) else text
+    """As text, times local; what a spreadsheet would compute begins with an apostrophe instead. Numbers are numbers."""
+    if isinstance(value, datetime):
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
+    text = "" if value is None else str(value).replace("\x00", "")
+    if isinstance(value, int | float):
+        return text
+    return f"'{text}" if text.lstrip(_SKIPPED).startswith(_FORMULA) else text
 
 
 def csv_file(name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponse:

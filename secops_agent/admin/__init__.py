@@ -12,7 +12,6 @@ from secops_agent.admin import (
     config_faces,
     corrections,
     destinations,
-    findings,
     groups,
     imports,
     investigations,
@@ -32,7 +31,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
-    "destinations", "findings", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
+    "destinations", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "tokens", "usage",
 ]  # fmt: skip

@@ -5,19 +5,24 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
-from bifang.core.admin.base import Screen, author_of
+from bifang.core.admin.base import Screen, author_of, badge
 from bifang.core.changes import Change, record
 from bifang.core.errors import BifangError
 from secops_agent.models import CalendarDay
-from secops_agent.services.on_call.working_days import import_days
+from secops_agent.services.on_call.working_days import WorkingDays, import_days
 
 MOST_BYTES = 1_000_000
+COMING = 5
+WEEKDAYS = "一二三四五六日"
 
 
 class TableForm(forms.Form):
@@ -49,12 +54,36 @@ class TableForm(forms.Form):
 class CalendarScreen(Screen):
     """What is imported replaces what is known of the same days; other days stay."""
 
-    list_display = ("date", "working", "name")
+    purpose = "周一到周五上班、周末休息，这里写的日子除外：排班、「工作日」的定时任务和提醒都看它。自带今明两年的放假安排。"
+    when_empty = "没有例外的日子：就按周一到周五上班。可以导入一张表。"
+    list_display = ("day", "kind", "name")
     list_filter = ("working",)
     search_fields = ("name",)
     ordering = ("-date",)
     date_hierarchy = "date"
     list_before_template = "admin/secops_agent/calendar.html"
+
+    @admin.display(description="日期", ordering="date")
+    def day(self, row: CalendarDay) -> str:
+        """With the weekday that it is not like."""
+        return f"{row.date:%Y-%m-%d} 周{WEEKDAYS[row.date.weekday()]}"
+
+    @admin.display(description="这一天", ordering="working")
+    def kind(self, row: CalendarDay) -> SafeString:
+        """What one does."""
+        return badge("上班", "info", "调休") if row.working else badge("放假", "ok")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the days that come next."""
+        today = timezone.localdate()
+        coming = CalendarDay.objects.filter(date__gte=today).order_by("date")[:COMING]
+        days = WorkingDays.between(today, today)
+        told = {
+            "bf_coming": [(self.day(each), self.kind(each), each.name) for each in coming],
+            "bf_today": badge("上班", "info") if days.is_working(today) else badge("休息", "ok"),
+            "bf_known_until": CalendarDay.objects.aggregate(last=Max("date"))["last"],
+        }
+        return super().changelist_view(request, told | (extra_context or {}))
 
     def get_urls(self) -> list[URLPattern]:
         """With the import page."""

@@ -13,7 +13,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from bifang.core.admin.base import RecordScreen, Screen, badge, moment
+from bifang.core.admin.asking import asked_once
+from bifang.core.admin.base import RecordScreen, Screen, ago, badge
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import CalendarFeed, OnCallSchedule
@@ -82,10 +83,15 @@ class CalendarFeedScreen(RecordScreen):
     """Made here, shown once, revoked here."""
 
     records_itself = True
+    purpose = (
+        "把值班表订阅到手机或电脑的日历。地址只在新建时显示一次，谁有它谁就能看，所以泄露了要作废，再建一个。"
+    )
+    when_empty = "还没有订阅地址。新增一个，选值班表和谁的班次，把得到的地址粘贴到日历的「添加订阅日历」。"
+    way = ("secops_agent.oncallschedule", "值班表")
     list_display = ("schedule", "of_whom", "state", "made_by", "created")
     list_select_related = ("schedule", "staff")
     list_filter = ("schedule",)
-    fields = ("schedule", "of_whom", "state", "made_by", "created")
+    fields = ("schedule", "of_whom", "state", "made_by", "created_at")
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -120,6 +126,7 @@ class CalendarFeedScreen(RecordScreen):
         return page
 
     @admin.action(description="作废", permissions=["operate"])
+    @asked_once("用这些地址订阅的日历立即不再更新，不能恢复；需要时新建一个订阅。")
     def revoke(self, request: HttpRequest, queryset: QuerySet[CalendarFeed]) -> None:
         """From now on."""
         for row in queryset:
@@ -141,4 +148,4 @@ class CalendarFeedScreen(RecordScreen):
     @admin.display(description="创建时间", ordering="id")
     def created(self, row: CalendarFeed) -> SafeString | str:
         """When."""
-        return moment(row.created_at)
+        return ago(row.created_at)

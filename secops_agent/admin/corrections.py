@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from bifang.channels.admin.rows import MAY_NOT_READ, READ_TEXT
-from bifang.core.admin.base import Screen, badge, moment, preformatted, shortened
+from bifang.core.admin.asking import asked_once
+from bifang.core.admin.base import Screen, ago, badge, preformatted, shortened
 from bifang.core.errors import BifangError
 from secops_agent.admin.assets import TagsField
 from secops_agent.admin.inventory import actor_of
@@ -24,12 +25,17 @@ TOOLS = [
     ("", "还没有写"), (Correction.NO_TOOL, "什么都不该查"), *((each.name, f"{each.title}（{each.name}）") for each in DEFINITIONS),
 ]  # fmt: skip
 
+RIGHT = ("tool", "arguments", "facts")
+RIGHT_NOTE = (
+    "写出应该查什么、回答里应有什么，就能在列表里导出为评测用例：以后每次改动都用它检查，不会再答错。"
+)
+
 
 class CorrectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """What would have been right: it makes the case to evaluate."""
 
     tool = forms.ChoiceField(label="应该查", choices=TOOLS, required=False, widget=UnfoldAdminSelectWidget)
-    facts = TagsField(label="回答里应有", required=False, help_text="用逗号分隔。")
+    facts = TagsField(label="回答里应有", required=False, help_text="用逗号分隔，例如 web-01、3 台。")
 
     class Meta:
         model = Correction
@@ -49,13 +55,18 @@ class CorrectionScreen(Screen):
     """The queue. What people wrote is for those who may read it; only they decide."""
 
     form = CorrectionForm
-    list_display = ("id", "state_badge", "when", "name", "words", "why")
+    purpose = "有人说没用的回答和调查（👎）。看看为什么，写成手册草稿让以后答得对，或者写出怎样才对、导出为评测用例；没有道理的不采纳。"
+    when_empty = "没有人说过没用。在聊天里对回答说「没用，原因是……」，或在告警的调查上按 👎，就会出现在这里。"
+    way = ("secops_agent.runbook", "手册")
+    list_before_template = "admin/channels/states.html"
+    change_form_outer_before_template = "admin/secops_agent/correction.html"
+    list_display = ("words", "why", "state_badge", "name", "when")
     list_filter = ("state", "is_group")
     search_fields = ("name",)
     actions = ("write_draft", "export_cases", "dismiss")
     readonly_fields = (
         "state_badge",
-        "when",
+        "at",
         "name",
         "is_group",
         "alert",
@@ -65,7 +76,7 @@ class CorrectionScreen(Screen):
         "runbook",
     )
     fields = (
-        "state_badge", "when", "name", "is_group", "alert", "asked", "answered", "why_whole", "runbook", "tool", "arguments",
+        "state_badge", "at", "name", "is_group", "alert", "asked", "answered", "why_whole", "runbook", "tool", "arguments",
         "facts",
     )  # fmt: skip
 
@@ -89,6 +100,23 @@ class CorrectionScreen(Screen):
         """Without private text where it may not be read."""
         return _readable(request, self.fields)
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What was said, and what would have been right."""
+        shown = self.get_fields(request, obj)
+        said = [name for name in shown if name not in RIGHT]
+        right = [name for name in RIGHT if name in shown]
+        return [
+            (None, {"fields": said}),
+            *([("怎样才对", {"fields": right, "description": RIGHT_NOTE})] if right else []),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With one click to each state."""
+        chosen = request.GET.get("state__exact", "")
+        pills = [("", "全部"), *CorrectionState.choices]
+        told = {"bf_pills": [(value, label, value == chosen) for value, label in pills]}
+        return super().changelist_view(request, told | (extra_context or {}))
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """With the words that stand for private text."""
         return (*self.readonly_fields, "hidden_text")
@@ -99,6 +127,7 @@ class CorrectionScreen(Screen):
         self._each(request, queryset, lambda row: corrections.draft(row, actor_of(request)))
 
     @admin.action(description="不采纳", permissions=["change"])
+    @asked_once("它们不再算待处理，也不能再写成手册草稿；说的人不会收到通知。")
     def dismiss(self, request: HttpRequest, queryset: QuerySet[Correction]) -> None:
         """Nothing comes of them."""
         self._each(request, queryset, lambda row: corrections.dismiss(row, actor_of(request)))
@@ -138,7 +167,7 @@ class CorrectionScreen(Screen):
     @admin.display(description="时间", ordering="at")
     def when(self, row: Correction) -> SafeString | str:
         """When it was said."""
-        return moment(row.at)
+        return ago(row.at)
 
     @admin.display(description="问题")
     def words(self, row: Correction) -> SafeString | str:

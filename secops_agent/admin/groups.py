@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from bifang.channels import known_groups
 from bifang.channels.admin.rows import link
 from bifang.channels.models import GroupState, KnownGroup
-from bifang.core.admin.base import NOTHING, RecordScreen, author_of, badge, moment
+from bifang.core.admin.asking import asked_once
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, author_of, badge, moment
 from secops_agent.models import NotificationTarget, TargetKind
 
 _TONES = {GroupState.OPEN: "ok", GroupState.OUTSIDERS: "bad", GroupState.REMOVED: "idle"}
@@ -25,16 +26,21 @@ _HOW = {
 class KnownGroupScreen(RecordScreen):
     """Groups come by themselves: somebody of the own corporation mentions the robot there."""
 
+    purpose = (
+        "本企业的人在群里 @ 机器人一次，群就出现在这里，之后可以在通知规则和定时任务里按名称选它。"
+        "有外部人员进群或发言时，向这个群的推送立即停止，由管理员恢复；机器人被移除时也停止，再 @ 它一次就恢复。"
+    )
+    when_empty = "还没有群。把机器人加进一个群，由本企业的人在群里 @ 它说一句话，例如「@毕方 帮助」，几秒后刷新这一页。"
+    way = ("secops_agent.notificationrule", "通知规则")
     list_display = ("name", "state_badge", "rule_count", "config", "learned_from", "learned", "seen")
     fields = (
-        "name", "state_badge", "why", "remedy", "rules", "config", "corp_id", "learned_from", "learned", "seen",
+        "name", "state_badge", "why", "remedy", "rules", "config", "corp_id", "learned_from", "learned_at", "last_seen_at",
         "conversation_id",
     )  # fmt: skip
     list_filter = ("state", "config")
     list_select_related = ("config",)
     search_fields = ("title", "=conversation_id", "learned_by")
     search_help_text = "按群名、会话 ID 或得知来源搜索"
-    list_before_template = "admin/channels/groups.html"
     actions = ("allow",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[KnownGroup]:
@@ -96,14 +102,15 @@ class KnownGroupScreen(RecordScreen):
     @admin.display(description="得知时间", ordering="learned_at")
     def learned(self, group: KnownGroup) -> SafeString | str:
         """When that was."""
-        return moment(group.learned_at)
+        return ago(group.learned_at)
 
     @admin.display(description="最近发言", ordering="last_seen_at")
     def seen(self, group: KnownGroup) -> SafeString | str:
         """To the hour."""
-        return moment(group.last_seen_at)
+        return ago(group.last_seen_at)
 
     @admin.action(description="恢复推送（我已确认群里没有外部人员）", permissions=["operate"])
+    @asked_once("告警、日报等会重新发到这些群里，群里的每个人都看得到。请先在钉钉里确认没有外部人员。")
     def allow(self, request: HttpRequest, queryset: QuerySet[KnownGroup]) -> None:
         """A person answers for it: recorded."""
         by = request.user.get_username()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.channels.visible import visible
-from bifang.core.admin.base import RecordScreen, badge, moment
+from bifang.core.admin.base import RecordScreen, ago, badge, moment
 from secops_agent.models import Alert, Investigation, InvestigationReplay, InvestigationState, SecondLook
 from secops_agent.services import links
 from secops_agent.services.investigations import looks, replays
@@ -101,7 +101,13 @@ def _links(evidence: tuple[Evidence, ...]) -> list[Link]:
 class ReplayScreen(RecordScreen):
     """Made once a day; the newest says which rules may suggest."""
 
-    list_display = ("span", "whole", "earned", "made")
+    purpose = (
+        "影子模式：毕方对已经关闭的告警重新给出建议，和人员的结论比一比，只比、不影响任何告警。"
+        "哪条规则比得够好，它的建议才出现在消息里。每天一次，最新的一份起作用。"
+    )
+    when_empty = "还没有比过：每天一次，由后台任务「调查与人员结论的对照」完成。先在关闭告警时选结论（真实攻击、误报……），才有可比的。"
+    way = ("django_q.schedule", "计划任务")
+    list_display = ("span", "judged", "agreement", "recall", "abstained", "earned", "made")
 
     def change_view(
         self,
@@ -118,8 +124,9 @@ class ReplayScreen(RecordScreen):
         found = replays.read(row)
         page = {
             **self.admin_site.each_context(request), "opts": self.opts, "title": "调查对照", "found": found,
-            "headline": _headline(found), "rows": [(each, *_percents(each)) for each in found.rules],
-            "noise": noisy_rules(timezone.now()), "thresholds": _thresholds(),
+            "headline": _headline(found), "rows": _nearest_first(found), "newest": row.pk == _newest(),
+            "earned": sum(each.has_earned for each in found.rules), "noise": noisy_rules(timezone.now()),
+            "thresholds": _thresholds(),
         }  # fmt: skip
         return TemplateResponse(request, "admin/secops_agent/replay.html", page)
 
@@ -129,21 +136,37 @@ class ReplayScreen(RecordScreen):
         start, end = timezone.localtime(row.since), timezone.localtime(row.until)
         return f"{start:%Y-%m-%d} 至 {end:%Y-%m-%d}"
 
-    @admin.display(description="结果")
-    def whole(self, row: InvestigationReplay) -> str:
-        """In a line."""
-        return "，".join(f"{label} {value}" for label, value in _headline(replays.read(row)))
+    @admin.display(description="人员下过结论的")
+    def judged(self, row: InvestigationReplay) -> str:
+        """How many alerts."""
+        return f"{replays.read(row).whole.judged} 条"
+
+    @admin.display(description="建议与人员一致")
+    def agreement(self, row: InvestigationReplay) -> str:
+        """Of those."""
+        return percent_words(replays.read(row).whole.agreement)
+
+    @admin.display(description="真实攻击认出")
+    def recall(self, row: InvestigationReplay) -> str:
+        """Of the real attacks."""
+        return percent_words(replays.read(row).whole.recall)
+
+    @admin.display(description="证据不足")
+    def abstained(self, row: InvestigationReplay) -> str:
+        """Where nothing was suggested."""
+        return f"{replays.read(row).whole.abstained} 条"
 
     @admin.display(description="可显示建议的规则")
-    def earned(self, row: InvestigationReplay) -> str:
+    def earned(self, row: InvestigationReplay) -> SafeString:
         """How many rules have earned it."""
         found = replays.read(row).rules
-        return f"{sum(each.has_earned for each in found)} / {len(found)}"
+        count = sum(each.has_earned for each in found)
+        return badge(f"{count} / {len(found)} 条", "ok" if count else "idle")
 
     @admin.display(description="生成时间")
     def made(self, row: InvestigationReplay) -> SafeString | str:
         """When."""
-        return moment(row.made_at)
+        return ago(row.made_at)
 
 
 def _headline(found: Comparison) -> list[tuple[str, str]]:
@@ -154,6 +177,16 @@ def _headline(found: Comparison) -> list[tuple[str, str]]:
         ("真实攻击认出", percent_words(whole.recall)),
         ("证据不足", str(whole.abstained)),
     ]
+
+
+def _newest() -> int | None:
+    return InvestigationReplay.objects.order_by("-pk").values_list("pk", flat=True).first()
+
+
+def _nearest_first(found: Comparison) -> list[tuple[RuleRecord, str, str]]:
+    """Those that show suggestions, then those that lack least."""
+    order = sorted(found.rules, key=lambda each: (len(each.lacking), -each.judged))
+    return [(each, *_percents(each)) for each in order]
 
 
 def _percents(rule: RuleRecord) -> tuple[str, str]:

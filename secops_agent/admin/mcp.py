@@ -1,6 +1,7 @@
 """MCP 工具: what each service offers, what people class it as, and ordering one of its tools from a page."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,11 +12,12 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from bifang.core import configs
-from bifang.core.admin.base import RecordScreen, author_of, moment
+from bifang.core.admin.base import RecordScreen, ago, author_of, badge, moment, shortened
 from bifang.core.admin.below import register_below
 from bifang.core.changes import Change, record
 from bifang.core.config_cache import ConfigCache
@@ -41,20 +43,32 @@ _CONFIGURE = "core.change_systemconfig"
 class McpScreen(RecordScreen):
     """One row a service that was reached; its page lists the tools, a tool's page classes and orders it."""
 
-    list_display = ("config", "found", "checked")
+    purpose = "公司自己的 MCP 服务提供的工具。没有分类的都是关闭的：打开一个服务，看过工具的说明，再决定只读、写入还是危险。"
+    when_empty = "还没有连接过 MCP 服务。在系统配置里新增一个「MCP 服务」，保存后按「测试」，它的工具几秒后出现在这里。"
+    way = ("core.systemconfig", "系统配置")
+    list_display = ("config", "found", "troubled", "checked")
     list_select_related = ("config",)
 
     @admin.display(description="工具")
-    def found(self, row: McpCatalogue) -> str:
-        """How many there are, and may be used."""
-        known = catalogue.known_tools(row.config)
-        ready = sum(tool.state == "ready" for tool in known)
-        return f"{len(known)} 个，{ready} 个可用"
+    def found(self, row: McpCatalogue) -> SafeString:
+        """How many there are in each state."""
+        counted: Counter[str] = Counter(tool.state for tool in catalogue.known_tools(row.config))
+        told = (
+            (badge(f"{catalogue.STATES[state]} {counted[state]}", mcp_forms.TONES[state]),)
+            for state in catalogue.STATES
+            if counted[state]
+        )
+        return format_html_join(" ", "{}", told) or badge("没有工具", "idle")
+
+    @admin.display(description="最近的问题")
+    def troubled(self, row: McpCatalogue) -> SafeString | str:
+        """Why it cannot be reached, with the remedy."""
+        return shortened(row.config.last_error, 60)
 
     @admin.display(description="检查时间", ordering="checked_at")
     def checked(self, row: McpCatalogue) -> SafeString | str:
         """When it last answered."""
-        return moment(row.checked_at)
+        return ago(row.checked_at)
 
     def get_urls(self) -> list[URLPattern]:
         """With the page of one tool."""
@@ -76,7 +90,11 @@ class McpScreen(RecordScreen):
         if row is None:
             raise Http404
         return self._page(
-            request, "mcp_service.html", title=f"MCP 服务「{row}」", tools=table(request, row.config)
+            request,
+            "mcp_service.html",
+            title=f"MCP 服务「{row}」",
+            tools=table(request, row.config),
+            config=row.config,
         )
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:

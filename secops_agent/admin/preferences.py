@@ -50,9 +50,19 @@ class PreferenceScreen(Screen):
 
     records_itself = True
     form = PreferenceForm
-    list_display = ("staff", "usual", "urgent", "quiet_from", "quiet_until", "reminders")
+    purpose = "每个人想怎样收到自己的告警：群里发了还要不要单聊、什么时段免打扰、每天最多提醒几次。每个人改自己的，管理员能改所有人的。"
+    when_empty = "还没有人设置过：大家都按默认，一般和严重告警都单聊，没有免打扰时段，每天最多提醒 3 次。"
+    way = ("secops_agent.staff", "人员")
+    list_display = ("staff", "usual", "urgent", "quiet", "reminders")
     list_select_related = ("staff",)
     search_fields = ("staff__name", "staff__staff_id")
+
+    @admin.display(description="免打扰")
+    def quiet(self, row: NotificationPreference) -> str:
+        """From when until when."""
+        if row.quiet_from is None or row.quiet_until is None:
+            return "没有"
+        return f"{row.quiet_from:%H:%M} 到 {row.quiet_until:%H:%M}"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[NotificationPreference]:
         """One's own, or all."""

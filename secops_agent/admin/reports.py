@@ -8,10 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from bifang.core.admin.base import RecordScreen, author_of, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, author_of
 from bifang.core.changes import Change, record
 from bifang.core.errors import BifangError
 from secops_agent.models import SecurityReport
@@ -28,7 +29,10 @@ class ReportScreen(RecordScreen):
     """Made by schedules and here; never changed."""
 
     records_itself = True
-    list_display = ("name", "summary", "made")
+    purpose = "一段时间的告警、漏洞和处置的数字。生成以后不再变化：以后再看，和当时发出的一样。要按时自动发到群里，设置一个"
+    when_empty = "还没有报告。在上面选一段时间，按「生成报告」；要每天、每周自动生成，新增一个定时任务。"
+    way = ("secops_agent.scheduledtask", "定时任务")
+    list_display = ("name", "summary", "made", "files")
     list_filter = ("kind",)
     list_before_template = "admin/secops_agent/reports.html"
 
@@ -118,4 +122,10 @@ class ReportScreen(RecordScreen):
     @admin.display(description="生成时间", ordering="made_at")
     def made(self, row: SecurityReport) -> SafeString | str:
         """When."""
-        return moment(row.made_at)
+        return ago(row.made_at)
+
+    @admin.display(description="下载")
+    def files(self, row: SecurityReport) -> SafeString | str:
+        """As PDF, in one step."""
+        page = reverse("admin:secops_agent_securityreport_pdf", args=[row.pk])
+        return format_html('<a class="bf-link" href="{}">PDF</a>', page) if pdf.is_available() else NOTHING

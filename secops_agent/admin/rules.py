@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,30 +16,24 @@ from bifang.core.admin.base import NOTHING, Screen, badge
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, lines
-from secops_agent.admin.rule_form import ROBOT, RuleForm
+from secops_agent.admin.rule_form import ROBOT, STEPS, RuleForm
+from secops_agent.admin.rule_words import conditions_line, told_of
 from secops_agent.models import NotificationRule, NotificationTarget, Role
-from secops_agent.models.choices import Severity
 from secops_agent.models.staff import allows
 from secops_agent.services.notifications import rules, targets
-from secops_agent.services.notifications.conditions import CHANGES
 from secops_agent.services.notifications.preview import preview
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.people.logins import role_of
 
-STEPS_SHOWN: Final = 3
-ALL: Final = "所有告警"
 ROBOT_NOTE: Final = (
     "钉钉群的自定义机器人：没有 Stream 连接也能收到这条规则的告警。只有管理员可以添加，管理员们会收到通知。"
     "以后可以在「发给谁」和每一步的「通知谁」里选它；更换密钥时在这里重新填写。"
 )
+STEPS_NOTE: Final = (
+    "一步一步往上找人，例如 5 分钟后单聊值班人，再 10 分钟后单聊主管；有人确认或关闭告警就停止。"
+)
+SELDOM: Final = ("importance", "asset_tags", "owners", "sources", "rules")
 LOOKED_AT: Final = ("name", "state", "about", "told_to", "target_states", "preview_line")
-WORDS: Final = {
-    "sources": "来源",
-    "rules": "规则",
-    "asset_tags": "标签",
-    "importance": "重要性",
-    "owners": "负责人",
-}
 
 
 @admin.register(NotificationRule)
@@ -47,31 +42,34 @@ class RuleScreen(Screen):
 
     records_itself = True
     form = RuleForm
+    purpose = "哪些告警、什么时候、发给谁，没有人处理时再找谁。总开关是钉钉配置的「启用钉钉通知」。"
+    when_empty = (
+        "没有规则就没有人收到告警。新增一条，例如「严重和高危」发给值班群，5 分钟没有人处理就单聊值班人。"
+    )
+    way = ("channels.knowngroup", "已知的群")
     list_display = ("name", "state", "about", "told_to", "troubles")
     list_filter = ("enabled",)
     search_fields = ("name",)
     readonly_fields = ("preview_line", "target_states")
-    list_before_template = "admin/secops_agent/rules.html"
+    change_form_after_template = "admin/secops_agent/rule_form.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """As many steps as there are, and some to add; in words for those who only look."""
+        """In the order in which one thinks; what is seldom needed is folded. In words for those who only look."""
         if obj and not self.has_change_permission(request, obj):
             return [(None, {"fields": LOOKED_AT})]
-        shown = min(max(STEPS_SHOWN, len(obj.escalate) + 1 if obj else 0), rules.MOST_STEPS)
-        steps = [(f"after_{step}", f"to_{step}") for step in range(shown)]
-        about = ("severities", "on", "importance", "sources", "rules", "asset_tags", "owners")
+        given = obj.conditions if obj else {}
+        folded = () if any(given.get(name) for name in SELDOM) else ("collapse",)
+        steps = [(f"after_{step}", f"to_{step}") for step in STEPS]
+        robot = {"fields": ROBOT, "description": ROBOT_NOTE, "classes": ("collapse",)}
         return [
             (None, {"fields": ("name", "enabled")}),
-            ("哪些告警", {"fields": about, "description": "空着的条件不限制；填了的都要符合。"}),
-            ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
+            ("哪些告警", {"fields": ("severities", "on"), "description": "选了的都要符合，不选不限制。"}),
+            ("更多条件：资产、来源、检测规则", {"fields": SELDOM, "classes": folded}),
             ("发给谁", {"fields": ("targets",)}),
-            *(
-                [("添加自定义机器人", {"fields": ROBOT, "description": ROBOT_NOTE})]
-                if _grant(request) != "none"
-                else []
-            ),
-            ("没有人处理时", {"fields": [*steps, "repeat"], "description": "有人确认或关闭告警后就停止。"}),
-            *([("预览与状态", {"fields": ("preview_line", "target_states")})] if obj else []),
+            ("没有人处理时", {"fields": [*steps, "repeat"], "description": STEPS_NOTE}),
+            ("什么时候", {"fields": ("days", ("quiet_from", "quiet_until"), "always")}),
+            *([("添加自定义机器人", robot)] if _grant(request) != "none" else []),
+            *([("现在能否送达", {"fields": ("target_states",)})] if obj else []),
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -89,6 +87,38 @@ class RuleScreen(Screen):
         obj.pk = saved.pk
         obj.refresh_from_db()
         messages.info(request, f"{preview(obj)}。")
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address of what the form asks."""
+        view, name = self.admin_site.admin_view(self.preview_view), "secops_agent_notificationrule_preview"
+        return [
+            path("preview/", view, name=name),
+            path("<int:pk>/preview/", view, name=f"{name}_of"),
+            *super().get_urls(),
+        ]
+
+    def preview_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
+        """POST the form as it stands → ``{known, text}``: the rule in words, and how often it would have spoken."""
+        rule = None if pk is None else get_object_or_404(NotificationRule, pk=pk)
+        may = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
+        if request.method != "POST" or not may:
+            return JsonResponse({"known": False, "text": "没有修改通知规则的权限。"}, status=403)
+        return JsonResponse(told_of(self.get_form(request, rule, change=bool(rule)), request.POST, rule))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Says what the rule does while it is filled in."""
+        name = "admin:secops_agent_notificationrule_preview"
+        asked = (
+            reverse(f"{name}_of", args=[object_id]) if object_id and object_id.isdigit() else reverse(name)
+        )
+        told = {"bf_preview_url": asked, "bf_preview_without": " ".join(ROBOT)}
+        return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Through the service."""
@@ -117,11 +147,7 @@ class RuleScreen(Screen):
     @admin.display(description="哪些告警")
     def about(self, rule: NotificationRule) -> str:
         """The conditions in words."""
-        given = dict(rule.conditions)
-        levels = "、".join(str(Severity(each).label) for each in given.get("severities", ()))
-        happens = "、".join(CHANGES[each] for each in given.get("on", ()))
-        rest = [f"{word} {'、'.join(given[name])}" for name, word in WORDS.items() if given.get(name)]
-        return "；".join(part for part in (levels, *rest, happens) if part) or ALL
+        return conditions_line(rule.conditions)
 
     @admin.display(description="发给谁")
     def told_to(self, rule: NotificationRule) -> SafeString | str:

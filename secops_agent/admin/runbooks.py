@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, shortened
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.assets import TagsField
@@ -44,7 +44,8 @@ class RunbookForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         model = Runbook
         fields = ("title", "when", "tags", "techniques", "tools", "role", "published", "body")
         help_texts = {
-            "when": "一句话：看到什么时用它。查找时和标题一起用。",
+            "title": "例如 SSH 暴力破解处置。",
+            "when": "一句话：看到什么时用它，例如「登录日志中同一来源大量失败」。查找时和标题一起用。",
             "role": "有这个角色（或更高）的人才看得到；在群里只显示「查看」角色能看的。",
             "published": "不勾选是草稿：智能体找不到，只有能修改手册的人看得到。",
         }
@@ -77,15 +78,17 @@ class RunbookScreen(Screen):
     records_itself = True
 
     form = RunbookForm
+    purpose = "本单位自己的做法。毕方按主题、ATT&CK 技术和告警找到它们，答复和调查里引用。手册给不了任何权限：操作仍只由人提出。"
+    when_empty = "还没有手册。写一份，例如「勒索病毒应急处置」；已有 SKILL.md 文件夹的，打成 zip 在上面导入。"
     list_display = ("title", "state", "when_line", "technique_line", "reading", "changed")
     list_filter = ("published", "role")
     search_fields = ("title", "when", "body")
     search_help_text = "按标题、什么时候用和正文搜索"
     ordering = ("title", "id")
     actions = ("export",)
-    readonly_fields = ("changed", "history_of")
+    readonly_fields = ("updated_at", "history_of")
     fields = (
-        "title", "when", "tags", "techniques", "tools", "role", "published", "body", "changed", "history_of",
+        "title", "when", "tags", "techniques", "tools", "role", "published", "body", "updated_at", "history_of",
     )  # fmt: skip
     list_before_template = "admin/secops_agent/skills.html"
     change_form_outer_after_template = "admin/secops_agent/versions.html"
@@ -219,7 +222,7 @@ class RunbookScreen(Screen):
     @admin.display(description="修改时间", ordering="updated_at")
     def changed(self, row: Runbook) -> SafeString | str:
         """Last change."""
-        return moment(row.updated_at)
+        return ago(row.updated_at)
 
     @admin.display(description="变更历史")
     def history_of(self, row: Runbook) -> SafeString | str:

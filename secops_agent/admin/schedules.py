@@ -1,23 +1,24 @@
 """定时任务 and 漏洞情报: what is done when, for whom, what came of it; how old the feeds are."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, Screen, badge, moment, preformatted, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago, badge, moment, preformatted, shortened
+from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, lines
-from secops_agent.admin.task_form import TaskForm
+from secops_agent.admin.task_form import ASK, TaskForm
 from secops_agent.models import Feed, RunState, ScheduledTask, Staff, TargetKind, TaskRun
 from secops_agent.services.people.eligibility import account_of
 from secops_agent.services.schedules import feeds, runs, schedules
-from secops_agent.services.schedules.cron import describe
+from secops_agent.services.schedules.cron import describe, next_runs, read_cron
 from secops_agent.services.schedules.delivery import sending_of
 from secops_agent.services.schedules.tasks import title_of
 
@@ -33,12 +34,16 @@ class ScheduledTaskScreen(Screen):
 
     records_itself = True
     form = TaskForm
-    list_display = ("name", "state", "what", "when", "place", "next_run", "last_run", "trouble")
+    purpose = "到时间做一件事，结果发到群、个人或值班人：日报、周报、一句查询、更新漏洞情报。停机期间错过的只补一次。"
+    when_empty = "还没有定时任务。新增一个，例如「日报」「工作日 9:00」发到安全群；在群里也可以说「每天早上9点发日报」。"
+    way = ("channels.knowngroup", "已知的群")
+    list_display = ("name", "state", "what", "when", "place", "next_run", "outcome")
+    conditional_fields: ClassVar[dict[str, str]] = {"question": f"what == '{ASK}'"}
     list_filter = ("enabled", "kind")
     search_fields = ("name",)
     readonly_fields = ("what", "when", "place", "who", "next_runs", "run_table")
-    list_before_template = "admin/secops_agent/schedules.html"
     change_form_outer_before_template = "admin/secops_agent/schedule.html"
+    change_form_after_template = "admin/secops_agent/preview.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """In words for those who only look."""
@@ -86,9 +91,10 @@ class ScheduledTaskScreen(Screen):
 
     def get_urls(self) -> list[URLPattern]:
         """With the address of the button."""
-        view = self.admin_site.admin_view(self.start_view)
+        start, told = (self.admin_site.admin_view(view) for view in (self.start_view, self.preview_view))
         return [
-            path("<int:task_id>/start/", view, name="secops_agent_scheduledtask_start"),
+            path("<int:task_id>/start/", start, name="secops_agent_scheduledtask_start"),
+            path("preview/", told, name="secops_agent_scheduledtask_preview"),
             *super().get_urls(),
         ]
 
@@ -99,6 +105,22 @@ class ScheduledTaskScreen(Screen):
         runs.start_now(schedules.get_task(task_id), actor_of(request))
         messages.success(request, "已排队，几秒后开始；刷新页面查看结果。")
         return redirect("admin:secops_agent_scheduledtask_change", task_id)
+
+    def preview_view(self, request: HttpRequest) -> JsonResponse:
+        """``when`` → ``{known, text}``: the time in words and the next runs; "" while nothing is written."""
+        if not self.has_add_permission(request) and not self.has_change_permission(request):
+            return JsonResponse({"known": False, "text": "没有设置定时任务的权限。"}, status=403)
+        words = request.POST.get("when", "")[:200].strip()
+        try:
+            return JsonResponse({"known": True, "text": _runs_of(words) if words else ""})
+        except BifangError as error:
+            return JsonResponse({"known": False, "text": error.message})
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Says when it would run while it is filled in."""
+        return super().add_view(request, form_url, _previewed() | (extra_context or {}))
 
     def change_view(
         self,
@@ -111,7 +133,8 @@ class ScheduledTaskScreen(Screen):
         row = self.get_object(request, object_id)
         context: dict[str, Any] = {}
         if row is not None and self.has_change_permission(request, row):
-            context = {"bf_start_url": reverse("admin:secops_agent_scheduledtask_start", args=[row.pk])}
+            start = reverse("admin:secops_agent_scheduledtask_start", args=[row.pk])
+            context = {"bf_start_url": start, **_previewed()}
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     @admin.display(description="状态", ordering="enabled")
@@ -148,17 +171,15 @@ class ScheduledTaskScreen(Screen):
     @admin.display(description="下次执行", ordering="next_at")
     def next_run(self, row: ScheduledTask) -> SafeString | str:
         """When."""
-        return moment(row.next_at) if row.enabled else NOTHING
+        return ago(row.next_at) if row.enabled else NOTHING
 
     @admin.display(description="上次执行", ordering="last_at")
-    def last_run(self, row: ScheduledTask) -> SafeString | str:
-        """When."""
-        return moment(row.last_at)
-
-    @admin.display(description="最近的问题")
-    def trouble(self, row: ScheduledTask) -> SafeString | str:
-        """With its remedy."""
-        return shortened(row.last_error)
+    def outcome(self, row: ScheduledTask) -> SafeString | str:
+        """When, and what went wrong, with its remedy."""
+        if not row.last_error:
+            return ago(row.last_at)
+        told = shortened(row.last_error, 40)
+        return format_html('<div>{}<div class="bf-error">{}</div></div>', ago(row.last_at), told)
 
     @admin.display(description="接下来三次")
     def next_runs(self, row: ScheduledTask) -> SafeString | str:
@@ -176,6 +197,19 @@ class ScheduledTaskScreen(Screen):
             return NOTHING
         head = "".join(f"<th>{name}</th>" for name in ("应执行时间", "状态", "用时", "结果"))
         return format_html('<table class="bf-table"><tr>{}</tr>{}</table>', SafeString(head), body)
+
+
+def _previewed() -> dict[str, str]:
+    return {"bf_preview_url": reverse("admin:secops_agent_scheduledtask_preview")}
+
+
+def _runs_of(words: str) -> str:
+    """Raises InvalidInput for what is no time."""
+    cron = read_cron(words)
+    runs = "，".join(
+        f"{each:%m-%d %H:%M}" for each in map(timezone.localtime, next_runs(cron, timezone.now()))
+    )
+    return f"{describe(cron)}：接下来是 {runs}。"
 
 
 def _owner(request: HttpRequest) -> Staff | None:
@@ -209,9 +243,14 @@ def _told(run: TaskRun, private: bool) -> SafeString | str:
 class FeedScreen(RecordScreen):
     """What the last good copy of each feed was."""
 
+    purpose = "哪些漏洞正在被利用（CISA KEV）、多可能被利用（EPSS）。发现的优先级按它们排；过期的情报不会被当成「没有被利用」。"
+    when_empty = (
+        "还没有获取过情报。新增一个「更新漏洞情报」的定时任务，例如每天早上6点；不能上网的，把文件导入进来。"
+    )
+    way = ("secops_agent.scheduledtask", "定时任务")
     list_display = ("title", "freshness", "checked", "changed", "entries", "trouble")
     fields = (
-        "title", "address", "freshness", "checked", "changed", "entries", "size", "digest", "etag", "modified", "trouble",
+        "title", "address", "freshness", "checked_at", "changed_at", "entries", "size", "digest", "etag", "modified", "last_error",
     )  # fmt: skip
 
     @admin.display(description="来源", ordering="name")
@@ -229,14 +268,14 @@ class FeedScreen(RecordScreen):
     @admin.display(description="确认最新", ordering="checked_at")
     def checked(self, row: Feed) -> SafeString | str:
         """When."""
-        return moment(row.checked_at)
+        return ago(row.checked_at)
 
     @admin.display(description="内容更新", ordering="changed_at")
     def changed(self, row: Feed) -> SafeString | str:
         """When."""
-        return moment(row.changed_at)
+        return ago(row.changed_at)
 
     @admin.display(description="最近的问题")
     def trouble(self, row: Feed) -> SafeString | str:
         """With its remedy."""
-        return shortened(row.last_error, 120)
+        return shortened(row.last_error, 80)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from bifang.core.admin.base import Screen
@@ -21,8 +22,8 @@ class SlaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable a
         model = SlaTarget
         fields = ("severity", "alert_hours", "finding_days")
         help_texts = {
-            "alert_hours": "留空表示这个级别的告警没有时限。",
-            "finding_days": "留空表示这个级别的发现没有时限。",
+            "alert_hours": "例如 8。留空表示这个级别的告警没有时限。",
+            "finding_days": "例如 30。留空表示这个级别的发现没有时限。",
         }
 
     def clean(self) -> dict[str, Any]:
@@ -33,11 +34,19 @@ class SlaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable a
         return values
 
 
+def _way_to(severity: str, pk: str | None) -> str:
+    """Where one sets the limits of a severity."""
+    if pk is not None:
+        return reverse("admin:secops_agent_slatarget_change", args=[pk])
+    return f"{reverse('admin:secops_agent_slatarget_add')}?severity={severity}"
+
+
 @admin.register(SlaTarget)
 class SlaScreen(Screen):
     """Within what time something must be dealt with; what is not listed has the defaults."""
 
     form = SlaForm
+    purpose = "多久之内要处理完。告警从发生算起，发现从看到算起；快到和超过时会提醒，超时的排在最前面。修改只影响以后的告警和发现。"
     list_display = ("level", "alert_hours", "finding_days")
     list_before_template = "admin/secops_agent/sla.html"
 
@@ -45,8 +54,17 @@ class SlaScreen(Screen):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """With what holds for every severity, the defaults too."""
-        limits, mine = sla.SlaLimits(), set(SlaTarget.objects.values_list("severity", flat=True))
-        rows = [(severity_badge(each), *limits.of(each), each in mine) for each in Severity.values]
+        limits, mine = sla.SlaLimits(), {row.severity: row.pk for row in SlaTarget.objects.all()}
+        may = self.has_change_permission(request)
+        rows = [
+            (
+                severity_badge(each),
+                *limits.of(each),
+                each in mine,
+                _way_to(each, mine.get(each)) if may else "",
+            )
+            for each in Severity.values
+        ]
         return super().changelist_view(request, {"bf_limits": rows} | (extra_context or {}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -10,7 +10,7 @@ from secops_agent.api.access import caller_of
 from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
-from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity
+from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification
 from secops_agent.services.vulnerabilities import findings
 from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
 
@@ -48,6 +48,12 @@ class FindingOut(Form):
     decision = serializers.ChoiceField(
         choices=FindingDecision.choices, allow_blank=True, help_text="处理决定；空：没有"
     )
+    justification = serializers.ChoiceField(
+        choices=VexJustification.choices, allow_blank=True, help_text="不受影响的理由（OpenVEX）"
+    )
+    until = serializers.DateTimeField(
+        allow_null=True, help_text="接受风险到什么时候，到期恢复为待处理；空：不限"
+    )
     asset = Ref(help_text="资产")
     component = serializers.CharField(help_text="组件")
     version = serializers.CharField(help_text="组件版本")
@@ -81,6 +87,15 @@ class DecideIn(NoteIn):
 
     decision = serializers.ChoiceField(
         choices=FindingDecision.choices, allow_blank=True, help_text="决定；空字符串表示撤回。"
+    )
+    until = serializers.DateTimeField(
+        default=None, allow_null=True, help_text="接受风险到什么时候，最长一年；到期恢复为待处理。"
+    )
+    justification = serializers.ChoiceField(
+        choices=VexJustification.choices,
+        default="",
+        allow_blank=True,
+        help_text="不受影响的理由（OpenVEX），不受影响时必须写。",
     )
 
 
@@ -122,10 +137,18 @@ class DecideView(View):
     needs = {"POST": access.WRITE_FINDINGS}
 
     @extend_schema(tags=TAG, operation_id="findings_decide", summary="处理决定", request=DecideIn, responses=FindingOut,
-                   description="接受风险、判为误报、标为修复中，或撤回；之后的导入不会覆盖。已经是这个决定时返回 409。",
+                   description="修复中、接受风险、误报、OpenVEX 的四种状态，或撤回；之后的导入不会覆盖。已经是这个决定时返回 409。",
                    examples=[OpenApiExample("接受风险", value={"decision": "accepted", "note": "内网隔离，下季度升级"}, request_only=True)])  # fmt: skip
     def post(self, request: Request, finding_id: int) -> Response:
         """Set or withdraw."""
         body = self.read_body(DecideIn)
         actor = caller_of(request).actor
-        return Response(FindingOut(findings.decide(finding_id, body["decision"], actor, body["note"])).data)
+        made = findings.decide(
+            finding_id,
+            body["decision"],
+            actor,
+            body["note"],
+            until=body["until"],
+            justification=body["justification"],
+        )
+        return Response(FindingOut(made).data)

@@ -86,11 +86,25 @@ class FindingState(models.TextChoices):
 
 
 class FindingDecision(models.TextChoices):
-    """What a person decided about a finding; imports keep it."""
+    """What a person decided about a finding; imports keep it. The last four are the states of OpenVEX."""
 
     IN_PROGRESS = "in_progress", "修复中"
     ACCEPTED = "accepted", "接受风险"
     FALSE_POSITIVE = "false_positive", "误报"
+    UNDER_INVESTIGATION = "under_investigation", "调查中"
+    AFFECTED = "affected", "确认受影响"
+    NOT_AFFECTED = "not_affected", "不受影响"
+    FIXED = "fixed", "已修复"
+
+
+class VexJustification(models.TextChoices):
+    """Why something is not affected, in the words of OpenVEX."""
+
+    COMPONENT_NOT_PRESENT = "component_not_present", "没有这个组件"
+    CODE_NOT_PRESENT = "vulnerable_code_not_present", "组件里没有有问题的代码"
+    CODE_NOT_REACHED = "vulnerable_code_not_in_execute_path", "有问题的代码不会被执行"
+    NOT_CONTROLLABLE = "vulnerable_code_cannot_be_controlled_by_adversary", "攻击者控制不了有问题的代码"
+    MITIGATED = "inline_mitigations_already_exist", "已有缓解措施，无法利用"
 
 
 class ActorKind(models.TextChoices):

@@ -4,7 +4,12 @@ from typing import Final
 
 from django.urls import NoReverseMatch, reverse
 
-_OWN: Final = {"alert": "web:alert"}  # what has a page of our own
+_OWN: Final = {
+    "alert": "web:alert",
+    "asset": "web:asset",
+    "finding": "web:finding",
+    "vulnerability": "web:vulnerability",
+}  # what has a page of our own
 
 
 def record(kind: str, pk: int) -> str:

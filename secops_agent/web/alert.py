@@ -25,7 +25,7 @@ from secops_agent.services import links, runbooks
 from secops_agent.services.alerts.related import READ, indicators_of, related
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
-from secops_agent.services.investigations.checks.estate import exposure_of
+from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import RiskClock, rule_of
 from secops_agent.services.people.logins import role_of

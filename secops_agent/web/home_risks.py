@@ -37,7 +37,7 @@ def _exposure(now: datetime) -> dict[str, Any]:
     found = worklist.worklist(now)
     return {
         "exposure": [
-            Panel("KEV", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=links.findings(vulnerability__kev__exact="1")),
+            Panel("KEV", f"{found.kev:,}", "", "bad" if found.kev else "ok", link=links.findings(kev="1")),
             *(_level(severity, count) for severity, count in found.levels if severity != Severity.INFO),
         ],
         "late": found.late,
@@ -47,5 +47,5 @@ def _exposure(now: datetime) -> dict[str, Any]:
 def _level(severity: str, count: int) -> Panel:
     tone = SEVERITY_TONES[severity] if count else "idle"
     return Panel(
-        str(Severity(severity).label), f"{count:,}", "", tone, link=links.findings(severity__exact=severity)
+        str(Severity(severity).label), f"{count:,}", "", tone, link=links.findings(severity=severity)
     )

@@ -33,8 +33,7 @@ def approvals() -> str:
 
 def findings(**query: str) -> str:
     """发现: those that are still to be mended, narrowed by `query`."""
-    query = {"active__exact": "1"} | query
-    return f"{reverse('admin:secops_agent_finding_changelist')}?{urlencode(query)}"
+    return f"{reverse('web:findings')}?{urlencode({'tab': 'open'} | query)}"
 
 
 def _alerts(query: list[tuple[str, str]]) -> str:

@@ -1,6 +1,6 @@
 """The addresses of our own pages."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from secops_agent.web import (
     alert,
@@ -8,14 +8,21 @@ from secops_agent.web import (
     alert_orders,
     alerts,
     approvals,
+    asset,
+    assets,
     case,
     case_collect,
     case_report,
     cases,
     chat,
+    decisions,
+    finding,
+    findings,
     former_addresses,
     on_call_acts,
     saved_views,
+    vulnerabilities,
+    vulnerability,
 )
 from secops_agent.web.home import home
 from secops_agent.web.on_call import on_call
@@ -39,6 +46,21 @@ urlpatterns = [
     path("admin/secops_agent/alert/", former_addresses.former_list),
     path("admin/secops_agent/alert/<int:pk>/", former_addresses.former_alert),
     path("admin/secops_agent/alert/<int:pk>/change/", former_addresses.former_alert),
+    path("assets/", assets.list_assets, name="assets"),
+    path("assets/<int:pk>/", asset.asset, name="asset"),
+    path("assets/<int:pk>/change/", asset.change, name="asset_change"),
+    path("vulnerabilities/", vulnerabilities.list_vulnerabilities, name="vulnerabilities"),
+    path("vulnerabilities/<int:pk>/", vulnerability.vulnerability, name="vulnerability"),
+    path("vulnerabilities/<int:pk>/compared/", vulnerability.compared, name="vulnerability_compared"),
+    path("findings/", findings.list_findings, name="findings"),
+    path("findings/decide/", decisions.decide, name="finding_decide"),
+    path("findings/<int:pk>/", finding.finding, name="finding"),
+    path("findings/<int:pk>/comment/", decisions.comment, name="finding_comment"),
+    re_path(r"^admin/secops_agent/(?P<kind>asset|finding|vulnerability)/$", former_addresses.former_estate),
+    re_path(
+        r"^admin/secops_agent/(?P<kind>asset|finding|vulnerability)/(?P<pk>[0-9]{1,18})/(?:change/)?$",
+        former_addresses.former_record,
+    ),
     path("on-call/", on_call, name="on_call"),
     path("on-call/swaps/", on_call_acts.ask, name="on_call_swap"),
     path("on-call/swaps/<str:code>/", on_call_acts.answer, name="on_call_answer"),

@@ -182,7 +182,7 @@ def test_whoever_has_no_right_reads_whom_to_ask() -> None:
     Staff.objects.create(staff_id="zhang", name="张三", role=Role.ADMIN)
     client = Client()
     client.force_login(User.objects.create_user("nobody"))
-    for page in ("/admin/", "/admin/secops_agent/asset/", "/admin/core/systemconfig/live/"):
+    for page in ("/admin/", "/admin/secops_agent/component/", "/admin/core/systemconfig/live/"):
         response = client.get(page)
         assert response.status_code == 403
         assert "张三" in text_of(response)
@@ -196,9 +196,9 @@ def test_anyone_with_a_password_logs_in_until_they_leave() -> None:
     person = Staff.objects.create(staff_id="lisi", name="李四", role=Role.VIEWER, user=user)
     client, given = Client(), {"username": "lisi", "password": "a-new-Password-1"}
     assert client.post(reverse("admin:login"), given).status_code == 302
-    assert client.get("/admin/secops_agent/asset/").status_code == 200
+    assert client.get("/admin/secops_agent/component/").status_code == 200
     Staff.objects.filter(pk=person.pk).update(active=False)
-    assert client.get("/admin/secops_agent/asset/").status_code == 302, (
+    assert client.get("/admin/secops_agent/component/").status_code == 302, (
         "to the login, in the middle of a session"
     )
     assert client.post(reverse("admin:login"), given).status_code == 200, "and no further"

@@ -106,6 +106,7 @@ SENTENCES = english(str(Path(unfold.__file__).parent / "templates")) - {
     "Link",
     "Value",
     "Cron",
+    "User",  # of a systemd unit
 }
 
 

@@ -209,7 +209,10 @@ def test_outsiders_stop_the_pushing_until_an_administrator_allows_it() -> None:
     allow = {"action": "allow", "_selected_action": [row.pk]}
     with_role(Role.ANALYST).post("/admin/channels/knowngroup/", allow)
     assert KnownGroup.objects.get().state == GroupState.OUTSIDERS
-    response = superuser().post("/admin/channels/knowngroup/", allow, follow=True)
+    root = superuser()
+    assert "请先在钉钉里确认" in text_of(root.post("/admin/channels/knowngroup/", allow))
+    assert KnownGroup.objects.get().state == GroupState.OUTSIDERS, "asked, and nothing done yet"
+    response = root.post("/admin/channels/knowngroup/", allow | {"agreed": "1"}, follow=True)
     assert "已恢复向 1 个群推送" in messages_of(response)
     assert resolve(group, timezone.now()).target.conversation_id == group.conversation_id
     assert AuditRecord.objects.filter(what__endswith="向群推送").count() == 2

@@ -294,11 +294,11 @@ def test_a_planted_session_is_not_the_one_that_is_logged_in(config: SystemConfig
 def test_the_second_step_is_asked_here_too(config: SystemConfig, browser: Browser, settings: Any) -> None:
     user, secret, _ = enrolled()
     tied(user=user)
-    answer = browser.sign_in(config, goal="/admin/secops_agent/asset/")
+    answer = browser.sign_in(config, goal="/admin/secops_agent/component/")
     assert answer["Location"] == CODE
     assert not is_inside(browser.client)
     done = browser.client.post(CODE, {"code": digits(secret)})
-    assert done["Location"] == "/admin/secops_agent/asset/"
+    assert done["Location"] == "/admin/secops_agent/component/"
     assert next((row.detail["door"], row.detail["second_step"]) for row in told("登录")) == ("钉钉", "验证码")
 
 

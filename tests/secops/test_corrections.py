@@ -54,7 +54,8 @@ def reader(role: Role) -> Client:
 
 
 def act(client: Client, row: Correction, name: str) -> Any:
-    return client.post(reverse(LIST), {"action": name, "_selected_action": [row.pk]}, follow=True)
+    given = {"action": name, "_selected_action": [row.pk], "agreed": "1"}
+    return client.post(reverse(LIST), given, follow=True)
 
 
 def test_who_may_not_read_what_people_write_sees_none_of_it(settings: Any, tmp_path: Any) -> None:

@@ -31,6 +31,26 @@ PRICES = {
 }
 
 
+def test_spending_adds_up_by_span_and_model_and_names_what_has_no_price() -> None:
+    today = timezone.localdate()
+    for model, days, cost in (
+        ("qwen-plus", 0, 2_000_000),
+        ("qwen-plus", 9, 1_000_000),
+        ("own", 0, None),
+        ("old", 99, None),
+    ):
+        TurnUsage.objects.create(
+            at=timezone.now(), day=today - timedelta(days=days), model=model, input_tokens=10, output_tokens=5, cost=cost
+        )  # fmt: skip
+    found = usage.spending()
+    assert [(yuan, spent.turns, spent.unpriced) for _, spent, yuan in found.spans][::2] == [
+        ("2.00", 2, 1),
+        ("3.00", 3, 1),
+    ]
+    assert [(model, yuan) for model, _, yuan in found.models] == [("qwen-plus", "3.00"), ("own", "0.00")]
+    assert usage.unpriced_models() == [("own", 1)]
+
+
 def test_longest_prefix_gives_the_price() -> None:
     assert price_of("qwen-plus-2025-07-28", PRICES) is PRICES["qwen-plus"]
     assert price_of("qwen-max", PRICES) is PRICES["qwen"]

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from secops_agent.admin.assets import KEYS as KEYS_OF_ASSETS
-from secops_agent.models import Alert, Asset, Finding
+from secops_agent.models import Alert, Asset, Component, Finding
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.assets import inventory
@@ -110,10 +110,11 @@ def test_the_demo_estate_and_its_histories_show_words() -> None:
     )
     client = superuser()
     for kind, row in {"alert": alert, "finding": finding, "asset": asset}.items():
-        html = client.get(reverse(f"admin:secops_agent_{kind}_change", args=[row.pk])).content.decode()
+        tab = "?tab=history" if kind == "asset" else ""
+        html = client.get(reverse(f"web:{kind}", args=[row.pk]) + tab).content.decode()
         assert "→" in html
         assert not bare(html), kind
-        assert not bare(client.get(reverse(f"admin:secops_agent_{kind}_changelist")).content.decode()), kind
+        assert not bare(client.get(reverse(f"web:{kind}s")).content.decode()), kind
 
 
 def test_every_change_that_history_knows_has_words() -> None:
@@ -181,9 +182,9 @@ def test_the_button_of_the_history_leads_to_something() -> None:
 
 
 def test_names_stand_as_they_are_written() -> None:
-    asset = ROWS["secops_agent.asset"]()
-    Asset.objects.filter(pk=asset.pk).update(name="jump-01")
-    text = text_of(superuser().get(reverse("admin:secops_agent_asset_change", args=[asset.pk])))
+    component = ROWS["secops_agent.component"]()
+    Component.objects.filter(pk=component.pk).update(name="jump-01")
+    text = text_of(superuser().get(reverse("admin:secops_agent_component_change", args=[component.pk])))
     assert "jump-01" in text
     assert "Jump-01" not in text
 

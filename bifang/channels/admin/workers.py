@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from bifang.channels.models import Worker
-from bifang.core.admin.base import RecordScreen, badge, moment
+from bifang.core.admin.base import RecordScreen, ago, badge
 
 ALIVE = timedelta(seconds=30)
 
@@ -16,18 +16,17 @@ ALIVE = timedelta(seconds=30)
 class WorkerScreen(RecordScreen):
     """Who works right now."""
 
-    list_display = (
-        "owner",
-        "alive",
-        "host",
-        "pid",
-        "scope_label",
-        "started",
-        "heartbeat",
-        "running",
-        "waiting",
+    purpose = (
+        "收发消息、执行任务的进程。至少要有一个「运行中」；失联的进程领走的消息，一分钟内由别的进程接手。"
     )
-    fields = list_display
+    when_empty = (
+        "还没有启动过。在服务器上执行 python manage.py start_dingtalk_stream，它会一直运行并出现在这里。"
+    )
+    way = ("dingtalk_integration.clientstate", "连接状态")
+    list_display = ("owner", "alive", "place", "scope_label", "started", "heartbeat", "load")
+    fields = (
+        "owner", "alive", "host", "pid", "scope_label", "started_at", "heartbeat_at", "running", "waiting",
+    )  # fmt: skip
     search_fields = ("owner", "host")
     ordering = ("-heartbeat_at",)
 
@@ -38,6 +37,16 @@ class WorkerScreen(RecordScreen):
             badge("运行中", "ok") if timezone.now() - worker.heartbeat_at < ALIVE else badge("已失联", "bad")
         )
 
+    @admin.display(description="主机")
+    def place(self, worker: Worker) -> str:
+        """The machine, and the process on it."""
+        return f"{worker.host} · PID {worker.pid}"
+
+    @admin.display(description="进行中 / 排队")
+    def load(self, worker: Worker) -> str:
+        """What it does, and what waits for it."""
+        return f"{worker.running} / {worker.waiting}"
+
     @admin.display(description="范围")
     def scope_label(self, worker: Worker) -> str:
         """What it serves."""
@@ -46,9 +55,9 @@ class WorkerScreen(RecordScreen):
     @admin.display(description="启动时间", ordering="started_at")
     def started(self, worker: Worker) -> SafeString | str:
         """Start of the process."""
-        return moment(worker.started_at)
+        return ago(worker.started_at)
 
     @admin.display(description="心跳", ordering="heartbeat_at")
     def heartbeat(self, worker: Worker) -> SafeString | str:
         """Last sign of life."""
-        return moment(worker.heartbeat_at)
+        return ago(worker.heartbeat_at)

@@ -11,6 +11,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -19,8 +20,9 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
-from bifang.core.admin.base import Screen, author_of, badge
+from bifang.core.admin.base import NOTHING, Screen, ago, author_of, badge
 from bifang.core.logins import second_factor
+from bifang.core.models import SecondFactor
 
 RIGHTS = ("is_superuser", "groups")
 GUARDED = (
@@ -47,7 +49,11 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "first_name", "email", "is_active", "is_superuser", "last_login")
+    purpose = (
+        "能登录这些页面的人。能做什么主要由「人员」的角色决定：登录用户对应到一位人员，就有那个角色的权限。"
+    )
+    way = ("secops_agent.staff", "人员与角色")
+    list_display = ("username", "full_name", "awake", "rights", "second", "seen")
     list_filter = ("is_active", "is_superuser", "groups")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -59,6 +65,42 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
     readonly_fields = ("last_login", "date_joined", "second_step")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With the groups and the second steps."""
+        found: QuerySet[User] = super().get_queryset(request)
+        return found.prefetch_related("groups").annotate(
+            has_second=Exists(SecondFactor.objects.filter(user=OuterRef("pk")))
+        )
+
+    @admin.display(description="姓名", ordering="last_name")
+    def full_name(self, user: User) -> str:
+        """Family name first."""
+        return f"{user.last_name}{user.first_name}" or NOTHING
+
+    @admin.display(description="状态", ordering="is_active")
+    def awake(self, user: User) -> SafeString:
+        """May they log in?"""
+        return badge("可以登录", "ok") if user.is_active else badge("已停用", "idle")
+
+    @admin.display(description="权限", ordering="is_superuser")
+    def rights(self, user: User) -> SafeString | str:
+        """Everything, or what their groups give."""
+        if user.is_superuser:
+            return badge("超级管理员", "warn", "不受角色和用户组限制")
+        return "、".join(group.name for group in user.groups.all()) or "按人员的角色"
+
+    @admin.display(description="两步验证")
+    def second(self, user: Any) -> SafeString:
+        """Set up or not; the more somebody may, the more it matters."""
+        if user.has_second:
+            return badge("已设置", "ok")
+        return badge("没有设置", "warn" if user.is_superuser else "idle")
+
+    @admin.display(description="上次登录", ordering="last_login")
+    def seen(self, user: User) -> SafeString | str:
+        """How long ago."""
+        return ago(user.last_login) if user.last_login else "从未"
 
     @admin.display(description="两步验证")
     def second_step(self, user: User) -> SafeString:
@@ -187,6 +229,29 @@ class GroupScreen(GroupAdmin, Screen):
 
     form = GroupForm
     filter_horizontal = ()
+    list_display = ("name", "people", "permission_count")
+    purpose = (
+        "只给不在人员名单里的登录用户用，例如审计员。处置告警的人不用分组：他们的权限来自「人员」的角色。"
+    )
+    when_empty = "不用建：给人员一个角色就够了。"
+    way = ("secops_agent.staff", "人员与角色")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        """With the numbers."""
+        found: QuerySet[Group] = super().get_queryset(request)
+        return found.annotate(
+            members=Count("user", distinct=True), allowed=Count("permissions", distinct=True)
+        )
+
+    @admin.display(description="登录用户", ordering="members")
+    def people(self, group: Any) -> str:
+        """How many are in it."""
+        return f"{group.members} 位" if group.members else "没有人"
+
+    @admin.display(description="权限", ordering="allowed")
+    def permission_count(self, group: Any) -> str:
+        """How many it gives."""
+        return f"{group.allowed} 项"
 
     def response_action(self, *given: Any, **more: Any) -> Any:
         """As Django's; deleting many and its record in one."""

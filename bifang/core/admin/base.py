@@ -17,6 +17,7 @@ from django.db.models import Case, IntegerField, Model, Value, When
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.template.defaultfilters import truncatechars
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -170,6 +171,9 @@ class Screen(_Base):
     compressed_fields = True
     warn_unsaved_form = True
     empty_value_display = NOTHING
+    purpose = ""  # what the list is for, in a sentence above it
+    when_empty = ""  # what it means that there is nothing, and what to do
+    way: tuple[str, str] | None = None  # (model as "app.name", words): the list where one goes on
     history_on_page = False  # the page itself shows what was changed
     records_itself = False  # what is changed here is recorded where it is written, with its values
 
@@ -195,6 +199,21 @@ class Screen(_Base):
         what = f"{verb}{self.opts.verbose_name}"
         detail = {"name": str(obj)[:200], "fields": message if isinstance(message, list) else []}
         record(Change(author_of(request), what, f"{self.opts.model_name}:{obj.pk}", detail))
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """As Django's; with the way on, for those who may go it."""
+        found: Any = super().get_changelist_instance(request)
+        found.way = self._way(request)
+        return found
+
+    def _way(self, request: HttpRequest) -> tuple[str, str] | None:
+        if self.way is None:
+            return None
+        model, words = self.way
+        app, name = model.split(".")
+        if not any(request.user.has_perm(f"{app}.{verb}_{name}") for verb in ("view", "change")):
+            return None
+        return reverse(f"admin:{app}_{name}_changelist"), words
 
     def changeform_view(
         self,

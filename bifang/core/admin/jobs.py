@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, badge
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, shortened
 from bifang.core.retention import standings
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ else:
     from django_q.models import Failure, OrmQ, Schedule, Success
 
     resubmit_task.allowed_permissions = ("change",)
+
+
+RHYTHMS = {1: "每分钟", 60: "每小时", 1440: "每天"}
 
 
 class SuperuserScreen(Screen):
@@ -53,18 +57,41 @@ for _model in (Schedule, Success, Failure, OrmQ):
 class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
     """What runs when, and whether the retention keeps up."""
 
+    purpose = "程序自己定期做的事，随程序安装，平时不用改。日报、周报和查询在「定时任务」里。"
+    way = ("secops_agent.scheduledtask", "定时任务")
     list_before_template = "admin/core/retention.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With what is kept how long."""
-        return super().changelist_view(request, {"bf_kept": standings()} | (extra_context or {}))
+        kept = standings()
+        late = sum(row.late_since is not None for row in kept)
+        return super().changelist_view(request, {"bf_kept": kept, "bf_late": late} | (extra_context or {}))
 
-    list_display = ("id", "name", "func", "schedule_type", "times", "next_run", "last_run", "result")
+    list_display = ("title", "rhythm", "times", "soon", "last_run", "result")
+    list_display_links = ("title",)
+    list_filter = ()
+
+    @admin.display(description="名称", ordering="name")
+    def title(self, row: Any) -> SafeString:
+        """With the function, for those who look for it in a log."""
+        return _named(row)
+
+    @admin.display(description="多久一次", ordering="schedule_type")
+    def rhythm(self, row: Any) -> str:
+        """In words."""
+        if row.schedule_type == "I":
+            return RHYTHMS.get(row.minutes, f"每 {row.minutes or 1} 分钟")
+        return row.cron or str(row.get_schedule_type_display())
 
     @admin.display(description="还执行几次", ordering="repeats")
     def times(self, row: Any) -> str:
         """-1 means for ever."""
         return "一直" if row.repeats < 0 else f"{row.repeats} 次"
+
+    @admin.display(description="下次", ordering="next_run")
+    def soon(self, row: Any) -> SafeString | str:
+        """In how long."""
+        return ago(row.next_run)
 
     @admin.display(description="上一次")
     def last_run(self, row: Any) -> Any:
@@ -83,12 +110,75 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
 class SuccessScreen(SuperuserScreen, TaskAdmin):
     """What ran."""
 
+    purpose = "已经做完的后台任务，只保留最近的一些。"
+    when_empty = "后台任务进程做完第一件事以后，这里就有记录。如果一直是空的，请确认 python manage.py qcluster 在运行。"
+    way = ("django_q.schedule", "计划任务")
+    list_display = ("title", "began", "took")
+    list_filter = ()
+
+    @admin.display(description="名称", ordering="name")
+    def title(self, row: Any) -> SafeString:
+        """With the function."""
+        return _named(row)
+
+    @admin.display(description="开始", ordering="started")
+    def began(self, row: Any) -> SafeString | str:
+        """How long ago."""
+        return ago(row.started)
+
+    @admin.display(description="用时")
+    def took(self, row: Any) -> str:
+        """In seconds."""
+        return f"{row.time_taken():.1f} 秒"
+
 
 @admin.register(Failure)
 class FailureScreen(SuperuserScreen, FailAdmin):
     """What failed."""
 
+    purpose = "没有做成的后台任务。先看原因；定期的任务到时间自己会再来，一次性的可以选中后「重新提交」。"
+    when_empty = "没有失败的任务：一切正常。"
+    way = ("django_q.schedule", "计划任务")
+    list_display = ("title", "began", "why")
+    list_filter = ()
+
+    @admin.display(description="名称", ordering="name")
+    def title(self, row: Any) -> SafeString:
+        """With the function."""
+        return _named(row)
+
+    @admin.display(description="开始", ordering="started")
+    def began(self, row: Any) -> SafeString | str:
+        """How long ago."""
+        return ago(row.started)
+
+    @admin.display(description="原因")
+    def why(self, row: Any) -> SafeString | str:
+        """The last line of what was said: there stands the error."""
+        said = str(row.result or "").strip().splitlines()
+        return shortened(said[-1], 90) if said else NOTHING
+
 
 @admin.register(OrmQ)
 class QueueScreen(SuperuserScreen, QueueAdmin):
     """What waits."""
+
+    purpose = "等着后台任务进程来取的事。通常几秒就空；一直不减少，说明 python manage.py qcluster 没有运行。"
+    when_empty = "没有在排队的任务：都已经取走了。"
+    way = ("django_q.success", "成功的任务")
+    list_display = ("title", "since")
+    list_filter = ()
+
+    @admin.display(description="名称", ordering="id")
+    def title(self, row: Any) -> SafeString:
+        """With the function."""
+        return format_html('{}<br><span class="bf-note">{}</span>', row.name(), row.func())
+
+    @admin.display(description="可以取走", ordering="lock")
+    def since(self, row: Any) -> SafeString | str:
+        """Since when, or when again after somebody took it."""
+        return ago(row.lock)
+
+
+def _named(row: Any) -> SafeString:
+    return format_html('{}<br><span class="bf-note">{}</span>', row.name or row.func, row.func)

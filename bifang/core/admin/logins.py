@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
 from bifang.core.models import LoginFailure
 
 
@@ -14,8 +14,10 @@ from bifang.core.models import LoginFailure
 class LoginScreen(RecordScreen):
     """Entries go by themselves when their time is over; superusers remove one at once."""
 
-    list_display = ("name", "address", "failures", "state", "last", "browser")
-    fields = ("name", "address", "failures", "state", "last", "browser")
+    purpose = "谁从哪里输错了密码。一个门只对「这个用户名 + 这个地址」关上，时间到了自己打开；超级管理员删除这一行，就立即打开。"
+    when_empty = "没有人输错过密码，或记录已过期：一切正常。"
+    list_display = ("name", "address", "failures", "state", "last", "client")
+    fields = ("name", "address", "failures", "state", "moment_of", "browser")
     search_fields = ("=username", "=ip_address")
     search_help_text = "按用户名或 IP 地址搜索（完整匹配）"
     ordering = ("-attempt_time",)
@@ -35,22 +37,34 @@ class LoginScreen(RecordScreen):
         return row.ip_address or NOTHING
 
     @admin.display(description="失败次数", ordering="failures_since_start")
-    def failures(self, row: LoginFailure) -> int:
-        """Since the last success."""
-        return int(row.failures_since_start)
+    def failures(self, row: LoginFailure) -> str:
+        """Since the last success, of how many."""
+        return f"{row.failures_since_start} / {settings.AXES_FAILURE_LIMIT}"
 
     @admin.display(description="状态")
     def state(self, row: LoginFailure) -> SafeString:
         """Is this door closed now?"""
         if row.attempt_time < timezone.now() - settings.AXES_COOLOFF_TIME:
             return badge("已过期", "idle")
-        closed = row.failures_since_start >= settings.AXES_FAILURE_LIMIT
-        return badge("已锁定", "bad") if closed else badge("计数中", "warn")
+        if row.failures_since_start < settings.AXES_FAILURE_LIMIT:
+            return badge("还可以试", "info")
+        opens = timezone.localtime(row.attempt_time + settings.AXES_COOLOFF_TIME)
+        return badge(f"已锁定到 {opens:%H:%M}", "bad")
 
     @admin.display(description="最近一次", ordering="attempt_time")
     def last(self, row: LoginFailure) -> SafeString | str:
         """The last failure."""
+        return ago(row.attempt_time)
+
+    @admin.display(description="最近一次")
+    def moment_of(self, row: LoginFailure) -> SafeString | str:
+        """Exactly."""
         return moment(row.attempt_time)
+
+    @admin.display(description="浏览器")
+    def client(self, row: LoginFailure) -> SafeString | str:
+        """In short."""
+        return shortened(row.user_agent, 40)
 
     @admin.display(description="浏览器")
     def browser(self, row: LoginFailure) -> str:

@@ -42,6 +42,7 @@ __all__ = [
     "components",
     "find",
     "get",
+    "matching",
     "require",
     "require_record",
     "search",
@@ -98,12 +99,13 @@ class ComponentView:
 
 def search(wanted: AssetFilter) -> Page[AssetSummary]:
     """By name. Raises InvalidInput."""
-    rows = _matching(wanted)
+    rows = matching(wanted)
     order = order_of(wanted.order, ORDERS)
     return cut(rows.select_related("owner"), order, wanted.limit, wanted.cursor, summaries, count=rows)
 
 
-def _matching(wanted: AssetFilter) -> QuerySet[Asset]:
+def matching(wanted: AssetFilter) -> QuerySet[Asset]:
+    """Every one, in no order."""
     rows = Asset.objects.all()
     exact = {"asset_type": wanted.asset_type, "environment": wanted.environment, "owner_id": wanted.owner_id}
     rows = rows.filter(**{name: value for name, value in exact.items() if value})

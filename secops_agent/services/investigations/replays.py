@@ -58,16 +58,23 @@ class RuleRecord:
 
     @property
     def has_earned(self) -> bool:
-        """Enough judged, enough agreement, hardly an attack missed, none called harmless, and people find it useful.
-        What is unmeasured has not been shown."""
-        return (
-            self.judged >= settings.SUGGEST_JUDGED
-            and (self.agreement or 0) >= settings.SUGGEST_AGREEMENT
-            and self.recall is not None
-            and self.recall >= settings.SUGGEST_RECALL
-            and not self.harmless
-            and self.useless <= self.useful
+        """Enough judged, enough agreement, hardly an attack missed, none called harmless, and people find it useful."""
+        return not self.lacking
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What stands between the rule and showing suggestions, in words. What is unmeasured has not been shown."""
+        judged, agreed, known = settings.SUGGEST_JUDGED, settings.SUGGEST_AGREEMENT, settings.SUGGEST_RECALL
+        agreement, recall = percent_words(self.agreement), percent_words(self.recall)
+        found = (
+            (self.judged < judged, f"还差 {judged - self.judged} 条有结论的"),
+            ((self.agreement or 0) < agreed, f"一致 {agreement}，要 {agreed:g}%"),
+            (self.recall is None, "还没有真实攻击可比"),
+            (self.recall is not None and self.recall < known, f"认出 {recall}，要 {known:g}%"),
+            (self.harmless > 0, f"{self.harmless} 次把真实攻击说成别的"),
+            (self.useless > self.useful, "👎 比 👍 多"),
         )
+        return tuple(words for so, words in found if so)
 
 
 @dataclass(frozen=True, slots=True)

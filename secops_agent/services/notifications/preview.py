@@ -36,7 +36,12 @@ class Preview:
 
 def preview(row: NotificationRule, now: datetime | None = None) -> Preview:
     """Of a stored rule, switched on or not; without a target it counts as one."""
-    rule, since = read_rule_row(row), (now or timezone.now()) - timedelta(days=DAYS)
+    return preview_of(read_rule_row(row), now)
+
+
+def preview_of(rule: Rule, now: datetime | None = None) -> Preview:
+    """Of a rule that need not be stored."""
+    since = (now or timezone.now()) - timedelta(days=DAYS)
     happened = _happened(since)
     groups: dict[str, list[datetime]] = {}
     alerts = 0

@@ -91,7 +91,7 @@ def doubt(target: NotificationTarget) -> str:
     if target.kind != TargetKind.GROUP:
         return ""
     known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
-    told = AlertMessage.objects.filter(target=target, sent_at__isnull=False)
+    told = AlertMessage.objects.filter(target_id=target.pk, sent_at__isnull=False)
     if known.exists() or told.exclude(state=MessageState.UNDELIVERABLE).exists():
         return ""
     return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"

@@ -11,6 +11,7 @@ from secops_agent.services.alerts import words
 from secops_agent.services.intake import jobs
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
+from secops_agent.services.vulnerabilities import resolutions
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ OWN_JOBS = (
     (runs.TICK, "执行到期的定时任务", 1),
     (words.JOB, "告警关键字索引", 1),
     (retention.JOB, "按保留期清除", 60),
+    (resolutions.JOB, "发现的处理决定到期", 60),
     (replays.JOB, "调查与人员结论的对照", 24 * 60),
 )
 RETIRED = ("清除过期的告警事件",)

@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
@@ -19,6 +19,10 @@ from secops_agent.models.usage import ModelPrice, TurnUsage
 FRESH_S: Final = 3.0  # a budget may be overrun by what is asked within so many seconds
 PRICES_FRESH_S: Final = 30.0
 MICRO: Final = 1_000_000  # costs are kept in millionths of a yuan
+LOOKED_BACK: Final = 30  # days
+_SUMS: Final = {
+    "given": Sum("input_tokens"), "taken": Sum("output_tokens"), "paid": Sum("cost"), "turns": Count("id"), "priced": Count("cost"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +88,48 @@ def spent_today() -> Spent:
     return _total(TurnUsage.objects.filter(day=timezone.localdate()))
 
 
-def _total(rows: QuerySet[TurnUsage]) -> Spent:
-    found = rows.aggregate(
-        given=Sum("input_tokens"),
-        taken=Sum("output_tokens"),
-        paid=Sum("cost"),
-        turns=Count("id"),
-        priced=Count("cost"),
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What the model cost. ``spans``: today, the month and the last days; ``models``: of those days, the dearest first.
+
+    Each with its name and its yuan in words.
+    """
+
+    spans: tuple[tuple[str, Spent, str], ...]
+    models: tuple[tuple[str, Spent, str], ...]
+
+
+def spending() -> Spending:
+    """Of all configurations, until now."""
+    today = timezone.localdate()
+    since = today - timedelta(days=LOOKED_BACK)
+    spans = (("今天", today), ("这个月", today.replace(day=1)), (f"最近 {LOOKED_BACK} 天", since))
+    recent = TurnUsage.objects.filter(day__gte=since)
+    rows = recent.order_by().values("model").annotate(**_SUMS)
+    models = sorted(((row["model"], _spent(row)) for row in rows), key=lambda each: -each[1].cost)
+    return Spending(
+        tuple(_priced(name, _total(TurnUsage.objects.filter(day__gte=first))) for name, first in spans),
+        tuple(_priced(name, spent) for name, spent in models),
     )
+
+
+def unpriced_models() -> list[tuple[str, int]]:
+    """(model, turns) of the last days for which there is no price now, the most used first."""
+    since, prices = timezone.localdate() - timedelta(days=LOOKED_BACK), load_prices()
+    rows = TurnUsage.objects.filter(day__gte=since).order_by().values("model").annotate(turns=Count("id"))
+    missing = [(row["model"], row["turns"]) for row in rows if price_of(row["model"], prices) is None]
+    return sorted(missing, key=lambda each: -each[1])
+
+
+def _priced(name: str, spent: Spent) -> tuple[str, Spent, str]:
+    return name, spent, f"{spent.cost / MICRO:.2f}"
+
+
+def _total(rows: QuerySet[TurnUsage]) -> Spent:
+    return _spent(rows.aggregate(**_SUMS))
+
+
+def _spent(found: Mapping[str, Any]) -> Spent:
     return Spent(
         (found["given"] or 0) + (found["taken"] or 0),
         found["paid"] or 0,

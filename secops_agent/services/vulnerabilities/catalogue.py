@@ -21,7 +21,7 @@ from secops_agent.services.vulnerabilities.views import (
 
 __all__ = [
     "ExposedAsset", "Exposure", "VulnerabilityDetail", "VulnerabilityFilter", "VulnerabilitySummary", "affected_assets",
-    "lookup", "search",
+    "detail", "lookup", "matching", "search",
 ]  # fmt: skip
 # Both directions of the one index.
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
@@ -45,11 +45,12 @@ class VulnerabilityFilter:
 
 def search(wanted: VulnerabilityFilter) -> Page[VulnerabilitySummary]:
     """Exploited ones first, then by severity and EPSS. Raises InvalidInput, NotFound for an unknown asset."""
-    rows = _matching(wanted)
+    rows = matching(wanted)
     return cut(rows, order_of(wanted.order, ORDERS), wanted.limit, wanted.cursor, vulnerability_summaries)
 
 
-def _matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
+def matching(wanted: VulnerabilityFilter) -> QuerySet[Vulnerability]:
+    """Every one, in no order. Raises NotFound for an unknown asset."""
     rows = Vulnerability.objects.all()
     if wanted.severities:
         rows = rows.filter(severity__in=wanted.severities)
@@ -82,10 +83,11 @@ def lookup(any_id: str) -> VulnerabilityDetail | None:
     found = VulnerabilityAlias.objects.select_related("vulnerability").filter(alias=name).first()
     if found is None:
         return _only_score(name)
-    return _detail(found.vulnerability)
+    return detail(found.vulnerability)
 
 
-def _detail(row: Vulnerability) -> VulnerabilityDetail:
+def detail(row: Vulnerability) -> VulnerabilityDetail:
+    """Everything stored about it."""
     ranges = AffectedRange.objects.filter(vulnerability=row).order_by("id")[:200]
     findings = Finding.objects.filter(vulnerability=row, active=True)
     kev = Kev(row.kev_added, row.kev_due, row.kev_action, row.ransomware) if row.kev else None

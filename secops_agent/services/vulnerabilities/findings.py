@@ -1,6 +1,7 @@
 """Findings: lists, one finding, and what people decide about them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -9,16 +10,24 @@ from django.utils import timezone
 
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Finding, VulnerabilityAlias
-from secops_agent.models.choices import FindingDecision
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
-from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page, cut, order_of
-from secops_agent.services.vulnerabilities.states import is_active
+from secops_agent.services.vulnerabilities.resolutions import Resolution, settle
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, finding_summaries
 
-__all__ = ["FindingDetail", "FindingFilter", "FindingSummary", "comment", "decide", "get", "search"]
+__all__ = [
+    "FindingDetail",
+    "FindingFilter",
+    "FindingSummary",
+    "comment",
+    "decide",
+    "get",
+    "matching",
+    "search",
+]
 # Both directions of the one index.
 ORDERS = {"-priority": ("-priority", "-id"), "priority": ("priority", "id")}
 _WITH = ("asset", "component", "vulnerability")
@@ -47,14 +56,15 @@ class FindingFilter:
 
 def search(wanted: FindingFilter) -> Page[FindingSummary]:
     """Exploited ones first, then by severity and EPSS. Raises InvalidInput, NotFound for an unknown asset."""
-    rows = _matching(wanted)
+    rows = matching(wanted)
     shown = rows.select_related(*_WITH)
     return cut(
         shown, order_of(wanted.order, ORDERS), wanted.limit, wanted.cursor, finding_summaries, count=rows
     )
 
 
-def _matching(wanted: FindingFilter) -> QuerySet[Finding]:
+def matching(wanted: FindingFilter) -> QuerySet[Finding]:
+    """Every one, in no order. Raises NotFound for an unknown asset."""
     conditions: dict[str, Any] = {
         "kind__in": wanted.kinds,
         "severity__in": wanted.severities,
@@ -111,21 +121,17 @@ def _read(finding_id: int) -> Finding:
     return row
 
 
-def decide(finding_id: int, decision: str, actor: Actor, note: str = "") -> FindingSummary:
+def decide(
+    finding_id: int,
+    decision: str,
+    actor: Actor,
+    note: str = "",
+    *,
+    until: datetime | None = None,
+    justification: str = "",
+) -> FindingSummary:
     """Set or withdraw ("") a person's decision; imports keep it. Raises InvalidInput, NotFound, Conflict."""
-    if decision and decision not in FindingDecision.values:
-        raise InvalidInput(f"处理决定应为空或 {'、'.join(FindingDecision.values)} 之一。")
-    with transaction.atomic():
-        row = Finding.objects.select_for_update().filter(pk=finding_id).first()
-        if row is None:
-            raise NotFound(f"没有编号为 {finding_id} 的发现。")
-        old, row.decision = row.decision, decision
-        if old == decision:
-            raise Conflict(f"发现 {finding_id} 已经是这个决定。")
-        values = {"decision": decision, "active": is_active(row)}
-        if not Finding.objects.filter(pk=finding_id, decision=old).update(**values):
-            raise Conflict(f"发现 {finding_id} 刚刚被别人改过，请再看一次。")
-        history.record("finding", finding_id, actor, "decide", {"decision": (old, decision)}, note)
+    settle(finding_id, Resolution(decision, note, until, justification), actor)
     return finding_summaries([_read(finding_id)])[0]
 
 

@@ -25,6 +25,8 @@ class FindingSummary:
     severity: str
     state: str
     decision: str
+    justification: str
+    until: datetime | None
     asset: AssetRef
     component: str
     version: str
@@ -136,6 +138,8 @@ def _finding(row: Finding, now: datetime) -> FindingSummary:
         severity=row.severity,
         state=row.state,
         decision=row.decision,
+        justification=row.justification,
+        until=row.until,
         asset=AssetRef(row.asset_id, row.asset.name),
         component=component.name if component else "",
         version=component.version if component else "",

@@ -50,6 +50,25 @@ def test_no_single_reason_makes_a_high_confidence():
     assert all(suggest(name)[1] != "high" for name in REASONS)
 
 
+@pytest.mark.parametrize(
+    ("changes", "lacking"),
+    [
+        ({}, ()),
+        ({"judged": 15, "agreed": 15}, ("还差 5 条有结论的",)),
+        ({"agreed": 10}, ("一致 50%，要 80%",)),
+        ({"attacks": 0, "recalled": 0}, ("还没有真实攻击可比",)),
+        ({"recalled": 5}, ("认出 50%，要 95%",)),
+        ({"harmless": 1, "useless": 2}, ("1 次把真实攻击说成别的", "👎 比 👍 多")),
+    ],
+)
+def test_rule_that_shows_nothing_says_what_it_lacks(changes, lacking):
+    record = RuleRecord(
+        "waf", "规则", **{"judged": 20, "agreed": 20, "attacks": 10, "recalled": 10} | changes
+    )
+    assert record.lacking == lacking
+    assert record.has_earned is (not lacking)
+
+
 def test_history_is_compared_by_what_was_known_when_each_alert_came():
     past("true_positive", 8, ago=100)
     found = replays.run()

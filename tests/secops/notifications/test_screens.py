@@ -135,6 +135,18 @@ def test_saving_an_unchanged_rule_changes_nothing_and_renaming_keeps_it() -> Non
     assert set(made.targets.values_list("pk", flat=True)) == targets
 
 
+def test_seldom_used_conditions_are_folded_until_a_rule_has_one() -> None:
+    plain, special = rule("平常"), rule("特别", sources=["waf"])
+    client = superuser()
+    pages = [
+        client.get(reverse("admin:secops_agent_notificationrule_change", args=[made.pk])).context["adminform"]
+        for made in (plain, special)
+    ]
+    folded = [[each.name for each in page if "collapse" in each.classes] for page in pages]
+    assert "更多条件：资产、来源、检测规则" in folded[0]
+    assert "更多条件：资产、来源、检测规则" not in folded[1]
+
+
 def test_analyst_sees_rules_and_changes_none() -> None:
     made = rule()
     client = member(Role.ANALYST)
@@ -298,6 +310,68 @@ def test_analyst_makes_and_ends_a_silence() -> None:
     assert silences.active(timezone.now()) == []
 
 
+def test_several_silences_are_ended_once_that_is_agreed_to() -> None:
+    rows = [silences.silence("all", "", 60, SYSTEM, f"维护 {number}") for number in range(2)]
+    client, address = member(Role.ANALYST), reverse("admin:secops_agent_silence_changelist")
+    end = {"action": "end_now", "_selected_action": [row.pk for row in rows]}
+    asked = text_of(client.post(address, end))
+    assert "结束：2 条静默" in asked
+    assert "留存的消息汇总成一条发出" in asked
+    assert len(silences.active(timezone.now())) == 2
+    client.post(address, end | {"agreed": "1"})
+    assert silences.active(timezone.now()) == []
+
+
+@pytest.mark.parametrize(("state", "reason"), [("now", "现在的"), ("later", "以后的"), ("over", "过去的")])
+def test_silences_are_listed_by_where_they_stand(state: str, reason: str) -> None:
+    now = timezone.now()
+    for start, name in ((-1, "现在的"), (2, "以后的"), (-9, "过去的")):
+        begun = now + timedelta(hours=start)
+        Silence.objects.create(
+            scope="all", starts_at=begun, ends_at=begun + timedelta(hours=3), reason=name, made_by="系统"
+        )
+    text = text_of(superuser().get(reverse("admin:secops_agent_silence_changelist"), {"state": state}))
+    assert [each for each in ("现在的", "以后的", "过去的") if each in text] == [reason]
+
+
+def asked_of_rule(client: Client, made: NotificationRule | None, **changes: Any) -> Any:
+    name = "admin:secops_agent_notificationrule_preview"
+    address = reverse(f"{name}_of", args=[made.pk]) if made else reverse(name)
+    return client.post(address, filled(**changes))
+
+
+def test_rule_is_told_in_words_while_it_is_filled_in_and_nothing_is_saved() -> None:
+    config = dingtalk(corp_id="dingcorp")
+    known_group(config, "cid-own")
+    staff = Staff.objects.create(staff_id="wangwu", name="王五", corp_id="dingcorp")
+    store(alert("a", source="waf", severity="critical"), at=timezone.now())
+    drafts = NotificationRule.objects.count()
+    chosen = {"targets": [f"group:{config.pk}:cid-own"], "to_0": [f"person:{config.pk}:{staff.pk}"]}
+    told = asked_of_rule(superuser(), None, name="", sources="waf", after_1="7", **chosen).json()
+    assert told["known"]
+    lines = told["text"].splitlines()
+    assert lines[0] == "严重；来源 waf；新告警、级别升高 → 群 安全值班群"
+    assert lines[1:3] == ["5 分钟没有人处理 → 个人 王五", "12 分钟没有人处理 → 所有管理员"]
+    assert lines[3] == "按最近 7 天的告警，这条规则会发送 1 次（1 条告警符合条件）。"
+    assert NotificationRule.objects.count() == drafts
+
+
+def test_what_a_rule_lacks_is_said_with_its_field() -> None:
+    told = asked_of_rule(superuser(), None, owners="nobody").json()
+    assert not told["known"]
+    assert told["text"].startswith("资产负责人：")
+
+
+def test_only_those_who_may_change_a_rule_ask_what_it_would_do() -> None:
+    made, root = rule("夜间告警"), superuser()
+    assert asked_of_rule(root, made).json()["known"]
+    assert root.post(reverse("admin:secops_agent_notificationrule_preview_of", args=[0])).status_code == 404
+    assert root.get(reverse("admin:secops_agent_notificationrule_preview")).status_code == 403
+    for client in (member(Role.ANALYST), member(Role.VIEWER)):
+        assert asked_of_rule(client, made).status_code == 403
+        assert asked_of_rule(client, None).status_code == 403
+
+
 @pytest.mark.parametrize("changes", [{"scope": "all", "value": ""}, {"minutes": "2000"}])
 @pytest.mark.parametrize(("role", "may"), [(Role.ANALYST, False), (Role.APPROVER, True)])
 def test_wide_silence_needs_an_approver(changes: dict[str, Any], role: Role, may: bool) -> None:
@@ -336,6 +410,12 @@ def test_weekly_window_is_one_row_a_week_and_the_alert_is_marked_meanwhile() -> 
     [
         ("scope=asset&value=web-01", True, "现在覆盖 1 条"),
         ("scope=tag&value=生产", False, "没有资产标签「生产」"),
+        ("scope=asset&value=", True, ""),
+        (
+            "scope=all&minutes=60&starts_at_0=2199-01-01&starts_at_1=10:00:00",
+            True,
+            "到 2199-01-01 11:00 结束",
+        ),
     ],
 )
 def test_form_asks_what_a_silence_would_cover(query: str, known: bool, text: str) -> None:

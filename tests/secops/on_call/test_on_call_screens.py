@@ -51,7 +51,10 @@ def test_feed_address_is_shown_once_and_works_until_revoked(browser):
     feed = CalendarFeed.objects.get()
     listed = reverse("admin:secops_agent_calendarfeed_changelist")
     assert address.rpartition("/")[2] not in browser.get(listed).content.decode()
-    browser.post(listed, {"action": "revoke", "_selected_action": [feed.pk]})
+    revoke = {"action": "revoke", "_selected_action": [feed.pk]}
+    assert "不能恢复" in browser.post(listed, revoke).content.decode()
+    assert browser.get(address).status_code == 200, "asked, and nothing done yet"
+    browser.post(listed, revoke | {"agreed": "1"})
     assert browser.get(address).status_code == 404
 
 

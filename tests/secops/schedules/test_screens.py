@@ -80,6 +80,19 @@ def test_fault_stands_at_its_field(changes: dict[str, Any], field: str) -> None:
     assert not ScheduledTask.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("when", "known", "text"),
+    [("工作日 9:30", True, "工作日 09:30：接下来是 "), ("改天", False, "时间"), ("", True, "")],
+)
+def test_form_says_when_it_would_run(when: str, known: bool, text: str) -> None:
+    address = reverse("admin:secops_agent_scheduledtask_preview")
+    told = with_role(Role.ANALYST).post(address, {"when": when}).json()
+    assert told["known"] is known
+    assert text in told["text"]
+    assert told["text"].count("09:30") == (4 if known and when else 0)
+    assert member(Role.VIEWER).post(address, {"when": when}).status_code == 403
+
+
 def test_saving_an_unchanged_task_changes_nothing() -> None:
     row = scheduled()
     client = superuser()

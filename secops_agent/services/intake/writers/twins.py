@@ -8,7 +8,7 @@ from secops_agent.services.audit import history
 from secops_agent.services.identity import earliest
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by
-from secops_agent.services.vulnerabilities.states import is_active
+from secops_agent.services.vulnerabilities.states import DECIDED, is_active
 from secops_agent.services.writing import update_rows
 
 COMPONENT_WRITTEN = ("distro", "location", "licenses", "active", "first_seen", "last_seen")
@@ -17,7 +17,7 @@ _SCANNED = (
     "references", "suppressed", "priority", "gone_at",
 )  # fmt: skip
 _FINDING_WRITTEN = (
-    *_SCANNED, "identity", "asset_id", "component_id", "decision", "state", "active", "first_seen", "last_seen", "due_at",
+    *_SCANNED, "identity", "asset_id", "component_id", *DECIDED, "state", "active", "first_seen", "last_seen", "due_at",
 )  # fmt: skip
 Likeness = tuple[str, str, str, int | None, int | None, str, str]
 
@@ -48,9 +48,9 @@ def only_ones(rows: Iterable[Finding]) -> dict[Likeness, Finding]:
 
 def absorb_finding(session: Session, row: Finding, twin: Finding) -> Finding:
     """Make one finding of two, in the caller's transaction: the older row, where `row` is. Decisions of people stay."""
-    current = {each.pk: each.decision for each in rows_by(Finding, "id", {row.pk, twin.pk}, lock=True)}
+    current = {each.pk: each for each in rows_by(Finding, "id", {row.pk, twin.pk}, lock=True)}
     for each in (row, twin):
-        each.decision = current.get(each.pk, each.decision)  # a person may have decided since it was read
+        _take_decision(each, current.get(each.pk, each))  # a person may have decided since it was read
     kept, gone = (row, twin) if row.pk < twin.pk else (twin, row)
     changes, note = _settle(kept, gone)
     _follow_scans(kept, gone)
@@ -68,11 +68,17 @@ def absorb_finding(session: Session, row: Finding, twin: Finding) -> Finding:
 def _settle(kept: Finding, gone: Finding) -> tuple[dict[str, tuple[str, str]], str]:
     """The decision of both. Returns the change, and what to say."""
     old, other = kept.decision, gone.decision
-    kept.decision = old or other
+    if not old:
+        _take_decision(kept, gone)
     note = f"发现 {gone.pk} 与本发现相同，资产合并时已并入。"
     if other and other != kept.decision:
         note += f"它的处理决定是「{gone.get_decision_display()}」。"
     return ({"decision": (old, other)} if not old and other else {}), note
+
+
+def _take_decision(row: Finding, other: Finding) -> None:
+    for name in DECIDED:
+        setattr(row, name, getattr(other, name))
 
 
 def _follow_scans(kept: Finding, gone: Finding) -> None:

@@ -1,16 +1,14 @@
 """What it touches: the assets, whose they are, how much they matter, whether the world can reach them."""
 
-import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from secops_agent.models import Asset
 from secops_agent.models.choices import AssetType, Importance
+from secops_agent.services.assets.reach import exposure_of
 from secops_agent.services.investigations.checks.base import Check, Evidence, Statement
 from secops_agent.services.investigations.subject import Examined
-
-_OUTSIDE: Final = ("公网", "外网", "互联网", "dmz", "internet", "public", "对外", "官网", "vpn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +47,6 @@ def _touched(row: Asset) -> TouchedAsset:
     return TouchedAsset(
         row.pk, row.name, row.asset_type, row.importance, row.environment, owner, exposure_of(row)
     )
-
-
-def exposure_of(row: Asset) -> str:
-    """Why it can be reached from outside, "" where nothing says so."""
-    if public := next(filter(_is_public, row.ips), ""):
-        return f"有公网地址 {public}"
-    if row.asset_type == AssetType.WEBSITE:
-        return "是网站"
-    marks: Iterable[str] = (*row.tags, row.environment)
-    marked = next((mark for mark in marks if any(word in str(mark).lower() for word in _OUTSIDE)), "")
-    return f"标记为「{marked}」" if marked else ""
-
-
-def _is_public(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).is_global
-    except ValueError:
-        return False
 
 
 def tell(facts: EstateFacts) -> Sequence[Statement]:

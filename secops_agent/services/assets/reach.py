@@ -1,0 +1,28 @@
+"""Whether the world can reach an asset, as far as the inventory tells."""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Final
+
+from secops_agent.models import Asset
+from secops_agent.models.choices import AssetType
+
+_OUTSIDE: Final = ("公网", "外网", "互联网", "dmz", "internet", "public", "对外", "官网", "vpn")
+
+
+def exposure_of(row: Asset) -> str:
+    """Why it can be reached from outside, "" where nothing says so."""
+    if public := next(filter(_is_public, row.ips), ""):
+        return f"有公网地址 {public}"
+    if row.asset_type == AssetType.WEBSITE:
+        return "是网站"
+    marks: Iterable[str] = (*row.tags, row.environment)
+    marked = next((mark for mark in marks if any(word in str(mark).lower() for word in _OUTSIDE)), "")
+    return f"标记为「{marked}」" if marked else ""
+
+
+def _is_public(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_global
+    except ValueError:
+        return False

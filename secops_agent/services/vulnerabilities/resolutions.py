@@ -1,0 +1,139 @@
+"""What people decide about findings: one or many, until when, and what ends by itself."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.models import Finding
+from secops_agent.models.choices import FindingDecision, FindingState, VexJustification
+from secops_agent.services.actors import Actor
+from secops_agent.services.audit import history
+from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.switches import refuse_when_read_only
+from secops_agent.services.vulnerabilities.states import DECIDED, is_active
+
+JOB: Final = f"{__name__}.expire"
+MOST: Final = 500  # each is a transaction with its history: more would keep the browser waiting
+DAY: Final = timedelta(days=1)
+LONGEST: Final = 366 * DAY  # a risk is accepted for a year, then looked at again
+_ROUND: Final = 500
+_OVER: Final = "接受风险的期限已到，恢复为待处理。"
+_SEEN: Final = "标为「已修复」以后，扫描仍然发现它，恢复为待处理。"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A decision, "" to withdraw it. ``until`` of an accepted risk (None: for good), ``justification`` of "not affected"."""
+
+    decision: str
+    note: str = ""
+    until: datetime | None = None
+    justification: str = ""
+
+    @property
+    def label(self) -> str:
+        """In words."""
+        return str(FindingDecision(self.decision).label) if self.decision else "撤回决定"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """How many were decided, and of the others how many for which reason."""
+
+    done: int
+    refused: Mapping[str, int]
+
+
+def check(wanted: Resolution) -> None:
+    """Raises InvalidInput that says what is missing."""
+    if wanted.decision and wanted.decision not in FindingDecision.values:
+        raise InvalidInput(f"处理决定应为空或 {'、'.join(FindingDecision.values)} 之一。")
+    if wanted.until is not None:
+        if wanted.decision != FindingDecision.ACCEPTED:
+            raise InvalidInput("只有「接受风险」可以写到哪一天为止。")
+        if not timezone.now() < wanted.until <= timezone.now() + LONGEST:
+            raise InvalidInput("接受风险的日期应在今天之后、一年以内：到期以后再决定一次。")
+    if wanted.decision == FindingDecision.NOT_AFFECTED:
+        if wanted.justification not in VexJustification.values:
+            raise InvalidInput(f"「不受影响」要写理由，应为 {'、'.join(VexJustification.values)} 之一。")
+    elif wanted.justification:
+        raise InvalidInput("只有「不受影响」可以选不受影响的理由。")
+
+
+def settle(finding_id: int, wanted: Resolution, actor: Actor) -> None:
+    """Decide one. Raises InvalidInput, NotFound, Conflict, ReadOnly."""
+    refuse_when_read_only()
+    check(wanted)
+    with transaction.atomic():
+        row = Finding.objects.select_for_update().filter(pk=finding_id).first()
+        if row is None:
+            raise NotFound(f"没有编号为 {finding_id} 的发现。")
+        if _same(row, wanted):
+            raise Conflict(f"发现 {finding_id} 已经是这个决定。")
+        _write(row, wanted, actor, "decide")
+
+
+def _same(row: Finding, wanted: Resolution) -> bool:
+    return (row.decision, row.until, row.justification) == (
+        wanted.decision,
+        wanted.until,
+        wanted.justification,
+    )
+
+
+def _write(row: Finding, wanted: Resolution, actor: Actor, action: str) -> None:
+    """In the caller's transaction, of a row that is locked."""
+    before = {name: getattr(row, name) for name in DECIDED}
+    after: dict[str, Any] = {
+        "decision": wanted.decision, "justification": wanted.justification, "until": wanted.until,
+        "decided_at": timezone.now() if wanted.decision else None,
+    }  # fmt: skip
+    row.decision = wanted.decision
+    changed = Finding.objects.filter(pk=row.pk, decision=before["decision"], until=before["until"])
+    if not changed.update(**after, active=is_active(row)):
+        raise Conflict(f"发现 {row.pk} 刚刚被别人改过，请再看一次。")
+    told = {
+        name: (before[name], after[name])
+        for name in DECIDED
+        if name != "decided_at" and before[name] != after[name]
+    }
+    history.record("finding", row.pk, actor, action, told, wanted.note)
+
+
+def settle_many(ids: Sequence[int], wanted: Resolution, actor: Actor) -> Resolved:
+    """Decide each in a transaction of its own; at most `MOST`. Raises InvalidInput, ReadOnly if none can be."""
+    refuse_when_read_only()
+    check(wanted)
+    if len(ids) > MOST:
+        raise InvalidInput(f"一次最多决定 {MOST} 条：请先缩小范围。")
+    done, refused = 0, Counter[str]()
+    for pk in dict.fromkeys(ids):
+        try:
+            settle(pk, wanted, actor)
+            done += 1
+        except BifangError as error:
+            refused[error.message.replace(f"发现 {pk} ", "").replace(f"编号为 {pk} 的", "这个编号的")] += 1
+    return Resolved(done, dict(refused))
+
+
+def expire() -> int:
+    """Open again what was accepted until now, and what was "fixed" but is seen again; returns how many."""
+    now, system = timezone.now(), Actor.system("expiry")
+    over = Q(decision=FindingDecision.ACCEPTED, until__lte=now)
+    seen = Q(decision=FindingDecision.FIXED, last_seen__gt=F("decided_at")) & ~Q(state=FindingState.GONE)
+    found = 0
+    for due, note in ((over, _OVER), (seen, _SEEN)):
+        for pk in Finding.objects.filter(due).order_by("pk").values_list("pk", flat=True)[:_ROUND]:
+            with transaction.atomic():
+                row = Finding.objects.select_for_update().filter(due, pk=pk).first()
+                if row is not None:  # nobody has decided again meanwhile
+                    _write(row, Resolution("", note), system, "expire")
+                    found += 1
+    return found

@@ -1,0 +1,32 @@
+// Deciding about findings: how many are chosen, and what the dialog says.
+//   form[data-bulk]    the list; [data-bar] shows while something is chosen; input[data-all="12"] chooses all that match
+(function () {
+  "use strict";
+  const form = document.querySelector("form[data-bulk]");
+  const dialog = document.getElementById("decision");
+  const SETTLED = ["accepted", "false_positive", "not_affected", "fixed"]; // whoever ends something says why
+
+  function count() {
+    const all = form.querySelector("input[data-all]:checked");
+    return all ? Number(all.dataset.all) : form.querySelectorAll("input[name=ids]:checked").length;
+  }
+
+  function show() {
+    const bar = form.querySelector("[data-bar]");
+    if (!bar) return;
+    bar.hidden = !count();
+    bar.querySelector("[data-chosen]").textContent = count();
+    if (dialog) dialog.querySelector("[data-what]").textContent = count() + " 条发现";
+  }
+
+  if (form) {
+    form.addEventListener("change", show);
+    document.addEventListener("change", () => window.setTimeout(show)); // after 选中这一页 has ticked the rows
+    window.addEventListener("pageshow", show);
+  }
+  if (dialog) {
+    dialog.addEventListener("change", function (event) {
+      if (event.target.name === "decision") dialog.querySelector("#decision-note").required = SETTLED.includes(event.target.value);
+    });
+  }
+})();

@@ -1,0 +1,278 @@
+"""One asset, one finding, one vulnerability: what the pages say, to whom, and what people do there."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from secops_agent.models import Asset, Finding, History, Role, Staff, Vulnerability
+from secops_agent.services.intake import ingest
+from secops_agent.services.records import Cvss
+from tests.admin_pages import messages_of, serve_plain_static, text_of
+from tests.secops.api.callers import SYSTEM, estate, host
+from tests.secops.inventory_aid import component, finding, flaw, store
+from tests.secops.inventory_aid import host as machine
+
+from .desk import at_desk
+
+pytestmark = pytest.mark.django_db
+WORM = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"
+
+
+@pytest.fixture(autouse=True)
+def _static(settings: Any, tmp_path: Path) -> None:
+    serve_plain_static(settings, tmp_path)
+
+
+def decide(client: Client, *rows: Finding, **values: Any) -> Any:
+    posted = {"ids": [row.pk for row in rows], "note": "因为", "list": "tab=open"} | values
+    return client.post(reverse("web:finding_decide"), posted, follow=True)
+
+
+def some(count: int = 3) -> list[Finding]:
+    store(*(finding(machine(), f"R{number}") for number in range(count)))
+    return list(Finding.objects.order_by("pk"))
+
+
+def fields(client: Client, row: Asset) -> dict[str, str]:
+    """What the browser sends back from the dialog."""
+    shown = {
+        "name": row.name, "asset_type": row.asset_type, "importance": row.importance, "environment": row.environment,
+        "description": row.description, "owner": str(row.owner_id or ""), "tags": "，".join(row.tags),
+    }  # fmt: skip
+    html = client.get(reverse("web:asset", args=[row.pk])).content.decode()
+    assert all(f'name="was_{name}"' in html for name in shown)
+    return shown | {f"was_{name}": value for name, value in shown.items()}
+
+
+@pytest.mark.both_databases
+def test_what_a_person_sets_on_an_asset_outlives_the_next_import() -> None:
+    client = at_desk(Role.ANALYST)
+    estate(1)
+    row, owner = Asset.objects.get(), Staff.objects.get()
+    values = fields(client, row) | {
+        "owner": str(owner.pk),
+        "importance": "critical",
+        "tags": "电商, 支付，电商",
+    }
+    said = client.post(reverse("web:asset_change", args=[row.pk]), values, follow=True)
+    assert "已保存" in messages_of(said)
+    ingest.store([host(0)], SYSTEM)
+    row.refresh_from_db()
+    assert (row.owner, row.importance, row.tags) == (owner, "critical", ["电商", "支付"])
+    assert set(row.locked) == {"owner", "importance", "tags"}, "what was not touched follows the sources"
+    assert "重要性：— → 核心" in text_of(client.get(reverse("web:asset", args=[row.pk]), {"tab": "history"}))
+
+
+def test_a_form_that_was_open_for_long_changes_only_what_was_touched() -> None:
+    client = at_desk(Role.ANALYST)
+    estate(1)
+    row = Asset.objects.get()
+    stale = fields(client, row)
+    Asset.objects.update(environment="生产")
+    client.post(reverse("web:asset_change", args=[row.pk]), stale | {"importance": "low"})
+    row.refresh_from_db()
+    assert (row.environment, row.importance) == ("生产", "low")
+
+
+def test_an_asset_takes_no_value_that_it_cannot_have() -> None:
+    client = at_desk(Role.ANALYST)
+    estate(1)
+    row = Asset.objects.get()
+    page = reverse("web:asset_change", args=[row.pk])
+    for wrong in (
+        {"importance": "huge"},
+        {"asset_type": "castle"},
+        {"owner": "99999"},
+        {"owner": "x"},
+        {"name": " "},
+    ):
+        said = client.post(page, fields(client, row) | wrong, follow=True)
+        assert "已保存" not in messages_of(said), wrong
+    assert not History.objects.filter(entity="asset", action="update").exists()
+    assert client.post(reverse("web:asset_change", args=[2**62])).status_code in (302, 404)
+
+
+def test_only_analysts_change_and_decide() -> None:
+    estate(1)
+    client, row = at_desk(Role.VIEWER), Finding.objects.filter(source="trivy").get()
+    assert client.post(reverse("web:asset_change", args=[row.asset_id]), {"name": "x"}).status_code == 403
+    assert decide(client, row, decision="in_progress").status_code == 403
+    assert client.post(reverse("web:finding_comment", args=[row.pk]), {"note": "x"}).status_code == 403
+    for page in ("web:finding", "web:asset"):
+        html = client.get(
+            reverse(page, args=[row.pk if page == "web:finding" else row.asset_id])
+        ).content.decode()
+        assert "<dialog" not in html
+    Finding.objects.update(evidence="hunter2")
+    assert "hunter2" not in client.get(reverse("web:finding", args=[row.pk])).content.decode()
+    assert (
+        "hunter2" in at_desk(Role.ANALYST, "wang").get(reverse("web:finding", args=[row.pk])).content.decode()
+    )
+
+
+def test_posts_need_the_token_of_the_page() -> None:
+    estate(1)
+    client = Client(enforce_csrf_checks=True)
+    at_desk(Role.ANALYST)
+    client.force_login(Staff.objects.get().user)
+    row = Finding.objects.first()
+    assert (
+        client.post(reverse("web:finding_decide"), {"ids": row.pk, "decision": "affected"}).status_code == 403
+    )
+    assert client.post(reverse("web:asset_change", args=[row.asset_id]), {}).status_code == 403
+    assert client.get(reverse("web:finding_decide")).status_code == 405
+
+
+@pytest.mark.both_databases
+def test_many_are_decided_at_once_with_a_reason_and_a_day() -> None:
+    client, rows = at_desk(Role.ANALYST), some()
+    day = timezone.localdate() + timedelta(days=30)
+    for missing in (
+        {"note": " "},
+        {"until": ""},
+        {"until": "2026-13-40"},
+        {"until": str(timezone.localdate() - timedelta(days=1))},
+        {"decision": ""},
+    ):
+        decide(client, *rows, **({"decision": "accepted", "until": str(day)} | missing))
+        assert not Finding.objects.exclude(decision="").exists(), missing
+    said = decide(client, *rows[:2], decision="accepted", until=str(day), note="下季度下线")
+    assert "2 条发现：接受风险" in messages_of(said)
+    row = Finding.objects.get(pk=rows[0].pk)
+    assert (timezone.localtime(row.until).date(), row.active) == (day, False)
+    assert (
+        History.objects.filter(
+            entity="finding", action="decide", note="下季度下线", actor_name="人员lisi"
+        ).count()
+        == 2
+    )
+    page = client.get(reverse("web:finding", args=[row.pk]))
+    assert f"到 {day}" in text_of(page).replace(" ¦ ", " ")
+    assert "1 条没有变化" in messages_of(
+        decide(client, *rows[:1], rows[0], decision="accepted", until=str(day))
+    )
+    assert "1 条发现：撤回决定" in messages_of(decide(client, rows[0], decision="withdraw", note=""))
+
+
+def test_all_that_match_are_decided_but_none_that_came_later() -> None:
+    client, rows = at_desk(Role.ANALYST), some()
+    mark = rows[-1].pk
+    store(finding(machine(), "late"), finding(machine(), "other", severity="low"))
+    decide(client, all="1", mark=mark, list="tab=open&severity=high", decision="affected", note="")
+    assert set(Finding.objects.filter(decision="affected").values_list("pk", flat=True)) == {
+        row.pk for row in rows
+    }
+    assert "没有选中" in messages_of(decide(client, all="1", mark="", decision="affected"))
+    assert (
+        client.post(reverse("web:finding_decide"), {"list": "evidence__contains=x", "ids": mark}).status_code
+        == 400
+    )
+
+
+def test_too_many_are_not_decided_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, rows = at_desk(Role.ANALYST), some()
+    monkeypatch.setattr("secops_agent.services.vulnerabilities.resolutions.MOST", 2)
+    assert "一次最多" in messages_of(decide(client, *rows, decision="affected"))
+    assert not Finding.objects.exclude(decision="").exists()
+
+
+def test_a_vex_statement_needs_its_justification() -> None:
+    client, (row, *_) = at_desk(Role.ANALYST), some()
+    decide(client, row, decision="not_affected", justification="")
+    assert not Finding.objects.exclude(decision="").exists()
+    said = decide(client, row, decision="not_affected", justification="component_not_present", one=row.pk)
+    assert said.redirect_chain[-1][0] == reverse("web:finding", args=[row.pk])
+    assert "没有这个组件" in text_of(said)
+
+
+def test_enter_in_the_note_adds_the_note_and_nothing_else() -> None:
+    client, (row, *_) = at_desk(Role.ANALYST), some()
+    before = Finding.objects.filter(pk=row.pk).values().get()
+    html = client.get(reverse("web:finding", args=[row.pk])).content.decode()
+    form = html[html.index(reverse("web:finding_comment", args=[row.pk])) :]
+    assert form.index('type="submit"') < form.index("</form>")
+    assert form[: form.index("</form>")].count('type="submit"') == 1
+    client.post(reverse("web:finding_comment", args=[row.pk]), {"note": "看一下"})
+    assert Finding.objects.filter(pk=row.pk).values().get() == before
+    assert (newest := History.objects.order_by("-id")[0]).action == "comment"
+    assert newest.note == "看一下"
+
+
+@pytest.mark.both_databases
+def test_a_vulnerability_says_how_urgent_it_is_for_us_and_why() -> None:
+    client, asset = at_desk(Role.ANALYST), machine("pay-01", "203.0.114.7")
+    found = component(asset)
+    store(
+        flaw(cvss=(Cvss("3.1", 10.0, WORM),), epss=0.94, references=("https://logging.apache.org/", "javascript:alert(1)"), aliases=("GHSA-jfh8-c2jp-5v3q",)),
+        found, finding(asset, "log4j", kind="vulnerability", component=found, vulnerability="CVE-2021-44228"),
+    )  # fmt: skip
+    Asset.objects.update(importance="critical")
+    row = Vulnerability.objects.get()
+    page = client.get(reverse("web:vulnerability", args=[row.pk]))
+    text = text_of(page)
+    for expected in (
+        "尽快处理",
+        "EPSS 94.0%，达到 10%",
+        "资产重要性「核心」",
+        "网络（远程）",
+        "pay-01 有公网地址 203.0.114.7",
+        "GHSA-JFH8-C2JP-5V3Q",
+    ):
+        assert expected in text, expected
+    html = page.content.decode()
+    assert 'href="https://logging.apache.org/" target="_blank" rel="noopener noreferrer' in html
+    assert 'href="javascript' not in html
+    Vulnerability.objects.update(kev=True)
+    assert "立即处理" in text_of(client.get(reverse("web:vulnerability", args=[row.pk])))
+    assert "pay-01" in text_of(client.get(reverse("web:vulnerability_compared", args=[row.pk])))
+    decide(
+        client,
+        Finding.objects.first(),
+        decision="not_affected",
+        justification="inline_mitigations_already_exist",
+        note="WAF 拦截",
+    )
+    text = text_of(client.get(reverse("web:vulnerability", args=[row.pk])))
+    assert "inline_mitigations_already_exist" in text
+    assert "protected_by_mitigating_control" in text
+    assert "WAF 拦截" in text
+
+
+def test_words_of_a_scanner_are_shown_as_words() -> None:
+    client = at_desk(Role.ANALYST)
+    evil = "<script>alert(1)</script>\u202e\u200bgpj"
+    store(finding(machine("web-01"), "A", evidence=evil, description=evil, remediation=evil, location=evil))
+    Finding.objects.update(title=evil, source="a" + evil[:30])
+    Asset.objects.update(
+        name=evil, owner_text=evil, description=evil, tags=[evil], environment="e" + evil[:20]
+    )
+    row = Finding.objects.get()
+    for page in (
+        reverse("web:findings"), reverse("web:finding", args=[row.pk]), reverse("web:assets"),
+        *(f"{reverse('web:asset', args=[row.asset_id])}?tab={tab}" for tab in ("findings", "exposure", "history")),
+    ):  # fmt: skip
+        html = client.get(page).content.decode()
+        assert "<script>alert" not in html, page
+        body = html[: html.index("<dialog")] if "<dialog" in html else html
+        assert "\u202e" not in body, page
+
+
+def test_an_asset_page_has_its_tabs_for_those_who_may_see_them() -> None:
+    client = at_desk(Role.VIEWER)
+    estate(1)
+    row = Asset.objects.get()
+    for tab, expected in (
+        ("alerts", "暴力破解"),
+        ("findings", "CVE-2026-1000"),
+        ("components", "openssl"),
+        ("exposure", "没有对外的迹象"),
+        ("history", "变更"),
+    ):
+        assert expected in text_of(client.get(reverse("web:asset", args=[row.pk]), {"tab": tab})), tab
+    assert client.get(reverse("web:asset", args=[row.pk]), {"tab": "secrets"}).status_code == 400
+    assert "/chat/?q=" in client.get(reverse("web:asset", args=[row.pk])).content.decode()
