@@ -158,7 +158,8 @@ def main() -> None:
                     **options,
                 ) as page:
                     answer = page.goto(each.path)
-                    assert answer and answer.ok, each.path
+                    assert answer is not None
+                    assert answer.ok, each.path
                     look(page, each.name)
             with browsing(browser, stage.sim.base_url, size=DESK) as page:
                 page.goto("/?client_id=dingdemo")
