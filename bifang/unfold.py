@@ -196,7 +196,11 @@ UNFOLD: dict[str, Any] = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("bifang/favicon.svg")}
     ],
     "STYLES": [lambda request: static("bifang/admin.css")],
-    "SCRIPTS": [lambda request: static("bifang/live.js"), lambda request: static("bifang/asks.js")],
+    "SCRIPTS": [
+        lambda request: static("bifang/live.js"),
+        lambda request: static("bifang/asks.js"),
+        lambda request: static("bifang/select.js"),
+    ],
     "ACCOUNT": {"navigation": account},
     "COLORS": {
         "primary": {

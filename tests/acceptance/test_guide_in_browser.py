@@ -1,36 +1,24 @@
 """The guide in a browser, from the login to the first answer, and what somebody sees whose secret is wrong."""
 
 import re
-import shutil
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
-from django.core.wsgi import get_wsgi_application
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import Stage, open_stage
 from tests.admin_pages import serve_plain_static
+from tests.browser import PATIENCE_MS, browsing, chromium, serving
 from tests.databases import Database
 
 pytestmark = pytest.mark.outside("chromium")
 PASSWORD = "a-long-password-4711"
-PATIENCE_MS = 90_000  # on a busy machine; nothing waits that long otherwise
 expect.set_options(timeout=PATIENCE_MS)
-
-
-class QuietHandler(WSGIRequestHandler):
-    """Says nothing of each request."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
 
 
 @pytest.fixture
@@ -45,28 +33,14 @@ def stage(database: Database, settings: Any, tmp_path: Path) -> Iterator[Stage]:
 def site(stage: Stage) -> Iterator[str]:
     """The web application on a port of its own, in threads of this process."""
     User.objects.create_superuser("root", "root@example.com", PASSWORD)
-    server = ThreadedWSGIServer(("127.0.0.1", 0), QuietHandler)
-    server.set_app(StaticFilesHandler(get_wsgi_application()))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join(60)
+    with serving() as site:
+        yield site
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        context = browser.new_context(locale="zh-CN", viewport={"width": 1440, "height": 900})
-        context.set_default_timeout(PATIENCE_MS)
-        errors: list[str] = []
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    with chromium() as browser, browsing(browser, "") as page:
         yield page
-        browser.close()
-        assert errors == []
 
 
 def sign_in(page: Page, site: str) -> None:

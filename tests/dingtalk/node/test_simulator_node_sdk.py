@@ -1,6 +1,5 @@
 """DingTalk's own Node SDK (npm dingtalk-stream) uses the simulator as it uses DingTalk."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deadline import wait_until
+from tests.node_packages import installed
 from tests.simulator import SimulatorHandle, running_simulator
 
 pytestmark = pytest.mark.outside("node", "npm")
@@ -28,20 +28,8 @@ CARD = {
 
 @pytest.fixture(scope="module")
 def sdk(request: pytest.FixtureRequest) -> Path:
-    """A folder with the SDK as locked in package-lock.json, kept in pytest's own cache (which git ignores)."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    home: Path = request.config.cache.mkdir("dingtalk-node-sdk")
-    folder = home / hashlib.sha256(lock).hexdigest()[:16]
-    if not (folder / "node_modules").is_dir():
-        fresh = home / f"new-{os.getpid()}"
-        fresh.mkdir()
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, fresh)
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        subprocess.run(command, cwd=fresh, check=True, timeout=100, capture_output=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.rename(folder)
-    return folder
+    """A folder with the SDK as locked in package-lock.json."""
+    return installed(HERE, request.config.cache)
 
 
 @contextmanager
