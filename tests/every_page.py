@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.urls.exceptions import NoReverseMatch
 
+from bifang.channels.models import InboxRow
 from bifang.core.kinds import all_kinds
 from secops_agent.models import Alert, Asset, Case, Finding, Proposal, Staff, Vulnerability
 from secops_agent.web.urls import urlpatterns
@@ -16,7 +17,8 @@ from tests.admin_pages import MODELS, ROWS
 
 # Which rows the number in an own address counts, by the first word of the address.
 COUNTED: dict[str, type[Model]] = {
-    "alerts": Alert, "approvals": Proposal, "assets": Asset, "cases": Case, "findings": Finding, "vulnerabilities": Vulnerability,
+    "alerts": Alert, "approvals": Proposal, "assets": Asset, "cases": Case, "conversations": InboxRow, "findings": Finding,
+    "vulnerabilities": Vulnerability,
 }  # fmt: skip
 OTHERS = ("admin:index", "admin:password_change", "second_factor")
 
