@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import StackedInline, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from bifang.core.admin.base import NOTHING, badge
+from bifang.core.admin.base import NOTHING, badge, once
 from secops_agent.admin.assets import TagsField
 from secops_agent.admin.calendar_files import CalendarFiles
 from secops_agent.admin.inventory import actor_of
@@ -239,6 +239,7 @@ class RotaScreen(CalendarFiles):
         return badge(f"{found} 段", "bad") if found else badge("没有", "ok")
 
     @admin.display(description="接下来的班次")
+    @once
     def next_shifts(self, schedule: OnCallSchedule) -> SafeString | str:
         """The first ones."""
         now = timezone.now()
@@ -246,6 +247,7 @@ class RotaScreen(CalendarFiles):
         return format_html_join("", "<div>{}</div>", ((_told(each),) for each in found)) or NOTHING
 
     @admin.display(description="两周内无人值班")
+    @once
     def gap_lines(self, schedule: OnCallSchedule) -> SafeString | str:
         """When; messages to it cannot be delivered then."""
         found = gaps(schedule)[:MOST_SHOWN]

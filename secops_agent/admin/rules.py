@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, badge
+from bifang.core.admin.base import NOTHING, Screen, badge, once
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, lines
@@ -161,11 +161,13 @@ class RuleScreen(Screen):
         return _block(lines(_trouble(each, each.last_error) for each in failed)) if failed else NOTHING
 
     @admin.display(description="预览")
+    @once
     def preview_line(self, rule: NotificationRule) -> str:
         """As it is stored."""
         return str(preview(rule)) if rule.pk else NOTHING
 
     @admin.display(description="目标现在能否送达")
+    @once
     def target_states(self, rule: NotificationRule) -> SafeString | str:
         """Asked at this moment."""
         return lines(_reached(each) for each in rule.targets.all())

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, ago, badge, shortened
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, once, shortened
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.admin.assets import TagsField
@@ -95,8 +95,12 @@ class RunbookScreen(Screen):
 
     def reader(self, request: HttpRequest) -> runbooks.Reader:
         """The person at the keyboard."""
-        drafts = request.user.has_perm("secops_agent.change_runbook")
-        return runbooks.reader_of(actor_of(request), drafts=drafts)
+        known = request.__dict__  # asked again for every part of the page
+        if "reader" not in known:
+            drafts = request.user.has_perm("secops_agent.change_runbook")
+            known["reader"] = runbooks.reader_of(actor_of(request), drafts=drafts)
+        found: runbooks.Reader = known["reader"]
+        return found
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Runbook]:
         """What this person may read."""
@@ -225,6 +229,7 @@ class RunbookScreen(Screen):
         return ago(row.updated_at)
 
     @admin.display(description="变更历史")
+    @once
     def history_of(self, row: Runbook) -> SafeString | str:
         """The changes."""
         return history_table("runbook", row.pk) if row.pk else NOTHING

@@ -11,7 +11,17 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, RecordScreen, Screen, ago, badge, moment, preformatted, shortened
+from bifang.core.admin.base import (
+    NOTHING,
+    RecordScreen,
+    Screen,
+    ago,
+    badge,
+    moment,
+    once,
+    preformatted,
+    shortened,
+)
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, lines
 from secops_agent.admin.task_form import ASK, TaskForm
@@ -182,11 +192,13 @@ class ScheduledTaskScreen(Screen):
         return format_html('<div>{}<div class="bf-error">{}</div></div>', ago(row.last_at), told)
 
     @admin.display(description="接下来三次")
+    @once
     def next_runs(self, row: ScheduledTask) -> SafeString | str:
         """From now."""
         return lines(moment(each) for each in schedules.when_of(row, timezone.now()))
 
     @admin.display(description="执行记录")
+    @once
     def run_table(self, row: ScheduledTask) -> SafeString | str:
         """The last ones: when, how long, what was sent, what went wrong."""
         found = row.runs.all()[:RUNS_SHOWN]

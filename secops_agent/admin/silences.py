@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge
+from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, once
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of
@@ -238,6 +238,7 @@ class SilenceScreen(RecordScreen):
         return str(row)
 
     @admin.display(description="覆盖什么")
+    @once
     def covered_now(self, row: Silence) -> str:
         """Open alerts and assets."""
         return str(coverage(row.scope, row.value))

@@ -14,7 +14,7 @@ from django.urls import reverse
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.unfold import MENU
 from secops_agent.models import Role
-from tests.admin_pages import MODELS, ROWS, member, serve_plain_static, superuser, text_of
+from tests.admin_pages import MODELS, ROWS, dingtalk, member, serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
 # Words that stand on our pages in any language.
@@ -133,3 +133,21 @@ def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> N
         html = client.get(reverse(f"admin:secops_agent_oncallschedule_{name}", args=given)).content.decode()
         crumbs = re.findall(r'<a href="([^"]+)" class="align-middle', html)
         assert crumbs[:2] == ["/", reverse("web:on_call")], crumbs
+
+
+@pytest.mark.parametrize(
+    ("label", "most"),
+    [
+        ("channels.inboxrow", 20), ("secops_agent.notificationrule", 30), ("secops_agent.silence", 20), ("secops_agent.runbook", 20),
+    ],
+)  # fmt: skip
+def test_a_form_costs_little_with_many_robots(
+    label: str, most: int, django_assert_max_num_queries: Any
+) -> None:
+    row = ROWS[label]()
+    for number in range(8):
+        dingtalk(f"配置{number}")
+    client = superuser()
+    page = reverse(f"admin:{label.replace('.', '_')}_change", args=[row.pk])
+    with django_assert_max_num_queries(most):
+        assert client.get(page).status_code == 200

@@ -10,7 +10,7 @@ from bifang.channels import inbox
 from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
-from bifang.core.admin.base import NOTHING, as_json, moment, preformatted, shortened
+from bifang.core.admin.base import NOTHING, as_json, moment, once, preformatted, shortened
 
 
 @admin.register(InboxRow)
@@ -83,6 +83,7 @@ class InboxScreen(RowScreen):
         return as_json(row.payload)
 
     @admin.display(description="回复")
+    @once
     def replies(self, row: InboxRow) -> SafeString | str:
         """The replies, linked."""
         rows = row.replies.only("id", "state", "created_at")

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -35,6 +37,19 @@ else:
     _Pages = Paginator  # not subscriptable at run time
 
 NOTHING = "—"
+
+
+def once(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
+    """For a read-only field that asks the database: unfold wants it five times for one page."""
+
+    @wraps(show)
+    def shown(screen: Any, row: Model) -> str:
+        known: dict[str, str] = row.__dict__.setdefault("_shown", {})
+        if show.__name__ not in known:
+            known[show.__name__] = show(screen, row)
+        return known[show.__name__]
+
+    return shown
 
 
 def author_of(request: HttpRequest) -> Author:

@@ -1,7 +1,9 @@
 """What a target may be, for people who choose from a list instead of writing a file."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from django.utils import timezone
@@ -26,7 +28,18 @@ class Choice:
 
 def choices() -> list[Choice]:
     """Groups that the robot knows in its own corporation, people of the corporation, schedules."""
-    return [choice for config in _configs() for choice in _of(config)]
+    schedules = list(OnCallSchedule.objects.filter(enabled=True))
+    people, groups = cache(_people), defaultdict(list)
+    for group in KnownGroup.objects.order_by("title"):
+        groups[group.config_id].append(group)
+    return [
+        choice
+        for config in _configs()
+        for choice in (
+            *_groups(config, groups[config.pk]),
+            *_of(config, schedules, people(config.params.get("corp_id") or "")),
+        )
+    ]
 
 
 def robot_choices() -> list[Choice]:
@@ -39,29 +52,39 @@ def _configs() -> list[SystemConfig]:
     return list(SystemConfig.objects.current().filter(kind="dingtalk").order_by("name"))
 
 
-def _of(config: SystemConfig) -> Iterator[Choice]:
+def _people(corporation: str) -> list[Staff]:
+    """Those of a corporation, and whoever has none."""
+    people = Staff.objects.filter(active=True).order_by("name")
+    return list((people.filter(corp_id__in=("", corporation)) if corporation else people)[:MOST_PEOPLE])
+
+
+def _groups(config: SystemConfig, groups: Iterable[KnownGroup]) -> Iterator[Choice]:
     corporation = config.params.get("corp_id") or ""
-    groups = KnownGroup.objects.filter(config=config).order_by("title")
-    for group in groups.filter(corp_id=corporation) if corporation else groups:
-        entry = {"kind": "group", "config": config.name, "conversation_id": group.conversation_id}
-        yield Choice("群", f"group:{config.pk}:{group.conversation_id}", _told(group, config), entry)
-    for schedule in OnCallSchedule.objects.filter(enabled=True):
+    for group in groups:
+        if not corporation or group.corp_id == corporation:
+            entry = {"kind": "group", "config": config.name, "conversation_id": group.conversation_id}
+            yield Choice("群", f"group:{config.pk}:{group.conversation_id}", _told(group, config), entry)
+
+
+def _of(
+    config: SystemConfig, schedules: Sequence[OnCallSchedule], people: Sequence[Staff]
+) -> Iterator[Choice]:
+    for schedule in schedules:
         entry = {"kind": "on_call", "config": config.name, "schedule": schedule.name}
         yield Choice(
             "值班人", f"on_call:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
         )
-    yield from _of_steps(config)
-    people = Staff.objects.filter(active=True).order_by("name")
-    for staff in (people.filter(corp_id__in=("", corporation)) if corporation else people)[:MOST_PEOPLE]:
+    yield from _of_steps(config, schedules)
+    for staff in people:
         entry = {"kind": "person", "config": config.name, "staff_id": staff.staff_id}
         yield Choice(
             "个人", f"person:{config.pk}:{staff.pk}", f"{staff}（{staff.staff_id}）· {config.name}", entry
         )
 
 
-def _of_steps(config: SystemConfig) -> Iterator[Choice]:
+def _of_steps(config: SystemConfig, schedules: Sequence[OnCallSchedule]) -> Iterator[Choice]:
     """What only a step of escalation may name, and the next in a rotation."""
-    for schedule in OnCallSchedule.objects.filter(enabled=True):
+    for schedule in schedules:
         entry = {"kind": "next", "config": config.name, "schedule": schedule.name}
         yield Choice(
             "下一位值班人", f"next:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
