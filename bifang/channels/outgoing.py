@@ -61,6 +61,11 @@ def tap(suggestion: Suggestion) -> str:
     return f"[{said}]({_TAP}{quote(said, safe='-')})"
 
 
+def said_by(address: str) -> str:
+    """What a tap on a link says in the reader's name; "" for a link that leads somewhere."""
+    return unquote(address.removeprefix(_TAP)) if address.startswith(_TAP) else ""
+
+
 def may_tap(suggestion: Suggestion) -> bool:
     """Is it nothing but one of our verbs and an id?"""
     verb, code = suggestion.verb, suggestion.code

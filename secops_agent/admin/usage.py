@@ -60,7 +60,7 @@ class UsageScreen(RecordScreen):
         found: QuerySet[TurnUsage] = told.annotate(name=Subquery(of.order_by("-corp_id").values("name")[:1]))
         return found
 
-    @admin.display(description="token（输入 / 输出）", ordering="input_tokens")
+    @admin.display(description="Token（输入 / 输出）", ordering="input_tokens")
     def tokens(self, row: TurnUsage) -> str:
         """In and out; how much of what went in was cached."""
         cached = f"，缓存 {row.cached_tokens:,}" if row.cached_tokens else ""

@@ -199,5 +199,6 @@ class CaseTaskDoneView(_CaseAction):
                    description="任务已完成；已经完成的返回 409，不在这个事件里的返回 404。")  # fmt: skip
     def post(self, request: Request, case_id: int, task_id: int) -> Response:
         """By whoever calls."""
+        self.read_body(Form)
         tasks.finish(case_id, task_id, caller_of(request).actor)
         return self.answer(case_id)

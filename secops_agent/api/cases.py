@@ -116,10 +116,20 @@ class CaseDetailOut(CaseOut):
     timeline = CaseMomentOut(many=True, help_text="时间线，新的在前，最多 200 项")
 
 
+class AlertNumbers(serializers.ListField):
+    """Numbers of alerts; too many are refused as one fault, not one by one."""
+
+    def run_child_validation(self, data: list[Any]) -> list[Any]:
+        """Each checked. Raises ValidationError."""
+        if len(data) > membership.MOST:
+            raise serializers.ValidationError([f"最多 {membership.MOST} 个。"])
+        return list(super().run_child_validation(data))
+
+
 class CaseAlertsIn(Form):
     """Which alerts."""
 
-    alerts = serializers.ListField(
+    alerts = AlertNumbers(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
         min_length=1,
         max_length=membership.MOST,

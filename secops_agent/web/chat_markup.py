@@ -6,7 +6,7 @@ The text passed `bifang.channels.outgoing` before it was stored; nothing here tr
 import html
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
@@ -14,8 +14,9 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
+from bifang.channels import outgoing
+
 LONGEST: Final = 60_000
-_TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
 
 
 def as_html(text: str, *, taps: bool = True) -> SafeString:
@@ -40,7 +41,7 @@ def _parser() -> MarkdownIt:
 
 def _may_link(url: str) -> bool:
     try:
-        return url.startswith(_TAP) or urlsplit(url).scheme in ("http", "https")
+        return bool(outgoing.said_by(url)) or urlsplit(url).scheme in ("http", "https")
     except ValueError:
         return False
 
@@ -49,12 +50,11 @@ def _open_link(
     self: RendererHTML, tokens: list[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
     address = str(tokens[index].attrs.get("href", ""))
-    if address.startswith(_TAP):
+    if said := outgoing.said_by(address):
         env["tap"] = "</button>" if env.get("taps", True) else "</span>"
         if not env.get("taps", True):
             return '<span class="bf-chip">'
-        said = html.escape(unquote(address.removeprefix(_TAP)), quote=True)
-        return f'<button type="submit" class="bf-chip" name="text" value="{said}" form="tap">'
+        return f'<button type="submit" class="bf-chip" name="text" value="{html.escape(said)}" form="tap">'
     return f'<a class="bf-link" href="{html.escape(address, quote=True)}" target="_blank" rel="noopener noreferrer">'
 
 

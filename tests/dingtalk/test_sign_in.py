@@ -120,16 +120,16 @@ def told(what: str) -> list[AuditRecord]:
 def test_a_listed_person_who_is_tied_to_a_user_enters(config: SystemConfig, browser: Browser) -> None:
     person = tied()
     assert "用钉钉登录" in text_of(browser.client.get(LOGIN))
-    page = browser.start(config, "/admin/secops_agent/alert/")
+    page = browser.start(config, "/alerts/")
     asked = parse_qs(urlsplit(page).query)
     assert page.startswith(f"{browser.sim.base_url}/oauth2/auth?")
     assert asked["redirect_uri"] == [f"{SITE}{BACK}"]
     assert (asked["corpId"], asked["scope"], asked["response_type"]) == ([CORP], ["openid corpid"], ["code"])
     assert "李四" in browser.sim.http.get(page).text
     answer = browser.back(browser.agree(page))
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/secops_agent/alert/")
+    assert (answer.status_code, answer["Location"]) == (302, "/alerts/")
     assert browser.client.session["_auth_user_id"] == str(person.user_id)
-    assert browser.client.get("/admin/secops_agent/alert/").status_code == 200
+    assert browser.client.get("/alerts/").status_code == 200
     assert browser.client.get("/admin/core/systemconfig/").status_code == 403, "rights come from the role"
     (row,) = told("登录")
     assert (row.subject, row.detail["door"], row.actor_name) == (f"user:{person.user_id}", "钉钉", "李四")
@@ -308,7 +308,7 @@ def test_whoever_comes_through_dingtalk_need_not_set_it_up(
     settings.REQUIRE_TOTP = True
     tied()
     assert browser.sign_in(config)["Location"] == "/"
-    assert browser.client.get("/admin/secops_agent/alert/").status_code == 200
+    assert browser.client.get("/alerts/").status_code == 200
     assert not SecondFactor.objects.exists()
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bifang.channels.models import InboxRow, State
 from bifang.core.models import Switch, SystemConfig
@@ -61,8 +63,15 @@ def ticked(client: Client, model: str, action: str, *ids: Any) -> Any:
     return client.post(page(model, "changelist"), {"action": action, "_selected_action": list(ids)})
 
 
-def act(client: Client, model: str, pk: int, name: str, **values: str) -> Any:
-    return client.post(page(model, "act", pk), {"act": name, "note": "看过了", **values})
+def close(client: Client, pk: int) -> Any:
+    posted = {"act": "close:false_positive", "note": "看过了", "one": pk, "here": pk}
+    return client.post(reverse("web:alert_act"), posted)
+
+
+def leave(client: Client, pk: int) -> Any:
+    until = f"{timezone.localdate() + timedelta(days=30):%Y-%m-%d}"
+    posted = {"decision": "accepted", "note": "看过了", "until": until, "ids": pk}
+    return client.post(reverse("web:finding_decide"), posted)
 
 
 def body(client: Client, method: str, path: str, **values: Any) -> Any:
@@ -163,11 +172,11 @@ def test_the_estate_by_api_and_by_admin(root: Client) -> None:
     assert (record.actor_kind, record.via, record.text) == ("token", "api", "在查")
     assert record.actor_id == str(ApiToken.objects.get().pk)
     assert record.detail["changes"]["status"] == ["open", "acknowledged"]
-    act(root, "alert", alert.pk, "close_false_positive")
+    close(root, alert.pk)
     record = told(f"alert:{alert.pk}")
     assert by_root(record)
     assert record.what == f"告警 {alert.pk}：关闭"
-    act(root, "finding", finding.pk, "accepted")
+    leave(root, finding.pk)
     assert by_root(told(f"finding:{finding.pk}"))
     body(token, "patch", f"assets/{asset.pk}", owner="zhang")
     assert told(f"asset:{asset.pk}").detail["changes"]["owner"] == ["", "张三"]
@@ -258,7 +267,7 @@ def test_what_cannot_be_recorded_is_not_done(root: Client) -> None:
         lambda: root.post(page("group", "change", group.pk), {"name": "白班"}),
         lambda: root.post(page("group", "changelist"), {"action": "delete_selected", "_selected_action": [group.pk], "post": "yes"}),
         lambda: leave_organisation("corp", ["zhang"]),
-        lambda: act(root, "alert", alert.pk, "close_false_positive"),
+        lambda: close(root, alert.pk),
         lambda: body(write, "post", f"alerts/{alert.pk}/acknowledge"),
         lambda: body(write, "patch", f"assets/{asset.pk}", owner="zhang"),
         lambda: root.post(reverse("admin:channels_inboxrow_changelist"), {"action": "reprocess", "_selected_action": [row.pk], "sure": "1"}),

@@ -24,7 +24,7 @@ from secops_agent.services.people.staff import Person
 from secops_agent.tools.base import NoArguments
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.status import service_status
-from tests.admin_pages import serve_plain_static
+from tests.admin_pages import serve_plain_static, tried
 from tests.fake_dashscope import Fail, Say
 from tests.fake_openai import FakeOpenAI
 from tests.model_server import in_a_thread
@@ -203,10 +203,9 @@ def test_the_test_on_the_page_clears_the_last_error(client: Client, settings: An
     client.force_login(User.objects.create_superuser("root"))
     with in_a_thread(FakeOpenAI()) as fake:
         model = model_of(fake)
-        address = f"/admin/core/systemconfig/{model.pk}/try/"
         configs.report_error(model.pk, "连不上")
         fake.script(DOWN)
-        assert client.post(address).status_code == 200
+        tried(client, model)
         assert SystemConfig.objects.get(pk=model.pk).last_error == "连不上"
-        assert client.post(address).status_code == 200
+        tried(client, model)
         assert SystemConfig.objects.get(pk=model.pk).last_error == ""

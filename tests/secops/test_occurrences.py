@@ -11,6 +11,7 @@ from secops_agent.services.alerts import occurrences, words
 from secops_agent.services.intake import jobs, receipts
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
+from secops_agent.services.vulnerabilities import resolutions
 
 from .inventory_aid import NOW, alert, later, queries, store
 
@@ -65,7 +66,7 @@ def test_what_runs_by_itself_is_scheduled_once(database):
     ensure_schedules()
     functions = sorted(Schedule.objects.values_list("func", flat=True))
     assert functions == sorted(
-        [words.JOB, jobs.RECOVERY, receipts.JOB, retention.JOB, replays.JOB, runs.TICK]
+        [words.JOB, jobs.RECOVERY, receipts.JOB, retention.JOB, resolutions.JOB, replays.JOB, runs.TICK]
     )
     assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())
 
@@ -79,5 +80,5 @@ def test_what_runs_by_itself_can_be_run_also_where_an_earlier_version_put_it_els
     ensure_schedules()
     Schedule.objects.filter(func=words.JOB).update(func="secops_agent.services.alerts.triage.words.index")
     ensure_schedules()
-    assert Schedule.objects.count() == 6
+    assert Schedule.objects.count() == 7
     assert all(callable(import_string(name)) for name in Schedule.objects.values_list("func", flat=True))

@@ -214,7 +214,7 @@ def test_unknown_methods_tools_and_arguments() -> None:
     assert error_of(send(client, "tools/call", {"name": "list_alerts", "arguments": [1]})) == (200, -32602)
     assert error_of(send(client, "tools/list", {"cursor": "2"})) == (200, -32602)
     for wrong in (
-        {"limit": 0},
+        {"limit": -1},
         {"limit": 2**70},
         {"keyword": "x" * 201},
         {"keyword": "\ud800"},
