@@ -24,7 +24,10 @@ from secops_agent.web_chat.lines import Speaker
 MOST_FILLED_IN: Final = 500  # characters of a question that a link brings
 _WORDS: Final = {"confirm": "确认", "reject": "拒绝"}
 NO_ACCOUNT: Final = "您的登录用户没有对应的「人员」，或角色不够：{whom}在「人员」里把您和登录用户对应起来以后，就可以在这里提问。"
-NO_ROBOT: Final = "还没有启用的钉钉配置。网页聊天由它的机器人回答：请先在「系统配置」里新增钉钉配置。"
+NO_ROBOT: Final = (
+    "您的企业还没有启用的钉钉配置。网页聊天由它的机器人回答：请先在「系统配置」里新增钉钉配置；"
+    "已经有的，先在钉钉里 @ 它一次，让它知道是哪个企业。"
+)
 
 
 @dataclass(frozen=True, slots=True)

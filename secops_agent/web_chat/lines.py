@@ -45,11 +45,13 @@ def is_web(target: ReplyTarget | None) -> bool:
 
 
 def robot_for(account: Staff) -> SystemConfig | None:
-    """The enabled DingTalk configuration of the account's corporation: the page is one more way to its robot."""
+    """The enabled DingTalk configuration of exactly the account's corporation: the page is one more way to its robot.
+
+    One that does not know its corporation yet is no match: it learns it from the first message, and a page must not
+    be what teaches it.
+    """
     rows = SystemConfig.objects.enabled("dingtalk").order_by("pk")
-    own = [row for row in rows if row.params.get("corp_id") == account.corp_id]
-    unknown = [row for row in rows if not (row.params.get("corp_id") and account.corp_id)]
-    return next(iter(own or unknown), None)
+    return next((row for row in rows if (row.params.get("corp_id") or "") == account.corp_id), None)
 
 
 def say(speaker: Speaker, text: str, nonce: str, *, urgent: bool) -> None:

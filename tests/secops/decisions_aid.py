@@ -35,12 +35,11 @@ ROLES = {
 
 
 def company(corp_id: str = "corp") -> SystemConfig:
-    """Six people and a DingTalk configuration."""
+    """Six people and a DingTalk configuration that knows their corporation."""
     for staff_id, role in ROLES.items():
         Staff.objects.create(staff_id=staff_id, name=f"{staff_id}先生", role=role, corp_id=corp_id)
-    return configs.save(
-        "dingtalk", "钉钉", True, {"client_id": f"ding{next(_numbers)}", "client_secret": "s" * 20}
-    )[0]
+    values = {"client_id": f"ding{next(_numbers)}", "client_secret": "s" * 20, "corp_id": corp_id}
+    return configs.save("dingtalk", "钉钉", True, values)[0]
 
 
 def some_alert() -> int:

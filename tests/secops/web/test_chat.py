@@ -14,6 +14,7 @@ from bifang.channels import processes
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
+from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers.chat import ChatTurns
 from secops_agent.models import AuditRecord, Proposal, Role, Staff, WebLine
 from secops_agent.web.chat_markup import as_html
@@ -122,6 +123,14 @@ def test_who_is_not_listed_reads_whom_to_ask() -> None:
     assert "对应起来" in messages_of(ask(client, "帮助"))
     assert not InboxRow.objects.exists()
     assert Client().get(reverse("web:chat")).status_code == 302
+
+
+def test_a_page_teaches_no_robot_its_corporation() -> None:
+    config = company()
+    SystemConfig.objects.filter(pk=config.pk).update(params={**config.params, "corp_id": ""})
+    page = text_of(ask(as_staff("zhao"), "今天有哪些严重告警"))
+    assert "先在钉钉里 @ 它一次" in page
+    assert not InboxRow.objects.exists()
 
 
 def test_without_a_robot_or_a_worker_the_page_says_what_to_do() -> None:
