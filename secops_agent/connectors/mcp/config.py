@@ -25,7 +25,7 @@ class McpKind(Kind):
     name = catalogue.KIND
     label = "MCP 服务"
     icon, place, section = "extension", 31, "工具与处置"
-    at_hand = "服务的地址（streamable HTTP，通常以 /mcp 结尾）和它要求的令牌；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。"
+    at_hand = "服务的地址（streamable HTTP，通常以 /mcp 结尾）和它要求的令牌；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。本机的程序（stdio）由运维写在文件里。"
     sentence = "贵司已有的 MCP 服务（防火墙、WAF、EDR……）：查询的工具给模型用，改动的工具由人下令、确认或双人审批后执行。"
 
     url = AddressField(
