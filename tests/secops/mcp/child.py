@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
+import threading
 
 MODE = sys.argv[1] if len(sys.argv) > 1 else "good"
 TOOL = {"name": "get_rules", "description": "查规则", "inputSchema": {"type": "object", "properties": {}}}
@@ -23,7 +23,7 @@ def called(message: dict) -> None:  # type: ignore[type-arg]
     if MODE == "dies":
         os._exit(3)
     if MODE == "hangs":
-        time.sleep(600)
+        threading.Event().wait(600)
     if MODE == "floods":
         while True:
             sys.stdout.write("x" * 65536)
@@ -64,7 +64,7 @@ def main() -> None:
         elif message["method"] == "tools/call":
             called(message)
     if MODE == "stays":
-        time.sleep(600)
+        threading.Event().wait(600)
 
 
 main()
