@@ -30,7 +30,7 @@ class McpKind(Kind):
 
     url = AddressField(
         "服务地址",
-        help_text="streamable HTTP 的地址，通常以 /mcp 结尾。主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
+        help_text="streamable HTTP 的地址，通常以 /mcp 结尾。主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。由本机程序（stdio）提供的留空，其余必填。",
     )  # fmt: skip
     headers = HeadersField(
         "请求头",
