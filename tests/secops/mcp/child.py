@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -40,6 +41,7 @@ def main() -> None:
     if MODE == "quits":
         sys.exit("许可证过期 token-of-the-wall\n")
     if MODE == "offspring":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         other = subprocess.Popen(["sleep", "600"])
         with open(sys.argv[2], "w") as file:
             file.write(f"{os.getpid()} {other.pid} {os.getppid()} {os.environ['HOME']}")
@@ -63,7 +65,7 @@ def main() -> None:
             result(message, {"tools": [TOOL]})
         elif message["method"] == "tools/call":
             called(message)
-    if MODE == "stays":
+    if MODE in ("stays", "offspring"):
         threading.Event().wait(600)
 
 
