@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -44,10 +44,19 @@ class _Ends(asyncio.subprocess.SubprocessStreamProtocol):
     def __init__(self) -> None:
         super().__init__(limit=LARGEST, loop=asyncio.get_running_loop())
         self.ended = asyncio.Event()
+        self._left: asyncio.SubprocessTransport | None = None
 
     def process_exited(self) -> None:
         self.ended.set()
         super().process_exited()
+        if self._left is not None:
+            self._left.close()
+
+    def leave(self, process: asyncio.SubprocessTransport) -> None:
+        """Close its pipes once it has ended: closed before, asyncio would kill the leash and not the program."""
+        if self.ended.is_set():
+            process.close()
+        self._left = process
 
 
 class StdioTransport:
@@ -73,9 +82,7 @@ class StdioTransport:
         environment = {"PATH": PATH, "LANG": "C.UTF-8", **self._settings.env}
         leash = (sys.executable, "-I", "-S", _LEASH, str(end), self._settings.cwd, *command)
         try:
-            self._process, self._ends = await asyncio.get_running_loop().subprocess_exec(
-                _Ends, *leash, env=environment, cwd="/", pass_fds=(end,), start_new_session=True
-            )
+            await self._start(leash, environment, end)
         except OSError as error:
             raise RemoteError(
                 f"启动 MCP 服务「{self._settings.name}」的程序失败：{error.strerror}。", permanent=False, code="connect"
@@ -83,6 +90,19 @@ class StdioTransport:
         finally:
             os.close(end)
         self._errors = asyncio.create_task(self._read_errors())
+
+    async def _start(self, leash: Sequence[str], environment: Mapping[str, str], end: int) -> None:
+        """Not called off halfway: asyncio would kill the leash and not the program."""
+        start = asyncio.ensure_future(
+            asyncio.get_running_loop().subprocess_exec(
+                _Ends, *leash, env=environment, cwd="/", pass_fds=(end,), start_new_session=True
+            )
+        )
+        try:
+            self._process, self._ends = await asyncio.shield(start)
+        except asyncio.CancelledError:
+            self._process, self._ends = await start
+            raise
 
     async def _take_room(self) -> None:
         room = _rooms.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_CHILDREN))
@@ -117,19 +137,19 @@ class StdioTransport:
         """Its input ends; a moment later it, and all that it started, are ended."""
         try:
             if self._process is not None:
-                await self._end(self._process, politely=politely)
+                await self._end(politely=politely)
         finally:
             self._cut()
             if self._errors is not None:
                 self._errors.cancel()
                 self._log_errors()
             if self._process is not None:
-                self._process.close()
+                self._ends.leave(self._process)
             if self._room is not None:
                 self._room.release()
                 self._room = None
 
-    async def _end(self, process: asyncio.SubprocessTransport, *, politely: bool) -> None:
+    async def _end(self, *, politely: bool) -> None:
         self._input.close()
         if politely:
             await self._ended(_FAREWELL_S)
