@@ -28,7 +28,10 @@ def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options
     title = table.prefix + _needed(reader, "标题", table.title)
     head, *rest = table.key
     key = (_needed(reader, "去重键", head), *(reader.first("去重键", paths) for paths in rest))
-    first, last = _moment(reader, "开始时间", table.first, options), _moment(reader, "时间", table.last, options)
+    first, last = (
+        _moment(reader, "开始时间", table.first, options),
+        _moment(reader, "时间", table.last, options),
+    )
     hint = _hint(reader, table)
     named = [reader.first("事件标识", (path,)) for path in table.event]
     return AlertRecord(

@@ -38,9 +38,7 @@ def check(name: str, source: Source, options: Options | None = None) -> Iterator
     yield "共 " + ("，".join(f"{kind} {count} 条" for kind, count in counts.items()) or "0 条")
 
 
-def _by_table(
-    importer: TableImporter, source: Source, options: Options
-) -> Iterator[tuple[str, list[str]]]:
+def _by_table(importer: TableImporter, source: Source, options: Options) -> Iterator[tuple[str, list[str]]]:
     if not importer.sniff(source.head(options.limits)):
         yield "提示", ["  注意：自动识别认不出这个文件，下面按您写的格式逐条读。"]
     for position, value in importer.entries(source, options):
@@ -75,7 +73,10 @@ def _by_records(name: str, source: Source, options: Options) -> Iterator[tuple[s
             continue
         number += 1
         kind = _KINDS[type(item).__name__]
-        yield kind, [f"记录 {number}：{kind}", *_made(item, {field.name: field.name for field in fields(item)})]
+        yield (
+            kind,
+            [f"记录 {number}：{kind}", *_made(item, {field.name: field.name for field in fields(item)})],
+        )
 
 
 def _made(record: Record, labels: Mapping[str, str]) -> Iterator[str]:
@@ -87,7 +88,9 @@ def _made(record: Record, labels: Mapping[str, str]) -> Iterator[str]:
 
 def _plain(value: Any) -> str:
     if isinstance(value, AssetRecord):
-        return f"{value.asset_type} {value.name}（{'、'.join(f'{key.kind}={key.value}' for key in value.keys)}）"
+        return (
+            f"{value.asset_type} {value.name}（{'、'.join(f'{key.kind}={key.value}' for key in value.keys)}）"
+        )
     if isinstance(value, Indicator):
         return f"{value.kind}={value.value}"
     if isinstance(value, tuple):

@@ -24,9 +24,7 @@ __all__ = [
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def json_lines(
-    source: Source, limits: ImportLimits, *, carried: bool = False
-) -> Iterator[tuple[str, Any]]:
+def json_lines(source: Source, limits: ImportLimits, *, carried: bool = False) -> Iterator[tuple[str, Any]]:
     """Stream ``("第 12 行", value)`` of JSON lines; a line that cannot be read comes as a BrokenRecord value.
 
     ``carried``: each line's JSON begins at its first brace, behind a header of syslog.

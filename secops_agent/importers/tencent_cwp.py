@@ -9,7 +9,14 @@ from secops_agent.services.records import StatusHint
 from .alert_fields import AlertTable, Host
 from .table_importer import TableImporter
 
-_ADDRESSES = ("MachineExtraInfo.PrivateIP", "MachineExtraInfo.WanIP", "HostIp", "Hostip", "MachineIp", "WanIp")
+_ADDRESSES = (
+    "MachineExtraInfo.PrivateIP",
+    "MachineExtraInfo.WanIP",
+    "HostIp",
+    "Hostip",
+    "MachineIp",
+    "WanIp",
+)
 _HOST = Host(
     name=("MachineExtraInfo.HostName", "HostName", "MachineName", "Alias"),
     ips=_ADDRESSES,

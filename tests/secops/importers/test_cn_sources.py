@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
@@ -13,7 +15,8 @@ from secops_agent.services.records import AlertRecord, Indicator, Key
 
 from . import cn_samples as samples
 from .reading_aid import of, read, rejected, source_of
-from .test_feed_guards import SHAPES, TEXTS
+from .test_feed_guards import SHAPES, TEXTS, check
+from .test_guards import spoilt
 
 FILES = samples.FILES
 # title, severity, state, first, last, asset's first key, an observable
@@ -55,11 +58,14 @@ def test_sample_gives_its_alert(shape: str) -> None:
     title, severity, state, first, last, key, seen = EXPECTED[shape]
     [alert] = of(read(name, value), AlertRecord)
     assert (alert.title, alert.severity, alert.status_hint) == (title, severity, state)
-    assert alert.first_seen and alert.first_seen.isoformat() == f"2026-11-20T{first}:00+00:00"
-    assert alert.last_seen and alert.last_seen.isoformat() == f"2026-11-20T{last}:00+00:00"
+    assert alert.first_seen
+    assert alert.first_seen.isoformat() == f"2026-11-20T{first}:00+00:00"
+    assert alert.last_seen
+    assert alert.last_seen.isoformat() == f"2026-11-20T{last}:00+00:00"
     assert alert.assets[0].keys[0] == key
     assert seen in alert.indicators or shape == "sangfor incident"
-    assert alert.dedup_key[0] and alert.event_id
+    assert alert.dedup_key[0]
+    assert alert.event_id
     assert json.loads(json.dumps(alert.raw)) == alert.raw
 
 
@@ -157,3 +163,14 @@ def test_one_record_that_is_none_is_a_broken_record(value: Any) -> None:
         assert isinstance(importer, TableImporter)
         with pytest.raises(BrokenRecord):
             importer.read(value, Options())
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+@pytest.mark.parametrize("shape", FILES)
+def test_spoilt_record_never_raises_anything_else(shape: str, data: st.DataObject) -> None:
+    name, value = FILES[shape]
+    importer = registry.get(name)
+    assert isinstance(importer, TableImporter)
+    [(_, record)] = importer.entries(source_of(value), Options())
+    check(name, json.dumps(spoilt(record, data.draw)))
