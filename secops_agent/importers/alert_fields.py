@@ -111,7 +111,7 @@ class ObjectReader:
     def unused(self) -> tuple[tuple[str, str], ...]:
         """Filled paths of the object that nothing was taken from, in its order, and why."""
         used = {item.path for item in self.taken}
-        left = (path for path in dict.fromkeys(leaves(self.data)) if path not in used)
+        left = (path for path in dict.fromkeys(_leaves(self.data)) if path not in used)
         return tuple((path, self._spare.get(path, "字段表里没有")) for path in left)
 
 
@@ -124,6 +124,11 @@ def _texts(data: Table, path: str) -> Iterator[str]:
                 yield written
 
 
+def reaches(data: Table, path: str) -> bool:
+    """Whether the object has something under the path, or the key itself, filled or not."""
+    return path in data or bool(_reached([data], path.split(".")))
+
+
 def _reached(found: list[Any], steps: list[str]) -> list[Any]:
     for step in steps:
         items = (item for value in found for item in (value if isinstance(value, list) else [value]))
@@ -131,14 +136,14 @@ def _reached(found: list[Any], steps: list[str]) -> list[Any]:
     return found
 
 
-def leaves(value: Any, path: str = "") -> Iterator[str]:
+def _leaves(value: Any, path: str = "") -> Iterator[str]:
     """The path of every filled text and number; array elements share theirs."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}" if path else str(key))
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for inner in value:
-            yield from leaves(inner, path)
+            yield from _leaves(inner, path)
     elif value is not None and str(value).strip().lower() not in _NOTHING:
         yield path
 

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from secops_agent.services.records import AlertRecord, AssetRecord, Severity, StatusHint
 
-from .alert_fields import HOST_NAME, AlertTable, ObjectReader, Paths, Understood
+from .alert_fields import HOST_NAME, AlertTable, ObjectReader, Paths
 from .assets import host_asset, image_asset, website_asset
 from .base import BrokenRecord, Options
-from .fields import Table, distinct, from_epoch, number, parse_moment, shortened
+from .fields import distinct, from_epoch, number, parse_moment, shortened
 from .observables import Sighting, address_asset, is_inside, observed, sighted_in, techniques_in
 
 # "2026-11-20T23:00:00Z+0800", as Huawei writes it: the offset is what counts.
@@ -16,12 +16,10 @@ _DOUBLE_ZONE = re.compile(r"Z(?=[+-]\d)")
 _CONFIDENCES = {"高": 85, "high": 85, "中": 50, "medium": 50, "低": 15, "low": 15}
 
 
-def understand(data: Table, table: AlertTable, tool: str, options: Options) -> Understood:
-    """The alert of one object and what it was made of. Raises BrokenRecord that names the field."""
-    reader = ObjectReader(data)
+def read_alert(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:
+    """The alert of the reader's object. Raises BrokenRecord that names the field."""
     _refuse(reader, table)
-    record = _record(reader, table, tool, options)
-    return Understood(record, tuple(reader.taken), reader.unused())
+    return _record(reader, table, tool, options)
 
 
 def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options) -> AlertRecord:

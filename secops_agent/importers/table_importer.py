@@ -8,8 +8,8 @@ from typing import Any
 
 from secops_agent.services.records import AlertRecord, Item, Record
 
-from .alert_fields import AlertTable, Understood, leaves
-from .alert_reading import understand
+from .alert_fields import AlertTable, ObjectReader, Understood, reaches
+from .alert_reading import read_alert
 from .base import BrokenRecord, Options, Source, convert, document_outline, whole_outline
 from .fields import Table, table_of
 from .reading import json_documents, json_lines, json_values
@@ -59,22 +59,25 @@ class TableImporter:
 
     def read(self, value: Any, options: Options) -> AlertRecord:
         """One record by itself. Raises BrokenRecord that names the field."""
-        return self.explain(value, options).record
+        return self._read(value, options)[0]
 
     def explain(self, value: Any, options: Options) -> Understood:
         """One record, and what was taken from where."""
+        record, reader = self._read(value, options)
+        return Understood(record, tuple(reader.taken), reader.unused())
+
+    def _read(self, value: Any, options: Options) -> tuple[AlertRecord, ObjectReader]:
         data = table_of(value)
         inner = data.get(self.inner)
-        data = table_of(inner) if isinstance(inner, dict) else data
-        return understand(data, self._table(data), options.source or self.name, options)
+        reader = ObjectReader(table_of(inner) if isinstance(inner, dict) else data)
+        return read_alert(reader, self._table(reader.data), options.source or self.name, options), reader
 
     def _records(self, value: Any, *, options: Options) -> Iterator[Record]:
         yield self.read(value, options)
 
     def _table(self, data: Table) -> AlertTable:
-        """The first table whose marks the object shows: its own keys, then what is missing is named."""
-        keys = set(leaves(data)) | set(data)
-        missing = [[mark for mark in table.marks if mark not in keys] for table in self.tables]
+        """The table whose marks the object shows; of none, the nearest one's missing marks are named."""
+        missing = [[mark for mark in table.marks if not reaches(data, mark)] for table in self.tables]
         fewest = min(range(len(missing)), key=lambda place: len(missing[place]))
         if not missing[fewest]:
             return self.tables[fewest]
