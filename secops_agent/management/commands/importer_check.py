@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from bifang.channels.visible import visible
 from bifang.core.errors import BifangError
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             if name == "auto":
                 name = registry.detect_or_ask(source, f"请写明格式：{'、'.join(registry.importers())}")
             for line in check(name, source, Options(source=options["source"])):
-                self.stdout.write(line)
+                # What stands in the file may be an attacker's, and this is a terminal.
+                self.stdout.write(visible(line).replace("\n", "⏎"))
         except BifangError as error:
             raise CommandError(error.message) from None

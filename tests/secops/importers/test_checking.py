@@ -50,3 +50,12 @@ def test_unsure_file_is_asked_about_and_a_named_format_is_tried(tmp_path: Path) 
     assert "拒绝：不是 tdp 的记录" in told
     with pytest.raises(CommandError, match="没有名为「nessus」的导入格式"):
         shown(tmp_path, {}, "nessus")
+
+
+def test_what_a_terminal_would_obey_is_not_printed(tmp_path: Path) -> None:
+    hostile = "\x1b[2J\u202e木马\n共 告警 9 条"
+    told = shown(
+        tmp_path, [samples.MALWARE | {"VirusName": hostile, hostile: 1}, samples.MALWARE | {"Level": hostile}]
+    )
+    assert not {"\x1b", "\u202e"} & set(told)
+    assert told.count("\n共 ") == 1
