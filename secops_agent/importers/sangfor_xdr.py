@@ -15,7 +15,7 @@ _INCIDENT = AlertTable(
     rule=("threatDefineName",),
     text=("description",),
     details={"处置": ("dealAction",), "标签": ("riskTag",), "研判": ("gptResultDescription",)},
-    # Of the codes of dealStatus (0, 10, 20 … 70) only these are sure: 待处置, 已处置, 接受风险, 已遏制.
+    # dealStatus by public code that uses it: 0 待处置, 40 已处置, 60 接受风险, 70 已遏制; the others say nothing here.
     state=("dealStatus",),
     states={"0": "open", "40": "closed", "60": "closed", "70": "closed"},
     host=Host(ips=("hostIp",)),
