@@ -21,7 +21,12 @@ KeyKind = Literal[
 IndicatorKind = Literal["ip", "domain", "url", "hash", "account", "email", "file", "process"]
 FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
 StatusHint = Literal["", "open", "closed"]
+VexWord = Literal["affected", "under_investigation", "fixed", "not_affected"]
 
+VEX_REASONS = frozenset({
+    "component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
+    "vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist",
+})  # fmt: skip  # OpenVEX and CSAF have the same words
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 
@@ -182,6 +187,32 @@ class ScanRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class VexRecord:
+    """What somebody says about one vulnerability in one product (OpenVEX, CSAF).
+
+    Identity: (author, vulnerability, product, platform, asset). ``product`` is a canonical purl (without a version: every
+    version), a CPE, a plain name that only people can read, or "" for all of the asset. ``platform`` is "redhat-8", or
+    what the document says where that is no release of a distribution. ``asset`` is an identity ("host:fqdn:…"), "" for
+    every asset. ``action`` is what to do about it.
+    """
+
+    vulnerability: str
+    status: VexWord
+    author: str
+    document: str
+    said_at: datetime
+    version: str = ""
+    product: str = ""
+    platform: str = ""
+    asset: str = ""
+    justification: str = ""
+    note: str = ""
+    action: str = ""
+    aliases: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Indicator:
     """An observable of an alert, normalised (lower-case domains and hashes, canonical IPs)."""
 
@@ -220,7 +251,9 @@ class AlertRecord:
     raw: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
-Record = AssetRecord | ComponentRecord | VulnerabilityRecord | FindingRecord | ScanRecord | AlertRecord
+Record = (
+    AssetRecord | ComponentRecord | VulnerabilityRecord | FindingRecord | ScanRecord | AlertRecord | VexRecord
+)
 
 
 @dataclass(frozen=True, slots=True)
