@@ -21,7 +21,20 @@ from secops_agent.services.records import (
 
 from .base import Importer, Once, Options, Source, convert, whole_outline
 from .csaf_products import Product, ProductTree, read_products
-from .fields import Table, cvss, distinct, moment, number, primary_id, shortened, table, table_of, tables, text, texts
+from .fields import (
+    Table,
+    cvss,
+    distinct,
+    moment,
+    number,
+    primary_id,
+    shortened,
+    table,
+    table_of,
+    tables,
+    text,
+    texts,
+)
 from .openvex import known_justification
 from .purls import without_version
 from .reading import json_head, json_values
@@ -82,7 +95,9 @@ def _read_advisory(source: Source, options: Options) -> _Advisory:
     if broken and (said is None or "publisher.name" not in data):
         raise broken
     if said is None or not text(data, "publisher.name"):
-        raise InvalidInput("文件没有写明谁发布的、什么时候发布的（document.publisher、tracking）：请核对是不是 CSAF。")
+        raise InvalidInput(
+            "文件没有写明谁发布的、什么时候发布的（document.publisher、tracking）：请核对是不是 CSAF。"
+        )
     if text(data, "tracking.status") == "draft":
         raise InvalidInput("这是供应商还没有发布的草稿（tracking.status 为 draft）：请等正式发布后再导入。")
     return _Advisory(

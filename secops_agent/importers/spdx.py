@@ -133,7 +133,9 @@ def _subject(package: Table, tool: str) -> AssetRecord | None:
             f"{text(item, 'algorithm').lower()}:{text(item, 'checksumValue')}"
             for item in tables(package, "checksums")
         )
-        return image_asset([f"{name}:{version}" if tagged else name], [version, purl.replace("%3A", ":"), *sums], tool)
+        return image_asset(
+            [f"{name}:{version}" if tagged else name], [version, purl.replace("%3A", ":"), *sums], tool
+        )
     key = Key("application", without_version(purl) or name)
     return AssetRecord("application", name, (key,), source=tool) if name else None
 

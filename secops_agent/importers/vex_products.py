@@ -1,19 +1,17 @@
 """Products of VEX documents: purls and CPEs as they are compared, assets by their identities."""
 
 import re
-from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from packageurl import PackageURL
 
-from secops_agent.services.identity import asset_identities, identity_of
+from secops_agent.services.identity import ASSET_URN, asset_identities, identity_of
 from secops_agent.services.records import AssetRecord, Key
 
 from .assets import image_reference
 from .base import BrokenRecord
 from .fields import canonical_purl
 
-OURS: Final = "urn:bifang:asset:"  # how our own export names an asset: its identity follows
 _DIGEST = re.compile(r"sha(?:256|384|512):[0-9a-f]{32,128}")
 _CPE = re.compile(r"cpe:(?:2\.3:|/)[aoh]:", re.IGNORECASE)
 _RELEASE = re.compile(
@@ -41,8 +39,8 @@ def _purl(text: str) -> str:
 
 def asset_of(product: str) -> str:
     """The identity of the asset that a product is: an image, or what our own export names; "" for others."""
-    if product.startswith(OURS):
-        return unquote(product.removeprefix(OURS))[:540]
+    if product.startswith(ASSET_URN):
+        return unquote(product.removeprefix(ASSET_URN))[:540]
     if not product.startswith(("pkg:oci/", "pkg:docker/")):
         return ""
     digest = _DIGEST.search(unquote(product))
@@ -52,11 +50,6 @@ def asset_of(product: str) -> str:
     name = "/".join(filter(None, (parts.namespace, parts.name)))
     tag = parts.version or (parts.qualifiers.get("tag", "") if isinstance(parts.qualifiers, dict) else "")
     return identity_of("container_image", Key("image", image_reference(f"{name}:{tag}"))) if tag else ""
-
-
-def asset_address(identity: str) -> str:
-    """How our own export names an asset."""
-    return OURS + quote(identity, safe=":")
 
 
 def chosen_asset(asset: AssetRecord | None) -> str:

@@ -1,40 +1,24 @@
 """What VEX documents say about our findings, and what follows from it while no person has decided."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
 
-from secops_agent.models import AssetKey, Finding, SupplierStatement
+from secops_agent.models import AssetKey, Finding, History, SupplierStatement
 from secops_agent.models.choices import FindingDecision, VexStatus
 from secops_agent.services.actors import Actor
 from secops_agent.services.reading import rows_by
 from secops_agent.services.vulnerabilities.resolutions import Resolution, adopt
 from secops_agent.services.vulnerabilities.vex_products import Installable, component_packages, fit
+from secops_agent.services.vulnerabilities.views import StatementView
 from secops_agent.services.writing import Pace, import_transaction
 
 MOST: Final = 100
 _PIECE: Final = 200
 _WHOLE: Final = 1  # what names only the asset is weaker than what names the version
 Book = Mapping[tuple[int, str], Sequence[SupplierStatement]]
-
-
-@dataclass(frozen=True, slots=True)
-class StatementView:
-    """Who says what, when, why, in which document."""
-
-    author: str
-    status: str
-    label: str
-    justification: str
-    note: str
-    action: str
-    product: str
-    document: str
-    version: str
-    said_at: datetime
 
 
 def flaws_of(statement_ids: Collection[int], finding_ids: Collection[int]) -> frozenset[int]:
@@ -146,6 +130,15 @@ def about_vulnerability(vulnerability_id: int) -> tuple[StatementView, ...]:
     """The newest first, at most `MOST`."""
     rows = SupplierStatement.objects.filter(vulnerability=vulnerability_id).order_by("-said_at", "-id")
     return tuple(_view(said) for said in rows[:MOST])
+
+
+def told_by_suppliers(vulnerability_id: int) -> dict[int, str]:
+    """Finding → who called it not affected, when and why, of those that no person decided."""
+    rows = Finding.objects.filter(vulnerability=vulnerability_id, decision=FindingDecision.NOT_AFFECTED)
+    told = History.objects.filter(entity="finding", entity_id__in=rows.values("pk"))
+    found = dict(told.filter(action="vex").order_by("id").values_list("entity_id", "note"))
+    people = set(told.filter(action="decide", entity_id__in=found).values_list("entity_id", flat=True))
+    return {pk: note[:300] for pk, note in found.items() if pk not in people}
 
 
 def _view(said: SupplierStatement) -> StatementView:

@@ -47,9 +47,7 @@ def product_package(product: str) -> str:
 def component_packages(own: Installable) -> frozenset[str]:
     """Every `product_package` that may be meant by a product that is this component."""
     found = component_coordinates(own.purl, own.name, own.version, own.distro)
-    return frozenset(
-        filter(None, (found.package, found.source_package, own.name.lower(), _plain(own.name)))
-    )
+    return frozenset(filter(None, (found.package, found.source_package, own.name.lower(), _plain(own.name))))
 
 
 def fit(product: str, platform: str, own: Installable) -> int:

@@ -13,6 +13,7 @@ from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabilities
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import Rejected, VexRecord, VulnerabilityRecord
+from secops_agent.services.vulnerabilities import vex_export
 from secops_agent.services.vulnerabilities.vex_products import product_package
 from secops_agent.services.writing import assign, by_key, update_rows
 
@@ -24,7 +25,7 @@ _CARE: Final = ("affected", "under_investigation", "fixed", "not_affected")
 
 def write_statements(session: Session, records: Sequence[VexRecord]) -> None:
     """Create or renew statements, and the vulnerabilities that nobody knew. One transaction's work."""
-    taken = list(_dated(session, records))
+    taken = list(_others(session, _dated(session, records)))
     owners = _owners(session, taken)
     identities = {record: _identity(record) for record in taken}
     rows = by_key(rows_by(SupplierStatement, "identity", set(identities.values())), "identity")
@@ -53,6 +54,19 @@ def _dated(session: Session, records: Sequence[VexRecord]) -> Iterable[VexRecord
             yield record
 
 
+def _others(session: Session, records: Iterable[VexRecord]) -> Iterable[VexRecord]:
+    """What we exported ourselves is in our findings already."""
+    ours = vex_export.document_prefix()
+    names: set[str] = set()
+    for record in records:
+        if record.document.startswith(ours):
+            names.add(record.vulnerability.upper()[:100])
+        else:
+            yield record
+    known = values_by(VulnerabilityAlias, ["vulnerability_id"], alias=names)
+    session.ledger.see("vulnerability", (pk for (pk,) in known))
+
+
 def _owners(session: Session, records: Sequence[VexRecord]) -> dict[str, int]:
     """Name → vulnerability; those that nobody knows are created with nothing but their names."""
     names = {record.vulnerability.upper()[:100] for record in records}
@@ -72,9 +86,7 @@ def _owners(session: Session, records: Sequence[VexRecord]) -> dict[str, int]:
 
 def _identity(record: VexRecord) -> str:
     """By the name that the document gives the vulnerability: two of them may turn out to be one later."""
-    return digest(
-        record.author, record.vulnerability.upper(), record.product, record.platform, record.asset
-    )
+    return digest(record.author, record.vulnerability.upper(), record.product, record.platform, record.asset)
 
 
 def _begin(record: VexRecord, identity: str, vulnerability: int) -> SupplierStatement:
