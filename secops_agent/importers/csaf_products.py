@@ -19,7 +19,7 @@ _GROUP = "product_tree.product_groups.item"
 WANTED: Final = frozenset(
     {*(f"{branch}.{key}" for branch in _BRANCHES for key in ("category", "name", "product")), _PLAIN, _RELATION, _GROUP}
 )  # fmt: skip
-_MOST, _MOST_TEXT = 200_000, 24 << 20  # products, and characters of them
+_MOST, _MOST_TEXT = 120_000, 16 << 20  # products, and characters of them
 
 
 @dataclass(frozen=True, slots=True)

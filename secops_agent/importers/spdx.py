@@ -18,13 +18,13 @@ _HEAD: Final = {"name", "documentDescribes"}
 _RELATION, _PACKAGE, _ELEMENT = "relationships.item", "packages.item", "@graph.item"
 _DESCRIBES = ("DESCRIBES", "DESCRIBED_BY")
 _SILENT = {"NOASSERTION", "NONE"}
-_NO_SOFTWARE = {"FILE", "DEVICE"}
+_NO_SOFTWARE = {"FILE", "DEVICE", "AIPackage", "DatasetPackage"}
 _MOST = 100  # packages that a document is about
 
 
 @dataclass(slots=True)
 class _Sbom:
-    """``subjects``: ids of the packages that the document is about: no components of themselves if they are one."""
+    """``subjects``: the id of the package that the document is about; an image is no component of itself."""
 
     tool: str
     asset: AssetRecord | None = None
@@ -59,7 +59,7 @@ def _packages(source: Source, options: Options, graph: bool) -> Iterator[tuple[s
     for _, position, value in values:
         if not graph:
             yield position, value
-        elif isinstance(value, dict) and _kind(value) == "Package":
+        elif isinstance(value, dict) and _kind(value).endswith("Package"):
             yield position, _as_package(value)
 
 
@@ -81,8 +81,14 @@ def _as_package(element: dict[str, Any]) -> dict[str, Any]:
         "name": element.get("name"),
         "versionInfo": element.get("software_packageVersion") or element.get("packageVersion"),
         "externalRefs": [{"referenceType": "purl", "referenceLocator": own}, *others] if own else others,
-        "primaryPackagePurpose": text(element, "software_primaryPurpose").upper(),
+        "primaryPackagePurpose": _purpose(element),
     }
+
+
+def _purpose(element: Table) -> str:
+    """Models and data sets are packages as well, of kinds of their own."""
+    kind = _kind(element)
+    return text(element, "software_primaryPurpose").upper() if kind == "Package" else kind
 
 
 def _read_sbom(source: Source, options: Options, graph: bool) -> _Sbom:
@@ -127,7 +133,7 @@ def _named(name: str, tool: str) -> AssetRecord | None:
 
 def _subject(package: Table, tool: str) -> AssetRecord | None:
     name, version, purl = text(package, "name"), text(package, "versionInfo"), _purl(package)
-    if text(package, "primaryPackagePurpose") == "CONTAINER" or purl.startswith(("pkg:oci/", "pkg:docker/")):
+    if _is_image(package):
         tagged = version and not version.startswith("sha256:") and ":" not in name.rpartition("/")[2]
         sums = (
             f"{text(item, 'algorithm').lower()}:{text(item, 'checksumValue')}"
@@ -138,6 +144,11 @@ def _subject(package: Table, tool: str) -> AssetRecord | None:
         )
     key = Key("application", without_version(purl) or name)
     return AssetRecord("application", name, (key,), source=tool) if name else None
+
+
+def _is_image(package: Table) -> bool:
+    purpose, purl = text(package, "primaryPackagePurpose"), _purl(package)
+    return purpose == "CONTAINER" or purl.startswith(("pkg:oci/", "pkg:docker/"))
 
 
 def _purl(package: Table) -> str:
@@ -152,8 +163,8 @@ def _purl(package: Table) -> str:
 def _component(value: Any, *, sbom: _Sbom) -> Iterator[Record]:
     package = table_of(value)
     kind = text(package, "primaryPackagePurpose")
-    if text(package, "SPDXID") in sbom.subjects:
-        return
+    if text(package, "SPDXID") in sbom.subjects and _is_image(package):
+        return  # the asset itself
     if kind in _NO_SOFTWARE:
         sbom.left[kind] += 1
         return

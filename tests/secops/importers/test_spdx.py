@@ -81,8 +81,8 @@ def test_version_three_is_read() -> None:
         {"type": "software_File", "spdxId": "urn:f", "name": "x"},
     ]  # fmt: skip
     document = {"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": graph}
-    (found,) = of(read("spdx", document), ComponentRecord)
-    assert (found.name, found.version, found.purl) == ("openssl", "3.0.15-1", OPENSSL)
+    itself, found = of(read("spdx", document), ComponentRecord)
+    assert (itself.name, found.name, found.version, found.purl) == ("shop", "openssl", "3.0.15-1", OPENSSL)
     assert found.asset is not None
     assert found.asset.name == "shop"
     assert registry.detect(source_of(document)) == "spdx"
