@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast, get_args
 
-from secops_agent.services.records import VEX_REASONS, Item, Record, VexRecord, VexWord
+from secops_agent.services.records import Item, Record, VexRecord, VexWord
 
 from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, distinct, moment, need, primary_id, rows, shortened, table, table_of, text, texts
@@ -15,6 +15,10 @@ from .vex_products import asset_of, chosen_asset, product_of
 
 _ROOT = {"@id", "author", "version", "timestamp", "last_updated"}
 _STATEMENT = "statements.item"
+VEX_REASONS = frozenset({
+    "component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
+    "vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist",
+})  # fmt: skip  # CSAF has the same words
 _MOST = 5000  # products of one statement
 
 

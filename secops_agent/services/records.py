@@ -23,10 +23,6 @@ FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
 StatusHint = Literal["", "open", "closed"]
 VexWord = Literal["affected", "under_investigation", "fixed", "not_affected"]
 
-VEX_REASONS = frozenset({
-    "component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
-    "vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist",
-})  # fmt: skip  # OpenVEX and CSAF have the same words
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 
@@ -188,12 +184,10 @@ class ScanRecord:
 
 @dataclass(frozen=True, slots=True)
 class VexRecord:
-    """What somebody says about one vulnerability in one product (OpenVEX, CSAF).
+    """What somebody says of a vulnerability. Identity: (author, vulnerability, product, platform, asset).
 
-    Identity: (author, vulnerability, product, platform, asset). ``product`` is a canonical purl (without a version: every
-    version), a CPE, a plain name that only people can read, or "" for all of the asset. ``platform`` is "redhat-8", or
-    what the document says where that is no release of a distribution. ``asset`` is an identity ("host:fqdn:…"), "" for
-    every asset. ``action`` is what to do about it.
+    ``product``: a purl, a CPE, a name for people, "" for all of the asset. ``platform``: "redhat-8", or the document's
+    word. ``asset``: an identity ("host:fqdn:…"), "" for every asset.
     """
 
     vulnerability: str
