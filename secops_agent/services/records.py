@@ -184,11 +184,8 @@ class ScanRecord:
 
 @dataclass(frozen=True, slots=True)
 class VexRecord:
-    """What somebody says of a vulnerability. Identity: (author, vulnerability, product, platform, asset).
-
-    ``product``: a purl, a CPE, a name for people, "" for all of the asset. ``platform``: "redhat-8", or the document's
-    word. ``asset``: an identity ("host:fqdn:…"), "" for every asset.
-    """
+    """A word of (author, vulnerability, product, platform, asset). ``product``: a purl, CPE, name for people, or "":
+    all of the asset. ``platform``: "redhat-8". ``asset``: an identity ("host:fqdn:…"), "" for every one."""
 
     vulnerability: str
     status: VexWord
