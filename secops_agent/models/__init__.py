@@ -50,6 +50,7 @@ from secops_agent.models.vulnerability import (
     AffectedRange,
     EpssScore,
     Finding,
+    SupplierStatement,
     Vulnerability,
     VulnerabilityAlias,
 )
@@ -127,6 +128,7 @@ __all__ = [
     "Silence",
     "SlaTarget",
     "Staff",
+    "SupplierStatement",
     "SwapState",
     "TargetKind",
     "TaskRun",
