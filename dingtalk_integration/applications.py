@@ -14,6 +14,7 @@ from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.robots import Robots
+from dingtalk_integration.webhook.addresses import card_callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class ApplicationClients:
             used_up=partial(self.counter.used_up, settings.client_id, QuotaLedger.CALLS),
         )
         api = OpenApi(self._http, application, meter=meter)
-        return ApplicationClient(settings, Replies(api), Cards(api), Robots(api))
+        return ApplicationClient(settings, Replies(api), Cards(api, card_callback(settings)), Robots(api))
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""
