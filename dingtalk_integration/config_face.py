@@ -114,7 +114,7 @@ def _without_state(config: SystemConfig, scopes: set[str], heard: datetime | Non
 def _by_callback(config: SystemConfig, scopes: set[str], known: tuple[str, datetime | None]) -> Live:
     """Of a configuration that DingTalk calls: whether it did, and whether somebody answers."""
     if not scopes & {"", str(config.pk)}:
-        return Live("服务未运行", "bad", f"请启动 {COMMAND}：回调已能收下，由它回答", *known)
+        return Live("服务未运行", "bad", f"{WAITS_FOR_CALLS}；请启动 {COMMAND}，由它回答", *known)
     rows = list(CallbackState.objects.filter(config=config))
     refused = max((row for row in rows if row.refused_at), key=lambda row: str(row.refused_at), default=None)
     called = max((row.called_at for row in rows if row.called_at), default=None)
