@@ -78,7 +78,7 @@ async def check_worker(subject: DingTalkTrial) -> str:
     if subject.row.pk is None:
         raise Skip("保存后由 Stream 推送服务连接")
     states, workers = await in_thread(lambda: (live_states(subject.row.pk), live_workers(subject.row.pk)))
-    if not subject.ready.use_stream_push and workers:
+    if workers and subject.settings is not None and not subject.settings.use_stream_push:
         return f"由进程 {workers[0].owner} 回答；消息由网页进程收下"
     if not states:
         if workers:

@@ -74,7 +74,9 @@ class MissedCallbacks:
 
 async def _keep(intake: Intake, frame: Frame) -> None:
     """Read, it is off DingTalk's list: it is stored however long that takes."""
-    while await intake.receive(frame) is None:
+    while True:
+        if await intake.receive(frame) is not None:
+            return
         await asyncio.sleep(AGAIN_S)
 
 
