@@ -150,7 +150,7 @@ def _judged(
     errors = _conflicts(row, name.strip(), enabled, new) | (errors or kind.contradictions(new))
     if errors:
         raise FieldErrors(errors)
-    return new
+    return {**new, **kind.completed(new)}
 
 
 def _cleaned(

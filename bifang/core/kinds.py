@@ -40,6 +40,11 @@ class Kind:
         raise NotImplementedError
 
     @classmethod
+    def completed(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Field → value of what was left empty and we make up ourselves: keys that nobody needs to think of."""
+        return {}
+
+    @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
         """Field → what is wrong with it beside the other fields; every value is right by itself."""
         return {}
