@@ -88,7 +88,7 @@ class Framer:
 
     def _open(self) -> bool:
         """Read a count; False if it is not there yet."""
-        while self._buffer[:1] in (b"\n", b"\r"):  # some senders end their frames, too
+        while self._buffer.startswith((b"\n", b"\r")):  # some senders end their frames, too
             del self._buffer[:1]
         found = _COUNT.match(self._buffer)
         if found is None:
@@ -104,6 +104,8 @@ class Framer:
 
 def _is_counted(head: bytes) -> bool | None:
     """Does a connection that begins so count octets? None while it may still become either."""
+    if not head:
+        return None
     if _COUNTED.match(head):
         return True
     return None if _MAY_COUNT.fullmatch(head) else False

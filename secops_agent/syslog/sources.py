@@ -142,7 +142,9 @@ def read_networks(values: Iterable[Any]) -> list[str]:
 
 def check_taken(networks: Sequence[str], pk: int | None) -> None:
     """The same network cannot belong to two sources. Raises InvalidInput naming the other."""
-    for other in SyslogSource.objects.exclude(pk=pk):
+    for other in SyslogSource.objects.all():
+        if other.pk == pk:
+            continue
         both = set(networks) & set(other.networks)
         if both:
             raise InvalidInput(f"网段 {sorted(both)[0]} 已经属于来源「{other.name}」。")
