@@ -15,7 +15,7 @@ from secops_agent.syslog.places import ListenPlace
 from secops_agent.syslog.sources import sender
 
 log = logging.getLogger(__name__)
-MOST: Final = 1000
+MOST: Final = 500
 MOST_OF_ONE: Final = 100  # from one address
 HANDSHAKE_S: Final = 10.0
 PARTIAL_S: Final = 30.0  # for a line that has begun
@@ -89,6 +89,7 @@ class ConnectionDoor:
         family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
         self._socket = socket.create_server((place.host, place.port), family=family, backlog=256)
         self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _CHUNK)  # connections inherit it
         self._accepting = asyncio.create_task(self._accept())
         return ListenPlace(place.transport, place.host, self._socket.getsockname()[1])
 

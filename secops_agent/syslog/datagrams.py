@@ -35,6 +35,10 @@ class DatagramDoor(asyncio.DatagramProtocol):
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             bound.setblocking(False)
+            if family == socket.AF_INET6:
+                bound.setsockopt(
+                    socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
+                )  # as for TCP: IPv4 is said by itself
             bound.bind((place.host, place.port))
         except OSError:
             bound.close()

@@ -20,7 +20,8 @@ class LineQueue:
         self._most_lines, self._most_bytes = most_lines, most_bytes
         self._lines: deque[Line] = deque()
         self._bytes = 0
-        self._held: Counter[int] = Counter()
+        self._held: Counter[int] = Counter()  # source → bytes
+        self._count: Counter[int] = Counter()  # source → lines
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._closed = False
 
@@ -34,6 +35,7 @@ class LineQueue:
         self._lines.append(line)
         self._bytes += len(line.data) + _COST
         self._held[line.source.pk] += len(line.data) + _COST
+        self._count[line.source.pk] += 1
         self._some.set()
         return True
 
@@ -54,6 +56,7 @@ class LineQueue:
             line = self._lines.popleft()
             size += len(line.data)
             self._held[line.source.pk] -= len(line.data) + _COST
+            self._count[line.source.pk] -= 1
             self._bytes -= len(line.data) + _COST
             batch.append(line)
         self._room.set()
@@ -66,9 +69,10 @@ class LineQueue:
 
     def _fits(self, line: Line) -> bool:
         cost = len(line.data) + _COST
-        mine = self._held[line.source.pk] + cost
+        mine, count = self._held[line.source.pk] + cost, self._count[line.source.pk]
         return (
             len(self._lines) < self._most_lines
             and self._bytes + cost <= self._most_bytes
-            and (mine <= self._most_bytes // 2)
+            and mine <= self._most_bytes // 2
+            and count < self._most_lines // 2
         )

@@ -89,8 +89,7 @@ def withdraw(owner: str) -> None:
 def forget_dead() -> None:
     """Rows of processes that are known to be gone, or have not been heard of for a day."""
     SyslogListener.objects.filter(heartbeat_at__lt=database_now() - _FORGET).delete()
-    silent = SyslogListener.objects.filter(heartbeat_at__lt=database_now() - FRESH)
-    gone = [owner for owner in silent.values_list("pk", flat=True) if is_gone(owner)]
+    gone = [owner for owner in SyslogListener.objects.values_list("pk", flat=True) if is_gone(owner)]
     SyslogListener.objects.filter(pk__in=gone).delete()
 
 

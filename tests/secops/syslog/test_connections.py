@@ -42,7 +42,7 @@ class Stand:
 async def tcp(
     *, networks: tuple[str, ...] = ("127.0.0.0/8",), rate: int = 0, tls: ssl.SSLContext | None = None, lines: int = 1000
 ) -> AsyncIterator[Stand]:  # fmt: skip
-    queue, tallies = LineQueue(most_lines=lines), SyslogTallies()
+    queue, tallies = LineQueue(most_lines=2 * lines), SyslogTallies()  # of which one source may have half
     intake = SyslogIntake(SourceBook([source(networks=networks, rate=rate)]), queue, tallies)
     door = ConnectionDoor(intake, set(), tls)
     place = await door.open(ListenPlace("tcp", "127.0.0.1", 0))
@@ -229,7 +229,7 @@ def test_places_know_who_can_reach_them() -> None:
 
 
 async def test_datagrams_are_counted_where_they_are_dropped() -> None:
-    queue, tallies = LineQueue(most_lines=5), SyslogTallies()
+    queue, tallies = LineQueue(most_lines=10), SyslogTallies()
     book = SourceBook([source(networks=("127.0.0.1/32",), rate=10)])
     door = DatagramDoor(SyslogIntake(book, queue, tallies))
     place = await door.open(ListenPlace("udp", "127.0.0.1", 0))

@@ -211,3 +211,6 @@ async def test_the_queue_is_bounded_and_one_source_leaves_room(tmp_path: Path) -
     assert [each.data for each in await queue.take()] == [b"late"]
     assert await queue.take() == []
     assert taken[-1].source == quiet
+    small = LineQueue(most_lines=10)
+    assert [small.offer(line(b"x", loud)) for _ in range(6)] == [True] * 5 + [False]
+    assert small.offer(line(b"x", quiet))
