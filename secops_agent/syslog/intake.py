@@ -39,7 +39,7 @@ class SyslogIntake:
             return
         line = _line(source, address, Frame(data[:LONGEST], len(data)))
         self.tallies.note(source.pk, "lines", line.received_at)
-        if self.book.limit(source).wait():
+        if self.book.limit(source, "datagrams").wait():
             self.tallies.note(source.pk, "over_rate", line.received_at)
         elif not self._queue.offer(line):
             self.tallies.note(source.pk, "queue_full", line.received_at)
@@ -52,7 +52,7 @@ class SyslogIntake:
             return False
         line = _line(source, address, frame)
         self.tallies.note(source.pk, "lines", line.received_at)
-        limit = self.book.limit(source)
+        limit = self.book.limit(source, "connections")
         while not self._hurried.is_set() and (seconds := limit.wait()):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hurried.wait(), seconds)

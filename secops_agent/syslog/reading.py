@@ -4,6 +4,7 @@ import codecs
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from bifang.core.errors import BifangError
@@ -18,7 +19,7 @@ from secops_agent.syslog.payloads import read_event
 from secops_agent.syslog.sources import AUTO, SourceSettings
 
 log = logging.getLogger(__name__)
-MOST_ALERTS: Final = 100  # of one line: it costs its sender one of its lines a second
+MOST_ALERTS: Final = 20  # of one line: it costs its sender one of its lines a second
 _COOKIE: Final = "@cee:"
 
 
@@ -106,7 +107,7 @@ def _imported(name: str, message: Message, line: Line, origin: Origin) -> Readin
         source=line.source.name, zone=line.source.zone, received_at=message.at or line.received_at
     )
     text = _document(message.text) or message.text
-    items = list(registry.parse(name, _source(text), options))
+    items = list(islice(registry.parse(name, _source(text), options), MOST_ALERTS + 1))
     alerts = [owned(item, origin) for item in items if isinstance(item, AlertRecord)]
     return Reading(tuple(alerts[:MOST_ALERTS]), _refusal(items, len(alerts)))
 
@@ -117,4 +118,4 @@ def _refusal(items: list[Item], alerts: int) -> str:
             return f"{item.position}：{item.reason}"
         if not isinstance(item, AlertRecord):
             return "syslog 只收告警；资产、漏洞和扫描结果请用导入页面、import_data 或 API。"
-    return f"一行里有 {alerts} 条告警，只收前 {MOST_ALERTS} 条。" if alerts > MOST_ALERTS else ""
+    return f"一行里多于 {MOST_ALERTS} 条告警，只收前 {MOST_ALERTS} 条。" if alerts > MOST_ALERTS else ""

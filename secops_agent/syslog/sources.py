@@ -19,6 +19,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
 
 AUTO: Final = "auto"
+Way = Literal["datagrams", "connections"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MOST_NETWORKS: Final = 200
 TOLD: Final = ("enabled", "networks", "encoding", "zone", "format", "plain_level", "rate")
@@ -77,7 +78,7 @@ class SourceBook:
     """Which source an address belongs to: of all networks that hold it the one with the longest prefix."""
 
     def __init__(self, sources: Iterable[SourceSettings] = ()) -> None:
-        self._limits: dict[int, RateLimit] = {}
+        self._limits: dict[tuple[int, Way], RateLimit] = {}
         self._known: dict[str, SourceSettings | None] = {}
         self.replace(sources)
 
@@ -87,10 +88,8 @@ class SourceBook:
         pairs = [(network, source) for source in self.sources for network in source.networks]
         self._networks = sorted(pairs, key=lambda pair: pair[0].prefixlen, reverse=True)
         self._known.clear()
-        former = self._limits
-        self._limits = {each.pk: RateLimit(each.rate) for each in self.sources}
-        kept = (pk for pk, limit in self._limits.items() if pk in former and former[pk].rate == limit.rate)
-        self._limits |= {pk: former[pk] for pk in list(kept)}
+        rates = {each.pk: each.rate for each in self.sources}
+        self._limits = {key: limit for key, limit in self._limits.items() if rates.get(key[0]) == limit.rate}
 
     def find(self, address: str) -> SourceSettings | None:
         """The source; what forged addresses cost is bounded."""
@@ -100,9 +99,9 @@ class SourceBook:
             self._known[address] = self._look_up(address)
         return self._known[address]
 
-    def limit(self, source: SourceSettings) -> RateLimit:
-        """The bucket that its lines share, whichever way they come."""
-        return self._limits.setdefault(source.pk, RateLimit(source.rate))
+    def limit(self, source: SourceSettings, way: Way) -> RateLimit:
+        """One for each way: forged datagrams take nothing from those who send by a connection."""
+        return self._limits.setdefault((source.pk, way), RateLimit(source.rate))
 
     def _look_up(self, address: str) -> SourceSettings | None:
         parsed = ipaddress.ip_address(address)

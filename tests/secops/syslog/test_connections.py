@@ -148,6 +148,19 @@ async def test_a_rate_slows_tcp_down_and_loses_nothing() -> None:
         writer.close()
 
 
+async def test_forged_datagrams_take_nothing_from_a_connection() -> None:
+    async with tcp(rate=5) as stand:
+        for _ in range(100):
+            stand.door._intake.take_datagram(b"<13>forged", "127.0.0.1")
+        _, writer = await connect(stand)
+        writer.write(b"<13>true\n")
+        got: list[bytes] = []
+        while b"<13>true" not in got:
+            got += await stand.texts(1)
+        assert stand.tallies.take()[1].counts["over_rate"] > 0
+        writer.close()
+
+
 async def test_what_was_received_is_handed_over_at_the_end() -> None:
     async with tcp() as stand:
         _, writer = await connect(stand)
@@ -242,8 +255,8 @@ async def test_datagrams_are_counted_where_they_are_dropped() -> None:
     await eventually(lambda: tallies.unknown == 1)
     counts = tallies.take()[1].counts
     assert counts["lines"] == 40
-    assert counts["queue_full"] >= 10
-    assert counts["over_rate"] >= 10
+    assert counts["queue_full"] > 0
+    assert counts["over_rate"] > 0
     assert counts["queue_full"] + counts["over_rate"] == 35
     assert tallies.strangers == {"127.0.0.2": 1}
     assert door.kernel_drops() == 0

@@ -151,7 +151,7 @@ def test_one_line_is_not_thousands_of_alerts() -> None:
     many = {"alerts": [{"title": f"t{n}"} for n in range(2000)]}
     reading = read("<34>Nov 26 11:59:00 h app: " + json.dumps(many))
     assert len(reading.alerts) == MOST_ALERTS
-    assert "2000" in reading.refusal
+    assert f"多于 {MOST_ALERTS} 条" in reading.refusal
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_hostile_lines_are_read_quickly_and_shown_plainly(text: str) -> None:
     for found in reading.alerts:
         assert found.title.isprintable()
         assert "\0" not in json.dumps(dict(found.raw), ensure_ascii=False)
-    assert time.process_time() - started < 20  # not quadratic
+    assert time.process_time() - started < 20  # about 2 ms: nothing quadratic
     assert reading.alerts or reading.refusal
 
 
