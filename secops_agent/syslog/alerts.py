@@ -24,7 +24,7 @@ from secops_agent.importers.observables import (
 )
 from secops_agent.importers.plain import cleaned
 from secops_agent.services.records import AlertRecord, AssetRecord, Severity
-from secops_agent.syslog.headers import Message, believable
+from secops_agent.syslog.headers import SyslogMessage, believable
 from secops_agent.syslog.payloads import Event
 
 _SEVERITIES: Final[tuple[Severity, ...]] = (
@@ -41,7 +41,7 @@ _HASHES: Final = ("fileHash", "md5", "sha1", "sha256", "fileHashSha256")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class LineOrigin:
     """Where a line came from: the source's name, the sender's address, the bytes, when. ``size``: if it was cut."""
 
     source: str
@@ -51,7 +51,7 @@ class Origin:
     size: int = 0
 
 
-def plain_alert(message: Message, origin: Origin) -> AlertRecord:
+def plain_alert(message: SyslogMessage, origin: LineOrigin) -> AlertRecord:
     """A line of text: lines that differ in numbers, addresses and quoted words only are one alert."""
     text = visible(message.text)
     asset = _device(message, origin)
@@ -74,7 +74,7 @@ def plain_alert(message: Message, origin: Origin) -> AlertRecord:
     )
 
 
-def event_alert(event: Event, message: Message, origin: Origin) -> AlertRecord:
+def event_alert(event: Event, message: SyslogMessage, origin: LineOrigin) -> AlertRecord:
     """A reported event (CEF, LEEF): the same kind between the same two ends is one alert."""
     rule = ":".join(filter(None, (event.vendor, event.product, event.rule)))
     here, there = (canonical_ip(event.fields.get(key, "")) for key in ("src", "dst"))
@@ -96,7 +96,7 @@ def event_alert(event: Event, message: Message, origin: Origin) -> AlertRecord:
     )
 
 
-def owned(record: AlertRecord, origin: Origin) -> AlertRecord:
+def owned(record: AlertRecord, origin: LineOrigin) -> AlertRecord:
     """An importer's record as this source may tell it."""
     times: dict[str, Any] = {
         name: believable(getattr(record, name), origin.received_at) or origin.received_at
@@ -124,7 +124,7 @@ def modest(asset: AssetRecord, source: str) -> AssetRecord:
     return AssetRecord(asset.asset_type, asset.name, tuple(kept), ips=ips, source=source)
 
 
-def _moments(message: Message, origin: Origin) -> dict[str, Any]:
+def _moments(message: SyslogMessage, origin: LineOrigin) -> dict[str, Any]:
     at = message.at or origin.received_at
     return {
         "occurred_at": at,
@@ -134,13 +134,13 @@ def _moments(message: Message, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _mark(origin: Origin, untimed: bool = False) -> str:
+def _mark(origin: LineOrigin, untimed: bool = False) -> str:
     """The same line again is the same occurrence: senders repeat what they are not sure has arrived."""
     second = origin.received_at.strftime("%Y%m%d%H%M%S") if untimed else ""
     return hashlib.blake2b(origin.data + second.encode(), digest_size=16).hexdigest()
 
 
-def _device(message: Message, origin: Origin) -> AssetRecord | None:
+def _device(message: SyslogMessage, origin: LineOrigin) -> AssetRecord | None:
     """Who speaks: the name in the header, else the address."""
     named = host_asset(message.host, source=origin.source) if message.host else None
     asset = named or host_asset(ips=(origin.peer,), source=origin.source)
@@ -173,7 +173,7 @@ def _sightings(fields: Mapping[str, str]) -> Iterator[Sighting]:
         yield "file", fields.get(key, "")
 
 
-def _description(message: Message, origin: Origin, text: str) -> str:
+def _description(message: SyslogMessage, origin: LineOrigin, text: str) -> str:
     parts = [
         f"主机 {visible(message.host)}" if message.host else "",
         f"程序 {visible(message.app)}" if message.app else "",
@@ -183,7 +183,7 @@ def _description(message: Message, origin: Origin, text: str) -> str:
     return shortened("；".join(filter(None, parts)) + (f"\n{text}" if text else ""), 8000)
 
 
-def _raw(message: Message, origin: Origin, more: Mapping[str, Any]) -> dict[str, Any]:
+def _raw(message: SyslogMessage, origin: LineOrigin, more: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "peer": origin.peer, "host": message.host, "app": message.app, "process": message.process,
         "facility": message.facility, "severity": message.severity, "text": message.text,

@@ -18,7 +18,7 @@ class BrokenFraming(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SyslogFrame:
     """One line; ``size`` is its whole length, more than `data` holds if it was cut."""
 
     data: bytes
@@ -42,7 +42,7 @@ class Framer:
         """A frame has begun and is not complete."""
         return bool(self._buffer or self._left)
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> Iterator[SyslogFrame]:
         """The frames that are complete now. Raises BrokenFraming."""
         self._buffer += data
         if self._counted is None:
@@ -50,14 +50,14 @@ class Framer:
         if self._counted is not None:
             yield from self._counts() if self._counted else self._lines()
 
-    def finish(self) -> Iterator[Frame]:
+    def finish(self) -> Iterator[SyslogFrame]:
         """What was left unfinished when the connection ended; a counted one is marked as cut."""
         if self._left and self._kept:
-            yield Frame(bytes(self._kept), self._size)
+            yield SyslogFrame(bytes(self._kept), self._size)
         elif self._counted is not True and self._buffer:
             yield from self._line(len(self._buffer))
 
-    def _lines(self) -> Iterator[Frame]:
+    def _lines(self) -> Iterator[SyslogFrame]:
         while (end := self._buffer.find(b"\n", self._searched)) >= 0:
             yield from self._line(end)
         over = max(len(self._buffer) - self._longest, 0)
@@ -66,15 +66,15 @@ class Framer:
             del self._buffer[self._longest :]
         self._searched = len(self._buffer)
 
-    def _line(self, end: int) -> Iterator[Frame]:
+    def _line(self, end: int) -> Iterator[SyslogFrame]:
         line = bytes(self._buffer[:end]).rstrip(_TRAILERS)
         size = len(line) + self._dropped
         del self._buffer[: end + 1]
         self._searched = self._dropped = 0
         if line:
-            yield Frame(line[: self._longest], size)
+            yield SyslogFrame(line[: self._longest], size)
 
-    def _counts(self) -> Iterator[Frame]:
+    def _counts(self) -> Iterator[SyslogFrame]:
         while self._buffer:
             if not self._left and not self._open():
                 return
@@ -83,7 +83,7 @@ class Framer:
             del self._buffer[:piece]
             self._left -= piece
             if not self._left:
-                yield Frame(bytes(self._kept).rstrip(_TRAILERS), self._size)
+                yield SyslogFrame(bytes(self._kept).rstrip(_TRAILERS), self._size)
                 self._kept.clear()
 
     def _open(self) -> bool:

@@ -30,7 +30,7 @@ BEHIND: Final = timedelta(days=370)
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SyslogMessage:
     """A line without its header. ``at`` is None where the header has no time, or one that cannot be."""
 
     severity: int
@@ -43,7 +43,7 @@ class Message:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_message(line: str, zone: tzinfo, received_at: datetime) -> Message:
+def read_message(line: str, zone: tzinfo, received_at: datetime) -> SyslogMessage:
     """Read the header; whatever a line is, there is a message. ``zone``: of times that name none."""
     pri, rest = _NO_PRI, line
     found = _PRI.match(line)
@@ -60,12 +60,12 @@ def believable(at: datetime | None, received_at: datetime) -> datetime | None:
     return at if at and received_at - BEHIND <= at <= received_at + AHEAD else None
 
 
-def _new(pri: int, head: re.Match[str], rest: str, zone: tzinfo, received_at: datetime) -> Message:
+def _new(pri: int, head: re.Match[str], rest: str, zone: tzinfo, received_at: datetime) -> SyslogMessage:
     stamp, host, app, process, _ = ("" if part == "-" else part for part in head.groups())
     place, fields = _elements(rest, head.end())
     text = rest[place:].strip().lstrip("\ufeff")
     at = believable(_moment(stamp, zone), received_at)
-    return Message(pri & 7, pri >> 3, text, at, host, app, process, fields)
+    return SyslogMessage(pri & 7, pri >> 3, text, at, host, app, process, fields)
 
 
 def _elements(rest: str, place: int) -> tuple[int, dict[str, str]]:
@@ -81,14 +81,16 @@ def _elements(rest: str, place: int) -> tuple[int, dict[str, str]]:
     return place, fields
 
 
-def _old(pri: int, rest: str, zone: tzinfo, received_at: datetime) -> Message:
+def _old(pri: int, rest: str, zone: tzinfo, received_at: datetime) -> SyslogMessage:
     at, place = _time_of(rest, zone, received_at)
     host = app = process = ""
     if place and (named := _HOST.match(rest, place)):
         host, place = named[1], named.end()
     if tag := _TAG.match(rest, place):
         app, process, place = tag[1], tag[2] or "", tag.end()
-    return Message(pri & 7, pri >> 3, rest[place:].strip(), believable(at, received_at), host, app, process)
+    return SyslogMessage(
+        pri & 7, pri >> 3, rest[place:].strip(), believable(at, received_at), host, app, process
+    )
 
 
 def _time_of(rest: str, zone: tzinfo, received_at: datetime) -> tuple[datetime | None, int]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from secops_agent.syslog.framing import LONGEST, Frame
+from secops_agent.syslog.framing import LONGEST, SyslogFrame
 from secops_agent.syslog.line_queue import LineQueue
 from secops_agent.syslog.reading import Line
 from secops_agent.syslog.sources import SourceBook, SourceSettings
@@ -37,14 +37,14 @@ class SyslogIntake:
         data = data.rstrip(_TRAILERS)
         if not data:
             return
-        line = _line(source, address, Frame(data[:LONGEST], len(data)))
+        line = _line(source, address, SyslogFrame(data[:LONGEST], len(data)))
         self.tallies.note(source.pk, "lines", line.received_at)
         if self.book.limit(source, "datagrams").wait():
             self.tallies.note(source.pk, "over_rate", line.received_at)
         elif not self._queue.offer(line):
             self.tallies.note(source.pk, "queue_full", line.received_at)
 
-    async def take_frame(self, frame: Frame, address: str) -> bool:
+    async def take_frame(self, frame: SyslogFrame, address: str) -> bool:
         """Wait until it may come; False if the address belongs to no source any more."""
         source = self.book.find(address)
         if source is None:
@@ -60,5 +60,5 @@ class SyslogIntake:
         return True
 
 
-def _line(source: SourceSettings, address: str, frame: Frame) -> Line:
+def _line(source: SourceSettings, address: str, frame: SyslogFrame) -> Line:
     return Line(source, address, frame.data, frame.size, timezone.now())

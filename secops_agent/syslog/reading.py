@@ -13,8 +13,8 @@ from secops_agent.importers.base import Options, Source
 from secops_agent.importers.plain import plain_text
 from secops_agent.models.syslog import SyslogEncoding
 from secops_agent.services.records import AlertRecord, Item, Rejected
-from secops_agent.syslog.alerts import Origin, event_alert, owned, plain_alert
-from secops_agent.syslog.headers import Message, read_message
+from secops_agent.syslog.alerts import LineOrigin, event_alert, owned, plain_alert
+from secops_agent.syslog.headers import SyslogMessage, read_message
 from secops_agent.syslog.payloads import read_event
 from secops_agent.syslog.sources import AUTO, SourceSettings
 
@@ -40,42 +40,44 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LineReading:
     """What a line came to. Neither alerts nor a ``refusal``: it is nothing that anyone needs to be told of."""
 
     alerts: tuple[AlertRecord, ...] = ()
     refusal: str = ""
 
 
-def read_line(line: Line) -> Reading:
+def read_line(line: Line) -> LineReading:
     """Never raises: what cannot be read is refused with the reason."""
     try:
         return _read(line)
     except BifangError as error:
-        return Reading(refusal=error.message)
+        return LineReading(refusal=error.message)
     except Exception as error:
         log.exception("syslog 读取来自 %s 的一行时出错", line.peer)
-        return Reading(refusal=f"读取时发生内部错误（{type(error).__name__}），详情见日志。")
+        return LineReading(refusal=f"读取时发生内部错误（{type(error).__name__}），详情见日志。")
 
 
-def _read(line: Line) -> Reading:
+def _read(line: Line) -> LineReading:
     text = _decoded(line)
     if text is None:
         label = SyslogEncoding(line.source.encoding).label
-        return Reading(refusal=f"不是 {label} 编码：请在这个来源里改「编码」，或改设备的设置。")
+        return LineReading(refusal=f"不是 {label} 编码：请在这个来源里改「编码」，或改设备的设置。")
     message = read_message(text, line.source.zone, line.received_at)
-    origin = Origin(line.source.name, line.peer, line.data, line.received_at, line.size if line.is_cut else 0)
+    origin = LineOrigin(
+        line.source.name, line.peer, line.data, line.received_at, line.size if line.is_cut else 0
+    )
     if line.source.format != AUTO:
         return _imported(line.source.format, message, line, origin)
     event = read_event(message.text)
     if event is not None:
-        return Reading((event_alert(event, message, origin),))
+        return LineReading((event_alert(event, message, origin),))
     format_name = _detected(message.text)
     if format_name:
         return _imported(format_name, message, line, origin)
     if message.severity > line.source.plain_level:
-        return Reading()
-    return Reading((plain_alert(message, origin),))
+        return LineReading()
+    return LineReading((plain_alert(message, origin),))
 
 
 def _decoded(line: Line) -> str | None:
@@ -102,14 +104,14 @@ def _source(text: str) -> Source:
     return Source.from_bytes(text.encode(), "这一行")
 
 
-def _imported(name: str, message: Message, line: Line, origin: Origin) -> Reading:
+def _imported(name: str, message: SyslogMessage, line: Line, origin: LineOrigin) -> LineReading:
     options = Options(
         source=line.source.name, zone=line.source.zone, received_at=message.at or line.received_at
     )
     text = _document(message.text) or message.text
     items = list(islice(registry.parse(name, _source(text), options), MOST_ALERTS + 1))
     alerts = [owned(item, origin) for item in items if isinstance(item, AlertRecord)]
-    return Reading(tuple(alerts[:MOST_ALERTS]), _refusal(items, len(alerts)))
+    return LineReading(tuple(alerts[:MOST_ALERTS]), _refusal(items, len(alerts)))
 
 
 def _refusal(items: list[Item], alerts: int) -> str:

@@ -45,7 +45,6 @@ class SyslogStanding:
     sources: int
     listeners: int
     per_minute: int
-    last_line_at: datetime | None
     dropping: tuple[str, ...]
 
     @property
@@ -94,19 +93,18 @@ def forget_dead() -> None:
 
 
 def read_standing() -> SyslogStanding:
-    """Three small queries."""
+    """Two small queries; one where nobody uses syslog."""
+    sources = list(SyslogSource.objects.filter(enabled=True).select_related("traffic"))
+    if not sources:
+        return SyslogStanding(0, 0, 0, ())
     now = database_now()
-    rows = list(SyslogTraffic.objects.filter(source__enabled=True).select_related("source"))
-    fresh = [row for row in rows if row.updated_at >= now - timedelta(seconds=90)]
-    dropping = [
-        row.source.name for row in rows if row.last_drop_at and row.last_drop_at > now - timedelta(hours=1)
-    ]
+    rows = [each.traffic for each in sources if hasattr(each, "traffic")]
+    hour, late = now - timedelta(hours=1), now - timedelta(seconds=90)
     return SyslogStanding(
-        sources=SyslogSource.objects.filter(enabled=True).count(),
+        sources=len(sources),
         listeners=SyslogListener.objects.filter(heartbeat_at__gte=now - FRESH).count(),
-        per_minute=sum(row.per_minute for row in fresh),
-        last_line_at=max((row.last_line_at for row in rows if row.last_line_at), default=None),
-        dropping=tuple(dropping),
+        per_minute=sum(row.per_minute for row in rows if row.updated_at >= late),
+        dropping=tuple(str(row.source) for row in rows if row.last_drop_at and row.last_drop_at > hour),
     )
 
 

@@ -19,7 +19,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest
 from secops_agent.services.records import AlertRecord
 from secops_agent.syslog.line_queue import LineQueue
-from secops_agent.syslog.reading import Line, Reading, read_line
+from secops_agent.syslog.reading import Line, LineReading, read_line
 from secops_agent.syslog.tallies import Count, SyslogTallies
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def store_lines(lines: Sequence[Line]) -> Counted:
     return _counted(read, refused)
 
 
-def _store_alerts(read: Sequence[tuple[Line, Reading]]) -> list[_Refused]:
+def _store_alerts(read: Sequence[tuple[Line, LineReading]]) -> list[_Refused]:
     """All together; where that fails, line by line, so that one that cannot be stored harms no other."""
     telling = [(line, reading.alerts) for line, reading in read if reading.alerts]
     try:
@@ -98,7 +98,7 @@ def _store_alerts(read: Sequence[tuple[Line, Reading]]) -> list[_Refused]:
 
 
 def _store_alone(line: Line, alerts: tuple[AlertRecord, ...]) -> list[_Refused]:
-    return _store_alerts([(line, Reading(alerts))])
+    return _store_alerts([(line, LineReading(alerts))])
 
 
 def _ingest(alerts: Sequence[AlertRecord]) -> None:
@@ -130,7 +130,7 @@ def _row(refused: _Refused) -> SyslogRejection:
     )  # fmt: skip
 
 
-def _counted(read: Sequence[tuple[Line, Reading]], refused: Sequence[_Refused]) -> Counted:
+def _counted(read: Sequence[tuple[Line, LineReading]], refused: Sequence[_Refused]) -> Counted:
     counted: Counted = Counter()
     bad = {id(each.line) for each in refused}
     for line, reading in read:

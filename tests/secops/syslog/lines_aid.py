@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from secops_agent.services.records import AlertRecord
-from secops_agent.syslog.reading import Line, Reading, read_line
+from secops_agent.syslog.reading import Line, LineReading, read_line
 from secops_agent.syslog.sources import SourceSettings
 
 NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)  # noon in Shanghai
@@ -30,7 +30,7 @@ def line(data: bytes | str, of: SourceSettings | None = None, *, size: int = 0, 
     return Line(of or source(), "203.0.113.9", raw, size or len(raw), at)
 
 
-def read(data: bytes | str, of: SourceSettings | None = None, **more: int) -> Reading:
+def read(data: bytes | str, of: SourceSettings | None = None, **more: int) -> LineReading:
     return read_line(line(data, of, **more))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secops_agent.syslog.framing import LONGEST, BrokenFraming, Frame, Framer
+from secops_agent.syslog.framing import LONGEST, BrokenFraming, Framer, SyslogFrame
 
 
 def frames(*pieces: bytes, longest: int = LONGEST) -> list[bytes]:
@@ -41,9 +41,12 @@ def test_a_count_that_cannot_be_breaks_the_connection(stream: bytes) -> None:
 def test_long_lines_are_cut_and_marked() -> None:
     framer = Framer(8)
     found = [frame for piece in (b"<13>abcdefgh", b"ijkl", b"mn\n<13>x\n") for frame in framer.feed(piece)]
-    assert found == [Frame(b"<13>abcd", 18), Frame(b"<13>x", 5)]
+    assert found == [SyslogFrame(b"<13>abcd", 18), SyslogFrame(b"<13>x", 5)]
     counted = Framer(8)
-    assert list(counted.feed(b"12 <13>abcdefgh7 <13>two")) == [Frame(b"<13>abcd", 12), Frame(b"<13>two", 7)]
+    assert list(counted.feed(b"12 <13>abcdefgh7 <13>two")) == [
+        SyslogFrame(b"<13>abcd", 12),
+        SyslogFrame(b"<13>two", 7),
+    ]
 
 
 def test_memory_is_bounded_whatever_comes() -> None:
@@ -59,7 +62,7 @@ def test_memory_is_bounded_whatever_comes() -> None:
 def test_what_is_unfinished_at_the_end_is_kept() -> None:
     framer = Framer()
     list(framer.feed(b"100 <13>half"))
-    assert list(framer.finish()) == [Frame(b"<13>half", 100)]
+    assert list(framer.finish()) == [SyslogFrame(b"<13>half", 100)]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20), max_size=8), st.data())

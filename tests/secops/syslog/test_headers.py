@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secops_agent.syslog.headers import Message, read_message
+from secops_agent.syslog.headers import SyslogMessage, read_message
 from tests.secops.syslog.lines_aid import NOW
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def read(line: str, at: datetime = NOW, zone: ZoneInfo = SHANGHAI) -> Message:
+def read(line: str, at: datetime = NOW, zone: ZoneInfo = SHANGHAI) -> SyslogMessage:
     return read_message(line, zone, at)
 
 
@@ -31,7 +31,7 @@ def test_rfc5424() -> None:
 
 
 def test_rfc5424_with_nothing_in_it() -> None:
-    assert read("<0>1 - - - - - -") == Message(0, 0, "")
+    assert read("<0>1 - - - - - -") == SyslogMessage(0, 0, "")
 
 
 @pytest.mark.parametrize(

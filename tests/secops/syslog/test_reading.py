@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from secops_agent.services.identity import alert_identity, event_mark
-from secops_agent.syslog.alerts import Origin
+from secops_agent.syslog.alerts import LineOrigin
 from secops_agent.syslog.payloads import read_event
 from secops_agent.syslog.reading import MOST_ALERTS, read_line
 from tests.secops.syslog.lines_aid import NOW, alert, line, read, source
@@ -186,6 +186,6 @@ def test_structured_data_cannot_make_the_reader_slow() -> None:
 
 
 def test_an_origin_without_a_name_is_known_by_its_address() -> None:
-    assert Origin("x", "10.0.0.5", b"", NOW).size == 0
+    assert LineOrigin("x", "10.0.0.5", b"", NOW).size == 0
     found = read_line(line("<34>words only")).alerts[0]
     assert found.dedup_key[-1] == "203.0.113.9"
