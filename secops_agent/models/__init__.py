@@ -43,6 +43,14 @@ from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.syslog import (
+    SyslogEncoding,
+    SyslogLevel,
+    SyslogListener,
+    SyslogRejection,
+    SyslogSource,
+    SyslogTraffic,
+)
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.triage import SavedView, TriageBatch
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -130,6 +138,12 @@ __all__ = [
     "Staff",
     "SupplierStatement",
     "SwapState",
+    "SyslogEncoding",
+    "SyslogLevel",
+    "SyslogListener",
+    "SyslogRejection",
+    "SyslogSource",
+    "SyslogTraffic",
     "TargetKind",
     "TaskRun",
     "TriageBatch",
