@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/second-factor/", second_factor_page, name="second_factor"),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
+    path("", include("secops_agent.api.collector")),
     path("mcp/", McpView.as_view(), name="mcp"),
     path("mcp", McpView.as_view()),  # a redirect would lose the body
 ]
