@@ -8,7 +8,7 @@ https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.db import OperationalError, connection
 from django.http import HttpRequest, JsonResponse
@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from bifang.core.errors import InvalidInput, RateLimited
-from secops_agent.api.access import IMPORT, Need, caller_of
+from secops_agent.api.access import IMPORT, caller_of
 from secops_agent.api.base import View
 from secops_agent.api.errors import handle
 from secops_agent.api.ingest import AnyBody, body_of, check_head
@@ -69,9 +69,9 @@ def _refusal(error: Exception, status: int, context: Mapping[str, Any]) -> tuple
 class CollectorView(View):
     """What the addresses share: any body, Splunk's answers."""
 
-    needs: ClassVar[Mapping[str, Need]] = {"POST": IMPORT}
-    parser_classes: ClassVar[list[Any]] = [AnyBody]
-    schema: ClassVar[Any] = None
+    needs = {"POST": IMPORT}
+    parser_classes = [AnyBody]
+    schema = None
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, Any]], Response | None]:
         """Theirs."""
@@ -188,7 +188,7 @@ def health(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"text": "HEC is healthy", "code": 17})
 
 
-_ADDRESSES: Final = {
+_ADDRESSES: Final[Mapping[str, Callable[..., Any]]] = {
     "": EventsView.as_view(), "/event": EventsView.as_view(), "/raw": RawView.as_view(), "/ack": AcksView.as_view(),
     "/health": health,
 }  # fmt: skip

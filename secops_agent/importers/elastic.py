@@ -28,7 +28,8 @@ from .observables import Sighting, observed, sighted_in, techniques_in
 from .reading import json_documents
 
 _ENDED = {"recovered"}
-_ADDRESSES, _USUAL = ("source_ip", "destination_ip"), "medium"  # what a rule without a severity is
+_ADDRESSES = ("source_ip", "destination_ip")
+_USUAL: Severity = "medium"  # of a rule without one
 
 
 class Elastic:

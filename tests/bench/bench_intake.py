@@ -95,16 +95,18 @@ def database(name: str) -> Iterator[str]:
 def main(name: str = "sqlite", seconds: int = 15, size: int = 100) -> bool:
     """Print the figures; True if the rate was held and every message answered."""
     rate = DATABASES[name]
-    with database(name) as url, stages.stage() as place, stages.bifang(place, url):
-        with bench_ingest.web(place, url) as (address, token):
-            asyncio.run(flood(address, token, 3, rate / 4, size))  # warm up
-            talk: list[Round] = []
-            messages = stages.messages(place, seconds * MESSAGES_A_SECOND, 20)
-            talking = threading.Thread(target=lambda: talk.append(place.stream(messages, MESSAGES_A_SECOND)))
-            talking.start()
-            paced = asyncio.run(flood(address, token, seconds, rate, size))
-            talking.join()
-            alone = asyncio.run(flood(address, token, 2, rate * 5, size))
+    with (
+        database(name) as url, stages.stage() as place, stages.bifang(place, url),
+        bench_ingest.web(place, url) as (address, token),
+    ):  # fmt: skip
+        asyncio.run(flood(address, token, 3, rate / 4, size))  # warm up
+        talk: list[Round] = []
+        messages = stages.messages(place, seconds * MESSAGES_A_SECOND, 20)
+        talking = threading.Thread(target=lambda: talk.append(place.stream(messages, MESSAGES_A_SECOND)))
+        talking.start()
+        paced = asyncio.run(flood(address, token, seconds, rate, size))
+        talking.join()
+        alone = asyncio.run(flood(address, token, 2, rate * 5, size))
     return report(name, size, paced, talk[0], alone)
 
 
