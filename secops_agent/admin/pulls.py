@@ -1,6 +1,6 @@
 """The page of a source that alerts are fetched from: how it is tried, and how far it has come."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from bifang.core.admin.base import moment
 from bifang.core.admin.guiding import Fact, register_facts, register_guide
+from bifang.core.admin.live import Live, register_watch
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup, register_checkup
 from bifang.core.models import SystemConfig
@@ -67,5 +68,23 @@ def pull_guide(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     yield Step("等第一次取回", waits, bool(row and row.last_at))
 
 
+def watch(configs: Sequence[SystemConfig]) -> Mapping[int, Live]:
+    """What each is doing."""
+    return {config.pk: _live(config) for config in configs}
+
+
+def _live(config: SystemConfig) -> Live:
+    row = pulls.state_of(config)
+    if not config.enabled:
+        return Live("已停用", "idle")
+    if row is None or not (row.last_at or config.last_error):
+        return Live("等待第一次拉取", "info")
+    if config.last_error:
+        text, tone = ("已停止", "bad") if row.parked else ("稍后重试", "warn")
+        return Live(text, tone, "", config.last_error, config.last_error_at)
+    return Live("正常", "ok", f"上一次 {row.last_seen} 条")
+
+
+register_watch(pulls.KIND, watch)
 register_facts(pulls.KIND, progress)
 register_guide(pulls.KIND, pull_guide)

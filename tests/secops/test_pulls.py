@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core import configs
@@ -17,6 +19,7 @@ from secops_agent.connectors.aliyun.signing import AccessKey, canonical_query, s
 from secops_agent.models import Alert, ImportJob, Pull
 from secops_agent.services.intake import pulls
 from secops_agent.tasks.pulls import run_due
+from tests.admin_pages import serve_plain_static, superuser, tried
 from tests.fake_aliyun import KEY_ID, KEY_SECRET, FakeAliyun, event
 
 pytestmark = pytest.mark.django_db
@@ -236,3 +239,20 @@ def test_the_secret_is_in_no_error_and_no_log(fake: FakeAliyun, caplog: pytest.L
     run_due()
     assert KEY_SECRET not in told(config) + caplog.text
     assert KEY_SECRET not in repr(configs.load(config))
+
+
+def test_the_page_tries_a_key_and_tells_how_far_it_is(
+    fake: FakeAliyun, settings: Any, tmp_path: Path
+) -> None:
+    serve_plain_static(settings, tmp_path)
+    fake.events.append(event(1, timezone.now() - timedelta(hours=1)))
+    config, root = connect(fake), superuser()
+    assert "AccessKey 有效，可以查询；最近一天有 1 条待处理的告警" in tried(root, config)["alerts"]
+    assert "SignatureDoesNotMatch" in tried(root, config, access_key_secret="wrong-secret")["alerts"]
+    assert not Alert.objects.exists()
+    address = reverse("admin:core_systemconfig_change", args=[config.pk])
+    assert "还没有开始" in root.get(address).content.decode()
+    run_due()
+    page = root.get(address).content.decode()
+    assert "1 条，新增 1" in page
+    assert KEY_SECRET not in page
