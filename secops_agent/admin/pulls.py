@@ -15,7 +15,7 @@ from bifang.core.admin.trying import Checkup, register_checkup
 from bifang.core.models import SystemConfig
 from bifang.core.reach import REACH
 from bifang.core.trials import COMPLETE, CheckStep, Destination, Tryout
-from secops_agent.connectors.aliyun.client import Span, fetch_page
+from secops_agent.connectors.aliyun.client import AlertSpan, fetch_page
 from secops_agent.services.intake import pulls
 
 ASK_S = 40.0
@@ -32,7 +32,7 @@ class AliyunTrial(Tryout):
 async def ask_for_alerts(trial: Tryout) -> str:
     """One page of a single alert: key, right and clock are good."""
     now = timezone.now()
-    page = await fetch_page(trial.ready, Span(now - timedelta(days=1), now), 1, size=1)
+    page = await fetch_page(trial.ready, AlertSpan(now - timedelta(days=1), now), 1, size=1)
     return f"AccessKey 有效，可以查询；最近一天有 {page.total} 条待处理的告警"
 
 

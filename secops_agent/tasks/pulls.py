@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from bifang.core import configs
 from bifang.core.errors import BifangError, RemoteError
-from secops_agent.connectors.aliyun.client import AlertPage, Span, pages
+from secops_agent.connectors.aliyun.client import AlertPage, AlertSpan, pages
 from secops_agent.connectors.aliyun.settings import AliyunSettings
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake import ingest, pulls
-from secops_agent.services.intake.pulls import KIND, Turn
+from secops_agent.services.intake.pulls import KIND, PullTurn
 from secops_agent.services.intake.receipts import Receipt
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def run_due() -> str:
     return "；".join(_run(turn) for turn in pulls.due()) or "没有到期的拉取"
 
 
-def _run(turn: Turn) -> str:
+def _run(turn: PullTurn) -> str:
     every = EVERY
     try:
         settings: AliyunSettings = configs.load(turn.config)
@@ -58,11 +58,11 @@ def _run(turn: Turn) -> str:
     return f"{turn.config.name}：{tally.seen} 条，新增 {tally.new}"
 
 
-def _fetch(turn: Turn, settings: AliyunSettings, now: datetime) -> _Tally:
+def _fetch(turn: PullTurn, settings: AliyunSettings, now: datetime) -> _Tally:
     tally = _Tally()
     for start, end in pulls.spans(turn, settings.days, now):
         for handled in (False, True):
-            for page in pages(settings, Span(start, end, handled)):
+            for page in pages(settings, AlertSpan(start, end, handled)):
                 if not pulls.prolong(turn):
                     raise _Lost
                 _store(page, settings, tally)

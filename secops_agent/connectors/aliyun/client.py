@@ -38,7 +38,7 @@ _BUSY: Final = ("Throttling", "ServiceUnavailable", "FlowControl")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class AlertSpan:
     """Alerts that happened in this time, or with ``handled`` those that somebody dealt with in it."""
 
     start: datetime
@@ -68,12 +68,12 @@ class AlertPage:
     total: int
 
 
-def read_page(settings: AliyunSettings, span: Span, number: int) -> AlertPage:
+def read_page(settings: AliyunSettings, span: AlertSpan, number: int) -> AlertPage:
     """One page. Raises BadCredentials, RateLimited after a few tries, RemoteError, ConfigError."""
     return asyncio.run(fetch_page(settings, span, number))
 
 
-def pages(settings: AliyunSettings, span: Span) -> Iterator[AlertPage]:
+def pages(settings: AliyunSettings, span: AlertSpan) -> Iterator[AlertPage]:
     """Until all that the first answers promised has come; raises as `read_page`."""
     number, seen = 1, 0
     while (page := read_page(settings, span, number)).count:
@@ -83,7 +83,7 @@ def pages(settings: AliyunSettings, span: Span) -> Iterator[AlertPage]:
             return
 
 
-async def fetch_page(settings: AliyunSettings, span: Span, number: int, size: int = PAGE) -> AlertPage:
+async def fetch_page(settings: AliyunSettings, span: AlertSpan, number: int, size: int = PAGE) -> AlertPage:
     """As `read_page`, in a loop."""
     backoff = Backoff(base=settings.pause_s, cap=8.0)
     asked = {

@@ -27,7 +27,7 @@ _WORST: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PullTurn:
     """A fetch that this process has taken. ``cursor``: all before is stored; None at first."""
 
     config: SystemConfig
@@ -36,14 +36,14 @@ class Turn:
     failures: int
 
 
-def due() -> Iterator[Turn]:
+def due() -> Iterator[PullTurn]:
     """Take every enabled configuration whose time has come, or that was changed."""
     for config in SystemConfig.objects.enabled(KIND).order_by("pk"):
         if turn := take(config, timezone.now()):
             yield turn
 
 
-def take(config: SystemConfig, now: datetime) -> Turn | None:
+def take(config: SystemConfig, now: datetime) -> PullTurn | None:
     """None if it is not its time, another process is at it, or it is parked."""
     version = hashlib.sha256(str(configs.version_of(config)).encode()).hexdigest()
     Pull.objects.get_or_create(config=config, defaults={"next_at": now, "version": version})
@@ -54,10 +54,10 @@ def take(config: SystemConfig, now: datetime) -> Turn | None:
         leased_until=now + LEASE, token=token, version=version, parked=False
     )
     row = Pull.objects.filter(config=config, token=token).first() if won else None
-    return Turn(config, row.cursor, token, row.failures) if row else None
+    return PullTurn(config, row.cursor, token, row.failures) if row else None
 
 
-def spans(turn: Turn, days: int, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+def spans(turn: PullTurn, days: int, now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """From a little before the cursor until now, a day at most each."""
     start = max(
         turn.cursor - OVERLAP if turn.cursor else now - timedelta(days=days), now - timedelta(days=90)
@@ -68,17 +68,17 @@ def spans(turn: Turn, days: int, now: datetime) -> Iterator[tuple[datetime, date
         start = end
 
 
-def advance(turn: Turn, cursor: datetime) -> bool:
+def advance(turn: PullTurn, cursor: datetime) -> bool:
     """A span is stored. False: another process has taken over."""
     return bool(_mine(turn).update(cursor=cursor))
 
 
-def prolong(turn: Turn) -> bool:
+def prolong(turn: PullTurn) -> bool:
     """Go on for another while. False: another process has taken over."""
     return bool(_mine(turn).update(leased_until=timezone.now() + LEASE))
 
 
-def succeed(turn: Turn, every: timedelta, *, seen: int, new: int) -> None:
+def succeed(turn: PullTurn, every: timedelta, *, seen: int, new: int) -> None:
     """All until now is here."""
     now = timezone.now()
     done = _mine(turn).update(
@@ -88,7 +88,7 @@ def succeed(turn: Turn, every: timedelta, *, seen: int, new: int) -> None:
         configs.report_error(turn.config.pk, "")
 
 
-def fail(turn: Turn, message: str, every: timedelta, *, park: bool) -> None:
+def fail(turn: PullTurn, message: str, every: timedelta, *, park: bool) -> None:
     """Later, each time later; or not before the configuration changes."""
     wait = min(max(every, timedelta(minutes=1)) * 2 ** min(turn.failures, 10), max(_WORST, every))
     won = _mine(turn).update(
@@ -98,7 +98,7 @@ def fail(turn: Turn, message: str, every: timedelta, *, park: bool) -> None:
         configs.report_error(turn.config.pk, message)
 
 
-def _mine(turn: Turn) -> "QuerySet[Pull]":
+def _mine(turn: PullTurn) -> "QuerySet[Pull]":
     return Pull.objects.filter(config=turn.config, token=turn.token, leased_until__isnull=False)
 
 
