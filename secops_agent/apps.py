@@ -18,6 +18,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
         from secops_agent.config import OpenAIKind, QwenKind
+        from secops_agent.connectors.aliyun.config import AliyunKind
         from secops_agent.connectors.config import WebhookKind
         from secops_agent.connectors.mcp.config import McpKind
         from secops_agent.services.notifications.drafts import make_draft
@@ -33,6 +34,7 @@ class SecopsAgentConfig(AppConfig):
         register_kind(OpenAIKind)
         register_kind(WebhookKind)
         register_kind(McpKind)
+        register_kind(AliyunKind)
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")

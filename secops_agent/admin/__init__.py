@@ -18,6 +18,7 @@ from secops_agent.admin import (
     mcp,
     on_call,
     preferences,
+    pulls,
     reports,
     rules,
     runbooks,
@@ -33,7 +34,7 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
-    "destinations", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
+    "destinations", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "syslog", "syslog_processes", "tokens", "usage",
 ]  # fmt: skip

@@ -49,7 +49,7 @@ class TokenUser:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer bf_…``, ``X-Api-Token: bf_…``, or the password of basic authentication."""
+    """``Authorization: Bearer bf_…`` (or Splunk), ``X-Api-Token: bf_…``, or the password of basic authentication."""
 
     def authenticate(self, request: Request) -> tuple[TokenUser, Grant] | None:
         """None if no token was sent. Raises AuthenticationFailed."""
@@ -74,7 +74,7 @@ def _secret(request: Request) -> str | None:
     if given:
         return given.strip()
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() in ("bearer", "token"):
+    if scheme.lower() in ("bearer", "token", "splunk"):
         return value.strip()
     if scheme.lower() != "basic":
         return None
