@@ -12,6 +12,7 @@ from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.openapi.media import Media
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.robots import Robots
 
@@ -24,6 +25,7 @@ class ApplicationClient:
     replies: Replies
     cards: Cards
     robots: Robots
+    media: Media
 
 
 class ApplicationClients:
@@ -60,7 +62,7 @@ class ApplicationClients:
             used_up=partial(self.counter.used_up, settings.client_id, QuotaLedger.CALLS),
         )
         api = OpenApi(self._http, application, meter=meter)
-        return ApplicationClient(settings, Replies(api), Cards(api), Robots(api))
+        return ApplicationClient(settings, Replies(api), Cards(api), Robots(api), Media(api))
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

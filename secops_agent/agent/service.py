@@ -10,6 +10,7 @@ from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Suggestion, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
 from secops_agent.agent import loop, memory, prompts
+from secops_agent.agent.attachments import Attachment, Received, receive
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.grounding import mark_hearsay, mark_unbacked, names_data, without_claims
@@ -29,6 +30,7 @@ from secops_agent.llm.offline import NOTICE
 from secops_agent.llm.types import LLM, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
+from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.base import Proposer, Toolbox
 from secops_agent.tools.mcp import McpTools
 
@@ -53,6 +55,7 @@ class Asking:
     ai_configs: tuple[int, ...] = ()  # asked in this order
     quoted: str = ""  # what was replied to or forwarded
     cannot_read: str = ""  # why there is no text to answer: a picture, a video …
+    attachment: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,9 @@ class Agent:
         if asking.cannot_read:
             return _only(asking, person, asking.cannot_read)
         proposals = self._policy.proposals(turn, person, is_group=asking.is_group)
+        received = await receive(asking.attachment, turn, person, proposals, sink)
+        if received is not None:
+            return self._about_file(asking, known, conversation, received)
         talk = self._talk(asking, known, conversation, proposals)
         if talk.only_quotes and (read_control(talk.quoted) or read_order(talk.quoted)):
             return _only(asking, person, QUOTED_CONTROL)
@@ -147,6 +153,17 @@ class Agent:
         if not self._policy.tells_stranger(turn, person):
             return TurnResult((), brief(turn, person, ""), note=TOLD_BEFORE)
         return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
+
+    @staticmethod
+    def _about_file(
+        asking: Asking, known: memory.Known, conversation: str, received: Received
+    ) -> TurnResult:
+        """What is said about a file is remembered like any other answer."""
+        person, turn, now = known.person, asking.turn, timezone.now()
+        text = for_readers(mask_personal(received.text) if asking.is_group else received.text, is_group=asking.is_group)
+        reply = Reply(text, title=_title(text), buttons=received.buttons, suggestions=received.suggestions)
+        said = memory.remember(conversation, person, received.said, text, known.recall, now)
+        return TurnResult((reply,), (*said, *brief(turn, person, text, now), *received.rows))
 
     @staticmethod
     def _talk(asking: Asking, known: memory.Known, conversation: str, proposer: Proposer) -> Talk:
