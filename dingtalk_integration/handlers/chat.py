@@ -86,9 +86,9 @@ def _milliseconds(text: str) -> int:
 class ChatTurns:
     """Has chat messages answered by the agent, for people of the configuration's own corporation only."""
 
-    def __init__(self, configs: ConfigCache, agent: Agent, clients: ApplicationClients) -> None:
+    def __init__(self, configs: ConfigCache, agent: Agent, clients: ApplicationClients | None = None) -> None:
         self._configs = configs
-        self._clients = clients
+        self._clients = clients or ApplicationClients(configs)
         self._agent = agent
         self._corporations: dict[int, str] = {}
         self._groups: dict[tuple[int, str], float] = {}
