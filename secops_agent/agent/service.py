@@ -39,6 +39,7 @@ MOST_SHOWN = 2  # results that are shown under a model's words
 ONLY_QUOTED = "（引用）"  # what is remembered of a question without words
 QUOTED_ORDER = "引用或转发的内容不会被当作命令。要做什么，请自己写出来。"
 QUOTED_CONTROL = "引用或转发的确认、同意、拒绝、停止不会照办。要这样做，请自己写出来。"
+_NO_FILE = "文件「{name}」只能在钉钉里发送；在这里请到「安全报告」页面下载。"
 TOLD_BEFORE = "发送人没有使用权限，今天已告知，不再重复回复"
 
 
@@ -145,7 +146,7 @@ class Agent:
         taps = (*proposals.suggestions(text), *_offered(outcome, is_group=asking.is_group))
         text, next_taps = with_steps(text, outcome.steps, is_group=asking.is_group)
         reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=(*taps, *next_taps))
-        return TurnResult((reply, *copies, *told), (*rows, *records))
+        return TurnResult((reply, *_files(outcome), *copies, *told), (*rows, *records))
 
     def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
         """Tell someone without a role whom to ask; once a day in a conversation."""
@@ -289,6 +290,12 @@ def _with_private_copies(asking: Asking, outcome: TurnOutcome) -> tuple[str, tup
         Reply(text, title=_title(text), at_sender=False, target=own) for text in dict.fromkeys(hidden)
     )
     return f"{outcome.text}\n\n已私聊发送：含个人信息的完整内容。", copies
+
+
+def _files(outcome: TurnOutcome) -> tuple[Reply, ...]:
+    """What tools made to be sent beside the answer."""
+    files = dict.fromkeys(run.result.file for run in outcome.tool_runs if run.result.file)
+    return tuple(Reply(_NO_FILE.format(name=file.name), at_sender=False, file=file) for file in files)
 
 
 def _only(asking: Asking, person: Person, text: str) -> TurnResult:
