@@ -169,7 +169,14 @@ def mark_sent(items: Sequence[Sent]) -> list[None]:
     groups: dict[Delivered, list[int]] = defaultdict(list)
     for item in items:
         groups[item.delivered].append(item.part.outbox_id)
-    sent = {"state": State.DONE, "sent_at": database_now(), "last_error": "", "webhook": None, "file": None, **NOBODY}
+    sent = {
+        "state": State.DONE,
+        "sent_at": database_now(),
+        "last_error": "",
+        "webhook": None,
+        "file": None,
+        **NOBODY,
+    }
     for delivered, ids in groups.items():
         rows = OutboxRow.objects.filter(pk__in=ids)
         rows.update(route=delivered.route, receipt=delivered.receipt[:200], not_before=None, **sent)

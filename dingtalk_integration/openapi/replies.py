@@ -64,9 +64,7 @@ class Replies:
             with self._api.meter.metering("webhook"):
                 check_legacy(response)
 
-    async def send_to_group(
-        self, conversation_id: str, message: Message, *, robot_code: str = ""
-    ) -> str:
+    async def send_to_group(self, conversation_id: str, message: Message, *, robot_code: str = "") -> str:
         """Send to a group by its openConversationId; the processQueryKey. Cannot @ anyone."""
         body = {
             "robotCode": robot_code or self._api.application.robot,

@@ -27,7 +27,7 @@ from secops_agent.services.decisions.proposals import IMPORT, Proposals
 from secops_agent.services.intake import jobs
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.files import DEFINITION, GONE
-from secops_agent.uploads.arrivals import ArrivedFile, Arrival
+from secops_agent.uploads.arrivals import Arrival, ArrivedFile
 from secops_agent.uploads.body import LARGEST
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.preview import FilePreview, foreign_by_name, formats_of, look
@@ -75,7 +75,9 @@ async def receive(
         arrived = await _fetch(attachment, turn)
         sink.progress("正在读取文件")
         row = _row(turn, person, attachment.name, arrived)
-        return await _considered(said, row, await asyncio.to_thread(formats_of, arrived.path, row.name), proposals)
+        return await _considered(
+            said, row, await asyncio.to_thread(formats_of, arrived.path, row.name), proposals
+        )
     except BifangError as error:
         return Received(said, f"「{attachment.name}」：{_words(error)}")
 
@@ -89,7 +91,9 @@ def _role_refusal(name: str, person: Person) -> str:
 
 def _words(error: BifangError) -> str:
     if isinstance(error, RemoteError) and error.code == "too_large":
-        return f"文件超过 {LARGEST >> 20} MiB 的上限，没有接收。请拆分后再发，或在服务器上用 import_data 导入。"
+        return (
+            f"文件超过 {LARGEST >> 20} MiB 的上限，没有接收。请拆分后再发，或在服务器上用 import_data 导入。"
+        )
     if isinstance(error, InvalidInput):
         return f"{error.message}没有导入任何内容。"
     return f"没有下载下来（{error.message}）{RESEND}"
@@ -176,7 +180,9 @@ async def _proposed(
         asked = file_answers.stored(row, format=format_name, asks=FileQuestion.ASSET)
         return Received(said, text, (asked,))
     if not sum(found.counts.values()):
-        return Received(said, f"{head}没有什么可以导入。", (file_answers.stored(row, asks=FileQuestion.NONE),))
+        return Received(
+            said, f"{head}没有什么可以导入。", (file_answers.stored(row, asks=FileQuestion.NONE),)
+        )
     await asyncio.to_thread(_keep_a_day, path)
     return await db.call(_offer, said, head, row, found, choices, proposals)
 

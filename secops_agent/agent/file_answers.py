@@ -101,7 +101,11 @@ def asset_of(answer: FileAnswer) -> Choices:
 
 
 def _guess(name: str) -> str:
-    if name.endswith(".git") or name.startswith("git@") or re.match(r"https?://(github|gitlab|gitee)\.", name):
+    if (
+        name.endswith(".git")
+        or name.startswith("git@")
+        or re.match(r"https?://(github|gitlab|gitee)\.", name)
+    ):
         return "repository"
     if name.startswith(("http://", "https://")):
         return "website"

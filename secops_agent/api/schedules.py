@@ -60,7 +60,10 @@ class ScheduleIn(Form):
     enabled = Truth(default=True, help_text="启用")
     target = ScheduleTargetIn(default=None, allow_null=True, help_text="发到哪里；情报和比对可以没有")
     attachment = serializers.ChoiceField(
-        choices=("pdf", "markdown", "csv"), default="", allow_blank=True, help_text="日报、周报、月报同时作为文件发送"
+        choices=("pdf", "markdown", "csv"),
+        default="",
+        allow_blank=True,
+        help_text="日报、周报、月报同时作为文件发送",
     )
 
 

@@ -36,7 +36,11 @@ def security_report(asker: Asker, given: ReportPeriod) -> ToolResult:
     data: dict[str, Any] = _JSON.dump_python(report.figures, mode="json")
     said = f"文件「{file.name}」随后发出。\n\n" if file else ""
     return ToolResult(
-        "ok", f"时间={PERIODS[given.period]}（{start} 至 {end}）", said + wording.text(report)[1], data, file=file
+        "ok",
+        f"时间={PERIODS[given.period]}（{start} 至 {end}）",
+        said + wording.text(report)[1],
+        data,
+        file=file,
     )
 
 

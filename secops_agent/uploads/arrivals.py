@@ -12,7 +12,6 @@ from secops_agent.services.intake import jobs
 from secops_agent.uploads.body import LARGEST
 
 
-
 @dataclass(frozen=True, slots=True)
 class ArrivedFile:
     """A file that is whole, and safe on the disk. ``key`` is its name in `jobs.directory`."""
@@ -45,7 +44,9 @@ class Arrival:
         if not path.is_file():
             return None
         with path.open("rb") as file:
-            return ArrivedFile(self._key, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+            return ArrivedFile(
+                self._key, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+            )
 
     def take(self, piece: bytes) -> None:
         """The next bytes. Raises InvalidInput over the limit of every upload."""

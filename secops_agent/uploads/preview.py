@@ -22,7 +22,13 @@ from secops_agent.services.records import (
 )
 from secops_agent.uploads.choices import Choices
 
-KINDS: Final = {"asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警"}
+KINDS: Final = {
+    "asset": "资产",
+    "component": "组件",
+    "vulnerability": "漏洞",
+    "finding": "发现",
+    "alert": "告警",
+}
 LINES: Final = 5
 _MOST: Final = 200_000  # records that are counted
 _LONGEST_S: Final = 20.0
@@ -70,9 +76,13 @@ class FilePreview:
     @property
     def told(self) -> str:
         """发现 12、漏洞 9，另有 2 条读不懂."""
-        parts = "、".join(f"{label} {self.counts[kind]}" for kind, label in KINDS.items() if self.counts[kind])
+        parts = "、".join(
+            f"{label} {self.counts[kind]}" for kind, label in KINDS.items() if self.counts[kind]
+        )
         more = f"，另有 {self.rejected} 条读不懂、不会导入" if self.rejected else ""
-        return (f"{parts}{' 以上（太大，没有数完）' if self.cut else ''}" if parts else "没有可以导入的记录") + more
+        return (
+            f"{parts}{' 以上（太大，没有数完）' if self.cut else ''}" if parts else "没有可以导入的记录"
+        ) + more
 
     @property
     def whose(self) -> str:

@@ -91,7 +91,9 @@ def _counts(row: ImportJob, kind: str) -> str:
     numbers = {column: int(row.outcome.get(column, {}).get(kind, 0)) for column in _COLUMNS}
     if not any(numbers.values()):
         return ""
-    label = f"[{KINDS[kind]}]({settings.PUBLIC_URL}{page_of(row, kind)})" if settings.PUBLIC_URL else KINDS[kind]
+    label = (
+        f"[{KINDS[kind]}]({settings.PUBLIC_URL}{page_of(row, kind)})" if settings.PUBLIC_URL else KINDS[kind]
+    )
     return f"- {label}：" + "，".join(f"{_COLUMNS[column]} {number}" for column, number in numbers.items())
 
 

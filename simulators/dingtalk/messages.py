@@ -82,7 +82,11 @@ def _with_file(world: World, body: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(given, dict) or not given.get("name"):
         raise InvalidInput("file 应是 {name, text} 或 {name, base64}")
     try:
-        data = base64.b64decode(given["base64"], validate=True) if "base64" in given else str(given.get("text") or "").encode()
+        data = (
+            base64.b64decode(given["base64"], validate=True)
+            if "base64" in given
+            else str(given.get("text") or "").encode()
+        )
     except (ValueError, TypeError) as error:
         raise InvalidInput("file.base64 不是合法的 base64") from error
     name, code = str(given["name"]), mint("download-")

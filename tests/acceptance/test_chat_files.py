@@ -54,7 +54,6 @@ def send_file(stage: Stage, where: str, who: str = "lisi", **fields: Any) -> str
     return stage.say("", where, who, file={"name": "资产.csv", "text": ROWS}, **fields)
 
 
-
 def file_of(stage: Stage, reply: dict[str, Any]) -> bytes:
     media = re.search(r'"mediaId": ?"([^"]+)"', reply["raw"]["msgParam"])
     assert media, reply
@@ -134,7 +133,9 @@ def test_a_report_comes_as_a_file_when_asked_and_on_schedule(
     assert "# 安全" in file_of(stage, file).decode()
     target = {"kind": "group", "config": stage.config().name, "conversation_id": GROUP}
     stage.apply(
-        schedules=[{"name": "周报", "task": "周报", "cron": "每周一 9:00", "target": target, "attachment": "csv"}]
+        schedules=[
+            {"name": "周报", "task": "周报", "cron": "每周一 9:00", "target": target, "attachment": "csv"}
+        ]
     )
     start_cluster(stage, tmp_path, clusters)
     ScheduledTask.objects.update(next_at=timezone.now())

@@ -17,6 +17,7 @@ from bifang.core.errors import (
 from bifang.core.http import HttpClient
 from dingtalk_integration.openapi import Application, CardPlace, Cards, Endpoints, Media, OpenApi, Replies
 from dingtalk_integration.openapi.errors import QuotaUsedUp
+from dingtalk_integration.openapi.replies import markdown_message
 
 
 class Dingtalk:

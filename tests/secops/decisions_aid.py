@@ -141,7 +141,9 @@ async def say(
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
     ai_configs = tuple(filter(None, [config.ai_config_id]))
-    asking = Asking(turn, corp, who, who, is_group, ai_configs=ai_configs, quoted=quoted, attachment=attachment)
+    asking = Asking(
+        turn, corp, who, who, is_group, ai_configs=ai_configs, quoted=quoted, attachment=attachment
+    )
     result = await agent.answer(asking, Silent())
     assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result

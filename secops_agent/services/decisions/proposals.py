@@ -29,7 +29,9 @@ LETTERS: Final = "ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another let
 DIGITS: Final = "23456789"
 CODE_LENGTH: Final = 6
 VALID_FOR: Final = {Risk.WRITE: timedelta(minutes=10), Risk.DANGEROUS: timedelta(minutes=30)}
-IMPORT: Final = "import_file"  # of a proposal to import what somebody sent; no model and no grammar can call it
+IMPORT: Final = (
+    "import_file"  # of a proposal to import what somebody sent; no model and no grammar can call it
+)
 LASTING: Final = {IMPORT: timedelta(hours=24)}  # as long as the file is kept
 MOST_OPEN: Final = 20  # a person's undecided proposals
 

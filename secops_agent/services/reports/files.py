@@ -38,9 +38,7 @@ def _parts(report: PeriodReport) -> list[tuple[str, tuple[ReportLine, ...]]]:
 
 
 def _csv(report: PeriodReport) -> bytes:
-    rows = [
-        (title, line.label, line.value, line.change) for title, lines in _parts(report) for line in lines
-    ]
+    rows = [(title, line.label, line.value, line.change) for title, lines in _parts(report) for line in lines]
     return csv_text(_HEADS, rows).encode()
 
 

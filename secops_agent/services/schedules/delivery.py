@@ -42,7 +42,9 @@ def deliver(run: TaskRun, now: datetime) -> bool:
 
 
 def _end(run: TaskRun) -> bool:
-    won = TaskRun.objects.filter(pk=run.pk, state=RunState.HELD).update(state=RunState.DONE, error="", file=None)
+    won = TaskRun.objects.filter(pk=run.pk, state=RunState.HELD).update(
+        state=RunState.DONE, error="", file=None
+    )
     ScheduledTask.objects.filter(pk=run.task_id).exclude(last_error="").update(
         last_error="", last_error_at=None
     )
