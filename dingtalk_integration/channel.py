@@ -15,7 +15,7 @@ from dingtalk_integration.custom_robots import CustomRobots
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.openapi.media import MAX_FILE
-from dingtalk_integration.openapi.replies import Message, file_message, markdown_message
+from dingtalk_integration.openapi.replies import RobotMessage, file_message, markdown_message
 from dingtalk_integration.purposes import purpose_of, spending
 from dingtalk_integration.splitting import split_markdown
 
@@ -119,7 +119,7 @@ class DingTalkChannel:
         media_id = await client.media.upload(file.content, file.name, "file")
         return await self._send(client, part, file_message(media_id, file.name))
 
-    async def _send(self, client: ApplicationClient, part: Part, message: Message) -> Delivered:
+    async def _send(self, client: ApplicationClient, part: Part, message: RobotMessage) -> Delivered:
         target = part.target
         if target.is_group:
             await self._calls.enter((part.config_id, "groupMessages/send"))

@@ -13,7 +13,7 @@ MAX_PEOPLE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RobotMessage:
     """What the OpenAPI sends: ``msgKey`` and ``msgParam``."""
 
     key: str
@@ -24,15 +24,15 @@ class Message:
         return {"msgKey": self.key, "msgParam": json.dumps(dict(self.param), ensure_ascii=False)}
 
 
-def markdown_message(title: str, text: str) -> Message:
+def markdown_message(title: str, text: str) -> RobotMessage:
     """``title`` is what the notification shows."""
-    return Message("sampleMarkdown", {"title": title, "text": text})
+    return RobotMessage("sampleMarkdown", {"title": title, "text": text})
 
 
-def file_message(media_id: str, name: str) -> Message:
+def file_message(media_id: str, name: str) -> RobotMessage:
     """A file that was uploaded; its type is its extension."""
     extension = name.rpartition(".")[2].lower() if "." in name else "txt"
-    return Message("sampleFile", {"mediaId": media_id, "fileName": name, "fileType": extension})
+    return RobotMessage("sampleFile", {"mediaId": media_id, "fileName": name, "fileType": extension})
 
 
 class Replies:
@@ -64,7 +64,9 @@ class Replies:
             with self._api.meter.metering("webhook"):
                 check_legacy(response)
 
-    async def send_to_group(self, conversation_id: str, message: Message, *, robot_code: str = "") -> str:
+    async def send_to_group(
+        self, conversation_id: str, message: RobotMessage, *, robot_code: str = ""
+    ) -> str:
         """Send to a group by its openConversationId; the processQueryKey. Cannot @ anyone."""
         body = {
             "robotCode": robot_code or self._api.application.robot,
@@ -75,7 +77,7 @@ class Replies:
         return str(answer.get("processQueryKey") or "")
 
     async def send_to_people(
-        self, staff_ids: Sequence[str], message: Message, *, robot_code: str = ""
+        self, staff_ids: Sequence[str], message: RobotMessage, *, robot_code: str = ""
     ) -> str:
         """Send to at most 20 people; the processQueryKey. Anyone not reached, even within a 200, is an error:
         RateLimited for flow control, else a permanent RemoteError that names them."""

@@ -130,8 +130,7 @@ class Agent:
         if asking.cannot_read:
             return _only(asking, person, asking.cannot_read)
         proposals = self._policy.proposals(turn, person, is_group=asking.is_group)
-        received = await receive(asking.attachment, turn, person, proposals, sink)
-        if received is not None:
+        if (received := await receive(asking.attachment, turn, person, proposals, sink)) is not None:
             return self._about_file(asking, known, conversation, received)
         talk = self._talk(asking, known, conversation, proposals)
         if talk.only_quotes and (read_control(talk.quoted) or read_order(talk.quoted)):

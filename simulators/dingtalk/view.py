@@ -104,9 +104,7 @@ def _render_file(entry: Entry) -> str:
         with suppress(ValueError, TypeError, AttributeError):
             code = str(json.loads(entry.raw.get("msgParam") or "{}").get("mediaId") or "")
     name = html.escape(entry.text)
-    return (
-        f'<a class="file" href="/sim/files/{quote(code, safe="")}" download>📎 {name}</a>' if code else name
-    )
+    return f'<a class="file" href="/sim/files/{quote(code, safe="")}" download>{name}</a>' if code else name
 
 
 def describe_card(card: Card) -> dict[str, Any]:
