@@ -13,8 +13,10 @@ from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.media import Media
+from dingtalk_integration.openapi.missed_events import MissedEvents
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.robots import Robots
+from dingtalk_integration.webhook.addresses import card_callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ApplicationClient:
     replies: Replies
     cards: Cards
     robots: Robots
+    missed: MissedEvents
     media: Media
 
 
@@ -62,7 +65,14 @@ class ApplicationClients:
             used_up=partial(self.counter.used_up, settings.client_id, QuotaLedger.CALLS),
         )
         api = OpenApi(self._http, application, meter=meter)
-        return ApplicationClient(settings, Replies(api), Cards(api), Robots(api), Media(api))
+        return ApplicationClient(
+            settings,
+            Replies(api),
+            Cards(api, card_callback(settings)),
+            Robots(api),
+            MissedEvents(api),
+            Media(api),
+        )
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

@@ -51,6 +51,7 @@ from secops_agent.models.vulnerability import (
     AffectedRange,
     EpssScore,
     Finding,
+    SupplierStatement,
     Vulnerability,
     VulnerabilityAlias,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "Silence",
     "SlaTarget",
     "Staff",
+    "SupplierStatement",
     "SwapState",
     "TargetKind",
     "TaskRun",

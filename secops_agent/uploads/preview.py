@@ -18,6 +18,7 @@ from secops_agent.services.records import (
     FindingRecord,
     Item,
     Rejected,
+    VexRecord,
     VulnerabilityRecord,
 )
 from secops_agent.uploads.choices import Choices
@@ -27,6 +28,7 @@ KINDS: Final = {
     "component": "组件",
     "vulnerability": "漏洞",
     "finding": "发现",
+    "statement": "VEX 声明",
     "alert": "告警",
 }
 LINES: Final = 5
@@ -164,7 +166,7 @@ def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
 def _kind_of(item: Item) -> str:
     kinds = {
         AssetRecord: "asset", ComponentRecord: "component", VulnerabilityRecord: "vulnerability", FindingRecord: "finding",
-        AlertRecord: "alert",
+        AlertRecord: "alert", VexRecord: "statement",
     }  # fmt: skip
     return kinds.get(type(item), "")
 
@@ -181,7 +183,9 @@ def _identity(item: Item) -> object:
             return item.source, item.kind, item.asset and item.asset.keys, item.key
         case AlertRecord():
             return item.source, item.dedup_key
-    return id(item)
+        case VexRecord():
+            return item.author, item.vulnerability, item.product, item.platform, item.asset
+    return ""
 
 
 def _assets_of(item: Item) -> Iterator[AssetRecord | None]:
@@ -206,6 +210,8 @@ def _line(item: Item) -> str:
             parts = (_LEVELS[item.severity], item.vulnerability or item.rule_id, item.title, where)
         case AlertRecord():
             parts = (_LEVELS[item.severity], item.title, "、".join(each.name for each in item.assets[:2]))
+        case VexRecord():
+            parts = (item.vulnerability, item.status, item.product, item.author)
         case _:
             parts = ()
     return plain(" · ".join(part for part in parts if part), 120)
