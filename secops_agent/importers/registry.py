@@ -47,11 +47,16 @@ def detect_or_ask(source: Source, ask: str) -> str:
     found = detect(source)
     if found:
         return found
-    likely = [name for score, name in _guesses(source, None) if score >= _CLAIM]
+    likely = candidates(source)
     if not likely:
         raise InvalidInput(f"认不出 {source.name} 的格式：{ask}。")
     shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
     raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
+
+
+def candidates(source: Source) -> list[str]:
+    """The importers that would take it, the likeliest first. Raises InvalidInput."""
+    return [name for score, name in _guesses(source, None) if score >= _CLAIM]
 
 
 def _guesses(source: Source, options: Options | None) -> list[tuple[float, str]]:

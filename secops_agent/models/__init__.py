@@ -5,6 +5,7 @@ from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndica
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.case import Case, CaseStatus, CaseTask
+from secops_agent.models.chat_file import ChatFile, FileQuestion
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
 from secops_agent.models.investigation import (
@@ -89,6 +90,7 @@ __all__ = [
     "Case",
     "CaseStatus",
     "CaseTask",
+    "ChatFile",
     "Component",
     "ConversationMessage",
     "Correction",
@@ -97,6 +99,7 @@ __all__ = [
     "EpssScore",
     "Escalation",
     "Feed",
+    "FileQuestion",
     "Finding",
     "History",
     "ImportJob",

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 # What runs by itself: the function, its name, and every how many minutes.
 OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
+    ("secops_agent.uploads.results.tell_finished", "告知会话里的导入结果", 1),
+    (jobs.SWEEP, "清除没有导入的文件", 60),
     (receipts.JOB, "汇总 Webhook 的导入记录", 1),
     (runs.TICK, "执行到期的定时任务", 1),
     (pulls.JOB, "拉取云安全中心告警", 1),

@@ -12,6 +12,7 @@ from secops_agent.models import (
     AlertMessage,
     AuditRecord,
     AuditSegment,
+    ChatFile,
     ConversationMessage,
     Correction,
     Escalation,
@@ -41,6 +42,10 @@ def _remembered(before: datetime) -> Rows:
 
 def _typed(before: datetime) -> Rows:
     return WebLine.objects.filter(at__lt=before).order_by("at")
+
+
+def _sent_in(before: datetime) -> Rows:
+    return ChatFile.objects.filter(at__lt=before).order_by("at")
 
 
 def _corrected(before: datetime) -> Rows:
@@ -78,6 +83,7 @@ KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
     Keeping("网页聊天", "RETENTION_DAYS", _typed, "at"),
+    Keeping("会话里的文件记录", "RETENTION_DAYS", _sent_in, "at"),
     Keeping("改进建议", "RETENTION_DAYS", _corrected, "at"),
     Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
