@@ -17,6 +17,7 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
+        from secops_agent.brokers.config import StreamKind
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.config import WebhookKind
         from secops_agent.connectors.mcp.config import McpKind
@@ -33,12 +34,14 @@ class SecopsAgentConfig(AppConfig):
         register_kind(OpenAIKind)
         register_kind(WebhookKind)
         register_kind(McpKind)
+        register_kind(StreamKind)
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
         self._register_schedules()
+        self._register_brokers()
 
     @staticmethod
     def _register_schedules() -> None:
@@ -51,6 +54,17 @@ class SecopsAgentConfig(AppConfig):
         register_section("schedules", apply_task_entries)
         configs.register_uses(sent_through)
         register_metrics(collect_tasks)
+
+    @staticmethod
+    def _register_brokers() -> None:
+        from bifang.core.health import register_check
+        from bifang.core.metrics import register_metrics
+        from secops_agent.brokers import health
+
+        register_check(
+            "consumers", "消息流", health.check_consumers, needs=("migrations",), remedy=health.REMEDY
+        )
+        register_metrics(health.collect_consumers)
 
     def _read_sections(self) -> None:
         from bifang.core.sections import register_section

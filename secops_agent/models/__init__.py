@@ -4,6 +4,7 @@ from secops_agent.models.action import ACTION_OPEN, Action, ActionState
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
+from secops_agent.models.broker import BrokerConsumer, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
 from secops_agent.models.case import Case, CaseStatus, CaseTask
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
@@ -74,12 +75,16 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "AuditSegment",
+    "BrokerConsumer",
+    "BrokerLetter",
+    "BrokerMark",
     "CalendarDay",
     "CalendarFeed",
     "Case",
     "CaseStatus",
     "CaseTask",
     "Component",
+    "ConsumerStatus",
     "ConversationMessage",
     "Correction",
     "CorrectionState",
@@ -97,6 +102,7 @@ __all__ = [
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "LetterState",
     "LineKind",
     "McpCatalogue",
     "MessageState",
