@@ -110,7 +110,7 @@ def _store(settings: BrokerSettings, message: Delivery) -> None:
     def settle(outcome: ImportOutcome) -> None:
         nonlocal settled
         settled = True
-        letters.settle(settings.id, message, _left_out(outcome))
+        letters.settle(settings.id, message, left_out(outcome))
 
     actor = actor_of(settings)
     if len(message.data) <= TOGETHER:
@@ -130,7 +130,7 @@ def _taken(settings: BrokerSettings, message: Delivery) -> Iterator[Item]:
     return items_of(settings, message)
 
 
-def _left_out(outcome: ImportOutcome) -> str:
+def left_out(outcome: ImportOutcome) -> str:
     """For people, where not all of it was taken."""
     if not outcome.rejected:
         return ""

@@ -38,11 +38,12 @@ class Delivery:
     data: bytes = field(repr=False)
     again: bool = False
     problem: str = ""
+    known_as: str = ""
 
     @property
     def mark(self) -> str:
-        """What it is known by."""
-        return digest(self.origin, self.position)
+        """What it is known by; a dead letter by what it was known by."""
+        return self.known_as or digest(self.origin, self.position)
 
 
 def known_marks(config_id: int, deliveries: Sequence[Delivery]) -> set[str]:
@@ -108,3 +109,8 @@ def count_dead(config_id: int) -> int:
 def drop(letters: Sequence[int]) -> int:
     """Throw dead letters away; returns how many there were."""
     return BrokerLetter.objects.filter(pk__in=letters, state=LetterState.DEAD).delete()[0]
+
+
+def tell(letter: int, error: str) -> None:
+    """Why a dead letter is still one."""
+    BrokerLetter.objects.filter(pk=letter).update(error=redact(error)[:2000], failed_at=timezone.now())
