@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from bifang.channels.visible import visible
 from bifang.core.admin.asking import asked_once
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
 from bifang.core.admin.guiding import Fact, register_facts, register_guide
@@ -231,8 +232,8 @@ class BrokerLetterScreen(RecordScreen):
     def text(self, row: BrokerLetter) -> SafeString | str:
         """Its beginning; what is no text is shown as such."""
         body = bytes(row.payload)
-        kept = body[:MOST_SHOWN].decode("utf-8", "backslashreplace")
-        note = f"…… 共 {row.size} 字节，保存了前 {len(body)} 字节" if row.size > len(kept.encode()) else ""
+        kept = visible(body[:MOST_SHOWN].decode("utf-8", "backslashreplace"))
+        note = f"…… 共 {row.size} 字节，保存了前 {len(body)} 字节" if row.size > MOST_SHOWN else ""
         return format_html('<pre class="bf-json">{}</pre><span class="bf-note">{}</span>', kept, note)
 
     @admin.action(description="重试", permissions=["operate"])

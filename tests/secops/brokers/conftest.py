@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -15,13 +15,20 @@ from secops_agent.brokers.base import HOLD_S
 from secops_agent.brokers.clients import client_for
 from secops_agent.brokers.consumer import StreamConsumer
 from tests.databases import Database
-from tests.secops.brokers.servers import SERVERS, BrokerServer
+from tests.secops.brokers.servers import SERVERS, TOPIC, BrokerServer
 
 
 class Consuming(Protocol):
     def __call__(
         self, config: SystemConfig, hold_s: float = ...
     ) -> AbstractContextManager[StreamConsumer]: ...
+
+
+def configure(server: BrokerServer, name: str = "总线", **more: Any) -> SystemConfig:
+    """A configuration that leads to it."""
+    values = {"url": server.url, "topic": TOPIC, "format": "generic", **more}
+    config, _ = configs.save("stream", name, True, values)
+    return config
 
 
 @pytest.fixture

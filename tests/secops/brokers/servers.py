@@ -10,8 +10,6 @@ from typing import Any
 import nats
 import redis
 
-from bifang.core.configs import save
-from bifang.core.models import SystemConfig
 from tests.acceptance.processes import free_ports
 from tests.deadline import wait_until
 
@@ -172,10 +170,3 @@ def alert(title: str, **more: Any) -> bytes:
     return json.dumps(
         {"record": "alert", "title": title, "severity": "high", **more}, ensure_ascii=False
     ).encode()
-
-
-def configure(server: BrokerServer, name: str = "总线", **more: Any) -> SystemConfig:
-    """A configuration that leads to it."""
-    values = {"url": server.url, "topic": TOPIC, "format": "generic", **more}
-    config, _ = save("stream", name, True, values)
-    return config

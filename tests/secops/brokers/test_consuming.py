@@ -13,8 +13,8 @@ from secops_agent.services.intake import ingest
 from secops_agent.services.intake.deliveries import KEPT
 from secops_agent.services.records import AlertRecord
 from tests.deadline import wait_until
-from tests.secops.brokers.conftest import Consuming
-from tests.secops.brokers.servers import BrokerServer, alert, configure
+from tests.secops.brokers.conftest import Consuming, configure
+from tests.secops.brokers.servers import BrokerServer, alert
 
 REDIS = pytest.param("redis", marks=pytest.mark.outside("redis-server"))
 NATS = pytest.param("nats", marks=pytest.mark.outside("nats-server"))

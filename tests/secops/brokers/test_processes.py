@@ -13,7 +13,8 @@ from secops_agent.models import Alert, BrokerConsumer, BrokerLetter
 from tests.acceptance.processes import MANAGE, Started, clean_environment, run, uncounted
 from tests.databases import Database
 from tests.deadline import wait_until
-from tests.secops.brokers.servers import BrokerServer, NatsServer, RedisServer, alert, configure
+from tests.secops.brokers.conftest import configure
+from tests.secops.brokers.servers import BrokerServer, NatsServer, RedisServer, alert
 from tests.secops.brokers.test_consuming import either
 
 pytestmark = [pytest.mark.slow]
