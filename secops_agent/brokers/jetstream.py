@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import AuthorizationError
+from nats.errors import AuthorizationError, SecureConnRequiredError
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
@@ -25,6 +24,19 @@ from secops_agent.services.intake.deliveries import LARGEST, Delivery
 
 _DENIED: Final = ("authorization violation", "authentication", "permissions violation", "user authentication")
 _QUIET: Final = (NatsTimeout, asyncio.TimeoutError)
+
+
+class GuardedClient(Client):
+    """The library leaves it to the server whether TLS is spoken: who was told to, says nothing in the clear."""
+
+    def __init__(self, *, secure: bool) -> None:
+        super().__init__()
+        self._secure = secure
+
+    def _connect_command(self) -> bytes:
+        if self._secure and not self._server_info.get("tls_required"):
+            raise SecureConnRequiredError
+        return super()._connect_command()
 
 
 class JetStream:
@@ -63,10 +75,12 @@ class JetStream:
         if settings.secure:
             options |= {"tls": tls_context(settings.ca), "tls_hostname": settings.host}
         place = f"[{address}]" if ":" in address else address
-        return await nats.connect(
+        client = GuardedClient(secure=settings.secure)
+        await client.connect(
             f"{settings.scheme}://{place}:{settings.port}", allow_reconnect=False, name="bifang", error_cb=self._listen,
             connect_timeout=int(CONNECT_S), max_reconnect_attempts=0, **options,
         )  # fmt: skip
+        return client
 
     async def _listen(self, error: Exception) -> None:
         self._said = str(error)
@@ -208,6 +222,11 @@ def explained(settings: BrokerSettings, error: BaseException, said: str = "") ->
     if isinstance(error, AuthorizationError) or any(word in told.lower() for word in _DENIED):
         return BadCredentials(
             f"NATS {settings.place} 拒绝了登录或操作（{told}）：请核对用户名、密码和它的权限，保存后重试。"
+        )
+    if isinstance(error, SecureConnRequiredError):
+        return RemoteError(
+            f"NATS {settings.place} 没有用 TLS 应答，没有把密码发给它：请核对地址，不加密的写 nats://。",
+            permanent=False,
         )
     if isinstance(error, ServiceUnavailableError):
         return RemoteError(

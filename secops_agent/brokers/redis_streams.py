@@ -139,11 +139,6 @@ class RedisStream:
         return [self._delivery(entry, fields, again=True) for entry, fields in entries]
 
     def _delivery(self, entry: bytes, fields: Mapping[bytes, bytes], *, again: bool) -> Delivery:
-        milliseconds, _, number = entry.decode().partition("-")
-        # Microseconds tell apart what came within a millisecond.
-        at = datetime.fromtimestamp(int(milliseconds) / 1000, UTC) + timedelta(
-            microseconds=min(int(number), 999)
-        )
         data = next(iter(fields.values())) if len(fields) == 1 else fields.get(FIELD)
         problem = ""
         if data is None:
@@ -151,7 +146,7 @@ class RedisStream:
         elif len(data) > LARGEST:
             problem = f"消息有 {len(data)} 字节，超过 {LARGEST >> 20} MiB 的上限：请拆分后重新写入。"
         origin = f"{self._settings.url} {self._settings.topic}"
-        return Delivery(origin, entry.decode(), at, data or b"", again, problem)
+        return Delivery(origin, entry.decode(), _moment(entry.decode()), data or b"", again, problem)
 
     async def confirm(self, deliveries: Sequence[Delivery]) -> None:
         """See `BrokerClient`."""
@@ -195,6 +190,20 @@ class RedisStream:
 
     async def _leave(self, name: Any) -> None:
         await self._ask("XGROUP DELCONSUMER", self._settings.topic, self._settings.group, name)
+
+
+def _moment(entry: str) -> datetime:
+    """When it came, as its number says; microseconds tell apart what came within a millisecond.
+
+    A number that the sender made up may be no time, or one that is still to come.
+    """
+    milliseconds, _, number = entry.partition("-")
+    now = datetime.now(UTC)
+    if int(milliseconds) > now.timestamp() * 1000:
+        return now
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) + timedelta(
+        microseconds=min(int(number), 999)
+    )
 
 
 def explained(settings: BrokerSettings, error: Exception) -> RemoteError | ConfigError:

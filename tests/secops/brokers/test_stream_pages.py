@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bifang.core.configs import FieldErrors, save
 from bifang.core.errors import ConfigError
@@ -49,8 +50,6 @@ def standing(config: SystemConfig, status: ConsumerStatus, error: str = "", **mo
 
 
 def letter(config: SystemConfig, body: bytes, position: str = "1-0") -> BrokerLetter:
-    from django.utils import timezone
-
     deliveries.bury(config.pk, Delivery("s", position, timezone.now(), body), "读不懂")
     return BrokerLetter.objects.get(position=position)
 
@@ -257,3 +256,32 @@ def test_company_ca_is_believed_and_no_other(
             wait_until(lambda: Alert.objects.filter(title="加密的").exists(), within=20)
     finally:
         server.kill()
+
+
+@pytest.mark.outside("nats-server")
+def test_password_is_not_sent_to_a_server_that_leaves_tls_out(
+    tmp_path: Path, settings: Any, consuming: Consuming
+) -> None:
+    server, heard = NatsServer(tmp_path / "broker"), tmp_path / "heard"
+    server.more = f'debug: true, trace: true, log_file: "{heard}"'
+    server.start()
+    try:
+        config = configure(
+            server, url=f"tls://localhost:{server.port}", username="u", password="never-in-the-clear"
+        )
+        with consuming(config) as consumer:
+            wait_until(lambda: "没有用 TLS 应答" in consumer.state.last_error, within=20)
+        assert '"user":"u"' not in heard.read_text().replace(" ", "")
+    finally:
+        server.kill()
+
+
+@pytest.mark.outside("redis-server")
+@pytest.mark.parametrize("server", ["redis"], indirect=True)
+def test_number_that_is_no_time_stops_nobody(server: RedisServer, consuming: Consuming) -> None:
+    with server.client() as client:
+        for entry in ("0-1", "5-18446744073709551615", "18446744073709551615-1"):
+            client.xadd(TOPIC, {"anything": alert(entry)}, id=entry)
+    with consuming(configure(server)):
+        wait_until(lambda: Alert.objects.count() == 3, within=20)
+    assert not Alert.objects.filter(last_seen__gt=timezone.now()).exists()
