@@ -17,7 +17,6 @@ class SecopsAgentConfig(AppConfig):
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from bifang.core.kinds import register_kind
-        from secops_agent.brokers.config import StreamKind
         from secops_agent.config import OpenAIKind, QwenKind
         from secops_agent.connectors.config import WebhookKind
         from secops_agent.connectors.mcp.config import McpKind
@@ -34,7 +33,6 @@ class SecopsAgentConfig(AppConfig):
         register_kind(OpenAIKind)
         register_kind(WebhookKind)
         register_kind(McpKind)
-        register_kind(StreamKind)
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
@@ -58,9 +56,12 @@ class SecopsAgentConfig(AppConfig):
     @staticmethod
     def _register_brokers() -> None:
         from bifang.core.health import register_check
+        from bifang.core.kinds import register_kind
         from bifang.core.metrics import register_metrics
         from secops_agent.brokers import health
+        from secops_agent.brokers.config import StreamKind
 
+        register_kind(StreamKind)
         register_check(
             "consumers", "消息流", health.check_consumers, needs=("migrations",), remedy=health.REMEDY
         )
