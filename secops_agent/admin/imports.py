@@ -30,7 +30,14 @@ from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
 
 TONES = {JobState.QUEUED: "info", JobState.RUNNING: "info", JobState.DONE: "ok", JobState.FAILED: "bad"}
-KINDS = {"asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警"}
+KINDS = {
+    "asset": "资产",
+    "component": "组件",
+    "vulnerability": "漏洞",
+    "finding": "发现",
+    "statement": "VEX 声明",
+    "alert": "告警",
+}
 TYPES = (
     ("host", "主机"),
     ("container_image", "容器镜像"),

@@ -51,6 +51,7 @@ from secops_agent.models.vulnerability import (
     AffectedRange,
     EpssScore,
     Finding,
+    SupplierStatement,
     Vulnerability,
     VulnerabilityAlias,
 )
@@ -133,6 +134,7 @@ __all__ = [
     "Silence",
     "SlaTarget",
     "Staff",
+    "SupplierStatement",
     "SwapState",
     "TargetKind",
     "TaskRun",

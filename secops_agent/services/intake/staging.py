@@ -15,13 +15,16 @@ from secops_agent.services.records import (
     Item,
     Rejected,
     ScanRecord,
+    VexRecord,
     VulnerabilityRecord,
 )
 
 _PIECE = 500
 _BUCKETS = 16
 _KEEP = 4000  # records of a kind that stay in memory
-STORED = (AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, AlertRecord, ScanRecord)
+STORED = (
+    AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord, AlertRecord, ScanRecord,
+)  # fmt: skip
 
 
 class Shelf:

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0003_second_factor'),
-        ('secops_agent', '0016_vex_decisions'),
+        ('secops_agent', '0017_supplier_statement'),
     ]
 
     operations = [
