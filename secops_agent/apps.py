@@ -42,6 +42,7 @@ class SecopsAgentConfig(AppConfig):
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
         self._register_schedules()
         self._register_syslog()
+        self._register_brokers()
 
     @staticmethod
     def _register_syslog() -> None:
@@ -71,6 +72,20 @@ class SecopsAgentConfig(AppConfig):
         register_section("schedules", apply_task_entries)
         configs.register_uses(sent_through)
         register_metrics(collect_tasks)
+
+    @staticmethod
+    def _register_brokers() -> None:
+        from bifang.core.health import register_check
+        from bifang.core.kinds import register_kind
+        from bifang.core.metrics import register_metrics
+        from secops_agent.brokers import health
+        from secops_agent.brokers.config import StreamKind
+
+        register_kind(StreamKind)
+        register_check(
+            "consumers", "消息流", health.check_consumers, needs=("migrations",), remedy=health.REMEDY
+        )
+        register_metrics(health.collect_consumers)
 
     def _read_sections(self) -> None:
         from bifang.core.sections import register_section

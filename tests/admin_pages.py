@@ -30,6 +30,7 @@ from secops_agent.models import (
     AuditKind,
     AuditRecord,
     AuditSegment,
+    BrokerLetter,
     CalendarDay,
     CalendarFeed,
     Component,
@@ -58,7 +59,8 @@ from secops_agent.models import (
 )  # fmt: skip
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, trail
-from secops_agent.services.intake import jobs
+from secops_agent.services.intake import deliveries, jobs
+from secops_agent.services.intake.deliveries import Delivery
 from secops_agent.services.investigations import replays
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import read_offered
@@ -320,6 +322,15 @@ def _estate(model: Any) -> Any:
     return model.objects.latest("pk")
 
 
+def _broker_letter() -> BrokerLetter:
+    stream, _ = configs.save(
+        "stream", "总线", True, {"url": "redis://127.0.0.1:6379", "topic": "siem.alerts"}
+    )
+    message = Delivery("总线", "1795696350000-0", timezone.now(), b'{"record": "alert", "title": ')
+    deliveries.bury(stream.pk, message, "这条消息不像是 generic 的输出：请检查导出的格式和内容是否完整。")
+    return BrokerLetter.objects.get()
+
+
 def _import_job() -> ImportJob:
     job = jobs.submit("generic", "导出.json", "0", size=1, digest="0", options={}, actor=Actor.system("test"))
     outcome = {"format": "generic", **{name: {"alert": 1} for name in ("created", "updated", "unchanged")}}
@@ -491,6 +502,7 @@ ROWS: dict[str, Callable[[], Any]] = {
         reason="不对",
     ),
     "secops_agent.slatarget": lambda: SlaTarget.objects.get_or_create(severity="high", alert_hours=8)[0],
+    "secops_agent.brokerletter": _broker_letter,
     "secops_agent.importjob": _import_job,
     "secops_agent.apitoken": lambda: tokens.create(f"令牌{next(_numbers)}", ["read"])[0],
     "secops_agent.staff": lambda: Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER),

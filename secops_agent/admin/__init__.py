@@ -7,6 +7,7 @@ from secops_agent.admin import (
     alert_messages,
     assets,
     audit,
+    brokers,
     calendar,
     calendar_files,
     config_faces,
@@ -33,7 +34,7 @@ from secops_agent.admin import (
 )
 
 __all__ = [
-    "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
+    "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_faces", "corrections",
     "destinations", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
     "schedules", "silences", "sla", "staff", "syslog", "syslog_processes", "tokens", "usage",
@@ -60,6 +61,7 @@ _WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("viewer", "secops_agent.view_oncallschedule")  # in the chat, too, every viewer may ask who is on call
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
+allow("analyst", "secops_agent.view_brokerletter", "secops_agent.change_brokerletter")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
 allow("analyst", "secops_agent.view_action", "secops_agent.view_mcpcatalogue")
 _TOLD = (

@@ -32,7 +32,7 @@ def actor_of(request: HttpRequest) -> Actor:
 def door_word(via: str) -> str:
     """Through what something was done."""
     kind, _, rest = via.partition(":")  # import:grype
-    behind = {"import": "导入", "feed": "情报更新"}.get(kind, "")
+    behind = {"import": "导入", "feed": "情报更新", "stream": "消息流"}.get(kind, "")
     return f"{behind}：{rest}" if behind and rest else DOORS.get(via, via) or NOTHING
 
 

@@ -4,6 +4,7 @@ from secops_agent.models.action import ACTION_OPEN, Action, ActionState
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
+from secops_agent.models.broker import BrokerConsumer, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
 from secops_agent.models.case import Case, CaseStatus, CaseTask
 from secops_agent.models.chat_file import ChatFile, FileQuestion
 from secops_agent.models.conversation import ConversationMessage
@@ -85,6 +86,9 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "AuditSegment",
+    "BrokerConsumer",
+    "BrokerLetter",
+    "BrokerMark",
     "CalendarDay",
     "CalendarFeed",
     "Case",
@@ -92,6 +96,7 @@ __all__ = [
     "CaseTask",
     "ChatFile",
     "Component",
+    "ConsumerStatus",
     "ConversationMessage",
     "Correction",
     "CorrectionState",
@@ -110,6 +115,7 @@ __all__ = [
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "LetterState",
     "LineKind",
     "McpCatalogue",
     "MessageState",

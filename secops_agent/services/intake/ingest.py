@@ -38,7 +38,7 @@ from secops_agent.services.records import (
 from secops_agent.services.vulnerabilities import matching, statements
 from secops_agent.services.writing import Pace, import_transaction
 
-__all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store"]
+__all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store", "store_at_once"]
 
 Progress = Callable[[int, int], None]  # records written, records in all
 T = TypeVar("T")
@@ -75,6 +75,24 @@ def store(
         if run is not None:
             _end_run(run, outcome, label)
         return outcome
+
+
+def store_at_once(
+    items: Iterable[Item], actor: Actor, *, received_at: datetime, beside: Callable[[ImportOutcome], None]
+) -> ImportOutcome:
+    """For the little that messages bring: everything, and what `beside` writes, in one transaction.
+
+    Raises what `items` raises before its first record; then nothing is written.
+    """
+    with Staging() as staging:
+        _fill(staging, items)
+        session = Session(actor, timezone.now(), received_at)
+        session.ledger.rejected += staging.rejected
+        with import_transaction():
+            _Writer(session, staging, None, None).write()
+            beside(session.ledger.outcome())
+        _finish(session, match=True)
+        return session.ledger.outcome()
 
 
 def _fill(staging: Staging, items: Iterable[Item]) -> None:
