@@ -30,7 +30,14 @@ from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
 
 TONES = {JobState.QUEUED: "info", JobState.RUNNING: "info", JobState.DONE: "ok", JobState.FAILED: "bad"}
-KINDS = {"asset": "资产", "component": "组件", "vulnerability": "漏洞", "finding": "发现", "alert": "告警"}
+KINDS = {
+    "asset": "资产",
+    "component": "组件",
+    "vulnerability": "漏洞",
+    "finding": "发现",
+    "alert": "告警",
+    "indicator": "情报",
+}
 TYPES = (
     ("host", "主机"),
     ("container_image", "容器镜像"),
@@ -43,6 +50,7 @@ MOST_REJECTED = 100
 LISTS = {
     "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source__exact"),
     "vulnerability": ("web:vulnerabilities", ""), "finding": ("web:findings", "source"), "alert": ("web:alerts", "source"),
+    "indicator": ("admin:secops_agent_indicatorlist_changelist", ""),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from .base import BrokenFile, Importer, Options, Source
 # A module per name, each with an `IMPORTER`.
 NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "osv", "nuclei", "nmap", "generic",
-    "wazuh", "suricata", "falco", "alertmanager", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv",
+    "wazuh", "suricata", "falco", "alertmanager", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv",
 )  # fmt: skip
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format

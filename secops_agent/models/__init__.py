@@ -7,6 +7,7 @@ from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.case import Case, CaseStatus, CaseTask
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
+from secops_agent.models.intelligence import IndicatorHit, IndicatorList, ListedIndicator, ListedKind
 from secops_agent.models.investigation import (
     Investigation,
     InvestigationOpinion,
@@ -43,6 +44,7 @@ from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.suppression import SuppressionRule
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.triage import SavedView, TriageBatch
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -91,6 +93,8 @@ __all__ = [
     "History",
     "ImportJob",
     "ImportRun",
+    "IndicatorHit",
+    "IndicatorList",
     "Investigation",
     "InvestigationOpinion",
     "InvestigationReplay",
@@ -98,6 +102,8 @@ __all__ = [
     "JobPhase",
     "JobState",
     "LineKind",
+    "ListedIndicator",
+    "ListedKind",
     "McpCatalogue",
     "MessageState",
     "ModelPrice",
@@ -127,6 +133,7 @@ __all__ = [
     "Silence",
     "SlaTarget",
     "Staff",
+    "SuppressionRule",
     "SwapState",
     "TargetKind",
     "TaskRun",

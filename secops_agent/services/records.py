@@ -220,7 +220,31 @@ class AlertRecord:
     raw: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
-Record = AssetRecord | ComponentRecord | VulnerabilityRecord | FindingRecord | ScanRecord | AlertRecord
+@dataclass(frozen=True, slots=True)
+class ListedRecord:
+    """An entry of a list of indicators. Identity: (``list``, ``kind``, ``value``), spelled by `intelligence.values`.
+
+    ``expires_at`` None: as the list has it. ``position``: of the row, for whoever has to refuse it.
+    """
+
+    list: str
+    kind: str
+    value: str
+    note: str = ""
+    origin: str = ""
+    expires_at: datetime | None = None
+    position: str = field(default="", compare=False)
+
+
+Record = (
+    AssetRecord
+    | ComponentRecord
+    | VulnerabilityRecord
+    | FindingRecord
+    | ScanRecord
+    | AlertRecord
+    | ListedRecord
+)
 
 
 @dataclass(frozen=True, slots=True)

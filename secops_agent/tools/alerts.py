@@ -168,6 +168,7 @@ def _history(detail: AlertDetail) -> list[str]:
 ACTIONS: Final = {
     "acknowledge": "接手", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开", "undo": "撤销刚才的操作",
     "comment": "备注", "create": "创建", "update": "更新", "import": "导入", "merge": "合并",
+    "hit": "命中情报", "suppress": "抑制", "lift": "不再抑制",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from bifang.core.errors import BifangError
 from secops_agent.models import Component, ImportRun, VulnerabilityAlias
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
+from secops_agent.services.intake import retrospect
 from secops_agent.services.intake.ledger import KINDS, ImportOutcome, Kind, Ledger
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.staging import Staging
@@ -21,6 +22,7 @@ from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.intake.writers.components import retire_components, write_components
 from secops_agent.services.intake.writers.findings import retire_findings, vanished_ids, write_findings
 from secops_agent.services.intake.writers.joining import join_bridged
+from secops_agent.services.intake.writers.listed import write_listed
 from secops_agent.services.intake.writers.scores import is_score, write_scores
 from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabilities
 from secops_agent.services.records import (
@@ -29,6 +31,7 @@ from secops_agent.services.records import (
     ComponentRecord,
     FindingRecord,
     Item,
+    ListedRecord,
     Rejected,
     ScanRecord,
     VulnerabilityRecord,
@@ -108,6 +111,7 @@ class _Writer:
         self._write_scores_apart()
         self._write(ComponentRecord, write_components)
         self._write(FindingRecord, write_findings)
+        self._write(ListedRecord, write_listed)
         self._run(self._staging.shelf(AlertRecord), write_alerts, Pace(thing_of=_alert_of))
         if not any(each.fatal for each in self._staging.rejected):
             for scan in self._staging.shelf(ScanRecord):
@@ -191,6 +195,8 @@ def _finish(session: Session, match: bool) -> None:
             component_ids=ledger.touched("component"),
             actor=session.actor,
         )
+    if ledger.touched("indicator"):
+        retrospect.nudge()
     if ledger.touched("alert") and _compaction.is_due():
         with import_transaction():
             tallies.compact()

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from secops_agent.services.records import Rejected
 
-Kind = Literal["asset", "component", "vulnerability", "finding", "alert"]
-KINDS: tuple[Kind, ...] = ("asset", "component", "vulnerability", "finding", "alert")
+Kind = Literal["asset", "component", "vulnerability", "finding", "alert", "indicator"]
+KINDS: tuple[Kind, ...] = ("asset", "component", "vulnerability", "finding", "alert", "indicator")
 
 
 @dataclass(frozen=True, slots=True)

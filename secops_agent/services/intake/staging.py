@@ -13,6 +13,7 @@ from secops_agent.services.records import (
     ComponentRecord,
     FindingRecord,
     Item,
+    ListedRecord,
     Rejected,
     ScanRecord,
     VulnerabilityRecord,
@@ -21,7 +22,15 @@ from secops_agent.services.records import (
 _PIECE = 500
 _BUCKETS = 16
 _KEEP = 4000  # records of a kind that stay in memory
-STORED = (AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, AlertRecord, ScanRecord)
+STORED = (
+    AssetRecord,
+    VulnerabilityRecord,
+    ComponentRecord,
+    FindingRecord,
+    AlertRecord,
+    ScanRecord,
+    ListedRecord,
+)
 
 
 class Shelf:
