@@ -8,8 +8,10 @@ from bifang.channels.markup import plain
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
-from secops_agent.services.alerts.views import AlertDetail, AlertSummary
+from secops_agent.services.alerts.views import AlertDetail, AlertSummary, IndicatorView
 from secops_agent.services.cases.views import cases_of
+from secops_agent.services.intelligence.locations import location_of
+from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
@@ -132,6 +134,11 @@ def _detail(detail: AlertDetail, case: str) -> str:
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
         ("调查", f"{plain(detail.finding, 200)}（全文：调查告警 {alert.id}）" if detail.finding else ""),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),
+        ("命中情报", "；".join(_listed(each) for each in detail.listed[:_INDICATORS])),
+        (
+            "抑制",
+            f"由规则「{plain(detail.suppressed_by, 60)}」关闭，没有人看过" if detail.suppressed_by else "",
+        ),
         ("可观察对象", _observables(detail)),
     ]
     lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
@@ -142,9 +149,21 @@ def _detail(detail: AlertDetail, case: str) -> str:
 
 def _observables(detail: AlertDetail) -> str:
     shown = detail.indicators[:_INDICATORS]
-    said = "、".join(f"{INDICATOR.get(each.kind, each.kind)} {plain(each.value, 100)}" for each in shown)
+    said = "、".join(_observable(each) for each in shown)
     rest = len(detail.indicators) - len(shown)
     return f"{said}，另有 {rest} 个" if rest else said
+
+
+def _observable(each: IndicatorView) -> str:
+    place = location_of(each.value) if each.kind == "ip" else ""
+    return f"{INDICATOR.get(each.kind, each.kind)} {plain(each.value, 100)}" + (
+        f"（{place}）" if place else ""
+    )
+
+
+def _listed(each: ListedView) -> str:
+    note = f"（{plain(each.note, 80)}）" if each.note else ""
+    return f"{plain(each.observed[1], 100)} 在清单「{plain(each.list, 60)}」里{note}"
 
 
 def _steps(alert: AlertSummary) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from secops_agent.models import IndicatorHit, IndicatorList, ListedIndicator
-from secops_agent.services.intelligence.values import read, spellings
+from secops_agent.services.intelligence.values import spellings
+from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.reading import values_by
 
 COMPARED: Final = frozenset({"ip", "domain", "url", "hash", "email", "account"})
@@ -50,6 +51,11 @@ class ListedView:
     origin: str
     expires_at: datetime | None
     observed: Observed
+
+    @property
+    def is_private(self) -> bool:
+        """Is it left out in a group?"""
+        return self.observed[0] in PRIVATE_INDICATORS
 
 
 def lists_in_force(list_id: int | None = None) -> list[ListInForce]:
@@ -122,9 +128,3 @@ def by_list(found: Mapping[Observed, list[Entry]]) -> dict[str, list[Observed]]:
         for entry in entries:
             told.setdefault(entry.list.name, []).append(observed)
     return told
-
-
-__all__ = [
-    "COMPARED", "Entry", "ListInForce", "ListedView", "Observed", "by_list", "hits_in_force", "hits_of", "holding",
-    "lists_in_force", "look_up", "named", "read",
-]  # fmt: skip

@@ -139,6 +139,13 @@ def save_suppression(
     return row
 
 
+def create_suppression(given: Mapping[Any, Any], actor: Actor) -> SuppressionRule:
+    """A new one. Raises as `save_suppression`, and Conflict where there is one of that name."""
+    if SuppressionRule.objects.filter(name=str(given.get("name", "")).strip()).exists():
+        raise Conflict(f"已有名为「{given['name']}」的抑制规则。")
+    return save_suppression(given, actor)
+
+
 def _keep(row: SuppressionRule, before: Mapping[str, Any], trial: Trial | None, actor: Actor) -> None:
     after = describe(row)
     changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
