@@ -54,7 +54,8 @@ class IndicatorListScreen(Screen):
     def get_queryset(self, request: HttpRequest) -> QuerySet[IndicatorList]:
         """With how many entries hold."""
         fresh = Q(entries__expires_at=None) | Q(entries__expires_at__gt=timezone.now())
-        return super().get_queryset(request).annotate(holding=Count("entries", filter=fresh))
+        rows: QuerySet[IndicatorList] = super().get_queryset(request)
+        return rows.annotate(holding=Count("entries", filter=fresh))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Recorded; what is switched on is compared with what came meanwhile."""

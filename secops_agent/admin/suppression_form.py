@@ -93,4 +93,4 @@ def draft(given: Mapping[str, Any]) -> dict[str, Any]:
     data["name"], data["reason"] = data.get("name") or "草稿", data.get("reason") or "草稿"
     data.pop("expires_at_0", None)
     data.pop("expires_at_1", None)
-    return data  # type: ignore[no-any-return]  # a QueryDict
+    return data

@@ -23,7 +23,7 @@ from secops_agent.models import Alert, SuppressionRule
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services import links
 from secops_agent.services.suppressions import rules
-from secops_agent.services.suppressions.trials import Trial, TriedAlert, try_out
+from secops_agent.services.suppressions.trials import SuppressionTrial, TriedAlert, try_out
 
 DAY: Final = timedelta(hours=24)
 SHOWN: Final = 50
@@ -54,7 +54,8 @@ class SuppressionScreen(Screen):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SuppressionRule]:
         """With what each suppressed in the last day; one query."""
         mine = Q(alerts__last_seen__gte=timezone.now() - DAY, alerts__status=AlertStatus.CLOSED)
-        return super().get_queryset(request).annotate(lately=Count("alerts", filter=mine))
+        rows: QuerySet[SuppressionRule] = super().get_queryset(request)
+        return rows.annotate(lately=Count("alerts", filter=mine))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """In the order in which one thinks."""
@@ -237,7 +238,7 @@ def form_conditions(form: Any) -> Any:
     return rules.read_suppression(form.given()).conditions
 
 
-def trial_lines(trial: Trial) -> list[str]:
+def trial_lines(trial: SuppressionTrial) -> list[str]:
     """In words; the attacks first, which is what matters."""
     found = []
     if trial.attacks:

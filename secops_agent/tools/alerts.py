@@ -122,8 +122,17 @@ def _detail(detail: AlertDetail, case: str) -> str:
             "已超时" if alert.overdue else "",
         ]
     )
+    lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
+    lines += [f"- {name}：{value}" for name, value in _facts_of(detail, case) if value]
+    lines += ["", plain(detail.description, 300)] if detail.description else []
+    return "\n".join([*lines, *_history(detail)])
+
+
+def _facts_of(detail: AlertDetail, case: str) -> list[tuple[str, str]]:
+    """Name and value; what is empty is left out by whoever shows them."""
+    alert = detail.summary
     named = alert.rule_id if alert.rule_id != alert.rule_name else ""
-    facts = [
+    return [
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("事件", case),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
@@ -141,10 +150,6 @@ def _detail(detail: AlertDetail, case: str) -> str:
         ),
         ("可观察对象", _observables(detail)),
     ]
-    lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
-    lines += [f"- {name}：{value}" for name, value in facts if value]
-    lines += ["", plain(detail.description, 300)] if detail.description else []
-    return "\n".join([*lines, *_history(detail)])
 
 
 def _observables(detail: AlertDetail) -> str:

@@ -64,12 +64,12 @@ def _sightings(found: Sightings, asker: Asker) -> str:
         rest = found.alerts.total - len(found.alerts.items)
         lines += [f"- 另有 {rest}{'+' if found.alerts.capped else ''} 条"] if rest > 0 else []
     else:
-        rest = (
+        warning = (
             "情报清单里有它，请当心。"
             if found.listed
             else "这不代表它安全：只看了本地的告警和导入的情报清单。"
         )
-        lines.append(f"没有告警提到过它。{rest}")
+        lines.append(f"没有告警提到过它。{warning}")
     return "\n".join([*lines, "", f"> 依据已存的告警和资产；告警数据更新至 {moment(found.updated_at)}。"])
 
 

@@ -11,8 +11,8 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.intelligence.matching import (
     COMPARED,
-    Entry,
     ListInForce,
+    MatchedEntry,
     Observed,
     by_list,
     lists_in_force,
@@ -26,7 +26,7 @@ from secops_agent.services.writing import update_rows
 
 
 @dataclass
-class Scene:
+class Comparison:
     """One comparison: when, who, with what lists."""
 
     now: datetime
@@ -36,7 +36,7 @@ class Scene:
 
 
 def note_hits(
-    alerts: Mapping[int, Alert], observed: Mapping[int, Collection[Observed]], scene: Scene
+    alerts: Mapping[int, Alert], observed: Mapping[int, Collection[Observed]], scene: Comparison
 ) -> set[int]:
     """Alerts (by id) with what is new of their observables. Returns those that hit something for the first time.
 
@@ -62,13 +62,15 @@ def note_hits(
 
 
 def _unknown(
-    pk: int, hits: Mapping[Observed, Sequence[Entry]], known: set[tuple[Any, ...]]
-) -> dict[Observed, list[Entry]]:
+    pk: int, hits: Mapping[Observed, Sequence[MatchedEntry]], known: set[tuple[Any, ...]]
+) -> dict[Observed, list[MatchedEntry]]:
     new = {each: [one for one in entries if (pk, one.pk) not in known] for each, entries in hits.items()}
     return {each: entries for each, entries in new.items() if entries}
 
 
-def _rows(found: Mapping[int, Mapping[Observed, Sequence[Entry]]], now: datetime) -> list[dict[str, Any]]:
+def _rows(
+    found: Mapping[int, Mapping[Observed, Sequence[MatchedEntry]]], now: datetime
+) -> list[dict[str, Any]]:
     return [
         {"alert_id": pk, "entry_id": entry.pk, "kind": kind, "value": value[:500], "at": now}
         for pk, hits in found.items()
@@ -77,7 +79,9 @@ def _rows(found: Mapping[int, Mapping[Observed, Sequence[Entry]]], now: datetime
     ]
 
 
-def _raise(row: Alert, hits: Mapping[Observed, Sequence[Entry]], scene: Scene) -> dict[str, tuple[Any, Any]]:
+def _raise(
+    row: Alert, hits: Mapping[Observed, Sequence[MatchedEntry]], scene: Comparison
+) -> dict[str, tuple[Any, Any]]:
     """To the gravest level that a list asks for. Nothing a list says makes an alert harmless."""
     asked = {entry.list.severity for entries in hits.values() for entry in entries} - {""}
     gravest = max(asked, key=rank, default="")
@@ -89,7 +93,7 @@ def _raise(row: Alert, hits: Mapping[Observed, Sequence[Entry]], scene: Scene) -
     return {"severity": (old, gravest)}
 
 
-def _told(hits: Mapping[Observed, list[Entry]]) -> str:
+def _told(hits: Mapping[Observed, list[MatchedEntry]]) -> str:
     """清单「某厂商」：203.0.113.9. Accounts and addresses of people are not repeated."""
     lines = (
         f"清单「{name}」：{'、'.join(dict.fromkeys(_shown(each) for each in seen))}"

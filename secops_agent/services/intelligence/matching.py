@@ -28,7 +28,7 @@ class ListInForce:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MatchedEntry:
     """An entry that holds, and its list."""
 
     pk: int
@@ -70,7 +70,7 @@ def lists_in_force(list_id: int | None = None) -> list[ListInForce]:
 
 def named(
     observed: Collection[Observed], lists: Iterable[ListInForce], now: datetime
-) -> dict[Observed, list[Entry]]:
+) -> dict[Observed, list[MatchedEntry]]:
     """Observable → the entries that name it. One query for every 500 spellings."""
     known = {each.pk: each for each in lists}
     prefixes = {prefix for each in known.values() for prefix in each.prefixes}
@@ -78,13 +78,13 @@ def named(
     for each in observed if known else ():
         for spelling in spellings(*each, prefixes):
             asked.setdefault(spelling, []).append(each)
-    found: dict[Observed, list[Entry]] = {}
+    found: dict[Observed, list[MatchedEntry]] = {}
     names = ["id", "list", "kind", "value", "expires_at"]
     rows = values_by(ListedIndicator, names, value={value for _, value in asked})
     for pk, list_id, kind, value, expires_at in rows:
         if list_id in known and (expires_at is None or expires_at > now):
             for each in asked.get((kind, value), ()):
-                found.setdefault(each, []).append(Entry(pk, known[list_id], kind, value))
+                found.setdefault(each, []).append(MatchedEntry(pk, known[list_id], kind, value))
     return found
 
 
@@ -121,7 +121,7 @@ def _view(row: ListedIndicator, observed: Observed) -> ListedView:
     )
 
 
-def by_list(found: Mapping[Observed, list[Entry]]) -> dict[str, list[Observed]]:
+def by_list(found: Mapping[Observed, list[MatchedEntry]]) -> dict[str, list[Observed]]:
     """List name → what of ours it names."""
     told: dict[str, list[Observed]] = {}
     for observed, entries in found.items():

@@ -21,7 +21,7 @@ from secops_agent.services.faults import Conflict, Forbidden, NotFound
 from secops_agent.services.notifications.conditions import Conditions
 from secops_agent.services.notifications.rules import unknown_owners
 from secops_agent.services.people.authority import authority_of
-from secops_agent.services.suppressions.trials import Trial, try_out
+from secops_agent.services.suppressions.trials import SuppressionTrial, try_out
 
 log = logging.getLogger(__name__)
 GRAVE: Final = frozenset({"critical", "high"})
@@ -90,7 +90,7 @@ def is_grave(conditions: Conditions) -> bool:
     return not conditions.severities or not GRAVE.isdisjoint(conditions.severities)
 
 
-def demand(entry: SuppressionEntry, actor: Actor) -> Trial | None:
+def demand(entry: SuppressionEntry, actor: Actor) -> SuppressionTrial | None:
     """What the last days say of a rule that is to be in force. The one place that decides who may. Raises Forbidden,
     EntryFaults where it would have hidden an attack and nobody said that this is meant."""
     if not entry.enabled:
@@ -146,7 +146,9 @@ def create_suppression(given: Mapping[Any, Any], actor: Actor) -> SuppressionRul
     return save_suppression(given, actor)
 
 
-def _keep(row: SuppressionRule, before: Mapping[str, Any], trial: Trial | None, actor: Actor) -> None:
+def _keep(
+    row: SuppressionRule, before: Mapping[str, Any], trial: SuppressionTrial | None, actor: Actor
+) -> None:
     after = describe(row)
     changes = {key: [before.get(key), value] for key, value in after.items() if before.get(key) != value}
     if changes:

@@ -32,7 +32,7 @@ class TriedAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SuppressionTrial:
     """``alerts`` would have been suppressed; ``attacks`` of them people judged 真实攻击; ``listed``: not suppressed,
     because a list of indicators names them. ``capped``: at least so many."""
 
@@ -57,7 +57,7 @@ class Trial:
         }  # fmt: skip
 
 
-def try_out(conditions: Conditions, now: datetime | None = None) -> Trial:
+def try_out(conditions: Conditions, now: datetime | None = None) -> SuppressionTrial:
     """Of conditions that need not be stored; alerts that came in within the last days."""
     since = (now or timezone.now()) - timedelta(days=DAYS)
     rows = _candidates(conditions, since)
@@ -69,7 +69,7 @@ def try_out(conditions: Conditions, now: datetime | None = None) -> Trial:
         else:
             found.append(_view(alert))
     attacks = [each for each in found if each.verdict == Verdict.TRUE_POSITIVE]
-    return Trial(
+    return SuppressionTrial(
         DAYS,
         len(found),
         len(attacks),
