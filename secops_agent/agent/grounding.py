@@ -30,6 +30,11 @@ _AIMED: Final = re.compile(
     r"(?:隔离|断开|断网|下线|停用|isolate|quarantine)(?:了|掉|主机|服务器|资产|机器|the)?[\s「“`*]*([a-z][\w.-]{1,62}\w)",
     re.IGNORECASE | re.ASCII,
 )
+# One would block an address; a machine's name behind the verb is odd, and not the name of a protocol.
+_BLOCKED: Final = re.compile(
+    r"(?:封禁|封锁|封掉|拉黑|阻断|屏蔽|block)(?:了|掉)?[\s「“`*]*([a-z][\w.]*[-_][\w.-]{0,60}\w)",
+    re.IGNORECASE | re.ASCII,
+)
 _CODE: Final = re.compile(r"(?:确认|同意|拒绝|批准|approve|code)[\s「“`*:：]*([A-Z][A-Z0-9]{4,11})(?![\w])")
 _PART: Final = re.compile(r"[^。！!？?；;\n]+")
 HEARSAY: Final = "（资料中的内容，未核实）"
@@ -106,7 +111,8 @@ def mark_hearsay(words: str, typed: Iterable[str], fields: Iterable[str]) -> str
     """
     said = "\n".join(typed)
     named = list(fields)
-    known = known_values([said, *named]) | {field.lower() for field in named}
+    vouched = known_values(field for field in named if _is_one_value(field))
+    known = known_values([said]) | vouched | {field.lower() for field in named}
     ends = [
         part.start() + end
         for part in _PART.finditer(words)
@@ -121,13 +127,20 @@ def mark_hearsay(words: str, typed: Iterable[str], fields: Iterable[str]) -> str
     return words
 
 
+def _is_one_value(field: str) -> bool:
+    """An address or a name and nothing else. A field that somebody fills with sentences vouches for none of their words."""
+    whole = field.strip().lower().rstrip("/")
+    return any(entity.value == whole for entity in find_entities(whole[:2000]))
+
+
 def _targets(part: str) -> Iterator[tuple[str, int]]:
     """What a piece of advice may point at, and where it ends."""
     yield from ((entity.value, entity.end) for entity in find_entities(part) if entity.kind != "flaw")
     yield from ((match[1], match.end()) for match in _NUMBERED.finditer(part))
     yield from ((match[1].lower(), match.end(1)) for match in _CODE.finditer(part))
     yield from ((match[0].lower(), match.end()) for match in _HOST.finditer(part))
-    yield from ((match[1].lower(), match.end(1)) for match in _AIMED.finditer(part))
+    for pattern in (_AIMED, _BLOCKED):
+        yield from ((match[1].lower(), match.end(1)) for match in pattern.finditer(part))
 
 
 def without_claims(answer: str, results: Iterable[str]) -> str:
