@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from statistics import median
 
 from tests.acceptance.processes import MANAGE, PROJECT, clean_environment
@@ -22,7 +23,7 @@ def main() -> None:
         measure(int(sys.argv[1]) if len(sys.argv) > 1 else 6)
         return
     with tempfile.TemporaryDirectory() as directory:
-        environment = clean_environment() | {"BIFANG_DATA_DIR": directory, "BIFANG_LOG_DIR": directory}
+        environment = clean_environment(Path(directory))
         subprocess.run([*MANAGE, "migrate", "-v", "0"], cwd=PROJECT, env=environment, check=True)
         inside = environment | {"BENCH_INSIDE": "1", "DJANGO_SETTINGS_MODULE": "bifang.settings"}
         subprocess.run(

@@ -26,7 +26,7 @@ from secops_agent.services.writing import update_rows
 
 
 @dataclass
-class Comparison:
+class HitSearch:
     """One comparison: when, who, with what lists."""
 
     now: datetime
@@ -36,7 +36,7 @@ class Comparison:
 
 
 def note_hits(
-    alerts: Mapping[int, Alert], observed: Mapping[int, Collection[Observed]], scene: Comparison
+    alerts: Mapping[int, Alert], observed: Mapping[int, Collection[Observed]], scene: HitSearch
 ) -> set[int]:
     """Alerts (by id) with what is new of their observables. Returns those that hit something for the first time.
 
@@ -80,7 +80,7 @@ def _rows(
 
 
 def _raise(
-    row: Alert, hits: Mapping[Observed, Sequence[MatchedEntry]], scene: Comparison
+    row: Alert, hits: Mapping[Observed, Sequence[MatchedEntry]], scene: HitSearch
 ) -> dict[str, tuple[Any, Any]]:
     """To the gravest level that a list asks for. Nothing a list says makes an alert harmless."""
     asked = {entry.list.severity for entries in hits.values() for entry in entries} - {""}

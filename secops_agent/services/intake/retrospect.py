@@ -12,7 +12,7 @@ from secops_agent.models.choices import AlertStatus
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
 from secops_agent.services.alerts.tallies import Counted
-from secops_agent.services.intake.hits import Comparison, note_hits
+from secops_agent.services.intake.hits import HitSearch, note_hits
 from secops_agent.services.intelligence import comparing
 from secops_agent.services.intelligence.matching import Observed, lists_in_force
 from secops_agent.services.notifications.matching import Changed, note_changes
@@ -51,7 +51,7 @@ def _compare_piece(owner: IndicatorList) -> int:
 
 
 def _note(observed: dict[int, set[Observed]], owner: IndicatorList) -> int:
-    scene = Comparison(timezone.now(), Actor.system("intelligence"), SlaLimits(), lists_in_force(owner.pk))
+    scene = HitSearch(timezone.now(), Actor.system("intelligence"), SlaLimits(), lists_in_force(owner.pk))
     rows = {row.pk: row for row in rows_by(Alert, "id", list(observed), lock=True)}
     linked: dict[int, list[int]] = {pk: [] for pk in rows}
     for alert_id, asset_id in values_by(AlertAsset, ["alert_id", "asset_id"], alert_id=list(rows)):

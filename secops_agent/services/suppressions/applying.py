@@ -11,6 +11,7 @@ from secops_agent.models.choices import AlertStatus
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.intelligence.matching import hits_in_force
+from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.suppressions import lifting
 from secops_agent.services.suppressions.rules import Suppressor, in_force
@@ -55,7 +56,8 @@ def _covered(
 ) -> dict[int, tuple[Candidate, Suppressor]]:
     """The first rule by name that covers it."""
     free = [each for each in candidates if each.alert.case_id is None and each.alert.assignee_id is None]
-    if not rules or not free:
+    free = [each for each in free if any(one.outline.match(_outline(each.alert), ("new",)) for one in rules)]
+    if not free:
         return {}
     facts = facts_of([each.alert for each in free])
     found: dict[int, tuple[Candidate, Suppressor]] = {}
@@ -66,6 +68,10 @@ def _covered(
     for pk in set(hits_in_force(list(found)).values_list("alert_id", flat=True)) if found else ():
         del found[pk]
     return found
+
+
+def _outline(row: Alert) -> Facts:
+    return Facts(row.severity, row.source, tuple(name for name in (row.rule_id, row.rule_name) if name))
 
 
 def _close(found: Mapping[int, tuple[Candidate, Suppressor]], actor: Actor, now: datetime) -> None:

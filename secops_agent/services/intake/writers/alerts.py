@@ -19,7 +19,7 @@ from secops_agent.services.alerts import tallies
 from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.audit import history
 from secops_agent.services.identity import alert_identity, event_mark
-from secops_agent.services.intake.hits import Comparison, note_hits
+from secops_agent.services.intake.hits import HitSearch, note_hits
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.investigations.arrivals import note_arrivals
@@ -175,7 +175,7 @@ class _Book:
     def _judge(self, observed: dict[int, list[tuple[str, str]]]) -> None:
         """What lists of indicators say of what is new, and whether a rule says that nobody need look."""
         session, rows = self._session, {row.pk: row for row, _ in self._fresh}
-        self._hit = note_hits(rows, observed, Comparison(session.now, session.actor, session.limits))
+        self._hit = note_hits(rows, observed, HitSearch(session.now, session.actor, session.limits))
         self._came_back = suppress(list(self._candidates()), session.actor, session.now)
 
     def _candidates(self) -> Iterator[Candidate]:
