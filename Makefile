@@ -1,6 +1,6 @@
 # 毕方：make run 启动演示，make test 跑测试；只需要 Python ≥ 3.11（带 venv）和 make。
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-outside coverage lint bench eval screenshots clean lock install install-dev
+.PHONY: help run test test-all test-outside coverage lint bench eval importer-check screenshots clean lock install install-dev
 
 VENV ?= .venv
 python := $(VENV)/bin/python
@@ -50,6 +50,10 @@ bench: install-dev ## 性能对比（结果与说明见 docs/benchmarks.md）
 
 eval: install-dev ## 用评测集衡量回答：离线模式，和一个模型（MODEL=配置名称，EVAL='--sample 20 …'；见 docs/evaluation.md）
 	@exec $(python) -m tests.secops.eval $(if $(MODEL),--model '$(MODEL)') $(EVAL)
+
+importer-check: install ## 逐条说明一个文件读懂了什么，不写入数据（FILE=文件，FORMAT=格式，默认自动识别；见 docs/importers.md）
+	@test -n "$(FILE)" || { echo '请写明文件：make importer-check FILE=alerts.json'; exit 2; }
+	@exec $(python) manage.py importer_check '$(or $(FORMAT),auto)' '$(FILE)'
 
 screenshots: install-dev ## 重新拍 docs/pictures/ 里的图片：启动演示，用 Chromium 打开各页
 	@exec $(python) -m tests.pictures

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from bifang.core.logins.views import ask_code, second_factor_page
 from dingtalk_integration import sign_in
+from dingtalk_integration.webhook.views import receive
 from secops_agent.api.mcp.views import McpView
 
 admin.autodiscover()
@@ -15,6 +16,7 @@ urlpatterns = [
     path("admin/login/dingtalk/", sign_in.come_back, name="dingtalk_back"),
     path("admin/login/dingtalk/<int:config_id>/", sign_in.start, name="dingtalk_start"),
     path("admin/second-factor/", second_factor_page, name="second_factor"),
+    path("dingtalk/<str:path>/<str:door>", receive, name="dingtalk_callback"),
     path("admin/", admin.site.urls),
     path("api/", include("secops_agent.api.urls")),
     path("mcp/", McpView.as_view(), name="mcp"),

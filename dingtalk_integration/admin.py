@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,6 +18,7 @@ from dingtalk_integration.health import FRESH
 from dingtalk_integration.models import Card as AiCard
 from dingtalk_integration.models import CardState, ClientState, ClientStatus
 from dingtalk_integration.usage_admin import ApiUsageScreen
+from dingtalk_integration.webhook.page import callback_page
 
 CARD_TONES = {
     CardState.OPEN: "info", CardState.FINISHED: "ok", CardState.GIVEN_UP: "warn", CardState.FAILED: "bad",
@@ -43,6 +44,11 @@ class ClientStateScreen(RecordScreen):
         "config", "state", "owner", "in_state", "echo", "last_frame_at", "messages_received", "connections", "last_error", "failed",
         "attempts", "next_attempt", "seen",
     )  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page of a configuration's HTTP callbacks, which has no list of its own."""
+        view = self.admin_site.admin_view(callback_page)
+        return [path("callbacks/<int:config_id>/", view, name="dingtalk_callback_page"), *super().get_urls()]
 
     @admin.display(description="状态", ordering="status")
     def state(self, row: ClientState) -> SafeString:

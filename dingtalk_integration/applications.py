@@ -12,8 +12,10 @@ from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.openapi.missed_events import MissedEvents
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.robots import Robots
+from dingtalk_integration.webhook.addresses import card_callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class ApplicationClient:
     replies: Replies
     cards: Cards
     robots: Robots
+    missed: MissedEvents
 
 
 class ApplicationClients:
@@ -60,7 +63,9 @@ class ApplicationClients:
             used_up=partial(self.counter.used_up, settings.client_id, QuotaLedger.CALLS),
         )
         api = OpenApi(self._http, application, meter=meter)
-        return ApplicationClient(settings, Replies(api), Cards(api), Robots(api))
+        return ApplicationClient(
+            settings, Replies(api), Cards(api, card_callback(settings)), Robots(api), MissedEvents(api)
+        )
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
+from django.core.validators import RegexValidator
+
 from bifang import env
 from bifang.core.fields import (
     AddressField,
@@ -18,6 +20,7 @@ from bifang.core.fields import (
 )
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
+from dingtalk_integration.webhook import keys
 from secops_agent.config import MODEL_KINDS
 
 OFFICIAL_ENDPOINT = "https://api.dingtalk.com"
@@ -26,7 +29,10 @@ _OAPI_OF = {"api.dingtalk.com": OFFICIAL_OAPI_ENDPOINT, "api.dingtalk.io": "http
 DEFAULT_ROLES = (("none", "无权限（默认）"), ("viewer", "查看"))
 EDITIONS = (("standard", "标准版"), ("professional", "专业版"), ("custom", "自定义"))
 STREAMING = (("auto", "自动（标准版关闭）"), ("on", "开启"), ("off", "关闭"))
-CREDENTIALS, RECEIVING, MODEL = "凭证", "接收与通知", "模型"  # groups of fields
+CREDENTIALS, RECEIVING, CALLBACK, MODEL = "凭证", "接收与通知", "HTTP 回调", "模型"  # groups of fields
+TOKEN = RegexValidator(r"\A[A-Za-z0-9]{3,32}\Z", "应为 3 到 32 个字母和数字。")
+AES_KEY = RegexValidator(r"\A[A-Za-z0-9]{43}\Z", "应正好是 43 个字母和数字。")
+PATH_KEY = RegexValidator(r"\A[A-Za-z0-9_-]{20,100}\Z", "应为 20 到 100 个字母、数字、- 或 _。")
 QUOTAS = {"standard": (5_000, 3_000), "professional": (200_000, 50_000)}  # calls, messages: since 2025-11-19
 
 
@@ -42,6 +48,9 @@ class DingTalkSettings:
     client_secret: str = field(repr=False)
     app_id: str = ""
     use_stream_push: bool = True
+    callback_token: str = field(default="", repr=False)
+    callback_aes_key: str = field(default="", repr=False)
+    callback_path: str = field(default="", repr=False)
     notifications_enabled: bool = True
     ai_configs: tuple[int, ...] = ()  # asked in this order, then the offline mode answers
     corp_id: str = ""
@@ -69,12 +78,14 @@ class DingTalkKind(Kind):
     name = "dingtalk"
     label = "钉钉"
     icon, place, section = "forum", 10, "聊天"
-    sentence = "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址。"
+    sentence = "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址；网络不允许长连接时用 HTTP 回调。"
     at_hand = "钉钉开放平台里一个企业内部应用的 Client ID 和 Client Secret（要企业管理员或开发者账号；还没有应用，几分钟就能创建）。"
     start = "没有模型也能用：先连上钉钉，以离线模式回答，之后再接模型。"
     groups: ClassVar[Mapping[str, str]] = {
         CREDENTIALS: "都在钉钉开放平台（open.dingtalk.com）：应用开发 › 企业内部开发 › 点开应用 › 基础信息 › 凭证与基础信息。",
         RECEIVING: "钉钉一侧：应用能力 › 机器人 的消息接收模式选「Stream 模式」，开发配置 › 事件订阅 选「Stream 推送」，再发布版本。",
+        CALLBACK: "只在关闭「使用流式推送」时有用：钉钉把消息发到毕方的公网 HTTPS 地址。三项都可以留空，保存时自动生成；"
+        "要填到开放平台的地址和密钥，保存后在本页「HTTP 回调」里查看。什么时候用哪一种，见 docs/dingtalk_webhook.md。",
         MODEL: "在这里选已经保存的模型配置；不选也能用。",
     }
 
@@ -89,8 +100,9 @@ class DingTalkKind(Kind):
         "也可以写 env:BIFANG_SECRET_名称 或 file:/run/secrets/文件名。",
     )  # fmt: skip
     use_stream_push = FlagField(
-        "使用流式推送", initial=True, group=RECEIVING, help_text="必须开启，否则不会建立 Stream 长连接。"
-    )
+        "使用流式推送", initial=True, group=RECEIVING,
+        help_text="开启：保持 Stream 长连接，不需要公网地址（推荐）。关闭：由钉钉以 HTTP 回调推送，需要公网 HTTPS 地址。",
+    )  # fmt: skip
     notifications_enabled = FlagField(
         "启用钉钉通知", initial=True, group=RECEIVING,
         help_text="毕方主动发的消息（「通知规则」说明哪些告警发给谁，以及升级）的总开关；关闭后只在被 @ 时回复。回答和审批不受影响。",
@@ -98,6 +110,18 @@ class DingTalkKind(Kind):
     default_role = ChoiceField(
         "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, group=RECEIVING,
         help_text="没有在「人员」中登记的本企业员工可以做什么。",
+    )  # fmt: skip
+    callback_token = SecretField(
+        "签名 token", group=CALLBACK, max_length=200, validators=[TOKEN],
+        help_text="开放平台「事件订阅 › HTTP 推送」里的签名 token：3 到 32 个字母和数字。留空则保存时生成。",
+    )  # fmt: skip
+    callback_aes_key = SecretField(
+        "加密 aes_key", group=CALLBACK, max_length=200, validators=[AES_KEY],
+        help_text="同一处的加密 aes_key（EncodingAESKey）：43 个字母和数字。留空则保存时生成。",
+    )  # fmt: skip
+    callback_path = SecretField(
+        "回调地址里的密钥", group=CALLBACK, advanced=True, max_length=200, validators=[PATH_KEY],
+        help_text="三个回调地址里猜不到的那一段，20 到 100 个字母、数字、- 或 _；留空则保存时生成。换掉它等于换地址，要到开放平台改。",
     )  # fmt: skip
     ai_config = LinkField(
         "AI配置", *MODEL_KINDS, group=MODEL,
@@ -147,6 +171,11 @@ class DingTalkKind(Kind):
         help_text="留空使用环境变量 DINGTALK_OPENAPI_ENDPOINT 或官方地址 https://api.dingtalk.com；用本机的钉钉模拟器时，填它「凭证与基础信息」里的接入地址。",
     )  # fmt: skip
     proxy = ProxyField()
+
+    @classmethod
+    def completed(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """In HTTP mode: the keys of the callbacks."""
+        return {} if values["use_stream_push"] else keys.completed(values)
 
     @classmethod
     def is_reserved(cls, values: Mapping[str, Any]) -> bool:

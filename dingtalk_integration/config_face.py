@@ -21,8 +21,9 @@ from dingtalk_integration import quota
 from dingtalk_integration.checks import local
 from dingtalk_integration.checks.configuration import DingTalkTrial
 from dingtalk_integration.checks.diagnosis import every_step
-from dingtalk_integration.health import COMMAND, FRESH, live_scopes, live_states
-from dingtalk_integration.models import ApiUsage, ClientState, ClientStatus, QuotaLedger
+from dingtalk_integration.health import COMMAND, FRESH, WAITS_FOR_CALLS, live_scopes, live_states
+from dingtalk_integration.models import ApiUsage, CallbackState, ClientState, ClientStatus, QuotaLedger
+from dingtalk_integration.webhook.page import callback_facts
 
 TONES = {
     ClientStatus.CONNECTED: "ok",
@@ -102,12 +103,26 @@ def _say(row: ClientState) -> str:
 def _without_state(config: SystemConfig, scopes: set[str], heard: datetime | None) -> Live:
     if not config.enabled:
         return Live("未启用", "idle", "打开「启用」并保存后连接")
-    if not config.params.get("use_stream_push", True):
-        return Live("未开启流式推送", "warn", "请打开「使用流式推送」")
     known = (config.last_error, config.last_error_at)
+    if not config.params.get("use_stream_push", True):
+        return _by_callback(config, scopes, known)
     if scopes & {"", str(config.pk)}:
         return Live("正在连接", "info", "推送服务在运行，几秒内建立连接", *known)
     return Live("服务未运行", "bad", " · ".join([f"请启动 {COMMAND}", *_heard(heard)]), *known)
+
+
+def _by_callback(config: SystemConfig, scopes: set[str], known: tuple[str, datetime | None]) -> Live:
+    """Of a configuration that DingTalk calls: whether it did, and whether somebody answers."""
+    if not scopes & {"", str(config.pk)}:
+        return Live("服务未运行", "bad", f"{WAITS_FOR_CALLS}；请启动 {COMMAND}，由它回答", *known)
+    rows = list(CallbackState.objects.filter(config=config))
+    refused = max((row for row in rows if row.refused_at), key=lambda row: str(row.refused_at), default=None)
+    called = max((row.called_at for row in rows if row.called_at), default=None)
+    if refused is not None and refused.refused_at and (called is None or refused.refused_at > called):
+        known = (f"拒绝了一次回调（{refused.get_door_display()}）：{refused.refusal}", refused.refused_at)
+    if called is None:
+        return Live("等待钉钉回调", "info", WAITS_FOR_CALLS, *known)
+    return Live("HTTP 回调", "ok", f"最近回调 {timesince(called, depth=1)}前", *known)
 
 
 def _heard(at: datetime | None) -> list[str]:
@@ -141,6 +156,7 @@ def facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     return [
         ("最近消息", _ago(heard) if heard else "还没有收到过"),
         *_past_error(config),
+        *callback_facts(request, config),
         ("本月额度", _spending(config) or "还没有用到"),
     ]
 

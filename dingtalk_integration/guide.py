@@ -19,7 +19,7 @@ from bifang.core.admin.guiding import register_guide
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.models import SystemConfig
 from dingtalk_integration.health import COMMAND, FRESH, live_states, live_workers
-from dingtalk_integration.models import ClientState, ClientStatus
+from dingtalk_integration.models import CallbackState, ClientState, ClientStatus
 from secops_agent.models import Role, Staff
 
 OPEN_PLATFORM: Final = "https://open.dingtalk.com/"
@@ -38,14 +38,25 @@ def of_config(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     """From switching it on to the first answer."""
     states = live_states(config.pk)
     heard = InboxRow.objects.filter(config=config, kind="chat").exists()
-    on = config.enabled and config.params.get("use_stream_push", True)
-    yield Step("启用", "打开「启用」和「使用流式推送」，再保存。", bool(on))
+    yield Step("启用", "打开「启用」，再保存。", config.enabled)
     yield _start(config, bool(states) or bool(live_workers(config.pk)))
+    if not config.params.get("use_stream_push", True):
+        yield from _by_callback(config, heard)
+        return
     connected = bool(states) and states[0].status == ClientStatus.CONNECTED
     yield Step("连接钉钉", _connecting(states), connected or heard)
     yield Step(
         "在开放平台选择 Stream 推送并发布", f"{ON_PLATFORM}做完就到群里 @ 机器人。", heard, OPEN_PLATFORM
     )
+    yield Step("在钉钉里 @ 机器人", MENTION, heard)
+    yield _list_staff(config.params.get("default_role") == "viewer")
+
+
+def _by_callback(config: SystemConfig, heard: bool) -> Iterable[Step]:
+    page = reverse("admin:dingtalk_callback_page", args=[config.pk])
+    text = "没有使用流式推送，正在等待钉钉回调（如需 Stream，请开启）。把下一页的地址和密钥填到开放平台，保存，再发布一个版本。"
+    called = CallbackState.objects.filter(config=config).exclude(called_at=None).exists()
+    yield Step("在开放平台填写回调地址并发布", text, called or heard, page)
     yield Step("在钉钉里 @ 机器人", MENTION, heard)
     yield _list_staff(config.params.get("default_role") == "viewer")
 

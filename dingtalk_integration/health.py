@@ -21,6 +21,7 @@ FRESH = timedelta(
     seconds=15
 )  # also the time that an ordinary reconnection has; heartbeats are written every 5 to 7 s, client states every 2 s
 MUTE = timedelta(seconds=60)  # pings go out every 10 s and are waited for 10 s
+WAITS_FOR_CALLS = "未使用流式推送，正在等待钉钉回调（如需 Stream，请开启）"
 COMMAND = "python manage.py start_dingtalk_stream"
 
 
@@ -79,7 +80,7 @@ def live_scopes() -> set[str]:
 
 def check_workers() -> str:
     """Each configuration that wants a connection has a live worker. Raises ConfigError."""
-    wanted = pushed_configs()
+    wanted = list(SystemConfig.objects.enabled("dingtalk").only("pk", "name"))  # answers, too, need one
     if not wanted:
         return "没有启用的钉钉配置，不需要运行"
     scopes = live_scopes()
@@ -102,7 +103,7 @@ def check_connections() -> str:
     if dead:
         raise ConfigError(f"没有连上钉钉：{'；'.join(dead[:3])}{'；等' if len(dead) > 3 else ''}")
     if not wanted:
-        return "没有启用的钉钉配置，不需要连接"
+        return "没有使用流式推送的钉钉配置，不需要连接"
     echoes = [f"「{row.name}」{describe_echo(states[row.pk][0])}" for row in wanted if states.get(row.pk)]
     return "已连接" + (f"：{'；'.join(echoes[:3])}" if echoes else "")
 

@@ -44,6 +44,37 @@ class ClientState(models.Model):
         return f"{self.config}: {self.get_status_display()}"
 
 
+class CallbackDoor(models.TextChoices):
+    """What DingTalk calls by HTTP; the value is the end of the address."""
+
+    ROBOT = "robot", "机器人消息"
+    EVENTS = "events", "事件订阅"
+    CARDS = "cards", "卡片回调"
+
+
+class CallbackState(models.Model):
+    """Whether DingTalk has called one of the three addresses, and what was last refused there.
+
+    Written at most every few seconds; ``missed_at``: something could not be stored since, or the service was away.
+    """
+
+    config = models.ForeignKey(
+        SystemConfig, verbose_name="配置", on_delete=models.CASCADE, related_name="callback_states"
+    )
+    door = models.CharField("接口", max_length=8, choices=CallbackDoor.choices)
+    called_at = models.DateTimeField("最近一次回调", null=True)
+    refused_at = models.DateTimeField("最近一次拒绝", null=True)
+    refusal = models.CharField("拒绝原因", max_length=200, blank=True, default="")
+    missed_at = models.DateTimeField("可能有遗漏，自", null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "HTTP 回调"
+        constraints = [models.UniqueConstraint(fields=["config", "door"], name="callback_state_once")]
+
+    def __str__(self) -> str:
+        return f"{self.config}: {self.get_door_display()}"
+
+
 class CardState(models.TextChoices):
     """Where a card stands. What was given up is answered by markdown, and the card still to be closed."""
 

@@ -9,13 +9,15 @@ from typing import Any, Final
 class Author:
     """A user of the admin (``user_id``), or a part of the program (None); ``via`` is the door used.
 
-    ``superuser``: may say where secrets are read and where they go.
+    ``superuser``: may say where secrets are read and where they go. ``operator``: has the machine, and may say what runs
+    on it.
     """
 
     user_id: int | None
     name: str
     via: str
     superuser: bool = False
+    operator: bool = False
 
 
 PROGRAM: Final = Author(None, "", "program", superuser=True)

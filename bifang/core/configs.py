@@ -28,6 +28,7 @@ NAME: Final = TextField(
     "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
 )
 RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
+FROM_FILE: Final = "只能由运维写在文件里，用 apply_configs 写入。"
 LETS_IN: Final = "这份配置决定谁可以登录（「允许用钉钉登录」），只有超级管理员可以修改；启用和停用不受限制。"
 _uses: list[Callable[[SystemConfig], list[str]]] = []
 created = Signal()  # with ``config``, in the transaction that makes a new configuration
@@ -149,7 +150,7 @@ def _judged(
     errors = _conflicts(row, name.strip(), enabled, new) | (errors or kind.contradictions(new))
     if errors:
         raise FieldErrors(errors)
-    return new
+    return {**new, **kind.completed(new)}
 
 
 def _cleaned(
@@ -169,6 +170,8 @@ def _clean(field: Setting, old: Any, value: Any, author: Author) -> Any:
     if field.sealed and (value is None or (field.required and not value)) and old:
         return old
     new = field.clean("" if value is None and field.sealed else value)
+    if field.from_file and not author.operator and new != old:
+        raise ValidationError(FROM_FILE)
     # Also what is stored already: nobody learns by typing it what that is.
     directs = field.directs and (new != old or (field.sealed and new))
     if not author.superuser and (directs or field.references(new)):
@@ -180,7 +183,7 @@ def _entered_again(kind: type[Kind], old: Values, given: Mapping[str, Any]) -> d
     return {
         name: f"修改了地址，请重新填写{field.label}（防止密钥被发往别处）。"
         for name, field in kind.fields.items()
-        if field.sealed and not field.directs and old[name] and not given.get(name)
+        if field.sealed and not field.directs and not field.from_file and old[name] and not given.get(name)
     }
 
 

@@ -28,7 +28,7 @@ class Setting(forms.Field):
     """``sealed`` values are encrypted and never sent back; one that ``directs`` says where secrets go.
 
     ``group``: under which heading it stands; ``advanced`` ones are folded away; what is set ``elsewhere`` has a page of
-    its own.
+    its own; ``from_file``: only the operator's file (apply_configs) sets it, no page does.
     """
 
     sealed: ClassVar[bool] = False
@@ -37,12 +37,14 @@ class Setting(forms.Field):
     nothing: ClassVar[Any] = ""
 
     def __init__(
-        self, label: str, *, required: bool = False, advanced: bool = False, group: str = "", **options: Any
-    ) -> None:
+        self, label: str, *, required: bool = False, advanced: bool = False, group: str = "",
+        from_file: bool = False, **options: Any,
+    ) -> None:  # fmt: skip
         options = {"initial": self.nothing, "error_messages": {"required": f"请填写{label}。"}, **options}
         super().__init__(label=label, required=required, **options)
         self.advanced = advanced
         self.group = group
+        self.from_file = from_file
 
     def check(self, value: Any) -> None:
         """Raises ConfigError for a value that may not be used here; asked when it is stored and when it is used."""

@@ -15,7 +15,7 @@ class Kind:
 
     ``icon`` (Material Symbols), ``section``, ``sentence``, ``at_hand`` (what one needs) and ``place`` are for the page on
     which a kind is chosen; ``start`` says why to begin with it, "" for one that is not begun with. ``groups``: where
-    the values of a group of fields are found. ``boxes``: the fields of its form, without those that are set elsewhere.
+    the values of a group of fields are found. ``boxes``: the fields of its form, without those that are set elsewhere or from a file.
     """
 
     name: ClassVar[str]
@@ -32,12 +32,17 @@ class Kind:
 
     def __init_subclass__(cls) -> None:
         cls.fields = {name: one for name, one in vars(cls).items() if hasattr(one, "to_python")}
-        cls.boxes = {name: one for name, one in cls.fields.items() if not one.elsewhere}
+        cls.boxes = {name: one for name, one in cls.fields.items() if not (one.elsewhere or one.from_file)}
 
     @classmethod
     def build(cls, config: "SystemConfig", values: dict[str, Any]) -> Any:
         """The frozen dataclass that code works with, from every field's value, secrets resolved."""
         raise NotImplementedError
+
+    @classmethod
+    def completed(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Field → value of what was left empty and we make up ourselves: keys that nobody needs to think of."""
+        return {}
 
     @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from bifang.core.models import SystemConfig
 Entry = Mapping[str, Any]
 Apply = Callable[[list[Entry]], list[str]]
 _sections: dict[str, Apply] = {}
-APPLY: Final = Author(None, "", "apply_configs", superuser=True)
+APPLY: Final = Author(None, "", "apply_configs", superuser=True, operator=True)
 
 
 def register_section(name: str, apply: Apply) -> None:

@@ -10,7 +10,14 @@ from bifang.core import configs
 from bifang.core.http import Response
 from bifang.core.models import SystemConfig
 from bifang.core.trials import COMPLETE, IN_ADMIN, CheckStep, Destination, Failure, Skip, Tryout, in_thread
-from dingtalk_integration.health import COMMAND, describe_echo, is_mute, live_states, live_workers
+from dingtalk_integration.health import (
+    COMMAND,
+    WAITS_FOR_CALLS,
+    describe_echo,
+    is_mute,
+    live_states,
+    live_workers,
+)
 from dingtalk_integration.models import ClientState, ClientStatus
 
 
@@ -48,10 +55,8 @@ async def check_enabled(subject: DingTalkTrial) -> str:
 
 
 async def check_stream_push(subject: DingTalkTrial) -> str:
-    """使用流式推送 is on."""
-    if not subject.ready.use_stream_push:
-        raise Failure("没有开启「使用流式推送」，不会建立 Stream 长连接。")
-    return "已开启"
+    """By which way messages come: both are right, and not both for one configuration."""
+    return "已开启" if subject.ready.use_stream_push else WAITS_FOR_CALLS
 
 
 async def check_ai_config(subject: DingTalkTrial) -> str:
@@ -73,6 +78,8 @@ async def check_worker(subject: DingTalkTrial) -> str:
     if subject.row.pk is None:
         raise Skip("保存后由 Stream 推送服务连接")
     states, workers = await in_thread(lambda: (live_states(subject.row.pk), live_workers(subject.row.pk)))
+    if workers and subject.settings is not None and not subject.settings.use_stream_push:
+        return f"由进程 {workers[0].owner} 回答；消息由网页进程收下"
     if not states:
         if workers:
             raise Failure(

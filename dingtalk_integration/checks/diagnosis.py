@@ -57,6 +57,6 @@ async def diagnose(config_id: int | None) -> Diagnosis:
 
 def every_step() -> tuple[CheckStep[DingTalkTrial], ...]:
     """Of a configuration. Without its packages the network part cannot even be loaded."""
-    from dingtalk_integration.checks import network
+    from dingtalk_integration.checks import callbacks, network
 
-    return (*configuration.STEPS, *network.STEPS, configuration.WORKER)
+    return (*configuration.STEPS, *network.STEPS, *callbacks.STEPS, configuration.WORKER)

@@ -88,6 +88,8 @@ def _date(text: str) -> datetime | None:
 
 async def check_open(subject: DingTalkTrial) -> str:
     """The gateway gives an address and a ticket. The ticket is thrown away: without it no connection comes to be."""
+    if not subject.ready.use_stream_push:
+        raise Skip("不使用流式推送")
     with _blaming_the_network():
         uri = await gateway.ask(_stream(subject), TOPICS, "")
     return f"网关给出连接地址 {urlsplit(uri).hostname}"
@@ -99,6 +101,8 @@ async def check_handshake(subject: DingTalkTrial) -> str:
     DingTalk spreads pushes over the connections of an application: a second one would take messages from the
     worker's. So there is none while a worker runs, and it subscribes to no messages and no card clicks.
     """
+    if not subject.ready.use_stream_push:
+        raise Skip("不使用流式推送")
     await _leave_workers_alone(subject)
     stream = _stream(subject)
     uri = await gateway.ask(stream, [EVENTS], "")

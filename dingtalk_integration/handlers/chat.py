@@ -36,13 +36,13 @@ def normalise(frame: Frame, config_id: int) -> Incoming:
         conversation_id=text_of(data, "conversationId"),
         sender_id=text_of(data, "senderStaffId") or text_of(data, "senderId"),
         text=content.text,
-        payload=_payload(data, content, delegated=frame.topic == DELEGATE_TOPIC),
+        payload=_payload(frame, data, content),
         target=_target(data),
         urgent=is_urgent(content.text),
     )
 
 
-def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> dict[str, Any]:
+def _payload(frame: Frame, data: Mapping[str, Any], content: Content) -> dict[str, Any]:
     """What the turn needs beside the columns; never the sessionWebhook."""
     fields = {
         "msgtype": text_of(data, "msgtype"),
@@ -55,7 +55,8 @@ def _payload(data: Mapping[str, Any], content: Content, *, delegated: bool) -> d
         "quoted": content.quoted,
         "cannot_read": content.cannot_read,
         "files": [dict(file) for file in content.files],
-        "delegated": delegated,
+        "delegated": frame.topic == DELEGATE_TOPIC,
+        "door": frame.header("door"),
     }
     return {name: value for name, value in fields.items() if value}
 

@@ -25,8 +25,10 @@ def _stable(frame: Frame) -> dict[str, str]:
     """What stays the same when DingTalk delivers a frame again (its messageId and time do not)."""
     try:
         outer = json.loads(frame.raw)
+        if "data" not in outer:  # by HTTP: all of it is the same each time
+            return {"raw": ascii(frame.raw)}
         return {"data": ascii(outer.get("data")), "event": frame.header("eventId")}
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return {"raw": ascii(frame.raw)}
 
 

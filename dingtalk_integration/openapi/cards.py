@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bifang.core.errors import InvalidInput, RemoteError
@@ -11,6 +11,15 @@ from dingtalk_integration.openapi.api import OpenApi
 STAFF_ID_TYPE: Final = 1
 # AI cards: the template variable flowStatus
 PROCESSING, INPUTTING, FINISHED, FAILED = "1", "2", "3", "5"
+
+
+@dataclass(frozen=True, slots=True)
+class CardCallback:
+    """Where clicks go by HTTP: the address, "" if nobody has said which; the key of its registration; its ``apiSecret``."""
+
+    url: str = field(repr=False)
+    route_key: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +32,30 @@ class CardPlace:
 
 
 class Cards:
-    """``track_id`` (outTrackId) is ours and stable; ``values`` are template variables, strings only on the wire."""
+    """``track_id`` (outTrackId) is ours and stable; ``values`` are template variables, strings only on the wire.
 
-    def __init__(self, api: OpenApi) -> None:
+    ``callback``: where clicks go; None for Stream.
+    """
+
+    def __init__(self, api: OpenApi, callback: CardCallback | None = None) -> None:
         self._api = api
+        self._callback = callback
+        self._registered = False
+
+    async def _call_back(self) -> dict[str, str]:
+        """Without it, buttons never call back. By HTTP, the address is registered once, in place of an older one."""
+        to = self._callback
+        if to is None:
+            return {"callbackType": "STREAM"}
+        if not to.url:
+            raise InvalidInput("没有设置 BIFANG_PUBLIC_URL，卡片按钮没有地址可以回调：改用文字消息。")
+        if not self._registered:
+            body = {
+                "callbackRouteKey": to.route_key, "callbackUrl": to.url, "apiSecret": to.secret, "forceUpdate": True,
+            }  # fmt: skip
+            await self._api.call("POST", "/v1.0/card/callbacks/register", body)
+            self._registered = True
+        return {"callbackType": "HTTP", "callbackRouteKey": to.route_key}
 
     async def create_and_deliver(
         self,
@@ -44,7 +73,7 @@ class Cards:
             "cardTemplateId": template_id,
             "outTrackId": track_id,
             "cardData": _card_data(values),
-            "callbackType": "STREAM",  # without it, buttons never call back
+            **await self._call_back(),
             "userIdType": STAFF_ID_TYPE,
             **_space(place, robot_code or self._api.application.robot, at or {}),
         }

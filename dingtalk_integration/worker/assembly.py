@@ -20,6 +20,7 @@ from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.handlers import cards, events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.metering import metered
+from dingtalk_integration.worker.missed import MissedCallbacks
 from secops_agent.agent.announcer import Announcer
 from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.second_looks import SecondLooks
@@ -85,7 +86,7 @@ def build_loop(owner: Owner, config_id: int | None) -> WorkerLoop:
         "card": metered(cards.handle, clients),
     }
     reaper = CardReaper(card_service, only)
-    jobs = (*_own_jobs(agent, owner, configs), reaper, counter)
+    jobs = (*_own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only))
     return WorkerLoop(
         owner,
         handlers,

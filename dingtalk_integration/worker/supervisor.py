@@ -12,6 +12,7 @@ from bifang.core import configs, db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
 from dingtalk_integration.config import DingTalkSettings
+from dingtalk_integration.health import WAITS_FOR_CALLS
 from dingtalk_integration.worker import client_status
 from dingtalk_integration.worker.client_status import Shown
 from dingtalk_integration.worker.clients import ClientThread, stream_settings
@@ -32,6 +33,7 @@ class _Wanted:
     version: configs.Version
     settings: DingTalkSettings | None = None
     problem: str = ""
+    served: bool = False  # by HTTP callbacks: this process answers, and holds no connection
 
 
 @dataclass(slots=True)
@@ -141,6 +143,7 @@ class Supervisor:
             if config_id in self._clients
             else Shown(problem=wanted.problem)
             for config_id, wanted in self._wanted.items()
+            if not wanted.served
         }
         db.threads().submit(client_status.publish, self.owner.name, shown).result()
 
@@ -184,7 +187,6 @@ def _look_at(row: SystemConfig, version: configs.Version) -> _Wanted:
         log.error("dingtalk 配置无法使用：%s", error.message, extra={"config": row.pk})
         return _Wanted(version, problem=error.message)
     if not settings.use_stream_push:
-        problem = "未开启「使用流式推送」，不会连接；请在系统配置中开启。"
-        log.warning("dingtalk 配置「%s」%s", row.name, problem, extra={"config": row.pk})
-        return _Wanted(version, problem=problem)
+        log.info("dingtalk 配置「%s」%s", row.name, WAITS_FOR_CALLS, extra={"config": row.pk})
+        return _Wanted(version, served=True)
     return _Wanted(version, settings)

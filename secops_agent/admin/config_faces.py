@@ -12,6 +12,8 @@ from bifang.core import configs
 from bifang.core.admin.guiding import Fact, register_facts, register_guide
 from bifang.core.admin.panels import Step
 from bifang.core.admin.trying import Checkup, Part, register_checkup
+from bifang.core.errors import BifangError
+from bifang.core.kinds import get_kind
 from bifang.core.models import SystemConfig
 from bifang.core.reach import REACH
 from bifang.core.trials import COMPLETE, CheckStep, Destination, Failure, Skip, Tryout, in_thread
@@ -26,6 +28,7 @@ from secops_agent.services.mcp import catalogue, mappings
 
 PROBE_S = 65.0  # the probe's own limit, and a little
 VISIT_S = 45.0
+_PROGRAM = "请运维在本机以运行毕方的用户执行一次同样的命令，看它报什么错；改好文件后再执行 apply_configs。"
 CLASSIFY = "在这一页下面的工具列表里，给要用的工具选类别（只读、写入、危险）；没有选的都不会用。"
 
 
@@ -58,7 +61,12 @@ class McpTrial(Tryout):
 
     @property
     def destination(self) -> Destination:
+        if self.ready.command:
+            raise Skip("本机的程序，不经过网络")
         return Destination(self.ready.url, self.ready.proxy, self.ready.ca)
+
+    def describe(self) -> str:
+        return f"启动 {self.ready.command[0]}" if self.ready.command else Tryout.describe(self)
 
 
 async def ask_qwen(trial: Tryout) -> str:
@@ -100,10 +108,15 @@ async def _told(trial: Tryout, found: Probe) -> str:
 
 async def list_tools(trial: Tryout) -> str:
     """Connects and lists the tools, calling none. What was found is kept if it belongs to what is stored."""
-    if trial.stored:
-        found = await check(trial.ready)
-        return f"连接成功（协议 {found.protocol}），服务提供 {found.count} 个工具"
-    about, offered = await visit(trial.ready)
+    try:
+        if trial.stored:
+            found = await check(trial.ready)
+            return f"连接成功（协议 {found.protocol}），服务提供 {found.count} 个工具"
+        about, offered = await visit(trial.ready)
+    except BifangError as error:
+        if trial.ready.command:
+            raise Failure(error.message, _PROGRAM) from None
+        raise
     return f"连接成功（协议 {about.get('protocol')}），服务提供 {len(offered)} 个工具"
 
 
@@ -189,7 +202,18 @@ def users(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     ]
 
 
+def program(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
+    """What is run, of a service that is a program; pages show it and do not change it."""
+    values, _ = configs.values_of(config)
+    if not values["command"]:
+        return []
+    fields = [(name, field) for name, field in get_kind(config.kind).fields.items() if field.from_file]
+    told = [(str(field.label), field.shown(values[name]) or "没有设置") for name, field in fields]
+    return [*told, ("怎么修改", f"以上{configs.FROM_FILE}")]
+
+
 for _kind in MODEL_KINDS:
     register_guide(_kind, model_guide)
     register_facts(_kind, users)
 register_guide(catalogue.KIND, service_guide)
+register_facts(catalogue.KIND, program)

@@ -20,8 +20,14 @@ BIFANG = Actor("system", "", "毕方", "agent")
 
 
 def door_of(turn: Turn) -> str:
-    """Through what the person speaks."""
-    return "web" if is_web(turn.target) else "dingtalk"
+    """Through what the person speaks. Of what came by HTTP callback, DingTalk's signature does not cover the words."""
+    return (
+        "web"
+        if is_web(turn.target)
+        else "dingtalk_http"
+        if turn.payload.get("door") == "http"
+        else "dingtalk"
+    )
 
 
 def place_of(turn: Turn) -> Place:

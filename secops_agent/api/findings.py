@@ -1,5 +1,6 @@
 """Findings: list, detail, and what people decide."""
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,8 +11,15 @@ from secops_agent.api.access import caller_of
 from secops_agent.api.base import Flag, Form, PageQuery, View, choices, order, row_id, word
 from secops_agent.api.documentation import page_of
 from secops_agent.api.fields import HistoryOut, NoteIn, Ref, flat, texts
-from secops_agent.models.choices import FindingDecision, FindingKind, FindingState, Severity, VexJustification
-from secops_agent.services.vulnerabilities import findings
+from secops_agent.models.choices import (
+    FindingDecision,
+    FindingKind,
+    FindingState,
+    Severity,
+    VexJustification,
+    VexStatus,
+)
+from secops_agent.services.vulnerabilities import findings, vex_export
 from secops_agent.services.vulnerabilities.findings import ORDERS, FindingFilter
 
 TAG = ["发现"]
@@ -69,6 +77,20 @@ class FindingOut(Form):
     overdue = serializers.BooleanField(help_text="是否已超时")
 
 
+class StatementOut(Form):
+    """What a VEX document says."""
+
+    author = serializers.CharField(help_text="谁说的")
+    status = serializers.ChoiceField(choices=VexStatus.choices, help_text="状态（OpenVEX）")
+    justification = serializers.CharField(help_text="不受影响的理由")
+    note = serializers.CharField(help_text="说明")
+    action = serializers.CharField(help_text="怎么做")
+    product = serializers.CharField(help_text="说的是哪个产品")
+    document = serializers.CharField(help_text="文件的编号")
+    version = serializers.CharField(help_text="文件的版本")
+    said_at = serializers.DateTimeField(help_text="什么时候说的")
+
+
 class FindingDetailOut(FindingOut):
     """A finding with all that is known."""
 
@@ -80,6 +102,7 @@ class FindingDetailOut(FindingOut):
     gone_at = serializers.DateTimeField(allow_null=True, help_text="消失时间")
     evidence = serializers.CharField(help_text="证据")
     history = HistoryOut(many=True, help_text="变更历史，新的在前")
+    statements = StatementOut(many=True, help_text="供应商的声明（CSAF、OpenVEX）")
 
 
 class DecideIn(NoteIn):
@@ -117,6 +140,18 @@ class FindingListView(View):
             **asked,
         )
         return self.page(findings.search(wanted), FindingOut)
+
+
+class OpenVexView(View):
+    """What people decided, as a document."""
+
+    needs = {"GET": access.READ_FINDINGS}
+
+    @extend_schema(tags=TAG, operation_id="findings_openvex", summary="导出 OpenVEX", responses=OpenApiTypes.OBJECT,
+                   description="人的全部处理决定，一份 OpenVEX 0.2.0 文件，最多 20000 条，新的在前。导入到本系统不改变任何东西，导入到另一个系统成为声明。")  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """All decisions."""
+        return Response(vex_export.document())
 
 
 class FindingView(View):

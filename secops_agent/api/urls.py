@@ -58,6 +58,7 @@ _estate = [
     path("vulnerabilities/<str:vuln_id>/", vulnerabilities.VulnerabilityView.as_view()),
     path("vulnerabilities/<str:vuln_id>/affected-assets/", vulnerabilities.ExposureView.as_view()),
     path("findings/", findings.FindingListView.as_view()),
+    path("findings/openvex/", findings.OpenVexView.as_view()),
     path("findings/<int:finding_id>/", findings.FindingView.as_view(), name="finding"),
     path("findings/<int:finding_id>/decision/", findings.DecideView.as_view()),
     path("runbooks/", runbooks.RunbookListView.as_view()),

@@ -1,4 +1,4 @@
-"""Aliyun Security Center (云安全中心): responses of DescribeSuspEvents, API version 2018-12-03.
+"""Aliyun Security Center (云安全中心): responses of DescribeSuspEvents and DescribeVulList, API version 2018-12-03.
 
 Also the events of DescribeSuspEventDetail and DescribeAlarmEventDetail, which name the same things otherwise, and
 the lower-camel-case spelling that the Java SDK's objects have when they are written out.
@@ -21,6 +21,7 @@ from secops_agent.services.records import (
     severity_of,
 )
 
+from .aliyun_vulnerabilities import read_vulnerability
 from .assets import host_asset, image_asset
 from .base import BrokenRecord, Importer, Options, Source, convert, document_outline, whole_outline
 from .fields import (
@@ -54,6 +55,7 @@ _TYPES = ("AlarmEventTypeDisplay", "AlarmEventType", "EventTypeDesc", "EventType
 _TEXTS = ("Desc", "AlarmEventDesc", "EventDesc", "Description")
 _BEGINNINGS = ("OccurrenceTimeStamp", "OccurrenceTime", "StartTime", "GmtCreate")
 _ENDS = ("LastTimeStamp", "LastTime", "EndTime", "GmtModified")
+_LISTS = ("SuspEvents", "suspEvents", "VulRecords", "vulRecords")
 _HOSTNAME = re.compile(r"(?!launch-advisor)[A-Za-z][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,63})*")
 _LABELS: tuple[tuple[str, IndicatorKind], ...] = (
     ("路径|文件|path|file", "file"), ("账号|账户|用户|account|user", "account"), ("域名|domain", "domain"),
@@ -65,11 +67,11 @@ class AliyunSas:
     """One response, several one after the other, an array of responses, or an array of events."""
 
     name = "aliyun_sas"
-    title = "阿里云云安全中心告警（DescribeSuspEvents，JSON）"
+    title = "阿里云云安全中心告警与漏洞（DescribeSuspEvents、DescribeVulList，JSON）"
 
     def sniff(self, head: bytes) -> float:
         paths = {path.lower() for path in document_outline(head)}
-        events = any(path.removeprefix("body.") == "suspevents" for path in paths)
+        events = any(path.removeprefix("body.") in ("suspevents", "vulrecords") for path in paths)
         keys = {path.rpartition(".")[2] for path in paths}
         marks = keys & {
             "alarmeventname",
@@ -84,7 +86,7 @@ class AliyunSas:
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         paths = whole_outline(source.head(options.limits))
-        lists = {path for path in paths if path.rpartition(".")[2] in ("SuspEvents", "suspEvents")}
+        lists = {path for path in paths if path.rpartition(".")[2] in _LISTS}
         entries = json_documents(source, options.limits)
         if lists:
             places = {f"{path}.item" for path in lists}
@@ -97,6 +99,14 @@ class AliyunSas:
 def _event(value: Any, *, options: Options) -> Iterator[Record]:
     event = _capitalised(table_of(value))
     event = _capitalised(table(event, "Data")) if "Data" in event else event
+    if "Necessity" in event:
+        assets = _assets(event, options.source or "aliyun_sas")
+        yield from read_vulnerability(event, assets[0] if assets else options.asset, options)
+        return
+    yield _alert(event, options)
+
+
+def _alert(event: Table, options: Options) -> AlertRecord:
     identity = _first(event, "AlarmUniqueInfo", "UniqueInfo", "Id")
     name = _first(event, *_NAMES)
     if not identity or not name:
@@ -104,7 +114,7 @@ def _event(value: Any, *, options: Options) -> Iterator[Record]:
     tool = options.source or "aliyun_sas"
     first, last = _moment(event, _BEGINNINGS, options), _moment(event, _ENDS, options)
     details, hint = tuple(_details(event)), _hint(event)
-    yield AlertRecord(
+    return AlertRecord(
         source=tool,
         dedup_key=(identity,),
         title=_title(event, name),

@@ -24,13 +24,19 @@ __all__ = [
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def json_lines(source: Source, limits: ImportLimits) -> Iterator[tuple[str, Any]]:
-    """Stream ``("第 12 行", value)`` of JSON lines; a line that cannot be read comes as a BrokenRecord value."""
+def json_lines(source: Source, limits: ImportLimits, *, carried: bool = False) -> Iterator[tuple[str, Any]]:
+    """Stream ``("第 12 行", value)`` of JSON lines; a line that cannot be read comes as a BrokenRecord value.
+
+    ``carried``: each line's JSON begins at its first brace, behind a header of syslog.
+    """
     for position, line in text_lines(source, limits):
         if not isinstance(line, bytes):
             yield position, line
+        elif carried and line.strip() and b"{" not in line:
+            yield position, BrokenRecord("这一行里没有 JSON 对象")
         elif line.strip():
-            yield position, _json_line(line.strip(), limits)
+            start = line.index(b"{") if carried else 0
+            yield position, _json_line(line[start:].strip(), limits)
 
 
 def _json_line(line: bytes, limits: ImportLimits) -> Any:

@@ -12,8 +12,9 @@ from .base import BrokenFile, Importer, Options, Source
 
 # A module per name, each with an `IMPORTER`.
 NAMES = (
-    "trivy", "grype", "sarif", "cyclonedx", "osv", "nuclei", "nmap", "generic",
+    "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "generic",
     "wazuh", "suricata", "falco", "alertmanager", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv",
+    "tencent_cwp", "huawei_hss", "huawei_secmaster", "safeline", "skyeye", "tdp", "sangfor_xdr",
 )  # fmt: skip
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format

@@ -1,4 +1,4 @@
-"""Trivy's JSON reports, schema version 2: images, file systems, repositories, and Kubernetes clusters."""
+"""Trivy's JSON reports: images, file systems, repositories, and Kubernetes clusters; the bare array before 0.20 too."""
 
 import re
 from collections import Counter
@@ -19,7 +19,8 @@ _ROOT = ("SchemaVersion", "CreatedAt", "ArtifactName", "ArtifactType", "Metadata
 # Of a cluster: "Resources" of a whole report, "Findings" of a summary, the other two before 0.30.
 _HOLDERS = tuple(f"{name}.item" for name in ("Resources", "Findings", "Vulnerabilities", "Misconfigurations"))
 _OBJECT = ("Namespace", "Kind", "Name", "Metadata.OS")  # the rest of its metadata may be large
-_RESULTS = ("Results.item", *(f"{holder}.Results.item" for holder in _HOLDERS))
+# Before 0.20 the results are the whole document.
+_RESULTS = ("Results.item", "item", *(f"{holder}.Results.item" for holder in _HOLDERS))
 _RESULT = ("Target", "Class", "Type")
 # What is not taken, and why; the licences of packages come with the packages.
 _LEFT = {
@@ -36,7 +37,7 @@ _SYSTEM = re.compile(r"\(([a-z][\w -]*) ([\w.]+)\)$")  # "nginx:1.25 (debian 12.
 
 
 class Trivy:
-    """``trivy … --format json`` of 0.20 and newer, ``trivy k8s`` as well."""
+    """``trivy … --format json`` and ``trivy k8s``."""
 
     name = "trivy"
     title = "Trivy 扫描报告（JSON）"
@@ -48,6 +49,8 @@ class Trivy:
         if any({f"{holder}.Results", f"{holder}.Kind"} <= paths for holder in _HOLDERS):
             return 1.0
         if "ClusterName" in paths and any(holder.removesuffix(".item") in paths for holder in _HOLDERS):
+            return 0.9
+        if "item.Target" in paths and paths & {"item.Vulnerabilities", "item.Misconfigurations", "item.Type"}:
             return 0.9
         return 0.8 if "Results.item.Target" in paths and "Results.item.Class" in paths else 0.0
 
@@ -130,7 +133,20 @@ def _read_report(source: Source, options: Options) -> _Report:
         else:
             place, _, key = position.partition(".")
             report.objects.setdefault(place, {})[key] = value
+    if "ArtifactName" not in report.data and "[0]" in report.results:
+        _read_old(report)
     return report
+
+
+def _read_old(report: _Report) -> None:
+    """An array says neither what was scanned nor what its results are; the first target does, "nginx:1.19 (debian 10.5)"."""
+    for result in report.results.values():
+        system = _SYSTEM.search(text(result, "Target"))
+        result.setdefault("Class", "os-pkgs" if system else "lang-pkgs")
+    first = text(report.results["[0]"], "Target")
+    report.data["ArtifactName"] = _SYSTEM.sub("", first).strip()
+    if _SYSTEM.search(first):
+        report.data["ArtifactType"] = "container_image"
 
 
 def _distro(system: Table, target: str) -> str:

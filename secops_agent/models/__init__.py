@@ -52,6 +52,7 @@ from secops_agent.models.vulnerability import (
     AffectedRange,
     EpssScore,
     Finding,
+    SupplierStatement,
     Vulnerability,
     VulnerabilityAlias,
 )
@@ -133,6 +134,7 @@ __all__ = [
     "Silence",
     "SlaTarget",
     "Staff",
+    "SupplierStatement",
     "SuppressionRule",
     "SwapState",
     "TargetKind",

@@ -107,6 +107,15 @@ class VexJustification(models.TextChoices):
     MITIGATED = "inline_mitigations_already_exist", "已有缓解措施，无法利用"
 
 
+class VexStatus(models.TextChoices):
+    """What a VEX document says, in the words of OpenVEX."""
+
+    AFFECTED = "affected", "受影响"
+    UNDER_INVESTIGATION = "under_investigation", "调查中"
+    FIXED = "fixed", "已修复"
+    NOT_AFFECTED = "not_affected", "不受影响"
+
+
 class ActorKind(models.TextChoices):
     """Who did something."""
 

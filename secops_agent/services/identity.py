@@ -9,6 +9,7 @@ from typing import Protocol
 from secops_agent.services.records import AlertRecord, AssetRecord, FindingRecord, Key
 
 _HOST_LIKE = ("host", "network", "cloud")
+ASSET_URN = "urn:bifang:asset:"  # how our own VEX names an asset: its identity follows
 FORMER = "merged"  # the kind of the key that holds the id of an asset that was merged into another
 _NEVER = ("ip",)  # addresses are reused and translated: they find an asset, they do not prove it
 

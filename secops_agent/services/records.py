@@ -21,6 +21,7 @@ KeyKind = Literal[
 IndicatorKind = Literal["ip", "domain", "url", "hash", "account", "email", "file", "process"]
 FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
 StatusHint = Literal["", "open", "closed"]
+VexWord = Literal["affected", "under_investigation", "fixed", "not_affected"]
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
@@ -182,6 +183,27 @@ class ScanRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class VexRecord:
+    """A word of (author, vulnerability, product, platform, asset). ``product``: a purl, CPE, name for people, or "":
+    all of the asset. ``platform``: "redhat-8". ``asset``: an identity ("host:fqdn:…"), "" for every one."""
+
+    vulnerability: str
+    status: VexWord
+    author: str
+    document: str
+    said_at: datetime
+    version: str = ""
+    product: str = ""
+    platform: str = ""
+    asset: str = ""
+    justification: str = ""
+    note: str = ""
+    action: str = ""
+    aliases: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Indicator:
     """An observable of an alert, normalised (lower-case domains and hashes, canonical IPs)."""
 
@@ -237,14 +259,8 @@ class ListedRecord:
 
 
 Record = (
-    AssetRecord
-    | ComponentRecord
-    | VulnerabilityRecord
-    | FindingRecord
-    | ScanRecord
-    | AlertRecord
-    | ListedRecord
-)
+    AssetRecord | ComponentRecord | VulnerabilityRecord | FindingRecord | ScanRecord | AlertRecord | VexRecord | ListedRecord
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

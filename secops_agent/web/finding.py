@@ -12,11 +12,12 @@ from bifang.channels.visible import visible
 from secops_agent.models import Finding
 from secops_agent.services import links
 from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.vulnerabilities import statements
 from secops_agent.web.access import page
 from secops_agent.web.alert_rows import plain_line
 from secops_agent.web.changes import changes_of
 from secops_agent.web.findings import ACT, SEE, deciding
-from secops_agent.web.flaw_rows import advice_of, exploit_line, line, web_links
+from secops_agent.web.flaw_rows import advice_of, exploit_line, line, said_lines, web_links
 from secops_agent.web.risk import Urgency, risk_of
 
 _WITH: Final = ("asset__owner", "component", "vulnerability")
@@ -38,7 +39,7 @@ def finding(request: HttpRequest, pk: int) -> HttpResponse:
         "flaw_url": links.record("vulnerability", row.vulnerability_id) if row.vulnerability_id else "",
         "about": visible(row.description), "place": visible(row.location), "remedy": visible(row.remediation),
         "evidence": (visible(row.evidence) if private else HIDDEN) if row.evidence else "",
-        "references": web_links(row.references[:30]), "changes": changes_of("finding", pk), "exploit": exploit_line(row.vulnerability),
+        "references": web_links(row.references[:30]), "changes": changes_of("finding", pk), "said": said_lines(statements.about_finding(row)), "exploit": exploit_line(row.vulnerability),
         "owner": visible(row.asset.owner.name if row.asset.owner else row.asset.owner_text), "may_act": may_act, **deciding(now),
     }  # fmt: skip
     return render(request, "pages/finding.html", context)

@@ -1,8 +1,9 @@
 """How findings and vulnerabilities look on our pages: badges, the decision, how long there is left, how urgent."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.utils import timezone
@@ -17,7 +18,7 @@ from secops_agent.models.choices import FindingDecision, FindingState
 from secops_agent.services import links
 from secops_agent.services.vulnerabilities import ssvc
 from secops_agent.services.vulnerabilities.ssvc import Advice
-from secops_agent.services.vulnerabilities.views import cvss_views
+from secops_agent.services.vulnerabilities.views import StatementView, cvss_views
 from secops_agent.web.alert_rows import NamedLink, length, plain_line
 
 STATE_TONES: Final = {"new": "warn", "present": "info", "gone": "idle", "back": "bad"}
@@ -26,6 +27,7 @@ DECISION_TONES: Final = {
     "not_affected": "ok", "fixed": "ok",
 }  # fmt: skip
 ADVICE_TONES: Final = {"track": "idle", "track*": "info", "attend": "warn", "act": "bad"}
+_SAID: Final = ("author", "justification", "note", "action", "product", "document", "version")
 _SOON_S: Final = 7 * 86_400
 
 
@@ -51,6 +53,18 @@ class FindingLine:
     decision: SafeString | str
     fix: str
     due: SafeString | str
+
+
+VEX_TONES: Final = {"affected": "bad", "under_investigation": "info", "fixed": "ok", "not_affected": "ok"}
+
+
+def said_lines(found: Iterable[StatementView]) -> list[dict[str, Any]]:
+    """What suppliers say, ready to be shown."""
+    return [
+        {name: visible(getattr(each, name)) for name in _SAID}
+        | {"label": each.label, "tone": VEX_TONES[each.status], "said_at": each.said_at}
+        for each in found
+    ]
 
 
 def line(row: Finding, now: datetime) -> FindingLine:

@@ -93,6 +93,7 @@ class CardApi:
             template_id=str(template),
             callback_type=str(call.body.get("callbackType") or ""),
             params=read_params(data),
+            callback_route=str(call.body.get("callbackRouteKey") or ""),
         )
         return self.world.cards.add(card)
 

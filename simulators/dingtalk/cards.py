@@ -30,6 +30,7 @@ class Card:
     template_id: str
     callback_type: str
     params: dict[str, str]
+    callback_route: str = ""
     private: dict[str, dict[str, str]] = field(default_factory=dict)
     spaces: list[str] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)

@@ -43,8 +43,8 @@ class Clicks:
         card = self.world.cards.find(robot.client_id, str(body.get("out_track_id") or ""))
         if card is None:
             raise InvalidInput(f"没有 out_track_id 为 {body.get('out_track_id')!r} 的卡片")
-        if card.callback_type != "STREAM":
-            raise InvalidInput("这张卡片创建时没有 callbackType: STREAM，钉钉不会回调")
+        if card.callback_type not in ("STREAM", "HTTP"):
+            raise InvalidInput("这张卡片创建时没有 callbackType: STREAM 或 HTTP，钉钉不会回调")
         user_id = str(body.get("staff_id") or "manager01")
         push = _build_click(card, user_id, body)
         self.world.metered["messages"] += 1
@@ -96,7 +96,8 @@ def _build_click(card: Card, user_id: str, body: dict[str, Any]) -> Push:
         "extension": "{}",
         "content": dump({"cardPrivateData": {"actionIds": [action_id], "params": params}}),
     }
-    return Push(card.client_id, "CALLBACK", CARD_TOPIC, dump(data), card.out_track_id)
+    extra = {"route": card.callback_route} if card.callback_type == "HTTP" else {}
+    return Push(card.client_id, "CALLBACK", CARD_TOPIC, dump(data), card.out_track_id, extra)
 
 
 def _read_response(ack: dict[str, Any]) -> dict[str, Any]:

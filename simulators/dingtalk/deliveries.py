@@ -8,6 +8,7 @@ import asyncio
 import json
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,12 +70,25 @@ class Deliveries:
         self.noise: deque[dict[str, Any]] = deque(maxlen=200)
         self.pushes = self.frames = self.redeliveries = self.given_up = self.unexpected_acks = 0
         self.on_progress: list[Any] = []
+        self.outside: Callable[[Push], bool] = lambda push: False  # takes what does not go by Stream
 
     def submit(self, push: Push) -> bool:
         """Deliver now; False if no connection is live, then it waits for one."""
         self.pushes += 1
         self.open[id(push)] = push
-        return self._deliver(push)
+        return self.outside(push) or self._deliver(push)
+
+    def finish_outside(self, push: Push) -> None:
+        """It arrived by HTTP."""
+        self._finish(push, {})
+        self._tell(push)
+
+    def give_up(self, push: Push) -> None:
+        """Nobody took it, however often."""
+        push.given_up = True
+        self.given_up += 1
+        self.open.pop(id(push), None)
+        self._tell(push)
 
     def abandon(self, push: Push) -> None:
         """Stop waiting for an answer."""
@@ -203,10 +217,7 @@ class Deliveries:
         if push.done:
             return
         if push.deliveries >= self.options.max_deliveries:
-            push.given_up = True
-            self.given_up += 1
-            self.open.pop(id(push), None)
-            self._tell(push)
+            self.give_up(push)
             return
         self.redeliveries += 1
         self._deliver(push)

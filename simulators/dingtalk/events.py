@@ -87,7 +87,7 @@ def emit(world: World, body: dict[str, Any]) -> dict[str, Any]:
     event_type = str(body.get("event_type") or "")
     if not event_type:
         raise InvalidInput("缺少 event_type，例如 user_leave_org")
-    if not robot.stream:
+    if not (robot.stream or robot.http):
         raise InvalidInput(f"应用「{robot.name}」没有选择 Stream 推送，事件不会推送")
     given = body["data"] if "data" in body else _make(robot.client_id, event_type, body)
     push = _push(robot.client_id, event_type, given or {}, body)

@@ -24,6 +24,10 @@ malformed            now: variant, list, "all"    a malformed frame on every con
 malformed_each       variant, list, "all"         the same before every push
 over_quota           true, "errCode"              robot messages arrive with errorCode (errCode) 20001 and without text
                                                   and content: the month's messages are used up
+callback_late        true                         HTTP mode: the timestamp is more than an hour old
+callback_unsigned    true                         HTTP mode: the signature is wrong
+callback_owner       true                         HTTP mode: an event of another application
+callback_truncated   true                         HTTP mode: the encrypted text is cut off
 link_unheard         true                         what a tapped dtmd: link says in a group does not reach the robot,
                                                   because it has no @; otherwise it does
 redeliver_after_s    seconds                      how long an unacked push waits before it is delivered again
@@ -69,6 +73,10 @@ STANDING = [
     "duplicate",
     "malformed_each",
     "over_quota",
+    "callback_late",
+    "callback_unsigned",
+    "callback_owner",
+    "callback_truncated",
     "link_unheard",
     "redeliver_after_s",
     "webhook_status",

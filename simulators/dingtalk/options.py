@@ -38,6 +38,7 @@ class Options:
     webhook_per_minute: int = 20
     openapi_per_second: int = 20
     card_ack_s: float = 5.0
+    callback_retries_s: tuple[float, ...] = (10.0, 30.0)
     verify_s: float = 5.0
     robot_block_s: float = 600.0
     state_file: Path | None = None
@@ -48,7 +49,7 @@ class Robot:
     """One application with its robot: robotCode and appKey are its Client ID.
 
     ``has_robot``: 机器人 was added to it; ``version``: the one that was published, "" for none; ``stream``: 事件订阅 is
-    set to Stream 推送. Without any of them nothing is pushed. ``made``: on the page or over HTTP while running, so it
+    set to Stream 推送; ``http``: to addresses of its own. Without any of them nothing is pushed. ``made``: on the page or over HTTP while running, so it
     is kept.
     """
 
@@ -60,6 +61,7 @@ class Robot:
     made: bool = False
     has_robot: bool = True
     version: str = "1.0.0"
+    http: bool = False
 
     @property
     def deaf(self) -> str:
@@ -70,7 +72,7 @@ class Robot:
             else "unpublished"
             if not self.version
             else ""
-            if self.stream
+            if self.stream or self.http
             else "no_stream"
         )
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from bifang.core.errors import ConfigError
 
 from .applications import Applications
+from .callbacks import Callbacks
 from .card_api import CardApi
 from .clicks import Clicks
 from .control import Control
@@ -102,6 +103,9 @@ class Simulator:
             GroupRobots(world),
         ):
             app.router.add_routes(part.routes())
+        callbacks = Callbacks(world, openapi)
+        world.deliveries.outside = callbacks.takes
+        app.router.add_routes(callbacks.routes())
         app.router.add_routes([*Clicks(world).routes(), *Page(world).routes(), *Applications(world).routes()])
         world.links.changed.append(lambda client_id: world.history.publish(client_id, "connection", None))
         world.deliveries.on_progress.append(self._show_progress)

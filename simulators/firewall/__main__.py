@@ -1,12 +1,16 @@
-"""``python -m simulators.firewall [--port N] [--token T]``: serves until it is interrupted; no Django is imported."""
+"""``python -m simulators.firewall [--port N] [--token T]``, or ``--stdio [--rules FILE]``: serves until it is interrupted or
+its input ends; no Django is imported."""
 
 import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 from bifang.core.errors import ConfigError
 
+from .pipe import serve_lines
+from .rules import Firewall
 from .server import DEFAULT_PORT, FirewallServer
 
 
@@ -28,7 +32,12 @@ def main() -> int:
     )
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="监听端口（0 为任选）")
     parser.add_argument("--token", default="", help="要求的 Bearer 令牌，默认不要求")
+    parser.add_argument("--stdio", action="store_true", help="不监听端口：在标准输入输出上提供服务")
+    parser.add_argument("--rules", type=Path, help="--stdio 时存规则的文件：每次访问是一个新的进程")
     given = parser.parse_args()
+    if given.stdio:
+        serve_lines(Firewall(given.rules), sys.stdin.buffer, sys.stdout.buffer)
+        return 0
     try:
         asyncio.run(serve(given.port, given.token))
     except ConfigError as error:

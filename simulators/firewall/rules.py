@@ -1,8 +1,10 @@
 """What the firewall blocks, and its tools as MCP lists them."""
 
 import ipaddress
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 Arguments = Mapping[str, Any]
@@ -40,10 +42,13 @@ TOOLS: list[dict[str, Any]] = [
 
 
 class Firewall:
-    """Its rules, in memory; ``now`` may be given for tests."""
+    """Its rules, in memory; with ``kept`` in that file, too, for the next process."""
 
-    def __init__(self) -> None:
-        self.rules: dict[str, dict[str, Any]] = {}
+    def __init__(self, kept: Path | None = None) -> None:
+        self._kept = kept
+        self.rules: dict[str, dict[str, Any]] = (
+            json.loads(kept.read_text("utf-8")) if kept and kept.exists() else {}
+        )
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._tools: dict[str, Callable[[Arguments], dict[str, Any]]] = {
             "get_rules": self._get_rules,
@@ -55,7 +60,10 @@ class Firewall:
         """A ``tools/call`` result. KeyError for an unknown tool, ValueError for wrong arguments."""
         tool = self._tools[name]
         self.calls.append((name, dict(arguments)))
-        return tool(arguments)
+        result = tool(arguments)
+        if self._kept:
+            self._kept.write_text(json.dumps(self.rules), "utf-8")
+        return result
 
     def _get_rules(self, given: Arguments) -> dict[str, Any]:
         wanted = given.get("address")

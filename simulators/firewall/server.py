@@ -1,7 +1,6 @@
 """The firewall as an MCP server over streamable HTTP: stateless (2026-07-28), and with the handshake before it."""
 
 import hmac
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -11,23 +10,13 @@ from aiohttp import web
 
 from bifang.core.errors import ConfigError
 
+from .answers import ABOUT, HANDSHAKES, MODERN, REQUEST, Fault, answered, greet, read, refused, result_of
 from .rules import TOOLS, Firewall
 
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8920
-MODERN: Final = "2026-07-28"
-HANDSHAKES: Final = ("2025-11-25", "2025-06-18", "2025-03-26")
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
-_ABOUT: Final = {"name": "firewall-simulator", "version": "1.0"}
-_PARSE, _REQUEST, _METHOD, _PARAMS, _HEADERS, _VERSION = -32700, -32600, -32601, -32602, -32020, -32022
-
-
-class Fault(Exception):
-    """An error of JSON-RPC with the HTTP status it travels under."""
-
-    def __init__(self, code: int, text: str, status: int = 400, data: Any = None) -> None:
-        super().__init__(text)
-        self.code, self.text, self.status, self.data = code, text, status, data
+_HEADERS, _VERSION = -32020, -32022
 
 
 class FirewallServer:
@@ -71,16 +60,10 @@ class FirewallServer:
             return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
         message: Any = None
         try:
-            message = _read(await request.read())
+            message = read(await request.read())
             return self._answer(request, message)
         except Fault as fault:
-            error = {
-                "code": fault.code,
-                "message": fault.text,
-                **({"data": fault.data} if fault.data else {}),
-            }
-            number = message.get("id") if isinstance(message, dict) else None
-            return web.json_response({"jsonrpc": "2.0", "id": number, "error": error}, status=fault.status)
+            return web.json_response(refused(message, fault), status=fault.status)
 
     def _answer(self, request: web.Request, message: Mapping[str, Any]) -> web.Response:
         method, params = str(message.get("method")), message.get("params") or {}
@@ -89,14 +72,14 @@ class FirewallServer:
             return web.Response(status=202)
         if method == "initialize":
             return self._initialize(message, params)
-        result = self._result(method, params, modern=modern)
+        result = result_of(self.firewall, self.tools, method, params, modern=modern)
         if modern:
             result = {
                 "resultType": "complete",
                 **result,
-                "_meta": {"io.modelcontextprotocol/serverInfo": _ABOUT},
+                "_meta": {"io.modelcontextprotocol/serverInfo": ABOUT},
             }
-        return web.json_response({"jsonrpc": "2.0", "id": message["id"], "result": result})
+        return web.json_response(answered(message, result))
 
     def _check_form(
         self, request: web.Request, message: Mapping[str, Any], params: Mapping[str, Any]
@@ -120,57 +103,17 @@ class FirewallServer:
             method not in ("initialize", "ping")
             and request.headers.get("Mcp-Session-Id") not in self._sessions
         ):
-            raise Fault(_REQUEST, "no session: send initialize first", status=400)
+            raise Fault(REQUEST, "no session: send initialize first", status=400)
         return False
 
     def _initialize(self, message: Mapping[str, Any], params: Mapping[str, Any]) -> web.Response:
         session = secrets.token_hex(16)
         self._sessions.add(session)
-        wanted = params.get("protocolVersion")
-        result: dict[str, Any] = {
-            "protocolVersion": wanted if wanted in HANDSHAKES else HANDSHAKES[0], "capabilities": {"tools": {}},
-            "serverInfo": _ABOUT,
-        }  # fmt: skip
-        answer = {"jsonrpc": "2.0", "id": message["id"], "result": result}
-        return web.json_response(answer, headers={"Mcp-Session-Id": session})
-
-    def _result(self, method: str, params: Mapping[str, Any], *, modern: bool) -> dict[str, Any]:
-        kept = {"ttlMs": 0, "cacheScope": "private"} if modern else {}
-        match method:
-            case "server/discover" if modern:
-                return {"supportedVersions": [MODERN, *HANDSHAKES], "capabilities": {"tools": {}}, **kept}
-            case "ping":
-                return {}
-            case "tools/list":
-                return {"tools": self.tools, **kept}
-            case "tools/call":
-                return self._call(params)
-        raise Fault(_METHOD, f"unknown method {method[:60]}", status=404 if modern else 200)
-
-    def _call(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        arguments = params.get("arguments") or {}
-        try:
-            return self.firewall.call(str(params.get("name")), arguments)
-        except (KeyError, ValueError, TypeError) as error:
-            raise Fault(_PARAMS, f"wrong tool or arguments: {str(error)[:100]}", status=200) from None
+        return web.json_response(greet(message, params), headers={"Mcp-Session-Id": session})
 
     async def _delete(self, request: web.Request) -> web.Response:
         self._sessions.discard(request.headers.get("Mcp-Session-Id", ""))
         return web.Response(status=200)
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Fault(_PARSE, "not JSON") from None
-    if (
-        not isinstance(message, dict)
-        or message.get("jsonrpc") != "2.0"
-        or not isinstance(message.get("params") or {}, dict)
-    ):
-        raise Fault(_REQUEST, "not a JSON-RPC request")
-    return message
 
 
 def _is_local(request: web.Request) -> bool:

@@ -68,9 +68,12 @@ def test_missing_secret_reference_is_named(stage: Stage) -> None:
     assert "BIFANG_SECRET_NOWHERE" in refusal(stage.config().pk)
 
 
-def test_configuration_without_stream_push_says_so(stage: Stage) -> None:
+def test_configuration_without_stream_push_is_served_without_a_connection(stage: Stage) -> None:
     stage.apply(stage.robot(use_stream_push=False))
-    assert "未开启「使用流式推送」" in refusal(stage.config().pk)
+    worker = stage.start("--config-id", str(stage.config().pk), connected=False)
+    wait_until(lambda: "正在等待钉钉回调" in stage.log, within=60, what="told")
+    assert worker.process.poll() is None
+    assert stage.sim.connections() == []
 
 
 def test_archived_configuration_is_missing(stage: Stage) -> None:

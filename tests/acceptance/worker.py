@@ -1,6 +1,7 @@
 """A stage for acceptance tests: a simulator, a database, and the real command as real processes on both."""
 
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,11 +10,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from django.core.management import call_command
 
+from bifang.channels.models import Worker
+from bifang.core import configs
 from bifang.core.models import SystemConfig
-from tests.acceptance.processes import MANAGE, Started, clean_environment, uncounted
+from tests.acceptance.processes import MANAGE, Started, clean_environment, free_ports, uncounted
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
 from tests.model_server import Echo, running_model
@@ -41,6 +45,7 @@ class Stage:
     counted: bool = False
     workers: list[Started] = field(default_factory=list)
     models: ExitStack = field(default_factory=ExitStack)
+    web_port: int = 0  # of HTTP mode: DingTalk calls the web server; 0: Stream
 
     @property
     def log_file(self) -> Path:
@@ -72,8 +77,30 @@ class Stage:
             "endpoint": self.sim.base_url,
             "edition": "professional",
             "ai_config": MODEL,
+            **({"use_stream_push": False} if self.web_port else {}),
             **changes,
         }
+
+    def serve(self) -> Started:
+        """Start the web server that DingTalk calls, and fill in its addresses at DingTalk's."""
+        bind = ("--bind", f"127.0.0.1:{self.web_port}", "--workers", "1", "--threads", "8")
+        command = (sys.executable, "-m", "gunicorn", "bifang.wsgi", "-c", "deploy/gunicorn.conf.py", *bind)
+        output = self.database.data_dir.parent / f"web-{next(_numbers)}"
+        web = Started(command, self.environment(**self.model_of(None)), output)
+        self.workers.append(web)
+        address = f"http://127.0.0.1:{self.web_port}/healthz"
+        wait_until(lambda: answers(address), within=60, what="the web server")
+        settings = configs.load(self.config())
+        home = f"http://127.0.0.1:{self.web_port}/dingtalk/{settings.id}-{settings.callback_path}"
+        keys = {"token": settings.callback_token, "aes_key": settings.callback_aes_key}
+        addresses = {"robot": f"{home}/robot", "events": f"{home}/events"}
+        self.sim.post("/sim/callbacks", {"client_id": ROBOT, **addresses, **keys})
+        return web
+
+    def model_of(self, model: Echo | None) -> dict[str, str]:
+        """Variables of a child process: a model of its own, and where we are reached."""
+        found = {"DASHSCOPE_HTTP_BASE_URL": self.models.enter_context(running_model(model))}
+        return found | ({"BIFANG_PUBLIC_URL": f"http://127.0.0.1:{self.web_port}"} if self.web_port else {})
 
     def config(self, name: str = NAME) -> SystemConfig:
         """The row that is in use."""
@@ -93,7 +120,7 @@ class Stage:
         self, *arguments: str, connected: bool = True, model: Echo | None = None, **env: str
     ) -> Started:
         """Start a worker, with a model of its own; returns when it is connected, unless told not to wait."""
-        env = {"DASHSCOPE_HTTP_BASE_URL": self.models.enter_context(running_model(model)), **env}
+        env = {**self.model_of(model), **env}
         output = self.database.data_dir.parent / f"output-{next(_numbers)}"
         worker = Started((*MANAGE, "start_dingtalk_stream", *arguments), self.environment(**env), output)
         self.workers.append(worker)
@@ -106,7 +133,7 @@ class Stage:
 
         def probe() -> bool:
             assert worker.process.poll() is None, worker.text
-            return bool(self.sim.connections())
+            return bool(Worker.objects.exists() if self.web_port else self.sim.connections())
 
         wait_until(probe, within=60, what="connected")
 
@@ -136,10 +163,16 @@ class Stage:
         """The acks of a message or event, as soon as there are `number`."""
 
         def probe() -> list[dict[str, Any]]:
-            found = [ack for ack in self.sim.acks() if ack["msg_id"] == external_id]
+            found = [ack for ack in self._answers_to_pushes() if ack["msg_id"] == external_id]
             return found if len(found) >= number else []
 
         return wait_until(probe, within=within, what=f"{number} acks of {external_id}")
+
+    def _answers_to_pushes(self) -> list[dict[str, Any]]:
+        if not self.web_port:
+            return self.sim.acks()
+        calls = self.sim.get("/sim/callbacks")
+        return [{**call, "msg_id": call["external_id"], "code": call["status"]} for call in calls]
 
     def settle(self) -> None:
         """A last message through the whole house: what was to be said before it has been said."""
@@ -155,6 +188,14 @@ class Stage:
         for worker in self.workers:
             worker.kill()
         self.models.close()
+
+
+def answers(url: str) -> bool:
+    """Does somebody serve this?"""
+    try:
+        return httpx.get(url, trust_env=False, timeout=20).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def place() -> str:
@@ -193,14 +234,17 @@ def working_stage(
     staff: tuple[dict[str, Any], ...] = STAFF,
     counted: bool = False,
     model: Echo | None = None,
+    http: bool = False,
 ) -> Iterator[Stage]:
-    """A stage with its own clean database and one worker, for a whole module."""
+    """A stage with its own clean database and one worker, for a whole module; ``http``: DingTalk calls it."""
     with (
         templates.database(vendor, home / "var") as database,
         open_stage(database, counted=counted) as stage,
     ):
+        stage.web_port = free_ports(1)[0] if http else 0
         stage.apply(stage.robot(), staff=staff)
         stage.start(model=model)
+        stage.serve() if http else None
         yield stage
 
 

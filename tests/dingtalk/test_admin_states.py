@@ -63,7 +63,7 @@ def test_a_configuration_just_saved_is_being_connected_while_its_worker_lives() 
     working()
     assert watch([first])[first.pk].text == "正在连接"
     off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False)
-    assert {live.text for live in watch([off, no_push]).values()} == {"未启用", "未开启流式推送"}
+    assert {live.text for live in watch([off, no_push]).values()} == {"未启用", "等待钉钉回调"}
 
 
 def test_what_a_worker_said_before_the_configuration_was_saved_counts_no_more() -> None:

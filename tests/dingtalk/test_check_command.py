@@ -283,8 +283,9 @@ def test_disabled_configuration_is_checked_when_named_and_left_out_otherwise(sim
     config = make(sim, enabled=False, use_stream_push=False)
     found = steps(config)
     assert "启用" in refusal(found, "enabled")
-    assert "使用流式推送" in refusal(found, "stream_push")
-    assert found["open"]["verdict"] == "passed"
+    assert "正在等待钉钉回调" in found["stream_push"]["detail"]
+    assert found["open"]["verdict"] == "skipped"
+    assert "BIFANG_PUBLIC_URL" in refusal(found, "public_address")
     report = check()
     assert report["configs"] == []
     assert "没有启用的钉钉配置（有 1 个未启用）" in report["local"][-1]["detail"]

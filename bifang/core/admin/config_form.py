@@ -55,6 +55,9 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
                 box.widget.attrs["readonly"] = True
 
     def _post_clean(self) -> None:
+        for name, field in self.kind.fields.items():
+            if field.from_file and name in self.data:
+                self.add_error(None, f"{field.label}：{configs.FROM_FILE}")
         if self.errors:
             return
         cleaned = self.cleaned_data

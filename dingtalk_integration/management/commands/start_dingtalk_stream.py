@@ -14,7 +14,6 @@ from bifang.core import configs
 from bifang.core.errors import BifangError
 from bifang.core.keys import keyring
 from bifang.core.models import SystemConfig
-from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.worker import process
 from dingtalk_integration.worker.supervisor import DatabaseGone
 
@@ -75,11 +74,9 @@ def check_config(config_id: int) -> None:
     if not row.enabled:
         raise CommandError(f"配置「{row.name}」（ID {config_id}）未启用，{WHERE}")
     try:
-        settings: DingTalkSettings = configs.load(row)
+        configs.load(row)
     except BifangError as error:
         raise CommandError(f"配置「{row.name}」（ID {config_id}）不能使用：{error.message}") from None
-    if not settings.use_stream_push:
-        raise CommandError(f"配置「{row.name}」（ID {config_id}）未开启「使用流式推送」，{WHERE}")
 
 
 def _missing(config_id: int, row: SystemConfig | None) -> str:

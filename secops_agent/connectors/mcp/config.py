@@ -1,15 +1,22 @@
 """Kind ``mcp``: a server whose tools the agent may use, as far as people say so."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from bifang.core.fields import AddressField, CaField, NumberField, ProxyField
+from django.core.validators import RegexValidator
+
+from bifang.core.errors import ConfigError
+from bifang.core.fields import AddressField, CaField, FlagField, NumberField, ProxyField, TextField
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
+from secops_agent.connectors.mcp.command_fields import CommandField, EnvironmentField
 from secops_agent.connectors.mcp.fields import ActionsField, HeadersField, ToolsField
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.services.mcp import catalogue, mappings
 from secops_agent.services.mcp.definitions import read_listing
+
+_REMOTE: Final = ("url", "headers", "ca", "proxy")
+_LOCAL: Final = ("env", "cwd", "airgapped_ok")
 
 
 class McpKind(Kind):
@@ -18,12 +25,12 @@ class McpKind(Kind):
     name = catalogue.KIND
     label = "MCP 服务"
     icon, place, section = "extension", 31, "工具与处置"
-    at_hand = "服务的地址（streamable HTTP，通常以 /mcp 结尾）和它要求的令牌；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。"
+    at_hand = "服务的地址（streamable HTTP，通常以 /mcp 结尾）和它要求的令牌；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST。本机的程序（stdio）由运维写在文件里。"
     sentence = "贵司已有的 MCP 服务（防火墙、WAF、EDR……）：查询的工具给模型用，改动的工具由人下令、确认或双人审批后执行。"
 
     url = AddressField(
-        "服务地址", required=True,
-        help_text="streamable HTTP 的地址，通常以 /mcp 结尾。主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。",
+        "服务地址",
+        help_text="streamable HTTP 的地址，通常以 /mcp 结尾。主机须在 BIFANG_ADDRESS_ALLOW_LIST 中。由本机程序（stdio）提供的留空，其余必填。",
     )  # fmt: skip
     headers = HeadersField(
         "请求头",
@@ -45,16 +52,41 @@ class McpKind(Kind):
         help_text="服务的证书由公司自己的 CA 签发时填写，例如 file:/run/secrets/ca.pem；只信任它。留空用系统的 CA。",
     )  # fmt: skip
     proxy = ProxyField()
+    command = CommandField("启动命令", from_file=True)
+    env = EnvironmentField("环境变量", from_file=True)
+    cwd = TextField("目录", from_file=True, validators=[RegexValidator(r"^/", "请写绝对路径。")])
+    airgapped_ok = FlagField("气隙模式下也可以启动", from_file=True)
 
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> McpSettings:
         """The settings of the client."""
+        if not values["url"] and not values["command"]:
+            raise ConfigError(f"MCP 服务「{config.name}」缺少服务地址，请在系统配置中填写。")
         return McpSettings(id=config.pk, name=config.name, **values)
 
     @classmethod
+    def needs_superuser(cls) -> bool:
+        """It has to say where it is."""
+        return True
+
+    @classmethod
     def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
-        """Actions need tools that are classed."""
-        wrong = mappings.contradiction(
+        """Either an address or a command; actions need tools that are classed."""
+        if wrong := _misplaced(values):
+            return wrong
+        unclassed = mappings.contradiction(
             mappings.read_mappings(values["actions"]), read_listing(values["tools"])
         )
-        return {"actions": wrong} if wrong else {}
+        return {"actions": unclassed} if unclassed else {}
+
+
+def _misplaced(values: Mapping[str, Any]) -> dict[str, str]:
+    if values["command"]:
+        return {
+            name: "这个服务由运维写的启动命令（command）运行，没有服务地址、请求头、CA 证书和代理，请留空。"
+            for name in _REMOTE
+            if values[name]
+        }
+    if not values["url"]:
+        return {"url": "请填写服务地址。"}
+    return {name: "只和 command 一起写。" for name in _LOCAL if values[name]}

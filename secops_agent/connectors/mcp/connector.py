@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,18 +61,15 @@ class McpConnector:
             protocol = await db.call(catalogue.protocol_of, call.tool.config_id)
         except BifangError as error:
             return ActionResult("failed", f"没有执行：{error.message}")
-        async with HttpClient(pool=2, ca=self._settings.ca) as http:
-            server = McpSession(self._settings, http, protocol)
+        async with HttpClient(pool=2, ca=self._settings.ca) as http, AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(PREPARE_S):
-                    await server.__aenter__()
+                    server = await stack.enter_async_context(McpSession(self._settings, http, protocol))
                     await _look_again(server, call.tool)
             except (BifangError, TimeoutError) as error:
                 told = error.message if isinstance(error, BifangError) else "对方没有及时应答。"
                 return ActionResult("failed", f"没有执行：{told}")
-            outcome = await self._call(server, call)
-            await server.__aexit__(None, None, None)
-            return outcome
+            return await self._call(server, call)
 
     async def _call(self, server: McpSession, call: _Call) -> ActionResult:
         mirrored = header_arguments(call.tool.schema, call.arguments)

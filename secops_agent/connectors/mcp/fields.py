@@ -26,16 +26,10 @@ _SHAPE: Final = (
 )
 
 
-class HeadersField(SecretField):
-    """Header → value, or where it is read. On a page one line: ``Name: value``, a bare token, or JSON."""
+class SecretsField(SecretField):
+    """Name → value, or where it is read: each a secret of its own."""
 
     nothing: ClassVar[Any] = {}
-
-    def to_python(self, value: Any) -> Any:
-        headers = _mapping(value)
-        for name, text in headers.items():
-            _check_header(name, text)
-        return headers
 
     def run_validators(self, value: Any) -> None:
         """Each value as a secret of its own."""
@@ -48,6 +42,20 @@ class HeadersField(SecretField):
     def references(self, value: Any) -> tuple[str, ...]:
         return tuple(text for text in dict(value or {}).values() if references.is_reference(text))
 
+    def shown(self, value: Any) -> str:
+        told = (f"{name}（{one}）" for name, one in _sources(dict(value or {})))
+        return "、".join(told)
+
+
+class HeadersField(SecretsField):
+    """Header → value. On a page one line: ``Name: value``, a bare token, or JSON."""
+
+    def to_python(self, value: Any) -> Any:
+        headers = _mapping(value)
+        for name, text in headers.items():
+            _check_header(name, text)
+        return headers
+
     def use(self, value: Any) -> dict[str, str]:
         """The headers themselves; a token without its scheme is a bearer's."""
         found = {name: references.resolve(text) for name, text in dict(value or {}).items()}
@@ -59,10 +67,6 @@ class HeadersField(SecretField):
             name: f"Bearer {text}" if name.lower() == _BEARER and " " not in text else text
             for name, text in found.items()
         }
-
-    def shown(self, value: Any) -> str:
-        told = (f"{name}（{one}）" for name, one in _sources(dict(value or {})))
-        return "、".join(told)
 
 
 def _sources(headers: Mapping[str, str]) -> list[tuple[str, str]]:

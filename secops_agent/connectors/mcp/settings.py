@@ -9,7 +9,9 @@ from secops_agent.services.mcp.mappings import MappedAction
 
 @dataclass(frozen=True, slots=True)
 class McpSettings:
-    """``ca``: PEM of the authority to believe, "" the system's. ``timeout_s``: one request with its answer."""
+    """Either ``url`` or ``command`` says where it is. ``ca``: PEM of the authority to believe, "" the system's.
+    ``timeout_s``: one request with its answer. ``cwd``: "" an empty folder.
+    """
 
     id: int
     name: str
@@ -20,3 +22,7 @@ class McpSettings:
     timeout_s: float = 10.0
     ca: str = ""
     proxy: str = field(default="", repr=False)
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = ""
+    airgapped_ok: bool = False

@@ -1,4 +1,4 @@
-"""JSON-RPC over streamable HTTP: one answer to one request, whatever else a server may send."""
+"""JSON-RPC: one answer to one request, whatever else a server may send."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from bifang.core.streaming import StreamedResponse
 MODERN: Final = "2026-07-28"  # no handshake: every request says what it is
 HANDSHAKES: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 LARGEST: Final = 2 * 1024 * 1024  # bytes of one answer
-_MOST_EVENTS: Final = 500  # messages beside the answer: progress, logs
+MOST_EVENTS: Final = 500  # messages beside the answer: progress, logs
 _SHOWN: Final = 300
 _META: Final = "io.modelcontextprotocol"
 _CLIENT: Final = {"name": "bifang", "version": "1"}
@@ -52,15 +52,17 @@ async def read_answer(answer: StreamedResponse, number: int, name: str) -> Mappi
             f"MCP 服务「{name}」的应答不是 MCP 的格式：请检查地址是否正确（通常以 /mcp 结尾）。", permanent=False,
             status=answer.status, code="bad_answer",
         )  # fmt: skip
+    return result_of(message, name, answer.status)
+
+
+def result_of(message: Mapping[str, Any], name: str, status: int = 0) -> Mapping[str, Any]:
+    """The result that an answer holds. Raises McpRefusal."""
     if "error" in message:
-        raise _refusal(message["error"], answer.status, name)
+        raise _refusal(message["error"], status, name)
     result: Mapping[str, Any] = message["result"]
     if result.get("resultType", "complete") != "complete":
         raise McpRefusal(
-            f"MCP 服务「{name}」要求补充输入，毕方不支持。",
-            permanent=True,
-            status=answer.status,
-            code="input",
+            f"MCP 服务「{name}」要求补充输入，毕方不支持。", permanent=True, status=status, code="input"
         )
     return result
 
@@ -78,22 +80,22 @@ def _check_status(answer: StreamedResponse, name: str) -> None:
 async def _whole(answer: StreamedResponse, number: int) -> dict[str, Any] | None:
     body = await answer.read(LARGEST + 1)
     if len(body) > LARGEST:
-        raise _too_large()
-    return _reply(body, number)
+        raise too_large()
+    return reply_in(body, number)
 
 
 async def _among_events(answer: StreamedResponse, number: int) -> dict[str, Any] | None:
     size = count = 0
     async for data in answer.events():
         size, count = size + len(data), count + 1
-        if size > LARGEST or count > _MOST_EVENTS:
-            raise _too_large()
-        if (message := _reply(data, number)) is not None:
+        if size > LARGEST or count > MOST_EVENTS:
+            raise too_large()
+        if (message := reply_in(data, number)) is not None:
             return message
     return None
 
 
-def _reply(text: str | bytes, number: int) -> dict[str, Any] | None:
+def reply_in(text: str | bytes, number: int) -> dict[str, Any] | None:
     """The message if it is the answer to this request; what else the server sends asks nothing of us."""
     try:
         found = json.loads(text)
@@ -116,7 +118,8 @@ def _refusal(error: Mapping[str, Any], status: int, name: str) -> McpRefusal:
     )  # fmt: skip
 
 
-def _too_large() -> RemoteError:
+def too_large() -> RemoteError:
+    """To be raised."""
     return RemoteError(
         f"MCP 服务的应答超过 {LARGEST // 1024} KB，已放弃接收。", permanent=True, code="too_large"
     )

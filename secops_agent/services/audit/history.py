@@ -26,7 +26,7 @@ ENTITIES: Final = {
 ACTIONS: Final = {
     "create": "新建", "import": "导入", "update": "修改", "acknowledge": "确认", "assign": "指派", "unassign": "取消指派",
     "close": "关闭", "reopen": "重新打开", "undo": "撤销", "comment": "备注", "decide": "决定", "delete": "删除", "escalate": "升级",
-    "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失", "expire": "到期",
+    "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失", "expire": "到期", "vex": "供应商声明",
     "gather": "归入事件", "part": "移出事件", "add_alerts": "加入告警", "drop_alerts": "移出告警", "split": "拆分",
     "absorb": "并入事件", "add_task": "添加任务", "finish_task": "完成任务", "resume_task": "恢复任务", "drop_task": "删除任务",
     "hit": "命中情报", "suppress": "抑制", "lift": "不再抑制",

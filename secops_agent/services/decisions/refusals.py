@@ -1,6 +1,7 @@
 """Who may decide what, where and when: the one set of rules behind every door."""
 
 from datetime import datetime
+from typing import Final
 
 from bifang.core.db import database_now
 from secops_agent.models import Role, Staff
@@ -9,6 +10,14 @@ from secops_agent.services.decisions.proposals import digest_of
 from secops_agent.services.decisions.requests import DecisionRequest
 from secops_agent.services.people import eligibility
 from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
+
+UNSIGNED: Final = (
+    "dingtalk_http"  # an HTTP callback: whoever saw one signature could write other words under it
+)
+UNSIGNED_TEXT: Final = (
+    "{code} 是危险操作：本企业的机器人用 HTTP 回调接收消息，文字不能证明是谁说的，不能用来批准。"
+    "请点卡片上的按钮，或在网页「操作审批」里决定。"
+)
 
 
 def objection(request: DecisionRequest) -> str:
@@ -56,6 +65,8 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
         return "" if own else _not_an_approver(proposal, decider)
     if request.token is not None and not proposal.conversation_id:
         return f"{proposal.code} 不是在会话里提出的，只能由人在钉钉或管理后台决定，API 令牌不能决定。"
+    if request.via == UNSIGNED and request.verdict == "approve" and proposal.risk == Risk.DANGEROUS:
+        return UNSIGNED_TEXT.format(code=proposal.code)
     if READ_ONLY in read_switches():
         return READ_ONLY_TEXT
     if request.verdict == "confirm":
@@ -67,7 +78,7 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
     here = request.conversation_id == proposal.conversation_id
     if not proposal.conversation_id:  # a program proposed it: told in private, and decided there
         return f"请在与机器人的单聊里决定 {proposal.code}。" if request.is_group else ""
-    if own and not here and request.via in ("dingtalk", "web"):
+    if own and not here and request.via in ("dingtalk", UNSIGNED, "web"):
         return f"请在提出 {proposal.code} 的会话里决定。"
     if not own and request.is_group and not here:
         return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"

@@ -24,6 +24,7 @@ from secops_agent.services.intake.writers.findings import retire_findings, vanis
 from secops_agent.services.intake.writers.joining import join_bridged
 from secops_agent.services.intake.writers.listed import write_listed
 from secops_agent.services.intake.writers.scores import is_score, write_scores
+from secops_agent.services.intake.writers.statements import write_statements
 from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabilities
 from secops_agent.services.records import (
     AlertRecord,
@@ -34,9 +35,10 @@ from secops_agent.services.records import (
     ListedRecord,
     Rejected,
     ScanRecord,
+    VexRecord,
     VulnerabilityRecord,
 )
-from secops_agent.services.vulnerabilities import matching
+from secops_agent.services.vulnerabilities import matching, statements
 from secops_agent.services.writing import Pace, import_transaction
 
 __all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store"]
@@ -112,6 +114,7 @@ class _Writer:
         self._write(ComponentRecord, write_components)
         self._write(FindingRecord, write_findings)
         self._write(ListedRecord, write_listed)
+        self._write(VexRecord, write_statements)
         self._run(self._staging.shelf(AlertRecord), write_alerts, Pace(thing_of=_alert_of))
         if not any(each.fatal for each in self._staging.rejected):
             for scan in self._staging.shelf(ScanRecord):
@@ -197,6 +200,8 @@ def _finish(session: Session, match: bool) -> None:
         )
     if ledger.touched("indicator"):
         retrospect.nudge()
+    about = statements.flaws_of(ledger.touched("statement"), ledger.created("finding"))
+    ledger.update("finding", statements.apply(session.actor, about))
     if ledger.touched("alert") and _compaction.is_due():
         with import_transaction():
             tallies.compact()

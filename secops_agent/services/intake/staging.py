@@ -16,6 +16,7 @@ from secops_agent.services.records import (
     ListedRecord,
     Rejected,
     ScanRecord,
+    VexRecord,
     VulnerabilityRecord,
 )
 
@@ -23,14 +24,9 @@ _PIECE = 500
 _BUCKETS = 16
 _KEEP = 4000  # records of a kind that stay in memory
 STORED = (
-    AssetRecord,
-    VulnerabilityRecord,
-    ComponentRecord,
-    FindingRecord,
-    AlertRecord,
-    ScanRecord,
+    AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord, AlertRecord, ScanRecord,
     ListedRecord,
-)
+)  # fmt: skip
 
 
 class Shelf:

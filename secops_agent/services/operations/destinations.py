@@ -24,7 +24,9 @@ class ModelStanding:
 
 
 def destination_of(config: SystemConfig) -> Whereabouts:
-    """Where it sends to; looks a name up, for a second at most."""
+    """Where it sends to; looks a name up, for a second at most. Where a program connects to only the operator knows."""
+    if command := config.params.get("command"):
+        return Whereabouts(str(command[0]), "no" if config.params.get("airgapped_ok") else "unknown")
     given = config.params.get("base_url") or config.params.get("url")
     return whereabouts(str(given or env.text("DASHSCOPE_HTTP_BASE_URL") or OFFICIAL_URL))
 

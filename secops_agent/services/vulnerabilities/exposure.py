@@ -6,7 +6,7 @@ from datetime import datetime
 from secops_agent.models import AffectedRange, Asset, Component, Finding, Vulnerability, VulnerabilityAlias
 from secops_agent.models.choices import FindingState
 from secops_agent.services.assets.views import AssetSummary, summaries
-from secops_agent.services.vulnerabilities import matching
+from secops_agent.services.vulnerabilities import matching, statements
 from secops_agent.services.vulnerabilities.matches import SOURCE
 from secops_agent.services.vulnerabilities.states import REFUTED
 from secops_agent.services.vulnerabilities.versions import Answer
@@ -33,11 +33,12 @@ def affected_assets(any_id: str) -> Exposure:
 def _scanned(row: Vulnerability) -> Iterable[_Line]:
     """What scanners say. That a person refuted it is an answer too."""
     rows = Finding.objects.filter(vulnerability=row).exclude(source=SOURCE).exclude(state=FindingState.GONE)
+    suppliers = statements.told_by_suppliers(row.pk)
     for each in rows.select_related("component").order_by("asset_id", "id"):
         component = each.component
         name, version = (component.name, component.version) if component else ("", "")
         refuted = REFUTED.get(each.decision, "已在工具中忽略" if each.suppressed else "")
-        reason = refuted or f"{each.source} 扫描发现"
+        reason = suppliers.get(each.pk) or refuted or f"{each.source} 扫描发现"
         answer: Answer = "unaffected" if refuted else "affected"
         yield answer, each.asset_id, name, version, each.fixed_version, reason, each.source
 
@@ -47,14 +48,18 @@ def _compared(row: Vulnerability, known: set[tuple[int, str]]) -> Iterable[_Line
     matches = list(matching.match([row.pk]))
     components = Component.objects.in_bulk([each.component_id for each in matches])
     rows = Finding.objects.filter(vulnerability=row, source=SOURCE, decision__in=REFUTED)
-    refuted = dict(rows.values_list("component_id", "decision"))
+    suppliers = statements.told_by_suppliers(row.pk)
+    refuted = {
+        component: suppliers.get(pk) or REFUTED[decision]
+        for pk, component, decision in rows.values_list("pk", "component_id", "decision")
+    }
     for each in matches:
         component = components.get(each.component_id)
         if component is None or (each.asset_id, component.name) in known:
             continue
         answer, reason = each.answer, each.reason
         if component.pk in refuted:
-            answer, reason = "unaffected", REFUTED[refuted[component.pk]]
+            answer, reason = "unaffected", refuted[component.pk]
         yield answer, each.asset_id, component.name, component.version, each.fixed_version, reason, SOURCE
     yield from _named(row)
 

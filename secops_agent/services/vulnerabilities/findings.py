@@ -15,6 +15,7 @@ from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page, cut, order_of
+from secops_agent.services.vulnerabilities import statements
 from secops_agent.services.vulnerabilities.resolutions import Resolution, settle
 from secops_agent.services.vulnerabilities.views import FindingDetail, FindingSummary, finding_summaries
 
@@ -110,6 +111,7 @@ def get(finding_id: int) -> FindingDetail:
         suppressed=row.suppressed,
         gone_at=row.gone_at,
         evidence=row.evidence,
+        statements=statements.about_finding(row),
         history=history.entries("finding", finding_id),
     )
 

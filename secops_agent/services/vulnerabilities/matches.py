@@ -11,6 +11,7 @@ from secops_agent.models.choices import FindingKind, FindingState
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.identity import digest
+from secops_agent.services.vulnerabilities import statements
 from secops_agent.services.vulnerabilities.priority import priority
 from secops_agent.services.vulnerabilities.sla import SlaLimits
 from secops_agent.services.vulnerabilities.states import is_active
@@ -51,6 +52,7 @@ def write(actor: Actor, found: Iterable[Matched], scope: Mapping[str, Collection
     for piece in Pace().chunks(fresh):
         with import_transaction():
             added += _create(piece, now, limits)
+    statements.apply(actor, {each.vulnerability_id for each in fresh})
     for rows, state in ((back, FindingState.BACK), (gone, FindingState.GONE)):
         for part in Pace().chunks(rows):
             with import_transaction():

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from bifang.core.errors import BifangError, InvalidInput
-from secops_agent.models import Finding
+from secops_agent.models import Finding, History
 from secops_agent.models.choices import FindingDecision, FindingState, VexJustification
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
@@ -105,6 +105,15 @@ def _write(row: Finding, wanted: Resolution, actor: Actor, action: str) -> None:
         if name != "decided_at" and before[name] != after[name]
     }
     history.record("finding", row.pk, actor, action, told, wanted.note)
+
+
+def adopt(row: Finding, wanted: Resolution, actor: Actor) -> bool:
+    """Decide as a supplier says, in the caller's transaction, of a locked row; never where a person ever decided."""
+    asked = History.objects.filter(entity="finding", entity_id=row.pk, action="decide")
+    if _same(row, wanted) or asked.exists():
+        return False
+    _write(row, wanted, actor, "vex")
+    return True
 
 
 def settle_many(ids: Sequence[int], wanted: Resolution, actor: Actor) -> Resolved:

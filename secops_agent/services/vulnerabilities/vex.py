@@ -1,4 +1,4 @@
-"""What people decided about one vulnerability on each asset, in the words of OpenVEX 0.2 and CycloneDX 1.6."""
+"""What was decided, by people or as a supplier says, about one vulnerability on each asset, in the words of OpenVEX 0.2 and CycloneDX 1.6."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def statements(row: Vulnerability) -> tuple[VexStatement, ...]:
     rows = Finding.objects.filter(vulnerability=row).exclude(decision="").select_related("asset", "component")
     found = list(rows.order_by("-decided_at", "-id")[:MOST])
     told = History.objects.filter(
-        entity="finding", entity_id__in=[each.pk for each in found], action="decide"
+        entity="finding", entity_id__in=[each.pk for each in found], action__in=("decide", "vex")
     )
     last = {each.entity_id: each for each in told.order_by("id")}
     return tuple(_statement(each, last.get(each.pk)) for each in found)

@@ -43,6 +43,22 @@ class FindingSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementView:
+    """Who says what, when, why, in which document."""
+
+    author: str
+    status: str
+    label: str
+    justification: str
+    note: str
+    action: str
+    product: str
+    document: str
+    version: str
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FindingDetail:
     """Everything about one finding."""
 
@@ -55,6 +71,7 @@ class FindingDetail:
     gone_at: datetime | None
     evidence: str = private("")
     history: tuple[HistoryEntry, ...] = field(default=())
+    statements: tuple[StatementView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

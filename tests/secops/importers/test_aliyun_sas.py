@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from secops_agent.services.records import AlertRecord, Indicator, Key
+from secops_agent.importers import registry
+from secops_agent.services.records import AlertRecord, FindingRecord, Indicator, Key
 
-from .reading_aid import of, read, rejected
+from .reading_aid import of, read, rejected, source_of
 
 EVENT: dict[str, Any] = {
     "Id": 32750999,
@@ -139,3 +140,57 @@ def test_aliyun_broken_event_is_rejected() -> None:
     items = read("aliyun_sas", {"SuspEvents": events})
     assert len(of(items, AlertRecord)) == 1
     assert [position for position, _ in rejected(items)] == [f"SuspEvents[{n}]" for n in (1, 2, 3)]
+
+
+VULNERABILITY: dict[str, Any] = {
+    "AliasName": "CESA-2026:3197-Important: sudo security update", "Name": "oval:com.redhat.rhsa:def:20263197",
+    "Necessity": "asap", "Status": 1, "Type": "cve", "Related": "CVE-2026-14287,CVE-2026-14288",
+    "InstanceName": "pay-gateway-3", "InstanceId": "i-bp1example0003", "IntranetIp": "10.0.3.15",
+    "InternetIp": "198.51.100.15", "Uuid": "bffb12c3-590a-4db2-b538-000000000003", "FirstTs": 1795134600000,
+    "LastTs": 1795138200000, "PrimaryId": 1, "ExtendContentJson": {
+        "Os": "centos", "OsRelease": "7", "cveList": ["CVE-2026-14287", "CVE-2026-14288"],
+        "RpmEntityList": [{"Name": "sudo", "Version": "1.8.23", "FullVersion": "1.8.23-3.el7", "Path": "/usr/bin/sudo",
+                           "MatchDetail": "sudo version less than 0:1.8.23-4.el7_7.1", "UpdateCmd": "yum update sudo"}],
+    },
+}  # fmt: skip
+
+
+def test_aliyun_vulnerabilities_are_findings_of_every_cve() -> None:
+    answer = {"RequestId": "A", "TotalCount": 1, "VulRecords": [VULNERABILITY]}
+    findings = of(read("aliyun_sas", answer), FindingRecord)
+    assert [finding.vulnerability for finding in findings] == ["CVE-2026-14287", "CVE-2026-14288"]
+    first = findings[0]
+    assert (first.severity, first.remediation, first.location) == ("high", "yum update sudo", "/usr/bin/sudo")
+    assert first.component
+    assert first.component.purl == "pkg:rpm/centos/sudo@1.8.23-3.el7?distro=centos-7"
+    assert first.asset
+    assert first.asset.keys[0] == Key("cloud_id", "i-bp1example0003")
+    assert first.seen_at
+    assert first.seen_at.isoformat() == "2026-11-20T01:30:00+00:00"
+    assert registry.detect(source_of(answer)) == "aliyun_sas"
+
+
+def test_aliyun_vulnerability_keeps_each_packages_own_remedy() -> None:
+    more = VULNERABILITY["ExtendContentJson"]
+    second = {"Name": "sudo-devel", "FullVersion": "1.8.23-3.el7", "UpdateCmd": "yum update sudo-devel"}
+    both = {"Related": "CVE-2026-14287", "ExtendContentJson": {**more, "cveList": [],
+            "RpmEntityList": [*more["RpmEntityList"], second]}}  # fmt: skip
+    findings = of(read("aliyun_sas", {"VulRecords": [VULNERABILITY | both]}), FindingRecord)
+    assert [finding.remediation for finding in findings] == ["yum update sudo", "yum update sudo-devel"]
+    assert len({finding.key for finding in findings}) == 2
+
+
+def test_aliyun_vulnerabilities_that_are_gone_or_unrated_are_named() -> None:
+    records = [VULNERABILITY | change for change in ({"Status": 7}, {"Necessity": "soon"}, {"Status": 10})]
+    items = read("aliyun_sas", {"VulRecords": records})
+    assert [why for _, why in rejected(items)] == [
+        "「Status」为 7：已修复，不是发现",
+        "「Necessity」应当是 asap、later、nntf 之一，实际是 soon",
+    ]
+    assert {finding.suppressed for finding in of(items, FindingRecord)} == {True}
+
+
+def test_aliyun_vulnerability_without_packages_or_cves_keeps_its_own_name() -> None:
+    bare = VULNERABILITY | {"Related": None, "ExtendContentJson": None}
+    [finding] = of(read("aliyun_sas", {"VulRecords": [bare]}), FindingRecord)
+    assert (finding.vulnerability, finding.component) == ("oval:com.redhat.rhsa:def:20263197", None)

@@ -20,14 +20,18 @@ from secops_agent.importers.reading import csv_rows, json_lines, json_values
 from secops_agent.services.records import FindingRecord, Rejected, ScanRecord, VulnerabilityRecord
 
 from .reading_aid import of, read, rejected, source_of
+from .test_csaf import FLAW, advisory
 from .test_cyclonedx import BOM, LEGACY, XML
 from .test_generic import DOCUMENT
 from .test_grype import MATCH
 from .test_grype import REPORT as GRYPE
 from .test_nmap import HOST, run
 from .test_nuclei import V3
+from .test_openvex import SAID
+from .test_openvex import document as vex_document
 from .test_osv import ADVISORY, SCAN
 from .test_sarif import CODEQL
+from .test_spdx import ROOT, SYSTEM, sbom
 from .test_trivy import REPORT as TRIVY
 
 
@@ -263,6 +267,7 @@ JSON = st.recursive(
 )
 SHAPES: dict[str, Any] = {
     "trivy": TRIVY, "grype": GRYPE, "osv": SCAN, "nuclei": V3, "sarif": CODEQL, "cyclonedx": BOM, "generic": DOCUMENT,
+    "csaf": advisory(FLAW), "openvex": vex_document(SAID), "spdx": sbom(ROOT, SYSTEM),
 }  # fmt: skip
 
 

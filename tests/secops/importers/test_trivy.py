@@ -242,3 +242,22 @@ def test_trivy_licences_are_counted_and_named() -> None:
 
 def test_trivy_results_alone_are_known() -> None:
     assert registry.detect(source_of({"Results": REPORT["Results"]})) == "trivy"
+
+
+def test_bare_array_of_before_020_is_read() -> None:
+    old = [
+        {"Target": "registry.example.com/app:1.0 (debian 10.5)", "Type": "debian", "Vulnerabilities": [
+            {"VulnerabilityID": "CVE-2020-8177", "PkgName": "curl", "InstalledVersion": "7.64.0-4", "Severity": "HIGH"}]},
+        {"Target": "Gemfile.lock", "Type": "bundler", "Vulnerabilities": None},
+    ]  # fmt: skip
+    items = read("trivy", old)
+    (found,) = of(items, FindingRecord)
+    assert found.asset is not None
+    assert (found.asset.asset_type, found.asset.name) == ("container_image", "registry.example.com/app:1.0")
+    assert found.component is not None
+    assert (found.component.purl, found.component.distro) == (
+        "pkg:deb/debian/curl@7.64.0-4?distro=debian-10.5",
+        "debian-10.5",
+    )
+    assert [scan.kinds for scan in of(items, ScanRecord)] == [("vulnerability",)]
+    assert registry.detect(source_of(old)) == "trivy"

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from secops_agent.models import Asset, Finding, History, Role, Staff, Vulnerability
 from secops_agent.services.intake import ingest
-from secops_agent.services.records import Cvss
+from secops_agent.services.records import Cvss, VexRecord
 from tests.admin_pages import messages_of, serve_plain_static, text_of
 from tests.secops.api.callers import SYSTEM, estate, host
 from tests.secops.inventory_aid import component, finding, flaw, store
@@ -276,3 +276,25 @@ def test_an_asset_page_has_its_tabs_for_those_who_may_see_them() -> None:
         assert expected in text_of(client.get(reverse("web:asset", args=[row.pk]), {"tab": tab})), tab
     assert client.get(reverse("web:asset", args=[row.pk]), {"tab": "secrets"}).status_code == 400
     assert "/chat/?q=" in client.get(reverse("web:asset", args=[row.pk])).content.decode()
+
+
+def test_pages_say_which_supplier_said_what_when_and_why() -> None:
+    asset = machine()
+    found = component(asset)
+    store(
+        flaw(),
+        found,
+        finding(asset, "log4j", kind="vulnerability", component=found, vulnerability="CVE-2021-44228"),
+    )
+    store(
+        VexRecord(
+            "CVE-2021-44228", "not_affected", "示例厂商<b>", "EX-7", timezone.now() - timedelta(days=3), version="2",
+            product="pkg:maven/org.apache.logging.log4j/log4j-core", justification="component_not_present", note="没有启用",
+        )
+    )  # fmt: skip
+    client, row = at_desk(Role.ANALYST), Finding.objects.get()
+    for name, pk in (("web:finding", row.pk), ("web:vulnerability", row.vulnerability_id)):
+        shown = client.get(reverse(name, args=[pk]))
+        for word in ("供应商的声明（VEX）", "没有这个组件", "没有启用", "EX-7 第 2 版"):
+            assert word in text_of(shown), name
+        assert "示例厂商&lt;b&gt;" in shown.content.decode()

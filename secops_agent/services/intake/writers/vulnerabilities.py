@@ -8,6 +8,7 @@ from secops_agent.models import (
     EpssScore,
     Finding,
     History,
+    SupplierStatement,
     Vulnerability,
     VulnerabilityAlias,
 )
@@ -161,6 +162,7 @@ class _Book:
             VulnerabilityAlias.objects.filter(vulnerability_id=gone).update(vulnerability=row)
             AffectedRange.objects.filter(vulnerability_id=gone).update(vulnerability=row)
             Finding.objects.filter(vulnerability_id=gone).update(vulnerability=row)
+            SupplierStatement.objects.filter(vulnerability_id=gone).update(vulnerability=row)
             Vulnerability.objects.filter(pk=gone).delete()
 
     def _tell(self, changed: Sequence[tuple[Vulnerability, dict[str, tuple[Any, Any]]]]) -> None:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0016_vex_decisions'),
+        ('secops_agent', '0017_supplier_statement'),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""DingTalk by HTTP callback (使用流式推送 off): the same inbox behind another door."""

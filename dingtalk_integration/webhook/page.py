@@ -1,0 +1,82 @@
+"""What an administrator pastes into 开放平台: three addresses and two keys, on a page of their own."""
+
+from collections.abc import Mapping, Sequence
+
+from django.conf import settings
+from django.contrib.admin import site
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+
+from bifang.core import configs
+from bifang.core.admin.base import author_of
+from bifang.core.admin.guiding import Fact
+from bifang.core.changes import Change, record
+from bifang.core.errors import BifangError
+from bifang.core.models import SystemConfig
+from dingtalk_integration.config import DingTalkSettings
+from dingtalk_integration.models import CallbackDoor, CallbackState
+from dingtalk_integration.webhook.addresses import addresses_of
+
+TITLE = "HTTP 回调：填到开放平台的地址和密钥"
+WHERE: Mapping[CallbackDoor, str] = {
+    CallbackDoor.ROBOT: "应用能力 › 机器人 › 消息接收模式选「HTTP 模式」，填到「消息接收地址」。",
+    CallbackDoor.EVENTS: "开发配置 › 事件订阅 › 推送方式选「HTTP 推送」，填到「请求网址」，连同下面的 token 和 aes_key。",
+    CallbackDoor.CARDS: "不用填：毕方发出第一张带按钮的卡片时自己登记。",
+}
+
+
+def callback_facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
+    """Each door, called or not; the addresses are one click further, for those who may change them."""
+    if config.params.get("use_stream_push", True):
+        return []
+    called = dict(CallbackState.objects.filter(config=config).values_list("door", "called_at"))
+    said = [f"{door.label}：{_when(called.get(door))}" for door in CallbackDoor]
+    facts: list[Fact] = [("HTTP 回调", "；".join(said))]
+    if request.user.has_perm("core.change_systemconfig"):
+        page = reverse("admin:dingtalk_callback_page", args=[config.pk])
+        facts.append(
+            ("回调地址和密钥", format_html('<a class="bf-link" href="{}">查看</a>（会记入审计）', page))
+        )
+    return facts
+
+
+def _when(at: object) -> str:
+    return f"{timesince(at, depth=1)}前" if at else "还没有调用过"  # type: ignore[arg-type]
+
+
+@never_cache
+@sensitive_variables()
+def callback_page(request: HttpRequest, config_id: int) -> HttpResponse:
+    """The addresses and keys. They are secrets: shown to who could replace them, and it is on record."""
+    row = SystemConfig.objects.current().filter(pk=config_id, kind="dingtalk").first()
+    if row is None or row.params.get("use_stream_push", True):
+        raise Http404
+    if not request.user.has_perm("core.change_systemconfig"):
+        raise PermissionDenied
+    context = {**site.each_context(request), "title": TITLE, "config": row, **_shown(row)}
+    record(Change(author_of(request), f"查看 HTTP 回调的地址和密钥「{row.name}」", f"config:{row.pk}", {}))
+    return TemplateResponse(request, "admin/core/systemconfig/callback.html", context)
+
+
+def _shown(row: SystemConfig) -> Mapping[str, object]:
+    try:
+        config: DingTalkSettings = configs.load(row)
+    except BifangError as error:
+        return {"problem": error.message}
+    called = dict(CallbackState.objects.filter(config=row).values_list("door", "called_at"))
+    doors = [
+        {"label": door.label, "url": url, "where": WHERE[door], "called_at": called.get(door)}
+        for door, url in addresses_of(config).items()
+    ]
+    return {
+        "public": settings.PUBLIC_URL,
+        "doors": doors,
+        "token": config.callback_token,
+        "aes_key": config.callback_aes_key,
+    }

@@ -1,0 +1,106 @@
+"""What an importer understands of a file, in lines for the person who writes one. Nothing is stored."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from bifang.core.errors import InvalidInput
+from secops_agent.services.records import AssetRecord, Indicator, Record, Rejected
+
+from . import registry
+from .alert_fields import Understood
+from .base import Options, Source
+from .fields import shortened
+from .table_importer import TableImporter
+
+_KINDS = {
+    "AlertRecord": "告警", "AssetRecord": "资产", "ComponentRecord": "组件", "FindingRecord": "发现",
+    "VulnerabilityRecord": "漏洞", "ScanRecord": "扫描完成",
+}  # fmt: skip
+# Of an alert: what the source's words became, beside the words themselves.
+_MADE = {
+    "severity": "级别", "status_hint": "状态", "dedup_key": "去重键", "event_id": "事件标识", "occurred_at": "时间",
+    "confidence": "可信度", "assets": "资产", "indicators": "指标", "techniques": "ATT&CK",
+}  # fmt: skip
+_WIDTH = 160
+
+
+def check(name: str, source: Source, options: Options | None = None) -> Iterator[str]:
+    """Lines about every record; a last one with the counts. Raises InvalidInput for what is no such file at all."""
+    options = options or Options()
+    importer = registry.get(name)
+    yield f"{source.name}：{name}（{importer.title}）"
+    found = _by_table(importer, source, options) if isinstance(importer, TableImporter) else None
+    counts: dict[str, int] = {}
+    for kind, lines in found or _by_records(name, source, options):
+        counts[kind] = counts.get(kind, 0) + 1
+        yield from lines
+    yield "共 " + ("，".join(f"{kind} {count} 条" for kind, count in counts.items()) or "0 条")
+
+
+def _by_table(importer: TableImporter, source: Source, options: Options) -> Iterator[tuple[str, list[str]]]:
+    if not importer.sniff(source.head(options.limits)):
+        yield "提示", ["  注意：自动识别认不出这个文件，下面按您写的格式逐条读。"]
+    for position, value in importer.entries(source, options):
+        try:
+            understood = importer.explain(value, options)
+        except InvalidInput as error:
+            yield "拒绝", [f"{position}：拒绝：{error.message}"]
+        else:
+            yield "告警", [f"{position}：告警", *_explained(understood)]
+
+
+def _explained(understood: Understood) -> Iterator[str]:
+    """What was taken, by field of ours; what came of it; what was left, by reason (``raw`` keeps it all)."""
+    by_name: dict[str, list[str]] = {}
+    for item in dict.fromkeys(understood.taken):
+        by_name.setdefault(item.name, []).append(f"{item.path} = {_short(item.value)}")
+    for name, places in by_name.items():
+        yield f"  {name} ← {'；'.join(places)}"
+    yield from _made(understood.record, _MADE)
+    by_reason: dict[str, list[str]] = {}
+    for path, reason in understood.unused:
+        by_reason.setdefault(reason, []).append(path)
+    for reason, paths in by_reason.items():
+        yield f"  没有取用（{reason}）：{'、'.join(paths)}"
+
+
+def _by_records(name: str, source: Source, options: Options) -> Iterator[tuple[str, list[str]]]:
+    number = 0
+    for item in registry.parse(name, source, options):
+        if isinstance(item, Rejected):
+            yield "拒绝", [f"{item.position}：拒绝：{item.reason}"]
+            continue
+        number += 1
+        kind = _KINDS[type(item).__name__]
+        yield (
+            kind,
+            [f"记录 {number}：{kind}", *_made(item, {field.name: field.name for field in fields(item)})],
+        )
+
+
+def _made(record: Record, labels: Mapping[str, str]) -> Iterator[str]:
+    for name, label in labels.items():
+        value = getattr(record, name)
+        if name != "raw" and value not in ("", None, ()):
+            yield f"  → {label}：{_short(_plain(value))}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, AssetRecord):
+        return (
+            f"{value.asset_type} {value.name}（{'、'.join(f'{key.kind}={key.value}' for key in value.keys)}）"
+        )
+    if isinstance(value, Indicator):
+        return f"{value.kind}={value.value}"
+    if isinstance(value, tuple):
+        return "、".join(map(_plain, value))
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _short(text: str) -> str:
+    """On one line, cut where it is long."""
+    return shortened(text.replace("\r", " ").replace("\n", "⏎"), _WIDTH)
+
+
+__all__ = ["check"]

@@ -1,0 +1,37 @@
+"""``manage.py importer_check FORMAT FILE``: what an importer understands of a file, record by record."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from bifang.channels.visible import visible
+from bifang.core.errors import BifangError
+from secops_agent.importers import registry
+from secops_agent.importers.base import Options, Source
+from secops_agent.importers.checking import check
+
+
+class Command(BaseCommand):
+    """Reads and prints; the database is not opened."""
+
+    help = "逐条说明一个文件读懂了什么：取了哪些字段、没有取哪些、拒绝了什么；不写入任何数据"
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Format and file."""
+        parser.add_argument("format", metavar="FORMAT", help=f"auto、{'、'.join(registry.importers())}")
+        parser.add_argument("file", metavar="FILE", help="文件路径，可以是 .gz")
+        parser.add_argument("--source", default="", help="来源名称，与 import_data 相同")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Recognise, read, tell."""
+        source, name = Source.from_path(Path(options["file"])), options["format"]
+        try:
+            if name == "auto":
+                name = registry.detect_or_ask(source, f"请写明格式：{'、'.join(registry.importers())}")
+            for line in check(name, source, Options(source=options["source"])):
+                # What stands in the file may be an attacker's, and this is a terminal.
+                self.stdout.write(visible(line).replace("\n", "⏎"))
+        except BifangError as error:
+            raise CommandError(error.message) from None

@@ -1,0 +1,190 @@
+"""The three addresses: what is right is stored before success is said, what is not learns nothing."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from bifang.channels import inbox
+from bifang.channels.models import InboxRow, State
+from bifang.core import configs
+from bifang.core.models import SystemConfig
+from dingtalk_integration.models import CallbackState
+from dingtalk_integration.webhook import calls, signatures
+from dingtalk_integration.webhook.addresses import card_secret
+from tests.admin_pages import serve_plain_static
+from tests.databases import Database
+from tests.dingtalk.webhook_aid import Caller, in_http_mode, now
+
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
+
+
+@pytest.fixture
+def caller(database: Database, settings: Any, tmp_path: Path) -> Caller:
+    serve_plain_static(settings, tmp_path)
+    settings.SIMULATOR = True  # plain http
+    calls._written.clear()
+    calls._began.clear()
+    return Caller(in_http_mode())
+
+
+def test_a_robot_message_is_stored_and_answered_with_nothing(caller: Caller) -> None:
+    answer = caller.say("最近有哪些告警")
+    assert (answer.status_code, json.loads(answer.content)) == (200, {"msgtype": "empty"})
+    row = InboxRow.objects.get()
+    assert (row.kind, row.text, row.external_id, row.sender_id) == ("chat", "最近有哪些告警", "m1", "lisi")
+    assert row.payload["door"] == "http"
+    assert CallbackState.objects.get(door="robot").called_at
+
+
+def test_the_same_message_again_is_one_row(caller: Caller) -> None:
+    assert {caller.say("你好").status_code, caller.say("你好").status_code} == {200}
+    assert InboxRow.objects.count() == 1
+
+
+@pytest.mark.parametrize("wrong", ["secret", "late", "early", "none", "two"])
+def test_a_forged_or_old_signature_stores_nothing(caller: Caller, wrong: str) -> None:
+    stamps = {"late": str(int(now()) - 3_700_000), "early": str(int(now()) + 3_700_000), "none": " "}
+    answer = caller.say(
+        "你好", stamp=stamps.get(wrong, ""), sign_as="other" if wrong in ("secret", "two") else "s" * 20
+    )
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert not InboxRow.objects.exists()
+    refused = CallbackState.objects.get(door="robot")
+    assert "签名" in refused.refusal
+    assert refused.called_at is None
+
+
+def test_check_url_is_answered_with_success_and_not_stored(caller: Caller) -> None:
+    answer = caller.tell({"EventType": "check_url"})
+    assert caller.opened(answer) == "success"
+    assert not InboxRow.objects.exists()
+    assert CallbackState.objects.get(door="events").called_at
+
+
+def test_an_event_is_stored_in_streams_shape_and_answered_with_success(caller: Caller) -> None:
+    event = {
+        "EventType": "user_leave_org",
+        "EventId": "e7",
+        "CorpId": "corp",
+        "UserId": ["李四"],
+        "TimeStamp": 1,
+    }
+    assert caller.opened(caller.tell(event)) == "success"
+    row = InboxRow.objects.get()
+    assert (row.kind, row.external_id, row.text) == ("event", "e7", "user_leave_org")
+    assert row.payload["data"] == {"userId": ["李四"]}
+    assert row.payload["corp_id"] == "corp"
+
+
+@pytest.mark.parametrize("wrong", [{"owner": "dingother"}, {"token": "other"}, {"stamp": "1600000000000"}])
+def test_an_event_of_another_owner_token_or_time_is_refused_alike(
+    caller: Caller, wrong: dict[str, str]
+) -> None:
+    answer = caller.tell({"EventType": "user_leave_org", "EventId": "e7"}, **wrong)
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert not InboxRow.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body", [b" ", b"{}", b"[1]", b'{"encrypt":1}', b'{"encrypt":"AAAA"}', b"\xff", b"[" * 5000]
+)
+def test_odd_bodies_are_refused_alike(caller: Caller, body: bytes) -> None:
+    answer = caller.post("events", body, "?signature=x&timestamp=1&nonce=n")
+    assert (answer.status_code, answer.content) == (403, b"")
+
+
+def test_an_event_that_is_no_object_is_kept_as_dead_letter(caller: Caller) -> None:
+    assert caller.opened(caller.tell("[1,2]")) == "success"
+    assert InboxRow.objects.get().state == State.DEAD
+
+
+def test_two_unreadable_messages_are_two_letters(caller: Caller) -> None:
+    for body in (b"[1]", b"[2]", b"[2]"):
+        stamp = now()
+        signed = signatures.robot_signature("s" * 20, stamp)
+        assert caller.post("robot", body, timestamp=stamp, sign=signed).status_code == 200
+    assert InboxRow.objects.filter(state=State.DEAD).count() == 2
+
+
+def test_a_click_is_decided_and_answered_unwrapped(caller: Caller) -> None:
+    stamp = now()
+    body = json.dumps({"outTrackId": "t", "userId": "lisi", "corpId": "corp", "content": "{}"}).encode()
+    signed = signatures.card_signature(card_secret(caller.settings), stamp)
+    headers = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": signed}
+    for _ in range(2):
+        answer = caller.post("cards", body, **headers)
+        assert answer.status_code == 200
+        assert "response" not in json.loads(answer.content)
+    ident = hashlib.sha256(stamp.encode() + b"\n" + body).hexdigest()
+    assert InboxRow.objects.get().external_id == f"http-{ident}"
+    forged = caller.post("cards", body, **headers | {"x-ddpaas-signature": "x"})
+    assert forged.status_code == 403
+
+
+def test_unknown_paths_are_404_without_a_word(caller: Caller, caplog: Any) -> None:
+    secrets = ("", "-", "-" + "x" * 32, f"-{caller.settings.callback_path}x")
+    paths = [f"{number}{secret}" for number in (caller.settings.id, 0, 999999, "١") for secret in secrets]
+    addresses = [f"/dingtalk/{path}/{door}" for path in paths for door in ("robot", "events", "cards")]
+    with caplog.at_level(logging.DEBUG):
+        for address in [*addresses, caller.path("other")]:
+            answer = Client().post(address, b"x" * 100, content_type="application/json")
+            assert (answer.status_code, answer.content) == (404, b"")
+    assert "dingtalk/" not in caplog.text
+
+
+def test_an_unknown_path_is_refused_without_reading_the_body(caller: Caller) -> None:
+    class Untouchable:
+        def read(self, *args: object) -> bytes:
+            raise AssertionError("read")
+
+        readline = read
+
+    extra = {"wsgi.input": Untouchable(), "CONTENT_LENGTH": "100"}
+    assert Client().post("/dingtalk/7-" + "y" * 32 + "/robot", **extra).status_code == 404  # type: ignore[arg-type]
+
+
+def test_stream_mode_disabled_and_archived_configurations_receive_nothing(caller: Caller) -> None:
+    row = SystemConfig.objects.get()
+    configs.save("dingtalk", row.name, True, {"use_stream_push": True}, config=row)
+    assert caller.say("你好").status_code == 404
+    configs.save("dingtalk", row.name, False, {"use_stream_push": False}, config=row)
+    assert caller.say("你好").status_code == 404
+    assert caller.client.get(caller.path("robot")).status_code == 404
+    assert not InboxRow.objects.exists()
+
+
+def test_plain_http_is_refused_outside_the_simulator(caller: Caller, settings: Any) -> None:
+    settings.SIMULATOR = False
+    assert caller.say("你好").status_code == 403
+    assert "HTTPS" in CallbackState.objects.get().refusal
+
+
+def test_more_than_a_mebibyte_is_refused(caller: Caller) -> None:
+    assert caller.post("robot", b"x" * (1 << 20) + b"x").status_code == 413
+
+
+def test_what_cannot_be_stored_is_never_called_a_success(caller: Caller, monkeypatch: Any) -> None:
+    async def broken(item: Any) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox, "receive", broken)
+        assert caller.say("你好").status_code == 503
+    assert caller.say("你好").status_code == 200
+    assert InboxRow.objects.count() == 1
+    assert CallbackState.objects.get(door="robot").missed_at
+
+
+def test_the_keys_are_made_once_and_kept(caller: Caller) -> None:
+    row = SystemConfig.objects.get()
+    saved, changed = configs.save("dingtalk", row.name, True, {"use_stream_push": False}, config=row)
+    assert not changed
+    assert configs.load(saved).callback_path == caller.settings.callback_path
+    again, _ = configs.save("dingtalk", row.name, True, {"callback_path": ""}, config=row)
+    assert configs.load(again).callback_path not in ("", caller.settings.callback_path)
+    assert caller.settings.callback_path not in repr(caller.settings)

