@@ -72,6 +72,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("系统配置", "settings", "core.systemconfig"),
             MenuEntry("系统开关", "toggle_on", "core.switch"),
+            MenuEntry("Syslog 来源", "input", "secops_agent.syslogsource"),
             MenuEntry("连接状态", "hub", "dingtalk_integration.clientstate"),
             MenuEntry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
             MenuEntry("模型用量", "payments", "secops_agent.turnusage"),
@@ -105,6 +106,8 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("模型价格", "sell", "secops_agent.modelprice"),
             MenuEntry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
             MenuEntry("工作进程", "memory", "channels.worker"),
+            MenuEntry("Syslog 接收进程", "settings_input_antenna", "secops_agent.sysloglistener"),
+            MenuEntry("Syslog 拒收", "rule", "secops_agent.syslogrejection"),
             MenuEntry("计划任务", "schedule", "django_q.schedule"),
             MenuEntry("排队的任务", "pending_actions", "django_q.ormq"),
             MenuEntry("失败的任务", "error", "django_q.failure"),

@@ -39,6 +39,24 @@ class SecopsAgentConfig(AppConfig):
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
         self._register_schedules()
+        self._register_syslog()
+
+    @staticmethod
+    def _register_syslog() -> None:
+        from bifang.core.health import register_check
+        from bifang.core.metrics import register_metrics
+        from bifang.core.retention import Keeping, register_keeping
+        from bifang.core.sections import register_section
+        from secops_agent.syslog import standing
+        from secops_agent.syslog.sources import apply_source_entries
+
+        register_section("syslog_sources", apply_source_entries)
+        register_metrics(standing.collect_syslog)
+        register_keeping(Keeping("Syslog 拒收", "RETENTION_DAYS", standing.old_rejections, "at"))
+        register_check(
+            "syslog", "Syslog 接收", standing.check_listeners, needs=("migrations",),
+            remedy=f"有启用的 Syslog 来源，但没有正在运行的接收进程：请启动 {standing.COMMAND}，或查看它的日志。",
+        )  # fmt: skip
 
     @staticmethod
     def _register_schedules() -> None:

@@ -49,6 +49,10 @@ from secops_agent.models import (
     SecurityReport,
     SlaTarget,
     Staff,
+    SyslogListener,
+    SyslogRejection,
+    SyslogSource,
+    SyslogTraffic,
     TaskRun,
     TurnUsage,
 )  # fmt: skip
@@ -402,6 +406,32 @@ def mcp_service(name: str = "", url: str = "http://127.0.0.1:9/mcp") -> McpCatal
     return McpCatalogue.objects.get(pk=config.pk)
 
 
+def syslog_source(networks: tuple[str, ...] = ("203.0.113.0/24",)) -> SyslogSource:
+    """A source that sends, and loses some."""
+    number = next(_numbers)
+    source = SyslogSource.objects.create(name=f"防火墙{number}", networks=list(networks))
+    SyslogTraffic.objects.create(
+        source=source, lines=12_345, alerts=120, rejected=2, over_rate=7, cut=1, per_minute=84,
+        last_line_at=timezone.now(), updated_at=timezone.now(),
+    )  # fmt: skip
+    return source
+
+
+def _syslog_listener() -> SyslogListener:
+    now = timezone.now()
+    return SyslogListener.objects.create(
+        owner=f"secops-01:{next(_numbers)}", places=["udp 0.0.0.0:5514", "tcp 0.0.0.0:5514"], started_at=now,
+        heartbeat_at=now, unknown=3, strangers={"198.51.100.9": 3}, kernel_drops=12,
+    )  # fmt: skip
+
+
+def _syslog_rejection() -> SyslogRejection:
+    return SyslogRejection.objects.create(
+        source=syslog_source(), at=timezone.now(), peer="203.0.113.9", reason="不是 UTF-8 编码。", size=10,
+        data="PDM0Pv/+IGJhZA==",
+    )  # fmt: skip
+
+
 # A model that gets a screen gets a row here: tests/core/test_admin_pages.py opens all its pages.
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
@@ -416,6 +446,9 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.worker": _worker,
     "channels.knowngroup": lambda: known_group(dingtalk()),
     "secops_agent.mcpcatalogue": mcp_service,
+    "secops_agent.syslogsource": syslog_source,
+    "secops_agent.sysloglistener": _syslog_listener,
+    "secops_agent.syslogrejection": _syslog_rejection,
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,

@@ -27,6 +27,8 @@ from secops_agent.admin import (
     sla,
     staff,
     suppressions,
+    syslog,
+    syslog_processes,
     tokens,
     usage,
 )
@@ -35,7 +37,7 @@ __all__ = [
     "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
     "destinations", "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
     "runbooks",
-    "schedules", "silences", "sla", "staff", "suppressions", "tokens", "usage",
+    "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -87,4 +89,8 @@ _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "a
 allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")
 allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
+allow(
+    "analyst",
+    *(f"secops_agent.view_{name}" for name in ("syslogsource", "sysloglistener", "syslogrejection")),
+)
 allow("admin", "secops_agent.*")

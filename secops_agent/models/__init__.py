@@ -45,6 +45,14 @@ from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.models.suppression import SuppressionRule
+from secops_agent.models.syslog import (
+    SyslogEncoding,
+    SyslogLevel,
+    SyslogListener,
+    SyslogRejection,
+    SyslogSource,
+    SyslogTraffic,
+)
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.triage import SavedView, TriageBatch
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -137,6 +145,12 @@ __all__ = [
     "SupplierStatement",
     "SuppressionRule",
     "SwapState",
+    "SyslogEncoding",
+    "SyslogLevel",
+    "SyslogListener",
+    "SyslogRejection",
+    "SyslogSource",
+    "SyslogTraffic",
     "TargetKind",
     "TaskRun",
     "TriageBatch",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0017_supplier_statement'),
+        ('secops_agent', '0018_syslog'),
     ]
 
     operations = [
