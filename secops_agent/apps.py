@@ -93,10 +93,12 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.notifications.rules import apply_rule_entries
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.people.staff import apply_staff_entries
+        from secops_agent.services.suppressions.rules import apply_suppression_entries
 
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)
         register_section("notification_rules", apply_rule_entries)
+        register_section("suppression_rules", apply_suppression_entries)
         register_section("notification_preferences", apply_preference_entries)
 
     def _keep_for_a_time(self) -> None:

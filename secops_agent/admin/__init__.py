@@ -15,6 +15,7 @@ from secops_agent.admin import (
     destinations,
     groups,
     imports,
+    intelligence,
     investigations,
     mcp,
     on_call,
@@ -27,6 +28,7 @@ from secops_agent.admin import (
     silences,
     sla,
     staff,
+    suppressions,
     syslog,
     syslog_processes,
     tokens,
@@ -35,9 +37,9 @@ from secops_agent.admin import (
 
 __all__ = [
     "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_faces", "corrections",
-    "destinations", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
+    "destinations", "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
-    "schedules", "silences", "sla", "staff", "syslog", "syslog_processes", "tokens", "usage",
+    "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -56,6 +58,8 @@ _ESTATE = (
     "importjob",
     "securityreport",
     "investigationreplay",
+    "indicatorlist",
+    "listedindicator",
 )
 _WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
@@ -69,6 +73,7 @@ _TOLD = (
     "oncalllayer",
     "oncalloverride",
     "silence",
+    "suppressionrule",
     "alertmessage",
     "calendarday",
     "calendarfeed",
@@ -78,6 +83,9 @@ _TOLD = (
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
+allow("analyst", *(f"secops_agent.{verb}_suppressionrule" for verb in ("add", "change")))
+allow("analyst", *(f"secops_agent.{verb}_indicatorlist" for verb in ("add", "change", "delete")))
+allow("analyst", "secops_agent.delete_listedindicator")
 allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarfeed")
 allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]

@@ -13,7 +13,7 @@ from .base import BrokenFile, Importer, Options, Source
 # A module per name, each with an `IMPORTER`.
 NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "generic",
-    "wazuh", "suricata", "falco", "alertmanager", "grafana", "elastic", "zabbix", "splunk", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv",
+    "wazuh", "suricata", "falco", "alertmanager", "grafana", "elastic", "zabbix", "splunk", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv",
     "tencent_cwp", "huawei_hss", "huawei_secmaster", "safeline", "skyeye", "tdp", "sangfor_xdr",
 )  # fmt: skip
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file

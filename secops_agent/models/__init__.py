@@ -9,6 +9,7 @@ from secops_agent.models.case import Case, CaseStatus, CaseTask
 from secops_agent.models.chat_file import ChatFile, FileQuestion
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
+from secops_agent.models.intelligence import IndicatorHit, IndicatorList, ListedIndicator, ListedKind
 from secops_agent.models.investigation import (
     Investigation,
     InvestigationOpinion,
@@ -46,6 +47,7 @@ from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.suppression import SuppressionRule
 from secops_agent.models.syslog import (
     SyslogEncoding,
     SyslogLevel,
@@ -109,6 +111,8 @@ __all__ = [
     "History",
     "ImportJob",
     "ImportRun",
+    "IndicatorHit",
+    "IndicatorList",
     "Investigation",
     "InvestigationOpinion",
     "InvestigationReplay",
@@ -117,6 +121,8 @@ __all__ = [
     "JobState",
     "LetterState",
     "LineKind",
+    "ListedIndicator",
+    "ListedKind",
     "McpCatalogue",
     "MessageState",
     "ModelPrice",
@@ -148,6 +154,7 @@ __all__ = [
     "SlaTarget",
     "Staff",
     "SupplierStatement",
+    "SuppressionRule",
     "SwapState",
     "SyslogEncoding",
     "SyslogLevel",

@@ -30,6 +30,7 @@ KINDS: Final = {
     "finding": "发现",
     "statement": "VEX 声明",
     "alert": "告警",
+    "indicator": "情报",
 }
 LINES: Final = 5
 _MOST: Final = 200_000  # records that are counted

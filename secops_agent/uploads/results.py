@@ -25,7 +25,7 @@ _AT_ONCE: Final = 100
 _LISTS: Final = {
     "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source__exact"),
     "vulnerability": ("web:vulnerabilities", ""), "finding": ("web:findings", "source"), "alert": ("web:alerts", "source"),
-    "statement": ("web:vulnerabilities", ""),
+    "statement": ("web:vulnerabilities", ""), "indicator": ("admin:secops_agent_indicatorlist_changelist", ""),
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from secops_agent.models import (
     Escalation,
     History,
     Investigation,
+    ListedIndicator,
     RunState,
     TaskRun,
     TurnUsage,
@@ -89,6 +90,10 @@ def _done(before: datetime) -> Rows:
     )
 
 
+def _over(before: datetime) -> Rows:
+    return ListedIndicator.objects.filter(expires_at__lt=before).order_by("expires_at")
+
+
 KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
@@ -97,6 +102,7 @@ KEEPINGS: Final = (
     Keeping("改进建议", "RETENTION_DAYS", _corrected, "at"),
     Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
+    Keeping("过期的情报条目", "RETENTION_DAYS", _over, "expires_at"),
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
     Keeping("消息流标记", "ALERT_EVENT_RETENTION_DAYS", _marked, "at"),
     Keeping("消息流死信", "RETENTION_DAYS", _left, "failed_at"),
