@@ -50,6 +50,7 @@ MOST_REJECTED = 100
 LISTS = {
     "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source__exact"),
     "vulnerability": ("web:vulnerabilities", ""), "finding": ("web:findings", "source"), "alert": ("web:alerts", "source"),
+    "statement": ("web:vulnerabilities", ""),  # they stand on the vulnerabilities' pages
 }  # fmt: skip
 
 
