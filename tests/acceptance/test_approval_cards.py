@@ -12,8 +12,9 @@ from django.core.management import call_command
 
 from dingtalk_integration.cards import decided
 from secops_agent.models import Action, AuditRecord, Proposal
-from tests.acceptance.worker import Stage, kill, open_stage, place, text_only
-from tests.databases import BOTH, Database, Templates
+from tests.acceptance.processes import free_ports
+from tests.acceptance.worker import DOORS, Stage, open_stage, place, text_only
+from tests.databases import Database, Templates
 from tests.deadline import wait_until
 
 PEOPLE = tuple(
@@ -27,16 +28,17 @@ ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
 _addresses = (f"203.0.113.{number}" for number in count(1))
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=DOORS)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
-    home = tmp_path_factory.mktemp("approvals") / "var"
+    home, (vendor, http) = tmp_path_factory.mktemp("approvals") / "var", request.param
     with (
         django_db_blocker.unblock(),
-        templates.database(request.param, home) as database,
+        templates.database(vendor, home) as database,
         open_stage(database) as made,
     ):
+        made.web_port = free_ports(1)[0] if http else 0
         _introduce(made, card_template_id="answer.schema")
         yield made
 
@@ -44,6 +46,9 @@ def stage(
 def _introduce(stage: Stage, **robot: str) -> None:
     stage.apply(stage.robot(**{"ai_config": "", **robot}), staff=PEOPLE)
     stage.start()
+    if stage.web_port:
+        stage.serve()
+        stage.subscribe()
     for who in sorted(APPROVERS):  # DingTalk delivers only to people it knows
         stage.say("你好", place(), who, group=False)
 
@@ -209,9 +214,10 @@ def test_click_of_the_wrong_person_is_refused_to_them_alone(stage: Stage, who: s
 def test_restart_between_proposal_and_click_changes_nothing(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     card = cards_of(stage, proposal)["manager01"]
-    kill(stage.workers[-1])
+    stage.kill()
     wait_until(lambda: not stage.sim.connections(), within=20, what="the old connection gone")
     stage.start()
+    stage.serve() if stage.web_port else None
     clicked = stage.sim.click(card["out_track_id"], "approve", "manager01")
     assert clicked["latency_ms"] < 2000
     wait_action(proposal)
