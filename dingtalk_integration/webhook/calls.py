@@ -5,6 +5,8 @@ import logging
 import time
 from typing import Final
 
+from django.db import Error as DatabaseError
+
 from bifang.core import db
 from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
@@ -48,7 +50,7 @@ def _due(config_id: int, door: CallbackDoor, what: str) -> bool:
 def _write(config_id: int, door: CallbackDoor, *now: str, **values: str) -> None:
     """Soon; ``now``: the columns that say when."""
     writing = db.threads().submit(_save, config_id, door, now, values)
-    with contextlib.suppress(TimeoutError):
+    with contextlib.suppress(TimeoutError, DatabaseError):
         writing.result(WAIT_S)
 
 
@@ -59,6 +61,7 @@ def _save(config_id: int, door: CallbackDoor, now: tuple[str, ...], values: dict
             CallbackState.objects.update_or_create(
                 config_id=config_id, door=door, defaults={**values, **moment}
             )
-    except db.DatabaseError:
+    except DatabaseError:
         log.exception("dingtalk 没能记下 HTTP 回调的情况", extra={"config": config_id})
         note_miss(config_id)
+        raise

@@ -7,15 +7,20 @@ from io import StringIO
 from itertools import count
 from typing import Any
 
+import httpx
 import pytest
 from django.core.management import call_command
 
+from bifang.core import configs
 from dingtalk_integration.cards import decided
+from dingtalk_integration.webhook.addresses import card_secret
+from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
 from tests.acceptance.processes import free_ports
 from tests.acceptance.worker import DOORS, Stage, open_stage, place, text_only
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
+from tests.dingtalk.webhook_aid import now
 
 PEOPLE = tuple(
     {"staff_id": staff_id, "name": name, "role": role, "corp_id": "dingdemocorp"}
@@ -209,6 +214,30 @@ def test_click_of_the_wrong_person_is_refused_to_them_alone(stage: Stage, who: s
     assert not Action.objects.filter(proposal=proposal).exists()
     refused = AuditRecord.objects.get(subject=f"proposal:{proposal.code}", kind="approval")
     assert (refused.what, refused.actor_id) == ("决定未被接受", f"dingdemocorp:{who}")
+
+
+def test_a_forged_or_reused_signature_presses_no_button(stage: Stage) -> None:
+    if not stage.web_port:
+        pytest.skip("by Stream nothing is signed")
+    proposal, _ = ask_to_block(stage)
+    card = cards_of(stage, proposal)["wangwu"]
+    settings, stamp = configs.load(stage.config()), now()
+    url = f"http://127.0.0.1:{stage.web_port}/dingtalk/{settings.id}-{settings.callback_path}/cards"
+    button = {"actionIds": ["approve"], "params": {"code": proposal.code, "verdict": "approve"}}
+    shown = {"outTrackId": card["out_track_id"], "content": json.dumps({"cardPrivateData": button})}
+
+    def press(who: str, secret: str = card_secret(settings)) -> int:
+        signed = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": card_signature(secret, stamp)}
+        body = {**shown, "corpId": "dingdemocorp", "userId": who}
+        return httpx.post(url, json=body, headers=signed, trust_env=False, timeout=60).status_code
+
+    assert press("wangwu", "forged") == 403
+    assert press("lisi") == 200, "genuine, though 李四 may not"
+    assert press("wangwu") == 403, "李四's signature"
+    proposal.refresh_from_db()
+    assert proposal.state == "proposed"
+    stage.sim.click(card["out_track_id"], "approve", "wangwu")
+    assert wait_action(proposal).approver == "王五"
 
 
 def test_restart_between_proposal_and_click_changes_nothing(stage: Stage) -> None:
