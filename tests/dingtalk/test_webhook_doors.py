@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from bifang.channels import inbox
 from bifang.channels.models import InboxRow, State
@@ -225,3 +227,34 @@ def test_the_keys_are_made_once_and_kept(caller: Caller) -> None:
     again, _ = configs.save("dingtalk", row.name, True, {"callback_path": ""}, config=row)
     assert configs.load(again).callback_path not in ("", caller.settings.callback_path)
     assert caller.settings.callback_path not in repr(caller.settings)
+
+
+def test_applying_the_same_keys_twice_changes_nothing(
+    database: Database, tmp_path: Path, monkeypatch: Any
+) -> None:
+    keys = {"callback_token": "T" * 20, "callback_aes_key": "A" * 43, "callback_path": "p" * 32}
+    for name, value in keys.items():
+        monkeypatch.setenv(f"BIFANG_SECRET_{name.upper()}", value)
+    named = {name: f"env:BIFANG_SECRET_{name.upper()}" for name in keys}
+    robot = {"kind": "dingtalk", "name": "回调", "client_id": "dingx", "client_secret": "s" * 20}
+    file = tmp_path / "configs.yaml"
+    revisions = []
+    for entry in (robot | named, robot | named, robot):
+        file.write_text(json.dumps({"configs": [{**entry, "use_stream_push": False}]}))
+        call_command("apply_configs", str(file), verbosity=0)
+        revisions.append(SystemConfig.objects.get().revision)
+    assert len(set(revisions)) == 1
+    settings = configs.load(SystemConfig.objects.get())
+    assert {name: getattr(settings, name) for name in keys} == keys
+
+
+def test_the_page_of_keys_shows_them_and_what_was_refused(caller: Caller, admin_client: Client) -> None:
+    caller.tell({"EventType": "check_url"})
+    caller.say("你好", sign_as="other")
+    address = reverse("admin:dingtalk_callback_page", args=[caller.settings.id])
+    page = admin_client.get(address).content.decode()
+    for door in ("robot", "events", "cards"):
+        assert caller.path(door) in page
+    assert caller.settings.callback_token in page
+    assert page.count("最近一次拒绝") == 1
+    assert "BIFANG_PUBLIC_URL" in page
