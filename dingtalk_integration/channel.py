@@ -7,6 +7,7 @@ from django.conf import settings as django_settings
 
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, Part, Reply
+from bifang.channels.splitting import split_markdown
 from bifang.core.addresses import webhook_refusal
 from bifang.core.errors import OutcomeUnknown, RemoteError, ReplyTargetExpired
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
@@ -15,7 +16,6 @@ from dingtalk_integration.custom_robots import CustomRobots
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.purposes import purpose_of, spending
-from dingtalk_integration.splitting import split_markdown
 
 log = logging.getLogger(__name__)
 WEBHOOK_MARGIN_MS = 60_000  # a webhook about to expire is not worth the attempt
