@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from .frames import now_ms
+from simulators.values import mint, now_ms
+
 from .openapi import OpenApi
-from .options import mint
 
 KEPT = 100
 PIXEL = bytes.fromhex(
