@@ -20,6 +20,7 @@ from .malformed import build_malformed
 from .options import Options
 
 ACKS_KEPT = 50_000
+LOG_ID_BITS = 53  # the official Node SDK reads numbers as doubles: it could not send a longer one back
 
 
 @dataclass(slots=True, eq=False)
@@ -148,7 +149,7 @@ class Deliveries:
         wanted = int(self.faults.take("split", push.app_id) or 0)
         parts = split(push.payload, wanted or -(-len(push.payload) // self.options.frame_bytes) or 1)
         shared = {"message_id": message_id, "sum": str(len(parts)), "trace_id": mint("trace-")}
-        log_id = random.getrandbits(63)
+        log_id = random.getrandbits(LOG_ID_BITS)
         return [
             Frame(
                 next(self._sequence),
