@@ -52,6 +52,8 @@ robot_status         500, 503, …                  /robot/send answers that HTT
 robot_delay_s        seconds                      /robot/send answers late
 robot_hang           true                         /robot/send never answers
 robot_lost           true                         the message of a custom robot arrives, the answer does not
+file_status          404, 403, 500, …             the address of a file that people sent answers that status (expired)
+file_endless         true                         that file never ends
 card_deliver_false   true / message               deliverResults[].success is false, inside a 200
 ==================== ============================ ==========================================================
 """
@@ -97,6 +99,8 @@ STANDING = [
     "robot_delay_s",
     "robot_hang",
     "robot_lost",
+    "file_status",
+    "file_endless",
     "card_deliver_false",
 ]
 NUMBERS = [
@@ -113,6 +117,7 @@ NUMBERS = [
     "robot_errcode",
     "robot_status",
     "robot_delay_s",
+    "file_status",
 ]
 NAMES = FaultNames("client_id", frozenset(STANDING), frozenset(ACTIONS), frozenset(NUMBERS))
 

@@ -95,7 +95,7 @@ class Simulator:
             RobotApi(world, openapi),
             CardApi(world, openapi),
             OAuth(world, openapi),
-            Files(openapi),
+            Files(world, openapi),
             GroupRobots(world),
         ):
             app.router.add_routes(part.routes())

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 
-DEFAULT_PORT = 8920
+DEFAULT_PORT = 8930
 DEMO_APPS = {"cli_demo": "demo-secret"}
 SERVICE_ID = 7
 

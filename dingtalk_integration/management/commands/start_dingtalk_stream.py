@@ -1,24 +1,18 @@
 """``manage.py start_dingtalk_stream [--config-id ID]``: the stream worker."""
 
-import logging
-import threading
-import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error as DatabaseError
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connections
 
 from bifang.core import configs
 from bifang.core.errors import BifangError
 from bifang.core.keys import keyring
 from bifang.core.models import SystemConfig
+from bifang.core.startup import await_database
 from dingtalk_integration.worker import process
 from dingtalk_integration.worker.supervisor import DatabaseGone
 
-log = logging.getLogger(__name__)
-DATABASE_WAIT = 60.0  # seconds for a database that starts together with us
 WHERE = "请在「系统配置」中修改。"
 
 
@@ -36,7 +30,7 @@ class Command(BaseCommand):
         """Check what must be there, then run until a signal."""
         try:
             keyring()
-            _await_database()
+            await_database()
             if options["config_id"] is not None:
                 check_config(options["config_id"])
             connections.close_all()
@@ -45,25 +39,6 @@ class Command(BaseCommand):
             raise CommandError(error.message) from None
         except DatabaseGone:
             raise CommandError("数据库长时间无法访问，进程退出，等待进程管理工具重新启动。") from None
-
-
-def _await_database() -> None:
-    """Wait for a database that is still starting; refuse one whose migrations are missing."""
-    end = time.monotonic() + DATABASE_WAIT
-    while True:
-        try:
-            executor = MigrationExecutor(connection)
-            break
-        except DatabaseError as error:
-            connections.close_all()
-            if time.monotonic() > end:
-                raise CommandError(
-                    f"连不上数据库：{str(error).splitlines()[0]}。请检查 DATABASE_URL 或数据目录的权限。"
-                ) from None
-            log.warning("dingtalk 数据库暂时无法访问，等待中")
-            threading.Event().wait(2)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise CommandError("数据库结构不是最新的，请先执行：python manage.py migrate")
 
 
 def check_config(config_id: int) -> None:
