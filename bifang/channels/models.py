@@ -111,6 +111,8 @@ class OutboxRow(BoxRow):
     text = models.TextField("内容")
     buttons = models.JSONField("按钮", null=True, blank=True)
     card = models.CharField("卡片", max_length=60, blank=True, default="")
+    file_name = models.CharField("文件", max_length=200, blank=True, default="")
+    file = models.BinaryField(null=True)  # erased when it has been sent
     at_staff_id = models.CharField("@谁", max_length=100, blank=True, default="")
     target = models.JSONField("地址", default=dict)
     webhook = SealedField(null=True, blank=True, bound_to=("key",))

@@ -96,10 +96,19 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class FileToSend:
+    """A file that goes out as one. ``name`` has the extension by which people open it."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One message to send: DingTalk-flavoured markdown. ``at_sender`` mentions the asker in a group.
 
-    ``target`` overrides the turn's own address (a private copy, a notification).
+    ``target`` overrides the turn's own address (a private copy, a notification). A reply with a ``file`` is that file;
+    its text stands for it where no file can be sent.
     """
 
     text: str
@@ -108,6 +117,7 @@ class Reply:
     target: ReplyTarget | None = None
     buttons: tuple[Button, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    file: FileToSend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +166,7 @@ class Part:
     created_ms: int
     buttons: tuple[Button, ...] = ()
     card: str = ""
+    file: FileToSend | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,10 @@
 """What the commands of long-running services have in common: what is checked, and how they fail."""
 
 import logging
-import threading
-import time
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error as DatabaseError
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connections
 
 from bifang.channels import service
 from bifang.channels.client_threads import Trade
@@ -19,6 +15,7 @@ from bifang.core import configs
 from bifang.core.errors import BifangError
 from bifang.core.keys import keyring
 from bifang.core.models import SystemConfig
+from bifang.core.startup import await_database
 
 log = logging.getLogger(__name__)
 DATABASE_WAIT = 60.0  # seconds for a database that starts together with us
@@ -39,7 +36,7 @@ class ServiceCommand(BaseCommand):
         """Check what must be there, then run until a signal."""
         try:
             keyring()
-            _await_database()
+            await_database()
             if options["config_id"] is not None:
                 _check_config(self.trade, options["config_id"])
             connections.close_all()
@@ -52,25 +49,6 @@ class ServiceCommand(BaseCommand):
     def build_loop(self, owner: Owner) -> WorkerLoop:
         """A fresh turn loop for the rows of the owner's scope."""
         raise NotImplementedError
-
-
-def _await_database() -> None:
-    """Wait for a database that is still starting; refuse one whose migrations are missing."""
-    end = time.monotonic() + DATABASE_WAIT
-    while True:
-        try:
-            executor = MigrationExecutor(connection)
-            break
-        except DatabaseError as error:
-            connections.close_all()
-            if time.monotonic() > end:
-                raise CommandError(
-                    f"连不上数据库：{str(error).splitlines()[0]}。请检查 DATABASE_URL 或数据目录的权限。"
-                ) from None
-            log.warning("数据库暂时无法访问，等待中")
-            threading.Event().wait(2)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise CommandError("数据库结构不是最新的，请先执行：python manage.py migrate")
 
 
 def _check_config(trade: Trade, config_id: int) -> None:

@@ -29,6 +29,7 @@ def split_markdown(reply: Reply) -> tuple[Reply, ...]:
             at_sender=reply.at_sender and number == 1,
             buttons=reply.buttons if number == len(pieces) else (),
             suggestions=reply.suggestions if number == len(pieces) else (),
+            file=reply.file if number == len(pieces) else None,
         )
         for number, text in enumerate(pieces, 1)
     )

@@ -174,6 +174,17 @@ def check_listed_proxy(proxy: str, rules: AddressRules) -> None:
         )
 
 
+def check_listed_address(url: str, rules: AddressRules, schemes: tuple[str, ...]) -> None:
+    """ConfigError unless the host is on the operator's list: for services that only a company itself can have."""
+    host = _host(_split(url, schemes))
+    if rules.airgapped:
+        refuse_name(host)
+    if not _is_listed(host, rules):
+        raise ConfigError(
+            f"地址的主机 {host} 不在允许范围内：请由运维人员加入环境变量 BIFANG_ADDRESS_ALLOW_LIST 并重启后再试。"
+        )
+
+
 @lru_cache(maxsize=1024)
 def is_forbidden(address: str) -> bool:
     """True for link-local and cloud metadata addresses, also when wrapped in an IPv6 address."""

@@ -37,7 +37,7 @@ def build_loop(owner: Owner) -> WorkerLoop:
         await counter.save()
 
     handlers: dict[str, Handler] = {
-        "chat": metered(card_service.attend(ChatTurns(configs, agent).handle), clients),
+        "chat": metered(card_service.attend(ChatTurns(configs, agent, clients).handle), clients),
         "event": events.handle,
         "card": metered(cards.handle, clients),
     }

@@ -51,9 +51,9 @@ def encode(frame: WireFrame) -> bytes:
     for key, value in frame.headers:
         out += _field(_HEADER, _field(1, key.encode()) + _field(2, value.encode()))
     for number in (6, 7, _PAYLOAD, 9):
-        value = frame.payload if number == _PAYLOAD else getattr(frame, _TEXTS[number])
-        if value is not None:
-            out += _field(number, value if isinstance(value, bytes) else value.encode())
+        rest: str | bytes | None = frame.payload if number == _PAYLOAD else getattr(frame, _TEXTS[number])
+        if rest is not None:
+            out += _field(number, rest.encode() if isinstance(rest, str) else rest)
     return bytes(out)
 
 

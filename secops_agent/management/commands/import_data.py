@@ -23,6 +23,7 @@ _LABELS = {
     "vulnerability": "漏洞",
     "finding": "发现",
     "alert": "告警",
+    "indicator": "情报",
 }
 _SHOWN = 20
 _BAR = 30

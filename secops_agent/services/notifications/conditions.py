@@ -11,10 +11,11 @@ from bifang.core.entries import Clock, Entry
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
 
-Change = Literal["new", "risen", "reopened", "sla_at_risk", "sla_broken"]
+Change = Literal["new", "risen", "reopened", "hit", "sla_at_risk", "sla_broken"]
 Level = Literal["critical", "high", "medium", "low", "info"]
 CHANGES: Final[Mapping[str, str]] = {
-    "new": "新告警", "risen": "级别升高", "reopened": "重新打开", "sla_at_risk": "处理时限快到", "sla_broken": "处理时限已过",
+    "new": "新告警", "risen": "级别升高", "reopened": "重新打开", "hit": "命中情报",
+    "sla_at_risk": "处理时限快到", "sla_broken": "处理时限已过",
 }  # fmt: skip
 
 

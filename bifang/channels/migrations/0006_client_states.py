@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0004_unknown_outcome'),
+        ('channels', '0005_files'),
         ('core', '0003_second_factor'),
     ]
 
