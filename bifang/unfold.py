@@ -75,7 +75,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("系统配置", "settings", "core.systemconfig"),
             MenuEntry("系统开关", "toggle_on", "core.switch"),
             MenuEntry("Syslog 来源", "input", "secops_agent.syslogsource"),
-            MenuEntry("连接状态", "hub", "dingtalk_integration.clientstate"),
+            MenuEntry("连接状态", "hub", "channels.clientstate"),
             MenuEntry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
             MenuEntry("模型用量", "payments", "secops_agent.turnusage"),
             MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),

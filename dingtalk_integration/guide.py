@@ -12,14 +12,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.models import InboxRow
+from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.core.addresses import is_loopback
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.guiding import register_guide
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.models import SystemConfig
 from dingtalk_integration.health import COMMAND, FRESH, live_states, live_workers
-from dingtalk_integration.models import CallbackState, ClientState, ClientStatus
+from dingtalk_integration.models import CallbackState
 from secops_agent.models import Role, Staff
 
 OPEN_PLATFORM: Final = "https://open.dingtalk.com/"

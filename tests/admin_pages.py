@@ -18,12 +18,12 @@ from django.utils import timezone
 
 import bifang.urls  # noqa: F401  # registers the screens
 from bifang.channels import inbox, known_groups
-from bifang.channels.models import InboxRow, KnownGroup, OutboxRow, State, Worker
+from bifang.channels.models import ClientState, ClientStatus, InboxRow, KnownGroup, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import LoginFailure, Switch, SystemConfig
 from bifang.core.sealed import Sealed, place_of
-from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
+from dingtalk_integration.models import ApiUsage, Card, CardState
 from secops_agent.models import (
     Action,
     AlertMessage,
@@ -493,7 +493,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "dingtalk_integration.apiusage": lambda: ApiUsage.objects.create(
         client_id="dinga", family="card", day=date(2026, 11, 2), calls=8_100
     ),
-    "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
+    "channels.clientstate": lambda: connected(dingtalk()),
     "dingtalk_integration.card": lambda: card(
         received(dingtalk()), state=CardState.FAILED, last_error="坏了"
     ),
