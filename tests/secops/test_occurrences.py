@@ -8,7 +8,7 @@ from django.utils import timezone
 from bifang.core import retention
 from secops_agent.models import Alert, AlertEvent
 from secops_agent.services.alerts import occurrences, words
-from secops_agent.services.intake import jobs, receipts
+from secops_agent.services.intake import jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
 from secops_agent.services.vulnerabilities import resolutions
@@ -66,7 +66,19 @@ def test_what_runs_by_itself_is_scheduled_once(database):
     ensure_schedules()
     functions = sorted(Schedule.objects.values_list("func", flat=True))
     assert functions == sorted(
-        [words.JOB, jobs.RECOVERY, receipts.JOB, retention.JOB, resolutions.JOB, replays.JOB, runs.TICK]
+        [
+            words.JOB,
+            jobs.RECOVERY,
+            jobs.SWEEP,
+            receipts.JOB,
+            retention.JOB,
+            resolutions.JOB,
+            replays.JOB,
+            runs.TICK,
+            pulls.JOB,
+            retrospect.JOB,
+            "secops_agent.uploads.results.tell_finished",
+        ]
     )
     assert all(each.next_run <= timezone.now() + timedelta(hours=1) for each in Schedule.objects.all())
 
@@ -75,10 +87,10 @@ def test_what_runs_by_itself_can_be_run_also_where_an_earlier_version_put_it_els
     from django.utils.module_loading import import_string
     from django_q.models import Schedule
 
-    from secops_agent.services.operations.periodic import ensure_schedules
+    from secops_agent.services.operations.periodic import OWN_JOBS, ensure_schedules
 
     ensure_schedules()
     Schedule.objects.filter(func=words.JOB).update(func="secops_agent.services.alerts.triage.words.index")
     ensure_schedules()
-    assert Schedule.objects.count() == 7
+    assert Schedule.objects.count() == len(OWN_JOBS)
     assert all(callable(import_string(name)) for name in Schedule.objects.values_list("func", flat=True))
