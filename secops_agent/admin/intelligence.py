@@ -47,9 +47,7 @@ class IndicatorListScreen(Screen):
         "别人说是坏的 IP、网段、域名、URL、哈希、邮箱、账号：新告警入库时比对，导入后也回头比对已存的告警。"
         "在「导入任务」里导入 CSV（格式 indicators_csv），「来源的另一个名字」写清单的名称。"
     )
-    when_empty = (
-        "把厂商或自己的清单存成 CSV（列名 value,type,note,expiry,source），在「导入任务」里导入，清单随之建立。"
-    )
+    when_empty = "把厂商或自己的清单存成 CSV（列名 value,type,note,expiry,source），在「导入任务」里导入，清单随之建立。"
     way = ("secops_agent.importjob", "导入任务")
     list_display = ("name", "state", "entry_count", "hit_count", "comparing_words", "severity", "updated_at")
     list_filter = ("enabled",)

@@ -243,7 +243,9 @@ def form_conditions(form: Any) -> Any:
 
 def lacks_conditions(form: Any) -> bool:
     """Is the one thing wrong with it that nothing has been filled in yet?"""
-    return set(form.errors) == {"__all__"} and not any(form.cleaned_data.get(name) for name in rules.CONDITIONS)
+    return set(form.errors) == {"__all__"} and not any(
+        form.cleaned_data.get(name) for name in rules.CONDITIONS
+    )
 
 
 def trial_lines(trial: SuppressionTrial) -> list[str]:
