@@ -49,6 +49,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("Syslog 来源", "input", "secops_agent.syslogsource"),
             MenuEntry("消息流死信", "unsubscribe", "secops_agent.brokerletter"),
             MenuEntry("情报清单", "shield_question", "secops_agent.indicatorlist"),
+            MenuEntry("情报条目", "fingerprint", "secops_agent.listedindicator"),
             MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
         ),
     ),
@@ -79,7 +80,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("系统配置", "settings", "core.systemconfig"),
             MenuEntry("系统开关", "toggle_on", "core.switch"),
-            MenuEntry("连接状态", "hub", "dingtalk_integration.clientstate"),
+            MenuEntry("连接状态", "hub", "channels.clientstate"),
             MenuEntry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
             MenuEntry("模型用量", "payments", "secops_agent.turnusage"),
             MenuEntry("MCP 工具", "extension", "secops_agent.mcpcatalogue"),
