@@ -43,17 +43,23 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         ),
     ),
     (
+        "数据接入",
+        (
+            MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
+            MenuEntry("Syslog 来源", "input", "secops_agent.syslogsource"),
+            MenuEntry("消息流死信", "unsubscribe", "secops_agent.brokerletter"),
+            MenuEntry("情报清单", "shield_question", "secops_agent.indicatorlist"),
+            MenuEntry("情报条目", "fingerprint", "secops_agent.listedindicator"),
+            MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
+        ),
+    ),
+    (
         "知识与报告",
         (
             MenuEntry("安全报告", "summarize", "secops_agent.securityreport"),
             MenuEntry("手册（技能）", "menu_book", "secops_agent.runbook"),
             MenuEntry("改进建议", "thumb_down", "secops_agent.correction"),
             MenuEntry("调查对照", "balance", "secops_agent.investigationreplay"),
-            MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
-            MenuEntry("情报清单", "shield_question", "secops_agent.indicatorlist"),
-            MenuEntry("情报条目", "fingerprint", "secops_agent.listedindicator"),
-            MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
-            MenuEntry("消息流死信", "unsubscribe", "secops_agent.brokerletter"),
         ),
     ),
     (
@@ -74,7 +80,6 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("系统配置", "settings", "core.systemconfig"),
             MenuEntry("系统开关", "toggle_on", "core.switch"),
-            MenuEntry("Syslog 来源", "input", "secops_agent.syslogsource"),
             MenuEntry("连接状态", "hub", "channels.clientstate"),
             MenuEntry("接口用量", "data_usage", "dingtalk_integration.apiusage"),
             MenuEntry("模型用量", "payments", "secops_agent.turnusage"),

@@ -25,7 +25,7 @@ COLUMNS: Final = (
     "ai_fallback",
 )  # fields that have a column of the table, not a place in its JSON
 NAME: Final = TextField(
-    "配置名称", required=True, max_length=100, help_text="如「钉钉Stream推送配置」；同类配置中不能重名。"
+    "配置名称", required=True, max_length=100, help_text="给人看的名字；同类配置中不能重名。"
 )
 RESERVED: Final = "只有超级管理员可以填写地址、代理和引用（env:、file:）：请填写密钥本身，其余保持不变，或请超级管理员设置。"
 FROM_FILE: Final = "只能由运维写在文件里，用 apply_configs 写入。"

@@ -50,7 +50,7 @@ class ImportForm(forms.Form):
     format = forms.ChoiceField(label="格式", required=False, widget=UnfoldAdminSelectWidget)
     source = forms.CharField(
         label="来源的另一个名字", required=False, max_length=60, widget=UnfoldAdminTextInputWidget,
-        help_text="用来区分同一工具的两套部署；一般留空。",
+        help_text="情报清单写它的名称；其他文件一般留空，用来区分同一工具的两套部署。",
     )  # fmt: skip
     asset = forms.CharField(
         label="属于哪个资产", required=False, max_length=200, widget=UnfoldAdminTextInputWidget,

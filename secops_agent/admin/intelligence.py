@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -23,33 +24,40 @@ from secops_agent.services.intelligence.matching import hits_in_force, holding
 SHOWN: Final = 50
 
 
+class IndicatorListForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """What a list does, explained."""
+
+    class Meta:
+        model = IndicatorList
+        fields = ("name", "enabled", "origin", "default_days", "severity")
+        help_texts = {
+            "name": "导入 CSV 时「来源的另一个名字」写它。",
+            "origin": "谁给的，例如厂商或内部；给人看。",
+            "default_days": "CSV 里没有写有效期的条目多久后失效；留空表示一直有效。",
+            "severity": "命中的告警低于它时升到它；不选表示不改变级别。",
+        }
+
+
 @admin.register(IndicatorList)
 class IndicatorListScreen(Screen):
     """What a list does; its entries come by import."""
 
     records_itself = True
     purpose = (
-        "别人说是坏的 IP、网段、域名、URL、哈希、邮箱：新告警入库时比对，导入后也回头比对已存的告警。"
+        "别人说是坏的 IP、网段、域名、URL、哈希、邮箱、账号：新告警入库时比对，导入后也回头比对已存的告警。"
         "在「导入任务」里导入 CSV（格式 indicators_csv），「来源的另一个名字」写清单的名称。"
     )
-    when_empty = (
-        "没有情报清单。把厂商或自己的清单存成 CSV（value,type,note,expiry,source），在「导入任务」里导入。"
-    )
+    when_empty = "把厂商或自己的清单存成 CSV（列名 value,type,note,expiry,source），在「导入任务」里导入，清单随之建立。"
     way = ("secops_agent.importjob", "导入任务")
     list_display = ("name", "state", "entry_count", "hit_count", "comparing_words", "severity", "updated_at")
     list_filter = ("enabled",)
     search_fields = ("name", "origin")
-    fields = (
-        "name",
-        "enabled",
-        "origin",
-        "default_days",
-        "severity",
-        "comparing_words",
-        "entries_link",
-        "hits_lately",
-    )
+    form = IndicatorListForm
     readonly_fields = ("comparing_words", "entries_link", "hits_lately")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new one has nothing to show yet."""
+        return (*IndicatorListForm.Meta.fields, *(self.readonly_fields if obj else ()))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IndicatorList]:
         """With how many entries hold."""

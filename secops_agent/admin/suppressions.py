@@ -27,6 +27,7 @@ from secops_agent.services.suppressions.trials import SuppressionTrial, TriedAle
 
 DAY: Final = timedelta(hours=24)
 SHOWN: Final = 50
+TRY: Final = "填写条件后，这里写明最近 7 天的告警里会抑制哪些。"
 SELDOM: Final = ("importance", "owners")
 
 
@@ -152,6 +153,8 @@ class SuppressionScreen(Screen):
             return JsonResponse({"known": False, "text": "没有修改抑制规则的权限。"}, status=403)
         form = self.get_form(request, row, change=bool(row))(draft(request.POST), instance=row)
         if not form.is_valid():
+            if lacks_conditions(form):
+                return JsonResponse({"known": True, "text": TRY})
             return JsonResponse({"known": False, "text": str(next(iter(form.errors.values()))[0])})
         trial = try_out(form_conditions(form))
         return JsonResponse({"known": not trial.attacks, "text": "\n".join(trial_lines(trial))})
@@ -236,6 +239,13 @@ class SuppressionScreen(Screen):
 def form_conditions(form: Any) -> Any:
     """Of a form that is valid."""
     return rules.read_suppression(form.given()).conditions
+
+
+def lacks_conditions(form: Any) -> bool:
+    """Is the one thing wrong with it that nothing has been filled in yet?"""
+    return set(form.errors) == {"__all__"} and not any(
+        form.cleaned_data.get(name) for name in rules.CONDITIONS
+    )
 
 
 def trial_lines(trial: SuppressionTrial) -> list[str]:

@@ -86,10 +86,7 @@ class SyslogSourceScreen(Screen):
     records_itself = True
     form = SyslogSourceForm
     purpose = "谁可以用 syslog 发来日志：按发送方的地址认。不属于任何来源的行丢弃，只计数。"
-    when_empty = (
-        "先新增一个来源，写明设备的网段；再在服务器上执行 python manage.py listen_syslog --udp 0.0.0.0:5514 --tcp 0.0.0.0:5514，"
-        "然后让设备或 rsyslog 发到这台服务器的 5514 端口。"
-    )
+    when_empty = "先新增一个来源，写明设备的网段；再启动接收进程，让设备或 rsyslog 发到这台服务器的 5514 端口，命令都在上面。"
     way = ("secops_agent.syslogrejection", "Syslog 拒收")
     list_display = (
         "name",

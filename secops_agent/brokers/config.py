@@ -44,7 +44,7 @@ class StreamKind(Kind):
     sentence = "SIEM、日志平台或数据总线把告警写进 NATS JetStream 或 Redis Streams，毕方作为消费者组取走。"
     at_hand = "服务的地址、主题和账号；主机要先由运维写进 BIFANG_ADDRESS_ALLOW_LIST，并运行 consume_alerts。"
     groups: ClassVar[Mapping[str, str]] = {
-        WHERE: "消息一条是一个告警，或一份导入格式的文件（8 MiB 以内）。见 docs/streams.md。",
+        WHERE: "一条消息是一个告警，或一份导入格式的文件（8 MiB 以内）。见 docs/streams.md。",
         WHO: "只需要读取这一个主题的账号。",
     }
 

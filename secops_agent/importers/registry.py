@@ -49,7 +49,7 @@ def detect_or_ask(source: Source, ask: str) -> str:
         return found
     likely = candidates(source)
     if not likely:
-        raise InvalidInput(f"认不出 {source.name} 的格式：{ask}。")
+        raise InvalidInput(f"{source.name}：认不出格式，{ask}。")
     shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
     raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
 

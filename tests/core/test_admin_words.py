@@ -1,5 +1,6 @@
 """Lists say what they are for, what to do when there is nothing, and ask before much is changed."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.admin_pages import (
 )
 
 pytestmark = pytest.mark.django_db
+DOCS = Path(__file__).parents[2] / "docs"
+PATH = re.compile(r"「([^」→]+?) → ([^」→]+?)(?= → |」)")
 PATIENCE_MS = 120_000  # machines may be busy
 
 
@@ -65,6 +68,21 @@ def test_ways_lead_to_lists_of_the_menu() -> None:
     ways = {screen.way[0] for screen in admin.site._registry.values() if getattr(screen, "way", None)}
     assert len(ways) > 5
     assert ways <= listed
+
+
+def test_documents_find_pages_where_the_menu_has_them() -> None:
+    """In 「group → page」 of the documents the group is the one of the menu."""
+    place = {entry.title: group for group, entries in MENU for entry in entries}
+    files = [*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "deploy/README.md"]
+    told = [pair for file in files for pair in PATH.findall(file.read_text(encoding="utf-8"))]
+    assert len(told) > 10
+    assert {(group, page) for group, page in told if page in place and group != place[page]} == set()
+
+
+def test_a_latin_name_stands_apart_from_the_chinese_word_before_it() -> None:
+    text = text_of(superuser().get(reverse("admin:secops_agent_syslogsource_changelist")))
+    assert "还没有 Syslog 来源" in text
+    assert "新增 Syslog 来源" in text
 
 
 def test_worker_list_says_how_to_start_one() -> None:

@@ -28,7 +28,7 @@ class AliyunKind(Kind):
 
     name = KIND
     label = "阿里云云安全中心"
-    icon, place, section = "cloud_download", 40, "告警来源"
+    icon, place, section = "cloud_download", 41, "数据接入"
     sentence = (
         "定时取回云安全中心的安全告警（DescribeSuspEvents）；在控制台处理过的，状态随后更新为来源恢复。"
     )

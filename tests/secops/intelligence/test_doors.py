@@ -14,7 +14,7 @@ from secops_agent.services.alerts import triage
 from secops_agent.services.intelligence import lists, locations
 from secops_agent.services.records import Indicator, ListedRecord
 from secops_agent.services.suppressions import rules
-from tests.admin_pages import serve_plain_static, text_of
+from tests.admin_pages import serve_plain_static, superuser, text_of
 from tests.secops.api.callers import owned
 from tests.secops.inventory_aid import ACTOR, alert, host, store
 from tests.secops.web.desk import arrived, at_desk
@@ -75,6 +75,22 @@ def test_the_form_tries_a_rule_before_it_is_switched_on() -> None:
     page = text_of(client.get(reverse("admin:secops_agent_suppressionrule_change", args=[row.pk])))
     assert "规则 四" in page
     assert "启用前 7 天" in page
+
+
+def test_an_empty_form_is_invited_to_be_filled_in_and_a_wrong_one_is_told_why() -> None:
+    client, asked = at_desk(Role.ANALYST), reverse("admin:secops_agent_suppressionrule_preview")
+    told = client.post(asked, {"name": "", "reason": ""}).json()
+    assert told["known"]
+    assert "填写条件" in told["text"]
+    wrong = client.post(asked, {"name": "", "reason": "", "owners": "nobody"}).json()
+    assert not wrong["known"]
+    assert "填写条件" not in wrong["text"]
+
+
+def test_a_new_list_asks_only_for_what_it_is() -> None:
+    page = text_of(superuser().get(reverse("admin:secops_agent_indicatorlist_add")))
+    assert "CSV 里没有写有效期的条目" in page
+    assert "查看全部条目" not in page
 
 
 def test_an_analyst_may_not_switch_on_what_covers_grave_alerts() -> None:
