@@ -77,7 +77,7 @@ def _places(source: Source, options: Options) -> dict[str, _Place]:
 
 
 def _place(origin: Table, options: Options) -> _Place:
-    path, tool = text(origin, "path"), options.source or "osv"
+    path, tool = text(origin, "path")[:2000], options.source or "osv"
     if options.asset:
         return _Place(options.asset, path, tool)
     found = repository_asset(path, tool) if "://" in path else None
@@ -101,7 +101,7 @@ def _package(value: Any, *, place: _Place) -> Iterator[Record]:
 
 def _component(entry: Table, place: _Place) -> ComponentRecord:
     package = table(entry, "package")
-    name = text(package, "name") or need(package, "commit")
+    name = (text(package, "name") or need(package, "commit"))[:2000]
     version, ecosystem = text(package, "version") or text(package, "commit"), text(package, "ecosystem")
     purl = ecosystem_purl(ecosystem, name, version)
     return ComponentRecord(
