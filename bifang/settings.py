@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "bifang.channels",
     "secops_agent",
     "dingtalk_integration",
+    "feishu_integration",
 ]
 
 MIDDLEWARE = [
@@ -119,6 +120,8 @@ AUDIT_RETENTION_DAYS = int(env.number("BIFANG_AUDIT_RETENTION_DAYS", 365))
 # Alerts of these levels are looked into when they arrive, at most so many a day; none where there is no level.
 INVESTIGATED = frozenset(env.words("BIFANG_INVESTIGATED", "critical,high"))
 INVESTIGATIONS_A_DAY = int(env.number("BIFANG_INVESTIGATIONS_A_DAY", 1000))
+# A MaxMind DB of countries, beside public addresses of alerts; "" shows none. Read from the disk, never fetched.
+IP_LOCATION_DB = env.text("BIFANG_IP_LOCATION_DB")
 # The AI configuration whose model reads them: a name, "off", or "" for that of the first DingTalk configuration with one.
 INVESTIGATION_MODEL = env.text("BIFANG_INVESTIGATION_MODEL")
 INVESTIGATION_READINGS_A_DAY = int(env.number("BIFANG_INVESTIGATION_READINGS_A_DAY", 200))

@@ -12,6 +12,7 @@ from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.application import Application, Meter
 from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
+from dingtalk_integration.openapi.media import Media
 from dingtalk_integration.openapi.missed_events import MissedEvents
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.robots import Robots
@@ -27,6 +28,7 @@ class ApplicationClient:
     cards: Cards
     robots: Robots
     missed: MissedEvents
+    media: Media
 
 
 class ApplicationClients:
@@ -64,7 +66,12 @@ class ApplicationClients:
         )
         api = OpenApi(self._http, application, meter=meter)
         return ApplicationClient(
-            settings, Replies(api), Cards(api, card_callback(settings)), Robots(api), MissedEvents(api)
+            settings,
+            Replies(api),
+            Cards(api, card_callback(settings)),
+            Robots(api),
+            MissedEvents(api),
+            Media(api),
         )
 
     async def close(self) -> None:

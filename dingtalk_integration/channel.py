@@ -6,7 +6,8 @@ import time
 from django.conf import settings as django_settings
 
 from bifang.channels.limits import Limiter
-from bifang.channels.ports import Delivered, Part, Reply
+from bifang.channels.ports import Delivered, FileToSend, Part, Reply
+from bifang.channels.splitting import split_markdown
 from bifang.core.addresses import webhook_refusal
 from bifang.core.errors import OutcomeUnknown, RemoteError, ReplyTargetExpired
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
@@ -14,8 +15,9 @@ from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.custom_robots import CustomRobots
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
+from dingtalk_integration.openapi.media import MAX_FILE
+from dingtalk_integration.openapi.replies import RobotMessage, file_message, markdown_message
 from dingtalk_integration.purposes import purpose_of, spending
-from dingtalk_integration.splitting import split_markdown
 
 log = logging.getLogger(__name__)
 WEBHOOK_MARGIN_MS = 60_000  # a webhook about to expire is not worth the attempt
@@ -59,7 +61,9 @@ class DingTalkChannel:
     async def _deliver(self, part: Part) -> Delivered:
         client = await self._clients.get(part.config_id)
         if part.target.robot:
-            return await self._robots.deliver(part, client)
+            return await self._robots.deliver(part, client)  # which sends words only
+        if part.file is not None:
+            return await self._send_file(client, part, part.file)
         if client.settings.card_template_id:
             delivered = await self._cards.deliver(part, client)
             if delivered is not None:
@@ -103,18 +107,31 @@ class DingTalkChannel:
         return Delivered("webhook")
 
     async def _by_api(self, client: ApplicationClient, part: Part) -> Delivered:
-        target, title = part.target, part.title or "毕方"
+        return await self._send(client, part, markdown_message(part.title or "毕方", part.text))
+
+    async def _send_file(self, client: ApplicationClient, part: Part, file: FileToSend) -> Delivered:
+        """Neither a sessionWebhook nor a card carries a file."""
+        if len(file.content) > MAX_FILE:
+            raise RemoteError(
+                f"文件「{file.name}」超过钉钉 {MAX_FILE >> 20} MB 的上限，没有发送。", permanent=True
+            )
+        await self._calls.enter((part.config_id, "media/upload"))
+        media_id = await client.media.upload(file.content, file.name, "file")
+        return await self._send(client, part, file_message(media_id, file.name))
+
+    async def _send(self, client: ApplicationClient, part: Part, message: RobotMessage) -> Delivered:
+        target = part.target
         if target.is_group:
             await self._calls.enter((part.config_id, "groupMessages/send"))
             receipt = await client.replies.send_to_group(
-                target.conversation_id, title, part.text, robot_code=target.robot_code
+                target.conversation_id, message, robot_code=target.robot_code
             )
             return Delivered("group", receipt)
         if not target.staff_id:
             raise RemoteError("没有可用的回复地址：会话地址已过期，也没有员工 ID。", permanent=True)
         await self._calls.enter((part.config_id, "oToMessages/batchSend"))
         receipt = await client.replies.send_to_people(
-            [target.staff_id], title, part.text, robot_code=target.robot_code
+            [target.staff_id], message, robot_code=target.robot_code
         )
         return Delivered("private", receipt)
 

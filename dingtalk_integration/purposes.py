@@ -14,6 +14,7 @@ _NOTES: Final = {
     "proposal": Purpose.ANSWER,
     "action": Purpose.ANSWER,
     "swap": Purpose.ANSWER,
+    "import": Purpose.ANSWER,
     "report": Purpose.REPORT,
 }
 

@@ -16,10 +16,6 @@ class SecopsAgentConfig(AppConfig):
 
         from bifang.core import configs
         from bifang.core.changes import register_recorder
-        from bifang.core.kinds import register_kind
-        from secops_agent.config import OpenAIKind, QwenKind
-        from secops_agent.connectors.config import WebhookKind
-        from secops_agent.connectors.mcp.config import McpKind
         from secops_agent.services.notifications.drafts import make_draft
         from secops_agent.services.notifications.rules import uses_of
         from secops_agent.services.on_call.working_days import seed
@@ -29,16 +25,43 @@ class SecopsAgentConfig(AppConfig):
         register_recorder(keep_change)
         self._read_sections()
         self._keep_for_a_time()
-        register_kind(QwenKind)
-        register_kind(OpenAIKind)
-        register_kind(WebhookKind)
-        register_kind(McpKind)
+        self._register_kinds()
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
         post_migrate.connect(seed, sender=self, dispatch_uid="secops_agent.working_days")
         post_spawn.connect(recover_at_start, dispatch_uid="secops_agent.recovery")
         self._register_schedules()
+        self._register_syslog()
+        self._register_brokers()
+
+    @staticmethod
+    def _register_kinds() -> None:
+        from bifang.core.kinds import register_kind
+        from secops_agent.config import OpenAIKind, QwenKind
+        from secops_agent.connectors.aliyun.config import AliyunKind
+        from secops_agent.connectors.config import WebhookKind
+        from secops_agent.connectors.mcp.config import McpKind
+
+        for kind in (QwenKind, OpenAIKind, WebhookKind, McpKind, AliyunKind):
+            register_kind(kind)
+
+    @staticmethod
+    def _register_syslog() -> None:
+        from bifang.core.health import register_check
+        from bifang.core.metrics import register_metrics
+        from bifang.core.retention import Keeping, register_keeping
+        from bifang.core.sections import register_section
+        from secops_agent.syslog import standing
+        from secops_agent.syslog.sources import apply_source_entries
+
+        register_section("syslog_sources", apply_source_entries)
+        register_metrics(standing.collect_syslog)
+        register_keeping(Keeping("Syslog 拒收", "RETENTION_DAYS", standing.old_rejections, "at"))
+        register_check(
+            "syslog", "Syslog 接收", standing.check_listeners, needs=("migrations",),
+            remedy=f"有启用的 Syslog 来源，但没有正在运行的接收进程：请启动 {standing.COMMAND}，或查看它的日志。",
+        )  # fmt: skip
 
     @staticmethod
     def _register_schedules() -> None:
@@ -52,16 +75,32 @@ class SecopsAgentConfig(AppConfig):
         configs.register_uses(sent_through)
         register_metrics(collect_tasks)
 
+    @staticmethod
+    def _register_brokers() -> None:
+        from bifang.core.health import register_check
+        from bifang.core.kinds import register_kind
+        from bifang.core.metrics import register_metrics
+        from secops_agent.brokers import health
+        from secops_agent.brokers.config import StreamKind
+
+        register_kind(StreamKind)
+        register_check(
+            "consumers", "消息流", health.check_consumers, needs=("migrations",), remedy=health.REMEDY
+        )
+        register_metrics(health.collect_consumers)
+
     def _read_sections(self) -> None:
         from bifang.core.sections import register_section
         from secops_agent.services.notifications.preferences import apply_preference_entries
         from secops_agent.services.notifications.rules import apply_rule_entries
         from secops_agent.services.on_call.schedules import apply_on_call_entries
         from secops_agent.services.people.staff import apply_staff_entries
+        from secops_agent.services.suppressions.rules import apply_suppression_entries
 
         register_section("staff", apply_staff_entries)
         register_section("on_call", apply_on_call_entries)
         register_section("notification_rules", apply_rule_entries)
+        register_section("suppression_rules", apply_suppression_entries)
         register_section("notification_preferences", apply_preference_entries)
 
     def _keep_for_a_time(self) -> None:

@@ -18,25 +18,28 @@ from django.utils import timezone
 
 import bifang.urls  # noqa: F401  # registers the screens
 from bifang.channels import inbox, known_groups
-from bifang.channels.models import InboxRow, KnownGroup, OutboxRow, State, Worker
+from bifang.channels.models import ClientState, ClientStatus, InboxRow, KnownGroup, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import LoginFailure, Switch, SystemConfig
 from bifang.core.sealed import Sealed, place_of
-from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
+from dingtalk_integration.models import ApiUsage, Card, CardState
 from secops_agent.models import (
     Action,
     AlertMessage,
     AuditKind,
     AuditRecord,
     AuditSegment,
+    BrokerLetter,
     CalendarDay,
     CalendarFeed,
     Component,
     Correction,
     Feed,
     ImportJob,
+    IndicatorList,
     InvestigationReplay,
+    ListedIndicator,
     McpCatalogue,
     ModelPrice,
     NotificationPreference,
@@ -49,12 +52,18 @@ from secops_agent.models import (
     SecurityReport,
     SlaTarget,
     Staff,
+    SuppressionRule,
+    SyslogListener,
+    SyslogRejection,
+    SyslogSource,
+    SyslogTraffic,
     TaskRun,
     TurnUsage,
 )  # fmt: skip
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import chain, trail
-from secops_agent.services.intake import jobs
+from secops_agent.services.intake import deliveries, jobs
+from secops_agent.services.intake.deliveries import Delivery
 from secops_agent.services.investigations import replays
 from secops_agent.services.mcp import catalogue
 from secops_agent.services.mcp.definitions import read_offered
@@ -316,6 +325,15 @@ def _estate(model: Any) -> Any:
     return model.objects.latest("pk")
 
 
+def _broker_letter() -> BrokerLetter:
+    stream, _ = configs.save(
+        "stream", "总线", True, {"url": "redis://127.0.0.1:6379", "topic": "siem.alerts"}
+    )
+    message = Delivery("总线", "1795696350000-0", timezone.now(), b'{"record": "alert", "title": ')
+    deliveries.bury(stream.pk, message, "这条消息不像是 generic 的输出：请检查导出的格式和内容是否完整。")
+    return BrokerLetter.objects.get()
+
+
 def _import_job() -> ImportJob:
     job = jobs.submit("generic", "导出.json", "0", size=1, digest="0", options={}, actor=Actor.system("test"))
     outcome = {"format": "generic", **{name: {"alert": 1} for name in ("created", "updated", "unchanged")}}
@@ -402,6 +420,32 @@ def mcp_service(name: str = "", url: str = "http://127.0.0.1:9/mcp") -> McpCatal
     return McpCatalogue.objects.get(pk=config.pk)
 
 
+def syslog_source(networks: tuple[str, ...] = ("203.0.113.0/24",)) -> SyslogSource:
+    """A source that sends, and loses some."""
+    number = next(_numbers)
+    source = SyslogSource.objects.create(name=f"防火墙{number}", networks=list(networks))
+    SyslogTraffic.objects.create(
+        source=source, lines=12_345, alerts=120, rejected=2, over_rate=7, cut=1, per_minute=84,
+        last_line_at=timezone.now(), updated_at=timezone.now(),
+    )  # fmt: skip
+    return source
+
+
+def _syslog_listener() -> SyslogListener:
+    now = timezone.now()
+    return SyslogListener.objects.create(
+        owner=f"secops-01:{next(_numbers)}", places=["udp 0.0.0.0:5514", "tcp 0.0.0.0:5514"], started_at=now,
+        heartbeat_at=now, unknown=3, strangers={"198.51.100.9": 3}, kernel_drops=12,
+    )  # fmt: skip
+
+
+def _syslog_rejection() -> SyslogRejection:
+    return SyslogRejection.objects.create(
+        source=syslog_source(), at=timezone.now(), peer="203.0.113.9", reason="不是 UTF-8 编码。", size=10,
+        data="PDM0Pv/+IGJhZA==",
+    )  # fmt: skip
+
+
 # A model that gets a screen gets a row here: tests/core/test_admin_pages.py opens all its pages.
 ROWS: dict[str, Callable[[], Any]] = {
     "auth.user": lambda: User.objects.create_user("someone"),
@@ -416,6 +460,19 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.worker": _worker,
     "channels.knowngroup": lambda: known_group(dingtalk()),
     "secops_agent.mcpcatalogue": mcp_service,
+    "secops_agent.syslogsource": syslog_source,
+    "secops_agent.indicatorlist": lambda: IndicatorList.objects.create(name=f"清单{next(_numbers)}"),
+    "secops_agent.listedindicator": lambda: ListedIndicator.objects.create(
+        list=IndicatorList.objects.create(name=f"清单{next(_numbers)}"),
+        kind="ip",
+        value="203.0.113.9",
+        created_at=timezone.now(),
+    ),
+    "secops_agent.suppressionrule": lambda: SuppressionRule.objects.create(
+        name=f"规则{next(_numbers)}", reason="扫描"
+    ),
+    "secops_agent.sysloglistener": _syslog_listener,
+    "secops_agent.syslogrejection": _syslog_rejection,
     "secops_agent.notificationrule": rule,
     "secops_agent.alertmessage": _alert_message,
     "secops_agent.oncallschedule": schedule,
@@ -436,7 +493,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "dingtalk_integration.apiusage": lambda: ApiUsage.objects.create(
         client_id="dinga", family="card", day=date(2026, 11, 2), calls=8_100
     ),
-    "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
+    "channels.clientstate": lambda: connected(dingtalk()),
     "dingtalk_integration.card": lambda: card(
         received(dingtalk()), state=CardState.FAILED, last_error="坏了"
     ),
@@ -458,6 +515,7 @@ ROWS: dict[str, Callable[[], Any]] = {
         reason="不对",
     ),
     "secops_agent.slatarget": lambda: SlaTarget.objects.get_or_create(severity="high", alert_hours=8)[0],
+    "secops_agent.brokerletter": _broker_letter,
     "secops_agent.importjob": _import_job,
     "secops_agent.apitoken": lambda: tokens.create(f"令牌{next(_numbers)}", ["read"])[0],
     "secops_agent.staff": lambda: Staff.objects.create(staff_id="wangwu", name="王五", role=Role.APPROVER),

@@ -10,9 +10,18 @@ from django.db import models
 from django.db.models import F
 
 from bifang.channels import claims, outgoing
-from bifang.channels.claims import NOBODY
+from bifang.channels.claims import EVERYTHING, NOBODY, Scope
 from bifang.channels.models import OutboxRow, State
-from bifang.channels.ports import Button, Delivered, Part, Reply, ReplyTarget, Suggestion, Turn
+from bifang.channels.ports import (
+    Button,
+    Delivered,
+    FileToSend,
+    Part,
+    Reply,
+    ReplyTarget,
+    Suggestion,
+    Turn,
+)
 from bifang.channels.targets import pack_target, target_key, to_ms, unpack_target
 from bifang.core.db import database_now
 from bifang.core.errors import BifangError
@@ -44,6 +53,7 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
         "buttons": _pack_buttons(reply.buttons),
         "at_staff_id": target.staff_id if mention else "",
         "created_at": now,
+        **_pack_file(reply.file),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": key})),
     }
 
@@ -51,6 +61,15 @@ def _row(turn: Turn, reply: Reply, target: ReplyTarget, number: int, now: dateti
 def _pack_buttons(buttons: Sequence[Button]) -> list[dict[str, Any]] | None:
     """None for no buttons, which is nearly always."""
     return [asdict(outgoing.safe_button(button)) for button in buttons] or None
+
+
+def _pack_file(file: FileToSend | None) -> dict[str, Any]:
+    """Its columns; none for no file."""
+    return {"file_name": outgoing.safe_line(file.name)[:200], "file": file.content} if file else {}
+
+
+def _file_of(row: OutboxRow) -> FileToSend | None:
+    return FileToSend(row.file_name, bytes(row.file)) if row.file is not None else None
 
 
 def notify(
@@ -64,6 +83,7 @@ def notify(
     suggestions: Sequence[Suggestion] = (),
     card: str = "",
     at_staff_id: str = "",
+    file: FileToSend | None = None,
 ) -> None:
     """Store a message that answers no turn, in the caller's transaction; a sender picks it up.
 
@@ -82,6 +102,7 @@ def notify(
         "card": card,
         "at_staff_id": at_staff_id[:100] if target.is_group else "",
         "created_at": database_now(),
+        **_pack_file(file),
         **pack_target(target, place_of(OutboxRow, "webhook", {"key": row_key})),
     }
     insert_many(OutboxRow, [row], skip_existing=True)
@@ -106,6 +127,7 @@ def part_of(row: OutboxRow) -> Part:
         created_ms=to_ms(row.created_at),
         buttons=tuple(Button(**button) for button in row.buttons or ()),
         card=row.card,
+        file=_file_of(row),
     )
 
 
@@ -119,9 +141,9 @@ def anything_waits() -> bool:
     return OutboxRow.objects.filter(state=State.PENDING).exists()
 
 
-def claim(owner: str, room: int, config_id: int | None = None) -> list[Part]:
+def claim(owner: str, room: int, scope: Scope = EVERYTHING) -> list[Part]:
     """Claim up to `room` waiting rows that nothing is ahead of, and what waits behind them."""
-    where, given = claims.in_order(config_id)
+    where, given = claims.in_order(scope)
     parts = []
     for row in claims.claim(OutboxRow, owner, room, where=where, given=given, with_followers=True):
         try:
@@ -142,12 +164,19 @@ class Sent:
 def mark_sent(items: Sequence[Sent]) -> list[None]:
     """Record deliveries, grouped into few statements; also if another worker took the row over meanwhile.
 
-    The webhooks are erased.
+    The webhooks and files are erased.
     """
     groups: dict[Delivered, list[int]] = defaultdict(list)
     for item in items:
         groups[item.delivered].append(item.part.outbox_id)
-    sent = {"state": State.DONE, "sent_at": database_now(), "last_error": "", "webhook": None, **NOBODY}
+    sent = {
+        "state": State.DONE,
+        "sent_at": database_now(),
+        "last_error": "",
+        "webhook": None,
+        "file": None,
+        **NOBODY,
+    }
     for delivered, ids in groups.items():
         rows = OutboxRow.objects.filter(pk__in=ids)
         rows.update(route=delivered.route, receipt=delivered.receipt[:200], not_before=None, **sent)

@@ -17,7 +17,7 @@ class ReplyTarget:
     """Where an answer goes. ``webhook`` is a bearer secret valid until ``webhook_expires_ms`` (epoch ms).
 
     ``robot``: a custom robot, which only sends, by the id under which its address is kept; ``conversation_id`` is then
-    the digest of that address.
+    the digest of that address. ``message_id``: what is answered, where a channel answers a message rather than in a chat.
     """
 
     conversation_id: str
@@ -27,6 +27,7 @@ class ReplyTarget:
     webhook: str = ""
     webhook_expires_ms: int = 0
     robot: str = ""
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,19 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class FileToSend:
+    """A file that goes out as one. ``name`` has the extension by which people open it."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One message to send: DingTalk-flavoured markdown. ``at_sender`` mentions the asker in a group.
 
-    ``target`` overrides the turn's own address (a private copy, a notification).
+    ``target`` overrides the turn's own address (a private copy, a notification). A reply with a ``file`` is that file;
+    its text stands for it where no file can be sent.
     """
 
     text: str
@@ -107,6 +117,7 @@ class Reply:
     target: ReplyTarget | None = None
     buttons: tuple[Button, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    file: FileToSend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,7 @@ class Part:
     created_ms: int
     buttons: tuple[Button, ...] = ()
     card: str = ""
+    file: FileToSend | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ _SOCKET_HOSTS = {
     )
     for end in ("com", "io")
 }
+# Feishu's gateways have many names, which are told nowhere; nobody else has one under its domains.
+_SOCKET_DOMAINS = {"open.feishu.cn": ".feishu.cn", "open.larksuite.com": ".larksuite.com"}
 
 _FORBIDDEN = tuple(
     ipaddress.ip_network(text)
@@ -93,6 +95,7 @@ def check_socket(url: str, rules: AddressRules, *, endpoint: str) -> None:
     host, own = _host(parts), _host(_split(endpoint, ("http", "https")))
     same = host == own or (is_loopback(host) and is_loopback(own))
     belongs = same or host in _SOCKET_HOSTS.get(own, ()) or host in rules.allowed_hosts
+    belongs = belongs or host.endswith(_SOCKET_DOMAINS.get(own, "\0"))
     if parts.scheme == "wss" and belongs:
         return
     if _is_local_simulator(host, rules) or (same and endpoint.lower().startswith("http://")):
@@ -168,6 +171,17 @@ def check_listed_proxy(proxy: str, rules: AddressRules) -> None:
         raise ConfigError(
             f"代理的主机 {host} 不在允许范围内：请由运维人员加入环境变量 BIFANG_ADDRESS_ALLOW_LIST 并重启后再试，"
             "或留空，改用环境变量 HTTPS_PROXY。"
+        )
+
+
+def check_listed_address(url: str, rules: AddressRules, schemes: tuple[str, ...]) -> None:
+    """ConfigError unless the host is on the operator's list: for services that only a company itself can have."""
+    host = _host(_split(url, schemes))
+    if rules.airgapped:
+        refuse_name(host)
+    if not _is_listed(host, rules):
+        raise ConfigError(
+            f"地址的主机 {host} 不在允许范围内：请由运维人员加入环境变量 BIFANG_ADDRESS_ALLOW_LIST 并重启后再试。"
         )
 
 

@@ -3,7 +3,13 @@
 from django.conf import settings
 
 from bifang import env
-from bifang.core.addresses import AddressRules, check_address, check_listed_proxy, check_robot_address
+from bifang.core.addresses import (
+    AddressRules,
+    check_address,
+    check_listed_address,
+    check_listed_proxy,
+    check_robot_address,
+)
 from bifang.core.airgap import is_airgapped
 
 
@@ -26,3 +32,8 @@ def check_robot_url(url: str) -> None:
 def check_config_proxy(url: str) -> None:
     """ConfigError unless a configuration may name this proxy."""
     check_listed_proxy(url, address_rules())
+
+
+def check_service_address(url: str, *schemes: str) -> None:
+    """ConfigError unless a configuration may name this address of a service that speaks no HTTP."""
+    check_listed_address(url, address_rules(), schemes)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bifang.channels import known_groups
@@ -11,10 +11,14 @@ from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnRe
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.configs import learn
+from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
 from dingtalk_integration.handlers.happenings import outsider_spoke
+from dingtalk_integration.models import Purpose
+from dingtalk_integration.purposes import spending
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
+from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.agent.urgency import is_urgent
 from secops_agent.services.organisation.reactions import react
@@ -83,8 +87,9 @@ def _milliseconds(text: str) -> int:
 class ChatTurns:
     """Has chat messages answered by the agent, for people of the configuration's own corporation only."""
 
-    def __init__(self, configs: ConfigCache, agent: Agent) -> None:
+    def __init__(self, configs: ConfigCache, agent: Agent, clients: ApplicationClients | None = None) -> None:
         self._configs = configs
+        self._clients = clients or ApplicationClients(configs)
         self._agent = agent
         self._corporations: dict[int, str] = {}
         self._groups: dict[tuple[int, str], float] = {}
@@ -115,9 +120,24 @@ class ChatTurns:
                 ai_configs=settings.ai_configs,
                 quoted=payload.get("quoted", ""),
                 cannot_read=payload.get("cannot_read", ""),
+                attachment=self._attachment(turn),
             ),
             sink,
         )
+
+    def _attachment(self, turn: Turn) -> Attachment | None:
+        """The file that the message is; nothing of it is fetched before it is asked for."""
+        files = turn.payload.get("files") or ()
+        if turn.payload.get("msgtype") != "file" or not files:
+            return None
+
+        async def download(take: Callable[[bytes], object], most: int) -> None:
+            client = await self._clients.get(turn.config_id)
+            robot = turn.target.robot_code if turn.target else ""
+            with spending(Purpose.ANSWER):
+                await client.media.download(files[0]["download_code"], take, robot_code=robot, max_bytes=most)
+
+        return Attachment(files[0].get("name") or "未命名", download)
 
     async def _learn_group(self, turn: Turn, conversation_id: str) -> None:
         """Note where the robot is, at most once a minute for a group."""

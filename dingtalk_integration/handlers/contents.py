@@ -30,9 +30,12 @@ class Content:
 
 
 CANNOT_READ = {
-    "picture": "收到了图片。我现在还看不懂图片，请用文字描述要查的内容。",
+    "picture": (
+        "收到了图片，但我看不了图片，没有下载它。请复制图片里的告警编号（例如 A12）、IP、主机名或文字发给我；"
+        "扫描报告、SBOM、资产表请直接发文件。"
+    ),
     "video": "收到了视频。我现在还看不懂视频，请用文字描述要查的内容。",
-    "file": "收到了文件「{name}」。我现在还不能读取文件内容，请用文字描述要查的内容。",
+    "file": "收到了文件「{name}」，但钉钉没有给出下载它的代码，请重新发送一次。",
     "audio": "收到了语音，但钉钉没有给出识别文字，请改用文字发送。",
 }
 WITHHELD = (
@@ -64,7 +67,9 @@ def read_content(data: Mapping[str, Any]) -> Content:
     if msgtype == "audio" and text_of(content, "recognition").strip():
         return Content(text_of(content, "recognition").strip(), quoted, _files(content))
     if msgtype in CANNOT_READ:
-        name = literal(text_of(content, "fileName"))[:LONGEST_NAME] or "未命名"
+        name = _name_of(content) or "未命名"
+        if msgtype == "file" and _files(content):
+            return Content("", quoted, _files(content))
         return Content("", quoted, _files(content), CANNOT_READ[msgtype].format(name=name))
     return _other(msgtype, content, data)
 
@@ -128,8 +133,13 @@ def _is_typed(item: Mapping[str, Any]) -> bool:
 
 def _files(content: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
     code = text_of(content, "downloadCode") or text_of(content, "pictureDownloadCode")
-    name = literal(text_of(content, "fileName"))[:LONGEST_NAME]
+    name = _name_of(content)
     return ({"download_code": code, "name": name},) if code else ()
+
+
+def _name_of(content: Mapping[str, Any]) -> str:
+    """A file's name: foreign text, of which no path stays."""
+    return literal(text_of(content, "fileName").replace("\\", "/").rpartition("/")[2])[-LONGEST_NAME:]
 
 
 def _other(msgtype: str, content: Mapping[str, Any], data: Mapping[str, Any]) -> Content:

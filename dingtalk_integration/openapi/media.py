@@ -1,5 +1,6 @@
 """Files: upload for sending, download of what people sent."""
 
+from collections.abc import Callable
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -66,12 +67,20 @@ class Media:
             raise RemoteError("钉钉没有返回下载地址。", permanent=False, status=200, code="bad_answer")
         return url
 
-    async def download(self, download_code: str, *, robot_code: str = "", max_bytes: int = MAX_FILE) -> bytes:
-        """The file itself; RemoteError(code="too_large") over ``max_bytes``."""
+    async def download(
+        self,
+        download_code: str,
+        take: Callable[[bytes], object],
+        *,
+        robot_code: str = "",
+        max_bytes: int = MAX_FILE,
+    ) -> None:
+        """Give the file to ``take`` piece by piece. RemoteError(code="too_large") over ``max_bytes``."""
         url = await self.download_url(download_code, robot_code=robot_code)
         response = await self._api.http.request(
-            "GET", url, timeout=TRANSFER_TIMEOUT_S, proxy=self._api.application.proxy, max_bytes=max_bytes
-        )
+            "GET", url, timeout=TRANSFER_TIMEOUT_S, proxy=self._api.application.proxy, max_bytes=max_bytes,
+            sink=take,
+        )  # fmt: skip
         if response.status != 200:
             raise RemoteError(
                 f"文件下载失败（HTTP {response.status}）：下载地址可能已过期，请重新发送文件。",
@@ -79,4 +88,3 @@ class Media:
                 status=response.status,
                 code=f"http_{response.status}",
             )
-        return response.body

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bifang.core.errors import InvalidInput, RateLimited, RemoteError
@@ -11,8 +12,31 @@ from dingtalk_integration.openapi.errors import QPS_RETRY_S, check_legacy, not_t
 MAX_PEOPLE: Final = 20
 
 
+@dataclass(frozen=True, slots=True)
+class RobotMessage:
+    """What the OpenAPI sends: ``msgKey`` and ``msgParam``."""
+
+    key: str
+    param: Mapping[str, str]
+
+    def fields(self) -> dict[str, str]:
+        """In the body of a call."""
+        return {"msgKey": self.key, "msgParam": json.dumps(dict(self.param), ensure_ascii=False)}
+
+
+def markdown_message(title: str, text: str) -> RobotMessage:
+    """``title`` is what the notification shows."""
+    return RobotMessage("sampleMarkdown", {"title": title, "text": text})
+
+
+def file_message(media_id: str, name: str) -> RobotMessage:
+    """A file that was uploaded; its type is its extension."""
+    extension = name.rpartition(".")[2].lower() if "." in name else "txt"
+    return RobotMessage("sampleFile", {"mediaId": media_id, "fileName": name, "fileType": extension})
+
+
 class Replies:
-    """Everything goes out as markdown. ``title`` is what the notification shows.
+    """Messages are markdown, or files that were uploaded.
 
     None of them has a key to repeat it by: OutcomeUnknown where no answer came.
     """
@@ -41,19 +65,19 @@ class Replies:
                 check_legacy(response)
 
     async def send_to_group(
-        self, conversation_id: str, title: str, markdown: str, *, robot_code: str = ""
+        self, conversation_id: str, message: RobotMessage, *, robot_code: str = ""
     ) -> str:
         """Send to a group by its openConversationId; the processQueryKey. Cannot @ anyone."""
         body = {
             "robotCode": robot_code or self._api.application.robot,
             "openConversationId": conversation_id,
-            **_markdown(title, markdown),
+            **message.fields(),
         }
         answer = await self._api.call("POST", "/v1.0/robot/groupMessages/send", body, repeatable=False)
         return str(answer.get("processQueryKey") or "")
 
     async def send_to_people(
-        self, staff_ids: Sequence[str], title: str, markdown: str, *, robot_code: str = ""
+        self, staff_ids: Sequence[str], message: RobotMessage, *, robot_code: str = ""
     ) -> str:
         """Send to at most 20 people; the processQueryKey. Anyone not reached, even within a 200, is an error:
         RateLimited for flow control, else a permanent RemoteError that names them."""
@@ -62,16 +86,11 @@ class Replies:
         body = {
             "robotCode": robot_code or self._api.application.robot,
             "userIds": list(staff_ids),
-            **_markdown(title, markdown),
+            **message.fields(),
         }
         answer = await self._api.call("POST", "/v1.0/robot/oToMessages/batchSend", body, repeatable=False)
         _check_everyone_reached(answer)
         return str(answer.get("processQueryKey") or "")
-
-
-def _markdown(title: str, text: str) -> dict[str, str]:
-    param = json.dumps({"title": title, "text": text}, ensure_ascii=False)
-    return {"msgKey": "sampleMarkdown", "msgParam": param}
 
 
 def _check_everyone_reached(answer: Mapping[str, Any]) -> None:

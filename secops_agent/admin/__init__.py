@@ -7,6 +7,7 @@ from secops_agent.admin import (
     alert_messages,
     assets,
     audit,
+    brokers,
     calendar,
     calendar_files,
     config_faces,
@@ -14,10 +15,12 @@ from secops_agent.admin import (
     destinations,
     groups,
     imports,
+    intelligence,
     investigations,
     mcp,
     on_call,
     preferences,
+    pulls,
     reports,
     rules,
     runbooks,
@@ -25,15 +28,18 @@ from secops_agent.admin import (
     silences,
     sla,
     staff,
+    suppressions,
+    syslog,
+    syslog_processes,
     tokens,
     usage,
 )
 
 __all__ = [
-    "actions", "alert_messages", "assets", "audit", "calendar", "calendar_files", "config_faces", "corrections",
-    "destinations", "groups", "imports", "investigations", "mcp", "on_call", "preferences", "reports", "rules",
+    "actions", "alert_messages", "assets", "audit", "brokers", "calendar", "calendar_files", "config_faces", "corrections",
+    "destinations", "groups", "imports", "intelligence", "investigations", "mcp", "on_call", "preferences", "pulls", "reports", "rules",
     "runbooks",
-    "schedules", "silences", "sla", "staff", "tokens", "usage",
+    "schedules", "silences", "sla", "staff", "suppressions", "syslog", "syslog_processes", "tokens", "usage",
 ]  # fmt: skip
 
 # Not what people said to the robot: that needs the permission to read private text.
@@ -52,11 +58,14 @@ _ESTATE = (
     "importjob",
     "securityreport",
     "investigationreplay",
+    "indicatorlist",
+    "listedindicator",
 )
 _WORKED_ON = ("alert", "asset", "case", "finding", "runbook")
 allow("viewer", *(f"secops_agent.view_{name}" for name in _ESTATE))
 allow("viewer", "secops_agent.view_oncallschedule")  # in the chat, too, every viewer may ask who is on call
 allow("analyst", *(f"secops_agent.change_{name}" for name in _WORKED_ON), "secops_agent.add_runbook")
+allow("analyst", "secops_agent.view_brokerletter", "secops_agent.change_brokerletter")
 allow("analyst", "secops_agent.add_importjob", "secops_agent.view_proposal", "secops_agent.change_proposal")
 allow("analyst", "secops_agent.view_action", "secops_agent.view_mcpcatalogue")
 _TOLD = (
@@ -64,6 +73,7 @@ _TOLD = (
     "oncalllayer",
     "oncalloverride",
     "silence",
+    "suppressionrule",
     "alertmessage",
     "calendarday",
     "calendarfeed",
@@ -73,10 +83,17 @@ _TOLD = (
 )
 allow("analyst", *(f"secops_agent.view_{name}" for name in _TOLD))
 allow("analyst", "secops_agent.add_silence", "secops_agent.change_silence", "secops_agent.add_securityreport")
+allow("analyst", *(f"secops_agent.{verb}_suppressionrule" for verb in ("add", "change")))
+allow("analyst", *(f"secops_agent.{verb}_indicatorlist" for verb in ("add", "change", "delete")))
+allow("analyst", "secops_agent.delete_listedindicator")
 allow("analyst", "secops_agent.add_calendarfeed", "secops_agent.change_calendarfeed")
 allow("analyst", *(f"secops_agent.{verb}_scheduledtask" for verb in ("add", "change", "delete")))
 _WISHES = [f"secops_agent.{verb}_notificationpreference" for verb in ("view", "add", "change")]
 allow("viewer", *_WISHES)
 allow("responder", "secops_agent.change_action")
 allow("analyst", "secops_agent.view_correction", "secops_agent.change_correction")
+allow(
+    "analyst",
+    *(f"secops_agent.view_{name}" for name in ("syslogsource", "sysloglistener", "syslogrejection")),
+)
 allow("admin", "secops_agent.*")

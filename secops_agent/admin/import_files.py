@@ -8,6 +8,7 @@ from django.http import HttpResponse
 
 from bifang.core.spreadsheets import csv_file
 from secops_agent.models import ImportJob
+from secops_agent.uploads.results import REJECTED_HEADS, rejected_rows
 
 ASSETS: Final = (
     ("资产名称", "主机名", "IP", "类型", "负责人", "重要性", "环境", "标签", "备注"),
@@ -57,5 +58,4 @@ def template(name: str) -> HttpResponse:
 
 def rejected(job: ImportJob) -> HttpResponse:
     """What was not taken, and why."""
-    rows = [(each.get("position", ""), each.get("reason", "")) for each in job.outcome.get("rejected", [])]
-    return csv_file(f"import-{job.pk}-rejected", ("位置", "原因"), rows)
+    return csv_file(f"import-{job.pk}-rejected", REJECTED_HEADS, rejected_rows(job))

@@ -1,7 +1,6 @@
 """导入: upload a file, and follow what runs in the background."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -28,16 +27,10 @@ from secops_agent.services.intake.receipts import COUNTS, requests_of
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
+from secops_agent.uploads.preview import KINDS
+from secops_agent.uploads.results import page_of
 
 TONES = {JobState.QUEUED: "info", JobState.RUNNING: "info", JobState.DONE: "ok", JobState.FAILED: "bad"}
-KINDS = {
-    "asset": "资产",
-    "component": "组件",
-    "vulnerability": "漏洞",
-    "finding": "发现",
-    "statement": "VEX 声明",
-    "alert": "告警",
-}
 TYPES = (
     ("host", "主机"),
     ("container_image", "容器镜像"),
@@ -46,12 +39,6 @@ TYPES = (
     ("application", "应用"),
 )
 MOST_REJECTED = 100
-# Where each kind is listed, and the name of the list's filter by tool.
-LISTS = {
-    "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source__exact"),
-    "vulnerability": ("web:vulnerabilities", ""), "finding": ("web:findings", "source"), "alert": ("web:alerts", "source"),
-    "statement": ("web:vulnerabilities", ""),  # they stand on the vulnerabilities' pages
-}  # fmt: skip
 
 
 class ImportForm(forms.Form):
@@ -276,7 +263,7 @@ def _text(job: JobView) -> str:
 def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
     """What the outcome's template shows."""
     rows = [
-        (label, *numbers, _results(row, kind) if any(numbers) else "")
+        (label, *numbers, page_of(row, kind) if any(numbers) else "")
         for kind, label in KINDS.items()
         for numbers in [[outcome.get(column, {}).get(kind, 0) for column in COUNTS]]
     ]
@@ -285,11 +272,3 @@ def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": rows, "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected), "rejected_url": address,
     }  # fmt: skip
-
-
-def _results(row: ImportJob, kind: str) -> str:
-    """The list where what came in can be looked at: of its tool where the list tells, else the whole list."""
-    page, name = LISTS[kind]
-    told = {name: row.options.get("source") or row.format} if name and row.format != "generic" else {}
-    query = urlencode(({"tab": "all"} if kind == "alert" else {}) | told)
-    return f"{reverse(page)}?{query}" if query else reverse(page)

@@ -34,7 +34,10 @@ ROBOT_HELP: Final = (
 )
 
 
-def _boxes(label: str, values: Iterable[tuple[str, Any]], help_text: str = "") -> forms.MultipleChoiceField:
+def choice_boxes(
+    label: str, values: Iterable[tuple[str, Any]], help_text: str = ""
+) -> forms.MultipleChoiceField:
+    """Any number of them."""
     return forms.MultipleChoiceField(
         label=label, choices=list(values), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget, help_text=help_text
     )  # fmt: skip
@@ -66,12 +69,12 @@ def _robot() -> dict[str, forms.Field]:
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """What it says goes through the one door of rules; errors stand at their fields."""
 
-    severities = _boxes("级别", Severity.choices, "不选表示所有级别。")
-    on = _boxes("什么事", CHANGES.items())
+    severities = choice_boxes("级别", Severity.choices, "不选表示所有级别。")
+    on = choice_boxes("什么事", CHANGES.items())
     sources = TagsField(label="来源", required=False, help_text="例如 waf，suricata；留空表示所有来源。")
     rules = TagsField(label="检测规则", required=False, help_text="名称或编号；留空表示所有规则。")
     asset_tags = TagsField(label="资产标签", required=False, help_text="告警的资产有其中任何一个标签。")
-    importance = _boxes("资产重要性", Importance.choices, "不选表示不论重要性。")
+    importance = choice_boxes("资产重要性", Importance.choices, "不选表示不论重要性。")
     owners = TagsField(label="资产负责人", required=False, help_text="员工 ID；留空表示不论负责人。")
     days = forms.ChoiceField(label="哪些天发送", choices=Days.choices, widget=UnfoldAdminSelectWidget)
     quiet_from = forms.TimeField(
@@ -81,7 +84,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         help_text="这段时间的告警等到结束时再发。",
     )
     quiet_until = forms.TimeField(label="免打扰到", required=False, widget=UnfoldAdminTimeWidget)
-    always = _boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
+    always = choice_boxes("随时发送的级别", Severity.choices, "不受上面的日期和免打扰限制。")
     repeat = forms.IntegerField(
         label="全部步骤再重复几次", required=False, min_value=0, max_value=MOST_REPEATS, initial=0,
         widget=UnfoldAdminIntegerFieldWidget, help_text=f"最多 {MOST_REPEATS} 次；有人接手就停止。",

@@ -64,7 +64,7 @@ class ScheduledTaskScreen(Screen):
                     {"fields": ("name", "enabled", "what", "when", "place", "who", "next_runs", "run_table")},
                 )
             ]
-        fields = ("name", "enabled", "what", "question", "when", "target")
+        fields = ("name", "enabled", "what", "question", "when", "target", "attachment")
         shown = [("执行", {"fields": ("who", "next_runs", "run_table")})] if obj else []
         return [(None, {"fields": fields}), *shown]
 

@@ -10,7 +10,7 @@ from secops_agent.models import ScheduledTask
 from secops_agent.services.notifications import choices
 from secops_agent.services.schedules.cron import HELP, describe, read_cron
 from secops_agent.services.schedules.schedules import NOWHERE, destination_of
-from secops_agent.services.schedules.tasks import QUESTION, REPORTS, TASKS, read_task, title_of
+from secops_agent.services.schedules.tasks import ATTACHMENTS, QUESTION, REPORTS, TASKS, read_task, title_of
 
 ASK: Final = "一句查询"
 WHAT: Final = (
@@ -34,6 +34,11 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     target = forms.ChoiceField(
         label="发到", required=False, widget=UnfoldAdminSelectWidget,
         help_text="群要先在「已知的群」里：在群里 @ 机器人一次即可。更新情报和重新比对可以不选。",
+    )  # fmt: skip
+
+    attachment = forms.ChoiceField(
+        label="附件", required=False, choices=tuple(ATTACHMENTS.items()), widget=UnfoldAdminSelectWidget,
+        help_text="日报、周报、月报可以同时作为文件发送。",
     )  # fmt: skip
 
     class Meta:
@@ -64,6 +69,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             question=title if asks else "",
             when=row.cron if spoken.startswith("cron") else spoken,
             target=target,
+            attachment=row.attachment,
         )
 
     def given(self) -> dict[str, Any]:
@@ -72,7 +78,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         chosen = self._known.get(values.get("target") or "")
         return {
             "name": values["name"], "task": self._task(values), "cron": values["when"], "enabled": values["enabled"],
-            "target": chosen.entry if chosen else None,
+            "target": chosen.entry if chosen else None, "attachment": values.get("attachment") or "",
         }  # fmt: skip
 
     @staticmethod
@@ -87,6 +93,8 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         if asks and not values.get("question"):
             self.add_error("question", "请写一句查询。")
         kind = self._try("question" if asks else "what", lambda: read_task(self._task(values)))
+        if kind and values.get("attachment") and kind[0].name != "report":
+            self.add_error("attachment", "只有日报、周报、月报可以附文件。")
         if kind and kind[0].told and not values.get("target"):
             self.add_error("target", "请选择发到哪里。")
         return values

@@ -21,6 +21,11 @@ _ESTATE: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+RECEIVERS: Final[Mapping[str, str]] = {
+    "alertmanager": "Prometheus Alertmanager 的 webhook_configs", "grafana": "Grafana 的 Webhook 联系点", "elastic": "Kibana 的 Webhook 连接器",
+    "zabbix": "Zabbix 的 Webhook 媒介",
+}  # fmt: skip
+_HEC: Final = '{"event": {"title": "第一条告警", "severity": "low"}, "sourcetype": "试用"}'
 NOTE: Final[Mapping[str, Any]] = {"note": "来自 API 的备注"}
 VERDICT: Final[Mapping[str, Any]] = {"verdict": "approve", "reason": "已核实"}
 HOW_TO_CONNECT: Final = "给别的智能体（Claude、QwenPaw、IDE）用：MCP 服务的地址，请求头同上。操作只会提出，由您本人在钉钉或「操作审批」里确认："
@@ -38,7 +43,7 @@ class TokenPurpose:
 
 
 PURPOSES: Final[Mapping[str, TokenPurpose]] = {
-    "alerts": TokenPurpose("接入告警", "监控、WAF、EDR 把告警推给毕方（Alertmanager、Falco、Wazuh 或通用格式）。", "notifications_active", (Scope.INGEST,)),
+    "alerts": TokenPurpose("接入告警", "监控、SIEM、WAF、EDR 把告警推给毕方（Alertmanager、Grafana、Kibana、Zabbix、Splunk HEC、Falco、Wazuh 或通用格式）。", "notifications_active", (Scope.INGEST,)),
     "files": TokenPurpose("导入资产与扫描结果", "流水线、扫描器定时上传资产清单、SBOM 和扫描报告。", "upload_file", (Scope.INGEST,)),
     "query": TokenPurpose("只读查询", "大屏、脚本、报表查询告警、资产和漏洞，不能修改。", "search", (Scope.READ,)),
     "mcp": TokenPurpose("给别的智能体（MCP）", "Claude、QwenPaw、IDE 通过 MCP 查询；要改的只会提出，由您本人确认。", "smart_toy", (Scope.READ, Scope.WRITE)),
@@ -64,6 +69,8 @@ def samples(request: HttpRequest, scopes: Collection[str], purpose: str, secret:
     curl = f"curl -H {quote}Authorization: Bearer {secret}{quote}"
     if Scope.INGEST in scopes:
         yield _ingested(curl, site, purpose)
+        if purpose != "files":
+            yield from _receivers(site, secret, quote)
     if Scope.READ in scopes or Scope.WRITE in scopes:
         yield from _read(curl, site)
     if Scope.WRITE in scopes:
@@ -80,6 +87,18 @@ def _ingested(curl: str, site: str, purpose: str) -> Sample:
     what, body = ("一台资产和它的一个发现", _ESTATE) if purpose == "files" else ("一条告警", _ALERT)
     text = f"导入{what}（文件换成 --data-binary @文件，格式见 API 文档）："
     return Sample("bf-ingest", text, _sent(curl, body, address))
+
+
+def _receivers(site: str, secret: str, quote: str) -> Iterator[Sample]:
+    """The addresses of senders that have a format of their own; what else to set there stands in docs/receivers.md."""
+    for name, title in RECEIVERS.items():
+        address = f"{site}{reverse('api:ingest', args=[name])}"
+        yield Sample(f"bf-{name}", f"{title}（请求头 Authorization: Bearer 令牌）：", address, plain=True)
+    header = f"{quote}Authorization: Splunk {secret}{quote}"
+    yield Sample(
+        "bf-hec", "能发给 Splunk HEC 的程序，主机填毕方、令牌填这个令牌；试一条：",
+        f"curl -H {header} -d '{_HEC}' {site}/services/collector/event",
+    )  # fmt: skip
 
 
 def _read(curl: str, site: str) -> Iterator[Sample]:

@@ -7,9 +7,10 @@ from datetime import datetime
 from django.utils import timezone
 
 from bifang.channels.consumer import Silent
-from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Suggestion, Turn, TurnResult
+from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core.config_cache import ConfigCache
 from secops_agent.agent import loop, memory, prompts
+from secops_agent.agent.attachments import Attachment, Received, receive
 from secops_agent.agent.controls import read_control
 from secops_agent.agent.drafts import Drafts
 from secops_agent.agent.grounding import mark_hearsay, mark_unbacked, names_data, without_claims
@@ -21,6 +22,7 @@ from secops_agent.agent.outcome import TurnOutcome
 from secops_agent.agent.policy import Policy, for_readers, redacted
 from secops_agent.agent.recall import NOTHING, Recall
 from secops_agent.agent.records import brief
+from secops_agent.agent.replies import files_of, offered, title_of, unknown_person
 from secops_agent.agent.shelf import McpShelf
 from secops_agent.agent.steps import with_steps
 from secops_agent.agent.toolbox import QUOTATION, REFUSING, build_reading_toolbox, build_toolbox
@@ -29,6 +31,7 @@ from secops_agent.llm.offline import NOTICE
 from secops_agent.llm.types import LLM, Message
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person
+from secops_agent.services.privacy import mask_personal
 from secops_agent.tools.base import Proposer, Toolbox
 from secops_agent.tools.mcp import McpTools
 
@@ -53,6 +56,7 @@ class Asking:
     ai_configs: tuple[int, ...] = ()  # asked in this order
     quoted: str = ""  # what was replied to or forwarded
     cannot_read: str = ""  # why there is no text to answer: a picture, a video …
+    attachment: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Agent:
         if asking.cannot_read:
             return _only(asking, person, asking.cannot_read)
         proposals = self._policy.proposals(turn, person, is_group=asking.is_group)
+        if (received := await receive(asking.attachment, turn, person, proposals, sink)) is not None:
+            return self._about_file(asking, known, conversation, received)
         talk = self._talk(asking, known, conversation, proposals)
         if talk.only_quotes and (read_control(talk.quoted) or read_order(talk.quoted)):
             return _only(asking, person, QUOTED_CONTROL)
@@ -136,10 +142,10 @@ class Agent:
         told, records = await self._policy.complete(turn, person, outcome, proposals, text, now)
         recall = talk.recall.after(outcome.tool_runs, told=NOTICE in text)
         rows = memory.remember(conversation, person, talk.text or ONLY_QUOTED, text, recall, now)
-        taps = (*proposals.suggestions(text), *_offered(outcome, is_group=asking.is_group))
+        taps = (*proposals.suggestions(text), *offered(outcome, is_group=asking.is_group))
         text, next_taps = with_steps(text, outcome.steps, is_group=asking.is_group)
-        reply = Reply(text, title=_title(text), buttons=proposals.buttons, suggestions=(*taps, *next_taps))
-        return TurnResult((reply, *copies, *told), (*rows, *records))
+        reply = Reply(text, title=title_of(text), buttons=proposals.buttons, suggestions=(*taps, *next_taps))
+        return TurnResult((reply, *files_of(outcome), *copies, *told), (*rows, *records))
 
     def _turn_away(self, asking: Asking, known: memory.Known) -> TurnResult:
         """Tell someone without a role whom to ask; once a day in a conversation."""
@@ -147,6 +153,17 @@ class Agent:
         if not self._policy.tells_stranger(turn, person):
             return TurnResult((), brief(turn, person, ""), note=TOLD_BEFORE)
         return _only(asking, person, unknown_person(asking.staff_id, known.administrators))
+
+    @staticmethod
+    def _about_file(asking: Asking, known: memory.Known, conversation: str, received: Received) -> TurnResult:
+        """What is said about a file is remembered like any other answer."""
+        person, turn, now = known.person, asking.turn, timezone.now()
+        text = for_readers(
+            mask_personal(received.text) if asking.is_group else received.text, is_group=asking.is_group
+        )
+        reply = Reply(text, title=title_of(text), buttons=received.buttons, suggestions=received.suggestions)
+        said = memory.remember(conversation, person, received.said, text, known.recall, now)
+        return TurnResult((reply,), (*said, *brief(turn, person, text, now), *received.rows))
 
     @staticmethod
     def _talk(asking: Asking, known: memory.Known, conversation: str, proposer: Proposer) -> Talk:
@@ -269,30 +286,10 @@ def _with_private_copies(asking: Asking, outcome: TurnOutcome) -> tuple[str, tup
         return outcome.text, ()
     own = ReplyTarget("", is_group=False, staff_id=asking.staff_id, robot_code=target.robot_code)
     copies = tuple(
-        Reply(text, title=_title(text), at_sender=False, target=own) for text in dict.fromkeys(hidden)
+        Reply(text, title=title_of(text), at_sender=False, target=own) for text in dict.fromkeys(hidden)
     )
     return f"{outcome.text}\n\n已私聊发送：含个人信息的完整内容。", copies
 
 
 def _only(asking: Asking, person: Person, text: str) -> TurnResult:
-    return TurnResult((Reply(text, title=_title(text)),), brief(asking.turn, person, text))
-
-
-def _title(text: str) -> str:
-    """DingTalk shows it in the list of conversations and in notifications."""
-    first = next((line.strip("#>*- ") for line in text.splitlines() if line.strip("#>*- ")), "毕方")
-    return first.replace("**", "")[:40]
-
-
-def unknown_person(staff_id: str, names: tuple[str, ...]) -> str:
-    """All that someone without a role learns."""
-    whom = f"管理员 {'、'.join(names)}" if names else "毕方的管理员"
-    return f"您还没有使用毕方的权限。请把您的员工 ID `{staff_id}` 发给{whom}，请其在「人员」中为您开通。"
-
-
-def _offered(outcome: TurnOutcome, *, is_group: bool) -> tuple[Suggestion, ...]:
-    """A tap that orders what the offline mode asks about; in a group the command is only shown."""
-    offer = outcome.offer
-    if offer is None or is_group or len(offer.ids) != 1:
-        return ()
-    return (Suggestion(offer.verb, offer.ids[0]),)
+    return TurnResult((Reply(text, title=title_of(text)),), brief(asking.turn, person, text))

@@ -8,7 +8,8 @@ from typing import Any, Final
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError
 from secops_agent.agent.outcome import ToolRun, TurnOutcome
-from secops_agent.agent.service import Agent, Talk, unknown_person
+from secops_agent.agent.replies import unknown_person
+from secops_agent.agent.service import Agent, Talk
 from secops_agent.agent.steps import with_steps
 from secops_agent.models.staff import Role
 from secops_agent.services.people.staff import Person

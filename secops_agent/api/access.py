@@ -49,7 +49,7 @@ class TokenUser:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer bf_…``, ``X-Api-Token: bf_…``, or the password of basic authentication."""
+    """``Authorization: Bearer bf_…`` (or Splunk), ``X-Api-Token: bf_…``, or the password of basic authentication."""
 
     def authenticate(self, request: Request) -> tuple[TokenUser, Grant] | None:
         """None if no token was sent. Raises AuthenticationFailed."""
@@ -74,7 +74,7 @@ def _secret(request: Request) -> str | None:
     if given:
         return given.strip()
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() in ("bearer", "token"):
+    if scheme.lower() in ("bearer", "token", "splunk"):
         return value.strip()
     if scheme.lower() != "basic":
         return None
@@ -179,6 +179,9 @@ READ_RULES = Need(Scope.READ, "secops_agent.view_notificationrule", Role.ANALYST
 READ_ON_CALL = Need(Scope.READ, "secops_agent.view_oncallschedule", Role.ANALYST, "查看值班表")
 READ_SILENCES = Need(Scope.READ, "secops_agent.view_silence", Role.ANALYST, "查看静默")
 WRITE_SILENCES = _write("silence", "静默")
+READ_SUPPRESSIONS = Need(Scope.READ, "secops_agent.view_suppressionrule", Role.ANALYST, "查看抑制规则")
+WRITE_SUPPRESSIONS = _write("suppressionrule", "抑制规则")
+READ_LISTS = _read("indicatorlist", "情报清单")
 READ_SCHEDULES = Need(Scope.READ, "secops_agent.view_scheduledtask", Role.ANALYST, "查看定时任务")
 WRITE_SCHEDULES = _write("scheduledtask", "定时任务")
 SEE_ALL_JOBS = _read("importjob", "导入任务")

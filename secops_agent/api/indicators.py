@@ -19,6 +19,17 @@ class IndicatorQuery(Form):
     limit = serializers.IntegerField(min_value=1, max_value=200, default=20, help_text="最多多少条告警。")
 
 
+class ListedOut(Form):
+    """What a list of indicators says; its texts are data that somebody else wrote."""
+
+    list = serializers.CharField(help_text="清单")
+    kind = serializers.CharField(help_text="条目的种类：ip cidr domain url hash email account")
+    value = serializers.CharField(help_text="条目的值")
+    note = serializers.CharField(help_text="说明")
+    origin = serializers.CharField(help_text="出处")
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="有效期至；空：长期")
+
+
 class SightingsOut(Form):
     """Where it was seen."""
 
@@ -27,6 +38,8 @@ class SightingsOut(Form):
     total = serializers.IntegerField(source="alerts.total", help_text="告警数，最多数到 1000")
     alerts = AlertOut(many=True, source="alerts.items", help_text="最近的告警")
     assets = AssetOut(many=True, help_text="拥有它的我们的资产")
+    listed = ListedOut(many=True, help_text="情报清单里怎么说它")
+    location = serializers.CharField(help_text="公网 IP 的归属地；空：不知道")
     first_seen = serializers.DateTimeField(allow_null=True, help_text="首次出现")
     last_seen = serializers.DateTimeField(allow_null=True, help_text="最近出现")
     updated_at = serializers.DateTimeField(allow_null=True, help_text="数据更新于")

@@ -41,7 +41,7 @@ DESCRIPTION = f"""请求体就是文件本身（JSON、JSON Lines、XML 或 CSV�
 重复导入同一个文件只更新最近发现时间。坏掉的记录列在 rejected 里，其余照常导入；一条也没有接受时返回 422。
 每次请求都在导入任务里留下一条；全部接受的 Webhook 每小时合成一条。
 
-Alertmanager、falcosidekick、Wazuh 的 Webhook 可以直接指向这里。"""
+Alertmanager、Grafana、Kibana、Zabbix、falcosidekick、Wazuh 的 Webhook 可以直接指向这里；Splunk HEC 的地址是 /services/collector。"""
 
 
 class IngestQuery(Form):
@@ -86,7 +86,7 @@ class IngestView(View):
         choices = Choices(**asked)
         _check(request, format_name)
         with Upload() as upload:
-            upload.receive(_body(request._request, upload))
+            upload.receive(body_of(request._request, upload))
             answer = _once(request, format_name, upload, choices, background)
         headers = {"Location": reverse("api:job", args=[answer.body["id"]])} if answer.status == 202 else None
         return Response(answer.body, status=answer.status, headers=headers)
@@ -96,6 +96,11 @@ def _check(request: Request, format_name: str) -> None:
     """What can be refused before the body is read."""
     if format_name not in registry.NAMES:
         raise NotFound(f"没有名为「{format_name[:40]}」的导入格式。可用的格式：{'、'.join(registry.NAMES)}。")
+    check_head(request)
+
+
+def check_head(request: Request) -> None:
+    """The encoding and the size that the request says it has. Raises UnsupportedMediaType, TooLarge."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _ENCODINGS:
         raise UnsupportedMediaType(encoding)
@@ -104,7 +109,7 @@ def _check(request: Request, format_name: str) -> None:
         raise TooLarge(f"文件超过 {LARGEST >> 20} MiB 的上限：请拆分，或在服务器上用 import_data 导入。")
 
 
-def _body(request: HttpRequest, upload: Upload) -> Iterator[bytes]:
+def body_of(request: HttpRequest, upload: Upload) -> Iterator[bytes]:
     """The bytes of the file; sets the upload's name if a form gives one."""
     if (request.content_type or "").startswith("multipart/"):
         file = _form_file(request)

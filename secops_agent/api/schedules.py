@@ -32,6 +32,7 @@ class ScheduleOut(Form):
     cron = serializers.CharField(help_text="cron 表达式，北京时间；1-5 表示工作日")
     when = serializers.CharField(help_text="时间，中文")
     target = serializers.CharField(help_text="发到哪里")
+    attachment = serializers.CharField(help_text="报告同时作为文件发送：pdf、markdown、csv；空：不附")
     owner = serializers.CharField(help_text="按谁的权限查询：员工 ID；空：查看权限")
     made_by = serializers.CharField(help_text="创建人")
     next_runs = serializers.ListField(child=serializers.DateTimeField(), help_text="接下来三次")
@@ -58,6 +59,12 @@ class ScheduleIn(Form):
     cron = Text(max_length=200, help_text="cron 表达式或中文，例如 每天早上9点、工作日 9:30")
     enabled = Truth(default=True, help_text="启用")
     target = ScheduleTargetIn(default=None, allow_null=True, help_text="发到哪里；情报和比对可以没有")
+    attachment = serializers.ChoiceField(
+        choices=("pdf", "markdown", "csv"),
+        default="",
+        allow_blank=True,
+        help_text="日报、周报、月报同时作为文件发送",
+    )
 
 
 class RunOut(Form):

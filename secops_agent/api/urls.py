@@ -10,6 +10,7 @@ from secops_agent.api import (
     case_actions,
     cases,
     findings,
+    indicator_lists,
     indicators,
     ingest,
     jobs,
@@ -17,6 +18,7 @@ from secops_agent.api import (
     proposals,
     runbooks,
     schedules,
+    suppressions,
     vulnerabilities,
 )
 from secops_agent.api.documentation import DocumentationView
@@ -69,6 +71,12 @@ _estate = [
     path("silences/", notifications.SilenceListView.as_view()),
     path("silences/preview/", notifications.SilencePreviewView.as_view()),
     path("silences/<int:silence_id>/end/", notifications.SilenceEndView.as_view()),
+    path("suppression-rules/", suppressions.SuppressionListView.as_view()),
+    path("suppression-rules/trial/", suppressions.SuppressionTrialView.as_view()),
+    path("suppression-rules/<int:rule_id>/", suppressions.SuppressionEndpoint.as_view(), name="suppression"),
+    path("suppression-rules/<int:rule_id>/off/", suppressions.SuppressionOffView.as_view()),
+    path("indicator-lists/", indicator_lists.IndicatorListsView.as_view()),
+    path("indicator-lists/<int:list_id>/entries/", indicator_lists.ListedEntriesView.as_view()),
     path("schedules/", schedules.ScheduleListView.as_view()),
     path("schedules/<int:task_id>/", schedules.ScheduleEndpoint.as_view()),
     path("schedules/<int:task_id>/runs/", schedules.ScheduleRunsView.as_view()),

@@ -54,7 +54,10 @@ class Alertmanager:
         paths = whole_outline(head)
         entry = "alerts.item." if "alerts.item" in paths else "item." if "item" in paths else "alerts."
         if {f"{entry}labels", f"{entry}startsAt"} <= paths:
-            return 1.0 if paths & {"groupKey", f"{entry}fingerprint", f"{entry}generatorURL"} else 0.8
+            sure = 1.0 if paths & {"groupKey", f"{entry}fingerprint", f"{entry}generatorURL"} else 0.8
+            return (
+                sure - 0.1 if paths & {"orgId", f"{entry}silenceURL"} else sure
+            )  # Grafana's, which are read here too
         return 0.9 if "groupKey" in paths and "alerts" in paths else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:

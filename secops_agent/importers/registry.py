@@ -13,7 +13,7 @@ from .base import BrokenFile, Importer, Options, Source
 # A module per name, each with an `IMPORTER`.
 NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "generic",
-    "wazuh", "suricata", "falco", "alertmanager", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv",
+    "wazuh", "suricata", "falco", "alertmanager", "grafana", "elastic", "zabbix", "splunk", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv",
     "tencent_cwp", "huawei_hss", "huawei_secmaster", "safeline", "skyeye", "tdp", "sangfor_xdr",
 )  # fmt: skip
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
@@ -48,11 +48,16 @@ def detect_or_ask(source: Source, ask: str) -> str:
     found = detect(source)
     if found:
         return found
-    likely = [name for score, name in _guesses(source, None) if score >= _CLAIM]
+    likely = candidates(source)
     if not likely:
         raise InvalidInput(f"认不出 {source.name} 的格式：{ask}。")
     shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
     raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
+
+
+def candidates(source: Source) -> list[str]:
+    """The importers that would take it, the likeliest first. Raises InvalidInput."""
+    return [name for score, name in _guesses(source, None) if score >= _CLAIM]
 
 
 def _guesses(source: Source, options: Options | None) -> list[tuple[float, str]]:

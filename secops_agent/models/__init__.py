@@ -4,9 +4,12 @@ from secops_agent.models.action import ACTION_OPEN, Action, ActionState
 from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
+from secops_agent.models.broker import BrokerConsumer, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
 from secops_agent.models.case import Case, CaseStatus, CaseTask
+from secops_agent.models.chat_file import ChatFile, FileQuestion
 from secops_agent.models.conversation import ConversationMessage
 from secops_agent.models.correction import Correction, CorrectionState
+from secops_agent.models.intelligence import IndicatorHit, IndicatorList, ListedIndicator, ListedKind
 from secops_agent.models.investigation import (
     Investigation,
     InvestigationOpinion,
@@ -38,11 +41,21 @@ from secops_agent.models.on_call import (
 )
 from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.models.pull import Pull
 from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
 from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.models.suppression import SuppressionRule
+from secops_agent.models.syslog import (
+    SyslogEncoding,
+    SyslogLevel,
+    SyslogListener,
+    SyslogRejection,
+    SyslogSource,
+    SyslogTraffic,
+)
 from secops_agent.models.token import ApiToken, RememberedAnswer, Scope
 from secops_agent.models.triage import SavedView, TriageBatch
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -75,12 +88,17 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "AuditSegment",
+    "BrokerConsumer",
+    "BrokerLetter",
+    "BrokerMark",
     "CalendarDay",
     "CalendarFeed",
     "Case",
     "CaseStatus",
     "CaseTask",
+    "ChatFile",
     "Component",
+    "ConsumerStatus",
     "ConversationMessage",
     "Correction",
     "CorrectionState",
@@ -88,17 +106,23 @@ __all__ = [
     "EpssScore",
     "Escalation",
     "Feed",
+    "FileQuestion",
     "Finding",
     "History",
     "ImportJob",
     "ImportRun",
+    "IndicatorHit",
+    "IndicatorList",
     "Investigation",
     "InvestigationOpinion",
     "InvestigationReplay",
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "LetterState",
     "LineKind",
+    "ListedIndicator",
+    "ListedKind",
     "McpCatalogue",
     "MessageState",
     "ModelPrice",
@@ -111,6 +135,7 @@ __all__ = [
     "OnCallSchedule",
     "Proposal",
     "ProposalState",
+    "Pull",
     "Reached",
     "RememberedAnswer",
     "Risk",
@@ -129,7 +154,14 @@ __all__ = [
     "SlaTarget",
     "Staff",
     "SupplierStatement",
+    "SuppressionRule",
     "SwapState",
+    "SyslogEncoding",
+    "SyslogLevel",
+    "SyslogListener",
+    "SyslogRejection",
+    "SyslogSource",
+    "SyslogTraffic",
     "TargetKind",
     "TaskRun",
     "TriageBatch",

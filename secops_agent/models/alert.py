@@ -7,12 +7,14 @@ from secops_agent.models.asset import Asset
 from secops_agent.models.case import Case
 from secops_agent.models.choices import AlertStatus, IndicatorKind, Severity, Verdict
 from secops_agent.models.staff import Staff
+from secops_agent.models.suppression import SuppressionRule
 
 
 class Alert(models.Model):
     """One alert of one source; repeats are occurrences of it.
 
     ``closed_by_source`` tells that the source itself reported the end; ``closed_count`` is the count at closing.
+    ``suppressed_by``: a rule closed it, and nobody has looked at it since, while it is closed without a verdict.
     ``sla_told``: what was noted of its time limit, "", "at_risk" or "broken".
     """
 
@@ -55,6 +57,15 @@ class Alert(models.Model):
     sla_told = models.CharField(max_length=8, blank=True, default="", editable=False)
     acknowledged_at = models.DateTimeField("确认时间", null=True, blank=True)
     closed_at = models.DateTimeField("关闭时间", null=True, blank=True)
+    suppressed_by = models.ForeignKey(
+        SuppressionRule,
+        verbose_name="抑制规则",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="alerts",
+        db_index=False,
+    )
     closed_by_source = models.BooleanField(default=False, editable=False)
     closed_count = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField("入库时间")
@@ -68,6 +79,11 @@ class Alert(models.Model):
             models.Index(fields=["severity", "-last_seen", "-id"], name="alert_severity_seen"),
             models.Index(fields=["status", "severity", "-last_seen", "-id"], name="alert_backlog"),
             models.Index(fields=["source", "-last_seen", "-id"], name="alert_source_seen"),
+            models.Index(
+                fields=["suppressed_by", "-last_seen", "-id"],
+                condition=Q(suppressed_by__isnull=False),
+                name="alert_suppressed_seen",
+            ),
             models.Index(fields=["case", "id"], condition=Q(case__isnull=False), name="alert_case"),
             models.Index(
                 fields=["assignee", "-last_seen", "-id"],

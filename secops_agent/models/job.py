@@ -22,7 +22,8 @@ class JobPhase(models.TextChoices):
 
 
 class ImportJob(models.Model):
-    """One file to import. ``file`` is its name in the staging directory, "" once it is gone.
+    """One file to import. ``file`` is its name in the staging directory, "" once it is gone. ``inbox_id``: the chat
+    message in whose conversation the result is to be ``told``.
 
     ``owner`` ("host:pid") and ``beat_at`` tell whether the process that runs it still lives.
     """
@@ -44,6 +45,8 @@ class ImportJob(models.Model):
     attempts = models.PositiveSmallIntegerField("执行次数", default=0)
     owner = models.CharField("执行进程", max_length=200, blank=True, default="")
     beat_at = models.DateTimeField("心跳", null=True, blank=True)
+    inbox_id = models.BigIntegerField("来自消息", null=True, blank=True, editable=False)
+    told = models.BooleanField("已告知结果", default=False, editable=False)
     outcome = models.JSONField("结果", default=dict, blank=True)
     error = models.TextField("错误", blank=True, default="")
     created_at = models.DateTimeField("提交时间")
@@ -59,6 +62,9 @@ class ImportJob(models.Model):
             ),
             models.Index(fields=["actor_kind", "actor_ident", "-id"], name="import_job_actor"),
             models.Index(fields=["created_at"], name="import_job_created"),
+            models.Index(
+                fields=["id"], condition=Q(inbox_id__isnull=False, told=False), name="import_job_untold"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -44,6 +44,7 @@ class ScheduledTask(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
     )
+    attachment = models.CharField("附件", max_length=10, blank=True, default="")
     next_at = models.DateTimeField("下次执行", null=True, blank=True)
     last_at = models.DateTimeField("上次执行", null=True, blank=True)
     last_error = models.TextField("最近错误", blank=True, default="")
@@ -84,6 +85,8 @@ class TaskRun(models.Model):
     finished_at = models.DateTimeField("结束时间", null=True, blank=True)
     text = models.TextField("发送的内容", blank=True, default="")
     note = models.CharField("结果", max_length=300, blank=True, default="")
+    file_name = models.CharField("附件", max_length=200, blank=True, default="")
+    file = models.BinaryField(null=True)  # erased when it has been handed to the outbox
     error = models.TextField("错误", blank=True, default="")
 
     class Meta:

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Severity = Literal["critical", "high", "medium", "low", "info"]
+from secops_agent.services.severities import SEVERITIES as SEVERITIES
+from secops_agent.services.severities import Severity as Severity
+from secops_agent.services.severities import highest as highest
+from secops_agent.services.severities import severity_of as severity_of
+from secops_agent.services.severities import severity_of_score as severity_of_score
+
 AssetType = Literal[
     "host", "container_image", "repository", "application", "account", "website", "network", "cloud", "other"
 ]
@@ -22,8 +27,6 @@ IndicatorKind = Literal["ip", "domain", "url", "hash", "account", "email", "file
 FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
 StatusHint = Literal["", "open", "closed"]
 VexWord = Literal["affected", "under_investigation", "fixed", "not_affected"]
-
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +245,25 @@ class AlertRecord:
     raw: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ListedRecord:
+    """An entry of a list of indicators. Identity: (``list``, ``kind``, ``value``), spelled by `intelligence.values`.
+
+    ``expires_at`` None: as the list has it. ``position``: of the row, for whoever has to refuse it.
+    """
+
+    list: str
+    kind: str
+    value: str
+    note: str = ""
+    origin: str = ""
+    expires_at: datetime | None = None
+    position: str = field(default="", compare=False)
+
+
 Record = (
-    AssetRecord | ComponentRecord | VulnerabilityRecord | FindingRecord | ScanRecord | AlertRecord | VexRecord
-)
+    AssetRecord | ComponentRecord | VulnerabilityRecord | FindingRecord | ScanRecord | AlertRecord | VexRecord | ListedRecord
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,40 +279,3 @@ class Rejected:
 
 
 Item = Record | Rejected
-
-_WORDS: dict[str, Severity] = {
-    "critical": "critical", "crit": "critical", "emergency": "critical", "emerg": "critical",
-    "alert": "critical", "fatal": "critical", "severe": "critical", "urgent": "critical", "page": "critical",
-    "serious": "critical", "严重": "critical", "超危": "critical", "紧急": "critical", "危急": "critical",
-    "high": "high", "important": "high", "major": "high", "error": "high", "高": "high", "高危": "high",
-    "medium": "medium", "moderate": "medium", "warning": "medium", "warn": "medium", "suspicious": "medium",
-    "中": "medium", "中危": "medium", "可疑": "medium",
-    "low": "low", "minor": "low", "notice": "low", "remind": "low", "低": "low", "低危": "low", "提醒": "low",
-    "info": "info", "informational": "info", "information": "info", "informative": "info",
-    "negligible": "info", "none": "info", "note": "low", "unknown": "info", "debug": "info",
-    "undefined": "info", "unassigned": "info", "信息": "info", "提示": "info", "未知": "info",
-}  # fmt: skip
-
-
-def severity_of(word: str, score: float | None = None) -> Severity:
-    """A tool's word (any case, English or Chinese), else the CVSS score's band, else "info".
-
-    Words such as "unknown" and "none" carry no judgement: with a score, the score decides.
-    """
-    known = _WORDS.get(word.strip().lower())
-    if known and known != "info":
-        return known
-    return severity_of_score(score) if score is not None else known or "info"
-
-
-def severity_of_score(score: float) -> Severity:
-    """CVSS 3/4 qualitative bands: 9.0 critical, 7.0 high, 4.0 medium, 0.1 low, 0 info."""
-    for bound, severity in ((9.0, "critical"), (7.0, "high"), (4.0, "medium")):
-        if score >= bound:
-            return severity  # type: ignore[return-value]
-    return "low" if score > 0 else "info"
-
-
-def highest(*severities: Severity) -> Severity:
-    """The gravest of some; "info" for none."""
-    return min(severities, key=SEVERITIES.index, default="info")

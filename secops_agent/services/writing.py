@@ -13,7 +13,7 @@ from django.db.models import Field, Model
 
 T = TypeVar("T")
 ROWS = 500
-_HOLD = 0.025  # seconds that one transaction should take; the dearest takes twice as long, 0.05 is allowed
+_HOLD = 0.025  # processor seconds that one transaction should take; the dearest takes twice as long, 0.05 is allowed
 _LEAST = 60  # less would only repeat what every transaction costs
 _FIRST = 6  # what an alert costs, in occurrences (measured on SQLite)
 _LOCK = 0x42494641  # "BIFA": the advisory lock of imports on PostgreSQL
@@ -48,7 +48,8 @@ def _no_collection() -> Iterator[None]:
 class Pace:
     """How much the next transaction takes: as much as keeps it short, never more than ROWS rows.
 
-    The median of the last few decides, so that one that had to wait for a busy machine does not. With ``thing_of``
+    The median of the last few decides. What counts is this thread's processor time: waiting for a lock or for a busy
+    machine is no reason for smaller pieces, which would only make it busier. With ``thing_of``
     an item of a thing that is not in the piece yet weighs _FIRST of the others: what comes at five hundred
     occurrences of one alert says nothing about five hundred alerts.
     """
@@ -59,13 +60,13 @@ class Pace:
         self._costs: deque[float] = deque(maxlen=5)  # seconds of weight 1
 
     def chunks(self, items: Iterable[T]) -> Iterator[list[T]]:
-        """Pieces of `items`; the time until the next one is asked for decides about its size."""
+        """Pieces of `items`; what is worked until the next one is asked for decides about its size."""
         source = iter(items)
         while taken := self._take(source):
             chunk, weight = taken
-            started = time.monotonic()
+            started = time.thread_time()
             yield chunk
-            self._learn(weight, time.monotonic() - started)
+            self._learn(weight, time.thread_time() - started)
 
     def _take(self, source: Iterator[T]) -> tuple[list[T], int] | None:
         chunk: list[T] = []

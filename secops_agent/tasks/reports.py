@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
 from secops_agent.services.reports import archive, wording
+from secops_agent.services.reports.files import report_file
 from secops_agent.services.schedules.tasks import REPORTS, TaskOrder, TaskResult
 
 
@@ -20,7 +21,8 @@ class ReportWork:
     def run(self, order: TaskOrder) -> TaskResult:
         """The report stays on its page with the same numbers."""
         report = archive.make(period_at(str(order.arguments["period"]), order.now), order.now)
-        return TaskResult(wording.text(report)[1], report.period.title)
+        file = report_file(report, order.attachment) if order.attachment else None
+        return TaskResult(wording.text(report)[1], report.period.title, file)
 
 
 def period_at(kind: str, now: datetime) -> str:

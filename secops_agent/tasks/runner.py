@@ -48,7 +48,7 @@ def _work(run: TaskRun) -> TaskResult:
             f"设置人「{reader.name}」已离开或没有查看权限：请删除这个定时任务，由有权限的人重新设置。"
         )
     own = task.kind == TargetKind.PERSON and task.staff_id == task.owner_id and task.owner_id is not None
-    return kind.work.run(TaskOrder(task.arguments, reader, not own, now))
+    return kind.work.run(TaskOrder(task.arguments, reader, not own, now, task.attachment))
 
 
 def _reader(run: TaskRun) -> Person:

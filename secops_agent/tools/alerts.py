@@ -8,8 +8,10 @@ from bifang.channels.markup import plain
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.statistics import GROUPINGS, Statistics
-from secops_agent.services.alerts.views import AlertDetail, AlertSummary
+from secops_agent.services.alerts.views import AlertDetail, AlertSummary, IndicatorView
 from secops_agent.services.cases.views import cases_of
+from secops_agent.services.intelligence.locations import location_of
+from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.privacy import account_names, public
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.base import ToolResult
@@ -120,8 +122,17 @@ def _detail(detail: AlertDetail, case: str) -> str:
             "已超时" if alert.overdue else "",
         ]
     )
+    lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
+    lines += [f"- {name}：{value}" for name, value in _facts_of(detail, case) if value]
+    lines += ["", plain(detail.description, 300)] if detail.description else []
+    return "\n".join([*lines, *_history(detail)])
+
+
+def _facts_of(detail: AlertDetail, case: str) -> list[tuple[str, str]]:
+    """Name and value; what is empty is left out by whoever shows them."""
+    alert = detail.summary
     named = alert.rule_id if alert.rule_id != alert.rule_name else ""
-    facts = [
+    return [
         ("资产", "、".join(plain(each.name, 60) for each in alert.assets) or "未关联"),
         ("事件", case),
         ("次数", f"{alert.count}（{moment(alert.first_seen)} 至 {moment(alert.last_seen)}）"),
@@ -132,19 +143,32 @@ def _detail(detail: AlertDetail, case: str) -> str:
         ("ATT&CK", "、".join(plain(each, 20) for each in detail.techniques)),
         ("调查", f"{plain(detail.finding, 200)}（全文：调查告警 {alert.id}）" if detail.finding else ""),
         ("关闭后再次出现", f"{detail.recurred} 次" if detail.recurred else ""),
+        ("命中情报", "；".join(_listed(each) for each in detail.listed[:_INDICATORS])),
+        (
+            "抑制",
+            f"由规则「{plain(detail.suppressed_by, 60)}」关闭，没有人看过" if detail.suppressed_by else "",
+        ),
         ("可观察对象", _observables(detail)),
     ]
-    lines = [f"**告警 #{alert.id}：{stand}**", "", plain(alert.title, 200), ""]
-    lines += [f"- {name}：{value}" for name, value in facts if value]
-    lines += ["", plain(detail.description, 300)] if detail.description else []
-    return "\n".join([*lines, *_history(detail)])
 
 
 def _observables(detail: AlertDetail) -> str:
     shown = detail.indicators[:_INDICATORS]
-    said = "、".join(f"{INDICATOR.get(each.kind, each.kind)} {plain(each.value, 100)}" for each in shown)
+    said = "、".join(_observable(each) for each in shown)
     rest = len(detail.indicators) - len(shown)
     return f"{said}，另有 {rest} 个" if rest else said
+
+
+def _observable(each: IndicatorView) -> str:
+    place = location_of(each.value) if each.kind == "ip" else ""
+    return f"{INDICATOR.get(each.kind, each.kind)} {plain(each.value, 100)}" + (
+        f"（{place}）" if place else ""
+    )
+
+
+def _listed(each: ListedView) -> str:
+    note = f"（{plain(each.note, 80)}）" if each.note else ""
+    return f"{plain(each.observed[1], 100)} 在清单「{plain(each.list, 60)}」里{note}"
 
 
 def _steps(alert: AlertSummary) -> tuple[str, ...]:
@@ -168,6 +192,7 @@ def _history(detail: AlertDetail) -> list[str]:
 ACTIONS: Final = {
     "acknowledge": "接手", "assign": "指派", "unassign": "取消指派", "close": "关闭", "reopen": "重新打开", "undo": "撤销刚才的操作",
     "comment": "备注", "create": "创建", "update": "更新", "import": "导入", "merge": "合并",
+    "hit": "命中情报", "suppress": "抑制", "lift": "不再抑制",
 }  # fmt: skip
 
 

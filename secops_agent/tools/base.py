@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
 from pydantic import ConfigDict
 
+from bifang.channels.ports import FileToSend
 from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.llm.types import ToolCall, ToolSpec
 from secops_agent.tools.arguments import Arguments, argument, parse, schema
@@ -38,7 +39,7 @@ class ToolResult:
     needs_approval; nothing has been done then. ``private_text`` is what ``text`` left out because a group reads
     it: for the asker's own chat only, never for the model. ``steps``: full sentences that are worth sending next.
     ``fields`` are the addresses, names and numbers that stand in fields of our own data: a model may point people at
-    them, not at what only some text mentions.
+    them, not at what only some text mentions. ``file`` goes out beside the answer, for the readers of ``text``.
     """
 
     status: Status
@@ -49,6 +50,7 @@ class ToolResult:
     private_text: str = ""
     steps: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    file: FileToSend | None = None
 
     @property
     def proposed(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 from bifang.channels.markup import plain
 from secops_agent.services.alerts import indicators
 from secops_agent.services.alerts.indicators import Sightings
+from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.tools.alerts import accounts_of, alert_line
 from secops_agent.tools.alerts import fields_of as alert_fields
@@ -13,7 +14,7 @@ from secops_agent.tools.assets import asset_line
 from secops_agent.tools.assets import fields_of as asset_fields
 from secops_agent.tools.base import ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
-from secops_agent.tools.markdown import INDICATOR, moment
+from secops_agent.tools.markdown import INDICATOR, joined, moment
 from secops_agent.tools.masking import for_group
 
 _ROWS: Final = 10
@@ -36,15 +37,24 @@ def lookup_indicator(asker: Asker, given: LookupIndicator) -> ToolResult:
         "alerts": [alert.id for alert in found.alerts.items],
         "assets": [each.name for each in found.assets],
     }
-    status = "ok" if found.alerts.items or found.assets else "no_data"
+    status = "ok" if found.alerts.items or found.assets or found.listed else "no_data"
     fields = (found.value, *alert_fields(found.alerts.items), *asset_fields(found.assets))
     result = ToolResult(status, query, _sightings(found, asker), data, fields=fields)  # type: ignore[arg-type]
     return for_group(result, accounts_of(found.alerts.items)) if asker.is_group else result
 
 
+def listed_line(each: ListedView) -> str:
+    """What a list says; its words are somebody else's."""
+    until = f"有效期至 {moment(each.expires_at)}" if each.expires_at else "长期有效"
+    said = joined([plain(each.note, 120), each.origin and f"出处 {plain(each.origin, 60)}", until])
+    return f"- 清单「{plain(each.list, 60)}」：{plain(each.value, 120)}（{said}）"
+
+
 def _sightings(found: Sightings, asker: Asker) -> str:
     name = f"{INDICATOR.get(found.kind, '')} {plain(found.value, 200)}".strip()
-    lines = [f"**{name}**", ""]
+    lines = [f"**{name}**" + (f"（{found.location}）" if found.location else ""), ""]
+    if found.listed:
+        lines += ["情报清单里有它：", "", *map(listed_line, found.listed), ""]
     if found.assets:
         lines += ["这是我们自己的资产：", "", *(asset_line(asset) for asset in found.assets), ""]
     if found.alerts.items:
@@ -54,7 +64,12 @@ def _sightings(found: Sightings, asker: Asker) -> str:
         rest = found.alerts.total - len(found.alerts.items)
         lines += [f"- 另有 {rest}{'+' if found.alerts.capped else ''} 条"] if rest > 0 else []
     else:
-        lines.append("没有告警提到过它。这不代表它安全：本地没有接入外部威胁情报。")
+        warning = (
+            "情报清单里有它，请当心。"
+            if found.listed
+            else "这不代表它安全：只看了本地的告警和导入的情报清单。"
+        )
+        lines.append(f"没有告警提到过它。{warning}")
     return "\n".join([*lines, "", f"> 依据已存的告警和资产；告警数据更新至 {moment(found.updated_at)}。"])
 
 
@@ -62,7 +77,7 @@ TOOLS: Final[tuple[ToolDefinition, ...]] = (
     reading(
         "lookup_indicator",
         "查询情报",
-        "一个 IP、域名、URL、哈希、账号或邮箱在我们的告警和资产里出现过没有，以及数据更新到什么时候。只依据本地数据。",
+        "一个 IP、域名、URL、哈希、账号或邮箱在我们的告警、资产和情报清单里出现过没有，属于哪个国家或地区。只依据本地数据。",
         LookupIndicator,
         lookup_indicator,
     ),

@@ -8,6 +8,7 @@ from secops_agent.models.staff import Role
 from secops_agent.services.operations.destinations import LEAVES, ModelStanding, read_models
 from secops_agent.services.operations.health import Health, read_health
 from secops_agent.services.schedules.feeds import FeedStatus
+from secops_agent.syslog.standing import SyslogStanding, read_standing
 from secops_agent.tools.base import NoArguments, ToolResult
 from secops_agent.tools.definitions import Asker, ToolDefinition, reading
 from secops_agent.tools.markdown import ago, moment
@@ -15,13 +16,13 @@ from secops_agent.tools.markdown import ago, moment
 
 def service_status(asker: Asker, given: NoArguments) -> ToolResult:
     """Workers, queues, configurations with errors, and how fresh the data is."""
-    health = read_health(asker.now)
+    health, syslog = read_health(asker.now), read_standing()
     data = {"workers": health.workers, "waiting": health.waiting, "dead": health.dead}
-    return ToolResult("ok", "毕方的运行状态", _told(health, asker), data)
+    return ToolResult("ok", "毕方的运行状态", _told(health, syslog, asker), data)
 
 
-def _told(health: Health, asker: Asker) -> str:
-    heading = "**毕方运行正常**" if health.sound else "**毕方有需要处理的问题**"
+def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
+    heading = "**毕方运行正常**" if health.sound and syslog.sound else "**毕方有需要处理的问题**"
     facts = [
         ("工作进程", f"{health.workers} 个在线" if health.workers else "没有在线的（消息不会被处理）"),
         ("消息", f"{health.waiting} 条等待或处理中，{health.dead} 条处理失败"),
@@ -35,6 +36,7 @@ def _told(health: Health, asker: Asker) -> str:
             f"更新于 {moment(health.newest_vulnerability)}" if health.newest_vulnerability else "还没有",
         ),
         ("资产", f"{health.assets} 台"),
+        ("Syslog", _syslog(syslog)),
         ("漏洞情报", "；".join(_feed(each, asker) for each in health.feeds)),
     ]
     lines = [heading, "", *(f"- {name}：{value}" for name, value in facts if value)]
@@ -58,6 +60,15 @@ def _model(standing: ModelStanding, asker: Asker) -> str:
         return told
     why = f"：{plain(standing.error, 200)}" if whole else "，原因见「系统配置」"
     return f"{told}；最近错误（{moment(standing.error_at)}）{why}"
+
+
+def _syslog(standing: SyslogStanding) -> str:
+    if not standing.sources:
+        return ""
+    if not standing.listeners:
+        return "有启用的来源，但没有接收进程，请启动 listen_syslog"
+    dropped = f"；近一小时丢弃过：{plain('、'.join(standing.dropping[:5]), 200)}" if standing.dropping else ""
+    return f"{standing.sources} 个来源，每分钟 {standing.per_minute} 行{dropped}"
 
 
 def _feed(status: FeedStatus, asker: Asker) -> str:

@@ -17,6 +17,7 @@ from secops_agent.services.intake.jobs import Work
 from secops_agent.services.records import Item
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_digest
+from secops_agent.uploads.results import tell_finished
 
 log = logging.getLogger(__name__)
 _BEAT_S = 2.0
@@ -57,6 +58,7 @@ def run_next_job() -> str:
     try:
         return _run(work)
     finally:
+        tell_finished()
         if jobs.waiting():
             jobs.nudge()
 

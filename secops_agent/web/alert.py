@@ -26,6 +26,8 @@ from secops_agent.services.alerts.related import READ, indicators_of, related
 from secops_agent.services.alerts.views import silenced_until
 from secops_agent.services.assets import neighbours
 from secops_agent.services.assets.reach import exposure_of
+from secops_agent.services.intelligence.locations import ATTRIBUTION, location_of
+from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.operations import queues
 from secops_agent.services.operations.queues import RiskClock, rule_of
 from secops_agent.services.people.logins import role_of
@@ -50,7 +52,11 @@ def may_read_private(request: HttpRequest) -> bool:
 
 def find(pk: int) -> Alert:
     """Raises Http404."""
-    row = Alert.objects.select_related("assignee").filter(pk=pk).first() if pk < 2**63 else None
+    row = (
+        Alert.objects.select_related("assignee", "suppressed_by").filter(pk=pk).first()
+        if pk < 2**63
+        else None
+    )
     if row is None:
         raise Http404(f"no alert {pk}")
     return row
@@ -72,9 +78,16 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "assets": [(plain_line(each.name), links.asset(each.pk)) for each in assets], "observed": observed,
         "techniques": [visible(str(each)) for each in row.techniques], "references": [visible(str(each)) for each in row.references],
         "seen": ago(row.last_seen), "first": moment(row.first_seen), "timeline": timeline(row, clock),
+        "listed": _listed(pk, may_read_private(request)), "attribution": ATTRIBUTION if any(each[3] for each in observed) else "",
+        "suppressor": row.suppressed_by if row.suppressed_by_id and is_closed(row) else None,
         "private": may_read_private(request), "ask_url": _ask(row), "minutes": (60, 240, 1440), **_place(request, query, pk, clock),
     }  # fmt: skip
     return render(request, "pages/alert.html", context | _deeds(request, row, assets, observed))
+
+
+def is_closed(row: Alert) -> bool:
+    """Has it ended?"""
+    return row.status == AlertStatus.CLOSED
 
 
 def _place(request: HttpRequest, query: QueueQuery, pk: int, clock: RiskClock) -> dict[str, str]:
@@ -93,16 +106,26 @@ def _ask(row: Alert) -> str:
     return f"{chat}?q={quote(f'调查告警 {row.pk}')}" if chat else ""
 
 
-def _observed(found: Sequence[tuple[str, str]], private: bool) -> list[tuple[str, str, str]]:
-    """(kind, its label, value)."""
+def _observed(found: Sequence[tuple[str, str]], private: bool) -> list[tuple[str, str, str, str]]:
+    """(kind, its label, value, where a public address is registered)."""
     return [
-        (kind, str(IndicatorKind(kind).label), HIDDEN if kind in PRIVATE_INDICATORS and not private else visible(value))
+        (kind, str(IndicatorKind(kind).label), HIDDEN if kind in PRIVATE_INDICATORS and not private else visible(value),
+         location_of(value) if kind == "ip" else "")
         for kind, value in found
     ]  # fmt: skip
 
 
+def _listed(pk: int, private: bool) -> list[tuple[str, str, str, str, SafeString | str]]:
+    """(observable, list, note, origin, until when) of what lists of indicators say."""
+    return [
+        (HIDDEN if each.is_private and not private else visible(each.observed[1]), plain_line(each.list),
+         plain_line(each.note), plain_line(each.origin), moment(each.expires_at) if each.expires_at else "长期")
+        for each in hits_of(pk)
+    ]  # fmt: skip
+
+
 def _deeds(
-    request: HttpRequest, row: Alert, assets: Sequence[Asset], observed: Sequence[tuple[str, str, str]]
+    request: HttpRequest, row: Alert, assets: Sequence[Asset], observed: Sequence[tuple[str, str, str, str]]
 ) -> dict[str, Any]:
     """What this person may do to it as it is."""
     context = acting(request, alert_query.read(request.GET).text if "tab" in request.GET else "")
@@ -112,7 +135,7 @@ def _deeds(
     return context | {
         "is_open": row.status == AlertStatus.OPEN, "is_closed": row.status == AlertStatus.CLOSED,
         "may_silence": request.user.has_perm("secops_agent.add_silence"), "may_propose": may_propose,
-        "addresses": [value for kind, _, value in observed if kind == "ip"] if may_propose else [],
+        "addresses": [value for kind, _, value, _ in observed if kind == "ip"] if may_propose else [],
         "machines": [each for each in assets if each.asset_type in ("host", "cloud", "other")] if may_propose else [],
     }  # fmt: skip
 

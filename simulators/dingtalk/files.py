@@ -3,18 +3,19 @@
 A test may say what a downloadCode gives: ``PUT /sim/files/<code>`` with the bytes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from .frames import now_ms
-from .openapi import OpenApi
-from .options import mint
+from simulators.values import mint, now_ms
 
-KEPT = 100
+from .openapi import OpenApi
+from .world import KeptFile, World
+
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060"
     "000000050001a5f645400000000049454e44ae426082"
@@ -27,8 +28,8 @@ MEDIA_TYPES = ("image", "voice", "video", "file")
 class Files:
     """The endpoints."""
 
+    world: World
     openapi: OpenApi
-    content: dict[str, bytes] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
         """All endpoints."""
@@ -47,28 +48,39 @@ class Files:
         if not isinstance(media, FileField) or kind not in MEDIA_TYPES:
             return web.json_response({"errcode": 40004, "errmsg": "不合法的媒体文件类型"})
         media_id = "@" + mint("media")
-        self._keep(media_id, _read_all(media.file))
+        self.world.keep_file(media_id, _read_all(media.file), media.filename or "")
         answer: dict[str, Any] = {"errcode": 0, "errmsg": "ok", "media_id": media_id, "type": kind}
         return web.json_response({**answer, "created_at": now_ms()})
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The bytes of a file: a tiny picture if nobody said otherwise. Never shown as a page."""
-        body = self.content.get(request.match_info["code"], PIXEL)
-        image = next((kind for magic, kind in IMAGES.items() if body.startswith(magic)), "")
+        status = self.world.faults.take("file_status", "", request.path)
+        if status:
+            return web.Response(status=int(status), text="<Error><Code>AccessDenied</Code></Error>")
+        kept = self.world.files.get(request.match_info["code"], KeptFile("", PIXEL))
+        image = next((kind for magic, kind in IMAGES.items() if kept.body.startswith(magic)), "")
         headers = {"X-Content-Type-Options": "nosniff"}
         if not image:
-            headers["Content-Disposition"] = "attachment"
-        return web.Response(body=body, content_type=image or "application/octet-stream", headers=headers)
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(kept.name or 'file')}"
+        if self.world.faults.take("file_endless", "", request.path):
+            return await _endless(request, headers)
+        return web.Response(body=kept.body, content_type=image or "application/octet-stream", headers=headers)
 
     async def store(self, request: web.Request) -> web.StreamResponse:
         """Say what a downloadCode gives."""
-        self._keep(request.match_info["code"], await request.read())
+        self.world.keep_file(request.match_info["code"], await request.read())
         return web.json_response({"stored": True})
 
-    def _keep(self, name: str, body: bytes) -> None:
-        if len(self.content) >= KEPT:
-            del self.content[next(iter(self.content))]
-        self.content[name] = body
+
+async def _endless(request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
+    """More and more, without a length, until the receiver has enough."""
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    try:
+        while True:
+            await response.write(b" " * (1 << 20))
+    except ConnectionError:
+        return response
 
 
 def _read_all(file: Any) -> bytes:

@@ -1,16 +1,18 @@
 """People write to a robot: the callback of the chat message, and the bubble on the page."""
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from simulators.history import Entry
+from simulators.values import dump, mint, now_ms
 
 from .conversations import Conversation, group_id
 from .deliveries import Push
-from .frames import CHAT_TOPIC, DELEGATE_TOPIC, dump, now_ms
-from .history import Entry
-from .options import Robot, mint
+from .frames import CHAT_TOPIC, DELEGATE_TOPIC
+from .options import Robot
 from .people import OUTSIDER_KEY, Person
 from .world import World
 
@@ -56,6 +58,8 @@ def _number(body: dict[str, Any], index: int) -> str:
 
 
 def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("file") is not None:
+        body = _with_file(world, body)
     utterance = _read(world, body)
     push = _build_push(world, utterance)
     entry = _show(world, utterance)
@@ -71,6 +75,25 @@ def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
         "delivered": delivered,
         "conversation_id": utterance.room.id,
     }
+
+
+def _with_file(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    """``file``: ``{name, text}`` or ``{name, base64}`` becomes a file message, whose downloadCode gives the bytes."""
+    given = body["file"]
+    if not isinstance(given, dict) or not given.get("name"):
+        raise InvalidInput("file 应是 {name, text} 或 {name, base64}")
+    try:
+        data = (
+            base64.b64decode(given["base64"], validate=True)
+            if "base64" in given
+            else str(given.get("text") or "").encode()
+        )
+    except (ValueError, TypeError) as error:
+        raise InvalidInput("file.base64 不是合法的 base64") from error
+    name, code = str(given["name"]), mint("download-")
+    world.keep_file(code, data, name)
+    content = {"spaceId": "1", "fileId": "2", "fileName": name, "downloadCode": code}
+    return {**body, "msgtype": "file", "content": content, "text": str(body.get("text") or name)}
 
 
 def _reaches_robot(world: World, said: Utterance) -> bool:

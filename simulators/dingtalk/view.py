@@ -1,10 +1,15 @@
 """What the chat page is told: robots, people, conversations, bubbles."""
 
+import html
+import json
+from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
+
+from simulators.history import Entry
 
 from .cards import Card, list_extras, parse_buttons
 from .conversations import Conversation
-from .history import Entry
 from .people import OUTSIDER_KEY
 from .rendering import render_markdown, render_text
 from .world import World
@@ -35,7 +40,7 @@ def describe_page(world: World, client_id: str) -> dict[str, Any]:
 
 def describe_connection(world: World, client_id: str) -> dict[str, Any]:
     """How the robot is connected, and which faults are on."""
-    links = world.links.by_client.get(client_id, [])
+    links = world.links.by_owner.get(client_id, [])
     return {
         "live": sum(not link.draining for link in links),
         "draining": sum(link.draining for link in links),
@@ -84,10 +89,23 @@ def describe_entry(world: World, entry: Entry) -> dict[str, Any]:
 
 def render_entry(world: World, entry: Entry) -> str:
     """The bubble's content as safe HTML; people write plain text."""
+    if entry.msgtype == "file":
+        return _render_file(entry)
     mentions = {user: world.people.name_of(user) for user in entry.at_user_ids if entry.route}
     if not entry.route or entry.msgtype in RENDERED_AS_TEXT:
         return render_text(entry.text, mentions)
     return render_markdown(entry.text, mentions)
+
+
+def _render_file(entry: Entry) -> str:
+    """A link to what was sent, by a person or a robot."""
+    content = entry.raw.get("content")
+    code = str(content.get("downloadCode") or "") if isinstance(content, dict) else ""
+    if entry.route:
+        with suppress(ValueError, TypeError, AttributeError):
+            code = str(json.loads(entry.raw.get("msgParam") or "{}").get("mediaId") or "")
+    name = html.escape(entry.text)
+    return f'<a class="file" href="/sim/files/{quote(code, safe="")}" download>{name}</a>' if code else name
 
 
 def describe_card(card: Card) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
+from simulators.faults import Faults
+from simulators.history import History
+
 from .cards import Cards
 from .conversations import Conversations
 from .deliveries import Deliveries
-from .faults import Faults
-from .history import History
 from .limits import Limits
 from .links import Links
 from .options import Options, Robot, build_robot
@@ -34,6 +35,17 @@ class GroupRobot:
     seen: set[str] = field(default_factory=set)
 
 
+FILES_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of a message, or one that a robot uploaded."""
+
+    name: str
+    body: bytes
+
+
 DEMO_ROBOT = ("demorobot0123456789", "值班通知", "SECdemorobotsecret")
 
 
@@ -57,6 +69,13 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     metered: Counter[str] = field(default_factory=Counter)  # of the monthly quotas: calls, messages
     group_robots: dict[str, GroupRobot] = field(default_factory=dict)
+    files: "dict[str, KeptFile]" = field(default_factory=dict)  # by downloadCode or media_id
+
+    def keep_file(self, code: str, body: bytes, name: str = "") -> None:
+        """Keep what a code gives; the oldest goes when there are too many."""
+        if len(self.files) >= FILES_KEPT:
+            del self.files[next(iter(self.files))]
+        self.files[code] = KeptFile(name, body)
 
     def put_robot(self, robot: Robot) -> None:
         """Register an application, or replace what was known of it; the pages learn of it."""

@@ -26,12 +26,13 @@ GUIDE = PROJECT / "docs" / "dingtalk_stream_push_setup.md"
 
 def fill_in(text: str, tmp_path: Path) -> str:
     """What an operator replaces, and a port that is free here."""
-    (port,) = free_ports(1)
+    port, syslog_port = free_ports(2)
     text = text.replace("/path/to/project/logs", str(tmp_path / "logs"))
     text = text.replace("/path/to/logs", str(tmp_path / "logs"))
     text = text.replace("/path/to/venv/bin/python", sys.executable)
     text = text.replace("/path/to/manage.py", str(PROJECT / "manage.py"))
-    return text.replace("/path/to/project", str(PROJECT)).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{port}").replace(":5514", f":{syslog_port}")
+    return text.replace("/path/to/project", str(PROJECT))
 
 
 def guide_block(language: str, program: str) -> str:

@@ -82,9 +82,10 @@ async def send(
 
 
 @contextmanager
-def web(place: Stage) -> Iterator[tuple[str, str]]:
+def web(place: Stage, database_url: str = "") -> Iterator[tuple[str, str]]:
     """The web server on the stage's database, and a token."""
-    env = clean_environment(place.home, BIFANG_SIMULATOR="1", BIFANG_RATE_LIMITS="off")
+    database = {"DATABASE_URL": database_url} if database_url else {}
+    env = clean_environment(place.home, BIFANG_SIMULATOR="1", BIFANG_RATE_LIMITS="off", **database)
     made = subprocess.run(
         [*MANAGE, "shell", "--no-imports", "-c", MAKE_TOKEN],
         cwd=PROJECT,

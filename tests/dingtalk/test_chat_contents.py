@@ -36,7 +36,7 @@ def test_text_is_found(data: dict[str, Any], text: str) -> None:
     [
         ({"msgtype": "picture", "content": {"downloadCode": "c"}}, "图片"),
         ({"msgtype": "video", "content": {}}, "视频"),
-        ({"msgtype": "file", "content": {"fileName": "report.json", "downloadCode": "c"}}, "「report.json」"),
+        ({"msgtype": "file", "content": {"fileName": "report.json"}}, "「report.json」"),
         ({"msgtype": "file", "content": {}}, "「未命名」"),
         ({"msgtype": "audio", "content": {"downloadCode": "c"}}, "语音"),
         ({"msgtype": "richText", "content": {"richText": [{"downloadCode": "c"}]}}, "图片"),
@@ -169,6 +169,13 @@ def test_message_without_an_error_is_read(code: Any) -> None:
 
 def test_long_quote_is_cut() -> None:
     assert len(read_content(quoting({"text": "长" * 5000})).quoted) == 1000
+
+
+def test_a_file_that_can_be_fetched_needs_no_excuse_and_has_no_path() -> None:
+    for name in ("..\\..\\etc\\[a](b).json", "/tmp/[a](b).json"):
+        found = read_content({"msgtype": "file", "content": {"fileName": name, "downloadCode": "c"}})
+        assert found.cannot_read == ""
+        assert found.files == ({"download_code": "c", "name": "［a］(b).json"},)
 
 
 def test_files_keep_their_download_codes() -> None:

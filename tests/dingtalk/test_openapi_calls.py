@@ -17,6 +17,7 @@ from bifang.core.errors import (
 from bifang.core.http import HttpClient
 from dingtalk_integration.openapi import Application, CardPlace, Cards, Endpoints, Media, OpenApi, Replies
 from dingtalk_integration.openapi.errors import QuotaUsedUp
+from dingtalk_integration.openapi.replies import markdown_message
 
 
 class Dingtalk:
@@ -113,7 +114,7 @@ async def test_openapi_token_is_renewed_before_it_ends(api, dingtalk):
 async def test_openapi_wrong_credentials_are_named(api, dingtalk, status, body):
     dingtalk.answers["/v1.0/oauth2/accessToken"] = (status, body)
     with pytest.raises(BadCredentials, match="Client Secret") as caught:
-        await Replies(api).send_to_group("cid", "t", "m")
+        await Replies(api).send_to_group("cid", markdown_message("t", "m"))
     assert caught.value.permanent
     dingtalk.answers.pop("/v1.0/oauth2/accessToken")
     await api.tokens.get()
@@ -122,7 +123,7 @@ async def test_openapi_wrong_credentials_are_named(api, dingtalk, status, body):
 async def test_openapi_stale_token_is_renewed_once_and_the_call_repeated(api, dingtalk):
     stale = (401, {"code": "InvalidAuthentication", "message": "不合法的access_token"})
     dingtalk.answers[SEND] = [stale, (200, {"processQueryKey": "k1"})]
-    assert await Replies(api).send_to_group("cidA==", "告警", "**你好**") == "k1"
+    assert await Replies(api).send_to_group("cidA==", markdown_message("告警", "**你好**")) == "k1"
     assert dingtalk.tokens == 2
     used = [
         request.headers["x-acs-dingtalk-access-token"]
@@ -132,12 +133,12 @@ async def test_openapi_stale_token_is_renewed_once_and_the_call_repeated(api, di
     assert used == ["token-1", "token-2"]
     dingtalk.answers[SEND] = stale
     with pytest.raises(RemoteError) as caught:
-        await Replies(api).send_to_group("cidA==", "告警", "**你好**")
+        await Replies(api).send_to_group("cidA==", markdown_message("告警", "**你好**"))
     assert not caught.value.permanent
 
 
 async def test_openapi_group_message_has_the_robots_format(api, dingtalk):
-    await Replies(api).send_to_group("cidA==", "告警", "**你好**")
+    await Replies(api).send_to_group("cidA==", markdown_message("告警", "**你好**"))
     body = dingtalk.bodies(SEND)[0]
     assert body["robotCode"] == "dingabc"
     assert body["openConversationId"] == "cidA=="
@@ -148,19 +149,19 @@ async def test_openapi_group_message_has_the_robots_format(api, dingtalk):
 async def test_openapi_private_message_reaches_everyone_or_fails(api, dingtalk):
     replies = Replies(api)
     dingtalk.answers[PEOPLE] = (200, {"processQueryKey": "k", "invalidStaffIdList": []})
-    assert await replies.send_to_people(["a", "b"], "t", "m", robot_code="other") == "k"
+    assert await replies.send_to_people(["a", "b"], markdown_message("t", "m"), robot_code="other") == "k"
     assert dingtalk.bodies(PEOPLE)[0]["userIds"] == ["a", "b"]
     assert dingtalk.bodies(PEOPLE)[0]["robotCode"] == "other"
     dingtalk.answers[PEOPLE] = (200, {"processQueryKey": "k", "invalidStaffIdList": ["b"]})
     with pytest.raises(RemoteError, match="b") as caught:
-        await replies.send_to_people(["a", "b"], "t", "m")
+        await replies.send_to_people(["a", "b"], markdown_message("t", "m"))
     assert caught.value.permanent
     dingtalk.answers[PEOPLE] = (200, {"processQueryKey": "k", "flowControlledStaffIdList": ["b"]})
     with pytest.raises(RateLimited):
-        await replies.send_to_people(["b"], "t", "m")
+        await replies.send_to_people(["b"], markdown_message("t", "m"))
     for people in ([], [str(number) for number in range(21)]):
         with pytest.raises(InvalidInput, match="20"):
-            await replies.send_to_people(people, "t", "m")
+            await replies.send_to_people(people, markdown_message("t", "m"))
 
 
 async def test_openapi_webhook_reply_has_the_sdks_format(api, dingtalk):
@@ -246,7 +247,7 @@ FORBIDDEN = "Forbidden.AccessDenied."
 async def test_openapi_errors_are_told_apart(api, dingtalk, status, body, kind, permanent, says):
     dingtalk.answers[SEND] = (status, body)
     with pytest.raises(kind) as caught:
-        await Replies(api).send_to_group("cid", "t", "m")
+        await Replies(api).send_to_group("cid", markdown_message("t", "m"))
     assert type(caught.value) is kind
     assert caught.value.permanent is permanent
     assert says in caught.value.message
@@ -314,16 +315,18 @@ async def test_openapi_media_is_downloaded_up_to_a_size(api, dingtalk):
         {"downloadUrl": f"{dingtalk.base}/file?sign=x"},
     )
     dingtalk.answers["/file"] = (200, b"content")
-    assert await Media(api).download("code") == b"content"
+    got = bytearray()
+    await Media(api).download("code", got.extend)
+    assert bytes(got) == b"content"
     assert dingtalk.bodies("/v1.0/robot/messageFiles/download") == [
         {"downloadCode": "code", "robotCode": "dingabc"}
     ]
     with pytest.raises(RemoteError) as caught:
-        await Media(api).download("code", max_bytes=3)
+        await Media(api).download("code", bytearray().extend, max_bytes=3)
     assert caught.value.code == "too_large"
     dingtalk.answers["/file"] = (403, b"expired")
     with pytest.raises(RemoteError, match="过期"):
-        await Media(api).download("code")
+        await Media(api).download("code", bytearray().extend)
 
 
 def test_openapi_application_never_shows_its_secret():

@@ -14,6 +14,7 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.models import Switch, SystemConfig
 from bifang.core.rows import insert_many
 from secops_agent.agent import toolbox
+from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
 from secops_agent.services.decisions import approvals
@@ -130,6 +131,7 @@ async def say(
     is_group: bool = True,
     corp: str = "corp",
     quoted: str = "",
+    attachment: Attachment | None = None,
 ) -> TurnResult:
     """A message from its receipt to the stored result, as the dispatcher does it."""
     from bifang.core import db
@@ -139,7 +141,9 @@ async def say(
     await db.call(inbox.store, [item])
     (turn,) = await db.call(claim, "me", 10)
     ai_configs = tuple(filter(None, [config.ai_config_id]))
-    asking = Asking(turn, corp, who, who, is_group, ai_configs=ai_configs, quoted=quoted)
+    asking = Asking(
+        turn, corp, who, who, is_group, ai_configs=ai_configs, quoted=quoted, attachment=attachment
+    )
     result = await agent.answer(asking, Silent())
     assert await db.call(finish, [Finished(turn, result.replies, result.rows)]) == [True]
     return result

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bifang.core.groups import AUDITOR, OPERATOR
 from secops_agent.admin.import_files import TEMPLATES
-from secops_agent.admin.token_purposes import PURPOSES
+from secops_agent.admin.token_purposes import PURPOSES, RECEIVERS
 from secops_agent.models import Alert, ApiToken, ImportJob, Role, Scope
 from secops_agent.uploads import runner
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of, with_role
@@ -130,8 +130,9 @@ def test_the_sample_commands_of_a_token_fit_its_scope(scope: str) -> None:
         # Of a proposal only the code is made up: nobody may be led to decide a real one.
         expected = 404 if "/proposals/" in address else 200
         assert answer.status_code == expected, (command, answer.content.decode())
-    # The token itself beside them, and for reading the address of /mcp/ too.
-    assert page.count("data-copy=") == len(commands) + 1 + (scope in ("read", "write"))
+    # The token itself beside them; for reading the address of /mcp/ too, for alerts those of the receivers.
+    addresses = len(RECEIVERS) if scope == "ingest" else int(scope in ("read", "write"))
+    assert page.count("data-copy=") == len(commands) + 1 + addresses
     assert len(commands) == page.count("data-sample")
 
 

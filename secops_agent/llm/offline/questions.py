@@ -183,7 +183,8 @@ def _report(asked: Asked) -> dict[str, Any]:
         period = _EARLIER[kind] if said in ("last_week", "last_month") else kind
     if pattern("filters.previous").search(asked.text):
         period = _EARLIER.get(period, period)
-    return {"period": period}
+    file = name_of("filters.report_file", asked.text)
+    return {"period": period, "file": file} if file else {"period": period}
 
 
 def _on_call(asked: Asked) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _LABELS = {
     "finding": "发现",
     "statement": "VEX 声明",
     "alert": "告警",
+    "indicator": "情报",
 }
 _SHOWN = 20
 _BAR = 30

@@ -27,6 +27,7 @@ from secops_agent.services.alerts.views import (
 from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
+from secops_agent.services.intelligence.matching import hits_of
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.pages import Page, count_of, cut, demand_limit, order_of
 from secops_agent.services.people.directory import find_staff
@@ -142,6 +143,10 @@ def get(alert_id: int) -> AlertDetail:
         closed_at=row.closed_at,
         recurred=max(0, row.count - row.closed_count) if row.status == AlertStatus.CLOSED else 0,
         finding=_finding(alert_id),
+        listed=tuple(hits_of(alert_id)),
+        suppressed_by=row.suppressed_by.name
+        if row.suppressed_by and row.status == AlertStatus.CLOSED
+        else "",
         raw=payload.raw if payload else None,
         history=history.entries("alert", alert_id),
     )
@@ -153,7 +158,7 @@ def _finding(alert_id: int) -> str:
 
 
 def _read(alert_id: int) -> Alert:
-    row = Alert.objects.select_related("assignee").filter(pk=alert_id).first()
+    row = Alert.objects.select_related("assignee", "suppressed_by").filter(pk=alert_id).first()
     if row is None:
         raise NotFound(f"没有编号为 {alert_id} 的告警。")
     return row

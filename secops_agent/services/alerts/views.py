@@ -11,6 +11,7 @@ from secops_agent.models import Alert, AlertAsset, AlertIndicator
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.assets.views import AssetRef
 from secops_agent.services.audit.history import HistoryEntry
+from secops_agent.services.intelligence.matching import ListedView
 from secops_agent.services.notifications import silences
 from secops_agent.services.notifications.matching import facts_of
 from secops_agent.services.privacy import PRIVATE_INDICATORS, private
@@ -56,7 +57,8 @@ class IndicatorView:
 @dataclass(frozen=True, slots=True)
 class AlertDetail:
     """Everything about one alert. ``recurred``: occurrences since it was closed; ``finding``: what an
-    investigation came to, in a line."""
+    investigation came to, in a line; ``listed``: what lists of indicators say of its observables; ``suppressed_by``: the
+    rule that closed it."""
 
     summary: AlertSummary
     description: str
@@ -67,6 +69,8 @@ class AlertDetail:
     closed_at: datetime | None
     recurred: int
     finding: str = ""
+    listed: tuple[ListedView, ...] = ()
+    suppressed_by: str = ""
     raw: Mapping[str, Any] | None = private(None)
     history: tuple[HistoryEntry, ...] = field(default=())
 

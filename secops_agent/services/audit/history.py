@@ -29,6 +29,7 @@ ACTIONS: Final = {
     "merge": "合并", "match": "比对漏洞", "back": "再次出现", "gone": "消失", "expire": "到期", "vex": "供应商声明",
     "gather": "归入事件", "part": "移出事件", "add_alerts": "加入告警", "drop_alerts": "移出告警", "split": "拆分",
     "absorb": "并入事件", "add_task": "添加任务", "finish_task": "完成任务", "resume_task": "恢复任务", "drop_task": "删除任务",
+    "hit": "命中情报", "suppress": "抑制", "lift": "不再抑制",
 }  # fmt: skip
 MODELS: Final[dict[str, type[Model]]] = {
     "alert": Alert, "case": Case, "finding": Finding, "asset": Asset, "runbook": Runbook, "vulnerability": Vulnerability,

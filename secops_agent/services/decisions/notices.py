@@ -14,13 +14,16 @@ from secops_agent.models.proposal import Proposal
 def origin_target(proposal: Proposal) -> ReplyTarget | None:
     """The address of the conversation it came from, with its sessionWebhook while that lives."""
     row = InboxRow.objects.filter(pk=proposal.inbox_id).first() if proposal.inbox_id else None
-    if row is not None:
-        try:
-            place = place_of(InboxRow, "webhook", row)
-            return unpack_target(row.target, row.webhook, row.webhook_expires_at, place)
-        except BifangError:
-            pass  # the webhook's key is gone: the plain address goes through the OpenAPI
-    return unpack_target(proposal.target, None, None, "")
+    return target_of(row) if row is not None else unpack_target(proposal.target, None, None, "")
+
+
+def target_of(row: InboxRow) -> ReplyTarget | None:
+    """Where a message came from."""
+    try:
+        place = place_of(InboxRow, "webhook", row)
+        return unpack_target(row.target, row.webhook, row.webhook_expires_at, place)
+    except BifangError:  # the webhook's key is gone: the plain address goes through the OpenAPI
+        return unpack_target(row.target, None, None, "")
 
 
 def tell_origin(proposal: Proposal, text: str, key: str, buttons: Sequence[Button] = ()) -> None:

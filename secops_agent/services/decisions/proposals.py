@@ -29,6 +29,10 @@ LETTERS: Final = "ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another let
 DIGITS: Final = "23456789"
 CODE_LENGTH: Final = 6
 VALID_FOR: Final = {Risk.WRITE: timedelta(minutes=10), Risk.DANGEROUS: timedelta(minutes=30)}
+IMPORT: Final = (
+    "import_file"  # of a proposal to import what somebody sent; no model and no grammar can call it
+)
+LASTING: Final = {IMPORT: timedelta(hours=24)}  # as long as the file is kept
 MOST_OPEN: Final = 20  # a person's undecided proposals
 
 
@@ -108,7 +112,7 @@ class Proposals:
             is_group=origin.is_group, inbox_id=origin.inbox_id, target=_plain(origin), tool=tool, title=visible(title)[:100],
             risk=risk.value, arguments=_readable(arguments), summary=visible(summary), asked_by_id=asker.pk,
             corp_id=self._corp_id, asker_id=asker.staff_id, asker_name=visible(asker.name),
-            state=ProposalState.PROPOSED.value, created_at=now, expires_at=now + VALID_FOR[risk],
+            state=ProposalState.PROPOSED.value, created_at=now, expires_at=now + LASTING.get(tool, VALID_FOR[risk]),
         )  # fmt: skip
         draft.digest = digest_of(draft)
         return draft
@@ -244,7 +248,7 @@ def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
 def describe(proposal: Proposal, prospect: str) -> str:
     """The proposal for the conversation it came from."""
     if proposal.risk == Risk.WRITE:
-        how = f"尚未执行。请本人在 {minutes(proposal)} 分钟内回复「确认 {proposal.code}」；不需要时回复「拒绝 {proposal.code}」。"
+        how = f"尚未执行。请本人在 {_term(proposal)}内回复「确认 {proposal.code}」；不需要时回复「拒绝 {proposal.code}」。"
     else:
         how = (
             f"尚未执行，已请审批人决定。由提出人以外的审批人在 {minutes(proposal)} 分钟内回复「同意 {proposal.code}」"
@@ -267,6 +271,11 @@ def describe_for_approver(proposal: Proposal, prospect: str) -> str:
 def minutes(proposal: Proposal) -> int:
     """For how long a fresh proposal can be decided."""
     return int((proposal.expires_at - proposal.created_at).total_seconds() // 60)
+
+
+def _term(proposal: Proposal) -> str:
+    left = minutes(proposal)
+    return f"{left // 60} 小时" if left >= 120 else f"{left} 分钟"
 
 
 def open_proposals(config_id: int, now: datetime | None = None) -> Sequence[Proposal]:

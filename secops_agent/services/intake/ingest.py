@@ -13,6 +13,7 @@ from bifang.core.errors import BifangError
 from secops_agent.models import Component, ImportRun, VulnerabilityAlias
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
+from secops_agent.services.intake import retrospect
 from secops_agent.services.intake.ledger import KINDS, ImportOutcome, Kind, Ledger
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.staging import Staging
@@ -21,6 +22,7 @@ from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.intake.writers.components import retire_components, write_components
 from secops_agent.services.intake.writers.findings import retire_findings, vanished_ids, write_findings
 from secops_agent.services.intake.writers.joining import join_bridged
+from secops_agent.services.intake.writers.listed import write_listed
 from secops_agent.services.intake.writers.scores import is_score, write_scores
 from secops_agent.services.intake.writers.statements import write_statements
 from secops_agent.services.intake.writers.vulnerabilities import write_vulnerabilities
@@ -30,6 +32,7 @@ from secops_agent.services.records import (
     ComponentRecord,
     FindingRecord,
     Item,
+    ListedRecord,
     Rejected,
     ScanRecord,
     VexRecord,
@@ -38,7 +41,7 @@ from secops_agent.services.records import (
 from secops_agent.services.vulnerabilities import matching, statements
 from secops_agent.services.writing import Pace, import_transaction
 
-__all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store"]
+__all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store", "store_at_once"]
 
 Progress = Callable[[int, int], None]  # records written, records in all
 T = TypeVar("T")
@@ -77,6 +80,24 @@ def store(
         return outcome
 
 
+def store_at_once(
+    items: Iterable[Item], actor: Actor, *, received_at: datetime, beside: Callable[[ImportOutcome], None]
+) -> ImportOutcome:
+    """For the little that messages bring: everything, and what `beside` writes, in one transaction.
+
+    Raises what `items` raises before its first record; then nothing is written.
+    """
+    with Staging() as staging:
+        _fill(staging, items)
+        session = Session(actor, timezone.now(), received_at)
+        session.ledger.rejected += staging.rejected
+        with import_transaction():
+            _Writer(session, staging, None, None).write()
+            beside(session.ledger.outcome())
+        _finish(session, match=True)
+        return session.ledger.outcome()
+
+
 def _fill(staging: Staging, items: Iterable[Item]) -> None:
     """A limit that is reached midway ends the reading; what was read stands."""
     source = iter(items)
@@ -110,6 +131,7 @@ class _Writer:
         self._write_scores_apart()
         self._write(ComponentRecord, write_components)
         self._write(FindingRecord, write_findings)
+        self._write(ListedRecord, write_listed)
         self._write(VexRecord, write_statements)
         self._run(self._staging.shelf(AlertRecord), write_alerts, Pace(thing_of=_alert_of))
         if not any(each.fatal for each in self._staging.rejected):
@@ -194,6 +216,8 @@ def _finish(session: Session, match: bool) -> None:
             component_ids=ledger.touched("component"),
             actor=session.actor,
         )
+    if ledger.touched("indicator"):
+        retrospect.nudge()
     about = statements.flaws_of(ledger.touched("statement"), ledger.created("finding"))
     ledger.update("finding", statements.apply(session.actor, about))
     if ledger.touched("alert") and _compaction.is_due():

@@ -26,10 +26,12 @@ from secops_agent.services.pages import Page, cut
 log = logging.getLogger(__name__)
 RUNNER = "secops_agent.uploads.runner.run_next_job"
 RECOVERY = f"{__name__}.recover"
+SWEEP = f"{__name__}.sweep"
 _LONGEST = 6 * 3600  # seconds that one import may take
 _SILENCE = timedelta(seconds=60)  # without a heartbeat: the process is gone
 _ATTEMPTS = 5
 MOST_REJECTED = 1000
+KEPT_S = 86400  # seconds that a file waits for somebody to have it imported
 _OPEN = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -85,12 +87,13 @@ def submit(
     digest: str,
     options: Mapping[str, str],
     actor: Actor,
+    inbox_id: int | None = None,
 ) -> JobView:
-    """Queue the import of `file`, a name in `directory()`."""
+    """Queue the import of `file`, a name in `directory()`. ``inbox_id``: the chat message that is to hear the result."""
     row = ImportJob(
         format=format_name, name=name[:200], file=file, size=size, digest=digest, options=dict(options),
         actor_kind=actor.kind, actor_ident=actor.ident, actor_name=actor.name, actor_via=actor.via,
-        created_at=timezone.now(),
+        created_at=timezone.now(), inbox_id=inbox_id,
     )  # fmt: skip
     row.save(force_insert=True)
     transaction.on_commit(nudge)
@@ -266,8 +269,16 @@ def prune(now: datetime | None = None) -> int:
     now = now or timezone.now()
     old = ImportJob.objects.filter(created_at__lt=now - timedelta(days=settings.RETENTION_DAYS))
     dropped = old.exclude(state__in=_OPEN).delete()[0] if settings.RETENTION_DAYS else 0  # 0: for ever
+    sweep(now)
+    return dropped
+
+
+def sweep(now: datetime | None = None) -> int:
+    """Erase the files of a day ago that belong to no job, or to none any more. Returns how many. Every hour."""
+    now, gone = now or timezone.now(), 0
     known = set(ImportJob.objects.filter(~Q(file=""), state__in=_OPEN).values_list("file", flat=True))
     for path in directory().iterdir():
-        if path.name not in known and now.timestamp() - path.stat().st_mtime > 86400:
+        if path.name not in known and now.timestamp() - path.stat().st_mtime > KEPT_S:
             path.unlink(missing_ok=True)
-    return dropped
+            gone += 1
+    return gone

@@ -6,8 +6,16 @@ from typing import Any, Literal
 
 from secops_agent.services.records import Rejected
 
-Kind = Literal["asset", "component", "vulnerability", "finding", "statement", "alert"]
-KINDS: tuple[Kind, ...] = ("asset", "component", "vulnerability", "finding", "statement", "alert")
+Kind = Literal["asset", "component", "vulnerability", "finding", "statement", "alert", "indicator"]
+KINDS: tuple[Kind, ...] = (
+    "asset",
+    "component",
+    "vulnerability",
+    "finding",
+    "statement",
+    "alert",
+    "indicator",
+)
 
 
 @dataclass(frozen=True, slots=True)

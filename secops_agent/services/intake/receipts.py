@@ -17,7 +17,9 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.intake import jobs
 from secops_agent.services.intake.ledger import ImportOutcome
 
-EVENTS: Final = frozenset({"alertmanager", "falco", "suricata", "wazuh"})
+EVENTS: Final = frozenset(
+    {"alertmanager", "elastic", "falco", "grafana", "splunk", "suricata", "wazuh", "zabbix"}
+)
 JOB: Final = f"{__name__}.gather"
 BACK: Final = timedelta(hours=26)
 FRESH: Final = timedelta(minutes=1)  # so long a request can be looked at by itself

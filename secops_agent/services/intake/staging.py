@@ -13,6 +13,7 @@ from secops_agent.services.records import (
     ComponentRecord,
     FindingRecord,
     Item,
+    ListedRecord,
     Rejected,
     ScanRecord,
     VexRecord,
@@ -24,6 +25,7 @@ _BUCKETS = 16
 _KEEP = 4000  # records of a kind that stay in memory
 STORED = (
     AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord, AlertRecord, ScanRecord,
+    ListedRecord,
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "judged_attack_here": Reason("同一规则在本资产上，人员多数判为真实攻击", Verdict.TRUE_POSITIVE, 4),
     "judged_attack": Reason("同一规则，人员多数判为真实攻击", Verdict.TRUE_POSITIVE, 3),
     "indicator_attack": Reason("同一指标出现在已判为真实攻击的告警里", Verdict.TRUE_POSITIVE, 2),
+    "listed_indicator": Reason("指标在导入的情报清单里", Verdict.TRUE_POSITIVE, 2),
     "fitting_exploited": Reason("告警涉及的漏洞没有修复，而且在被利用", Verdict.TRUE_POSITIVE, 3),
     "fitting_flaw": Reason("告警涉及的组件有没修复的漏洞", Verdict.TRUE_POSITIVE, 2),
     "several_rules": Reason("同一资产一天内还有别的严重、高危规则报警", Verdict.TRUE_POSITIVE, 1),

@@ -77,7 +77,8 @@ def _changes(action: str, changes: dict[str, list[object]]) -> frozenset[str]:
     risen = old in order and new in order and order.index(str(new)) < order.index(str(old))
     states = tuple(changes.get("status", ()))
     reopened = action == "reopen" or states == (AlertStatus.CLOSED, AlertStatus.OPEN)
-    return frozenset(name for name, so in (("risen", risen), ("reopened", reopened)) if so)
+    named = (("risen", risen), ("reopened", reopened), ("hit", action == "hit"))
+    return frozenset(name for name, so in named if so)
 
 
 def _matching(

@@ -99,7 +99,7 @@ def read_rule(given: Mapping[str, Any]) -> tuple[RuleEntry, list[NotificationTar
     flat = {key: value for key, value in given.items() if key in Conditions.model_fields}
     rest = {key: value for key, value in given.items() if key not in flat}
     entry = read_entry(RuleEntry, rest | ({"conditions": flat} if flat else {}))
-    rows, faults = [], _unknown_owners(entry.conditions.owners)
+    rows, faults = [], unknown_owners(entry.conditions.owners)
     for place, step, each in _placed(entry):
         try:
             rows.append(targets.read_target(each, step))
@@ -119,7 +119,8 @@ def _placed(entry: RuleEntry) -> Iterator[tuple[str, int | None, TargetEntry]]:
             yield f"escalate.{step + 1}.to.{number}", step, each
 
 
-def _unknown_owners(owners: Sequence[str]) -> list[tuple[str, str]]:
+def unknown_owners(owners: Sequence[str]) -> list[tuple[str, str]]:
+    """Staff ids that nobody has, with their places."""
     known = set(Staff.objects.filter(staff_id__in=owners, active=True).values_list("staff_id", flat=True))
     return [
         (f"conditions.owners.{number}", f"owners.{number}：「{each[:50]}」不在人员名单中")

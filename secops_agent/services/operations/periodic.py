@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bifang.core import retention
 from secops_agent.services.alerts import words
-from secops_agent.services.intake import jobs, receipts
+from secops_agent.services.intake import jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
 from secops_agent.services.vulnerabilities import resolutions
@@ -19,8 +19,12 @@ log = logging.getLogger(__name__)
 # What runs by itself: the function, its name, and every how many minutes.
 OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
+    ("secops_agent.uploads.results.tell_finished", "告知会话里的导入结果", 1),
+    (jobs.SWEEP, "清除没有导入的文件", 60),
     (receipts.JOB, "汇总 Webhook 的导入记录", 1),
     (runs.TICK, "执行到期的定时任务", 1),
+    (pulls.JOB, "拉取云安全中心告警", 1),
+    (retrospect.JOB, "用情报清单比对已存的告警", 1),
     (words.JOB, "告警关键字索引", 1),
     (retention.JOB, "按保留期清除", 60),
     (resolutions.JOB, "发现的处理决定到期", 60),

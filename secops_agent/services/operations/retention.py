@@ -12,11 +12,15 @@ from secops_agent.models import (
     AlertMessage,
     AuditRecord,
     AuditSegment,
+    BrokerLetter,
+    BrokerMark,
+    ChatFile,
     ConversationMessage,
     Correction,
     Escalation,
     History,
     Investigation,
+    ListedIndicator,
     RunState,
     TaskRun,
     TurnUsage,
@@ -43,6 +47,10 @@ def _typed(before: datetime) -> Rows:
     return WebLine.objects.filter(at__lt=before).order_by("at")
 
 
+def _sent_in(before: datetime) -> Rows:
+    return ChatFile.objects.filter(at__lt=before).order_by("at")
+
+
 def _corrected(before: datetime) -> Rows:
     return Correction.objects.filter(at__lt=before).order_by("at")
 
@@ -63,6 +71,14 @@ def _counted(before: datetime) -> Rows:
     return AlertEvent.objects.filter(at__lt=before, alert__created_at__lt=before).order_by("at")
 
 
+def _marked(before: datetime) -> Rows:
+    return BrokerMark.objects.filter(at__lt=before).order_by("at")
+
+
+def _left(before: datetime) -> Rows:
+    return BrokerLetter.objects.filter(failed_at__lt=before).order_by("failed_at")
+
+
 def _audited(before: datetime) -> Rows:
     whole = AuditSegment.objects.filter(closed=True, day__lt=timezone.localdate(before))
     return AuditRecord.objects.filter(segment__in=whole.values("pk")).order_by("segment", "position")
@@ -74,14 +90,22 @@ def _done(before: datetime) -> Rows:
     )
 
 
+def _over(before: datetime) -> Rows:
+    return ListedIndicator.objects.filter(expires_at__lt=before).order_by("expires_at")
+
+
 KEEPINGS: Final = (
     Keeping("告警消息", "RETENTION_DAYS", _told, "opened_at"),
     Keeping("会话记忆", "RETENTION_DAYS", _remembered, "created_at"),
     Keeping("网页聊天", "RETENTION_DAYS", _typed, "at"),
+    Keeping("会话里的文件记录", "RETENTION_DAYS", _sent_in, "at"),
     Keeping("改进建议", "RETENTION_DAYS", _corrected, "at"),
     Keeping("告警调查", "RETENTION_DAYS", _investigated, "requested_at"),
     Keeping("定时任务的执行记录", "RETENTION_DAYS", _done, "due_at"),
+    Keeping("过期的情报条目", "RETENTION_DAYS", _over, "expires_at"),
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
+    Keeping("消息流标记", "ALERT_EVENT_RETENTION_DAYS", _marked, "at"),
+    Keeping("消息流死信", "RETENTION_DAYS", _left, "failed_at"),
     Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),
     Keeping("变更历史", "HISTORY_RETENTION_DAYS", _changed, "at"),
     Keeping("模型用量", "HISTORY_RETENTION_DAYS", _used, "at"),

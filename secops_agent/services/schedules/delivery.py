@@ -11,6 +11,7 @@ from django.db import transaction
 from bifang.channels import outbox
 from bifang.channels.allowance import allowance
 from bifang.channels.models import OutboxRow, State
+from bifang.channels.ports import FileToSend
 from secops_agent.models import RunState, ScheduledTask, TaskRun
 from secops_agent.services.notifications.targets import Address, Unreachable, resolve
 from secops_agent.services.schedules.cron import describe
@@ -33,11 +34,17 @@ def deliver(run: TaskRun, now: datetime) -> bool:
     if spare.scarce:
         return _hold(run, f"额度所限，恢复后发送：{spare.reason}", now)
     _say(run, address, run.text, f"report:{run.pk}")
+    if run.file is not None:
+        file = FileToSend(run.file_name, bytes(run.file))
+        told = f"文件「{file.name}」没有地方可发：请到「安全报告」页面下载。"
+        outbox.notify(address.config_id, address.target, told, key=f"report:{run.pk}:file", file=file)
     return _end(run)
 
 
 def _end(run: TaskRun) -> bool:
-    won = TaskRun.objects.filter(pk=run.pk, state=RunState.HELD).update(state=RunState.DONE, error="")
+    won = TaskRun.objects.filter(pk=run.pk, state=RunState.HELD).update(
+        state=RunState.DONE, error="", file=None
+    )
     ScheduledTask.objects.filter(pk=run.task_id).exclude(last_error="").update(
         last_error="", last_error_at=None
     )
@@ -66,7 +73,7 @@ def release(now: datetime) -> int:
         with transaction.atomic():
             if run.task_id == newest:
                 rows = TaskRun.objects.filter(pk=run.pk, state=RunState.HELD)
-                rows.update(state=RunState.DONE, error="", note=REPLACED)
+                rows.update(state=RunState.DONE, error="", note=REPLACED, file=None)
             else:
                 sent += deliver(run, now)
         newest = run.task_id

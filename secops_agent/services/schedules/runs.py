@@ -128,13 +128,19 @@ def finish(run: TaskRun, result: TaskResult) -> bool:
     now = timezone.now()
     with transaction.atomic():
         if not _mine(run).update(
-            text=result.text, note=result.note[:300], error="", owner="", **_over(RunState.HELD, now)
-        ):
+            text=result.text, note=result.note[:300], error="", owner="", **_file(result),
+            **_over(RunState.HELD, now),
+        ):  # fmt: skip
             return False
         run.text = result.text
+        run.file_name, run.file = (result.file.name, result.file.content) if result.file else ("", None)
         delivery.deliver(run, now)
         ScheduledTask.objects.filter(pk=run.task_id).update(last_at=run.started_at)
     return True
+
+
+def _file(result: TaskResult) -> dict[str, Any]:
+    return {"file_name": result.file.name[:200], "file": result.file.content} if result.file else {}
 
 
 def fail(run: TaskRun, message: str, *, again: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,7 +18,7 @@ from secops_agent.services.faults import NotFound
 from secops_agent.services.notifications import targets
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.schedules.cron import next_runs, read_cron
-from secops_agent.services.schedules.tasks import BY_NAME, TaskKind, read_task, title_of
+from secops_agent.services.schedules.tasks import ATTACHMENTS, BY_NAME, TaskKind, read_task, title_of
 
 MOST: Final = 200
 NOWHERE: Final = "不发送"
@@ -32,6 +32,7 @@ class TaskEntry(Entry):
     cron: str = Field(min_length=1, max_length=200)
     enabled: bool = True
     target: TargetEntry | None = None
+    attachment: Literal["", "pdf", "markdown", "csv"] = ""
 
 
 def get_task(task_id: int) -> ScheduledTask:
@@ -75,9 +76,12 @@ def _fill(row: ScheduledTask, entry: TaskEntry, target: NotificationTarget | Non
     kind, arguments = read_task(entry.task)
     if kind.told and target is None:
         raise InvalidInput(f"「{kind.title}」要写明发到哪里：群、个人或值班人。")
+    if entry.attachment and kind.name != "report":
+        raise InvalidInput("只有日报、周报、月报可以附文件。")
     cron = read_cron(entry.cron)
     was = (row.cron, row.enabled)
     row.task, row.arguments, row.cron, row.enabled = kind.name, arguments, cron, entry.enabled
+    row.attachment = entry.attachment
     row.name = _free_name(title_of(kind.name, arguments), entry.name, row)
     row.kind = target.kind if target else ""
     row.config, row.staff, row.rota = (
@@ -120,7 +124,7 @@ def described(row: ScheduledTask) -> dict[str, Any]:
     """What it says, for people and the record of changes."""
     return {
         "name": row.name, "task": title_of(row.task, row.arguments), "cron": row.cron, "enabled": row.enabled,
-        "target": place_of(row),
+        "target": place_of(row), "attachment": ATTACHMENTS.get(row.attachment, row.attachment),
     }  # fmt: skip
 
 

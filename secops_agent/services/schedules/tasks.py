@@ -9,22 +9,25 @@ from typing import Any, Final, Protocol, cast
 
 from django.utils.module_loading import import_string
 
+from bifang.channels.ports import FileToSend
 from bifang.core.errors import InvalidInput
 from secops_agent.services.people.staff import Person
 
 LONGEST_QUESTION: Final = 200
 REPORTS: Final = {"daily": "日报", "weekly": "周报", "monthly": "月报"}
 QUESTION: Final = "question"
+ATTACHMENTS: Final = {"": "不附文件", "pdf": "PDF", "markdown": "Markdown", "csv": "CSV"}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskOrder:
-    """One run: for whom it reads, and whether others than they will read the result."""
+    """One run: for whom it reads, whether others than they will read the result, and as what file it is wanted too."""
 
     arguments: Mapping[str, Any]
     reader: Person
     shared: bool
     now: datetime
+    attachment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class TaskResult:
 
     text: str
     note: str
+    file: FileToSend | None = None
 
 
 class TaskWork(Protocol):

@@ -25,6 +25,7 @@ class TaskView:
     cron: str
     when: str
     target: str
+    attachment: str
     owner: str
     made_by: str
     next_runs: tuple[datetime, ...]
@@ -58,7 +59,7 @@ def search_tasks(limit: int = 20, cursor: str = "") -> Page[TaskView]:
 def view_task(row: ScheduledTask) -> TaskView:
     """One of them."""
     return TaskView(
-        row.pk, row.name, row.enabled, title_of(row.task, row.arguments), row.cron, describe(row.cron), place_of(row),
+        row.pk, row.name, row.enabled, title_of(row.task, row.arguments), row.cron, describe(row.cron), place_of(row), row.attachment,
         row.owner.staff_id if row.owner else "", row.made_by, tuple(when_of(row, timezone.now())), row.last_at,
         row.last_error, row.last_error_at,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import { clearFaults, drawFaults, drawFigures } from "./faults.js";
 import { drawLink, drawMe, drawPeople, drawRooms, drawTitle } from "./rooms.js";
 import { ask, keep, load, markSeen, remember, state, visibleRooms } from "./store.js";
 
-const KINDS = [["图片", "picture"], ["图文", "richText"], ["语音（带识别文字）", "audio"], ["视频", "video"], ["文件", "file"], ["引用回复", "quoted"], ["未知类型（表情）", "unknown"]];
+const KINDS = [["图片", "picture"], ["图文", "richText"], ["语音（带识别文字）", "audio"], ["视频", "video"], ["引用回复", "quoted"], ["未知类型（表情）", "unknown"]];
 let live = null;
 let figures = 0;
 
@@ -162,6 +162,8 @@ function wire() {
   byId("me").addEventListener("click", () => { drawPeople(becomePerson); toggle("people", "me"); });
   byId("more").addEventListener("click", () => toggle("kinds", "more"));
   byId("kinds").append(...KINDS.map(([label, msgtype]) => el("button", { type: "button", onclick: () => sendKind(msgtype) }, label)));
+  byId("attach").addEventListener("click", () => byId("file").click());
+  byId("file").addEventListener("change", sendFile);
   byId("filter").addEventListener("input", (event) => { state.filter = event.target.value.trim(); drawRooms(openRoom); });
   byId("robot").addEventListener("change", changeRobot);
   byId("back").addEventListener("click", () => { byId("window").classList.remove("in-chat"); see(); drawRooms(openRoom); });
@@ -181,6 +183,20 @@ function sendKind(msgtype) {
   send({ text: box.value.trim(), msgtype });
   box.value = "";
   grow();
+}
+
+const LARGEST = 20 * 1024 * 1024;
+
+/** The picked file as a message; in a group the real DingTalk hands no file to a robot. */
+async function sendFile(event) {
+  const [file] = event.target.files;
+  event.target.value = "";
+  if (!file) return;
+  if (file.size > LARGEST) return toast("模拟器里的文件最大 20 MB");
+  const reader = new FileReader();
+  reader.onload = () => send({ file: { name: file.name, base64: reader.result.split(",")[1] || "" } });
+  reader.onerror = () => toast("读不了这个文件");
+  reader.readAsDataURL(file);
 }
 
 function closeMenus(event) {

@@ -19,17 +19,22 @@ from .test_aliyun_sas import RESPONSE
 from .test_assets_csv import CHINESE, ENGLISH
 from .test_cnvd import ENTRY as ADVISORY
 from .test_cnvd import document
+from .test_elastic import DETECTION, HISTORY
 from .test_epss import HEAD, ROWS
 from .test_falco import EVENT as FALCO
+from .test_grafana import WEBHOOK as GRAFANA
 from .test_guards import JSON, spoilt
 from .test_kev import CATALOGUE
+from .test_splunk import ACTION, ENVELOPE
 from .test_suricata import EVENT as EVE
 from .test_wazuh import ALERT, STATE
+from .test_zabbix import PROBLEM
 
 SHAPES: dict[str, tuple[str, Any]] = {
     "wazuh alert": ("wazuh", ALERT), "wazuh state": ("wazuh", STATE), "suricata": ("suricata", EVE),
     "falco": ("falco", FALCO), "alertmanager": ("alertmanager", WEBHOOK), "aliyun_sas": ("aliyun_sas", RESPONSE),
-    "kev": ("kev", CATALOGUE),
+    "kev": ("kev", CATALOGUE), "grafana": ("grafana", GRAFANA), "kibana": ("elastic", HISTORY),
+    "detection": ("elastic", DETECTION), "zabbix": ("zabbix", PROBLEM), "hec": ("splunk", ENVELOPE), "splunk": ("splunk", ACTION),
 }  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
     "epss": ("epss", HEAD + ROWS), "cnvd": ("cnvd", document(ADVISORY)), "chinese": ("assets_csv", CHINESE),
@@ -53,7 +58,7 @@ def test_array_lines_and_packed_lines_read_the_same(name: str) -> None:
 
 
 def test_alerts_keep_what_json_can_hold_and_no_verdict() -> None:
-    for shape in ("wazuh alert", "suricata", "falco", "alertmanager", "aliyun_sas"):
+    for shape in SHAPES.keys() - {"kev", "wazuh state"}:
         name, value = SHAPES[shape]
         for alert in of(read(name, value), AlertRecord):
             assert json.loads(json.dumps(alert.raw)) == alert.raw
@@ -102,5 +107,9 @@ def test_random_json_is_never_an_event(wrap: Callable[[Any], Any], value: Any) -
         "epss",
         "cnvd",
         "assets_csv",
+        "grafana",
+        "elastic",
+        "zabbix",
+        "splunk",
     ):
         check(name, json.dumps(wrap(value)))

@@ -1,6 +1,6 @@
 """Writes alerts: repeats become occurrences, a graver severity reopens, what a person decided stays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,12 +19,14 @@ from secops_agent.services.alerts import tallies
 from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.audit import history
 from secops_agent.services.identity import alert_identity, event_mark
+from secops_agent.services.intake.hits import HitSearch, note_hits
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers.assets import write_assets
 from secops_agent.services.investigations.arrivals import note_arrivals
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
+from secops_agent.services.suppressions.applying import Candidate, suppress
 from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.writing import (
     by_key,
@@ -91,24 +93,18 @@ class _Book:
         self._stored = {row.pk: state_of(row, _WRITTEN) for row in rows.values()}
         self._before = {row.pk: Counted.of(row, self._assets[row.pk]) for row in rows.values()}
         self._fresh: list[tuple[Alert, list[AlertRecord]]] = []
-        self._changes: list[tuple[Alert, dict[str, tuple[Any, Any]]]] = []
+        self._came_back: set[int] = set()
+        self._hit: set[int] = set()
 
     def take(self, identity: str, records: list[AlertRecord]) -> None:
         """Count new occurrences, oldest first."""
         records.sort(key=self._moment)
         row = self._rows.get(identity)
-        changes: dict[str, tuple[Any, Any]] = {}
         if row is None:
             row = self._begin(identity, records[0])
-        before = {name: getattr(row, name) for name in ("severity", "status")}
         for record in records:
             self._extend(row, record)
-        changes = {
-            name: (old, getattr(row, name)) for name, old in before.items() if getattr(row, name) != old
-        }
         self._fresh.append((row, records))
-        if row.pk and changes:
-            self._changes.append((row, changes))
 
     def _moment(self, record: AlertRecord) -> datetime:
         return record.last_seen or record.occurred_at or self._session.received_at
@@ -163,12 +159,11 @@ class _Book:
         update_changed(Alert, ((row, self._stored[row.pk]) for row in old))
         self._session.ledger.create("alert", (row.pk for row in new))
         self._session.ledger.update("alert", (row.pk for row in old))
-        self._save_links()
+        risen = {row.pk: (self._stored[row.pk]["severity"], row.severity) for row in old}
+        observed = self._save_links()
         self._save_events({row.pk for row in new})
-        History.objects.bulk_create(
-            history.entry("alert", row.pk, self._session.actor, "import", changes)
-            for row, changes in self._changes
-        )
+        self._judge(observed)
+        self._tell_changes(risen)
         if self._session.announce:
             changed = [Changed(row, self._happened(row)) for row, _ in self._fresh]
             note_changes(changed, self._session.now)
@@ -177,19 +172,63 @@ class _Book:
             (self._before.get(row.pk), Counted.of(row, self._assets[row.pk])) for row, _ in self._fresh
         )
 
+    def _judge(self, observed: dict[int, list[tuple[str, str]]]) -> None:
+        """What lists of indicators say of what is new, and whether a rule says that nobody need look."""
+        session, rows = self._session, {row.pk: row for row, _ in self._fresh}
+        self._hit = note_hits(rows, observed, HitSearch(session.now, session.actor, session.limits))
+        self._came_back = suppress(list(self._candidates()), session.actor, session.now)
+
+    def _candidates(self) -> Iterator[Candidate]:
+        """Alerts that nobody has looked at: new, suppressed before, or opened by their source again."""
+        for row, records in self._fresh:
+            before = self._stored.get(row.pk)
+            untouched = before is None or (
+                before["status"] == AlertStatus.CLOSED
+                and (row.suppressed_by_id or before["closed_by_source"])
+            )
+            if untouched and not row.verdict and (row.status == AlertStatus.OPEN or row.suppressed_by_id):
+                yield Candidate(
+                    row, sum(max(each.count, 1) for each in records if each.status_hint != "closed")
+                )
+
+    def _tell_changes(self, risen: dict[int, tuple[str, str]]) -> None:
+        """What the source changed; what rules and lists did is told by them."""
+        told = []
+        for row, _ in self._fresh:
+            if row.pk not in risen:
+                continue
+            old, new = risen[row.pk]
+            changes: dict[str, tuple[Any, Any]] = {"severity": (old, new)} if old != new else {}
+            before = self._stored[row.pk]["status"]
+            if before != row.status and row.pk not in self._came_back and not row.suppressed_by_id:
+                changes["status"] = (before, row.status)
+            if changes:
+                told.append(history.entry("alert", row.pk, self._session.actor, "import", changes))
+        History.objects.bulk_create(told)
+
     def _happened(self, row: Alert) -> frozenset[str]:
         """What a rule may be about; a repeat is nothing of the kind."""
+        hit = {"hit"} if row.pk in self._hit and row.status != AlertStatus.CLOSED else set()
+        return frozenset(self._news(row) | hit)
+
+    def _news(self, row: Alert) -> set[str]:
+        if row.pk in self._came_back:
+            return {"new"}  # nobody was told of it before
         if row.pk not in self._stored:
             if row.status == AlertStatus.CLOSED:
-                return frozenset()
-            return frozenset({"new", "sla_broken"} if row.sla_told else {"new"})
+                return set()
+            return {"new", "sla_broken"} if row.sla_told else {"new"}
         before = self._stored[row.pk]
+        if row.status == AlertStatus.CLOSED and row.suppressed_by_id:
+            return set()
         risen = rank(row.severity) > rank(before["severity"])
         reopened = before["status"] == AlertStatus.CLOSED and row.status == AlertStatus.OPEN
-        return frozenset(name for name, is_so in (("risen", risen), ("reopened", reopened)) if is_so)
+        return {name for name, is_so in (("risen", risen), ("reopened", reopened)) if is_so}
 
-    def _save_links(self) -> None:
+    def _save_links(self) -> dict[int, list[tuple[str, str]]]:
+        """Returns the observables that are new, by alert."""
         assets, indicators = [], []
+        fresh: dict[int, list[tuple[str, str]]] = {}
         for row, records in self._fresh:
             mine = self._assets.setdefault(row.pk, set())
             known = self._indicators.setdefault(row.pk, set())
@@ -203,8 +242,10 @@ class _Book:
                 if pair not in known:
                     known.add(pair)
                     indicators.append({"alert_id": row.pk, "kind": pair[0], "value": pair[1]})
+                    fresh.setdefault(row.pk, []).append(pair)
         insert_many(AlertAsset, assets)
         insert_many(AlertIndicator, indicators)
+        return fresh
 
     def _save_events(self, new: set[int]) -> None:
         events, fresh, latest = [], [], []

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from secops_agent.models import AlertAsset, AlertIndicator, AssetKey
 from secops_agent.models.choices import IndicatorKind, Verdict
 from secops_agent.services.identity import FORMER
+from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.investigations.checks.base import (
     Check,
     Counted,
@@ -35,7 +36,8 @@ TELLING: Final = frozenset(["ip", "domain", "url", "hash"])
 
 @dataclass(frozen=True, slots=True)
 class Sighted:
-    """``alerts`` and ``assets`` count elsewhere, in 30 days; ``lately``: assets within 7 days before; ``own``: it is ours."""
+    """``alerts`` and ``assets`` count elsewhere, in 30 days; ``lately``: assets within 7 days before; ``own``: it is ours;
+    ``listed``: the lists of indicators that name it, each with its note."""
 
     kind: str
     value: str
@@ -46,6 +48,7 @@ class Sighted:
     judged: Counted
     some: tuple[int, ...]
     own: Evidence | None = None
+    listed: tuple[str, ...] = ()
 
     @property
     def is_private(self) -> bool:
@@ -63,9 +66,23 @@ class ObservableFacts:
 
 def look(subject: Examined) -> ObservableFacts:
     """Indicators keep no time of their own: those of later occurrences count too."""
-    own = _own(subject.indicators)
-    seen = tuple(_sighted(subject, each, own.get(each[1].lower())) for each in subject.indicators)
+    own, listed = _own(subject.indicators), _listed(subject)
+    seen = tuple(
+        replace(_sighted(subject, each, own.get(each[1].lower())), listed=listed.get(each, ()))
+        for each in subject.indicators
+    )
     return ObservableFacts(subject.alert.pk, seen)
+
+
+def _listed(subject: Examined) -> dict[Observed, tuple[str, ...]]:
+    """As known at the time; what was listed later is left out."""
+    rows = hits_in_force([subject.alert.pk]).filter(at__lte=subject.at).order_by("pk")
+    found: dict[Observed, tuple[str, ...]] = {}
+    for kind, value, name, note in rows.values_list("kind", "value", "entry__list__name", "entry__note")[
+        :_READ
+    ]:
+        found[kind, value] = (*found.get((kind, value), ()), f"「{name}」{note[:80]}")
+    return found
 
 
 def _own(observed: Sequence[Observed]) -> dict[str, Evidence]:
@@ -116,6 +133,8 @@ def _line(facts: ObservableFacts, seen: Sighted) -> Statement:
     cited = tuple(alert_evidence(pk) for pk in seen.some) or (alert_evidence(facts.alert_id),)
     if seen.own is not None:
         name, cited = f"{name} 是我们自己的资产 {seen.own.name}", (seen.own, *cited)
+    if seen.listed:
+        name = f"{name} 在情报清单{'、'.join(seen.listed)} 里"
     if not seen.alerts:
         return Statement(f"{name}：30 天内没有在别的告警里出现", cited, seen.is_private)
     number = f"{seen.alerts}+" if seen.alerts >= _READ else str(seen.alerts)
@@ -146,6 +165,9 @@ def weigh(facts: ObservableFacts) -> Sequence[Signal]:
             found.append(
                 Signal("indicator_dismissed", f"{_short(seen)}：{verdict_words(seen.judged)}", cited)
             )
+        if seen.listed:
+            detail = f"{_short(seen)} 在 {len(seen.listed)} 份清单里"
+            found.append(Signal("listed_indicator", detail, (alert_evidence(facts.alert_id),)))
         if seen.own is not None:
             found.append(Signal("own_indicator", f"{_short(seen)} 是 {seen.own.name}", (seen.own,)))
         elif seen.lately >= _WIDE:

@@ -1,0 +1,253 @@
+"""抑制规则: what is kept and counted without being put before anybody, tried before it is switched on."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from bifang.channels.visible import visible
+from bifang.core.admin.asking import asked_once
+from bifang.core.admin.base import NOTHING, Screen, ago, badge, once
+from bifang.core.errors import BifangError
+from secops_agent.admin.inventory import actor_of, severity_badge
+from secops_agent.admin.rule_words import conditions_line
+from secops_agent.admin.suppression_form import SuppressionForm, draft
+from secops_agent.models import Alert, SuppressionRule
+from secops_agent.models.choices import AlertStatus, Verdict
+from secops_agent.services import links
+from secops_agent.services.suppressions import rules
+from secops_agent.services.suppressions.trials import SuppressionTrial, TriedAlert, try_out
+
+DAY: Final = timedelta(hours=24)
+SHOWN: Final = 50
+SELDOM: Final = ("importance", "owners")
+
+
+@admin.register(SuppressionRule)
+class SuppressionScreen(Screen):
+    """Written through their service."""
+
+    records_itself = True
+    form = SuppressionForm
+    purpose = (
+        "符合条件的告警照样入库、计数、留作依据，但直接关闭：不通知、不调查、不进待处理的列表。"
+        "命中情报清单的、有人在处理的、属于事件的告警不抑制。只想暂时不发消息，用「静默」。"
+    )
+    when_empty = (
+        "没有抑制规则：所有告警都进列表。例行扫描、已知的误报可以新增一条，启用前会用最近 7 天的告警试算。"
+    )
+    way = ("secops_agent.silence", "静默")
+    list_display = ("name", "state", "about", "hit_words", "last_hit", "until", "last_day")
+    list_filter = ("enabled",)
+    search_fields = ("name", "reason")
+    readonly_fields = ("trial_words", "suppressed_lately", "people")
+    actions = ("switch_off",)
+    change_form_after_template = "admin/secops_agent/preview.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SuppressionRule]:
+        """With what each suppressed in the last day; one query."""
+        mine = Q(alerts__last_seen__gte=timezone.now() - DAY, alerts__status=AlertStatus.CLOSED)
+        rows: QuerySet[SuppressionRule] = super().get_queryset(request)
+        return rows.annotate(lately=Count("alerts", filter=mine))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """In the order in which one thinks."""
+        about = {
+            "fields": ("severities", "sources", "rules", "asset_tags", *SELDOM),
+            "description": "填了的都要符合；至少填一项。",
+        }
+        if obj and not self.has_change_permission(request, obj):
+            return [
+                (
+                    None,
+                    {
+                        "fields": (
+                            "name",
+                            "enabled",
+                            "reason",
+                            "expires_at",
+                            "people",
+                            "trial_words",
+                            "suppressed_lately",
+                        )
+                    },
+                )
+            ]
+        seen = [("做过什么", {"fields": ("people", "trial_words", "suppressed_lately")})] if obj else []
+        return [
+            (None, {"fields": ("name", "reason")}),
+            ("哪些告警", about),
+            ("启用", {"fields": ("enabled", "acknowledge_attacks", "expires_at")}),
+            *seen,
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form, told who is at the keyboard."""
+        kwargs["fields"] = SuppressionForm.Meta.fields
+        made: Any = super().get_form(request, obj, change=change, **kwargs)
+        made.actor = actor_of(request)
+        return made
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Through the one door; says what the trial found."""
+        kept = SuppressionRule.objects.get(pk=obj.pk) if change else None
+        saved = rules.save_suppression(form.given(), actor_of(request), rule=kept)
+        obj.pk = saved.pk
+        obj.refresh_from_db()
+        if saved.enabled:
+            messages.info(request, f"{try_out(form_conditions(form))}。已启用，从现在起的告警按它抑制。")
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Through the one door; says why it may not."""
+        try:
+            rules.delete_suppression(obj, actor_of(request))
+        except BifangError as error:
+            messages.error(request, error.message)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Those that say what they do; several are not deleted at once."""
+        found = super().get_actions(request)
+        found.pop("delete_selected", None)
+        return found
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Of one that suppressed nothing."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.alerts.exists())
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """May this person use the screen's actions?"""
+        return request.user.has_perm("secops_agent.change_suppressionrule")
+
+    @admin.action(description="停用", permissions=["operate"])
+    @asked_once("停用后，新发生的告警照常进列表和通知；已经抑制的保持关闭，再次发生时回到列表。")
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[SuppressionRule]) -> None:
+        """Several."""
+        for pk in queryset.values_list("pk", flat=True):
+            try:
+                rules.switch_off(pk, actor_of(request))
+            except BifangError as error:
+                messages.warning(request, error.message)
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the address of what the form asks."""
+        view, name = self.admin_site.admin_view(self.preview_view), "secops_agent_suppressionrule_preview"
+        return [
+            path("preview/", view, name=name),
+            path("<int:pk>/preview/", view, name=f"{name}_of"),
+            *super().get_urls(),
+        ]
+
+    def preview_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
+        """POST the form as it stands → ``{known, text}``: which alerts of the last days it would have suppressed."""
+        row = None if pk is None else get_object_or_404(SuppressionRule, pk=pk)
+        may = self.has_change_permission(request, row) if row else self.has_add_permission(request)
+        if request.method != "POST" or not may:
+            return JsonResponse({"known": False, "text": "没有修改抑制规则的权限。"}, status=403)
+        form = self.get_form(request, row, change=bool(row))(draft(request.POST), instance=row)
+        if not form.is_valid():
+            return JsonResponse({"known": False, "text": str(next(iter(form.errors.values()))[0])})
+        trial = try_out(form_conditions(form))
+        return JsonResponse({"known": not trial.attacks, "text": "\n".join(trial_lines(trial))})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Says what the rule would do while it is filled in."""
+        name = "admin:secops_agent_suppressionrule_preview"
+        known = object_id is not None and object_id.isdigit()
+        told = {"bf_preview_url": reverse(f"{name}_of", args=[object_id]) if known else reverse(name)}
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, told | (extra_context or {})
+        )
+        return response
+
+    @admin.display(description="状态")
+    def state(self, row: SuppressionRule) -> SafeString:
+        """In force or not."""
+        if not row.enabled:
+            return badge("未启用", "idle")
+        if row.expires_at and row.expires_at <= timezone.now():
+            return badge("已过期", "idle")
+        return badge("生效中", "warn")
+
+    @admin.display(description="哪些告警")
+    def about(self, row: SuppressionRule) -> str:
+        """The conditions in words."""
+        return conditions_line(row.conditions)
+
+    @admin.display(description="抑制", ordering="hits")
+    def hit_words(self, row: SuppressionRule) -> str:
+        """Occurrences since it was made."""
+        return f"{row.hits:,} 次" if row.hits else NOTHING
+
+    @admin.display(description="最近 24 小时", ordering="lately")
+    def last_day(self, row: Any) -> str:
+        """Alerts."""
+        return f"{row.lately} 条" if row.lately else NOTHING
+
+    @admin.display(description="最近一次", ordering="last_hit_at")
+    def last_hit(self, row: SuppressionRule) -> SafeString | str:
+        """When."""
+        return ago(row.last_hit_at)
+
+    @admin.display(description="有效期至", ordering="expires_at")
+    def until(self, row: SuppressionRule) -> SafeString | str:
+        """When it ends by itself."""
+        return ago(row.expires_at)
+
+    @admin.display(description="谁")
+    def people(self, row: SuppressionRule) -> str:
+        """Who made it and who switched it on."""
+        on = f"，{row.enabled_by} 启用" if row.enabled_by else ""
+        return f"{row.made_by} 创建{on}，共抑制 {row.hits:,} 次"
+
+    @admin.display(description="启用时的试算")
+    def trial_words(self, row: SuppressionRule) -> str:
+        """What the days before said."""
+        found = row.trial
+        if not found:
+            return NOTHING
+        attacks = f"，其中 {found['attacks']} 条人员判为真实攻击" if found["attacks"] else ""
+        return f"启用前 {found['days']} 天：会抑制 {found['alerts']} 条{attacks}"
+
+    @admin.display(description="最近抑制的告警")
+    @once
+    def suppressed_lately(self, row: SuppressionRule) -> SafeString | str:
+        """The newest, for a sweep: they open as any alert does."""
+        rows = Alert.objects.filter(suppressed_by=row).order_by("-last_seen", "-id")[:SHOWN]
+        return format_html_join(
+            "", '<div><a class="bf-link" href="{}">A{}</a> {} {} {} 次 {}</div>',
+            ((links.alert(each.pk), each.pk, severity_badge(each.severity), visible(each.title)[:80], each.count, ago(each.last_seen))
+             for each in rows),
+        ) or NOTHING  # fmt: skip
+
+
+def form_conditions(form: Any) -> Any:
+    """Of a form that is valid."""
+    return rules.read_suppression(form.given()).conditions
+
+
+def trial_lines(trial: SuppressionTrial) -> list[str]:
+    """In words; the attacks first, which is what matters."""
+    found = []
+    if trial.attacks:
+        some = "、".join(map(_named, trial.attack_examples[:5]))
+        found.append(f"注意：其中 {trial.attacks} 条人员判为「真实攻击」，启用前要明确确认：{some}")
+    found.append(f"{trial}。")
+    return [*found, *map(_named, trial.examples)]
+
+
+def _named(each: TriedAlert) -> str:
+    verdict = f"，{Verdict(each.verdict).label}" if each.verdict else ""
+    return f"A{each.id} {visible(each.title)[:60]}{verdict}"

@@ -1,0 +1,220 @@
+"""A file that somebody sends: fetched once, read, shown, and imported only when they confirm it.
+
+What is still to be asked (which format, which asset) stands in rows that are stored with the turn, so that a turn
+which is run again asks the same. The file lies in the staging directory under a key of its message.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from django.utils import timezone
+
+from bifang.channels.markup import plain
+from bifang.channels.ports import Button, ReplySink, Suggestion, Turn
+from bifang.core import db
+from bifang.core.errors import BifangError, InvalidInput, RemoteError
+from bifang.core.rows import NewRow
+from secops_agent.agent import file_answers
+from secops_agent.agent.file_answers import FileAnswer
+from secops_agent.importers import registry
+from secops_agent.models import ChatFile, FileQuestion, Role
+from secops_agent.services.decisions.proposals import IMPORT, Proposals
+from secops_agent.services.intake import jobs
+from secops_agent.services.people.staff import Person
+from secops_agent.tools.files import DEFINITION, GONE
+from secops_agent.uploads.arrivals import Arrival, ArrivedFile
+from secops_agent.uploads.body import LARGEST
+from secops_agent.uploads.choices import Choices
+from secops_agent.uploads.preview import FilePreview, foreign_by_name, formats_of, look
+
+# Without its name, which somebody else may have given it: what is remembered here counts as the sender's own words.
+SAID: Final = "（发来一个文件）"
+RESEND: Final = "没有导入任何内容，请重新发送一次文件。"
+DROPPED: Final = "好的，文件「{name}」不导入了。"
+TYPES: Final = {
+    "host": "主机", "container_image": "容器镜像", "repository": "代码仓库", "website": "网站", "application": "应用",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of a message. ``download`` gives it to a function piece by piece, up to so many bytes; raises BifangError."""
+
+    name: str
+    download: Callable[[Callable[[bytes], object], int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What is answered. ``said`` is what the conversation remembers of the message."""
+
+    said: str
+    text: str
+    rows: tuple[NewRow, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+async def receive(
+    attachment: Attachment | None, turn: Turn, person: Person, proposals: Proposals, sink: ReplySink
+) -> Received | None:
+    """The answer to a file, or to what was asked about one; None if the message is neither."""
+    if attachment is None:
+        return await _answered(turn, person, proposals)
+    said = SAID
+    if not person.may(Role.ANALYST):
+        return Received(said, _role_refusal(attachment.name, person))
+    foreign = foreign_by_name(attachment.name)
+    if foreign:
+        return Received(said, f"「{attachment.name}」是{foreign}。没有下载，也没有导入任何内容。")
+    sink.progress("正在下载文件")
+    try:
+        arrived = await _fetch(attachment, turn)
+        sink.progress("正在读取文件")
+        row = _row(turn, person, attachment.name, arrived)
+        return await _considered(
+            said, row, await asyncio.to_thread(formats_of, arrived.path, row.name), proposals
+        )
+    except BifangError as error:
+        return Received(said, f"「{attachment.name}」：{_words(error)}")
+
+
+def _role_refusal(name: str, person: Person) -> str:
+    return (
+        f"「{name}」没有下载：导入文件需要「{DEFINITION.role.label}」角色，您现在的角色是「{person.role.label}」。"
+        "需要的话请联系管理员调整角色。"
+    )
+
+
+def _words(error: BifangError) -> str:
+    if isinstance(error, RemoteError) and error.code == "too_large":
+        return (
+            f"文件超过 {LARGEST >> 20} MiB 的上限，没有接收。请拆分后再发，或在服务器上用 import_data 导入。"
+        )
+    if isinstance(error, InvalidInput):
+        return f"{error.message}没有导入任何内容。"
+    return f"没有下载下来（{error.message}）{RESEND}"
+
+
+async def _fetch(attachment: Attachment, turn: Turn) -> ArrivedFile:
+    """What is there already is not fetched again."""
+    arrival = Arrival(f"chat-{turn.inbox_id}")
+    earlier = await asyncio.to_thread(arrival.earlier)
+    if earlier is not None:
+        return earlier
+    try:
+        await attachment.download(arrival.take, LARGEST)
+        return await asyncio.to_thread(arrival.keep)
+    except BaseException:
+        arrival.abandon()
+        raise
+
+
+def _row(turn: Turn, person: Person, name: str, arrived: ArrivedFile) -> ChatFile:
+    return ChatFile(
+        config_id=turn.config_id, conversation_id=turn.conversation_id, corp_id=person.corp_id,
+        staff_id=person.staff_id, file=arrived.key, name=plain(name, 100), size=arrived.size, digest=arrived.digest,
+        at=timezone.now(),
+    )  # fmt: skip
+
+
+async def _answered(turn: Turn, person: Person, proposals: Proposals) -> Received | None:
+    """What somebody says about the file that waits for it."""
+    answer = file_answers.read_answer(turn.text)
+    row = await db.call(file_answers.open_question, turn, person) if answer else None
+    given = file_answers.fitting(answer, row) if answer and row else None
+    if given is None or row is None:
+        return None
+    if given.drop:
+        with suppress(FileNotFoundError):
+            (jobs.directory() / row.file).unlink()
+        closed = file_answers.stored(row, asks=FileQuestion.NONE)
+        return Received(turn.text, DROPPED.format(name=row.name), (closed,))
+    if not (jobs.directory() / row.file).is_file():
+        return Received(turn.text, GONE, (file_answers.stored(row, asks=FileQuestion.NONE),))
+    try:
+        return await _continued(turn.text, row, given, proposals)
+    except BifangError as error:
+        return Received(turn.text, f"「{row.name}」：{_words(error)}")
+
+
+async def _continued(said: str, row: ChatFile, given: FileAnswer, proposals: Proposals) -> Received:
+    if row.asks == FileQuestion.FORMAT:
+        return await _considered(said, row, [given.format], proposals)
+    choices = await db.call(file_answers.asset_of, given)
+    return await _proposed(said, row, row.format, choices, proposals)
+
+
+async def _considered(said: str, row: ChatFile, formats: list[str], proposals: Proposals) -> Received:
+    """What the file is: certain, or to be asked."""
+    if len(formats) == 1:
+        return await _proposed(said, row, formats[0], Choices(), proposals)
+    listed = "\n".join(
+        f"{number}. {name}（{registry.get(name).title}）" for number, name in enumerate(formats, 1)
+    )
+    text = (
+        f"收到文件「{row.name}」（{_size(row.size)}），不能确定是什么格式，可能是：\n\n{listed}\n\n"
+        "请回复格式的名称或序号；不导入就回复「取消」。没有导入任何内容。"
+    )
+    return Received(said, text, (file_answers.stored(row, asks=FileQuestion.FORMAT, candidates=formats),))
+
+
+async def _proposed(
+    said: str, row: ChatFile, format_name: str, choices: Choices, proposals: Proposals
+) -> Received:
+    """What it holds, and the code to confirm; or the question to which asset it belongs."""
+    path = jobs.directory() / row.file
+    found = await asyncio.to_thread(look, path, row.name, format_name, choices)
+    head = (
+        f"收到文件「{row.name}」（{_size(row.size)}）：{registry.get(format_name).title}（{format_name}）。\n\n"
+        f"里面有：{found.told}。"
+    )
+    if found.homeless and not choices.asset:
+        text = (
+            f"{head}\n\n文件里没有写明属于哪个资产（{found.homeless} 条）。请回复资产的名称：主机名、IP、镜像、仓库地址或网址；"
+            "中文名称请写「资产 名称」。不导入就回复「取消」。没有导入任何内容。"
+        )
+        asked = file_answers.stored(row, format=format_name, asks=FileQuestion.ASSET)
+        return Received(said, text, (asked,))
+    if not sum(found.counts.values()):
+        return Received(
+            said, f"{head}没有什么可以导入。", (file_answers.stored(row, asks=FileQuestion.NONE),)
+        )
+    await asyncio.to_thread(_keep_a_day, path)
+    return await db.call(_offer, said, head, row, found, choices, proposals)
+
+
+def _keep_a_day(path: Path) -> None:
+    """From now on: as long as the proposal can be confirmed."""
+    os.utime(path)
+
+
+def _offer(
+    said: str, head: str, row: ChatFile, found: FilePreview, choices: Choices, proposals: Proposals
+) -> Received:
+    arguments = {
+        "key": row.file, "name": row.name, "format": found.format, "size": row.size, "digest": row.digest,
+        "asset": choices.asset, "asset_type": choices.asset_type,
+    }  # fmt: skip
+    whose = f"，资产 {found.whose}" if found.assets else ""
+    new = f"（按您写的「{plain(choices.asset, 100)}」，{TYPES[choices.asset_type]}）" if choices.asset else ""
+    summary = f"导入文件「{row.name}」（{found.format}）：{found.told}{whose}{new}。"
+    code = proposals.propose(IMPORT, DEFINITION.title, "write", arguments, summary)
+    lines = "\n".join(f"- {line}" for line in found.lines)
+    text = (
+        f"{head}\n\n前 {len(found.lines)} 条：\n\n{lines}\n\n**{DEFINITION.title}**（{code}，尚未执行）\n\n{summary}\n\n"
+        f"请本人在 24 小时内回复「确认 {code}」后导入；不导入就回复「取消」。"
+    )
+    closed = file_answers.stored(row, format=found.format, asks=FileQuestion.NONE)
+    return Received(said, text, (closed, *proposals.rows), proposals.buttons, proposals.suggestions(text))
+
+
+def _size(size: int) -> str:
+    if size < 1 << 10:
+        return f"{size} 字节"
+    return f"{size / (1 << 10):.0f} KB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MB"

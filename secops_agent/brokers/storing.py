@@ -1,0 +1,144 @@
+"""Messages into the database: many together, one by itself where something is wrong with it."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from django.db import transaction
+
+from bifang.core.db import UNAVAILABLE
+from bifang.core.errors import BifangError, InvalidInput
+from secops_agent.brokers.reading import items_of
+from secops_agent.brokers.settings import BrokerSettings
+from secops_agent.services.actors import Actor
+from secops_agent.services.intake import deliveries as letters
+from secops_agent.services.intake import ingest
+from secops_agent.services.intake.deliveries import TRIES, Delivery
+from secops_agent.services.intake.ledger import ImportOutcome
+from secops_agent.services.records import Item, Rejected
+
+log = logging.getLogger(__name__)
+TOGETHER: Final = 16 << 10  # bytes: a larger one is a document, which is written piece by piece
+KILLER: Final = "处理这条消息时，进程每次都意外结束。请检查它的内容。"
+
+
+class _Unfit(Exception):
+    """This message cannot go with the others."""
+
+
+def store_together(settings: BrokerSettings, messages: Sequence[Delivery]) -> list[Delivery]:
+    """Store what is whole and new in one transaction; returns those that have to be looked at one by one.
+
+    Raises what the database raises when it does not answer; then nothing is stored.
+    """
+    known = letters.known_marks(settings.id, messages)
+    rest, together, items = list[Delivery](), list[Delivery](), list[Item]()
+    for message in (each for each in messages if each.mark not in known):
+        try:
+            items += _whole(settings, message)
+            together.append(message)
+        except Exception:
+            rest.append(message)  # alone, it will say why
+    return rest + (_stored(settings, together, items) if together else [])
+
+
+def _whole(settings: BrokerSettings, message: Delivery) -> list[Item]:
+    if message.again or message.problem or len(message.data) > TOGETHER:
+        raise _Unfit
+    found = list(items_of(settings, message))
+    if not found or any(isinstance(each, Rejected) for each in found):
+        raise _Unfit
+    return found
+
+
+def _stored(settings: BrokerSettings, messages: list[Delivery], items: list[Item]) -> list[Delivery]:
+    """Those that were not."""
+    try:
+        ingest.store_at_once(
+            items, actor_of(settings), received_at=min(each.at for each in messages),
+            beside=lambda _: letters.remember(settings.id, messages),
+        )  # fmt: skip
+    except UNAVAILABLE:
+        raise
+    except Exception:
+        log.warning(
+            "consume_alerts 一批消息没有写入，改为逐条处理", extra={"config": settings.id}, exc_info=True
+        )
+        return messages
+    return []
+
+
+def store_alone(settings: BrokerSettings, message: Delivery) -> float | None:
+    """Store one message, or make it a dead letter. None: it is dealt with; else seconds until it should be tried again.
+
+    Raises what the database raises when it does not answer.
+    """
+    if letters.known_marks(settings.id, [message]):
+        return None
+    tries = letters.begin_try(settings.id, message)
+    if message.problem or tries > TRIES:
+        letters.bury(settings.id, message, message.problem or KILLER)
+        return None
+    try:
+        _store(settings, message)
+    except UNAVAILABLE:
+        raise
+    except BifangError as error:
+        if error.permanent or tries >= TRIES:
+            letters.bury(settings.id, message, error.message)
+            return None
+        return _later(settings, message, tries, error.message)
+    except Exception as error:
+        log.exception("consume_alerts 消息 %s 处理失败", message.position, extra={"config": settings.id})
+        reason = f"处理时出现意外错误（{type(error).__name__}），详情见 logs/bifang.log。"
+        if tries >= TRIES:
+            letters.bury(settings.id, message, reason)
+            return None
+        return _later(settings, message, tries, reason)
+    return None
+
+
+def _later(settings: BrokerSettings, message: Delivery, tries: int, reason: str) -> float:
+    letters.note_failure(settings.id, message, reason)
+    return float(2**tries)
+
+
+def _store(settings: BrokerSettings, message: Delivery) -> None:
+    """Its mark is written with the last of it. What came before, when a process ends midway, is known again by itself."""
+    settled = False
+
+    def settle(outcome: ImportOutcome) -> None:
+        nonlocal settled
+        settled = True
+        letters.settle(settings.id, message, left_out(outcome))
+
+    actor = actor_of(settings)
+    if len(message.data) <= TOGETHER:
+        outcome = ingest.store_at_once(
+            _taken(settings, message), actor, received_at=message.at, beside=settle
+        )
+    else:
+        outcome = ingest.store(_taken(settings, message), actor, received_at=message.at, keep=settle)
+    if not settled:
+        with transaction.atomic():
+            settle(outcome)
+
+
+def _taken(settings: BrokerSettings, message: Delivery) -> Iterator[Item]:
+    if not message.data.strip():
+        raise InvalidInput("消息是空的。")
+    return items_of(settings, message)
+
+
+def left_out(outcome: ImportOutcome) -> str:
+    """For people, where not all of it was taken."""
+    if not outcome.rejected:
+        return ""
+    first = outcome.rejected[0]
+    taken = "其余已经导入" if outcome.counts_anything else "没有导入任何内容"
+    return f"{len(outcome.rejected)} 条记录没有导入，{taken}。第一条（{first.position}）：{first.reason}"
+
+
+def actor_of(settings: BrokerSettings) -> Actor:
+    """Who writes."""
+    return Actor.system(settings.source)

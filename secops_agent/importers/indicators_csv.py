@@ -1,0 +1,120 @@
+"""A list of indicators from a spreadsheet (CSV): value, and if it likes type, note, expiry, source.
+
+The list is named by ``--source`` (网页和 API：来源的另一个名字). Defanged values (1.1.1[.]1, hxxp) are read.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+from secops_agent.services.intelligence.values import Unusable, read
+from secops_agent.services.records import Item, ListedRecord, Rejected
+
+from .base import BrokenRecord, Importer, Options, Source
+from .fields import parse_moment, shortened
+from .reading import csv_rows
+
+UNNAMED: Final = "导入的情报"
+# Header spellings, compared in lower case without blanks, "_" and "-".
+_HEADERS: Final[dict[str, tuple[str, ...]]] = {
+    "value": ("value", "indicator", "ioc", "iocvalue", "indicatorvalue", "值", "指标", "指标值", "情报", "威胁指标"),
+    "type": ("type", "kind", "indicatortype", "ioctype", "类型", "种类", "指标类型", "情报类型"),
+    "note": ("note", "notes", "comment", "description", "desc", "remark", "说明", "描述", "备注", "标签"),
+    "expiry": ("expiry", "expires", "expiresat", "expiration", "validuntil", "有效期", "有效期至", "过期时间", "到期时间", "失效时间"),
+    "source": ("source", "origin", "feed", "provider", "来源", "出处", "情报来源"),
+}  # fmt: skip
+_COLUMNS: Final = {spelling: column for column, spellings in _HEADERS.items() for spelling in spellings}
+_TELLING: Final = ("indicator", "ioc", "iocvalue", "indicatorvalue", "指标", "指标值", "情报", "威胁指标")
+_KINDS: Final[dict[str, str]] = {
+    "ip": "ip", "ipv4": "ip", "ipv6": "ip", "ipaddr": "ip", "ipsrc": "ip", "ipdst": "ip", "ip地址": "ip", "地址": "ip",
+    "cidr": "cidr", "net": "cidr", "subnet": "cidr", "network": "cidr", "网段": "cidr",
+    "domain": "domain", "hostname": "domain", "host": "domain", "fqdn": "domain", "域名": "domain", "主机名": "domain",
+    "url": "url", "uri": "url", "网址": "url", "链接": "url",
+    "hash": "hash", "md5": "hash", "sha1": "hash", "sha256": "hash", "filehash": "hash", "哈希": "hash", "文件哈希": "hash",
+    "email": "email", "mail": "email", "emailaddr": "email", "邮箱": "email", "account": "account", "user": "account",
+    "username": "account", "账号": "account", "用户名": "account",
+}  # fmt: skip
+_DAY: Final = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+
+
+class IndicatorsCsv:
+    """Streamed, a row an entry."""
+
+    name = "indicators_csv"
+    title = "威胁情报清单（CSV：value、type、note、expiry、source）"
+
+    def sniff(self, head: bytes) -> float:
+        columns = [_column(name) for name in _header(head)]
+        if "value" not in columns:
+            return 0.0
+        telling = any(_plain(name) in _TELLING for name in _header(head))
+        return 0.95 if telling or {"type", "expiry"} & set(columns) else 0.6
+
+    def parse(self, source: Source, options: Options) -> Iterator[Item]:
+        for position, row in csv_rows(source, options.limits):
+            try:
+                if isinstance(row, BrokenRecord):
+                    raise row
+                yield _entry(position, _cells(row), options)
+            except Unusable as error:
+                yield Rejected(position, str(error))
+            except BrokenRecord as error:
+                yield Rejected(position, error.message)
+
+
+def _plain(header: str) -> str:
+    return re.sub(r"[\s_-]", "", header.lower())
+
+
+def _column(header: str) -> str:
+    return _COLUMNS.get(_plain(header), "")
+
+
+def _header(head: bytes) -> list[str]:
+    lines = (line for line in head.decode("utf-8", "replace").splitlines() if line.strip())
+    first = next((line for line in lines if not line.startswith("#")), "")
+    return [cell.strip().strip('"') for cell in first.split(",")]
+
+
+def _cells(row: Mapping[str, str]) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for header, cell in row.items():
+        if column := _column(header):
+            cells.setdefault(column, cell)
+    return cells
+
+
+def _entry(position: str, cells: Mapping[str, str], options: Options) -> ListedRecord:
+    word = cells.get("type", "")
+    if word and _plain(word) not in _KINDS:
+        raise BrokenRecord(
+            f"「type」不认识：{word[:40]}（可用：ip、cidr、domain、url、hash、email、account）"
+        )
+    kind, value = read(cells.get("value", ""), _KINDS.get(_plain(word), ""))
+    return ListedRecord(
+        list=(options.source or UNNAMED)[:60],
+        kind=kind,
+        value=value,
+        note=shortened(cells.get("note", ""), 300),
+        origin=shortened(cells.get("source", ""), 200),
+        expires_at=_expiry(cells.get("expiry", ""), options),
+        position=position,
+    )
+
+
+def _expiry(text: str, options: Options) -> datetime | None:
+    """A day ends with its last moment."""
+    if not text:
+        return None
+    if day := _DAY.fullmatch(text):
+        try:
+            date = datetime(int(day[1]), int(day[2]), int(day[3]), tzinfo=options.zone)
+            return (datetime.combine(date.date(), time(0), options.zone) + timedelta(days=1)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise BrokenRecord(f"「expiry」不是有效的日期：{text[:40]}") from None
+    return parse_moment(text, options.zone, what="「expiry」")
+
+
+IMPORTER: Importer = IndicatorsCsv()
+__all__ = ["IMPORTER", "IndicatorsCsv"]

@@ -1,0 +1,28 @@
+"""``manage.py consume_alerts``: takes alerts from message brokers."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from bifang.core.errors import BifangError
+from bifang.core.keys import keyring
+from bifang.core.startup import await_database
+from secops_agent.brokers import worker
+
+
+class Command(BaseCommand):
+    """Exits non-zero only for what a restart or a person must mend."""
+
+    help = "从消息流（NATS JetStream、Redis Streams）取告警：为每个启用的消息流配置保持一个消费者"
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check what must be there, then run until a signal."""
+        try:
+            keyring()
+            await_database()
+            connections.close_all()
+            worker.run()
+        except BifangError as error:
+            raise CommandError(error.message) from None

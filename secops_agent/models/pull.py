@@ -1,0 +1,33 @@
+"""How far the fetching of alerts from elsewhere has come."""
+
+from django.db import models
+
+from bifang.core.models import SystemConfig
+
+
+class Pull(models.Model):
+    """One configuration's. Written only by `services.intake.pulls`.
+
+    ``cursor``: all that happened before is stored. ``version`` of the configuration that was last tried; ``parked``
+    until it is another. ``leased_until``: the process that knows the ``token`` is at it. ``last_new``: alerts that the last one brought.
+    """
+
+    config = models.OneToOneField(
+        SystemConfig, verbose_name="配置", primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    cursor = models.DateTimeField("已取到", null=True)
+    next_at = models.DateTimeField("下一次")
+    token = models.CharField(max_length=32, default="", editable=False)
+    leased_until = models.DateTimeField(null=True)
+    version = models.CharField(max_length=64, default="")
+    parked = models.BooleanField(default=False)
+    failures = models.PositiveIntegerField("连续失败", default=0)
+    last_at = models.DateTimeField("上一次成功", null=True)
+    last_seen = models.PositiveIntegerField("上一次条数", default=0)
+    last_new = models.PositiveIntegerField("上一次新增", default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "拉取进度"
+
+    def __str__(self) -> str:
+        return self.config.name

@@ -1,0 +1,1 @@
+"""What lists of indicators say: their values, and what of ours they name."""

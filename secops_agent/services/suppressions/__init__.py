@@ -1,0 +1,1 @@
+"""Alerts that are kept and counted without being put before anybody."""

@@ -1,0 +1,223 @@
+"""What a file holds, before anybody decides to import it: read, counted, nothing written."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bifang.channels.markup import plain
+from bifang.core.errors import InvalidInput
+from secops_agent.importers import registry
+from secops_agent.importers.base import Source
+from secops_agent.services.records import (
+    AlertRecord,
+    AssetRecord,
+    ComponentRecord,
+    FindingRecord,
+    Item,
+    ListedRecord,
+    Rejected,
+    VexRecord,
+    VulnerabilityRecord,
+)
+from secops_agent.uploads.choices import Choices
+
+KINDS: Final = {
+    "asset": "资产",
+    "component": "组件",
+    "vulnerability": "漏洞",
+    "finding": "发现",
+    "statement": "VEX 声明",
+    "alert": "告警",
+    "indicator": "情报",
+}
+LINES: Final = 5
+_MOST: Final = 200_000  # records that are counted
+_LONGEST_S: Final = 20.0
+_LEVELS: Final = {"critical": "严重", "high": "高危", "medium": "中危", "low": "低危", "info": "信息"}
+# What a file begins with that is no text: what it is, and what to do instead.
+_FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"MZ", "Windows 程序，不会打开，也不会导入"),
+    (b"\x7fELF", "Linux 程序，不会打开，也不会导入"),
+    (b"\xd0\xcf\x11\xe0", "旧版或加密的 Office 文件（xls、doc）：请去掉密码，另存为 CSV 再发"),
+    (b"%PDF", "PDF：请导出为工具的 JSON、XML 或 CSV 再发"),
+    (b"Rar!", "RAR 压缩包：请解压，发送里面的文件"),
+    (b"7z\xbc\xaf", "7z 压缩包：请解压，发送里面的文件"),
+    (b"\x89PNG", "图片，我看不了图片"),
+    (b"\xff\xd8\xff", "图片，我看不了图片"),
+    (b"GIF8", "图片，我看不了图片"),
+    (b"-----BEGIN PGP", "PGP 加密的内容：请解密再发"),
+    (b"Salted__", "加密的内容：请解密再发"),
+)
+_BY_NAME: Final = {
+    "exe": "程序，不会打开，也不会导入", "dll": "程序，不会打开，也不会导入", "msi": "程序，不会打开，也不会导入",
+    "bat": "脚本，不会打开，也不会导入", "ps1": "脚本，不会打开，也不会导入", "sh": "脚本，不会打开，也不会导入",
+    "xls": "旧版 Excel 文件：请另存为 CSV 再发", "xlsx": "Excel 文件：请另存为 CSV（逗号分隔）再发",
+    "doc": "Word 文件：请发工具导出的 JSON、XML 或 CSV", "docx": "Word 文件：请发工具导出的 JSON、XML 或 CSV",
+    "pdf": "PDF：请导出为工具的 JSON、XML 或 CSV 再发", "zip": "压缩包：请解压，发送里面的文件（单个文件可以用 gzip 压缩）",
+    "rar": "压缩包：请解压，发送里面的文件", "7z": "压缩包：请解压，发送里面的文件", "tgz": "压缩包：请解压，发送里面的文件",
+    "png": "图片，我看不了图片", "jpg": "图片，我看不了图片", "jpeg": "图片，我看不了图片",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class FilePreview:
+    """``homeless``: findings and components of which the file does not say to what asset they belong.
+
+    ``cut``: there is more than was counted.
+    """
+
+    format: str
+    counts: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+    lines: list[str] = field(default_factory=list)
+    assets: dict[str, None] = field(default_factory=dict)
+    homeless: int = 0
+    cut: bool = False
+
+    @property
+    def told(self) -> str:
+        """发现 12、漏洞 9，另有 2 条读不懂."""
+        parts = "、".join(
+            f"{label} {self.counts[kind]}" for kind, label in KINDS.items() if self.counts[kind]
+        )
+        more = f"，另有 {self.rejected} 条读不懂、不会导入" if self.rejected else ""
+        return (
+            f"{parts}{' 以上（太大，没有数完）' if self.cut else ''}" if parts else "没有可以导入的记录"
+        ) + more
+
+    @property
+    def whose(self) -> str:
+        """The assets that it names."""
+        names = list(self.assets)
+        return "、".join(names[:3]) + (f" 等 {len(names)} 个" if len(names) > 3 else "")
+
+
+def foreign_by_name(name: str) -> str:
+    """What a file is that cannot be imported, by its extension; "" if it may be one that can."""
+    lower = name.lower()
+    if lower.endswith((".tar.gz", ".tar")):
+        return _BY_NAME["tgz"]
+    return _BY_NAME.get(lower.rpartition(".")[2], "") if "." in lower else ""
+
+
+def require_readable(path: Path) -> None:
+    """Raises InvalidInput, saying what it is and what to do, for programs, archives, office files and pictures."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    said = next((words for mark, words in _FOREIGN if head.startswith(mark)), "")
+    if head.startswith(b"PK\x03\x04"):
+        said = _zipped(head)
+    if said:
+        raise InvalidInput(f"这是{said}。")
+
+
+def _zipped(head: bytes) -> str:
+    if int.from_bytes(head[6:8], "little") & 1:
+        return "加密的压缩包：请解密、解压，发送里面的文件"
+    if b"[Content_Types].xml" in head or b"xl/" in head:
+        return _BY_NAME["xlsx"]
+    return _BY_NAME["zip"]
+
+
+def formats_of(path: Path, name: str) -> list[str]:
+    """One name if it is certain, several if it may be any of them. Raises InvalidInput if it is none we know."""
+    require_readable(path)
+    source = Source(name, path=path)
+    sure = registry.detect(source)
+    found = [sure] if sure else registry.candidates(source)
+    if not found:
+        raise InvalidInput("认不出它是什么工具的输出。支持的格式：" + "、".join(registry.NAMES) + "。")
+    return found
+
+
+def look(path: Path, name: str, format_name: str, choices: Choices) -> FilePreview:
+    """Read the file. Raises InvalidInput for one of another format, or one that breaks at once."""
+    found, end = FilePreview(format_name), time.monotonic() + _LONGEST_S
+    seen: set[int] = set()
+    items = registry.parse(format_name, Source(name, path=path), choices.options())
+    for number, item in enumerate(items, 1):
+        if number > _MOST or time.monotonic() > end:
+            found.cut = True
+            break
+        _count(found, item, seen)
+    return found
+
+
+def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
+    if isinstance(item, Rejected):
+        found.rejected += 1
+        return
+    kind = _kind_of(item)
+    mark = hash((kind, _identity(item)))
+    if not kind or mark in seen:
+        return
+    seen.add(mark)
+    found.counts[kind] += 1
+    for asset in _assets_of(item):
+        if asset is None:
+            found.homeless += 1
+        elif len(found.assets) < 10_000:
+            found.assets[plain(asset.name, 60)] = None
+    if len(found.lines) < LINES and (kind != "vulnerability" or not found.counts["finding"]):
+        found.lines.append(_line(item))
+
+
+def _kind_of(item: Item) -> str:
+    kinds = {
+        AssetRecord: "asset", ComponentRecord: "component", VulnerabilityRecord: "vulnerability", FindingRecord: "finding",
+        AlertRecord: "alert", VexRecord: "statement", ListedRecord: "indicator",
+    }  # fmt: skip
+    return kinds.get(type(item), "")
+
+
+def _identity(item: Item) -> object:
+    match item:
+        case AssetRecord():
+            return item.keys
+        case ComponentRecord():
+            return item.asset and item.asset.keys, item.purl or (item.name, item.version)
+        case VulnerabilityRecord():
+            return item.vuln_id
+        case FindingRecord():
+            return item.source, item.kind, item.asset and item.asset.keys, item.key
+        case AlertRecord():
+            return item.source, item.dedup_key
+        case VexRecord():
+            return item.author, item.vulnerability, item.product, item.platform, item.asset
+        case ListedRecord():
+            return item.list, item.kind, item.value
+    return ""
+
+
+def _assets_of(item: Item) -> Iterator[AssetRecord | None]:
+    if isinstance(item, AssetRecord):
+        yield item
+    elif isinstance(item, FindingRecord | ComponentRecord):
+        yield item.asset
+    elif isinstance(item, AlertRecord):
+        yield from item.assets
+
+
+def _line(item: Item) -> str:
+    match item:
+        case AssetRecord():
+            parts: Iterable[str] = (item.name, "、".join(item.ips[:3]))
+        case ComponentRecord():
+            parts = (item.name, item.version)
+        case VulnerabilityRecord():
+            parts = (_LEVELS[item.severity], item.vuln_id, item.title)
+        case FindingRecord():
+            where = item.asset.name if item.asset else ""
+            parts = (_LEVELS[item.severity], item.vulnerability or item.rule_id, item.title, where)
+        case AlertRecord():
+            parts = (_LEVELS[item.severity], item.title, "、".join(each.name for each in item.assets[:2]))
+        case VexRecord():
+            parts = (item.vulnerability, item.status, item.product, item.author)
+        case ListedRecord():
+            parts = (item.value, item.note, item.origin)
+        case _:
+            parts = ()
+    return plain(" · ".join(part for part in parts if part), 120)

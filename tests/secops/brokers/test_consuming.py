@@ -1,0 +1,209 @@
+"""What becomes of a message, with real brokers."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from secops_agent.brokers import dead_letters
+from secops_agent.models import Alert, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
+from secops_agent.services.actors import Actor
+from secops_agent.services.intake import ingest
+from secops_agent.services.intake.deliveries import KEPT
+from secops_agent.services.records import AlertRecord
+from tests.deadline import wait_until
+from tests.secops.brokers.conftest import Consuming, configure
+from tests.secops.brokers.servers import BrokerServer, alert
+
+REDIS = pytest.param("redis", marks=pytest.mark.outside("redis-server"))
+NATS = pytest.param("nats", marks=pytest.mark.outside("nats-server"))
+either = pytest.mark.parametrize("server", [REDIS, NATS], indirect=True)
+TESTER = Actor.system("test")
+
+
+def _confirmed(server: BrokerServer) -> None:
+    wait_until(lambda: server.waiting() == 0, within=20, every=0.1, what="everything is confirmed")
+
+
+def _counts() -> dict[str, int]:
+    return dict(Alert.objects.values_list("title", "count"))
+
+
+@either
+@pytest.mark.both_databases
+def test_messages_become_alerts_of_their_stream_and_are_confirmed(
+    server: BrokerServer, consuming: Consuming
+) -> None:
+    server.publish([alert(f"告警 {n}") for n in range(150)])
+    with consuming(configure(server)) as consumer:
+        wait_until(lambda: Alert.objects.count() == 150, within=30)
+        _confirmed(server)
+        server.publish([alert("告警 7"), alert("晚来的")])
+        wait_until(lambda: _counts().get("晚来的") == 1 and _counts()["告警 7"] == 2, within=10)
+        wait_until(lambda: consumer.state.lag == 0, within=15)
+    assert consumer.state.taken == 152
+    assert set(Alert.objects.values_list("source", flat=True)) == {"stream:总线"}
+    assert set(_counts().values()) == {1, 2}
+
+
+@either
+def test_what_is_delivered_twice_changes_nothing(server: BrokerServer, consuming: Consuming) -> None:
+    config = configure(server)
+    same = alert("没有时间也没有编号的告警")
+    server.publish([same, same, alert("有编号", event_id="e1")])
+    with consuming(config):
+        wait_until(lambda: BrokerMark.objects.count() == 3, within=20)
+        _confirmed(server)
+    assert _counts() == {"没有时间也没有编号的告警": 2, "有编号": 1}
+    server.forget_group()
+    with consuming(config) as again:
+        wait_until(lambda: again.state.taken == 3, within=20)
+        _confirmed(server)
+    assert _counts() == {"没有时间也没有编号的告警": 2, "有编号": 1}
+    assert BrokerMark.objects.count() == 3
+
+
+@either
+def test_poison_is_buried_after_five_tries_and_the_rest_goes_on(
+    server: BrokerServer, consuming: Consuming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tries = ingest.write_alerts, 0
+
+    def write(session: Any, records: Any) -> None:
+        nonlocal tries
+        if any(record.title == "毒" for record in records):
+            tries += len(records) == 1
+            raise RuntimeError("a defect that only this message meets")
+        real(session, records)
+
+    monkeypatch.setattr(ingest, "write_alerts", write)
+    monkeypatch.setattr("secops_agent.brokers.storing._later", _at_once)
+    server.publish([alert("前"), alert("毒"), alert("后")])
+    with consuming(configure(server)):
+        wait_until(lambda: _counts() == {"前": 1, "后": 1}, within=20)
+        wait_until(lambda: BrokerLetter.objects.filter(state=LetterState.DEAD).exists(), within=40)
+        _confirmed(server)
+    letter = BrokerLetter.objects.get()
+    assert letter.tries == 5 == tries
+    assert "RuntimeError" in letter.error
+    monkeypatch.setattr(ingest, "write_alerts", real)
+    assert dead_letters.try_again([letter.pk], TESTER) == 1
+    assert _counts() == {"前": 1, "后": 1, "毒": 1}
+    assert not BrokerLetter.objects.exists()
+
+
+def _at_once(settings: Any, message: Any, tries: int, reason: str) -> float:
+    from secops_agent.services.intake import deliveries
+
+    deliveries.note_failure(settings.id, message, reason)
+    return 0.1
+
+
+@either
+def test_what_cannot_be_read_is_left_to_people(server: BrokerServer, consuming: Consuming) -> None:
+    mixed = {"alerts": [{"title": "好的", "severity": "low"}, {"severity": "low"}]}
+    bad = [
+        b"not json",
+        b"",
+        b"\x00\xff\x00",
+        b"{" * 5000,
+        json.dumps(mixed).encode(),
+        b"x" * (8 << 20) + b"y",
+    ]
+    config = configure(server)
+    server.publish([*bad, alert("好的告警")])
+    with consuming(config):
+        wait_until(lambda: BrokerLetter.objects.filter(state=LetterState.DEAD).count() == 6, within=40)
+        _confirmed(server)
+    assert _counts() == {"好的": 1, "好的告警": 1}
+    letters = list(BrokerLetter.objects.order_by("received_at", "position"))
+    assert max(len(letter.payload) for letter in letters) == KEPT
+    assert "超过 8 MiB" in next(each.error for each in letters if each.size > KEPT)
+    assert "其余已经导入" in next(each.error for each in letters if b"alerts" in bytes(each.payload))
+    assert all(letter.error for letter in letters)
+    # Nothing has changed: they stay. What is cut cannot be tried.
+    assert dead_letters.try_again([letter.pk for letter in letters], TESTER) == 0
+    assert BrokerLetter.objects.filter(state=LetterState.DEAD).count() == 6
+    assert dead_letters.drop([letter.pk for letter in letters], TESTER) == 6
+    assert _counts() == {"好的": 1, "好的告警": 1}
+
+
+@either
+def test_a_message_speaks_for_its_stream_alone(server: BrokerServer, consuming: Consuming) -> None:
+    forged = {"dedup_key": ["k1"], "source": "falco"}
+    ours = AlertRecord(source="falco", dedup_key=("k1",), title="别人的", severity="critical")
+    ingest.store([ours], TESTER)
+    config = configure(server)
+    bodies = [
+        alert("冒充", **forged),
+        alert("冒充", **forged, status="closed", occurred_at="2099-01-01T00:00:00Z"),
+        alert("越权", verdict="false_positive"),
+    ]
+    server.publish(bodies)
+    with consuming(config):
+        wait_until(lambda: BrokerMark.objects.count() == 3, within=20)
+    theirs = Alert.objects.get(source="falco")
+    assert (theirs.title, theirs.status, theirs.count) == ("别人的", "open", 1)
+    assert {row.source for row in Alert.objects.exclude(pk=theirs.pk)} == {"stream:总线"}
+    assert "verdict" in BrokerLetter.objects.get().error
+
+
+@either
+def test_broker_that_goes_away_is_shown_and_comes_back(server: BrokerServer, consuming: Consuming) -> None:
+    server.publish([alert("先来的")])
+    with consuming(configure(server)) as consumer:
+        wait_until(lambda: _counts() == {"先来的": 1}, within=20)
+        server.kill()
+        wait_until(lambda: consumer.state.status == ConsumerStatus.RETRYING, within=20)
+        assert "恢复后自动继续" in consumer.state.last_error
+        assert consumer.state.retry_at
+        server.start()
+        server.publish([alert("后来的")])
+        wait_until(lambda: _counts().get("后来的") == 1, within=60)
+        assert consumer.state.status == ConsumerStatus.CONNECTED
+    assert _counts() == {"先来的": 1, "后来的": 1}
+
+
+@either
+def test_what_a_dead_consumer_held_is_taken_over(server: BrokerServer, consuming: Consuming) -> None:
+    config = configure(server)
+    server.publish([alert(f"告警 {n}") for n in range(5)])
+    assert asyncio.run(_take_and_die(config)) == 5
+    with consuming(config, hold_s=1.0):
+        wait_until(lambda: Alert.objects.count() == 5, within=30)
+        _confirmed(server)
+    assert set(_counts().values()) == {1}
+
+
+async def _take_and_die(config: Any) -> int:
+    """Takes everything and never says anything again."""
+    from bifang.core import configs
+    from secops_agent.brokers.clients import client_for
+
+    client = client_for(configs.load(config), "dead", hold_s=1.0)
+    await client.open()
+    await client.join()
+    taken = 0
+    while found := await client.fetch(5, 0.3):
+        taken += len(found)
+        if taken >= 5:
+            break
+    close: Any = getattr(client, "_nats", None) or getattr(client, "_redis", None)
+    await (close.close() if hasattr(close, "is_connected") else close.aclose())
+    return taken
+
+
+@either
+def test_consumer_stops_where_dead_letters_pile_up(
+    server: BrokerServer, consuming: Consuming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secops_agent.brokers.consumer.MOST_DEAD", 2)
+    config = configure(server)
+    server.publish([b"bad", b"worse"])
+
+    with consuming(config) as consumer:
+        wait_until(lambda: "死信已有" in consumer.state.last_error, within=30)
+        server.publish([alert("等着")])
+        dead_letters.drop(list(BrokerLetter.objects.values_list("pk", flat=True)), TESTER)
+        wait_until(lambda: _counts() == {"等着": 1}, within=60)

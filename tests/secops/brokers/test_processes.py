@@ -1,0 +1,126 @@
+"""`consume_alerts` as it is run: several processes, killed, stopped, and configured while they run."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from bifang.core.configs import save
+from secops_agent.models import Alert, BrokerConsumer, BrokerLetter
+from tests.acceptance.processes import MANAGE, Started, clean_environment, run, uncounted
+from tests.databases import Database
+from tests.deadline import wait_until
+from tests.secops.brokers.conftest import configure
+from tests.secops.brokers.servers import BrokerServer, NatsServer, RedisServer, alert
+from tests.secops.brokers.test_consuming import either
+
+pytestmark = [pytest.mark.slow]
+ALERTS = 3000
+HELD_S = "1"
+
+
+def environment(database: Database, tmp_path: Path) -> dict[str, str]:
+    return uncounted(
+        clean_environment(tmp_path, **database.environment, BIFANG_ADDRESS_ALLOW_LIST="127.0.0.1,localhost")
+    )
+
+
+@contextmanager
+def consumers(count: int, database: Database, tmp_path: Path) -> Iterator[list[Started]]:
+    env = environment(database, tmp_path)
+    with ExitStack() as stack:
+        made = []
+        for number in range(count):
+            one = Started((*MANAGE, "consume_alerts"), env, tmp_path / f"consumer-{number}.out")
+            stack.callback(one.kill)
+            made.append(one)
+        yield made
+
+
+@either
+@pytest.mark.both_databases
+def test_killed_processes_lose_nothing_and_double_nothing(
+    server: BrokerServer, allowed: None, database: Database, tmp_path: Path
+) -> None:
+    configure(server)
+    server.publish([alert(f"告警 {n}", assets=[f"host-{n % 40}"]) for n in range(ALERTS)])
+    env, killed = environment(database, tmp_path), 0
+    with consumers(2, database, tmp_path) as made:
+        for share in (0.1, 0.3, 0.5, 0.7):
+            wait_until(lambda part=share: Alert.objects.count() >= ALERTS * part, within=60, every=0.01)
+            victim = made[killed % 2]
+            os.kill(victim.process.pid, signal.SIGKILL)
+            victim.process.wait(60)
+            made[killed % 2] = Started((*MANAGE, "consume_alerts"), env, tmp_path / f"again-{killed}.out")
+            killed += 1
+        try:
+            wait_until(lambda: server.waiting() == 0, within=150, every=0.2, what="everything is confirmed")
+        finally:
+            for one in made:
+                one.kill()
+    assert Alert.objects.count() == ALERTS
+    assert set(Alert.objects.values_list("count", flat=True)) == {1}
+    assert not BrokerLetter.objects.exists()
+
+
+@either
+def test_process_follows_its_configurations_and_stops_in_time(
+    server: BrokerServer, allowed: None, database: Database, tmp_path: Path
+) -> None:
+    with consumers(1, database, tmp_path) as (one,):
+        one.wait_for("没有启用的消息流")
+        config = configure(server)
+        server.publish([alert("第一条")])
+        wait_until(lambda: Alert.objects.filter(title="第一条").exists(), within=30)
+        wait_until(lambda: BrokerConsumer.objects.filter(status="connected").exists(), within=10)
+        assert "已连接" in run((*MANAGE, "healthcheck"), environment(database, tmp_path)).stdout
+        save("stream", config.name, False, {}, config=config)
+        wait_until(lambda: not BrokerConsumer.objects.exists(), within=10)
+        one.process.terminate()
+        assert one.process.wait(8 + 120) == 0
+        assert "已停止" in one.text
+
+
+@pytest.mark.outside("redis-server")
+def test_wrong_password_parks_until_it_is_corrected(
+    allowed: None, database: Database, tmp_path: Path
+) -> None:
+    server = RedisServer(tmp_path / "broker")
+    server.password = "right-password"
+    server.start()
+    try:
+        _corrected(server, database, tmp_path)
+    finally:
+        server.kill()
+
+
+@pytest.mark.outside("nats-server")
+def test_wrong_nats_user_parks_until_it_is_corrected(
+    allowed: None, database: Database, tmp_path: Path
+) -> None:
+    server = NatsServer(tmp_path / "broker")
+    server.more = 'authorization { user: "default", password: "right-password" }'
+    server.login = {"user": "default", "password": "right-password"}
+    server.start()
+    try:
+        _corrected(server, database, tmp_path)
+    finally:
+        server.kill()
+
+
+def _corrected(server: BrokerServer, database: Database, tmp_path: Path) -> None:
+    login = {"username": "default", "password": "wrong-password"}
+    config = configure(server, **login)
+    server.publish([alert("等密码")])
+    with consumers(1, database, tmp_path) as (one,):
+        wait_until(lambda: BrokerConsumer.objects.filter(status="parked").exists(), within=40)
+        config.refresh_from_db()
+        assert "核对用户名、密码" in config.last_error
+        save("stream", config.name, True, {"password": "right-password"}, config=config)
+        wait_until(lambda: Alert.objects.filter(title="等密码").exists(), within=30)
+        wait_until(lambda: BrokerConsumer.objects.filter(status="connected").exists(), within=10)
+        assert "right-password" not in one.text
+        assert "wrong-password" not in one.text
