@@ -91,12 +91,10 @@ def _package(value: Any, *, place: _Place) -> Iterator[Record]:
     yield component
     pairs = [(need(flaw, "id"), read_advisory(flaw, place.tool)) for flaw in tables(entry, "vulnerabilities")]
     scanner = _Verdicts(_unreachable(entry), _top_scores(entry))
+    rules = {id(record): rule for rule, record in pairs}
     for group in group_records([record for _, record in pairs]):
-        mine = {id(record) for record in group.records}
         yield from group.records
-        yield _finding(
-            group, [rule for rule, record in pairs if id(record) in mine], component, place, scanner
-        )
+        yield _finding(group, [rules[id(record)] for record in group.records], component, place, scanner)
 
 
 def _component(entry: Table, place: _Place) -> ComponentRecord:

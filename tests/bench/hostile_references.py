@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.secops.importers.test_alertmanager import WEBHOOK
 from tests.secops.importers.test_csaf import FLAW, TREE, advisory
 from tests.secops.importers.test_openvex import SAID
 from tests.secops.importers.test_openvex import document as vex_document
@@ -143,7 +142,7 @@ def _attacks() -> Iterator[tuple[str, str, Any]]:
         "长名 × 漏洞",
         {
             "bomFormat": "CycloneDX",
-            "components": [{"name": long, "bom-ref": "a"}],
+            "components": [{"name": long[:2000], "bom-ref": "a"}],
             "vulnerabilities": [
                 {"id": f"CVE-2026-{n}", "affects": [{"ref": "a"}]} for n in range(10_000, 18_000)
             ],
@@ -181,7 +180,7 @@ def _attacks() -> Iterator[tuple[str, str, Any]]:
                 "Metadata": {"RepoTags": [f"a:{n}" for n in range(40_000)]},
             },
         ),
-        ("trivy", {"SchemaVersion": 2, "ArtifactName": long, "ArtifactType": "container_image"}),
+        ("trivy", {"SchemaVersion": 2, "ArtifactName": "a", "ArtifactType": "container_image"}),
     ):
         secrets = [{"RuleID": f"r{n}", "StartLine": 3} for n in range(13_000)]
         for target in ("t", long[:100_000]):
@@ -197,14 +196,14 @@ def _attacks() -> Iterator[tuple[str, str, Any]]:
         "grype",
         "标签 × 发现",
         {
-            "source": {"target": {"userInput": "a", "tags": [f"a:{n}" for n in range(40_000)]}},
             "matches": tiny,
+            "source": {"target": {"userInput": "a", "tags": [f"a:{n}" for n in range(40_000)]}},
         },
     )
     yield (
         "grype",
         "长名 × 发现",
-        {"source": {"target": long}, "distro": {"name": long[:100_000]}, "matches": tiny[:6000]},
+        {"matches": tiny[:6000], "source": {"target": long}, "distro": {"name": long[:100_000]}},
     )
     package = {
         "package": {"name": long, "ecosystem": "npm"},
@@ -237,9 +236,20 @@ def _attacks() -> Iterator[tuple[str, str, Any]]:
     yield (
         "alertmanager",
         "长头 × 告警",
-        WEBHOOK | {"groupKey": long, "alerts": [{"labels": {"alertname": f"{n}"}} for n in range(16_000)]},
+        {
+            "alerts": [{"labels": {"alertname": f"{n}"}, "startsAt": ""} for n in range(10_000)],
+            "groupKey": long,
+        },
     )
-    yield "generic", "长来源 × 告警", {"source": long, "alerts": [{"title": f"{n}"} for n in range(25_000)]}
+    yield (
+        "generic",
+        "长来源 × 告警",
+        {
+            "format": "bifang",
+            "alerts": [{"title": f"{n}", "severity": "low"} for n in range(14_000)],
+            "source": long,
+        },
+    )
     yield (
         "csaf",
         "树的长名",

@@ -52,3 +52,12 @@ def test_products_times_parts_are_not_multiplied_out() -> None:
     }
     [(_, reason)] = rejected(read("openvex", vex_document(SAID | parts)))
     assert "产品超过 5000 个" in reason
+
+
+def test_advisories_of_one_package_are_grouped_once() -> None:
+    """A chain of aliases and as many strangers; in n² steps it would take minutes."""
+    chain = [{"id": f"X{n}", "aliases": [f"X{n + 1}"]} for n in range(12_000, 0, -1)]
+    strangers = [{"id": f"CVE-2026-{n}"} for n in range(10_000, 22_000)]
+    package = {"package": {"name": "a", "ecosystem": "npm"}, "vulnerabilities": chain + strangers}
+    found = of(read("osv", {"results": [{"source": {"path": "a/b"}, "packages": [package]}]}), FindingRecord)
+    assert len(found) == 1 + len(strangers)
