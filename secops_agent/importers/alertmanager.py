@@ -21,7 +21,7 @@ from secops_agent.services.records import (
 
 from .assets import host_asset, website_asset
 from .base import BrokenRecord, Importer, Options, Source, convert, whole_outline
-from .fields import Table, distinct, moment, shortened, table, table_of, text
+from .fields import Table, bounded, distinct, moment, shortened, table, table_of, text
 from .observables import Sighting, observed, sighted_in, techniques_in
 from .reading import json_head, json_values
 
@@ -70,7 +70,7 @@ class Alertmanager:
 def _header(source: Source, options: Options) -> dict[str, Any]:
     """What stands once above all alerts; nothing when several deliveries follow one another in one file."""
     pieces, _ = json_head(source, set(_HEADER), options.limits)
-    found = {path: value for path, _, value in pieces}
+    found = {path: bounded(value) for path, _, value in pieces}
     return found if len(found) == len(pieces) else {}
 
 

@@ -16,6 +16,7 @@ _LOCAL_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost", "(none)",
 # First labels that name a service of some domain, not a machine: no identity by themselves.
 _SERVICE_NAMES = {"www", "web", "mail", "smtp", "imap", "pop", "ftp", "ns", "ns1", "ns2", "dns", "api", "vpn", "proxy",
                   "gateway", "gw", "router", "mx", "m", "app", "admin", "static", "cdn"}  # fmt: skip
+_MOST_KEYS = 100  # of a kind: every finding carries its asset
 _UNNAMED = "(未命名)"
 _VAGUE_PATHS = {"", ".", "./", "/", "-", "stdin", _UNNAMED}
 
@@ -35,7 +36,7 @@ def host_asset(
     ``agent_id`` is only unique within its tool: pass it as "wazuh:001". Loopback and unspecified addresses are
     left out; an address becomes a key too, the weakest.
     """
-    addresses = distinct(filter(_is_real, map(canonical_ip, ips)))
+    addresses = distinct(filter(_is_real, map(canonical_ip, ips)))[:_MOST_KEYS]
     keys = _keys(cloud_id, agent_id, hostname, macs, addresses)
     if not keys:
         return None
@@ -52,7 +53,7 @@ def _keys(
         ("mac", mac.strip().lower().replace("-", ":")) for mac in macs if _MAC.match(mac.strip().lower())
     ]
     pairs += [("ip", address) for address in addresses]
-    return tuple(dict.fromkeys(Key(kind, value) for kind, value in pairs if value))
+    return tuple(dict.fromkeys(Key(kind, value) for kind, value in pairs if value))[: 2 * _MOST_KEYS]
 
 
 def _name_keys(hostname: str) -> list[tuple[KeyKind, str]]:
@@ -79,8 +80,8 @@ def image_asset(names: Iterable[str], digests: Iterable[str], source: str = "") 
     holds a digest. Identity: digests first, then every reference with a tag.
     """
     names = distinct(name.strip() for name in names)
-    found = distinct(digest for text in (*digests, *names) for digest in _DIGEST.findall(text))
-    references = distinct(image_reference(name) for name in names)
+    found = distinct(digest for text in (*digests, *names) for digest in _DIGEST.findall(text))[:_MOST_KEYS]
+    references = distinct(image_reference(name[:2000]) for name in names)[:_MOST_KEYS]
     keys = (*(Key("image_digest", digest) for digest in found), *(Key("image", name) for name in references))
     if not keys:
         return None
@@ -127,7 +128,7 @@ def repository_key(address: str) -> str:
 
 def path_asset(path: str, source: str = "") -> AssetRecord:
     """An application known only by the directory or file that was scanned."""
-    name = path or _UNNAMED
+    name = path[:2000] or _UNNAMED
     return AssetRecord("application", name, (Key("path", name),), source=source)
 
 

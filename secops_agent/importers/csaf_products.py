@@ -20,6 +20,8 @@ WANTED: Final = frozenset(
     {*(f"{branch}.{key}" for branch in _BRANCHES for key in ("category", "name", "product")), _PLAIN, _RELATION, _GROUP}
 )  # fmt: skip
 _MOST, _MOST_TEXT = 120_000, 16 << 20  # products, and characters of them
+_MOST_MEMBERS = 2_000_000  # of groups, each time that something is said of one
+_LONGEST_CHAIN = 8  # parts of parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,13 @@ class ProductTree:
     relations: dict[str, tuple[str, str]] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _size: int = 0
+    _members: int = 0
 
     def find(self, product_id: str) -> Product:
         """What an id stands for; BrokenRecord for one that the tree does not have."""
         part, whole = self.relations.get(product_id, (product_id, ""))
         seen = {product_id}
-        while part in self.relations and part not in seen:  # a part of a part
+        while part in self.relations and part not in seen and len(seen) <= _LONGEST_CHAIN:  # a part of a part
             seen.add(part)
             part = self.relations[part][0]
         found = self.products.get(part)
@@ -59,7 +62,11 @@ class ProductTree:
         """The product ids that a flag, threat or remediation is about."""
         yield from texts(data, "product_ids")
         for group in texts(data, "group_ids"):
-            yield from self.groups.get(group, ())
+            members = self.groups.get(group, ())
+            self._members += len(members)
+            if self._members > _MOST_MEMBERS:
+                raise InvalidInput("产品组被引用得太多，已停止导入：请拆分文件。")
+            yield from members
 
     def add(self, product: Table, versions: str = "") -> None:
         """A full product name."""

@@ -143,7 +143,7 @@ def _image_name(subject: Table) -> str:
 
 
 def _full_name(data: Table) -> str:
-    return "/".join(filter(None, (text(data, "group"), text(data, "name"))))
+    return "/".join(filter(None, (text(data, "group"), text(data, "name"))))[:2000]
 
 
 def _component(value: Any, *, bom: _Bom) -> Iterator[Record]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from cvss import CVSS2, CVSS3, CVSS4
@@ -21,6 +22,8 @@ _ALIAS = re.compile(
 )
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _MAX_LONG = 64_000
+_MAX_NAME = 2000  # of what a record cannot do without, and other records repeat
+_MAX_WIDE = 200
 
 
 def table_of(value: Any, what: str = "记录") -> Table:
@@ -76,6 +79,8 @@ def need(data: Table, key: str) -> str:
     value = text(data, key)
     if not value:
         raise BrokenRecord(f"缺少必填字段「{key}」")
+    if len(value) > _MAX_NAME:
+        raise BrokenRecord(f"「{key}」超过 {_MAX_NAME} 个字符")
     return value
 
 
@@ -149,6 +154,17 @@ def shortened(value: str, size: int = _MAX_LONG) -> str:
     return value if len(value) <= size else value[: size - 1] + "…"
 
 
+def bounded(value: Any) -> Any:
+    """The value without what is endless: texts cut, of arrays and objects the first two hundred entries."""
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_LONG else value[:_MAX_LONG]
+    if isinstance(value, list):
+        return [bounded(item) for item in value[:_MAX_WIDE]]
+    if isinstance(value, dict):
+        return {key: bounded(item) for key, item in islice(value.items(), _MAX_WIDE)}
+    return value
+
+
 def aliases_in(*values: str) -> tuple[str, ...]:
     """Every CVE, CNVD, CNNVD and GHSA id in the texts, in the ids' own case."""
     return distinct(canonical_id(found) for value in values for found in _ALIAS.findall(value))
@@ -167,6 +183,8 @@ def primary_id(ids: Iterable[str]) -> tuple[str, tuple[str, ...]]:
     known = distinct(canonical_id(item) for item in ids)
     if not known:
         raise BrokenRecord("没有漏洞编号")
+    if any(len(item) > _MAX_NAME for item in known):
+        raise BrokenRecord(f"漏洞编号超过 {_MAX_NAME} 个字符")
     first = next((item for item in known if item.startswith("CVE-")), known[0])
     return first, tuple(item for item in known if item != first)
 
@@ -200,6 +218,8 @@ def canonical_purl(value: str) -> str:
     """The canonical spelling; "" for ""; BrokenRecord for what is no purl."""
     if not value:
         return ""
+    if len(value) > _MAX_NAME:
+        raise BrokenRecord(f"purl 超过 {_MAX_NAME} 个字符")
     try:
         return _canonical(value)
     except ValueError as error:

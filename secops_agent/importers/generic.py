@@ -60,7 +60,7 @@ def _parts(source: Source, options: Options) -> Iterator[tuple[str, str, Any, Co
             yield "", position, value, context
         return
     pieces, _ = json_head(source, {"source"}, options.limits)
-    named = [value for _, _, value in pieces if isinstance(value, str)]
+    named = [value[:200] for _, _, value in pieces if isinstance(value, str)]
     context = Context(options.source or next(iter(named), "") or "generic", options)
     for path, position, value in json_parts(source, [f"{part}.item" for part in _LISTS], options.limits):
         yield path.removesuffix(".item"), position, value, context

@@ -95,7 +95,7 @@ def _read_scan(source: Source, options: Options) -> _Scan:
     tool = options.source or "grype"
     distro = table(data, "distro")
     name = "-".join(filter(None, (text(distro, "name"), text(distro, "version"))))
-    return _Scan(options.asset or _asset(table(data, "source"), tool), name, data, tool)
+    return _Scan(options.asset or _asset(table(data, "source"), tool), name[:100], data, tool)
 
 
 def _asset(origin: Table, tool: str) -> AssetRecord:

@@ -131,7 +131,7 @@ def _script(
     location: str,
     seen: datetime | None,
 ) -> Iterator[Record]:
-    name, output = script.get("id", ""), shortened(plain_text(script.get("output", "")).strip(), 2000)
+    name, output = script.get("id", "")[:200], shortened(plain_text(script.get("output", "")).strip(), 2000)
     for ids, title, severity, score in _entries(script):
         vulnerability = primary_id(ids)[0] if ids else ""
         if ids:

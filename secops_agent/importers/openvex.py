@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any, cast, get_args
 
+from bifang.core.errors import InvalidInput
 from secops_agent.services.records import Item, Record, VexRecord, VexWord
 
 from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
@@ -19,7 +21,7 @@ VEX_REASONS = frozenset({
     "component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
     "vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist",
 })  # fmt: skip  # CSAF has the same words
-_MOST = 5000  # products of one statement
+_MOST, _MOST_PAIRS = 5000, 100_000  # products of one statement, and of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class OpenVex:
         once = Once()
         values = json_values(source, {_STATEMENT}, options.limits)
         pairs = ((position, value) for _, position, value in values)
-        for item in convert(pairs, partial(_statement, document=document)):
+        for said, item in enumerate(convert(pairs, partial(_statement, document=document))):
+            if said >= _MOST_PAIRS:
+                raise InvalidInput(f"产品与部件的组合超过 {_MOST_PAIRS} 个，已停止导入：请拆分文件。")
             yield from once(item)
 
 
@@ -76,11 +80,11 @@ def _statement(value: Any, *, document: _Document) -> Iterator[Record]:
     said = moment(data, "last_updated") or moment(data, "timestamp") or document.said_at
     if said is None:
         raise BrokenRecord("没有说明什么时候说的（「timestamp」）")
-    found = tuple(dict.fromkeys(_products(data, document.asset)))
+    found = tuple(dict.fromkeys(islice(_products(data, document.asset), _MOST + 1)))
     if not found:
         raise BrokenRecord("没有说明是哪个产品（「products」）：请在导入时指定资产")
     if len(found) > _MOST:
-        raise BrokenRecord(f"一条声明有 {len(found)} 个产品，上限 {_MOST} 个：请拆分")
+        raise BrokenRecord(f"一条声明的产品超过 {_MOST} 个：请拆分")
     for asset, product in found:
         yield VexRecord(
             vulnerability=vuln_id, status=cast("VexWord", status), author=document.author, document=document.ident, said_at=said,

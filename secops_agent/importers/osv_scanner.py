@@ -77,7 +77,7 @@ def _places(source: Source, options: Options) -> dict[str, _Place]:
 
 
 def _place(origin: Table, options: Options) -> _Place:
-    path, tool = text(origin, "path"), options.source or "osv"
+    path, tool = text(origin, "path")[:2000], options.source or "osv"
     if options.asset:
         return _Place(options.asset, path, tool)
     found = repository_asset(path, tool) if "://" in path else None
@@ -91,17 +91,15 @@ def _package(value: Any, *, place: _Place) -> Iterator[Record]:
     yield component
     pairs = [(need(flaw, "id"), read_advisory(flaw, place.tool)) for flaw in tables(entry, "vulnerabilities")]
     scanner = _Verdicts(_unreachable(entry), _top_scores(entry))
+    rules = {id(record): rule for rule, record in pairs}
     for group in group_records([record for _, record in pairs]):
-        mine = {id(record) for record in group.records}
         yield from group.records
-        yield _finding(
-            group, [rule for rule, record in pairs if id(record) in mine], component, place, scanner
-        )
+        yield _finding(group, [rules[id(record)] for record in group.records], component, place, scanner)
 
 
 def _component(entry: Table, place: _Place) -> ComponentRecord:
     package = table(entry, "package")
-    name = text(package, "name") or need(package, "commit")
+    name = (text(package, "name") or need(package, "commit"))[:2000]
     version, ecosystem = text(package, "version") or text(package, "commit"), text(package, "ecosystem")
     purl = ecosystem_purl(ecosystem, name, version)
     return ComponentRecord(

@@ -19,6 +19,7 @@ NAMES = (
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format
 _SURE = 0.7  # enough when nobody has
+_MOST_REJECTED = 10_000  # of a file of which most is rejected
 
 
 @cache
@@ -76,15 +77,26 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
     if name in _MAY_BE_EMPTY and source.is_blank(options.limits):
         return
     _check(importer, source, options)
-    begun = False
+    taken = refused = 0
     try:
         for item in importer.parse(source, options):
-            begun = begun or not isinstance(item, Rejected)
+            if isinstance(item, Rejected):
+                refused += 1
+            else:
+                taken += 1
             yield item
+            if refused > _MOST_REJECTED and refused > taken:
+                raise InvalidInput(
+                    f"读到的一大半被拒绝（{refused} 条），已停止导入。最近的一条：{_why(item)}"
+                )
     except BrokenFile as error:
-        if not begun:
+        if not taken:
             raise
         yield Rejected(error.position, error.message, fatal=True)
+
+
+def _why(item: Item) -> str:
+    return f"{item.position}，{item.reason}" if isinstance(item, Rejected) else ""
 
 
 def _check(importer: Importer, source: Source, options: Options) -> None:

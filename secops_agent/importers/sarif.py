@@ -1,7 +1,10 @@
 """SARIF 2.1.0 results of any tool: CodeQL, Semgrep, Gitleaks, Checkov, Trivy, Grype … (OASIS standard)."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -24,6 +27,7 @@ from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_
 from .fields import (
     Table,
     aliases_in,
+    bounded,
     distinct,
     moment,
     number,
@@ -42,6 +46,7 @@ from .sarif_places import CodePlace, Numbers, fingerprint, other_places, places
 _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"
 _LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
+_PLACE = re.compile(r"\{(\d{1,3})\}")  # of an argument in a message
 _NOT_A_PROBLEM = {"pass", "notApplicable", "informational"}
 _TOOL_KINDS: dict[str, FindingKind] = {
     "gitleaks": "secret",
@@ -69,15 +74,19 @@ class _Run:
     by_id: dict[str, Table] = field(default_factory=dict)
     kinds: set[FindingKind] = field(default_factory=set)
     whole: bool = True
+    ended: datetime | None = None
     numbers: Numbers = field(default_factory=Numbers)
 
     def settle(self, options: Options) -> None:
         """Work out tool, rules and asset from what was gathered."""
         tool = table(self.data, "tool")
         driver = table(tool, "driver")
-        self.tool = options.source or text(driver, "name").lower() or "sarif"
-        self.rules = tables(driver, "rules")
-        self.extensions = [tables(extension, "rules") for extension in tables(tool, "extensions")]
+        self.tool = options.source or text(driver, "name").lower()[:200] or "sarif"
+        self.rules = _rules(driver)
+        self.extensions = [_rules(extension) for extension in tables(tool, "extensions")]
+        with suppress(BrokenRecord):
+            times = (moment(item, "endTimeUtc") for item in tables(self.data, "invocations"))
+            self.ended = next(filter(None, times), None)
         every = [*self.rules, *(rule for rules in self.extensions for rule in rules)]
         self.by_id = {text(rule, "id"): rule for rule in every}
         origins = (text(item, "repositoryUri") for item in tables(self.data, "versionControlProvenance"))
@@ -107,7 +116,7 @@ class Sarif:
                 yield from once(item)
         for run in runs.values():
             if run.asset and run.whole and run.kinds and not is_vague(run.asset):
-                yield ScanRecord(run.tool, run.asset, tuple(sorted(run.kinds)), _ended(run))
+                yield ScanRecord(run.tool, run.asset, tuple(sorted(run.kinds)), run.ended)
 
 
 def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
@@ -118,7 +127,7 @@ def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
         index, _, key = position.partition(".")
         run = runs.setdefault(index, _Run())
         if path == _ARTIFACT:
-            run.places.append(text(table_of(value), "uri"))
+            run.places.append(shortened(text(table_of(value), "uri"), 2000))
         else:
             run.data[key] = value
     if broken and not (runs and all("tool" in run.data for run in runs.values())):
@@ -128,9 +137,9 @@ def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
     return runs
 
 
-def _ended(run: _Run) -> Any:
-    times = [moment(item, "endTimeUtc") for item in tables(run.data, "invocations")]
-    return next(filter(None, times), None)
+def _rules(component: Table) -> list[Table]:
+    """Every result may refer to one rule: what is endless in it would cost again each time."""
+    return [bounded(rule) for rule in tables(component, "rules")]
 
 
 def _result(value: Any, *, run: _Run) -> Iterator[Record]:
@@ -150,12 +159,12 @@ def _result(value: Any, *, run: _Run) -> Iterator[Record]:
 def _rule(result: Table, run: _Run) -> tuple[str, Table]:
     """The rule by reference, index or id; a hierarchical id ("CA1000/1") falls back to its parent. It may be missing."""
     reference = table(result, "rule")
-    rule_id = text(result, "ruleId") or text(reference, "id")
+    rule_id = (text(result, "ruleId") or text(reference, "id"))[:500]
     component = number(table(reference, "toolComponent"), "index")
     rules = run.rules if component is None else _at(run.extensions, component) or []
     index = number(result, "ruleIndex") if number(reference, "index") is None else number(reference, "index")
     rule = _at(rules, index) or run.by_id.get(rule_id) or run.by_id.get(rule_id.rpartition("/")[0]) or {}
-    return rule_id or text(rule, "id"), rule
+    return rule_id or text(rule, "id")[:500], rule
 
 
 def _at(items: list[Any], index: float | None) -> Any:
@@ -245,7 +254,7 @@ def _finding(
         remediation=shortened(text(table(rule, "help"), "text"), 4000),
         references=distinct([text(rule, "helpUri")]),
         suppressed=_suppressed(result),
-        seen_at=_ended(run),
+        seen_at=run.ended,
     )
 
 
@@ -255,9 +264,8 @@ def _message(result: Table, rule: Table) -> str:
     if text(message, "text"):
         return text(message, "text")
     template = text(table(table(rule, "messageStrings"), text(message, "id")), "text")
-    for index, argument in enumerate(rows(message, "arguments")):
-        template = template.replace(f"{{{index}}}", text({"arguments": argument}, "arguments"))
-    return template
+    given = [shortened(text({"arguments": each}, "arguments"), 1000) for each in rows(message, "arguments")]
+    return _PLACE.sub(lambda found: _at(given, int(found[1])) or found[0], template[:4000], count=20)
 
 
 def _suppressed(result: Table) -> bool:

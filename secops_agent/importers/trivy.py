@@ -93,7 +93,8 @@ class _Report:
         distro = _distro(system, text(result, "Target")) if text(result, "Class") == "os-pkgs" else ""
         seen = moment(self.data, "CreatedAt")
         asset = self._asset(holder)
-        return ScanTarget(asset, text(result, "Target"), text(result, "Type"), distro, seen, self.source)
+        place, kind = text(result, "Target")[:1000], text(result, "Type")[:100]
+        return ScanTarget(asset, place, kind, distro[:100], seen, self.source)
 
     def _system(self) -> Table:
         return table(table(self.data, "Metadata"), "OS")

@@ -52,8 +52,9 @@ def group_records(records: Sequence[VulnerabilityRecord]) -> list[AliasGroup]:
     by_name: dict[str, AliasGroup] = {}
     groups: dict[int, AliasGroup] = {}
     for record in records:
-        group = AliasGroup(dict.fromkeys(record_names(record)), [record])
-        for name in list(group.names):
+        names = record_names(record)
+        group = AliasGroup(dict.fromkeys(names), [record])
+        for name in names:
             known = by_name.get(name)
             if known is None or known is group:
                 continue
@@ -64,8 +65,9 @@ def group_records(records: Sequence[VulnerabilityRecord]) -> list[AliasGroup]:
                 group = known
             else:
                 del group.names[name]
-        for name in group.names:
-            by_name[name] = group
+        for name in names:
+            if name in group.names:
+                by_name[name] = group
         groups[id(group)] = group
     return list(groups.values())
 
