@@ -15,7 +15,10 @@ from bifang.core.db import run
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]
-_KINDS = ((BooleanField, "boolean"), (IntegerField | ForeignKey, "bigint"))  # of a column on PostgreSQL; else text
+_KINDS = (
+    (BooleanField, "boolean"),
+    (IntegerField | ForeignKey, "bigint"),
+)  # of a column on PostgreSQL; else text
 _PIECE = 500  # values in one statement; SQLite takes a limited number
 
 
