@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "bifang.channels",
     "secops_agent",
     "dingtalk_integration",
+    "feishu_integration",
 ]
 
 MIDDLEWARE = [

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from bifang.channels.models import ClientState, ClientStatus
 from bifang.core.admin.base import NOTHING, RecordScreen, ago, badge, moment, shortened
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.rights import allow
@@ -16,7 +17,7 @@ from dingtalk_integration import guide
 from dingtalk_integration.config_face import TONES, watch
 from dingtalk_integration.health import FRESH
 from dingtalk_integration.models import Card as AiCard
-from dingtalk_integration.models import CardState, ClientState, ClientStatus
+from dingtalk_integration.models import CardState
 from dingtalk_integration.usage_admin import ApiUsageScreen
 from dingtalk_integration.webhook.page import callback_page
 

@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from bifang.channels.models import InboxRow
+from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.core.admin.base import moment, shortened
 from bifang.core.admin.guiding import Fact, register_facts
 from bifang.core.admin.live import Live, register_watch
@@ -22,7 +22,7 @@ from dingtalk_integration.checks import local
 from dingtalk_integration.checks.configuration import DingTalkTrial
 from dingtalk_integration.checks.diagnosis import every_step
 from dingtalk_integration.health import COMMAND, FRESH, WAITS_FOR_CALLS, live_scopes, live_states
-from dingtalk_integration.models import ApiUsage, CallbackState, ClientState, ClientStatus, QuotaLedger
+from dingtalk_integration.models import ApiUsage, CallbackState, QuotaLedger
 from dingtalk_integration.webhook.page import callback_facts
 
 TONES = {

@@ -12,14 +12,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.models import InboxRow
+from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.core.addresses import is_loopback
 from bifang.core.admin.dashboard import config_step
 from bifang.core.admin.guiding import register_guide
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.models import SystemConfig
 from dingtalk_integration.health import COMMAND, FRESH, live_states, live_workers
-from dingtalk_integration.models import CallbackState, ClientState, ClientStatus
+from dingtalk_integration.models import CallbackState
 from secops_agent.models import Role, Staff
 
 OPEN_PLATFORM: Final = "https://open.dingtalk.com/"
@@ -70,7 +70,7 @@ def _platform(config: SystemConfig) -> str:
 
 def _start(config: SystemConfig, running: bool) -> Step:
     text = (
-        f"服务要一直运行，才能保持与钉钉的长连接。在服务器上执行下面的命令（所有启用的配置；只要这一个就加 --config-id {config.pk}）。"
+        f"服务要一直运行，才有人接收和回答消息。在服务器上执行下面的命令（所有启用的配置；只要这一个就加 --config-id {config.pk}）。"
         "已有服务在运行时不需要再启动，它几秒内会接手。"
     )
     commands = ("只运行这一个配置", f"{_command()} --config-id {config.pk}")

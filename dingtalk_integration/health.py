@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from bifang.channels.models import Worker
+from bifang.channels.models import ClientState, ClientStatus, Worker
 from bifang.core.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
 from bifang.core.metrics import register_metrics
 from bifang.core.models import SystemConfig
 from dingtalk_integration import quota
-from dingtalk_integration.models import ClientState, ClientStatus, Purpose
+from dingtalk_integration.models import Purpose
 from secops_agent.services.notifications import digests
 
 FRESH = timedelta(
@@ -51,8 +51,7 @@ def pushed_configs() -> list[SystemConfig]:
 
 def live_workers(config_id: int) -> list[Worker]:
     """Workers with a fresh heartbeat that serve this configuration (all, or by ``--config-id``)."""
-    alive = Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH)
-    return list(alive.filter(Q(scope="") | Q(scope=str(config_id))))
+    return list(_alive().filter(Q(scope="") | Q(scope=str(config_id))))
 
 
 def live_states(config_id: int) -> list[ClientState]:
@@ -74,8 +73,11 @@ def _fresh_states(**which: int) -> dict[int, list[ClientState]]:
 
 def live_scopes() -> set[str]:
     """The configuration ids that live workers are restricted to; "" for one that serves all."""
-    alive = Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH)
-    return set(alive.values_list("scope", flat=True))
+    return set(_alive().values_list("scope", flat=True))
+
+
+def _alive() -> QuerySet[Worker]:
+    return Worker.objects.filter(heartbeat_at__gte=database_now() - FRESH, kind__in=("", "dingtalk"))
 
 
 def check_workers() -> str:

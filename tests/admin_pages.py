@@ -18,12 +18,12 @@ from django.utils import timezone
 
 import bifang.urls  # noqa: F401  # registers the screens
 from bifang.channels import inbox, known_groups
-from bifang.channels.models import InboxRow, KnownGroup, OutboxRow, State, Worker
+from bifang.channels.models import ClientState, ClientStatus, InboxRow, KnownGroup, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import LoginFailure, Switch, SystemConfig
 from bifang.core.sealed import Sealed, place_of
-from dingtalk_integration.models import ApiUsage, Card, CardState, ClientState, ClientStatus
+from dingtalk_integration.models import ApiUsage, Card, CardState
 from secops_agent.models import (
     Action,
     AlertMessage,
@@ -37,7 +37,9 @@ from secops_agent.models import (
     Correction,
     Feed,
     ImportJob,
+    IndicatorList,
     InvestigationReplay,
+    ListedIndicator,
     McpCatalogue,
     ModelPrice,
     NotificationPreference,
@@ -50,6 +52,7 @@ from secops_agent.models import (
     SecurityReport,
     SlaTarget,
     Staff,
+    SuppressionRule,
     SyslogListener,
     SyslogRejection,
     SyslogSource,
@@ -458,6 +461,16 @@ ROWS: dict[str, Callable[[], Any]] = {
     "channels.knowngroup": lambda: known_group(dingtalk()),
     "secops_agent.mcpcatalogue": mcp_service,
     "secops_agent.syslogsource": syslog_source,
+    "secops_agent.indicatorlist": lambda: IndicatorList.objects.create(name=f"清单{next(_numbers)}"),
+    "secops_agent.listedindicator": lambda: ListedIndicator.objects.create(
+        list=IndicatorList.objects.create(name=f"清单{next(_numbers)}"),
+        kind="ip",
+        value="203.0.113.9",
+        created_at=timezone.now(),
+    ),
+    "secops_agent.suppressionrule": lambda: SuppressionRule.objects.create(
+        name=f"规则{next(_numbers)}", reason="扫描"
+    ),
     "secops_agent.sysloglistener": _syslog_listener,
     "secops_agent.syslogrejection": _syslog_rejection,
     "secops_agent.notificationrule": rule,
@@ -480,7 +493,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "dingtalk_integration.apiusage": lambda: ApiUsage.objects.create(
         client_id="dinga", family="card", day=date(2026, 11, 2), calls=8_100
     ),
-    "dingtalk_integration.clientstate": lambda: connected(dingtalk()),
+    "channels.clientstate": lambda: connected(dingtalk()),
     "dingtalk_integration.card": lambda: card(
         received(dingtalk()), state=CardState.FAILED, last_error="坏了"
     ),

@@ -1,39 +1,18 @@
 """A simulated DingTalk for tests: in a thread with its own event loop, spoken to over plain HTTP."""
 
-import asyncio
-import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
-
 from simulators.dingtalk import Simulator
 from tests.deadline import wait_until
+from tests.server_thread import ServerHandle, in_thread
 
 DEMO = {"dingdemo": "demo-secret"}
-logging.getLogger("httpx").setLevel(logging.WARNING)  # polling would fill the reports of failed tests
 
 
-class SimulatorHandle:
+class SimulatorHandle(ServerHandle):
     """What a test may do with a running simulator; every call is one HTTP request."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self.http = httpx.Client(base_url=base_url, timeout=120, trust_env=False)
-
-    def get(self, path: str, **params: Any) -> Any:
-        """GET, as JSON; raises unless 2xx."""
-        response = self.http.get(path, params=params)
-        response.raise_for_status()
-        return response.json()
-
-    def post(self, path: str, body: Any) -> Any:
-        """POST JSON, answer as JSON; raises unless 2xx."""
-        response = self.http.post(path, json=body)
-        response.raise_for_status()
-        return response.json()
 
     def message(self, text: str = "你好", **fields: Any) -> dict[str, Any]:
         """Say something; fields as of POST /sim/messages. Returns {msg_id, delivered, conversation_id}."""
@@ -100,18 +79,5 @@ class SimulatorHandle:
 def running_simulator(apps: dict[str, str] | None = None, **options: Any) -> Iterator[SimulatorHandle]:
     """Run a simulator on a free port for the length of the block. Options: fields of simulator.Options."""
     simulator = Simulator(apps or DEMO, port=options.pop("port", 0), **options)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(120)
-        handle = SimulatorHandle(simulator.base_url)
-        try:
-            yield handle
-        finally:
-            handle.http.close()
-            asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(120)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(120)
-        loop.close()
+    with in_thread(simulator), SimulatorHandle(simulator.base_url) as handle:
+        yield handle

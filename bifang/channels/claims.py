@@ -7,6 +7,7 @@ database's (`database_now`).
 
 import secrets
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ from django.db import connection, models, transaction
 
 from bifang.channels.models import ClaimableRow, State
 from bifang.core.db import database_now
+from bifang.core.models import SystemConfig
 
 HOLD: Final = timedelta(seconds=25)  # how long a claim holds that nobody renews
 CHUNK: Final = 500
@@ -27,7 +29,23 @@ def new_token(now: datetime) -> str:
     return f"{int(now.timestamp() * 1e6):x}-{secrets.token_hex(6)}"
 
 
-def in_order(config_id: int | None) -> tuple[str, list[Any]]:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a process works on: of one kind of configuration ("": of any), of one configuration (None: of all)."""
+
+    kind: str = ""
+    config_id: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The one configuration, as a worker shows it; "" for all."""
+        return str(self.config_id or "")
+
+
+EVERYTHING: Final = Scope()
+
+
+def in_order(scope: Scope) -> tuple[str, list[Any]]:
     """For `claim`: rows whose time has come and whose turn it is: nothing earlier with the same order key is open.
 
     States are literals in every statement here, so that the partial indexes of open rows are seen.
@@ -36,9 +54,12 @@ def in_order(config_id: int | None) -> tuple[str, list[Any]]:
         "(r.not_before IS NULL OR r.not_before <= %s) AND NOT EXISTS (SELECT 1 FROM {table} AS e "
         "WHERE e.order_key = r.order_key AND e.id < r.id AND e.state IN ('pending', 'claimed'))"
     )
-    if config_id is None:
-        return where, [database_now()]
-    return f"{where} AND r.config_id = %s", [database_now(), config_id]
+    if scope.config_id is not None:
+        return f"{where} AND r.config_id = %s", [database_now(), scope.config_id]
+    if scope.kind:
+        configs = f"SELECT c.id FROM {SystemConfig._meta.db_table} AS c WHERE c.kind = %s"  # noqa: S608 - our own name
+        return f"{where} AND r.config_id IN ({configs})", [database_now(), scope.kind]
+    return where, [database_now()]
 
 
 def claim(

@@ -52,7 +52,6 @@ class Consumer:
         replied: Callable[[], None],
         *,
         capacity: int = 400,
-        config_id: int | None = None,
         sink: Callable[[Turn], ReplySink] | None = None,
     ) -> None:
         self._owner = owner
@@ -60,7 +59,6 @@ class Consumer:
         self._channel = channel
         self._replied = replied
         self._capacity = capacity
-        self._config_id = config_id
         self._sink = sink
         self._running: dict[asyncio.Task[None], Turn] = {}
         self._wake = asyncio.Event()
@@ -126,7 +124,7 @@ class Consumer:
         return len(turns)
 
     def _claim(self, room: int) -> list[Turn]:
-        turns = inbox.claim(self._owner.name, room, self._config_id)
+        turns = inbox.claim(self._owner.name, room, self._owner.scope)
         self._waiting = inbox.anything_waits()
         return turns
 

@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from bifang.channels import claims, outbox
+from bifang.channels.claims import EVERYTHING, Scope
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Kind, Reply, Turn
 from bifang.channels.targets import order_key, pack_target, to_ms, unpack_target
@@ -108,9 +109,9 @@ def anything_waits() -> bool:
     return InboxRow.objects.filter(state=State.PENDING).exists()
 
 
-def claim(owner: str, room: int, config_id: int | None = None) -> list[Turn]:
+def claim(owner: str, room: int, scope: Scope = EVERYTHING) -> list[Turn]:
     """Claim up to `room` rows for `owner`, oldest first; urgent ones even without room."""
-    where, given = claims.in_order(config_id)
+    where, given = claims.in_order(scope)
     with transaction.atomic():
         rows = claims.claim(InboxRow, owner, room, where=where, given=given, count_try=True)
         if len(rows) >= room:

@@ -181,11 +181,15 @@ class KnownGroup(models.Model):
 
 
 class Worker(models.Model):
-    """A running worker process, alive while its heartbeat is fresh."""
+    """A running worker process, alive while its heartbeat is fresh.
+
+    It works for configurations of a ``kind`` ("": of any), ``scope`` is the one that it is restricted to.
+    """
 
     owner = models.CharField("进程", max_length=80, primary_key=True)
     host = models.CharField("主机", max_length=200)
     pid = models.PositiveIntegerField("PID")
+    kind = models.CharField("种类", max_length=32, blank=True, default="")
     scope = models.CharField("范围", max_length=40, blank=True, default="")
     started_at = models.DateTimeField("启动时间")
     heartbeat_at = models.DateTimeField("心跳")
@@ -197,3 +201,42 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.owner
+
+
+class ClientStatus(models.TextChoices):
+    """The states of a stream client."""
+
+    CONNECTING = "connecting", "正在连接"
+    CONNECTED = "connected", "已连接"
+    RETRYING = "retrying", "重试中"
+    PARKED = "parked", "凭证错误"
+    STOPPED = "stopped", "已停止"
+
+
+class ClientState(models.Model):
+    """One configuration's connection in one worker process; fresh while ``updated_at`` is."""
+
+    config = models.ForeignKey(
+        SystemConfig, verbose_name="配置", on_delete=models.CASCADE, related_name="client_states"
+    )
+    owner = models.CharField("工作进程", max_length=80)
+    status = models.CharField("状态", max_length=12, choices=ClientStatus.choices)
+    since = models.DateTimeField("自")
+    last_frame_at = models.DateTimeField("最近一帧", null=True)
+    last_error = models.TextField("最近错误", blank=True, default="")
+    last_error_at = models.DateTimeField("最近错误时间", null=True)
+    messages_received = models.PositiveBigIntegerField("收到消息", default=0)
+    connections = models.PositiveSmallIntegerField("连接数", default=0)
+    answered_at = models.DateTimeField("最近心跳应答", null=True)
+    round_trip_ms = models.PositiveIntegerField("心跳往返（毫秒）", null=True)
+    attempts = models.PositiveIntegerField("连续失败", default=0)
+    retry_at = models.DateTimeField("下次尝试", null=True)
+    updated_at = models.DateTimeField("更新时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "连接状态"
+        constraints = [models.UniqueConstraint(fields=["config", "owner"], name="channels_client_once")]
+        indexes = [models.Index(fields=["owner"], name="channels_client_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.config}: {self.get_status_display()}"

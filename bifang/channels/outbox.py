@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F
 
 from bifang.channels import claims, outgoing
-from bifang.channels.claims import NOBODY
+from bifang.channels.claims import EVERYTHING, NOBODY, Scope
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import (
     Button,
@@ -141,9 +141,9 @@ def anything_waits() -> bool:
     return OutboxRow.objects.filter(state=State.PENDING).exists()
 
 
-def claim(owner: str, room: int, config_id: int | None = None) -> list[Part]:
+def claim(owner: str, room: int, scope: Scope = EVERYTHING) -> list[Part]:
     """Claim up to `room` waiting rows that nothing is ahead of, and what waits behind them."""
-    where, given = claims.in_order(config_id)
+    where, given = claims.in_order(scope)
     parts = []
     for row in claims.claim(OutboxRow, owner, room, where=where, given=given, with_followers=True):
         try:

@@ -17,7 +17,7 @@ class ReplyTarget:
     """Where an answer goes. ``webhook`` is a bearer secret valid until ``webhook_expires_ms`` (epoch ms).
 
     ``robot``: a custom robot, which only sends, by the id under which its address is kept; ``conversation_id`` is then
-    the digest of that address.
+    the digest of that address. ``message_id``: what is answered, where a channel answers a message rather than in a chat.
     """
 
     conversation_id: str
@@ -27,6 +27,7 @@ class ReplyTarget:
     webhook: str = ""
     webhook_expires_ms: int = 0
     robot: str = ""
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

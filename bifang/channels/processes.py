@@ -21,10 +21,11 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from bifang.channels import claims
-from bifang.channels.claims import HOLD
+from bifang.channels.claims import EVERYTHING, HOLD, Scope
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.core.db import database_now
 from bifang.core.errors import ConfigError
+from bifang.core.models import SystemConfig
 from bifang.env import unreadable
 
 FORGET_AFTER: Final = timedelta(minutes=10)
@@ -35,7 +36,7 @@ class Owner:
     """This process, with the lock that proves it lives."""
 
     name: str
-    scope: str
+    scope: Scope
     lock: IO[str]
     path: Path
 
@@ -54,7 +55,7 @@ def _directory() -> Path:
     return path
 
 
-def take_name(scope: str = "") -> Owner:
+def take_name(scope: Scope = EVERYTHING) -> Owner:
     """A fresh owner name for this process, locked. Raises ConfigError."""
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
     path = _directory() / f"{name}.lock"
@@ -107,16 +108,20 @@ def beat(owner: Owner, *, running: int, waiting: int) -> int:
     now = database_now()
     fresh = {"heartbeat_at": now, "running": running, "waiting": waiting}
     if not Worker.objects.filter(owner=owner.name).update(**fresh):
-        born = {"host": socket.gethostname(), "pid": os.getpid(), "scope": owner.scope, "started_at": now}
+        born = {"host": socket.gethostname(), "pid": os.getpid(), "started_at": now}
+        born |= {"kind": owner.scope.kind, "scope": owner.scope.label}
         Worker.objects.create(owner=owner.name, **born, **fresh)
-    alive = Worker.objects.filter(heartbeat_at__gt=now - HOLD)
-    return (alive.filter(scope__in=("", owner.scope)) if owner.scope else alive).count()
+    alive, scope = Worker.objects.filter(heartbeat_at__gt=now - HOLD), owner.scope
+    if scope.kind:
+        alive = alive.filter(kind__in=("", scope.kind))
+    return (alive.filter(scope__in=("", scope.label)) if scope.label else alive).count()
 
 
 def is_served(config_id: int) -> bool:
     """Does a process live that answers what comes in for this configuration?"""
     alive = Worker.objects.filter(heartbeat_at__gt=database_now() - HOLD)
-    return alive.filter(scope__in=("", str(config_id))).exists()
+    kind = SystemConfig.objects.filter(pk=config_id).values_list("kind", flat=True).first()
+    return alive.filter(scope__in=("", str(config_id)), kind__in=("", kind)).exists()
 
 
 def forget_dead() -> None:

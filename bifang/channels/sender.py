@@ -32,12 +32,9 @@ class Sender:
         self,
         owner: Owner,
         channel: Channel,
-        *,
-        config_id: int | None = None,
     ) -> None:
         self._owner = owner
         self._channel = channel
-        self._config_id = config_id
         self._queues: dict[str, deque[Part]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -86,7 +83,7 @@ class Sender:
                 log.exception("领取待发送的回复失败，稍后重试")
 
     def _claim(self, room: int) -> list[Part]:
-        parts = outbox.claim(self._owner.name, room, self._config_id)
+        parts = outbox.claim(self._owner.name, room, self._owner.scope)
         self._waiting = outbox.anything_waits()
         return parts
 

@@ -46,6 +46,7 @@ def pack_target(target: ReplyTarget | None, place: str) -> dict[str, Any]:
             "staff_id": target.staff_id,
             "robot_code": target.robot_code,
             **({"robot": target.robot} if target.robot else {}),
+            **({"message_id": target.message_id} if target.message_id else {}),
         },
         "webhook": Sealed.of(target.webhook, place) if target.webhook else None,
         "webhook_expires_at": from_ms(target.webhook_expires_ms) if target.webhook else None,

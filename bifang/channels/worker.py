@@ -34,7 +34,6 @@ class WorkerLoop:
         handlers: Mapping[str, Handler],
         channel: Channel,
         *,
-        config_id: int | None = None,
         capacity: int = 400,
         sink: Callable[[Turn], ReplySink] | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
@@ -43,7 +42,6 @@ class WorkerLoop:
         self._owner = owner
         self._handlers = handlers
         self._channel = channel
-        self._config_id = config_id
         self._capacity = capacity
         self._sink = sink
         self._on_close = on_close
@@ -128,9 +126,9 @@ class WorkerLoop:
         return next((task.exception() for task in tasks if task.done() and task.exception()), None)
 
     def _build(self) -> tuple[Consumer, Sender]:
-        sender = Sender(self._owner, self._channel, config_id=self._config_id)
+        sender = Sender(self._owner, self._channel)
         self._consumer = Consumer(
             self._owner, self._handlers, self._channel, sender.look,
-            capacity=self._capacity, config_id=self._config_id, sink=self._sink,
+            capacity=self._capacity, sink=self._sink,
         )  # fmt: skip
         return self._consumer, sender

@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 from bifang.core.checks import sqlite_file
 from bifang.core.errors import ConfigError
 
-OURS: Final = frozenset({"core", "channels", "dingtalk_integration", "secops_agent"})
+OURS: Final = frozenset({"core", "channels", "dingtalk_integration", "feishu_integration", "secops_agent"})
 
 
 def refuse_former_database(using: str, **_: Any) -> None:

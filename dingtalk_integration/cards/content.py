@@ -6,8 +6,8 @@ from typing import Final
 
 from bifang.channels.outgoing import before_taps, safe_button, without_taps
 from bifang.channels.ports import Button, Part, ReplyTarget
+from bifang.channels.splitting import CHARACTERS
 from dingtalk_integration.openapi.cards import FAILED, FINISHED, INPUTTING, PROCESSING, CardPlace
-from dingtalk_integration.splitting import CHARACTERS
 
 KEY: Final = "content"  # the streaming variable
 NAME: Final = "毕方"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from bifang.channels.models import ClientState, ClientStatus
 from bifang.core import configs
 from bifang.core.http import Response
 from bifang.core.models import SystemConfig
@@ -18,7 +19,6 @@ from dingtalk_integration.health import (
     live_states,
     live_workers,
 )
-from dingtalk_integration.models import ClientState, ClientStatus
 
 
 @dataclass(slots=True)

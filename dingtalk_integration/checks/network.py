@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bifang.channels.streams.sockets import open_socket
 from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.http import HttpClient
 from bifang.core.models import SystemConfig
@@ -23,7 +24,6 @@ from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.stream import gateway
 from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, DELEGATE_TOPIC
 from dingtalk_integration.stream.settings import StreamSettings
-from dingtalk_integration.stream.sockets import open_socket
 from dingtalk_integration.worker.clients import stream_settings
 
 MOST_SKEW: Final = 60.0  # seconds

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 
 from bifang.channels import inbox
 from bifang.channels.ports import Incoming
+from bifang.channels.storable import unstorable
 from dingtalk_integration.handlers import cards, chat, events
-from dingtalk_integration.handlers.storable import dead_letter, unstorable
+from dingtalk_integration.handlers.dead_letters import dead_letter
 from dingtalk_integration.stream.frames import CHAT_ACK, EVENT_ACK, Ack, Frame, card_ack
 
 log = logging.getLogger(__name__)

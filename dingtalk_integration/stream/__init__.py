@@ -1,5 +1,6 @@
 """The DingTalk Stream client. No Django."""
 
+from bifang.channels.streams.state import Status, StreamState
 from dingtalk_integration.stream.client import StreamClient
 from dingtalk_integration.stream.frames import (
     CARD_TOPIC,
@@ -14,7 +15,6 @@ from dingtalk_integration.stream.frames import (
     card_ack,
 )
 from dingtalk_integration.stream.settings import StreamSettings
-from dingtalk_integration.stream.state import Status, StreamState
 
 __all__ = [
     "CARD_TOPIC",

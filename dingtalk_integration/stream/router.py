@@ -7,8 +7,10 @@ from typing import Any
 from dingtalk_stream import AckMessage, SystemMessage
 from dingtalk_stream.handlers import SystemHandler
 
+from bifang.channels.streams.connection import Connection
+from bifang.channels.streams.state import LiveStatus
+from bifang.channels.streams.tasks import FrameTasks
 from bifang.core.journal import Journal
-from dingtalk_integration.stream.connection import Connection
 from dingtalk_integration.stream.frames import (
     CALLBACK,
     DISCONNECT,
@@ -24,8 +26,6 @@ from dingtalk_integration.stream.frames import (
     open_envelope,
     open_frame,
 )
-from dingtalk_integration.stream.state import LiveStatus
-from dingtalk_integration.stream.tasks import FrameTasks
 
 log = logging.getLogger(__name__)
 

@@ -1,18 +1,15 @@
-"""One thread for each enabled configuration: it owns the sockets and nothing else."""
+"""A DingTalk configuration as the supervisor sees it."""
 
-import asyncio
-import logging
-import threading
 from collections.abc import Callable
 
+from bifang.channels.client_threads import Trade
+from bifang.channels.streams.state import Observe
 from bifang.core.rules import address_rules
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake
+from dingtalk_integration.health import WAITS_FOR_CALLS
 from dingtalk_integration.stream.client import StreamClient
 from dingtalk_integration.stream.settings import StreamSettings
-from dingtalk_integration.stream.state import StreamState
-
-log = logging.getLogger(__name__)
 
 
 def stream_settings(settings: DingTalkSettings) -> StreamSettings:
@@ -27,48 +24,14 @@ def stream_settings(settings: DingTalkSettings) -> StreamSettings:
     )
 
 
-class ClientThread:
-    """A stream client in its own thread and event loop."""
+def _pushed(settings: DingTalkSettings) -> StreamSettings | None:
+    return stream_settings(settings) if settings.use_stream_push else None
 
-    def __init__(
-        self,
-        config_id: int,
-        settings: StreamSettings,
-        stored: Callable[[], None],
-        changed: Callable[[], None],
-    ) -> None:
-        self.config_id = config_id
-        self.settings = settings
-        self._client = StreamClient(settings, Intake(config_id, stored).receive, lambda _: changed())
-        self._thread = threading.Thread(target=self._main, name=f"client-{config_id}", daemon=True)
-        self._thread.start()
 
-    @property
-    def alive(self) -> bool:
-        """Does the thread run? It ends only after `stop`, or by a fault of ours."""
-        return self._thread.is_alive()
+def _connect(
+    config_id: int, settings: StreamSettings, stored: Callable[[], None], observe: Observe
+) -> StreamClient:
+    return StreamClient(settings, Intake(config_id, stored).receive, observe)
 
-    @property
-    def state(self) -> StreamState:
-        """A snapshot, with live counters."""
-        return self._client.state
 
-    def wake(self) -> None:
-        """Try again now instead of waiting for the next attempt."""
-        self._client.wake()
-
-    def stop(self) -> None:
-        """Ask it to close its sockets; returns at once."""
-        self._client.stop()
-
-    def join(self, timeout: float) -> None:
-        """Wait for the thread's end."""
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            log.warning("dingtalk 客户端线程没有按时结束", extra={"config": self.config_id})
-
-    def _main(self) -> None:
-        try:
-            asyncio.run(self._client.run())
-        except Exception:
-            log.exception("dingtalk 客户端线程异常结束，将自动重启", extra={"config": self.config_id})
+DINGTALK = Trade("dingtalk", "钉钉", _pushed, _connect, WAITS_FOR_CALLS)

@@ -17,17 +17,14 @@ from secops_agent.services.people.staff import Person
 from secops_agent.web_chat.lines import is_web
 
 BIFANG = Actor("system", "", "毕方", "agent")
+_DOORS = {"http": "dingtalk_http", "feishu": "feishu"}
 
 
 def door_of(turn: Turn) -> str:
     """Through what the person speaks. Of what came by HTTP callback, DingTalk's signature does not cover the words."""
-    return (
-        "web"
-        if is_web(turn.target)
-        else "dingtalk_http"
-        if turn.payload.get("door") == "http"
-        else "dingtalk"
-    )
+    if is_web(turn.target):
+        return "web"
+    return _DOORS.get(turn.payload.get("door", ""), "dingtalk")
 
 
 def place_of(turn: Turn) -> Place:

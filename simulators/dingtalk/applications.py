@@ -8,8 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from bifang.core.errors import InvalidInput
+from simulators.exchanges import answer_json, read_object, telling_errors
 
-from .control import answer_json, read_object, telling_errors
 from .messages import find_robot
 from .options import Robot, build_robot, mint_robot, mint_secret
 from .page import SECURITY, STATIC

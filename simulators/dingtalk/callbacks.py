@@ -15,14 +15,14 @@ import aiohttp
 from aiohttp import web
 
 from bifang.core.errors import InvalidInput
+from simulators.exchanges import answer_json, read_object, telling_errors
+from simulators.values import dump, mint, now_ms
 
 from . import sealing
-from .control import answer_json, read_object, telling_errors
 from .deliveries import Push
-from .frames import CARD_TOPIC, dump, now_ms
+from .frames import CARD_TOPIC
 from .messages import find_robot
 from .openapi import Call, OpenApi, Refusal
-from .options import mint
 from .world import World
 
 LATE_MS: Final = 3_700_000  # what the fault callback_late sets the clock back by

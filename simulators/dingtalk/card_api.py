@@ -10,11 +10,12 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.exchanges import answer_json
+from simulators.history import Entry
+from simulators.values import mint
+
 from .cards import Card
-from .control import answer_json
-from .history import Entry
 from .openapi import QPS, TOKEN_HEADER, Call, Handler, OpenApi, Refusal
-from .options import mint
 from .world import World
 
 

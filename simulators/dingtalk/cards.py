@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .frames import now_ms
+from simulators.values import now_ms
 
 SHOWN_APART = ("title", "content", "flowStatus", "buttons")
 

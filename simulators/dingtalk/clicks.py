@@ -12,12 +12,13 @@ from typing import Any
 from aiohttp import web
 
 from bifang.core.errors import InvalidInput
+from simulators.exchanges import answer_json, read_object, telling_errors
+from simulators.values import dump
 
 from .card_api import apply_update, refresh_bubbles
 from .cards import Card, parse_buttons
-from .control import answer_json, read_object, telling_errors
 from .deliveries import Push
-from .frames import CARD_TOPIC, dump
+from .frames import CARD_TOPIC
 from .messages import find_robot
 from .openapi import Refusal
 from .people import CORP_ID

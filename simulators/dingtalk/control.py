@@ -1,55 +1,20 @@
 """``/sim/…``: what tests, benches and the chat page tell the simulator, and ask it."""
 
-import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-from bifang.core.errors import BifangError, InvalidInput
+from bifang.core.errors import InvalidInput
+from simulators.exchanges import answer_json, read_json, read_object, telling_errors
+from simulators.history import Entry
+from simulators.values import now_ms
 
 from .events import emit
 from .fault_actions import FaultActions
 from .faults import parse_change
-from .frames import dump, now_ms
 from .messages import say
 from .world import World
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-async def read_object(request: web.Request) -> dict[str, Any]:
-    """The JSON object in the body. InvalidInput if it is none."""
-    body = await read_json(request)
-    if not isinstance(body, dict):
-        raise InvalidInput("请求正文应是一个 JSON 对象")
-    return body
-
-
-async def read_json(request: web.Request) -> Any:
-    """The JSON in the body. InvalidInput if it is none."""
-    try:
-        return json.loads(await request.read())
-    except ValueError as error:
-        raise InvalidInput(f"请求正文不是合法的 JSON：{error}") from error
-
-
-def answer_json(value: Any, status: int = 200) -> web.Response:
-    """JSON with Chinese left readable."""
-    return web.json_response(value, status=status, dumps=dump)
-
-
-def telling_errors(handler: Handler) -> Handler:
-    """Answer our own errors as ``{"error": message}`` with status 400."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except BifangError as error:
-            return answer_json({"error": error.message}, status=400)
-
-    return handle
 
 
 @dataclass(slots=True)
@@ -110,7 +75,7 @@ class Control:
         query = request.query
         since, after = _read_number(query.get("since")), _read_number(query.get("after"))
         rows = [
-            entry.to_reply()
+            _describe_reply(entry)
             for entry in self.world.history.robot_entries(query.get("client_id", ""))
             if entry.at >= since
             and entry.seq > after
@@ -164,3 +129,22 @@ def _read_number(text: str | None) -> float:
         return float(text) if text else 0.0
     except ValueError as error:
         raise InvalidInput(f"应是数字，收到 {text!r}") from error
+
+
+def _describe_reply(entry: Entry) -> dict[str, Any]:
+    """One row of ``GET /sim/replies``."""
+    return {
+        "at": entry.at,
+        "seq": entry.seq,
+        "id": entry.id,
+        "client_id": entry.client_id,
+        "conversation_id": entry.conversation_id,
+        "route": entry.route,
+        "msgtype": entry.msgtype,
+        "text": entry.text,
+        "at_user_ids": entry.at_user_ids,
+        "msg_id": entry.reply_to,
+        "out_track_id": entry.card,
+        "process_query_key": entry.receipt,
+        "raw": entry.raw,
+    }

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from simulators.faults import Faults
+from simulators.values import mint, now_ms
 
-from .faults import Faults
-from .frames import build_frame, build_malformed, now_ms
+from .frames import build_frame, build_malformed
 from .links import Link, Links
-from .options import Options, mint
+from .options import Options
 
 ACKS_KEPT = 50_000
 ACK_DATA_KEPT = 1_000

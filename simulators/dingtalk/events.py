@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bifang.core.errors import InvalidInput
+from simulators.values import dump, mint, now_ms
 
 from .conversations import group_id
 from .deliveries import Push
-from .frames import EVENT_TOPIC, dump, now_ms
+from .frames import EVENT_TOPIC
 from .messages import find_robot
-from .options import mint
 from .people import CORP_ID, OUTSIDER_KEY
 from .world import World
 

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from .faults import EVERYONE, Change
+from simulators.faults import EVERYONE, Change
+
 from .frames import build_malformed
 from .world import World
 

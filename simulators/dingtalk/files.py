@@ -11,9 +11,9 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from .frames import now_ms
+from simulators.values import mint, now_ms
+
 from .openapi import OpenApi
-from .options import mint
 from .world import KeptFile, World
 
 PIXEL = bytes.fromhex(

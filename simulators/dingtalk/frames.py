@@ -4,31 +4,17 @@ Source: protocol.md of DingTalk's developerpedia and the official SDKs. ``data``
 header a string.
 """
 
-import json
-import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from simulators.values import dump, now_ms
 
 CHAT_TOPIC = "/v1.0/im/bot/messages/get"
 DELEGATE_TOPIC = "/v1.0/im/bot/messages/delegate"
 CARD_TOPIC = "/v1.0/card/instances/callback"
 EVENT_TOPIC = "*"
 MEGABYTE = 1024 * 1024
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def now_ms() -> int:
-    """Epoch milliseconds."""
-    return int(time.time() * 1000)
-
-
-def dump(value: Any) -> str:
-    """Compact JSON, Chinese left readable. Half a surrogate pair, which UTF-8 cannot carry, stays an escape."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return LONE_SURROGATE.sub(lambda half: f"\\u{ord(half.group()):04x}", text)
 
 
 def build_frame(

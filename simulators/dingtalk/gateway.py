@@ -9,10 +9,12 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
+from simulators.faults import Faults
+from simulators.values import mint
+
 from .deliveries import Deliveries
-from .faults import Faults
 from .links import Link, Links
-from .options import Options, Robot, mint
+from .options import Options, Robot
 
 logger = logging.getLogger(__name__)
 AUTH_FAILED = {"code": "authFailed", "message": "鉴权失败"}
@@ -115,11 +117,7 @@ class Gateway:
         return web.json_response({"endpoint": endpoint, "ticket": ticket})
 
     async def _break(self, client_id: str) -> web.Response | None:
-        if self.faults.take("open_hang", client_id):
-            await self.stopping.wait()
-        delay = self.faults.take("open_delay_s", client_id)
-        if delay:
-            await asyncio.sleep(float(delay))
+        await self.faults.stall("open", client_id, self.stopping)
         status = self.faults.take("open_status", client_id)
         if status:
             error = (

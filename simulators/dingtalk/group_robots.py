@@ -16,12 +16,11 @@ from typing import Any
 from aiohttp import web
 
 from bifang.core.errors import InvalidInput
+from simulators.exchanges import answer_json, read_object, telling_errors
+from simulators.history import Entry
+from simulators.values import mint, now_ms
+from simulators.windows import Window
 
-from .control import answer_json, read_object, telling_errors
-from .frames import now_ms
-from .history import Entry
-from .limits import Window
-from .options import mint
 from .webhook import MAX_BYTES, answer_errcode, extract_text
 from .world import GroupRobot, World
 

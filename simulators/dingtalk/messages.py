@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from simulators.history import Entry
+from simulators.values import dump, mint, now_ms
 
 from .conversations import Conversation, group_id
 from .deliveries import Push
-from .frames import CHAT_TOPIC, DELEGATE_TOPIC, dump, now_ms
-from .history import Entry
-from .options import Robot, mint
+from .frames import CHAT_TOPIC, DELEGATE_TOPIC
+from .options import Robot
 from .people import OUTSIDER_KEY, Person
 from .world import World
 

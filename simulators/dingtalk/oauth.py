@@ -11,9 +11,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
+from simulators.values import mint
+
 from .gateway import answer_error
 from .openapi import TOKEN_HEADER, OpenApi, Refusal, read_body
-from .options import Robot, mint
+from .options import Robot
 from .page import SECURITY
 from .people import CORP_ID, OUTSIDER_CORP_ID, Person
 from .world import World

@@ -4,7 +4,6 @@ Errors are HTTP 4xx/5xx with ``{"code", "message", "requestid"[, "accessdeniedde
 not a 429.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -14,9 +13,10 @@ from typing import Any
 from aiohttp import web
 
 from bifang.core.errors import BifangError
+from simulators.values import mint
 
 from .gateway import answer_error
-from .options import Robot, mint
+from .options import Robot
 from .world import World
 
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
@@ -125,11 +125,7 @@ class OpenApi:
         faults, path = self.world.faults, request.path
         if not faults.active:
             return
-        if faults.take("openapi_hang", client_id, path):
-            await self.world.stopping.wait()
-        delay = faults.take("openapi_delay_s", client_id, path)
-        if delay:
-            await asyncio.sleep(float(delay))
+        await faults.stall("openapi", client_id, self.world.stopping, path)
         status = faults.take("openapi_status", client_id, path)
         if status:
             code = "system.err" if int(status) >= 500 else "invalidParameter"

@@ -6,8 +6,6 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bifang.core.errors import ConfigError
-
 DEFAULT_PORT = 8910
 DEMO_APPS = {"dingdemo": "demo-secret", "dingguide": "guide-secret"}
 NAMES = {"dingdemo": "毕方", "dingguide": "练习机器人"}
@@ -97,16 +95,3 @@ def mint_robot(name: str) -> Robot:
 def mint_secret() -> str:
     """A fresh Client Secret."""
     return secrets.token_urlsafe(48)
-
-
-def parse_app(text: str) -> tuple[str, str]:
-    """``ID:SECRET`` as (client id, client secret). ConfigError if it is neither."""
-    client_id, colon, secret = text.partition(":")
-    if not (colon and client_id.strip() and secret.strip()):
-        raise ConfigError(f"应用应写作 CLIENT_ID:CLIENT_SECRET，收到的是：{client_id!r}")
-    return client_id.strip(), secret.strip()
-
-
-def mint(prefix: str) -> str:
-    """A fresh unguessable id."""
-    return prefix + secrets.token_hex(12)

@@ -7,8 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from .frames import dump
-from .history import Entry, Watcher
+from simulators.history import Entry, Watcher
+from simulators.values import dump
+
 from .messages import find_robot
 from .view import describe_connection, describe_entry, describe_page
 from .world import World

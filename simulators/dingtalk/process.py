@@ -3,14 +3,14 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from bifang.core.errors import ConfigError
+from simulators.terminal import parse_app, serve_until_signal
 
-from .options import DEFAULT_PORT, DEMO_APPS, limits_from_environment, parse_app
+from .options import DEFAULT_PORT, DEMO_APPS, limits_from_environment
 from .server import Simulator
 
 
@@ -51,24 +51,11 @@ def serve(args: Any) -> None:
         redeliver_after_s=args.redeliver_after,
         state_file=args.state,
     )
-    asyncio.run(_serve(simulator))
+    asyncio.run(serve_until_signal(simulator, lambda: _describe(simulator), "钉钉模拟器已停止。"))
 
 
-async def _serve(simulator: Simulator) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with simulator:
-        say(f"钉钉模拟器：{simulator.base_url}/  （应用：{'、'.join(list(simulator.apps)[:5])}）")
-        await stop.wait()
-    say("钉钉模拟器已停止。")
-
-
-def say(text: str) -> None:
-    """A line for the person at the terminal; line-buffered, for supervisors and tests."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+def _describe(simulator: Simulator) -> str:
+    return f"钉钉模拟器：{simulator.base_url}/  （应用：{'、'.join(list(simulator.apps)[:5])}）"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
-from .history import Entry
+from simulators.history import Entry
+from simulators.values import mint
+
 from .openapi import Call, OpenApi, Refusal
-from .options import mint
 from .world import World
 
 MAX_RECEIVERS = 20

@@ -9,8 +9,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from simulators.values import dump
+
 from .deliveries import Push
-from .frames import dump
 
 
 def robot_sign(secret: str, stamp: str) -> str:

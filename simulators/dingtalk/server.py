@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from bifang.core.errors import ConfigError
+from simulators.locality import HOST, refuse_strangers
 
 from .applications import Applications
 from .callbacks import Callbacks
@@ -29,10 +28,7 @@ from .storage import Storage
 from .webhook import Webhook
 from .world import World, build_world
 
-HOST = "127.0.0.1"
-LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 MAX_BODY = 32 * 1024 * 1024
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
@@ -127,26 +123,6 @@ class Simulator:
         self.world.history.end_watching()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(close_all(self.world.links), 0.5)
-
-
-@web.middleware
-async def refuse_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Only this machine, under a local name (no DNS rebinding), and no page of another site (no CSRF)."""
-    if not _is_local(request.headers.get("Host", "")):
-        return web.Response(
-            status=403, text="钉钉模拟器只接受来自本机的请求（Host 应为 127.0.0.1 或 localhost）"
-        )
-    origin = request.headers.get("Origin")
-    if origin and not _is_local(urlsplit(origin).netloc):
-        return web.Response(status=403, text="钉钉模拟器不接受其他网站的请求")
-    return await handler(request)
-
-
-def _is_local(host: str) -> bool:
-    name, colon, port = host.rpartition(":")
-    if not colon or host.endswith("]"):
-        return host in LOCAL_NAMES
-    return name in LOCAL_NAMES and port.isdigit()
 
 
 def _describe_busy_port(port: int) -> str:

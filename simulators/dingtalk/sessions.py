@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from .options import mint
+from simulators.values import mint
 
 SESSIONS_KEPT = 200_000
 

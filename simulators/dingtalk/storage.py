@@ -12,9 +12,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from simulators.history import Entry
+from simulators.values import dump
+
 from .cards import Card
-from .frames import dump
-from .history import Entry
 from .options import Robot
 from .world import World
 

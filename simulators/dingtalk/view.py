@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+from simulators.history import Entry
+
 from .cards import Card, list_extras, parse_buttons
 from .conversations import Conversation
-from .history import Entry
 from .people import OUTSIDER_KEY
 from .rendering import render_markdown, render_text
 from .world import World
@@ -39,7 +40,7 @@ def describe_page(world: World, client_id: str) -> dict[str, Any]:
 
 def describe_connection(world: World, client_id: str) -> dict[str, Any]:
     """How the robot is connected, and which faults are on."""
-    links = world.links.by_client.get(client_id, [])
+    links = world.links.by_owner.get(client_id, [])
     return {
         "live": sum(not link.draining for link in links),
         "draining": sum(link.draining for link in links),

@@ -4,16 +4,15 @@ Failures are HTTP 200 with an errcode: 300001 unknown or expired session, 130101
 460101 more than 20 000 bytes (seen in the field; DingTalk publishes no full list).
 """
 
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from .frames import now_ms
-from .history import Entry
-from .options import mint
+from simulators.history import Entry
+from simulators.values import mint, now_ms
+
 from .sessions import Session
 from .world import World
 
@@ -100,11 +99,7 @@ class Webhook:
             request.transport.abort()
         if down:
             return web.Response(status=503, text="Service Unavailable")
-        if faults.take("webhook_hang", client_id):
-            await self.world.stopping.wait()
-        delay = faults.take("webhook_delay_s", client_id)
-        if delay:
-            await asyncio.sleep(float(delay))
+        await faults.stall("webhook", client_id, self.world.stopping)
         status = faults.take("webhook_status", client_id)
         if status:
             return web.Response(status=int(status), text="故障注入")

@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
+from simulators.faults import Faults
+from simulators.history import History
+
 from .cards import Cards
 from .conversations import Conversations
 from .deliveries import Deliveries
-from .faults import Faults
-from .history import History
 from .limits import Limits
 from .links import Links
 from .options import Options, Robot, build_robot

@@ -3,11 +3,11 @@ its input ends; no Django is imported."""
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
 from bifang.core.errors import ConfigError
+from simulators.terminal import serve_until_signal
 
 from .pipe import serve_lines
 from .rules import Firewall
@@ -16,13 +16,8 @@ from .server import DEFAULT_PORT, FirewallServer
 
 async def serve(port: int, token: str) -> None:
     """Until SIGINT or SIGTERM."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with FirewallServer(port, token) as server:
-        sys.stdout.write(f"防火墙模拟器（MCP）：{server.url}\n")
-        sys.stdout.flush()
-        await stop.wait()
+    server = FirewallServer(port, token)
+    await serve_until_signal(server, lambda: f"防火墙模拟器（MCP）：{server.url}")
 
 
 def main() -> int:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bifang.channels.models import InboxRow, State, Worker
-from dingtalk_integration.models import ApiUsage, ClientState
+from bifang.channels.models import ClientState, InboxRow, State, Worker
+from dingtalk_integration.models import ApiUsage
 from tests.acceptance.processes import Started
 from tests.acceptance.worker import ROBOT, Stage, open_stage, place
 from tests.databases import Database

@@ -34,11 +34,11 @@ _MAKE_RUN = "from deploy.local.__main__ import Stop"
 _WORKER = """
 import django
 django.setup()
-from dingtalk_integration.worker import process
+from bifang.channels import service
 class Supervisor:
     def nudge(self): pass
 """
-_LISTEN = "stop = threading.Event(); process._listen(stop, Supervisor()); wait = stop.wait"
+_LISTEN = "stop = threading.Event(); service._listen(stop, Supervisor()); wait = stop.wait"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from bifang.channels import inbox, notices, outbox, outgoing
 from bifang.channels.inbox import Finished
 from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Button, Reply, Suggestion
+from bifang.channels.splitting import split_markdown
 from bifang.core.errors import InvalidInput
-from dingtalk_integration.splitting import split_markdown
 from tests.channels.boxes import Recorder, claim, incoming, robot, store
 from tests.databases import Database
 from tests.deadline import wait_until

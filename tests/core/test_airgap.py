@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from bifang.channels.streams.sockets import open_socket
 from bifang.core import airgap, configs
 from bifang.core.addresses import AddressRules, check_address
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.http import HttpClient
 from dingtalk_integration.stream.settings import StreamSettings
-from dingtalk_integration.stream.sockets import open_socket
 from secops_agent.connectors.mcp.session import McpSession
 from secops_agent.connectors.mcp.settings import McpSettings
 from secops_agent.connectors.webhook import Webhook, WebhookSettings

@@ -12,10 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from bifang.channels.models import InboxRow, State, Worker
+from bifang.channels.models import ClientStatus, InboxRow, State, Worker
 from bifang.core import probes
 from bifang.core.metrics import render_metrics
-from dingtalk_integration.models import ClientStatus
 from tests.admin_pages import PRIVATE, SECRET, connected, dingtalk, received, sent, serve_plain_static
 
 pytestmark = pytest.mark.django_db

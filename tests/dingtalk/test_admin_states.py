@@ -8,11 +8,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.models import Worker
+from bifang.channels.models import ClientStatus, Worker
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 from dingtalk_integration.admin import watch
-from dingtalk_integration.models import CardState, ClientStatus
+from dingtalk_integration.models import CardState
 from tests.admin_pages import card, connected, dingtalk, received, serve_plain_static, superuser, text_of
 from tests.dingtalk.quota_aid import use
 
@@ -163,7 +163,7 @@ def test_list_of_connections_shows_each_process(django_assert_max_num_queries: A
         connected(config, owner="b:2", age=3600, status=ClientStatus.RETRYING)
     client = superuser()
     with django_assert_max_num_queries(8):
-        text = text_of(client.get("/admin/dingtalk_integration/clientstate/"))
+        text = text_of(client.get("/admin/channels/clientstate/"))
     assert "机器人4" in text
     assert "未运行" in text
 

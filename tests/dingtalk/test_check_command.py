@@ -16,12 +16,11 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
-from bifang.channels.models import Worker
+from bifang.channels.models import ClientStatus, Worker
 from bifang.core import configs
 from bifang.core.keys import write_key_file
 from bifang.core.models import SystemConfig
 from dingtalk_integration.checks.diagnosis import diagnose
-from dingtalk_integration.models import ClientStatus
 from tests.acceptance.processes import MANAGE, clean_environment, run
 from tests.admin_pages import connected
 from tests.databases import Database

@@ -12,12 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from bifang.channels.models import Worker
+from bifang.channels.models import ClientStatus, Worker
 from bifang.core import configs
 from bifang.core.admin import trying
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.models import SystemConfig
-from dingtalk_integration.models import ClientStatus
 from secops_agent.models import Role, Staff
 from tests.admin_pages import (
     SECRET,

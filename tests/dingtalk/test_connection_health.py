@@ -9,11 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bifang.channels.models import Worker
+from bifang.channels.models import ClientState, ClientStatus, Worker
 from bifang.core import probes
 from bifang.core.health import HealthFinding, check_health
 from bifang.core.models import SystemConfig
-from dingtalk_integration.models import ClientState, ClientStatus
 from tests.admin_pages import dingtalk, serve_plain_static
 
 pytestmark = pytest.mark.django_db

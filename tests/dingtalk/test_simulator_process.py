@@ -56,7 +56,7 @@ def test_busy_port_is_said_plainly_with_the_way_out() -> None:
 
 @pytest.mark.parametrize("text", ["onlyid", ":secret", "id:"])
 def test_command_names_a_wrong_app(text: str) -> None:
-    with pytest.raises(CommandError, match="CLIENT_ID:CLIENT_SECRET"):
+    with pytest.raises(CommandError, match="ID:SECRET"):
         call_command("dingtalk_simulator", app=[text])
 
 

@@ -303,7 +303,7 @@ def test_stream_socket_that_opens_dead_is_no_connection(sim):
 
 
 def test_stream_default_times_notice_a_dead_peer_within_30_seconds():
-    settings = StreamSettings("x", "a", "b")
+    settings = StreamSettings(name="x", client_id="a", client_secret="b")
     assert settings.ping_interval_s + settings.pong_timeout_s < 30
 
 
@@ -415,7 +415,7 @@ def test_stream_stop_does_not_wait_for_a_receiver_that_hangs(gateway):
 
 
 async def test_stream_stop_before_run_ends_it_at_once():
-    client = StreamClient(StreamSettings("x", "a", "b"), None)
+    client = StreamClient(StreamSettings(name="x", client_id="a", client_secret="b"), None)
     client.stop()
     await asyncio.wait_for(client.run(), 1)
     assert client.state.status == "stopped"
@@ -425,7 +425,11 @@ async def test_stream_stop_before_run_ends_it_at_once():
 
 async def test_stream_cancelled_run_closes_everything(unused_tcp_port):
     settings = StreamSettings(
-        "x", "a", "b", f"http://127.0.0.1:{unused_tcp_port}", rules=AddressRules(simulator=True)
+        name="x",
+        client_id="a",
+        client_secret="b",
+        endpoint=f"http://127.0.0.1:{unused_tcp_port}",
+        rules=AddressRules(simulator=True),
     )
     client = StreamClient(settings, None)
     task = asyncio.create_task(client.run())
@@ -438,7 +442,12 @@ async def test_stream_cancelled_run_closes_everything(unused_tcp_port):
 
 def test_stream_observer_that_fails_harms_nothing(sim, caplog):
     settings = StreamSettings(
-        "x", "dingdemo", "demo-secret", sim.base_url, rules=AddressRules(simulator=True), **QUICK
+        name="x",
+        client_id="dingdemo",
+        client_secret="demo-secret",
+        endpoint=sim.base_url,
+        rules=AddressRules(simulator=True),
+        **QUICK,
     )
 
     def observe(state):

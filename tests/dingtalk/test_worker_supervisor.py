@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from bifang.channels import processes
+from bifang.channels import supervisor as module
+from bifang.channels.models import ClientState
+from bifang.channels.supervisor import DatabaseGone, Supervisor
 from bifang.core import configs
 from bifang.core.models import SystemConfig
-from dingtalk_integration.models import ClientState
 from dingtalk_integration.stream.client import StreamClient
-from dingtalk_integration.worker import supervisor as module
-from dingtalk_integration.worker.supervisor import DatabaseGone, Supervisor
+from dingtalk_integration.worker.clients import DINGTALK
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
@@ -62,7 +63,7 @@ def supervising() -> Iterator[list[Loop]]:
         return loops[-1]
 
     stop, owner = threading.Event(), processes.take_name()
-    supervisor = Supervisor(owner, make, stop)
+    supervisor = Supervisor(owner, make, stop, DINGTALK)
 
     def main() -> None:
         try:

@@ -22,7 +22,7 @@ class WorkerScreen(RecordScreen):
     when_empty = (
         "还没有启动过。在服务器上执行 python manage.py start_dingtalk_stream，它会一直运行并出现在这里。"
     )
-    way = ("dingtalk_integration.clientstate", "连接状态")
+    way = ("channels.clientstate", "连接状态")
     list_display = ("owner", "alive", "place", "scope_label", "started", "heartbeat", "load")
     fields = (
         "owner", "alive", "host", "pid", "scope_label", "started_at", "heartbeat_at", "running", "waiting",

@@ -78,7 +78,7 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
     here = request.conversation_id == proposal.conversation_id
     if not proposal.conversation_id:  # a program proposed it: told in private, and decided there
         return f"请在与机器人的单聊里决定 {proposal.code}。" if request.is_group else ""
-    if own and not here and request.via in ("dingtalk", UNSIGNED, "web"):
+    if own and not here and request.via in ("dingtalk", "feishu", UNSIGNED, "web"):
         return f"请在提出 {proposal.code} 的会话里决定。"
     if not own and request.is_group and not here:
         return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .frames import now_ms
+from .values import now_ms
 
 ENTRIES_KEPT = 50_000
 WATCHER_BACKLOG = 2_000
@@ -40,24 +40,6 @@ class Entry:
     latency_ms: float = 0.0
     receipt: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
-
-    def to_reply(self) -> dict[str, Any]:
-        """One row of ``GET /sim/replies``."""
-        return {
-            "at": self.at,
-            "seq": self.seq,
-            "id": self.id,
-            "client_id": self.client_id,
-            "conversation_id": self.conversation_id,
-            "route": self.route,
-            "msgtype": self.msgtype,
-            "text": self.text,
-            "at_user_ids": self.at_user_ids,
-            "msg_id": self.reply_to,
-            "out_track_id": self.card,
-            "process_query_key": self.receipt,
-            "raw": self.raw,
-        }
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as stored."""

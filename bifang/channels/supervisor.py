@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bifang.channels import client_status
+from bifang.channels.client_status import Shown
+from bifang.channels.client_threads import ClientThread, Trade
 from bifang.channels.processes import Owner
+from bifang.channels.streams.settings import LinkSettings
 from bifang.channels.worker import WorkerLoop
 from bifang.core import configs, db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from dingtalk_integration.config import DingTalkSettings
-from dingtalk_integration.health import WAITS_FOR_CALLS
-from dingtalk_integration.worker import client_status
-from dingtalk_integration.worker.client_status import Shown
-from dingtalk_integration.worker.clients import ClientThread, stream_settings
 
 log = logging.getLogger(__name__)
 RECONCILE_EVERY = 2.0  # seconds
@@ -31,9 +30,9 @@ class _Wanted:
     """A configuration as it was last looked at."""
 
     version: configs.Version
-    settings: DingTalkSettings | None = None
+    settings: LinkSettings | None = None
     problem: str = ""
-    served: bool = False  # by HTTP callbacks: this process answers, and holds no connection
+    served: bool = False  # without a connection: this process answers all the same
 
 
 @dataclass(slots=True)
@@ -43,6 +42,7 @@ class Supervisor:
     owner: Owner
     make_loop: Callable[[], WorkerLoop]
     stop: threading.Event
+    trade: Trade
     config_id: int | None = None
     _loop: WorkerLoop | None = None
     _wanted: dict[int, _Wanted] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Supervisor:
                     self._reconcile()
                     reached = time.monotonic()
                 except Exception:
-                    log.exception("dingtalk 读取配置或写入状态失败，稍后重试")
+                    log.exception("%s 读取配置或写入状态失败，稍后重试", self.trade.kind)
                     if time.monotonic() - reached > DATABASE_PATIENCE:
                         raise DatabaseGone from None
                 self._changed.wait(RECONCILE_EVERY)
@@ -79,7 +79,7 @@ class Supervisor:
     def _reconcile(self) -> None:
         rows = (
             db.threads()
-            .submit(_read, self.config_id, {k: w.version for k, w in self._wanted.items()})
+            .submit(_read, self.trade, self.config_id, {k: w.version for k, w in self._wanted.items()})
             .result()
         )
         for config_id in set(self._wanted) - {row.config_id for row in rows}:
@@ -87,13 +87,13 @@ class Supervisor:
         for row in rows:
             if row.fresh is not None:
                 self._wanted[row.config_id] = row.fresh
-                # Parked, it would wait for minutes: what is wrong may have been mended on DingTalk's side.
+                # Parked, it would wait for minutes: what is wrong may have been mended on the platform's side.
                 if row.config_id in self._clients:
                     self._clients[row.config_id].wake()
             self._fit(row.config_id, self._wanted[row.config_id])
         self._tell_nothing(bool(rows))
         if self._loop is not None and not self._loop.alive and not self.stop.is_set():
-            log.error("dingtalk 消息循环已结束，重新启动")
+            log.error("%s 消息循环已结束，重新启动", self.trade.kind)
             self._start_loop()
         self._publish()
 
@@ -103,20 +103,23 @@ class Supervisor:
         if wanted.settings is None:
             self._stop_client(config_id)
             return
-        settings = stream_settings(wanted.settings)
+        settings = wanted.settings
         if client is not None and client.alive and client.settings == settings:
             return
         if client is not None and not client.alive:
-            log.error("dingtalk 客户端线程已结束，重新启动", extra={"config": config_id})
+            log.error("%s 客户端线程已结束，重新启动", self.trade.kind, extra={"config": config_id})
         self._stop_client(config_id)
-        log.info("dingtalk 开始连接「%s」", wanted.settings.name, extra={"config": config_id})
-        self._clients[config_id] = ClientThread(config_id, settings, self._wake_loop, self._changed.set)
+        log.info("%s 开始连接「%s」", self.trade.kind, settings.name, extra={"config": config_id})
+        link = self.trade.connect(config_id, settings, self._wake_loop, lambda _: self._changed.set())
+        self._clients[config_id] = ClientThread(self.trade.kind, config_id, settings, link)
 
     def _drop(self, config_id: int) -> None:
         del self._wanted[config_id]
         if config_id in self._clients:
             log.info(
-                "dingtalk 配置已停用或删除，断开连接；已收到的消息会继续处理", extra={"config": config_id}
+                "%s 配置已停用或删除，断开连接；已收到的消息会继续处理",
+                self.trade.kind,
+                extra={"config": config_id},
             )
         self._stop_client(config_id)
 
@@ -134,8 +137,8 @@ class Supervisor:
             self._told_nothing = False
         elif not self._told_nothing:
             self._told_nothing = True
-            what = f"配置 {self.config_id} 已停用" if self.config_id else "没有启用的钉钉配置"
-            log.warning("dingtalk %s：服务保持运行，在「系统配置」中启用后会自动连接", what)
+            what = f"配置 {self.config_id} 已停用" if self.config_id else f"没有启用的{self.trade.title}配置"
+            log.warning("%s %s：服务保持运行，在「系统配置」中启用后会自动连接", self.trade.kind, what)
 
     def _publish(self) -> None:
         shown = {
@@ -158,7 +161,7 @@ class Supervisor:
         try:
             db.threads().submit(client_status.withdraw, self.owner.name).result(5)
         except Exception:
-            log.exception("dingtalk 清除连接状态失败")
+            log.exception("%s 清除连接状态失败", self.trade.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,24 +172,24 @@ class _Row:
     fresh: _Wanted | None
 
 
-def _read(config_id: int | None, known: dict[int, configs.Version]) -> list[_Row]:
-    rows = SystemConfig.objects.enabled("dingtalk").select_related("ai_config", "ai_fallback")
+def _read(trade: Trade, config_id: int | None, known: dict[int, configs.Version]) -> list[_Row]:
+    rows = SystemConfig.objects.enabled(trade.kind).select_related("ai_config", "ai_fallback")
     if config_id is not None:
         rows = rows.filter(pk=config_id)
     versions = [(row, configs.version_of(row)) for row in rows]
     return [
-        _Row(row.pk, None if known.get(row.pk) == version else _look_at(row, version))
+        _Row(row.pk, None if known.get(row.pk) == version else _look_at(trade, row, version))
         for row, version in versions
     ]
 
 
-def _look_at(row: SystemConfig, version: configs.Version) -> _Wanted:
+def _look_at(trade: Trade, row: SystemConfig, version: configs.Version) -> _Wanted:
     try:
-        settings: DingTalkSettings = configs.load(row)
+        settings = trade.settings_of(configs.load(row))
     except BifangError as error:
-        log.error("dingtalk 配置无法使用：%s", error.message, extra={"config": row.pk})
+        log.error("%s 配置无法使用：%s", trade.kind, error.message, extra={"config": row.pk})
         return _Wanted(version, problem=error.message)
-    if not settings.use_stream_push:
-        log.info("dingtalk 配置「%s」%s", row.name, WAITS_FOR_CALLS, extra={"config": row.pk})
+    if settings is None:
+        log.info("%s 配置「%s」%s", trade.kind, row.name, trade.unconnected, extra={"config": row.pk})
         return _Wanted(version, served=True)
     return _Wanted(version, settings)

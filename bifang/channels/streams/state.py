@@ -95,4 +95,4 @@ class LiveStatus:
         try:
             self._observe(self.snapshot())
         except Exception:
-            log.exception("dingtalk: observer failed")
+            log.exception("observer of a connection failed")

@@ -4,22 +4,23 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 import websockets.exceptions
 from websockets.asyncio.client import ClientConnection, connect
 
+from bifang.channels.streams.settings import LinkSettings
 from bifang.core.errors import RemoteError
 from bifang.core.http import proxy_for, tls_context
 from bifang.core.network import check_literal, resolve
-from dingtalk_integration.stream.settings import StreamSettings
 
 MAX_ADDRESSES: Final = 3
 QUEUED_FRAMES: Final = 64
 
 # The library's DEBUG lines hold the ticket and every frame; a level of its own keeps them out for good.
-_library_log = logging.getLogger("dingtalk_integration.stream.websockets")
+_library_log = logging.getLogger("bifang.channels.streams.websockets")
 _library_log.setLevel(logging.WARNING)
 
 
@@ -29,17 +30,25 @@ class _Connect(connect):
         return exc
 
 
-async def open_socket(uri: str, settings: StreamSettings) -> ClientConnection:
-    """An open connection to ``uri``; RemoteError (transient) or ConfigError. Texts never hold the ticket."""
+async def open_socket(
+    uri: str,
+    settings: LinkSettings,
+    refused: Callable[[Mapping[str, str]], RemoteError | None] = lambda _: None,
+) -> ClientConnection:
+    """An open connection to ``uri``; RemoteError or ConfigError. Texts never hold the ticket.
+
+    ``refused`` reads the headers of a refused handshake; what it does not know is transient, like all else.
+    """
     host = urlsplit(uri).hostname or ""
     try:
         async with asyncio.timeout(settings.open_timeout_s):
             return await _open(uri, settings)
     except (TimeoutError, OSError, websockets.exceptions.WebSocketException, EOFError) as error:
-        raise _mapped(error, host) from None
+        told = isinstance(error, websockets.exceptions.InvalidStatus) and refused(error.response.headers)
+        raise told or _mapped(error, host) from None
 
 
-async def _open(uri: str, settings: StreamSettings) -> ClientConnection:
+async def _open(uri: str, settings: LinkSettings) -> ClientConnection:
     parts = urlsplit(uri)
     secure = parts.scheme == "wss"
     proxy = proxy_for(f"{parts.scheme}://{parts.netloc}", settings.proxy)
@@ -67,7 +76,7 @@ async def _open(uri: str, settings: StreamSettings) -> ClientConnection:
     )
 
 
-async def _connect_tcp(host: str, port: int, settings: StreamSettings) -> socket.socket:
+async def _connect_tcp(host: str, port: int, settings: LinkSettings) -> socket.socket:
     failure: OSError | None = None
     for family, address in (await resolve(host, port))[:MAX_ADDRESSES]:
         try:

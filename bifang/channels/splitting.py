@@ -1,4 +1,4 @@
-"""Cuts long markdown into messages that DingTalk shows whole.
+"""Cuts long markdown into messages that a chat shows whole: the limits are DingTalk's, the lowest of all.
 
 Past about 3,000 characters DingTalk shows a card blank, past about 3,500 it loses the formatting of markdown;
 past 20,000 bytes it refuses the message.

@@ -7,11 +7,11 @@ from math import ceil
 
 from django.db import transaction
 
+from bifang.channels.models import ClientState, ClientStatus
+from bifang.channels.streams.state import StreamState
 from bifang.core.configs import report_error
 from bifang.core.db import database_now
 from bifang.core.redaction import redact
-from dingtalk_integration.models import ClientState, ClientStatus
-from dingtalk_integration.stream.state import StreamState
 
 FRESH = timedelta(seconds=15)  # a state that was not written for longer belongs to a dead worker
 FORGET = timedelta(minutes=10)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import websockets.exceptions
 from websockets.asyncio.client import ClientConnection
 
+from bifang.channels.streams.settings import LinkSettings
 from bifang.core.errors import RemoteError
-from dingtalk_integration.stream.settings import StreamSettings
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +23,13 @@ class Connection:
     """
 
     def __init__(
-        self, socket: ClientConnection, settings: StreamSettings, is_blocked: Callable[[], bool],
+        self, socket: ClientConnection, settings: LinkSettings, is_blocked: Callable[[], bool],
         answered: Callable[[float], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._socket = socket
         self._settings = settings
         self._is_blocked = is_blocked
+        self.ping_interval_s = settings.ping_interval_s
         self._answered = answered
         self._tasks: list[asyncio.Task[None]] = []
         self._closed: Callable[[Connection], None] = lambda _: None
@@ -55,10 +56,10 @@ class Connection:
             self._socket.transport.abort()
             raise RemoteError("连接已打开，但对方没有响应心跳，将自动重连", permanent=False, code="silent")
 
-    async def send(self, text: str) -> bool:
+    async def send(self, frame: str | bytes) -> bool:
         """Write one frame; False if the socket is gone (the other side will deliver again)."""
         try:
-            await self._socket.send(text)
+            await self._socket.send(frame)
         except websockets.exceptions.ConnectionClosed:
             return False
         return True
@@ -120,10 +121,10 @@ class Connection:
             self.reason = "对方没有响应心跳，连接已失效，将自动重连"
             self._socket.transport.abort()
         except websockets.exceptions.ConnectionClosed:
-            log.debug("dingtalk: closed while pinging")
+            log.debug("closed while pinging")
 
     async def _is_alive(self) -> bool:
-        await asyncio.sleep(self._settings.ping_interval_s)
+        await asyncio.sleep(self.ping_interval_s)
         return await self._answers()
 
     async def _answers(self) -> bool:

@@ -5,32 +5,36 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from django.conf import settings
 
 from bifang.channels import processes
+from bifang.channels.claims import Scope
+from bifang.channels.client_threads import Trade
+from bifang.channels.processes import Owner
+from bifang.channels.supervisor import Supervisor
+from bifang.channels.worker import WorkerLoop
 from bifang.core import db
-from dingtalk_integration.worker.assembly import build_loop
-from dingtalk_integration.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run(config_id: int | None) -> None:
+def run(trade: Trade, build_loop: Callable[[Owner], WorkerLoop], config_id: int | None) -> None:
     """Run until a signal. Raises ConfigError, DatabaseGone."""
     stop = threading.Event()
-    owner = processes.take_name(str(config_id or ""))
-    supervisor = Supervisor(owner, lambda: build_loop(owner, config_id), stop, config_id)
+    owner = processes.take_name(Scope(trade.kind, config_id))
+    supervisor = Supervisor(owner, lambda: build_loop(owner), stop, trade, config_id)
     _listen(stop, supervisor)
-    log.info("dingtalk Stream 推送服务已启动（进程 %s）", owner.name)
+    log.info("%s 长连接服务已启动（进程 %s）", trade.kind, owner.name)
     try:
         supervisor.run(settings.STOP_GRACE_S)
     finally:
         db.shut_down()
         owner.close()
-        log.info("dingtalk Stream 推送服务已停止")
+        log.info("%s 长连接服务已停止", trade.kind)
 
 
 def _listen(stop: threading.Event, supervisor: Supervisor) -> None:

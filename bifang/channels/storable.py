@@ -1,42 +1,20 @@
 """Whether a database can hold what arrived. PostgreSQL holds no NUL, no database holds lone surrogates."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from bifang.channels.ports import Incoming, Kind
-from dingtalk_integration.stream.frames import Frame
+from bifang.channels.ports import Incoming
 
 LONGEST_ID = 200  # characters, the width of the columns
 DEEPEST = 100  # levels of JSON; SQLite takes 1000
-
-
-def dead_letter(frame: Frame, config_id: int, kind: Kind, reason: str) -> Incoming:
-    """The raw frame, kept for people to look at. Delivered again, it is the same letter."""
-    raw = frame.raw.encode("utf-8", "surrogatepass")
-    identity = hashlib.sha256(repr(sorted((k, v) for k, v in _stable(frame).items())).encode()).hexdigest()[
-        :40
-    ]
-    return Incoming(config_id, kind, f"raw-{identity}", unreadable=raw, reason=reason)
-
-
-def _stable(frame: Frame) -> dict[str, str]:
-    """What stays the same when DingTalk delivers a frame again (its messageId and time do not)."""
-    try:
-        outer = json.loads(frame.raw)
-        if "data" not in outer:  # by HTTP: all of it is the same each time
-            return {"raw": ascii(frame.raw)}
-        return {"data": ascii(outer.get("data")), "event": frame.header("eventId")}
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return {"raw": ascii(frame.raw)}
 
 
 def unstorable(item: Incoming, raw: str) -> str:
     """Why this item cannot be stored as it is; "" if it can."""
     ids = (item.external_id, item.conversation_id, item.sender_id)
     if any(len(one) > LONGEST_ID for one in ids):
-        return f"消息的标识超过 {LONGEST_ID} 个字符，不像是钉钉发来的。"
+        return f"消息的标识超过 {LONGEST_ID} 个字符，不像是平台发来的。"
     if item.kind != "chat" and (_too_deep(item.payload) or _has_odd_numbers(item.payload)):
         return f"消息中有数据库无法保存的数据（不是数的数，或超过 {DEEPEST} 层）。"
     if not any(sign in raw for sign in ("\\u0000", "\\ud", "\\uD")):

@@ -1,0 +1,62 @@
+"""Chat messages: from the inbox to the agent."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bifang.channels.ports import ReplySink, Turn, TurnResult
+from bifang.core import db
+from bifang.core.configs import learn
+from bifang.core.errors import BifangError
+from feishu_integration.applications import FeishuDoor, FeishuDoors
+from feishu_integration.config import FeishuSettings
+from feishu_integration.handlers.contents import read_quote
+from secops_agent.agent.service import Agent, Asking
+
+log = logging.getLogger(__name__)
+OUTSIDER: Final = "外部人员，已忽略"
+NO_QUOTE: Final = "您引用的消息我读不到（可能缺少读取消息的权限）。请把要问的内容写出来。"
+
+
+class FeishuTurns:
+    """Has messages answered by the agent, for people of the configuration's own tenant only."""
+
+    def __init__(self, doors: FeishuDoors, agent: Agent) -> None:
+        self._doors = doors
+        self._agent = agent
+
+    async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
+        """The agent's answer; nothing for an outsider, or for another robot."""
+        door, payload = await self._doors.get(turn.config_id), turn.payload
+        staff_id, corp_id = payload.get("staff_id", ""), payload.get("corp_id", "")
+        own = await _tenant(door.settings, payload)
+        if not staff_id or not own or corp_id != own or payload.get("sender_type", "user") != "user":
+            log.info("feishu 忽略企业外人员的消息", extra={"config": turn.config_id})
+            return TurnResult(note=OUTSIDER)
+        quoted = await _quoted(door, payload.get("quotes", ""))
+        cannot_read = payload.get("cannot_read", "") or ("" if turn.text or quoted else NO_QUOTE)
+        asking = Asking(
+            turn=turn, corp_id=corp_id, staff_id=staff_id, nick=staff_id,
+            is_group=bool(turn.target and turn.target.is_group), default_role=door.settings.default_role,
+            ai_configs=door.settings.ai_configs, quoted=quoted, cannot_read=cannot_read,
+        )  # fmt: skip
+        return await self._agent.answer(asking, sink)
+
+
+async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:
+    """The configuration's tenant; learned from the first message: the application's own, not the sender's."""
+    seen = payload.get("robot_corp_id", "")
+    if settings.tenant_key or not seen:
+        return settings.tenant_key
+    return await db.call(learn, settings.id, "tenant_key", seen)
+
+
+async def _quoted(door: FeishuDoor, message_id: str) -> str:
+    """What was answered; a question is answered without it, too."""
+    if not message_id:
+        return ""
+    try:
+        return read_quote(await door.messages.read(message_id))
+    except BifangError as error:
+        log.warning("feishu 读不到被引用的消息：%s", error.message, extra={"config": door.settings.id})
+        return ""

@@ -1,0 +1,1 @@
+"""Feishu's OpenAPI over our own HTTP client. No Django."""

@@ -1,0 +1,1 @@
+"""The client of Feishu's long connection. No Django."""

@@ -1,0 +1,37 @@
+"""What the turn loop of a Feishu worker is made of."""
+
+from django.conf import settings
+
+from bifang.channels.ports import Handler
+from bifang.channels.processes import Owner
+from bifang.channels.worker import WorkerLoop
+from bifang.core.config_cache import ConfigCache
+from feishu_integration.applications import FeishuDoors
+from feishu_integration.channel import FeishuChannel
+from feishu_integration.handlers import events
+from feishu_integration.handlers.chat import FeishuTurns
+from secops_agent.agent.jobs import own_jobs
+from secops_agent.agent.service import Agent
+
+
+def build_loop(owner: Owner) -> WorkerLoop:
+    """A fresh turn loop for the rows of the owner's scope."""
+    configs = ConfigCache()
+    doors, agent = FeishuDoors(configs), Agent(configs)
+
+    async def close() -> None:
+        await doors.close()
+        await agent.close()
+
+    handlers: dict[str, Handler] = {
+        "chat": FeishuTurns(doors, agent).handle,
+        "event": events.handle,
+    }
+    return WorkerLoop(
+        owner,
+        handlers,
+        FeishuChannel(doors),
+        capacity=settings.TURN_CAPACITY,
+        jobs=own_jobs(agent, owner, configs),
+        on_close=close,
+    )
