@@ -6,6 +6,7 @@ The list is named by ``--source`` (网页和 API：来源的另一个名字). De
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 
 from secops_agent.services.intelligence.values import Unusable, read
@@ -67,6 +68,7 @@ def _plain(header: str) -> str:
     return re.sub(r"[\s_-]", "", header.lower())
 
 
+@lru_cache(maxsize=200)
 def _column(header: str) -> str:
     return _COLUMNS.get(_plain(header), "")
 

@@ -1,7 +1,15 @@
 """The models of security operations, one module per noun."""
 
 from secops_agent.models.action import ACTION_OPEN, Action, ActionState
-from secops_agent.models.alert import Alert, AlertAsset, AlertEvent, AlertIndicator, AlertPayload, AlertTally
+from secops_agent.models.alert import (
+    SUPPRESSED,
+    Alert,
+    AlertAsset,
+    AlertEvent,
+    AlertIndicator,
+    AlertPayload,
+    AlertTally,
+)
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.broker import BrokerConsumer, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
@@ -71,6 +79,7 @@ from secops_agent.models.web_line import LineKind, WebLine
 
 __all__ = [
     "ACTION_OPEN",
+    "SUPPRESSED",
     "Action",
     "ActionState",
     "AffectedRange",

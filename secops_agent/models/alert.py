@@ -107,6 +107,15 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def is_suppressed(self) -> bool:
+        """Is it closed by a rule, and has nobody judged it since? In queries: `SUPPRESSED`."""
+        return self.suppressed_by_id is not None and self.status == AlertStatus.CLOSED and not self.verdict
+
+
+# Nobody's work: left out wherever what people did is counted.
+SUPPRESSED = Q(suppressed_by__isnull=False, status=AlertStatus.CLOSED, verdict="")
+
 
 class AlertPayload(models.Model):
     """The source's own event, the latest one; apart, so that lists never read it. Private."""

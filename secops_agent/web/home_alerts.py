@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -34,6 +34,7 @@ def alerts(request: HttpRequest, now: datetime) -> dict[str, Any]:
     return {
         "levels": [_total(levels), *(_level(each) for each in levels)],
         "burden": _burden(burden),
+        "suppressed": backlog.suppressed(now - timedelta(days=1)),
         "trend": _chart(days),
         "trend_words": [f"{day:%m-%d} {counts.total()} 条" for day, counts in days.items()],
         "quiet": not any(counts.total() for counts in days.values())

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet, Value
 
-from secops_agent.models import Alert, AlertAsset, Asset, Staff
+from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset, Staff
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.alerts import tallies
 from secops_agent.services.pages import COUNT_CAP
@@ -78,6 +78,11 @@ def days(now: datetime, number: int, zone: ZoneInfo) -> dict[date, Counter[str]]
 def unfinished() -> "QuerySet[Alert]":
     """The alerts that are not closed."""
     return Alert.objects.exclude(status=AlertStatus.CLOSED)
+
+
+def suppressed(since: datetime) -> int:
+    """Alerts that rules keep out of the list and that came again since then."""
+    return Alert.objects.filter(SUPPRESSED, last_seen__gte=since).count()
 
 
 def burden(now: datetime, people: Collection[Staff], at_risk: Q) -> Burden:

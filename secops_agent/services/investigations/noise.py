@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Q
 
-from secops_agent.models import Alert, Asset
+from secops_agent.models import SUPPRESSED, Alert, Asset
 from secops_agent.models.choices import AlertStatus, Verdict
 from secops_agent.services.alerts.tallies import RULE
 
@@ -59,7 +59,7 @@ def noisy_rules(until: datetime, span: timedelta = MONTH, most: int = MOST) -> t
     """Of the month before that moment: those of the loudest for which there is something to propose; three queries."""
     inside = Q(first_seen__gte=until - span, first_seen__lt=until)
     counted = (
-        Alert.objects.filter(inside).annotate(rule=RULE).order_by()
+        Alert.objects.filter(inside).exclude(SUPPRESSED).annotate(rule=RULE).order_by()
         .values_list("source", "rule")
         .annotate(
             number=Count("pk"),
@@ -79,7 +79,8 @@ def noisy_rules(until: datetime, span: timedelta = MONTH, most: int = MOST) -> t
 def _loudest_assets(loud: Sequence[_Rule], inside: Q) -> dict[_Rule, tuple[str, int]]:
     """For each source and rule, the asset that most of its alerts concern, and how many do."""
     rules = {rule for _, rule in loud}
-    mine = Alert.objects.filter(inside, source__in={source for source, _ in loud}).annotate(rule=RULE)
+    mine = Alert.objects.filter(inside, source__in={source for source, _ in loud}).exclude(SUPPRESSED)
+    mine = mine.annotate(rule=RULE)
     rows = mine.filter(rule__in=rules, asset_links__isnull=False).order_by()
     counted = rows.values_list("source", "rule", "asset_links__asset_id").annotate(number=Count("pk"))
     first: dict[_Rule, tuple[int, int]] = {}

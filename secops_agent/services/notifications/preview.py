@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import F, Q
 from django.utils import timezone
 
-from secops_agent.models import Alert, History, NotificationRule
+from secops_agent.models import SUPPRESSED, Alert, History, NotificationRule
 from secops_agent.models.choices import AlertStatus, Severity
 from secops_agent.services.notifications.matching import SLA, WINDOW, facts_of, group_key
 from secops_agent.services.notifications.rules import Rule, read_rule_row
@@ -61,11 +61,11 @@ def _happened(since: datetime) -> dict[int, tuple[datetime, frozenset[str]]]:
         if what := _changes(action, changes):
             found[alert_id] = (at, what | found.get(alert_id, (at, frozenset()))[1])
     late = Alert.objects.filter(due_at__gte=since, due_at__lte=timezone.now()).order_by("-pk")
-    late = late.filter(Q(closed_at=None) | Q(closed_at__gt=F("due_at")))
+    late = late.exclude(SUPPRESSED).filter(Q(closed_at=None) | Q(closed_at__gt=F("due_at")))
     for alert_id, due in late.values_list("pk", "due_at")[:MOST]:
         if due is not None:
             found[alert_id] = (due, frozenset(SLA) | found.get(alert_id, (due, frozenset()))[1])
-    fresh = Alert.objects.filter(created_at__gte=since).order_by("-pk")
+    fresh = Alert.objects.filter(created_at__gte=since).exclude(SUPPRESSED).order_by("-pk")
     for alert_id, at in fresh.values_list("pk", "created_at")[:MOST]:
         found[alert_id] = (at, frozenset({"new"}) | found.get(alert_id, (at, frozenset()))[1])
     return found

@@ -14,6 +14,7 @@ from bifang.channels.markup import plain
 from bifang.channels.ports import ReplyTarget
 from bifang.core.db import database_now
 from secops_agent.models import (
+    SUPPRESSED,
     Alert,
     AlertMessage,
     NotificationTarget,
@@ -126,7 +127,7 @@ def _waiting(now: datetime) -> int:
 
 def _happened(since: datetime) -> str:
     fresh = Alert.objects.filter(created_at__gte=since).count()
-    closed = Alert.objects.filter(closed_at__gte=since).count()
+    closed = Alert.objects.filter(closed_at__gte=since).exclude(SUPPRESSED).count()
     escalated = AlertMessage.objects.filter(kind="escalation", opened_at__gte=since)
     number = escalated.values("alerts").distinct().count()
     return f"新增 {fresh}，关闭 {closed}，升级 {number}"

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.utils import timezone
 
-from secops_agent.models import Alert, AlertAsset, Asset
+from secops_agent.models import SUPPRESSED, Alert, AlertAsset, Asset
 from secops_agent.models.choices import AlertStatus, AssetType, Severity, Verdict
 from secops_agent.services.alerts.tallies import RULE
 from secops_agent.services.privacy import mask_personal
@@ -30,9 +30,11 @@ _DISMISSED: Final = (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
 
 def count_alerts(period: Period) -> AlertFigures:
     """All numbers about alerts."""
-    new, closed = _within(period, "first_seen"), _within(period, "closed_at")
+    new, closed = _within(period, "first_seen"), _closed(period)
     handled = _within(period, "acknowledged_at")
-    broken = _within(period, "due_at").filter(Q(closed_at=None) | Q(closed_at__gt=F("due_at")))
+    broken = (
+        _within(period, "due_at").exclude(SUPPRESSED).filter(Q(closed_at=None) | Q(closed_at__gt=F("due_at")))
+    )
     by_verdict = closed.exclude(verdict="")
     left, overdue = _open(period.end)
     return AlertFigures(
@@ -43,6 +45,7 @@ def count_alerts(period: Period) -> AlertFigures:
         sources=_most(new, "source"),
         verdicts=_most(by_verdict, "verdict"),
         recovered=closed.filter(closed_by_source=True).count(),
+        suppressed=_within(period, "closed_at").filter(SUPPRESSED).count(),
         acknowledging=_time_taken(handled, "acknowledged_at"),
         closing=_time_taken(closed.filter(closed_by_source=False), "closed_at"),
         kept=closed.filter(closed_at__lte=F("due_at")).count(),
@@ -55,6 +58,11 @@ def count_alerts(period: Period) -> AlertFigures:
 
 def _within(period: Period, name: str) -> QuerySet[Alert]:
     return Alert.objects.filter(**{f"{name}__gte": period.start, f"{name}__lt": period.end})
+
+
+def _closed(period: Period) -> QuerySet[Alert]:
+    """By people or by their source."""
+    return _within(period, "closed_at").exclude(SUPPRESSED)
 
 
 def public_name(name: str) -> str:
@@ -78,7 +86,7 @@ def _open(at: datetime) -> tuple[Counts, Counts]:
     still = begun.filter(status__in=(AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED))
     left: Counter[str] = Counter()
     overdue: Counter[str] = Counter()
-    for rows in (still, begun.filter(status=AlertStatus.CLOSED, closed_at__gte=at)):
+    for rows in (still, begun.filter(status=AlertStatus.CLOSED, closed_at__gte=at).exclude(SUPPRESSED)):
         late = Count("pk", filter=Q(due_at__lt=at))
         for severity, number, passed in (
             rows.order_by().values_list("severity").annotate(Count("pk"), late=late)
@@ -140,7 +148,7 @@ def _course(period: Period) -> tuple[Tick, ...]:
     at, ticks = timezone.localtime(period.start), []
     while at < period.end:
         part = replace(period, start=at, end=min(at + step, period.end))
-        new, closed = _within(part, "first_seen").count(), _within(part, "closed_at").count()
+        new, closed = _within(part, "first_seen").count(), _closed(part).count()
         ticks.append(Tick(at.strftime(form), new, closed))
         at += step
     return tuple(ticks)

@@ -68,6 +68,7 @@ class AlertFigures:
     """Alerts of [start, end); counts by severity unless the name says otherwise.
 
     ``new``: began in it. ``closed``: were closed in it and are still, ``recovered`` of them by their source.
+    ``suppressed``: closed in it by a rule; neither ``closed`` nor of any figure about people's work.
     ``open``, ``overdue``: at its end, as far as later reopening leaves it to be known.
     ``acknowledging``: of those acknowledged in it, from their arrival. ``closing``: of those that people closed in it.
     ``kept``: closed in it within their limit; ``broken``: their limit passed in it without that.
@@ -87,6 +88,7 @@ class AlertFigures:
     rules: tuple[NoisyRule, ...]
     assets: tuple[BusyAsset, ...]
     course: tuple[Tick, ...]
+    suppressed: int = 0  # reports that were kept before there were rules have none
 
 
 @dataclass(frozen=True, slots=True)

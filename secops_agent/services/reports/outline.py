@@ -82,7 +82,8 @@ def notes(report: PeriodReport) -> str:
 
 
 def _alert_lines(now: AlertFigures, before: AlertFigures) -> tuple[ReportLine, ...]:
-    closed = (f"来源恢复 {now.recovered}",) if now.recovered else ()
+    by_source = (f"来源恢复 {now.recovered}",) if now.recovered else ()
+    closed = (*by_source, *((f"规则抑制 {now.suppressed}（不算已关闭）",) if now.suppressed else ()))
     return (
         _counted("新增", now.new, before.new, "条"),
         ReportLine("来源", _listed(now.sources)),

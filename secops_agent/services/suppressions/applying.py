@@ -28,25 +28,20 @@ class Candidate:
     occurrences: int
 
 
-def is_suppressed(row: Alert) -> bool:
-    """Is it closed by a rule, and has nobody judged it since?"""
-    return row.suppressed_by_id is not None and row.status == AlertStatus.CLOSED and not row.verdict
-
-
 def suppress(candidates: Sequence[Candidate], actor: Actor, now: datetime) -> set[int]:
     """In the caller's transaction; rows are changed too. Returns those that came back.
 
     What a list of indicators names is not suppressed, nor what belongs to a case or to somebody.
     """
     rules = in_force(now)
-    if not rules and not any(is_suppressed(each.alert) for each in candidates):
+    if not rules and not any(each.alert.is_suppressed for each in candidates):
         return set()
     found = _covered(candidates, rules)
     _close(found, actor, now)
     back = [
         each.alert
         for each in candidates
-        if each.alert.pk not in found and each.occurrences and is_suppressed(each.alert)
+        if each.alert.pk not in found and each.occurrences and each.alert.is_suppressed
     ]
     return lifting.lift(back, actor, "没有规则再抑制它")
 
@@ -82,7 +77,7 @@ def _close(found: Mapping[int, tuple[Candidate, Suppressor]], actor: Actor, now:
     told = []
     for rule in {rule.pk: rule for _, rule in found.values()}.values():
         mine = [candidate for candidate, one in found.values() if one.pk == rule.pk]
-        fresh = [each.alert for each in mine if not is_suppressed(each.alert)]
+        fresh = [each.alert for each in mine if not each.alert.is_suppressed]
         for row in fresh:
             row.status, row.closed_at, row.closed_by_source = AlertStatus.CLOSED, now, False
             row.suppressed_by_id, row.closed_count = rule.pk, row.count

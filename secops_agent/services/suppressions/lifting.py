@@ -10,9 +10,7 @@ from secops_agent.services.audit import history
 
 def lift(rows: Sequence[Alert], actor: Actor, why: str) -> set[int]:
     """Open those of the rows (locked by the caller) that a rule closed and nobody judged; returns them."""
-    mine = [
-        row for row in rows if row.suppressed_by_id and row.status == AlertStatus.CLOSED and not row.verdict
-    ]
+    mine = [row for row in rows if row.is_suppressed]
     if not mine:
         return set()
     for row in mine:
