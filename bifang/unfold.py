@@ -51,6 +51,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("调查对照", "balance", "secops_agent.investigationreplay"),
             MenuEntry("漏洞情报", "rss_feed", "secops_agent.feed"),
             MenuEntry("情报清单", "shield_question", "secops_agent.indicatorlist"),
+            MenuEntry("情报条目", "fingerprint", "secops_agent.listedindicator"),
             MenuEntry("导入任务", "upload_file", "secops_agent.importjob"),
             MenuEntry("消息流死信", "unsubscribe", "secops_agent.brokerletter"),
         ),

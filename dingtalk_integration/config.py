@@ -83,7 +83,7 @@ class DingTalkKind(Kind):
     start = "没有模型也能用：先连上钉钉，以离线模式回答，之后再接模型。"
     groups: ClassVar[Mapping[str, str]] = {
         CREDENTIALS: "都在钉钉开放平台（open.dingtalk.com）：应用开发 › 企业内部开发 › 点开应用 › 基础信息 › 凭证与基础信息。",
-        RECEIVING: "钉钉一侧：应用能力 › 机器人 的消息接收模式选「Stream 模式」，开发配置 › 事件订阅 选「Stream 推送」，再发布版本。",
+        RECEIVING: "钉钉一侧：应用能力 › 机器人 的消息接收模式选「Stream 模式」，开发配置 › 事件订阅 选「Stream 推送」，再发布版本；关闭「使用流式推送」时照下面的「HTTP 回调」。",
         CALLBACK: "只在关闭「使用流式推送」时有用：钉钉把消息发到毕方的公网 HTTPS 地址。三项都可以留空，保存时自动生成；"
         "要填到开放平台的地址和密钥，保存后在本页「HTTP 回调」里查看。什么时候用哪一种，见 docs/dingtalk_webhook.md。",
         MODEL: "在这里选已经保存的模型配置；不选也能用。",

@@ -70,7 +70,7 @@ def _platform(config: SystemConfig) -> str:
 
 def _start(config: SystemConfig, running: bool) -> Step:
     text = (
-        f"服务要一直运行，才能保持与钉钉的长连接。在服务器上执行下面的命令（所有启用的配置；只要这一个就加 --config-id {config.pk}）。"
+        f"服务要一直运行，才有人接收和回答消息。在服务器上执行下面的命令（所有启用的配置；只要这一个就加 --config-id {config.pk}）。"
         "已有服务在运行时不需要再启动，它几秒内会接手。"
     )
     commands = ("只运行这一个配置", f"{_command()} --config-id {config.pk}")

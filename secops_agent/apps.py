@@ -16,11 +16,6 @@ class SecopsAgentConfig(AppConfig):
 
         from bifang.core import configs
         from bifang.core.changes import register_recorder
-        from bifang.core.kinds import register_kind
-        from secops_agent.config import OpenAIKind, QwenKind
-        from secops_agent.connectors.aliyun.config import AliyunKind
-        from secops_agent.connectors.config import WebhookKind
-        from secops_agent.connectors.mcp.config import McpKind
         from secops_agent.services.notifications.drafts import make_draft
         from secops_agent.services.notifications.rules import uses_of
         from secops_agent.services.on_call.working_days import seed
@@ -30,11 +25,7 @@ class SecopsAgentConfig(AppConfig):
         register_recorder(keep_change)
         self._read_sections()
         self._keep_for_a_time()
-        register_kind(QwenKind)
-        register_kind(OpenAIKind)
-        register_kind(WebhookKind)
-        register_kind(McpKind)
-        register_kind(AliyunKind)
+        self._register_kinds()
         configs.register_uses(uses_of)
         configs.created.connect(make_draft, dispatch_uid="secops_agent.draft")
         post_migrate.connect(ensure_schedules, dispatch_uid="secops_agent.schedules")
@@ -43,6 +34,17 @@ class SecopsAgentConfig(AppConfig):
         self._register_schedules()
         self._register_syslog()
         self._register_brokers()
+
+    @staticmethod
+    def _register_kinds() -> None:
+        from bifang.core.kinds import register_kind
+        from secops_agent.config import OpenAIKind, QwenKind
+        from secops_agent.connectors.aliyun.config import AliyunKind
+        from secops_agent.connectors.config import WebhookKind
+        from secops_agent.connectors.mcp.config import McpKind
+
+        for kind in (QwenKind, OpenAIKind, WebhookKind, McpKind, AliyunKind):
+            register_kind(kind)
 
     @staticmethod
     def _register_syslog() -> None:

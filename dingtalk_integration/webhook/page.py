@@ -8,13 +8,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.timesince import timesince
+from django.utils.html import format_html, format_html_join
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 
 from bifang.core import configs
-from bifang.core.admin.base import author_of
+from bifang.core.admin.base import ago, author_of
 from bifang.core.admin.guiding import Fact
 from bifang.core.changes import Change, record
 from bifang.core.errors import BifangError
@@ -36,18 +35,14 @@ def callback_facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]
     if config.params.get("use_stream_push", True):
         return []
     called = dict(CallbackState.objects.filter(config=config).values_list("door", "called_at"))
-    said = [f"{door.label}：{_when(called.get(door))}" for door in CallbackDoor]
-    facts: list[Fact] = [("HTTP 回调", "；".join(said))]
+    said = [(door.label, ago(called[door]) if called.get(door) else "还没有调用过") for door in CallbackDoor]
+    facts: list[Fact] = [("HTTP 回调", format_html_join("；", "{}：{}", said))]
     if request.user.has_perm("core.change_systemconfig"):
         page = reverse("admin:dingtalk_callback_page", args=[config.pk])
         facts.append(
             ("回调地址和密钥", format_html('<a class="bf-link" href="{}">查看</a>（会记入审计）', page))
         )
     return facts
-
-
-def _when(at: object) -> str:
-    return f"{timesince(at, depth=1)}前" if at else "还没有调用过"  # type: ignore[arg-type]
 
 
 @never_cache
@@ -69,14 +64,26 @@ def _shown(row: SystemConfig) -> Mapping[str, object]:
         config: DingTalkSettings = configs.load(row)
     except BifangError as error:
         return {"problem": error.message}
-    called = dict(CallbackState.objects.filter(config=row).values_list("door", "called_at"))
-    doors = [
-        {"label": door.label, "url": url, "where": WHERE[door], "called_at": called.get(door)}
-        for door, url in addresses_of(config).items()
-    ]
+    states = {state.door: state for state in CallbackState.objects.filter(config=row)}
     return {
         "public": settings.PUBLIC_URL,
-        "doors": doors,
+        "doors": [_door(door, url, states.get(door)) for door, url in addresses_of(config).items()],
         "token": config.callback_token,
         "aes_key": config.callback_aes_key,
+    }
+
+
+def _door(door: CallbackDoor, url: str, state: CallbackState | None) -> Mapping[str, object]:
+    refused_at = state.refused_at if state else None
+    called_at = state.called_at if state else None
+    still = refused_at is not None and (called_at is None or refused_at > called_at)
+    return {
+        "name": door.value,
+        "label": door.label,
+        "url": url,
+        "where": WHERE[door],
+        "pasted": door != CallbackDoor.CARDS,
+        "called_at": called_at,
+        "refused_at": refused_at,
+        "refusal": state.refusal if state and still else "",
     }

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from bifang.channels.models import InboxRow
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.models import CallbackDoor
 from dingtalk_integration.stream.frames import Ack, Frame
 from dingtalk_integration.webhook import calls, signatures
 from dingtalk_integration.webhook.addresses import card_secret, find_config
-from dingtalk_integration.webhook.frames import card_frame, chat_frame, event_frame
+from dingtalk_integration.webhook.frames import card_frame, chat_frame, event_frame, signed_at
 from dingtalk_integration.webhook.signatures import EventCrypto, Refused
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ def receive(request: HttpRequest, path: str, door: str) -> HttpResponse:
         return _refuse(config, which, 403, "不是 HTTPS：请在反向代理上启用 TLS，并设置 BIFANG_HTTPS=1。")
     if _size(request) > LARGEST:
         return _refuse(config, which, 413, f"请求体超过 {LARGEST >> 20} MiB，或没有写明长度。")
+    if not _is_whole(request):
+        return _quiet(400)
     try:
         answer = _DOORS[which](request, config)
     except Refused:
@@ -90,8 +93,18 @@ def _cards(request: HttpRequest, config: DingTalkSettings) -> HttpResponse:
     timestamp = request.headers.get("x-ddpaas-signature-timestamp", "")
     expected = signatures.card_signature(card_secret(config), timestamp)
     signatures.check(expected, request.headers.get("x-ddpaas-signature", ""), timestamp)
-    ack = _store(config, card_frame(request.body, timestamp))
-    return JsonResponse(ack.data["response"])
+    frame = card_frame(request.body, timestamp)
+    if _is_reused(config, timestamp, frame):
+        raise Refused
+    return JsonResponse(_store(config, frame).data["response"])
+
+
+def _is_reused(config: DingTalkSettings, timestamp: str, frame: Frame) -> bool:
+    """Did this signature bring another click? A button may approve, and whoever saw one signature could press others."""
+    signed = InboxRow.objects.filter(
+        config_id=config.id, kind="card", external_id__startswith=signed_at(timestamp)
+    )
+    return signed.exclude(external_id=frame.message_id).exists()
 
 
 _DOORS: Final[dict[str, Callable[[HttpRequest, DingTalkSettings], HttpResponse]]] = {
@@ -123,6 +136,14 @@ def _size(request: HttpRequest) -> int:
     """What is announced; a body of unknown length is too long."""
     length: Any = request.META.get("CONTENT_LENGTH") or ""
     return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else LARGEST + 1
+
+
+def _is_whole(request: HttpRequest) -> bool:
+    """Half a message is none: who was cut off calls again."""
+    try:
+        return len(request.body) == _size(request)
+    except UnreadablePostError:
+        return False
 
 
 def _refuse(config: DingTalkSettings, door: CallbackDoor, status: int, reason: str) -> HttpResponse:

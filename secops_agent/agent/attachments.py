@@ -32,6 +32,8 @@ from secops_agent.uploads.body import LARGEST
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.preview import FilePreview, foreign_by_name, formats_of, look
 
+# Without its name, which somebody else may have given it: what is remembered here counts as the sender's own words.
+SAID: Final = "（发来一个文件）"
 RESEND: Final = "没有导入任何内容，请重新发送一次文件。"
 DROPPED: Final = "好的，文件「{name}」不导入了。"
 TYPES: Final = {
@@ -64,7 +66,7 @@ async def receive(
     """The answer to a file, or to what was asked about one; None if the message is neither."""
     if attachment is None:
         return await _answered(turn, person, proposals)
-    said = f"（发来文件「{attachment.name}」）"
+    said = SAID
     if not person.may(Role.ANALYST):
         return Received(said, _role_refusal(attachment.name, person))
     foreign = foreign_by_name(attachment.name)

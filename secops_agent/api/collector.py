@@ -23,7 +23,7 @@ from secops_agent.api.base import View
 from secops_agent.api.errors import handle
 from secops_agent.api.ingest import AnyBody, body_of, check_head
 from secops_agent.importers.base import Options
-from secops_agent.uploads.body import Upload
+from secops_agent.uploads.body import TooLarge, Upload
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
 
@@ -31,6 +31,7 @@ FORMAT: Final = "splunk"
 _ABOUT = ("time", "host", "source", "sourcetype", "index")
 _MOST_ACKS = 10_000
 _MOST_LINE = 1 << 20
+MANY_LINES: Final = "/raw 一次最多 1 MiB，解压后 2 MiB：请让发送方分批，或改用 /event。"
 SUCCESS: Final = {"text": "Success", "code": 0}
 # By our own status: theirs, the code and the words.
 _REFUSALS: Final[Mapping[int, tuple[int, int, str]]] = {
@@ -90,7 +91,8 @@ class EventsView(CollectorView):
 
 
 class RawView(CollectorView):
-    """Lines; what they have in common stands in the query."""
+    """Lines; what they have in common stands in the query. No more than is read at once: each costs a little, and
+    a packed one of 30 KB can be sixteen million lines."""
 
     def post(self, request: Request) -> Response:
         """Import each as the event of an envelope."""
@@ -98,6 +100,8 @@ class RawView(CollectorView):
         about = {key: value for key in _ABOUT if (value := request.query_params.get(key))}
         with Upload() as lines, Upload() as upload:
             _receive(lines, body_of(request._request, lines))
+            if not lines.is_small:
+                raise TooLarge(MANY_LINES)
             _receive(upload, _wrapped(lines, about))
             return _answer(request, upload)
 

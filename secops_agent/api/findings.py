@@ -150,7 +150,8 @@ class OpenVexView(View):
     @extend_schema(tags=TAG, operation_id="findings_openvex", summary="导出 OpenVEX", responses=OpenApiTypes.OBJECT,
                    description="人的全部处理决定，一份 OpenVEX 0.2.0 文件，最多 20000 条，新的在前。导入到本系统不改变任何东西，导入到另一个系统成为声明。")  # fmt: skip
     def get(self, request: Request) -> Response:
-        """All decisions."""
+        """All decisions; nothing can be asked for."""
+        self.read_query(Form)
         return Response(vex_export.document())
 
 

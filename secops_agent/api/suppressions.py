@@ -38,13 +38,13 @@ class SuppressionIn(Form):
     expires_at = Moment(default=None, allow_null=True, help_text="有效期至；不写：一直有效")
     acknowledge_attacks = Truth(default=False, help_text="试算里有判为真实攻击的告警时，确认仍要启用")
     severities = serializers.ListField(
-        child=serializers.ChoiceField(choices=Severity.values), required=False, help_text="级别"
+        child=serializers.ChoiceField(choices=Severity.choices), required=False, help_text="级别"
     )
     sources = _names("来源")
     rules = _names("检测规则的名称或编号")
     asset_tags = _names("资产标签")
     importance = serializers.ListField(
-        child=serializers.ChoiceField(choices=Importance.values), required=False, help_text="资产重要性"
+        child=serializers.ChoiceField(choices=Importance.choices), required=False, help_text="资产重要性"
     )
     owners = _names("资产负责人的员工 ID")
 

@@ -14,7 +14,10 @@ from secops_agent.services.records import (
     ComponentRecord,
     FindingRecord,
     Item,
+    ListedRecord,
+    Rejected,
     ScanRecord,
+    VexRecord,
 )
 
 _UNPACKED: Final = 8 * LARGEST
@@ -22,6 +25,7 @@ _LIMITS: Final = ImportLimits(
     max_bytes=_UNPACKED, max_stream_bytes=_UNPACKED, max_text=LARGEST, max_record=LARGEST
 )
 _NAME: Final = "这条消息"
+NOT_CHOSEN: Final = "供应商的声明和情报清单会改变别的发现和告警：自动识别时不收。确实要从这个消息流收，请在配置里选定它的格式。"
 
 
 def items_of(settings: BrokerSettings, delivery: Delivery) -> Iterator[Item]:
@@ -29,7 +33,10 @@ def items_of(settings: BrokerSettings, delivery: Delivery) -> Iterator[Item]:
     source = Source.from_bytes(delivery.data, _NAME)
     name = settings.format or registry.detect_or_ask(source, "请在这个消息流的配置里选定格式")
     for number, item in enumerate(registry.parse(name, source, Options(limits=_LIMITS))):
-        yield _attributed(item, settings.source, delivery, number)
+        if isinstance(item, VexRecord | ListedRecord) and not settings.format:
+            yield Rejected(f"第 {number + 1} 条记录", NOT_CHOSEN)
+        else:
+            yield _attributed(item, settings.source, delivery, number)
 
 
 def _attributed(item: Item, source: str, delivery: Delivery, number: int) -> Item:

@@ -21,7 +21,24 @@ __all__ = [
     "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_lines", "json_parts", "json_values",
     "local_name", "plain_text", "text_lines", "xml_elements",
 ]  # fmt: skip
+MOST_BLANK = (
+    1 << 20
+)  # rows of the largest sheet that Excel has; each costs time, and packed they cost nothing to send
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+class _Blanks:
+    """Counts the lines of a file that say nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._count = 0
+
+    def note(self) -> None:
+        """One more. Raises InvalidInput when there are too many."""
+        self._count += 1
+        if self._count > MOST_BLANK:
+            raise InvalidInput(f"{self._name} 的空行超过 {MOST_BLANK} 行，像是恶意构造的文件，已停止导入。")
 
 
 def json_lines(source: Source, limits: ImportLimits, *, carried: bool = False) -> Iterator[tuple[str, Any]]:
@@ -29,12 +46,15 @@ def json_lines(source: Source, limits: ImportLimits, *, carried: bool = False) -
 
     ``carried``: each line's JSON begins at its first brace, behind a header of syslog.
     """
+    blanks = _Blanks(source.name)
     for position, line in text_lines(source, limits):
         if not isinstance(line, bytes):
             yield position, line
-        elif carried and line.strip() and b"{" not in line:
+        elif not line.strip():
+            blanks.note()
+        elif carried and b"{" not in line:
             yield position, BrokenRecord("这一行里没有 JSON 对象")
-        elif line.strip():
+        else:
             start = line.index(b"{") if carried else 0
             yield position, _json_line(line[start:].strip(), limits)
 
@@ -101,13 +121,16 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
     with source.open(limits) as stream:
         stream.begin_record()
         reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
+        blanks = _Blanks(source.name)
         try:
-            header = _header(reader, source.name)
+            header = _header(reader, source.name, blanks)
             start = reader.line_num + 1
             for cells in reader:
                 stream.begin_record()
                 if any(cell.strip() for cell in cells):
                     yield f"第 {start} 行", _row(header, cells)
+                else:
+                    blanks.note()
                 start = reader.line_num + 1
         except csv.Error as error:
             raise BrokenFile(
@@ -115,10 +138,11 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
             ) from error
 
 
-def _header(reader: Iterator[list[str]], name: str) -> list[str]:
+def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str]:
     for cells in reader:
         if cells and not cells[0].startswith("#") and any(cell.strip() for cell in cells):
             return [cell.strip() for cell in cells]
+        blanks.note()
     raise InvalidInput(f"{name} 没有表头：CSV 第一行应当是列名。")
 
 

@@ -8,13 +8,17 @@ from typing import Any, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, ForeignKey, IntegerField, Model
+from django.db.models import BooleanField, Field, ForeignKey, IntegerField, Model
 from django.db.models.expressions import Col
 
 from bifang.core.db import run
 
 M = TypeVar("M", bound=Model)
 Row = tuple[Any, ...]
+_KINDS = (
+    (BooleanField, "boolean"),
+    (IntegerField | ForeignKey, "bigint"),
+)  # of a column on PostgreSQL; else text
 _PIECE = 500  # values in one statement; SQLite takes a limited number
 
 
@@ -103,7 +107,7 @@ def _read(
 def _one_of(link: BaseDatabaseWrapper, field: "Field[Any, Any]", count: int) -> str:
     """On PostgreSQL one array: the same text however many there are, and so one prepared statement."""
     if link.vendor == "postgresql":
-        kind = "bigint" if isinstance(field, IntegerField | ForeignKey) else "text"
+        kind = next((kind for fields, kind in _KINDS if isinstance(field, fields)), "text")
         return f"{_quoted(link, field)} = ANY(%s::{kind}[])"
     return f"{_quoted(link, field)} IN ({', '.join(['%s'] * count)})"
 

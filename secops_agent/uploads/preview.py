@@ -17,6 +17,7 @@ from secops_agent.services.records import (
     ComponentRecord,
     FindingRecord,
     Item,
+    ListedRecord,
     Rejected,
     VexRecord,
     VulnerabilityRecord,
@@ -167,7 +168,7 @@ def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
 def _kind_of(item: Item) -> str:
     kinds = {
         AssetRecord: "asset", ComponentRecord: "component", VulnerabilityRecord: "vulnerability", FindingRecord: "finding",
-        AlertRecord: "alert", VexRecord: "statement",
+        AlertRecord: "alert", VexRecord: "statement", ListedRecord: "indicator",
     }  # fmt: skip
     return kinds.get(type(item), "")
 
@@ -186,6 +187,8 @@ def _identity(item: Item) -> object:
             return item.source, item.dedup_key
         case VexRecord():
             return item.author, item.vulnerability, item.product, item.platform, item.asset
+        case ListedRecord():
+            return item.list, item.kind, item.value
     return ""
 
 
@@ -213,6 +216,8 @@ def _line(item: Item) -> str:
             parts = (_LEVELS[item.severity], item.title, "、".join(each.name for each in item.assets[:2]))
         case VexRecord():
             parts = (item.vulnerability, item.status, item.product, item.author)
+        case ListedRecord():
+            parts = (item.value, item.note, item.origin)
         case _:
             parts = ()
     return plain(" · ".join(part for part in parts if part), 120)

@@ -7,14 +7,20 @@ from io import StringIO
 from itertools import count
 from typing import Any
 
+import httpx
 import pytest
 from django.core.management import call_command
 
+from bifang.core import configs
 from dingtalk_integration.cards import decided
+from dingtalk_integration.webhook.addresses import card_secret
+from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
-from tests.acceptance.worker import Stage, kill, open_stage, place, text_only
-from tests.databases import BOTH, Database, Templates
+from tests.acceptance.processes import free_ports
+from tests.acceptance.worker import DOORS, Stage, open_stage, place, text_only
+from tests.databases import Database, Templates
 from tests.deadline import wait_until
+from tests.dingtalk.webhook_aid import now
 
 PEOPLE = tuple(
     {"staff_id": staff_id, "name": name, "role": role, "corp_id": "dingdemocorp"}
@@ -27,16 +33,17 @@ ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
 _addresses = (f"203.0.113.{number}" for number in count(1))
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=DOORS)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
-    home = tmp_path_factory.mktemp("approvals") / "var"
+    home, (vendor, http) = tmp_path_factory.mktemp("approvals") / "var", request.param
     with (
         django_db_blocker.unblock(),
-        templates.database(request.param, home) as database,
+        templates.database(vendor, home) as database,
         open_stage(database) as made,
     ):
+        made.web_port = free_ports(1)[0] if http else 0
         _introduce(made, card_template_id="answer.schema")
         yield made
 
@@ -44,6 +51,9 @@ def stage(
 def _introduce(stage: Stage, **robot: str) -> None:
     stage.apply(stage.robot(**{"ai_config": "", **robot}), staff=PEOPLE)
     stage.start()
+    if stage.web_port:
+        stage.serve()
+        stage.subscribe()
     for who in sorted(APPROVERS):  # DingTalk delivers only to people it knows
         stage.say("你好", place(), who, group=False)
 
@@ -206,12 +216,37 @@ def test_click_of_the_wrong_person_is_refused_to_them_alone(stage: Stage, who: s
     assert (refused.what, refused.actor_id) == ("决定未被接受", f"dingdemocorp:{who}")
 
 
+def test_a_forged_or_reused_signature_presses_no_button(stage: Stage) -> None:
+    if not stage.web_port:
+        pytest.skip("by Stream nothing is signed")
+    proposal, _ = ask_to_block(stage)
+    card = cards_of(stage, proposal)["wangwu"]
+    settings, stamp = configs.load(stage.config()), now()
+    url = f"http://127.0.0.1:{stage.web_port}/dingtalk/{settings.id}-{settings.callback_path}/cards"
+    button = {"actionIds": ["approve"], "params": {"code": proposal.code, "verdict": "approve"}}
+    shown = {"outTrackId": card["out_track_id"], "content": json.dumps({"cardPrivateData": button})}
+
+    def press(who: str, secret: str = card_secret(settings)) -> int:
+        signed = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": card_signature(secret, stamp)}
+        body = {**shown, "corpId": "dingdemocorp", "userId": who}
+        return httpx.post(url, json=body, headers=signed, trust_env=False, timeout=60).status_code
+
+    assert press("wangwu", "forged") == 403
+    assert press("lisi") == 200, "genuine, though 李四 may not"
+    assert press("wangwu") == 403, "李四's signature"
+    proposal.refresh_from_db()
+    assert proposal.state == "proposed"
+    stage.sim.click(card["out_track_id"], "approve", "wangwu")
+    assert wait_action(proposal).approver == "王五"
+
+
 def test_restart_between_proposal_and_click_changes_nothing(stage: Stage) -> None:
     proposal, where = ask_to_block(stage)
     card = cards_of(stage, proposal)["manager01"]
-    kill(stage.workers[-1])
+    stage.kill()
     wait_until(lambda: not stage.sim.connections(), within=20, what="the old connection gone")
     stage.start()
+    stage.serve() if stage.web_port else None
     clicked = stage.sim.click(card["out_track_id"], "approve", "manager01")
     assert clicked["latency_ms"] < 2000
     wait_action(proposal)

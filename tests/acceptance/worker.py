@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 from django.core.management import call_command
 
@@ -30,6 +31,12 @@ STAFF = (
     {"staff_id": "lisi", "name": "李四", "role": "analyst"},
 )
 WAITING = "正在排队"
+# What a stage stands on: the database, and whether DingTalk calls us instead of Stream.
+DOORS = (
+    pytest.param(("sqlite", False), id="stream"),
+    pytest.param(("postgresql", False), marks=pytest.mark.slow, id="postgresql"),
+    pytest.param(("sqlite", True), marks=pytest.mark.slow, id="http"),
+)
 _numbers = count(1)
 
 
@@ -82,7 +89,7 @@ class Stage:
         }
 
     def serve(self) -> Started:
-        """Start the web server that DingTalk calls, and fill in its addresses at DingTalk's."""
+        """Start the web server that DingTalk calls."""
         bind = ("--bind", f"127.0.0.1:{self.web_port}", "--workers", "1", "--threads", "8")
         command = (sys.executable, "-m", "gunicorn", "bifang.wsgi", "-c", "deploy/gunicorn.conf.py", *bind)
         output = self.database.data_dir.parent / f"web-{next(_numbers)}"
@@ -90,12 +97,15 @@ class Stage:
         self.workers.append(web)
         address = f"http://127.0.0.1:{self.web_port}/healthz"
         wait_until(lambda: answers(address), within=60, what="the web server")
+        return web
+
+    def subscribe(self) -> None:
+        """Fill in our addresses at DingTalk's, which tries them."""
         settings = configs.load(self.config())
         home = f"http://127.0.0.1:{self.web_port}/dingtalk/{settings.id}-{settings.callback_path}"
         keys = {"token": settings.callback_token, "aes_key": settings.callback_aes_key}
         addresses = {"robot": f"{home}/robot", "events": f"{home}/events"}
         self.sim.post("/sim/callbacks", {"client_id": ROBOT, **addresses, **keys})
-        return web
 
     def model_of(self, model: Echo | None) -> dict[str, str]:
         """Variables of a child process: a model of its own, and where we are reached."""
@@ -163,15 +173,16 @@ class Stage:
         """The acks of a message or event, as soon as there are `number`."""
 
         def probe() -> list[dict[str, Any]]:
-            found = [ack for ack in self._answers_to_pushes() if ack["msg_id"] == external_id]
+            found = [ack for ack in self.answers_to_pushes() if ack["msg_id"] == external_id]
             return found if len(found) >= number else []
 
         return wait_until(probe, within=within, what=f"{number} acks of {external_id}")
 
-    def _answers_to_pushes(self) -> list[dict[str, Any]]:
+    def answers_to_pushes(self) -> list[dict[str, Any]]:
+        """How each delivery was answered: Stream's acks, or by HTTP the calls that DingTalk takes for done."""
         if not self.web_port:
             return self.sim.acks()
-        calls = self.sim.get("/sim/callbacks")
+        calls = [call for call in self.sim.get("/sim/callbacks") if call["ok"]]
         return [{**call, "msg_id": call["external_id"], "code": call["status"]} for call in calls]
 
     def settle(self) -> None:
@@ -179,6 +190,13 @@ class Stage:
         where = place()
         self.say("到此为止", where)
         self.answers(where)
+
+    def kill(self) -> None:
+        """kill -9 of everything that was started, children included."""
+        for each in self.workers:
+            each.signal_group(signal.SIGKILL)
+            each.process.wait(120)
+        self.workers.clear()
 
     def close(self) -> None:
         """End every worker."""
@@ -244,7 +262,9 @@ def working_stage(
         stage.web_port = free_ports(1)[0] if http else 0
         stage.apply(stage.robot(), staff=staff)
         stage.start(model=model)
-        stage.serve() if http else None
+        if http:
+            stage.serve()
+            stage.subscribe()
         yield stage
 
 

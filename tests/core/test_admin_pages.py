@@ -18,7 +18,7 @@ from tests.admin_pages import MODELS, ROWS, dingtalk, member, serve_plain_static
 
 pytestmark = pytest.mark.django_db
 # Words that stand on our pages in any language.
-NAMES = {"Bifang", "Stream", "Client", "Secret", "App", "Key", "Webhook", "Control", "Mac", "Command", "Cron", "CorpId", "Suricata", "Prometheus", "Redis"}  # fmt: skip
+NAMES = {"Bifang", "Stream", "Client", "Secret", "App", "Key", "Webhook", "Control", "Mac", "Command", "Cron", "CorpId", "Suricata", "Prometheus", "Redis", "Grafana", "Splunk"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -1,23 +1,28 @@
 """The three addresses: what is right is stored before success is said, what is not learns nothing."""
 
-import hashlib
 import json
 import logging
+import threading
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from bifang.channels import inbox
 from bifang.channels.models import InboxRow, State
-from bifang.core import configs
+from bifang.core import configs, db
 from bifang.core.models import SystemConfig
 from dingtalk_integration.models import CallbackState
 from dingtalk_integration.webhook import calls, signatures
 from dingtalk_integration.webhook.addresses import card_secret
 from tests.admin_pages import serve_plain_static
 from tests.databases import Database
+from tests.deadline import wait_until
 from tests.dingtalk.webhook_aid import Caller, in_http_mode, now
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
@@ -111,19 +116,53 @@ def test_two_unreadable_messages_are_two_letters(caller: Caller) -> None:
     assert InboxRow.objects.filter(state=State.DEAD).count() == 2
 
 
+def click(caller: Caller, who: str, stamp: str, signature: str = "") -> HttpResponse:
+    body = json.dumps({"outTrackId": "t", "userId": who, "corpId": "corp", "content": "{}"}).encode()
+    signed = signature or signatures.card_signature(card_secret(caller.settings), stamp)
+    headers = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": signed}
+    return caller.post("cards", body, **headers)
+
+
 def test_a_click_is_decided_and_answered_unwrapped(caller: Caller) -> None:
     stamp = now()
-    body = json.dumps({"outTrackId": "t", "userId": "lisi", "corpId": "corp", "content": "{}"}).encode()
-    signed = signatures.card_signature(card_secret(caller.settings), stamp)
-    headers = {"x-ddpaas-signature-timestamp": stamp, "x-ddpaas-signature": signed}
     for _ in range(2):
-        answer = caller.post("cards", body, **headers)
+        answer = click(caller, "lisi", stamp)
         assert answer.status_code == 200
         assert "response" not in json.loads(answer.content)
-    ident = hashlib.sha256(stamp.encode() + b"\n" + body).hexdigest()
-    assert InboxRow.objects.get().external_id == f"http-{ident}"
-    forged = caller.post("cards", body, **headers | {"x-ddpaas-signature": "x"})
-    assert forged.status_code == 403
+    assert InboxRow.objects.get().sender_id == "lisi"
+    assert click(caller, "lisi", stamp, "x").status_code == 403
+
+
+def test_a_signature_of_one_click_brings_no_other(caller: Caller) -> None:
+    """DingTalk signs the moment, not the body: whoever saw a signature would press any button with it."""
+    stamp = now()
+    assert click(caller, "lisi", stamp).status_code == 200
+    assert click(caller, "wangwu", stamp).status_code == 403
+    assert click(caller, "wangwu", str(int(stamp) + 1)).status_code == 200
+    assert set(InboxRow.objects.values_list("sender_id", flat=True)) == {"lisi", "wangwu"}
+
+
+@pytest.mark.parametrize("door", ["robot", "events", "cards"])
+def test_half_a_body_is_nobodys_word(caller: Caller, door: str) -> None:
+    stamp = now()
+    signed = {"HTTP_TIMESTAMP": stamp, "HTTP_SIGN": signatures.robot_signature("s" * 20, stamp)}
+    cut = {"wsgi.input": BytesIO(b'{"msgId": "m1"}'), "CONTENT_LENGTH": "1000"}
+    answer = caller.client.post(caller.path(door), **cut, **signed)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.content) == (400, b"")
+    assert not InboxRow.objects.exists()
+
+
+@pytest.mark.slow
+def test_a_note_that_cannot_be_written_keeps_nobody_waiting(caller: Caller) -> None:
+    held = threading.Event()
+    blocked = [db.threads().submit(held.wait, 30) for _ in range(db.threads().count)]
+    try:
+        assert caller.opened(caller.tell({"EventType": "check_url"})) == "success"
+        assert not CallbackState.objects.exists()
+    finally:
+        held.set()
+    assert all(each.result(30) for each in blocked)
+    assert wait_until(lambda: CallbackState.objects.filter(door="events").first(), within=30, what="the note")
 
 
 def test_unknown_paths_are_404_without_a_word(caller: Caller, caplog: Any) -> None:
@@ -188,3 +227,34 @@ def test_the_keys_are_made_once_and_kept(caller: Caller) -> None:
     again, _ = configs.save("dingtalk", row.name, True, {"callback_path": ""}, config=row)
     assert configs.load(again).callback_path not in ("", caller.settings.callback_path)
     assert caller.settings.callback_path not in repr(caller.settings)
+
+
+def test_applying_the_same_keys_twice_changes_nothing(
+    database: Database, tmp_path: Path, monkeypatch: Any
+) -> None:
+    keys = {"callback_token": "T" * 20, "callback_aes_key": "A" * 43, "callback_path": "p" * 32}
+    for name, value in keys.items():
+        monkeypatch.setenv(f"BIFANG_SECRET_{name.upper()}", value)
+    named = {name: f"env:BIFANG_SECRET_{name.upper()}" for name in keys}
+    robot = {"kind": "dingtalk", "name": "回调", "client_id": "dingx", "client_secret": "s" * 20}
+    file = tmp_path / "configs.yaml"
+    revisions = []
+    for entry in (robot | named, robot | named, robot):
+        file.write_text(json.dumps({"configs": [{**entry, "use_stream_push": False}]}))
+        call_command("apply_configs", str(file), verbosity=0)
+        revisions.append(SystemConfig.objects.get().revision)
+    assert len(set(revisions)) == 1
+    settings = configs.load(SystemConfig.objects.get())
+    assert {name: getattr(settings, name) for name in keys} == keys
+
+
+def test_the_page_of_keys_shows_them_and_what_was_refused(caller: Caller, admin_client: Client) -> None:
+    caller.tell({"EventType": "check_url"})
+    caller.say("你好", sign_as="other")
+    address = reverse("admin:dingtalk_callback_page", args=[caller.settings.id])
+    page = admin_client.get(address).content.decode()
+    for door in ("robot", "events", "cards"):
+        assert caller.path(door) in page
+    assert caller.settings.callback_token in page
+    assert page.count("最近一次拒绝") == 1
+    assert "BIFANG_PUBLIC_URL" in page

@@ -253,3 +253,16 @@ def test_an_estate_sample_is_taken_whole() -> None:
     answer = Client(headers=headers).generic(method, address, body, content_type=headers["Content-Type"])
     assert (answer.status_code, answer.json()["rejected"]) == (200, [])
     assert answer.json()["created"]["finding"] == 1
+
+
+def test_an_import_of_suppliers_statements_can_be_looked_at() -> None:
+    client = member(OPERATOR)
+    said = {"vulnerability": "CVE-2026-1001", "products": ["pkg:npm/left-pad@1.0"], "status": "fixed"}
+    document = {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": "ex-7",
+        "author": "示例厂商",
+        "timestamp": "2026-07-01T00:00:00Z",
+    }
+    answer = upload(client, json.dumps(document | {"statements": [said]}).encode())
+    assert "VEX 声明 ¦ 1 ¦ 0 ¦ 0" in text_of(client.get(answer["Location"]))

@@ -22,6 +22,7 @@ _LABELS = {
     "component": "组件",
     "vulnerability": "漏洞",
     "finding": "发现",
+    "statement": "VEX 声明",
     "alert": "告警",
     "indicator": "情报",
 }

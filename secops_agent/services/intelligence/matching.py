@@ -60,11 +60,11 @@ class ListedView:
 
 def lists_in_force(list_id: int | None = None) -> list[ListInForce]:
     """The enabled lists, or that one if it is; one query."""
-    rows = IndicatorList.objects.filter(enabled=True)
-    rows = rows.filter(pk=list_id) if list_id else rows
+    rows = values_by(IndicatorList, ["id", "name", "severity", "prefixes"], enabled=[True])
     return [
         ListInForce(pk, name, severity, tuple(prefixes))
-        for pk, name, severity, prefixes in rows.values_list("pk", "name", "severity", "prefixes")
+        for pk, name, severity, prefixes in rows
+        if list_id in (None, pk)
     ]
 
 

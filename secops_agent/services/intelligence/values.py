@@ -100,6 +100,8 @@ def _guess(value: str) -> str:
 
 
 def _address(text: str) -> Address | None:
+    if ":" not in text and not text[-1:].isdigit():  # a name: failing costs more than asking
+        return None
     try:
         found = ipaddress.ip_address(text.strip("[]"))
     except ValueError:

@@ -1,8 +1,9 @@
 """Which alerts a rule is about, and when it may speak: what a rule's JSON says, as values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import cached_property
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -32,6 +33,13 @@ class Facts:
     owners: frozenset[str] = frozenset()
 
 
+_KNOWN: Final[Mapping[str, Callable[[Facts], Collection[str]]]] = {
+    "severities": lambda facts: (facts.severity,), "sources": lambda facts: (facts.source,),
+    "rules": lambda facts: facts.rules, "asset_tags": lambda facts: facts.asset_tags,
+    "importance": lambda facts: facts.importance, "owners": lambda facts: facts.owners,
+}  # fmt: skip
+
+
 class Conditions(Entry):
     """What is empty does not restrict. ``rules`` are names or ids of detection rules, ``owners`` staff ids."""
 
@@ -45,13 +53,16 @@ class Conditions(Entry):
 
     def match(self, facts: Facts, changes: Iterable[str]) -> bool:
         """Is this what the rule is about?"""
-        wanted = (
-            (self.severities, (facts.severity,)), (self.sources, (facts.source,)), (self.rules, facts.rules),
-            (self.asset_tags, facts.asset_tags), (self.importance, facts.importance), (self.owners, facts.owners),
-        )  # fmt: skip
-        return not set(self.on).isdisjoint(changes) and all(
-            not listed or not set(listed).isdisjoint(found) for listed, found in wanted
-        )
+        restricted, wanted = self._wanted
+        if wanted.isdisjoint(changes):
+            return False
+        return all(not listed.isdisjoint(_KNOWN[name](facts)) for name, listed in restricted)
+
+    @cached_property
+    def _wanted(self) -> tuple[tuple[tuple[str, frozenset[str]], ...], frozenset[str]]:
+        """What restricts, and on what changes: every alert is held against every rule."""
+        listed = ((name, frozenset(getattr(self, name))) for name in _KNOWN)
+        return tuple((name, values) for name, values in listed if values), frozenset(self.on)
 
 
 class QuietHours(Entry):

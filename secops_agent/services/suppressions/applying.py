@@ -56,7 +56,7 @@ def _covered(
 ) -> dict[int, tuple[Candidate, Suppressor]]:
     """The first rule by name that covers it."""
     free = [each for each in candidates if each.alert.case_id is None and each.alert.assignee_id is None]
-    free = [each for each in free if any(one.outline.match(_outline(each.alert), ("new",)) for one in rules)]
+    free = [each for each in free if _may_be_covered(_outline(each.alert), rules)]
     if not free:
         return {}
     facts = facts_of([each.alert for each in free])
@@ -68,6 +68,10 @@ def _covered(
     for pk in set(hits_in_force(list(found)).values_list("alert_id", flat=True)) if found else ():
         del found[pk]
     return found
+
+
+def _may_be_covered(outline: Facts, rules: Sequence[Suppressor]) -> bool:
+    return any(one.outline.match(outline, ("new",)) for one in rules)
 
 
 def _outline(row: Alert) -> Facts:

@@ -13,6 +13,8 @@ def lift(rows: Sequence[Alert], actor: Actor, why: str) -> set[int]:
     mine = [
         row for row in rows if row.suppressed_by_id and row.status == AlertStatus.CLOSED and not row.verdict
     ]
+    if not mine:
+        return set()
     for row in mine:
         row.status, row.closed_at, row.suppressed_by_id = AlertStatus.OPEN, None, None
     Alert.objects.filter(pk__in=[row.pk for row in mine]).update(

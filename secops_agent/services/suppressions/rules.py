@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from pydantic import Field, ValidationError
 
@@ -23,10 +23,12 @@ from secops_agent.services.faults import Conflict, Forbidden, NotFound
 from secops_agent.services.notifications.conditions import Conditions
 from secops_agent.services.notifications.rules import unknown_owners
 from secops_agent.services.people.authority import authority_of
+from secops_agent.services.reading import values_by
 from secops_agent.services.suppressions.trials import SuppressionTrial, try_out
 
 log = logging.getLogger(__name__)
 GRAVE: Final = frozenset({"critical", "high"})
+_OF_ASSETS: Final = frozenset({"asset_tags", "importance", "owners"})
 CONDITIONS: Final = tuple(name for name in Conditions.model_fields if name != "on")
 NEEDS_APPROVER: Final = (
     "这条规则会抑制严重或高危的告警（没有选级别就是所有级别），启用需要「审批」角色："
@@ -61,9 +63,11 @@ class Suppressor:
 
 def in_force(now: datetime) -> list[Suppressor]:
     """By name; one query. What cannot be read any more is left out: alerts are shown then."""
-    rows = SuppressionRule.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), enabled=True)
     found = []
-    for pk, name, conditions in rows.order_by("name").values_list("pk", "name", "conditions"):
+    rows = values_by(SuppressionRule, ["name", "id", "conditions", "expires_at"], enabled=[True])
+    for name, pk, conditions, expires_at in sorted(rows, key=itemgetter(0)):
+        if expires_at is not None and expires_at <= now:
+            continue
         try:
             found.append(Suppressor(pk, name, *_read(json.dumps(conditions, sort_keys=True))))
         except ValidationError as error:
@@ -74,8 +78,9 @@ def in_force(now: datetime) -> list[Suppressor]:
 @lru_cache(maxsize=500)
 def _read(conditions: str) -> tuple[Conditions, Conditions]:
     """Rules are read for every transaction of an import, and seldom change. Raises ValidationError."""
-    whole = Conditions(**json.loads(conditions))
-    return whole, whole.model_copy(update={"asset_tags": (), "importance": (), "owners": ()})
+    given = json.loads(conditions)
+    outline = {name: value for name, value in given.items() if name not in _OF_ASSETS}
+    return Conditions(**given), Conditions(**outline)
 
 
 def read_suppression(given: Mapping[Any, Any]) -> SuppressionEntry:

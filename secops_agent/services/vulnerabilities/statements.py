@@ -115,7 +115,8 @@ def _resolution(found: Sequence[SupplierStatement]) -> Resolution:
         return Resolution("", "供应商的声明不再是「不受影响」，恢复为待处理。")
     said = found[0]
     names = "、".join(dict.fromkeys(each.author for each in found))
-    note = f"{names} 声明不受影响（{said.document} {said.version}，{timezone.localtime(said.said_at):%Y-%m-%d}）。{said.note}"
+    edition = f" 第 {said.version} 版" if said.version else ""
+    note = f"{names} 声明不受影响（{said.document}{edition}，{timezone.localtime(said.said_at):%Y-%m-%d}）。{said.note}"
     return Resolution(FindingDecision.NOT_AFFECTED, note[:2000], None, said.justification)
 
 

@@ -71,6 +71,15 @@ def test_raw_lines_share_what_the_query_says() -> None:
     assert {asset.name for alert in Alert.objects.all() for asset in alert.assets.all()} == {"db-01"}
 
 
+@pytest.mark.parametrize("body", [b"a\n", b"\n"])
+def test_a_small_packed_body_of_endless_lines_is_refused_before_they_are_read(body: bytes) -> None:
+    packed = gzip.compress(body * (16 << 20))
+    answer = post(splunk_client(), packed, "/services/collector/raw")
+    assert (len(packed) < 40_000, answer.status_code, answer.json()["code"]) == (True, 413, 27)
+    assert "分批" in answer.json()["message"]
+    assert not Alert.objects.exists()
+
+
 @pytest.mark.parametrize("where", ["header", "query"])
 def test_a_channel_gets_a_number_that_is_acknowledged(where: str) -> None:
     client, body = splunk_client(), json.dumps(ENVELOPE).encode()

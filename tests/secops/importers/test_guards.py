@@ -312,3 +312,14 @@ def test_random_bytes_never_raise_anything_else(data: bytes) -> None:
     for name in registry.importers():
         with suppress(BifangError):
             list(registry.parse(name, Source.from_bytes(data)))
+
+
+@pytest.mark.parametrize("head", ["", "name,ip\n"])
+def test_endless_blank_lines_end_early(head: str) -> None:
+    packed = gzip.compress((head + "\n" * (24 << 20)).encode())
+    source = Source.from_bytes(packed)
+    assert len(packed) < 40_000
+    with pytest.raises(InvalidInput, match="空行"):
+        list(csv_rows(source, ImportLimits()))
+    with pytest.raises(InvalidInput, match="空行"):
+        list(json_lines(source, ImportLimits()))

@@ -11,7 +11,7 @@ from secops_agent.services.identity import FORMER
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intelligence import comparing
 from secops_agent.services.intelligence.values import Network, host_of, prefix_of
-from secops_agent.services.reading import rows_by
+from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import ListedRecord, Rejected
 from secops_agent.services.writing import state_of, update_changed
 
@@ -57,8 +57,8 @@ def _row(owner: IndicatorList, each: ListedRecord, expiry: datetime | None, now:
 
 
 def _ids(owner: IndicatorList, fresh: Sequence[dict[str, Any]]) -> list[int]:
-    found = rows_by(ListedIndicator, "value", {each["value"] for each in fresh})
-    return [row.pk for row in found if row.list_id == owner.pk]
+    rows = values_by(ListedIndicator, ["id", "list"], value={each["value"] for each in fresh})
+    return [pk for pk, list_id in rows if list_id == owner.pk]
 
 
 def _update(
