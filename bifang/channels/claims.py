@@ -30,7 +30,7 @@ def new_token(now: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Remit:
     """Whose rows a process works on: of one kind of configuration ("": of any), of one configuration (None: of all)."""
 
     kind: str = ""
@@ -42,10 +42,10 @@ class Scope:
         return str(self.config_id or "")
 
 
-EVERYTHING: Final = Scope()
+EVERYTHING: Final = Remit()
 
 
-def in_order(scope: Scope) -> tuple[str, list[Any]]:
+def in_order(scope: Remit) -> tuple[str, list[Any]]:
     """For `claim`: rows whose time has come and whose turn it is: nothing earlier with the same order key is open.
 
     States are literals in every statement here, so that the partial indexes of open rows are seen.

@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from bifang.channels import claims, outbox
-from bifang.channels.claims import EVERYTHING, Scope
+from bifang.channels.claims import EVERYTHING, Remit
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Incoming, Kind, Reply, Turn
 from bifang.channels.targets import order_key, pack_target, to_ms, unpack_target
@@ -109,7 +109,7 @@ def anything_waits() -> bool:
     return InboxRow.objects.filter(state=State.PENDING).exists()
 
 
-def claim(owner: str, room: int, scope: Scope = EVERYTHING) -> list[Turn]:
+def claim(owner: str, room: int, scope: Remit = EVERYTHING) -> list[Turn]:
     """Claim up to `room` rows for `owner`, oldest first; urgent ones even without room."""
     where, given = claims.in_order(scope)
     with transaction.atomic():

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F
 
 from bifang.channels import claims, outgoing
-from bifang.channels.claims import EVERYTHING, NOBODY, Scope
+from bifang.channels.claims import EVERYTHING, NOBODY, Remit
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.ports import (
     Button,
@@ -141,7 +141,7 @@ def anything_waits() -> bool:
     return OutboxRow.objects.filter(state=State.PENDING).exists()
 
 
-def claim(owner: str, room: int, scope: Scope = EVERYTHING) -> list[Part]:
+def claim(owner: str, room: int, scope: Remit = EVERYTHING) -> list[Part]:
     """Claim up to `room` waiting rows that nothing is ahead of, and what waits behind them."""
     where, given = claims.in_order(scope)
     parts = []

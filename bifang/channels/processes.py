@@ -21,7 +21,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from bifang.channels import claims
-from bifang.channels.claims import EVERYTHING, HOLD, Scope
+from bifang.channels.claims import EVERYTHING, HOLD, Remit
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.core.db import database_now
 from bifang.core.errors import ConfigError
@@ -36,7 +36,7 @@ class Owner:
     """This process, with the lock that proves it lives."""
 
     name: str
-    scope: Scope
+    scope: Remit
     lock: IO[str]
     path: Path
 
@@ -55,7 +55,7 @@ def _directory() -> Path:
     return path
 
 
-def take_name(scope: Scope = EVERYTHING) -> Owner:
+def take_name(scope: Remit = EVERYTHING) -> Owner:
     """A fresh owner name for this process, locked. Raises ConfigError."""
     name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
     path = _directory() / f"{name}.lock"

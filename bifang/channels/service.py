@@ -11,7 +11,7 @@ from types import FrameType
 from django.conf import settings
 
 from bifang.channels import processes
-from bifang.channels.claims import Scope
+from bifang.channels.claims import Remit
 from bifang.channels.client_threads import Trade
 from bifang.channels.processes import Owner
 from bifang.channels.supervisor import Supervisor
@@ -25,7 +25,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def run(trade: Trade, build_loop: Callable[[Owner], WorkerLoop], config_id: int | None) -> None:
     """Run until a signal. Raises ConfigError, DatabaseGone."""
     stop = threading.Event()
-    owner = processes.take_name(Scope(trade.kind, config_id))
+    owner = processes.take_name(Remit(trade.kind, config_id))
     supervisor = Supervisor(owner, lambda: build_loop(owner), stop, trade, config_id)
     _listen(stop, supervisor)
     log.info("%s 长连接服务已启动（进程 %s）", trade.kind, owner.name)

@@ -20,22 +20,22 @@ UNKNOWN: Final = "收到了一条我还不支持的消息（类型 {name}），�
 NOTHING: Final = "您没有写内容。请在 @我 之后写上要查的内容，或发送「帮助」。"
 
 
-class Said(NamedTuple):
+class MessageWords(NamedTuple):
     """``text`` to answer; ``cannot_read`` says in Chinese why there is none."""
 
     text: str = ""
     cannot_read: str = ""
 
 
-def read_message(message: Mapping[str, Any]) -> Said:
+def read_message(message: Mapping[str, Any]) -> MessageWords:
     """Never fails: fields that are missing or of another type read as empty."""
     kind, content = field_of(message, "message_type"), _content(message.get("content"))
     if kind != "text":
         name = literal(field_of(content, "file_name"))[:LONGEST_NAME] or "未命名"
         said = CANNOT_READ.get(kind, UNKNOWN.format(name=literal(kind)[:40] or "未知"))
-        return Said(cannot_read=said.replace("{name}", name))
+        return MessageWords(cannot_read=said.replace("{name}", name))
     text = _without_us(field_of(content, "text"), message.get("mentions")).strip()
-    return Said(text, "" if text or field_of(message, "parent_id") else NOTHING)
+    return MessageWords(text, "" if text or field_of(message, "parent_id") else NOTHING)
 
 
 def read_quote(item: Mapping[str, Any]) -> str:

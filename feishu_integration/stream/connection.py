@@ -23,7 +23,7 @@ class FeishuConnection(Connection):
         super().__init__(socket, settings, is_blocked, answered)
         self.ping_interval_s = opening.ping_interval_s
         self._ping = ping(opening.service)
-        self._pong = asyncio.Event()
+        self._pong, self._retimed = asyncio.Event(), asyncio.Event()
         self._gone = False
 
     def saw_pong(self, payload: bytes) -> None:
@@ -34,12 +34,26 @@ class FeishuConnection(Connection):
         except (ValueError, RecursionError):
             config = None
         if isinstance(config, dict):
-            self.ping_interval_s = ping_interval(config, self.ping_interval_s)
+            before, self.ping_interval_s = self.ping_interval_s, ping_interval(config, self.ping_interval_s)
+            if before != self.ping_interval_s:
+                self._retimed.set()
 
     def _end(self) -> None:
         self._gone = True
         self._pong.set()
         super()._end()
+
+    async def _is_alive(self) -> bool:
+        """A new interval holds at once: the old one may be minutes long."""
+        waiting = True
+        while waiting:
+            self._retimed.clear()
+            try:
+                async with asyncio.timeout(self.ping_interval_s):
+                    await self._retimed.wait()
+            except TimeoutError:
+                waiting = False
+        return await self._answers()
 
     async def _answers(self) -> bool:
         sent = time.monotonic()

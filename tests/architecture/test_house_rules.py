@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-PACKAGES = ("bifang", "dingtalk_integration", "secops_agent", "simulators")
+PACKAGES = ("bifang", "dingtalk_integration", "feishu_integration", "secops_agent", "simulators")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 30
 # A ladder of remote error codes, one rung each.

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from bifang.channels import maintenance, processes
-from bifang.channels.claims import HOLD, Scope
+from bifang.channels.claims import HOLD, Remit
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
 from bifang.channels.processes import Owner
 from tests.channels.boxes import answered, claim, incoming, store
@@ -16,7 +16,7 @@ from tests.databases import Database
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("database")]
 GONE = timedelta(seconds=1)
-ALL, ONE = Scope("dingtalk"), Scope("dingtalk", 7)
+ALL, ONE = Remit("dingtalk"), Remit("dingtalk", 7)
 
 
 @pytest.fixture
@@ -85,13 +85,13 @@ def test_expired_webhooks_are_erased(database: Database) -> None:
     [
         (ALL, [ALL, ONE], 3),
         (ONE, [ALL, ONE], 3),
-        (ONE, [Scope("dingtalk", 8)], 1),
+        (ONE, [Remit("dingtalk", 8)], 1),
         (ONE, [], 1),
-        (ALL, [Scope("feishu"), Scope("feishu", 9)], 1),
-        (ALL, [Scope()], 2),
+        (ALL, [Remit("feishu"), Remit("feishu", 9)], 1),
+        (ALL, [Remit()], 2),
     ],
 )
-def test_heartbeat_tells_how_many_work_for_the_same(mine: Scope, others: list[Scope], count: int) -> None:
+def test_heartbeat_tells_how_many_work_for_the_same(mine: Remit, others: list[Remit], count: int) -> None:
     mine_owner, *colleagues = (processes.take_name(scope) for scope in (mine, *others))
     for one in colleagues:
         processes.beat(one, running=0, waiting=0)
