@@ -143,8 +143,8 @@ class SuppressionEndpoint(View):
                    responses=SuppressionOut, description="整条替换；启用的规则每次修改都重新试算。")  # fmt: skip
     def put(self, request: Request, rule_id: int) -> Response:
         """The whole."""
-        row = views.find_suppression(rule_id)
-        saved = rules.save_suppression(self.read_body(SuppressionIn), caller_of(request).actor, rule=row)
+        given = self.read_body(SuppressionIn)
+        saved = rules.save_suppression(given, caller_of(request).actor, rule=views.find_suppression(rule_id))
         return Response(SuppressionOut(views.view_suppression(saved)).data)
 
 

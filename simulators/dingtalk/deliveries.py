@@ -1,7 +1,7 @@
 """Pushes: to one random connection, again when not acknowledged, and what the acks were.
 
 Chat callbacks come again with a new ``messageId`` and the same ``msgId`` (seen in DingTalk's own connector), events
-when unanswered, LATER or 500. How often and how far apart the real DingTalk tries is not published.
+when unanswered, LATER or 500. How often and how far apart is not published.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class Deliveries:
         self.noise: deque[dict[str, Any]] = deque(maxlen=200)
         self.pushes = self.frames = self.redeliveries = self.given_up = self.unexpected_acks = 0
         self.on_progress: list[Any] = []
-        self.outside: Callable[[Push], bool] = lambda push: False  # takes what does not go by Stream
+        self.outside: Callable[[Push], bool] = lambda push: False  # by HTTP
 
     def submit(self, push: Push) -> bool:
         """Deliver now; False if no connection is live, then it waits for one."""

@@ -3,6 +3,7 @@
 import pytest
 
 from bifang.channels import inbox, outbox
+from bifang.channels.claims import Remit
 from bifang.channels.inbox import Finished
 from bifang.channels.models import OutboxRow, State
 from bifang.channels.outbox import Sent
@@ -116,5 +117,5 @@ def test_key_is_unique_and_stable_in_a_turn(database: Database) -> None:
 def test_only_the_configurations_asked_for(database: Database) -> None:
     replied("答")
     (row,) = OutboxRow.objects.all()
-    assert outbox.claim("me", 10, row.config_id + 1) == []
-    assert len(outbox.claim("me", 10, row.config_id)) == 1
+    assert outbox.claim("me", 10, Remit(config_id=row.config_id + 1)) == []
+    assert len(outbox.claim("me", 10, Remit(config_id=row.config_id))) == 1

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from bifang.channels import claims, inbox, processes
+from bifang.channels.claims import Remit
 from bifang.channels.inbox import MAX_ATTEMPTS, Finished
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Reply, Turn
@@ -45,8 +46,8 @@ def test_full_house_still_takes_what_is_urgent(database: Database) -> None:
 
 def test_only_the_configurations_asked_for(database: Database) -> None:
     (row,) = store(incoming())
-    assert inbox.claim("me", 10, row.config_id + 1) == []
-    assert len(inbox.claim("me", 10, row.config_id)) == 1
+    assert inbox.claim("me", 10, Remit(config_id=row.config_id + 1)) == []
+    assert len(inbox.claim("me", 10, Remit(config_id=row.config_id))) == 1
 
 
 def test_answer_memory_and_done_are_one_transaction(database: Database) -> None:

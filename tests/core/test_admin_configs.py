@@ -346,7 +346,7 @@ def test_a_proxy_is_shown_without_its_password_and_can_be_removed(client: Client
 
 
 def test_a_kind_nobody_knows_is_said_not_raised(client: Client) -> None:
-    stray = SystemConfig.objects.create(kind="feishu", name="飞书")
+    stray = SystemConfig.objects.create(kind="carrier", name="信鸽")
     assert client.get(LIST).status_code == 200
     response = client.get(page_of(stray), follow=True)
-    assert "feishu" in messages_of(response)
+    assert "carrier" in messages_of(response)

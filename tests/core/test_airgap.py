@@ -111,7 +111,9 @@ async def test_no_proxy_outside_is_used(
         monkeypatch.setenv("HTTPS_PROXY", proxy)
         async with HttpClient() as http:
             assert "气隙模式" in await refusal(http.request("GET", "https://api.dingtalk.com/x"))
-        stream = StreamSettings("钉钉", "id", "secret")
+        stream = StreamSettings(
+            name="钉钉", endpoint="https://api.dingtalk.com", client_id="id", client_secret="secret"
+        )
         assert "气隙模式" in await refusal(
             open_socket("wss://wss-open-connection.dingtalk.com/connect", stream)
         )

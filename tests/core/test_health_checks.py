@@ -80,10 +80,16 @@ def test_enabled_configuration_needs_a_worker_with_a_fresh_heartbeat() -> None:
     assert states()["worker"] == "ok"
 
 
-def test_configuration_that_wants_no_connection_needs_no_worker() -> None:
-    dingtalk(use_stream_push=False)
+def test_configuration_that_is_off_needs_no_worker() -> None:
     dingtalk(enabled=False)
     assert states()["worker"] == "ok"
+
+
+def test_configuration_that_dingtalk_calls_needs_a_worker_and_no_connection() -> None:
+    config = dingtalk(use_stream_push=False)
+    assert config.name in reason("worker")
+    beat(scope=str(config.pk))
+    assert states()["worker"] == states()["connection"] == "ok"
 
 
 def test_worker_of_another_configuration_does_not_count() -> None:

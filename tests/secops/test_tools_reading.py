@@ -32,7 +32,7 @@ TABLE = {
     "list_vulnerabilities": ["severity", "kev_only", "asset", "fix_available", "limit", "keyword", "offset"],
     "lookup_indicator": ["value"],
     "search_runbook": ["query"],
-    "security_report": ["period"],
+    "security_report": ["period", "file"],
     "block_ip": ["ip", "duration_minutes", "reason"],
     "isolate_host": ["asset", "reason"],
     "service_status": [],

@@ -44,7 +44,7 @@ def keys() -> dict[str, str]:
         str(value): str(label)
         for column in columns
         for value, label in column.flatchoices
-        if str(value) and str(value).lower() != str(label).lower()
+        if str(value) and not str(value).isdigit() and str(value).lower() != str(label).lower()
     }
 
 
