@@ -20,7 +20,7 @@ class Grafana:
     """The alerts are read as Alertmanager's are."""
 
     name = "grafana"
-    title = "Grafana Alerting 告警（webhook）"
+    title = "Grafana Alerting 告警（Webhook）"
 
     def __init__(self) -> None:
         self._shared = Alertmanager()

@@ -43,7 +43,7 @@ class IndicatorsCsv:
     """Streamed, a row an entry."""
 
     name = "indicators_csv"
-    title = "威胁情报清单（CSV：value、type、note、expiry、source）"
+    title = "威胁情报清单（CSV，列名见 docs/intelligence.md）"
 
     def sniff(self, head: bytes) -> float:
         columns = [_column(name) for name in _header(head)]

@@ -22,9 +22,7 @@ from .options import Options
 
 ACKS_KEPT = 50_000
 ACK_DATA_KEPT = 1_000
-LARGEST_DATA = (
-    500_000  # at most twice that when escaped into its frame: inside the 1 MiB that most clients take
-)
+LARGEST_DATA = 500_000  # at most twice that when escaped into its frame: inside the 1 MiB that most take
 
 
 @dataclass(slots=True, eq=False)

@@ -121,7 +121,9 @@ async def test_no_proxy_outside_is_used(
 
 
 async def test_stream_goes_to_dingtalk_only(noted: list[str], names: None) -> None:
-    stream = StreamSettings("钉钉", "id", "secret")
+    stream = StreamSettings(
+        name="钉钉", endpoint="https://api.dingtalk.com", client_id="id", client_secret="secret"
+    )
     for uri in ("wss://evil.example/connect", "wss://8.8.8.8/connect", f"wss://{LEADS_OUT}/connect"):
         assert "气隙模式" in await refusal(open_socket(uri, stream))
     assert set(noted) <= {"93.184.216.34"}

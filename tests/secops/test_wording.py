@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from secops_agent.admin.assets import KEYS as KEYS_OF_ASSETS
+from secops_agent.importers.registry import NAMES
 from secops_agent.models import Alert, Asset, Component, Finding
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
@@ -45,6 +46,7 @@ def keys() -> dict[str, str]:
         for column in columns
         for value, label in column.flatchoices
         if str(value) and not str(value).isdigit() and str(value).lower() != str(label).lower()
+        if value not in NAMES  # formats are called what one types
     }
 
 
