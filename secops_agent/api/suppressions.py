@@ -21,7 +21,7 @@ MOST = 50
 
 def _names(help_text: str, **more: Any) -> serializers.ListField:
     return serializers.ListField(
-        child=serializers.CharField(max_length=300),
+        child=Text(max_length=300),
         required=False,
         max_length=MOST,
         help_text=help_text,

@@ -18,7 +18,7 @@ from tests.secops.brokers.servers import BrokerServer, NatsServer, RedisServer, 
 from tests.secops.brokers.test_consuming import either
 
 pytestmark = [pytest.mark.slow]
-ALERTS = 3000
+ALERTS = 1200
 HELD_S = "1"
 
 
