@@ -47,11 +47,12 @@ CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {"deterministic": True, "max-examples": 4, "no-shrink": True, "allow-x00": False, "database": "none", "with-security-parameters": False},
         "phases": {"stateful": {"enabled": False}},
-        # A body of any format; a silence whose start, length and weeks do not go together; times and tasks in words;
+        # A body of any format; a silence whose start, length and weeks do not go together; times and tasks in words; a rule
+        # without a condition, or for people who are not listed;
         # a decision whose day or reason belongs to another.
         "operations": [
             {"include-operation-id": name, "checks": {"positive_data_acceptance": {"enabled": False}}}
-            for name in ("ingest", "silences_create", "schedules_create", "findings_decide")
+            for name in ("ingest", "silences_create", "schedules_create", "findings_decide", "suppression_rules_create", "suppression_rules_replace", "suppression_rules_trial")
         ],
     }
 )  # fmt: skip
