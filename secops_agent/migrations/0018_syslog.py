@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('encoding', models.CharField(choices=[('utf-8', 'UTF-8'), ('gb18030', 'GBK（GB18030）')], default='utf-8', max_length=10, verbose_name='编码')),
                 ('zone', models.CharField(default='Asia/Shanghai', max_length=40, verbose_name='时区')),
                 ('format', models.CharField(default='auto', max_length=40, verbose_name='格式')),
-                ('plain_level', models.PositiveSmallIntegerField(choices=[(0, 'emerg（系统不可用）'), (1, 'alert（立即处理）'), (2, 'crit（严重）'), (3, 'err（错误）'), (4, 'warning（警告）'), (5, 'notice（值得注意）'), (6, 'info（一般信息）'), (7, 'debug（调试）')], default=4, verbose_name='普通日志成为告警的级别')),
+                ('plain_level', models.PositiveSmallIntegerField(choices=[(0, 'emerg · 系统不可用'), (1, 'alert · 立即处理'), (2, 'crit · 严重'), (3, 'err · 错误'), (4, 'warning · 警告'), (5, 'notice · 值得注意'), (6, 'info · 一般信息'), (7, 'debug · 调试')], default=4, verbose_name='普通日志成为告警的级别')),
                 ('rate', models.PositiveIntegerField(default=500, verbose_name='每秒行数上限')),
             ],
             options={

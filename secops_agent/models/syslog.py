@@ -13,14 +13,14 @@ class SyslogEncoding(models.TextChoices):
 class SyslogLevel(models.IntegerChoices):
     """The severities of RFC 5424; a smaller number is graver."""
 
-    EMERGENCY = 0, "emerg（系统不可用）"
-    ALERT = 1, "alert（立即处理）"
-    CRITICAL = 2, "crit（严重）"
-    ERROR = 3, "err（错误）"
-    WARNING = 4, "warning（警告）"
-    NOTICE = 5, "notice（值得注意）"
-    INFO = 6, "info（一般信息）"
-    DEBUG = 7, "debug（调试）"
+    EMERGENCY = 0, "emerg · 系统不可用"
+    ALERT = 1, "alert · 立即处理"
+    CRITICAL = 2, "crit · 严重"
+    ERROR = 3, "err · 错误"
+    WARNING = 4, "warning · 警告"
+    NOTICE = 5, "notice · 值得注意"
+    INFO = 6, "info · 一般信息"
+    DEBUG = 7, "debug · 调试"
 
 
 class SyslogSource(models.Model):
