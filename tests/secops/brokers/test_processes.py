@@ -41,7 +41,6 @@ def consumers(count: int, database: Database, tmp_path: Path) -> Iterator[list[S
 
 
 @either
-@pytest.mark.both_databases
 def test_killed_processes_lose_nothing_and_double_nothing(
     server: BrokerServer, allowed: None, database: Database, tmp_path: Path
 ) -> None:
