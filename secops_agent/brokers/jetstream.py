@@ -76,10 +76,15 @@ class JetStream:
             options |= {"tls": tls_context(settings.ca), "tls_hostname": settings.host}
         place = f"[{address}]" if ":" in address else address
         client = GuardedClient(secure=settings.secure)
-        await client.connect(
-            f"{settings.scheme}://{place}:{settings.port}", allow_reconnect=False, name="bifang", error_cb=self._listen,
-            connect_timeout=int(CONNECT_S), max_reconnect_attempts=0, **options,
-        )  # fmt: skip
+        try:
+            await client.connect(
+                f"{settings.scheme}://{place}:{settings.port}", allow_reconnect=False, name="bifang", error_cb=self._listen,
+                connect_timeout=int(CONNECT_S), max_reconnect_attempts=0, **options,
+            )  # fmt: skip
+        except BaseException:
+            if client._transport is not None:  # the library leaves a refused connection open
+                client._transport.close()  # type: ignore[no-untyped-call]
+            raise
         return client
 
     async def _listen(self, error: Exception) -> None:
