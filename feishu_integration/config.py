@@ -33,7 +33,6 @@ class FeishuSettings:
     client_id: str
     client_secret: str = field(repr=False)
     use_long_connection: bool = True
-    notifications_enabled: bool = True
     ai_configs: tuple[int, ...] = ()  # asked in this order, then the offline mode answers
     tenant_key: str = ""
     default_role: Literal["none", "viewer"] = "none"
@@ -68,10 +67,6 @@ class FeishuKind(Kind):
     use_long_connection = FlagField(
         "使用长连接", initial=True, group=RECEIVING,
         help_text="开启：保持长连接，不需要公网地址。关闭：收不到消息（HTTP 回调还不支持飞书），已收到的会继续回答。",
-    )  # fmt: skip
-    notifications_enabled = FlagField(
-        "启用飞书通知", initial=True, group=RECEIVING,
-        help_text="毕方主动发的消息的总开关。目前飞书只用于问答，告警通知仍由钉钉配置发送，这个开关还没有作用。",
     )  # fmt: skip
     default_role = ChoiceField(
         "未登记人员的角色", initial="none", choices=ROLES, group=RECEIVING,

@@ -17,7 +17,7 @@ from dingtalk_integration.webhook.addresses import card_secret
 from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
 from tests.acceptance.processes import free_ports
-from tests.acceptance.worker import DOORS, Stage, open_stage, place, text_only
+from tests.acceptance.worker import BY_HTTP, DOORS, Stage, open_stage, place, text_only
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
 from tests.dingtalk.webhook_aid import now
@@ -216,9 +216,8 @@ def test_click_of_the_wrong_person_is_refused_to_them_alone(stage: Stage, who: s
     assert (refused.what, refused.actor_id) == ("决定未被接受", f"dingdemocorp:{who}")
 
 
+@pytest.mark.parametrize("stage", BY_HTTP, indirect=True)  # by Stream nothing is signed
 def test_a_forged_or_reused_signature_presses_no_button(stage: Stage) -> None:
-    if not stage.web_port:
-        pytest.skip("by Stream nothing is signed")
     proposal, _ = ask_to_block(stage)
     card = cards_of(stage, proposal)["wangwu"]
     settings, stamp = configs.load(stage.config()), now()

@@ -12,7 +12,7 @@ import pytest
 from bifang.channels.models import InboxRow, OutboxRow, State
 from secops_agent.models import Staff
 from simulators.dingtalk.people import CORP_ID
-from tests.acceptance.worker import DOORS, STAFF, Stage, place, text_only, working_stage
+from tests.acceptance.worker import BY_STREAM, DOORS, STAFF, Stage, place, text_only, working_stage
 from tests.databases import Templates
 from tests.deadline import wait_until
 from tests.dingtalk.test_odd_texts import ODD, say_everywhere
@@ -170,9 +170,8 @@ def test_every_kind_of_message_is_answered_sensibly(stage: Stage) -> None:
         assert expected in answer, (msgtype, fields, answer)
 
 
+@pytest.mark.parametrize("stage", BY_STREAM, indirect=True)  # DingTalk names no HTTP callback for it
 def test_delegate_topic_is_answered(stage: Stage) -> None:
-    if stage.web_port:
-        pytest.skip("DingTalk names no HTTP callback for it")
     where = place()
     msg_id = stage.say("代答一下", where, "lisi", group=False, delegate=True)
     assert stage.answers(where)[0].startswith("收到 代答一下（")
@@ -227,9 +226,10 @@ async def create_card(base_url: str, client_id: str, secret: str) -> str:
     return str(body["outTrackId"])
 
 
+@pytest.mark.parametrize(
+    "stage", BY_STREAM, indirect=True
+)  # by HTTP: test_approval_cards presses the buttons
 def test_card_click_is_stored_and_acked(stage: Stage) -> None:
-    if stage.web_port:
-        pytest.skip("test_approval_cards presses the buttons of cards that call by HTTP")
     card = asyncio.run(create_card(stage.sim.base_url, "dingdemo", "demo-secret"))
     clicked = stage.sim.click(card, "approve", "lisi")
     assert clicked["ack"]["code"] == 200

@@ -37,6 +37,7 @@ DOORS = (
     pytest.param(("postgresql", False), marks=pytest.mark.slow, id="postgresql"),
     pytest.param(("sqlite", True), marks=pytest.mark.slow, id="http"),
 )
+BY_STREAM, BY_HTTP = DOORS[:2], DOORS[2:]
 _numbers = count(1)
 
 
