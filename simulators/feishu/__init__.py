@@ -12,7 +12,7 @@ WebSocket), tenant_access_token and bot info (``openapi``), messages (``im_api``
                              ``mentions`` (open ids), ``born_ms``, ``extra`` (fields of the message to add or replace)
                              → ``{message_id, event_id, chat_id, delivered}``
 ``POST /sim/messages/batch`` a list of them
-``POST /sim/events``         ``{app_id, event_type, event?, event_id?, tenant_key?, born_ms?}``; without ``event`` one
+``POST /sim/events``         ``{app_id, event_type, event?, event_id?, born_ms?}``; without ``event`` one
                              of ``events.EVENTS`` with ``open_id``, ``chat_id``
 ``POST /sim/cards/click``    ``{app_id, message_id, open_id, value, tag?, form_value?, …}`` → ``{ok, toast, card}``, or
                              ``{ok: false, error}`` when the bot has not answered within 3 s

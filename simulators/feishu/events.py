@@ -115,7 +115,7 @@ def _build_mentions(world: World, app: App, chat: Chat, body: dict[str, Any]) ->
 
 
 def emit(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    """Send an event: ``{app_id, event_type, event?, event_id?, tenant_key?, born_ms?}``. Without ``event``: one of `EVENTS`."""
+    """Send an event: ``{app_id, event_type, event?, event_id?, born_ms?}``. Without ``event``: one of `EVENTS`."""
     push = build_push(world, body)
     delivered = world.deliveries.submit(push)
     return {"event_id": push.event_id, "delivered": delivered}
@@ -134,7 +134,7 @@ def build_push(world: World, body: dict[str, Any]) -> Push:
         "token": "",
         "create_time": str(int(body.get("born_ms") or now_ms())),
         "event_type": event_type,
-        "tenant_key": str(body.get("tenant_key") or world.options.tenant_key),
+        "tenant_key": world.options.tenant_key,  # the application's own, whoever it was that spoke
         "app_id": app.app_id,
     }
     payload = dump({"schema": "2.0", "header": header, "event": event}).encode("utf-8", "surrogatepass")
