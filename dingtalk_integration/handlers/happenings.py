@@ -32,15 +32,6 @@ def read_event(turn: Turn) -> Happening | None:
     )  # fmt: skip
 
 
-def outsider_spoke(turn: Turn, corp_id: str) -> Happening:
-    """Somebody without a staff id of the corporation wrote in a group."""
-    return Happening(
-        kind="outsiders_joined", source=SOURCE, ident=turn.external_id, config_id=turn.config_id, corp_id=corp_id,
-        at=_moment(turn), conversation_id=turn.conversation_id, outsiders=1, fields=("在群里发言",),
-        raw={"type": "message"},
-    )  # fmt: skip
-
-
 def _moment(turn: Turn) -> datetime:
     """When it happened, as DingTalk says, if that can be; else when it came."""
     try:

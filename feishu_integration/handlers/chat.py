@@ -11,9 +11,13 @@ from bifang.core.errors import BifangError
 from feishu_integration.applications import FeishuDoor, FeishuDoors
 from feishu_integration.config import FeishuSettings
 from feishu_integration.handlers.contents import read_quote
+from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
+from secops_agent.services.people.staff import learn_corporation
+from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
+SOURCE: Final = "feishu_events"
 OUTSIDER: Final = "外部人员，已忽略"
 NO_QUOTE: Final = "您引用的消息我读不到（可能缺少读取消息的权限）。请把要问的内容写出来。"
 
@@ -24,15 +28,21 @@ class FeishuTurns:
     def __init__(self, doors: FeishuDoors, agent: Agent) -> None:
         self._doors = doors
         self._agent = agent
+        self._groups = GroupWatch(SOURCE)
 
     async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
         """The agent's answer; nothing for an outsider, or for another robot."""
         door, payload = await self._doors.get(turn.config_id), turn.payload
         staff_id, corp_id = payload.get("staff_id", ""), payload.get("corp_id", "")
         own = await _tenant(door.settings, payload)
-        if not staff_id or not own or corp_id != own or payload.get("sender_type", "user") != "user":
+        known = bool(own) or is_web(
+            turn.target
+        )  # a page knows who is logged in, if not yet whose robot it is
+        if not staff_id or not known or corp_id != own or payload.get("sender_type", "user") != "user":
             log.info("feishu 忽略企业外人员的消息", extra={"config": turn.config_id})
+            await self._groups.outsider(turn, own)
             return TurnResult(note=OUTSIDER)
+        await self._groups.heard(turn)
         quoted = await _quoted(door, payload.get("quotes", ""))
         cannot_read = payload.get("cannot_read", "") or ("" if turn.text or quoted else NO_QUOTE)
         asking = Asking(
@@ -48,7 +58,9 @@ async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:
     seen = payload.get("robot_corp_id", "")
     if settings.tenant_key or not seen:
         return settings.tenant_key
-    return await db.call(learn, settings.id, "tenant_key", seen)
+    known = await db.call(learn, settings.id, "tenant_key", seen)
+    await db.call(learn_corporation, known)
+    return known
 
 
 async def _quoted(door: FeishuDoor, message_id: str) -> str:

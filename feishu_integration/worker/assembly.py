@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from bifang.channels.consumer import Silent
 from bifang.channels.ports import Handler
 from bifang.channels.processes import Owner
 from bifang.channels.worker import WorkerLoop
@@ -12,6 +13,7 @@ from feishu_integration.handlers import events
 from feishu_integration.handlers.chat import FeishuTurns
 from secops_agent.agent.jobs import own_jobs
 from secops_agent.agent.service import Agent
+from secops_agent.web_chat.channel import WithWeb, sink_of
 
 
 def build_loop(owner: Owner) -> WorkerLoop:
@@ -30,8 +32,9 @@ def build_loop(owner: Owner) -> WorkerLoop:
     return WorkerLoop(
         owner,
         handlers,
-        FeishuChannel(doors),
+        WithWeb(FeishuChannel(doors)),
         capacity=settings.TURN_CAPACITY,
+        sink=lambda turn: sink_of(turn, lambda _: Silent()),
         jobs=own_jobs(agent, owner, configs),
         on_close=close,
     )

@@ -33,8 +33,8 @@ def able(needed: Role) -> QuerySet[Staff]:
 
 def corporation_of(config_id: int) -> str:
     """The corporation that a configuration serves; "" until it is known."""
-    params = SystemConfig.objects.filter(pk=config_id).values_list("params", flat=True).first() or {}
-    return str(params.get("corp_id") or "")
+    row = SystemConfig.objects.filter(pk=config_id).first()
+    return row.corporation if row else ""
 
 
 def home_of(proposal: Proposal) -> str:

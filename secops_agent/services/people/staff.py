@@ -162,5 +162,4 @@ def named_corporations() -> set[str]:
     """Those that people and configurations name, two of many people's."""
     # Without the model's own order, which would make every person distinct.
     named = set(Staff.objects.exclude(corp_id="").order_by().values_list("corp_id", flat=True).distinct()[:2])
-    params = SystemConfig.objects.current().values_list("params", flat=True)
-    return named | {str(one["corp_id"]) for one in params if one.get("corp_id")}
+    return named | {row.corporation for row in SystemConfig.objects.chats() if row.corporation}
