@@ -95,7 +95,8 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
     here = request.conversation_id == proposal.conversation_id
     if not proposal.conversation_id:  # a program proposed it: told in private, and decided there
         return f"请在与机器人的单聊里决定 {proposal.code}。" if request.is_group else ""
-    if own and not here and request.via in ("dingtalk", "feishu", UNSIGNED, "web"):
+    typed = request.via in ("dingtalk", "feishu", UNSIGNED, "web")
+    if own and not here and typed and request.verdict != "approve":  # which nobody may of what is their own
         return f"请在提出 {proposal.code} 的会话里决定。"
     if not own and request.is_group and not here:
         return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"
