@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from bifang.channels.cards import content, repository
+from bifang.channels.cards.calls import safe_face
 from bifang.channels.outgoing import safe_line, safe_text
 from bifang.channels.ports import Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core import db
-from dingtalk_integration.cards import content, repository
-from dingtalk_integration.cards.calls import safe_values
+from dingtalk_integration.cards.content import values_of
 from dingtalk_integration.handlers.contents import mapping_of, text_of
 from dingtalk_integration.stream.frames import Ack, Frame, card_ack
 from secops_agent.agent.buttons import Pressed, is_look, look_up, press
@@ -81,7 +82,7 @@ def notice_values(pressed: Pressed) -> dict[str, Any]:
     if pressed.notice is None or pressed.status == "refused":
         return {**options, "userPrivateData": {"cardParamMap": {"title": safe_line(pressed.text)}}}
     notice = pressed.notice
-    values = safe_values(content.standing(safe_line(notice.title), safe_text(notice.text), notice.buttons))
+    values = values_of(safe_face(content.standing(notice.title, safe_text(notice.text), notice.buttons)))
     return {**options, "cardData": {"cardParamMap": values}, "userPrivateData": {"cardParamMap": {}}}
 
 
