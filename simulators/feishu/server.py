@@ -10,6 +10,7 @@ from aiohttp import WSCloseCode, web
 from bifang.core.errors import ConfigError
 from simulators.locality import HOST, refuse_strangers
 
+from .cardkit import CardKit
 from .control import Control
 from .gateway import Gateway
 from .im_api import ImApi
@@ -66,7 +67,8 @@ class Simulator:
         world = self.world
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_BODY)
         openapi = OpenApi(world)
-        for part in (Control(world), Gateway(world), openapi, ImApi(world, openapi)):
+        cardkit = CardKit(world, openapi)
+        for part in (Control(world), Gateway(world), openapi, cardkit, ImApi(world, openapi, cardkit)):
             app.router.add_routes(part.routes())
         app.on_shutdown.append(self._shut_down)
         return app
