@@ -1,7 +1,7 @@
 """Chat messages: from the inbox to the agent."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bifang.channels.ports import ReplySink, Turn, TurnResult
@@ -12,6 +12,7 @@ from feishu_integration.config import FeishuSettings
 from feishu_integration.handlers.contents import read_quote
 from feishu_integration.handlers.happenings import SOURCE
 from feishu_integration.handlers.tenants import learn_tenant
+from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.web_chat.lines import is_web
@@ -43,11 +44,13 @@ class FeishuTurns:
             return TurnResult(note=OUTSIDER)
         await self._groups.heard(turn)
         quoted = await _quoted(door, payload.get("quotes", ""))
-        cannot_read = payload.get("cannot_read", "") or ("" if turn.text or quoted else NO_QUOTE)
+        said = turn.text or quoted or payload.get("files")
+        cannot_read = payload.get("cannot_read", "") or ("" if said else NO_QUOTE)
         asking = Asking(
             turn=turn, corp_id=corp_id, staff_id=staff_id, nick=staff_id,
             is_group=bool(turn.target and turn.target.is_group), default_role=door.settings.default_role,
             ai_configs=door.settings.ai_configs, quoted=quoted, cannot_read=cannot_read,
+            attachment=_attachment(door, turn),
         )  # fmt: skip
         return await self._agent.answer(asking, sink)
 
@@ -58,6 +61,18 @@ async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:
     if settings.tenant_key or not seen:
         return settings.tenant_key
     return await db.call(learn_tenant, settings.id, seen)
+
+
+def _attachment(door: FeishuDoor, turn: Turn) -> Attachment | None:
+    """The file that the message is; nothing of it is fetched before it is asked for."""
+    files = turn.payload.get("files") or ()
+    if not files:
+        return None
+
+    async def download(take: Callable[[bytes], object], most: int) -> None:
+        await door.media.download(turn.external_id, files[0]["file_key"], take, most)
+
+    return Attachment(files[0].get("name") or "未命名", download)
 
 
 async def _quoted(door: FeishuDoor, message_id: str) -> str:

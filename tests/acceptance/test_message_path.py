@@ -3,6 +3,7 @@
 ``make test`` has DingTalk Stream and a hello at the others."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -131,6 +132,15 @@ def test_private_chat_is_not_remembered_in_a_group(stage: Stage) -> None:
         (answer,) = stage.answers(where)
         assert "上一句：无" in answer
         assert "私事" not in answer
+
+
+def test_a_long_answer_comes_whole_and_in_order(stage: Stage) -> None:
+    where, lines = place(), [f"第{number}行：{'很长的话' * 10}" for number in range(150)]
+    stage.say("\n\n".join(lines), where, "lisi", group=False)
+    parts = stage.answers(where, 3)
+    assert all(len(part) < 3000 for part in parts)
+    heard = re.findall(r"第(\d+)行", "\n".join(parts))
+    assert heard == [str(number) for number in range(150)]
 
 
 CONTENTS: list[tuple[str, dict[str, Any], str]] = [

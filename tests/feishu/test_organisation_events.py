@@ -55,9 +55,7 @@ def group(config: SystemConfig) -> KnownGroup:
 
 def aim(config: SystemConfig) -> None:
     """A rule that sends to the group."""
-    NotificationTarget.objects.create(
-        rule=rule(), kind="group", config=config, conversation_id="oc_1", position=9
-    )
+    rule(targets=[{"kind": "group", "config": config.name, "conversation_id": "oc_1"}])
 
 
 def test_group_is_known_once_the_robot_is_put_into_it() -> None:
