@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 HEAD_BYTES = 64 * 1024
-LEAST_RECORD, RECORD_TIMES = 2 * MIB, 4
+LEAST_RECORD, RECORD_TIMES = 2 * MIB, 2
 _CHUNK = 256 * 1024
 _EARNED = 0.0005  # seconds of processor time; reading a real record takes a fifth of it
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -120,7 +120,7 @@ def files() -> Iterator[tuple[str, str, bytes]]:
         yield name, "一条很长", form.of(_stretched(form.one, "x" * 900_000), 2 * MIB)[: MIB + 64]
         for shape, body in _nested(first, MIB):
             yield name, shape, body
-        for shape, body in _nested(first, 6 * MIB - 256 * 1024):
+        for shape, body in _nested(first, 4 * MIB - 256 * 1024):
             yield name, f"压缩的{shape}", packed(body)
     yield from attacks()
 
