@@ -50,6 +50,11 @@ class Kind:
         return {}
 
     @classmethod
+    def approving(cls, values: Mapping[str, Any]) -> str:
+        """How a dangerous action is approved, in words, where 「同意」 written in the chat does not count; "" if it does."""
+        return ""
+
+    @classmethod
     def is_reserved(cls, values: Mapping[str, Any]) -> bool:
         """May only a superuser change what a configuration with these values says?"""
         return False
