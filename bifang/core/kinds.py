@@ -55,6 +55,11 @@ class Kind:
         return ""
 
     @classmethod
+    def needless(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """Boxes that mean nothing beside these values: nobody is asked for them."""
+        return frozenset()
+
+    @classmethod
     def is_reserved(cls, values: Mapping[str, Any]) -> bool:
         """May only a superuser change what a configuration with these values says?"""
         return False

@@ -19,7 +19,9 @@ def chat_frame(body: bytes) -> Frame:
     The signature does not cover the body: an address of the forger's own would get the answers.
     """
     given = _parsed(body)
-    data = {name: value for name, value in given.items() if name not in _ADDRESS} if given is not None else None
+    data = (
+        {name: value for name, value in given.items() if name not in _ADDRESS} if given is not None else None
+    )
     return Frame("chat", CHAT_TOPIC, {DOOR: HTTP}, "", data, _text(body))
 
 
