@@ -48,10 +48,10 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
         model = Staff
         fields = ("name", "staff_id", "corp_id", "role", "user", "active")
         help_texts = {
-            "staff_id": "钉钉的 userId，或飞书的 open_id（ou_ 开头）；问机器人一句话，它会告诉没有登记的人自己的员工 ID。",
+            "staff_id": "钉钉的 userId；在钉钉里问机器人一句话，它会告诉没有登记的人自己的员工 ID。",
             "corp_id": "留空表示唯一的企业，收到第一条消息后自动得知。",
             "role": ROLE_HELP,
-            "user": "登录本页面的用户：他按这个角色使用本页面。几条记录（例如钉钉和飞书各一条）对应到同一个用户，就是同一个人，不能互相审批。只有超级管理员可以修改。",
+            "user": "登录本页面的用户：他按这个角色使用本页面。几条记录对应到同一个用户，就是同一个人，不能互相审批。只有超级管理员可以修改。",
         }
 
     def clean(self) -> dict[str, Any]:
