@@ -35,13 +35,13 @@ class FeishuApi:
         self._fetching = asyncio.Lock()
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """``data`` of the answer. RateLimited, BadCredentials, RemoteError."""
+        """``data`` of the answer; of older calls, which have none, the answer. RateLimited, BadCredentials, RemoteError."""
         try:
             answer = await self._call_once(method, path, body)
         except StaleTenantToken:
             answer = await self._call_once(method, path, body)
         data = answer.get("data")
-        return data if isinstance(data, dict) else {}
+        return data if isinstance(data, dict) else answer
 
     async def _call_once(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         token = await self._valid_token()
