@@ -10,11 +10,10 @@ from simulators.values import dump, mint, now_ms
 
 from .deliveries import Push
 from .options import App, derive
-from .world import Chat, World
+from .people import find_person
+from .world import DEMO_GROUP, Chat, World
 
-DEFAULT_GROUP = "oc_demo_group"
 DEFAULT_PERSON = "ou_zhangsan"
-OUTSIDER_TENANT = "tenant_other"
 
 
 def find_app(world: World, app_id: Any) -> App:
@@ -37,24 +36,34 @@ def identify(world: World, open_id: str) -> dict[str, str]:
 
 
 def say(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    """One message of a person: the fields of ``POST /sim/messages``."""
+    """One message of a person: the fields of ``POST /sim/messages``. ``unheard``: the bot is not told of it."""
     app = find_app(world, body.get("app_id"))
     chat = _find_chat(world, app, body)
     open_id = str(body.get("open_id") or chat.open_id or DEFAULT_PERSON)
     world.users.setdefault(app.app_id, set()).add(open_id)
     message = _build_message(world, app, chat, body)
-    tenant = str(body.get("tenant_key") or world.options.tenant_key)
+    tenant = str(body.get("tenant_key") or find_person(open_id).tenant_key or world.options.tenant_key)
     sender = {"sender_id": identify(world, open_id), "sender_type": "user", "tenant_key": tenant}
     message_id, text = message["message_id"], str(body.get("text", ""))
     if world.find_message(app.app_id, message_id) is None:
         kind, parent = message["message_type"], message.get("parent_id", "")
         world.history.add(
-            Entry(message_id, app.app_id, chat.chat_id, open_id, kind, text, reply_to=parent, raw=message)
+            Entry(
+                message_id,
+                app.app_id,
+                chat.chat_id,
+                open_id,
+                kind,
+                text,
+                reply_to=parent,
+                raw=message,
+                state="local",
+            )
         )
-    told = emit(
-        world,
-        {**body, "event_type": "im.message.receive_v1", "event": {"sender": sender, "message": message}},
-    )
+    if body.get("unheard"):
+        return {"message_id": message_id, "chat_id": chat.chat_id, "delivered": False}
+    event = {"sender": sender, "message": message}
+    told = emit(world, {**body, "event_type": "im.message.receive_v1", "event": event})
     return {"message_id": message_id, "chat_id": chat.chat_id, **told}
 
 
@@ -65,7 +74,7 @@ def _find_chat(world: World, app: App, body: dict[str, Any]) -> Chat:
     if known:
         return known
     if body.get("group"):
-        return world.open_chat(app.app_id, Chat(chat_id or DEFAULT_GROUP, "group"))
+        return world.open_chat(app.app_id, Chat(chat_id or DEMO_GROUP, "group"))
     if chat_id:
         return world.open_chat(app.app_id, Chat(chat_id, "p2p", open_id))
     return world.open_direct(app.app_id, open_id)
@@ -138,12 +147,14 @@ def build_push(world: World, body: dict[str, Any]) -> Push:
         "app_id": app.app_id,
     }
     payload = dump({"schema": "2.0", "header": header, "event": event}).encode("utf-8", "surrogatepass")
-    return Push(app.app_id, header["event_id"], event_type, payload)
+    message = event.get("message") if isinstance(event, dict) else None
+    message_id = str(message.get("message_id") or "") if isinstance(message, dict) else ""
+    return Push(app.app_id, header["event_id"], event_type, payload, message_id=message_id)
 
 
 def _build_bot_added(world: World, body: dict[str, Any]) -> dict[str, Any]:
     app = find_app(world, body.get("app_id"))
-    chat = Chat(str(body.get("chat_id") or DEFAULT_GROUP), "group")
+    chat = Chat(str(body.get("chat_id") or DEMO_GROUP), "group")
     if str(body.get("event_type")).endswith("added_v1"):
         world.open_chat(app.app_id, chat)
     else:
@@ -180,9 +191,10 @@ def build_click(world: World, app: App, entry: Entry, body: dict[str, Any]) -> d
         for name in ("name", "form_value", "option", "options", "input_value", "checked")
         if name in body
     }
-    operator = identify(world, str(body.get("open_id") or DEFAULT_PERSON))
+    open_id = str(body.get("open_id") or DEFAULT_PERSON)
+    tenant = str(body.get("tenant_key") or find_person(open_id).tenant_key or world.options.tenant_key)
     return {
-        "operator": {"tenant_key": str(body.get("tenant_key") or world.options.tenant_key), **operator},
+        "operator": {"tenant_key": tenant, **identify(world, open_id)},
         "token": mint("c-"),
         "action": {"value": value, "tag": str(body.get("tag") or "button"), **rest},
         "host": "im_message",

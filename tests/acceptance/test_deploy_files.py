@@ -231,7 +231,7 @@ def test_every_service_is_bounded_and_keeps_its_files_to_itself() -> None:
 
 def test_deploy_has_the_guides_names() -> None:
     assert {path.stem for path in CONFS} == {path.stem for path in UNITS}
-    assert "dingtalk-stream" in {path.stem for path in CONFS}
+    assert {"dingtalk-stream", "feishu-stream"} <= {path.stem for path in CONFS}
     guide = read_ini(guide_block("ini", "[program:dingtalk-stream]"))["program:dingtalk-stream"]
     ours = read_ini((DEPLOY / "supervisor" / "dingtalk-stream.conf").read_text())["program:dingtalk-stream"]
     assert set(guide) <= set(ours)
@@ -244,7 +244,7 @@ def test_deploy_has_the_guides_names() -> None:
 def read_variables() -> set[str]:
     """Every environment variable that the code reads."""
     pattern = re.compile(r"""(?:env\.\w+|environ\.get|getenv|environ\[)\(?\s*["']([A-Z][A-Z_]+)["']""")
-    packages = ("bifang", "dingtalk_integration", "secops_agent", "deploy")
+    packages = ("bifang", "dingtalk_integration", "feishu_integration", "secops_agent", "deploy")
     files = [file for name in packages for file in (PROJECT / name).rglob("*.py")]
     return {name for file in files for name in pattern.findall(file.read_text(encoding="utf-8"))}
 
@@ -262,7 +262,8 @@ def test_compose_runs_what_supervisor_runs() -> None:
     services: Mapping[str, Mapping[str, object]] = yaml.safe_load(
         (DEPLOY / "docker" / "compose.yaml").read_text()
     )["services"]
-    for name, command in (("dingtalk-stream", "start_dingtalk_stream"), ("bifang-tasks", "qcluster")):
+    commands = {"dingtalk-stream": "start_dingtalk_stream", "feishu-stream": "start_feishu_stream"}
+    for name, command in {**commands, "bifang-tasks": "qcluster"}.items():
         assert services[name]["command"] == f"python manage.py {command}"
     dockerfile = (DEPLOY / "docker" / "Dockerfile").read_text()
     for source in re.findall(r"(?m)^COPY (.+) \./$", dockerfile):

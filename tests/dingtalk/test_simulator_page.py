@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from simulators.dingtalk.page import STATIC
-from simulators.dingtalk.rendering import render_markdown, render_text
+from simulators.room.page import STATIC
+from simulators.room.rendering import render_markdown, render_text
 from tests.dingtalk.test_simulator_faults import fetch_webhook
 from tests.dingtalk.test_simulator_gateway import Client, read_frame, simulated
 
