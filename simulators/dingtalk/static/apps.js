@@ -109,7 +109,7 @@ function drawRobot(app) {
       el("div", { class: "buttons" }, el("button", { type: "button", class: "main", onclick: () => change(app, "", { robot: true }, "已添加机器人") }, "添加机器人")));
   }
   const name = el("input", { value: app.name, maxLength: 20, required: true, "aria-label": "机器人名称" });
-  const address = el("input", { value: app.callbacks.robot, placeholder: "https://…/dingtalk/…/robot", "aria-label": "消息接收地址" });
+  const address = el("input", { value: app.callbacks.robot, placeholder: "毕方「HTTP 回调」页里的地址", "aria-label": "消息接收地址" });
   const modes = drawModes("receive", app.callbacks.robot, address, [
     ["Stream 模式", "机器人收到的消息从 Stream 长连接推送，不需要公网地址。"],
     ["HTTP 模式", "钉钉把消息发到毕方的公网地址：毕方的配置里关闭「使用流式推送」，地址在它的「HTTP 回调」页。"],
@@ -189,7 +189,7 @@ async function copy(place, name, value) {
 function drawEvents(app) {
   const known = app.callbacks;
   const input = (value, label, hint) => el("input", { value, placeholder: hint, autocomplete: "off", "aria-label": label });
-  const [url, token, key] = [input(known.events, "请求网址", "https://…/dingtalk/…/events"), input(known.token, "签名 token", ""), input(known.aes_key, "加密 aes_key", "43 个字母和数字")];
+  const [url, token, key] = [input(known.events, "请求网址", "毕方「HTTP 回调」页里的地址"), input(known.token, "签名 token", ""), input(known.aes_key, "加密 aes_key", "43 个字母和数字")];
   const modes = drawModes("mode", known.events, url, [
     ["Stream 推送", "通过 SDK 建立 WebSocket 长连接接收消息和事件，不需要公网地址，也不填写回调 URL。"],
     ["HTTP 推送", "钉钉把事件发到请求网址；地址、token 和 aes_key 在毕方配置的「HTTP 回调」页。保存时先试着调用一次。"],
