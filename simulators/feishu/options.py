@@ -4,7 +4,8 @@ import uuid
 from dataclasses import dataclass, field
 
 DEFAULT_PORT = 8930
-DEMO_APPS = {"cli_demo": "demo-secret"}
+DEMO_APPS = {"cli_demo": "demo-secret", "cli_guide": "guide-secret"}
+NAMES = {"cli_guide": "练习机器人"}
 SERVICE_ID = 7
 
 

@@ -10,7 +10,7 @@ from simulators.history import Entry, History
 from .deliveries import Deliveries, Push
 from .limits import Limits
 from .links import Links
-from .options import App, Options, derive
+from .options import NAMES, App, Options, derive
 from .people import DEMO_PEOPLE
 
 DEMO_GROUP = "oc_demo_group"
@@ -87,7 +87,7 @@ def build_world(apps: dict[str, str], options: Options) -> World:
     faults, links = Faults(), Links()
     world = World(
         options=options,
-        apps={app_id: App(app_id, secret) for app_id, secret in apps.items()},
+        apps={app_id: App(app_id, secret, NAMES.get(app_id, "毕方")) for app_id, secret in apps.items()},
         faults=faults,
         links=links,
         deliveries=Deliveries(options, faults, links),
