@@ -108,6 +108,7 @@ class Control(Controls[World]):
             "calls": dict(world.calls),
             "limits": world.limits.describe(),
             "faults": world.faults.describe(),
+            "resources": list(world.resources),
         }
 
     def _reset(self) -> None:
@@ -127,4 +128,6 @@ class Control(Controls[World]):
             "uuid": entry.raw.get("uuid", ""),
             "content": entry.raw.get("content", ""),
             "updates": entry.raw.get("updates", 0),
+            "card_id": entry.card,
+            "operations": entry.raw.get("operations", []),
         }

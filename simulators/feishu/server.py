@@ -12,11 +12,13 @@ from simulators.history import History
 from simulators.room.page import Page
 from simulators.service import LoopbackServer
 
+from .cardkit import CardKit
 from .control import Control
 from .gateway import Gateway
 from .im_api import ImApi
 from .openapi import OpenApi
 from .options import DEMO_APPS, Options
+from .resources import Resources
 from .view import FeishuRoom
 from .world import World, build_world
 
@@ -44,8 +46,16 @@ class Simulator(LoopbackServer):
     def _build(self) -> list[web.AbstractRouteDef]:
         world = self.world = build_world(self.apps, self.options)
         openapi = OpenApi(world)
-        page = Page(FeishuRoom(world), OWN)
-        parts = (Control(world), Gateway(world), openapi, ImApi(world, openapi), page)
+        cardkit = CardKit(world, openapi)
+        parts = (
+            Control(world),
+            Gateway(world),
+            openapi,
+            cardkit,
+            ImApi(world, openapi, cardkit),
+            Resources(world, openapi),
+            Page(FeishuRoom(world), OWN),
+        )
         world.links.changed.append(lambda app_id: world.history.publish(app_id, "connection", None))
         return [route for part in parts for route in part.routes()]
 

@@ -7,12 +7,11 @@ export const command = "python manage.py start_feishu_stream";
 export const link = "机器人的长连接";
 export const scope = "app_id";
 export const apps = false;
-export const files = false;
+export const files = true;
 export const deadButton = "";
-export const kinds = [["图片", "image"], ["文件", "file"], ["表情", "sticker"], ["富文本", "post"]];
+export const kinds = [["图片", "image"], ["表情", "sticker"], ["富文本", "post"]];
 const CONTENTS = {
   image: () => ({ image_key: "img_demo" }),
-  file: () => ({ file_key: "file_demo", file_name: "附件.txt" }),
   sticker: () => ({ file_key: "file_sticker" }),
   post: (text) => ({ title: "", content: [[{ tag: "text", text }]] }),
 };
@@ -20,10 +19,10 @@ const CONTENTS = {
 export const credentials = () => ["，App ID 和 App Secret 是启动模拟器时写的（演示：cli_demo 和 demo-secret）。"];
 
 /** In a group a bot with the usual permission hears only what mentions it. */
-export function say(room, { text, at_robot: at, msgtype }) {
-  const content = msgtype ? { message_type: msgtype, content: CONTENTS[msgtype](text) } : {};
+export function say(room, { text, at_robot: at, msgtype, file }) {
+  const content = msgtype ? { message_type: msgtype, content: CONTENTS[msgtype](text) } : file ? { file } : {};
   return ask("/sim/messages", {
-    app_id: state.robot.client_id, chat_id: room.id, open_id: state.me, group: room.group, text: text || `[${msgtype}]`,
+    app_id: state.robot.client_id, chat_id: room.id, open_id: state.me, group: room.group, text: text || file?.name || `[${msgtype}]`,
     at_bot: room.group && at, unheard: room.group && !at, ...content,
   });
 }
