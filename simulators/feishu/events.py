@@ -41,11 +41,7 @@ def say(world: World, body: dict[str, Any]) -> dict[str, Any]:
 
     ``unheard``: the bot is not told of it.
     """
-    if body.get("file") is not None:
-        name, data = read_file(body["file"])
-        key = mint("file_")
-        world.resources[key] = data
-        body = {**body, "message_type": "file", "content": {"file_key": key, "file_name": name}}
+    body = _attach(world, body)
     app = find_app(world, body.get("app_id"))
     chat = _find_chat(world, app, body)
     open_id = str(body.get("open_id") or chat.open_id or DEFAULT_PERSON)
@@ -53,27 +49,30 @@ def say(world: World, body: dict[str, Any]) -> dict[str, Any]:
     message = _build_message(world, app, chat, body)
     tenant = str(body.get("tenant_key") or find_person(open_id).tenant_key or world.options.tenant_key)
     sender = {"sender_id": identify(world, open_id), "sender_type": "user", "tenant_key": tenant}
-    message_id, text = message["message_id"], str(body.get("text", ""))
+    message_id = message["message_id"]
     if world.find_message(app.app_id, message_id) is None:
-        kind, parent = message["message_type"], message.get("parent_id", "")
-        world.history.add(
-            Entry(
-                message_id,
-                app.app_id,
-                chat.chat_id,
-                open_id,
-                kind,
-                text,
-                reply_to=parent,
-                raw=message,
-                state="local",
-            )
-        )
+        world.history.add(_build_entry(app, open_id, message, str(body.get("text", ""))))
     if body.get("unheard"):
         return {"message_id": message_id, "chat_id": chat.chat_id, "delivered": False}
     event = {"sender": sender, "message": message}
     told = emit(world, {**body, "event_type": "im.message.receive_v1", "event": event})
     return {"message_id": message_id, "chat_id": chat.chat_id, **told}
+
+
+def _attach(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("file") is None:
+        return body
+    name, data = read_file(body["file"])
+    key = mint("file_")
+    world.resources[key] = data
+    return {**body, "message_type": "file", "content": {"file_key": key, "file_name": name}}
+
+
+def _build_entry(app: App, open_id: str, message: dict[str, Any], text: str) -> Entry:
+    told = {"reply_to": message.get("parent_id", ""), "raw": message, "state": "local"}
+    return Entry(
+        message["message_id"], app.app_id, message["chat_id"], open_id, message["message_type"], text, **told
+    )
 
 
 def _find_chat(world: World, app: App, body: dict[str, Any]) -> Chat:
