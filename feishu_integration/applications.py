@@ -7,6 +7,7 @@ from bifang.core.http import HttpClient
 from feishu_integration.config import FeishuSettings
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.cardkit import CardKit
+from feishu_integration.openapi.media import FeishuMedia
 from feishu_integration.openapi.messages import FeishuMessages
 
 
@@ -17,6 +18,7 @@ class FeishuDoor:
     settings: FeishuSettings
     messages: FeishuMessages
     cardkit: CardKit
+    media: FeishuMedia
 
 
 class FeishuDoors:
@@ -36,7 +38,7 @@ class FeishuDoors:
                 settings.client_id, settings.client_secret, settings.endpoint, settings.proxy
             )
             api = FeishuApi(self._http, application)
-            door = FeishuDoor(settings, FeishuMessages(api), CardKit(api))
+            door = FeishuDoor(settings, FeishuMessages(api), CardKit(api), FeishuMedia(api))
             self._doors[config_id] = door
         return door
 

@@ -11,11 +11,11 @@ from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.handlers import cards as clicks
 from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.metering import metered
 from dingtalk_integration.worker.missed import MissedCallbacks
+from secops_agent.agent import clicks
 from secops_agent.agent.jobs import own_jobs
 from secops_agent.agent.service import Agent
 from secops_agent.services.decisions.settled_cards import outdated

@@ -11,11 +11,13 @@ from feishu_integration.addresses import place_limiter
 from feishu_integration.applications import FeishuDoors
 from feishu_integration.cards.platform import card_service
 from feishu_integration.channel import FeishuChannel
+from feishu_integration.handlers import cards as clicks
 from feishu_integration.handlers import events
 from feishu_integration.handlers.chat import FeishuTurns
 from secops_agent.agent.jobs import own_jobs
 from secops_agent.agent.service import Agent
 from secops_agent.services.decisions.settled_cards import outdated
+from secops_agent.web_chat.channel import WithWeb, sink_of
 
 
 def build_loop(owner: Owner) -> WorkerLoop:
@@ -33,13 +35,14 @@ def build_loop(owner: Owner) -> WorkerLoop:
     handlers: dict[str, Handler] = {
         "chat": cards.attend(FeishuTurns(doors, agent).handle),
         "event": events.handle,
+        "card": clicks.handle,
     }
     return WorkerLoop(
         owner,
         handlers,
-        channel,
+        WithWeb(channel),
         capacity=settings.TURN_CAPACITY,
-        sink=cards.sink,
+        sink=lambda turn: sink_of(turn, cards.sink),
         jobs=(*own_jobs(agent, owner, configs), CardReaper(cards, outdated, owner.scope.config_id)),
         on_close=close,
     )

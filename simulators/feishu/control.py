@@ -144,6 +144,7 @@ class Control:
                 "calls": dict(world.calls),
                 "limits": world.limits.describe(),
                 "faults": world.faults.describe(),
+                "resources": list(world.resources),
             }
         )
 

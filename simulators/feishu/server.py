@@ -16,6 +16,7 @@ from .gateway import Gateway
 from .im_api import ImApi
 from .openapi import OpenApi
 from .options import DEMO_APPS, Options
+from .resources import Resources
 from .world import World, build_world
 
 MAX_BODY = 32 * 1024 * 1024
@@ -68,7 +69,8 @@ class Simulator:
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_BODY)
         openapi = OpenApi(world)
         cardkit = CardKit(world, openapi)
-        for part in (Control(world), Gateway(world), openapi, cardkit, ImApi(world, openapi, cardkit)):
+        im_api, files = ImApi(world, openapi, cardkit), Resources(world, openapi)
+        for part in (Control(world), Gateway(world), openapi, cardkit, im_api, files):
             app.router.add_routes(part.routes())
         app.on_shutdown.append(self._shut_down)
         return app

@@ -21,7 +21,7 @@ from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.limits import card_limiter
 from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.handlers import cards as clicks
+from secops_agent.agent import clicks
 from secops_agent.services.decisions.settled_cards import outdated
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
