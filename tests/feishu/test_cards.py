@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from bifang.channels.cards.models import Card, CardState
+from bifang.channels.consumer import Silent
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.outbox import notify
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
+from bifang.core import configs
+from bifang.core.models import SystemConfig
 from feishu_integration.cards.platform import LEAP_MS, Sequences
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -156,6 +159,20 @@ def test_without_the_scope_answers_are_text_and_buttons_still_cards(stage: Feish
     assert {card.state for card in Card.objects.exclude(part_key=row.replies.get().key)} <= {
         CardState.GIVEN_UP, CardState.FAILED,
     }  # fmt: skip
+
+
+def test_growing_can_be_switched_off_and_buttons_stay(stage: FeishuCardStage) -> None:
+    config = SystemConfig.objects.get()
+    configs.save("feishu", config.name, True, {"streams_cards": False}, config=config)
+    stage.start()
+    stage.wait_done(stage.say())  # the configuration is known from here on
+    stage.script.held = True
+    stage.script.answer = lambda turn: (Reply("要封禁吗", title="审批", buttons=(APPROVE,)),)
+    said = stage.say()
+    wait_until(lambda: len(stage.script.sinks) == 2, within=15)
+    assert isinstance(stage.script.sinks[1], Silent)
+    stage.script.held = False
+    assert routes(stage.wait_done(said)) == ["card"]
 
 
 def test_buttons_bring_back_what_they_belong_to(stage: FeishuCardStage) -> None:
