@@ -201,6 +201,21 @@ def test_standing_card_is_one_message_that_changes(stage: FeishuCardStage) -> No
     assert stage.wait_card()["updates"] == 1, "it shows that already"
 
 
+def test_whoever_is_to_look_is_mentioned_and_never_everybody(stage: FeishuCardStage) -> None:
+    stage.start()
+    stage.sim.message("", chat_id=ROOM, group=True, at_bot=False)
+    for who in ("ou_wangwu", "all"):
+        tell(stage, "请看", key=f"text:{who}", at_staff_id=who)
+        tell(stage, "请批", key=f"card:{who}", at_staff_id=who, buttons=(APPROVE,))
+    posts = [json.loads(one["content"])["zh_cn"]["content"] for one in stage.heard("post")]
+    assert posts == [
+        [[{"tag": "at", "user_id": "ou_wangwu"}], [{"tag": "md", "text": "请看"}]],
+        [[{"tag": "md", "text": "请看"}]],
+    ]
+    named = ["<at id=ou_wangwu></at>" in one["content"] for one in stage.heard()]
+    assert (named, any("id=all" in one["content"] for one in stage.heard())) == ([True, False], False)
+
+
 def test_refused_update_becomes_a_text(stage: FeishuCardStage) -> None:
     stage.start()
     stage.sim.message("", chat_id=ROOM, group=True, at_bot=False)
