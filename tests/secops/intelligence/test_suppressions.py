@@ -7,10 +7,19 @@ from django.utils import timezone
 
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertMessage, AuditRecord, History, Investigation, SuppressionRule
+from secops_agent.models import (
+    Alert,
+    AlertMessage,
+    Asset,
+    AuditRecord,
+    History,
+    Investigation,
+    SuppressionRule,
+)
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.assets import inventory
 from secops_agent.services.faults import Conflict, Forbidden
 from secops_agent.services.intake import retrospect
 from secops_agent.services.records import Indicator, ListedRecord
@@ -159,6 +168,19 @@ def test_grave_levels_need_an_approver(database):
     with pytest.raises(Forbidden):  # it may not be widened without one either
         rules.save_suppression(SCANS | {"asset_tags": []}, Actor.person(analyst))
     rules.save_suppression(SCANS | {"name": "小的", "severities": ["low"]}, Actor.person(analyst))
+
+
+def test_what_an_import_says_of_an_asset_hides_nothing_grave(database):
+    """Whoever holds a token that may import can tag the assets of others."""
+    rules.save_suppression(SCANS, SYSTEM)
+    store(scan(key="一", severity="critical", rule_name="规则 扫描"), scan(key="二"))
+    assert suppressed() == {"规则 二"}
+    assert try_out(rules.read_suppression(SCANS).conditions).alerts == 1
+    lisi = person()
+    row = Asset.objects.get()
+    inventory.update(row.pk, Actor.person(lisi), tags=["测试"])  # what is so already is confirmed by it
+    store(scan(key="三", severity="critical"))
+    assert suppressed() == {"规则 二", "规则 三"}
 
 
 @pytest.mark.parametrize(
