@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0003_second_factor'),
-        ('dingtalk_integration', '0007_client_states'),
+        ('dingtalk_integration', '0008_cards'),
     ]
 
     operations = [
