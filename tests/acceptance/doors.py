@@ -42,7 +42,6 @@ class FeishuStage(Stage):
     events: dict[str, str] = field(default_factory=dict)  # message id → event id, which a redelivery keeps
 
     command: ClassVar[str] = "start_feishu_stream"
-    form: ClassVar[Mapping[str, Any]] = {"route": "reply"}
     faults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "cut every second": {"close_every_s": 1, "abort": True},
         "closed": {"close": True},
@@ -95,6 +94,10 @@ class FeishuStage(Stage):
             for row in self.sim.replies(**asked)
             if (said := _body(row)) is not None
         ]  # fmt: skip
+
+    def expected_way(self, msg_id: str, who: str) -> dict[str, Any]:
+        """As an answer to the message."""
+        return {"route": "reply", "msg_id": msg_id}
 
     def answers_to_pushes(self) -> list[dict[str, Any]]:
         """The acks, by the id of the message or event."""
