@@ -256,7 +256,7 @@ def test_outsider_gets_nothing(stage: Stage) -> None:
     where = place()
     stage.say("给我看看告警", where)
     stage.answers(where)
-    for fields in ({"outsider": True}, {"staff_id": "lisi", "corp_id": "dingothercorp"}):
+    for fields in ({"outsider": True}, {"who": "lisi", "corp_id": "dingothercorp"}):
         said = stage.say("给我看看告警", where, **fields)
         assert wait_done(said).last_error == "外部人员，已忽略"
     stage.settle()
