@@ -1,95 +1,13 @@
-"""连接状态; what the pages of a DingTalk configuration show is in `config_face`."""
+"""接口用量; what the pages of a DingTalk configuration show is in `config_face`."""
 
-from typing import Any
-
-from django.contrib import admin
-from django.urls import URLPattern, path
-from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
-
-from bifang.channels.models import ClientState, ClientStatus
-from bifang.core.admin.base import RecordScreen, ago, badge, moment, shortened
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.rights import allow
 from dingtalk_integration import guide
-from dingtalk_integration.config_face import TONES, watch
-from dingtalk_integration.health import FRESH
+from dingtalk_integration.config_face import watch
 from dingtalk_integration.usage_admin import ApiUsageScreen
-from dingtalk_integration.webhook.page import callback_page
 
 grant(OPERATOR, "dingtalk_integration.view_*")
 grant(AUDITOR, "dingtalk_integration.view_*")
 allow("admin", "dingtalk_integration.*")
 
-
-@admin.register(ClientState)
-class ClientStateScreen(RecordScreen):
-    """Every connection of every worker process."""
-
-    purpose = "每个工作进程到钉钉的每条长连接。「最近一帧」和「心跳往返」说明它现在通不通；连不上时右边写着原因和办法。"
-    when_empty = "还没有进程连接过钉钉。先添加并启用一个钉钉配置，再在服务器上执行 python manage.py start_dingtalk_stream。"
-    way = ("core.systemconfig", "系统配置")
-    list_display = ("config", "state", "owner", "echo", "last_frame", "messages_received", "error")
-    list_select_related = ("config",)
-    list_filter = ("status", "config")
-    search_fields = ("config__name", "owner")
-    ordering = ("config_id", "owner")
-    fields = (
-        "config", "state", "owner", "in_state", "echo", "last_frame_at", "messages_received", "connections", "last_error", "failed",
-        "attempts", "next_attempt", "seen",
-    )  # fmt: skip
-
-    def get_urls(self) -> list[URLPattern]:
-        """With the page of a configuration's HTTP callbacks, which has no list of its own."""
-        view = self.admin_site.admin_view(callback_page)
-        return [path("callbacks/<int:config_id>/", view, name="dingtalk_callback_page"), *super().get_urls()]
-
-    @admin.display(description="状态", ordering="status")
-    def state(self, row: ClientState) -> SafeString:
-        """As the worker last said, unless it has been silent."""
-        if row.updated_at < timezone.now() - FRESH:
-            return badge("未运行", "idle", f"最后的状态：{row.get_status_display()}")
-        status = ClientStatus(row.status)
-        return badge(str(status.label), TONES[status], f"已持续 {timesince(row.since, depth=1)}")
-
-    @admin.display(description="状态开始时间", ordering="since")
-    def in_state(self, row: ClientState) -> SafeString | str:
-        """Since when."""
-        return moment(row.since)
-
-    @admin.display(description="心跳往返", ordering="answered_at")
-    def echo(self, row: ClientState) -> SafeString | str:
-        """The loop-back check: how long, and when."""
-        if row.answered_at is None:
-            return moment(None)
-        return format_html("{} 毫秒 · {}", row.round_trip_ms or 0, ago(row.answered_at))
-
-    @admin.display(description="最近一帧", ordering="last_frame_at")
-    def last_frame(self, row: ClientState) -> SafeString | str:
-        """The last frame read."""
-        return ago(row.last_frame_at)
-
-    @admin.display(description="最近错误")
-    def error(self, row: ClientState) -> SafeString | str:
-        """Short, whole when pointed at."""
-        return shortened(row.last_error, 40)
-
-    @admin.display(description="最近错误时间")
-    def failed(self, row: ClientState) -> SafeString | str:
-        """When the last error came."""
-        return moment(row.last_error_at)
-
-    @admin.display(description="下次尝试")
-    def next_attempt(self, row: ClientState) -> SafeString | str:
-        """When it tries again."""
-        return moment(row.retry_at)
-
-    @admin.display(description="更新时间", ordering="updated_at")
-    def seen(self, row: ClientState) -> SafeString | str:
-        """The worker's last word."""
-        return moment(row.updated_at)
-
-
-__all__: Any = ["ApiUsageScreen", "ClientStateScreen", "guide", "watch"]
+__all__ = ["ApiUsageScreen", "guide", "watch"]

@@ -5,13 +5,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 
 from bifang.core.admin.base import RecordScreen
 from bifang.core.admin.panels import Panel, register_cards
 from dingtalk_integration.models import ApiUsage, Purpose
 from dingtalk_integration.quota import MEANINGS, Standing, standings
 from dingtalk_integration.quota_warnings import WARN_AT
+from dingtalk_integration.webhook.page import callback_page
 from secops_agent.services.notifications import digests
 
 
@@ -47,6 +48,11 @@ class ApiUsageScreen(RecordScreen):
     search_fields = ("client_id",)
     fields = ("day", "client_id", "family", "purpose", "calls")
     list_before_template = "admin/dingtalk_integration/quota.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the page of a configuration's HTTP callbacks, which has no list of its own."""
+        view = self.admin_site.admin_view(callback_page)
+        return [path("callbacks/<int:config_id>/", view, name="dingtalk_callback_page"), *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

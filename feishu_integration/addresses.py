@@ -7,7 +7,7 @@ from typing import Final
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import RemoteError
-from feishu_integration.openapi.messages import Address
+from feishu_integration.openapi.messages import MessageAddress
 
 LIMIT, PERIOD = 5, 1.0
 SLACK: Final = 0.2  # seconds a call may take to arrive later than it was let through
@@ -24,15 +24,15 @@ def place_key(config_id: int, target: ReplyTarget) -> Hashable:
     return config_id, target.staff_id if alone else target.conversation_id
 
 
-def address_of(target: ReplyTarget) -> Address:
+def address_of(target: ReplyTarget) -> MessageAddress:
     """An answer goes to the message that asked; what nobody asked for to the chat or the person. RemoteError."""
     if target.message_id:
-        return Address("reply", target.message_id)
+        return MessageAddress("reply", target.message_id)
     if target.is_group:
-        return Address("chat_id", target.conversation_id)
+        return MessageAddress("chat_id", target.conversation_id)
     if not target.staff_id:
         raise RemoteError("没有可用的回复地址：没有会话，也没有人员的 open_id。", permanent=True)
-    return Address("open_id", target.staff_id)
+    return MessageAddress("open_id", target.staff_id)
 
 
 def mentioned(target: ReplyTarget, staff_id: str) -> str:

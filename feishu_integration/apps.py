@@ -10,8 +10,11 @@ class FeishuIntegrationConfig(AppConfig):
     verbose_name = "飞书"
 
     def ready(self) -> None:
-        """Register the kind."""
+        """Register the kind and the health that belong to this application."""
+        from bifang.channels.connection_health import register_service
         from bifang.core.kinds import register_kind
         from feishu_integration.config import FeishuKind
+        from feishu_integration.health import SERVICE
 
         register_kind(FeishuKind)
+        register_service(SERVICE)

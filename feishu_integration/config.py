@@ -28,6 +28,7 @@ class FeishuSettings(ChatSettings):
     """A Feishu configuration. ``client_id`` is the App ID."""
 
     use_long_connection: bool = True
+    streams_cards: bool = True
     tenant_key: str = ""
     domain: Literal["feishu", "lark"] = "feishu"
     endpoint: str = DOMAINS["feishu"]
@@ -60,6 +61,11 @@ class FeishuKind(Kind):
     use_long_connection = FlagField(
         "使用长连接", initial=True, group=RECEIVING,
         help_text="开启：保持长连接，不需要公网地址。关闭：收不到消息（HTTP 回调还不支持飞书），已收到的会继续回答。",
+    )  # fmt: skip
+    streams_cards = FlagField(
+        "边写边显示", initial=True, group=RECEIVING,
+        help_text="开启：要想一会儿的回答边写边显示在卡片上，需要权限 cardkit:card:write 和 7.20 以上的飞书客户端。"
+        "关闭：写完才发，用文字。审批和告警的按钮不受影响。",
     )  # fmt: skip
     notifications_enabled = notifications_field("飞书")
     default_role = DEFAULT_ROLE

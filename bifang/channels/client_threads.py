@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bifang.channels.connection_health import WorkerService
 from bifang.channels.streams.client import LongConnection
 from bifang.channels.streams.settings import LinkSettings
 from bifang.channels.streams.state import Observe, StreamState
@@ -16,18 +17,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """What one kind of configuration needs of the supervisor. ``title`` is its name in Chinese.
+    """What one kind of configuration needs of the supervisor.
 
     ``settings_of`` a loaded configuration: what its connection needs, equal settings need no new one; None if it has
-    none, which ``unconnected`` explains. ``connect``: configuration id, settings, what to call when something was
-    stored, and whom to tell of each change.
+    none, which the service's ``unconnected`` explains. ``connect``: configuration id, settings, what to call when
+    something was stored, and whom to tell of each change.
     """
 
-    kind: str
-    title: str
+    service: WorkerService
     settings_of: Callable[[Any], LinkSettings | None]
     connect: Callable[[int, Any, Callable[[], None], Observe], LongConnection]
-    unconnected: str
+
+    @property
+    def kind(self) -> str:
+        """Of the configurations."""
+        return self.service.kind
 
 
 class ClientThread:

@@ -66,7 +66,7 @@ def _check_config(trade: Trade, config_id: int) -> None:
 
 def _missing(trade: Trade, config_id: int, row: SystemConfig | None) -> str:
     if row is not None:
-        return f"配置「{row.name}」（ID {config_id}）不是{trade.title}配置。"
+        return f"配置「{row.name}」（ID {config_id}）不是{trade.service.title}配置。"
     known = SystemConfig.objects.current().filter(kind=trade.kind).values_list("pk", "name")
     listed = "、".join(f"{pk}（{name}）" for pk, name in known) or "没有；请先在「系统配置」中新增"
-    return f"没有 ID 为 {config_id} 的配置。现有的{trade.title}配置：{listed}。"
+    return f"没有 ID 为 {config_id} 的配置。现有的{trade.service.title}配置：{listed}。"

@@ -137,7 +137,11 @@ class Supervisor:
             self._told_nothing = False
         elif not self._told_nothing:
             self._told_nothing = True
-            what = f"配置 {self.config_id} 已停用" if self.config_id else f"没有启用的{self.trade.title}配置"
+            what = (
+                f"配置 {self.config_id} 已停用"
+                if self.config_id
+                else f"没有启用的{self.trade.service.title}配置"
+            )
             log.warning("%s %s：服务保持运行，在「系统配置」中启用后会自动连接", self.trade.kind, what)
 
     def _publish(self) -> None:
@@ -190,6 +194,6 @@ def _look_at(trade: Trade, row: SystemConfig, version: configs.Version) -> _Want
         log.error("%s 配置无法使用：%s", trade.kind, error.message, extra={"config": row.pk})
         return _Wanted(version, problem=error.message)
     if settings is None:
-        log.info("%s 配置「%s」%s", trade.kind, row.name, trade.unconnected, extra={"config": row.pk})
+        log.info("%s 配置「%s」%s", trade.kind, row.name, trade.service.unconnected, extra={"config": row.pk})
         return _Wanted(version, served=True)
     return _Wanted(version, settings)

@@ -17,7 +17,7 @@ from typing import IO
 from bifang import env
 from bifang.core.errors import ConfigError
 from deploy.local.console import last_lines, say
-from deploy.local.ports import HOST, read_ports, require_free
+from deploy.local.ports import HOST, Ports, read_ports, require_free
 from deploy.local.supervision import Place, Supervisord, start
 
 START_DEADLINE_S = 60.0
@@ -52,7 +52,7 @@ def main() -> int:
     try:
         place = _place()
         with _lock(place):
-            require_free(place.port, place.sim_port)
+            require_free(place.ports)
             return _run(place, stop)
     except ConfigError as error:
         say(error.message)
@@ -60,11 +60,12 @@ def main() -> int:
 
 
 def _place() -> Place:
-    port, sim_port = read_ports()
-    os.environ.update(BIFANG_SIMULATOR="1", PORT=str(port), SIM_PORT=str(sim_port), PYTHONUNBUFFERED="1")
+    ports = read_ports()
+    os.environ.update({name: str(port) for name, _, port in ports.named()})
+    os.environ.update(BIFANG_SIMULATOR="1", PYTHONUNBUFFERED="1")
     data_dir = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
     log_dir = env.directory("BIFANG_LOG_DIR", "logs")
-    return Place(env.BASE_DIR, data_dir, log_dir, port, sim_port)
+    return Place(env.BASE_DIR, data_dir, log_dir, ports)
 
 
 def _lock(place: Place) -> IO[str]:
@@ -132,7 +133,7 @@ def _wait_until_up(supervisord: Supervisord, stop: Stop) -> str:
             return supervisord.complaint(failed)
         states = supervisord.states()
         running = bool(states) and all(state == "RUNNING" for state in states.values())
-        if running and _answers(place.port, "/healthz") and _answers(place.sim_port, "/"):
+        if running and _all_answer(place.ports):
             return ""
         if waited > START_DEADLINE_S:
             slow = next((name for name, state in states.items() if state != "RUNNING"), "web")
@@ -140,9 +141,21 @@ def _wait_until_up(supervisord: Supervisord, stop: Stop) -> str:
     return ""
 
 
+def _all_answer(ports: Ports) -> bool:
+    simulators = [port for port in (ports.simulator, ports.feishu) if port]
+    return _answers(ports.web, "/healthz") and all(_answers(port, "/") for port in simulators)
+
+
 def _wait_until_connected(place: Place, stop: Stop) -> bool:
-    """Is the demo configuration connected? Waits a little: a disabled one never will be."""
-    return _poll(lambda: _connections(place.sim_port) > 0, CONNECT_DEADLINE_S, stop)
+    """Are the demo configurations connected? Waits a little: a disabled one never will be."""
+    ports = place.ports
+
+    def connected() -> bool:
+        return _is_connected(ports.simulator, "clients", "dingdemo") and (
+            not ports.feishu or _is_connected(ports.feishu, "apps", "cli_demo")
+        )
+
+    return _poll(connected, CONNECT_DEADLINE_S, stop)
 
 
 def _poll(probe: Callable[[], bool], seconds: float, stop: Stop) -> bool:
@@ -171,20 +184,21 @@ def _answers(port: int, path: str) -> bool:
     return 0 < _get(port, path)[0] < 500
 
 
-def _connections(port: int) -> int:
+def _is_connected(port: int, kind: str, application: str) -> bool:
     status, body = _get(port, "/sim/state")
-    return len(json.loads(body)["clients"].get("dingdemo", ())) if status == 200 else 0
+    return status == 200 and bool(json.loads(body)[kind].get(application))
 
 
 def _welcome(place: Place, connected: bool) -> str:
-    qwen = bool(os.environ.get("DASHSCOPE_API_KEY"))
-    stream = "已连接模拟器" if connected else f"还没有连上，请看 {_short(place.log_of('dingtalk-stream'))}"
+    qwen, ports = bool(os.environ.get("DASHSCOPE_API_KEY")), place.ports
+    stream = "已连接模拟器" if connected else f"还没有连上，请看 {_short(place.log_dir)} 里 *-stream.log"
     return "\n".join(
         [
             "",
             "毕方已启动",
-            f"  聊天页面  http://{HOST}:{place.sim_port}/    在群里写「@毕方 你好」",
-            f"  管理后台  http://{HOST}:{place.port}/admin/    {_login(place)}",
+            f"  聊天页面  http://{HOST}:{ports.simulator}/    在群里写「@毕方 你好」",
+            *([f"  飞书页面  http://{HOST}:{ports.feishu}/    同一个毕方，在飞书里"] if ports.feishu else []),
+            f"  管理后台  http://{HOST}:{ports.web}/admin/    {_login(place)}",
             f"  Stream    {stream}",
             f"  模型      {'通义千问（DASHSCOPE_API_KEY）' if qwen else '离线模式；设置 DASHSCOPE_API_KEY 后重新 make run 即接入通义千问'}",
             f"  日志      tail -f {_short(place.log_dir / 'bifang.log')}",

@@ -5,6 +5,8 @@ import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from bifang import env
@@ -13,11 +15,33 @@ from bifang.core.errors import ConfigError
 HOST = "127.0.0.1"
 
 
-def read_ports() -> tuple[int, int]:
-    """PORT (web, 8000) and SIM_PORT (simulator, 8910). Raises ConfigError if they cannot be served."""
-    ports = _read_port("PORT", 8000), _read_port("SIM_PORT", 8910)
-    if ports[0] == ports[1]:
-        raise ConfigError(f"PORT 和 SIM_PORT 都是 {ports[0]}，请换一个：PORT={ports[0] + 1} make run")
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Of the web, the simulator, and Feishu's simulator; 0 for none."""
+
+    web: int
+    simulator: int
+    feishu: int = 0
+
+    def named(self) -> list[tuple[str, str, int]]:
+        """Variable, label and number of each that is used."""
+        rows = [
+            ("PORT", "网页", self.web),
+            ("SIM_PORT", "钉钉模拟器", self.simulator),
+            ("FEISHU_PORT", "飞书模拟器", self.feishu),
+        ]
+        return [row for row in rows if row[2]]
+
+
+def read_ports() -> Ports:
+    """PORT (web, 8000), SIM_PORT (8910), with FEISHU=1 FEISHU_PORT (8930). Raises ConfigError."""
+    feishu = _read_port("FEISHU_PORT", 8930) if env.flag("FEISHU") else 0
+    ports = Ports(_read_port("PORT", 8000), _read_port("SIM_PORT", 8910), feishu)
+    taken: dict[int, str] = {}
+    for name, _, port in ports.named():
+        if port in taken:
+            raise ConfigError(f"{taken[port]} 和 {name} 都是 {port}，请换一个：{name}={port + 1} make run")
+        taken[port] = name
     return ports
 
 
@@ -28,15 +52,18 @@ def _read_port(name: str, default: int) -> int:
     return int(value)
 
 
-def require_free(web: int, simulator: int) -> None:
+def require_free(ports: Ports) -> None:
     """Raises ConfigError naming every busy port, its holder, and a command line with free ports."""
-    busy = [(label, port) for label, port in (("网页", web), ("钉钉模拟器", simulator)) if not is_free(port)]
+    busy = [(label, port) for _, label, port in ports.named() if not is_free(port)]
     if not busy:
         return
     lines = [f"{label}端口 {port} 已被占用{describe_holder(port)}。" for label, port in busy]
-    free_web = next_free(web)
-    free_simulator = next_free(simulator, avoid=free_web)
-    command = f"PORT={free_web} SIM_PORT={free_simulator} make run"
+    free: dict[str, int] = {}
+    for name, _, port in ports.named():
+        free[name] = next_free(port, avoid=free.values())
+    command = " ".join([*(f"{name}={port}" for name, port in free.items()), "make run"])
+    if ports.feishu:
+        command = f"FEISHU=1 {command}"
     raise ConfigError("\n".join([*lines, f"请停掉占用者，或换用空闲端口：{command}"]))
 
 
@@ -57,9 +84,9 @@ def is_free(port: int) -> bool:
     return True
 
 
-def next_free(port: int, avoid: int = 0) -> int:
+def next_free(port: int, avoid: Collection[int] = ()) -> int:
     """The first free port from `port` on."""
-    return next((number for number in range(port, 65536) if number != avoid and is_free(number)), port)
+    return next((number for number in range(port, 65536) if number not in avoid and is_free(number)), port)
 
 
 def describe_holder(port: int) -> str:

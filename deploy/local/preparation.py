@@ -12,9 +12,27 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from bifang import env
 from deploy.local.console import say
 
 QWEN = '  - {kind: qwen, name: 通义千问, api_key: "env:DASHSCOPE_API_KEY", model: qwen-plus}\n'
+CORPORATION = "dingdemocorp"  # the simulator's
+FEISHU = Template("""\
+  - kind: feishu
+    name: 演示飞书机器人
+    client_id: cli_demo
+    client_secret: demo-secret
+    use_long_connection: true
+    ai_config: "${ai_config}"
+    tenant_key: tenant_demo
+    endpoint: "http://127.0.0.1:${port}"
+""")
+FEISHU_STAFF = """\
+  - {staff_id: ou_zhangsan, corp_id: tenant_demo, name: 张三, role: admin}
+  - {staff_id: ou_lisi, corp_id: tenant_demo, name: 李四, role: analyst}
+  - {staff_id: ou_wangwu, corp_id: tenant_demo, name: 王五, role: approver}
+  - {staff_id: ou_zhaoliu, corp_id: tenant_demo, name: 赵六, role: responder}
+"""
 
 
 def main() -> int:
@@ -49,6 +67,7 @@ def prepare() -> None:
     collect_static()
     say("· 演示配置与人员")
     empty = apply_demo()
+    rest_feishu()
     create_administrator()
     load_demo_data(empty)
 
@@ -83,6 +102,7 @@ def apply_demo() -> bool:
     from django.conf import settings
 
     from bifang.core.models import SystemConfig
+    from secops_agent.services.people.staff import learn_corporation
 
     applied: Path = settings.DATA_DIR / "demo.yaml"
     text = render_demo()
@@ -92,19 +112,34 @@ def apply_demo() -> bool:
         return False
     draft = applied.with_suffix(".new.yaml")
     draft.write_text(text, encoding="utf-8")
+    learn_corporation(CORPORATION)  # of people whom an older demo listed without one
     _call("apply_configs", str(draft))
     draft.replace(applied)
     return empty
 
 
+def rest_feishu() -> None:
+    """Without FEISHU=1 nobody serves the demo's Feishu configuration of an earlier run."""
+    from bifang.core import configs
+    from bifang.core.models import SystemConfig
+
+    if not env.flag("FEISHU"):
+        for row in SystemConfig.objects.enabled("feishu").filter(client_id="cli_demo"):
+            configs.set_enabled(row, False)
+
+
 def render_demo() -> str:
-    """The demo file with this run's simulator port, linked to Qwen if there is a key."""
+    """The demo file with this run's ports, linked to Qwen if there is a key, with Feishu if it is asked for."""
     template = Template(Path(__file__).with_name("demo.yaml").read_text(encoding="utf-8"))
-    linked = bool(os.environ.get("DASHSCOPE_API_KEY"))
+    linked, feishu = bool(os.environ.get("DASHSCOPE_API_KEY")), env.flag("FEISHU")
+    ai_config = "通义千问" if linked else ""
+    port = os.environ.get("FEISHU_PORT") or "8930"
     return template.substitute(
         sim_port=os.environ.get("SIM_PORT") or "8910",
         qwen=QWEN if linked else "",
-        ai_config="通义千问" if linked else "",
+        ai_config=ai_config,
+        feishu=FEISHU.substitute(ai_config=ai_config, port=port) if feishu else "",
+        feishu_staff=FEISHU_STAFF if feishu else "",
     )
 
 

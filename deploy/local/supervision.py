@@ -23,8 +23,10 @@ from supervisor.xmlrpc import SupervisorTransport
 from bifang.core.errors import ConfigError
 from bifang.env import unreadable
 from deploy.local.console import last_lines
+from deploy.local.ports import Ports
 
 PROGRAMS = ("simulator", "web", "dingtalk-stream", "tasks")
+FEISHU_PROGRAMS = ("feishu-simulator", "feishu-stream")
 FAILED = ("BACKOFF", "FATAL", "EXITED", "UNKNOWN")
 STOP_DEADLINE_S = 20.0
 _never = threading.Event()
@@ -32,13 +34,17 @@ _never = threading.Event()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where things are, and the ports."""
+    """Where things are, and what is served."""
 
     project: Path
     data_dir: Path
     log_dir: Path
-    port: int
-    sim_port: int
+    ports: Ports
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """What runs."""
+        return (*PROGRAMS, *(FEISHU_PROGRAMS if self.ports.feishu else ()))
 
     @property
     def run_dir(self) -> Path:
@@ -108,7 +114,7 @@ def start(place: Place) -> Supervisord:
         output = (place.run_dir / "supervisord.out").open("wb")
     except OSError as error:
         raise ConfigError(unreadable(Path(error.filename or place.run_dir), error)) from None
-    starts = {name: _size(place.log_of(name)) for name in PROGRAMS}
+    starts = {name: _size(place.log_of(name)) for name in place.programs}
     with output:
         process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", config],
@@ -124,13 +130,20 @@ def start(place: Place) -> Supervisord:
 
 def render(place: Place, socket: Path) -> str:
     """The configuration file. Percent signs are supervisord's own; spaces in commands are quoted."""
-    template = Template(Path(__file__).with_name("supervisord.conf.template").read_text(encoding="utf-8"))
+    parts = ("supervisord", "feishu") if place.ports.feishu else ("supervisord",)
+    text = "".join(_template(name) for name in parts)
     plain = {"project": place.project, "run_dir": place.run_dir, "log_dir": place.log_dir, "socket": socket}
     quoted = {"python": sys.executable, "state": place.data_dir / "simulator.json"}
     values = {name: str(value) for name, value in plain.items()}
     values |= {name: shlex.quote(str(value)) for name, value in quoted.items()}
     values = {name: value.replace("%", "%%") for name, value in values.items()}
-    return template.substitute(values, port=place.port, sim_port=place.sim_port)
+    ports = {"port": place.ports.web, "sim_port": place.ports.simulator, "feishu_port": place.ports.feishu}
+    grouped = ",".join(name for name in place.programs if not name.endswith("simulator"))
+    return Template(text).substitute(values, **ports, programs=grouped)
+
+
+def _template(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.conf.template").read_text(encoding="utf-8")
 
 
 def _size(path: Path) -> int:

@@ -1,23 +1,19 @@
 """The way from this machine to DingTalk, step by step. A worker that is connected is never disturbed."""
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bifang.channels.checks.network import blaming_the_network, leave_workers_alone, require_switch
 from bifang.channels.streams.sockets import open_socket
-from bifang.core.errors import RateLimited, RemoteError
 from bifang.core.http import HttpClient
-from bifang.core.models import SystemConfig
 from bifang.core.reach import INNER, REACH
 from bifang.core.trials import CheckStep, Failure, Skip, in_thread
 from dingtalk_integration import api_usage
 from dingtalk_integration.checks.configuration import DingTalkTrial
-from dingtalk_integration.health import live_states, live_workers
 from dingtalk_integration.openapi import tokens
 from dingtalk_integration.openapi.application import Application
 from dingtalk_integration.openapi.endpoints import Endpoints
@@ -27,7 +23,6 @@ from dingtalk_integration.stream.settings import StreamSettings
 from dingtalk_integration.worker.clients import stream_settings
 
 MOST_SKEW: Final = 60.0  # seconds
-NO_ANSWER: Final = "钉钉没有给出答复，问题不在凭证和应用设置：检查网络出口、上网认证和代理，稍后再检查一次。"
 EVENTS: Final = {"type": "EVENT", "topic": "*"}
 # What the worker subscribes to: the gateway may refuse a topic.
 TOPICS: Final = (
@@ -45,7 +40,7 @@ async def check_credentials(subject: DingTalkTrial) -> str:
         Endpoints(settings.endpoint, settings.oapi_endpoint),
         settings.proxy,
     )
-    with _blaming_the_network():
+    with blaming_the_network(subject.service.title):
         async with HttpClient(pool=1) as http:
             started = time.time()
             subject.answer = await tokens.ask(http, application, timeout=INNER)
@@ -68,17 +63,6 @@ async def check_clock(subject: DingTalkTrial) -> str:
     return f"与钉钉相差不到 {max(abs(skew), 1):.0f} 秒"
 
 
-@contextlib.contextmanager
-def _blaming_the_network() -> Iterator[None]:
-    """Where DingTalk itself has refused nothing, advice about credentials would send people the wrong way."""
-    try:
-        yield
-    except RemoteError as error:
-        if error.permanent or isinstance(error, RateLimited):
-            raise
-        raise Failure(error.message, NO_ANSWER) from None
-
-
 def _date(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text)
@@ -88,9 +72,8 @@ def _date(text: str) -> datetime | None:
 
 async def check_open(subject: DingTalkTrial) -> str:
     """The gateway gives an address and a ticket. The ticket is thrown away: without it no connection comes to be."""
-    if not subject.ready.use_stream_push:
-        raise Skip("不使用流式推送")
-    with _blaming_the_network():
+    require_switch(subject)
+    with blaming_the_network(subject.service.title):
         uri = await gateway.ask(_stream(subject), TOPICS, "")
     return f"网关给出连接地址 {urlsplit(uri).hostname}"
 
@@ -98,35 +81,18 @@ async def check_open(subject: DingTalkTrial) -> str:
 async def check_handshake(subject: DingTalkTrial) -> str:
     """Open a WebSocket and close it at once, reading and acknowledging nothing.
 
-    DingTalk spreads pushes over the connections of an application: a second one would take messages from the
-    worker's. So there is none while a worker runs, and it subscribes to no messages and no card clicks.
+    There is none while a worker runs, and it subscribes to no messages and no card clicks.
     """
-    if not subject.ready.use_stream_push:
-        raise Skip("不使用流式推送")
-    await _leave_workers_alone(subject)
+    require_switch(subject)
+    await leave_workers_alone(subject)
     stream = _stream(subject)
     uri = await gateway.ask(stream, [EVENTS], "")
-    await _leave_workers_alone(subject)  # again, as late as possible: one may just have been started
+    await leave_workers_alone(subject)  # again, as late as possible: one may just have been started
     socket = await open_socket(uri, stream)
     try:
         return f"已与 {urlsplit(uri).hostname} 握手，随即关闭"
     finally:
         await socket.close()
-
-
-async def _leave_workers_alone(subject: DingTalkTrial) -> None:
-    """Skip if a worker serves this application, connected or not, under whichever configuration."""
-    owners = await in_thread(lambda: _owners(subject))
-    if owners:
-        raise Skip(f"工作进程 {owners[0]} 正在运行：再开一个连接会分走它的消息，它的连接状态见「推送服务」")
-
-
-def _owners(subject: DingTalkTrial) -> list[str]:
-    twins = SystemConfig.objects.enabled("dingtalk").filter(client_id=subject.ready.client_id)
-    pks = {subject.row.pk, *twins.values_list("pk", flat=True)} - {None}
-    return [state.owner for pk in pks for state in live_states(pk)] + [
-        worker.owner for pk in pks for worker in live_workers(pk)
-    ]
 
 
 def _stream(subject: DingTalkTrial) -> StreamSettings:

@@ -7,7 +7,7 @@ from bifang.channels.streams.state import Observe
 from bifang.core.rules import address_rules
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake
-from dingtalk_integration.health import WAITS_FOR_CALLS
+from dingtalk_integration.health import SERVICE
 from dingtalk_integration.stream.client import StreamClient
 from dingtalk_integration.stream.settings import StreamSettings
 
@@ -34,4 +34,4 @@ def _connect(
     return StreamClient(settings, Intake(config_id, stored).receive, observe)
 
 
-DINGTALK = Trade("dingtalk", "钉钉", _pushed, _connect, WAITS_FOR_CALLS)
+DINGTALK = Trade(SERVICE, _pushed, _connect)

@@ -51,7 +51,7 @@ def card_json(
         "header": {"title": {"tag": "plain_text", "content": line}},
         "body": {"elements": elements},
     }
-    if len(json.dumps(card, ensure_ascii=False).encode()) > LARGEST:
+    if len(json.dumps(card, ensure_ascii=False).encode("utf-8", "replace")) > LARGEST:
         raise RemoteError("内容超过飞书卡片 30 KB 的上限，改用文字消息。", permanent=True, code="card_size")
     return card
 

@@ -149,11 +149,12 @@ class FeishuCards:
         return settings.revision if settings else None
 
     def streams(self, config_id: int) -> bool:
-        """Feishu states no quota for cards."""
-        return True
+        """Where it is wanted; Feishu states no quota."""
+        settings = self._doors.settings(config_id)
+        return settings is None or settings.streams_cards
 
     def sends(self, config_id: int) -> bool:
-        """Nor for messages."""
+        """Always: buttons need them."""
         return True
 
     async def open(self, card: CardRef, target: ReplyTarget | None) -> Passage:

@@ -11,7 +11,7 @@ from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.channels.storable import unstorable
 from feishu_integration.handlers import cards
 from feishu_integration.handlers.contents import field_of, object_of, read_message
-from feishu_integration.stream.client import Pushed, Taken
+from feishu_integration.stream.client import Pushed, Stored
 from secops_agent.agent.urgency import is_urgent
 
 log = logging.getLogger(__name__)
@@ -26,13 +26,13 @@ class FeishuIntake:
         self._config_id = config_id
         self._stored = stored
 
-    async def receive(self, pushed: Pushed) -> Taken | None:
+    async def receive(self, pushed: Pushed) -> Stored | None:
         """When it is on the disk, with the answer to a click; None if it could not be stored: Feishu will deliver it
         again, or tell the clicker."""
-        item, taken = read_item(pushed, self._config_id), Taken()
+        item, taken = read_item(pushed, self._config_id), Stored()
         if item.kind == "card" and not item.unreadable:
             item, answer = await cards.decide(item)
-            taken = Taken(answer)
+            taken = Stored(answer)
         known = {"config": self._config_id, "message_id": ascii(item.external_id)[1:-1]}
         try:
             await inbox.receive(item)

@@ -36,9 +36,10 @@ class FeishuApi:
         self._fetching = asyncio.Lock()
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """``data`` of the answer. RateLimited, BadCredentials, RemoteError."""
-        data = (await self._send(method, path, json=body)).get("data")
-        return data if isinstance(data, dict) else {}
+        """``data`` of the answer; of older calls, which have none, the answer. RateLimited, BadCredentials, RemoteError."""
+        answer = await self._send(method, path, json=body)
+        data = answer.get("data")
+        return data if isinstance(data, dict) else answer
 
     async def download(self, path: str, take: Callable[[bytes], object], max_bytes: int) -> None:
         """Give a file to ``take`` piece by piece. Errors as `call`; RemoteError(code="too_large") over ``max_bytes``."""

@@ -13,7 +13,7 @@ Message = Mapping[str, str]  # {msg_type, content}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class MessageAddress:
     """Where a message goes: as an answer to the message ``ident``, or to a chat or person of that id."""
 
     kind: Literal["reply", "chat_id", "open_id"]
@@ -26,7 +26,7 @@ class FeishuMessages:
     def __init__(self, api: FeishuApi) -> None:
         self._api = api
 
-    async def send(self, to: Address, message: Message, uuid: str) -> str:
+    async def send(self, to: MessageAddress, message: Message, uuid: str) -> str:
         """Say something; the new message's id."""
         if to.kind == "reply":
             path, body = _path(to.ident) + "/reply", {**message, "uuid": uuid}

@@ -28,14 +28,14 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Stored:
     """It is on the disk, and may be acknowledged. ``answer`` is what a callback waits for; None for an event."""
 
     answer: Mapping[str, Any] | None = None
 
 
 # None: it could not be stored, and is not acknowledged.
-ReceivePushed = Callable[[Pushed], Awaitable[Taken | None]]
+ReceivePushed = Callable[[Pushed], Awaitable[Stored | None]]
 
 
 class FeishuClient(LongConnection):
@@ -105,7 +105,7 @@ class FeishuClient(LongConnection):
         await connection.send(encode(frame.answered(_ack(taken), int((time.monotonic() - begun) * 1000))))
 
 
-def _ack(taken: Taken | None) -> bytes:
+def _ack(taken: Stored | None) -> bytes:
     """The payload of an ack: what a callback is answered with is base64 of JSON (facts: ack)."""
     answer = taken.answer if taken else None
     data = None if answer is None else b64encode(json.dumps(answer).encode()).decode()

@@ -7,11 +7,13 @@ from bifang.channels.streams.state import Observe
 from bifang.core.rules import address_rules
 from feishu_integration.config import FeishuSettings
 from feishu_integration.handlers.intake import FeishuIntake
+from feishu_integration.health import SERVICE
 from feishu_integration.stream.client import FeishuClient
 from feishu_integration.stream.settings import FeishuLinkSettings
 
 
-def _link_settings(settings: FeishuSettings) -> FeishuLinkSettings | None:
+def link_settings(settings: FeishuSettings) -> FeishuLinkSettings | None:
+    """What the connection needs of a configuration; None if it wants none."""
     if not settings.use_long_connection:
         return None
     return FeishuLinkSettings(
@@ -30,4 +32,4 @@ def _connect(
     return FeishuClient(settings, FeishuIntake(config_id, stored).receive, observe)
 
 
-FEISHU = Trade("feishu", "飞书", _link_settings, _connect, "未使用长连接，收不到消息；已收到的会继续回答")
+FEISHU = Trade(SERVICE, link_settings, _connect)

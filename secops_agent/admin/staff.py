@@ -20,6 +20,7 @@ from bifang.core.admin.accounts import may_touch_rights, register_guard
 from bifang.core.admin.base import HouseList, Screen, ago, badge
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.errors import BifangError
+from bifang.core.models import SystemConfig
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import Role, Staff
 from secops_agent.services.notifications.rules import uses_of_person
@@ -245,6 +246,14 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
     done = Staff.objects.filter(active=True).exclude(role=Role.NONE).exists()
     text = "默认谁都不能使用：登记员工 ID 和角色后，他在钉钉里 @机器人 就会得到回答。"
     return [Step("登记人员", text, done, reverse("admin:secops_agent_staff_add"))]
+
+
+def listing_step(config: SystemConfig) -> Step:
+    """Of a chat configuration: somebody may use the robot."""
+    anyone = config.params.get("default_role") == "viewer"
+    done = anyone or Staff.objects.filter(active=True).exclude(role=Role.NONE).exists()
+    text = "默认谁都不能使用：登记员工 ID 和角色后，他 @ 机器人就会得到回答。机器人会告诉没有登记的人他的员工 ID。"
+    return Step("登记可以使用的人员", text, done, reverse("admin:secops_agent_staff_add"))
 
 
 register_steps(20, first_steps)

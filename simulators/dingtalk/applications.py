@@ -2,22 +2,24 @@
 
 import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from bifang.core.errors import InvalidInput
 from simulators.exchanges import answer_json, read_object, telling_errors
+from simulators.room.page import SECURITY
 
 from .messages import find_robot
-from .options import Robot, build_robot, mint_robot, mint_secret
-from .page import SECURITY, STATIC
+from .options import Robot, Subscription, build_robot, mint_robot, mint_secret
 from .world import World
 
 LONGEST_NAME = 20
 VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}")
 MOST_APPS = 200
+OWN = Path(__file__).parent / "static"
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ class Applications:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """The page itself."""
-        return web.FileResponse(STATIC / "apps.html", headers=SECURITY)
+        return web.FileResponse(OWN / "apps.html", headers=SECURITY)
 
     async def show_all(self, request: web.Request) -> web.StreamResponse:
         """Every application with its credentials, the newest last."""
@@ -86,6 +88,8 @@ class Applications:
         return answer_json({"ok": ok, "message": message})
 
     async def _verify(self, robot: Robot) -> tuple[bool, str]:
+        if robot.http:
+            return False, "这个应用用的是 HTTP 推送，没有长连接可验证。"
         if not robot.stream:
             return False, "验证失败：还没有选择 Stream 推送。请选择后点「保存」，再验证。"
         links = [link for link in self.world.links.all(robot.client_id) if not link.draining]
@@ -120,6 +124,8 @@ class Applications:
             "made": robot.made,
             "robot": robot.has_robot,
             "stream": robot.stream,
+            "http": robot.http,
+            "callbacks": asdict(self.world.subscriptions.get(robot.client_id, Subscription())),
             "version": robot.version,
             "endpoint": self.world.base_url,
             "live": sum(not link.draining for link in links),

@@ -23,21 +23,12 @@ from .deliveries import Push
 from .frames import CARD_TOPIC
 from .messages import find_robot
 from .openapi import Call, OpenApi, Refusal
+from .options import Subscription
 from .world import World
 
 LATE_MS: Final = 3_700_000  # what the fault callback_late sets the clock back by
 FAILED_AT_ONCE: Final = 200
 TIMES: Final = {"robot": 2.5, "events": 2.5, "cards": 2.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """What was filled in for one application; "" for what was not."""
-
-    robot: str = ""
-    events: str = ""
-    token: str = field(default="", repr=False)
-    aes_key: str = field(default="", repr=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +37,6 @@ class Callbacks:
 
     world: World
     openapi: OpenApi
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
     cards: dict[tuple[str, str], tuple[str, str]] = field(
         default_factory=dict
     )  # route key → address, apiSecret
@@ -68,14 +58,14 @@ class Callbacks:
         body = await read_object(request)
         robot = find_robot(self.world, body.get("client_id"))
         if body.get("off"):
-            self.subscriptions.pop(robot.client_id, None)
+            self.world.subscriptions.pop(robot.client_id, None)
             self.world.put_robot(replace(robot, http=False))
             return answer_json({"ok": True})
         fields = {name: str(body.get(name) or "") for name in ("robot", "events", "token", "aes_key")}
         wanted = Subscription(**fields)
         if wanted.events and not body.get("unverified"):
             await self._verify(robot.client_id, wanted)
-        self.subscriptions[robot.client_id] = wanted
+        self.world.subscriptions[robot.client_id] = wanted
         self.world.put_robot(replace(robot, http=True))
         return answer_json({"ok": True})
 
@@ -114,7 +104,7 @@ class Callbacks:
 
     def takes(self, push: Push) -> bool:
         """Is this delivered by HTTP? Then it is under way."""
-        wanted = self.subscriptions.get(push.client_id, Subscription())
+        wanted = self.world.subscriptions.get(push.client_id, Subscription())
         if not self._address(push, wanted):
             return False
         task = asyncio.get_running_loop().create_task(self._deliver(push, wanted))

@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
+from simulators.room.page import SECURITY
 from simulators.values import mint
 
 from .gateway import answer_error
 from .openapi import TOKEN_HEADER, OpenApi, Refusal, read_body
 from .options import Robot
-from .page import SECURITY
 from .people import CORP_ID, OUTSIDER_CORP_ID, Person
 from .world import World
 
@@ -185,7 +185,7 @@ def _page(robot: Robot, people: list[Person], request: web.Request) -> str:
         '<!DOCTYPE html><html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>钉钉登录 · 钉钉模拟器</title>'
         '<link rel="icon" href="/static/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/static/frame.css">'
-        '<link rel="stylesheet" href="/static/login.css"></head><body class="login"><main>'
+        '<link rel="stylesheet" href="/own/login.css"></head><body class="login"><main>'
         f"<h1>登录「{html.escape(robot.name)}」</h1>"
         "<p>真的钉钉在这里显示二维码；模拟器里请选择您是谁。应用将获得：您的个人信息（unionId）和您选的企业。</p>"
         f"<ul>{rows}</ul><p>{link('拒绝授权', quiet=True)}</p></main></body></html>"

@@ -80,6 +80,16 @@ class Robot:
         return f"$:LWCP_v1:$bot-{self.client_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What HTTP mode was given for one application: addresses, and the keys of events; "" for what was not."""
+
+    robot: str = ""
+    events: str = ""
+    token: str = field(default="", repr=False)
+    aes_key: str = field(default="", repr=False)
+
+
 def build_robot(client_id: str, secret: str) -> Robot:
     """The robot of an application that was named at the start, ready for use; the demo's is called 毕方."""
     app_id = uuid.uuid5(uuid.NAMESPACE_OID, client_id)

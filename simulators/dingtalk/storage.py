@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from simulators.history import Entry
 from simulators.values import dump
 
 from .cards import Card
-from .options import Robot
+from .options import Robot, Subscription
 from .world import World
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ def _snapshot(world: World) -> dict[str, Any]:
     return {
         "version": 1,
         "apps": [asdict(one) for one in world.robots.values() if one.made],
+        "callbacks": {client_id: asdict(one) for client_id, one in world.subscriptions.items()},
         "people": [[one.staff_id, one.name] for one in world.people.people.values() if one.staff_id],
         "rooms": [
             [room.client_id, room.id, room.title, room.is_group, room.person, room.last_at]
@@ -102,6 +103,10 @@ def _restore(world: World, saved: dict[str, Any]) -> None:
     for row in saved.get("apps", []):
         if row["client_id"] not in world.robots:  # what was named at the start goes first
             world.put_robot(Robot(**row))
+    for client_id, wanted in saved.get("callbacks", {}).items():
+        if client_id in world.robots:
+            world.subscriptions[client_id] = Subscription(**wanted)
+            world.put_robot(replace(world.robots[client_id], http=True))
     for staff_id, name in saved["people"]:
         world.people.add(staff_id, name)
     for client_id, room_id, title, is_group, person, last_at in saved["rooms"]:

@@ -3,19 +3,49 @@
 import html
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from simulators.history import Entry
+from simulators.history import Entry, History
+from simulators.room.rendering import render_markdown, render_text
 
 from .cards import Card, list_extras, parse_buttons
 from .conversations import Conversation
 from .people import OUTSIDER_KEY
-from .rendering import render_markdown, render_text
 from .world import World
 
 RECENT_PER_CONVERSATION = 200
 RENDERED_AS_TEXT = frozenset({"text", "quoted"})
+
+
+@dataclass(slots=True)
+class DingTalkRoom:
+    """What the chat page shows of a DingTalk simulator."""
+
+    world: World
+    platform: str = "钉钉"
+
+    @property
+    def history(self) -> History:
+        """Everything said."""
+        return self.world.history
+
+    def choose(self, client_id: str) -> str:
+        """That robot, if there is one; else the first."""
+        return client_id if client_id in self.world.robots else next(iter(self.world.robots))
+
+    def describe_page(self, client_id: str) -> dict[str, Any]:
+        """Everything the page needs when it opens."""
+        return describe_page(self.world, client_id)
+
+    def describe_connection(self, client_id: str) -> dict[str, Any]:
+        """How the robot is connected, and which faults are on."""
+        return describe_connection(self.world, client_id)
+
+    def describe_entry(self, entry: Entry) -> dict[str, Any]:
+        """One bubble."""
+        return describe_entry(self.world, entry)
 
 
 def describe_page(world: World, client_id: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .conversations import Conversations
 from .deliveries import Deliveries
 from .limits import Limits
 from .links import Links
-from .options import Options, Robot, build_robot
+from .options import Options, Robot, Subscription, build_robot
 from .people import Directory
 from .sessions import Sessions
 
@@ -69,6 +69,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     metered: Counter[str] = field(default_factory=Counter)  # of the monthly quotas: calls, messages
     group_robots: dict[str, GroupRobot] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)  # HTTP mode, by client id
     files: "dict[str, KeptFile]" = field(default_factory=dict)  # by downloadCode or media_id
 
     def keep_file(self, code: str, body: bytes, name: str = "") -> None:

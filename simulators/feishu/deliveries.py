@@ -8,6 +8,7 @@ import json
 import random
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +26,18 @@ LOG_ID_BITS = 53  # the official Node SDK reads numbers as doubles: it could not
 
 @dataclass(slots=True, eq=False)
 class Push:
-    """One thing to deliver. ``answer``: set for a card callback, which is delivered once and waited for."""
+    """One thing to deliver. ``answer``: set for a card callback, which is delivered once and waited for.
+
+    ``message_id``: of the message that it tells of. ``state``: waiting, sent, acked or given_up.
+    """
 
     app_id: str
     event_id: str
     event_type: str
     payload: bytes
     answer: "asyncio.Future[dict[str, Any]] | None" = None
+    message_id: str = ""
+    state: str = "waiting"
     deliveries: int = 0
     done: bool = False
     timer: asyncio.TimerHandle | None = None
@@ -59,6 +65,7 @@ class Deliveries:
     flights: dict[str, Flight] = field(default_factory=dict)
     acks: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=ACKS_KEPT))
     counts: dict[str, int] = field(default_factory=dict)
+    on_progress: list[Callable[[Push], None]] = field(default_factory=list)
     _sequence: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def submit(self, push: Push) -> bool:
@@ -128,8 +135,10 @@ class Deliveries:
             link = self.links.pick(push.app_id)
             if link is None:
                 self.waiting.setdefault(push.app_id, []).append(push)
+                self._tell(push, "waiting")
                 return False
             self._send(link, push)
+        self._tell(push, "sent")
         if push.answer is None:
             self._schedule(push)
         return True
@@ -186,12 +195,14 @@ class Deliveries:
         if push.deliveries > len(self.options.redeliver_s):
             self._count("given_up")
             self.forget(push)
+            self._tell(push, "given_up")
             return
         self._count("redeliveries")
         self._deliver(push)
 
     def _finish(self, push: Push, answer: dict[str, Any]) -> None:
         self.forget(push)
+        self._tell(push, "acked")
         if push.answer is not None and not push.answer.done():
             push.answer.set_result(answer)
 
@@ -215,6 +226,11 @@ class Deliveries:
                 "fault": fault,
             }
         )
+
+    def _tell(self, push: Push, state: str) -> None:
+        push.state = state
+        for listener in self.on_progress:
+            listener(push)
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

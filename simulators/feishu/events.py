@@ -11,11 +11,10 @@ from simulators.values import dump, mint, now_ms
 
 from .deliveries import Push
 from .options import App, derive
-from .world import Chat, World
+from .people import find_person
+from .world import DEMO_GROUP, Chat, World
 
-DEFAULT_GROUP = "oc_demo_group"
 DEFAULT_PERSON = "ou_zhangsan"
-OUTSIDER_TENANT = "tenant_other"
 
 
 def find_app(world: World, app_id: Any) -> App:
@@ -38,30 +37,42 @@ def identify(world: World, open_id: str) -> dict[str, str]:
 
 
 def say(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    """One message of a person: the fields of ``POST /sim/messages``; ``file``: ``{name, text}`` or ``{name, base64}``."""
-    if body.get("file") is not None:
-        name, data = read_file(body["file"])
-        key = mint("file_")
-        world.resources[key] = data
-        body = {**body, "message_type": "file", "content": {"file_key": key, "file_name": name}}
+    """One message of a person: the fields of ``POST /sim/messages``; ``file``: ``{name, text}`` or ``{name, base64}``.
+
+    ``unheard``: the bot is not told of it.
+    """
+    body = _attach(world, body)
     app = find_app(world, body.get("app_id"))
     chat = _find_chat(world, app, body)
     open_id = str(body.get("open_id") or chat.open_id or DEFAULT_PERSON)
     world.users.setdefault(app.app_id, set()).add(open_id)
     message = _build_message(world, app, chat, body)
-    tenant = str(body.get("tenant_key") or world.options.tenant_key)
+    tenant = str(body.get("tenant_key") or find_person(open_id).tenant_key or world.options.tenant_key)
     sender = {"sender_id": identify(world, open_id), "sender_type": "user", "tenant_key": tenant}
-    message_id, text = message["message_id"], str(body.get("text", ""))
+    message_id = message["message_id"]
     if world.find_message(app.app_id, message_id) is None:
-        kind, parent = message["message_type"], message.get("parent_id", "")
-        world.history.add(
-            Entry(message_id, app.app_id, chat.chat_id, open_id, kind, text, reply_to=parent, raw=message)
-        )
-    told = emit(
-        world,
-        {**body, "event_type": "im.message.receive_v1", "event": {"sender": sender, "message": message}},
-    )
+        world.history.add(_build_entry(app, open_id, message, str(body.get("text", ""))))
+    if body.get("unheard"):
+        return {"message_id": message_id, "chat_id": chat.chat_id, "delivered": False}
+    event = {"sender": sender, "message": message}
+    told = emit(world, {**body, "event_type": "im.message.receive_v1", "event": event})
     return {"message_id": message_id, "chat_id": chat.chat_id, **told}
+
+
+def _attach(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("file") is None:
+        return body
+    name, data = read_file(body["file"])
+    key = mint("file_")
+    world.resources[key] = data
+    return {**body, "message_type": "file", "content": {"file_key": key, "file_name": name}}
+
+
+def _build_entry(app: App, open_id: str, message: dict[str, Any], text: str) -> Entry:
+    told = {"reply_to": message.get("parent_id", ""), "raw": message, "state": "local"}
+    return Entry(
+        message["message_id"], app.app_id, message["chat_id"], open_id, message["message_type"], text, **told
+    )
 
 
 def _find_chat(world: World, app: App, body: dict[str, Any]) -> Chat:
@@ -71,7 +82,7 @@ def _find_chat(world: World, app: App, body: dict[str, Any]) -> Chat:
     if known:
         return known
     if body.get("group"):
-        return world.open_chat(app.app_id, Chat(chat_id or DEFAULT_GROUP, "group"))
+        return world.open_chat(app.app_id, Chat(chat_id or DEMO_GROUP, "group"))
     if chat_id:
         return world.open_chat(app.app_id, Chat(chat_id, "p2p", open_id))
     return world.open_direct(app.app_id, open_id)
@@ -144,12 +155,14 @@ def build_push(world: World, body: dict[str, Any]) -> Push:
         "app_id": app.app_id,
     }
     payload = dump({"schema": "2.0", "header": header, "event": event}).encode("utf-8", "surrogatepass")
-    return Push(app.app_id, header["event_id"], event_type, payload)
+    message = event.get("message") if isinstance(event, dict) else None
+    message_id = str(message.get("message_id") or "") if isinstance(message, dict) else ""
+    return Push(app.app_id, header["event_id"], event_type, payload, message_id=message_id)
 
 
 def _build_bot_added(world: World, body: dict[str, Any]) -> dict[str, Any]:
     app = find_app(world, body.get("app_id"))
-    chat = Chat(str(body.get("chat_id") or DEFAULT_GROUP), "group")
+    chat = Chat(str(body.get("chat_id") or DEMO_GROUP), "group")
     if str(body.get("event_type")).endswith("added_v1"):
         world.open_chat(app.app_id, chat)
     else:
@@ -186,9 +199,10 @@ def build_click(world: World, app: App, entry: Entry, body: dict[str, Any]) -> d
         for name in ("name", "form_value", "option", "options", "input_value", "checked")
         if name in body
     }
-    operator = identify(world, str(body.get("open_id") or DEFAULT_PERSON))
+    open_id = str(body.get("open_id") or DEFAULT_PERSON)
+    tenant = str(body.get("tenant_key") or find_person(open_id).tenant_key or world.options.tenant_key)
     return {
-        "operator": {"tenant_key": str(body.get("tenant_key") or world.options.tenant_key), **operator},
+        "operator": {"tenant_key": tenant, **identify(world, open_id)},
         "token": mint("c-"),
         "action": {"value": value, "tag": str(body.get("tag") or "button"), **rest},
         "host": "im_message",

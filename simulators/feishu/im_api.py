@@ -101,28 +101,28 @@ class ImApi:
         entity = (
             self.cardkit.find_for_message(call.app.app_id, content) if msg_type == "interactive" else None
         )
-        content = dump(entity.card) if entity else content
-        text = _check(msg_type, content)
+        entry = self._build(call, chat, msg_type, dump(entity.card) if entity else content)
         if not self.world.limits.admit_message(chat.chat_id):
             raise refuse_too_often()
-        entry = Entry(
+        entry.route, entry.reply_to = route, parent
+        if entity:
+            entity.entry, entry.card = entry, entity.card_id
+        self.world.history.add(entry)
+        if uuid:
+            self.sent[call.app.app_id, uuid] = (entry.id, time.monotonic())
+        return self._describe(entry)
+
+    def _build(self, call: Call, chat: Chat, msg_type: str, content: str) -> Entry:
+        in_thread = bool(call.body.get("reply_in_thread"))
+        return Entry(
             id=mint("om_"),
             client_id=call.app.app_id,
             conversation_id=chat.chat_id,
             sender=call.app.app_id,
             msgtype=msg_type,
-            text=text,
-            route=route,
-            reply_to=parent,
-            card=entity.card_id if entity else "",
-            raw={"content": content, "uuid": uuid, "reply_in_thread": bool(call.body.get("reply_in_thread"))},
+            text=_check(msg_type, content),
+            raw={"content": content, "uuid": str(call.body.get("uuid") or ""), "reply_in_thread": in_thread},
         )
-        self.world.history.add(entry)
-        if entity:
-            entity.entry = entry
-        if uuid:
-            self.sent[call.app.app_id, uuid] = (entry.id, time.monotonic())
-        return self._describe(entry)
 
     def _find_sent(self, app_id: str, uuid: str) -> Entry | None:
         message_id, at = self.sent.get((app_id, uuid), ("", 0.0))

@@ -76,10 +76,11 @@ class OpenApi:
     tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
-        """The token endpoint and what the bot knows of itself."""
+        """The token endpoint, what the bot knows of itself, and whose it is."""
         return [
             web.post("/open-apis/auth/v3/tenant_access_token/internal", self.issue),
             web.get("/open-apis/bot/v3/info", self.guard(self.show_bot, flat=True)),
+            web.get("/open-apis/tenant/v2/tenant/query", self.guard(self.show_tenant)),
         ]
 
     def guard(self, operation: Operation, *, flat: bool = False) -> Handler:
@@ -126,6 +127,10 @@ class OpenApi:
     def show_bot(self, call: Call) -> dict[str, Any]:
         """Name and open_id of the bot."""
         return {"bot": {"activate_status": 2, "app_name": call.app.name, "open_id": call.app.open_id}}
+
+    def show_tenant(self, call: Call) -> dict[str, Any]:
+        """The organisation; the real one asks for the permission tenant:tenant:readonly."""
+        return {"tenant": {"name": "演示企业", "tenant_key": self.world.options.tenant_key}}
 
     def _issue(self, app_id: str) -> tuple[str, float]:
         now = time.monotonic()

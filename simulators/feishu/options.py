@@ -4,7 +4,8 @@ import uuid
 from dataclasses import dataclass, field
 
 DEFAULT_PORT = 8930
-DEMO_APPS = {"cli_demo": "demo-secret"}
+DEMO_APPS = {"cli_demo": "demo-secret", "cli_guide": "guide-secret"}
+NAMES = {"cli_guide": "练习机器人"}
 SERVICE_ID = 7
 
 
@@ -14,6 +15,7 @@ class Options:
 
     ``redeliver_s``: the gaps after the first and each further delivery; the last gap ends in giving up.
     ``frame_bytes``: a longer payload is split (Feishu does not say where). ``limits`` off counts without refusing.
+    ``demo``: every bot is in a group and knows the people of the page from the start.
     """
 
     limits: bool = True
@@ -31,6 +33,7 @@ class Options:
     openapi_per_second: int = 50
     chat_per_second: int = 5
     tenant_key: str = "tenant_demo"
+    demo: bool = False
 
     def client_config(self) -> dict[str, int]:
         """What the endpoint tells every client."""

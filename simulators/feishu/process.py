@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     try:
         apps = dict(parse_app(text) for text in given.app) if given.app else dict(DEMO_APPS)
-        simulator = Simulator(apps, given.port, limits=not given.no_limits)
+        simulator = Simulator(apps, given.port, limits=not given.no_limits, demo=True)
         asyncio.run(serve_until_signal(simulator, lambda: _describe(simulator), "飞书模拟器已停止。"))
     except ConfigError as error:
         sys.stderr.write(f"{error.message}\n")
@@ -31,4 +31,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _describe(simulator: Simulator) -> str:
-    return f"飞书模拟器：{simulator.base_url}  （应用：{'、'.join(list(simulator.apps)[:5])}）"
+    return f"飞书模拟器：{simulator.base_url}/  （应用：{'、'.join(list(simulator.apps)[:5])}）"

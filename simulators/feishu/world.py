@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from simulators.faults import Faults
 from simulators.history import Entry, History
 
-from .deliveries import Deliveries
+from .deliveries import Deliveries, Push
 from .limits import Limits
 from .links import Links
-from .options import App, Options, derive
+from .options import NAMES, App, Options, derive
+from .people import DEMO_PEOPLE
+
+DEMO_GROUP = "oc_demo_group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Chat:
     chat_id: str
     chat_type: str
     open_id: str = ""
+    title: str = ""
 
 
 @dataclass(slots=True)
@@ -50,6 +54,22 @@ class World:
         self.users.setdefault(app_id, set()).add(open_id)
         return self.open_chat(app_id, Chat("oc_" + derive(app_id, open_id), "p2p", open_id))
 
+    def open_demo(self) -> None:
+        """Every bot is in a group, and in a p2p chat with everybody: what the page opens with."""
+        for app_id in self.apps if self.options.demo else ():
+            self.open_chat(app_id, Chat(DEMO_GROUP, "group", title="安全值班群"))
+            for person in DEMO_PEOPLE:
+                self.open_direct(app_id, person.open_id)
+
+    def show_progress(self, push: Push) -> None:
+        """What became of a message, on its bubble."""
+        entry = self.history.find(push.app_id, push.message_id)
+        if entry is None:
+            return
+        entry.deliveries = push.deliveries
+        entry.state = push.state
+        self.history.touch(entry)
+
     def find_message(self, app_id: str, message_id: str) -> Entry | None:
         """What was said under that id, by anybody, where this bot is."""
         return self.history.find(app_id, message_id)
@@ -60,17 +80,23 @@ class World:
             part.clear() if isinstance(part, (dict, Faults)) else part.reset()
         self.users.clear()
         self.resources.clear()
+        self.open_demo()
+        for app_id in self.apps:
+            self.history.publish(app_id, "reload", {})
 
 
 def build_world(apps: dict[str, str], options: Options) -> World:
     """A fresh world with those applications (app id → secret)."""
     faults, links = Faults(), Links()
-    return World(
+    world = World(
         options=options,
-        apps={app_id: App(app_id, secret) for app_id, secret in apps.items()},
+        apps={app_id: App(app_id, secret, NAMES.get(app_id, "毕方")) for app_id, secret in apps.items()},
         faults=faults,
         links=links,
         deliveries=Deliveries(options, faults, links),
         history=History(),
         limits=Limits(options.limits, options.openapi_per_second, options.chat_per_second),
     )
+    world.deliveries.on_progress.append(world.show_progress)
+    world.open_demo()
+    return world

@@ -54,8 +54,13 @@ class FeishuStage(Stage):
     }
 
     def robot(self, **changes: Any) -> dict[str, Any]:
-        """The entry of a configuration that reaches the simulator."""
-        keys = {"client_id": APP, "client_secret": APP_SECRET, "endpoint": self.sim.base_url}
+        """The entry of a configuration that reaches the simulator; how long a turn takes does not change its form."""
+        keys = {
+            "streams_cards": False,
+            "client_id": APP,
+            "client_secret": APP_SECRET,
+            "endpoint": self.sim.base_url,
+        }
         return {"kind": "feishu", "name": NAME, **keys, "ai_config": MODEL, **changes}
 
     def say(self, text: str, where: str, who: str = "manager01", **fields: Any) -> str:

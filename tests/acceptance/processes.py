@@ -34,6 +34,7 @@ def clean_environment(tmp_path: Path, **extra: str) -> dict[str, str]:
         "DATABASE_",
         "DASHSCOPE_",
         "DINGTALK_",
+        "FEISHU",
         "SIM_PORT",
         "MAKE",
         "MFLAGS",

@@ -1,4 +1,4 @@
-"""What start_dingtalk_stream refuses to start with, and what it waits for."""
+"""What start_dingtalk_stream (and start_feishu_stream, by the same code) refuses to start with, and waits for."""
 
 import contextlib
 import socket
@@ -26,10 +26,10 @@ def stage(database: Database) -> Iterator[Stage]:
         yield made
 
 
-def refusal(config_id: int) -> str:
+def refusal(config_id: int, name: str = "start_dingtalk_stream") -> str:
     """Why it does not start."""
     with pytest.raises(CommandError) as caught:
-        call_command("start_dingtalk_stream", config_id=config_id)
+        call_command(name, config_id=config_id)
     return str(caught.value)
 
 
@@ -54,6 +54,20 @@ def test_disabled_configuration_says_where_to_enable_it(stage: Stage) -> None:
     assert f"「{NAME}」" in text
     assert "未启用" in text
     assert "系统配置" in text
+
+
+def test_feishu_refuses_what_is_missing_of_another_kind_disabled_or_incomplete(stage: Stage) -> None:
+    def why(config_id: int) -> str:
+        return refusal(config_id, "start_feishu_stream")
+
+    assert "现有的飞书配置：没有；请先在「系统配置」中新增" in why(4711)
+    assert f"配置「{NAME}」（ID {stage.config().pk}）不是飞书配置" in why(stage.config().pk)
+    row, _ = configs.save("feishu", "飞书机器人", False, {"client_id": "cli_x", "client_secret": "s"})
+    assert f"{row.pk}（飞书机器人）" in why(4711)
+    assert "未启用" in why(row.pk)
+    SystemConfig.objects.filter(pk=row.pk).update(enabled=True, client_id="", secrets=None)
+    assert "App ID" in why(row.pk)
+    assert "App Secret" in why(row.pk)
 
 
 def test_incomplete_configuration_names_every_missing_field(stage: Stage) -> None:

@@ -21,7 +21,10 @@ from tests.deadline import wait_until
 DEPLOY = PROJECT / "deploy"
 CONFS = sorted((DEPLOY / "supervisor").glob("*.conf"))
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
-GUIDE = PROJECT / "docs" / "dingtalk_stream_push_setup.md"
+GUIDES = {
+    "dingtalk-stream": PROJECT / "docs" / "dingtalk_stream_push_setup.md",
+    "feishu-stream": PROJECT / "docs" / "feishu_long_connection_setup.md",
+}
 
 
 def fill_in(text: str, tmp_path: Path) -> str:
@@ -35,10 +38,10 @@ def fill_in(text: str, tmp_path: Path) -> str:
     return text.replace("/path/to/project", str(PROJECT))
 
 
-def guide_block(language: str, program: str) -> str:
-    """The code block of the guide that defines `program`."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    return next(block for block in blocks if program in block)
+def guide_block(service: str, words: str) -> str:
+    """The code block of the service's guide in which these words are."""
+    blocks = re.findall(r"```ini\n(.*?)```", GUIDES[service].read_text(encoding="utf-8"), re.DOTALL)
+    return next(block for block in blocks if words in block)
 
 
 class Server:
@@ -132,7 +135,7 @@ def test_supervisor_brings_a_killed_worker_back(tmp_path: Path, simulator_port: 
 
 @pytest.mark.slow
 def test_guides_own_supervisor_snippet_runs_the_worker(tmp_path: Path, simulator_port: int) -> None:
-    server = Server(tmp_path, guide_block("ini", "[program:dingtalk-stream]"))
+    server = Server(tmp_path, guide_block("dingtalk-stream", "[program:dingtalk-stream]"))
     configure(server, simulator_port)
     supervisord = server.start()
     try:
@@ -145,7 +148,7 @@ def test_guides_own_supervisor_snippet_runs_the_worker(tmp_path: Path, simulator
 def systemd_units(tmp_path: Path) -> list[Path]:
     """The shipped units and the guide's own, filled in."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in UNITS}
-    texts["dingtalk-stream-guide.service"] = guide_block("ini", "ExecStart=")
+    texts |= {f"{service}-guide.service": guide_block(service, "ExecStart=") for service in GUIDES}
     for name, text in texts.items():
         (tmp_path / name).write_text(fill_in(text, tmp_path), encoding="utf-8")
     return [tmp_path / name for name in texts]
@@ -229,14 +232,15 @@ def test_every_service_is_bounded_and_keeps_its_files_to_itself() -> None:
     assert {"BIFANG_HTTPS", "DJANGO_ALLOWED_HOSTS", "DATABASE_URL"} <= set(ours)
 
 
-def test_deploy_has_the_guides_names() -> None:
+@pytest.mark.parametrize("service", GUIDES)
+def test_deploy_has_the_guides_names(service: str, tmp_path: Path) -> None:
     assert {path.stem for path in CONFS} == {path.stem for path in UNITS}
-    assert "dingtalk-stream" in {path.stem for path in CONFS}
-    guide = read_ini(guide_block("ini", "[program:dingtalk-stream]"))["program:dingtalk-stream"]
-    ours = read_ini((DEPLOY / "supervisor" / "dingtalk-stream.conf").read_text())["program:dingtalk-stream"]
+    guide = read_ini(guide_block(service, f"[program:{service}]"))[f"program:{service}"]
+    assert_real_command(fill_in(guide["command"], tmp_path))
+    ours = read_ini((DEPLOY / "supervisor" / f"{service}.conf").read_text())[f"program:{service}"]
     assert set(guide) <= set(ours)
-    unit_guide = read_ini(guide_block("ini", "ExecStart="))
-    unit = read_ini((DEPLOY / "systemd" / "dingtalk-stream.service").read_text())
+    unit_guide = read_ini(guide_block(service, "ExecStart="))
+    unit = read_ini((DEPLOY / "systemd" / f"{service}.service").read_text())
     for section in unit_guide.sections():
         assert dict(unit_guide[section]).items() <= dict(unit[section]).items()
 
@@ -244,7 +248,7 @@ def test_deploy_has_the_guides_names() -> None:
 def read_variables() -> set[str]:
     """Every environment variable that the code reads."""
     pattern = re.compile(r"""(?:env\.\w+|environ\.get|getenv|environ\[)\(?\s*["']([A-Z][A-Z_]+)["']""")
-    packages = ("bifang", "dingtalk_integration", "secops_agent", "deploy")
+    packages = ("bifang", "dingtalk_integration", "feishu_integration", "secops_agent", "deploy")
     files = [file for name in packages for file in (PROJECT / name).rglob("*.py")]
     return {name for file in files for name in pattern.findall(file.read_text(encoding="utf-8"))}
 
@@ -262,7 +266,8 @@ def test_compose_runs_what_supervisor_runs() -> None:
     services: Mapping[str, Mapping[str, object]] = yaml.safe_load(
         (DEPLOY / "docker" / "compose.yaml").read_text()
     )["services"]
-    for name, command in (("dingtalk-stream", "start_dingtalk_stream"), ("bifang-tasks", "qcluster")):
+    commands = {"dingtalk-stream": "start_dingtalk_stream", "feishu-stream": "start_feishu_stream"}
+    for name, command in {**commands, "bifang-tasks": "qcluster"}.items():
         assert services[name]["command"] == f"python manage.py {command}"
     dockerfile = (DEPLOY / "docker" / "Dockerfile").read_text()
     for source in re.findall(r"(?m)^COPY (.+) \./$", dockerfile):

@@ -126,6 +126,28 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
 
 
 @pytest.mark.slow
+def test_make_run_with_feishu_answers_in_both_rooms_and_rests_it_afterwards(demo: Demo) -> None:
+    (port,) = free_ports(1)
+    first = demo.start(FEISHU="1", FEISHU_PORT=str(port))
+    first.wait_for("毕方已启动")
+    assert f"飞书页面  http://127.0.0.1:{port}/" in first.text
+    assert "Stream    已连接" in first.text, first.text
+    assert post(port, "/sim/messages", {"text": "你好", "open_id": "ou_zhangsan"}) == 200
+    wait_until(lambda: json.loads(get(port, "/sim/replies")[1]), within=20, what="answer")
+    first.signal_group(signal.SIGINT)
+    demo.wait_for_end(first)
+    demo.assert_gone()
+    # Without FEISHU=1 nobody would serve its configuration.
+    command = (sys.executable, "-m", "deploy.local.preparation")
+    for extra, enabled in ({}, 0), ({"FEISHU": "1"}, 1):
+        assert run(command, {**demo.env, "BIFANG_SIMULATOR": "1", **extra}).returncode == 0
+        with contextlib.closing(sqlite3.connect(demo.data_dir / "bifang.sqlite3")) as database:
+            told = database.execute("SELECT enabled FROM core_systemconfig WHERE kind = 'feishu'").fetchall()
+            people = database.execute("SELECT count(*) FROM secops_agent_staff").fetchone()
+        assert (told, people) == ([(enabled,)], (8,))
+
+
+@pytest.mark.slow
 def test_make_run_shows_log_of_a_program_that_does_not_start(demo: Demo) -> None:
     started = demo.start(GUNICORN_CMD_ARGS="--worker-class nonsense")
     started.process.wait(90)

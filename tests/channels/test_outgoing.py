@@ -129,7 +129,7 @@ def test_note_of_an_unanswered_message_is_shown_beside_it(database: Database) ->
 
 SOURCES = {
     path: path.read_text()
-    for folder in ("bifang", "dingtalk_integration", "secops_agent")
+    for folder in ("bifang", "dingtalk_integration", "feishu_integration", "secops_agent")
     for path in (ROOT / folder).rglob("*.py")
 }
 
@@ -145,12 +145,18 @@ def _callers(*names: str) -> set[str]:
     return found
 
 
-def test_nothing_reaches_dingtalk_but_through_the_door() -> None:
+def test_nothing_reaches_a_platform_but_through_the_door() -> None:
     """Messages are sent from outbox rows alone, rows are made in `outbox` alone, cards change in `calls` alone."""
     assert _callers("send_by_session", "send_to_group", "send_to_people") == {
         "dingtalk_integration/channel.py"
     }
-    assert _callers("create_and_deliver") == {"dingtalk_integration/cards/calls.py"}
+    assert _callers("create_and_deliver") == {"dingtalk_integration/cards/platform.py"}
+    assert _callers("Passage") == {
+        "dingtalk_integration/cards/platform.py", "feishu_integration/cards/platform.py",
+    }  # fmt: skip
+    assert _callers("safe_face") >= {"bifang/channels/cards/calls.py"}
+    ways_to_a_card = {path.name for path, text in SOURCES.items() if "platform.open(" in text}
+    assert ways_to_a_card == {"calls.py"}
     assert _callers("Part") == {"bifang/channels/outbox.py"}
     writers = {path.name for path, text in SOURCES.items() if "insert_many(OutboxRow" in text}
     assert writers == {"outbox.py"}

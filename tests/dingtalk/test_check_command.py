@@ -16,11 +16,12 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
+from bifang.channels.checks.diagnosis import diagnose
 from bifang.channels.models import ClientStatus, Worker
 from bifang.core import configs
 from bifang.core.keys import write_key_file
 from bifang.core.models import SystemConfig
-from dingtalk_integration.checks.diagnosis import diagnose
+from dingtalk_integration.checks.configuration import DINGTALK
 from tests.acceptance.processes import MANAGE, clean_environment, run
 from tests.admin_pages import connected
 from tests.databases import Database
@@ -46,7 +47,7 @@ def make(sim: SimulatorHandle | None = None, name: str = "机器人", **values: 
 
 def check(config: SystemConfig | None = None) -> dict[str, Any]:
     """The report as JSON; config None: all."""
-    return asyncio.run(diagnose(config.pk if config else None)).as_json()
+    return asyncio.run(diagnose(DINGTALK, config.pk if config else None)).as_json()
 
 
 def steps(config: SystemConfig) -> dict[str, dict[str, Any]]:
@@ -302,7 +303,7 @@ def test_ai_configuration_that_cannot_be_used_is_named(sim: SimulatorHandle) -> 
 
 def test_missing_id_lists_what_there_is(sim: SimulatorHandle) -> None:
     config = make(sim)
-    report = asyncio.run(diagnose(4711)).as_json()
+    report = asyncio.run(diagnose(DINGTALK, 4711)).as_json()
     assert report["configs"] == []
     assert "4711" in report["local"][-1]["detail"]
     assert f"{config.pk}（机器人）" in report["local"][-1]["remedy"]

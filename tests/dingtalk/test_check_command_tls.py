@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from bifang.channels.checks.diagnosis import diagnose
 from bifang.core import configs
-from dingtalk_integration.checks.diagnosis import diagnose
+from dingtalk_integration.checks.configuration import DINGTALK
 from tests.dingtalk.test_stream_tls import certificate, gateway  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def steps(base: str) -> dict[str, Any]:
     given = {"client_id": "dingdemo", "client_secret": "demo-secret", "endpoint": base}
     config, _ = configs.save("dingtalk", "机器人", True, given)
-    [found] = asyncio.run(diagnose(config.pk)).configs
+    [found] = asyncio.run(diagnose(DINGTALK, config.pk)).configs
     return {step.name: step for step in found.steps}
 
 

@@ -171,6 +171,23 @@ async def test_application_named_at_the_start_goes_before_the_kept_one(tmp_path:
         assert sim.world.robots["dingthird"].secret == "new"
 
 
+async def test_what_http_mode_was_given_is_shown_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "simulator.json"
+    given = {"robot": "http://127.0.0.1:9/robot", "events": "", "token": "abc", "aes_key": "k" * 43}
+    async with simulated(state_file=file) as client:
+        app = await make(client, robot=True, version="1.0.0")
+        await client.post("/sim/callbacks", {"client_id": app["client_id"], **given})
+        shown = (await client.get("/sim/apps"))[-1]
+        assert (shown["http"], shown["callbacks"]) == (True, given)
+        assert "HTTP" in (await client.post(f"/sim/apps/{app['client_id']}/verify", {}))["message"]
+    async with simulated(state_file=file) as client:
+        shown = (await client.get("/sim/apps"))[-1]
+        assert (shown["http"], shown["callbacks"]) == (True, given)
+        await client.post("/sim/callbacks", {"client_id": app["client_id"], "off": True})
+        shown = (await client.get("/sim/apps"))[-1]
+        assert (shown["http"], shown["callbacks"]["robot"]) == (False, "")
+
+
 async def test_guide_names_an_application_that_is_ready_and_that_the_demo_does_not_take() -> None:
     """What a person copies out of the guide's local chapter opens a connection to a simulator as it starts."""
     guide, demo = GUIDE.read_text("utf-8"), (PROJECT / "deploy/local/demo.yaml").read_text("utf-8")

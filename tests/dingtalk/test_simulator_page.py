@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from simulators.dingtalk.page import STATIC
-from simulators.dingtalk.rendering import render_markdown, render_text
+from simulators.dingtalk.applications import OWN
+from simulators.room.page import STATIC
+from simulators.room.rendering import render_markdown, render_text
 from tests.dingtalk.test_simulator_faults import fetch_webhook
 from tests.dingtalk.test_simulator_gateway import Client, read_frame, simulated
 
@@ -132,7 +133,7 @@ async def test_page_loads_nothing_from_outside(page: str) -> None:
             assert path.startswith("/"), path
             async with client.http.get(f"{client.sim.base_url}{path}") as found:
                 assert found.status == 200
-        for file in STATIC.glob("*.js"):
+        for file in (*STATIC.glob("*.js"), *OWN.glob("*.js")):
             assert "http://" not in file.read_text(encoding="utf-8")
             assert "https://" not in file.read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ import pytest
 
 from bifang.channels.streams.state import StreamState
 from bifang.core.addresses import AddressRules
-from feishu_integration.stream.client import FeishuClient, Pushed, Taken
+from feishu_integration.stream.client import FeishuClient, Pushed, Stored
 from feishu_integration.stream.settings import FeishuLinkSettings
 from tests.deadline import wait_until
 from tests.feishu.test_simulator_openapi import CARD, Api
@@ -33,9 +33,9 @@ class Running:
         self.client = FeishuClient(settings, self._receive, self.states.append)
         self.thread = threading.Thread(target=lambda: asyncio.run(self.client.run()))
 
-    async def _receive(self, pushed: Pushed) -> Taken | None:
+    async def _receive(self, pushed: Pushed) -> Stored | None:
         self.pushed.append(pushed)
-        return Taken(self.answer) if self.stored else None
+        return Stored(self.answer) if self.stored else None
 
     def wait_status(self, status: str) -> StreamState:
         wait_until(lambda: self.client.state.status == status, within=30, what=f"{status}: {self.states}")

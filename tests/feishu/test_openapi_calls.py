@@ -11,7 +11,7 @@ from bifang.core.http import HttpClient, Response
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.errors import StaleTenantToken, check_answer
 from feishu_integration.openapi.media import FeishuMedia
-from feishu_integration.openapi.messages import Address, FeishuMessages, post
+from feishu_integration.openapi.messages import FeishuMessages, MessageAddress, post
 from tests.feishu_simulator import FeishuHandle, running_feishu
 
 
@@ -38,7 +38,7 @@ def tokens(sim: FeishuHandle) -> int:
 
 
 async def send(api: FeishuApi, key: str = "k") -> str:
-    return await FeishuMessages(api).send(Address("chat_id", "oc_1"), post("通知", "内容"), key)
+    return await FeishuMessages(api).send(MessageAddress("chat_id", "oc_1"), post("通知", "内容"), key)
 
 
 @pytest.mark.parametrize(("told", "waits"), [(7, 7.0), (86_400, 60.0)])

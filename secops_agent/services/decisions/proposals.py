@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -296,9 +296,3 @@ def minutes(proposal: Proposal) -> int:
 def _term(proposal: Proposal) -> str:
     left = minutes(proposal)
     return f"{left // 60} 小时" if left >= 120 else f"{left} 分钟"
-
-
-def open_proposals(config_id: int, now: datetime | None = None) -> Sequence[Proposal]:
-    """Undecided and not expired, oldest first; for cards and screens."""
-    rows = Proposal.objects.filter(config_id=config_id, state=ProposalState.PROPOSED)
-    return list(rows.filter(expires_at__gt=now or database_now()).order_by("pk"))

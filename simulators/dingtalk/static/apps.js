@@ -1,13 +1,13 @@
 // 开放平台: the applications, and of each its credentials, robot, 事件订阅, version. Addresses: #/ID/credentials and so on.
 
-import { byId, el, toast } from "./dom.js";
-import { ask } from "./store.js";
+import { byId, el, toast } from "/static/dom.js";
+import { ask } from "/static/store.js";
 
 const REFRESH_MS = 2000;
 const TABS = [
   ["credentials", "基础信息", "凭证与基础信息", null],
   ["robot", "应用能力", "机器人", (app) => app.robot],
-  ["events", "开发配置", "事件订阅", (app) => app.stream],
+  ["events", "开发配置", "事件订阅", (app) => app.stream || app.http],
   ["release", "应用发布", "版本管理与发布", (app) => app.version],
 ];
 let apps = [];
@@ -17,13 +17,14 @@ const place = () => {
   const [id, tab] = location.hash.replace(/^#\//, "").split("/");
   return { app: apps.find((one) => one.client_id === decodeURIComponent(id)), tab: TABS.some(([name]) => name === tab) ? tab : "credentials" };
 };
-const address = (app, tab) => `#/${encodeURIComponent(app.client_id)}/${tab}`;
+const hashOf = (app, tab) => `#/${encodeURIComponent(app.client_id)}/${tab}`;
 const path = (app, rest = "") => `/sim/apps/${encodeURIComponent(app.client_id)}${rest}`;
 
 function describeState(app) {
   if (!app.robot) return ["还没有添加机器人", ""];
-  if (!app.stream) return ["还没有选择 Stream 推送", ""];
+  if (!app.stream && !app.http) return ["还没有选择推送方式", ""];
   if (!app.version) return ["还没有发布", ""];
+  if (app.http) return ["HTTP 推送", "on"];
   return app.live ? ["已连接", "on"] : ["没有连接", "off"];
 }
 
@@ -51,14 +52,14 @@ function drawTrail(app) {
 function drawList() {
   return [
     el("div", { class: "head" }, el("h1", {}, "企业内部开发"), el("button", { type: "button", class: "main", onclick: openMaking }, "创建应用")),
-    el("ul", { class: "apps" }, apps.map((app) => el("li", {}, el("a", { class: "app", href: address(app, "credentials") },
+    el("ul", { class: "apps" }, apps.map((app) => el("li", {}, el("a", { class: "app", href: hashOf(app, "credentials") },
       el("img", { src: "/static/icon.svg", alt: "" }), el("b", {}, app.name), el("code", {}, app.client_id), drawState(app))))),
   ];
 }
 
 function drawDetail(app, tab) {
   const side = el("nav", { class: "side", "aria-label": "应用详情" }, TABS.flatMap(([name, group, label, done]) => [
-    el("h2", {}, group), el("a", { href: address(app, name), "aria-current": name === tab ? "page" : null }, label,
+    el("h2", {}, group), el("a", { href: hashOf(app, name), "aria-current": name === tab ? "page" : null }, label,
       done && done(app) ? el("span", { class: "done", "aria-label": "已完成" }, "✓") : null)]));
   const sheet = { credentials: drawCredentials, robot: drawRobot, events: drawEvents, release: drawRelease }[tab];
   return [
@@ -78,7 +79,7 @@ function drawCredentials(app) {
     el("p", { class: "note" }, "填到毕方的「系统配置 → 新增配置 → 钉钉」；接入地址在「高级设置」里。"),
     drawRow("App ID", "应用 ID", app.app_id), drawRow("Client ID", "原 AppKey", app.client_id), drawSecret(app),
     drawRow("接入地址", "只有本机模拟器需要", app.endpoint),
-    el("p", { class: "next" }, "下一步：在毕方里填好、测试并保存配置，再到", el("a", { href: address(app, "robot") }, "「应用能力 › 机器人」"), "添加机器人。"));
+    el("p", { class: "next" }, "下一步：在毕方里填好、测试并保存配置，再到", el("a", { href: hashOf(app, "robot") }, "「应用能力 › 机器人」"), "添加机器人。"));
 }
 
 /** Hidden until it is asked for, as on the real platform. */
@@ -108,15 +109,50 @@ function drawRobot(app) {
       el("div", { class: "buttons" }, el("button", { type: "button", class: "main", onclick: () => change(app, "", { robot: true }, "已添加机器人") }, "添加机器人")));
   }
   const name = el("input", { value: app.name, maxLength: 20, required: true, "aria-label": "机器人名称" });
-  const rename = (event) => { event.preventDefault(); change(app, "", { name: name.value }, "已保存"); };
+  const address = el("input", { value: app.callbacks.robot, placeholder: "毕方「HTTP 回调」页里的地址", "aria-label": "消息接收地址" });
+  const modes = drawModes("receive", app.callbacks.robot, address, [
+    ["Stream 模式", "机器人收到的消息从 Stream 长连接推送，不需要公网地址。"],
+    ["HTTP 模式", "钉钉把消息发到毕方的公网地址：毕方的配置里关闭「使用流式推送」，地址在它的「HTTP 回调」页。"],
+  ], [["消息接收地址", address]]);
+  const save = async (event) => {
+    event.preventDefault();
+    await attempt(async () => {
+      await ask(path(app), { name: name.value });
+      await subscribe(app, { robot: modes.chosen() === "http" ? address.value.trim() : "" });
+      await show("已保存");
+    });
+  };
   return el("section", { class: "sheet" }, el("h2", {}, "机器人"),
     drawRow("RobotCode", "与 Client ID 相同", app.client_id),
-    el("form", { onsubmit: rename, autocomplete: "off" },
+    el("form", { onsubmit: save, autocomplete: "off" },
       el("label", { class: "field" }, "机器人名称", name),
-      el("p", { class: "note" }, "消息接收模式"),
-      el("label", { class: "choice" }, el("input", { type: "radio", name: "receive", checked: true }), el("span", {}, "Stream 模式", el("small", {}, "机器人收到的消息从 Stream 长连接推送，不需要公网地址。"))),
+      el("p", { class: "note" }, "消息接收模式"), modes.nodes,
       el("div", { class: "buttons" }, el("button", { type: "submit", class: "main" }, "保存"))),
-    el("p", { class: "next" }, "下一步：到", el("a", { href: address(app, "events") }, "「开发配置 › 事件订阅」"), "选择 Stream 推送。"));
+    el("p", { class: "next" }, "下一步：到", el("a", { href: hashOf(app, "events") }, "「开发配置 › 事件订阅」"), "选择推送方式。"));
+}
+
+/** Two choices, and fields that only the second one has. */
+function drawModes(group, http, first, [streamWords, httpWords], fields) {
+  const radio = (value, checked) => el("input", { type: "radio", name: group, value, checked: Boolean(checked), onchange: () => show() });
+  const [stream, other] = [radio("stream", !http), radio("http", http)];
+  const box = el("div", {}, fields.map(([label, input]) => el("label", { class: "field" }, label, input)));
+  const show = () => { box.hidden = !other.checked; first.required = other.checked; };
+  show();
+  const choice = (input, [title, note]) => el("label", { class: "choice" }, input, el("span", {}, title, el("small", {}, note)));
+  return { nodes: [choice(stream, streamWords), choice(other, httpWords), box], chosen: () => (other.checked ? "http" : "stream") };
+}
+
+/** Change what HTTP mode was given; with no address left, the application is back at Stream. */
+async function subscribe(app, changes) {
+  const wanted = { ...app.callbacks, ...changes };
+  if (wanted.robot || wanted.events) await ask("/sim/callbacks", { client_id: app.client_id, ...wanted });
+  else if (app.http) await ask("/sim/callbacks", { client_id: app.client_id, off: true });
+}
+
+async function show(said) {
+  await refresh();
+  draw();
+  toast(said);
 }
 
 function drawRelease(app) {
@@ -151,20 +187,30 @@ async function copy(place, name, value) {
 }
 
 function drawEvents(app) {
-  const box = el("input", { type: "radio", name: "mode", value: "stream", checked: app.stream });
+  const known = app.callbacks;
+  const input = (value, label, hint) => el("input", { value, placeholder: hint, autocomplete: "off", "aria-label": label });
+  const [url, token, key] = [input(known.events, "请求网址", "毕方「HTTP 回调」页里的地址"), input(known.token, "签名 token", ""), input(known.aes_key, "加密 aes_key", "43 个字母和数字")];
+  const modes = drawModes("mode", known.events, url, [
+    ["Stream 推送", "通过 SDK 建立 WebSocket 长连接接收消息和事件，不需要公网地址，也不填写回调 URL。"],
+    ["HTTP 推送", "钉钉把事件发到请求网址；地址、token 和 aes_key 在毕方配置的「HTTP 回调」页。保存时先试着调用一次。"],
+  ], [["请求网址", url], ["签名 token", token], ["加密 aes_key", key]]);
   const outcome = el("p", { class: "outcome", role: "status", hidden: true });
   const verifying = el("button", { type: "button", class: "quiet" }, "验证连接通道");
   verifying.addEventListener("click", () => verify(app, verifying, outcome));
+  const save = async (event) => {
+    event.preventDefault();
+    await attempt(async () => {
+      const http = modes.chosen() === "http";
+      await subscribe(app, http ? { events: url.value.trim(), token: token.value.trim(), aes_key: key.value.trim() } : { events: "", token: "", aes_key: "" });
+      if (!http) await ask(path(app), { stream: true });
+      await show("已保存");
+    });
+  };
   return el("section", { class: "sheet" }, el("h2", {}, "事件订阅"), el("p", { class: "note" }, "推送方式"),
-    el("label", { class: "choice" }, box, el("span", {}, "Stream 推送", el("small", {}, "通过 SDK 建立 WebSocket 长连接接收消息和事件，不需要公网地址，也不填写回调 URL。"))),
-    el("div", { class: "buttons" }, el("button", { type: "button", class: "main", onclick: () => choose(app, box.checked) }, "保存"), verifying),
+    el("form", { onsubmit: save, autocomplete: "off" }, modes.nodes,
+      el("div", { class: "buttons" }, el("button", { type: "submit", class: "main" }, "保存"), verifying)),
     outcome,
-    el("p", { class: "next" }, "下一步：启动 Stream 推送服务（", el("code", {}, "make run"), " 已经启动了它），再点「验证连接通道」，然后到", el("a", { href: address(app, "release") }, "「版本管理与发布」"), "发布。"));
-}
-
-async function choose(app, stream) {
-  if (!stream) return toast("请先选择 Stream 推送");
-  await change(app, "", { stream }, "已保存");
+    el("p", { class: "next" }, "下一步：启动 Stream 推送服务（", el("code", {}, "make run"), " 已经启动了它；用 HTTP 推送时由它回答），用 Stream 推送时再点「验证连接通道」，然后到", el("a", { href: hashOf(app, "release") }, "「版本管理与发布」"), "发布。"));
 }
 
 async function verify(app, button, outcome) {
@@ -191,7 +237,7 @@ async function make(event) {
     const app = await ask("/sim/apps", { name: byId("making-name").value });
     byId("making").close();
     await refresh();
-    location.hash = address(app, "credentials");
+    location.hash = hashOf(app, "credentials");
   });
 }
 

@@ -1,8 +1,9 @@
 // Interactive and AI cards: drawn once, then updated in place.
 
+import * as platform from "/own/platform.js";
 import { el, toast } from "./dom.js";
 import { reveal } from "./reveal.js";
-import { ask, state } from "./store.js";
+import { state } from "./store.js";
 
 const FLOW = { 1: "处理中", 2: "输入中", 3: "已完成", 4: "执行中", 5: "失败" };
 const RUNNING = new Set(["1", "2", "4"]);
@@ -47,7 +48,7 @@ function drawFlow(label, card, view) {
 function drawButton(card, button, note) {
   return el("button", {
     type: "button", class: button.style, disabled: button.disabled || !card.clickable,
-    title: card.clickable ? "" : "卡片没有 callbackType: STREAM，按钮不会回调",
+    title: card.clickable ? "" : platform.deadButton,
     onclick: (event) => press(event.target, card, button, note),
   }, button.text);
 }
@@ -56,11 +57,9 @@ async function press(target, card, button, note) {
   const siblings = [...target.parentNode.children];
   siblings.forEach((one) => { one.disabled = true; });
   try {
-    const result = await ask("/sim/cards/click", {
-      client_id: state.robot.client_id, out_track_id: card.out_track_id, staff_id: state.me, action_id: button.id,
-    });
-    if (result.timed_out) toast("机器人没有在时限内回应这次点击");
-    note.textContent = result.timed_out ? "回调超时" : `回调 ${Math.max(1, Math.round(result.latency_ms))} ms${result.late ? "（超过 2 秒，真实钉钉会提示失败）" : ""}`;
+    const { told, said } = await platform.press(card, button);
+    if (said) toast(said);
+    note.textContent = told;
     note.hidden = false;
   } catch (error) {
     toast(error.message);

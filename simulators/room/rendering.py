@@ -1,4 +1,4 @@
-"""Markdown as the DingTalk client shows it: no HTML, safe links, tables; mentions as names.
+"""Markdown as a chat client shows it: no HTML, safe links, tables; mentions as names.
 
 Pictures of other hosts are shown as links, so that the page never loads anything from outside.
 """
@@ -86,7 +86,7 @@ def _render(text: str, mentions: tuple[tuple[str, str], ...]) -> str:
 
 
 def render_text(text: str, mentions: dict[str, str] | None = None) -> str:
-    """Plain text as safe HTML; DingTalk adds the mentions that the text leaves out."""
+    """Plain text as safe HTML; the mentions that the text leaves out are added, as DingTalk does."""
     known = mentions or {}
     missing = [f"{OPEN}{name}{CLOSE} " for key, name in known.items() if f"@{key}" not in text]
     return _unmark(html.escape("".join(missing) + _mark(text[:MAX_CHARS], known)))

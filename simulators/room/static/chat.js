@@ -1,12 +1,12 @@
 // The page: loads, listens, and sends what a person does.
 
+import * as platform from "/own/platform.js";
 import { drawStream, drawTyping, showEntry } from "./bubbles.js";
 import { byId, el, toast } from "./dom.js";
 import { clearFaults, drawFaults, drawFigures } from "./faults.js";
 import { drawLink, drawMe, drawPeople, drawRooms, drawTitle } from "./rooms.js";
-import { ask, keep, load, markSeen, remember, state, visibleRooms } from "./store.js";
+import { keep, load, markSeen, remember, state, visibleRooms } from "./store.js";
 
-const KINDS = [["图片", "picture"], ["图文", "richText"], ["语音（带识别文字）", "audio"], ["视频", "video"], ["引用回复", "quoted"], ["未知类型（表情）", "unknown"]];
 let live = null;
 let figures = 0;
 
@@ -54,12 +54,8 @@ function drawRobots() {
 
 async function send(fields) {
   const room = state.rooms.get(state.room);
-  const said = {
-    client_id: state.robot.client_id, conversation_id: state.room, staff_id: state.me, group: room.group,
-    at_robot: !room.group || state.atRobot, ...fields,
-  };
   try {
-    await ask("/sim/messages", said);
+    await platform.say(room, { at_robot: !room.group || state.atRobot, ...fields });
   } catch (error) {
     toast(error.message);
     return false;
@@ -142,16 +138,6 @@ function openDrawer(open) {
   byId("close-faults").focus();
 }
 
-/** dtmd://dingtalkclient/sendMessage?content=… says that text as the reader; not inside a card, as in DingTalk. */
-function followLink(event) {
-  const link = event.target.closest?.("a[href^='dtmd:']");
-  if (!link) return;
-  event.preventDefault();
-  if (link.closest(".card")) return toast("卡片里的 dtmd 链接点了没有反应，真实的钉钉也是这样");
-  const text = new URL(link.href).searchParams.get("content");
-  if (text) send({ text, link: true });
-}
-
 function wire() {
   byId("composer").addEventListener("submit", submit);
   byId("text").addEventListener("input", grow);
@@ -161,7 +147,10 @@ function wire() {
   byId("mention").addEventListener("click", () => { state.atRobot = !state.atRobot; drawMe(); });
   byId("me").addEventListener("click", () => { drawPeople(becomePerson); toggle("people", "me"); });
   byId("more").addEventListener("click", () => toggle("kinds", "more"));
-  byId("kinds").append(...KINDS.map(([label, msgtype]) => el("button", { type: "button", onclick: () => sendKind(msgtype) }, label)));
+  byId("kinds").append(...platform.kinds.map(([label, msgtype]) => el("button", { type: "button", onclick: () => sendKind(msgtype) }, label)));
+  byId("more").hidden = !platform.kinds.length;
+  byId("attach").hidden = !platform.files;
+  byId("open-apps").hidden = !platform.apps;
   byId("attach").addEventListener("click", () => byId("file").click());
   byId("file").addEventListener("change", sendFile);
   byId("filter").addEventListener("input", (event) => { state.filter = event.target.value.trim(); drawRooms(openRoom); });
@@ -171,7 +160,7 @@ function wire() {
   byId("close-faults").addEventListener("click", () => openDrawer(false));
   byId("veil").addEventListener("click", () => openDrawer(false));
   byId("clear-faults").addEventListener("click", clearFaults);
-  byId("stream").addEventListener("click", followLink);
+  byId("stream").addEventListener("click", (event) => platform.followLink?.(event, send));
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeAll(); });
   document.addEventListener("click", closeMenus);
   setInterval(drawTyping, 15_000);
@@ -187,7 +176,7 @@ function sendKind(msgtype) {
 
 const LARGEST = 20 * 1024 * 1024;
 
-/** The picked file as a message; in a group the real DingTalk hands no file to a robot. */
+/** The picked file as a message; in a group the real ones hand no file to a robot. */
 async function sendFile(event) {
   const [file] = event.target.files;
   event.target.value = "";

@@ -2,7 +2,7 @@
 
 export const state = {
   robot: { client_id: "", name: "机器人" }, robots: [], people: [], rooms: new Map(), entries: new Map(),
-  connection: { live: 0, draining: 0, faults: {} }, me: "manager01", room: "", atRobot: true, looking: true, filter: "",
+  connection: { live: 0, draining: 0, faults: {} }, me: "", room: "", atRobot: true, looking: true, filter: "",
 };
 
 const remembered = (name) => localStorage.getItem(`simulator.${name}`) || "";

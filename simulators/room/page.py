@@ -1,18 +1,17 @@
-"""The chat page: its files, what it opens with, and live updates (Server-Sent Events)."""
+"""The chat page: its files, what it opens with, and live updates (Server-Sent Events).
+
+What differs between the platforms is in the module ``/own/platform.js`` of each simulator, and in its `Room`.
+"""
 
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
-from simulators.history import Entry, Watcher
+from simulators.history import Entry, History, Watcher
 from simulators.values import dump
-
-from .messages import find_robot
-from .view import describe_connection, describe_entry, describe_page
-from .world import World
 
 STATIC = Path(__file__).parent / "static"
 KEEPALIVE_S = 15.0
@@ -27,11 +26,36 @@ SECURITY = {
 }
 
 
+class Room(Protocol):
+    """What the page shows of one simulator."""
+
+    @property
+    def platform(self) -> str:
+        """Its name in Chinese."""
+
+    @property
+    def history(self) -> History:
+        """Everything said."""
+
+    def choose(self, client_id: str) -> str:
+        """That application, if there is one; else the first."""
+
+    def describe_page(self, client_id: str) -> dict[str, Any]:
+        """``{robot, robots, people, conversations, entries, connection}``."""
+
+    def describe_connection(self, client_id: str) -> dict[str, Any]:
+        """``{live, draining, since, faults}``."""
+
+    def describe_entry(self, entry: Entry) -> dict[str, Any]:
+        """One bubble, with its safe HTML."""
+
+
 @dataclass(slots=True)
 class Page:
-    """The endpoints."""
+    """The endpoints. ``own``: files of the platform, among them ``platform.js``."""
 
-    world: World
+    room: Room
+    own: Path
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """All endpoints."""
@@ -41,11 +65,13 @@ class Page:
             web.get("/sim/page", self.describe),
             web.get("/sim/live", self.watch),
             web.static("/static", STATIC),
+            web.static("/own", self.own),
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """The page itself."""
-        return web.FileResponse(STATIC / "chat.html", headers=SECURITY)
+        text = (STATIC / "chat.html").read_text(encoding="utf-8").replace("$platform", self.room.platform)
+        return web.Response(text=text, content_type="text/html", headers=SECURITY)
 
     async def show_icon(self, request: web.Request) -> web.StreamResponse:
         """The page's icon."""
@@ -53,8 +79,7 @@ class Page:
 
     async def describe(self, request: web.Request) -> web.StreamResponse:
         """What it opens with: ``?client_id=``; the first robot if none is named."""
-        client_id = self._choose(request)
-        return web.json_response(describe_page(self.world, client_id), dumps=dump)
+        return web.json_response(self.room.describe_page(self._choose(request)), dumps=dump)
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         """Everything that changes from now on."""
@@ -67,14 +92,14 @@ class Page:
             }
         )
         await response.prepare(request)
-        self.world.history.watchers.add(watcher)
+        self.room.history.watchers.add(watcher)
         try:
             await response.write(b"retry: 1000\nevent: hello\ndata: {}\n\n")
             await self._send_changes(response, watcher)
         except ConnectionError:
             return response
         finally:
-            self.world.history.watchers.discard(watcher)
+            self.room.history.watchers.discard(watcher)
         return response
 
     async def _send_changes(self, response: web.StreamResponse, watcher: Watcher) -> None:
@@ -92,11 +117,8 @@ class Page:
 
     def _describe_change(self, client_id: str, name: str, what: Any) -> Any:
         if isinstance(what, Entry):
-            return describe_entry(self.world, what)
-        return describe_connection(self.world, client_id) if name == "connection" else {}
+            return self.room.describe_entry(what)
+        return self.room.describe_connection(client_id) if name == "connection" else {}
 
     def _choose(self, request: web.Request) -> str:
-        wanted = request.query.get("client_id", "")
-        if wanted in self.world.robots:
-            return wanted
-        return find_robot(self.world, next(iter(self.world.robots))).client_id
+        return self.room.choose(request.query.get("client_id", ""))

@@ -1,5 +1,6 @@
 // Bubbles of the open conversation.
 
+import * as platform from "/own/platform.js";
 import { drawCard, updateCard } from "./cards.js";
 import { avatar, byId, el, moment } from "./dom.js";
 import { entriesOf, state } from "./store.js";
@@ -7,7 +8,7 @@ import { entriesOf, state } from "./store.js";
 const PAUSE_MS = 5 * 60_000;
 const TYPING_MS = 120_000;
 const AWAITED = new Set(["sent", "acked"]);
-const ROUTES = { group: "主动群消息", private: "主动单聊", card: "卡片", robot: "自定义机器人" };
+const ROUTES = { group: "主动群消息", private: "主动单聊", create: "主动消息", card: "卡片", robot: "自定义机器人" };
 const TYPES = { file: "文件", picture: "图片", audio: "语音", video: "视频" };
 const SUGGESTIONS = ["有哪些未处理的严重告警？", "CVE-2021-44228 影响哪些资产？", "帮助"];
 let rows = new Map();
@@ -129,7 +130,7 @@ export function drawTyping() {
 function drawEmpty(onSuggest) {
   const room = state.rooms.get(state.room);
   const how = room?.group ? `在下面写一句话，@${state.robot.name} 的消息会推送给机器人。` : `这里是你和 ${state.robot.name} 的单聊，写下就会推送给机器人。`;
-  const connect = state.connection.live ? null : el("p", {}, "机器人还没有连接：运行 ", el("code", {}, "python manage.py start_dingtalk_stream"), "，凭证在", el("a", { href: `/apps#/${encodeURIComponent(state.robot.client_id)}/credentials` }, "「应用」"), "里。");
+  const connect = state.connection.live ? null : el("p", {}, "机器人还没有连接：运行 ", el("code", {}, platform.command), ...platform.credentials());
   return el("div", { class: "empty" }, el("img", { src: "/static/icon.svg", alt: "" }), el("h2", {}, "还没有消息"),
     el("p", {}, how), connect,
     el("div", { class: "suggest" }, SUGGESTIONS.map((text) => el("button", { type: "button", onclick: () => onSuggest(text) }, text))));

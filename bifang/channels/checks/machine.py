@@ -5,36 +5,40 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module, metadata
+from typing import Any
 
 from django.conf import settings
 
+from bifang.channels.connection_health import WorkerService
 from bifang.core.health_checks import check_database, check_keys, check_migrations, check_secrets
 from bifang.core.logs import writable
 from bifang.core.models import SystemConfig
 from bifang.core.trials import CheckStep, Failure, in_thread
 from bifang.env import unreadable
 
-IMPORTED = ("dingtalk_stream", "websockets", "aiohttp")
-DISTRIBUTIONS = ("dingtalk-stream", "websockets", "aiohttp", "dashscope", "django", "djangorestframework")
+IMPORTED = ("websockets", "aiohttp")
+DISTRIBUTIONS = ("websockets", "aiohttp", "dashscope", "django", "djangorestframework")
 OPEN_ADMIN = "请在管理后台「系统配置」中"
 
 
 @dataclass(slots=True)
 class Machine:
-    """What is asked for (None: every enabled configuration), and the rows that were found."""
+    """Whose machine, what is asked for (None: every enabled configuration), and the rows that were found."""
 
+    service: WorkerService
     config_id: int | None = None
     rows: list[SystemConfig] = field(default_factory=list)
 
 
 async def check_dependencies(machine: Machine) -> str:
     """The packages that a connection needs can be imported."""
-    for name in IMPORTED:
+    for name in (*machine.service.packages, *IMPORTED):
         try:
             import_module(name)
         except ImportError as error:
             raise Failure(f"缺少或损坏：{error.name or name}。") from None
-    versions = {name: _version(name) for name in DISTRIBUTIONS}
+    own = (name.replace("_", "-") for name in machine.service.packages)
+    versions = {name: _version(name) for name in (*own, *DISTRIBUTIONS)}
     missing = [name for name, version in versions.items() if not version]
     if missing:
         raise Failure(f"没有安装：{'、'.join(missing)}。")
@@ -72,14 +76,14 @@ async def check_log(machine: Machine) -> str:
 
 async def find_configs(machine: Machine) -> str:
     """Fills in ``machine.rows``."""
-    machine.rows = await in_thread(lambda: _rows(machine.config_id))
+    machine.rows = await in_thread(lambda: _rows(machine.service, machine.config_id))
     return "、".join(f"「{row.name}」（ID {row.pk}）" for row in machine.rows)
 
 
-def _rows(config_id: int | None) -> list[SystemConfig]:
+def _rows(service: WorkerService, config_id: int | None) -> list[SystemConfig]:
     known = (
         SystemConfig.objects.current()
-        .filter(kind="dingtalk")
+        .filter(kind=service.kind)
         .select_related("ai_config", "ai_fallback")
         .order_by("pk")
     )
@@ -87,12 +91,13 @@ def _rows(config_id: int | None) -> list[SystemConfig]:
         rows = list(known.filter(pk=config_id))
         if not rows:
             listed = "、".join(f"{row.pk}（{row.name}）" for row in known) or "没有"
-            raise Failure(f"没有 ID 为 {config_id} 的钉钉配置。", f"换一个 ID；现有的钉钉配置：{listed}。")
+            what = f"{service.title}配置"
+            raise Failure(f"没有 ID 为 {config_id} 的{what}。", f"换一个 ID；现有的{what}：{listed}。")
         return rows
     rows = list(known.filter(enabled=True))
     if not rows:
         parked = f"（有 {known.count()} 个未启用）" if known.exists() else ""
-        raise Failure(f"没有启用的钉钉配置{parked}。")
+        raise Failure(f"没有启用的{service.title}配置{parked}。")
     return rows
 
 
@@ -100,7 +105,7 @@ async def _in_thread(check: Callable[[], str], machine: Machine) -> str:
     return await in_thread(check)
 
 
-STEPS: tuple[CheckStep[Machine], ...] = (
+STEPS: tuple[CheckStep[Any], ...] = (
     CheckStep(
         "dependencies", "依赖", check_dependencies,
         f"在项目目录执行：{sys.executable} -m pip install --require-hashes -r requirements.lock",
@@ -116,5 +121,12 @@ STEPS: tuple[CheckStep[Machine], ...] = (
         f"换回原来的 encryption.key（或 BIFANG_ENCRYPTION_KEY），或{OPEN_ADMIN}重新填写密钥。", ("keys", "migrations"),
     ),
     CheckStep("log", "日志", check_log, "按上面的命令改目录的所有者，或用 BIFANG_LOG_DIR 指定另一个目录。"),
-    CheckStep("configs", "钉钉配置", find_configs, f"{OPEN_ADMIN}新增或启用「钉钉」配置。", ("migrations",)),
 )  # fmt: skip
+
+
+def steps_of(service: WorkerService) -> tuple[CheckStep[Machine], ...]:
+    """With the one that finds the configurations."""
+    find = CheckStep(
+        "configs", f"{service.title}配置", find_configs, f"{OPEN_ADMIN}新增或启用「{service.title}」配置。", ("migrations",)
+    )  # fmt: skip
+    return (*STEPS, find)

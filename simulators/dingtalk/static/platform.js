@@ -1,9 +1,48 @@
-// The drawer that switches faults.
+// What is DingTalk's own on the chat page: how a message is said and a button pressed, its faults and events.
 
-import { byId, el, toast } from "./dom.js";
-import { ask, state } from "./store.js";
+import { el, toast } from "/static/dom.js";
+import { ask, state } from "/static/store.js";
 
-const GROUPS = [
+export const name = "钉钉";
+export const command = "python manage.py start_dingtalk_stream";
+export const link = "机器人的 Stream 连接";
+export const scope = "client_id";
+export const apps = true;
+export const files = true;
+export const deadButton = "卡片没有 callbackType: STREAM，按钮不会回调";
+export const kinds = [["图片", "picture"], ["图文", "richText"], ["语音（带识别文字）", "audio"], ["视频", "video"], ["引用回复", "quoted"], ["未知类型（表情）", "unknown"]];
+
+export const credentials = () => ["，凭证在", el("a", { href: `/apps#/${encodeURIComponent(state.robot.client_id)}/credentials` }, "「应用」"), "里。"];
+
+export const say = (room, fields) => ask("/sim/messages", {
+  client_id: state.robot.client_id, conversation_id: room.id, staff_id: state.me, group: room.group, ...fields,
+});
+
+export const emit = (type, about, group, more) => ask("/sim/events", {
+  client_id: state.robot.client_id, event_type: type, staff_id: about, ...(group ? { conversation_id: group } : {}), ...more,
+});
+
+/** What is noted on the card, and what a toast says. */
+export async function press(card, button) {
+  const result = await ask("/sim/cards/click", {
+    client_id: state.robot.client_id, out_track_id: card.out_track_id, staff_id: state.me, action_id: button.id,
+  });
+  if (result.timed_out) return { told: "回调超时", said: "机器人没有在时限内回应这次点击" };
+  const late = result.late ? "（超过 2 秒，真实钉钉会提示失败）" : "";
+  return { told: `回调 ${Math.max(1, Math.round(result.latency_ms))} ms${late}`, said: "" };
+}
+
+/** dtmd://dingtalkclient/sendMessage?content=… says that text as the reader; not inside a card, as in DingTalk. */
+export function followLink(event, send) {
+  const link = event.target.closest?.("a[href^='dtmd:']");
+  if (!link) return;
+  event.preventDefault();
+  if (link.closest(".card")) return toast("卡片里的 dtmd 链接点了没有反应，真实的钉钉也是这样");
+  const text = new URL(link.href).searchParams.get("content");
+  if (text) send({ text, link: true });
+}
+
+export const faults = [
   ["Stream 连接", [
     { act: { disconnect: true }, label: "通知断开", note: "按协议先告知，静默 10 秒后关闭", button: "断开" },
     { act: { abort: true }, label: "直接断网", note: "不打招呼切断所有连接", button: "切断" },
@@ -35,89 +74,20 @@ const GROUPS = [
 ];
 
 // Sent at once, each in DingTalk's own shape; about the group that is open, else the first one.
-const EVENTS = [
+export const events = [
   ["人员离职", "user_leave_org", "选一位"], ["新增企业管理员", "org_admin_add", "选一位"], ["取消企业管理员", "org_admin_remove", "选一位"],
   ["修改资料（手机号）", "user_modify_org", "选一位"], ["钉钉角色变更", "label_user_change", "选一位"],
   ["外部人员进群", "chat_add_member", "当前的群", { outsiders: 1 }], ["同事进群", "chat_add_member", "当前的群"],
   ["群改名", "chat_update_title", "当前的群"], ["群解散", "chat_disband", "当前的群"], ["部门变更", "org_dept_modify", "只留存"],
 ];
-let about = "zhaoliu";
 
-function drawEvents() {
-  const staff = state.people.filter((one) => !one.outsider);
-  const select = el("select", { "aria-label": "事件关于谁" }, staff.map((one) => el("option", { value: one.key }, one.name)));
-  select.value = about;
-  select.addEventListener("change", () => { about = select.value; });
+/** What is counted, as rows. */
+export function figures({ counters, limits, ack_ms: ack }) {
   return [
-    el("h3", {}, "组织事件"),
-    el("div", { class: "fault" }, words({ label: "关于谁", note: "与 POST /sim/events 相同" }), select),
-    ...EVENTS.map(([label, type, note, more]) => el("div", { class: "fault" }, words({ label, note: `${type} · ${note}` }),
-      el("button", { type: "button", class: "act", onclick: () => send(label, type, more) }, "推送"))),
-  ];
-}
-
-async function send(label, type, more = {}) {
-  const room = state.rooms.get(state.room);
-  const where = room?.group ? { conversation_id: room.id } : {};
-  try {
-    const sent = await ask("/sim/events", { client_id: state.robot.client_id, event_type: type, staff_id: about, ...where, ...more });
-    toast(sent.delivered ? `${label}：已推送` : `${label}：机器人没有连接，连上后推送`);
-  } catch (error) {
-    toast(error.message);
-  }
-}
-
-/** The switches, as they stand. */
-export function drawFaults() {
-  const active = { ...state.connection.faults["*"], ...state.connection.faults[state.robot.client_id] };
-  byId("faults").replaceChildren(...GROUPS.flatMap(([title, faults]) => [
-    el("h3", {}, title), ...faults.map((fault) => (fault.act ? drawAction(fault) : drawSwitch(fault, active))),
-  ]), ...drawEvents());
-}
-
-const words = (fault) => el("span", {}, fault.label, fault.note ? el("small", {}, fault.note) : null);
-
-function drawAction(fault) {
-  return el("div", { class: "fault" }, words(fault),
-    el("button", { type: "button", class: "act", onclick: () => set(fault.act, `${fault.label}：已执行`) }, fault.button));
-}
-
-function drawSwitch(fault, active) {
-  const plain = (value) => (value !== null && typeof value === "object" ? value.value : value);
-  const chosen = fault.options.findIndex(([, spec]) => Object.entries(spec).every(([name, value]) => plain(active[name]) === value));
-  const select = el("select", { "aria-label": `${fault.label}：方式` }, fault.options.map(([label], index) => el("option", { value: String(index) }, label)));
-  select.hidden = fault.options.length === 1;
-  select.value = String(Math.max(0, chosen));
-  const box = el("input", { type: "checkbox", class: "switch", "aria-label": fault.label, checked: chosen >= 0 });
-  const apply = () => set({ ...off(fault), ...(box.checked ? fault.options[Number(select.value)][1] : {}) });
-  box.addEventListener("change", apply);
-  select.addEventListener("change", () => { if (box.checked) apply(); });
-  return el("div", { class: "fault" }, words(fault), select, box);
-}
-
-const off = (fault) => Object.fromEntries(fault.options.flatMap(([, spec]) => Object.keys(spec).map((name) => [name, null])));
-
-async function set(change, done) {
-  try {
-    await ask("/sim/faults", { client_id: state.robot.client_id, ...change });
-    if (done) toast(done);
-  } catch (error) {
-    toast(error.message);
-  }
-}
-
-/** Everything back to normal, for every robot. */
-export const clearFaults = () => ask("/sim/faults", { clear: true }).then(() => toast("已全部恢复正常"), (error) => toast(error.message));
-
-/** What is counted right now. */
-export async function drawFigures() {
-  const { counters, limits, ack_ms: ack } = await ask("/sim/state");
-  const rows = [
     ["推送 / 重投", `${counters.pushes} / ${counters.redeliveries}`],
     ["未确认 / 等待连接", `${counters.unacked} / ${counters.waiting}`],
     ["确认延迟 中位数 / 99%", ack.count ? `${ack.p50} / ${ack.p99} ms` : "—"],
     ["机器人回复（Webhook）", String(counters.webhook || 0)],
     ["一分钟内最多条数", `${limits.webhook.max}（上限 ${limits.webhook.limit}${limits.enforced ? "" : "，未启用"}）`],
   ];
-  byId("figures").replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }

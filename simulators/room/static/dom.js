@@ -17,7 +17,7 @@ export function el(tag, props = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Coloured square with the end of the name, as DingTalk draws it. */
+/** Coloured square with the end of the name, as the real ones draw it. */
 export function avatar(name, key, isRobot) {
   if (isRobot) return el("span", { class: "avatar" }, el("img", { src: "/static/icon.svg", alt: "" }));
   let sum = 0;

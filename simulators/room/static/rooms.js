@@ -1,5 +1,6 @@
 // The conversation list, the title bar, and who is speaking.
 
+import * as platform from "/own/platform.js";
 import { avatar, byId, el, groupAvatar, moment } from "./dom.js";
 import { entriesOf, lastOf, person, state, unread, unreadPrivate, visibleRooms } from "./store.js";
 
@@ -31,7 +32,7 @@ function summary(entry, room) {
 export function drawTitle() {
   const room = state.rooms.get(state.room);
   const people = room?.group ? new Set(entriesOf(room.id).filter((entry) => !entry.robot).map((entry) => entry.sender)) : null;
-  byId("room-title").textContent = room ? room.title : "钉钉";
+  byId("room-title").textContent = room ? room.title : platform.name;
   byId("room-note").textContent = !room ? "" : people ? `${Math.max(people.size, state.people.length)} 人 · 机器人 ${state.robot.name}` : "单聊 · 机器人";
   drawLink();
 }
@@ -45,7 +46,7 @@ export function drawLink() {
   const name = el("span", { class: "long" }, `${state.robot.name} `);
   const status = live ? (live > 1 ? `已连接 · ${live} 条` : "已连接") : draining ? "正在断开" : "未连接";
   box.replaceChildren(name, status, active ? ` · ${active} 个故障` : "");
-  box.title = live ? "机器人的 Stream 连接" : "运行 python manage.py start_dingtalk_stream 后自动连上";
+  box.title = live ? platform.link : `运行 ${platform.command} 后自动连上`;
   byId("open-faults").classList.toggle("alert", active > 0);
 }
 
