@@ -50,7 +50,7 @@ def check_answer(response: Response) -> dict[str, Any]:
 
 def bad_credentials(error: RemoteError) -> RemoteError:
     """A refusal of the request for a token: it is the credentials that are wrong."""
-    text = f"飞书不认可应用的凭证（{error.code}）：请在 系统配置 中核对 App ID 和 App Secret。"
+    text = f"凭证错误：飞书不认可应用的凭证（{error.code}）。请在 系统配置 中核对 App ID 和 App Secret。"
     return BadCredentials(text, status=error.status, code=error.code) if error.permanent else error
 
 

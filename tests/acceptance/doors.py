@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from feishu_integration.cards.content import TEXT
 from tests.acceptance.processes import free_ports
 from tests.acceptance.worker import MODEL, NAME, STAFF, Stage, open_stage
 from tests.databases import Database, Templates
@@ -41,7 +42,6 @@ class FeishuStage(Stage):
     events: dict[str, str] = field(default_factory=dict)  # message id → event id, which a redelivery keeps
 
     command: ClassVar[str] = "start_feishu_stream"
-    form: ClassVar[Mapping[str, Any]] = {"route": "reply", "msgtype": "post"}
     faults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "cut every second": {"close_every_s": 1, "abort": True},
         "closed": {"close": True},
@@ -94,10 +94,15 @@ class FeishuStage(Stage):
         return [
             {
                 **row, "conversation_id": row["chat_id"], "msg_id": row["reply_to"], "msgtype": row["msg_type"],
-                "text": _body(row),
+                "text": said,
             }
             for row in self.sim.replies(**asked)
+            if (said := _body(row)) is not None
         ]  # fmt: skip
+
+    def expected_way(self, msg_id: str, who: str) -> dict[str, Any]:
+        """As an answer to the message."""
+        return {"route": "reply", "msg_id": msg_id}
 
     def answers_to_pushes(self) -> list[dict[str, Any]]:
         """The acks, by the id of the message or event."""
@@ -125,10 +130,14 @@ class FeishuStage(Stage):
         return str(said["message_id"])
 
 
-def _body(row: dict[str, Any]) -> str:
-    """What a post says below its title."""
-    post = json.loads(row["content"]).get("zh_cn", {}) if row["msg_type"] == "post" else {}
-    return str(row["text"]).removeprefix(f"{post.get('title', '')}\n")
+def _body(row: dict[str, Any]) -> str | None:
+    """What a message says below its title; None for a card on which the answer is still growing."""
+    content = json.loads(row["content"])
+    if row["msg_type"] == "interactive":
+        words = [one["content"] for one in content["body"]["elements"] if one.get("element_id") == TEXT]
+        return None if content.get("config", {}).get("streaming_mode") else "\n".join(words)
+    title = content.get("zh_cn", {}).get("title", "")
+    return str(row["text"]).removeprefix(f"{title}\n")
 
 
 @contextmanager

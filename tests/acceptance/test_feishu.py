@@ -40,6 +40,7 @@ def test_worker_and_connection_are_shown(stage: FeishuStage) -> None:
     wait_until(lambda: ClientState.objects.filter(status="connected").exists(), within=30)
     assert ClientState.objects.get().config.kind == "feishu"
     wait_until(lambda: Worker.objects.filter(kind="feishu", scope="").exists(), within=30)
+    assert stage.command == "start_feishu_stream"
 
 
 def test_outsiders_first_message_teaches_our_tenant_and_gets_nothing(stage: FeishuStage) -> None:

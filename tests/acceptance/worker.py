@@ -49,7 +49,6 @@ class Stage:
     web_port: int = 0  # of HTTP mode: DingTalk calls the web server; 0: Stream
 
     command: ClassVar[str] = "start_dingtalk_stream"
-    form: ClassVar[Mapping[str, Any]] = {"route": "webhook", "msgtype": "markdown", "at_user_ids": ["lisi"]}
     faults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "cut every second": {"abort_every_s": 1},
         "closed": {"disconnect": True},
@@ -172,6 +171,12 @@ class Stage:
     def leave(self, who: str) -> str:
         """Somebody leaves the company; the event's id."""
         return self.happen("user_leave_org", {"userId": [who]}, corp_id=CORP_ID)
+
+    def expected_way(self, msg_id: str, who: str) -> dict[str, Any]:
+        """How an answer in a group gets there. By HTTP no address in a message is believed: it is not signed."""
+        if self.web_port:
+            return {"route": "group", "at_user_ids": []}
+        return {"route": "webhook", "msgtype": "markdown", "at_user_ids": [who], "msg_id": msg_id}
 
     def strike(self, fault: str) -> None:
         """One of ``faults``, as this platform has it."""
