@@ -6,6 +6,7 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.http import HttpClient
 from feishu_integration.config import FeishuSettings
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
+from feishu_integration.openapi.media import FeishuMedia
 from feishu_integration.openapi.messages import FeishuMessages
 
 
@@ -15,6 +16,7 @@ class FeishuDoor:
 
     settings: FeishuSettings
     messages: FeishuMessages
+    media: FeishuMedia
 
 
 class FeishuDoors:
@@ -33,8 +35,8 @@ class FeishuDoors:
             application = FeishuApplication(
                 settings.client_id, settings.client_secret, settings.endpoint, settings.proxy
             )
-            door = FeishuDoor(settings, FeishuMessages(FeishuApi(self._http, application)))
-            self._doors[config_id] = door
+            api = FeishuApi(self._http, application)
+            self._doors[config_id] = door = FeishuDoor(settings, FeishuMessages(api), FeishuMedia(api))
         return door
 
     async def close(self) -> None:

@@ -74,6 +74,7 @@ def _chat(header: Mapping[str, Any], event: Mapping[str, Any], config_id: int) -
         "created_ms": field_of(message, "create_time")[:20],
         "quotes": field_of(message, "parent_id")[:200],
         "cannot_read": said.cannot_read,
+        "files": [dict(file) for file in said.files],
         "door": "feishu",
     }
     group = field_of(message, "chat_type") != "p2p"

@@ -16,8 +16,9 @@ from dingtalk_integration.cards import decided
 from dingtalk_integration.webhook.addresses import card_secret
 from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
+from tests.acceptance.doors import BY_DINGTALK, BY_HTTP
 from tests.acceptance.processes import free_ports
-from tests.acceptance.worker import BY_HTTP, DOORS, Stage, open_stage, place, text_only
+from tests.acceptance.worker import Stage, open_stage, place, text_only
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
 from tests.dingtalk.webhook_aid import now
@@ -33,17 +34,17 @@ ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
 _addresses = (f"203.0.113.{number}" for number in count(1))
 
 
-@pytest.fixture(scope="module", params=DOORS)
+@pytest.fixture(scope="module", params=BY_DINGTALK)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
-    home, (vendor, http) = tmp_path_factory.mktemp("approvals") / "var", request.param
+    home, (vendor, door) = tmp_path_factory.mktemp("approvals") / "var", request.param
     with (
         django_db_blocker.unblock(),
         templates.database(vendor, home) as database,
         open_stage(database) as made,
     ):
-        made.web_port = free_ports(1)[0] if http else 0
+        made.web_port = free_ports(1)[0] if door == "http" else 0
         _introduce(made, card_template_id="answer.schema")
         yield made
 
