@@ -11,10 +11,11 @@ from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.cards.reaper import CardReaper
 from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.handlers import cards, events
+from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.metering import metered
 from dingtalk_integration.worker.missed import MissedCallbacks
+from secops_agent.agent import clicks
 from secops_agent.agent.jobs import own_jobs
 from secops_agent.agent.service import Agent
 from secops_agent.web_chat.channel import WithWeb, sink_of
@@ -39,7 +40,7 @@ def build_loop(owner: Owner) -> WorkerLoop:
     handlers: dict[str, Handler] = {
         "chat": metered(card_service.attend(ChatTurns(configs, agent, clients).handle), clients),
         "event": events.handle,
-        "card": metered(cards.handle, clients),
+        "card": metered(clicks.handle, clients),
     }
     reaper = CardReaper(card_service, only)
     jobs = (*own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only))

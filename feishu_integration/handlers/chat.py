@@ -6,19 +6,18 @@ from typing import Any, Final
 
 from bifang.channels.ports import ReplySink, Turn, TurnResult
 from bifang.core import db
-from bifang.core.configs import learn
 from bifang.core.errors import BifangError
 from feishu_integration.applications import FeishuDoor, FeishuDoors
 from feishu_integration.config import FeishuSettings
 from feishu_integration.handlers.contents import read_quote
+from feishu_integration.handlers.happenings import SOURCE
+from feishu_integration.handlers.tenants import learn_tenant
 from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
-from secops_agent.services.people.staff import learn_corporation
 from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
-SOURCE: Final = "feishu_events"
 OUTSIDER: Final = "外部人员，已忽略"
 NO_QUOTE: Final = "您引用的消息我读不到（可能缺少读取消息的权限）。请把要问的内容写出来。"
 
@@ -60,9 +59,7 @@ async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:
     seen = payload.get("robot_corp_id", "")
     if settings.tenant_key or not seen:
         return settings.tenant_key
-    known = await db.call(learn, settings.id, "tenant_key", seen)
-    await db.call(learn_corporation, known)
-    return known
+    return await db.call(learn_tenant, settings.id, seen)
 
 
 def _attachment(door: FeishuDoor, turn: Turn) -> Attachment | None:

@@ -9,6 +9,7 @@ from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
 from feishu_integration.applications import FeishuDoors
 from feishu_integration.channel import FeishuChannel
+from feishu_integration.handlers import cards as clicks
 from feishu_integration.handlers import events
 from feishu_integration.handlers.chat import FeishuTurns
 from secops_agent.agent.jobs import own_jobs
@@ -28,6 +29,7 @@ def build_loop(owner: Owner) -> WorkerLoop:
     handlers: dict[str, Handler] = {
         "chat": FeishuTurns(doors, agent).handle,
         "event": events.handle,
+        "card": clicks.handle,
     }
     return WorkerLoop(
         owner,

@@ -10,7 +10,7 @@ import pytest
 
 from bifang.channels.streams.state import StreamState
 from bifang.core.addresses import AddressRules
-from feishu_integration.stream.client import FeishuClient, Pushed
+from feishu_integration.stream.client import FeishuClient, Pushed, Taken
 from feishu_integration.stream.settings import FeishuLinkSettings
 from tests.deadline import wait_until
 from tests.feishu_simulator import FeishuHandle, running_feishu
@@ -27,12 +27,13 @@ class Running:
         self.pushed: list[Pushed] = []
         self.states: list[StreamState] = []
         self.stored = True
+        self.answer: dict[str, Any] | None = None
         self.client = FeishuClient(settings, self._receive, self.states.append)
         self.thread = threading.Thread(target=lambda: asyncio.run(self.client.run()))
 
-    async def _receive(self, pushed: Pushed) -> bool:
+    async def _receive(self, pushed: Pushed) -> Taken | None:
         self.pushed.append(pushed)
-        return self.stored
+        return Taken(self.answer) if self.stored else None
 
     def wait_status(self, status: str) -> StreamState:
         wait_until(lambda: self.client.state.status == status, within=30, what=f"{status}: {self.states}")
