@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from bifang.channels.outgoing import safe_line
 from bifang.channels.ports import Incoming, ReplySink, Turn, TurnResult
+from bifang.core.errors import BifangError
 from feishu_integration.cards.content import card_json
 from feishu_integration.handlers.contents import field_of, object_of
 from secops_agent.agent import clicks
@@ -68,7 +69,11 @@ def answer_to(clicked: Clicked) -> dict[str, Any]:
     face, told = face_of(outcome), toast("success", headline_of(outcome))
     if face is None:
         return told
-    shown = card_json(face.title, face.text, face.buttons or (), str(clicked.item.payload["out_track_id"]))
+    track_id = str(clicked.item.payload["out_track_id"])
+    try:
+        shown = card_json(face.title, face.text, face.buttons or (), track_id)
+    except BifangError:  # too large for a card; what was decided stays decided
+        return told
     return {**told, "card": {"type": "raw", "data": shown}}
 
 

@@ -11,11 +11,12 @@ import httpx
 import pytest
 from django.core.management import call_command
 
+from bifang.channels.claims import EVERYTHING
 from bifang.core import configs
-from dingtalk_integration.cards import decided
 from dingtalk_integration.webhook.addresses import card_secret
 from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
+from secops_agent.services.decisions import settled_cards
 from tests.acceptance.doors import BY_DINGTALK, BY_HTTP
 from tests.acceptance.processes import free_ports
 from tests.acceptance.worker import Stage, open_stage, place, text_only
@@ -174,7 +175,7 @@ def test_decision_shows_on_every_other_card(stage: Stage) -> None:
         return all(one["buttons"] == "[]" and "已拒绝" in one["title"] for one in params)
 
     wait_until(all_closed, within=30, what="no buttons left on any card")
-    wait_until(lambda: not decided.outdated(None), within=30, what="nothing more to change")
+    wait_until(lambda: not settled_cards.outdated(EVERYTHING), within=30, what="nothing more to change")
 
 
 def test_double_and_redelivered_clicks_run_once(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.groups import OPERATOR
 from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
+from secops_agent.agent import clicks
 from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.controls import read_control
 from secops_agent.connectors.runner import ActionRunner

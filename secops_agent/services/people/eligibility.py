@@ -66,6 +66,12 @@ def listed(corp_id: str, staff_id: str) -> Staff | None:
     return None if several else row
 
 
+def listed_name(config_id: int, staff_id: str) -> str:
+    """What somebody active is called in the corporation of a configuration; "" if nobody is listed so."""
+    row = listed(corporation_of(config_id), staff_id)
+    return row.name if row else ""
+
+
 def account_of(user_id: int | None, corp_id: str = "") -> Staff | None:
     """As which of their active rows a Django user acts: one of this corporation first, then by role."""
     rows = Staff.objects.filter(user_id=user_id, active=True).order_by("pk") if user_id else ()
