@@ -36,6 +36,8 @@ openapi_limit        seconds                      429, code 99991400, x-ogw-rate
 openapi_delay_s      seconds                      the OpenAPI answers late
 openapi_hang         true                         the OpenAPI never answers
 openapi_lost         true                         the call is done, its answer never arrives
+file_redirect        address                      a file that people sent is elsewhere: 302
+file_endless         true                         that file never ends
 token_invalid        true                         every token presented is refused with 99991663 and forgotten
 ==================== ============================ ==========================================================
 """
@@ -71,6 +73,8 @@ OTHERS = (
     "malformed_each",
     "openapi_hang",
     "openapi_lost",
+    "file_redirect",
+    "file_endless",
     "token_invalid",
 )
 NAMES = FaultNames(

@@ -15,6 +15,7 @@ from .gateway import Gateway
 from .im_api import ImApi
 from .openapi import OpenApi
 from .options import DEMO_APPS, Options
+from .resources import Resources
 from .world import World, build_world
 
 MAX_BODY = 32 * 1024 * 1024
@@ -66,7 +67,13 @@ class Simulator:
         world = self.world
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_BODY)
         openapi = OpenApi(world)
-        for part in (Control(world), Gateway(world), openapi, ImApi(world, openapi)):
+        for part in (
+            Control(world),
+            Gateway(world),
+            openapi,
+            ImApi(world, openapi),
+            Resources(world, openapi),
+        ):
             app.router.add_routes(part.routes())
         app.on_shutdown.append(self._shut_down)
         return app
