@@ -1,16 +1,18 @@
 """Feishu as a `Channel`: which way a reply goes, within Feishu's limits."""
 
+import logging
 from hashlib import blake2b
 
 from django.conf import settings as django_settings
 
 from bifang.channels.limits import Limiter
 from bifang.channels.outgoing import without_taps
-from bifang.channels.ports import Delivered, Part, Reply
+from bifang.channels.ports import Delivered, FileToSend, Part, Reply
 from bifang.channels.splitting import split_markdown
 from bifang.core.errors import RemoteError
-from feishu_integration.applications import FeishuDoors
+from feishu_integration.applications import FeishuDoor, FeishuDoors
 
+log = logging.getLogger(__name__)
 LIMIT, PERIOD = 5, 1.0  # Feishu: 5 messages a second to one person or one group
 SLACK = 0.2  # seconds a call may take to arrive later than it was let through
 
@@ -37,6 +39,8 @@ class FeishuChannel:
         place = target.conversation_id if target.is_group or not target.staff_id else target.staff_id
         await self._places.enter((part.config_id, place))
         text, key = without_taps(part.text), message_key(part.key)
+        if part.file is not None and (sent := await _send_file(door, part, part.file)):
+            return sent
         if target.message_id:
             receipt = await door.messages.reply(target.message_id, part.title, text, key)
             return Delivered("group" if target.is_group else "private", receipt)
@@ -50,6 +54,21 @@ class FeishuChannel:
     def share(self, processes: int) -> None:
         """Each of several workers keeps to its part of Feishu's limits."""
         self._places.share(processes)
+
+
+async def _send_file(door: FeishuDoor, part: Part, file: FileToSend) -> Delivered | None:
+    """None where Feishu takes no file (a scope is missing, it is too large): then its text says where it is to be had."""
+    target = part.target
+    place = ("chat_id", target.conversation_id) if target.is_group else ("open_id", target.staff_id)
+    try:
+        file_key = await door.media.upload(file.content, file.name)
+        receipt = await door.messages.send_file(*place, file_key, message_key(part.key))
+    except RemoteError as error:
+        if not error.permanent:
+            raise
+        log.warning("feishu 没有发出文件，改发文字：%s", error.message, extra={"config": part.config_id})
+        return None
+    return Delivered("group" if target.is_group else "private", receipt)
 
 
 def message_key(key: str) -> str:

@@ -14,7 +14,15 @@ from feishu_integration.openapi.messages import PATH
 
 UPLOADS: Final = "/open-apis/im/v1/files"  # scope im:resource or im:resource:upload
 MAX_FILE: Final = 30 * 1024 * 1024
-_KINDS: Final = {".pdf": "pdf", ".doc": "doc", ".docx": "doc", ".xls": "xls", ".xlsx": "xls", ".ppt": "ppt", ".pptx": "ppt"}
+_KINDS: Final = {
+    ".pdf": "pdf",
+    ".doc": "doc",
+    ".docx": "doc",
+    ".xls": "xls",
+    ".xlsx": "xls",
+    ".ppt": "ppt",
+    ".pptx": "ppt",
+}
 
 
 class FeishuMedia:

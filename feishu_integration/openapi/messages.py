@@ -26,6 +26,12 @@ class FeishuMessages:
         body = {"receive_id": receiver, **_post(title, markdown), "uuid": uuid}
         return _ident(await self._api.call("POST", f"{PATH}?receive_id_type={kind}", body))
 
+    async def send_file(self, kind: str, receiver: str, file_key: str, uuid: str) -> str:
+        """An uploaded file, to a ``chat_id`` or an ``open_id``; the message's id."""
+        content = json.dumps({"file_key": file_key})
+        body = {"receive_id": receiver, "msg_type": "file", "content": content, "uuid": uuid}
+        return _ident(await self._api.call("POST", f"{PATH}?receive_id_type={kind}", body))
+
     async def read(self, message_id: str) -> Mapping[str, Any]:
         """One message of a chat that the bot is in; {} if Feishu has none."""
         data = await self._api.call("GET", f"{PATH}/{quote(message_id, safe='')}")
