@@ -8,7 +8,6 @@ from urllib.parse import quote
 import aiohttp
 
 from bifang.core.errors import RemoteError
-
 from feishu_integration.openapi.api import FeishuApi
 from feishu_integration.openapi.messages import PATH
 
