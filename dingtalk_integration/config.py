@@ -161,6 +161,13 @@ class DingTalkKind(Kind):
     proxy = ProxyField()
 
     @classmethod
+    def approving(cls, values: Mapping[str, Any]) -> str:
+        """An HTTP callback does not prove who wrote a text."""
+        if values.get("use_stream_push", True):
+            return ""
+        return f"{'点卡片上的「同意」按钮，或' if values.get('card_template_id') else ''}在网页「操作审批」里同意"
+
+    @classmethod
     def completed(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """In HTTP mode: the keys of the callbacks."""
         return {} if values["use_stream_push"] else keys.completed(values)

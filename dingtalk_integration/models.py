@@ -36,6 +36,21 @@ class CallbackState(models.Model):
         return f"{self.config}: {self.get_door_display()}"
 
 
+class UsedSignature(models.Model):
+    """The signature of a click: it does not cover the body, so it is good for one body, kept while it is valid."""
+
+    config = models.ForeignKey(SystemConfig, on_delete=models.CASCADE, related_name="+")
+    timestamp = models.CharField(max_length=16)
+    message_id = models.CharField(max_length=100)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["config", "timestamp"], name="used_signature_once")]
+
+    def __str__(self) -> str:
+        return f"{self.config_id}: {self.timestamp}"
+
+
 class ApiFamily(models.TextChoices):
     """What DingTalk counts. `QuotaLedger.of` says towards which of its two quotas."""
 

@@ -1,30 +1,28 @@
 """Feishu as a `Channel`: which way a reply goes, within Feishu's limits."""
 
 import logging
-from hashlib import blake2b
 
-from django.conf import settings as django_settings
-
+from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
 from bifang.channels.outgoing import without_taps
 from bifang.channels.ports import Delivered, FileToSend, Part, Reply
 from bifang.channels.splitting import split_markdown
 from bifang.core.errors import RemoteError
-from feishu_integration.applications import FeishuDoor, FeishuDoors
+from feishu_integration.addresses import address_of, mentioned, message_key, place_key
+from feishu_integration.applications import FeishuDoors
+from feishu_integration.cards.content import feishu_text, is_person
+from feishu_integration.openapi.messages import Message, file_message, post
 
 log = logging.getLogger(__name__)
-LIMIT, PERIOD = 5, 1.0  # Feishu: 5 messages a second to one person or one group
-SLACK = 0.2  # seconds a call may take to arrive later than it was let through
 
 
 class FeishuChannel:
-    """An answer to the message that asked; what nobody asked for goes to the chat or the person. One per event loop."""
+    """A card for what grew on one, has buttons or goes on; else a text message. One per event loop."""
 
     name = "feishu"
 
-    def __init__(self, doors: FeishuDoors) -> None:
-        self._doors = doors
-        self._places = Limiter(LIMIT, PERIOD + SLACK, on=django_settings.RATE_LIMITS)
+    def __init__(self, doors: FeishuDoors, cards: CardService, places: Limiter) -> None:
+        self._doors, self._cards, self._places = doors, cards, places
 
     def split(self, reply: Reply) -> tuple[Reply, ...]:
         """What one message can carry."""
@@ -35,42 +33,40 @@ class FeishuChannel:
         target = part.target
         if target.robot:
             raise RemoteError("飞书配置不能用自定义机器人发送，请改用钉钉配置。", permanent=True)
+        file = await self._uploaded(part, part.file) if part.file is not None else None
+        if file is not None:
+            return await self._send(part, file)
+        delivered = await self._cards.deliver(part)
+        if delivered is not None:
+            return delivered
+        who = mentioned(target, part.at_staff_id)
+        text = feishu_text(without_taps(part.text))
+        return await self._send(part, post(part.title, text, who if is_person(who) else ""))
+
+    async def _uploaded(self, part: Part, file: FileToSend) -> Message | None:
+        """None where Feishu takes no file (a scope is missing, it is too large): its text says where it is to be had."""
         door = await self._doors.get(part.config_id)
-        place = target.conversation_id if target.is_group or not target.staff_id else target.staff_id
-        await self._places.enter((part.config_id, place))
-        text, key = without_taps(part.text), message_key(part.key)
-        if part.file is not None and (sent := await _send_file(door, part, part.file)):
-            return sent
-        if target.message_id:
-            receipt = await door.messages.reply(target.message_id, part.title, text, key)
-            return Delivered("group" if target.is_group else "private", receipt)
-        if target.is_group:
-            receipt = await door.messages.send("chat_id", place, part.title, text, key)
-            return Delivered("group", receipt)
-        if not target.staff_id:
-            raise RemoteError("没有可用的回复地址：没有会话，也没有人员的 open_id。", permanent=True)
-        return Delivered("private", await door.messages.send("open_id", place, part.title, text, key))
+        try:
+            return file_message(await door.media.upload(file.content, file.name))
+        except RemoteError as error:
+            if not error.permanent:
+                raise
+            log.warning("feishu 没有发出文件，改发文字：%s", error.message, extra={"config": part.config_id})
+            return None
+
+    async def _send(self, part: Part, message: Message) -> Delivered:
+        target = part.target
+        door, address = await self._doors.get(part.config_id), address_of(target)
+        await self._places.enter(place_key(part.config_id, target))
+        receipt = await door.messages.send(address, message, message_key(part.key))
+        return Delivered("group" if target.is_group else "private", receipt)
 
     def share(self, processes: int) -> None:
         """Each of several workers keeps to its part of Feishu's limits."""
         self._places.share(processes)
+        self._cards.platform.share(processes)
 
-
-async def _send_file(door: FeishuDoor, part: Part, file: FileToSend) -> Delivered | None:
-    """None where Feishu takes no file (a scope is missing, it is too large): then its text says where it is to be had."""
-    target = part.target
-    place = ("chat_id", target.conversation_id) if target.is_group else ("open_id", target.staff_id)
-    try:
-        file_key = await door.media.upload(file.content, file.name)
-        receipt = await door.messages.send_file(*place, file_key, message_key(part.key))
-    except RemoteError as error:
-        if not error.permanent:
-            raise
-        log.warning("feishu 没有发出文件，改发文字：%s", error.message, extra={"config": part.config_id})
-        return None
-    return Delivered("group" if target.is_group else "private", receipt)
-
-
-def message_key(key: str) -> str:
-    """A part's key as Feishu takes one: at most 50 characters."""
-    return blake2b(key.encode(), digest_size=20).hexdigest()
+    async def close(self) -> None:
+        """End what streams, close the HTTP connections of this loop."""
+        await self._cards.close()
+        await self._doors.close()

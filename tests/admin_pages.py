@@ -495,9 +495,7 @@ ROWS: dict[str, Callable[[], Any]] = {
         client_id="dinga", family="card", day=date(2026, 11, 2), calls=8_100
     ),
     "channels.clientstate": lambda: connected(dingtalk()),
-    "dingtalk_integration.card": lambda: card(
-        received(dingtalk()), state=CardState.FAILED, last_error="坏了"
-    ),
+    "channels.card": lambda: card(received(dingtalk()), state=CardState.FAILED, last_error="坏了"),
     "secops_agent.proposal": _proposal,
     "secops_agent.action": _action,
     "secops_agent.auditrecord": _audited,

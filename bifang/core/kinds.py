@@ -52,6 +52,16 @@ class Kind:
         return {}
 
     @classmethod
+    def approving(cls, values: Mapping[str, Any]) -> str:
+        """How a dangerous action is approved, in words, where 「同意」 written in the chat does not count; "" if it does."""
+        return ""
+
+    @classmethod
+    def needless(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """Boxes that mean nothing beside these values: nobody is asked for them."""
+        return frozenset()
+
+    @classmethod
     def is_reserved(cls, values: Mapping[str, Any]) -> bool:
         """May only a superuser change what a configuration with these values says?"""
         return False

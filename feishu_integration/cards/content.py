@@ -23,9 +23,9 @@ def feishu_text(text: str) -> str:
     return _IMAGE.sub("！", _TAG.sub("＜", safe_text(text)))
 
 
-def mention(staff_id: str) -> str:
-    """Markdown that mentions one person; "" for what is no open_id (above all "all")."""
-    return f"<at id={staff_id}></at>" if _OPEN_ID.fullmatch(staff_id) else ""
+def is_person(staff_id: str) -> bool:
+    """Is it the open_id of one person, and above all not "all"?"""
+    return _OPEN_ID.fullmatch(staff_id) is not None
 
 
 def card_json(
@@ -37,8 +37,8 @@ def card_json(
     """
     shown, line = feishu_text(text), safe_line(title)
     elements: list[dict[str, Any]] = [{"tag": "markdown", "element_id": TEXT, "content": shown or " "}]
-    if who := mention(at):
-        elements.insert(0, {"tag": "markdown", "content": who})
+    if is_person(at):
+        elements.insert(0, {"tag": "markdown", "content": f"<at id={at}></at>"})
     elements += [_button(safe_button(one), track_id) for one in buttons]
     config = {
         "update_multi": True,

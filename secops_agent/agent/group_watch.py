@@ -6,10 +6,8 @@ from typing import Any
 
 from bifang.channels import known_groups
 from bifang.channels.ports import Turn
-from bifang.channels.targets import from_ms
 from bifang.core import db
-from bifang.core.db import database_now
-from secops_agent.services.organisation.happenings import Happening
+from secops_agent.services.organisation.happenings import Happening, moment_of
 from secops_agent.services.organisation.reactions import react
 
 EVERY_S = known_groups.LOOK_EVERY.total_seconds()
@@ -49,6 +47,6 @@ class GroupWatch:
 def _spoke(turn: Turn, corp_id: str, source: str) -> Happening:
     return Happening(
         kind="outsiders_joined", source=source, ident=turn.external_id, config_id=turn.config_id, corp_id=corp_id,
-        at=from_ms(turn.received_at_ms) or database_now(), conversation_id=turn.conversation_id, outsiders=1,
+        at=moment_of(turn), conversation_id=turn.conversation_id, outsiders=1,
         fields=("在群里发言",), raw={"type": "message"},
     )  # fmt: skip

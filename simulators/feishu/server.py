@@ -10,6 +10,7 @@ from aiohttp import WSCloseCode, web
 from bifang.core.errors import ConfigError
 from simulators.locality import HOST, refuse_strangers
 
+from .cardkit import CardKit
 from .control import Control
 from .gateway import Gateway
 from .im_api import ImApi
@@ -67,13 +68,9 @@ class Simulator:
         world = self.world
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_BODY)
         openapi = OpenApi(world)
-        for part in (
-            Control(world),
-            Gateway(world),
-            openapi,
-            ImApi(world, openapi),
-            Resources(world, openapi),
-        ):
+        cardkit = CardKit(world, openapi)
+        im_api, files = ImApi(world, openapi, cardkit), Resources(world, openapi)
+        for part in (Control(world), Gateway(world), openapi, cardkit, im_api, files):
             app.router.add_routes(part.routes())
         app.on_shutdown.append(self._shut_down)
         return app

@@ -49,6 +49,7 @@ class FeishuStage(Stage):
         "unavailable": {"openapi_status": {"value": 503, "path": _SENDING}},
         "refusing": {"openapi_limit": {"value": 1, "path": _SENDING}},
         "stale token": {"token_invalid": {"value": True, "times": 1}},
+        "file gone": {"openapi_code": {"value": 234003, "times": 1, "path": f"{_SENDING}/v1/messages/om_"}},
         "refused for good": {"openapi_code": {"value": 230001, "times": 1, "path": _SENDING}},
     }
 

@@ -59,6 +59,7 @@ class Stage:
         "stale token": {
             "webhook_errcode": {"value": 300001, "times": 1}, "token_401": {"value": True, "times": 1},
         },
+        "file gone": {"file_status": 404},
         "refused for good": {"webhook_errcode": {"value": 310000, "times": 1}},
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ from secops_agent.services.decisions.proposals import (
     buttons_of,
     demand_approvers,
     describe,
+    how_elsewhere,
     prospect_of,
 )
 from secops_agent.services.decisions.requests import Check, Origin
@@ -71,7 +72,7 @@ def pass_on(asked: Proposal, actor: Actor, check: Check) -> str:
         wanted["tool"], wanted["title"], Risk.DANGEROUS, wanted["arguments"], wanted["summary"]
     )
     proposal = _store(proposals, code)
-    told = describe(proposal, prospect_of(proposal))
+    told = describe(proposal, prospect_of(proposal), how_elsewhere(proposal.config_id))
     _tell(proposal, proposals, own, asked.config_id, told)
     return told
 
