@@ -68,23 +68,23 @@ class CardStage:
 
         owner = processes.take_name()
         self.owners.append(owner)
-
-        def make() -> WorkerLoop:
-            clients = ApplicationClients(ConfigCache(), self.counter)
-            cards = card_service(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
-            channel = DingTalkChannel(clients, cards)
-            handlers: dict[str, Handler] = {
-                "chat": cards.attend(self._knowing(clients, self.script.handle)), "card": clicks.handle,
-            }  # fmt: skip
-            return WorkerLoop(
-                owner, handlers, channel,
-                sink=cards.sink, jobs=(CardReaper(cards, outdated, every=1.0),), on_close=channel.close,
-            )  # fmt: skip
-
-        loop = make()
+        loop = self.build(owner, limits=limits)
         loop.start()
         self.loops.append(loop)
         return loop
+
+    def build(self, owner: processes.Owner, *, limits: bool) -> WorkerLoop:
+        """The loop of one process."""
+        clients = ApplicationClients(ConfigCache(), self.counter)
+        cards = card_service(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
+        channel = DingTalkChannel(clients, cards)
+        handlers: dict[str, Handler] = {
+            "chat": cards.attend(self._knowing(clients, self.script.handle)), "card": clicks.handle,
+        }  # fmt: skip
+        return WorkerLoop(
+            owner, handlers, channel,
+            sink=cards.sink, jobs=(CardReaper(cards, outdated, every=1.0),), on_close=channel.close,
+        )  # fmt: skip
 
     @staticmethod
     def _knowing(clients: ApplicationClients, handler: Handler) -> Handler:

@@ -32,6 +32,8 @@ class CardService:
         self.platform = platform
         self._name_of = name_of
         self._breaker = breaker or Breaker()
+        # Where only what grows is another kind of card, its failures say nothing of the others.
+        self._growing = self._breaker if platform.every_answer else Breaker()
         self._streamers: dict[int, Streamer] = {}
         self.left_over = asyncio.Event()  # a card was left unfinished: the reaper need not wait
 
@@ -40,20 +42,20 @@ class CardService:
         place = content.place_of(turn.target)
         if turn.kind != "chat" or place is None or not self._streams(turn.config_id):
             return Silent()
-        streamer = Streamer(turn, place, self.platform, self._streams, self._failed)
+        streamer = Streamer(turn, place, self.platform, self._streams, self._streaming_failed)
         self._streamers[turn.inbox_id] = streamer
         return streamer
 
     def _streams(self, config_id: int) -> bool:
         """May answers grow on their cards? Before the first look, the streamer will ask again."""
-        return self.platform.streams(config_id) and self._allows(config_id)
+        return self.platform.streams(config_id) and self._allow(config_id, self._breaker, self._growing)
 
-    def _allows(self, config_id: int) -> bool:
+    def _allow(self, config_id: int, *breakers: Breaker) -> bool:
         revision = self.platform.revision(config_id)
-        return revision is None or self._breaker.allows(config_id, revision)
+        return revision is None or all(one.allows(config_id, revision) for one in breakers)
 
-    def _failed(self, config_id: int, error: BifangError) -> None:
-        self._breaker.failed(config_id, self.platform.revision(config_id), error)
+    def _streaming_failed(self, config_id: int, error: BifangError) -> None:
+        self._growing.failed(config_id, self.platform.revision(config_id), error)
 
     def attend(self, handler: Handler) -> Handler:
         """The handler, with its card's streaming ended together with the turn."""
@@ -85,7 +87,7 @@ class CardService:
         if place is None:
             return None
         await self.platform.look(part.config_id)
-        if not (self.platform.sends(part.config_id) and self._allows(part.config_id)):
+        if not (self.platform.sends(part.config_id) and self._allow(part.config_id, self._breaker)):
             await db.call(repository.give_up_of, part, RESTING)
             return None
         if part.card:
@@ -127,7 +129,7 @@ class CardService:
                 "卡片发送失败，改用文字：%s", error.message,
                 extra={"config": part.config_id, "message_id": part.key},
             )  # fmt: skip
-            self._failed(part.config_id, error)
+            self._breaker.failed(part.config_id, self.platform.revision(part.config_id), error)
             await db.call(repository.give_up, held.pk, error.message, standing=bool(part.card))
             return False
         self._breaker.worked(part.config_id, self.platform.revision(part.config_id))
