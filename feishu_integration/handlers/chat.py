@@ -15,6 +15,7 @@ from feishu_integration.handlers.tenants import learn_tenant
 from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
+from secops_agent.services.people.eligibility import corporation_of
 from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
@@ -56,9 +57,11 @@ class FeishuTurns:
 
 async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:
     """The configuration's tenant; learned from the first message: the application's own, not the sender's."""
-    seen = payload.get("robot_corp_id", "")
-    if settings.tenant_key or not seen:
+    if settings.tenant_key:
         return settings.tenant_key
+    seen = payload.get("robot_corp_id", "")
+    if not seen:  # a question on a page; a message may have told since the settings were read
+        return await db.call(corporation_of, settings.id)
     return await db.call(learn_tenant, settings.id, seen)
 
 

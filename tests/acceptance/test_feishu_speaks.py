@@ -30,9 +30,11 @@ from secops_agent.models import (
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.people import tokens
 from secops_agent.web_chat import lines
+from tests.acceptance.card_rooms import FeishuRoom
 from tests.acceptance.doors import APP, APP_SECRET, FeishuStage, open_feishu
 from tests.acceptance.processes import MANAGE, Started
 from tests.acceptance.worker import NAME
+from tests.admin_pages import serve_plain_static
 from tests.databases import Templates
 from tests.deadline import wait_until
 
@@ -102,13 +104,17 @@ def post(title: str) -> Alert:
     return Alert.objects.get(title=title)
 
 
-def test_alert_is_told_in_the_group_and_confirmed_there(stage: FeishuStage) -> None:
+def test_alert_comes_to_the_group_with_buttons_and_is_confirmed_by_one(
+    stage: FeishuStage, settings: Any, tmp_path: Path
+) -> None:
+    serve_plain_static(settings, tmp_path)
     alert = post("SQL 注入")
     message = told(stage, GROUP, "SQL 注入")
-    assert "高危" in message["text"]
-    assert (message["route"], message["app_id"]) == ("create", APP)
-    stage.say(f"确认 A{alert.pk}", GROUP, "ou_lisi")
-    told(stage, GROUP, "**李四** 已确认")
+    assert (message["route"], message["msgtype"]) == ("create", "interactive")
+    (card,) = FeishuRoom(stage, frozenset()).cards()
+    assert "高危 · SQL 注入" in card.text
+    value = next(one for one in card.buttons if one["id"] == "acknowledge")
+    assert stage.sim.click(card.ident, value, open_id="ou_lisi")["ok"]
     alert.refresh_from_db()
     assert alert.status == AlertStatus.ACKNOWLEDGED
 
