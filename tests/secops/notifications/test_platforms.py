@@ -129,6 +129,21 @@ def test_administrators_hear_through_a_configuration_that_has_some() -> None:
     assert administrators.tell(ding, "标题", "内容", key="theirs") == 0  # another corporation's matter
 
 
+def test_administrator_hears_through_another_configuration_of_the_own_corporation() -> None:
+    """Not through the first one that speaks: there, the id is nobody's."""
+    stage.configure(corp_id="dingcorp")
+    stopped, spare = feishu(), feishu("备用")
+    member("ou_admin", "admin")
+    known(stopped)
+    stage.rule(targets=[PLACE])
+    SystemConfig.objects.filter(pk=stopped.pk).update(enabled=False)
+    store(alert("甲", severity="critical"))
+    for _ in range(3):
+        stage.announce()
+    row = OutboxRow.objects.get()
+    assert (row.config_id, row.target["staff_id"]) == (spare.pk, "ou_admin")
+
+
 def test_page_speaks_to_the_robot_of_the_own_corporation() -> None:
     person = member()
     assert robot_for(person) is None
