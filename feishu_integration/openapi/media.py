@@ -1,6 +1,7 @@
 """Files: those that people sent are read where they were said; ours are uploaded and then sent by their key."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import PurePath
 from typing import Final
 from urllib.parse import quote
@@ -47,7 +48,7 @@ class FeishuMedia:
             made = aiohttp.FormData()
             made.add_field("file_type", _KINDS.get(PurePath(name).suffix.lower(), "stream"))
             made.add_field("file_name", name)
-            made.add_field("file", content, filename=name, content_type="application/octet-stream")
+            made.add_field("file", BytesIO(content), filename=name, content_type="application/octet-stream")
             return made
 
         key = (await self._api.upload(UPLOADS, form)).get("file_key")
