@@ -114,7 +114,7 @@ def test_alert_comes_to_the_group_with_buttons_and_is_confirmed_by_one(
     (card,) = FeishuRoom(stage, frozenset()).cards()
     assert "高危 · SQL 注入" in card.text
     value = next(one for one in card.buttons if one["id"] == "acknowledge")
-    assert stage.sim.click(card.ident, value, open_id="ou_lisi")["ok"]
+    assert stage.sim.click(card.ident, dict(value), open_id="ou_lisi")["ok"]
     alert.refresh_from_db()
     assert alert.status == AlertStatus.ACKNOWLEDGED
 
@@ -150,7 +150,7 @@ def test_handover_is_told_to_both_and_to_the_group(stage: FeishuStage, chats: Ch
         lambda: OnCallSchedule.objects.filter(held_since__isnull=False).exists(), within=60, what="a look"
     )
     rota, now = OnCallSchedule.objects.get(), timezone.now()
-    after = Staff.objects.filter(staff_id__in=("ou_lisi", "ou_wangwu")).exclude(pk=rota.holder_id).get()
+    after = Staff.objects.filter(staff_id__in=("ou_lisi", "ou_wangwu")).exclude(pk=rota.holder_id or 0).get()
     OnCallOverride.objects.create(schedule=rota, staff=after, starts_at=now, ends_at=now + timedelta(hours=9))
     for where in (GROUP, chats["ou_lisi"], chats["ou_wangwu"]):
         told(stage, where, "值班交接")
