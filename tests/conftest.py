@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.databases import BOTH, Database, Templates
+from tests.postgres_pool import drop
 from tests.postgres_server import postgres_url
 
 # Hypothesis measures time, too; a busy machine is no fault of the code.
@@ -19,11 +21,14 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One PostgreSQL for the session; xdist workers inherit its address."""
+    """One PostgreSQL for the session, and one template there; xdist workers inherit their names."""
     if hasattr(config, "workerinput"):
         return
     stack = contextlib.ExitStack()
-    os.environ["TEST_DATABASE_URL"] = stack.enter_context(postgres_url())
+    server = stack.enter_context(postgres_url())
+    template = f"bifang_template_{os.getpid()}_{secrets.token_hex(3)}"
+    stack.callback(drop, server, template)
+    os.environ |= {"TEST_DATABASE_URL": server, "TEST_DATABASE_TEMPLATE": template}
     config.add_cleanup(stack.close)
 
 
@@ -71,8 +76,9 @@ def vendor(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
-    """The migrated templates of this process."""
-    made = Templates(tmp_path_factory.mktemp("templates"))
+    """The migrated templates of the session."""
+    home = tmp_path_factory.getbasetemp()
+    made = Templates(home.parent if "PYTEST_XDIST_WORKER" in os.environ else home)
     yield made
     made.close()
 
