@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.databases import BOTH, Database, Templates
-from tests.postgres_pool import drop
-from tests.postgres_server import postgres_url
+from tests.databases import BOTH, Database, Templates, postgres_of_the_session
 
 # Hypothesis measures time, too; a busy machine is no fault of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,14 +18,11 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One PostgreSQL for the session, and one template there; xdist workers inherit their names."""
+    """One PostgreSQL for the session; xdist workers inherit its address."""
     if hasattr(config, "workerinput"):
         return
     stack = contextlib.ExitStack()
-    server = stack.enter_context(postgres_url())
-    template = f"bifang_template_{os.getpid()}_{secrets.token_hex(3)}"
-    stack.callback(drop, server, template)
-    os.environ |= {"TEST_DATABASE_URL": server, "TEST_DATABASE_TEMPLATE": template}
+    stack.enter_context(postgres_of_the_session())
     config.add_cleanup(stack.close)
 
 
