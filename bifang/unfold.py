@@ -109,7 +109,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("日历订阅", "calendar_add_on", "secops_agent.calendarfeed"),
             MenuEntry("节假日与调休", "event_busy", "secops_agent.calendarday"),
-            MenuEntry("AI 卡片", "view_agenda", "dingtalk_integration.card"),
+            MenuEntry("AI 卡片", "view_agenda", "channels.card"),
             MenuEntry("模型价格", "sell", "secops_agent.modelprice"),
             MenuEntry("审计封存段", "lock_clock", "secops_agent.auditsegment"),
             MenuEntry("工作进程", "memory", "channels.worker"),

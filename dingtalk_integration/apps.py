@@ -14,9 +14,7 @@ class DingTalkIntegrationConfig(AppConfig):
         from bifang.channels.allowance import register_allowance
         from bifang.core.kinds import register_kind
         from bifang.core.logins.doors import register_doors
-        from bifang.core.retention import register_keeping
         from dingtalk_integration.address_book import look_up
-        from dingtalk_integration.cards.repository import KEEPING
         from dingtalk_integration.config import DingTalkKind
         from dingtalk_integration.health import register_health
         from dingtalk_integration.quota import allowance
@@ -27,5 +25,4 @@ class DingTalkIntegrationConfig(AppConfig):
         register_book(look_up)
         register_kind(DingTalkKind)
         register_health()
-        register_keeping(KEEPING)
         register_allowance(allowance)

@@ -5,13 +5,13 @@ import time
 
 from django.conf import settings as django_settings
 
+from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
 from bifang.channels.ports import Delivered, FileToSend, Part, Reply
 from bifang.channels.splitting import split_markdown
 from bifang.core.addresses import webhook_refusal
 from bifang.core.errors import OutcomeUnknown, RemoteError, ReplyTargetExpired
 from dingtalk_integration.applications import ApplicationClient, ApplicationClients
-from dingtalk_integration.cards.service import CardService
 from dingtalk_integration.custom_robots import CustomRobots
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.openapi.errors import QuotaUsedUp
@@ -65,7 +65,7 @@ class DingTalkChannel:
         if part.file is not None:
             return await self._send_file(client, part, part.file)
         if client.settings.card_template_id:
-            delivered = await self._cards.deliver(part, client)
+            delivered = await self._cards.deliver(part)
             if delivered is not None:
                 return delivered
         if self._webhook_usable(client, part):
@@ -79,7 +79,7 @@ class DingTalkChannel:
         """Each of several workers keeps to its part of DingTalk's limits."""
         self._webhooks.share(processes)
         self._calls.share(processes)
-        self._cards.limiter.share(processes)
+        self._cards.platform.share(processes)
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

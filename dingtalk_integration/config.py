@@ -12,7 +12,6 @@ from bifang.core.fields import (
     AddressField,
     ChoiceField,
     FlagField,
-    LinkField,
     NumberField,
     ProxyField,
     SecretField,
@@ -21,15 +20,25 @@ from bifang.core.fields import (
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
 from dingtalk_integration.webhook import keys
-from secops_agent.config import MODEL_KINDS
+from secops_agent.chat_config import (
+    AI_CONFIG,
+    AI_FALLBACK,
+    CHOOSE_MODEL,
+    CREDENTIALS,
+    DEFAULT_ROLE,
+    MODEL,
+    RECEIVING,
+    ChatSettings,
+    common_values,
+    notifications_field,
+)
 
 OFFICIAL_ENDPOINT = "https://api.dingtalk.com"
 OFFICIAL_OAPI_ENDPOINT = "https://oapi.dingtalk.com"
 _OAPI_OF = {"api.dingtalk.com": OFFICIAL_OAPI_ENDPOINT, "api.dingtalk.io": "https://oapi.dingtalk.io"}
-DEFAULT_ROLES = (("none", "无权限（默认）"), ("viewer", "查看"))
 EDITIONS = (("standard", "标准版"), ("professional", "专业版"), ("custom", "自定义"))
 STREAMING = (("auto", "自动（标准版关闭）"), ("on", "开启"), ("off", "关闭"))
-CREDENTIALS, RECEIVING, CALLBACK, MODEL = "凭证", "接收与通知", "HTTP 回调", "模型"  # groups of fields
+CALLBACK = "HTTP 回调"  # a group of fields
 TOKEN = RegexValidator(r"\A[A-Za-z0-9]{3,32}\Z", "应为 3 到 32 个字母和数字。")
 AES_KEY = RegexValidator(r"\A[A-Za-z0-9]{43}\Z", "应正好是 43 个字母和数字。")
 PATH_KEY = RegexValidator(r"\A[A-Za-z0-9_-]{20,100}\Z", "应为 20 到 100 个字母、数字、- 或 _。")
@@ -37,29 +46,19 @@ QUOTAS = {"standard": (5_000, 3_000), "professional": (200_000, 50_000)}  # call
 
 
 @dataclass(frozen=True, slots=True)
-class DingTalkSettings:
-    """One enabled or disabled DingTalk configuration, secrets resolved."""
+class DingTalkSettings(ChatSettings):
+    """A DingTalk configuration. ``client_id`` was called AppKey."""
 
-    id: int
-    name: str
-    enabled: bool
-    revision: int
-    client_id: str
-    client_secret: str = field(repr=False)
     app_id: str = ""
     use_stream_push: bool = True
     callback_token: str = field(default="", repr=False)
     callback_aes_key: str = field(default="", repr=False)
     callback_path: str = field(default="", repr=False)
-    notifications_enabled: bool = True
-    ai_configs: tuple[int, ...] = ()  # asked in this order, then the offline mode answers
     corp_id: str = ""
     card_template_id: str = ""
-    default_role: Literal["none", "viewer"] = "none"
     sign_in: bool = False
     endpoint: str = OFFICIAL_ENDPOINT
     oapi_endpoint: str = OFFICIAL_OAPI_ENDPOINT
-    proxy: str = field(default="", repr=False)
     edition: Literal["standard", "professional", "custom"] = "standard"
     monthly_calls: int = 0
     monthly_messages: int = 0
@@ -78,6 +77,7 @@ class DingTalkKind(Kind):
     name = "dingtalk"
     label = "钉钉"
     icon, place, section = "forum", 10, "聊天"
+    corporation = "corp_id"
     sentence = "让机器人在钉钉里收发消息：用 Stream 长连接，不需要公网地址；网络不允许长连接时用 HTTP 回调。"
     at_hand = "钉钉开放平台里一个企业内部应用的 Client ID 和 Client Secret（要企业管理员或开发者账号；还没有应用，几分钟就能创建）。"
     start = "没有模型也能用：先连上钉钉，以离线模式回答，之后再接模型。"
@@ -86,7 +86,7 @@ class DingTalkKind(Kind):
         RECEIVING: "钉钉一侧：应用能力 › 机器人 的消息接收模式选「Stream 模式」，开发配置 › 事件订阅 选「Stream 推送」，再发布版本；关闭「使用流式推送」时照下面的「HTTP 回调」。",
         CALLBACK: "只在关闭「使用流式推送」时有用：钉钉把消息发到毕方的公网 HTTPS 地址。三项都可以留空，保存时自动生成；"
         "要填到开放平台的地址和密钥，保存后在本页「HTTP 回调」里查看。什么时候用哪一种，见 docs/dingtalk_webhook.md。",
-        MODEL: "在这里选已经保存的模型配置；不选也能用。",
+        MODEL: CHOOSE_MODEL,
     }
 
     app_id = TextField("钉钉App ID", group=CREDENTIALS, help_text="「凭证与基础信息」里的 App ID（可选）。")
@@ -103,14 +103,8 @@ class DingTalkKind(Kind):
         "使用流式推送", initial=True, group=RECEIVING,
         help_text="开启：保持 Stream 长连接，不需要公网地址（推荐）。关闭：由钉钉以 HTTP 回调推送，需要公网 HTTPS 地址。",
     )  # fmt: skip
-    notifications_enabled = FlagField(
-        "启用钉钉通知", initial=True, group=RECEIVING,
-        help_text="毕方主动发的消息（「通知规则」说明哪些告警发给谁，以及升级）的总开关；关闭后只在被 @ 时回复。回答和审批不受影响。",
-    )  # fmt: skip
-    default_role = ChoiceField(
-        "未登记人员的角色", initial="none", choices=DEFAULT_ROLES, group=RECEIVING,
-        help_text="没有在「人员」中登记的本企业员工可以做什么。",
-    )  # fmt: skip
+    notifications_enabled = notifications_field("钉钉")
+    default_role = DEFAULT_ROLE
     callback_token = SecretField(
         "签名 token", group=CALLBACK, max_length=200, validators=[TOKEN],
         help_text="开放平台「事件订阅 › HTTP 推送」里的签名 token：3 到 32 个字母和数字。留空则保存时生成。",
@@ -123,14 +117,8 @@ class DingTalkKind(Kind):
         "回调地址里的密钥", group=CALLBACK, advanced=True, max_length=200, validators=[PATH_KEY],
         help_text="三个回调地址里猜不到的那一段，20 到 100 个字母、数字、- 或 _；留空则保存时生成。换掉它等于换地址，要到开放平台改。",
     )  # fmt: skip
-    ai_config = LinkField(
-        "AI配置", *MODEL_KINDS, group=MODEL,
-        help_text="关联的通义千问或自建模型配置（用于智能体）；不选则使用离线模式。",
-    )  # fmt: skip
-    ai_fallback = LinkField(
-        "备用AI配置", *MODEL_KINDS, group=MODEL,
-        help_text="第一个模型答不了时由它接着答，一次；还不行由离线模式回答。可以不选。",
-    )  # fmt: skip
+    ai_config = AI_CONFIG
+    ai_fallback = AI_FALLBACK
     sign_in = FlagField(
         "允许用钉钉登录", advanced=True,
         help_text="本企业已登记、并在「人员」里对应了登录用户的人，可以在登录页用钉钉登录；不会新建用户。"
@@ -173,6 +161,13 @@ class DingTalkKind(Kind):
     proxy = ProxyField()
 
     @classmethod
+    def approving(cls, values: Mapping[str, Any]) -> str:
+        """An HTTP callback does not prove who wrote a text."""
+        if values.get("use_stream_push", True):
+            return ""
+        return f"{'点卡片上的「同意」按钮，或' if values.get('card_template_id') else ''}在网页「操作审批」里同意"
+
+    @classmethod
     def completed(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """In HTTP mode: the keys of the callbacks."""
         return {} if values["use_stream_push"] else keys.completed(values)
@@ -185,11 +180,7 @@ class DingTalkKind(Kind):
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> DingTalkSettings:
         """With the addresses in force."""
-        chain = [each for each in (values.pop("ai_config"), values.pop("ai_fallback")) if each]
-        return DingTalkSettings(
-            id=config.pk, name=config.name, enabled=config.enabled, revision=config.revision,
-            ai_configs=tuple(dict.fromkeys(each.pk for each in chain)), **values | _endpoints(values["endpoint"]),
-        )  # fmt: skip
+        return DingTalkSettings(**common_values(config, values) | _endpoints(values["endpoint"]))
 
 
 def _endpoints(endpoint: str) -> dict[str, Any]:

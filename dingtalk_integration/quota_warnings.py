@@ -11,6 +11,7 @@ from bifang.core.changes import PROGRAM, Change, record
 from bifang.core.models import SystemConfig
 from dingtalk_integration.models import QuotaLedger
 from dingtalk_integration.quota import Standing, state_of
+from secops_agent.services.chats import speaks
 from secops_agent.services.notifications import administrators
 
 log = logging.getLogger(__name__)
@@ -51,4 +52,4 @@ def _tell_administrators(one: Standing, level: int, text: str) -> None:
 def _speaker(config_ids: Iterable[int]) -> SystemConfig | None:
     """The configuration through which the organisation is told; None where nothing is said unasked."""
     rows = SystemConfig.objects.enabled("dingtalk").filter(pk__in=list(config_ids)).order_by("pk")
-    return next(filter(administrators.speaks, rows), None)
+    return next(filter(speaks, rows), None)

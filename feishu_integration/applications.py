@@ -6,6 +6,8 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.http import HttpClient
 from feishu_integration.config import FeishuSettings
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
+from feishu_integration.openapi.cardkit import CardKit
+from feishu_integration.openapi.media import FeishuMedia
 from feishu_integration.openapi.messages import FeishuMessages
 
 
@@ -15,6 +17,8 @@ class FeishuDoor:
 
     settings: FeishuSettings
     messages: FeishuMessages
+    cardkit: CardKit
+    media: FeishuMedia
 
 
 class FeishuDoors:
@@ -33,9 +37,15 @@ class FeishuDoors:
             application = FeishuApplication(
                 settings.client_id, settings.client_secret, settings.endpoint, settings.proxy
             )
-            door = FeishuDoor(settings, FeishuMessages(FeishuApi(self._http, application)))
+            api = FeishuApi(self._http, application)
+            door = FeishuDoor(settings, FeishuMessages(api), CardKit(api), FeishuMedia(api))
             self._doors[config_id] = door
         return door
+
+    def settings(self, config_id: int) -> FeishuSettings | None:
+        """The settings last seen, without looking; None before the first look."""
+        settings: FeishuSettings | None = self._configs.peek(config_id)
+        return settings
 
     async def close(self) -> None:
         """Close the HTTP connections of this loop."""

@@ -1,28 +1,24 @@
 """Feishu as a `Channel`: which way a reply goes, within Feishu's limits."""
 
-from hashlib import blake2b
-
-from django.conf import settings as django_settings
-
+from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
 from bifang.channels.outgoing import without_taps
 from bifang.channels.ports import Delivered, Part, Reply
 from bifang.channels.splitting import split_markdown
 from bifang.core.errors import RemoteError
+from feishu_integration.addresses import address_of, mentioned, message_key, place_key
 from feishu_integration.applications import FeishuDoors
-
-LIMIT, PERIOD = 5, 1.0  # Feishu: 5 messages a second to one person or one group
-SLACK = 0.2  # seconds a call may take to arrive later than it was let through
+from feishu_integration.cards.content import feishu_text, is_person
+from feishu_integration.openapi.messages import post
 
 
 class FeishuChannel:
-    """An answer to the message that asked; what nobody asked for goes to the chat or the person. One per event loop."""
+    """A card for what grew on one, has buttons or goes on; else a text message. One per event loop."""
 
     name = "feishu"
 
-    def __init__(self, doors: FeishuDoors) -> None:
-        self._doors = doors
-        self._places = Limiter(LIMIT, PERIOD + SLACK, on=django_settings.RATE_LIMITS)
+    def __init__(self, doors: FeishuDoors, cards: CardService, places: Limiter) -> None:
+        self._doors, self._cards, self._places = doors, cards, places
 
     def split(self, reply: Reply) -> tuple[Reply, ...]:
         """What one message can carry."""
@@ -33,25 +29,23 @@ class FeishuChannel:
         target = part.target
         if target.robot:
             raise RemoteError("飞书配置不能用自定义机器人发送，请改用钉钉配置。", permanent=True)
-        door = await self._doors.get(part.config_id)
-        place = target.conversation_id if target.is_group or not target.staff_id else target.staff_id
-        await self._places.enter((part.config_id, place))
-        text, key = without_taps(part.text), message_key(part.key)
-        if target.message_id:
-            receipt = await door.messages.reply(target.message_id, part.title, text, key)
-            return Delivered("group" if target.is_group else "private", receipt)
-        if target.is_group:
-            receipt = await door.messages.send("chat_id", place, part.title, text, key)
-            return Delivered("group", receipt)
-        if not target.staff_id:
-            raise RemoteError("没有可用的回复地址：没有会话，也没有人员的 open_id。", permanent=True)
-        return Delivered("private", await door.messages.send("open_id", place, part.title, text, key))
+        delivered = await self._cards.deliver(part)
+        if delivered is not None:
+            return delivered
+        door, address = await self._doors.get(part.config_id), address_of(target)
+        who = mentioned(target, part.at_staff_id)
+        text = feishu_text(without_taps(part.text))
+        message = post(part.title, text, who if is_person(who) else "")
+        await self._places.enter(place_key(part.config_id, target))
+        receipt = await door.messages.send(address, message, message_key(part.key))
+        return Delivered("group" if target.is_group else "private", receipt)
 
     def share(self, processes: int) -> None:
         """Each of several workers keeps to its part of Feishu's limits."""
         self._places.share(processes)
+        self._cards.platform.share(processes)
 
-
-def message_key(key: str) -> str:
-    """A part's key as Feishu takes one: at most 50 characters."""
-    return blake2b(key.encode(), digest_size=20).hexdigest()
+    async def close(self) -> None:
+        """End what streams, close the HTTP connections of this loop."""
+        await self._cards.close()
+        await self._doors.close()

@@ -1,44 +1,36 @@
 """Kind ``feishu``: a self-built application of 飞书开放平台."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from bifang.core.fields import (
-    AddressField,
-    ChoiceField,
-    FlagField,
-    LinkField,
-    ProxyField,
-    SecretField,
-    TextField,
-)
+from bifang.core.fields import AddressField, ChoiceField, FlagField, ProxyField, SecretField, TextField
 from bifang.core.kinds import Kind
 from bifang.core.models import SystemConfig
-from secops_agent.config import MODEL_KINDS
+from secops_agent.chat_config import (
+    AI_CONFIG,
+    AI_FALLBACK,
+    CHOOSE_MODEL,
+    CREDENTIALS,
+    DEFAULT_ROLE,
+    MODEL,
+    RECEIVING,
+    ChatSettings,
+    common_values,
+    notifications_field,
+)
 
 DOMAINS: Final = {"feishu": "https://open.feishu.cn", "lark": "https://open.larksuite.com"}
-ROLES: Final = (("none", "无权限（默认）"), ("viewer", "查看"))
-CREDENTIALS, RECEIVING, MODEL = "凭证", "接收与通知", "模型"  # groups of fields
 
 
 @dataclass(frozen=True, slots=True)
-class FeishuSettings:
-    """One enabled or disabled Feishu configuration, secrets resolved. ``client_id`` is the App ID."""
+class FeishuSettings(ChatSettings):
+    """A Feishu configuration. ``client_id`` is the App ID."""
 
-    id: int
-    name: str
-    enabled: bool
-    revision: int
-    client_id: str
-    client_secret: str = field(repr=False)
     use_long_connection: bool = True
-    ai_configs: tuple[int, ...] = ()  # asked in this order, then the offline mode answers
     tenant_key: str = ""
-    default_role: Literal["none", "viewer"] = "none"
     domain: Literal["feishu", "lark"] = "feishu"
     endpoint: str = DOMAINS["feishu"]
-    proxy: str = field(default="", repr=False)
 
 
 class FeishuKind(Kind):
@@ -47,13 +39,14 @@ class FeishuKind(Kind):
     name = "feishu"
     label = "飞书"
     icon, place, section = "flutter_dash", 12, "聊天"
-    sentence = "让机器人在飞书（或 Lark）里回答提问：用长连接，不需要公网地址。"
+    corporation = "tenant_key"
+    sentence = "让机器人在飞书（或 Lark）里收发消息：用长连接，不需要公网地址。"
     at_hand = "飞书开放平台里一个企业自建应用的 App ID 和 App Secret（要企业管理员或开发者账号）。"
     groups: ClassVar[Mapping[str, str]] = {
         CREDENTIALS: "都在飞书开放平台（open.feishu.cn）：开发者后台 › 点开应用 › 凭证与基础信息。",
         RECEIVING: "飞书一侧：「事件与回调」的订阅方式选「使用长连接接收事件」（要先启动 start_feishu_stream 才能保存），"
         "添加事件「接收消息 v2.0」，开通权限后发布版本。步骤见 docs/feishu_long_connection_setup.md。",
-        MODEL: "在这里选已经保存的模型配置；不选也能用。",
+        MODEL: CHOOSE_MODEL,
     }
 
     client_id = TextField(
@@ -68,18 +61,10 @@ class FeishuKind(Kind):
         "使用长连接", initial=True, group=RECEIVING,
         help_text="开启：保持长连接，不需要公网地址。关闭：收不到消息（HTTP 回调还不支持飞书），已收到的会继续回答。",
     )  # fmt: skip
-    default_role = ChoiceField(
-        "未登记人员的角色", initial="none", choices=ROLES, group=RECEIVING,
-        help_text="没有在「人员」中登记的本企业员工可以做什么。",
-    )  # fmt: skip
-    ai_config = LinkField(
-        "AI配置", *MODEL_KINDS, group=MODEL,
-        help_text="关联的通义千问或自建模型配置（用于智能体）；不选则使用离线模式。",
-    )  # fmt: skip
-    ai_fallback = LinkField(
-        "备用AI配置", *MODEL_KINDS, group=MODEL,
-        help_text="第一个模型答不了时由它接着答，一次；还不行由离线模式回答。可以不选。",
-    )  # fmt: skip
+    notifications_enabled = notifications_field("飞书")
+    default_role = DEFAULT_ROLE
+    ai_config = AI_CONFIG
+    ai_fallback = AI_FALLBACK
     tenant_key = TextField(
         "企业标识（tenant_key）", advanced=True,
         help_text="飞书里企业的标识；留空时从收到的第一条消息得知。别的企业的人得不到任何回答。",
@@ -97,9 +82,5 @@ class FeishuKind(Kind):
     @classmethod
     def build(cls, config: SystemConfig, values: dict[str, Any]) -> FeishuSettings:
         """With the address in force."""
-        chain = [each for each in (values.pop("ai_config"), values.pop("ai_fallback")) if each]
         endpoint = values["endpoint"] or DOMAINS[values["domain"]]
-        return FeishuSettings(
-            id=config.pk, name=config.name, enabled=config.enabled, revision=config.revision,
-            ai_configs=tuple(dict.fromkeys(each.pk for each in chain)), **values | {"endpoint": endpoint},
-        )  # fmt: skip
+        return FeishuSettings(**common_values(config, values) | {"endpoint": endpoint})

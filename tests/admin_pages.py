@@ -18,12 +18,13 @@ from django.utils import timezone
 
 import bifang.urls  # noqa: F401  # registers the screens
 from bifang.channels import inbox, known_groups
+from bifang.channels.cards.models import Card, CardState
 from bifang.channels.models import ClientState, ClientStatus, InboxRow, KnownGroup, OutboxRow, State, Worker
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.core import configs
 from bifang.core.models import LoginFailure, Switch, SystemConfig
 from bifang.core.sealed import Sealed, place_of
-from dingtalk_integration.models import ApiUsage, Card, CardState
+from dingtalk_integration.models import ApiUsage
 from secops_agent.models import (
     Action,
     AlertMessage,
@@ -494,9 +495,7 @@ ROWS: dict[str, Callable[[], Any]] = {
         client_id="dinga", family="card", day=date(2026, 11, 2), calls=8_100
     ),
     "channels.clientstate": lambda: connected(dingtalk()),
-    "dingtalk_integration.card": lambda: card(
-        received(dingtalk()), state=CardState.FAILED, last_error="坏了"
-    ),
+    "channels.card": lambda: card(received(dingtalk()), state=CardState.FAILED, last_error="坏了"),
     "secops_agent.proposal": _proposal,
     "secops_agent.action": _action,
     "secops_agent.auditrecord": _audited,

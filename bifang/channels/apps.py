@@ -12,6 +12,7 @@ class ChannelsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what the boxes and workers tell Prometheus, and how long the boxes' rows are kept."""
+        from bifang.channels.cards.repository import KEEPING
         from bifang.channels.metrics import collect_boxes, collect_workers
         from bifang.channels.retention import KEEPINGS
         from bifang.core.metrics import register_metrics
@@ -19,4 +20,4 @@ class ChannelsConfig(AppConfig):
 
         register_metrics(collect_boxes)
         register_metrics(collect_workers)
-        register_keeping(*KEEPINGS)
+        register_keeping(*KEEPINGS, KEEPING)

@@ -17,9 +17,17 @@ SYSTEM: Final = Author(None, "", "events")
 
 
 def learn_group(
-    config_id: int, conversation_id: str, *, title: str, corp_id: str, speaker: str, staff_id: str
+    config_id: int,
+    conversation_id: str,
+    *,
+    title: str,
+    corp_id: str,
+    speaker: str,
+    staff_id: str,
+    how: str = "又在群里 @ 了机器人",
 ) -> None:
-    """Somebody of the own corporation spoke to the robot in this group. Who did so first stays."""
+    """Somebody of the own corporation spoke to the robot in this group, or did with it what ``how`` says: the robot is
+    there. Who was first stays."""
     now = timezone.now()
     row, made = KnownGroup.objects.get_or_create(
         config_id=config_id, conversation_id=conversation_id,
@@ -32,17 +40,24 @@ def learn_group(
         named = {"title": title[:200]} if title else {}
         KnownGroup.objects.filter(pk=row.pk).update(last_seen_at=now, corp_id=corp_id[:100], **named)
     if row.state == GroupState.REMOVED:
-        allow_pushing([row], f"{speaker or staff_id} 又在群里 @ 了机器人", SYSTEM, GroupState.REMOVED)
+        allow_pushing([row], f"{speaker or staff_id} {how}", SYSTEM, GroupState.REMOVED)
 
 
 def stop_pushing(
-    conversation_id: str, corp_id: str, state: GroupState, reason: str, event: str
+    conversation_id: str,
+    corp_id: str,
+    state: GroupState,
+    reason: str,
+    event: str,
+    *,
+    config_id: int | None = None,
 ) -> list[KnownGroup]:
-    """Nothing unasked goes to this group any more, whichever robot of the corporation is there.
+    """Nothing unasked goes to this group any more, whichever robot of the corporation is there, or through one only.
 
     Returns its rows, stopped now or before: ``state_event`` names what stopped each.
     """
     rows = _rows(conversation_id, corp_id)
+    rows = rows if config_id is None else rows.filter(config_id=config_id)
     for pk in rows.filter(state=GroupState.OPEN).values_list("pk", flat=True):
         with transaction.atomic():
             _change(pk, GroupState.OPEN, state, reason, event, SYSTEM)

@@ -240,3 +240,8 @@ class ClientState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.config}: {self.get_status_display()}"
+
+
+from bifang.channels.cards.models import Card, CardState  # noqa: E402 - where Django looks for an application's models
+
+__all__ = ["Card", "CardState"]

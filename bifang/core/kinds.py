@@ -16,6 +16,7 @@ class Kind:
     ``icon`` (Material Symbols), ``section``, ``sentence``, ``at_hand`` (what one needs) and ``place`` are for the page on
     which a kind is chosen; ``start`` says why to begin with it, "" for one that is not begun with. ``groups``: where
     the values of a group of fields are found. ``boxes``: the fields of its form, without those that are set elsewhere or from a file.
+    ``corporation``: of a chat platform, the field that says whose people it talks with; "" for what is no chat.
     """
 
     name: ClassVar[str]
@@ -26,6 +27,7 @@ class Kind:
     at_hand: ClassVar[str] = ""
     start: ClassVar[str] = ""
     place: ClassVar[int] = 99
+    corporation: ClassVar[str] = ""
     groups: ClassVar[Mapping[str, str]] = {}
     fields: ClassVar[Mapping[str, "Setting"]] = {}
     boxes: ClassVar[Mapping[str, "Setting"]] = {}
@@ -48,6 +50,16 @@ class Kind:
     def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
         """Field → what is wrong with it beside the other fields; every value is right by itself."""
         return {}
+
+    @classmethod
+    def approving(cls, values: Mapping[str, Any]) -> str:
+        """How a dangerous action is approved, in words, where 「同意」 written in the chat does not count; "" if it does."""
+        return ""
+
+    @classmethod
+    def needless(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """Boxes that mean nothing beside these values: nobody is asked for them."""
+        return frozenset()
 
     @classmethod
     def is_reserved(cls, values: Mapping[str, Any]) -> bool:
@@ -79,6 +91,16 @@ def get_kind(name: str) -> type[Kind]:
 def all_kinds() -> list[type[Kind]]:
     """Every registered kind, as they are offered."""
     return sorted(_kinds.values(), key=lambda kind: kind.place)
+
+
+def chat_kinds() -> list[str]:
+    """The names of those through which people talk with us."""
+    return [kind.name for kind in all_kinds() if kind.corporation]
+
+
+def corporation_key(name: str) -> str:
+    """`Kind.corporation`; "" for a kind that nobody registered."""
+    return _kinds[name].corporation if name in _kinds else ""
 
 
 def kind_choices() -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from bifang.core.kinds import kind_choices
+from bifang.core.kinds import chat_kinds, corporation_key, kind_choices
 from bifang.core.sealed import Sealed, SealedField, place_of
 
 
@@ -22,6 +22,10 @@ class SystemConfigQuerySet(models.QuerySet["SystemConfig"]):
     def enabled(self, kind: str) -> "SystemConfigQuerySet":
         """The enabled ones of a kind, by id."""
         return self.current().filter(kind=kind, enabled=True).order_by("id")
+
+    def chats(self) -> "SystemConfigQuerySet":
+        """Those through which people talk with us, on whatever platform, by id."""
+        return self.current().filter(kind__in=chat_kinds()).order_by("id")
 
 
 class SystemConfig(models.Model):
@@ -73,6 +77,11 @@ class SystemConfig(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def corporation(self) -> str:
+        """The organisation whose people it talks with; "" until that is known, and for what is no chat."""
+        return str(self.params.get(corporation_key(self.kind)) or "")
 
     def open_secrets(self) -> dict[str, str]:
         """Secret fields as stored (literal or reference). Raises SecretError."""

@@ -1,4 +1,4 @@
-"""AI cards for configurations with a template: streamed while a turn runs, completed by the sender.
+"""AI cards for configurations with a template: their wire, what the template knows, and the quota that they spend.
 
-Without a template nothing of this runs. Whatever fails here ends in a markdown message, never in a second turn.
+Without a template nothing of this runs.
 """

@@ -1,11 +1,9 @@
 """Chat messages: from the callback's data to the inbox, and from the inbox to the agent."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bifang.channels import known_groups
 from bifang.channels.markup import literal
 from bifang.channels.ports import Incoming, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.core import db
@@ -14,14 +12,14 @@ from bifang.core.configs import learn
 from dingtalk_integration.applications import ApplicationClients
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.contents import Content, read_content, text_of
-from dingtalk_integration.handlers.happenings import outsider_spoke
+from dingtalk_integration.handlers.happenings import SOURCE
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.purposes import spending
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
 from secops_agent.agent.attachments import Attachment
+from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.agent.urgency import is_urgent
-from secops_agent.services.organisation.reactions import react
 from secops_agent.services.people.staff import learn_corporation
 
 log = logging.getLogger(__name__)
@@ -92,8 +90,7 @@ class ChatTurns:
         self._clients = clients or ApplicationClients(configs)
         self._agent = agent
         self._corporations: dict[int, str] = {}
-        self._groups: dict[tuple[int, str], float] = {}
-        self._outsiders: dict[tuple[int, str], float] = {}
+        self._groups = GroupWatch(SOURCE)
 
     async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
         """The agent's answer; nothing for an outsider."""
@@ -105,10 +102,9 @@ class ChatTurns:
             log.info(
                 "dingtalk 忽略企业外人员的消息", extra={"config": settings.id, "message_id": turn.external_id}
             )
-            await self._note_outsider(turn, own)
+            await self._groups.outsider(turn, own)
             return TurnResult(note=OUTSIDER)
-        if turn.target and turn.target.is_group:
-            await self._learn_group(turn, turn.target.conversation_id)
+        await self._groups.heard(turn)
         return await self._agent.answer(
             Asking(
                 turn=turn,
@@ -138,28 +134,6 @@ class ChatTurns:
                 await client.media.download(files[0]["download_code"], take, robot_code=robot, max_bytes=most)
 
         return Attachment(files[0].get("name") or "未命名", download)
-
-    async def _learn_group(self, turn: Turn, conversation_id: str) -> None:
-        """Note where the robot is, at most once a minute for a group."""
-        key, now = (turn.config_id, conversation_id), time.monotonic()
-        every = known_groups.LOOK_EVERY.total_seconds()
-        if now - self._groups.get(key, -every) < every:
-            return
-        payload = turn.payload
-        await db.call(
-            known_groups.learn_group, turn.config_id, conversation_id,
-            title=payload.get("conversation_title", ""), corp_id=payload.get("corp_id", ""),
-            speaker=payload.get("nick", ""), staff_id=payload.get("staff_id", ""),
-        )  # fmt: skip
-        self._groups[key] = now
-
-    async def _note_outsider(self, turn: Turn, own: str) -> None:
-        """Who speaks in a group is in it: looked at once a minute, however much they say."""
-        key, now = (turn.config_id, turn.conversation_id), time.monotonic()
-        every = known_groups.LOOK_EVERY.total_seconds()
-        if turn.target and turn.target.is_group and own and now - self._outsiders.get(key, -every) >= every:
-            await db.call(react, outsider_spoke(turn, own))
-            self._outsiders[key] = now
 
     async def _corporation(self, settings: DingTalkSettings, payload: Mapping[str, Any]) -> str:
         """The configuration's corporation; learned from the first message: the robot's own, not the sender's."""

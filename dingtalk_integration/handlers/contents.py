@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bifang.channels.markup import literal
+from secops_agent.agent import unreadable
 
 log = logging.getLogger(__name__)
 LONGEST_QUOTE: Final = 1000
@@ -30,12 +31,9 @@ class Content:
 
 
 CANNOT_READ = {
-    "picture": (
-        "收到了图片，但我看不了图片，没有下载它。请复制图片里的告警编号（例如 A12）、IP、主机名或文字发给我；"
-        "扫描报告、SBOM、资产表请直接发文件。"
-    ),
-    "video": "收到了视频。我现在还看不懂视频，请用文字描述要查的内容。",
-    "file": "收到了文件「{name}」，但钉钉没有给出下载它的代码，请重新发送一次。",
+    "picture": unreadable.PICTURE,
+    "video": unreadable.VIDEO,
+    "file": unreadable.NO_FILE.replace("{platform}", "钉钉"),
     "audio": "收到了语音，但钉钉没有给出识别文字，请改用文字发送。",
 }
 WITHHELD = (
@@ -45,8 +43,6 @@ OVER_QUOTA = (
     "钉钉没有把这条消息的内容发过来（错误码 20001）：本企业这个月的 Webhook 与 Stream 消息额度已用完。"
     "请管理员在钉钉开放平台查看用量、购买额度包，或等到下个月；在此之前我收不到任何人说的话。"
 )
-UNKNOWN = "收到了一条我还不支持的消息（类型 {name}），请用文字发送。"
-NOTHING = "您没有写内容。请在 @我 之后写上要查的内容，或发送「帮助」。"
 # Where words stand in what was quoted or forwarded; a name or a link is no words.
 WORDS: Final = ("title", "text", "content", "summary", "markdown", "desc", "description", "recognition")
 QUOTES: Final = ("repliedMsg", "quote", "quotedMsg", "referMsg")
@@ -112,7 +108,7 @@ def _text(data: Mapping[str, Any]) -> Content:
     body = mapping_of(data, "text")
     text = text_of(body, "content").strip()
     quoted = _quoted(body, data)
-    return Content(text, quoted, cannot_read="" if text or quoted else NOTHING)
+    return Content(text, quoted, cannot_read="" if text or quoted else unreadable.NOTHING)
 
 
 def _rich_text(data: Mapping[str, Any], content: Mapping[str, Any]) -> Content:
@@ -148,7 +144,7 @@ def _other(msgtype: str, content: Mapping[str, Any], data: Mapping[str, Any]) ->
     if quoted:
         return Content(quoted=quoted)
     name = literal(text_of(content, "unknownMsgType") or msgtype)[:40] or "未知"
-    return Content(cannot_read=UNKNOWN.format(name=name))
+    return Content(cannot_read=unreadable.UNKNOWN.format(name=name))
 
 
 # Quoted words

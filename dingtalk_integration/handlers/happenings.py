@@ -1,12 +1,11 @@
 """DingTalk's events and their field names (facts: events), as what happened. A row here, a rule in the security app."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from bifang.channels.ports import Turn
 from dingtalk_integration.handlers.contents import text_of
-from secops_agent.services.organisation.happenings import Happening, Kind
+from secops_agent.services.organisation.happenings import Happening, Kind, moment_of
 
 SOURCE: Final = "dingtalk_events"
 MOST_PEOPLE, LONGEST_ID = 1000, 100  # of one event
@@ -27,27 +26,9 @@ def read_event(turn: Turn) -> Happening | None:
     given = {name: value for name, value in data.items() if name not in ("unionId", "operatorUnionId")}
     return Happening(
         kind=kind, source=SOURCE, ident=turn.external_id, config_id=turn.config_id,
-        corp_id=turn.payload.get("corp_id", ""), at=_moment(turn), raw={"type": turn.payload["type"], **given},
+        corp_id=turn.payload.get("corp_id", ""), at=moment_of(turn), raw={"type": turn.payload["type"], **given},
         **read(data),
     )  # fmt: skip
-
-
-def outsider_spoke(turn: Turn, corp_id: str) -> Happening:
-    """Somebody without a staff id of the corporation wrote in a group."""
-    return Happening(
-        kind="outsiders_joined", source=SOURCE, ident=turn.external_id, config_id=turn.config_id, corp_id=corp_id,
-        at=_moment(turn), conversation_id=turn.conversation_id, outsiders=1, fields=("在群里发言",),
-        raw={"type": "message"},
-    )  # fmt: skip
-
-
-def _moment(turn: Turn) -> datetime:
-    """When it happened, as DingTalk says, if that can be; else when it came."""
-    try:
-        born = min(int(turn.payload.get("born_ms") or 0), turn.received_at_ms)
-    except ValueError:
-        born = 0
-    return datetime.fromtimestamp((born if born > 0 else turn.received_at_ms) / 1000, UTC)
 
 
 def _value(data: Fields, name: str) -> Any:

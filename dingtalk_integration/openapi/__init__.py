@@ -2,10 +2,10 @@
 
 from dingtalk_integration.openapi.api import OpenApi
 from dingtalk_integration.openapi.application import Application
-from dingtalk_integration.openapi.cards import CardPlace, Cards
+from dingtalk_integration.openapi.cards import Cards
 from dingtalk_integration.openapi.endpoints import Endpoints
 from dingtalk_integration.openapi.media import Media
 from dingtalk_integration.openapi.replies import Replies
 from dingtalk_integration.openapi.tokens import Tokens
 
-__all__ = ["Application", "CardPlace", "Cards", "Endpoints", "Media", "OpenApi", "Replies", "Tokens"]
+__all__ = ["Application", "Cards", "Endpoints", "Media", "OpenApi", "Replies", "Tokens"]

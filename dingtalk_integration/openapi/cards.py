@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bifang.channels.cards.ports import CardPlace
 from bifang.core.errors import InvalidInput, RemoteError
 from dingtalk_integration.openapi.api import OpenApi
 
@@ -20,15 +21,6 @@ class CardCallback:
     url: str = field(repr=False)
     route_key: str
     secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class CardPlace:
-    """Where a card appears: a group, or the private chat with ``staff_id`` (which only staff have)."""
-
-    conversation_id: str
-    is_group: bool
-    staff_id: str = ""
 
 
 class Cards:

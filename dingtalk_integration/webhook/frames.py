@@ -10,22 +10,25 @@ from dingtalk_integration.stream.frames import CARD_TOPIC, CHAT_TOPIC, Frame
 DOOR: Final = "door"  # a header of ours; DingTalk's frames have none of that name
 HTTP: Final = "http"
 EVENT_TOPIC: Final = "*"
+_ADDRESS: Final = frozenset({"sessionWebhook", "sessionWebhookExpiredTime"})
 
 
 def chat_frame(body: bytes) -> Frame:
-    """A robot message: the body is the ``data`` of Stream's callback."""
-    return Frame("chat", CHAT_TOPIC, {DOOR: HTTP}, "", _parsed(body), _text(body))
+    """A robot message: the body is the ``data`` of Stream's callback, without where its answer is to go.
+
+    The signature does not cover the body: an address of the forger's own would get the answers.
+    """
+    given = _parsed(body)
+    data = (
+        {name: value for name, value in given.items() if name not in _ADDRESS} if given is not None else None
+    )
+    return Frame("chat", CHAT_TOPIC, {DOOR: HTTP}, "", data, _text(body))
 
 
 def card_frame(body: bytes, timestamp: str) -> Frame:
     """A click. DingTalk gives it no id: the same moment and body are the same click."""
-    ident = f"{signed_at(timestamp)}{hashlib.sha256(body).hexdigest()}"
+    ident = f"http-{timestamp}-{hashlib.sha256(body).hexdigest()}"
     return Frame("card", CARD_TOPIC, {DOOR: HTTP}, ident, _parsed(body), _text(body))
-
-
-def signed_at(timestamp: str) -> str:
-    """How the ids of all clicks begin that this signature covers."""
-    return f"http-{timestamp}-"
 
 
 def event_frame(text: str) -> Frame:

@@ -10,14 +10,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from bifang.channels.models import InboxRow
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.models import CallbackDoor
 from dingtalk_integration.stream.frames import Ack, Frame
-from dingtalk_integration.webhook import calls, signatures
+from dingtalk_integration.webhook import calls, signatures, signatures_used
 from dingtalk_integration.webhook.addresses import card_secret, find_config
-from dingtalk_integration.webhook.frames import card_frame, chat_frame, event_frame, signed_at
+from dingtalk_integration.webhook.frames import card_frame, chat_frame, event_frame
 from dingtalk_integration.webhook.signatures import EventCrypto, Refused
 
 log = logging.getLogger(__name__)
@@ -94,17 +93,8 @@ def _cards(request: HttpRequest, config: DingTalkSettings) -> HttpResponse:
     expected = signatures.card_signature(card_secret(config), timestamp)
     signatures.check(expected, request.headers.get("x-ddpaas-signature", ""), timestamp)
     frame = card_frame(request.body, timestamp)
-    if _is_reused(config, timestamp, frame):
-        raise Refused
+    signatures_used.claim(config.id, timestamp, frame.message_id)
     return JsonResponse(_store(config, frame).data["response"])
-
-
-def _is_reused(config: DingTalkSettings, timestamp: str, frame: Frame) -> bool:
-    """Did this signature bring another click? A button may approve, and whoever saw one signature could press others."""
-    signed = InboxRow.objects.filter(
-        config_id=config.id, kind="card", external_id__startswith=signed_at(timestamp)
-    )
-    return signed.exclude(external_id=frame.message_id).exists()
 
 
 _DOORS: Final[dict[str, Callable[[HttpRequest, DingTalkSettings], HttpResponse]]] = {

@@ -2,21 +2,23 @@
 
 from django.conf import settings
 
+from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.ports import Handler
 from bifang.channels.processes import Owner
 from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.reaper import CardReaper
-from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.handlers import cards, events
+from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
 from dingtalk_integration.metering import metered
 from dingtalk_integration.worker.missed import MissedCallbacks
+from secops_agent.agent import clicks
 from secops_agent.agent.jobs import own_jobs
 from secops_agent.agent.service import Agent
+from secops_agent.services.decisions.settled_cards import outdated
 from secops_agent.web_chat.channel import WithWeb, sink_of
 
 
@@ -26,8 +28,8 @@ def build_loop(owner: Owner) -> WorkerLoop:
     configs = ConfigCache()
     counter = CallCounter()
     clients = ApplicationClients(configs, counter)
-    card_service = CardService(clients)
-    channel = DingTalkChannel(clients, card_service)
+    cards = card_service(clients)
+    channel = DingTalkChannel(clients, cards)
     only = frozenset([config_id]) if config_id is not None else None
     agent = Agent(configs)
 
@@ -37,18 +39,18 @@ def build_loop(owner: Owner) -> WorkerLoop:
         await counter.save()
 
     handlers: dict[str, Handler] = {
-        "chat": metered(card_service.attend(ChatTurns(configs, agent, clients).handle), clients),
+        "chat": metered(cards.attend(ChatTurns(configs, agent, clients).handle), clients),
         "event": events.handle,
-        "card": metered(cards.handle, clients),
+        "card": metered(clicks.handle, clients),
     }
-    reaper = CardReaper(card_service, only)
+    reaper = CardReaper(cards, outdated, config_id)
     jobs = (*own_jobs(agent, owner, configs), reaper, counter, MissedCallbacks(clients, only))
     return WorkerLoop(
         owner,
         handlers,
         WithWeb(channel),
         capacity=settings.TURN_CAPACITY,
-        sink=lambda turn: sink_of(turn, card_service.sink),
+        sink=lambda turn: sink_of(turn, cards.sink),
         jobs=jobs,
         on_close=close,
     )

@@ -1,17 +1,21 @@
 """Chat messages: from the inbox to the agent."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bifang.channels.ports import ReplySink, Turn, TurnResult
 from bifang.core import db
-from bifang.core.configs import learn
 from bifang.core.errors import BifangError
 from feishu_integration.applications import FeishuDoor, FeishuDoors
 from feishu_integration.config import FeishuSettings
 from feishu_integration.handlers.contents import read_quote
+from feishu_integration.handlers.happenings import SOURCE
+from feishu_integration.handlers.tenants import learn_tenant
+from secops_agent.agent.attachments import Attachment
+from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
+from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
 OUTSIDER: Final = "外部人员，已忽略"
@@ -24,21 +28,29 @@ class FeishuTurns:
     def __init__(self, doors: FeishuDoors, agent: Agent) -> None:
         self._doors = doors
         self._agent = agent
+        self._groups = GroupWatch(SOURCE)
 
     async def handle(self, turn: Turn, sink: ReplySink) -> TurnResult:
         """The agent's answer; nothing for an outsider, or for another robot."""
         door, payload = await self._doors.get(turn.config_id), turn.payload
         staff_id, corp_id = payload.get("staff_id", ""), payload.get("corp_id", "")
         own = await _tenant(door.settings, payload)
-        if not staff_id or not own or corp_id != own or payload.get("sender_type", "user") != "user":
+        known = bool(own) or is_web(
+            turn.target
+        )  # a page knows who is logged in, if not yet whose robot it is
+        if not staff_id or not known or corp_id != own or payload.get("sender_type", "user") != "user":
             log.info("feishu 忽略企业外人员的消息", extra={"config": turn.config_id})
+            await self._groups.outsider(turn, own)
             return TurnResult(note=OUTSIDER)
+        await self._groups.heard(turn)
         quoted = await _quoted(door, payload.get("quotes", ""))
-        cannot_read = payload.get("cannot_read", "") or ("" if turn.text or quoted else NO_QUOTE)
+        said = turn.text or quoted or payload.get("files")
+        cannot_read = payload.get("cannot_read", "") or ("" if said else NO_QUOTE)
         asking = Asking(
             turn=turn, corp_id=corp_id, staff_id=staff_id, nick=staff_id,
             is_group=bool(turn.target and turn.target.is_group), default_role=door.settings.default_role,
             ai_configs=door.settings.ai_configs, quoted=quoted, cannot_read=cannot_read,
+            attachment=_attachment(door, turn),
         )  # fmt: skip
         return await self._agent.answer(asking, sink)
 
@@ -48,7 +60,19 @@ async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:
     seen = payload.get("robot_corp_id", "")
     if settings.tenant_key or not seen:
         return settings.tenant_key
-    return await db.call(learn, settings.id, "tenant_key", seen)
+    return await db.call(learn_tenant, settings.id, seen)
+
+
+def _attachment(door: FeishuDoor, turn: Turn) -> Attachment | None:
+    """The file that the message is; nothing of it is fetched before it is asked for."""
+    files = turn.payload.get("files") or ()
+    if not files:
+        return None
+
+    async def download(take: Callable[[bytes], object], most: int) -> None:
+        await door.media.download(turn.external_id, files[0]["file_key"], take, most)
+
+    return Attachment(files[0].get("name") or "未命名", download)
 
 
 async def _quoted(door: FeishuDoor, message_id: str) -> str:

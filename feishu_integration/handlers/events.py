@@ -1,22 +1,19 @@
-"""Events of the organisation: stored, acknowledged, and acted on where they take rights away."""
-
-from typing import Final
+"""Events of the organisation: stored, acknowledged, and acted on where somebody has a rule for them."""
 
 from bifang.channels.ports import ReplySink, Turn, TurnResult
 from bifang.core import db
-from feishu_integration.handlers.contents import field_of, object_of
-from secops_agent.services.people.staff import leave_organisation
-
-PERSON_GONE: Final = "contact.user.deleted_v3"
+from feishu_integration.handlers.happenings import read_event
+from feishu_integration.handlers.tenants import learn_tenant
+from secops_agent.services.organisation.happenings import Happening
+from secops_agent.services.organisation.reactions import react
 
 
 async def handle(turn: Turn, sink: ReplySink) -> TurnResult:
-    """Run again after a crash it does nothing twice."""
-    if turn.payload.get("type") != PERSON_GONE:
-        return TurnResult()
-    open_id = field_of(object_of(turn.payload.get("data"), "object"), "open_id")
-    corp_id = str(turn.payload.get("corp_id") or "")
-    if not open_id or not corp_id:
-        return TurnResult(note="离职事件没有写明是谁，没有停用任何人员")
-    count = await db.call(leave_organisation, corp_id, [open_id])
-    return TurnResult(note="离开企业，已停用人员" if count else "")
+    """Run again after a crash it does nothing twice: what it writes is keyed by the event."""
+    happening = read_event(turn)
+    return TurnResult(note=await db.call(_act, happening) if happening else "")
+
+
+def _act(happening: Happening) -> str:
+    learn_tenant(happening.config_id, happening.corp_id)
+    return react(happening)

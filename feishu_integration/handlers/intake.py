@@ -9,12 +9,14 @@ from typing import Any, Final
 from bifang.channels import inbox
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.channels.storable import unstorable
+from feishu_integration.handlers import cards
 from feishu_integration.handlers.contents import field_of, object_of, read_message
-from feishu_integration.stream.client import Pushed
+from feishu_integration.stream.client import Pushed, Taken
 from secops_agent.agent.urgency import is_urgent
 
 log = logging.getLogger(__name__)
 MESSAGE: Final = "im.message.receive_v1"
+CLICK: Final = "card.action.trigger"
 
 
 class FeishuIntake:
@@ -24,18 +26,22 @@ class FeishuIntake:
         self._config_id = config_id
         self._stored = stored
 
-    async def receive(self, pushed: Pushed) -> bool:
-        """True when it is on the disk; False if it could not be stored: Feishu will deliver it again."""
-        item = read_item(pushed, self._config_id)
+    async def receive(self, pushed: Pushed) -> Taken | None:
+        """When it is on the disk, with the answer to a click; None if it could not be stored: Feishu will deliver it
+        again, or tell the clicker."""
+        item, taken = read_item(pushed, self._config_id), Taken()
+        if item.kind == "card" and not item.unreadable:
+            item, answer = await cards.decide(item)
+            taken = Taken(answer)
         known = {"config": self._config_id, "message_id": ascii(item.external_id)[1:-1]}
         try:
             await inbox.receive(item)
         except Exception:
             log.exception("feishu 消息没能保存，不确认，等待飞书重新投递", extra=known)
-            return False
+            return None
         self._stored()
         log.info("feishu 收到并已保存 %s", item.kind, extra=known)
-        return True
+        return taken
 
 
 def read_item(pushed: Pushed, config_id: int) -> Incoming:
@@ -47,8 +53,13 @@ def read_item(pushed: Pushed, config_id: int) -> Incoming:
     if not isinstance(data, dict):
         return _dead(pushed, config_id, "事件内容不是 JSON 对象，无法解析。")
     header, event = object_of(data, "header"), object_of(data, "event")
-    chat = field_of(header, "event_type") == MESSAGE
-    item = _chat(header, event, config_id) if chat else _event(data, header, event, config_id)
+    kind = field_of(header, "event_type")
+    if kind == MESSAGE:
+        item = _chat(header, event, config_id)
+    elif kind == CLICK:
+        item = cards.read_click(header, event, config_id)
+    else:
+        item = _event(data, header, event, config_id)
     # The text of bytes may be of any kind; of Unicode, NUL and half characters are what no database holds.
     reason = unstorable(item, pushed.payload.decode("utf-8", "replace"))
     reason = reason or ("" if item.external_id else "事件没有任何标识。")
@@ -74,6 +85,7 @@ def _chat(header: Mapping[str, Any], event: Mapping[str, Any], config_id: int) -
         "created_ms": field_of(message, "create_time")[:20],
         "quotes": field_of(message, "parent_id")[:200],
         "cannot_read": said.cannot_read,
+        "files": [dict(file) for file in said.files],
         "door": "feishu",
     }
     group = field_of(message, "chat_type") != "p2p"
@@ -101,5 +113,11 @@ def _event(
         kind="event",
         external_id=field_of(header, "event_id") or field_of(data, "uuid"),
         text=kind,
-        payload={"type": kind, "corp_id": corp_id, "data": dict(event), "door": "feishu"},
+        payload={
+            "type": kind,
+            "corp_id": corp_id,
+            "born_ms": field_of(header, "create_time")[:20],
+            "data": dict(event),
+            "door": "feishu",
+        },
     )

@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bifang.core.errors import RemoteError
-from bifang.core.http import HttpClient
+from bifang.core.http import HttpClient, Response
 from feishu_integration.openapi.errors import StaleTenantToken, bad_credentials, check_answer
 
 TOKEN_PATH: Final = "/open-apis/auth/v3/tenant_access_token/internal"  # noqa: S105 - a path
 EARLY_S: Final = 300.0
+TRANSFER_TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,28 @@ class FeishuApi:
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """``data`` of the answer. RateLimited, BadCredentials, RemoteError."""
-        try:
-            answer = await self._call_once(method, path, body)
-        except StaleTenantToken:
-            answer = await self._call_once(method, path, body)
-        data = answer.get("data")
+        data = (await self._send(method, path, json=body)).get("data")
         return data if isinstance(data, dict) else {}
 
-    async def _call_once(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        token = await self._valid_token()
+    async def download(self, path: str, take: Callable[[bytes], object], max_bytes: int) -> None:
+        """Give a file to ``take`` piece by piece. Errors as `call`; RemoteError(code="too_large") over ``max_bytes``."""
+        await self._send("GET", path, sink=take, max_bytes=max_bytes, timeout=TRANSFER_TIMEOUT_S)
+
+    async def _send(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """The answer; a token that went stale is renewed once."""
         try:
-            return await self._request(method, path, body, {"Authorization": f"Bearer {token}"})
+            return await self._send_once(method, path, **options)
+        except StaleTenantToken:
+            return await self._send_once(method, path, **options)
+
+    async def _send_once(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        token = await self._valid_token()
+        headers = {"Authorization": f"Bearer {token}"}
+        response = await self._request(method, path, headers=headers, **options)
+        if "sink" in options and response.status == 200:
+            return {}  # it was the file
+        try:
+            return check_answer(response)
         except StaleTenantToken:
             if token == self._token:
                 self._token = ""
@@ -63,7 +75,7 @@ class FeishuApi:
     async def _fetch_token(self) -> tuple[str, float]:
         keys = {"app_id": self._application.app_id, "app_secret": self._application.app_secret}
         try:
-            answer = await self._request("POST", TOKEN_PATH, keys, {})
+            answer = check_answer(await self._request("POST", TOKEN_PATH, json=keys))
         except RemoteError as error:
             raise bad_credentials(error) from None
         token, seconds = answer.get("tenant_access_token"), answer.get("expire")
@@ -72,11 +84,6 @@ class FeishuApi:
             raise RemoteError(text, permanent=False, status=200, code="bad_answer")
         return token, float(seconds) if isinstance(seconds, int | float) else 7200.0
 
-    async def _request(
-        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
-    ) -> dict[str, Any]:
-        application = self._application
-        url = application.base.rstrip("/") + path
-        return check_answer(
-            await self._http.request(method, url, json=body, headers=headers, proxy=application.proxy)
-        )
+    async def _request(self, method: str, path: str, **options: Any) -> Response:
+        url = self._application.base.rstrip("/") + path
+        return await self._http.request(method, url, proxy=self._application.proxy, **options)

@@ -9,6 +9,7 @@ from bifang.core.http import Response
 TOO_OFTEN: Final = 99991400
 STALE_TOKENS: Final = frozenset({99991663, 99991664, 99991668})
 NO_SCOPE: Final = frozenset({99991672, 99991679})
+PASSING: Final = frozenset({200810, 300120})  # somebody is clicking on the card; an internal error
 RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 _REFUSALS: Final = {
     230001: "消息内容不被接受",
@@ -16,6 +17,12 @@ _REFUSALS: Final = {
     230005: "对方已经不能接收消息",
     230020: "对方已经不能接收消息",
     230099: "卡片内容不被接受",
+    200740: "卡片不存在",
+    200750: "卡片已超过 14 天，不能再更新",
+    200860: "卡片内容超过 30 KB",
+    234003: "文件不在这条消息里",
+    234004: "机器人不在这个群里，请重新把它加进群",
+    234037: "文件超过 100 MB，飞书不让应用下载；请拆分后再发",
 }
 
 
@@ -55,7 +62,7 @@ def _refusal(status: int, code: int, text: str) -> RemoteError:
         message = f"应用缺少接口权限（{code}：{text}）：请在飞书开放平台的「权限管理」中开通后重新发布版本。"
     else:
         message = f"飞书拒绝了请求（{code}：{_REFUSALS.get(code, text)}）。"
-    return RemoteError(message, permanent=True, status=status, code=str(code))
+    return RemoteError(message, permanent=code not in PASSING, status=status, code=str(code))
 
 
 def _code_of(response: Response) -> tuple[int | None, dict[str, Any]]:

@@ -2,42 +2,74 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from feishu_integration.openapi.api import FeishuApi
 
 PATH: Final = "/open-apis/im/v1/messages"
+Message = Mapping[str, str]  # {msg_type, content}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a message goes: as an answer to the message ``ident``, or to a chat or person of that id."""
+
+    kind: Literal["reply", "chat_id", "open_id"]
+    ident: str
 
 
 class FeishuMessages:
-    """Everything goes out as a post with Markdown. ``uuid`` is Feishu's key against sending twice, for an hour."""
+    """``uuid`` is Feishu's key against sending twice, for an hour. All raise RateLimited or RemoteError."""
 
     def __init__(self, api: FeishuApi) -> None:
         self._api = api
 
-    async def reply(self, message_id: str, title: str, markdown: str, uuid: str) -> str:
-        """Answer a message where it was said; the new message's id."""
-        body = {**_post(title, markdown), "uuid": uuid}
-        return _ident(await self._api.call("POST", f"{PATH}/{quote(message_id, safe='')}/reply", body))
+    async def send(self, to: Address, message: Message, uuid: str) -> str:
+        """Say something; the new message's id."""
+        if to.kind == "reply":
+            path, body = _path(to.ident) + "/reply", {**message, "uuid": uuid}
+        else:
+            path, body = (
+                f"{PATH}?receive_id_type={to.kind}",
+                {"receive_id": to.ident, **message, "uuid": uuid},
+            )
+        return str((await self._api.call("POST", path, body)).get("message_id") or "")[:200]
 
-    async def send(self, kind: str, receiver: str, title: str, markdown: str, uuid: str) -> str:
-        """Say something to a ``chat_id`` or an ``open_id``; the message's id."""
-        body = {"receive_id": receiver, **_post(title, markdown), "uuid": uuid}
-        return _ident(await self._api.call("POST", f"{PATH}?receive_id_type={kind}", body))
+    async def replace(self, message_id: str, card: Message) -> None:
+        """Show another card in a message of ours, for 14 days after it was sent."""
+        await self._api.call("PATCH", _path(message_id), {"content": card["content"]})
 
     async def read(self, message_id: str) -> Mapping[str, Any]:
         """One message of a chat that the bot is in; {} if Feishu has none."""
-        data = await self._api.call("GET", f"{PATH}/{quote(message_id, safe='')}")
+        data = await self._api.call("GET", _path(message_id))
         items = data.get("items")
         first = items[0] if isinstance(items, list) and items else None
         return first if isinstance(first, dict) else {}
 
 
-def _post(title: str, markdown: str) -> dict[str, str]:
-    words = {"title": title, "content": [[{"tag": "md", "text": markdown}]]}
-    return {"msg_type": "post", "content": json.dumps({"zh_cn": words}, ensure_ascii=False)}
+def post(title: str, markdown: str, at: str = "") -> Message:
+    """A text message with Markdown; ``at``: the open_id of somebody to mention."""
+    lines = [[{"tag": "md", "text": markdown}]]
+    if at:
+        lines.insert(0, [{"tag": "at", "user_id": at}])
+    return _message("post", {"zh_cn": {"title": title, "content": lines}})
 
 
-def _ident(data: Mapping[str, Any]) -> str:
-    return str(data.get("message_id") or "")[:200]
+def interactive(card: Mapping[str, Any]) -> Message:
+    """A card in the message itself."""
+    return _message("interactive", card)
+
+
+def entity(card_id: str) -> Message:
+    """The one message that shows a card entity."""
+    return _message("interactive", {"type": "card", "data": {"card_id": card_id}})
+
+
+def _message(kind: str, content: Mapping[str, Any]) -> Message:
+    return {"msg_type": kind, "content": json.dumps(content, ensure_ascii=False)}
+
+
+def _path(message_id: str) -> str:
+    return f"{PATH}/{quote(message_id, safe='')}"

@@ -3,9 +3,10 @@
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bifang.channels.streams.client import LongConnection, Pause, wait_unless_nudged
 from bifang.channels.streams.connection import Connection
@@ -26,8 +27,15 @@ class Pushed:
     payload: bytes
 
 
-# True: it is on the disk, and may be acknowledged.
-ReceivePushed = Callable[[Pushed], Awaitable[bool]]
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """It is on the disk, and may be acknowledged. ``answer`` is what a callback waits for; None for an event."""
+
+    answer: Mapping[str, Any] | None = None
+
+
+# None: it could not be stored, and is not acknowledged.
+ReceivePushed = Callable[[Pushed], Awaitable[Taken | None]]
 
 
 class FeishuClient(LongConnection):
@@ -84,9 +92,9 @@ class FeishuClient(LongConnection):
 
     async def _handle(self, connection: Connection, frame: WireFrame, payload: bytes) -> None:
         """One event, to its ack. What is not acknowledged with 200 within 3 s is delivered again."""
-        begun, stored = time.monotonic(), False
+        begun, taken = time.monotonic(), None
         try:
-            stored = await self._receive(Pushed(frame.header("message_id"), payload))
+            taken = await self._receive(Pushed(frame.header("message_id"), payload))
         except Exception as error:
             self._journal.write(
                 f"receive {type(error).__name__}",
@@ -94,5 +102,11 @@ class FeishuClient(LongConnection):
                 level=logging.ERROR,
                 error=error,
             )
-        answer = json.dumps({"code": 200 if stored else 500, "headers": None, "data": None}).encode()
-        await connection.send(encode(frame.answered(answer, int((time.monotonic() - begun) * 1000))))
+        await connection.send(encode(frame.answered(_ack(taken), int((time.monotonic() - begun) * 1000))))
+
+
+def _ack(taken: Taken | None) -> bytes:
+    """The payload of an ack: what a callback is answered with is base64 of JSON (facts: ack)."""
+    answer = taken.answer if taken else None
+    data = None if answer is None else b64encode(json.dumps(answer).encode()).decode()
+    return json.dumps({"code": 200 if taken else 500, "headers": None, "data": data}).encode()

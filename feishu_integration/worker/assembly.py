@@ -2,36 +2,47 @@
 
 from django.conf import settings
 
+from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.ports import Handler
 from bifang.channels.processes import Owner
 from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
+from feishu_integration.addresses import place_limiter
 from feishu_integration.applications import FeishuDoors
+from feishu_integration.cards.platform import card_service
 from feishu_integration.channel import FeishuChannel
+from feishu_integration.handlers import cards as clicks
 from feishu_integration.handlers import events
 from feishu_integration.handlers.chat import FeishuTurns
 from secops_agent.agent.jobs import own_jobs
 from secops_agent.agent.service import Agent
+from secops_agent.services.decisions.settled_cards import outdated
+from secops_agent.web_chat.channel import WithWeb, sink_of
 
 
 def build_loop(owner: Owner) -> WorkerLoop:
     """A fresh turn loop for the rows of the owner's scope."""
     configs = ConfigCache()
     doors, agent = FeishuDoors(configs), Agent(configs)
+    places = place_limiter(on=settings.RATE_LIMITS)
+    cards = card_service(doors, places)
+    channel = FeishuChannel(doors, cards, places)
 
     async def close() -> None:
-        await doors.close()
+        await channel.close()
         await agent.close()
 
     handlers: dict[str, Handler] = {
-        "chat": FeishuTurns(doors, agent).handle,
+        "chat": cards.attend(FeishuTurns(doors, agent).handle),
         "event": events.handle,
+        "card": clicks.handle,
     }
     return WorkerLoop(
         owner,
         handlers,
-        FeishuChannel(doors),
+        WithWeb(channel),
         capacity=settings.TURN_CAPACITY,
-        jobs=own_jobs(agent, owner, configs),
+        sink=lambda turn: sink_of(turn, cards.sink),
+        jobs=(*own_jobs(agent, owner, configs), CardReaper(cards, outdated, owner.scope.config_id)),
         on_close=close,
     )

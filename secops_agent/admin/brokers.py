@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -191,6 +192,18 @@ class BrokerLetterScreen(RecordScreen):
     ordering = ("-id",)
     fields = ("position", "stream", "state_badge", "whole_reason", "size", "tries", "came", "failed", "text")
     actions = ("try_again", "throw_away")
+    change_form_outer_before_template = "admin/secops_agent/letter_acts.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the list's actions, for this one."""
+        letter = self.get_object(request, object_id) if self.has_operate_permission(request) else None
+        acts = {
+            "letter": letter, "box": ACTION_CHECKBOX_NAME,
+            "list_url": reverse("admin:secops_agent_brokerletter_changelist"),
+        }  # fmt: skip
+        return super().change_view(request, object_id, form_url, acts | (extra_context or {}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BrokerLetter]:
         """The payload is only read on the page of one."""

@@ -105,7 +105,7 @@ async def _decide_only_one(
             (Reply(decision.text, title=decision.text[:40]),), brief(turn, person, decision.text)
         )
     shown = [each for each in waiting if not is_group or each.conversation_id == turn.conversation_id]
-    text = f"请写上代码。{pending.tell(person, shown)}" if shown else OTHERWHERE
+    text = f"请写上代码。{await db.call(pending.tell, person, shown)}" if shown else OTHERWHERE
     return TurnResult((Reply(text, title="等待您决定"),), brief(turn, person, text))
 
 

@@ -76,11 +76,29 @@ class IndicatorOut(Form):
     value = serializers.CharField(help_text="值")
 
 
+class ListedOut(Form):
+    """What a list of indicators says; its texts are data that somebody else wrote."""
+
+    list = serializers.CharField(help_text="清单")
+    kind = serializers.CharField(help_text="条目的种类：ip cidr domain url hash email account")
+    value = serializers.CharField(help_text="条目的值")
+    note = serializers.CharField(help_text="说明")
+    origin = serializers.CharField(help_text="出处")
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="有效期至；空：长期")
+
+
+class ListedHitOut(ListedOut):
+    """An entry that names something in an alert."""
+
+    observed = texts("告警里的指标：种类和值")
+
+
 class AlertDetailOut(AlertOut):
     """An alert with all that is known."""
 
     description = serializers.CharField(help_text="说明")
     indicators = IndicatorOut(many=True, help_text="指标")
+    listed = ListedHitOut(many=True, help_text="命中的情报清单，最多 30 条")
     techniques = texts("ATT&CK 技术编号")
     references = texts("参考链接")
     acknowledged_at = serializers.DateTimeField(allow_null=True, help_text="确认时间")

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from secops_agent.api import access
-from secops_agent.api.alerts import AlertOut
+from secops_agent.api.alerts import AlertOut, ListedOut
 from secops_agent.api.assets import AssetOut
 from secops_agent.api.base import Form, Text, View
 from secops_agent.services.alerts import indicators
@@ -17,17 +17,6 @@ class IndicatorQuery(Form):
 
     value = Text(max_length=500, help_text="IP、域名、URL、哈希、账号或邮箱。")
     limit = serializers.IntegerField(min_value=1, max_value=200, default=20, help_text="最多多少条告警。")
-
-
-class ListedOut(Form):
-    """What a list of indicators says; its texts are data that somebody else wrote."""
-
-    list = serializers.CharField(help_text="清单")
-    kind = serializers.CharField(help_text="条目的种类：ip cidr domain url hash email account")
-    value = serializers.CharField(help_text="条目的值")
-    note = serializers.CharField(help_text="说明")
-    origin = serializers.CharField(help_text="出处")
-    expires_at = serializers.DateTimeField(allow_null=True, help_text="有效期至；空：长期")
 
 
 class SightingsOut(Form):

@@ -34,7 +34,7 @@ def json_values(source: Source, wanted: Collection[str], limits: ImportLimits) -
     with source.open(limits) as stream:
         shallow = _Shallow(stream, limits)
         with _json_errors(shallow, source.name):
-            if len(wanted) == 1 and all(path.count("item") == path.endswith("item") for path in wanted):
+            if len(wanted) == 1 and all(_is_one_array(path) for path in wanted):
                 yield from _array_values(shallow, *wanted)
             else:
                 events = ijson.basic_parse(shallow, multiple_values=True)
@@ -69,6 +69,11 @@ def json_head(
     except BrokenFile as error:
         return found, error
     return found, None
+
+
+def _is_one_array(path: str) -> bool:
+    """Or whole documents. Of a single value `_Shallow` could not tell where it begins and what lies beside it."""
+    return not path or (path.endswith("item") and path.count("item") == 1)
 
 
 def _array_values(stream: "_Shallow", path: str) -> Pieces:

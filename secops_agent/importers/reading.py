@@ -86,15 +86,15 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 def text_lines(source: Source, limits: ImportLimits) -> Iterator[tuple[str, "bytes | BrokenRecord"]]:
     """Stream ``("第 12 行", line)``; a line over ``max_text`` comes as a BrokenRecord and is skipped."""
     with source.open(limits) as stream:
-        number = 0
-        while line := stream.readline(limits.max_text + 1):
+        number, longest = 0, min(limits.max_text, stream.longest)
+        while line := stream.readline(longest + 1):
             number += 1
-            if len(line) <= limits.max_text:
+            if len(line) <= longest:
                 yield f"第 {number} 行", line
                 continue
             while line and not line.endswith(b"\n"):
-                line = stream.readline(limits.max_text)
-            yield f"第 {number} 行", BrokenRecord(f"这一行超过 {limits.max_text} 字节")
+                line = stream.readline(longest)
+            yield f"第 {number} 行", BrokenRecord(f"这一行超过 {longest} 字节")
 
 
 def json_documents(source: Source, limits: ImportLimits) -> Iterator[tuple[str, Any]]:

@@ -78,12 +78,14 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
         return
     _check(importer, source, options)
     taken = refused = 0
+    source.begin()
     try:
         for item in importer.parse(source, options):
             if isinstance(item, Rejected):
                 refused += 1
             else:
                 taken += 1
+                source.take()
             yield item
             if refused > _MOST_REJECTED and refused > taken:
                 raise InvalidInput(

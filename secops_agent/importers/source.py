@@ -2,10 +2,12 @@
 
 import codecs
 import io
+import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 HEAD_BYTES = 64 * 1024
+LEAST_RECORD, RECORD_TIMES = 2 * MIB, 2
 _CHUNK = 256 * 1024
+_EARNED = 0.0005  # seconds of processor time; reading a real record takes a fifth of it
 _GZIP_MAGIC = b"\x1f\x8b"
 _OTHER_PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -37,7 +41,9 @@ class ImportLimits:
 
     ``max_bytes``: formats that have to be held as a whole; ``max_stream_bytes``: those that are streamed.
     ``max_text``: one line or one string. ``max_record``: one value that is built in memory, which is some thirty times
-    as large there. ``max_depth``: nesting of JSON or XML.
+    as large there; of a small file, packed ones too, no more than `LEAST_RECORD` and `RECORD_TIMES` its size.
+    ``max_depth``: nesting of JSON or XML. ``seconds`` of processor time to begin with; each MiB of the file as it
+    came allows one more, and each record that was taken `_EARNED`.
     """
 
     max_bytes: int = 200 * MIB
@@ -47,6 +53,7 @@ class ImportLimits:
     max_text: int = 16 * MIB
     max_record: int = 32 * MIB
     max_depth: int = 100
+    seconds: float = 3.0
 
 
 class Source:
@@ -57,6 +64,8 @@ class Source:
         self._path = path
         self._data = data
         self._head: bytes | None = None
+        self._began = time.thread_time()
+        self._taken = 0
 
     @classmethod
     def from_path(cls, path: str | Path) -> "Source":
@@ -82,13 +91,43 @@ class Source:
                 self._head = _beginning(stream)
         return self._head
 
+    def begin(self) -> None:
+        """From here on, the processor time of this thread is counted."""
+        self._began, self._taken = time.thread_time(), 0
+
+    def take(self) -> None:
+        """A record was taken from it, so that reading it is worth more time."""
+        self._taken += 1
+
+    def check(self, limits: ImportLimits) -> None:
+        """Raises InvalidInput when reading has cost more than what came of it is worth."""
+        allowed = limits.seconds + self.size() / MIB + self._taken * _EARNED
+        if time.thread_time() - self._began > allowed:
+            raise InvalidInput(
+                f"{self.name} 读了 {allowed:.0f} 秒，只得到 {self._taken} 条记录，像是恶意构造的文件，已停止导入。"
+                "确实是真实的报告时，请解压或拆分后导入。"
+            )
+
+    def size(self) -> int:
+        """In bytes, as it came. Raises InvalidInput if it cannot be read."""
+        if self._path is None:
+            return len(self._data)
+        try:
+            return self._path.stat().st_size
+        except OSError as error:
+            raise InvalidInput(_unreadable(self.name, error)) from error
+
+    def longest(self, limits: ImportLimits) -> int:
+        """Bytes of one record: little that unpacks to much may not be built in memory."""
+        return min(limits.max_record, LEAST_RECORD + RECORD_TIMES * self.size())
+
     @contextmanager
     def open(self, limits: ImportLimits, *, whole: bool = False) -> Iterator["Stream"]:
         """A buffered UTF-8 stream without byte order mark. Reading it may raise InvalidInput or BrokenFile."""
         with self._raw() as raw:
             chunks = _inflate(_read(raw), self.name, limits)
             bounded = _bound(chunks, limits.max_bytes if whole else limits.max_stream_bytes, self.name)
-            yield Stream(_transcode(bounded, self.name), limits)
+            yield Stream(_transcode(bounded, self.name), self.longest(limits), partial(self.check, limits))
 
     def _raw(self) -> BinaryIO:
         if self._path is None:
@@ -96,14 +135,19 @@ class Source:
         try:
             return self._path.open("rb")
         except OSError as error:
-            raise InvalidInput(f"读不了 {self.name}：{error.strerror}。请检查路径和权限。") from error
+            raise InvalidInput(_unreadable(self.name, error)) from error
+
+
+def _unreadable(name: str, error: OSError) -> str:
+    return f"读不了 {name}：{error.strerror}。请检查路径和权限。"
 
 
 class Stream(io.BufferedReader):
-    """A buffered stream whose reader says where a record begins: none may be longer than ``max_record``."""
+    """A buffered stream whose reader says where a record begins: none may be longer than ``longest``."""
 
-    def __init__(self, chunks: Iterator[bytes], limits: ImportLimits) -> None:
-        self._source = _ChunkStream(chunks, limits.max_record)
+    def __init__(self, chunks: Iterator[bytes], longest: int, check: Callable[[], None]) -> None:
+        self.longest = longest
+        self._source = _ChunkStream(chunks, longest, check)
         super().__init__(self._source, _CHUNK)
 
     def begin_record(self) -> None:
@@ -118,8 +162,9 @@ class Stream(io.BufferedReader):
 class _ChunkStream(io.RawIOBase):
     """A raw stream over an iterator of byte strings."""
 
-    def __init__(self, chunks: Iterator[bytes], longest: int) -> None:
+    def __init__(self, chunks: Iterator[bytes], longest: int, check: Callable[[], None]) -> None:
         self._chunks = chunks
+        self._check = check
         self._rest = memoryview(b"")
         self._longest = longest
         self.given = 0
@@ -129,6 +174,7 @@ class _ChunkStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        self._check()
         target = memoryview(buffer).cast("B")
         while not self._rest:
             chunk = next(self._chunks, None)

@@ -213,16 +213,17 @@ class SourceEntry(Entry):
 
 def apply_source_entries(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """The ``syslog_sources`` section of apply_configs. Raises InvalidInput naming entry and key."""
+    rows = []
     for number, given in enumerate(entries, 1):
         try:
-            _apply(read_entry(SourceEntry, given))
+            rows.append(_apply(read_entry(SourceEntry, given)))
         except InvalidInput as error:
             place = f"syslog_sources 第 {number} 项（{given.get('name') or '缺少 name'}）"
             raise InvalidInput(f"{place}：{error.message}") from None
-    return []
+    return [f"{row.pk}\tsyslog_source\t{row.name}" for row in rows]
 
 
-def _apply(entry: SourceEntry) -> None:
+def _apply(entry: SourceEntry) -> SyslogSource:
     values = entry.values()
     with transaction.atomic():
         row = SyslogSource.objects.filter(name=entry.name).first() or SyslogSource(name=entry.name)
@@ -232,6 +233,7 @@ def _apply(entry: SourceEntry) -> None:
             setattr(row, name, value)
         row.save()
         keep_change(Actor.system("apply_configs"), row, before)
+    return row
 
 
 def described(row: SyslogSource) -> dict[str, Any]:

@@ -27,9 +27,9 @@ _CHOICES: Final[Mapping[str, Iterable[str]]] = {
     "verdict": Verdict.values,
 }  # fmt: skip
 _LONGEST: Final = {"q": 200, "source": 60, "rule": 500}
-_NUMBERS: Final = frozenset({"asset", "assignee", "page"})
+_NUMBERS: Final = frozenset({"asset", "assignee", "list", "page"})
 _DAYS: Final = frozenset({"from", "to"})
-SEVERAL: Final = ("severity", "status", "source", "rule", "asset", "assignee", "verdict")
+SEVERAL: Final = ("severity", "status", "source", "rule", "asset", "assignee", "verdict", "list")
 KNOWN: Final = ("tab", "q", *SEVERAL, "span", "from", "to", "sort", "page")
 Pairs = tuple[tuple[str, str], ...]
 
@@ -85,6 +85,7 @@ class QueueQuery:
             mine=tuple(row.pk for row in accounts(user)), keyword=self.get("q"), severities=self.all("severity"),
             statuses=self.all("status"), verdicts=self.all("verdict"), sources=self.all("source"), rules=self.all("rule"),
             assets=tuple(map(int, self.all("asset"))), assignees=tuple(map(int, self.all("assignee"))),
+            lists=tuple(map(int, self.all("list"))),
             since=since, until=until,
             order=self.get("sort") or "urgent",  # type: ignore[arg-type]
         )  # fmt: skip

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from bifang.channels.visible import visible
-from secops_agent.models import Alert, Asset, SavedView, Staff
+from secops_agent.models import Alert, Asset, IndicatorList, SavedView, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services import links
 from secops_agent.services.alerts import batches
@@ -28,6 +28,7 @@ ACT: Final = "secops_agent.change_alert"
 TABS: Final = {"mine": "我的", "unassigned": "未分配", "at_risk": "快超时", "all": "全部"}
 TITLES: Final = {
     "severity": "级别", "status": "状态", "assignee": "处理人", "source": "来源", "rule": "规则", "asset": "资产", "verdict": "结论",
+    "list": "命中情报",
 }  # fmt: skip
 _WORDS: Final = {**dict(Severity.choices), **dict(AlertStatus.choices), **dict(Verdict.choices)}
 
@@ -136,7 +137,7 @@ def _chips(query: QueueQuery) -> list[ListLink]:
 def _names(query: QueueQuery) -> dict[tuple[str, str], str]:
     """Of what the address has by number."""
     found = {("assignee", str(NOBODY)): "未分配"}
-    kinds: Sequence[tuple[str, Any]] = (("asset", Asset), ("assignee", Staff))
+    kinds: Sequence[tuple[str, Any]] = (("asset", Asset), ("assignee", Staff), ("list", IndicatorList))
     for name, kind in kinds:
         if numbers := query.all(name):
             rows = kind.objects.filter(pk__in=map(int, numbers)).values_list("pk", "name")

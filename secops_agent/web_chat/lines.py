@@ -45,13 +45,13 @@ def is_web(target: ReplyTarget | None) -> bool:
 
 
 def robot_for(account: Staff) -> SystemConfig | None:
-    """The enabled DingTalk configuration of exactly the account's corporation: the page is one more way to its robot.
+    """The enabled chat configuration of exactly the account's corporation: the page is one more way to its robot.
 
     One that does not know its corporation yet is no match: it learns it from the first message, and a page must not
     be what teaches it.
     """
-    rows = SystemConfig.objects.enabled("dingtalk").order_by("pk")
-    return next((row for row in rows if (row.params.get("corp_id") or "") == account.corp_id), None)
+    rows = SystemConfig.objects.chats().filter(enabled=True)
+    return next((row for row in rows if row.corporation == account.corp_id), None)
 
 
 def say(speaker: Speaker, text: str, nonce: str, *, urgent: bool) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.web_request import FileField
 
+from simulators.attachments import pour_endlessly
 from simulators.values import mint, now_ms
 
 from .openapi import OpenApi
@@ -63,24 +64,13 @@ class Files:
         if not image:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(kept.name or 'file')}"
         if self.world.faults.take("file_endless", "", request.path):
-            return await _endless(request, headers)
+            return await pour_endlessly(request, headers)
         return web.Response(body=kept.body, content_type=image or "application/octet-stream", headers=headers)
 
     async def store(self, request: web.Request) -> web.StreamResponse:
         """Say what a downloadCode gives."""
         self.world.keep_file(request.match_info["code"], await request.read())
         return web.json_response({"stored": True})
-
-
-async def _endless(request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
-    """More and more, without a length, until the receiver has enough."""
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    try:
-        while True:
-            await response.write(b" " * (1 << 20))
-    except ConnectionError:
-        return response
 
 
 def _read_all(file: Any) -> bytes:

@@ -1,11 +1,11 @@
 """People write to a robot: the callback of the chat message, and the bubble on the page."""
 
-import base64
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from simulators.attachments import read_file
 from simulators.history import Entry
 from simulators.values import dump, mint, now_ms
 
@@ -79,18 +79,7 @@ def _say_once(world: World, body: dict[str, Any]) -> dict[str, Any]:
 
 def _with_file(world: World, body: dict[str, Any]) -> dict[str, Any]:
     """``file``: ``{name, text}`` or ``{name, base64}`` becomes a file message, whose downloadCode gives the bytes."""
-    given = body["file"]
-    if not isinstance(given, dict) or not given.get("name"):
-        raise InvalidInput("file 应是 {name, text} 或 {name, base64}")
-    try:
-        data = (
-            base64.b64decode(given["base64"], validate=True)
-            if "base64" in given
-            else str(given.get("text") or "").encode()
-        )
-    except (ValueError, TypeError) as error:
-        raise InvalidInput("file.base64 不是合法的 base64") from error
-    name, code = str(given["name"]), mint("download-")
+    (name, data), code = read_file(body["file"]), mint("download-")
     world.keep_file(code, data, name)
     content = {"spaceId": "1", "fileId": "2", "fileName": name, "downloadCode": code}
     return {**body, "msgtype": "file", "content": content, "text": str(body.get("text") or name)}

@@ -144,6 +144,7 @@ class Control:
                 "calls": dict(world.calls),
                 "limits": world.limits.describe(),
                 "faults": world.faults.describe(),
+                "resources": list(world.resources),
             }
         )
 
@@ -168,4 +169,6 @@ def describe_reply(entry: Entry) -> dict[str, Any]:
         "uuid": entry.raw.get("uuid", ""),
         "content": entry.raw.get("content", ""),
         "updates": entry.raw.get("updates", 0),
+        "card_id": entry.card,
+        "operations": entry.raw.get("operations", []),
     }

@@ -83,6 +83,7 @@ class Deliveries:
         latency_s = time.monotonic() - flight.sent
         answer = _read_answer(frame.payload)
         late = latency_s > self.options.ack_s
+        fault = fault or ("lost" if self.faults.take("ack_lost", link.owner) else "")
         fault = fault or ("code" if answer.get("code") != 200 else "late" if late else "")
         self._record(flight, frame, answer, fault, latency_s)
         if not fault:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bifang.core.errors import InvalidInput
+from simulators.attachments import read_file
 from simulators.history import Entry
 from simulators.values import dump, mint, now_ms
 
@@ -37,7 +38,12 @@ def identify(world: World, open_id: str) -> dict[str, str]:
 
 
 def say(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    """One message of a person: the fields of ``POST /sim/messages``."""
+    """One message of a person: the fields of ``POST /sim/messages``; ``file``: ``{name, text}`` or ``{name, base64}``."""
+    if body.get("file") is not None:
+        name, data = read_file(body["file"])
+        key = mint("file_")
+        world.resources[key] = data
+        body = {**body, "message_type": "file", "content": {"file_key": key, "file_name": name}}
     app = find_app(world, body.get("app_id"))
     chat = _find_chat(world, app, body)
     open_id = str(body.get("open_id") or chat.open_id or DEFAULT_PERSON)

@@ -29,6 +29,7 @@ split_order          reversed, shuffled           the parts come in that order
 split_lose           part, counted from 0         that part never comes
 malformed            now: variant, list, "all"    a malformed message on every connection (frames: malformed)
 malformed_each       variant, list, "all"         the same before every event
+ack_lost             true                         an ack that came did not arrive: the event comes again
 redeliver_after_s    seconds                      the gap before every redelivery, instead of 15 s, 5 min, …
 openapi_status       500, 503, …                  the OpenAPI answers that status
 openapi_code         230001, 230002, 99991672, …  the OpenAPI answers 400 with that code
@@ -36,6 +37,8 @@ openapi_limit        seconds                      429, code 99991400, x-ogw-rate
 openapi_delay_s      seconds                      the OpenAPI answers late
 openapi_hang         true                         the OpenAPI never answers
 openapi_lost         true                         the call is done, its answer never arrives
+file_redirect        address                      a file that people sent is elsewhere: 302
+file_endless         true                         that file never ends
 token_invalid        true                         every token presented is refused with 99991663 and forgotten
 ==================== ============================ ==========================================================
 """
@@ -60,6 +63,7 @@ NUMBERS = (
     "openapi_delay_s",
 )
 OTHERS = (
+    "ack_lost",
     "endpoint_body",
     "endpoint_hang",
     "handshake",
@@ -71,6 +75,8 @@ OTHERS = (
     "malformed_each",
     "openapi_hang",
     "openapi_lost",
+    "file_redirect",
+    "file_endless",
     "token_invalid",
 )
 NAMES = FaultNames(

@@ -8,8 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from simulators.history import Entry
-from simulators.values import mint, now_ms
+from simulators.values import dump, mint, now_ms
 
+from .cardkit import CardKit, check_card, read_words
 from .events import extract_text
 from .openapi import BAD_PARAMETER, NOT_IN_CHAT, Call, OpenApi, Refusal, refuse_too_often
 from .world import Chat, World
@@ -27,6 +28,7 @@ class ImApi:
 
     world: World
     openapi: OpenApi
+    cardkit: CardKit
     sent: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
@@ -58,6 +60,8 @@ class ImApi:
         entry = self._find(call)
         if entry.sender != call.app.app_id or entry.msgtype != "interactive":
             raise Refusal(BAD_PARAMETER, "NOT a card of this bot.")
+        if entry.card:
+            raise Refusal(BAD_PARAMETER, "A card entity is updated by cardkit.")
         content = call.read_text("content")
         entry.text = _check("interactive", content)
         entry.raw = {**entry.raw, "content": content, "updates": entry.raw.get("updates", 0) + 1}
@@ -94,6 +98,10 @@ class ImApi:
             self.world.calls["uuid_repeated"] += 1
             return self._describe(known)
         msg_type, content = call.read_text("msg_type"), call.read_text("content")
+        entity = (
+            self.cardkit.find_for_message(call.app.app_id, content) if msg_type == "interactive" else None
+        )
+        content = dump(entity.card) if entity else content
         text = _check(msg_type, content)
         if not self.world.limits.admit_message(chat.chat_id):
             raise refuse_too_often()
@@ -106,9 +114,12 @@ class ImApi:
             text=text,
             route=route,
             reply_to=parent,
+            card=entity.card_id if entity else "",
             raw={"content": content, "uuid": uuid, "reply_in_thread": bool(call.body.get("reply_in_thread"))},
         )
         self.world.history.add(entry)
+        if entity:
+            entity.entry = entry
         if uuid:
             self.sent[call.app.app_id, uuid] = (entry.id, time.monotonic())
         return self._describe(entry)
@@ -147,13 +158,21 @@ def _check(msg_type: str, content: str) -> str:
     if len(content.encode("utf-8", "surrogatepass")) > LONGEST.get(msg_type, LONGEST_RICH):
         raise Refusal(TOO_LONG, "The length of the message content reaches its limit.")
     try:
-        text = extract_text(msg_type, content)
+        text = _read_interactive(content) if msg_type == "interactive" else extract_text(msg_type, content)
     except (ValueError, KeyError, RecursionError) as error:
         code = CARD_REFUSED if msg_type == "interactive" else BAD_PARAMETER
         raise Refusal(code, "content is not a json string of the msg_type") from error
     if msg_type == "text" and not text.strip():
         raise Refusal(BAD_PARAMETER, "text is empty")
     return text
+
+
+def _read_interactive(content: str) -> str:
+    """Of a card in JSON 2.0 what is to be read on it; of any other, all its texts."""
+    card = json.loads(content)
+    if isinstance(card, dict) and card.get("schema") == "2.0":
+        return read_words(check_card(content))
+    return extract_text("interactive", content)
 
 
 def read_card(entry: Entry) -> Any:

@@ -85,18 +85,25 @@ class OpenApi:
     def guard(self, operation: Operation, *, flat: bool = False) -> Handler:
         """An endpoint that runs `operation` for calls that are allowed."""
 
+        async def answered(call: Call) -> web.StreamResponse:
+            answer, request = operation(call), call.request
+            if self.world.faults.take("openapi_lost", call.app.app_id, request.path) and request.transport:
+                request.transport.abort()
+            return web.json_response({"code": 0, "msg": "success", **(answer if flat else {"data": answer})})
+
+        return self.serve(answered)
+
+    def serve(self, answered: Callable[[Call], Awaitable[web.StreamResponse]]) -> Handler:
+        """The same for what is no JSON."""
+
         async def handle(request: web.Request) -> web.StreamResponse:
             token = request.headers.get("Authorization", "").removeprefix("Bearer ")
             app_id = self._find_owner(token)
             try:
                 await self._strike(request, app_id)
-                call = await self._admit(request, token, app_id)
-                answer = operation(call)
+                return await answered(await self._admit(request, token, app_id))
             except Refusal as refusal:
                 return refusal.answer()
-            if self.world.faults.take("openapi_lost", app_id, request.path) and request.transport:
-                request.transport.abort()
-            return web.json_response({"code": 0, "msg": "success", **(answer if flat else {"data": answer})})
 
         return handle
 

@@ -10,11 +10,13 @@ from aiohttp import WSCloseCode, web
 from bifang.core.errors import ConfigError
 from simulators.locality import HOST, refuse_strangers
 
+from .cardkit import CardKit
 from .control import Control
 from .gateway import Gateway
 from .im_api import ImApi
 from .openapi import OpenApi
 from .options import DEMO_APPS, Options
+from .resources import Resources
 from .world import World, build_world
 
 MAX_BODY = 32 * 1024 * 1024
@@ -66,7 +68,9 @@ class Simulator:
         world = self.world
         app = web.Application(middlewares=[refuse_strangers], client_max_size=MAX_BODY)
         openapi = OpenApi(world)
-        for part in (Control(world), Gateway(world), openapi, ImApi(world, openapi)):
+        cardkit = CardKit(world, openapi)
+        im_api, files = ImApi(world, openapi, cardkit), Resources(world, openapi)
+        for part in (Control(world), Gateway(world), openapi, cardkit, im_api, files):
             app.router.add_routes(part.routes())
         app.on_shutdown.append(self._shut_down)
         return app

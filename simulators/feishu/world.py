@@ -24,7 +24,8 @@ class Chat:
 
 @dataclass(slots=True)
 class World:
-    """State of one simulator. ``base_url`` is set once it listens; ``users``: open ids by application."""
+    """State of one simulator. ``base_url`` is set once it listens; ``users``: open ids by application;
+    ``resources``: what people sent, by file_key."""
 
     options: Options
     apps: dict[str, App]
@@ -38,6 +39,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     chats: dict[tuple[str, str], Chat] = field(default_factory=dict)
     users: dict[str, set[str]] = field(default_factory=dict)
+    resources: dict[str, bytes] = field(default_factory=dict)
 
     def open_chat(self, app_id: str, chat: Chat) -> Chat:
         """The bot is in that chat from now on."""
@@ -57,6 +59,7 @@ class World:
         for part in (self.deliveries, self.history, self.limits, self.faults, self.calls, self.chats):
             part.clear() if isinstance(part, (dict, Faults)) else part.reset()
         self.users.clear()
+        self.resources.clear()
 
 
 def build_world(apps: dict[str, str], options: Options) -> World:

@@ -11,13 +11,15 @@ import httpx
 import pytest
 from django.core.management import call_command
 
+from bifang.channels.claims import EVERYTHING
 from bifang.core import configs
-from dingtalk_integration.cards import decided
 from dingtalk_integration.webhook.addresses import card_secret
 from dingtalk_integration.webhook.signatures import card_signature
 from secops_agent.models import Action, AuditRecord, Proposal
+from secops_agent.services.decisions import settled_cards
+from tests.acceptance.doors import BY_DINGTALK, BY_HTTP
 from tests.acceptance.processes import free_ports
-from tests.acceptance.worker import BY_HTTP, DOORS, Stage, open_stage, place, text_only
+from tests.acceptance.worker import Stage, open_stage, place, text_only
 from tests.databases import Database, Templates
 from tests.deadline import wait_until
 from tests.dingtalk.webhook_aid import now
@@ -33,17 +35,17 @@ ASKER, APPROVERS = "zhaoliu", {"manager01", "wangwu", "boss"}
 _addresses = (f"203.0.113.{number}" for number in count(1))
 
 
-@pytest.fixture(scope="module", params=DOORS)
+@pytest.fixture(scope="module", params=BY_DINGTALK)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
-    home, (vendor, http) = tmp_path_factory.mktemp("approvals") / "var", request.param
+    home, (vendor, door) = tmp_path_factory.mktemp("approvals") / "var", request.param
     with (
         django_db_blocker.unblock(),
         templates.database(vendor, home) as database,
         open_stage(database) as made,
     ):
-        made.web_port = free_ports(1)[0] if http else 0
+        made.web_port = free_ports(1)[0] if door == "http" else 0
         _introduce(made, card_template_id="answer.schema")
         yield made
 
@@ -173,7 +175,7 @@ def test_decision_shows_on_every_other_card(stage: Stage) -> None:
         return all(one["buttons"] == "[]" and "已拒绝" in one["title"] for one in params)
 
     wait_until(all_closed, within=30, what="no buttons left on any card")
-    wait_until(lambda: not decided.outdated(None), within=30, what="nothing more to change")
+    wait_until(lambda: not settled_cards.outdated(EVERYTHING), within=30, what="nothing more to change")
 
 
 def test_double_and_redelivered_clicks_run_once(stage: Stage) -> None:

@@ -11,8 +11,9 @@ import pytest
 from django.utils import timezone
 
 from secops_agent.models import Asset, ImportJob, Proposal, ScheduledTask
+from tests.acceptance.doors import open_door
 from tests.acceptance.processes import MANAGE, Started
-from tests.acceptance.worker import STAFF, Stage, kill, open_stage, place
+from tests.acceptance.worker import STAFF, Stage, kill, place
 from tests.databases import Database
 from tests.deadline import wait_until
 
@@ -23,9 +24,16 @@ ROWS = "资产名称,主机名,IP,类型\n官网,web-01,10.0.0.21,主机\n库,db
 
 
 @pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
-    with open_stage(database) as made:
-        made.apply(made.robot(notifications_enabled=True, ai_config=""), staff=STAFF)
+def door() -> str:
+    """Where messages come in, unless the test says otherwise."""
+    return "stream"
+
+
+@pytest.fixture
+def stage(database: Database, door: str) -> Iterator[Stage]:
+    with open_door(database, door) as made:
+        notified = {"notifications_enabled": True} if door == "stream" else {}
+        made.apply(made.robot(**notified, ai_config=""), staff=STAFF)
         yield made
 
 
@@ -98,6 +106,7 @@ def test_a_file_survives_kill_9_and_replays_and_is_imported_once(
     assert Proposal.objects.count() == ImportJob.objects.count() == 1
 
 
+@pytest.mark.parametrize("door", ["stream", "feishu"])
 def test_in_a_group_only_the_sender_confirms_and_faults_have_clear_words(stage: Stage) -> None:
     stage.start()
     send_file(stage, GROUP, group=True)
@@ -110,7 +119,7 @@ def test_in_a_group_only_the_sender_confirms_and_faults_have_clear_words(stage: 
     stage.say(f"确认 {code[1]}", GROUP, "lisi", group=True)
     assert "开始导入" in stage.answers(GROUP, 3)[2]
     private = place()
-    stage.sim.faults(file_status=404)
+    stage.strike("file gone")
     send_file(stage, private, group=False)
     assert "重新发送" in stage.answers(private)[0]
     stage.sim.faults(clear=True)

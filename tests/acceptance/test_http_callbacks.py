@@ -9,7 +9,8 @@ import pytest
 from bifang.channels.models import InboxRow, State
 from dingtalk_integration.models import CallbackState
 from secops_agent.models import Proposal
-from tests.acceptance.worker import ROBOT, Stage, kill, place, text_only, working_stage
+from tests.acceptance.doors import HTTP, working_stage
+from tests.acceptance.worker import ROBOT, Stage, kill, place, text_only
 from tests.databases import Templates
 from tests.deadline import wait_until
 from tests.model_server import Echo
@@ -29,7 +30,7 @@ def stage(
     home, model = tmp_path_factory.mktemp("http"), Echo("收到 {text}（第 {turns} 句，上一句：{previous}）")
     with (
         django_db_blocker.unblock(),
-        working_stage(templates, "sqlite", home, staff=PEOPLE, model=model, http=True) as made,
+        working_stage(templates, HTTP, home, staff=PEOPLE, model=model) as made,
     ):
         yield made
 

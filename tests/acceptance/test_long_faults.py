@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from dingtalk_integration.openapi.errors import QPS_RETRY_S, ROBOT_RETRY_S
-from tests.acceptance.worker import ROBOT, ROBOT_SECRET, STAFF, Stage, open_stage, talk
+from tests.acceptance.traffic import talk
+from tests.acceptance.worker import ROBOT, ROBOT_SECRET, STAFF, Stage, open_stage
 from tests.databases import Templates
 from tests.deadline import wait_until
 

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from bifang.channels.models import OutboxRow, State
+from tests.acceptance.doors import APP, FEISHU, POSTGRES, STREAM, open_feishu
 from tests.acceptance.worker import Stage, open_stage, place
 from tests.admin_pages import serve_plain_static
 from tests.databases import Database
@@ -24,8 +25,10 @@ SECRET = f"client-{secrets.token_hex(16)}"
 API_KEY = f"sk-{secrets.token_hex(16)}"
 SESSION = f"session-{secrets.token_hex(16)}"
 PRIVATE = "我的工资条在哪里"
-# What the simulator mints: tickets, access tokens, sessions. "***" is what redaction leaves.
+# What the simulators mint: tickets, access tokens, sessions. "***" is what redaction leaves.
 MINTED = (
+    re.compile(rb"\bt-[0-9a-f]{24}"),
+    re.compile(rb"access_key=[0-9a-f]{8}"),
     re.compile(rb"ticket-[0-9a-f]{24}"),
     re.compile(rb"token-[0-9a-f]{24}"),
     re.compile(rb"session=[0-9a-f]{8}"),
@@ -34,9 +37,20 @@ REFERENCE_ONLY = re.compile(rb"(?i)ticket=(?!\*\*\*)[\w-]{8}")
 
 
 @pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
+def door() -> str:
+    """Where messages come in, unless the test says otherwise."""
+    return "stream"
+
+
+@pytest.fixture
+def stage(database: Database, door: str) -> Iterator[Stage]:
+    opened = (
+        open_feishu(database, apps={APP: SECRET})
+        if door == "feishu"
+        else open_stage(database, apps={"dingdemo": SECRET})
+    )
     with (
-        open_stage(database, apps={"dingdemo": SECRET}) as made,
+        opened as made,
         running_model(api_keys={API_KEY}) as base_url,
     ):
         qwen = {
@@ -51,20 +65,42 @@ def stage(database: Database) -> Iterator[Stage]:
         yield made
 
 
-def run_through_every_fault(stage: Stage) -> None:
-    """Answers over every route, refusals of every kind, and a wrong secret at the end."""
-    sim = stage.sim
-    where = place()
-    stage.say(PRIVATE, where, group=False)
-    assert PRIVATE in stage.answers(where)[0], "the model answered"
-    for faults in (
+SENDING: dict[str, tuple[dict[str, Any], ...]] = {
+    "dingtalk": (
         {"webhook_errcode": {"value": 300001, "times": 1}, "token_401": {"value": True, "times": 1}},
         {"webhook_errcode": {"value": 310000, "times": 1}},
         {"webhook_down": {"value": "refuse", "times": 1}},
         {"webhook_status": {"value": 502, "times": 1}},
         {"webhook_errcode": {"value": 300001, "times": 1}, "openapi_status": {"value": 500, "times": 1}},
         {"webhook_errcode": {"value": 300001, "times": 1}, "openapi_scope": {"value": "robot", "times": 1}},
-    ):
+    ),
+    "feishu": (
+        {"token_invalid": {"value": True, "times": 1}},
+        {"openapi_code": {"value": 230001, "times": 1}},
+        {"openapi_code": {"value": 99991672, "times": 1}},
+        {"openapi_limit": {"value": 1, "times": 1}},
+        {"openapi_status": {"value": 502, "times": 1}},
+        {"openapi_lost": {"value": True, "times": 1}},
+    ),
+}
+CONNECTING: dict[str, tuple[dict[str, Any], ...]] = {
+    "dingtalk": ({"open_status": 500}, {"open_status": 401}, {"open_body": "html"}),
+    "feishu": (
+        {"endpoint_status": 500},
+        {"endpoint_code": 1000040344},
+        {"endpoint_body": "html"},
+        {"handshake": "auth"},
+    ),
+}
+
+
+def run_through_every_fault(stage: Stage) -> None:
+    """Answers over every route, refusals of every kind, and a wrong secret at the end."""
+    sim, platform = stage.sim, stage.config().kind
+    where = place()
+    stage.say(PRIVATE, where, group=False)
+    assert PRIVATE in stage.answers(where)[0], "the model answered"
+    for faults in SENDING[platform]:
         sim.faults(**faults)
         msg_id = stage.say(PRIVATE, place())
         wait_until(
@@ -75,11 +111,12 @@ def run_through_every_fault(stage: Stage) -> None:
             what=f"{faults} over",
         )
     foreign = f"{sim.base_url}/robot/sendBySession?session={SESSION}"
-    stage.say(PRIVATE, where, group=False, extra={"sessionWebhook": foreign})
-    stage.say(f"{PRIVATE}\x00", where, group=False, extra={"sessionWebhook": foreign})
+    extra = {"sessionWebhook": foreign} if platform == "dingtalk" else {}
+    stage.say(PRIVATE, where, group=False, extra=extra)
+    stage.say(f"{PRIVATE}\x00", where, group=False, extra=extra)
     sim.faults(malformed="all")
     stage.answers(where, 2)
-    for faults in ({"open_status": 500}, {"open_status": 401}, {"open_body": "html"}):
+    for faults in CONNECTING[platform]:
         sim.faults(clear=True)
         sim.faults(**faults)
         sim.faults(abort=True)
@@ -141,7 +178,10 @@ def assert_pages_clean() -> None:
     assert seen > 10
 
 
-@pytest.mark.both_databases
+ON = (STREAM, pytest.param(*POSTGRES), pytest.param(*FEISHU, marks=pytest.mark.slow))
+
+
+@pytest.mark.parametrize(("vendor", "door"), ON, indirect=["vendor"])
 def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_path: Path) -> None:
     worker = stage.start(BIFANG_LOG_LEVEL="DEBUG")
     run_through_every_fault(stage)
@@ -158,6 +198,7 @@ def test_no_secret_is_stored_logged_or_shown(stage: Stage, settings: Any, tmp_pa
         assert_clean(name, content)
 
 
+@pytest.mark.parametrize("door", ["stream", pytest.param("feishu", marks=pytest.mark.slow)])
 def test_no_message_text_is_logged_at_info(stage: Stage) -> None:
     worker = stage.start()
     run_through_every_fault(stage)
@@ -165,5 +206,5 @@ def test_no_message_text_is_logged_at_info(stage: Stage) -> None:
     worker.process.wait(120)
     assert_clean("log", stage.log_file.read_bytes(), text_too=True)
     assert_clean("console", worker.text.encode(), text_too=True)
-    told = [line for line in stage.log.splitlines() if re.search("dingtalk", line, re.IGNORECASE)]
+    told = [line for line in stage.log.splitlines() if re.search("dingtalk|feishu", line, re.IGNORECASE)]
     assert any("已保存" in line for line in told), "what the guide's grep must find"

@@ -1,14 +1,16 @@
 """Two machines, one PostgreSQL, the same configurations; one machine dies."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from bifang.channels.claims import HOLD
 from bifang.channels.maintenance import LOOK_EVERY
 from bifang.channels.models import InboxRow, State, Worker
+from tests.acceptance.doors import open_door
 from tests.acceptance.processes import Started
-from tests.acceptance.worker import WAITING, Stage, kill, open_stage, place
+from tests.acceptance.worker import WAITING, Stage, kill, place
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.model_server import Echo
@@ -22,9 +24,9 @@ def vendor() -> str:
     return "postgresql"
 
 
-@pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
-    with open_stage(database, redeliver_after_s=1.0) as made:
+@pytest.fixture(params=["stream", "feishu"])
+def stage(database: Database, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with open_door(database, request.param) as made:
         made.apply(made.robot(default_role="viewer"))
         yield made
 
@@ -66,8 +68,8 @@ def test_dead_machine_is_taken_over_within_thirty_seconds(stage: Stage) -> None:
     # Wherever the others are received: what the first machine takes, it will never answer.
     others = [place() for _ in range(10)]
     for number in range(3):
-        for one in stage.sim.messages([private(number, other) for other in others]):
-            stage.acks(one["msg_id"])
+        for msg_id in stage.say_all([private(number, other) for other in others]):
+            stage.acks(msg_id)
     stage.acks(stage.say("第2句", where, group=False))
     kill(first)
     for one in (where, *others):
@@ -76,13 +78,13 @@ def test_dead_machine_is_taken_over_within_thirty_seconds(stage: Stage) -> None:
         assert sorted(set(answers)) == [f"收到 第{n}句" for n in range(3)]
         assert answers == sorted(answers)
     # Who waited behind the dead machine was told so.
-    assert any(WAITING in reply["text"] for reply in stage.sim.replies(conversation_id=where))
+    assert any(WAITING in reply["text"] for reply in stage.heard(conversation_id=where))
     assert second.process.poll() is None
     wait_until(lambda: not InboxRow.objects.exclude(state=State.DONE).exists(), within=30, what="all done")
     assert InboxRow.objects.get(external_id=held).attempts == 2
 
 
-def private(number: int, where: str) -> dict[str, object]:
+def private(number: int, where: str) -> dict[str, Any]:
     return {"text": f"第{number}句", "conversation_id": where, "group": False}
 
 
@@ -92,8 +94,8 @@ def test_two_machines_share_the_work_in_order(stage: Stage) -> None:
     stage.sim.faults(duplicate=2)
     places = [place() for _ in range(10)]
     for number in range(6):
-        for one in stage.sim.messages([private(number, where) for where in places]):
-            stage.acks(one["msg_id"], 2)
+        for msg_id in stage.say_all([private(number, where) for where in places]):
+            stage.acks(msg_id, 2)
     for where in places:
         assert stage.answers(where, 6) == [f"收到 第{n}句" for n in range(6)]
     stage.settle()

@@ -1,25 +1,25 @@
 """A stage for acceptance tests: a simulator, a database, and the real command as real processes on both."""
 
+import json
 import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
-import pytest
 import yaml
 from django.core.management import call_command
 
 from bifang.channels.models import Worker
 from bifang.core import configs
 from bifang.core.models import SystemConfig
-from tests.acceptance.processes import MANAGE, Started, clean_environment, free_ports, uncounted
-from tests.databases import Database, Templates
+from simulators.dingtalk.people import CORP_ID
+from tests.acceptance.processes import MANAGE, Started, clean_environment, uncounted
+from tests.databases import Database
 from tests.deadline import wait_until
 from tests.model_server import Echo, running_model
 from tests.simulator import SimulatorHandle, running_simulator
@@ -31,13 +31,6 @@ STAFF = (
     {"staff_id": "lisi", "name": "李四", "role": "analyst"},
 )
 WAITING = "正在排队"
-# What a stage stands on: the database, and whether DingTalk calls us instead of Stream.
-DOORS = (
-    pytest.param(("sqlite", False), id="stream"),
-    pytest.param(("postgresql", False), marks=pytest.mark.slow, id="postgresql"),
-    pytest.param(("sqlite", True), marks=pytest.mark.slow, id="http"),
-)
-BY_STREAM, BY_HTTP = DOORS[:2], DOORS[2:]
 _numbers = count(1)
 
 
@@ -54,6 +47,21 @@ class Stage:
     workers: list[Started] = field(default_factory=list)
     models: ExitStack = field(default_factory=ExitStack)
     web_port: int = 0  # of HTTP mode: DingTalk calls the web server; 0: Stream
+
+    command: ClassVar[str] = "start_dingtalk_stream"
+    form: ClassVar[Mapping[str, Any]] = {"route": "webhook", "msgtype": "markdown", "at_user_ids": ["lisi"]}
+    faults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "cut every second": {"abort_every_s": 1},
+        "closed": {"disconnect": True},
+        "slow": {"webhook_delay_s": 0.05},
+        "unavailable": {"webhook_down": True},
+        "refusing": {"webhook_down": "refuse"},
+        "stale token": {
+            "webhook_errcode": {"value": 300001, "times": 1}, "token_401": {"value": True, "times": 1},
+        },
+        "file gone": {"file_status": 404},
+        "refused for good": {"webhook_errcode": {"value": 310000, "times": 1}},
+    }  # fmt: skip
 
     @property
     def log_file(self) -> Path:
@@ -133,7 +141,7 @@ class Stage:
         """Start a worker, with a model of its own; returns when it is connected, unless told not to wait."""
         env = {**self.model_of(model), **env}
         output = self.database.data_dir.parent / f"output-{next(_numbers)}"
-        worker = Started((*MANAGE, "start_dingtalk_stream", *arguments), self.environment(**env), output)
+        worker = Started((*MANAGE, self.command, *arguments), self.environment(**env), output)
         self.workers.append(worker)
         if connected:
             self.wait_connected(worker)
@@ -153,9 +161,33 @@ class Stage:
         said = self.sim.message(text, conversation_id=where, staff_id=who, **fields)
         return str(said["msg_id"])
 
+    def say_all(self, rows: list[dict[str, Any]]) -> list[str]:
+        """Say many things at once: text, conversation_id, group; their msgIds."""
+        return [said["msg_id"] for said in self.sim.messages(rows)]
+
+    def happen(self, event_type: str, data: dict[str, Any], **fields: Any) -> str:
+        """An event of the organisation; its id."""
+        return str(self.sim.event(event_type, data, **fields)["event_id"])
+
+    def leave(self, who: str) -> str:
+        """Somebody leaves the company; the event's id."""
+        return self.happen("user_leave_org", {"userId": [who]}, corp_id=CORP_ID)
+
+    def strike(self, fault: str) -> None:
+        """One of ``faults``, as this platform has it."""
+        self.sim.faults(**self.faults[fault])
+
+    def links(self) -> list[dict[str, Any]]:
+        """Connections, those on their way out too."""
+        return list(self.sim.state()["clients"][ROBOT])
+
+    def heard(self, **query: Any) -> list[dict[str, Any]]:
+        """All that the robot said: conversation_id, msg_id (of what it answers), text, route, msgtype, at_user_ids."""
+        return self.sim.replies(**query)
+
     def replies(self, **query: Any) -> list[dict[str, Any]]:
         """What the robot answered; who waits on a loaded machine is also told so, which is no answer."""
-        return [reply for reply in self.sim.replies(**query) if WAITING not in reply["text"]]
+        return [reply for reply in self.heard(**query) if WAITING not in reply["text"]]
 
     def wait_replies(self, number: int = 1, within: float = 60, **query: Any) -> list[dict[str, Any]]:
         """The answers, as soon as there are `number`."""
@@ -185,6 +217,11 @@ class Stage:
             return self.sim.acks()
         calls = [call for call in self.sim.get("/sim/callbacks") if call["ok"]]
         return [{**call, "msg_id": call["external_id"], "code": call["status"]} for call in calls]
+
+    def well_acked(self, ack: Mapping[str, Any]) -> bool:
+        """Is that what this platform takes for done? By HTTP it is the simulator who decrypts our ``success``."""
+        done = {} if self.web_port else json.loads(ack["data"])
+        return ack["code"] == 200 and done.get("response") is None and done.get("status") in (None, "SUCCESS")
 
     def settle(self) -> None:
         """A last message through the whole house: what was to be said before it has been said."""
@@ -242,50 +279,3 @@ def open_stage(database: Database, *, counted: bool = False, **options: Any) -> 
             yield stage
         finally:
             stage.close()
-
-
-@contextmanager
-def working_stage(
-    templates: Templates,
-    vendor: str,
-    home: Path,
-    *,
-    staff: tuple[dict[str, Any], ...] = STAFF,
-    counted: bool = False,
-    model: Echo | None = None,
-    http: bool = False,
-) -> Iterator[Stage]:
-    """A stage with its own clean database and one worker, for a whole module; ``http``: DingTalk calls it."""
-    with (
-        templates.database(vendor, home / "var") as database,
-        open_stage(database, counted=counted) as stage,
-    ):
-        stage.web_port = free_ports(1)[0] if http else 0
-        stage.apply(stage.robot(), staff=staff)
-        stage.start(model=model)
-        if http:
-            stage.serve()
-            stage.subscribe()
-        yield stage
-
-
-def talk(stage: Stage, conversations: int, rounds: int, **fields: Any) -> dict[str, list[str]]:
-    """People write in many private chats at once: conversation → msgIds in the order they were written."""
-    places = [place() for _ in range(conversations)]
-    said: dict[str, list[str]] = {where: [] for where in places}
-    for number in range(rounds):
-        said_now = {"text": f"第{number}句", "group": False, **fields}
-        rows = [{"conversation_id": where, **said_now} for where in places]
-        for where, answer in zip(places, stage.sim.messages(rows), strict=True):
-            said[where].append(answer["msg_id"])
-    return said
-
-
-def assert_each_answered_once(stage: Stage, said: dict[str, list[str]]) -> None:
-    """0 lost, 0 repeated."""
-    for where, ids in said.items():
-        answers = stage.answers(where, len(ids))
-        assert sorted(answers) == sorted(f"收到 第{number}句" for number in range(len(ids)))
-    stage.settle()
-    repeated = Counter(reply["text"] for where in said for reply in stage.replies(conversation_id=where))
-    assert set(repeated.values()) == {len(said)}

@@ -118,7 +118,10 @@ def files() -> Iterator[tuple[str, str, bytes]]:
         yield name, "许多被拒的", first.of(form.bad)
         yield name, "压缩的被拒的", gzip.compress(first.of(form.bad, PLAIN), 6)
         yield name, "一条很长", form.of(_stretched(form.one, "x" * 900_000), 2 * MIB)[: MIB + 64]
-        yield from _nested(name, first)
+        for shape, body in _nested(first, MIB):
+            yield name, shape, body
+        for shape, body in _nested(first, 4 * MIB - 256 * 1024):
+            yield name, f"压缩的{shape}", packed(body)
     yield from attacks()
 
 
@@ -130,15 +133,21 @@ def _stretched(record: str, text: str) -> str:
     return record.replace(texts[-1], text, 1)
 
 
-def _nested(name: str, first: Form) -> Iterator[tuple[str, str, bytes]]:
+def packed(body: bytes) -> bytes:
+    """Of 1 MiB, so that as much as can be is allowed: the file's name in the header is long."""
+    small = gzip.compress(body, 6)
+    return b"\x1f\x8b\x08\x08" + small[4:10] + b"x" * (MIB - len(small) - 1) + b"\0" + small[10:]
+
+
+def _nested(first: Form, size: int) -> Iterator[tuple[str, bytes]]:
     if first.tail.startswith("<"):
-        yield name, "很深", first.of("<a>" * 90 + "</a>" * 90)
-        yield name, "很宽", first.of("<a b='1'/>")
+        yield "很深", first.of("<a>" * 90 + "</a>" * 90, size)
+        yield "很宽", first.of("<a>" + "<a/>" * (size // 4 - 1024) + "</a>", size)
         return
     if not first.head.startswith(("{", "<")):
-        yield name, "很宽", first.of("," * 1000)
+        yield "很宽", first.of("," * 1000, size)
         return
-    yield name, "很深", first.of('{"a":' + "[" * 90 + "]" * 90 + "}")
-    yield name, "很宽", first.of('{"a":[' + "{}," * 300_000 + "{}]}", MIB + 4096)
-    keys = ",".join(f'"{number}":1' for number in range(80_000))
-    yield name, "许多键", first.of("{" + keys + "}", MIB + 4096)
+    yield "很深", first.of('{"a":' + "[" * 90 + "]" * 90 + "}", size)
+    yield "很宽", first.of('{"a":[' + "{}," * (size // 3 - 4096) + "{}]}", size)
+    keys = ",".join(f'"{number}":1' for number in range(size // 13))
+    yield "许多键", first.of("{" + keys + "}", size)

@@ -8,6 +8,9 @@ from itertools import count
 from typing import Any
 
 from bifang.channels import inbox, processes
+from bifang.channels.cards.breaker import Breaker
+from bifang.channels.cards.models import Card
+from bifang.channels.cards.reaper import CardReaper
 from bifang.channels.models import InboxRow, State
 from bifang.channels.ports import Handler, Incoming, Reply, ReplySink, ReplyTarget, Turn, TurnResult
 from bifang.channels.worker import WorkerLoop
@@ -15,13 +18,11 @@ from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.breaker import Breaker
 from dingtalk_integration.cards.limits import card_limiter
-from dingtalk_integration.cards.reaper import CardReaper
-from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
-from dingtalk_integration.handlers import cards as clicks
-from dingtalk_integration.models import Card
+from secops_agent.agent import clicks
+from secops_agent.services.decisions.settled_cards import outdated
 from tests.deadline import wait_until
 from tests.simulator import SimulatorHandle, running_simulator
 
@@ -70,14 +71,14 @@ class CardStage:
 
         def make() -> WorkerLoop:
             clients = ApplicationClients(ConfigCache(), self.counter)
-            cards = CardService(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
+            cards = card_service(clients, Breaker(lambda: self.clock[0]), card_limiter(on=limits))
             channel = DingTalkChannel(clients, cards)
             handlers: dict[str, Handler] = {
                 "chat": cards.attend(self._knowing(clients, self.script.handle)), "card": clicks.handle,
             }  # fmt: skip
             return WorkerLoop(
                 owner, handlers, channel,
-                sink=cards.sink, jobs=(CardReaper(cards, every=1.0),), on_close=channel.close,
+                sink=cards.sink, jobs=(CardReaper(cards, outdated, every=1.0),), on_close=channel.close,
             )  # fmt: skip
 
         loop = make()

@@ -8,11 +8,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from bifang.channels.cards.models import CardState
 from bifang.channels.models import ClientStatus, Worker
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 from dingtalk_integration.admin import watch
-from dingtalk_integration.models import CardState
 from tests.admin_pages import card, connected, dingtalk, received, serve_plain_static, superuser, text_of
 from tests.dingtalk.quota_aid import use
 
@@ -181,10 +181,10 @@ def test_cards_say_where_they_stand_and_lead_to_their_message() -> None:
     broken = card(row, state=CardState.FAILED, last_error="模板不存在")
     card(staff_id="lisi", is_group=False)
     client = superuser()
-    listed = text_of(client.get(reverse("admin:dingtalk_integration_card_changelist")))
+    listed = text_of(client.get(reverse("admin:channels_card_changelist")))
     for expected in ("已中断", "模板不存在", "进行中", "staff-1 · 群聊", "lisi"):
         assert expected in listed
-    page = client.get(reverse("admin:dingtalk_integration_card_change", args=[broken.pk]))
+    page = client.get(reverse("admin:channels_card_change", args=[broken.pk]))
     assert reverse("admin:channels_inboxrow_change", args=[row.pk]) in page.content.decode()
     assert "card-" in text_of(page)
-    assert client.get(reverse("admin:dingtalk_integration_card_add")).status_code == 403
+    assert client.get(reverse("admin:channels_card_add")).status_code == 403

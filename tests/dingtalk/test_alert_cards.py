@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db.models import F
 
+from bifang.channels.cards.models import Card, CardState
 from bifang.channels.models import OutboxRow, State
 from bifang.core.models import SystemConfig
 from dingtalk_integration.handlers.intake import Intake
-from dingtalk_integration.models import Card, CardState
 from dingtalk_integration.stream.frames import CARD_TOPIC, Frame
 from secops_agent.models import Alert, AlertMessage, AuditRecord, Escalation, Silence, Staff
 from secops_agent.services.actors import Actor

@@ -6,16 +6,16 @@ from datetime import date
 import pytest
 from django.db import connection
 
+from bifang.channels.cards.ports import CardPlace
 from bifang.channels.ports import Part, ReplyTarget
 from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import RateLimited
 from dingtalk_integration.api_usage import CallCounter, add
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.models import ApiUsage
-from dingtalk_integration.openapi.cards import CardPlace
 from dingtalk_integration.quota import standings
 from tests.databases import Database
 from tests.dingtalk.quota_aid import save
@@ -36,7 +36,7 @@ def part(config_id: int, where: ReplyTarget, key: str) -> Part:
 async def call_in_every_way(sim: SimulatorHandle, counter: CallCounter) -> None:
     """To a group; into a session that is unknown (answered 300001) and so to the group; a card."""
     clients = ApplicationClients(ConfigCache(), counter)
-    channel = DingTalkChannel(clients, CardService(clients))
+    channel = DingTalkChannel(clients, card_service(clients))
     config_id = await db.call(save, "dingdemo", "", sim.base_url)
     group = ReplyTarget("cidDemoGroup==", True, "lisi", "dingdemo")
     session = ReplyTarget(
@@ -71,7 +71,7 @@ async def test_every_answered_call_is_counted_by_kind(database: Database) -> Non
 async def test_ledger_equals_what_the_simulator_counted(database: Database) -> None:
     counter = CallCounter()
     clients = ApplicationClients(ConfigCache(), counter)
-    channel = DingTalkChannel(clients, CardService(clients))
+    channel = DingTalkChannel(clients, card_service(clients))
     with running_simulator() as sim:
         config_id = await db.call(save, "dingdemo", "", sim.base_url)
         sim.faults(openapi_qps={"value": True, "times": 1})

@@ -4,8 +4,9 @@ import json
 import re
 from pathlib import Path
 
+from bifang.channels.cards import content
 from bifang.channels.ports import Part, ReplyTarget
-from dingtalk_integration.cards import content
+from dingtalk_integration.cards.content import values_of
 from dingtalk_integration.handlers.cards import card_values
 from secops_agent.models.proposal import Proposal, Risk
 from secops_agent.services.decisions.proposals import buttons_of
@@ -18,7 +19,7 @@ def sent() -> dict[str, str]:
     buttons = buttons_of(Proposal(code="A2B3C4", risk=Risk.DANGEROUS.value))
     target = ReplyTarget("c", True, "s")
     part = Part(1, "l", "o", 1, 1, "k", "t", "文", "", target, 0, buttons)
-    return content.complete(("正在查询告警…",), part)
+    return values_of(content.complete(("正在查询告警…",), part))
 
 
 def test_documented_variables_are_those_that_are_sent() -> None:

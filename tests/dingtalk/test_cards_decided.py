@@ -3,10 +3,11 @@
 import pytest
 from django.utils import timezone
 
+from bifang.channels.cards.models import Card, CardState
+from bifang.channels.claims import EVERYTHING
 from bifang.channels.models import OutboxRow
-from dingtalk_integration.cards import decided
-from dingtalk_integration.models import Card, CardState
 from secops_agent.models import Proposal
+from secops_agent.services.decisions import settled_cards
 from tests.channels.boxes import answered
 from tests.secops.decisions_aid import company, decide, propose
 
@@ -23,7 +24,7 @@ def card(config_id: int, part_key: str) -> None:
 
 
 def outdated() -> set[str]:
-    return {one.track_id for one in decided.outdated(None)}
+    return {one.track_id for one in settled_cards.outdated(EVERYTHING)}
 
 
 def test_cards_told_outside_of_a_turn_are_found_for_every_approver() -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from bifang.channels import inbox
+from bifang.channels.cards.breaker import REST_S
+from bifang.channels.cards.models import Card, CardState
 from bifang.channels.limits import Window
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.outbox import notify
 from bifang.channels.ports import Button, ReplySink, ReplyTarget
-from dingtalk_integration.cards.breaker import REST_S
 from dingtalk_integration.cards.limits import PERIOD, RATE, RESERVE, card_limiter
-from dingtalk_integration.models import Card, CardState
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.dingtalk.card_stage import GROUP, CardStage, open_card_stage

@@ -12,6 +12,7 @@ from bifang.core import db
 from dingtalk_integration.handlers import cards
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.stream.frames import CARD_TOPIC, Frame
+from secops_agent.agent import clicks
 from secops_agent.models import Action
 from secops_agent.services.decisions.approvals import Decision
 from tests.channels.boxes import finish
@@ -44,7 +45,7 @@ def run_turns() -> list[str]:
 
     async def run() -> list[str]:
         turns = await db.call(claim, "me", 10)
-        results = [await cards.handle(turn, None) for turn in turns]  # type: ignore[arg-type]
+        results = [await clicks.handle(turn, None) for turn in turns]  # type: ignore[arg-type]
         for turn in turns:
             await db.call(finish, turn)
         return [reply.text for result in results for reply in result.replies]

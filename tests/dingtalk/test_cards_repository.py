@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from bifang.channels.cards import repository
+from bifang.channels.cards.models import Card, CardState
+from bifang.channels.cards.ports import CardPlace
+from bifang.channels.claims import EVERYTHING, Remit
 from bifang.channels.models import InboxRow, State
-from dingtalk_integration.cards import repository
-from dingtalk_integration.models import Card, CardState
-from dingtalk_integration.openapi.cards import CardPlace
 from tests.channels.boxes import answered, claim, incoming, store
 from tests.databases import Database
 
@@ -29,24 +30,24 @@ def begun(minutes: int = 0) -> tuple[Card, InboxRow]:
 
 def test_card_of_a_running_turn_is_left_alone_however_old(database: Database) -> None:
     begun(minutes=60)
-    assert repository.orphans(None) == []
+    assert repository.orphans(EVERYTHING) == []
 
 
 def test_card_of_a_turn_that_waits_is_left_alone_for_ten_minutes(database: Database) -> None:
     card, row = begun(minutes=9)
     InboxRow.objects.filter(pk=row.pk).update(state=State.PENDING)
-    assert repository.orphans(None) == []
+    assert repository.orphans(EVERYTHING) == []
     Card.objects.filter(pk=card.pk).update(created_at=timezone.now() - timedelta(minutes=11))
-    (orphan,) = repository.orphans(None)
+    (orphan,) = repository.orphans(EVERYTHING)
     assert (orphan.track_id, orphan.stopped) == (card.out_track_id, False)
-    assert repository.orphans(frozenset([card.config_id + 1])) == []
+    assert repository.orphans(Remit("", card.config_id + 1)) == []
 
 
 def test_card_is_left_alone_while_its_answer_is_under_way(database: Database) -> None:
     (part,) = answered("好")
     held = repository.take(part, PLACE)
     assert held is not None
-    assert repository.orphans(None) == []
+    assert repository.orphans(EVERYTHING) == []
 
 
 def test_one_turn_has_one_card_and_the_first_part_takes_it(database: Database) -> None:
@@ -72,10 +73,10 @@ def test_given_up_card_is_not_taken_again(database: Database) -> None:
     assert held is not None
     repository.give_up(held.pk, "卡片被拒绝")
     assert repository.take(part, PLACE) is None
-    assert repository.orphans(None) == []
+    assert repository.orphans(EVERYTHING) == []
     Card.objects.update(updated_at=timezone.now() - timedelta(seconds=6))
-    assert [orphan.pk for orphan in repository.orphans(None)] == [held.pk]
-    assert repository.orphans(None) == []  # held by the first to look
+    assert [orphan.pk for orphan in repository.orphans(EVERYTHING)] == [held.pk]
+    assert repository.orphans(EVERYTHING) == []  # held by the first to look
 
 
 def test_card_of_another_place_is_not_taken(database: Database) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from bifang.channels.cards.models import Card, CardState
 from bifang.channels.consumer import Silent
 from bifang.channels.models import OutboxRow
 from bifang.channels.ports import Button, Reply, ReplySink, ReplyTarget, Suggestion, Turn
 from bifang.core.errors import InvalidInput
-from dingtalk_integration.models import Card, CardState
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.dingtalk.card_stage import GROUP, CardStage, open_card_stage

@@ -13,7 +13,8 @@ from bifang.core import configs, db
 from bifang.core.config_cache import ConfigCache
 from bifang.core.errors import BifangError, ConfigError, RateLimited, RemoteError
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.cards.limits import card_limiter
+from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from tests.databases import Database
 from tests.deadline import eventually
@@ -31,7 +32,7 @@ def sim() -> Iterator[SimulatorHandle]:
 
 def build() -> DingTalkChannel:
     clients = ApplicationClients(ConfigCache(fresh_for=0.0))
-    return DingTalkChannel(clients, CardService(clients))
+    return DingTalkChannel(clients, card_service(clients))
 
 
 @pytest.fixture
@@ -172,13 +173,14 @@ async def test_two_workers_each_keep_to_half_of_the_calls(
 ) -> None:
     settings.RATE_LIMITS = True
     clients = ApplicationClients(ConfigCache(fresh_for=0.0))
-    channel = DingTalkChannel(clients, cards := CardService(clients))
+    limiter = card_limiter(on=True)
+    channel = DingTalkChannel(clients, card_service(clients, limiter=limiter))
     channel.share(2)
     part = await part_for(sim)
     await asyncio.gather(*(channel.deliver(part) for _ in range(8)))
     times = sorted(reply["at"] for reply in sim.replies())
     assert times[7] - times[0] >= 1000, "seven at once, the eighth in the next period"
-    window = cards.limiter.of("dingdemo")
+    window = limiter.of("dingdemo")
     assert sum(window.try_enter() for _ in range(100)) == 4
     await channel.close()
 

@@ -23,7 +23,7 @@ from bifang.core.redaction import redact
 from dingtalk_integration import custom_robots
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.models import ApiUsage
 from dingtalk_integration.openapi.robots import Robot, signed
@@ -47,7 +47,7 @@ def sim() -> Iterator[SimulatorHandle]:
 async def channel(database: Database) -> AsyncIterator[DingTalkChannel]:
     counter = CallCounter()
     clients = ApplicationClients(ConfigCache(fresh_for=0.0), counter)
-    made = DingTalkChannel(clients, CardService(clients))
+    made = DingTalkChannel(clients, card_service(clients))
     yield made
     await made.close()
     await counter.save()

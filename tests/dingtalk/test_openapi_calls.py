@@ -6,6 +6,7 @@ import json
 import pytest
 from aiohttp import web
 
+from bifang.channels.cards.ports import CardPlace
 from bifang.core.errors import (
     BadCredentials,
     InvalidInput,
@@ -15,7 +16,7 @@ from bifang.core.errors import (
     ReplyTargetExpired,
 )
 from bifang.core.http import HttpClient
-from dingtalk_integration.openapi import Application, CardPlace, Cards, Endpoints, Media, OpenApi, Replies
+from dingtalk_integration.openapi import Application, Cards, Endpoints, Media, OpenApi, Replies
 from dingtalk_integration.openapi.errors import QuotaUsedUp
 from dingtalk_integration.openapi.replies import markdown_message
 

@@ -18,7 +18,7 @@ from bifang.core.health import check_health
 from bifang.core.metrics import render_metrics
 from dingtalk_integration.api_usage import CallCounter
 from dingtalk_integration.applications import ApplicationClients
-from dingtalk_integration.cards.service import CardService
+from dingtalk_integration.cards.platform import card_service
 from dingtalk_integration.channel import DingTalkChannel
 from dingtalk_integration.models import ApiUsage, QuotaState
 from dingtalk_integration.quota import Month, forecast, standings, today
@@ -162,7 +162,7 @@ async def test_nothing_is_said_where_notifications_are_off(database: Database) -
 async def test_refusal_counts_as_used_up_until_a_call_is_accepted_again(database: Database) -> None:
     counter = CallCounter()
     clients = ApplicationClients(ConfigCache(), counter)
-    channel = DingTalkChannel(clients, CardService(clients))
+    channel = DingTalkChannel(clients, card_service(clients))
     one = Part(1, "lease", "key", None, 0, "note:alert:1:1", "标题", "正文", "", GROUP, 0)
     with running_simulator() as sim:
         config_id = await db.call(save, "dingdemo", "corp1", sim.base_url)

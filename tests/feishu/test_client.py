@@ -1,6 +1,7 @@
 """The client against the simulator: connected, refused, half-open, told otherwise, stopped."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ import pytest
 
 from bifang.channels.streams.state import StreamState
 from bifang.core.addresses import AddressRules
-from feishu_integration.stream.client import FeishuClient, Pushed
+from feishu_integration.stream.client import FeishuClient, Pushed, Taken
 from feishu_integration.stream.settings import FeishuLinkSettings
 from tests.deadline import wait_until
+from tests.feishu.test_simulator_openapi import CARD, Api
 from tests.feishu_simulator import FeishuHandle, running_feishu
 
 QUICK = {"backoff_base_s": 0.05, "backoff_cap_s": 0.2, "park_retry_s": 60.0, "open_timeout_s": 60.0}
@@ -27,12 +29,13 @@ class Running:
         self.pushed: list[Pushed] = []
         self.states: list[StreamState] = []
         self.stored = True
+        self.answer: dict[str, Any] | None = None
         self.client = FeishuClient(settings, self._receive, self.states.append)
         self.thread = threading.Thread(target=lambda: asyncio.run(self.client.run()))
 
-    async def _receive(self, pushed: Pushed) -> bool:
+    async def _receive(self, pushed: Pushed) -> Taken | None:
         self.pushed.append(pushed)
-        return self.stored
+        return Taken(self.answer) if self.stored else None
 
     def wait_status(self, status: str) -> StreamState:
         wait_until(lambda: self.client.state.status == status, within=30, what=f"{status}: {self.states}")
@@ -76,6 +79,18 @@ def test_event_that_is_not_stored_comes_again(sim: FeishuHandle) -> None:
         wait_until(lambda: len(running.pushed) >= 2, within=20)
         running.stored = True
         wait_until(lambda: any(ack["code"] == 200 for ack in sim.acks()), within=20)
+
+
+def test_callback_is_answered_in_its_ack(sim: FeishuHandle) -> None:
+    with running_client(sim.base_url) as running:
+        running.wait_status("connected")
+        said, api = sim.message("你好"), Api(sim)
+        sent = api.reply(said["message_id"], msg_type="interactive", content=json.dumps(CARD)).json()["data"]
+        for answer in ({"toast": {"type": "success", "content": "已批准"}}, {}):
+            running.answer = answer
+            shown = sim.click(sent["message_id"], {"code": "A2B3C4"})
+            assert (shown["ok"], shown["toast"]) == (True, answer.get("toast"))
+            assert sim.acks()[-1]["data"] == answer, "an answer, if an empty one"
 
 
 def test_wrong_secret_parks_and_is_not_shown(sim: FeishuHandle) -> None:

@@ -11,6 +11,7 @@ from bifang.channels.models import InboxRow, OutboxRow
 from bifang.channels.ports import Incoming, ReplyTarget, TurnResult
 from bifang.core import configs
 from bifang.core.config_cache import ConfigCache
+from bifang.core.kinds import corporation_key, get_kind
 from bifang.core.models import Switch, SystemConfig
 from bifang.core.rows import insert_many
 from secops_agent.agent import toolbox
@@ -35,12 +36,17 @@ ROLES = {
 }
 
 
-def company(corp_id: str = "corp") -> SystemConfig:
-    """Six people and a DingTalk configuration that knows their corporation."""
+def company(corp_id: str = "corp", kind: str = "dingtalk") -> SystemConfig:
+    """Six people and a configuration of a chat platform that knows their corporation."""
     for staff_id, role in ROLES.items():
         Staff.objects.create(staff_id=staff_id, name=f"{staff_id}先生", role=role, corp_id=corp_id)
-    values = {"client_id": f"ding{next(_numbers)}", "client_secret": "s" * 20, "corp_id": corp_id}
-    return configs.save("dingtalk", "钉钉", True, values)[0]
+    return robot(corp_id, kind)
+
+
+def robot(corp_id: str, kind: str, name: str = "") -> SystemConfig:
+    """A configuration of a chat platform that knows its corporation."""
+    values = {"client_id": f"app{next(_numbers)}", "client_secret": "s" * 20, corporation_key(kind): corp_id}
+    return configs.save(kind, name or get_kind(kind).label, True, values)[0]
 
 
 def some_alert() -> int:

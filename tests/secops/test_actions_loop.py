@@ -13,8 +13,9 @@ from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.channels.worker import WorkerLoop
 from bifang.core.config_cache import ConfigCache
 from bifang.core.groups import OPERATOR
-from dingtalk_integration.handlers import cards, events
+from dingtalk_integration.handlers import events
 from dingtalk_integration.handlers.chat import ChatTurns
+from secops_agent.agent import clicks
 from secops_agent.agent.audit_sealer import AuditSealer
 from secops_agent.agent.controls import read_control
 from secops_agent.connectors.runner import ActionRunner
@@ -40,7 +41,7 @@ def test_from_question_to_told_result_in_one_process() -> None:
     config, channel = company(), Recorder()
     configs = ConfigCache()
     agent = new_agent()
-    handlers = {"chat": ChatTurns(configs, agent).handle, "event": events.handle, "card": cards.handle}
+    handlers = {"chat": ChatTurns(configs, agent).handle, "event": events.handle, "card": clicks.handle}
     owner = processes.take_name()
     jobs = (ActionRunner(owner.name, poll_s=0.05), AuditSealer(0.05))
     loop = WorkerLoop(owner, handlers, channel, jobs=jobs, on_close=agent.close)

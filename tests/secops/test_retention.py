@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 
 from bifang.channels import outbox
+from bifang.channels.cards.models import Card, CardState
 from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Delivered
 from bifang.core import retention
-from dingtalk_integration.models import Card, CardState
 from secops_agent.models import (
     Alert,
     AlertEvent,

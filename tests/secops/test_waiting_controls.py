@@ -1,10 +1,12 @@
 """确认, 取消, 同意 without a code, 新对话, and what a conversation remembers of what it was shown."""
 
 import json
+from typing import Any
 
 import pytest
 
 from bifang.channels.models import OutboxRow
+from bifang.core import configs
 from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal
 from tests.secops.decisions_aid import company, propose, some_alert, talk
 from tests.secops.inventory_aid import alert, store
@@ -119,3 +121,22 @@ def test_a_runbook_in_between_does_not_change_what_is_spoken_of() -> None:
     config, number = company(), some_alert()
     *_, who = talk(config, ("li", f"告警 {number}"), ("li", "怎么处置"), ("li", "谁在处理它"))
     assert f"告警 #{number}" in who
+
+
+@pytest.mark.parametrize(("template", "word"), [("", ""), ("t.schema", "点卡片上的「同意」按钮，或")])
+def test_where_words_approve_nothing_nobody_is_told_to_write_them(
+    settings: Any, template: str, word: str
+) -> None:
+    settings.PUBLIC_URL = "https://bifang.example"
+    config = company()
+    given = {"use_stream_push": False, "card_template_id": template}
+    configs.save("dingtalk", config.name, True, given, config=config)
+    talk(config, ("zhao", "封禁 203.0.113.5 一小时"))
+    asked = OutboxRow.objects.get(target__staff_id="wang").text
+    (waiting,) = talk(config, ("wang", "同意"))
+    for text in (asked, waiting):
+        assert f"{word}在网页「操作审批」里同意（https://bifang.example/approvals/）" in text
+        assert "回复「同意" not in text
+    configs.save("dingtalk", config.name, True, {"use_stream_push": True}, config=config)
+    (waiting,) = talk(config, ("wang", "同意"))
+    assert f"回复「同意 {Proposal.objects.get().code}」" in waiting

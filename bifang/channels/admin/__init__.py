@@ -1,11 +1,11 @@
-"""The admin of messages: both boxes, the workers, and what the first page counts."""
+"""The admin of messages: both boxes, the cards, the workers, and what the first page counts."""
 
-from bifang.channels.admin import figures, inbox, outbox, workers
+from bifang.channels.admin import cards, figures, inbox, outbox, workers
 from bifang.channels.admin.rows import READ_TEXT
 from bifang.core.groups import AUDITOR, OPERATOR, grant
 from bifang.core.rights import allow
 
-__all__ = ["figures", "inbox", "outbox", "workers"]
+__all__ = ["cards", "figures", "inbox", "outbox", "workers"]
 
 grant(OPERATOR, "channels.view_*", "channels.change_inboxrow", "channels.change_outboxrow")
 grant(AUDITOR, "channels.view_*", READ_TEXT)

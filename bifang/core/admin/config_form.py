@@ -1,6 +1,6 @@
 """The form of a configuration: the fields of its kind, and what every configuration has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from bifang.core import configs
 from bifang.core.admin.base import NOTHING
 from bifang.core.changes import PROGRAM, Author
-from bifang.core.fields import FlagField
+from bifang.core.fields import FlagField, Setting
 from bifang.core.kinds import Kind, get_kind
 from bifang.core.models import SystemConfig
 
@@ -28,6 +28,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     """
 
     kind: ClassVar[type[Kind]]
+    boxes: ClassVar[Mapping[str, Setting]] = {}
     author: ClassVar[Author] = PROGRAM
     name = configs.NAME
     enabled = FlagField("启用", initial=True)
@@ -44,7 +45,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             self.initial = values | {
                 name: getattr(self.instance, name) for name in ("name", "enabled", "revision")
             }
-        for name in self.kind.boxes:
+        for name in self.boxes:
             box: Any = self.fields[name]
             if box.sealed:
                 box.widget.hint = box.shown(values.get(name, "")) or ("无法读取" if problem else "")
@@ -65,7 +66,7 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             config = self._current() if self.instance.pk else None
             self.instance, _ = configs.save(
                 self.kind.name, cleaned["name"], cleaned["enabled"],
-                {name: cleaned[name] for name in self.kind.boxes}, config=config, author=self.author,
+                {name: cleaned[name] for name in self.boxes}, config=config, author=self.author,
             )  # fmt: skip
         except configs.FieldErrors as errors:
             for name, text in errors.errors.items():
@@ -82,10 +83,12 @@ class ConfigForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         return config
 
 
-def config_form(kind_name: str, author: Author) -> type[ConfigForm]:
-    """The form class of a kind, for somebody. Raises ConfigError for an unknown kind."""
+def config_form(kind_name: str, author: Author, params: Mapping[str, Any]) -> type[ConfigForm]:
+    """The form class of a kind, for somebody, beside what is stored. Raises ConfigError for an unknown kind."""
     kind = get_kind(kind_name)
-    return type("KindForm", (ConfigForm,), {**kind.boxes, "kind": kind, "author": author})
+    needless = kind.needless(params)
+    boxes = {name: box for name, box in kind.boxes.items() if name not in needless}
+    return type("KindForm", (ConfigForm,), {**boxes, "kind": kind, "boxes": boxes, "author": author})
 
 
 def shown_field(kind: type[Kind], name: str) -> Callable[[SystemConfig], str]:

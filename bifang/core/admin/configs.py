@@ -163,14 +163,19 @@ class SystemConfigScreen(Screen):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form of the kind."""
-        return config_form(obj.kind if obj else request.GET.get("kind", ""), author_of(request))
+        return config_form(
+            obj.kind if obj else request.GET.get("kind", ""), author_of(request), obj.params if obj else {}
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The kind's fields, advanced ones folded away; values only for those who may not change them."""
         kind = get_kind(obj.kind if obj else request.GET.get("kind", ""))
         editing = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         sets: dict[str, list[Any]] = {"": ["name", "enabled" if editing else "enabled_badge"]}
+        needless = kind.needless(obj.params) if obj else frozenset()
         for name, field in kind.boxes.items():
+            if name in needless:
+                continue
             group = ADVANCED if field.advanced else field.group
             sets.setdefault(group, []).append(name if editing else shown_field(kind, name))
         sets |= {ADVANCED: sets.pop(ADVANCED)} if ADVANCED in sets else {}
@@ -186,7 +191,7 @@ class SystemConfigScreen(Screen):
 
     def save_model(self, request: HttpRequest, obj: SystemConfig, form: Any, change: bool) -> None:
         """The form has written it; says where it was kept otherwise than typed."""
-        for name, field in form.kind.boxes.items():
+        for name, field in form.boxes.items():
             if told := field.mended(form.data.get(name), form.cleaned_data[name]):
                 messages.info(request, told)
 

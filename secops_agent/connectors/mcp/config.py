@@ -65,6 +65,11 @@ class McpKind(Kind):
         return McpSettings(id=config.pk, name=config.name, **values)
 
     @classmethod
+    def needless(cls, values: Mapping[str, Any]) -> frozenset[str]:
+        """A program of this machine has no address."""
+        return frozenset(_REMOTE if values.get("command") else ())
+
+    @classmethod
     def needs_superuser(cls) -> bool:
         """It has to say where it is."""
         return True

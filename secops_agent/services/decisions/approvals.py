@@ -20,7 +20,7 @@ from secops_agent.services.audit.trail import Place, append, entry
 from secops_agent.services.decisions import actions, notices, petitions, undo
 from secops_agent.services.decisions.carriers import DRY, PETITION
 from secops_agent.services.decisions.proposals import prospect_of, role_of_asker
-from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of
+from secops_agent.services.decisions.refusals import asked_for, decider_of, is_own, refusal_of, unknown
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
 from secops_agent.services.mcp.orders import CALL
 from secops_agent.services.people import eligibility
@@ -39,7 +39,7 @@ def decide(request: DecisionRequest, executors: Executors) -> Decision:
     with transaction.atomic():
         proposal = asked_for(request)
         if proposal is None:
-            return _refuse(request, None, f"没有代码为 {request.code[:20]} 的操作，请核对代码。")
+            return _refuse(request, None, unknown(request))
         decider, refusal = decider_of(request, proposal)
         if decider is None:
             return _refuse(request, proposal, refusal)

@@ -7,6 +7,7 @@ from django.db.models import Q
 from bifang.core.db import database_now
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.staff import Role, Staff, allows
+from secops_agent.services.decisions.proposals import approving, how_elsewhere
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 
@@ -52,18 +53,21 @@ def own(person: Person, waiting: Sequence[Proposal]) -> Sequence[Proposal]:
 
 
 def tell(person: Person, waiting: Sequence[Proposal]) -> str:
-    """Each with the full command that decides it; a first line with their number."""
+    """Each with the full command that decides it; a first line with their number. On a database thread."""
     if not waiting:
         return "现在没有等待您确认或审批的操作。"
-    lines = [f"- {each.summary}\n  {_how(person, each)}" for each in waiting[:_MOST]]
+    elsewhere = {config: how_elsewhere(config) for config in {each.config_id for each in waiting[:_MOST]}}
+    lines = [
+        f"- {each.summary}\n  {_how(person, each, elsewhere[each.config_id])}" for each in waiting[:_MOST]
+    ]
     rest = [f"- 另有 {len(waiting) - _MOST} 个"] if len(waiting) > _MOST else []
     return "\n".join([f"**等待您决定：{len(waiting)} 个**", "", *lines, *rest])
 
 
-def _how(person: Person, proposal: Proposal) -> str:
+def _how(person: Person, proposal: Proposal, elsewhere: str) -> str:
     code = proposal.code
     if proposal.risk == Risk.WRITE:
         return f"回复「确认 {code}」执行，或「拒绝 {code}」撤回"
     if proposal.asker_id == person.staff_id:
-        return f"等另一位审批人回复「同意 {code}」；要撤回请回复「拒绝 {code}」"
-    return f"{proposal.asker_name} 提出；回复「同意 {code}」执行，或「拒绝 {code} 理由」"
+        return f"等另一位审批人{approving(proposal, elsewhere)}；要撤回请回复「拒绝 {code}」"
+    return f"{proposal.asker_name} 提出；{approving(proposal, elsewhere)}执行，或回复「拒绝 {code} 理由」"

@@ -13,19 +13,21 @@ from bifang.core.rows import insert_many
 from secops_agent.models import Role, Staff
 from secops_agent.models.proposal import Proposal, Risk
 from secops_agent.services.actors import Actor
+from secops_agent.services.chats import platforms
 from secops_agent.services.decisions.carriers import PETITION
 from secops_agent.services.decisions.proposals import (
     Proposals,
     buttons_of,
     demand_approvers,
     describe,
+    how_elsewhere,
     prospect_of,
 )
 from secops_agent.services.decisions.requests import Check, Origin
 from secops_agent.services.people.messages import config_of
 from secops_agent.services.people.staff import Person
 
-UNREACHABLE: Final = "没有启用通知的钉钉配置可以联系{name}，没有人能确认，所以没有提交。请管理员检查「系统配置」和「人员」里的企业 ID。"
+UNREACHABLE: Final = "没有启用通知的{platforms}配置可以联系{name}，没有人能确认，所以没有提交。请管理员检查「系统配置」和「人员」里的企业 ID。"
 
 
 def petition(
@@ -45,7 +47,7 @@ def petition(
     """
     config_id = config_of(staff)
     if config_id is None:
-        raise ConfigError(UNREACHABLE.format(name=staff.name))
+        raise ConfigError(UNREACHABLE.format(platforms=platforms(), name=staff.name))
     own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
     proposals = Proposals(person, Origin(config_id, "", False, None, own), actor=actor)
     with transaction.atomic():
@@ -70,7 +72,7 @@ def pass_on(asked: Proposal, actor: Actor, check: Check) -> str:
         wanted["tool"], wanted["title"], Risk.DANGEROUS, wanted["arguments"], wanted["summary"]
     )
     proposal = _store(proposals, code)
-    told = describe(proposal, prospect_of(proposal))
+    told = describe(proposal, prospect_of(proposal), how_elsewhere(proposal.config_id))
     _tell(proposal, proposals, own, asked.config_id, told)
     return told
 

@@ -8,14 +8,19 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
+
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
 from bifang.channels.visible import visible, visible_value
 from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
+from bifang.core.kinds import get_kind
+from bifang.core.models import SystemConfig
 from bifang.core.rows import NewRow
 from secops_agent.models import Role, Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
+from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.decisions import carriers
@@ -70,6 +75,7 @@ class Proposals:
         self._known: dict[str, Proposal] = {}
         self._prospects: dict[str, str] = {}
         self._approvers: Sequence[Staff] = ()
+        self._how = ""
 
     def propose(self, tool: str, title: str, risk: str, arguments: Mapping[str, Any], summary: str) -> str:
         """The code that a person answers with. On a database thread.
@@ -94,6 +100,7 @@ class Proposals:
             raise InvalidInput(f"这个操作需要「{needed.label}」角色，您没有，所以没有提交。")
         if risk == Risk.DANGEROUS:
             self._approvers = demand_approvers(asker, self._corp_id, "危险操作无法提交")
+            self._how = how_elsewhere(self._origin.config_id)
         return asker
 
     def _corporation(self) -> str:
@@ -169,12 +176,12 @@ class Proposals:
         What people decide on is written here, from the stored arguments, never by a model.
         """
         untold = self._untold(answer)
-        texts = [describe(p, self._prospects[p.digest]) for p in untold]
+        texts = [describe(p, self._prospects[p.digest], self._how) for p in untold]
         words = "\n\n---\n\n".join(texts)
         told = [Reply(words, title="等待您决定", suggestions=self._taps())] if untold else []
         asked = [
             Reply(
-                describe_for_approver(proposal, self._prospects[proposal.digest]),
+                describe_for_approver(proposal, self._prospects[proposal.digest], self._how),
                 title=f"待审批：{proposal.title}",
                 target=self._private(staff),
                 buttons=buttons_of(proposal),
@@ -245,26 +252,39 @@ def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
     return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
 
 
-def describe(proposal: Proposal, prospect: str) -> str:
-    """The proposal for the conversation it came from."""
+def how_elsewhere(config_id: int) -> str:
+    """How to approve what this configuration's people ask for, where words in its chat do not count; "" if they do."""
+    row = SystemConfig.objects.filter(pk=config_id).only("kind", "params").first()
+    how = get_kind(row.kind).approving(row.params) if row else ""
+    page = links.page("web:approvals")
+    return f"{how}（{settings.PUBLIC_URL}{page}）" if how and settings.PUBLIC_URL and page else how
+
+
+def describe(proposal: Proposal, prospect: str, elsewhere: str) -> str:
+    """The proposal for the conversation it came from; ``elsewhere``: see `how_elsewhere`."""
     if proposal.risk == Risk.WRITE:
         how = f"尚未执行。请本人在 {_term(proposal)}内回复「确认 {proposal.code}」；不需要时回复「拒绝 {proposal.code}」。"
     else:
         how = (
-            f"尚未执行，已请审批人决定。由提出人以外的审批人在 {minutes(proposal)} 分钟内回复「同意 {proposal.code}」"
-            f"或「拒绝 {proposal.code} 理由」。"
+            f"尚未执行，已请审批人决定。由提出人以外的审批人在 {minutes(proposal)} 分钟内"
+            f"{approving(proposal, elsewhere)}，或回复「拒绝 {proposal.code} 理由」。"
         )
     warning = f"**{prospect}**\n\n" if prospect else ""
     return f"**{proposal.title}**（{proposal.code}）\n\n{proposal.summary}\n\n{warning}{how}"
 
 
-def describe_for_approver(proposal: Proposal, prospect: str) -> str:
+def approving(proposal: Proposal, elsewhere: str) -> str:
+    """What an approver does to approve it."""
+    return elsewhere or f"回复「同意 {proposal.code}」"
+
+
+def describe_for_approver(proposal: Proposal, prospect: str, elsewhere: str) -> str:
     """The request that an approver gets in private."""
     place = "群聊" if proposal.is_group else "单聊"
     return (
         f"**{proposal.asker_name}** 申请执行危险操作（{place}提出，{minutes(proposal)} 分钟内有效）：\n\n"
         f"**{proposal.title}**\n\n{proposal.summary}\n\n**{prospect}**\n\n"
-        f"回复「同意 {proposal.code}」执行，或「拒绝 {proposal.code} 理由」。"
+        f"{approving(proposal, elsewhere)}执行，或回复「拒绝 {proposal.code} 理由」。"
     )
 
 

@@ -9,6 +9,7 @@ from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.services.decisions.proposals import digest_of
 from secops_agent.services.decisions.requests import DecisionRequest
 from secops_agent.services.people import eligibility
+from secops_agent.services.people.staff import named_corporations
 from secops_agent.services.switches import READ_ONLY, READ_ONLY_TEXT, read_switches
 
 UNSIGNED: Final = (
@@ -30,18 +31,34 @@ def objection(request: DecisionRequest) -> str:
 
 
 def asked_for(request: DecisionRequest) -> Proposal | None:
-    """The proposal, with its asker."""
-    wanted = Proposal.objects.select_related("asked_by")
-    return wanted.filter(code=request.code.upper(), config_id=request.config_id).first()
+    """The proposal, with its asker. What was proposed through another configuration is there for those who may have a
+    say in it only, and in words: a card stands where it was made."""
+    found = Proposal.objects.select_related("asked_by").filter(code=request.code.upper()).first()
+    if found is None or found.config_id == request.config_id:
+        return found
+    known = request.via != "card" and eligibility.home_of(found) and decider_of(request, found)[0]
+    return found if known else None
+
+
+def unknown(request: DecisionRequest) -> str:
+    """What is said of a code for which `asked_for` finds nothing, whether there is such a proposal elsewhere or not."""
+    hint = f"如果它是在别处提出的：{eligibility.HOW_TO_TIE}" if len(named_corporations()) > 1 else ""
+    return f"没有代码为 {request.code[:20]} 的操作，请核对代码。{hint}"
 
 
 def decider_of(request: DecisionRequest, proposal: Proposal) -> tuple[Staff | None, str]:
-    """Who decides; None and why, for somebody of another corporation or of none that we know, by whatever door."""
-    foreign = eligibility.stranger(proposal, request.person.corp_id)
-    if foreign:
-        return None, foreign
-    decider = eligibility.listed(request.person.corp_id, request.person.staff_id)
-    return decider, "" if decider else "您不在人员名单中，不能决定。"
+    """As whom they decide; None and why, for somebody of another corporation or of none that we know, by whatever door.
+
+    Who speaks in another corporation's configuration, on another chat platform, is somebody here by an account that is
+    tied to the same user: that account decides, with its role and as its person.
+    """
+    comes_from, staff_id = request.person.corp_id, request.person.staff_id
+    foreign = eligibility.stranger(proposal, comes_from)
+    if foreign and request.config_id != proposal.config_id:
+        decider = eligibility.account_elsewhere(comes_from, staff_id, eligibility.home_of(proposal))
+        return decider, "" if decider else foreign
+    decider = None if foreign else eligibility.listed(comes_from, staff_id)
+    return decider, foreign or ("" if decider else "您不在人员名单中，不能决定。")
 
 
 def is_own(proposal: Proposal, decider: Staff) -> bool:
@@ -64,7 +81,7 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
     if request.verdict == "reject":
         return "" if own else _not_an_approver(proposal, decider)
     if request.token is not None and not proposal.conversation_id:
-        return f"{proposal.code} 不是在会话里提出的，只能由人在钉钉或管理后台决定，API 令牌不能决定。"
+        return f"{proposal.code} 不是在会话里提出的，只能由人在聊天里或管理后台决定，API 令牌不能决定。"
     if request.via == UNSIGNED and request.verdict == "approve" and proposal.risk == Risk.DANGEROUS:
         return UNSIGNED_TEXT.format(code=proposal.code)
     if READ_ONLY in read_switches():
@@ -78,7 +95,8 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
     here = request.conversation_id == proposal.conversation_id
     if not proposal.conversation_id:  # a program proposed it: told in private, and decided there
         return f"请在与机器人的单聊里决定 {proposal.code}。" if request.is_group else ""
-    if own and not here and request.via in ("dingtalk", "feishu", UNSIGNED, "web"):
+    typed = request.via in ("dingtalk", "feishu", UNSIGNED, "web")
+    if own and not here and typed and request.verdict != "approve":  # which nobody may of what is their own
         return f"请在提出 {proposal.code} 的会话里决定。"
     if not own and request.is_group and not here:
         return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"

@@ -21,6 +21,7 @@ from secops_agent.services.decisions.proposals import (
     demand_approvers,
     describe,
     describe_for_approver,
+    how_elsewhere,
     digest_of,
     new_code,
     prospect_of,
@@ -47,9 +48,10 @@ def request(action_id: int, asker: Staff, via: str) -> Proposal:
         proposal.save(force_insert=True)
         _record(proposal, Actor.person(asker, via))
         prospect, key = prospect_of(proposal), f"proposal:{proposal.pk}:asked"
-        notices.tell_origin(proposal, describe(proposal, prospect), key, buttons_of(proposal))
+        how = how_elsewhere(proposal.config_id)
+        notices.tell_origin(proposal, describe(proposal, prospect, how), key, buttons_of(proposal))
         for staff in approvers:
-            text = describe_for_approver(proposal, prospect)
+            text = describe_for_approver(proposal, prospect, how)
             notices.tell_privately(proposal, staff.staff_id, text, f"{key}:{staff.pk}", buttons_of(proposal))
     return proposal
 

@@ -15,6 +15,7 @@ from bifang.core.models import SystemConfig
 from bifang.core.rows import NewRow, insert_many
 from secops_agent.config import MODEL_KINDS
 from secops_agent.models import Investigation, InvestigationState, SecondLook
+from secops_agent.services.chats import platforms
 from secops_agent.services.investigations.checks.base import Evidence
 from secops_agent.services.investigations.dossiers import Dossier, load_dossier
 from secops_agent.services.investigations.exhibits import ForeignAnswer
@@ -58,7 +59,7 @@ class ModelReading:
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Through which DingTalk configuration it counts, and the AI configurations that are asked, in this order."""
+    """Through which chat configuration it counts, and the AI configurations that are asked, in this order."""
 
     config_id: int | None
     ai_configs: tuple[int, ...]
@@ -71,7 +72,7 @@ _ANSWERS: Final = TypeAdapter(tuple[ForeignAnswer, ...])
 def payer() -> Payer | None:
     """Whose models read; None: nobody's."""
     wanted = settings.INVESTIGATION_MODEL
-    robot = SystemConfig.objects.enabled("dingtalk").exclude(ai_config=None).first()
+    robot = SystemConfig.objects.chats().filter(enabled=True).exclude(ai_config=None).first()
     if not wanted:
         chain = (robot.ai_config_id, robot.ai_fallback_id) if robot else ()
         asked = tuple(dict.fromkeys(each for each in chain if each))
@@ -89,7 +90,7 @@ def why_unread() -> str:
     wanted = settings.INVESTIGATION_MODEL
     if wanted == OFF:
         return "BIFANG_INVESTIGATION_MODEL=off"
-    return f"没有启用名为「{wanted}」的 AI 配置" if wanted else "没有启用的钉钉配置设了 AI 配置"
+    return f"没有启用名为「{wanted}」的 AI 配置" if wanted else f"没有启用的{platforms()}配置设了 AI 配置"
 
 
 def queue(row: Investigation) -> None:

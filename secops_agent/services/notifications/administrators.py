@@ -6,6 +6,7 @@ from bifang.channels import outbox
 from bifang.channels.ports import ReplyTarget
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
+from secops_agent.services.chats import speaks
 
 MOST: Final = 20
 
@@ -25,22 +26,13 @@ def tell(config: SystemConfig | None, title: str, text: str, *, key: str) -> int
 def people_of(config: SystemConfig | None) -> list[Staff]:
     """Those of its corporation; of any, if none is known."""
     people = Staff.objects.filter(role=Role.ADMIN, active=True)
-    corporation = str(config.params.get("corp_id") or "") if config else ""
-    if corporation:
-        people = people.filter(corp_id__in=("", corporation))
+    if config and config.corporation:
+        people = people.filter(corp_id__in=("", config.corporation))
     return list(people.order_by("pk")[:MOST])
 
 
 def speaker_beside(config: SystemConfig | None) -> SystemConfig | None:
-    """This configuration, or if nothing may be said through it another one; None if there is none."""
-    rows = [row for row in SystemConfig.objects.enabled("dingtalk").order_by("pk") if speaks(row)]
-    return next(
-        (row for row in rows if config is not None and row.pk == config.pk), rows[0] if rows else None
-    )
-
-
-def speaks(config: SystemConfig) -> bool:
-    """May anything be said through it unasked?"""
-    return (
-        config.enabled and not config.archived_at and bool(config.params.get("notifications_enabled", True))
-    )
+    """This configuration; if nothing may be said through it another one, with somebody to tell; None if there is none."""
+    rows = [row for row in SystemConfig.objects.chats() if speaks(row)]
+    rows.sort(key=lambda row: (row != config, not people_of(row)))
+    return rows[0] if rows else None

@@ -11,6 +11,7 @@ from django.utils import timezone
 from bifang.channels.models import KnownGroup
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, OnCallSchedule, Role, Staff, TargetKind
+from secops_agent.services.chats import name_of
 from secops_agent.services.notifications.targets import place_of
 
 MOST_PEOPLE: Final = 500
@@ -34,10 +35,10 @@ def choices() -> list[Choice]:
         groups[group.config_id].append(group)
     return [
         choice
-        for config in _configs()
+        for config in SystemConfig.objects.chats().order_by("name", "pk")
         for choice in (
             *_groups(config, groups[config.pk]),
-            *_of(config, schedules, people(config.params.get("corp_id") or "")),
+            *_of(config, schedules, people(config.corporation)),
         )
     ]
 
@@ -48,10 +49,6 @@ def robot_choices() -> list[Choice]:
     return [choice_of(row) for row in rows.order_by("-pk")]
 
 
-def _configs() -> list[SystemConfig]:
-    return list(SystemConfig.objects.current().filter(kind="dingtalk").order_by("name"))
-
-
 def _people(corporation: str) -> list[Staff]:
     """Those of a corporation, and whoever has none."""
     people = Staff.objects.filter(active=True).order_by("name")
@@ -59,39 +56,40 @@ def _people(corporation: str) -> list[Staff]:
 
 
 def _groups(config: SystemConfig, groups: Iterable[KnownGroup]) -> Iterator[Choice]:
-    corporation = config.params.get("corp_id") or ""
+    name, corporation = name_of(config), config.corporation
     for group in groups:
         if not corporation or group.corp_id == corporation:
-            entry = {"kind": "group", "config": config.name, "conversation_id": group.conversation_id}
+            entry = {"kind": "group", "config": name, "conversation_id": group.conversation_id}
             yield Choice("群", f"group:{config.pk}:{group.conversation_id}", _told(group, config), entry)
 
 
 def _of(
     config: SystemConfig, schedules: Sequence[OnCallSchedule], people: Sequence[Staff]
 ) -> Iterator[Choice]:
+    name = name_of(config)
     for schedule in schedules:
-        entry = {"kind": "on_call", "config": config.name, "schedule": schedule.name}
+        entry = {"kind": "on_call", "config": name, "schedule": schedule.name}
         yield Choice(
             "值班人", f"on_call:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
         )
-    yield from _of_steps(config, schedules)
+    yield from _of_steps(config, name, schedules)
     for staff in people:
-        entry = {"kind": "person", "config": config.name, "staff_id": staff.staff_id}
+        entry = {"kind": "person", "config": name, "staff_id": staff.staff_id}
         yield Choice(
             "个人", f"person:{config.pk}:{staff.pk}", f"{staff}（{staff.staff_id}）· {config.name}", entry
         )
 
 
-def _of_steps(config: SystemConfig, schedules: Sequence[OnCallSchedule]) -> Iterator[Choice]:
+def _of_steps(config: SystemConfig, name: str, schedules: Sequence[OnCallSchedule]) -> Iterator[Choice]:
     """What only a step of escalation may name, and the next in a rotation."""
     for schedule in schedules:
-        entry = {"kind": "next", "config": config.name, "schedule": schedule.name}
+        entry = {"kind": "next", "config": name, "schedule": schedule.name}
         yield Choice(
             "下一位值班人", f"next:{config.pk}:{schedule.pk}", f"{schedule.name} · {config.name}", entry
         )
     for role in Role:
         if role != Role.NONE:
-            entry = {"kind": "role", "config": config.name, "role": role.value}
+            entry = {"kind": "role", "config": name, "role": role.value}
             yield Choice(
                 "角色的每个人（升级）",
                 f"role:{config.pk}:{role.value}",
@@ -123,7 +121,7 @@ def choice_of(target: NotificationTarget) -> Choice:
     }.get(TargetKind(target.kind), target.uid)
     entry = {
         "kind": target.kind,
-        "config": target.config.name if target.config else "",
+        "config": name_of(target.config) if target.config else "",
         "conversation_id": target.conversation_id,
         "staff_id": target.staff.staff_id if target.staff else "",
         "schedule": target.schedule.name if target.schedule else "",

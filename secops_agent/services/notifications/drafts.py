@@ -1,5 +1,6 @@
-"""The rule that a new DingTalk configuration begins with: switched off and without a target, for a person to complete."""
+"""The rule that a new chat configuration begins with: switched off and without a target, for a person to complete."""
 
+from bifang.core.kinds import chat_kinds
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationRule
 from secops_agent.services.actors import Actor
@@ -14,7 +15,7 @@ def draft_name(config_name: str) -> str:
 def make_draft(config: SystemConfig, **_: object) -> None:
     """Receiver of ``configs.created``: 严重 and 高危, once; a rule that has the name already is left alone."""
     name = draft_name(config.name)
-    if config.kind == "dingtalk" and not NotificationRule.objects.filter(name=name).exists():
+    if config.kind in chat_kinds() and not NotificationRule.objects.filter(name=name).exists():
         save_rule(
             {"name": name, "enabled": False, "severities": ["critical", "high"]}, Actor.system("program")
         )

@@ -16,7 +16,7 @@ from bifang.channels.targets import target_key
 from bifang.core.db import database_now
 from secops_agent.models import AlertMessage, Escalation, MessageState, NotificationTarget, TargetKind
 from secops_agent.models.choices import AlertStatus, Severity
-from secops_agent.services.notifications import administrators
+from secops_agent.services.chats import platforms
 from secops_agent.services.notifications.targets import (
     Address,
     Unreachable,
@@ -25,6 +25,7 @@ from secops_agent.services.notifications.targets import (
     resolve,
     same_place,
 )
+from secops_agent.services.people.messages import speaker_for
 
 RETRY: Final = timedelta(minutes=5)
 ROBOT_RETRY: Final = timedelta(minutes=11)  # a blocked robot is blocked for ten
@@ -56,11 +57,13 @@ def _resolve(row: AlertMessage, now: datetime) -> Address:
     """Somebody of several at the target, or an administrator in its place, whose way need not be the target's."""
     if row.staff is None or row.target.kind == TargetKind.ROLE:
         return resolve(row.target, now, row.staff)
-    speaker = administrators.speaker_beside(row.target.config)
-    if speaker is None:
-        raise Unreachable("没有启用了钉钉通知的配置：请在系统配置中启用一个。")
     if not row.staff.active:
         raise Unreachable(f"「{row.staff}」已离开。")
+    speaker = speaker_for(row.staff, row.target.config)
+    if speaker is None:
+        raise Unreachable(
+            f"没有启用了通知的{platforms()}配置可以联系「{row.staff}」：请在系统配置中启用一个。"
+        )
     return private_address(speaker, row.staff)
 
 

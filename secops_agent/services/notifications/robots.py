@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bifang.core import references
 from bifang.core.errors import BifangError, InvalidInput, SecretError
+from bifang.core.models import SystemConfig
 from bifang.core.redaction import remember_secret
 from bifang.core.rules import check_robot_url
 from bifang.core.sealed import Sealed, place_of
@@ -18,6 +19,7 @@ from secops_agent.services.notifications.conditions import TargetEntry
 
 # What somebody may do about robots: nothing, write addresses and secrets themselves, also refer to secrets elsewhere.
 Grant = Literal["none", "literal", "all"]
+PLATFORM: Final = "dingtalk"  # no other platform's robots are known
 SEALED: Final = ("url", "secret")
 _SECRET: Final = re.compile(r"[\x21-\x7e]{1,200}")
 FORBIDDEN: Final = "只有管理员可以添加或更改自定义机器人：请管理员来设置，或改用群。"
@@ -45,6 +47,16 @@ def fill(row: NotificationTarget, entry: TargetEntry) -> None:
     for column, value in values.items():
         setattr(row, column, Sealed.of(value, place_of(NotificationTarget, column, row)) if value else None)
     row.conversation_id = _identity(values["url"])
+
+
+def paying(config: SystemConfig | None) -> SystemConfig:
+    """Whose messages a robot's are: this configuration's, else the first one's. Raises InvalidInput."""
+    if config is not None and config.kind != PLATFORM:
+        raise InvalidInput(f"自定义机器人是钉钉的，不能由「{config}」发送：config 请写钉钉配置，或不写。")
+    row = config or SystemConfig.objects.current().filter(kind=PLATFORM).order_by("-enabled", "pk").first()
+    if row is None:
+        raise InvalidInput("还没有钉钉配置：请先添加，自定义机器人的消息计入它的企业。")
+    return row
 
 
 def _check(url: str, secret: str) -> None:

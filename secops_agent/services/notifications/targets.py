@@ -23,6 +23,7 @@ from secops_agent.models import (
     TargetKind,
 )
 from secops_agent.models.staff import RANK, Role
+from secops_agent.services.chats import find_chat, label_of, speaks
 from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.notifications.robots import Grant
@@ -49,11 +50,11 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
     """An unsaved target. Raises InvalidInput if what it names does not exist."""
     row = NotificationTarget(kind=entry.kind, step=step)
     if entry.kind != "webhook" or entry.config:
-        row.config = _config(entry.config)
+        row.config = find_chat(entry.config)
     match entry.kind:
         case "webhook":
             robots.fill(row, entry)
-            row.config = row.config or _first_config()
+            row.config = robots.paying(row.config)
         case "group":
             if not entry.conversation_id:
                 raise InvalidInput(
@@ -74,10 +75,7 @@ def read_target(entry: TargetEntry, step: int | None) -> NotificationTarget:
 def _conversation(config: SystemConfig | None, conversation_id: str) -> str:
     """As it was given: a file may name a group before anyone has spoken to the robot there (`doubt` says so)."""
     groups = KnownGroup.objects.filter(config=config)
-    known, corporation = (
-        groups.filter(conversation_id=conversation_id).first(),
-        config and config.params.get("corp_id"),
-    )
+    known, corporation = groups.filter(conversation_id=conversation_id).first(), config and config.corporation
     if known is not None and corporation and known.corp_id != corporation:
         raise InvalidInput(f"群「{known}」属于另一个企业，不能接收通知。")
     named = None if known else groups.filter(title=conversation_id).first()
@@ -97,21 +95,6 @@ def doubt(target: NotificationTarget) -> str:
     return f"群 {target.conversation_id} 里还没有人 @ 过机器人，不知道它在不在群里：请在群里 @ 它一次。"
 
 
-def _config(name: str) -> SystemConfig:
-    row = SystemConfig.objects.current().filter(kind="dingtalk", name=name).first()
-    if row is None:
-        raise InvalidInput(f"没有名为「{name[:50]}」的钉钉配置。")
-    return row
-
-
-def _first_config() -> SystemConfig:
-    """Whose messages a robot's are, if nobody says."""
-    row = SystemConfig.objects.current().filter(kind="dingtalk").order_by("-enabled", "pk").first()
-    if row is None:
-        raise InvalidInput("还没有钉钉配置：请先添加，自定义机器人的消息计入它的企业。")
-    return row
-
-
 def _role(role: str, step: int | None) -> str:
     """Everyone of a role is for steps of escalation only: at once, it would be a message to each for each alert."""
     if role not in RANK or role == Role.NONE:
@@ -123,7 +106,7 @@ def _role(role: str, step: int | None) -> str:
 
 
 def _staff(staff_id: str, config: SystemConfig | None) -> Staff:
-    own = config and config.params.get("corp_id")
+    own = config and config.corporation
     listed = Staff.objects.filter(staff_id=staff_id, active=True)
     rows = list((listed.filter(corp_id__in=("", own)) if own else listed)[:2])
     if len(rows) != 1:
@@ -214,10 +197,13 @@ def place_of(target: NotificationTarget) -> str:
 def resolve(target: NotificationTarget, now: datetime, person: Staff | None = None) -> Address:
     """Where it leads at this moment; ``person`` is the one of several that is meant. Raises Unreachable."""
     config = target.config
-    if config is None or not config.enabled or config.archived_at:
-        raise Unreachable(f"钉钉配置「{config or ''}」已停用：请启用它，或给规则换一个目标。")
-    if not config.params.get("notifications_enabled", True):
-        raise Unreachable(f"钉钉配置「{config.name}」没有启用钉钉通知：请在系统配置中启用。")
+    if config is None:
+        raise Unreachable("目标没有配置：请给规则换一个目标。")
+    if not config.enabled or config.archived_at:
+        raise Unreachable(f"{label_of(config)}配置「{config}」已停用：请启用它，或给规则换一个目标。")
+    if not speaks(config):
+        label = label_of(config)
+        raise Unreachable(f"{label}配置「{config.name}」没有启用{label}通知：请在系统配置中启用。")
     if target.kind == TargetKind.WEBHOOK:
         robot = ReplyTarget(target.conversation_id, is_group=True, robot=target.uid)
         return Address(config.pk, robot, robots.describe_robot(target))
@@ -231,10 +217,10 @@ def resolve(target: NotificationTarget, now: datetime, person: Staff | None = No
 
 def private_address(config: SystemConfig, staff: Staff) -> Address:
     """Somebody's own chat. Raises Unreachable for another corporation's: there, the same id is somebody else's."""
-    own = config.params.get("corp_id")
+    own = config.corporation
     if own and staff.corp_id not in ("", own):
         raise Unreachable(
-            f"「{staff}」不属于钉钉配置「{config.name}」的企业，不能由它发送：请换成本企业的人员，或换一个配置。"
+            f"「{staff}」不属于{label_of(config)}配置「{config.name}」的企业，不能由它发送：请换成本企业的人员，或换一个配置。"
         )
     return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name, staff)
 
@@ -254,7 +240,7 @@ def _person(target: NotificationTarget, now: datetime) -> Staff | None:
 
 def members(target: NotificationTarget) -> list[Staff]:
     """Those of its corporation whose role it names: the role itself, none above it; at most `MOST_OF_ROLE`."""
-    corporation = (target.config.params.get("corp_id") or "") if target.config else ""
+    corporation = target.config.corporation if target.config else ""
     people = Staff.objects.filter(role=target.role, active=True)
     if corporation:
         people = people.filter(corp_id__in=("", corporation))

@@ -9,11 +9,11 @@ from pydantic import Field, field_validator, model_validator
 
 from bifang.core.entries import Clock, Entry, read_entry
 from bifang.core.errors import InvalidInput
-from bifang.core.models import SystemConfig
 from secops_agent.models import OnCallLayer, OnCallMember, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.models.on_call import Rotation
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
+from secops_agent.services.chats import find_chat
 from secops_agent.services.faults import NotFound
 from secops_agent.services.on_call.shifts import ZONE
 
@@ -129,7 +129,7 @@ def _apply(given: Mapping[str, Any]) -> None:
     entry = read_entry(ScheduleEntry, given)
     layers = [_layer(each) for each in entry.layers]
     overrides = [_override(each) for each in entry.overrides or ()]
-    config = _config(entry.handover_group.config) if entry.handover_group else None
+    config = find_chat(entry.handover_group.config) if entry.handover_group else None
     with transaction.atomic():
         schedule, made = OnCallSchedule.objects.get_or_create(name=entry.name)
         before = described(schedule)
@@ -144,13 +144,6 @@ def _apply(given: Mapping[str, Any]) -> None:
             each.schedule = schedule
             each.save()
         keep_change(Actor.system("apply_configs"), schedule, before, verb="新增" if made else "修改")
-
-
-def _config(name: str) -> SystemConfig:
-    row = SystemConfig.objects.current().filter(kind="dingtalk", name=name).first()
-    if row is None:
-        raise InvalidInput(f"handover_group：没有名为「{name[:50]}」的钉钉配置。")
-    return row
 
 
 Layer = tuple[OnCallLayer, Sequence[Staff]]

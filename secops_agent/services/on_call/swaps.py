@@ -14,6 +14,7 @@ from bifang.core.errors import InvalidInput
 from secops_agent.models import OnCallOverride, OnCallSchedule, ShiftSwap, Staff, SwapState
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
+from secops_agent.services.chats import platforms
 from secops_agent.services.on_call.schedules import enabled_schedules, find_schedule
 from secops_agent.services.on_call.shifts import ZONE, shifts
 from secops_agent.services.people.eligibility import listed, may_be_same_person, same_person
@@ -97,7 +98,9 @@ def ask(name: str, asker: Staff, other: Staff, days: Sequence[date]) -> ShiftSwa
         )  # fmt: skip
         keep(Actor.person(asker), f"提出换班「{schedule.name}」", f"swap:{swap.code}", _detail(swap, pieces))
         if not tell(other, f"{asker.name} 想换班", _request(swap, pieces), key=f"swap:{swap.pk}:asked", suggestions=_taps(swap)):  # fmt: skip
-            raise InvalidInput(f"现在不能给{other.name}发消息：没有启用通知的钉钉配置。没有提出换班。")
+            raise InvalidInput(
+                f"现在不能给{other.name}发消息：没有启用通知的{platforms()}配置。没有提出换班。"
+            )
     return swap
 
 

@@ -11,11 +11,12 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Case, DateTimeField, F, IntegerField, Q, QuerySet, Value, When
 
-from secops_agent.models import Alert, AlertAsset, Asset, Staff
+from secops_agent.models import Alert, AlertAsset, Asset, IndicatorHit, IndicatorList, Staff
 from secops_agent.models.choices import AlertStatus, Severity, Verdict
 from secops_agent.services.alerts.search import COMMON, narrowed
 from secops_agent.services.alerts.tallies import RULE
 from secops_agent.services.alerts.words import about
+from secops_agent.services.intelligence.matching import hits_in_force
 from secops_agent.services.pages import COUNT_CAP, Total
 from secops_agent.services.vulnerabilities.sla import SlaLimits
 
@@ -27,11 +28,12 @@ NOBODY: Final = 0  # among ``assignees``: nobody has it
 REACH: Final = 1000  # rows of a list that are paged through, and among which a neighbour is looked for
 SAMPLE: Final = 3000  # the newest alerts whose kinds are counted
 SHOWN: Final = 8  # values of a facet
-DIMENSIONS: Final = ("severity", "status", "source", "rule", "asset", "assignee", "verdict")
-_FIXED: Final[Mapping[str, list[str]]] = {
-    "severity": list(Severity.values),
-    "status": list(AlertStatus.values),
-}
+_FIELDS: Final[Mapping[str, str]] = {
+    "severity": "severities", "status": "statuses", "source": "sources", "rule": "rules", "asset": "assets",
+    "assignee": "assignees", "verdict": "verdicts", "list": "lists",
+}  # fmt: skip
+DIMENSIONS: Final = tuple(_FIELDS)
+_FIXED: Final = {"severity": list(Severity.values), "status": list(AlertStatus.values)}
 _COLUMNS: Final = (
     "pk", "severity", "status", "source", "assignee_id", "verdict", "rule_name", "rule_id", "title",
 )  # fmt: skip
@@ -41,7 +43,7 @@ _COLUMNS: Final = (
 class AlertQueue:
     """Which alerts, and in which order. Empty values do not restrict, except that without ``statuses`` closed ones are
     left out. ``since`` and ``until`` are of ``last_seen``; ``mine``: the rows of 人员 that are the person's own;
-    ``among``: what `settle` found."""
+    ``lists``: of indicators, that name something in them; ``among``: what `settle` found."""
 
     tab: Tab = "all"
     mine: tuple[int, ...] = ()
@@ -53,6 +55,7 @@ class AlertQueue:
     rules: tuple[str, ...] = ()
     assets: tuple[int, ...] = ()
     assignees: tuple[int, ...] = ()
+    lists: tuple[int, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     order: Order = "urgent"
@@ -110,10 +113,16 @@ def _unindexed(queue: AlertQueue) -> "Iterator[QuerySet[Any, int]]":
     if queue.assets:
         links = AlertAsset.objects.filter(asset_id__in=queue.assets)
         yield links.values_list("alert_id", flat=True)
+    if queue.lists:
+        yield _named_by(queue.lists).values_list("alert_id", flat=True).distinct()
     if queue.rules:
         yield Alert.objects.alias(rule=RULE).filter(rule__in=queue.rules).values_list("pk", flat=True)
     if queue.keyword:
         yield narrowed(Alert.objects.all(), queue.keyword).values_list("pk", flat=True)
+
+
+def _named_by(lists: Collection[int]) -> "QuerySet[IndicatorHit]":
+    return hits_in_force().filter(entry__list__in=lists).order_by()
 
 
 def matching(queue: AlertQueue, clock: RiskClock) -> "QuerySet[Alert]":
@@ -140,6 +149,8 @@ def _about(rows: "QuerySet[Alert]", queue: AlertQueue) -> "QuerySet[Alert]":
         rows = rows.alias(rule=RULE).filter(rule__in=queue.rules)
     if queue.assets:
         rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id__in=queue.assets).values("alert_id"))
+    if queue.lists:
+        rows = rows.filter(pk__in=_named_by(queue.lists).values("alert_id"))
     return rows.filter(about(queue.keyword)) if queue.keyword else rows
 
 
@@ -218,27 +229,22 @@ class Facets:
 
 def facets(queue: AlertQueue, clock: RiskClock) -> Facets:
     """How many of what. A dimension that is restricted itself is counted as if it were not, to show what else there is."""
-    chosen = {
-        "severity": "severities", "status": "statuses", "source": "sources", "rule": "rules", "asset": "assets",
-        "assignee": "assignees", "verdict": "verdicts",
-    }  # fmt: skip
     whole, sampled = _count(matching(queue, clock), DIMENSIONS)
-    for dimension, name in chosen.items():
+    for dimension, name in _FIELDS.items():
         if getattr(queue, name) or dimension == "status":
             # Without a choice of states the closed ones are left out of the list, but not of what can be chosen.
             every = tuple(AlertStatus.values) if dimension == "status" else ()
             other = _without(queue, name, every)
             counts, more = _count(matching(other, clock), (dimension,))
             whole, sampled = whole | counts, sampled or more
-    return Facets(
-        {name: _buckets(name, whole[name], getattr(queue, chosen[name])) for name in DIMENSIONS}, sampled
-    )
+    found = {name: _buckets(name, whole[name], getattr(queue, field)) for name, field in _FIELDS.items()}
+    return Facets(found, sampled)
 
 
 def _without(queue: AlertQueue, name: str, every: tuple[str, ...]) -> AlertQueue:
     changes: dict[str, Any] = {name: every}
     other = replace(queue, **changes)
-    return settle(replace(other, among=None)) if name in ("rules", "assets") else other
+    return settle(replace(other, among=None)) if name in ("rules", "assets", "lists") else other
 
 
 def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[str, "Counter[str]"], bool]:
@@ -250,6 +256,9 @@ def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[s
         if dimension == "asset":
             links = AlertAsset.objects.filter(alert_id__in=[row.pk for row in read])
             found[dimension] = Counter(str(pk) for pk in links.values_list("asset_id", flat=True))
+        elif dimension == "list":
+            pairs = hits_in_force([row.pk for row in read]).values_list("entry__list", "alert_id")
+            found[dimension] = Counter(str(pk) for pk, _ in pairs.distinct())
         elif dimension == "rule":
             found[dimension] = Counter(rule_of(row) for row in read)
         elif dimension == "assignee":
@@ -260,9 +269,12 @@ def _count(rows: "QuerySet[Alert]", dimensions: Collection[str]) -> tuple[dict[s
 
 
 def _read_for(dimension: str) -> tuple[str, ...]:
-    return {"rule": ("rule_name", "rule_id", "title"), "assignee": ("assignee_id",), "asset": ()}.get(
-        dimension, (dimension,)
-    )
+    return {
+        "rule": ("rule_name", "rule_id", "title"),
+        "assignee": ("assignee_id",),
+        "asset": (),
+        "list": (),
+    }.get(dimension, (dimension,))
 
 
 def _buckets(dimension: str, counts: "Counter[str]", chosen: Collection[object]) -> tuple[FacetValue, ...]:
@@ -279,8 +291,8 @@ def _labels(dimension: str, values: Collection[str]) -> dict[str, str]:
     choices: dict[str, Any] = {"severity": Severity, "status": AlertStatus, "verdict": Verdict}
     if dimension in choices:
         return {str(value): str(label) for value, label in choices[dimension].choices}
-    if dimension in ("asset", "assignee"):
-        kind = Asset if dimension == "asset" else Staff
+    kinds: dict[str, Any] = {"asset": Asset, "assignee": Staff, "list": IndicatorList}
+    if kind := kinds.get(dimension):
         known = kind._default_manager.filter(pk__in=[int(each) for each in values])
         named = {str(pk): str(name) for pk, name in known.values_list("pk", "name")}
         return named | ({str(NOBODY): "未分配"} if dimension == "assignee" else {})

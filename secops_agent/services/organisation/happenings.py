@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any, Final, Literal
 
+from bifang.channels.ports import Turn
 from secops_agent.services.on_call.shifts import ZONE
 from secops_agent.services.on_call.working_days import WorkingDays
 from secops_agent.services.records import AlertRecord, Indicator, Severity
 
 Kind = Literal[
     "left", "admin_added", "admin_removed", "profile_changed", "roles_changed", "outsiders_joined", "group_disbanded",
-    "group_renamed",
+    "group_renamed", "robot_added", "robot_removed",
 ]  # fmt: skip
 WORK: Final = (time(9), time(18))  # of a working day, Asia/Shanghai
 _ACTIVITIES: Final[Mapping[Kind, tuple[int, int]]] = {
     "left": (3001, 6), "profile_changed": (3001, 99), "roles_changed": (3005, 99), "admin_added": (3005, 1),
-    "admin_removed": (3005, 2), "outsiders_joined": (3006, 3), "group_disbanded": (3006, 5),
+    "admin_removed": (3005, 2), "outsiders_joined": (3006, 3), "robot_added": (3006, 3), "robot_removed": (3006, 4), "group_disbanded": (3006, 5),
 }  # fmt: skip
 
 
@@ -41,6 +42,15 @@ class Happening:
     fields: tuple[str, ...] = ()
     title: str = ""
     raw: Mapping[str, Any] | None = None
+
+
+def moment_of(turn: Turn) -> datetime:
+    """When it happened, as the platform says (``born_ms`` of the payload), if that can be; else when it came."""
+    try:
+        born = min(int(turn.payload.get("born_ms") or 0), turn.received_at_ms)
+    except ValueError:
+        born = 0
+    return datetime.fromtimestamp((born if born > 0 else turn.received_at_ms) / 1000, UTC)
 
 
 def signal(

@@ -23,6 +23,8 @@ RULES: Final[Mapping[Kind, Rule]] = {
     "outsiders_joined": rooms.outsiders_joined,
     "group_disbanded": rooms.group_disbanded,
     "group_renamed": rooms.group_renamed,
+    "robot_added": rooms.robot_added,
+    "robot_removed": rooms.robot_removed,
 }
 
 

@@ -7,6 +7,7 @@ from bifang.channels import known_groups
 from bifang.channels.models import GroupState, KnownGroup
 from secops_agent.models import NotificationTarget, TargetKind
 from secops_agent.services.organisation.happenings import Happening, signal
+from secops_agent.services.people.eligibility import listed
 from secops_agent.services.records import AlertRecord
 
 REMEDY: Final = (
@@ -51,6 +52,33 @@ def group_disbanded(happening: Happening) -> Iterator[AlertRecord]:
         ]
         yield signal(
             happening, "", f"接收告警的群已解散：{stopped[0]}", "high", lines, rule="告警群解散"
+        )  # fmt: skip
+
+
+def robot_added(happening: Happening) -> Iterator[AlertRecord]:
+    """Somebody put the robot into a group, which is known from now on; stopped at once if outsiders are in it."""
+    who = listed(happening.corp_id, happening.operator_id)
+    known_groups.learn_group(
+        happening.config_id, happening.conversation_id, title=happening.title, corp_id=happening.corp_id,
+        speaker=who.name if who else "", staff_id=happening.operator_id, how="把机器人加进了群",
+    )  # fmt: skip
+    return outsiders_joined(happening)
+
+
+def robot_removed(happening: Happening) -> Iterator[AlertRecord]:
+    """This robot reaches the group no more, others may; an alert where rules send alerts through it."""
+    stopped = known_groups.stop_pushing(
+        happening.conversation_id, happening.corp_id, GroupState.REMOVED, "机器人被移出群", happening.ident,
+        config_id=happening.config_id,
+    )  # fmt: skip
+    rules = rules_to(stopped)
+    if stopped and rules:
+        lines = [
+            "机器人被移出群，不再推送。", f"发到这个群的通知规则：{'、'.join(rules)}。",
+            "请把机器人重新加进群，或给这些规则换一个群。",
+        ]  # fmt: skip
+        yield signal(
+            happening, "", f"机器人被移出接收告警的群：{stopped[0]}", "high", lines, rule="机器人被移出告警群"
         )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ HOW_TO_TELL_APART: Final = (
     "请管理员在「人员」中区分：同一个人的几条记录，对应到同一个登录用户；不同的人，改成不同的姓名，"
     "或各自对应到不同的登录用户。"
 )
+HOW_TO_TIE: Final = "您在那个企业（或另一个聊天软件）里也有账号的话，请超级管理员在「人员」里把您的几条记录对应到同一个登录用户，再来决定。"
 
 
 def roles_from(needed: Role) -> list[str]:
@@ -30,18 +31,29 @@ def able(needed: Role) -> QuerySet[Staff]:
 
 def corporation_of(config_id: int) -> str:
     """The corporation that a configuration serves; "" until it is known."""
-    params = SystemConfig.objects.filter(pk=config_id).values_list("params", flat=True).first() or {}
-    return str(params.get("corp_id") or "")
+    row = SystemConfig.objects.filter(pk=config_id).first()
+    return row.corporation if row else ""
+
+
+def home_of(proposal: Proposal) -> str:
+    """The corporation that it concerns; "" until it is known."""
+    return proposal.corp_id or corporation_of(proposal.config_id)
 
 
 def stranger(proposal: Proposal, corp_id: str) -> str:
     """Why someone who comes from this corporation has no say in the proposal; "" if it is their own."""
-    home = proposal.corp_id or corporation_of(proposal.config_id)
-    if corp_id == home:
+    if corp_id == home_of(proposal):
         return ""
     if not corp_id:
         return f"不知道您属于哪个企业，不能决定 {proposal.code}。请管理员在「人员」里填写您的企业 ID。"
-    return f"{proposal.code} 属于另一个企业，您不能决定。"
+    return f"{proposal.code} 属于另一个企业，您不能决定。{HOW_TO_TIE}"
+
+
+def account_elsewhere(corp_id: str, staff_id: str, home: str) -> Staff | None:
+    """As whom somebody listed here acts in another corporation: the active account there that is tied to the same user."""
+    here = listed(corp_id, staff_id) if corp_id and home else None
+    there = account_of(here.user_id, home) if here else None
+    return there if there and there.corp_id == home else None
 
 
 def listed(corp_id: str, staff_id: str) -> Staff | None:
@@ -52,6 +64,12 @@ def listed(corp_id: str, staff_id: str) -> Staff | None:
         return row
     several = Staff.objects.exclude(corp_id__in=("", corp_id)).exists()
     return None if several else row
+
+
+def listed_name(config_id: int, staff_id: str) -> str:
+    """What somebody active is called in the corporation of a configuration; "" if nobody is listed so."""
+    row = listed(corporation_of(config_id), staff_id)
+    return row.name if row else ""
 
 
 def account_of(user_id: int | None, corp_id: str = "") -> Staff | None:

@@ -6,16 +6,24 @@ from bifang.channels import outbox
 from bifang.channels.ports import ReplyTarget, Suggestion
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
+from secops_agent.services.chats import speaks
+
+
+def speaker_for(staff: Staff, first: SystemConfig | None = None) -> SystemConfig | None:
+    """What reaches a person and may speak unasked, ``first`` if it can; None if nothing does."""
+    rows = [
+        row
+        for row in SystemConfig.objects.chats()
+        if speaks(row) and (not staff.corp_id or row.corporation in (staff.corp_id, ""))
+    ]
+    rows.sort(key=lambda row: (row.corporation != staff.corp_id, row != first))  # a known corporation first
+    return rows[0] if rows else None
 
 
 def config_of(staff: Staff) -> int | None:
-    """The configuration that reaches a person and may speak unasked; None if there is none."""
-    rows = SystemConfig.objects.current().filter(kind="dingtalk", enabled=True).order_by("pk")
-    mine = [
-        row for row in rows if not staff.corp_id or row.params.get("corp_id") in (staff.corp_id, "", None)
-    ]
-    mine.sort(key=lambda row: row.params.get("corp_id") != staff.corp_id)  # a known corporation first
-    return next((row.pk for row in mine if row.params.get("notifications_enabled", True)), None)
+    """The id of `speaker_for` them."""
+    speaker = speaker_for(staff)
+    return speaker.pk if speaker else None
 
 
 def tell(staff: Staff, title: str, text: str, *, key: str, suggestions: Sequence[Suggestion] = ()) -> bool:

@@ -81,7 +81,7 @@ def administrators(corp_id: str | None) -> list[str]:
 def learn_corporation(corp_id: str) -> int:
     """People listed without a corporation belong to this one, if it is the only one known. Returns how many."""
     others = Staff.objects.exclude(corp_id__in=("", corp_id))
-    if not corp_id or others.exists():
+    if not corp_id or others.exists() or _is_one_of_several(corp_id):
         return 0
     taken = Staff.objects.filter(corp_id=corp_id).values_list("staff_id", flat=True)
     with transaction.atomic():
@@ -90,6 +90,12 @@ def learn_corporation(corp_id: str) -> int:
             detail = {"corp_id": corp_id, "people": count}
             keep(Actor.system("dingtalk"), "得知企业 CorpId，登记到人员", "staff", detail)
     return count
+
+
+def _is_one_of_several(corp_id: str) -> bool:
+    """Of two platforms each has an organisation of its own, known or not."""
+    chats = list(SystemConfig.objects.chats())
+    return len({row.kind for row in chats}) > 1 and any(row.corporation != corp_id for row in chats)
 
 
 def leave_organisation(corp_id: str, staff_ids: Sequence[str]) -> int:
@@ -162,5 +168,4 @@ def named_corporations() -> set[str]:
     """Those that people and configurations name, two of many people's."""
     # Without the model's own order, which would make every person distinct.
     named = set(Staff.objects.exclude(corp_id="").order_by().values_list("corp_id", flat=True).distinct()[:2])
-    params = SystemConfig.objects.current().values_list("params", flat=True)
-    return named | {str(one["corp_id"]) for one in params if one.get("corp_id")}
+    return named | {row.corporation for row in SystemConfig.objects.chats() if row.corporation}

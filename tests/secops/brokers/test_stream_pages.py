@@ -143,8 +143,12 @@ def test_dead_letters_are_tried_again_or_dropped_by_analysts() -> None:
     act(analyst, "try_again", good, bad, cut)
     assert Alert.objects.get().source == "stream:总线"
     assert set(BrokerLetter.objects.all()) == {bad, cut}
-    page = text_of(analyst.get(reverse("admin:secops_agent_brokerletter_change", args=[bad.pk])))
+    address = reverse("admin:secops_agent_brokerletter_change", args=[bad.pk])
+    page = analyst.get(address).content.decode()
     assert "bad" in page
+    form = page[page.index('class="bf-panel bf-standing"') :]
+    assert f'name="_selected_action" value="{bad.pk}"' in form[: form.index("</form>")]
+    assert all(f'name="action" value="{one}"' in form for one in ("try_again", "throw_away"))
     act(analyst, "throw_away", bad, cut)
     assert not BrokerLetter.objects.exists()
     told = list(

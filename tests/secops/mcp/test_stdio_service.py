@@ -151,7 +151,7 @@ def test_nobody_but_the_operator_says_what_is_run() -> None:
     forged = root.post(page_of(config), form | {"command": '["/bin/sh"]'})
     assert "启动命令：只能由运维写在文件里" in text_of(forged)
     moved = root.post(page_of(config), form | {"url": "http://127.0.0.1:1/mcp"})
-    assert "由运维写的启动命令（command）运行" in text_of(moved)
+    assert moved.status_code == 302  # it is not asked for, nor read
     add = f"{reverse('admin:core_systemconfig_add')}?kind=mcp"
     made = root.post(add, {"name": "新的", "enabled": "on", "timeout_s": "5", "command": '["/bin/sh"]'})
     assert "只能由运维写在文件里" in text_of(made)
@@ -196,3 +196,15 @@ def test_behind_the_air_gap_it_runs_only_if_the_operator_vouches_for_it(
     asyncio.run(look(vouched))
     assert "运维声明它只连接内网" in text_of(root.get(page_of(vouched)))
     assert McpCatalogue.objects.exists()
+
+
+def test_a_program_is_not_asked_for_an_address() -> None:
+    config, root = apply(command=GOOD), superuser()
+    page = root.get(page_of(config)).content.decode()
+    assert not any(f'name="{box}"' in page for box in ("url", "headers", "ca", "proxy"))
+    given = {"name": FIREWALL, "enabled": "on", "timeout_s": "7", "revision": config.revision}
+    assert root.post(page_of(config), given).status_code == 302
+    settings = configs.load(SystemConfig.objects.get(pk=config.pk))
+    assert (settings.timeout_s, settings.command, settings.url) == (7, tuple(GOOD), "")
+    served = root.get(page_of(apply(command=[], url="http://127.0.0.1:1/mcp"))).content.decode()
+    assert 'name="url"' in served

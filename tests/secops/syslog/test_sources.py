@@ -51,12 +51,13 @@ def apply(tmp_path: Path, *entries: dict[str, Any]) -> None:
     call_command("apply_configs", str(file))
 
 
-def test_apply_configs_writes_sources(database: Database, tmp_path: Path) -> None:
+def test_apply_configs_writes_sources(database: Database, tmp_path: Path, capsys: Any) -> None:
     entry = {"name": "防火墙", "networks": ["10.1.0.0/16", "10.1.0.0/16", "192.0.2.7"], "encoding": "gbk",
              "time_zone": "UTC", "format": "suricata", "plain_level": "err", "rate": 50}  # fmt: skip
     apply(tmp_path, entry)
     apply(tmp_path, entry)
     (row,) = SyslogSource.objects.all()
+    assert capsys.readouterr().out == f"{row.pk}\tsyslog_source\t防火墙\n" * 2
     assert (row.networks, row.encoding, row.zone, row.plain_level, row.rate) == (
         ["10.1.0.0/16", "192.0.2.7/32"], "gb18030", "UTC", 3, 50,
     )  # fmt: skip

@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.core.groups import OPERATOR
-from secops_agent.models import Alert, Role, SavedView, Staff
+from secops_agent.models import Alert, IndicatorList, Role, SavedView, Staff
 from secops_agent.services.alerts import triage, words
+from secops_agent.services.records import Indicator, ListedRecord
 from tests.admin_pages import member, serve_plain_static, superuser, text_of
-from tests.secops.inventory_aid import ACTOR, host, person
+from tests.secops.inventory_aid import ACTOR, host, person, store
 
 from .desk import arrived, at_desk, listed
 
@@ -84,6 +85,25 @@ def test_every_filter_narrows_and_its_facet_counts_what_else_there_is() -> None:
     assert groups["级别"]["高危"] == "2"
     assert groups["处理人"] == {"人员lisi": "1", "未分配": "1"}
     assert groups["资产"] == {"web-01": "2"}
+
+
+@pytest.mark.both_databases
+def test_a_list_of_indicators_is_a_filter_and_a_facet_while_it_is_in_force() -> None:
+    client = at_desk(Role.VIEWER)
+    store(ListedRecord("甲<b>", "ip", "203.0.113.9"), ListedRecord("乙", "domain", "bad.example"))
+    hit, other = arrived("a", indicators=(Indicator("ip", "203.0.113.9"),)), arrived("b")
+    rows = {row.name: row for row in IndicatorList.objects.all()}
+    first = rows["甲<b>"]
+    assert listed(client, list=first.pk) == [hit[0].pk]
+    assert listed(client, list=[first.pk, rows["乙"].pk], severity=hit[0].severity) == [hit[0].pk]
+    assert listed(client, list=rows["乙"].pk) == []
+    page = client.get(reverse("web:alert_facets"), {"severity": other[0].severity})
+    [(label, count)] = [(each.label, each.count) for each in dict(page.context["facets"])["命中情报"]]
+    assert (label, count) == ("甲<b>", "1")
+    assert "<b>" not in page.content.decode()
+    IndicatorList.objects.update(enabled=False)
+    assert listed(client, list=first.pk) == []
+    assert client.get(reverse("web:alerts"), {"list": "甲"}).status_code == 400
 
 
 def test_search_finds_what_it_finds_everywhere() -> None:

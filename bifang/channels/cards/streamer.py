@@ -6,16 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from bifang.channels.limits import Limiter
+from bifang.channels.cards import content, repository
+from bifang.channels.cards.calls import CALL_S, CardCalls, open_calls
+from bifang.channels.cards.ports import CardPlace, CardPlatform, Face
+from bifang.channels.cards.repository import Held
 from bifang.channels.ports import Draft, Turn
 from bifang.core import db
 from bifang.core.errors import BifangError, RateLimited
-from dingtalk_integration.applications import ApplicationClient, ApplicationClients
-from dingtalk_integration.cards import content, repository
-from dingtalk_integration.cards.calls import CALL_S, CardCalls
-from dingtalk_integration.cards.repository import Held
-from dingtalk_integration.config import DingTalkSettings
-from dingtalk_integration.openapi.cards import INPUTTING, CardPlace
 
 log = logging.getLogger(__name__)
 QUIET_S: Final = 1.2  # a turn that ends sooner without a word needs no card before its answer
@@ -33,15 +30,14 @@ class Streamer:
         self,
         turn: Turn,
         place: CardPlace,
-        clients: ApplicationClients,
-        limiter: Limiter,
-        wanted: Callable[[DingTalkSettings], bool],
-        failed: Callable[[ApplicationClient, BifangError], None],
+        platform: CardPlatform,
+        wanted: Callable[[int], bool],
+        failed: Callable[[int, BifangError], None],
     ) -> None:
-        self._turn, self._place, self._clients, self._limiter = turn, place, clients, limiter
+        self._turn, self._place, self._platform = turn, place, platform
         self._wanted, self._failed = wanted, failed
         self.progress_lines: list[str] = []
-        self.refused = False  # DingTalk refused the card for good
+        self.refused = False  # the card was refused for good
         self._text: Draft = ""
         self._changed, self._over = asyncio.Event(), asyncio.Event()
         self.task = asyncio.create_task(self._run())
@@ -74,50 +70,50 @@ class Streamer:
         try:
             await self._until_worthwhile()
             if not self._over.is_set():
-                await self._show(await self._clients.get(self._turn.config_id))
+                await self._show()
         except BifangError as error:
-            log.warning("dingtalk 卡片进度显示失败：%s", error.message, extra=self._fields())
+            log.warning("卡片进度显示失败：%s", error.message, extra=self._fields())
         except Exception:
-            log.exception("dingtalk 卡片进度显示出错", extra=self._fields())
+            log.exception("卡片进度显示出错", extra=self._fields())
 
     async def _until_worthwhile(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), QUIET_S)
             await self._pause(GATHER_S)
 
-    async def _show(self, client: ApplicationClient) -> None:
-        if not self._wanted(client.settings):
+    async def _show(self) -> None:
+        config_id = self._turn.config_id
+        await self._platform.look(config_id)
+        if not self._wanted(config_id):
             return
         held = await db.call(repository.open_for, self._turn, self._place)
         if held is None:
             return
-        calls = CardCalls(client.cards, self._limiter.of(client.settings.client_id), held.track_id)
+        calls = await open_calls(self._platform, held, self._turn.target)
         try:
-            begun = await self._begin(client, held, calls)
-            await self._follow(calls, begun)
+            await self._follow(calls, await self._begin(held, calls))
         except BifangError as error:
             self.refused = error.permanent
             if not error.permanent:  # the answer is tried all the same, and counts by itself
                 raise
-            self._failed(client, error)
+            self._failed(config_id, error)
             raise
 
-    async def _begin(self, client: ApplicationClient, held: Held, calls: CardCalls) -> dict[str, str]:
-        """Create the card unless an earlier run of the turn did; what it shows now."""
+    async def _begin(self, held: Held, calls: CardCalls) -> Face | None:
+        """Create the card unless an earlier run of the turn did; what it shows now, if that is known."""
         if held.shown:
-            return {}
+            return None
         target = self._turn.target
-        values = content.begin(self.progress_lines, self._draft())
+        face = content.begin(self.progress_lines, self._draft())
         staff_id = target.staff_id if target else ""
         at = {staff_id: str(self._turn.payload.get("nick") or staff_id)} if staff_id else {}
-        robot_code = target.robot_code if target else ""
 
         async def create() -> None:
-            await calls.create(client.settings.card_template_id, values, self._place, at, robot_code)
+            await calls.create(face, at, growing=True)
 
         await self._patiently(create)
-        await db.call(repository.mark_shown, held.pk, values[content.KEY])
-        return values
+        await db.call(repository.mark_shown, held.pk, face.text)
+        return face
 
     async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
         for _ in range(FAILURES - 1):
@@ -130,8 +126,10 @@ class Streamer:
                 await self._pause(_wait(error))
         await step()
 
-    async def _follow(self, calls: CardCalls, begun: dict[str, str]) -> None:
-        shown, typing, failures = begun.get(content.KEY, ""), begun.get("flowStatus") == INPUTTING, 0
+    async def _follow(self, calls: CardCalls, begun: Face | None) -> None:
+        shown, typing, failures = (
+            ("", False, 0) if begun is None else (begun.text, begun.stage == "typing", 0)
+        )
         wait = PACE_S
         while True:
             await self._pause(wait)
@@ -152,9 +150,9 @@ class Streamer:
                 self._changed.set()
 
     async def _begin_typing(self, calls: CardCalls, draft: str) -> bool:
-        """The template shows a typewriter from the first word of the answer on."""
+        """A card may show a typewriter from the first word of the answer on."""
         if draft:
-            await calls.update({"flowStatus": INPUTTING})
+            await calls.begin_typing()
         return bool(draft)
 
     async def _update(self, calls: CardCalls, shown: str, draft: str) -> tuple[str, float]:

@@ -2,29 +2,34 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
+from bifang.channels.cards import content, repository
+from bifang.channels.cards.calls import open_calls
+from bifang.channels.cards.models import CardState
+from bifang.channels.cards.repository import Settled
+from bifang.channels.cards.service import CardService
+from bifang.channels.claims import Remit
 from bifang.core import db
 from bifang.core.errors import BifangError
 from bifang.core.models import SystemConfig
-from dingtalk_integration.cards import content, decided, repository
-from dingtalk_integration.cards.calls import CardCalls
-from dingtalk_integration.cards.service import CardService
-from dingtalk_integration.models import CardState
 
 log = logging.getLogger(__name__)
 EVERY_S: Final = 15.0
+Outdated = Callable[[Remit], list[Settled]]  # cards whose question was answered elsewhere. Reads the database
 
 
 class CardReaper:
     """Closes cards that nobody completes any more: at start-up, and from then on."""
 
     def __init__(
-        self, cards: CardService, config_ids: frozenset[int] | None = None, every: float = EVERY_S
+        self, cards: CardService, outdated: Outdated, config_id: int | None = None, every: float = EVERY_S
     ) -> None:
         self._cards = cards
+        self._outdated = outdated
         self._every = every
-        self._config_ids = config_ids
+        self._scope = Remit(cards.platform.kind, config_id)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; what cannot be closed now is tried again."""
@@ -40,20 +45,20 @@ class CardReaper:
     async def _look_ahead(self) -> None:
         """Know the configurations before their first turn: its card needs them."""
         try:
-            for config_id in await db.call(_robots):
+            for config_id in await db.call(_robots, self._scope):
                 await self._look_at(config_id)
         except Exception:
             log.exception("预先读取卡片模板失败，将在第一次回复时读取")
 
     async def _look_at(self, config_id: int) -> None:
         try:
-            await self._cards.clients.get(config_id)
+            await self._cards.platform.look(config_id)
         except BifangError as error:
             log.warning("%s", error.message, extra={"config": config_id})
 
     async def look(self) -> None:
         """Close every orphan that there is now."""
-        for orphan in await db.call(repository.orphans, self._config_ids):
+        for orphan in await db.call(repository.orphans, self._scope):
             text = _farewell(orphan)
             try:
                 await self._close(orphan, text)
@@ -68,13 +73,10 @@ class CardReaper:
 
     async def settle(self) -> None:
         """Take the buttons off cards whose question was answered elsewhere; what fails is tried again."""
-        for card in await db.call(decided.outdated, self._config_ids):
+        for card in await db.call(self._outdated, self._scope):
             try:
-                client = await self._cards.clients.get(card.config_id)
-                window = self._cards.limiter.of(client.settings.client_id)
-                await CardCalls(client.cards, window, card.track_id).update(
-                    content.decided(card.title, card.text)
-                )
+                calls = await open_calls(self._cards.platform, card, None)
+                await calls.update(content.decided(card.title, card.text))
             except BifangError as error:
                 log.warning("审批卡片没能更新：%s", error.message, extra={"config": card.config_id})
                 if not error.permanent:
@@ -82,10 +84,8 @@ class CardReaper:
             await db.call(repository.settle, card.pk, card.text)
 
     async def _close(self, orphan: repository.Orphan, text: str) -> None:
-        client = await self._cards.clients.get(orphan.config_id)
-        window = self._cards.limiter.of(client.settings.client_id)
-        calls = CardCalls(client.cards, window, orphan.track_id)
-        await calls.finalize(text, failed=True)
+        calls = await open_calls(self._cards.platform, orphan, None)
+        await calls.finalize(content.fail(text))
         await calls.update(content.fail(text))
 
     async def _wait(self, stop: asyncio.Event) -> None:
@@ -103,5 +103,7 @@ def _farewell(orphan: repository.Orphan) -> str:
     return "已停止。" if orphan.stopped else "处理中断，请重新提问。"
 
 
-def _robots() -> list[int]:
-    return list(SystemConfig.objects.enabled("dingtalk").values_list("pk", flat=True))
+def _robots(scope: Remit) -> list[int]:
+    robots = SystemConfig.objects.enabled(scope.kind)
+    robots = robots if scope.config_id is None else robots.filter(pk=scope.config_id)
+    return list(robots.values_list("pk", flat=True))

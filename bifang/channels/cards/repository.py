@@ -1,6 +1,7 @@
 """The cards in the database: which card belongs to what, who completes it, and which were left unfinished."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,13 +9,13 @@ from typing import Any, Final
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 
+from bifang.channels.cards.models import Card, CardState
+from bifang.channels.cards.ports import CardPlace, CardRef
+from bifang.channels.claims import Remit
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State
 from bifang.channels.ports import Part, Turn
 from bifang.core.db import database_now
 from bifang.core.retention import Keeping
-from dingtalk_integration.models import Card, CardState
-from dingtalk_integration.openapi.cards import CardPlace
-from secops_agent.services.people.eligibility import corporation_of, listed
 
 STALE: Final = timedelta(minutes=10)
 JUST_BORN: Final = timedelta(minutes=1)  # its part may not have taken it yet
@@ -22,14 +23,15 @@ BETWEEN_TRIES: Final = timedelta(seconds=5)  # while cards fail, closing them mu
 MOST_READERS: Final = 50  # of one card that were refused something since it last changed
 GIVE_UP: Final = timedelta(days=1)  # of trying to close a card
 UNFINISHED: Final = (CardState.OPEN, CardState.GIVEN_UP)
+NameOf = Callable[
+    [int, str], str
+]  # the name of somebody who is listed, by configuration and staff id; else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Held(CardRef):
     """A card in use. ``fresh``: nothing was ever sent about it; ``nick``: whom it answers, by name."""
 
-    pk: int
-    track_id: str
     shown: bool = False
     fresh: bool = False
     finished: bool = False
@@ -44,26 +46,29 @@ def open_for(turn: Turn, place: CardPlace) -> Held | None:
     card, fresh = _find_or_add(track_id, turn.config_id, turn.inbox_id, place)
     if card.state != CardState.OPEN or card.part_key:
         return None
-    return Held(card.pk, track_id, card.shown, fresh)
+    return Held(*_ref(card), shown=card.shown, fresh=fresh)
 
 
-def take(part: Part, place: CardPlace) -> Held | None:
+def take(part: Part, place: CardPlace, *, begin: bool = True) -> Held | None:
     """The card that this part completes; None if it goes out otherwise.
 
-    The first part to a turn's own place completes the turn's card; a later one has a card only for its buttons.
+    The first part to a turn's own place completes the turn's card, which is begun for it if ``begin``; a later one has a
+    card only for its buttons.
     """
-    held = _take_of_turn(part, part.inbox_id, place) if part.inbox_id is not None else None
+    held = _take_of_turn(part, part.inbox_id, place, begin) if part.inbox_id is not None else None
     if held is None and part.buttons:
         held = _take(part, place, _track_id("part", part.key, part.created_ms), None)
     return held
 
 
-def _take_of_turn(part: Part, inbox_id: int, place: CardPlace) -> Held | None:
+def _take_of_turn(part: Part, inbox_id: int, place: CardPlace, begin: bool) -> Held | None:
     row = InboxRow.objects.filter(pk=inbox_id).first()
     if row is None or not _same_place(row, place):
         return None
-    nick = str(row.payload.get("nick") or "")
-    return _take(part, place, _track_id(row.config_id, row.kind, row.external_id), row.pk, nick)
+    track_id = _track_id(row.config_id, row.kind, row.external_id)
+    if not begin and not Card.objects.filter(out_track_id=track_id).exists():
+        return None
+    return _take(part, place, track_id, row.pk, str(row.payload.get("nick") or ""))
 
 
 def _take(part: Part, place: CardPlace, track_id: str, inbox_id: int | None, nick: str = "") -> Held | None:
@@ -75,25 +80,22 @@ def _take(part: Part, place: CardPlace, track_id: str, inbox_id: int | None, nic
     elif card.part_key != part.key or card.state not in (CardState.OPEN, CardState.FINISHED):
         return None
     finished = card.state == CardState.FINISHED
-    return Held(card.pk, track_id, card.shown, fresh, finished, nick)
+    return Held(*_ref(card), shown=card.shown, fresh=fresh, finished=finished, nick=nick)
 
 
-def take_standing(part: Part, place: CardPlace) -> Held | None:
+def take_standing(part: Part, place: CardPlace, name_of: NameOf) -> Held | None:
     """The card of what goes on in this place, the same one for ever; None if it was given up."""
     track_id = _track_id("card", part.config_id, part.card, place.conversation_id, place.staff_id)
     card, fresh = _find_or_add(track_id, part.config_id, None, place)
     if card.state not in (CardState.OPEN, CardState.FINISHED):
         return None
     _update(Card.objects.filter(pk=card.pk), part_key=part.key)
-    whom = listed(corporation_of(part.config_id), part.at_staff_id) if part.at_staff_id else None
-    digest = card.digest if card.state == CardState.FINISHED else ""
     return Held(
-        card.pk,
-        track_id,
-        card.shown,
-        fresh,
-        nick=whom.name if whom else "",
-        digest=digest,
+        *_ref(card),
+        shown=card.shown,
+        fresh=fresh,
+        nick=name_of(part.config_id, part.at_staff_id) if part.at_staff_id else "",
+        digest=card.digest if card.state == CardState.FINISHED else "",
         readers=tuple(card.readers),
     )
 
@@ -134,12 +136,22 @@ def _find_or_add(track_id: str, config_id: int, inbox_id: int | None, place: Car
 
 
 def _track_id(*identity: object) -> str:
-    """Stable, and new in a new database: message ids are DingTalk's, part keys hold a random lease."""
+    """Stable, and new in a new database: message ids are the platform's, part keys hold a random lease."""
     return f"bf-{hashlib.sha256(':'.join(map(str, identity)).encode()).hexdigest()[:32]}"
 
 
+def _ref(card: Card) -> tuple[int, int, str, str, int]:
+    age_ms = int((database_now() - card.created_at).total_seconds() * 1000)
+    return card.pk, card.config_id, card.out_track_id, card.remote_id, max(age_ms, 0)
+
+
+def remember(pk: int, remote_id: str) -> None:
+    """How the platform calls the card, before anybody sees it."""
+    _update(Card.objects.filter(pk=pk), remote_id=remote_id[:200])
+
+
 def mark_shown(pk: int, text: str) -> None:
-    """DingTalk accepted the card."""
+    """The platform accepted the card."""
     _update(Card.objects.filter(pk=pk), shown=True, digest=_digest(text))
 
 
@@ -157,7 +169,7 @@ def finish_standing(held: Held, text: str) -> None:
 
 
 def give_up(pk: int, reason: str, *, standing: bool = False) -> None:
-    """The answer goes out as markdown; the reaper closes what DingTalk may show of the card."""
+    """The answer goes out as text; the reaper closes what the platform may show of the card."""
     states = (CardState.OPEN, CardState.FINISHED) if standing else (CardState.OPEN,)
     _update(Card.objects.filter(pk=pk, state__in=states), state=CardState.GIVEN_UP, last_error=reason[:2000])
 
@@ -171,26 +183,41 @@ def give_up_of(part: Part, reason: str) -> None:
         _update(begun, state=CardState.GIVEN_UP, part_key=part.key, last_error=reason[:2000])
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan(CardRef):
     """A card nobody will complete, held for closing: nobody else closes it meanwhile."""
 
-    pk: int
-    track_id: str
-    config_id: int
     state: str
     stopped: bool  # its turn was ended on purpose
     old: bool
 
 
-def orphans(config_ids: frozenset[int] | None) -> list[Orphan]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(CardRef):
+    """A card whose question was answered elsewhere, held: no other process changes it meanwhile."""
+
+    title: str
+    text: str
+
+
+def settled(card: Card, title: str, text: str) -> Settled:
+    """The card as it is to be changed."""
+    return Settled(*_ref(card), title=title, text=text)
+
+
+def within(scope: Remit) -> "models.QuerySet[Card]":
+    """The cards of these configurations: another platform's are no business of this one."""
+    cards = Card.objects.all()
+    cards = cards.filter(config__kind=scope.kind) if scope.kind else cards
+    return cards if scope.config_id is None else cards.filter(config_id=scope.config_id)
+
+
+def orphans(scope: Remit) -> list[Orphan]:
     """Unfinished cards without a turn that runs, waits to run again soon, or has an answer under way."""
     now = database_now()
-    unfinished = Card.objects.filter(state__in=UNFINISHED)
+    unfinished = within(scope).filter(state__in=UNFINISHED)
     if not unfinished.exists():
         return []
-    if config_ids is not None:
-        unfinished = unfinished.filter(config_id__in=config_ids)
     _settle_delivered(unfinished)
     lost = _lost(unfinished, now).select_related("inbox")
     return [_orphan(card, now) for card in lost[:100] if hold(card)]
@@ -232,11 +259,11 @@ def settle(pk: int, text: str) -> None:
 def _orphan(card: Card, now: datetime) -> Orphan:
     stopped = card.inbox is not None and card.inbox.state == State.DONE
     old = card.created_at < now - GIVE_UP
-    return Orphan(card.pk, card.out_track_id, card.config_id, card.state, stopped, old)
+    return Orphan(*_ref(card), state=card.state, stopped=stopped, old=old)
 
 
 def close(pk: int, reason: str) -> None:
-    """DingTalk shows that the card is over, or knows no such card."""
+    """The platform shows that the card is over, or knows no such card."""
     _update(
         Card.objects.filter(pk=pk, state__in=UNFINISHED), state=CardState.FAILED, last_error=reason[:2000]
     )

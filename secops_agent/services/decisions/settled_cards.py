@@ -1,52 +1,40 @@
 """Cards that still ask for what somebody has decided elsewhere: another card, a message, the admin, the clock."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from django.db.models import Q
 
+from bifang.channels.cards import repository
+from bifang.channels.cards.models import CardState
+from bifang.channels.cards.repository import Settled
+from bifang.channels.claims import Remit
 from bifang.channels.models import OutboxRow
 from bifang.core.db import database_now
-from dingtalk_integration.cards import repository
-from dingtalk_integration.models import Card, CardState
 from secops_agent.models import Proposal, ProposalState
 
 RECENT: Final = 100  # proposals looked at
 LOOK_BACK: Final = timedelta(minutes=20)  # what was decided longer ago is no longer looked at
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A card whose buttons are to go, held: no other process changes it meanwhile."""
-
-    pk: int
-    track_id: str
-    config_id: int
-    title: str
-    text: str
-
-
-def outdated(config_ids: frozenset[int] | None) -> list[Settled]:
+def outdated(scope: Remit) -> list[Settled]:
     """Cards with the buttons of recently decided proposals, that do not show the decision yet."""
-    if not Card.objects.exists():
+    if not repository.within(scope).exists():
         return []
     recent = list(Proposal.objects.order_by("-pk")[:RECENT])
     since = database_now() - LOOK_BACK
     decided = [one for one in recent if one.decided_at is not None and one.decided_at > since]
-    return [card for one in decided if _ours(one, config_ids) for card in _cards_of(one)]
+    return [card for one in decided for card in _cards_of(one, scope)]
 
 
-def _ours(proposal: Proposal, config_ids: frozenset[int] | None) -> bool:
-    return config_ids is None or proposal.config_id in config_ids
-
-
-def _cards_of(proposal: Proposal) -> list[Settled]:
+def _cards_of(proposal: Proposal, scope: Remit) -> list[Settled]:
     text = proposal.result or f"{proposal.code} {ProposalState(proposal.state).label}。"
-    cards = Card.objects.filter(_carried(proposal), config_id=proposal.config_id, state=CardState.FINISHED)
+    cards = repository.within(scope).filter(
+        _carried(proposal), config_id=proposal.config_id, state=CardState.FINISHED
+    )
     title = f"{proposal.title}：{ProposalState(proposal.state).label}"
     return [
-        Settled(card.pk, card.out_track_id, card.config_id, title, text)
+        repository.settled(card, title, text)
         for card in cards
         if not repository.shows(card, text) and repository.hold(card)
     ]

@@ -1,0 +1,63 @@
+"""AI 卡片: every card that was sent on any platform."""
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bifang.channels.cards.models import Card, CardState
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+
+CARD_TONES = {
+    CardState.OPEN: "info", CardState.FINISHED: "ok", CardState.GIVEN_UP: "warn", CardState.FAILED: "bad",
+}  # fmt: skip
+
+
+@admin.register(Card)
+class CardScreen(RecordScreen):
+    """AI 卡片: every card that was sent, and where it stands. Retention drops them."""
+
+    list_display = ("id", "created", "state_badge", "config", "who", "shown", "error", "updated")
+    list_select_related = ("config",)
+    list_filter = ("state", "config", "is_group", "created_at")
+    search_fields = ("=out_track_id", "=conversation_id", "=staff_id")
+    search_help_text = "按卡片 ID、会话 ID 或员工 ID 搜索（完整匹配）"
+    ordering = ("-id",)
+    fields = (
+        "out_track_id", "state_badge", "config", "message", "conversation_id", "staff_id", "is_group", "shown", "part_key",
+        "last_error", "created", "updated",
+    )  # fmt: skip
+
+    @admin.display(description="状态", ordering="state")
+    def state_badge(self, row: Card) -> SafeString:
+        """Coloured."""
+        state = CardState(row.state)
+        return badge(str(state.label), CARD_TONES[state], row.last_error)
+
+    @admin.display(description="接收人")
+    def who(self, row: Card) -> str:
+        """A person, or the group in which one asked."""
+        return " · ".join(part for part in (row.staff_id, "群聊" if row.is_group else "") if part) or NOTHING
+
+    @admin.display(description="来自")
+    def message(self, row: Card) -> SafeString | str:
+        """The message that it answers, linked."""
+        if row.inbox_id is None:
+            return NOTHING
+        page = reverse("admin:channels_inboxrow_change", args=[row.inbox_id])
+        return format_html('<a class="bf-link" href="{}">收件箱 #{}</a>', page, row.inbox_id)
+
+    @admin.display(description="最近错误")
+    def error(self, row: Card) -> SafeString | str:
+        """Short, whole when pointed at."""
+        return shortened(row.last_error, 40)
+
+    @admin.display(description="创建时间", ordering="id")
+    def created(self, row: Card) -> SafeString | str:
+        """When it was begun."""
+        return moment(row.created_at)
+
+    @admin.display(description="更新时间")
+    def updated(self, row: Card) -> SafeString | str:
+        """Its last change."""
+        return moment(row.updated_at)

@@ -1,0 +1,1 @@
+"""Interactive cards: answers that grow, messages with buttons, and what shows how something stands."""
