@@ -21,8 +21,8 @@ from secops_agent.services.decisions.proposals import (
     demand_approvers,
     describe,
     describe_for_approver,
-    how_elsewhere,
     digest_of,
+    how_elsewhere,
     new_code,
     prospect_of,
 )
