@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.worker import STAFF, Stage, place, working_stage
-from tests.databases import BOTH, Templates
+from tests.acceptance.doors import BY_STREAM, working_stage
+from tests.acceptance.worker import STAFF, Stage, place
+from tests.databases import Templates
 from tests.model_server import Echo
 
 pytestmark = pytest.mark.slow
@@ -15,7 +16,7 @@ TOGETHER = 10  # the model answers nobody before so many ask at the same time; d
 CROWD = tuple({"staff_id": f"p{n}", "name": f"同事{n}", "role": "viewer"} for n in range(20))
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=BY_STREAM)
 def stage(
     request: Any, templates: Templates, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
 ) -> Iterator[Stage]:
