@@ -24,9 +24,8 @@ def find_chat(name: str) -> SystemConfig:
 
 
 def name_of(config: SystemConfig) -> str:
-    """The name that `find_chat` finds it by: its own, unless another platform has that name, too."""
-    twins = SystemConfig.objects.chats().filter(name=config.name).exclude(kind=config.kind)
-    return f"{config.kind}/{config.name}" if twins.exists() else config.name
+    """The name that `find_chat` always finds it by, whatever other platforms have."""
+    return f"{config.kind}/{config.name}"
 
 
 def label_of(config: SystemConfig) -> str:

@@ -127,5 +127,5 @@ def choice_of(target: NotificationTarget) -> Choice:
         "schedule": target.schedule.name if target.schedule else "",
         "role": target.role,
     }
-    label = f"{place_of(target)} · {entry['config']}（不在可选的列表中）"
+    label = f"{place_of(target)} · {target.config or ''}（不在可选的列表中）"
     return Choice("现在的目标", f"{target.kind}:{target.config_id}:{ident}", label, entry)

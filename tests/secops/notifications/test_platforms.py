@@ -92,7 +92,7 @@ def test_people_are_offered_only_where_they_are() -> None:
     stage.staff("manager01", "张三")
     member()
     offered = {(one.entry["config"], one.entry["staff_id"]) for one in choices() if one.section == "个人"}
-    assert offered == {("钉钉", "manager01"), ("飞书", "ou_lisi")}
+    assert offered == {("dingtalk/钉钉", "manager01"), ("feishu/飞书", "ou_lisi")}
 
 
 def test_custom_robot_does_not_speak_through_feishu() -> None:
