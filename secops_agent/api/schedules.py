@@ -10,6 +10,7 @@ from secops_agent.api import access
 from secops_agent.api.access import caller_of
 from secops_agent.api.base import Form, Nothing, PageQuery, Remark, Text, Truth, View
 from secops_agent.api.documentation import page_of
+from secops_agent.services.chats import find_chat, name_of
 from secops_agent.services.notifications import choices
 from secops_agent.services.people.eligibility import account_of
 from secops_agent.services.schedules import schedules, views
@@ -116,6 +117,8 @@ class ScheduleListView(View):
         body = self.read_body(ScheduleIn)
         caller = caller_of(request)
         target = body["target"] and {name: value for name, value in body["target"].items() if value}
+        if target:
+            target |= {"config": name_of(find_chat(target.get("config", "")))}
         if target and all(each.entry != target for each in choices.choices()):
             raise InvalidInput(UNKNOWN_TARGET)
         made = schedules.save_task({**body, "target": target}, caller.actor, owner=account_of(caller.user_id))
