@@ -1,8 +1,12 @@
 """Cards of the real worker process: a streamed answer, several people at once, and a kill in the middle."""
 
+import json
 import signal
 
+import pytest
+
 from bifang.channels.models import InboxRow, OutboxRow, State
+from tests.acceptance.doors import open_feishu
 from tests.acceptance.worker import STAFF, kill, open_stage, place
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -46,3 +50,27 @@ def test_answers_are_cards_and_survive_a_kill(database: Database) -> None:
         assert len(stage.sim.cards()) == 3
         assert len([reply for reply in stage.replies() if reply["msgtype"] != "card"]) == 0
         stage.workers[-1].process.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_answer_in_feishu_grows_on_a_card_that_survives_a_kill(database: Database) -> None:
+    with open_feishu(database) as own:
+        own.apply(own.robot(streams_cards=True), staff=STAFF)
+        worker, where = own.start(model=Echo("收到 {text}", delay=3)), place()
+        message_id = own.say("杀不死的问题", where, "lisi")
+        (begun,) = wait_until(lambda: own.sim.replies(chat_id=where), within=60, what="the card")
+        assert (begun["msg_type"], begun["reply_to"]) == ("interactive", message_id)
+        kill(worker)
+        own.start(model=Echo("收到 {text}", delay=3))
+        wait_until(
+            lambda: OutboxRow.objects.filter(
+                inbox__external_id=message_id, route="card", state=State.DONE
+            ).exists(),
+            within=60,
+        )
+        (card,) = own.sim.replies(chat_id=where)
+        assert "杀不死的问题" in card["text"]
+        assert json.loads(card["content"])["config"]["streaming_mode"] is False
+        numbers = [number for number, _ in card["operations"]]
+        assert numbers == sorted(set(numbers))
+        assert card["message_id"] == begun["message_id"]

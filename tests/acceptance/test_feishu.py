@@ -3,16 +3,15 @@
 What is the same at every door is in test_message_path, test_faults, test_takeover, test_signals and test_secrets.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from bifang.channels.models import ClientState, InboxRow, OutboxRow, State, Worker
-from tests.acceptance.doors import FEISHU, FeishuStage, open_feishu, working_stage
-from tests.acceptance.worker import STAFF, kill, place
-from tests.databases import Database, Templates
+from bifang.channels.models import ClientState, InboxRow, State, Worker
+from tests.acceptance.doors import FEISHU, FeishuStage, working_stage
+from tests.acceptance.worker import place
+from tests.databases import Templates
 from tests.deadline import wait_until
 from tests.model_server import Echo
 
@@ -118,27 +117,3 @@ def test_every_kind_of_message_is_answered_sensibly(stage: FeishuStage) -> None:
         stage.say("", places[-1], message_type=kind, content=content)
     for where, (kind, content, words) in zip(places, KINDS, strict=True):
         assert words in stage.answers(where)[0], (kind, content)
-
-
-@pytest.mark.slow
-def test_answer_grows_on_a_card_that_survives_a_kill(database: Database) -> None:
-    with open_feishu(database) as own:
-        own.apply(own.robot(streams_cards=True), staff=STAFF)
-        worker, where = own.start(model=Echo("收到 {text}", delay=3)), place()
-        message_id = own.say("杀不死的问题", where, "lisi")
-        (begun,) = wait_until(lambda: own.sim.replies(chat_id=where), within=60, what="the card")
-        assert (begun["msg_type"], begun["reply_to"]) == ("interactive", message_id)
-        kill(worker)
-        own.start(model=Echo("收到 {text}", delay=3))
-        done(message_id)
-        wait_until(
-            lambda: OutboxRow.objects.filter(
-                inbox__external_id=message_id, route="card", state=State.DONE
-            ).exists()
-        )
-        (card,) = own.sim.replies(chat_id=where)
-        assert "杀不死的问题" in card["text"]
-        assert json.loads(card["content"])["config"]["streaming_mode"] is False
-        numbers = [number for number, _ in card["operations"]]
-        assert numbers == sorted(set(numbers))
-        assert card["message_id"] == begun["message_id"]
