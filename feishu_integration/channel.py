@@ -1,15 +1,19 @@
 """Feishu as a `Channel`: which way a reply goes, within Feishu's limits."""
 
+import logging
+
 from bifang.channels.cards.service import CardService
 from bifang.channels.limits import Limiter
 from bifang.channels.outgoing import without_taps
-from bifang.channels.ports import Delivered, Part, Reply
+from bifang.channels.ports import Delivered, FileToSend, Part, Reply
 from bifang.channels.splitting import split_markdown
 from bifang.core.errors import RemoteError
 from feishu_integration.addresses import address_of, mentioned, message_key, place_key
 from feishu_integration.applications import FeishuDoors
 from feishu_integration.cards.content import feishu_text, is_person
-from feishu_integration.openapi.messages import post
+from feishu_integration.openapi.messages import Message, file_message, post
+
+log = logging.getLogger(__name__)
 
 
 class FeishuChannel:
@@ -29,13 +33,30 @@ class FeishuChannel:
         target = part.target
         if target.robot:
             raise RemoteError("飞书配置不能用自定义机器人发送，请改用钉钉配置。", permanent=True)
+        file = await self._uploaded(part, part.file) if part.file is not None else None
+        if file is not None:
+            return await self._send(part, file)
         delivered = await self._cards.deliver(part)
         if delivered is not None:
             return delivered
-        door, address = await self._doors.get(part.config_id), address_of(target)
         who = mentioned(target, part.at_staff_id)
         text = feishu_text(without_taps(part.text))
-        message = post(part.title, text, who if is_person(who) else "")
+        return await self._send(part, post(part.title, text, who if is_person(who) else ""))
+
+    async def _uploaded(self, part: Part, file: FileToSend) -> Message | None:
+        """None where Feishu takes no file (a scope is missing, it is too large): its text says where it is to be had."""
+        door = await self._doors.get(part.config_id)
+        try:
+            return file_message(await door.media.upload(file.content, file.name))
+        except RemoteError as error:
+            if not error.permanent:
+                raise
+            log.warning("feishu 没有发出文件，改发文字：%s", error.message, extra={"config": part.config_id})
+            return None
+
+    async def _send(self, part: Part, message: Message) -> Delivered:
+        target = part.target
+        door, address = await self._doors.get(part.config_id), address_of(target)
         await self._places.enter(place_key(part.config_id, target))
         receipt = await door.messages.send(address, message, message_key(part.key))
         return Delivered("group" if target.is_group else "private", receipt)

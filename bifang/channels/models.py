@@ -155,7 +155,7 @@ class KnownGroup(models.Model):
     """
 
     config = models.ForeignKey(
-        SystemConfig, verbose_name="钉钉配置", on_delete=models.PROTECT, related_name="+", db_index=False
+        SystemConfig, verbose_name="聊天配置", on_delete=models.PROTECT, related_name="+", db_index=False
     )
     conversation_id = models.CharField("会话 ID", max_length=200)
     title = models.CharField("群名", max_length=200, blank=True, default="")

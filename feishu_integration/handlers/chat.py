@@ -15,6 +15,7 @@ from feishu_integration.handlers.tenants import learn_tenant
 from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
+from secops_agent.services.people.eligibility import corporation_of
 from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
@@ -35,9 +36,8 @@ class FeishuTurns:
         door, payload = await self._doors.get(turn.config_id), turn.payload
         staff_id, corp_id = payload.get("staff_id", ""), payload.get("corp_id", "")
         own = await _tenant(door.settings, payload)
-        known = bool(own) or is_web(
-            turn.target
-        )  # a page knows who is logged in, if not yet whose robot it is
+        # A page knows who is logged in, if not yet whose robot it is.
+        known = bool(own) or is_web(turn.target)
         if not staff_id or not known or corp_id != own or payload.get("sender_type", "user") != "user":
             log.info("feishu 忽略企业外人员的消息", extra={"config": turn.config_id})
             await self._groups.outsider(turn, own)
@@ -57,9 +57,11 @@ class FeishuTurns:
 
 async def _tenant(settings: FeishuSettings, payload: Mapping[str, Any]) -> str:
     """The configuration's tenant; learned from the first message: the application's own, not the sender's."""
-    seen = payload.get("robot_corp_id", "")
-    if settings.tenant_key or not seen:
+    if settings.tenant_key:
         return settings.tenant_key
+    seen = payload.get("robot_corp_id", "")
+    if not seen:  # a question on a page; a message may have told since the settings were read
+        return await db.call(corporation_of, settings.id)
     return await db.call(learn_tenant, settings.id, seen)
 
 

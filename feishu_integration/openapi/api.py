@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import aiohttp
+
 from bifang.core.errors import RemoteError
 from bifang.core.http import HttpClient, Response
 from feishu_integration.openapi.errors import StaleTenantToken, bad_credentials, check_answer
@@ -44,6 +46,15 @@ class FeishuApi:
     async def download(self, path: str, take: Callable[[bytes], object], max_bytes: int) -> None:
         """Give a file to ``take`` piece by piece. Errors as `call`; RemoteError(code="too_large") over ``max_bytes``."""
         await self._send("GET", path, sink=take, max_bytes=max_bytes, timeout=TRANSFER_TIMEOUT_S)
+
+    async def upload(self, path: str, form: Callable[[], aiohttp.FormData]) -> dict[str, Any]:
+        """As `call`, with a form, which is made anew for each try."""
+        try:
+            answer = await self._send_once("POST", path, form=form(), timeout=TRANSFER_TIMEOUT_S)
+        except StaleTenantToken:
+            answer = await self._send_once("POST", path, form=form(), timeout=TRANSFER_TIMEOUT_S)
+        data = answer.get("data")
+        return data if isinstance(data, dict) else {}
 
     async def _send(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """The answer; a token that went stale is renewed once."""

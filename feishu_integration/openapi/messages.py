@@ -67,6 +67,11 @@ def entity(card_id: str) -> Message:
     return _message("interactive", {"type": "card", "data": {"card_id": card_id}})
 
 
+def file_message(file_key: str) -> Message:
+    """A file that was uploaded."""
+    return _message("file", {"file_key": file_key})
+
+
 def _message(kind: str, content: Mapping[str, Any]) -> Message:
     return {"msg_type": kind, "content": json.dumps(content, ensure_ascii=False)}
 

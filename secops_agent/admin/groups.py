@@ -17,7 +17,7 @@ from secops_agent.models import NotificationTarget, TargetKind
 
 _TONES = {GroupState.OPEN: "ok", GroupState.OUTSIDERS: "bad", GroupState.REMOVED: "idle"}
 _HOW = {
-    GroupState.OUTSIDERS: "先在钉钉里把外部人员移出群，再由管理员在列表里选中这个群，执行「恢复推送」。",
+    GroupState.OUTSIDERS: "先把外部人员移出群，再由管理员在列表里选中这个群，执行「恢复推送」。",
     GroupState.REMOVED: "在群里重新添加机器人并 @ 它一次，推送自动恢复；或由管理员执行「恢复推送」。",
 }
 
@@ -110,7 +110,7 @@ class KnownGroupScreen(RecordScreen):
         return ago(group.last_seen_at)
 
     @admin.action(description="恢复推送（我已确认群里没有外部人员）", permissions=["operate"])
-    @asked_once("告警、日报等会重新发到这些群里，群里的每个人都看得到。请先在钉钉里确认没有外部人员。")
+    @asked_once("告警、日报等会重新发到这些群里，群里的每个人都看得到。请先到群里确认没有外部人员。")
     def allow(self, request: HttpRequest, queryset: QuerySet[KnownGroup]) -> None:
         """A person answers for it: recorded."""
         by = request.user.get_username()

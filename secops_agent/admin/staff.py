@@ -49,7 +49,7 @@ class StaffForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
         model = Staff
         fields = ("name", "staff_id", "corp_id", "role", "user", "active")
         help_texts = {
-            "staff_id": "钉钉的 userId；在钉钉里问机器人一句话，它会告诉没有登记的人自己的员工 ID。",
+            "staff_id": "钉钉的 userId，或飞书的 open_id；问机器人一句话，它会告诉没有登记的人自己的员工 ID。",
             "corp_id": "留空表示唯一的企业，收到第一条消息后自动得知。",
             "role": ROLE_HELP,
             "user": "登录本页面的用户：他按这个角色使用本页面。几条记录对应到同一个用户，就是同一个人，不能互相审批。只有超级管理员可以修改。",
@@ -244,7 +244,7 @@ def first_steps(request: HttpRequest) -> Iterable[Step]:
     if not request.user.has_perm("secops_agent.add_staff"):
         return []
     done = Staff.objects.filter(active=True).exclude(role=Role.NONE).exists()
-    text = "默认谁都不能使用：登记员工 ID 和角色后，他在钉钉里 @机器人 就会得到回答。"
+    text = "默认谁都不能使用：登记员工 ID 和角色后，他在聊天里 @机器人 就会得到回答。"
     return [Step("登记人员", text, done, reverse("admin:secops_agent_staff_add"))]
 
 

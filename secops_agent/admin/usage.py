@@ -20,7 +20,7 @@ class UsageScreen(RecordScreen):
     """One line a turn that asked a model."""
 
     purpose = "每问模型一次记一行：谁问的、用了多少、花了多少。费用按问的时候的价格算，以后改价格不影响它。"
-    when_empty = "还没有问过模型。添加通义千问或自建模型的配置并关联到钉钉配置以后，每次提问都记在这里；离线模式不花钱，也不记。"
+    when_empty = "还没有问过模型。添加通义千问或自建模型的配置并在聊天配置里选用以后，每次提问都记在这里；离线模式不花钱，也不记。"
     way = ("secops_agent.modelprice", "模型价格")
     list_before_template = "admin/secops_agent/usage.html"
     list_display = ("when", "model", "asker", "tokens", "yuan")

@@ -5,7 +5,7 @@ from typing import Final
 from bifang.channels.ports import Reply, Suggestion
 from secops_agent.agent.outcome import TurnOutcome
 
-_NO_FILE: Final = "文件「{name}」只能在钉钉里发送；在这里请到「安全报告」页面下载。"
+_NO_FILE: Final = "文件「{name}」在这里发不了：请到「安全报告」页面下载。"
 
 
 def files_of(outcome: TurnOutcome) -> tuple[Reply, ...]:

@@ -22,7 +22,7 @@ class TargetOut(Form):
 
     kind = serializers.CharField(help_text="种类：group person on_call next role webhook")
     place = serializers.CharField(help_text="名称")
-    config = serializers.CharField(help_text="钉钉配置")
+    config = serializers.CharField(help_text="聊天配置")
     step = serializers.IntegerField(allow_null=True, help_text="升级的第几步；空：立即")
     last_error = serializers.CharField(help_text="最近一次无法送达的原因和办法")
     last_error_at = serializers.DateTimeField(allow_null=True, help_text="它的时间")

@@ -98,7 +98,7 @@ class DecisionView(View):
     needs = {"POST": DECIDE}
 
     @extend_schema(tags=TAG, operation_id="proposals_decide", summary="决定一个操作审批", request=DecisionIn, responses=ProposalOut,
-                   description="以调用者本人（令牌的归属用户）的身份决定，规则与钉钉里相同：提出人不能批准自己的危险操作，"
+                   description="以调用者本人（令牌的归属用户）的身份决定，规则与聊天里相同：提出人不能批准自己的危险操作，"
                                "决定人须属于同一企业并有「审批」角色。不能决定时返回 409 和原因；同一个人重复同样的决定返回 200。",
                    examples=[OpenApiExample("同意", value={"verdict": "approve", "reason": "已核实"}, request_only=True)])  # fmt: skip
     def post(self, request: Request, code: str) -> Response:

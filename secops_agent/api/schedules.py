@@ -17,7 +17,7 @@ from secops_agent.services.schedules.feeds import feed_statuses
 
 TAG = ["定时任务"]
 UNKNOWN_TARGET = (
-    "不能发到这个目标：群要在「已知的群」里、属于本企业，人员要在职，值班表要启用；config 是钉钉配置的名称，"
+    "不能发到这个目标：群要在「已知的群」里、属于本企业，人员要在职，值班表要启用；config 是聊天配置的名称（钉钉和飞书有同名的，写 kind/名称），"
     "只写该种类的字段。"
 )
 
@@ -45,7 +45,7 @@ class ScheduleTargetIn(Form):
     """Where the result goes, as in the configuration file."""
 
     kind = serializers.ChoiceField(choices=("group", "person", "on_call"), help_text="种类")
-    config = Text(max_length=100, help_text="钉钉配置的名称")
+    config = Text(max_length=100, help_text="聊天配置的名称")
     conversation_id = Remark(default="", max_length=200, help_text="kind 为 group：群的会话 ID")
     staff_id = Remark(default="", max_length=100, help_text="kind 为 person：员工 ID")
     schedule = Remark(default="", max_length=100, help_text="kind 为 on_call：值班表的名称")

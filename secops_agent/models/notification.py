@@ -65,7 +65,7 @@ class NotificationTarget(models.Model):
     kind = models.CharField("种类", max_length=8, choices=TargetKind.choices)
     config = models.ForeignKey(
         SystemConfig,
-        verbose_name="钉钉配置",
+        verbose_name="聊天配置",
         null=True,
         blank=True,
         on_delete=models.PROTECT,

@@ -39,7 +39,7 @@ class OnCallSchedule(models.Model):
     handover_message = models.BooleanField("发送交接消息", default=True)
     handover_config = models.ForeignKey(
         SystemConfig,
-        verbose_name="钉钉配置",
+        verbose_name="聊天配置",
         null=True,
         blank=True,
         on_delete=models.SET_NULL,

@@ -26,7 +26,7 @@ class ScheduledTask(models.Model):
     kind = models.CharField("发到", max_length=8, choices=TargetKind.choices, blank=True, default="")
     config = models.ForeignKey(
         SystemConfig,
-        verbose_name="钉钉配置",
+        verbose_name="聊天配置",
         null=True,
         blank=True,
         on_delete=models.PROTECT,

@@ -24,7 +24,7 @@ class TurnUsage(models.Model):
 
     at = models.DateTimeField("时间")
     day = models.DateField("日期")
-    config_id = models.BigIntegerField("钉钉配置", null=True)
+    config_id = models.BigIntegerField("聊天配置", null=True)
     ai_config_id = models.BigIntegerField("AI 配置", null=True)
     inbox_id = models.BigIntegerField("消息编号", null=True)
     person = models.CharField("提问人", max_length=220, blank=True, default="")

@@ -4,6 +4,7 @@ from typing import Literal
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+GRAVE: frozenset[str] = frozenset({"critical", "high"})  # what no program alone may hide
 
 _WORDS: dict[str, Severity] = {
     "critical": "critical", "crit": "critical", "emergency": "critical", "emerg": "critical",

@@ -14,6 +14,7 @@ from bifang.core.errors import BifangError
 from secops_agent.agent.urgency import is_urgent
 from secops_agent.models import Role, WebLine
 from secops_agent.models.staff import allows
+from secops_agent.services.chats import platforms
 from secops_agent.services.people.logins import accounts
 from secops_agent.services.people.staff import administrators
 from secops_agent.web.access import page
@@ -25,8 +26,8 @@ MOST_FILLED_IN: Final = 500  # characters of a question that a link brings
 _WORDS: Final = {"confirm": "确认", "reject": "拒绝"}
 NO_ACCOUNT: Final = "您的登录用户没有对应的「人员」，或角色不够：{whom}在「人员」里把您和登录用户对应起来以后，就可以在这里提问。"
 NO_ROBOT: Final = (
-    "您的企业还没有启用的钉钉配置。网页聊天由它的机器人回答：请先在「系统配置」里新增钉钉配置；"
-    "已经有的，先在钉钉里 @ 它一次，让它知道是哪个企业。"
+    "您的企业还没有启用的{platforms}配置。网页聊天由它的机器人回答：请先在「系统配置」里新增一个；"
+    "已经有的，先在聊天里 @ 它一次，让它知道是哪个企业。"
 )
 
 
@@ -65,7 +66,7 @@ def _speaker(request: HttpRequest) -> tuple[Speaker | None, str]:
         robot = lines.robot_for(account)
         if robot is not None:
             return Speaker(request.user.pk or 0, account, robot.pk), ""
-    return None, NO_ROBOT
+    return None, NO_ROBOT.format(platforms=platforms())
 
 
 def _log(speaker: Speaker) -> dict[str, Any]:

@@ -171,6 +171,8 @@ class OpenApi:
         if not self.world.limits.admit_call(app_id, api):
             raise refuse_too_often()
         self.world.calls[api] += 1
+        if request.content_type == "multipart/form-data":
+            return Call(self.world.apps[app_id], dict(await request.post()), request)
         body = {} if request.method == "GET" else await _read_body(request)
         return Call(self.world.apps[app_id], body, request)
 

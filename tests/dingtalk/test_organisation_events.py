@@ -210,7 +210,7 @@ def test_outsiders_stop_the_pushing_until_an_administrator_allows_it() -> None:
     with_role(Role.ANALYST).post("/admin/channels/knowngroup/", allow)
     assert KnownGroup.objects.get().state == GroupState.OUTSIDERS
     root = superuser()
-    assert "请先在钉钉里确认" in text_of(root.post("/admin/channels/knowngroup/", allow))
+    assert "请先到群里确认" in text_of(root.post("/admin/channels/knowngroup/", allow))
     assert KnownGroup.objects.get().state == GroupState.OUTSIDERS, "asked, and nothing done yet"
     response = root.post("/admin/channels/knowngroup/", allow | {"agreed": "1"}, follow=True)
     assert "已恢复向 1 个群推送" in messages_of(response)

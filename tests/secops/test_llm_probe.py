@@ -162,7 +162,7 @@ def test_model_page_says_what_comes_next_until_a_robot_uses_it(page: None, serve
     address = reverse("admin:core_systemconfig_change", args=[config.pk])
     assert "接下来：选择模型" in text_of(client.get(address))
     config, _ = configs.save("openai", "内网千问", True, {"model": "qwen3-8b"}, config=config)
-    assert "接下来：在钉钉配置里选用它" in text_of(client.get(address))
+    assert "接下来：在聊天配置里选用它" in text_of(client.get(address))
     robot = dingtalk("机器人", ai_config=config)
     shown = text_of(client.get(address))
     assert "接下来" not in shown

@@ -11,6 +11,7 @@ from django.utils import timezone
 from secops_agent.importers import registry
 from secops_agent.models import Finding, History, SupplierStatement, Vulnerability
 from secops_agent.services.actors import Actor
+from secops_agent.services.intake import ingest
 from secops_agent.services.records import VexRecord
 from secops_agent.services.vulnerabilities import findings, statements, vex
 from secops_agent.services.vulnerabilities.catalogue import affected_assets
@@ -45,6 +46,29 @@ def estate(name="web-01"):
 
 def only():
     return Finding.objects.get()
+
+
+def test_a_tokens_word_settles_nothing_grave_until_a_person_brings_the_same(database):
+    """Whoever holds a token that may import can write any supplier's name into a file."""
+    program = Actor.token("7", "流水线")
+    estate()
+    Finding.objects.update(severity="critical")
+    ingest.store(iter([said()]), program)
+    assert only().decision == ""
+    [shown] = findings.get(only().pk).statements
+    assert shown.author == "示例厂商（由 流水线 用 API 令牌导入）"
+    ingest.store(iter([said()]), program)
+    assert only().decision == ""
+    store(said())
+    assert only().decision == "not_affected"
+    ingest.store(iter([said()]), program)  # the same word once more changes nothing
+    assert only().decision == "not_affected"
+    ingest.store(iter([said(days=1)]), program)
+    assert only().decision == ""
+    assert "API 令牌" in findings.get(only().pk).history[0].note
+    Finding.objects.update(severity="medium")
+    ingest.store(iter([said(days=2)]), program)
+    assert only().decision == "not_affected"
 
 
 def test_supplier_is_followed_and_stays_visible(database):

@@ -23,9 +23,7 @@ from secops_agent.tools.registry import BY_NAME, DEFINITIONS
 log = logging.getLogger(__name__)
 _LONGEST: Final = 16_000  # characters of a result
 _KEPT: Final = 2000  # of refused arguments, in the audit trail
-_TOLD: Final = (
-    "\n\n已在钉钉私聊告诉{name}。只有人能决定：在钉钉里回复，或在管理后台「操作审批」里决定；令牌不能。"
-)
+_TOLD: Final = "\n\n已私聊告诉{name}。只有人能决定：在聊天里回复，或在管理后台「操作审批」里决定；令牌不能。"
 
 
 def list_tools(guest: Guest) -> list[dict[str, Any]]:

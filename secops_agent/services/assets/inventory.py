@@ -242,9 +242,11 @@ def update(asset_id: int, actor: Actor, **values: Any) -> AssetSummary:
             raise NotFound(f"没有编号为 {asset_id} 的资产。")
         before = row.owner.name if row.owner else ""
         changes = assign(row, wanted)
-        if changes:
-            row.locked = sorted({*row.locked, *wanted})
+        locked = sorted({*row.locked, *wanted})
+        if changes or locked != row.locked:
+            row.locked = locked
             row.save(update_fields=[*changes, "locked"])
+        if changes:
             if "owner" in changes:
                 changes["owner"] = (before, row.owner.name if row.owner else "")
             history.record("asset", asset_id, actor, "update", changes)

@@ -7,7 +7,7 @@ from django.db.models import Q
 from bifang.core.db import database_now
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.staff import Role, Staff, allows
-from secops_agent.services.decisions.proposals import approving, how_elsewhere
+from secops_agent.services.decisions.wording import approving, how_elsewhere
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 

@@ -19,11 +19,10 @@ from secops_agent.services.decisions.proposals import (
     Proposals,
     buttons_of,
     demand_approvers,
-    describe,
-    how_elsewhere,
     prospect_of,
 )
 from secops_agent.services.decisions.requests import Check, Origin
+from secops_agent.services.decisions.wording import describe, how_elsewhere
 from secops_agent.services.people.messages import config_of
 from secops_agent.services.people.staff import Person
 

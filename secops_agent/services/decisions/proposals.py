@@ -5,26 +5,22 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
-
-from django.conf import settings
 
 from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
 from bifang.channels.visible import visible, visible_value
 from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
-from bifang.core.kinds import get_kind
-from bifang.core.models import SystemConfig
 from bifang.core.rows import NewRow
 from secops_agent.models import Role, Staff
 from secops_agent.models.audit import AuditKind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
-from secops_agent.services import links
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import Place, entry
 from secops_agent.services.decisions import carriers
 from secops_agent.services.decisions.requests import Origin
+from secops_agent.services.decisions.wording import describe, describe_for_approver, how_elsewhere
 from secops_agent.services.mcp.orders import CALL, needed_role
 from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
@@ -252,47 +248,7 @@ def _role_for(tool: str, arguments: Mapping[str, Any], risk: Risk) -> Role:
     return needed_role(tool, arguments, eligibility.NEEDED[asked_for])
 
 
-def how_elsewhere(config_id: int) -> str:
-    """How to approve what this configuration's people ask for, where words in its chat do not count; "" if they do."""
-    row = SystemConfig.objects.filter(pk=config_id).only("kind", "params").first()
-    how = get_kind(row.kind).approving(row.params) if row else ""
-    page = links.page("web:approvals")
-    return f"{how}（{settings.PUBLIC_URL}{page}）" if how and settings.PUBLIC_URL and page else how
-
-
-def describe(proposal: Proposal, prospect: str, elsewhere: str) -> str:
-    """The proposal for the conversation it came from; ``elsewhere``: see `how_elsewhere`."""
-    if proposal.risk == Risk.WRITE:
-        how = f"尚未执行。请本人在 {_term(proposal)}内回复「确认 {proposal.code}」；不需要时回复「拒绝 {proposal.code}」。"
-    else:
-        how = (
-            f"尚未执行，已请审批人决定。由提出人以外的审批人在 {minutes(proposal)} 分钟内"
-            f"{approving(proposal, elsewhere)}，或回复「拒绝 {proposal.code} 理由」。"
-        )
-    warning = f"**{prospect}**\n\n" if prospect else ""
-    return f"**{proposal.title}**（{proposal.code}）\n\n{proposal.summary}\n\n{warning}{how}"
-
-
-def approving(proposal: Proposal, elsewhere: str) -> str:
-    """What an approver does to approve it."""
-    return elsewhere or f"回复「同意 {proposal.code}」"
-
-
-def describe_for_approver(proposal: Proposal, prospect: str, elsewhere: str) -> str:
-    """The request that an approver gets in private."""
-    place = "群聊" if proposal.is_group else "单聊"
-    return (
-        f"**{proposal.asker_name}** 申请执行危险操作（{place}提出，{minutes(proposal)} 分钟内有效）：\n\n"
-        f"**{proposal.title}**\n\n{proposal.summary}\n\n**{prospect}**\n\n"
-        f"{approving(proposal, elsewhere)}执行，或回复「拒绝 {proposal.code} 理由」。"
-    )
-
-
-def minutes(proposal: Proposal) -> int:
-    """For how long a fresh proposal can be decided."""
-    return int((proposal.expires_at - proposal.created_at).total_seconds() // 60)
-
-
-def _term(proposal: Proposal) -> str:
-    left = minutes(proposal)
-    return f"{left // 60} 小时" if left >= 120 else f"{left} 分钟"
+def open_proposals(config_id: int, now: datetime | None = None) -> Sequence[Proposal]:
+    """Undecided and not expired, oldest first; for cards and screens."""
+    rows = Proposal.objects.filter(config_id=config_id, state=ProposalState.PROPOSED)
+    return list(rows.filter(expires_at__gt=now or database_now()).order_by("pk"))

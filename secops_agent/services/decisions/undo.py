@@ -19,13 +19,12 @@ from secops_agent.services.decisions.proposals import (
     VALID_FOR,
     buttons_of,
     demand_approvers,
-    describe,
-    describe_for_approver,
     digest_of,
     how_elsewhere,
     new_code,
     prospect_of,
 )
+from secops_agent.services.decisions.wording import describe, describe_for_approver, how_elsewhere
 from secops_agent.services.faults import Conflict
 from secops_agent.services.people import eligibility
 from secops_agent.services.switches import refuse_when_read_only

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db.models import F
 
@@ -13,6 +13,7 @@ from secops_agent.models import Alert, AlertAsset, AlertMessage, AlertMessageIte
 from secops_agent.services.notifications.conditions import Facts
 from secops_agent.services.notifications.rules import Rule, read_rules
 from secops_agent.services.notifications.targets import destination
+from secops_agent.services.severities import GRAVE
 
 SLA: Final = ("sla_at_risk", "sla_broken")  # in this order; told only where a rule is about them
 WINDOW: Final = timedelta(hours=4)  # alerts of one rule and asset within it share a message
@@ -172,24 +173,54 @@ def follow_up(alert_ids: Sequence[int]) -> None:
     _update_messages(alert_ids)
 
 
-def facts_of(alerts: Sequence[Alert]) -> dict[int, Facts]:
-    """What conditions look at. One query."""
-    linked: dict[int, list[tuple[str, Sequence[str], str, str | None]]] = defaultdict(list)
+def facts_of(alerts: Sequence[Alert], *, cautious: bool = False) -> dict[int, Facts]:
+    """What conditions look at. One query.
+
+    ``cautious``: of the assets of grave alerts only what people set counts: whoever may import can tag any asset.
+    """
+    linked: dict[int, list[_Linked]] = defaultdict(list)
     links = AlertAsset.objects.filter(alert_id__in=[each.pk for each in alerts])
     for alert_id, *asset in links.values_list(
-        "alert_id", "asset__name", "asset__tags", "asset__importance", "asset__owner__staff_id"
+        "alert_id",
+        "asset__name",
+        "asset__tags",
+        "asset__importance",
+        "asset__owner__staff_id",
+        "asset__locked",
     ):
-        linked[alert_id].append((asset[0], asset[1], asset[2], asset[3]))
-    return {each.pk: _facts(each, linked[each.pk]) for each in alerts}
+        linked[alert_id].append(_Linked(*asset))
+    return {
+        each.pk: _facts(each, [
+            one.as_people_set_it if cautious and each.severity in GRAVE else one for one in linked[each.pk]
+        ]) for each in alerts
+    }  # fmt: skip
 
 
-def _facts(alert: Alert, assets: Sequence[tuple[str, Sequence[str], str, str | None]]) -> Facts:
+class _Linked(NamedTuple):
+    """What conditions know of an asset; ``locked`` are the fields that people set."""
+
+    name: str
+    tags: Sequence[str]
+    importance: str
+    owner: str | None
+    locked: Sequence[str]
+
+    @property
+    def as_people_set_it(self) -> "_Linked":
+        kept = self.locked
+        return self._replace(
+            tags=self.tags if "tags" in kept else (), importance=self.importance if "importance" in kept else "",
+            owner=self.owner if "owner" in kept else None,
+        )  # fmt: skip
+
+
+def _facts(alert: Alert, assets: Sequence[_Linked]) -> Facts:
     return Facts(
         severity=alert.severity,
         source=alert.source,
         rules=tuple(name for name in (alert.rule_id, alert.rule_name) if name),
-        asset_names=frozenset(name for name, *_ in assets),
-        asset_tags=frozenset(tag for _, tags, *_ in assets for tag in tags),
-        importance=frozenset(importance for _, _, importance, _ in assets if importance),
-        owners=frozenset(owner for *_, owner in assets if owner),
+        asset_names=frozenset(each.name for each in assets),
+        asset_tags=frozenset(tag for each in assets for tag in each.tags),
+        importance=frozenset(each.importance for each in assets if each.importance),
+        owners=frozenset(each.owner for each in assets if each.owner),
     )

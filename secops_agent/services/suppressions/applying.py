@@ -54,7 +54,7 @@ def _covered(
     free = [each for each in free if _may_be_covered(_outline(each.alert), rules)]
     if not free:
         return {}
-    facts = facts_of([each.alert for each in free])
+    facts = facts_of([each.alert for each in free], cautious=True)
     found: dict[int, tuple[Candidate, Suppressor]] = {}
     for each in free:
         rule = next((one for one in rules if one.conditions.match(facts[each.alert.pk], ("new",))), None)

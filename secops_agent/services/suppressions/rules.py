@@ -24,15 +24,19 @@ from secops_agent.services.notifications.conditions import Conditions
 from secops_agent.services.notifications.rules import unknown_owners
 from secops_agent.services.people.authority import authority_of
 from secops_agent.services.reading import values_by
+from secops_agent.services.severities import GRAVE
 from secops_agent.services.suppressions.trials import SuppressionTrial, try_out
 
 log = logging.getLogger(__name__)
-GRAVE: Final = frozenset({"critical", "high"})
 _OF_ASSETS: Final = frozenset({"asset_tags", "importance", "owners"})
 CONDITIONS: Final = tuple(name for name in Conditions.model_fields if name != "on")
 NEEDS_APPROVER: Final = (
     "这条规则会抑制严重或高危的告警（没有选级别就是所有级别），启用需要「审批」角色："
     "可以先不启用保存，再请审批人启用；或只选中危及以下。"
+)
+BY_A_PERSON: Final = (
+    "这条规则会抑制严重或高危的告警（没有选级别就是所有级别），API 令牌不能启用或修改："
+    "请「审批」角色的人在网页「抑制规则」里启用；或只选中危及以下。"
 )
 UNDECIDED: Final = (
     "最近 {days} 天里它会抑制 {attacks} 条人员判为「真实攻击」的告警（{some}）："
@@ -110,6 +114,8 @@ def demand(entry: SuppressionEntry, actor: Actor) -> SuppressionTrial | None:
     EntryFaults where it would have hidden an attack and nobody said that this is meant."""
     if not entry.enabled:
         return None
+    if is_grave(entry.conditions) and actor.kind == "token":
+        raise Forbidden(BY_A_PERSON)
     if is_grave(entry.conditions) and not allows(authority_of(actor), Role.APPROVER):
         raise Forbidden(NEEDS_APPROVER)
     if entry.expires_at is not None and aware(entry.expires_at) <= timezone.now():

@@ -92,7 +92,7 @@ def _matching(conditions: Conditions, ids: list[int]) -> Iterator[Alert]:
         piece = ids[start : start + _PIECE]
         hit = Exists(hits_in_force().filter(alert_id=OuterRef("pk")))
         alerts = list(Alert.objects.filter(pk__in=piece).annotate(is_listed=hit).order_by("-pk"))
-        facts = facts_of(alerts)
+        facts = facts_of(alerts, cautious=True)
         yield from (each for each in alerts if conditions.match(facts[each.pk], ("new",)))
 
 

@@ -10,6 +10,7 @@ from secops_agent.models import AssetKey, Finding, History, SupplierStatement
 from secops_agent.models.choices import FindingDecision, VexStatus
 from secops_agent.services.actors import Actor
 from secops_agent.services.reading import rows_by
+from secops_agent.services.severities import GRAVE
 from secops_agent.services.vulnerabilities.resolutions import Resolution, adopt
 from secops_agent.services.vulnerabilities.vex_products import Installable, component_packages, fit
 from secops_agent.services.vulnerabilities.views import StatementView
@@ -17,6 +18,9 @@ from secops_agent.services.writing import Pace, import_transaction
 
 MOST: Final = 100
 _PIECE: Final = 200
+UNVOUCHED: Final = (
+    "供应商的声明由 API 令牌导入，没有人核对是谁说的：严重和高危的发现要由人导入同一份文件，或由人决定。"
+)
 _WHOLE: Final = 1  # what names only the asset is weaker than what names the version
 Book = Mapping[tuple[int, str], Sequence[SupplierStatement]]
 
@@ -61,7 +65,7 @@ def _settle(actor: Actor, ids: Sequence[int]) -> set[int]:
         .filter(pk__in=ids, decision__in=("", FindingDecision.NOT_AFFECTED))
     )
     book = _Matching(rows)
-    wanted = ((row, _resolution(book.statements(row))) for row in rows)
+    wanted = ((row, _resolution(book.statements(row), row.severity)) for row in rows)
     return {row.pk for row, resolution in wanted if adopt(row, resolution, actor)}
 
 
@@ -107,12 +111,14 @@ def _assets(found: Iterable[SupplierStatement]) -> dict[str, int]:
     return {str(key.identity): key.asset_id for key in rows_by(AssetKey, "identity", names)}
 
 
-def _resolution(found: Sequence[SupplierStatement]) -> Resolution:
-    """ "Not affected" only with a reason, and only when nobody says anything else."""
+def _resolution(found: Sequence[SupplierStatement], severity: str) -> Resolution:
+    """ "Not affected" only with a reason, only when nobody says anything else; of what is grave not by a token's word."""
     if not found or any(
         said.status != VexStatus.NOT_AFFECTED or not (said.justification or said.note) for said in found
     ):
         return Resolution("", "供应商的声明不再是「不受影响」，恢复为待处理。")
+    if severity in GRAVE and any(said.token for said in found):
+        return Resolution("", UNVOUCHED)
     said = found[0]
     names = "、".join(dict.fromkeys(each.author for each in found))
     edition = f" 第 {said.version} 版" if said.version else ""
@@ -144,7 +150,8 @@ def told_by_suppliers(vulnerability_id: int) -> dict[int, str]:
 
 def _view(said: SupplierStatement) -> StatementView:
     product = said.product or said.asset
+    author = f"{said.author}（由 {said.token} 用 API 令牌导入）" if said.token else said.author
     return StatementView(
-        said.author, said.status, str(said.get_status_display()), str(said.get_justification_display() or ""), said.note,
+        author, said.status, str(said.get_status_display()), str(said.get_justification_display() or ""), said.note,
         said.action, f"{product}（{said.platform}）" if said.platform else product, said.document, said.version, said.said_at,
     )  # fmt: skip

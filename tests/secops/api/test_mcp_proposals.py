@@ -198,9 +198,9 @@ def test_nothing_is_proposed_where_nobody_could_decide() -> None:
     refused(token_of("li"), "只读模式", **wanted)
     switch("read_only", on=False)
     SystemConfig.objects.filter(pk=robot.pk).update(params={**robot.params, "corp_id": "other"})
-    refused(token_of("li"), "没有启用通知的钉钉配置", **wanted)
+    refused(token_of("li"), "没有启用通知的钉钉或飞书配置", **wanted)
     SystemConfig.objects.filter(pk=robot.pk).update(enabled=False)
-    refused(token_of("li"), "没有启用通知的钉钉配置", **wanted)
+    refused(token_of("li"), "没有启用通知的钉钉或飞书配置", **wanted)
 
 
 def test_who_lost_the_role_or_left_decides_nothing_any_more() -> None:
@@ -225,7 +225,7 @@ def test_of_another_corporation_nothing_is_shown_or_decided() -> None:
     Staff.objects.create(staff_id="spy", name="间谍", role="approver", corp_id="evil")
     stolen = call(token_of("spy"), "close_alert", **wanted)
     assert stolen["isError"]
-    assert "没有启用通知的钉钉配置" in text_of(stolen)
+    assert "没有启用通知的钉钉或飞书配置" in text_of(stolen)
 
 
 def test_a_name_of_a_token_cannot_say_something_else() -> None:

@@ -17,17 +17,12 @@ from .test_trivy import REPORT as TRIVY
 
 EMPTY = "[" + "{}," * 1_400_000 + "{}]"
 HASTE = Options(limits=ImportLimits(seconds=0.1))
-IDLE = {
-    "trivy": json.dumps(TRIVY | {"Results": "@"}).replace('"@"', EMPTY),
-    "spdx": '{"spdxVersion": "SPDX-2.3", "packages": ' + EMPTY + "}",
-    "nmap": "<nmaprun>" + "<host/>" * 600_000 + "</nmaprun>",
-}
 
 
-@pytest.mark.parametrize("name", sorted(IDLE))
-def test_much_that_says_nothing_is_not_read_to_its_end(name: str) -> None:
-    with pytest.raises(InvalidInput, match=r"读了 .* 秒，只得到|一大半被拒绝"):
-        read(name, IDLE[name], HASTE, packed=True)
+def test_much_that_says_nothing_is_not_read_to_its_end() -> None:
+    idle = json.dumps(TRIVY | {"Results": "@"}).replace('"@"', EMPTY)
+    with pytest.raises(InvalidInput, match=r"读了 .* 秒，只得到"):
+        read("trivy", idle, HASTE, packed=True)
 
 
 def test_much_that_says_something_is() -> None:

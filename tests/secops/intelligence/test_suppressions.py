@@ -7,13 +7,22 @@ from django.utils import timezone
 
 from bifang.core.entries import EntryFaults
 from bifang.core.errors import InvalidInput
-from secops_agent.models import Alert, AlertMessage, AuditRecord, History, Investigation, SuppressionRule
+from secops_agent.models import (
+    Alert,
+    AlertMessage,
+    Asset,
+    AuditRecord,
+    History,
+    Investigation,
+    SuppressionRule,
+)
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
+from secops_agent.services.assets import inventory
 from secops_agent.services.faults import Conflict, Forbidden
 from secops_agent.services.intake import retrospect
-from secops_agent.services.records import Indicator, ListedRecord
+from secops_agent.services.records import AssetRecord, Indicator, Key, ListedRecord
 from secops_agent.services.suppressions import rules
 from secops_agent.services.suppressions.trials import try_out
 from tests.secops.inventory_aid import alert, host, later, person, store
@@ -159,6 +168,33 @@ def test_grave_levels_need_an_approver(database):
     with pytest.raises(Forbidden):  # it may not be widened without one either
         rules.save_suppression(SCANS | {"asset_tags": []}, Actor.person(analyst))
     rules.save_suppression(SCANS | {"name": "小的", "severities": ["low"]}, Actor.person(analyst))
+
+
+def test_what_an_import_says_of_an_asset_hides_nothing_grave(database):
+    """Whoever holds a token that may import can tag the assets of others."""
+    rules.save_suppression(SCANS, SYSTEM)
+    store(scan(key="一", severity="critical", rule_name="规则 扫描"), scan(key="二"))
+    assert suppressed() == {"规则 二"}
+    assert try_out(rules.read_suppression(SCANS).conditions).alerts == 1
+    lisi = person()
+    row = Asset.objects.get()
+    inventory.update(row.pk, Actor.person(lisi), tags=["测试"])  # what is so already is confirmed by it
+    store(scan(key="三", severity="critical"))
+    assert suppressed() == {"规则 二", "规则 三"}
+
+
+def test_assets_that_an_import_joins_hide_nothing_grave_either(database):
+    rules.save_suppression(SCANS, SYSTEM)
+    name, agent = Key("fqdn", "pay.corp.example"), Key("agent_id", "wazuh:007")
+    store(AssetRecord("host", "pay", (name,), source="agent"))
+    store(AssetRecord("host", "lab", (agent,), tags=("测试",), source="wazuh"))
+    lisi, prod = person(), Asset.objects.get(name="pay")
+    inventory.update(prod.pk, Actor.person(lisi), tags=["核心"])
+    bridge = AssetRecord("host", "pay", (name, agent), source="agent")
+    store(bridge)
+    assert set(Asset.objects.get().tags) == {"核心", "测试"}
+    store(scan(severity="critical", assets=(bridge,)))
+    assert not suppressed()
 
 
 @pytest.mark.parametrize(

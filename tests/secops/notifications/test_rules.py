@@ -62,7 +62,7 @@ def test_quiet_hours_and_days_end_when_they_say(database, said, now, opens):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"targets": [{**stage.GROUP, "config": "没有"}]}, "targets.1：没有名为「没有」的钉钉配置"),
+        ({"targets": [{**stage.GROUP, "config": "没有"}]}, "targets.1：没有名为「没有」的钉钉或飞书配置"),
         (
             {"targets": [{**stage.GROUP, "conversation_id": "安全群"}]},
             "targets.1：conversation_id 要写群「安全群」的会话 ID：cidKnown",

@@ -129,13 +129,13 @@ def test_a_page_teaches_no_robot_its_corporation() -> None:
     config = company()
     SystemConfig.objects.filter(pk=config.pk).update(params={**config.params, "corp_id": ""})
     page = text_of(ask(as_staff("zhao"), "今天有哪些严重告警"))
-    assert "先在钉钉里 @ 它一次" in page
+    assert "先在聊天里 @ 它一次" in page
     assert not InboxRow.objects.exists()
 
 
 def test_without_a_robot_or_a_worker_the_page_says_what_to_do() -> None:
     client = member(Role.VIEWER)
-    assert "新增钉钉配置" in text_of(client.get(reverse("web:chat")))
+    assert "没有启用的钉钉或飞书配置" in text_of(client.get(reverse("web:chat")))
     company()
     Staff.objects.filter(user__username="as-viewer").update(corp_id="corp")
     assert "start_dingtalk_stream" in text_of(client.get(reverse("web:chat")))

@@ -164,14 +164,18 @@ class _Joining:
 
 
 def _absorb(kept: Asset, gone: Asset) -> dict[str, tuple[Any, Any]]:
-    """What a person decided wins, then what the survivor knows. Returns the changes."""
+    """What a person decided wins, then what the survivor knows. Returns the changes.
+
+    Tags of both together are what nobody set, as `notifications.matching.facts_of` asks; none is lost by it.
+    """
     decided = {"owner_id" if name == "owner" else name for name in set(gone.locked) - set(kept.locked)}
     values: dict[str, Any] = {name: getattr(gone, name) for name in decided - {"tags"}}
     own = {"owner_id" if name == "owner" else name for name in kept.locked}
     for name in (*_TEXTS, "owner_id"):
         if name not in own and not getattr(kept, name):
             values.setdefault(name, getattr(gone, name))
-    values["locked"] = sorted({*kept.locked, *gone.locked})
+    mixed = {"tags"} if set(kept.tags) != set(gone.tags) else set()
+    values["locked"] = sorted({*kept.locked, *gone.locked} - mixed)
     for name, most in (("ips", 64), ("tags", 100), ("sources", 20)):
         values[name] = _union(getattr(kept, name), getattr(gone, name), most)
     changes = assign(kept, values)

@@ -17,7 +17,7 @@ from secops_agent.services.vulnerabilities import vex_export
 from secops_agent.services.vulnerabilities.vex_products import product_package
 from secops_agent.services.writing import assign, by_key, update_rows
 
-_WRITTEN: Final = ("status", "justification", "note", "action", "document", "version", "said_at")
+_WRITTEN: Final = ("status", "justification", "note", "action", "document", "version", "said_at", "token")
 _AHEAD: Final = timedelta(days=1)  # of a clock that is wrong; more would keep every later word out
 
 _CARE: Final = ("affected", "under_investigation", "fixed", "not_affected")
@@ -28,14 +28,16 @@ def write_statements(session: Session, records: Sequence[VexRecord]) -> None:
     taken = list(_others(session, _dated(session, records)))
     owners = _owners(session, taken)
     identities = {record: _identity(record) for record in taken}
+    token = session.actor.name[:200] if session.actor.kind == "token" else ""
     rows = by_key(rows_by(SupplierStatement, "identity", set(identities.values())), "identity")
     new: dict[str, SupplierStatement] = {}
     changed: list[SupplierStatement] = []
     for record, identity in identities.items():
         row = rows.get(identity)
         if row is None:
-            rows[identity] = new[identity] = _begin(record, identity, owners[record.vulnerability.upper()])
-        elif _is_newer(record, row) and assign(row, _values(record)) and row.pk:
+            owner = owners[record.vulnerability.upper()]
+            rows[identity] = new[identity] = _begin(record, identity, owner, token)
+        elif assign(row, _news(record, row, token)) and row.pk:
             changed.append(row)
     SupplierStatement.objects.bulk_create(new.values())
     update_rows(SupplierStatement, _WRITTEN, changed)
@@ -89,7 +91,15 @@ def _identity(record: VexRecord) -> str:
     return digest(record.author, record.vulnerability.upper(), record.product, record.platform, record.asset)
 
 
-def _begin(record: VexRecord, identity: str, vulnerability: int) -> SupplierStatement:
+def _news(record: VexRecord, row: SupplierStatement, token: str) -> dict[str, Any]:
+    """What changes: all of a newer word. Whoever brings the same word and is no token stands for who said it."""
+    if _is_newer(record, row):
+        return _values(record) | {"token": token}
+    same = all(getattr(row, name) == value for name, value in _values(record).items())
+    return {"token": ""} if same and not token else {}
+
+
+def _begin(record: VexRecord, identity: str, vulnerability: int, token: str) -> SupplierStatement:
     return SupplierStatement(
         identity=identity,
         vulnerability_id=vulnerability,
@@ -98,6 +108,7 @@ def _begin(record: VexRecord, identity: str, vulnerability: int) -> SupplierStat
         platform=record.platform[:200],
         asset=record.asset[:540],
         author=record.author[:200],
+        token=token,
         **_values(record),
     )
 
