@@ -4,8 +4,8 @@
 
 VENV ?= .venv
 python := $(VENV)/bin/python
-# One more than the smallest CI machine has cores: many tests wait for a process or a time.
-TEST_PROCESSES ?= 3
+# Twice the cores of the smallest CI machine: most tests wait for a process, a browser, a broker or a time.
+TEST_PROCESSES ?= 4
 # What to run; with a path, all that is there, whichever target it belongs to.
 TESTS ?= tests
 all := $(filter tests,$(TESTS))
@@ -29,7 +29,7 @@ test-all: install-dev ## 跑 make test 没跑的：耗时的进程、接管、�
 	@$(pytest) $(side_by_side) $(if $(all),-m 'slow and not outside') $(TESTS)
 
 test-outside: install-dev ## 跑需要 Chromium、Node 或消息中间件的；没有安装的跳过，CI 中则算失败
-	@$(pytest) $(if $(all),-m outside) $(TESTS)
+	@$(pytest) $(side_by_side) $(if $(all),-m outside) $(TESTS)
 
 coverage: install-dev ## 报告分支覆盖率，在 make test COVERAGE=1 之后
 	@$(python) -m coverage combine -q; $(python) -m coverage report
@@ -38,7 +38,6 @@ lint: install-dev ## 静态检查：ruff、mypy、import-linter、vulture、迁�
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
-	$(python) -m mypy -p deploy.local
 	$(VENV)/bin/lint-imports
 	$(python) -m vulture
 	$(python) manage.py makemigrations --check --dry-run

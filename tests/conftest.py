@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.databases import BOTH, Database, Templates
-from tests.postgres_server import postgres_url
+from tests.databases import BOTH, Database, Templates, postgres_of_the_session
 
 # Hypothesis measures time, too; a busy machine is no fault of the code.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     stack = contextlib.ExitStack()
-    os.environ["TEST_DATABASE_URL"] = stack.enter_context(postgres_url())
+    stack.enter_context(postgres_of_the_session())
     config.add_cleanup(stack.close)
 
 
@@ -71,8 +70,9 @@ def vendor(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
-    """The migrated templates of this process."""
-    made = Templates(tmp_path_factory.mktemp("templates"))
+    """The migrated templates of the session."""
+    home = tmp_path_factory.getbasetemp()
+    made = Templates(home.parent if "PYTEST_XDIST_WORKER" in os.environ else home)
     yield made
     made.close()
 

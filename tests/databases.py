@@ -1,6 +1,7 @@
 """A clean, migrated database for each test: a SQLite file, or a database on a real PostgreSQL."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ from django.test.utils import override_settings
 
 from bifang import env
 from bifang.core import db
-from tests.postgres_pool import Pool
+from tests.first import first_of_all
+from tests.postgres_pool import Pool, drop
+from tests.postgres_server import postgres_url
 
 # What `vendor` is for a test on both: the second pass, on PostgreSQL, is for `make test-all`.
 BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
@@ -39,12 +42,26 @@ class Database:
         return variables | ({"DATABASE_URL": self.url} if self.url else {})
 
 
+@contextmanager
+def postgres_of_the_session() -> Iterator[None]:
+    """A server, and the name of the template that the session's processes share there; they inherit both."""
+    with postgres_url() as server:
+        template = f"bifang_template_{os.getpid()}_{secrets.token_hex(3)}"
+        os.environ |= {"TEST_DATABASE_URL": server, "TEST_DATABASE_TEMPLATE": template}
+        try:
+            yield
+        finally:
+            drop(server, template)
+
+
 class Templates:
-    """Migrated once a session; each test has a copy, on PostgreSQL perhaps one that was emptied."""
+    """Migrated once a session; each test has a copy, on PostgreSQL perhaps one that was emptied.
+
+    ``home``: a folder that the processes of the session share.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._sqlite: Path | None = None
         self._postgres: Pool | None = None
 
     @contextmanager
@@ -57,22 +74,20 @@ class Templates:
 
     @contextmanager
     def _on_sqlite(self, data_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        if self._sqlite is None:
-            self._sqlite = self._home / "template.sqlite3"
-            with _default({**_original(), "NAME": self._sqlite}):
-                _migrate()
-        shutil.copyfile(self._sqlite, data_dir / "bifang.sqlite3")
+        template = first_of_all(self._home / "template.sqlite3", _migrate_sqlite)
+        shutil.copyfile(template, data_dir / "bifang.sqlite3")
         yield "", {**_original(), "NAME": data_dir / "bifang.sqlite3"}
 
     @contextmanager
     def _on_postgres(self, data_dir: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if self._postgres is None:
-            self._postgres = Pool(os.environ["TEST_DATABASE_URL"], _migrate_postgres)
+            server, template = os.environ["TEST_DATABASE_URL"], os.environ["TEST_DATABASE_TEMPLATE"]
+            self._postgres = Pool(server, _migrate_postgres, template, self._home)
         with self._postgres.database() as url:
             yield url, _parameters(url)
 
     def close(self) -> None:
-        """Remove the databases on PostgreSQL."""
+        """Remove this process's databases on PostgreSQL."""
         if self._postgres:
             self._postgres.close()
 
@@ -88,6 +103,11 @@ def _original() -> dict[str, Any]:
 
 def _parameters(url: str) -> dict[str, Any]:
     return {**_original(), **env.database(url)}
+
+
+def _migrate_sqlite(file: Path) -> None:
+    with _default({**_original(), "NAME": file}):
+        _migrate()
 
 
 def _migrate_postgres(url: str) -> None:

@@ -3,12 +3,17 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 _OURS = ("BIFANG_", "DJANGO_", "DASHSCOPE_", "DINGTALK_")
 for name in list(os.environ):
     if name.startswith(_OURS) or name == "DATABASE_URL":
         del os.environ[name]
+
+# Thousands of tests and hundreds of processes would compile the same files again and again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _home = tempfile.mkdtemp(prefix="bifang-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)

@@ -119,12 +119,20 @@ def text_of(content: Any) -> str:
 
 
 class FakeDashScope:
-    """The server. ``api_keys`` None accepts any key; ``delay`` seconds pass before each answer."""
+    """The server. ``api_keys`` None accepts any key; ``delay`` seconds pass before each answer, which waits until
+    ``together`` requests are there."""
 
     def __init__(
-        self, *, answer: Answer = echo, delay: float = 0.0, api_keys: set[str] | None = None, port: int = 0
+        self,
+        *,
+        answer: Answer = echo,
+        delay: float = 0.0,
+        together: int = 1,
+        api_keys: set[str] | None = None,
+        port: int = 0,
     ) -> None:
         self.answer, self.delay, self.api_keys, self.port = answer, delay, api_keys, port
+        self._gathering = asyncio.Barrier(together)
         self.seen: list[Seen] = []
         self.peak = self.open = self.abandoned = 0
         self._script: deque[Reply] = deque()
@@ -159,6 +167,7 @@ class FakeDashScope:
         try:
             refusal = self._refusal(request, body)
             await asyncio.sleep(self.delay)
+            await self._gathering.wait()
             reply = refusal or (self._script.popleft() if self._script else self.answer(body))
             return await _send(request, reply, body)
         except (asyncio.CancelledError, ConnectionResetError):

@@ -17,10 +17,11 @@ Server = TypeVar("Server", FakeDashScope, FakeOpenAI)
 @dataclass(frozen=True)
 class Echo:
     """Answers with ``text``: {text} is the last user message without what we add, {previous} the one before, {turns}
-    how many there are."""
+    how many there are. ``together``: so many requests must be there before one is answered."""
 
     text: str = "收到 {text}"
     delay: float = 0.0
+    together: int = 1
 
     def __call__(self, body: dict[str, Any]) -> Reply:
         """The answer to a request."""
@@ -34,7 +35,8 @@ class Echo:
 def running_model(echo: Echo | None = None, *, api_keys: set[str] | None = None) -> Iterator[str]:
     """Its base URL, for as long as the context is open."""
     answer = echo or Echo()
-    with in_a_thread(FakeDashScope(answer=answer, delay=answer.delay, api_keys=api_keys)) as fake:
+    fake = FakeDashScope(answer=answer, delay=answer.delay, together=answer.together, api_keys=api_keys)
+    with in_a_thread(fake):
         yield fake.base_url
 
 

@@ -2,18 +2,22 @@
 
 To make a copy and to drop it was a sixth of the suite's time. A test leaves rows, and these are deleted; what left
 more (another schema, thousands of rows, changes to what migrations have written) is dropped. So a test meets nothing
-but what a new copy has.
+but what a new copy has. The processes of a session share the template: to migrate takes seconds of processor time.
 """
 
 import os
+import pickle
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from tests.first import first_of_all
 
 MOST_ROWS = 2000  # deleted rows stay on disk and slow the next test down
 # Down to columns, constraints, triggers and functions; copies have the object ids of their template.
@@ -47,19 +51,23 @@ class _Facts:
 
 
 class Pool:
-    """Databases of one server (a superuser's URL of its maintenance database); ``migrate`` makes one out of nothing."""
+    """Databases of one server (a superuser's URL of its maintenance database); ``migrate`` makes one out of nothing.
 
-    def __init__(self, server: str, migrate: Callable[[str], None]) -> None:
+    ``template``: its name, the same in every process that has the same ``home``; who began the session drops it.
+    """
+
+    def __init__(self, server: str, migrate: Callable[[str], None], template: str, home: Path) -> None:
         self._server, self._migrate = server, migrate
+        self.template, self._home = template, home
         self._free: list[str] = []
-        self._template = ""
         self._facts: _Facts | None = None
 
     @contextmanager
     def database(self) -> Iterator[str]:
         """The URL of a clean database, which belongs to the caller until the end of the context."""
         if self._facts is None:
-            self._facts = self._make_template()
+            made = first_of_all(self._home / f"{self.template}.facts", self._make_template)
+            self._facts = pickle.loads(made.read_bytes())
         name = self._free.pop() if self._free else self._copy()
         try:
             yield self._url(name)
@@ -70,31 +78,26 @@ class Pool:
                 self._drop(name)
 
     def close(self) -> None:
-        """Drop everything."""
-        for name in (*self._free, *([self._template] if self._template else [])):
+        """Drop everything of this process."""
+        for name in self._free:
             self._drop(name)
 
-    def _make_template(self) -> _Facts:
-        name = f"bifang_template_{os.getpid()}_{secrets.token_hex(3)}"
-        self._administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            self._migrate(self._url(name))
-            with psycopg.connect(self._url(name)) as connection:
-                facts = _look(connection)
-        except BaseException:
-            self._drop(name)
-            raise
-        self._template = name
-        return facts
+    def _make_template(self, file: Path) -> None:
+        """Nobody may look at it later: a database that somebody has open cannot be copied."""
+        self._drop(self.template)
+        _administer(self._server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.template)))
+        self._migrate(self._url(self.template))
+        with psycopg.connect(self._url(self.template)) as connection:
+            file.write_bytes(pickle.dumps(_look(connection)))
 
     def _copy(self) -> str:
         name = f"bifang_test_{os.getpid()}_{secrets.token_hex(3)}"
-        names = sql.Identifier(name), sql.Identifier(self._template)
-        self._administer(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        names = sql.Identifier(name), sql.Identifier(self.template)
+        _administer(self._server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return name
 
     def _drop(self, name: str) -> None:
-        self._administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        drop(self._server, name)
 
     def _has_emptied(self, name: str, wanted: _Facts) -> bool:
         """Whether it is as a new copy again, and nobody is left who might write to it."""
@@ -110,12 +113,18 @@ class Pool:
         except psycopg.Error:
             return False
 
-    def _administer(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self._server, autocommit=True) as connection:
-            connection.execute(statement)
-
     def _url(self, name: str) -> str:
         return f"{self._server.rpartition('/')[0]}/{name}"
+
+
+def drop(server: str, name: str) -> None:
+    """Also one that is not there."""
+    _administer(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _administer(server: str, statement: sql.Composed) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement)
 
 
 def _look(connection: psycopg.Connection[Any]) -> _Facts:

@@ -110,13 +110,23 @@ def _fresh_states(**which: int) -> dict[int, list[ClientState]]:
     return found
 
 
-def check_workers(service: WorkerService) -> str:
-    """Each enabled configuration has a live worker: answers, too, need one. Raises ConfigError."""
+def missing_services() -> list[WorkerService]:
+    """Those that enabled configurations wait for."""
+    return [service for service in _services if _unserved(service)]
+
+
+def _unserved(service: WorkerService) -> list[SystemConfig]:
+    """The enabled configurations without a live worker: answers, too, need one."""
     wanted = list(SystemConfig.objects.enabled(service.kind).only("pk", "name"))
-    if not wanted:
+    scopes = service.scopes() if wanted else {""}
+    return [] if "" in scopes else [row for row in wanted if str(row.pk) not in scopes]
+
+
+def check_workers(service: WorkerService) -> str:
+    """Each enabled configuration has a live worker. Raises ConfigError."""
+    if not SystemConfig.objects.enabled(service.kind).exists():
         return f"没有启用的{service.title}配置，不需要运行"
-    scopes = service.scopes()
-    alone = [] if "" in scopes else [row for row in wanted if str(row.pk) not in scopes]
+    alone = _unserved(service)
     if alone:
         named = "、".join(f"「{row.name}」（ID {row.pk}）" for row in alone[:3])
         more = "等" if len(alone) > 3 else ""

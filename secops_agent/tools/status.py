@@ -25,6 +25,7 @@ def _told(health: Health, syslog: SyslogStanding, asker: Asker) -> str:
     heading = "**毕方运行正常**" if health.sound and syslog.sound else "**毕方有需要处理的问题**"
     facts = [
         ("工作进程", f"{health.workers} 个在线" if health.workers else "没有在线的（消息不会被处理）"),
+        ("没有运行", "、".join(health.missing)),
         ("消息", f"{health.waiting} 条等待或处理中，{health.dead} 条处理失败"),
         ("回复", f"{health.sending} 条待发送，{health.unsent} 条发送失败"),
         (

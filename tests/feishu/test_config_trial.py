@@ -17,6 +17,7 @@ from bifang.channels.models import ClientStatus, Worker
 from bifang.core import configs, probes
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
+from secops_agent.services.operations.health import read_health
 from tests.admin_pages import connected, dingtalk, received, serve_plain_static, superuser, tried
 from tests.feishu_simulator import FeishuHandle, running_feishu
 
@@ -174,7 +175,10 @@ def test_readiness_and_metrics_know_feishus_workers(sim: FeishuHandle) -> None:
     assert (answer.status_code, states["worker"]["state"]) == (503, "ok")
     assert "start_feishu_stream" in states["feishu_worker"]["message"]
     assert states["feishu_connection"]["state"] == "skipped"
+    told = read_health(timezone.now())
+    assert (told.missing, told.sound) == (("飞书长连接服务（start_feishu_stream）",), False)
     worker_of("feishu")
+    assert read_health(timezone.now()).missing == ()
     Worker.objects.update(started_at=timezone.now() - timedelta(minutes=5))
     connected(config, status=ClientStatus.RETRYING, since=timezone.now() - timedelta(minutes=1))
     probes.readiness.clear()

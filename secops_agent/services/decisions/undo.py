@@ -20,7 +20,6 @@ from secops_agent.services.decisions.proposals import (
     buttons_of,
     demand_approvers,
     digest_of,
-    how_elsewhere,
     new_code,
     prospect_of,
 )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from bifang.channels.connection_health import missing_services
 from bifang.channels.models import OPEN, InboxRow, OutboxRow, State, Worker
 from bifang.core.models import SystemConfig
 from bifang.core.retention import standings
@@ -26,7 +27,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``dead`` and ``unsent`` count what failed within the last day; ``late`` names what the retention left behind."""
+    """``dead`` and ``unsent`` count what failed within the last day; ``late`` names what the retention left behind.
+
+    ``missing`` names the services that enabled configurations wait for.
+    """
 
     workers: int
     waiting: int
@@ -39,11 +43,13 @@ class Health:
     faults: tuple[Trouble, ...]
     feeds: tuple[FeedStatus, ...] = ()
     late: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
         """Nothing that a person must look at."""
-        return bool(self.workers) and not (self.dead or self.unsent or self.faults or self.late)
+        failing = self.dead or self.unsent or self.faults or self.late or self.missing
+        return bool(self.workers) and not failing
 
 
 def read_health(now: datetime) -> Health:
@@ -64,4 +70,5 @@ def read_health(now: datetime) -> Health:
         faults=tuple(Trouble(row.name, row.last_error, row.kind) for row in faulty[:_FAULTS]),
         feeds=tuple(feed_statuses()),
         late=tuple(each.label for each in standings() if each.late_since),
+        missing=tuple(f"{service.name}（{service.program}）" for service in missing_services()),
     )

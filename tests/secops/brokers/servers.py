@@ -125,6 +125,8 @@ class NatsServer(BrokerServer):
                 f"nats://127.0.0.1:{self.port}",
                 allow_reconnect=False,
                 connect_timeout=2,
+                reconnect_time_wait=0.05,  # also before the first connection is tried again
+                max_reconnect_attempts=1,
                 error_cb=_quiet,
                 **self.login,
             )

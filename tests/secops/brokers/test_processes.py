@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.secops.brokers.test_consuming import either
 
 pytestmark = [pytest.mark.slow]
 ALERTS = 1200
-HELD_S = "1"
+IMPATIENT = (sys.executable, "-m", "tests.secops.brokers.impatient")
 
 
 def environment(database: Database, tmp_path: Path) -> dict[str, str]:
@@ -29,12 +30,14 @@ def environment(database: Database, tmp_path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def consumers(count: int, database: Database, tmp_path: Path) -> Iterator[list[Started]]:
+def consumers(
+    count: int, database: Database, tmp_path: Path, command: tuple[str, ...] = MANAGE
+) -> Iterator[list[Started]]:
     env = environment(database, tmp_path)
     with ExitStack() as stack:
         made = []
         for number in range(count):
-            one = Started((*MANAGE, "consume_alerts"), env, tmp_path / f"consumer-{number}.out")
+            one = Started((*command, "consume_alerts"), env, tmp_path / f"consumer-{number}.out")
             stack.callback(one.kill)
             made.append(one)
         yield made
@@ -47,13 +50,13 @@ def test_killed_processes_lose_nothing_and_double_nothing(
     configure(server)
     server.publish([alert(f"告警 {n}", assets=[f"host-{n % 40}"]) for n in range(ALERTS)])
     env, killed = environment(database, tmp_path), 0
-    with consumers(2, database, tmp_path) as made:
+    with consumers(2, database, tmp_path, IMPATIENT) as made:
         for share in (0.1, 0.3, 0.5, 0.7):
             wait_until(lambda part=share: Alert.objects.count() >= ALERTS * part, within=60, every=0.01)
             victim = made[killed % 2]
             os.kill(victim.process.pid, signal.SIGKILL)
             victim.process.wait(60)
-            made[killed % 2] = Started((*MANAGE, "consume_alerts"), env, tmp_path / f"again-{killed}.out")
+            made[killed % 2] = Started((*IMPATIENT, "consume_alerts"), env, tmp_path / f"again-{killed}.out")
             killed += 1
         try:
             wait_until(lambda: server.waiting() == 0, within=150, every=0.2, what="everything is confirmed")

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('secops_agent', '0022_intelligence'),
+        ('secops_agent', '0023_chat_configs'),
     ]
 
     operations = [
