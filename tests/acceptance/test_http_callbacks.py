@@ -39,6 +39,7 @@ def calls(stage: Stage, external_id: str) -> list[dict[str, Any]]:
     return [call for call in stage.sim.get("/sim/callbacks") if call["external_id"] == external_id]
 
 
+@pytest.mark.slow  # at every door: test_message_path
 def test_a_message_by_http_is_answered(stage: Stage) -> None:
     where = place()
     msg_id = stage.say("你好吗", where, "lisi")

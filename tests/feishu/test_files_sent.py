@@ -9,7 +9,7 @@ from bifang.core.errors import RemoteError
 from bifang.core.http import HttpClient
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.media import MAX_FILE, FeishuMedia
-from feishu_integration.openapi.messages import Address, FeishuMessages, file_message
+from feishu_integration.openapi.messages import FeishuMessages, MessageAddress, file_message
 from tests.feishu_simulator import FeishuHandle, running_feishu
 
 UPLOADS = "POST /open-apis/im/v1/files"
@@ -35,7 +35,7 @@ async def test_file_arrives_as_it_is_also_when_the_token_went_stale(
     content, pieces, media = bytes(range(256)) * 5000, [], FeishuMedia(api)
     sim.faults(token_invalid={"value": True, "times": 1})
     key = await media.upload(content, name)
-    message_id = await FeishuMessages(api).send(Address("chat_id", "oc_1"), file_message(key), "once")
+    message_id = await FeishuMessages(api).send(MessageAddress("chat_id", "oc_1"), file_message(key), "once")
     (told,) = sim.replies(chat_id="oc_1")
     assert (told["msg_type"], json.loads(told["content"])) == ("file", {"file_key": key})
     await media.download(message_id, key, pieces.append, MAX_FILE)
