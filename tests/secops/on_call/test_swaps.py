@@ -1,7 +1,7 @@
 """Swapping shifts: both agree, by words or taps; only the one who is asked says yes."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.utils import timezone
@@ -37,8 +37,8 @@ def private_to(staff_id: str) -> list[str]:
 
 
 def holder() -> str:
-    """Who is on call tomorrow."""
-    noon = timezone.now() + timedelta(days=1)
+    """Who is on call tomorrow: at noon, since before nine it is still the shift of today."""
+    noon = datetime.combine(TOMORROW, time(12), ZONE)
     found = on_call_at(OnCallSchedule.objects.get(), noon).staff
     assert found is not None
     return found.staff_id

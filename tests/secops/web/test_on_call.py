@@ -70,7 +70,9 @@ def asked(rota: OnCallSchedule, /, who: str = "li", other: str = "wang", **more:
 
 
 def holder() -> str:
-    found = on_call_at(OnCallSchedule.objects.get(), timezone.now() + timedelta(days=1)).staff
+    """Who is on call tomorrow: at noon, since before nine it is still the shift of today."""
+    noon = datetime.combine(TOMORROW, time(12), ZONE)
+    found = on_call_at(OnCallSchedule.objects.get(), noon).staff
     assert found is not None
     return found.staff_id
 
