@@ -4,10 +4,9 @@ import codecs
 import io
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,7 +21,8 @@ MIB = 1 << 20
 HEAD_BYTES = 64 * 1024
 LEAST_RECORD, RECORD_TIMES = 2 * MIB, 2
 _CHUNK = 256 * 1024
-_EARNED = 0.0005  # seconds of processor time; reading a real record takes a fifth of it
+# Seconds of processor time: reading a real record takes a fifth of the first, a MiB of long ones half of the second.
+_EARNED, _EARNED_MIB = 0.0005, 0.2
 _GZIP_MAGIC = b"\x1f\x8b"
 _OTHER_PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -43,7 +43,7 @@ class ImportLimits:
     ``max_text``: one line or one string. ``max_record``: one value that is built in memory, which is some thirty times
     as large there; of a small file, packed ones too, no more than `LEAST_RECORD` and `RECORD_TIMES` its size.
     ``max_depth``: nesting of JSON or XML. ``seconds`` of processor time to begin with; each MiB of the file as it
-    came allows one more, and each record that was taken `_EARNED`.
+    came allows one more, each record that was taken `_EARNED`, and what was read up to the last of them `_EARNED_MIB` a MiB.
     """
 
     max_bytes: int = 200 * MIB
@@ -65,7 +65,7 @@ class Source:
         self._data = data
         self._head: bytes | None = None
         self._began = time.thread_time()
-        self._taken = 0
+        self._taken = self._worth = self.given = 0
 
     @classmethod
     def from_path(cls, path: str | Path) -> "Source":
@@ -93,15 +93,18 @@ class Source:
 
     def begin(self) -> None:
         """From here on, the processor time of this thread is counted."""
-        self._began, self._taken = time.thread_time(), 0
+        self._began = time.thread_time()
+        self._taken = self._worth = self.given = 0
 
     def take(self) -> None:
         """A record was taken from it, so that reading it is worth more time."""
         self._taken += 1
+        self._worth = self.given
 
     def check(self, limits: ImportLimits) -> None:
         """Raises InvalidInput when reading has cost more than what came of it is worth."""
-        allowed = limits.seconds + self.size() / MIB + self._taken * _EARNED
+        earned = self._taken * _EARNED + self._worth / MIB * _EARNED_MIB
+        allowed = limits.seconds + self.size() / MIB + earned
         if time.thread_time() - self._began > allowed:
             raise InvalidInput(
                 f"{self.name} 读了 {allowed:.0f} 秒，只得到 {self._taken} 条记录，像是恶意构造的文件，已停止导入。"
@@ -127,7 +130,7 @@ class Source:
         with self._raw() as raw:
             chunks = _inflate(_read(raw), self.name, limits)
             bounded = _bound(chunks, limits.max_bytes if whole else limits.max_stream_bytes, self.name)
-            yield Stream(_transcode(bounded, self.name), self.longest(limits), partial(self.check, limits))
+            yield Stream(_transcode(bounded, self.name), self, limits)
 
     def _raw(self) -> BinaryIO:
         if self._path is None:
@@ -145,9 +148,9 @@ def _unreadable(name: str, error: OSError) -> str:
 class Stream(io.BufferedReader):
     """A buffered stream whose reader says where a record begins: none may be longer than ``longest``."""
 
-    def __init__(self, chunks: Iterator[bytes], longest: int, check: Callable[[], None]) -> None:
-        self.longest = longest
-        self._source = _ChunkStream(chunks, longest, check)
+    def __init__(self, chunks: Iterator[bytes], source: Source, limits: ImportLimits) -> None:
+        self.longest = source.longest(limits)
+        self._source = _ChunkStream(chunks, source, limits)
         super().__init__(self._source, _CHUNK)
 
     def begin_record(self) -> None:
@@ -162,11 +165,12 @@ class Stream(io.BufferedReader):
 class _ChunkStream(io.RawIOBase):
     """A raw stream over an iterator of byte strings."""
 
-    def __init__(self, chunks: Iterator[bytes], longest: int, check: Callable[[], None]) -> None:
+    def __init__(self, chunks: Iterator[bytes], source: Source, limits: ImportLimits) -> None:
         self._chunks = chunks
-        self._check = check
+        self._source = source
+        self._limits = limits
         self._rest = memoryview(b"")
-        self._longest = longest
+        self._longest = source.longest(limits)
         self.given = 0
         self.begun: int | None = None
 
@@ -174,7 +178,7 @@ class _ChunkStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        self._check()
+        self._source.check(self._limits)
         target = memoryview(buffer).cast("B")
         while not self._rest:
             chunk = next(self._chunks, None)
@@ -185,6 +189,7 @@ class _ChunkStream(io.RawIOBase):
         target[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         self.given += size
+        self._source.given += size
         if self.begun is not None and self.given - self.begun > self._longest:
             raise InvalidInput(f"有一条记录超过 {self._longest} 字节，已停止导入。")
         return size

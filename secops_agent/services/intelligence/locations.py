@@ -15,6 +15,8 @@ from secops_agent.services.intelligence.values import is_internal
 
 log = logging.getLogger(__name__)
 ATTRIBUTION: Final = "IP 归属地来自运维提供的离线库，按登记信息，可能不准；ip-location-db 的数据来自 NRO（nro.net，CC BY 4.0）。"
+# Tried with the broken files of maxmind/MaxMind-DB and with flipped bytes. InvalidDatabaseError is a RuntimeError.
+_DAMAGED = (OSError, RuntimeError, ValueError, TypeError, LookupError)
 
 
 class _Reader(Protocol):
@@ -28,7 +30,7 @@ def _reader(path: str) -> _Reader | None:
 
     try:
         return maxminddb.open_database(path, maxminddb.MODE_MMAP)
-    except (OSError, maxminddb.InvalidDatabaseError) as error:
+    except _DAMAGED as error:
         log.error("IP 归属地库 %s 打不开，不显示归属地：%s。请检查 BIFANG_IP_LOCATION_DB。", path, error)
         return None
 
@@ -41,8 +43,8 @@ def location_of(address: str) -> str:
     reader = _reader(path)
     try:
         found = reader.get(address.strip("[]")) if reader else None
-    except (ValueError, KeyError, UnicodeError, OSError) as error:
-        log.warning("IP 归属地查不了：%s", error)
+    except _DAMAGED as error:
+        log.warning("IP 归属地库查不了 %s，不显示归属地：%s。请重新下载这个库。", address, error)
         return ""
     code = _code(found)
     return NAMES.get(code, code)

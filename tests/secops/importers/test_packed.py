@@ -1,10 +1,12 @@
 """Little that unpacks to much: it is stopped by what it costs, and real reports pass."""
 
+import itertools
 import json
 
 import pytest
 
 from bifang.core.errors import InvalidInput
+from secops_agent.importers import source
 from secops_agent.importers.base import ImportLimits, Options
 from secops_agent.services.records import ComponentRecord, VulnerabilityRecord
 
@@ -16,6 +18,7 @@ from .test_openvex import document as vex_document
 from .test_trivy import REPORT as TRIVY
 
 EMPTY = "[" + "{}," * 1_400_000 + "{}]"
+MIB = 1 << 20
 HASTE = Options(limits=ImportLimits(seconds=0.1))
 
 
@@ -45,3 +48,15 @@ def test_the_records_of_a_packed_file_are_not_one() -> None:
     parts = [{"type": "library", "name": f"part-{number}", "version": "1" * 40} for number in range(40_000)]
     items = read("cyclonedx", BOM | {"components": parts}, packed=True)
     assert len(of(items, ComponentRecord)) == len(parts)
+
+
+def test_long_records_are_worth_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of a MiB is read between two looks at the clock, which here say a fiftieth of a second; sixty of them."""
+    lines = "\n".join(json.dumps(V3 | {"response": "x" * MIB, "host": f"h{number}"}) for number in range(16))
+    clock = (number / 50 for number in itertools.count())
+    monkeypatch.setattr(source.time, "thread_time", lambda: next(clock))
+    assert not rejected(read("nuclei", lines, HASTE, packed=True))
+    with pytest.raises(InvalidInput, match=r"读了 .* 秒，只得到 1 条"):
+        read(
+            "nuclei", json.dumps(V3) + "\n" + lines.replace('"template-id"', '"nothing"'), HASTE, packed=True
+        )
