@@ -6,7 +6,6 @@ import json
 import pytest
 
 from bifang.core.errors import InvalidInput
-from secops_agent.importers import source
 from secops_agent.importers.base import ImportLimits, Options
 from secops_agent.services.records import ComponentRecord, VulnerabilityRecord
 
@@ -54,7 +53,7 @@ def test_long_records_are_worth_more_time(monkeypatch: pytest.MonkeyPatch) -> No
     """Between two looks at the clock a quarter of a MiB is read; here that always takes a fiftieth of a second."""
     lines = "\n".join(json.dumps(V3 | {"response": "x" * MIB, "host": f"h{number}"}) for number in range(16))
     clock = (number / 50 for number in itertools.count())
-    monkeypatch.setattr(source.time, "thread_time", lambda: next(clock))
+    monkeypatch.setattr("time.thread_time", lambda: next(clock))
     assert not rejected(read("nuclei", lines, HASTE, packed=True))
     with pytest.raises(InvalidInput, match=r"读了 .* 秒，只得到 2 条"):
         read(

@@ -20,7 +20,7 @@ def encoded(value: Any) -> bytes:
         )
     if isinstance(value, str):
         return bytes([0x40 | len(value)]) + value.encode()
-    return b"\xc4" + value.to_bytes(4, "big")
+    return b"\xc4" + int(value).to_bytes(4, "big")
 
 
 def database(found: dict[str, Any], network: int = 81, bits: int = 8) -> bytes:
