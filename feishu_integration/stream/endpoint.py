@@ -80,7 +80,7 @@ def _checked(response: Response, settings: FeishuLinkSettings) -> Mapping[str, A
         return data if isinstance(data, dict) else {}
     if code in BUSY:
         raise RemoteError(f"飞书暂时不能建立长连接（{code}），将自动重试。", permanent=False, code=str(code))
-    text = str(answer.get("msg") or "")[:200].replace(settings.app_secret or "\0", "***")
+    text = str(answer.get("msg") or "").replace(settings.app_secret or "\0", "***")[:200]
     raise BadCredentials(
         f"凭证错误：飞书不接受这个应用的长连接（{code}：{text}）。请核对 App ID 和 App Secret，并确认应用是企业自建应用、已启用。",
         status=200,

@@ -168,6 +168,25 @@ def test_what_no_database_holds_is_a_dead_letter() -> None:
     assert set(InboxRow.objects.values_list("state", flat=True)) == {State.DEAD}
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'"text":"\xed\xa0\x80"',
+        '"text":"\\ud800"'.encode("utf-16-le"),
+        b'"message_type":"text","content":"{\\"text\\":\\"\\u005cud800\\"}"',
+    ],
+    ids=["bytes", "utf-16", "json-in-json"],
+)
+def test_half_characters_that_json_lets_through_are_dead_letters_too(raw: bytes) -> None:
+    """Not stored, they would come again for hours."""
+    config = company(kind="feishu")
+    shell = '{"header":{"event_type":"im.message.receive_v1","event_id":"e"},"event":{"message":{%%}}}'
+    code = "utf-16-le" if b"\x00" in raw else "utf-8"
+    before, behind = shell.split("%%")
+    receive(config, Pushed("m", before.encode(code) + raw + behind.encode(code)))
+    assert InboxRow.objects.get().state == State.DEAD
+
+
 def test_button_of_another_configuration_or_card_does_nothing() -> None:
     config = company(kind="feishu")
     other = robot("corp", "feishu", "另一个")

@@ -100,6 +100,15 @@ def test_wrong_secret_parks_and_is_not_shown(sim: FeishuHandle) -> None:
     assert "wrong-secret" not in repr(running.states)
 
 
+def test_a_secret_that_a_refusal_repeats_is_not_shown_even_if_it_is_cut(sim: FeishuHandle) -> None:
+    refusal = {"code": 10003, "msg": "x" * 190 + " wrong-secret"}
+    sim.faults(endpoint_body=json.dumps(refusal))
+    with running_client(sim.base_url, app_secret="wrong-secret") as running:
+        state = running.wait_status("parked")
+    assert "（10003：xxx" in state.last_error
+    assert "wrong" not in repr(running.states)
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "words"),
     [
