@@ -43,9 +43,9 @@ async def ask(settings: FeishuLinkSettings) -> Opening:
 def ping_interval(config: Mapping[str, Any], default: float) -> float:
     """What a ClientConfig says of it. Its numbers about reconnecting are not ours: our own backoff is gentler."""
     seconds = config.get("PingInterval")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:  # NaN is not
         return default
-    return min(max(float(seconds), FREQUENT_S), RARE_S)
+    return float(min(max(seconds, FREQUENT_S), RARE_S))
 
 
 def refused(headers: Mapping[str, str]) -> RemoteError | None:
