@@ -47,9 +47,8 @@ class FeishuIntake:
 def read_item(pushed: Pushed, config_id: int) -> Incoming:
     """The stored form of an event; what nothing can be made of is kept as a dead letter, and acknowledged."""
     try:
-        data = json.loads(
-            pushed.payload.decode()
-        )  # of bytes, json takes half characters and other encodings, too
+        # Of bytes, json takes half characters and other encodings, too.
+        data = json.loads(pushed.payload.decode())
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
