@@ -13,7 +13,7 @@ from bifang.core.http import HttpClient, Response
 from feishu_integration.openapi.errors import StaleTenantToken, bad_credentials, check_answer
 
 TOKEN_PATH: Final = "/open-apis/auth/v3/tenant_access_token/internal"  # noqa: S105 - a path
-EARLY_S, LONGEST_LIFE_S = 300.0, 7200.0  # seconds
+EARLY_S: Final = 300.0
 TRANSFER_TIMEOUT_S: Final = 60.0
 
 
@@ -94,9 +94,7 @@ class FeishuApi:
         if not isinstance(token, str) or not token:
             text = "飞书没有返回访问令牌，稍后自动重试。"
             raise RemoteError(text, permanent=False, status=200, code="bad_answer")
-        return token, float(min(LONGEST_LIFE_S, seconds)) if isinstance(
-            seconds, int | float
-        ) else LONGEST_LIFE_S
+        return token, float(seconds) if isinstance(seconds, int | float) else 7200.0
 
     async def _request(self, method: str, path: str, **options: Any) -> Response:
         url = self._application.base.rstrip("/") + path
