@@ -73,7 +73,7 @@ class DingTalkWire:
 class DingTalkCards:
     """One per event loop; one limit for all card calls of an application."""
 
-    kind, label, every_answer = "dingtalk", "钉钉", True
+    kind, label, every_answer, life = "dingtalk", "钉钉", True, None
 
     def __init__(self, clients: ApplicationClients, limiter: Limiter | None = None) -> None:
         self._clients = clients
