@@ -1,6 +1,7 @@
 """DingTalk as a platform of cards: which template, within which quota, over which calls."""
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,7 +74,8 @@ class DingTalkWire:
 class DingTalkCards:
     """One per event loop; one limit for all card calls of an application."""
 
-    kind, label, every_answer, life = "dingtalk", "钉钉", True, None
+    kind, label, every_answer = "dingtalk", "钉钉", True
+    life: timedelta | None = None
 
     def __init__(self, clients: ApplicationClients, limiter: Limiter | None = None) -> None:
         self._clients = clients

@@ -135,7 +135,8 @@ class Sequences:
 class FeishuCards:
     """One per event loop."""
 
-    kind, label, every_answer, life = "feishu", "飞书", False, LIFE
+    kind, label, every_answer = "feishu", "飞书", False
+    life: timedelta | None = LIFE
 
     def __init__(self, doors: FeishuDoors, places: Limiter) -> None:
         self._doors, self._places = doors, places
