@@ -1,8 +1,8 @@
 """DingTalk as a platform of cards: which template, within which quota, over which calls."""
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from django.conf import settings as django_settings
