@@ -154,6 +154,7 @@ def test_tied_approver_sees_what_waits_on_the_other_platform_and_decides_it_here
         Staff.objects.create(staff_id=f"ou_{one.staff_id}", role="approver", **tied)
     Staff.objects.create(staff_id="ou_chen", corp_id="tenant", name="陈十", role="approver")
     Staff.objects.filter(pk=approver.pk).update(role=role)
+    Staff.objects.filter(pk=asker.pk).update(role="approver")  # but of nothing of their own
     code = propose(config, "zhao")
     shown, own, untied = talk(
         feishu, *[(who, "待审批") for who in ("ou_wang", "ou_zhao", "ou_chen")],
