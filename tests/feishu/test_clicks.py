@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bifang.channels.inbox import claim
-from bifang.channels.models import InboxRow, State
+from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming
 from bifang.core import db
 from bifang.core.models import SystemConfig
@@ -126,6 +126,25 @@ def test_replayed_click_decides_once() -> None:
     assert Action.objects.count() == 1
     assert InboxRow.objects.count() == 2
     assert run_turns()[0] == []
+
+
+def test_token_that_comes_again_with_another_event_id_decides_nothing_more() -> None:
+    """Nothing goes by the token: what a press did is known by the proposal itself."""
+    config = company(kind="feishu")
+    code = propose(config, "zhao")
+    receive(config, click("wang", button(code, "approve")))
+
+    def written() -> tuple[int, ...]:
+        return tuple(model.objects.count() for model in (Action, OutboxRow))
+
+    before = written()
+    again, other = receive(
+        config, click("wang", button(code, "approve")), click("sun", button(code, "reject"))
+    )
+    assert "已批准" in again["toast"]["content"]
+    assert (other["toast"]["type"], "card" in other) == ("error", False)
+    assert (written(), the(code).state, the(code).decider_id) == (before, "approved", "corp:wang")
+    assert run_turns() == ([], [""] * 3)
 
 
 def test_what_is_not_decided_in_time_is_told_by_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
