@@ -43,7 +43,7 @@ class ImportLimits:
     ``max_text``: one line or one string. ``max_record``: one value that is built in memory, which is some thirty times
     as large there; of a small file, packed ones too, no more than `LEAST_RECORD` and `RECORD_TIMES` its size.
     ``max_depth``: nesting of JSON or XML. ``seconds`` of processor time to begin with; each MiB of the file as it
-    came allows one more, each record that was taken `_EARNED`, and what was read up to the last of them `_EARNED_MIB` a MiB.
+    came allows one more, each record that was taken `_EARNED`, and what was read up to it `_EARNED_MIB` a MiB.
     """
 
     max_bytes: int = 200 * MIB
@@ -99,7 +99,7 @@ class Source:
     def take(self) -> None:
         """A record was taken from it, so that reading it is worth more time."""
         self._taken += 1
-        self._worth = self.given
+        self._worth = min(self.given, self._worth + LEAST_RECORD)
 
     def check(self, limits: ImportLimits) -> None:
         """Raises InvalidInput when reading has cost more than what came of it is worth."""
