@@ -16,7 +16,7 @@ from secops_agent.tools.base import ToolResult
 
 _NOTES = {
     "needs_confirmation": "这只是提议，没有执行。只有提问者本人用按钮或「确认 {code}」确认之后才会执行；不要说已经完成。",
-    "needs_approval": "这只是提议，没有执行。需要另一位审批人用按钮或「同意 {code}」批准之后才会执行；不要说已经完成。",
+    "needs_approval": "这只是提议，没有执行。需要另一位审批人批准 {code} 之后才会执行；怎么批准会附在回答后面，不要自己写，也不要说已经完成。",
     "no_data": "没有符合条件的数据：这就是答案，不要编造。",
     "error": "这次调用没有成功。可以改正参数再试；仍不行就如实告诉提问者。",
 }

@@ -14,6 +14,7 @@ from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 from feishu_integration.cards.platform import LEAP_MS, Sequences
+from simulators.feishu.contents import walk
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.feishu.card_stage import ROOM, FeishuCardStage, open_feishu_stage
@@ -181,7 +182,7 @@ def test_buttons_bring_back_what_they_belong_to(stage: FeishuCardStage) -> None:
     said = stage.say()
     stage.wait_done(said)
     card = stage.wait_card()
-    (button,) = [one for one in shown(card)["body"]["elements"] if one["tag"] == "button"]
+    (button,) = [one for one in walk(shown(card)["body"]["elements"]) if one["tag"] == "button"]
     row = Card.objects.get()
     assert button["behaviors"] == [
         {"type": "callback", "value": {"track_id": row.out_track_id, "id": "approve", "code": "K7"}}
