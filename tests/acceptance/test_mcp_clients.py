@@ -127,7 +127,7 @@ def test_a_block_waits_for_the_owner_and_then_for_somebody_else(stage: Stage, ur
     assert f"确认 {code}" in asked["text"]
     stage.say(f"确认 {code}", DM, "lisi", group=False)
     (answer,) = stage.wait_replies(conversation_id=DM)
-    danger = re.search(r"批准 ([A-Z0-9]{6})", answer["text"])
+    danger = re.search(r"同意 ([A-Z0-9]{6})", answer["text"])
     assert danger
     stage.say(f"同意 {danger[1]}", DM, "lisi", group=False)
     own = stage.wait_replies(2, conversation_id=DM)[1]

@@ -60,7 +60,7 @@ def test_a_dangerous_call_is_approved_carried_out_verified_and_undone(tmp_path: 
         try:
             line = f"/执行 {FIREWALL} block_address address=203.0.113.5 minutes=30"
             told = (await say(agent, robot, "zhao", line)).replies[0].text
-            code = re.search(r"批准 ([A-Z][A-Z0-9]{5})", told)
+            code = re.search(r"同意 ([A-Z][A-Z0-9]{5})", told)
             assert code, told
             assert not rules.exists()
             await say(agent, robot, "wang", f"同意 {code[1]}")
