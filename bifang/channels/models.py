@@ -150,7 +150,7 @@ class GroupState(models.TextChoices):
 
 def nameless_group(conversation_id: str) -> str:
     """What a group is called while its name is not known."""
-    return f"未知名称的群（…{conversation_id[-6:]}）"
+    return f"未知群名（…{conversation_id[-6:]}）"
 
 
 class KnownGroup(models.Model):

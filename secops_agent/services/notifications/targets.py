@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import F, QuerySet
 
 from bifang.channels.allowance import Means
-from bifang.channels.models import GroupState, KnownGroup, nameless_group
+from bifang.channels.models import GroupState, KnownGroup
 from bifang.channels.ports import ReplyTarget
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -170,9 +170,10 @@ def means_of(target: NotificationTarget) -> Means:
 
 
 def group_name(target: NotificationTarget) -> str:
-    """The group as people call it, if that is known."""
+    """The group as people call it; the id that a file named, if nobody there has spoken to the robot."""
     known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
-    return known.values_list("title", flat=True).first() or nameless_group(target.conversation_id)
+    group = known.first()
+    return str(group) if group else target.conversation_id
 
 
 def describe(target: NotificationTarget) -> str:
