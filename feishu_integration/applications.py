@@ -6,6 +6,7 @@ from bifang.core.config_cache import ConfigCache
 from bifang.core.http import HttpClient
 from feishu_integration.config import FeishuSettings
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
+from feishu_integration.openapi.bot import FeishuBot
 from feishu_integration.openapi.cardkit import CardKit
 from feishu_integration.openapi.media import FeishuMedia
 from feishu_integration.openapi.messages import FeishuMessages
@@ -19,6 +20,7 @@ class FeishuDoor:
     messages: FeishuMessages
     cardkit: CardKit
     media: FeishuMedia
+    bot: FeishuBot
 
 
 class FeishuDoors:
@@ -38,7 +40,7 @@ class FeishuDoors:
                 settings.client_id, settings.client_secret, settings.endpoint, settings.proxy
             )
             api = FeishuApi(self._http, application)
-            door = FeishuDoor(settings, FeishuMessages(api), CardKit(api), FeishuMedia(api))
+            door = FeishuDoor(settings, FeishuMessages(api), CardKit(api), FeishuMedia(api), FeishuBot(api))
             self._doors[config_id] = door
         return door
 

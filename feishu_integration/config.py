@@ -52,7 +52,7 @@ class FeishuKind(Kind):
 
     client_id = TextField(
         "App ID", required=True, max_length=200, group=CREDENTIALS,
-        help_text="「凭证与基础信息」里的 App ID，以 cli_ 开头。",
+        help_text="「凭证与基础信息」里的 App ID，以 cli_ 开头。一个企业用一个应用：人员的 ID（ou_）只属于他写过话的那个应用。",
     )  # fmt: skip
     client_secret = SecretField(
         "App Secret", required=True, group=CREDENTIALS,

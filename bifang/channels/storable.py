@@ -8,6 +8,7 @@ from bifang.channels.ports import Incoming
 
 LONGEST_ID = 200  # characters, the width of the columns
 DEEPEST = 100  # levels of JSON; SQLite takes 1000
+_SIGNS = ("\\u0000", "\\ud", "\\uD", "\\u005")  # the last: a backslash, of JSON inside of JSON
 
 
 def unstorable(item: Incoming, raw: str) -> str:
@@ -17,7 +18,7 @@ def unstorable(item: Incoming, raw: str) -> str:
         return f"消息的标识超过 {LONGEST_ID} 个字符，不像是平台发来的。"
     if item.kind != "chat" and (_too_deep(item.payload) or _has_odd_numbers(item.payload)):
         return f"消息中有数据库无法保存的数据（不是数的数，或超过 {DEEPEST} 层）。"
-    if not any(sign in raw for sign in ("\\u0000", "\\ud", "\\uD")):
+    if not any(sign in raw for sign in _SIGNS):
         return ""
     if any(
         _cannot_hold(value)

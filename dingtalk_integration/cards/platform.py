@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from django.conf import settings as django_settings
@@ -74,6 +75,7 @@ class DingTalkCards:
     """One per event loop; one limit for all card calls of an application."""
 
     kind, label, every_answer = "dingtalk", "钉钉", True
+    life: timedelta | None = None
 
     def __init__(self, clients: ApplicationClients, limiter: Limiter | None = None) -> None:
         self._clients = clients

@@ -1,6 +1,7 @@
 """Files: upload for sending, download of what people sent."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -41,7 +42,7 @@ class Media:
         token = await self._api.tokens.get()
         form = aiohttp.FormData()
         form.add_field("type", kind)
-        form.add_field("media", content, filename=filename, content_type=content_type)
+        form.add_field("media", BytesIO(content), filename=filename, content_type=content_type)
         url = f"{application.endpoints.oapi}/media/upload?access_token={quote(token, safe='')}"
         response = await self._api.http.request(
             "POST", url, form=form, timeout=TRANSFER_TIMEOUT_S, proxy=application.proxy

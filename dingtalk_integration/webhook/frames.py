@@ -48,7 +48,7 @@ def event_frame(text: str) -> Frame:
 
 def _parsed(body: bytes) -> Mapping[str, Any] | None:
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode())  # of bytes, json takes half characters and other encodings, too
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -14,13 +14,13 @@ SUMMARY: Final = 60  # characters of what the list of chats shows
 LARGEST: Final = 30 * 1024 - 512  # bytes; Feishu: 30 KB with what it adds
 _OPEN_ID: Final = re.compile(r"ou_[A-Za-z0-9_-]{1,64}")
 # Feishu reads tags of its own (at, font, link, …) and images by key; whether also in code is documented nowhere.
-_TAG: Final = re.compile(r"<(?=[A-Za-z/!?])")
-_IMAGE: Final = re.compile(r"!(?=\[[^\]\n]*\]\()")
+_TAG: Final = re.compile(r"<(?=[A-Za-z/!?]|\s+at\b)", re.IGNORECASE)
 
 
 def feishu_text(text: str) -> str:
     """Markdown of any origin as Feishu may show it: nothing in it mentions anybody or loads an image."""
-    return _IMAGE.sub("！", _TAG.sub("＜", safe_text(text)))
+    said = _TAG.sub("＜", safe_text(text))
+    return said.replace("![", "！[") if "](" in said else said
 
 
 def is_person(staff_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings as django_settings
@@ -25,6 +26,7 @@ RATE, PERIOD = 15, 1.1  # Feishu: 1,000 calls a minute (and 50 a second) for one
 RESERVE: Final = 5  # of RATE, for creating and completing
 LEAP_MS: Final = 600_000  # how far the database's clock may have been set back, each time
 LARGEST: Final = 2**31 - 1
+LIFE: Final = timedelta(days=14) - timedelta(hours=1)  # Feishu: 14 days (facts: OpenAPI)
 
 
 def card_service(doors: FeishuDoors, places: Limiter, breaker: Breaker | None = None) -> CardService:
@@ -134,6 +136,7 @@ class FeishuCards:
     """One per event loop."""
 
     kind, label, every_answer = "feishu", "飞书", False
+    life: timedelta | None = LIFE
 
     def __init__(self, doors: FeishuDoors, places: Limiter) -> None:
         self._doors, self._places = doors, places

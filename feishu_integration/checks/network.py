@@ -13,12 +13,12 @@ from bifang.core.reach import INNER, REACH
 from bifang.core.trials import CheckStep, Failure, Skip
 from feishu_integration.checks.configuration import FeishuTrial
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
+from feishu_integration.openapi.bot import BOT_PATH
 from feishu_integration.openapi.errors import NO_SCOPE
 from feishu_integration.stream import endpoint
 from feishu_integration.stream.settings import FeishuLinkSettings
 from feishu_integration.worker.clients import link_settings
 
-BOT_PATH: Final = "/open-apis/bot/v3/info"
 TENANT_PATH: Final = "/open-apis/tenant/v2/tenant/query"
 BOT_ENABLED: Final = 2
 

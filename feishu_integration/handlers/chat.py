@@ -20,6 +20,7 @@ from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
 OUTSIDER: Final = "外部人员，已忽略"
+OTHERS: Final = "@ 的是别的机器人，已忽略"
 NO_QUOTE: Final = "您引用的消息我读不到（可能缺少读取消息的权限）。请把要问的内容写出来。"
 
 
@@ -43,6 +44,8 @@ class FeishuTurns:
             await self._groups.outsider(turn, own)
             return TurnResult(note=OUTSIDER)
         await self._groups.heard(turn)
+        if not await _is_for_us(door, payload):
+            return TurnResult(note=OTHERS)
         quoted = await _quoted(door, payload.get("quotes", ""))
         said = turn.text or quoted or payload.get("files")
         cannot_read = payload.get("cannot_read", "") or ("" if said else NO_QUOTE)
@@ -75,6 +78,21 @@ def _attachment(door: FeishuDoor, turn: Turn) -> Attachment | None:
         await door.media.download(turn.external_id, files[0]["file_key"], take, most)
 
     return Attachment(files[0].get("name") or "未命名", download)
+
+
+async def _is_for_us(door: FeishuDoor, payload: Mapping[str, Any]) -> bool:
+    """Where robots are mentioned, are we one of them? Yes, as long as we do not know who we are."""
+    bots = payload.get("bots")
+    if not bots:
+        return True
+    try:
+        own = await door.bot.open_id()
+    except BifangError as error:
+        log.warning(
+            "feishu 查不到机器人自己的 open_id：%s", error.message, extra={"config": door.settings.id}
+        )
+        return True
+    return not own or own in bots
 
 
 async def _quoted(door: FeishuDoor, message_id: str) -> str:

@@ -9,6 +9,7 @@ from bifang.channels.markup import literal
 from secops_agent.agent import unreadable
 
 LONGEST_QUOTE, LONGEST_NAME = 1000, 50
+LONGEST_ID, MOST_BOTS = 100, 50
 MOST_LINES, MOST_ELEMENTS = 1000, 3000  # of a post; Feishu takes 30 KB of them
 _MENTION: Final = re.compile(r"@_(?:user_\d+|all)")
 CANNOT_READ: Final = {
@@ -51,6 +52,14 @@ def read_quote(item: Mapping[str, Any]) -> str:
     if kind in ("text", "post"):
         return _typed(kind, content, _Mentions(item.get("mentions")))[:LONGEST_QUOTE]
     return "\n".join(_words(content, 0)).strip()[:LONGEST_QUOTE]
+
+
+def bots_of(message: Mapping[str, Any]) -> list[str]:
+    """The open_ids of the robots that it mentions; "@所有人" is none of them."""
+    given = message.get("mentions")
+    found = (one for one in given[:MOST_ELEMENTS] if _is_bot(one)) if isinstance(given, list) else ()
+    ids = (field_of(object_of(one, "id"), "open_id") for one in found if field_of(one, "key") != "@_all")
+    return [one[:LONGEST_ID] for one in ids if one][:MOST_BOTS]
 
 
 def field_of(thing: Any, name: str) -> str:

@@ -10,7 +10,7 @@ from bifang.channels import inbox
 from bifang.channels.ports import Incoming, ReplyTarget
 from bifang.channels.storable import unstorable
 from feishu_integration.handlers import cards
-from feishu_integration.handlers.contents import field_of, object_of, read_message
+from feishu_integration.handlers.contents import bots_of, field_of, object_of, read_message
 from feishu_integration.stream.client import Pushed, Stored
 from secops_agent.agent.urgency import is_urgent
 
@@ -33,6 +33,8 @@ class FeishuIntake:
         if item.kind == "card" and not item.unreadable:
             item, answer = await cards.decide(item)
             taken = Stored(answer)
+        if _is_overheard(item):
+            return taken
         known = {"config": self._config_id, "message_id": ascii(item.external_id)[1:-1]}
         try:
             await inbox.receive(item)
@@ -47,7 +49,8 @@ class FeishuIntake:
 def read_item(pushed: Pushed, config_id: int) -> Incoming:
     """The stored form of an event; what nothing can be made of is kept as a dead letter, and acknowledged."""
     try:
-        data = json.loads(pushed.payload)
+        # Of bytes, json takes half characters and other encodings, too.
+        data = json.loads(pushed.payload.decode())
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
@@ -64,6 +67,17 @@ def read_item(pushed: Pushed, config_id: int) -> Incoming:
     reason = unstorable(item, pushed.payload.decode("utf-8", "replace"))
     reason = reason or ("" if item.external_id else "事件没有任何标识。")
     return _dead(pushed, config_id, reason) if reason else item
+
+
+def _is_overheard(item: Incoming) -> bool:
+    """What colleagues say to each other in a group, pushed with the scope im:message.group_msg: not kept at all.
+
+    An outsider's tells that there is one.
+    """
+    if item.kind != "chat" or not (item.target and item.target.is_group):
+        return False
+    own = item.payload.get("corp_id") == item.payload.get("robot_corp_id")
+    return own and not item.payload.get("bots")
 
 
 def _dead(pushed: Pushed, config_id: int, reason: str) -> Incoming:
@@ -86,6 +100,7 @@ def _chat(header: Mapping[str, Any], event: Mapping[str, Any], config_id: int) -
         "quotes": field_of(message, "parent_id")[:200],
         "cannot_read": said.cannot_read,
         "files": [dict(file) for file in said.files],
+        "bots": bots_of(message),
         "door": "feishu",
     }
     group = field_of(message, "chat_type") != "p2p"

@@ -43,9 +43,9 @@ async def ask(settings: FeishuLinkSettings) -> Opening:
 def ping_interval(config: Mapping[str, Any], default: float) -> float:
     """What a ClientConfig says of it. Its numbers about reconnecting are not ours: our own backoff is gentler."""
     seconds = config.get("PingInterval")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:  # NaN is not
         return default
-    return min(max(float(seconds), FREQUENT_S), RARE_S)
+    return float(min(max(seconds, FREQUENT_S), RARE_S))
 
 
 def refused(headers: Mapping[str, str]) -> RemoteError | None:
@@ -80,7 +80,7 @@ def _checked(response: Response, settings: FeishuLinkSettings) -> Mapping[str, A
         return data if isinstance(data, dict) else {}
     if code in BUSY:
         raise RemoteError(f"飞书暂时不能建立长连接（{code}），将自动重试。", permanent=False, code=str(code))
-    text = str(answer.get("msg") or "")[:200].replace(settings.app_secret or "\0", "***")
+    text = str(answer.get("msg") or "").replace(settings.app_secret or "\0", "***")[:200]
     raise BadCredentials(
         f"凭证错误：飞书不接受这个应用的长连接（{code}：{text}）。请核对 App ID 和 App Secret，并确认应用是企业自建应用、已启用。",
         status=200,

@@ -9,6 +9,7 @@ from feishu_integration.stream.frames import WireFrame
 
 PATIENCE_S: Final = 5.0
 MOST_PARTS, MOST_OPEN, MOST_BYTES = 1000, 200, 8 * 1024 * 1024
+MOST_HELD: Final = 4 * MOST_BYTES  # bytes of all that wait for their rest
 
 
 @dataclass(slots=True)
@@ -16,6 +17,7 @@ class _Pieces:
     total: int
     begun: float
     found: dict[int, bytes] = field(default_factory=dict)
+    size: int = 0  # bytes so far
 
 
 class Splits:
@@ -34,11 +36,13 @@ class Splits:
         if not 0 <= place < total <= MOST_PARTS:
             return None
         pieces = self._pieces(frame.header("message_id"), total)
+        pieces.size += len(payload) - len(pieces.found.get(place, b""))
         pieces.found[place] = payload
-        if sum(map(len, pieces.found.values())) > MOST_BYTES:
+        if pieces.size > MOST_BYTES:
             del self._open[frame.header("message_id")]
             return None
         if len(pieces.found) < pieces.total:
+            self._make_room()
             return None
         del self._open[frame.header("message_id")]
         return b"".join(pieces.found[place] for place in range(pieces.total))
@@ -52,6 +56,12 @@ class Splits:
         while len(self._open) >= MOST_OPEN and ident not in self._open:
             del self._open[next(iter(self._open))]
         return self._open.setdefault(ident, _Pieces(total, now))
+
+    def _make_room(self) -> None:
+        """The oldest give way."""
+        held = sum(one.size for one in self._open.values())
+        while held > MOST_HELD:
+            held -= self._open.pop(next(iter(self._open))).size
 
 
 def _number(text: str, default: int) -> int:

@@ -1,8 +1,12 @@
 """The configurations through which people talk with us, whatever the platform: found by name, and which may speak first."""
 
+from typing import Final
+
 from bifang.core.errors import InvalidInput
 from bifang.core.kinds import all_kinds, get_kind
 from bifang.core.models import SystemConfig
+
+WEB: Final = "web:"  # how the conversations on our own page begin
 
 
 def platforms() -> str:

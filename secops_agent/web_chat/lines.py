@@ -16,8 +16,8 @@ from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
 from bifang.core.rows import insert_many
 from secops_agent.models import LineKind, Staff, WebLine
+from secops_agent.services.chats import WEB
 
-PREFIX: Final = "web:"
 SHOWN: Final = 60
 LONGEST: Final = 4000  # characters of a question
 _NONCE: Final = re.compile(r"[0-9a-f]{32}")
@@ -36,12 +36,12 @@ class Speaker:
     @property
     def conversation_id(self) -> str:
         """Nobody else's: it is made of who is logged in."""
-        return f"{PREFIX}{self.user_id}"
+        return f"{WEB}{self.user_id}"
 
 
 def is_web(target: ReplyTarget | None) -> bool:
     """Is this a page of ours?"""
-    return target is not None and not target.is_group and target.conversation_id.startswith(PREFIX)
+    return target is not None and not target.is_group and target.conversation_id.startswith(WEB)
 
 
 def robot_for(account: Staff) -> SystemConfig | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import httpx
 import pytest
 
 from feishu_integration.cards.content import TEXT
@@ -99,6 +100,15 @@ class FeishuStage(Stage):
             for row in self.sim.replies(**asked)
             if (said := _body(row)) is not None
         ]  # fmt: skip
+
+    def file_of(self, reply: Mapping[str, Any]) -> bytes:
+        """As anybody in the chat reads it: of its message."""
+        base, key = self.sim.base_url, json.loads(reply["content"])["file_key"]
+        keys = {"app_id": APP, "app_secret": APP_SECRET}
+        token = httpx.post(f"{base}/open-apis/auth/v3/tenant_access_token/internal", json=keys).json()
+        headers = {"Authorization": f"Bearer {token['tenant_access_token']}"}
+        path = f"/open-apis/im/v1/messages/{reply['message_id']}/resources/{key}?type=file"
+        return httpx.get(base + path, headers=headers).content
 
     def expected_way(self, msg_id: str, who: str) -> dict[str, Any]:
         """As an answer to the message."""

@@ -62,12 +62,6 @@ def send_file(stage: Stage, where: str, who: str = "lisi", **fields: Any) -> str
     return stage.say("", where, who, file={"name": "资产.csv", "text": ROWS}, **fields)
 
 
-def file_of(stage: Stage, reply: dict[str, Any]) -> bytes:
-    media = re.search(r'"mediaId": ?"([^"]+)"', reply["raw"]["msgParam"])
-    assert media, reply
-    return stage.sim.http.get(f"/sim/files/{media[1]}").content
-
-
 def files(stage: Stage, number: int = 1, **query: Any) -> list[dict[str, Any]]:
     def probe() -> list[dict[str, Any]]:
         found = [reply for reply in stage.replies(**query) if reply["msgtype"] == "file"]
@@ -76,6 +70,7 @@ def files(stage: Stage, number: int = 1, **query: Any) -> list[dict[str, Any]]:
     return wait_until(probe, within=120, what=f"{number} files")
 
 
+@pytest.mark.parametrize("door", ["stream", "feishu"])
 def test_a_file_survives_kill_9_and_replays_and_is_imported_once(
     stage: Stage, tmp_path: Path, clusters: list[Started]
 ) -> None:
@@ -101,7 +96,7 @@ def test_a_file_survives_kill_9_and_replays_and_is_imported_once(
     assert len(texts) == 1
     assert "新建 2" in texts[0]
     (rejected,) = files(stage)
-    assert "位置,原因" in file_of(stage, rejected).decode("utf-8-sig")
+    assert "位置,原因" in stage.file_of(rejected).decode("utf-8-sig")
     assert Asset.objects.count() == 2
     assert Proposal.objects.count() == ImportJob.objects.count() == 1
 
@@ -139,7 +134,7 @@ def test_a_report_comes_as_a_file_when_asked_and_on_schedule(
     stage.say("把周报发成markdown文件", GROUP, group=True)
     (file,) = files(stage, conversation_id=GROUP)
     assert file["text"].endswith(".md")
-    assert "# 安全" in file_of(stage, file).decode()
+    assert "# 安全" in stage.file_of(file).decode()
     target = {"kind": "group", "config": stage.config().name, "conversation_id": GROUP}
     stage.apply(
         schedules=[
@@ -150,4 +145,4 @@ def test_a_report_comes_as_a_file_when_asked_and_on_schedule(
     ScheduledTask.objects.update(next_at=timezone.now())
     _, scheduled = files(stage, 2, conversation_id=GROUP)
     assert scheduled["text"].endswith(".csv")
-    assert "新增" in file_of(stage, scheduled).decode("utf-8-sig")
+    assert "新增" in stage.file_of(scheduled).decode("utf-8-sig")

@@ -92,9 +92,39 @@ def test_answer_whose_receipt_was_lost_is_shown_once(stage: FeishuStage) -> None
 
 def test_answered_message_is_quoted_and_orders_nothing(stage: FeishuStage) -> None:
     parent = stage.say("web-01 失陷了", where := place(), at_bot=False)
-    stage.answers(where)
     stage.say("这是真的吗", where, parent_id=parent)
-    assert "web-01" in stage.answers(where, 2)[1]
+    assert "web-01" in stage.answers(where)[0]
+
+
+def test_what_is_said_to_others_in_a_group_is_acknowledged_and_not_kept(stage: FeishuStage) -> None:
+    """With the scope im:message.group_msg Feishu pushes all that is said."""
+    where = place()
+    other = {
+        "key": "@_user_1",
+        "id": {"open_id": "ou_bot_other", "user_id": ""},
+        "mentioned_type": "bot",
+        "name": "别家",
+    }
+    everybody = {"key": "@_all", "id": {"open_id": "", "user_id": ""}, "name": "所有人"}
+    said = [
+        stage.say("奖金发了吗", where, at_bot=False),
+        stage.say("奖金发了吗", where, at_bot=False, mentions=["ou_lisi"]),
+        stage.say("奖金发了吗", where, extra={"mentions": [everybody]}),
+        stage.say(
+            "奖金发了吗",
+            where,
+            at_bot=False,
+            message_type="file",
+            content={"file_key": "file_1", "file_name": "奖金.xlsx"},
+        ),
+    ]
+    to_another = stage.say("奖金发了吗", where, extra={"mentions": [other]})
+    assert done(to_another).last_error == "@ 的是别的机器人，已忽略"
+    for message_id in said:
+        assert [ack["code"] for ack in stage.acks(message_id)] == [200]
+    stage.settle()
+    assert stage.heard(conversation_id=where) == []
+    assert not InboxRow.objects.filter(external_id__in=said).exists()
 
 
 RICH = [[{"tag": "at", "user_id": "@_user_1", "user_name": "毕方"}, {"tag": "text", "text": " 有哪些告警"}]]

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -30,8 +29,8 @@ from secops_agent.models import (
 from secops_agent.models.choices import AlertStatus
 from secops_agent.services.people import tokens
 from secops_agent.web_chat import lines
-from tests.acceptance.card_rooms import FeishuRoom
-from tests.acceptance.doors import APP, APP_SECRET, FeishuStage, open_feishu
+from tests.acceptance.card_rooms import FeishuRoom, Shown
+from tests.acceptance.doors import FeishuStage, open_feishu
 from tests.acceptance.processes import MANAGE, Started
 from tests.acceptance.worker import NAME
 from tests.admin_pages import serve_plain_static
@@ -43,7 +42,7 @@ PEOPLE = tuple(
     {"staff_id": f"ou_{name}", "name": shown, "role": role}
     for name, shown, role in (
         ("boss", "张三", "admin"), ("lisi", "李四", "analyst"), ("wangwu", "王五", "approver"),
-        ("zhaoliu", "赵六", "responder"),
+        ("zhaoliu", "赵六", "responder"), ("sunba", "孙八", "viewer"),
     )
 )  # fmt: skip
 PLACE = {"kind": "group", "config": NAME, "conversation_id": GROUP}
@@ -93,6 +92,11 @@ def told(stage: FeishuStage, where: str, words: str) -> dict[str, Any]:
     )
 
 
+def cards_of(stage: FeishuStage, words: str) -> list[Shown]:
+    """The cards with these words, as they stand."""
+    return [one for one in FeishuRoom(stage, frozenset()).cards() if words in one.text]
+
+
 def post(title: str) -> Alert:
     """What the documented curl sends."""
     _, secret = tokens.create(f"Webhook {title}", ["ingest"])
@@ -111,12 +115,46 @@ def test_alert_comes_to_the_group_with_buttons_and_is_confirmed_by_one(
     alert = post("SQL 注入")
     message = told(stage, GROUP, "SQL 注入")
     assert (message["route"], message["msgtype"]) == ("create", "interactive")
-    (card,) = FeishuRoom(stage, frozenset()).cards()
-    assert "高危 · SQL 注入" in card.text
+    (card,) = cards_of(stage, "高危 · SQL 注入")
     value = next(one for one in card.buttons if one["id"] == "acknowledge")
     assert stage.sim.click(card.ident, dict(value), open_id="ou_lisi")["ok"]
     alert.refresh_from_db()
     assert alert.status == AlertStatus.ACKNOWLEDGED
+
+
+@pytest.mark.slow
+def test_card_of_an_alert_obeys_who_may_and_shows_all_how_it_stands(
+    stage: FeishuStage, settings: Any, tmp_path: Path
+) -> None:
+    serve_plain_static(settings, tmp_path)
+    alert = post("木马回连")
+    told(stage, GROUP, "木马回连")
+    (first,) = cards_of(stage, "木马回连")
+
+    def press(verdict: str, who: str) -> dict[str, Any]:
+        (value,) = [one for one in first.buttons if one["id"] == verdict]
+        answer = stage.sim.click(first.ident, dict(value), open_id=who)
+        alert.refresh_from_db()
+        return {**answer["toast"], "ok": answer["ok"], "status": alert.status}
+
+    def wait_shown(words: str) -> None:
+        def probe() -> bool:
+            (card,) = cards_of(stage, "木马回连")
+            return card.ident == first.ident and words in card.text
+
+        wait_until(probe, within=30, what=words)
+
+    refused = press("take", "ou_sunba")
+    assert (refused["ok"], refused["type"], refused["status"]) == (True, "error", "open")
+    assert "角色" in refused["content"]
+    assert cards_of(stage, "木马回连") == [first], "a refusal is for the clicker alone"
+    taken = press("take", "ou_lisi")
+    assert (taken["type"], str(alert.assignee and alert.assignee.staff_id)) == ("success", "ou_lisi"), taken
+    wait_shown("李四")
+    closed = press("false_positive", "ou_lisi")
+    assert (closed["type"], closed["status"]) == ("success", "closed")
+    assert alert.verdict == "false_positive"
+    wait_shown("误报")
 
 
 @pytest.mark.slow
@@ -165,16 +203,6 @@ def cluster(stage: FeishuStage, tmp_path: Path) -> Iterator[None]:
     made.process.wait(120)
 
 
-def content_of(stage: FeishuStage, message: dict[str, Any]) -> bytes:
-    """The file that a message is, as anybody in the chat reads it."""
-    base, key = stage.sim.base_url, json.loads(message["content"])["file_key"]
-    keys = {"app_id": APP, "app_secret": APP_SECRET}
-    token = httpx.post(f"{base}/open-apis/auth/v3/tenant_access_token/internal", json=keys).json()
-    headers = {"Authorization": f"Bearer {token['tenant_access_token']}"}
-    path = f"/open-apis/im/v1/messages/{message['message_id']}/resources/{key}?type=file"
-    return httpx.get(base + path, headers=headers).content
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_report_and_its_file_come_to_the_group_as_text_where_files_are_refused(stage: FeishuStage) -> None:
@@ -191,7 +219,7 @@ def test_report_and_its_file_come_to_the_group_as_text_where_files_are_refused(s
         return [one for one in stage.sim.replies(chat_id=GROUP) if one["msg_type"] == "file"]
 
     wait_until(files, within=60, what="the file")
-    assert "安全日报" in content_of(stage, files()[0]).decode()
+    assert "安全日报" in stage.file_of(files()[0]).decode()
     stage.sim.faults(openapi_code={"value": 99991672, "path": "/open-apis/im/v1/files"})
     ScheduledTask.objects.update(next_at=timezone.now())
     told(stage, GROUP, "请到「安全报告」页面下载")

@@ -1,6 +1,7 @@
 """A stage for acceptance tests: a simulator, a database, and the real command as real processes on both."""
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -193,6 +194,12 @@ class Stage:
     def replies(self, **query: Any) -> list[dict[str, Any]]:
         """What the robot answered; who waits on a loaded machine is also told so, which is no answer."""
         return [reply for reply in self.heard(**query) if WAITING not in reply["text"]]
+
+    def file_of(self, reply: Mapping[str, Any]) -> bytes:
+        """The file that was said."""
+        media = re.search(r'"mediaId": ?"([^"]+)"', reply["raw"]["msgParam"])
+        assert media, reply
+        return bytes(self.sim.http.get(f"/sim/files/{media[1]}").content)
 
     def wait_replies(self, number: int = 1, within: float = 60, **query: Any) -> list[dict[str, Any]]:
         """The answers, as soon as there are `number`."""

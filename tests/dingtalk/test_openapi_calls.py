@@ -58,7 +58,7 @@ class Dingtalk:
 @pytest.fixture
 async def dingtalk():
     server = Dingtalk()
-    app = web.Application()
+    app = web.Application(client_max_size=2**23)
     app.router.add_route("*", "/{tail:.*}", server.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
     await runner.setup()
@@ -303,11 +303,12 @@ async def test_openapi_media_is_uploaded_with_a_fresh_token_if_need_be(api, ding
         (200, {"errcode": 40014, "errmsg": "不合法的access_token"}),
         (200, {"errcode": 0, "media_id": "@lAL", "type": "image"}),
     ]
-    assert await Media(api).upload(b"png", "图.png") == "@lAL"
+    content = bytes(range(256)) * 8192  # 2 MiB: more than aiohttp likes to take as bytes
+    assert await Media(api).upload(content, "图.png") == "@lAL"
     assert dingtalk.tokens == 2
     body = dingtalk.bodies("/media/upload")[1]
     assert body["type"] == "image"
-    assert body["media"] == b"png"
+    assert body["media"] == content
 
 
 async def test_openapi_media_is_downloaded_up_to_a_size(api, dingtalk):

@@ -114,12 +114,12 @@ def test_an_event_that_is_no_object_is_kept_as_dead_letter(caller: Caller) -> No
     assert InboxRow.objects.get().state == State.DEAD
 
 
-def test_two_unreadable_messages_are_two_letters(caller: Caller) -> None:
-    for body in (b"[1]", b"[2]", b"[2]"):
+def test_each_unreadable_message_is_one_letter(caller: Caller) -> None:
+    for body in (b"[1]", b"[2]", b"[2]", b'{"msgId":"\xed\xa0\x80"}'):
         stamp = now()
         signed = signatures.robot_signature("s" * 20, stamp)
         assert caller.post("robot", body, timestamp=stamp, sign=signed).status_code == 200
-    assert InboxRow.objects.filter(state=State.DEAD).count() == 2
+    assert InboxRow.objects.filter(state=State.DEAD).count() == 3
 
 
 def click(caller: Caller, who: str, stamp: str, signature: str = "") -> HttpResponse:

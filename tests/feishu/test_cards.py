@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from bifang.channels.cards.models import Card, CardState
 from bifang.channels.consumer import Silent
@@ -219,6 +221,23 @@ def test_standing_card_is_one_message_that_changes(stage: FeishuCardStage) -> No
     assert (markdown(card), card["updates"], card["reply_to"]) == ("两条告警", 1, "")
     tell(stage, "两条告警", key="a3", card="alert:1")
     assert stage.wait_card()["updates"] == 1, "it shows that already"
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("state", [CardState.FINISHED, CardState.FAILED])
+def test_standing_card_that_feishu_changes_no_more_begins_anew(state: str) -> None:
+    with open_feishu_stage(uuid_ttl_s=0.0) as stage:  # Feishu forgot the first one's key an hour after it
+        stage.start()
+        stage.sim.message("", chat_id=ROOM, group=True, at_bot=False)
+        tell(stage, "一条告警", key="a1", card="alert:1", buttons=(APPROVE,))
+        Card.objects.update(state=state, created_at=F("created_at") - timedelta(days=14))
+        first = stage.wait_card()["message_id"]
+        stage.sim.faults(openapi_code={"value": 230031, "path": f"{REPLY}/{first}"})
+        tell(stage, "两条告警", key="a2", card="alert:1", buttons=(APPROVE,))
+        tell(stage, "三条告警", key="a3", card="alert:1", buttons=(APPROVE,))
+        told = [(markdown(card), card["updates"]) for card in stage.heard()]
+        assert told == [("一条告警", 0), ("三条告警", 1)]
+        assert (stage.heard("post"), Card.objects.get().state) == ([], CardState.FINISHED)
 
 
 def test_whoever_is_to_look_is_mentioned_and_never_everybody(stage: FeishuCardStage) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bifang.channels.inbox import claim
-from bifang.channels.models import InboxRow, State
+from bifang.channels.models import InboxRow, OutboxRow, State
 from bifang.channels.ports import Incoming
 from bifang.core import db
 from bifang.core.models import SystemConfig
@@ -128,6 +128,25 @@ def test_replayed_click_decides_once() -> None:
     assert run_turns()[0] == []
 
 
+def test_token_that_comes_again_with_another_event_id_decides_nothing_more() -> None:
+    """Nothing goes by the token: what a press did is known by the proposal itself."""
+    config = company(kind="feishu")
+    code = propose(config, "zhao")
+    receive(config, click("wang", button(code, "approve")))
+
+    def written() -> tuple[int, ...]:
+        return tuple(model.objects.count() for model in (Action, OutboxRow))
+
+    before = written()
+    again, other = receive(
+        config, click("wang", button(code, "approve")), click("sun", button(code, "reject"))
+    )
+    assert "已批准" in again["toast"]["content"]
+    assert (other["toast"]["type"], "card" in other) == ("error", False)
+    assert (written(), the(code).state, the(code).decider_id) == (before, "approved", "corp:wang")
+    assert run_turns() == ([], [""] * 3)
+
+
 def test_what_is_not_decided_in_time_is_told_by_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     config = company(kind="feishu")
     code = propose(config, "zhao")
@@ -166,6 +185,25 @@ def test_what_no_database_holds_is_a_dead_letter() -> None:
         config, click("wang", {"code": "A\x00", "verdict": "approve"}), click("wang", button("A", "\ud800"))
     )
     assert set(InboxRow.objects.values_list("state", flat=True)) == {State.DEAD}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'"text":"\xed\xa0\x80"',
+        '"text":"\\ud800"'.encode("utf-16-le"),
+        b'"message_type":"text","content":"{\\"text\\":\\"\\u005cud800\\"}"',
+    ],
+    ids=["bytes", "utf-16", "json-in-json"],
+)
+def test_half_characters_that_json_lets_through_are_dead_letters_too(raw: bytes) -> None:
+    """Not stored, they would come again for hours."""
+    config = company(kind="feishu")
+    shell = '{"header":{"event_type":"im.message.receive_v1","event_id":"e"},"event":{"message":{%%}}}'
+    code = "utf-16-le" if b"\x00" in raw else "utf-8"
+    before, behind = shell.split("%%")
+    receive(config, Pushed("m", before.encode(code) + raw + behind.encode(code)))
+    assert InboxRow.objects.get().state == State.DEAD
 
 
 def test_button_of_another_configuration_or_card_does_nothing() -> None:

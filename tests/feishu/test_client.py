@@ -12,6 +12,7 @@ import pytest
 from bifang.channels.streams.state import StreamState
 from bifang.core.addresses import AddressRules
 from feishu_integration.stream.client import FeishuClient, Pushed, Stored
+from feishu_integration.stream.endpoint import ping_interval
 from feishu_integration.stream.settings import FeishuLinkSettings
 from tests.deadline import wait_until
 from tests.feishu.test_simulator_openapi import CARD, Api
@@ -100,6 +101,15 @@ def test_wrong_secret_parks_and_is_not_shown(sim: FeishuHandle) -> None:
     assert "wrong-secret" not in repr(running.states)
 
 
+def test_a_secret_that_a_refusal_repeats_is_not_shown_even_if_it_is_cut(sim: FeishuHandle) -> None:
+    refusal = {"code": 10003, "msg": "x" * 190 + " wrong-secret"}
+    sim.faults(endpoint_body=json.dumps(refusal))
+    with running_client(sim.base_url, app_secret="wrong-secret") as running:
+        state = running.wait_status("parked")
+    assert "（10003：xxx" in state.last_error
+    assert "wrong" not in repr(running.states)
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "words"),
     [
@@ -138,6 +148,24 @@ def test_half_open_connection_is_replaced(sim: FeishuHandle) -> None:
             what=f"another connection: {running.states}",
         )  # fmt: skip
         assert any("没有响应心跳" in state.last_error for state in running.states)
+
+
+@pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        (9, 9.0),
+        (0.001, 1.0),
+        (10**400, 600.0),
+        (float("inf"), 600.0),
+        (float("nan"), 7.0),
+        (0, 7.0),
+        ("9", 7.0),
+    ],
+    ids=lambda value: str(value)[:8],
+)
+def test_only_a_ping_interval_that_makes_sense_is_believed(told: Any, believed: float) -> None:
+    """JSON as Python reads it has numbers that no clock can wait for: they would ping without a pause."""
+    assert ping_interval({"PingInterval": told}, 7.0) == believed
 
 
 def test_connections_that_close_are_cheap(sim: FeishuHandle) -> None:

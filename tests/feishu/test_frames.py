@@ -5,7 +5,7 @@ import random
 import pytest
 
 from feishu_integration.stream.frames import CONTROL, DATA, BadFrame, WireFrame, decode, encode, ping
-from feishu_integration.stream.splits import MOST_OPEN, Splits
+from feishu_integration.stream.splits import MOST_BYTES, MOST_HELD, MOST_OPEN, Splits
 
 PING = "08001000180720002a0c0a0474797065120470696e67"
 EVENT = (
@@ -94,3 +94,13 @@ def test_open_sets_are_bounded() -> None:
         splits.add(part(0, 2, b"x", f"m{number}"))
     assert splits.add(part(1, 2, b"y", "m0")) is None
     assert splits.add(part(1, 2, b"y", f"m{MOST_OPEN + 49}")) == b"xy"
+
+
+def test_what_all_open_sets_hold_is_bounded() -> None:
+    """200 sets of nearly 8 MB each would be 1.6 GB; the oldest give way, and come again."""
+    splits, big = Splits(), bytes(MOST_BYTES - 1)
+    most = MOST_HELD // len(big)
+    for number in range(most + 1):
+        splits.add(part(0, 2, big, f"m{number}"))
+    assert splits.add(part(1, 2, b"y", "m0")) is None
+    assert splits.add(part(1, 2, b"y", f"m{most}")) == big + b"y"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bifang.channels import inbox
-from bifang.channels.models import GroupState, KnownGroup
+from bifang.channels.models import GroupState, KnownGroup, OutboxRow
 from bifang.core.models import SystemConfig
 from feishu_integration.handlers import events
 from feishu_integration.handlers.intake import read_item
@@ -81,6 +81,8 @@ def test_robot_that_is_put_out_sends_nothing_there_until_it_is_put_in_again() ->
     assert (group(config).state, group(twin).state) == (GroupState.REMOVED, GroupState.OPEN), "a robot of two"
     alert = Alert.objects.get()
     assert (alert.title, alert.severity) == ("机器人被移出接收告警的群：应急响应群", "high")
+    told = OutboxRow.objects.get()
+    assert (told.target["staff_id"], told.config_id, alert.title in told.text) == ("zhang", config.pk, True)
     put_in(config)
     assert group(config).state == GroupState.OPEN
 

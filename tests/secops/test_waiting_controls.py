@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from bifang.channels.models import OutboxRow
 from bifang.core import configs
-from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal
-from tests.secops.decisions_aid import company, propose, some_alert, talk
+from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage, Proposal, Staff
+from tests.secops.decisions_aid import company, propose, robot, some_alert, talk
 from tests.secops.inventory_aid import alert, store
 from tests.secops.test_approvals_chat import code_in
 
@@ -140,3 +141,27 @@ def test_where_words_approve_nothing_nobody_is_told_to_write_them(
     configs.save("dingtalk", config.name, True, {"use_stream_push": True}, config=config)
     (waiting,) = talk(config, ("wang", "同意"))
     assert f"回复「同意 {Proposal.objects.get().code}」" in waiting
+
+
+@pytest.mark.parametrize("role", ["approver", "analyst"])
+def test_tied_approver_sees_what_waits_on_the_other_platform_and_decides_it_here(role: str) -> None:
+    config, feishu = company(), robot("tenant", "feishu", "飞书")
+    approver, asker = (Staff.objects.get(staff_id=one) for one in ("wang", "zhao"))
+    for number, one in enumerate((approver, asker)):
+        one.user = User.objects.create_user(f"tied{number}")
+        one.save()
+        tied = {"corp_id": "tenant", "name": one.name, "user": one.user}
+        Staff.objects.create(staff_id=f"ou_{one.staff_id}", role="approver", **tied)
+    Staff.objects.create(staff_id="ou_chen", corp_id="tenant", name="陈十", role="approver")
+    Staff.objects.filter(pk=approver.pk).update(role=role)
+    Staff.objects.filter(pk=asker.pk).update(role="approver")  # but of nothing of their own
+    code = propose(config, "zhao")
+    shown, own, untied = talk(
+        feishu, *[(who, "待审批") for who in ("ou_wang", "ou_zhao", "ou_chen")],
+        conversation="oc_p", is_group=False, corp="tenant",
+    )  # fmt: skip
+    assert (f"zhao先生 在钉钉「钉钉」提出；回复「同意 {code}」" in shown) == (role == "approver")
+    assert code not in own + untied
+    if role == "approver":
+        talk(feishu, ("ou_wang", f"同意 {code}"), conversation="oc_p", is_group=False, corp="tenant")
+        assert (states(), Action.objects.get().approver) == (["approved"], "wang先生")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal, Protocol
 
 from bifang.channels.limits import Window
@@ -74,6 +75,7 @@ class CardPlatform(Protocol):
 
     kind: str  # of its configurations
     label: str  # as people call it
+    life: timedelta | None  # for which a message of ours can be changed; None: for ever
     every_answer: bool  # else an answer without buttons that never grew is an ordinary message
 
     async def look(self, config_id: int) -> None:

@@ -83,10 +83,14 @@ def _take(part: Part, place: CardPlace, track_id: str, inbox_id: int | None, nic
     return Held(*_ref(card), shown=card.shown, fresh=fresh, finished=finished, nick=nick)
 
 
-def take_standing(part: Part, place: CardPlace, name_of: NameOf) -> Held | None:
-    """The card of what goes on in this place, the same one for ever; None if it was given up."""
+def take_standing(
+    part: Part, place: CardPlace, name_of: NameOf, life: timedelta | None = None
+) -> Held | None:
+    """The card of what goes on in this place, the same one while it lives; None if it was given up."""
     track_id = _track_id("card", part.config_id, part.card, place.conversation_id, place.staff_id)
     card, fresh = _find_or_add(track_id, part.config_id, None, place)
+    if life is not None and card.created_at < database_now() - life and _begin_again(card):
+        card, fresh = Card.objects.get(pk=card.pk), True
     if card.state not in (CardState.OPEN, CardState.FINISHED):
         return None
     _update(Card.objects.filter(pk=card.pk), part_key=part.key)
@@ -98,6 +102,13 @@ def take_standing(part: Part, place: CardPlace, name_of: NameOf) -> Held | None:
         digest=card.digest if card.state == CardState.FINISHED else "",
         readers=tuple(card.readers),
     )
+
+
+def _begin_again(card: Card) -> bool:
+    """The platform changes the old one no more: it keeps what it shows. One process wins."""
+    now, old = database_now(), Card.objects.filter(pk=card.pk, created_at=card.created_at)
+    unborn = {"remote_id": "", "shown": False, "digest": "", "readers": [], "last_error": ""}
+    return bool(old.update(state=CardState.OPEN, created_at=now, updated_at=now, **unborn))
 
 
 def part_shown(config_id: int, track_id: str) -> str:

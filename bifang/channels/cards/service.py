@@ -111,7 +111,7 @@ class CardService:
 
     async def _show_standing(self, part: Part, place: CardPlace) -> Delivered | None:
         """Create the card of what goes on, or have it show how that stands now."""
-        held = await db.call(repository.take_standing, part, place, self._name_of)
+        held = await db.call(repository.take_standing, part, place, self._name_of, self.platform.life)
         if held is None:
             return None
         face = content.standing(part.title, part.text, part.buttons)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from bifang.core.db import database_now
+from bifang.core.kinds import get_kind
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.decisions.wording import approving, how_elsewhere
@@ -12,11 +13,13 @@ from secops_agent.services.people import eligibility
 from secops_agent.services.people.staff import Person
 
 _MOST = 5
+_MOST_LISTED = 20
 _MOST_SHOWN = 200
 
 
 def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Proposal]:
-    """Undecided and not expired, oldest first; the corporation's own only. On a database thread."""
+    """Undecided and not expired, oldest first: the corporation's own, then what they may approve by an account tied to
+    theirs in another one. Only of ``config_id``, if given. On a database thread."""
     staff = eligibility.listed(person.corp_id, person.staff_id)
     if staff is None:
         return ()
@@ -24,7 +27,20 @@ def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Propos
     approves = eligibility.able(Role.APPROVER).filter(pk=staff.pk).exists()
     others = Q(risk=Risk.DANGEROUS, corp_id__in=(staff.corp_id, "")) if approves else Q(pk__in=())
     rows = Proposal.objects.filter(mine | others, state=ProposalState.PROPOSED, expires_at__gt=database_now())
-    return list((rows.filter(config_id=config_id) if config_id is not None else rows).order_by("pk")[:20])
+    if config_id is not None:
+        return list(rows.filter(config_id=config_id).order_by("pk")[:_MOST_LISTED])
+    return [*rows.select_related("config").order_by("pk")[:_MOST_LISTED], *_elsewhere(staff)]
+
+
+def _elsewhere(staff: Staff) -> Sequence[Proposal]:
+    """What they may approve as somebody else: in another corporation, so through another configuration."""
+    tied = eligibility.able(Role.APPROVER).exclude(corp_id__in=("", staff.corp_id))
+    others = {each.corp_id: each for each in tied.filter(user_id=staff.user_id)} if staff.user_id else {}
+    if not others:
+        return ()
+    rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    rows = rows.filter(risk=Risk.DANGEROUS, corp_id__in=others).select_related("asked_by", "config")
+    return [row for row in rows.order_by("pk")[:_MOST_LISTED] if _may_decide(row, others[row.corp_id])]
 
 
 def everything(accounts: Sequence[Staff]) -> list[tuple[Proposal, bool]]:
@@ -70,4 +86,8 @@ def _how(person: Person, proposal: Proposal, elsewhere: str) -> str:
         return f"回复「确认 {code}」执行，或「拒绝 {code}」撤回"
     if proposal.asker_id == person.staff_id:
         return f"等另一位审批人{approving(proposal, elsewhere)}；要撤回请回复「拒绝 {code}」"
-    return f"{proposal.asker_name} 提出；{approving(proposal, elsewhere)}执行，或回复「拒绝 {code} 理由」"
+    away = proposal.corp_id not in (person.corp_id, "")
+    where = f"在{get_kind(proposal.config.kind).label}「{proposal.config.name}」" if away else ""
+    return (
+        f"{proposal.asker_name} {where}提出；{approving(proposal, elsewhere)}执行，或回复「拒绝 {code} 理由」"
+    )

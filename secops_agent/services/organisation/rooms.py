@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bifang.channels import known_groups
+from bifang.channels.markup import literal
 from bifang.channels.models import GroupState, KnownGroup
+from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
+from secops_agent.services.notifications import administrators
 from secops_agent.services.organisation.happenings import Happening, signal
 from secops_agent.services.people.eligibility import listed
 from secops_agent.services.records import AlertRecord
@@ -50,9 +53,9 @@ def group_disbanded(happening: Happening) -> Iterator[AlertRecord]:
             f"发到这个群的通知规则：{'、'.join(rules)}。",
             "请给这些规则换一个群。",
         ]
-        yield signal(
-            happening, "", f"接收告警的群已解散：{stopped[0]}", "high", lines, rule="告警群解散"
-        )  # fmt: skip
+        title = f"接收告警的群已解散：{stopped[0]}"
+        _tell_administrators(happening, title, lines)
+        yield signal(happening, "", title, "high", lines, rule="告警群解散")
 
 
 def robot_added(happening: Happening) -> Iterator[AlertRecord]:
@@ -77,15 +80,22 @@ def robot_removed(happening: Happening) -> Iterator[AlertRecord]:
             "机器人被移出群，不再推送。", f"发到这个群的通知规则：{'、'.join(rules)}。",
             "请把机器人重新加进群，或给这些规则换一个群。",
         ]  # fmt: skip
-        yield signal(
-            happening, "", f"机器人被移出接收告警的群：{stopped[0]}", "high", lines, rule="机器人被移出告警群"
-        )  # fmt: skip
+        title = f"机器人被移出接收告警的群：{stopped[0]}"
+        _tell_administrators(happening, title, lines)
+        yield signal(happening, "", title, "high", lines, rule="机器人被移出告警群")
 
 
 def group_renamed(happening: Happening) -> Iterator[AlertRecord]:
     """Only its name is noted."""
     known_groups.rename(happening.conversation_id, happening.corp_id, happening.title)
     return iter(())
+
+
+def _tell_administrators(happening: Happening, title: str, lines: Sequence[str]) -> None:
+    """The group may have been the only place where the alert about it would have been read."""
+    text = "\n\n".join(literal(each) for each in (title, *lines))  # people name groups and rules
+    config = SystemConfig.objects.filter(pk=happening.config_id).first()
+    administrators.tell(config, title, text, key=f"room:{happening.config_id}:{happening.ident[-60:]}")
 
 
 def rules_to(groups: Sequence[KnownGroup]) -> list[str]:

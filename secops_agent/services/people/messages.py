@@ -3,21 +3,37 @@
 from collections.abc import Sequence
 
 from bifang.channels import outbox
+from bifang.channels.models import InboxRow
 from bifang.channels.ports import ReplyTarget, Suggestion
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
-from secops_agent.services.chats import speaks
+from secops_agent.services.chats import WEB, speaks
 
 
 def speaker_for(staff: Staff, first: SystemConfig | None = None) -> SystemConfig | None:
-    """What reaches a person and may speak unasked, ``first`` if it can; None if nothing does."""
+    """What reaches a person and may speak unasked, ``first`` if it can; None if nothing does.
+
+    Of several robots of their corporation one that they wrote to: in Feishu an open_id belongs to one application.
+    """
     rows = [
         row
         for row in SystemConfig.objects.chats()
         if speaks(row) and (not staff.corp_id or row.corporation in (staff.corp_id, ""))
     ]
-    rows.sort(key=lambda row: (row.corporation != staff.corp_id, row != first))  # a known corporation first
+    known = _written_to(staff, rows) if len(rows) > 1 else frozenset()
+    rows.sort(
+        key=lambda row: (
+            row.corporation != staff.corp_id,  # a known corporation first
+            bool(known) and row.pk not in known,
+            row != first,
+        )
+    )
     return rows[0] if rows else None
+
+
+def _written_to(staff: Staff, rows: Sequence[SystemConfig]) -> frozenset[int]:
+    said = InboxRow.objects.filter(kind="chat", sender_id=staff.staff_id, config__in=rows)
+    return frozenset(said.exclude(conversation_id__startswith=WEB).values_list("config_id", flat=True))
 
 
 def config_of(staff: Staff) -> int | None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from bifang.channels import inbox
 from bifang.channels.known_groups import learn_group
 from bifang.channels.models import OutboxRow
+from bifang.channels.ports import Incoming
 from bifang.core import configs
 from bifang.core.errors import InvalidInput
 from bifang.core.models import SystemConfig
@@ -108,6 +110,18 @@ def test_custom_robot_does_not_speak_through_feishu() -> None:
 def test_new_configuration_begins_with_a_draft_of_a_rule(kind: str) -> None:
     configs.save(kind, "新的", True, {"client_id": "app", "client_secret": "a-secret"})
     assert NotificationRule.objects.get(name="新的的严重和高危告警").enabled is False
+
+
+def test_of_two_robots_of_a_tenant_the_one_that_they_wrote_to_tells_them() -> None:
+    """An open_id belongs to one application: through another one it is refused."""
+    first, second = feishu(), feishu("另一个")
+    person, stranger = member(), member("ou_new")
+    inbox.store([
+        Incoming(first.pk, "chat", "m1", "web:7", "ou_lisi", "在页面上问"),
+        Incoming(second.pk, "chat", "m2", "oc_p", "ou_lisi", "你好"),
+    ])  # fmt: skip
+    assert speaker_for(person, first) == second
+    assert (speaker_for(stranger), speaker_for(stranger, second)) == (first, second)
 
 
 def test_everybody_is_told_on_their_own_platform() -> None:
