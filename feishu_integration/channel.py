@@ -41,7 +41,7 @@ class FeishuChannel:
             return delivered
         who = mentioned(target, part.at_staff_id)
         text = feishu_text(without_taps(part.text))
-        return await self._send(part, post(part.title, text, who if is_person(who) else ""))
+        return await self._send(part, post(text, who if is_person(who) else ""))
 
     async def _uploaded(self, part: Part, file: FileToSend) -> Message | None:
         """None where Feishu takes no file (a scope is missing, it is too large): its text says where it is to be had."""

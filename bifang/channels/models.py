@@ -148,6 +148,11 @@ class GroupState(models.TextChoices):
     REMOVED = "removed", "已移除"
 
 
+def nameless_group(conversation_id: str) -> str:
+    """What a group is called while its name is not known."""
+    return f"未知群名（…{conversation_id[-6:]}）"
+
+
 class KnownGroup(models.Model):
     """A group in which somebody of the own corporation wrote to the robot; ``learned_by`` is who did so first.
 
@@ -177,7 +182,7 @@ class KnownGroup(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title or self.conversation_id
+        return self.title or nameless_group(self.conversation_id)
 
 
 class Worker(models.Model):

@@ -112,7 +112,7 @@ def apply_demo() -> bool:
         return False
     draft = applied.with_suffix(".new.yaml")
     draft.write_text(text, encoding="utf-8")
-    learn_corporation(CORPORATION)  # of people whom an older demo listed without one
+    learn_corporation(CORPORATION, "load_demo")  # of people whom an older demo listed without one
     _call("apply_configs", str(draft))
     draft.replace(applied)
     return empty

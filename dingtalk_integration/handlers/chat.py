@@ -145,6 +145,6 @@ class ChatTurns:
             known = await db.call(learn, settings.id, "corp_id", seen) if seen else ""
             if known:
                 self._corporations[settings.id] = known
-                await db.call(learn_corporation, known)
+                await db.call(learn_corporation, known, "dingtalk")
                 log.info("dingtalk 得知企业 CorpId", extra={"config": settings.id})
         return known

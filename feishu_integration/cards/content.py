@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bifang.channels.outgoing import safe_button, safe_line, safe_text
@@ -39,7 +39,8 @@ def card_json(
     elements: list[dict[str, Any]] = [{"tag": "markdown", "element_id": TEXT, "content": shown or " "}]
     if is_person(at):
         elements.insert(0, {"tag": "markdown", "content": f"<at id={at}></at>"})
-    elements += [_button(safe_button(one), track_id) for one in buttons]
+    if buttons:
+        elements.append(_row([_button(safe_button(one), track_id) for one in buttons]))
     config = {
         "update_multi": True,
         "streaming_mode": streaming,
@@ -59,6 +60,12 @@ def card_json(
 def _summary(title: str, text: str) -> str:
     first = next((line for line in text.splitlines() if line.strip()), "")
     return f"{title}：{first}"[:SUMMARY]
+
+
+def _row(buttons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Side by side, in as many lines as they need: of themselves Feishu gives each button a line."""
+    columns = [{"tag": "column", "width": "auto", "elements": [one]} for one in buttons]
+    return {"tag": "column_set", "flex_mode": "flow", "horizontal_spacing": "8px", "columns": columns}
 
 
 def _button(button: Button, track_id: str) -> dict[str, Any]:

@@ -9,5 +9,5 @@ def learn_tenant(config_id: int, seen: str) -> str:
     thread."""
     known = learn(config_id, "tenant_key", seen) if seen else ""
     if known:
-        learn_corporation(known)
+        learn_corporation(known, "feishu")
     return known

@@ -49,12 +49,12 @@ class FeishuMessages:
         return first if isinstance(first, dict) else {}
 
 
-def post(title: str, markdown: str, at: str = "") -> Message:
-    """A text message with Markdown; ``at``: the open_id of somebody to mention."""
+def post(markdown: str, at: str = "") -> Message:
+    """A text message with Markdown; ``at``: the open_id of somebody to mention. No title: Feishu would show it above."""
     lines = [[{"tag": "md", "text": markdown}]]
     if at:
         lines.insert(0, [{"tag": "at", "user_id": at}])
-    return _message("post", {"zh_cn": {"title": title, "content": lines}})
+    return _message("post", {"zh_cn": {"title": "", "content": lines}})
 
 
 def interactive(card: Mapping[str, Any]) -> Message:

@@ -56,7 +56,7 @@ class KnownGroupScreen(RecordScreen):
 
     @admin.display(description="群名", ordering="title")
     def name(self, group: KnownGroup) -> str:
-        """Its name, else its id."""
+        """Its name, if that is known."""
         return str(group)
 
     @admin.display(description="推送", ordering="state")

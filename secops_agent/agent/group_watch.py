@@ -9,6 +9,7 @@ from bifang.channels.ports import Turn
 from bifang.core import db
 from secops_agent.services.organisation.happenings import Happening, moment_of
 from secops_agent.services.organisation.reactions import react
+from secops_agent.services.people.eligibility import listed_name
 
 EVERY_S = known_groups.LOOK_EVERY.total_seconds()
 
@@ -25,7 +26,7 @@ class GroupWatch:
         if turn.target and turn.target.is_group:
             payload = turn.payload
             await self._seldom(
-                "heard", turn, known_groups.learn_group, turn.config_id, turn.target.conversation_id,
+                "heard", turn, _learn, turn.config_id, turn.target.conversation_id,
                 title=payload.get("conversation_title", ""), corp_id=payload.get("corp_id", ""),
                 speaker=payload.get("nick", ""), staff_id=payload.get("staff_id", ""),
             )  # fmt: skip
@@ -42,6 +43,12 @@ class GroupWatch:
         if now - self._looked.get(key, -EVERY_S) >= EVERY_S:
             await db.call(do, *given, **more)
             self._looked[key] = now
+
+
+def _learn(config_id: int, conversation_id: str, *, speaker: str, staff_id: str, **more: str) -> None:
+    """Feishu does not say what a speaker is called."""
+    known = speaker or listed_name(config_id, staff_id)
+    known_groups.learn_group(config_id, conversation_id, speaker=known, staff_id=staff_id, **more)
 
 
 def _spoke(turn: Turn, corp_id: str, source: str) -> Happening:

@@ -24,7 +24,7 @@ NEEDED: Final[dict[Risk, Role]] = {
 }  # fmt: skip
 HOW: Final[dict[str, str]] = {
     "write": "需要您本人确认：回复「确认 {code}」后才会执行。",
-    "dangerous": "需要另一位审批人批准：由对方回复「同意 {code}」或「拒绝 {code} 理由」，批准后才会执行。",
+    "dangerous": "需要另一位审批人同意 {code}，批准后才会执行；怎么批准，已经私聊告诉审批人。",
     "confirmed_first": "先由本人确认：回复「确认 {code}」后才请另一位审批人决定，对方同意后才会执行。",
     "read": "",
 }

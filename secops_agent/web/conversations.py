@@ -13,7 +13,7 @@ from django.shortcuts import render
 
 from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import READ_TEXT
-from bifang.channels.models import InboxRow
+from bifang.channels.models import InboxRow, nameless_group
 from secops_agent.models import AuditKind, AuditRecord, TurnUsage
 from secops_agent.services.operations.usage import MICRO
 from secops_agent.services.people.logins import accounts
@@ -145,7 +145,7 @@ def speaker_of(row: InboxRow) -> str:
 
 def title_of(row: InboxRow) -> str:
     """The group, or the person."""
-    group = str(row.payload.get("conversation_title") or "") or f"群 {row.conversation_id[:16]}"
+    group = str(row.payload.get("conversation_title") or "") or nameless_group(row.conversation_id)
     return group if row.is_group else speaker_of(row)
 
 

@@ -15,6 +15,7 @@ from simulators.history import Entry
 from simulators.values import dump
 from simulators.windows import Window
 
+from .contents import walk
 from .openapi import BAD_FIELD, Call, OpenApi, Refusal, refuse_too_often
 from .world import World
 
@@ -183,7 +184,7 @@ def _read_card(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _all_elements(card: dict[str, Any]) -> list[dict[str, Any]]:
-    return [element for element in card["body"]["elements"] if isinstance(element, dict)]
+    return list(walk(card["body"]["elements"]))
 
 
 def _elements(card: dict[str, Any]) -> dict[str, dict[str, Any]]:

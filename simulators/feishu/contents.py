@@ -78,12 +78,12 @@ def _read_card(card: dict[str, Any]) -> Shown:
     subtitle = _text(header.get("subtitle"))
     if subtitle:
         shown.blocks.append(subtitle)
-    for element in _walk(body.get("elements") or card.get("elements")):
+    for element in walk(body.get("elements") or card.get("elements")):
         _show(element, shown)
     return shown
 
 
-def _walk(nodes: Any) -> Iterator[dict[str, Any]]:
+def walk(nodes: Any) -> Iterator[dict[str, Any]]:
     """Every element, in the order of the page; containers as what they hold."""
     for node in nodes if isinstance(nodes, list) else ():
         if not isinstance(node, dict):
@@ -92,7 +92,7 @@ def _walk(nodes: Any) -> Iterator[dict[str, Any]]:
         if not held:
             yield node
         for inner in held:
-            yield from _walk(inner)
+            yield from walk(inner)
 
 
 def _show(element: dict[str, Any], shown: Shown) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from simulators.dingtalk.people import CORP_ID
+from simulators.feishu.contents import walk
 from simulators.feishu.options import derive
 from tests.acceptance.doors import APP, FeishuStage
 from tests.acceptance.worker import Stage
@@ -117,7 +118,7 @@ class FeishuRoom:
 
     def _of_feishu(self, row: Mapping[str, Any]) -> Shown:
         card = json.loads(row["content"])
-        elements = card["body"]["elements"]
+        elements = list(walk(card["body"]["elements"]))
         text = "\n".join(one["content"] for one in elements if one["tag"] == "markdown")
         values = (one["behaviors"][0]["value"] for one in elements if one["tag"] == "button")
         title = card["header"]["title"]["content"]

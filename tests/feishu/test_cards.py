@@ -16,6 +16,7 @@ from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 from feishu_integration.cards.platform import LEAP_MS, Sequences
+from simulators.feishu.contents import walk
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.feishu.card_stage import ROOM, FeishuCardStage, open_feishu_stage
@@ -183,13 +184,32 @@ def test_buttons_bring_back_what_they_belong_to(stage: FeishuCardStage) -> None:
     said = stage.say()
     stage.wait_done(said)
     card = stage.wait_card()
-    (button,) = [one for one in shown(card)["body"]["elements"] if one["tag"] == "button"]
+    (button,) = [one for one in walk(shown(card)["body"]["elements"]) if one["tag"] == "button"]
     row = Card.objects.get()
     assert button["behaviors"] == [
         {"type": "callback", "value": {"track_id": row.out_track_id, "id": "approve", "code": "K7"}}
     ]
     assert (button["type"], card["reply_to"], row.remote_id) == ("primary", said, card["message_id"])
     assert shown(card)["header"]["title"]["content"] == "封禁 ＜at id=all＞＜/at＞"
+
+
+def test_a_card_says_its_title_once_and_what_was_done_to_the_asker_alone(stage: FeishuCardStage) -> None:
+    there = ReplyTarget("", is_group=False, staff_id="ou_wangwu")
+    stage.script.answer = lambda turn: (
+        Reply("**封禁 IP**（尚未执行）\n\n要封禁吗", title="封禁 IP（尚未执行）", buttons=(APPROVE,)),
+        Reply("请批", title="待审批：封禁 IP", target=there, buttons=(APPROVE,)),
+    )
+    stage.sim.message("", open_id="ou_wangwu", at_bot=False)  # from here on the bot may write to him
+    said = begin(stage)
+    stage.script.sinks[0].progress("正在封禁 IP…")
+    stage.script.held = False
+    stage.wait_done(said)
+    wait_until(lambda: len(stage.heard()) == 2, within=15)
+    own, approver = map(shown, stage.heard())
+    titles = [one["header"]["title"]["content"] for one in (own, approver)]
+    assert titles == ["毕方", "待审批：封禁 IP"]
+    texts = [one["body"]["elements"][0]["content"] for one in (own, approver)]
+    assert ["🔧" in one for one in texts] == [True, False]
 
 
 def test_standing_card_is_one_message_that_changes(stage: FeishuCardStage) -> None:
@@ -226,8 +246,9 @@ def test_whoever_is_to_look_is_mentioned_and_never_everybody(stage: FeishuCardSt
     for who in ("ou_wangwu", "all"):
         tell(stage, "请看", key=f"text:{who}", at_staff_id=who)
         tell(stage, "请批", key=f"card:{who}", at_staff_id=who, buttons=(APPROVE,))
-    posts = [json.loads(one["content"])["zh_cn"]["content"] for one in stage.heard("post")]
-    assert posts == [
+    told = [json.loads(one["content"])["zh_cn"] for one in stage.heard("post")]
+    assert {one["title"] for one in told} == {""}, "it would stand above a text that says it already"
+    assert [one["content"] for one in told] == [
         [[{"tag": "at", "user_id": "ou_wangwu"}], [{"tag": "md", "text": "请看"}]],
         [[{"tag": "md", "text": "请看"}]],
     ]

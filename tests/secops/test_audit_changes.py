@@ -149,10 +149,11 @@ def test_switches_tokens_and_people(root: Client) -> None:
     record = told(f"staff:{boss.pk}")
     assert by_root(record)
     assert record.detail["changes"] == {"role": ["approver", "admin"]}
-    leave_organisation("corp", ["boss"])
-    assert told(f"staff:{boss.pk}").detail["changes"] == {"active": [True, False]}
+    leave_organisation("corp", ["boss"], "feishu")
+    record = told(f"staff:{boss.pk}")
+    assert (record.via, record.detail["changes"]) == ("feishu", {"active": [True, False]})
     before = AuditRecord.objects.count()
-    leave_organisation("corp", ["boss"])
+    leave_organisation("corp", ["boss"], "feishu")
     assert AuditRecord.objects.count() == before, "he had left already"
     ticked(root, "staff", "delete_selected", boss.pk)
     root.post(
@@ -266,7 +267,7 @@ def test_what_cannot_be_recorded_is_not_done(root: Client) -> None:
         lambda: root.post(page("staff", "change", boss.pk), BOSS),
         lambda: root.post(page("group", "change", group.pk), {"name": "白班"}),
         lambda: root.post(page("group", "changelist"), {"action": "delete_selected", "_selected_action": [group.pk], "post": "yes"}),
-        lambda: leave_organisation("corp", ["zhang"]),
+        lambda: leave_organisation("corp", ["zhang"], "dingtalk"),
         lambda: close(root, alert.pk),
         lambda: body(write, "post", f"alerts/{alert.pk}/acknowledge"),
         lambda: body(write, "patch", f"assets/{asset.pk}", owner="zhang"),

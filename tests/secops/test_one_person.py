@@ -176,7 +176,7 @@ def test_the_corporation_of_the_configuration_is_the_one_once_it_is_known() -> N
     with pytest.raises(InvalidInput, match="不属于"):
         _propose_from("", config)
     Proposal.objects.all().delete()
-    learn_corporation("corp")
+    learn_corporation("corp", "dingtalk")
     assert the(propose(config, "zhao")).corp_id == "corp"
 
 
@@ -294,6 +294,6 @@ def test_undoing_is_four_eyes_of_the_same_corporation_too() -> None:
 def test_leaving_one_account_leaves_the_other() -> None:
     here, there = boss(), boss("other")
     tie(here, there)
-    assert leave_organisation("corp", ["boss"]) == 1
+    assert leave_organisation("corp", ["boss"], "dingtalk") == 1
     assert find_person("corp", "boss") is None
     assert find_person("other", "boss") is not None

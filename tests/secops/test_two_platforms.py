@@ -125,6 +125,6 @@ def test_people_without_corporation_belong_to_neither_of_two_platforms() -> None
     """The first platform to be heard would take the other's people for its own."""
     company("")
     there = feishu()
-    assert learn_corporation(TENANT) == 0
+    assert learn_corporation(TENANT, "feishu") == 0
     SystemConfig.objects.exclude(pk=there.pk).update(enabled=False, archived_at="2026-01-01T00:00:00Z")
-    assert learn_corporation(TENANT) == 6
+    assert learn_corporation(TENANT, "feishu") == 6

@@ -44,8 +44,9 @@ def begin(progress: Sequence[str], text: str) -> Face:
 
 
 def complete(progress: Sequence[str], part: Part) -> Face:
-    """A completed card. Its own title is worth showing where there is something to decide."""
-    title = part.title if part.buttons and part.title else NAME
+    """A completed card. Its own title is worth showing where there is something to decide, and the text does not begin with it."""
+    told = part.text.replace("**", "").lstrip("#> ").startswith(part.title)
+    title = NAME if told or not part.buttons else part.title
     text = _under(tools_line(progress), without_taps(part.text))
     return Face(title, text, "finished", part.buttons or None)
 

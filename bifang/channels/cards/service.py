@@ -101,7 +101,9 @@ class CardService:
         return await self._complete(part, held, streamer)
 
     async def _complete(self, part: Part, held: Held, streamer: Streamer | None) -> Delivered | None:
-        face = content.complete(streamer.progress_lines if streamer else (), part)
+        # What a turn did is told where it was asked for, not to an approver.
+        own = streamer is not None and streamer.place == content.place_of(part.target)
+        face = content.complete(streamer.progress_lines if own and streamer else (), part)
         if not await self._insist(part, held, face):
             return None
         await db.call(repository.finish, held.pk, face.text)

@@ -34,7 +34,7 @@ class Streamer:
         wanted: Callable[[int], bool],
         failed: Callable[[int, BifangError], None],
     ) -> None:
-        self._turn, self._place, self._platform = turn, place, platform
+        self._turn, self.place, self._platform = turn, place, platform
         self._wanted, self._failed = wanted, failed
         self.progress_lines: list[str] = []
         self.refused = False  # the card was refused for good
@@ -86,7 +86,7 @@ class Streamer:
         await self._platform.look(config_id)
         if not self._wanted(config_id):
             return
-        held = await db.call(repository.open_for, self._turn, self._place)
+        held = await db.call(repository.open_for, self._turn, self.place)
         if held is None:
             return
         calls = await open_calls(self._platform, held, self._turn.target)

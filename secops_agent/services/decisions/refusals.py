@@ -105,7 +105,7 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
 
 def _not_confirmable(proposal: Proposal, *, own: bool) -> str:
     if proposal.risk == Risk.DANGEROUS:
-        return f"{proposal.code} 是危险操作，不能自己确认：需要另一位审批人回复「同意 {proposal.code}」。"
+        return f"{proposal.code} 是危险操作，不能自己确认：需要另一位审批人同意。"
     return "" if own else f"{proposal.code} 只能由提出人 {proposal.asker_name} 本人确认。"
 
 

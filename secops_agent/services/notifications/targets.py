@@ -170,9 +170,10 @@ def means_of(target: NotificationTarget) -> Means:
 
 
 def group_name(target: NotificationTarget) -> str:
-    """The group as people call it, else its id."""
+    """The group as people call it; the id that a file named, if nobody there has spoken to the robot."""
     known = KnownGroup.objects.filter(config_id=target.config_id, conversation_id=target.conversation_id)
-    return known.values_list("title", flat=True).first() or target.conversation_id
+    group = known.first()
+    return str(group) if group else target.conversation_id
 
 
 def describe(target: NotificationTarget) -> str:

@@ -15,7 +15,7 @@ CONTACTS: Final = frozenset({"手机号", "邮箱"})  # with these an account is
 
 def left(happening: Happening) -> Iterator[AlertRecord]:
     """Rights go first, at once; then an alert for everybody who leaves something behind or could do something."""
-    leave_organisation(happening.corp_id, happening.staff_ids)
+    leave_organisation(happening.corp_id, happening.staff_ids, happening.source)
     for staff_id in happening.staff_ids:
         person = belongings_of(happening.corp_id, staff_id)
         if person.role is None and not person.work:

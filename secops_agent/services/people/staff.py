@@ -78,8 +78,11 @@ def administrators(corp_id: str | None) -> list[str]:
     return list(rows.order_by("pk").values_list("name", flat=True)[:5])
 
 
-def learn_corporation(corp_id: str) -> int:
-    """People listed without a corporation belong to this one, if it is the only one known. Returns how many."""
+def learn_corporation(corp_id: str, via: str) -> int:
+    """People listed without a corporation belong to this one, if it is the only one known. Returns how many.
+
+    ``via``: what told of it.
+    """
     others = Staff.objects.exclude(corp_id__in=("", corp_id))
     if not corp_id or others.exists() or _is_one_of_several(corp_id):
         return 0
@@ -88,7 +91,7 @@ def learn_corporation(corp_id: str) -> int:
         count = Staff.objects.filter(corp_id="").exclude(staff_id__in=list(taken)).update(corp_id=corp_id)
         if count:
             detail = {"corp_id": corp_id, "people": count}
-            keep(Actor.system("dingtalk"), "得知企业 CorpId，登记到人员", "staff", detail)
+            keep(Actor.system(via), "得知企业标识，登记到人员", "staff", detail)
     return count
 
 
@@ -98,18 +101,18 @@ def _is_one_of_several(corp_id: str) -> bool:
     return len({row.kind for row in chats}) > 1 and any(row.corporation != corp_id for row in chats)
 
 
-def leave_organisation(corp_id: str, staff_ids: Sequence[str]) -> int:
-    """Revoke at once what people who left the organisation could do. Returns how many."""
+def leave_organisation(corp_id: str, staff_ids: Sequence[str], via: str) -> int:
+    """Revoke at once what people who left the organisation could do. ``via``: what told of it. Returns how many."""
     mine = Staff.objects.filter(Q(corp_id=corp_id) | Q(corp_id=""), staff_id__in=staff_ids, active=True)
-    return sum(_deactivate(row) for row in mine)
+    return sum(_deactivate(row, via) for row in mine)
 
 
-def _deactivate(row: Staff) -> int:
+def _deactivate(row: Staff, via: str) -> int:
     with transaction.atomic():
         done = Staff.objects.filter(pk=row.pk, active=True).update(active=False)
         if done:
             detail = {"name": row.name, "changes": {"active": [True, False]}}
-            keep(Actor.system("dingtalk"), "离开企业，停用人员", f"staff:{row.pk}", detail)
+            keep(Actor.system(via), "离开企业，停用人员", f"staff:{row.pk}", detail)
     return done
 
 
