@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from bifang.channels.models import OutboxRow, State
 from secops_agent.models import OnCallOverride, OnCallSchedule, ShiftSwap, Staff
 from simulators.dingtalk.conversations import single_id
 from tests.acceptance.worker import NAME, ROBOT, STAFF, Stage, kill, open_stage
@@ -39,6 +40,8 @@ def test_swap_is_asked_confirmed_and_accepted_in_chat_over_a_kill(stage: Stage) 
     assert code, proposed
     stage.say(f"确认 {code[1]}", lisi, "lisi", group=False)
     (request,) = stage.answers(wangwu, 1)
+    # What DingTalk took and nobody wrote down is sent again by the next worker: twice is better than never.
+    wait_until(lambda: not OutboxRow.objects.exclude(state=State.DONE).exists(), within=30, what="all sent")
     kill(worker)
     stage.start()
     swap = ShiftSwap.objects.get()
