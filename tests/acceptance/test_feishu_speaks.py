@@ -172,8 +172,9 @@ def test_page_is_one_more_way_to_the_robot_of_feishu(stage: FeishuStage) -> None
 @pytest.mark.slow
 def test_approver_is_asked_in_private_and_decides_there(stage: FeishuStage, chats: Chats) -> None:
     stage.say("封禁 203.0.113.7 一小时", GROUP, "ou_zhaoliu")
-    wait_until(Proposal.objects.exists, within=60, what="the proposal")
-    proposal = Proposal.objects.get()
+    asked = Proposal.objects.filter(tool="block_ip")
+    wait_until(asked.exists, within=60, what="the proposal")
+    proposal = asked.get()
     for approver in ("ou_wangwu", "ou_boss"):
         told(stage, chats[approver], proposal.code)
     assert all(proposal.code not in one["text"] for one in stage.replies(conversation_id=chats["ou_lisi"]))
