@@ -28,7 +28,7 @@ test: install-dev ## 跑测试：每个对外入口的全部行为，几分钟�
 test-all: install-dev ## 跑 make test 没跑的：耗时的进程、接管、故障与语料测试，PostgreSQL 上的第二遍
 	@$(pytest) $(side_by_side) $(if $(all),-m 'slow and not outside') $(TESTS)
 
-test-outside: install-dev ## 跑需要 Chromium、Node 或消息中间件的；没有安装的跳过，CI 中则算失败
+test-outside: install-dev ## 跑需要 Chromium、Node 或消息中间件的；没有安装的算失败
 	@$(pytest) $(side_by_side) $(if $(all),-m outside) $(TESTS)
 
 coverage: install-dev ## 报告分支覆盖率，在 make test COVERAGE=1 之后

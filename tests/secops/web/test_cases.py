@@ -218,7 +218,6 @@ def test_a_report_can_be_kept_and_its_table_computes_nothing(li: Client) -> None
 
 
 def test_a_report_becomes_a_pdf(li: Client) -> None:
-    pytest.importorskip("typst")
     pk = made(alerts(2))
     file = li.get(reverse("web:case_pdf", args=[pk]))
     assert file.content.startswith(b"%PDF-")
