@@ -1,6 +1,7 @@
 """What the pages show of a channel's configuration: how its connection is, what is known of it, how it is tried."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
@@ -28,6 +29,23 @@ TONES = {
 }
 # An enabled configuration that wants no connection, whether a worker serves it, and its last error: how it is.
 Unconnected = Callable[[SystemConfig, bool, tuple[str, datetime | None]], Live]
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What the database knows of one configuration's connection: `live_states`, and when the last message came."""
+
+    states: Sequence[ClientState]
+    heard: datetime | None
+
+
+def traces_of(config: SystemConfig) -> Traces:
+    """Looked up once for a row, which lives for one request: facts and steps of a page ask for it again and again."""
+    known: Traces | None = config.__dict__.get("_bifang_traces")
+    if known is None:
+        known = Traces(live_states(config.pk), last_messages([config.pk])[config.pk])
+        config.__dict__["_bifang_traces"] = known
+    return known
 
 
 def watch(
@@ -124,7 +142,7 @@ def _detail(
 
 def message_facts(config: SystemConfig) -> Sequence[Fact]:
     """Last message, last error."""
-    heard = last_messages([config.pk])[config.pk]
+    heard = traces_of(config).heard
     said = format_html("{}（{}前）", moment(heard), timesince(heard, depth=1)) if heard else "还没有收到过"
     return [("最近消息", said), *_past_error(config)]
 
@@ -133,7 +151,7 @@ def _past_error(config: SystemConfig) -> Sequence[Fact]:
     """What a connection that is there met before: one that breaks every hour is no good one. One that is not there
     says itself what stands in its way.
     """
-    if not any(row.status == ClientStatus.CONNECTED for row in live_states(config.pk)):
+    if not any(row.status == ClientStatus.CONNECTED for row in traces_of(config).states):
         return []
     rows = ClientState.objects.filter(config=config).exclude(last_error="").exclude(last_error_at=None)
     row = rows.order_by("-last_error_at").first()
