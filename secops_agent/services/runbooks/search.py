@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Runbook, RunbookTerm
 from secops_agent.services.runbooks.visibility import EVERYONE, Reader, visible
@@ -49,10 +51,13 @@ def search(query: str, limit: int = 5, reader: Reader = EVERYONE) -> tuple[Runbo
 
     Raises InvalidInput.
     """
+    return _search(query, limit, visible(reader))
+
+
+def _search(query: str, limit: int, mine: "QuerySet[Runbook]") -> tuple[RunbookHit, ...]:
     wanted = dict.fromkeys(terms(_FILLER.sub(" ", query)) or terms(query))
     if not wanted:
         raise InvalidInput("请说明要找什么手册，例如「勒索病毒」。")
-    mine = visible(reader)
     found = RunbookTerm.objects.filter(term__in=list(wanted)[:200], runbook__in=mine)
     weights: dict[int, dict[str, float]] = {}
     for runbook_id, term, weight in found.values_list("runbook_id", "term", "weight"):
@@ -68,9 +73,11 @@ def search_for(
 ) -> tuple[RunbookHit, ...]:
     """Those that are written for one of the techniques first, then those that the title finds."""
     known = {each.split(".")[0] for each in techniques}
-    rows = visible(reader) if known else ()
-    fitting = [row for row in rows if known & {each.split(".")[0] for each in row.techniques}]
-    named = search(title, limit, reader) if terms(title) else ()
+    mine = visible(reader)
+    fitting = [
+        row for row in (mine if known else ()) if known & {each.split(".")[0] for each in row.techniques}
+    ]
+    named = _search(title, limit, mine) if terms(title) else ()
     best = sorted(fitting, key=lambda row: -next((hit.score for hit in named if hit.id == row.pk), 0.0))
     first = tuple(_hit(row, 1.0, terms(title)) for row in best[:limit])
     chosen = {hit.id for hit in first}
