@@ -10,8 +10,10 @@ import ijson
 
 from bifang.core.errors import InvalidInput
 
+from .decoding import BrokenFile
+from .limits import ImportLimits
 from .plain import cleaned, first_line
-from .source import BrokenFile, ImportLimits, Source, Stream
+from .source import Source, Stream
 
 Pieces = Iterator[tuple[str, str, Any]]
 LONG_NUMBER = re.compile(rb"\d{1000}")  # the parser's C code fails badly beyond 4300 digits

@@ -85,7 +85,7 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
                 refused += 1
             else:
                 taken += 1
-                source.take()
+                source.budget.take()
             yield item
             if refused > _MOST_REJECTED and refused > taken:
                 raise InvalidInput(
