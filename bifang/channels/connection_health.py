@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -101,7 +102,12 @@ def live_states(config_id: int) -> list[ClientState]:
     return _fresh_states(config_id=config_id).get(config_id, [])
 
 
-def _fresh_states(**which: int) -> dict[int, list[ClientState]]:
+def states_of(config_ids: Iterable[int]) -> dict[int, list[ClientState]]:
+    """`live_states` of several."""
+    return _fresh_states(config_id__in=list(config_ids))
+
+
+def _fresh_states(**which: Any) -> dict[int, list[ClientState]]:
     """What workers said lately, by configuration, the best first."""
     found: dict[int, list[ClientState]] = {}
     rows = ClientState.objects.filter(updated_at__gte=database_now() - FRESH, **which)

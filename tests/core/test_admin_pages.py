@@ -143,6 +143,7 @@ def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> N
     ("label", "most"),
     [
         ("channels.inboxrow", 20), ("secops_agent.notificationrule", 30), ("secops_agent.silence", 20), ("secops_agent.runbook", 20),
+        ("secops_agent.oncallschedule", 20), ("core.systemconfig", 20),
     ],
 )  # fmt: skip
 def test_a_form_costs_little_with_many_robots(

@@ -11,8 +11,7 @@ from django.utils.timesince import timesince
 
 from bifang.channels.checks import machine
 from bifang.channels.checks.diagnosis import Examination
-from bifang.channels.client_status import FRESH
-from bifang.channels.connection_health import BEST_FIRST, WorkerService, live_states
+from bifang.channels.connection_health import BEST_FIRST, WorkerService, states_of
 from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.core.admin.base import moment, shortened
 from bifang.core.admin.guiding import Fact
@@ -40,35 +39,41 @@ class Traces:
 
 
 def traces_of(config: SystemConfig) -> Traces:
-    """Looked up once for a row, which lives for one request: facts and steps of a page ask for it again and again."""
+    """Looked up once for a row, which lives for one request: state, facts and steps of its page ask one after another."""
     known: Traces | None = config.__dict__.get("_bifang_traces")
-    if known is None:
-        known = Traces(live_states(config.pk), last_messages([config.pk])[config.pk])
-        config.__dict__["_bifang_traces"] = known
-    return known
+    return known or _look([config])[config.pk]
+
+
+def _look(configs: Sequence[SystemConfig]) -> dict[int, Traces]:
+    """Of several, in two queries."""
+    ids = [config.pk for config in configs]
+    states, heard = states_of(ids), last_messages(ids)
+    found = {pk: Traces(states.get(pk, []), heard.get(pk)) for pk in ids}
+    for config in configs:
+        config.__dict__["_bifang_traces"] = found[config.pk]
+    return found
 
 
 def watch(
     service: WorkerService, configs: Sequence[SystemConfig], unconnected: Unconnected
 ) -> dict[int, Live]:
     """The live state of each configuration: what its workers said within `FRESH` and since it was saved."""
-    saved = {config.pk: config.updated_at for config in configs}
-    rows: dict[int, list[ClientState]] = {}
-    fresh = ClientState.objects.filter(config_id__in=list(saved), updated_at__gte=timezone.now() - FRESH)
-    for row in fresh:
-        if row.updated_at >= saved[row.config_id]:
-            rows.setdefault(row.config_id, []).append(row)
-    scopes = service.scopes() if len(rows) < len(configs) else set()
-    heard = last_messages(saved) if configs else {}
+    traces = _look(configs) if configs else {}
+    rows = {
+        config.pk: [row for row in traces[config.pk].states if row.updated_at >= config.updated_at]
+        for config in configs
+    }
+    scopes = set() if all(rows.values()) else service.scopes()
     found = {}
     for config in configs:
-        if config.pk in rows:
-            found[config.pk] = _live(service, rows[config.pk], heard[config.pk])
+        heard = traces[config.pk].heard
+        if rows[config.pk]:
+            found[config.pk] = _live(service, rows[config.pk], heard)
         elif config.enabled and not service.wants_connection(config):
             served = bool(scopes & {"", str(config.pk)})
             found[config.pk] = unconnected(config, served, (config.last_error, config.last_error_at))
         else:
-            found[config.pk] = _without_state(service, config, scopes, heard[config.pk])
+            found[config.pk] = _without_state(service, config, scopes, heard)
     return found
 
 

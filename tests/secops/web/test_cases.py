@@ -249,6 +249,7 @@ def test_the_pages_ask_the_database_no_more_for_more(li: Client) -> None:
             reverse("web:cases"),
             reverse("web:case", args=[pk]),
             reverse("web:case_report", args=[pk]),
+            reverse("web:case_known", args=[pk]),
         ):
             with CaptureQueriesContext(connection) as queries:
                 assert li.get(address).status_code == 200
