@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from bifang.core.errors import InvalidInput
 
 from .decoding import CHUNK, HEAD_BYTES, BrokenFile, decoded
-from .limits import ReadingBudget, ImportLimits
+from .limits import ImportLimits, ReadingBudget
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
