@@ -16,8 +16,16 @@ ODD = (None, "", "-", "null", [], [None, ""], "[]", "['a', 'b']", 0, "0")
 
 def pairs(**more: str) -> str:
     """A line of Qingteng with these pairs behind its header."""
-    head = {"datatype": "webshell", "agent_id": "a1", "internal_ip": "10.0.3.15", "host_name": "web-01", **more}
-    return "<14>Nov 20 08:30:05 sensor qtAlert[679] " + " ".join(f'{key}="{value}"' for key, value in head.items())
+    head = {
+        "datatype": "webshell",
+        "agent_id": "a1",
+        "internal_ip": "10.0.3.15",
+        "host_name": "web-01",
+        **more,
+    }
+    return "<14>Nov 20 08:30:05 sensor qtAlert[679] " + " ".join(
+        f'{key}="{value}"' for key, value in head.items()
+    )
 
 
 def qingteng(line: str) -> AlertRecord:
@@ -128,7 +136,11 @@ def test_what_an_attacker_writes_later_names_no_other_host() -> None:
     quoted = r"x\" agent_id=\"evil\" datatype=\"honeypot"
     for written in (quoted, 'x" agent_id="evil" host_name="db-01" datatype="honeypot'):
         alert = qingteng(pairs(cmd=written))
-        assert (alert.raw["agent_id"], alert.raw["datatype"], alert.raw["host_name"]) == ("a1", "webshell", "web-01")
+        assert (alert.raw["agent_id"], alert.raw["datatype"], alert.raw["host_name"]) == (
+            "a1",
+            "webshell",
+            "web-01",
+        )
 
 
 def test_lines_that_cannot_be_read_are_rejected_by_themselves() -> None:
