@@ -8,18 +8,14 @@ from .plain import BrokenRecord, plain_text
 # Only from the beginning of a word and without going back, so that no line takes longer than it is long.
 _PAIR = re.compile(r'(?<![\w.-])([A-Za-z0-9_.-]{1,64}+)="((?:[^"\\]++|\\.)*+)"', re.ASCII | re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_WRITTEN = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", ",": "\0"}
-
-
-def holds_pairs(line: bytes, start: bytes) -> bool:
-    """Whether the pairs begin in this line; behind a brace it is JSON that only quotes them."""
-    return bool(start) and start in line.partition(b"{")[0]
+_WRITTEN = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t", ",": "\0"}
 
 
 def pairs_of(line: bytes, start: bytes) -> "dict[str, Any] | BrokenRecord":
     """The pairs from ``start`` (`datatype="`) on; a value that is parted by ``\\,`` becomes a list.
 
-    Of a key that is written twice, the first counts: what an attacker can write stands behind what names the host.
+    JSON that quotes such a line never has ``start`` in it: the quotes are escaped there. Of a key that is written
+    twice, the first counts: what an attacker can write stands behind what names the host.
     """
     try:
         text = line[line.index(start) :].decode()

@@ -15,7 +15,7 @@ from bifang.core.errors import InvalidInput
 
 from .json_stream import TOO_DEEP, json_head, json_parts, json_values, nesting
 from .plain import BrokenRecord, cleaned, first_line, plain_text
-from .quoted_pairs import holds_pairs, pairs_of
+from .quoted_pairs import pairs_of
 from .source import BrokenFile, ImportLimits, Source, Stream
 
 __all__ = [
@@ -56,7 +56,7 @@ def json_lines(
             yield position, line
         elif not line.strip():
             blanks.note()
-        elif holds_pairs(line, pairs):
+        elif pairs and pairs in line:
             yield position, pairs_of(line, pairs)
         elif carried and b"{" not in line:
             neither = f"，也没有 {pairs.decode()}…" if pairs else ""

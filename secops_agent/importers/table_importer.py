@@ -13,7 +13,7 @@ from .alert_fields import AlertTable, ObjectReader, Understood, reaches
 from .alert_reading import read_alert
 from .base import BrokenRecord, Options, Source, convert, document_outline, whole_outline
 from .fields import Table, table_of
-from .quoted_pairs import holds_pairs, pairs_of
+from .quoted_pairs import pairs_of
 from .reading import json_documents, json_lines, json_values
 
 _LINES_LOOKED_AT = 20
@@ -107,7 +107,7 @@ def carried(head: bytes, pairs: bytes = b"") -> bytes:
 
 
 def _carried(line: bytes, pairs: bytes) -> bytes:
-    if holds_pairs(line, pairs):
+    if pairs and pairs in line:
         found = pairs_of(line, pairs)
         return b"" if isinstance(found, BrokenRecord) else json.dumps(found).encode()
     return line[line.index(b"{") :] if b"{" in line else b""
