@@ -134,7 +134,7 @@ def _outage(config: SystemConfig) -> Sequence[Fact]:
     if row is None or not (row.known or row.problem):
         return []
     told = row.problem or format_html("已告知，{}", moment(row.told_at))
-    return [("连接中断，告知管理员", told)]
+    return [("告知管理员", told)]
 
 
 def _past_error(config: SystemConfig) -> Sequence[Fact]:
