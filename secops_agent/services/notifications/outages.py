@@ -22,7 +22,6 @@ from bifang.channels.processes import is_served
 from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
-from secops_agent.services.chats import speaks
 from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.targets import Unreachable, resolve
 from secops_agent.services.notifications.wording import clock
@@ -60,10 +59,11 @@ def step() -> int:
 
 
 def _ways(found: list[RobotConnection]) -> set[int]:
-    """The configurations that can carry a message now."""
+    """The configurations that can carry a message now. Whether they may speak unasked is asked where they are chosen."""
     connected = {one.config.pk: one.is_up for one in found}
-    chats = [row for row in SystemConfig.objects.chats() if speaks(row)]
-    able = {row.pk for row in chats if connected.get(row.pk, True) and is_served(row.pk)}
+    able = {
+        row.pk for row in SystemConfig.objects.chats() if connected.get(row.pk, True) and is_served(row.pk)
+    }
     return {pk for pk in able if allowance(pk).percent < 100}
 
 
