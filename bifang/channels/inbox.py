@@ -104,11 +104,6 @@ def turn_of(row: InboxRow) -> Turn:
     )
 
 
-def anything_waits() -> bool:
-    """Is there a row that is not handled and in nobody's hands, its turn or not?"""
-    return InboxRow.objects.filter(state=State.PENDING).exists()
-
-
 def claim(owner: str, room: int, scope: Remit = EVERYTHING) -> list[Turn]:
     """Claim up to `room` rows for `owner`, oldest first; urgent ones even without room."""
     where, given = claims.in_order(scope)
