@@ -55,8 +55,6 @@ def read_question(asked: Asked) -> Intent | None:
     if case := read_case_question(asked.skeleton.expand(asked.text)):
         return case
     tool = rank(asked.skeleton)[0][1]
-    if tool == "alert_statistics" and pattern("filters.whose").search(asked.text):
-        tool = "list_alerts"  # which counts, and can be narrowed to a person's
     return build(tool, asked) if tool in READ_TOOLS else None
 
 
