@@ -17,7 +17,6 @@ from bifang.core.batcher import Batcher
 from bifang.core.errors import BifangError
 
 log = logging.getLogger(__name__)
-BURST, LONGEST_BURST = 5, 100  # messages; times 5 ms
 IDLE_POLL: Final = 1.0  # seconds: others free rows, too, and tell nobody
 
 _consumers: "WeakSet[Consumer]" = WeakSet()
@@ -96,7 +95,6 @@ class Consumer:
         backoff = Backoff(base=0.2, cap=5.0)
         while not stop.is_set():
             self._wake.clear()
-            await _let_arrive()
             try:
                 started = await self._start_some()
                 backoff.reset()
@@ -183,14 +181,6 @@ class Consumer:
 
 def _fields(turn: Turn) -> dict[str, object]:
     return {"config": turn.config_id, "conversation": turn.conversation_id, "message_id": turn.external_id}
-
-
-async def _let_arrive() -> None:
-    """While a burst is being stored its senders wait for their acks: answering can wait a moment longer."""
-    for _ in range(LONGEST_BURST):
-        if inbox.arriving() < BURST:
-            return
-        await asyncio.sleep(0.005)
 
 
 async def _either(stop: asyncio.Event, other: asyncio.Event | None, seconds: float) -> None:

@@ -30,21 +30,8 @@ INTERRUPTED: Final = "处理过程多次中断（进程被终止或崩溃），�
 
 async def receive(item: Incoming) -> None:
     """Store an item; returns when it is on the disk (then, and only then, acknowledge). From any event loop."""
-    mark = object()
-    _arriving.add(mark)
-    try:
-        await _receiving.call(item)
-        await safe_on_disk()
-    finally:
-        _arriving.discard(mark)
-
-
-_arriving: set[object] = set()
-
-
-def arriving() -> int:
-    """How many messages are on their way to the disk now: their senders wait for the acks."""
-    return len(_arriving)
+    await _receiving.call(item)
+    await safe_on_disk()
 
 
 def store(items: Sequence[Incoming]) -> list[None]:
