@@ -19,8 +19,8 @@ _FILLERS = """
 遇到 发现 中了 被 用户反映 用户反馈 有没有 有吗 在哪里 在哪 哪里 什么 我们 公司 知识库 谢谢
 应急 响应 处置 处理 操作 手册 预案 步骤 流程 规范 指南 方法 playbook runbook
 了 的 吗 呢 啊 呀 ， 。 ？ ！ ? !
-""".split()
-_FILLER = re.compile("|".join(map(re.escape, sorted(_FILLERS, key=len, reverse=True))), re.IGNORECASE)
+"""
+_FILLER = re.compile("|".join(map(re.escape, sorted(_FILLERS.split(), key=len, reverse=True))), re.IGNORECASE)
 _UNKNOWN = 0.2  # a term that no runbook has may be a slip or a filler; it counts little against the others
 
 
