@@ -25,7 +25,7 @@ def tell(config: SystemConfig | None, title: str, text: str, *, key: str) -> int
 
 def people_of(config: SystemConfig | None) -> list[Staff]:
     """Those of its corporation; of any, if none is known."""
-    people = Staff.objects.filter(role=Role.ADMIN, active=True)
+    people = Staff.objects.acting().filter(role=Role.ADMIN)
     if config and config.corporation:
         people = people.filter(corp_id__in=("", config.corporation))
     return list(people.order_by("pk")[:MOST])

@@ -242,7 +242,7 @@ def _person(target: NotificationTarget, now: datetime) -> Staff | None:
 def members(target: NotificationTarget) -> list[Staff]:
     """Those of its corporation whose role it names: the role itself, none above it; at most `MOST_OF_ROLE`."""
     corporation = target.config.corporation if target.config else ""
-    people = Staff.objects.filter(role=target.role, active=True)
+    people = Staff.objects.acting().filter(role=target.role)
     if corporation:
         people = people.filter(corp_id__in=("", corporation))
     return list(people.order_by("pk")[:MOST_OF_ROLE])

@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 
@@ -32,12 +33,12 @@ class Person:
         return allows(self.role, needed)
 
 
-FACTS: Final = ("corp_id", "staff_id", "name", "role", "active")  # what says who someone is
-
-
 def read_people(staff_ids: Collection[str]) -> list[Sequence[Any]]:
-    """The `FACTS` of those who are listed."""
-    return list(values_by(Staff, FACTS, staff_id=staff_ids))
+    """Those who are listed: (corp_id, staff_id, name, role, does the role count?)."""
+    found = list(values_by(Staff, ("corp_id", "staff_id", "name", "role", "active", "user"), staff_id=staff_ids))
+    logins = {user_id for *_, user_id in found if user_id is not None}
+    off = {user_id for user_id, on in values_by(get_user_model(), ("id", "is_active"), id=logins) if not on}
+    return [(*facts, active and user_id not in off) for *facts, active, user_id in found]
 
 
 def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Sequence[Any]]) -> list[Person]:
@@ -45,7 +46,7 @@ def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Seq
 
     A row without corporation stands for the only one known, until that is learned.
     """
-    people = {(corp_id, staff_id): (name, role, active) for corp_id, staff_id, name, role, active in listed}
+    people = {(corp_id, staff_id): (name, role, acts) for corp_id, staff_id, name, role, acts in listed}
     return [
         _person(one, [row for key in ((one[0], one[1]), ("", one[1])) if (row := people.get(key))])
         for one in asked
@@ -54,16 +55,16 @@ def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Seq
 
 def _person(asked: tuple[str, str, str, str], rows: Sequence[tuple[str, str, bool]]) -> Person:
     corp_id, staff_id, nick, default = asked
-    for name, role, active in rows:
-        if active:
+    for name, role, acts in rows:
+        if acts:
             return Person(corp_id, staff_id, name, Role(role))
-    # The default role is not for people who left.
+    # The default role is not for people who left, or whose login is switched off.
     return Person(corp_id, staff_id, nick, Role.NONE if rows else Role(default))
 
 
 def find_person(corp_id: str, staff_id: str) -> Person | None:
-    """A listed, active person; None otherwise. An empty `corp_id` matches the only one of that id."""
-    rows = Staff.objects.filter(staff_id=staff_id, active=True)
+    """A listed person whose role counts; None otherwise. An empty `corp_id` matches the only one of that id."""
+    rows = Staff.objects.acting().filter(staff_id=staff_id)
     if corp_id:
         rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id="")).order_by("-corp_id")
     row = rows.first()
@@ -72,7 +73,7 @@ def find_person(corp_id: str, staff_id: str) -> Person | None:
 
 def administrators(corp_id: str | None) -> list[str]:
     """Names of the people who can give someone a role, in this corporation or (None) in any."""
-    rows = Staff.objects.filter(role=Role.ADMIN, active=True)
+    rows = Staff.objects.acting().filter(role=Role.ADMIN)
     if corp_id is not None:
         rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id=""))
     return list(rows.order_by("pk").values_list("name", flat=True)[:5])
