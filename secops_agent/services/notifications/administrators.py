@@ -7,6 +7,7 @@ from bifang.channels.ports import ReplyTarget
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
 from secops_agent.services.chats import speaks
+from secops_agent.services.people.applications import is_of
 
 MOST: Final = 20
 
@@ -24,11 +25,11 @@ def tell(config: SystemConfig | None, title: str, text: str, *, key: str) -> int
 
 
 def people_of(config: SystemConfig | None) -> list[Staff]:
-    """Those of its corporation; of any, if none is known."""
+    """Those of its corporation, of any if none is known, whom it can speak to."""
     people = Staff.objects.acting().filter(role=Role.ADMIN)
     if config and config.corporation:
         people = people.filter(corp_id__in=("", config.corporation))
-    return list(people.order_by("pk")[:MOST])
+    return [row for row in people.order_by("pk")[:MOST] if config is None or is_of(config, row)]
 
 
 def speaker_beside(config: SystemConfig | None) -> SystemConfig | None:
