@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from bifang.channels.checks.diagnosis import diagnose
 from bifang.channels.models import InboxRow
@@ -50,7 +49,13 @@ def corporation() -> str:
 
 def test_the_form_asks_for_the_corporation_in_http_mode_and_says_where_it_is() -> None:
     client = superuser()
-    given = {"name": "机器人", "enabled": "on", "client_id": "dingx", "client_secret": "s" * 20, "default_role": "none"}
+    given = {
+        "name": "机器人",
+        "enabled": "on",
+        "client_id": "dingx",
+        "client_secret": "s" * 20,
+        "default_role": "none",
+    }
     given |= {"edition": "standard", "card_streaming": "auto", "quota_reset_day": "1"}
     errors = dict(client.post(ADD, given).context["adminform"].form.errors)
     assert list(errors) == ["corp_id"], errors

@@ -21,6 +21,7 @@ from feishu_integration.applications import FeishuDoors
 from feishu_integration.cards.platform import card_service
 from feishu_integration.channel import FeishuChannel
 from secops_agent.models import NotificationTarget, Role, Staff
+from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.notifications import administrators
@@ -56,7 +57,13 @@ def target(config: str, staff: Staff) -> dict[str, str]:
 
 def on_call(staff: Staff) -> None:
     """A schedule with one person."""
-    given = {"name": "安全值班", "rotation": "weekly", "handover": "09:00", "start": "2026-01-05", "staff": [staff.staff_id]}
+    given = {
+        "name": "安全值班",
+        "rotation": "weekly",
+        "handover": "09:00",
+        "start": "2026-01-05",
+        "staff": [staff.staff_id],
+    }
     apply_on_call_entries([given])
 
 
@@ -64,7 +71,9 @@ def ask(config: SystemConfig, asker: Staff) -> list[str]:
     """Something dangerous is proposed in a group; who is asked."""
     person = Person(TENANT, asker.staff_id, asker.name, Role(asker.role))
     where = ReplyTarget("oc_room", True, asker.staff_id)
-    proposals = Proposals(person, Origin(config.pk, "oc_room", True, None, where), "feishu")
+    proposals = Proposals(
+        person, Origin(config.pk, "oc_room", True, None, where), Actor.person(person, "feishu")
+    )
     proposals.propose("block_ip", "封禁 IP", "dangerous", {"ip": "203.0.113.5"}, "封禁 203.0.113.5")
     return [reply.target.staff_id for reply in proposals.replies("") if reply.target]
 
@@ -167,7 +176,12 @@ def test_feishu_itself_refuses_nothing_of_what_is_sent() -> None:
     user = User.objects.create_user("lisi")
     with running_feishu({app_id: "app-secret" for app_id, _ in ids.values()}) as sim:
         for name, (app_id, open_id) in ids.items():
-            given = {"client_id": app_id, "client_secret": "app-secret", "endpoint": sim.base_url, "tenant_key": TENANT}
+            given = {
+                "client_id": app_id,
+                "client_secret": "app-secret",
+                "endpoint": sim.base_url,
+                "tenant_key": TENANT,
+            }
             config, _ = configs.save("feishu", name, True, given)
             sim.message("你好", app_id=app_id, open_id=open_id)
             here = account(config, open_id, user=user)

@@ -46,7 +46,7 @@ def petition(
     """
     config_id = _speaker(staff)
     own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-    proposals = Proposals(person, Origin(config_id, "", False, None, own), actor=actor)
+    proposals = Proposals(person, Origin(config_id, "", False, None, own), actor)
     with transaction.atomic():
         Staff.objects.select_for_update().filter(pk=staff.pk).first()  # one at a time
         proposal = _store(proposals, proposals.propose(tool, title, risk, arguments, summary))
@@ -72,7 +72,7 @@ def pass_on(asked: Proposal, actor: Actor, check: Check) -> str:
     check(wanted["tool"], wanted["arguments"])
     person = Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role))
     own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-    proposals = Proposals(person, Origin(asked.config_id, "", False, None, own), actor=actor)
+    proposals = Proposals(person, Origin(asked.config_id, "", False, None, own), actor)
     code = proposals.propose(
         wanted["tool"], wanted["title"], Risk.DANGEROUS, wanted["arguments"], wanted["summary"]
     )

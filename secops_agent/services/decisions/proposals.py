@@ -60,15 +60,12 @@ def digest_of(proposal: Proposal) -> str:
 class Proposals:
     """The proposals of one turn. `rows` and `replies` belong into its result: they are stored with it, or not at all.
 
-    A turn that is cancelled, or whose worker lost its lease, has proposed nothing. ``actor``: who is on record for it,
-    if not the person.
+    A turn that is cancelled, or whose worker lost its lease, has proposed nothing. ``actor``: who is on record for it:
+    the person by the door they used, or a token that speaks for them.
     """
 
-    def __init__(
-        self, person: Person, origin: Origin, via: str = "dingtalk", *, actor: Actor | None = None
-    ) -> None:
-        self._person, self._origin = person, origin
-        self._actor = actor or Actor.person(person, via)
+    def __init__(self, person: Person, origin: Origin, actor: Actor) -> None:
+        self._person, self._origin, self._actor = person, origin, actor
         self._drafts: dict[str, Proposal] = {}
         self._known: dict[str, Proposal] = {}
         self._prospects: dict[str, str] = {}
@@ -97,7 +94,9 @@ class Proposals:
         if asker is None or not eligibility.able(needed).filter(pk=asker.pk).exists():
             raise InvalidInput(f"这个操作需要「{needed.label}」角色，您没有，所以没有提交。")
         if risk == Risk.DANGEROUS:
-            self._approvers = demand_approvers(asker, self._corp_id, "危险操作无法提交", self._origin.config_id)
+            self._approvers = demand_approvers(
+                asker, self._corp_id, "危险操作无法提交", self._origin.config_id
+            )
             self._how = how_elsewhere(self._origin.config_id)
         return asker
 

@@ -35,7 +35,9 @@ class Person:
 
 def read_people(staff_ids: Collection[str]) -> list[Sequence[Any]]:
     """Those who are listed: (corp_id, staff_id, name, role, does the role count?)."""
-    found = list(values_by(Staff, ("corp_id", "staff_id", "name", "role", "active", "user"), staff_id=staff_ids))
+    found = list(
+        values_by(Staff, ("corp_id", "staff_id", "name", "role", "active", "user"), staff_id=staff_ids)
+    )
     logins = {user_id for *_, user_id in found if user_id is not None}
     off = {user_id for user_id, on in values_by(get_user_model(), ("id", "is_active"), id=logins) if not on}
     return [(*facts, active and user_id not in off) for *facts, active, user_id in found]

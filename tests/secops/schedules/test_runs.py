@@ -181,7 +181,7 @@ def test_question_is_asked_anew_with_the_rights_its_owner_has_then(lost):
     lisi = staff("lisi", "李四")
     store(alert("k", severity="high"))
     given = {"task": "未处理的高危告警", "cron": "每天早上9点", "target": GROUP}
-    row = save_task(given, Actor.person(lisi), owner=lisi)
+    row = save_task(given, Actor.person(lisi, "dingtalk"), owner=lisi)
     assert row.name == "未处理的高危告警"
     make_due(row)
     runs.tick()
