@@ -84,7 +84,7 @@ def test_triage_by_chat_is_feishus_in_history_and_audit(settings: Any, tmp_path:
     talk(config, "wang", f"接受换班 {ShiftSwap.objects.get().code}")
     assert AuditRecord.objects.filter(subject__startswith="swap:").count() == 2
     people = AuditRecord.objects.filter(actor_kind="person")
-    assert {kind for kind in people.values_list("kind", flat=True)} >= {"message", "proposal", "approval"}
+    assert set(people.values_list("kind", flat=True)) >= {"message", "proposal", "approval"}
     assert set(people.values_list("via", flat=True)) == {"feishu"}
     page = text_of(superuser().get(reverse("web:alert", args=[pk])))
     assert "飞书" in page
