@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from bifang.channels.admin.addressees import NamedList, group_of, hinted, person_of, short_person
 from bifang.channels.cards.models import Card, CardState
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, once, shortened
 
 CARD_TONES = {
     CardState.OPEN: "info", CardState.FINISHED: "ok", CardState.GIVEN_UP: "warn", CardState.FAILED: "bad",
@@ -48,11 +48,13 @@ class CardScreen(RecordScreen):
         return format_html_join(" · ", "{}", parts) or NOTHING
 
     @admin.display(description="会话")
+    @once
     def place(self, row: Card) -> SafeString | str:
         """Where it stands."""
         return group_of(row.config_id, row.conversation_id)
 
     @admin.display(description="接收人")
+    @once
     def person(self, row: Card) -> SafeString | str:
         """For whom it is, or who asked in a group."""
         return person_of(row.config_id, row.staff_id)

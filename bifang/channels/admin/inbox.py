@@ -66,12 +66,14 @@ class InboxScreen(RowScreen):
         return format_html_join(" · ", "{}", parts)
 
     @admin.display(description="发送人")
+    @once
     def sender(self, row: InboxRow) -> SafeString | str:
         """By name; who is not listed, as they call themselves."""
         known = names_of({(row.config_id, row.sender_id)}).get((row.config_id, row.sender_id), "")
         return whole(known or str(row.payload.get("nick") or ""), row.sender_id)
 
     @admin.display(description="会话")
+    @once
     def place(self, row: InboxRow) -> SafeString | str:
         """Where it was said."""
         return group_of(row.config_id, row.conversation_id)

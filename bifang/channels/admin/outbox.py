@@ -10,7 +10,7 @@ from bifang.channels import outbox
 from bifang.channels.admin.addressees import group_of, person_of
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OutboxRow
-from bifang.core.admin.base import NOTHING, moment, preformatted, shortened
+from bifang.core.admin.base import NOTHING, moment, once, preformatted, shortened
 
 
 @admin.register(OutboxRow)
@@ -68,6 +68,7 @@ class OutboxScreen(RowScreen):
         return link("channels_inboxrow", row.inbox_id, f"#{row.inbox_id}") if row.inbox_id else NOTHING
 
     @admin.display(description="地址")
+    @once
     def address(self, row: OutboxRow) -> SafeString | str:
         """Conversation and person; no webhook."""
         target = row.target or {}
@@ -80,6 +81,7 @@ class OutboxScreen(RowScreen):
         return format_html_join(" · ", "{}", ((part,) for part in parts))
 
     @admin.display(description="@谁")
+    @once
     def mentioned(self, row: OutboxRow) -> SafeString | str:
         """Who is mentioned in the group."""
         return person_of(row.config_id, row.at_staff_id)

@@ -153,7 +153,7 @@ def actors():
     return {
         "analyst": (Actor.person(people["analyst"], "dingtalk"), False),
         "approver": (Actor.person(people["approver"], "dingtalk"), True),
-        "stranger": (Actor("person", "dingother:approver", "approver"), False),
+        "stranger": (Actor("person", "dingother:approver", "approver", "dingtalk"), False),
         "superuser": (Actor("person", f"user:{users['root'].pk}", "root", "admin"), True),
         "group only": (Actor("person", f"user:{users['group'].pk}", "group", "admin"), False),
         "token of an approver": (Actor.token(str(row.pk), "own", "two"), True),

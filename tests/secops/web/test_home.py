@@ -153,7 +153,7 @@ def test_assets_with_the_gravest_alerts_come_first() -> None:
 def test_who_is_on_call_and_who_is_next_stands_there() -> None:
     rotas()
     text = text_of(member(Role.VIEWER).get(HOME))
-    assert re.search(r"值班0：.*(李四|王五).*(lisi|wangwu).*下一位", text), text
+    assert re.search(r"值班0：.*(lisi|wangwu).*(李四|王五).*下一位", text), text
     Staff.objects.update(active=False)
     text = text_of(superuser().get(HOME))
     assert "无人值班" in text
