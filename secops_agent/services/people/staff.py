@@ -1,11 +1,10 @@
 """People: who someone is, and what they may do."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 
@@ -14,7 +13,6 @@ from bifang.core.models import SystemConfig
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.reading import values_by
 
 KEYS = ("staff_id", "name", "role", "corp_id", "active")
 
@@ -33,35 +31,18 @@ class Person:
         return allows(self.role, needed)
 
 
-def read_people(staff_ids: Collection[str]) -> list[Sequence[Any]]:
-    """Those who are listed: (corp_id, staff_id, name, role, does the role count?)."""
-    found = list(
-        values_by(Staff, ("corp_id", "staff_id", "name", "role", "active", "user"), staff_id=staff_ids)
-    )
-    logins = {user_id for *_, user_id in found if user_id is not None}
-    off = {user_id for user_id, on in values_by(get_user_model(), ("id", "is_active"), id=logins) if not on}
-    return [(*facts, active and user_id not in off) for *facts, active, user_id in found]
-
-
-def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Sequence[Any]]) -> list[Person]:
-    """(corp_id, staff_id, nick, default role) → Person; ``listed``: `read_people`. Others get the default role.
+def identify(corp_id: str, staff_id: str, nick: str, default: str) -> Person:
+    """Who somebody is: as listed, else with the role ``default``, which is not for people who left or whose login is
+    switched off.
 
     A row without corporation stands for the only one known, until that is learned.
     """
-    people = {(corp_id, staff_id): (name, role, acts) for corp_id, staff_id, name, role, acts in listed}
-    return [
-        _person(one, [row for key in ((one[0], one[1]), ("", one[1])) if (row := people.get(key))])
-        for one in asked
-    ]
-
-
-def _person(asked: tuple[str, str, str, str], rows: Sequence[tuple[str, str, bool]]) -> Person:
-    corp_id, staff_id, nick, default = asked
-    for name, role, acts in rows:
-        if acts:
-            return Person(corp_id, staff_id, name, Role(role))
-    # The default role is not for people who left, or whose login is switched off.
-    return Person(corp_id, staff_id, nick, Role.NONE if rows else Role(default))
+    rows = Staff.objects.filter(staff_id=staff_id, corp_id__in=(corp_id, "")).order_by("-corp_id")
+    listed = list(rows.select_related("user"))
+    for row in listed:
+        if row.acts:
+            return Person(corp_id, staff_id, row.name, Role(row.role))
+    return Person(corp_id, staff_id, nick, Role.NONE if listed else Role(default))
 
 
 def find_person(corp_id: str, staff_id: str) -> Person | None:
