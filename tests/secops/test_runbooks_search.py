@@ -58,7 +58,7 @@ def test_nothing_found_is_an_answer(books):
 
 def test_change_is_searchable_and_recorded(books):
     pk = books["钓鱼邮件处置"]
-    actor = Actor.person(person())
+    actor = Actor.person(person(), "dingtalk")
     runbooks.save("钓鱼邮件处置", "联系邮件网关撤回。", ("钓鱼", "邮件网关"), (), actor, runbook_id=pk)
     assert runbooks.search("邮件网关")[0].id == pk
     assert runbooks.search("重置口令") == ()

@@ -8,6 +8,7 @@ from bifang.channels.ports import ReplyTarget
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
 from secops_agent.services.chats import speaks
+from secops_agent.services.people.applications import is_of
 from secops_agent.services.people.messages import speaker_for
 
 MOST: Final = 20
@@ -32,7 +33,7 @@ def tell_through(among: Collection[int], title: str, text: str, *, key: str) -> 
     """
     persons: set[int] = set()
     count = 0
-    for staff in Staff.objects.filter(role=Role.ADMIN, active=True).order_by("pk")[:MOST]:
+    for staff in Staff.objects.acting().filter(role=Role.ADMIN).order_by("pk")[:MOST]:
         speaker = None if staff.user_id in persons else speaker_for(staff, among=among)
         if speaker is not None and staff.corp_id in ("", speaker.corporation):
             target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
@@ -43,11 +44,11 @@ def tell_through(among: Collection[int], title: str, text: str, *, key: str) -> 
 
 
 def people_of(config: SystemConfig | None) -> list[Staff]:
-    """Those of its corporation; of any, if none is known."""
-    people = Staff.objects.filter(role=Role.ADMIN, active=True)
+    """Those of its corporation, of any if none is known, whom it can speak to."""
+    people = Staff.objects.acting().filter(role=Role.ADMIN)
     if config and config.corporation:
         people = people.filter(corp_id__in=("", config.corporation))
-    return list(people.order_by("pk")[:MOST])
+    return [row for row in people.order_by("pk")[:MOST] if config is None or is_of(config, row)]
 
 
 def speaker_beside(config: SystemConfig | None) -> SystemConfig | None:

@@ -8,6 +8,7 @@ from bifang.channels.ports import ReplyTarget, Suggestion
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.chats import WEB, speaks
+from secops_agent.services.people.applications import is_of
 
 
 def speaker_for(
@@ -15,8 +16,7 @@ def speaker_for(
 ) -> SystemConfig | None:
     """What reaches a person and may speak unasked, ``first`` if it can; None if nothing does.
 
-    ``among``: no other one than these. Of several robots of their corporation one that they wrote to: in Feishu an
-    open_id belongs to one application.
+    ``among``: no other one than these. Of several robots of their corporation one that they wrote to.
     """
     rows = [
         row
@@ -24,6 +24,7 @@ def speaker_for(
         if speaks(row)
         and (not staff.corp_id or row.corporation in (staff.corp_id, ""))
         and (among is None or row.pk in among)
+        and is_of(row, staff)
     ]
     known = _written_to(staff, rows) if len(rows) > 1 else frozenset()
     rows.sort(

@@ -32,21 +32,22 @@ class Person:
 
 
 def identify(corp_id: str, staff_id: str, nick: str, default: str) -> Person:
-    """Who somebody is: as listed, else with the role ``default``, which is not for people who left.
+    """Who somebody is: as listed, else with the role ``default``, which is not for people who left or whose login is
+    switched off.
 
     A row without corporation stands for the only one known, until that is learned.
     """
     rows = Staff.objects.filter(staff_id=staff_id, corp_id__in=(corp_id, "")).order_by("-corp_id")
-    listed = list(rows.values_list("name", "role", "active"))
-    for name, role, active in listed:
-        if active:
-            return Person(corp_id, staff_id, name, Role(role))
+    listed = list(rows.select_related("user"))
+    for row in listed:
+        if row.acts:
+            return Person(corp_id, staff_id, row.name, Role(row.role))
     return Person(corp_id, staff_id, nick, Role.NONE if listed else Role(default))
 
 
 def find_person(corp_id: str, staff_id: str) -> Person | None:
-    """A listed, active person; None otherwise. An empty `corp_id` matches the only one of that id."""
-    rows = Staff.objects.filter(staff_id=staff_id, active=True)
+    """A listed person whose role counts; None otherwise. An empty `corp_id` matches the only one of that id."""
+    rows = Staff.objects.acting().filter(staff_id=staff_id)
     if corp_id:
         rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id="")).order_by("-corp_id")
     row = rows.first()
@@ -55,7 +56,7 @@ def find_person(corp_id: str, staff_id: str) -> Person | None:
 
 def administrators(corp_id: str | None) -> list[str]:
     """Names of the people who can give someone a role, in this corporation or (None) in any."""
-    rows = Staff.objects.filter(role=Role.ADMIN, active=True)
+    rows = Staff.objects.acting().filter(role=Role.ADMIN)
     if corp_id is not None:
         rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id=""))
     return list(rows.order_by("pk").values_list("name", flat=True)[:5])

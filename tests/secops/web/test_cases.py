@@ -45,7 +45,7 @@ def alerts(number: int, **more: Any) -> list[int]:
 
 def made(ids: list[int], title: str = "一件事") -> int:
     row = Staff.objects.filter(staff_id="li").first()
-    actor = Actor.person(row) if row else Actor.system("test")
+    actor = Actor.person(row, "dingtalk") if row else Actor.system("test")
     return orders.create(ids, actor, title).case.id
 
 
