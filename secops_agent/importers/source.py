@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from bifang.core.errors import InvalidInput
 
 from .encodings import detect_encoding
+from .packages import Readable, unpacked
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -60,12 +61,11 @@ class Source:
     """A file or a request body that can be opened several times."""
 
     def __init__(self, name: str, *, path: Path | None = None, data: bytes = b"") -> None:
-        self.name = name
-        self._path = path
-        self._data = data
+        self.name, self._path, self._data = name, path, data
         self._head: bytes | None = None
         self._began = time.thread_time()
         self._taken = self._worth = self.given = 0
+        self.unread: list[str] = []  # sheets of a workbook
 
     @classmethod
     def from_path(cls, path: str | Path) -> "Source":
@@ -128,7 +128,7 @@ class Source:
     def open(self, limits: ImportLimits, *, whole: bool = False) -> Iterator["Stream"]:
         """A buffered UTF-8 stream without byte order mark. Reading it may raise InvalidInput or BrokenFile."""
         with self._raw() as raw:
-            chunks = _inflate(_read(raw), self.name, limits)
+            chunks = _inflate(_read(unpacked(raw, self.name, self.unread)), self.name, limits)
             bounded = _bound(chunks, limits.max_bytes if whole else limits.max_stream_bytes, self.name)
             yield Stream(_transcode(bounded, self.name), self, limits)
 
@@ -207,7 +207,7 @@ def _beginning(stream: io.BufferedReader) -> bytes:
     return head
 
 
-def _read(stream: BinaryIO) -> Iterator[bytes]:
+def _read(stream: Readable) -> Iterator[bytes]:
     while chunk := stream.read(_CHUNK):
         yield chunk
 

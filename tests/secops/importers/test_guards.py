@@ -82,7 +82,7 @@ def test_doubtful_encoding_and_binary_are_errors() -> None:
         read("trivy", b'{"ArtifactName": "caf\xe9\xff\xfe", "SchemaVersion": 2}')
     with pytest.raises(InvalidInput, match="NUL 字节，像是二进制文件"):
         read("trivy", b"\x7fELF\x00\x01\x02\x00\x00")
-    with pytest.raises(InvalidInput, match="zip 压缩包"):
+    with pytest.raises(InvalidInput, match="损坏、不完整"):
         read("trivy", b"PK\x03\x04abc")
 
 
