@@ -156,7 +156,7 @@ class CellReader(_TextReader):
     def _value(self, text: str) -> str:
         if self._kind == "s":
             number = _number(text)
-            return self._strings[number] if 0 <= number < len(self._strings) and text else ""
+            text = self._strings[number] if 0 <= number < len(self._strings) else ""
         if self._kind == "e":
             return ""
         if self._kind == "n" and _number(self._style) in self._dates and self._style:

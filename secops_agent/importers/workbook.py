@@ -76,7 +76,7 @@ def _feed(archive: ZipFile, part: str, target: Any) -> Iterator[None]:
         while piece := file.read(_CHUNK):
             parser.feed(piece)
             yield
-    parser.feed(b"")
+    parser.close()
 
 
 def _tags(archive: ZipFile, part: str, wanted: Collection[str]) -> list[tuple[str, str, Mapping[str, str]]]:
