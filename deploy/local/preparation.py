@@ -114,7 +114,9 @@ def apply_demo() -> bool:
     draft = applied.with_suffix(".new.yaml")
     draft.write_text(text, encoding="utf-8")
     learn_corporation(CORPORATION, "load_demo")  # of people whom an older demo listed without one
-    logging.disable(logging.WARNING)  # nobody spoke in the demo's group yet: true, and no news on a first start
+    logging.disable(
+        logging.WARNING
+    )  # nobody spoke in the demo's group yet: true, and no news on a first start
     try:
         _call("apply_configs", str(draft))
     finally:

@@ -45,7 +45,9 @@ class ImportForm(forms.Form):
     """A file and what is said about it."""
 
     file = forms.FileField(
-        label="文件", widget=UnfoldAdminFileFieldWidget, help_text="资产表和情报清单可以是 Excel（xlsx）；可以是 gzip，或只有一个文件的 zip；最大 200 MiB。"
+        label="文件",
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="资产表和情报清单可以是 Excel（xlsx）；可以是 gzip，或只有一个文件的 zip；最大 200 MiB。",
     )
     format = forms.ChoiceField(label="格式", required=False, widget=UnfoldAdminSelectWidget)
     source = forms.CharField(

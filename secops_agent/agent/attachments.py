@@ -96,7 +96,9 @@ def _role_refusal(name: str, person: Person) -> str:
 def _failure(name: str, error: BifangError) -> str:
     """Says the name of the file once: what is said of the content begins with it."""
     words = _words(error)
-    return f"「{name}」{words.removeprefix(name).lstrip()}" if words.startswith(name) else f"「{name}」：{words}"
+    return (
+        f"「{name}」{words.removeprefix(name).lstrip()}" if words.startswith(name) else f"「{name}」：{words}"
+    )
 
 
 def _words(error: BifangError) -> str:

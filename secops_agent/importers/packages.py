@@ -95,7 +95,9 @@ def _require_modest(archive: zipfile.ZipFile, name: str, size: int) -> None:
 def _only_file(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     """Raises InvalidInput for an archive of many, an Office document that is no workbook, or an empty one."""
     if "[Content_Types].xml" in archive.NameToInfo:
-        raise InvalidInput(f"{name} 是 Word 等 Office 文件：请发送工具导出的 JSON、XML、CSV 或 Excel（xlsx）。")
+        raise InvalidInput(
+            f"{name} 是 Word 等 Office 文件：请发送工具导出的 JSON、XML、CSV 或 Excel（xlsx）。"
+        )
     files = [part for part in archive.infolist() if not part.is_dir() and not _is_litter(part.filename)]
     if len(files) == 1:
         return files[0]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bifang.core.errors import InvalidInput
@@ -112,7 +112,7 @@ class CellReader(_TextReader):
     def __init__(self, strings: list[str], dates: frozenset[int], *, since_1904: bool) -> None:
         super().__init__()
         self._strings, self._dates = strings, dates
-        self._epoch = datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 30)
+        self._epoch = datetime(*((1904, 1, 1) if since_1904 else (1899, 12, 30)), tzinfo=UTC)
         self._rows: list[Row] = []
         self._row: Row = []
         self._number = self._column = 0
@@ -161,7 +161,9 @@ class CellReader(_TextReader):
             return ""
         if self._kind == "n" and _number(self._style) in self._dates and self._style:
             return self._day(text)
-        return "；".join(line.strip() for line in text.splitlines() if line.strip())  # so that a row stays a line
+        return "；".join(
+            line.strip() for line in text.splitlines() if line.strip()
+        )  # so that a row stays a line
 
     def _day(self, text: str) -> str:
         try:

@@ -60,7 +60,9 @@ def read_workbook(archive: ZipFile, name: str, left: list[str]) -> Iterator[byte
             raise InvalidInput(f"{name} 里没有可以读的工作表。")
         left[:] = [title for title, part in sheets[1:] if _has_cells(archive, part)]
         styles = _tags(archive, _STYLES, ("numFmt", "xf")) if _STYLES in archive.NameToInfo else []
-        old = any(attributes.get("date1904") in ("1", "true") for _, tag, attributes in tags if tag == "workbookPr")
+        old = any(
+            attributes.get("date1904") in ("1", "true") for _, tag, attributes in tags if tag == "workbookPr"
+        )
         reader = CellReader(_strings(archive), date_styles(styles), since_1904=old)
         yield from _as_csv(_below_titles(_rows(archive, sheets[0][1], reader)))
     except DefusedXmlException as error:

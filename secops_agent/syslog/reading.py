@@ -65,7 +65,9 @@ def _read(line: Line) -> LineReading:
     text = _decoded(line)
     if text is None:
         label = SyslogEncoding(line.source.encoding).label
-        return LineReading(refusal=f"不是 {label} 编码{_rather(line)}：请在这个来源里改「编码」，或改设备的设置。")
+        return LineReading(
+            refusal=f"不是 {label} 编码{_rather(line)}：请在这个来源里改「编码」，或改设备的设置。"
+        )
     message = read_message(text, line.source.zone, line.received_at)
     origin = LineOrigin(
         line.source.name, line.peer, line.data, line.received_at, line.size if line.is_cut else 0

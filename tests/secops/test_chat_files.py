@@ -122,7 +122,11 @@ def test_a_report_shows_its_findings_once_and_an_error_names_the_file_once() -> 
     report = {"SchemaVersion": 2, "ArtifactName": "shop/web:1", "ArtifactType": "container_image", "Results": [
         {"Target": "t", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [
             {"VulnerabilityID": "CVE-2026-80001", "PkgName": "xz", "InstalledVersion": "1", "Severity": "HIGH", "Title": "后门"}]}]}  # fmt: skip
-    shown, broken = talk(company(), ("li", Sent("t.json", json.dumps(report))), ("li", Sent("b.json", json.dumps(report)[:150])))
+    shown, broken = talk(
+        company(),
+        ("li", Sent("t.json", json.dumps(report))),
+        ("li", Sent("b.json", json.dumps(report)[:150])),
+    )
     assert shown.count("CVE-2026-80001") == 1
     assert "涉及资产：shop/web:1" in shown
     assert broken.count("b.json") == 1

@@ -34,7 +34,9 @@ def test_a_sheet_is_read_as_an_asset_list_and_lines_are_excels() -> None:
 
 def test_dates_are_read_as_they_are_shown() -> None:
     book = workbook(
-        ("值", "说明", "有效期"), ("203.0.113.50", "扫描", DAY_2027_01_31), ("203.0.113.51", "", DAY_2027_01_31 + 0.5)
+        ("值", "说明", "有效期"),
+        ("203.0.113.50", "扫描", DAY_2027_01_31),
+        ("203.0.113.51", "", DAY_2027_01_31 + 0.5),
     )
     day, noon = of(read("indicators_csv", book), ListedRecord)
     zone = ZoneInfo("Asia/Shanghai")

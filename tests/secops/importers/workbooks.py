@@ -25,7 +25,9 @@ def sheet(*rows: str) -> str:
     return f"<worksheet {_MAIN}><sheetData>{''.join(rows)}</sheetData></worksheet>"
 
 
-def parts(sheets: Mapping[str, str], strings: Sequence[str] = (), hidden: Sequence[str] = ()) -> dict[str, str]:
+def parts(
+    sheets: Mapping[str, str], strings: Sequence[str] = (), hidden: Sequence[str] = ()
+) -> dict[str, str]:
     """What stands in a workbook; each sheet as `sheet` writes it. Style 1 shows a date."""
     told = "".join(
         f'<sheet name="{escape(name)}" r:id="rId{number}" state="{"hidden" if name in hidden else "visible"}"/>'
@@ -47,7 +49,9 @@ def parts(sheets: Mapping[str, str], strings: Sequence[str] = (), hidden: Sequen
     }
 
 
-def workbook(*rows: Sequence[Cell], more: Mapping[str, str] | None = None, hidden: Sequence[str] = ()) -> bytes:
+def workbook(
+    *rows: Sequence[Cell], more: Mapping[str, str] | None = None, hidden: Sequence[str] = ()
+) -> bytes:
     """A first sheet with these rows: texts are shared, numbers are dates. ``more``: further sheets."""
     strings: list[str] = []
     written = []
