@@ -181,19 +181,19 @@ async def _proposed(
     path = jobs.directory() / row.file
     found = await asyncio.to_thread(look, path, row.name, format_name, choices)
     head = (
-        f"收到文件「{row.name}」（{_size(row.size)}）：{registry.get(format_name).title}（{format_name}）。\n\n"
-        f"里面有：{found.told}。"
+        f"收到文件「{row.name}」（{_size(row.size)}）：{registry.get(format_name).title}（{format_name}）。"
     )
+    holds = f"{head}\n\n里面有：{found.told}。"
     if found.homeless and not choices.asset:
         text = (
-            f"{head}\n\n文件里没有写明属于哪个资产（{found.homeless} 条）。请回复资产的名称：主机名、IP、镜像、仓库地址或网址；"
+            f"{holds}\n\n文件里没有写明属于哪个资产（{found.homeless} 条）。请回复资产的名称：主机名、IP、镜像、仓库地址或网址；"
             "中文名称请写「资产 名称」。不导入就回复「取消」。没有导入任何内容。"
         )
         asked = file_answers.stored(row, format=format_name, asks=FileQuestion.ASSET)
         return Received(said, text, (asked,))
     if not sum(found.counts.values()):
         return Received(
-            said, f"{head}没有什么可以导入。", (file_answers.stored(row, asks=FileQuestion.NONE),)
+            said, f"{holds}没有什么可以导入。", (file_answers.stored(row, asks=FileQuestion.NONE),)
         )
     await asyncio.to_thread(_keep_a_day, path)
     return await db.call(_offer, said, head, row, found, choices, proposals)
@@ -217,11 +217,11 @@ def _offer(
     code = proposals.propose(IMPORT, DEFINITION.title, "write", arguments, summary)
     parts = [
         head,
-        *([f"涉及资产：{found.whose}{new}。"] if found.assets else []),
         f"前 {len(found.shown)} 条：\n\n" + "\n".join(f"- {line}" for line in found.shown),
         *_left_out(found),
         *_earlier(row),
         f"**{DEFINITION.title}**（{code}，尚未执行）",
+        summary,
         f"请本人在 24 小时内回复「确认 {code}」后导入；不导入就回复「拒绝 {code}」。",
     ]
     text = "\n\n".join(parts)

@@ -128,8 +128,21 @@ def test_a_report_shows_its_findings_once_and_an_error_names_the_file_once() -> 
         ("li", Sent("b.json", json.dumps(report)[:150])),
     )
     assert shown.count("CVE-2026-80001") == 1
-    assert "涉及资产：shop/web:1" in shown
+    assert shown.count("资产 shop/web:1。") == shown.count("发现 1") == 1
     assert broken.count("b.json") == 1
+
+
+def test_the_own_chat_offers_to_confirm_with_a_tap() -> None:
+    config = company()
+
+    async def send() -> Any:
+        agent = new_agent()
+        result = await say(agent, config, "li", "", attachment=Sent("a.csv", ASSETS).attachment, **PRIVATE)
+        await agent.close()
+        return result.replies[0]
+
+    reply = asyncio.run(send())
+    assert [each.text for each in reply.suggestions] == [f"确认 {code_in(reply.text)}"]
 
 
 def test_in_a_group_what_was_rejected_goes_to_the_sender_alone() -> None:
