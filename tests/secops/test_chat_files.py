@@ -142,7 +142,7 @@ def test_the_own_chat_offers_to_confirm_with_a_tap() -> None:
         return result.replies[0]
 
     reply = asyncio.run(send())
-    assert [each.text for each in reply.suggestions] == [f"确认 {code_in(reply.text)}"]
+    assert [(each.verb, each.code) for each in reply.suggestions] == [("确认", code_in(reply.text))]
 
 
 def test_in_a_group_what_was_rejected_goes_to_the_sender_alone() -> None:

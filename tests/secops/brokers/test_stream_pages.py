@@ -110,7 +110,7 @@ def test_list_shows_how_a_stream_stands() -> None:
     assert "连接被拒绝" in config.last_error
     text = text_of(root.get(reverse("admin:core_systemconfig_change", args=[config.pk])))
     assert "来源 stream:总线" in text
-    assert "积压 未知，没有连接" in text
+    assert "未知，没有连接" in text
 
 
 def test_health_and_metrics_tell_of_streams() -> None:

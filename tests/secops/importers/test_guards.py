@@ -128,7 +128,7 @@ def test_truncated_gzip_keeps_what_came_before_the_break() -> None:
 
 
 def test_file_broken_before_the_first_record_is_an_error() -> None:
-    with pytest.raises(InvalidInput, match="中断或有语法错误"):
+    with pytest.raises(InvalidInput, match="中断，没有写完"):
         read("grype", json.dumps(GRYPE)[:60])
 
 

@@ -104,7 +104,7 @@ def test_the_page_takes_networks_as_people_write_them(
     refused = client.post(page, form | {"name": "另一个"}).content.decode()
     assert "已经属于来源「防火墙」" in refused
     SyslogListener.objects.create(
-        owner="a:1", started_at=timezone.now(), heartbeat_at=timezone.now(), unknown=3, strangers={"10.1.2.3": 2, "192.0.2.9": 1}
+        owner="a:1", places=["udp 0.0.0.0:5514"], started_at=timezone.now(), heartbeat_at=timezone.now(), unknown=3, strangers={"10.1.2.3": 2, "192.0.2.9": 1}
     )  # fmt: skip
     listed = client.get(reverse("admin:secops_agent_syslogsource_changelist")).content.decode()
     assert ("192.0.2.9（1 次）" in listed, "10.1.2.3（" in listed) == (True, False)
