@@ -84,7 +84,7 @@ class DingTalkKind(Kind):
     groups: ClassVar[Mapping[str, str]] = {
         CREDENTIALS: "都在钉钉开放平台（open.dingtalk.com）：应用开发 › 企业内部开发 › 点开应用 › 基础信息 › 凭证与基础信息。",
         RECEIVING: "钉钉一侧：应用能力 › 机器人 的消息接收模式选「Stream 模式」，开发配置 › 事件订阅 选「Stream 推送」，再发布版本；关闭「使用流式推送」时照下面的「HTTP 回调」。",
-        CALLBACK: "只在关闭「使用流式推送」时有用：钉钉把消息发到毕方的公网 HTTPS 地址。三项都可以留空，保存时自动生成；"
+        CALLBACK: "只在关闭「使用流式推送」时有用：钉钉把消息发到毕方的公网 HTTPS 地址。都可以留空，保存时自动生成（回调地址里的密钥在「高级设置」里）；"
         "要填到开放平台的地址和密钥，保存后在本页「HTTP 回调」里查看。什么时候用哪一种，见 docs/dingtalk_webhook.md。",
         MODEL: CHOOSE_MODEL,
     }

@@ -12,7 +12,7 @@ from bifang.channels.checks import machine
 from bifang.channels.checks.diagnosis import Examination
 from bifang.channels.client_status import FRESH
 from bifang.channels.connection_health import BEST_FIRST, WorkerService, live_states
-from bifang.channels.models import ClientState, ClientStatus, InboxRow
+from bifang.channels.models import ClientState, ClientStatus, InboxRow, Outage
 from bifang.core.admin.base import moment, shortened
 from bifang.core.admin.guiding import Fact
 from bifang.core.admin.live import Live
@@ -123,10 +123,18 @@ def _detail(
 
 
 def message_facts(config: SystemConfig) -> Sequence[Fact]:
-    """Last message, last error."""
+    """Last message, last error, and whether administrators know that it is down."""
     heard = last_messages([config.pk])[config.pk]
     said = format_html("{}（{}前）", moment(heard), timesince(heard, depth=1)) if heard else "还没有收到过"
-    return [("最近消息", said), *_past_error(config)]
+    return [("最近消息", said), *_past_error(config), *_outage(config)]
+
+
+def _outage(config: SystemConfig) -> Sequence[Fact]:
+    row = Outage.objects.filter(config=config, since__isnull=False).first()
+    if row is None or not (row.known or row.problem):
+        return []
+    told = row.problem or format_html("已告知，{}", moment(row.told_at))
+    return [("告知管理员", told)]
 
 
 def _past_error(config: SystemConfig) -> Sequence[Fact]:

@@ -1,5 +1,6 @@
 """What administrators are told by themselves: in their own chats, through a configuration that may speak."""
 
+from collections.abc import Collection
 from typing import Final
 
 from bifang.channels import outbox
@@ -7,6 +8,7 @@ from bifang.channels.ports import ReplyTarget
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
 from secops_agent.services.chats import speaks
+from secops_agent.services.people.messages import speaker_for
 
 MOST: Final = 20
 
@@ -21,6 +23,23 @@ def tell(config: SystemConfig | None, title: str, text: str, *, key: str) -> int
         target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
         outbox.notify(speaker.pk, target, text, key=f"{key}:{staff.pk}", title=title)
     return len(found)
+
+
+def tell_through(among: Collection[int], title: str, text: str, *, key: str) -> int:
+    """As `tell`, on whatever platform, each person once: through those of these configurations that reach them.
+
+    Only those known to be their corporation's: elsewhere the same id may be somebody else's.
+    """
+    persons: set[int] = set()
+    count = 0
+    for staff in Staff.objects.filter(role=Role.ADMIN, active=True).order_by("pk")[:MOST]:
+        speaker = None if staff.user_id in persons else speaker_for(staff, among=among)
+        if speaker is not None and staff.corp_id in ("", speaker.corporation):
+            target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
+            outbox.notify(speaker.pk, target, text, key=f"{key}:{staff.pk}", title=title)
+            persons |= {staff.user_id} if staff.user_id else set()
+            count += 1
+    return count
 
 
 def people_of(config: SystemConfig | None) -> list[Staff]:
