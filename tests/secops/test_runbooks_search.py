@@ -23,6 +23,8 @@ QUESTIONS = [
     ("T1486", "勒索病毒应急处置"),
     ("员工收到钓鱼邮件", "钓鱼邮件处置"),
     ("重置口令", "钓鱼邮件处置"),
+    ("有没有勒索病毒的应急手册，借我看看", "勒索病毒应急处置"),
+    ("知识库里有没有暴力破解的 playbook", "SSH 暴力破解处置"),
 ]
 
 
@@ -40,6 +42,12 @@ def test_search_finds_the_right_one_first(books):
         assert hits[0].title == title
         assert hits[0].excerpt
         assert all(0 < hit.score <= 1 for hit in hits)
+
+
+def test_topic_is_what_stands_between_the_words_of_asking():
+    assert runbooks.topic("用户反映电脑中毒怎么办？") == "电脑中毒"
+    assert runbooks.topic("请问勒索病毒的处置流程在哪里查阅") == "勒索病毒"
+    assert runbooks.topic("怎么处置") == "怎么处置"
 
 
 def test_nothing_found_is_an_answer(books):

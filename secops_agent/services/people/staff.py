@@ -1,6 +1,6 @@
 """People: who someone is, and what they may do."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,6 @@ from bifang.core.models import SystemConfig
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.reading import values_by
 
 KEYS = ("staff_id", "name", "role", "corp_id", "active")
 
@@ -32,33 +31,17 @@ class Person:
         return allows(self.role, needed)
 
 
-FACTS: Final = ("corp_id", "staff_id", "name", "role", "active")  # what says who someone is
-
-
-def read_people(staff_ids: Collection[str]) -> list[Sequence[Any]]:
-    """The `FACTS` of those who are listed."""
-    return list(values_by(Staff, FACTS, staff_id=staff_ids))
-
-
-def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Sequence[Any]]) -> list[Person]:
-    """(corp_id, staff_id, nick, default role) → Person; ``listed``: `read_people`. Others get the default role.
+def identify(corp_id: str, staff_id: str, nick: str, default: str) -> Person:
+    """Who somebody is: as listed, else with the role ``default``, which is not for people who left.
 
     A row without corporation stands for the only one known, until that is learned.
     """
-    people = {(corp_id, staff_id): (name, role, active) for corp_id, staff_id, name, role, active in listed}
-    return [
-        _person(one, [row for key in ((one[0], one[1]), ("", one[1])) if (row := people.get(key))])
-        for one in asked
-    ]
-
-
-def _person(asked: tuple[str, str, str, str], rows: Sequence[tuple[str, str, bool]]) -> Person:
-    corp_id, staff_id, nick, default = asked
-    for name, role, active in rows:
+    rows = Staff.objects.filter(staff_id=staff_id, corp_id__in=(corp_id, "")).order_by("-corp_id")
+    listed = list(rows.values_list("name", "role", "active"))
+    for name, role, active in listed:
         if active:
             return Person(corp_id, staff_id, name, Role(role))
-    # The default role is not for people who left.
-    return Person(corp_id, staff_id, nick, Role.NONE if rows else Role(default))
+    return Person(corp_id, staff_id, nick, Role.NONE if listed else Role(default))
 
 
 def find_person(corp_id: str, staff_id: str) -> Person | None:
