@@ -3,12 +3,12 @@
 import codecs
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
 from bifang.core.errors import InvalidInput
 
 from .encodings import detect_encoding
 from .limits import MIB, ImportLimits
+from .packages import Readable
 
 HEAD_BYTES = 64 * 1024
 CHUNK = 256 * 1024
@@ -24,12 +24,12 @@ class BrokenFile(InvalidInput):
         self.position = position
 
 
-def decoded(raw: BinaryIO, name: str, limits: ImportLimits, most: int) -> Iterator[bytes]:
+def decoded(raw: Readable, name: str, limits: ImportLimits, most: int) -> Iterator[bytes]:
     """The file in UTF-8, at most so many bytes before it is turned. Raises InvalidInput, BrokenFile."""
     return _transcode(_bound(_inflate(_read(raw), name, limits), most, name), name)
 
 
-def _read(stream: BinaryIO) -> Iterator[bytes]:
+def _read(stream: Readable) -> Iterator[bytes]:
     while chunk := stream.read(CHUNK):
         yield chunk
 

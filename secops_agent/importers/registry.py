@@ -95,6 +95,11 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
         if not taken:
             raise
         yield Rejected(error.position, error.message, fatal=True)
+    if source.unread:
+        yield Rejected(
+            "工作表",
+            f"只读了第一个工作表，没有读：{'、'.join(source.unread)}。要导入的话请另存为单独的文件。",
+        )
 
 
 def _why(item: Item) -> str:

@@ -10,6 +10,7 @@ from bifang.core.errors import InvalidInput
 
 from .decoding import CHUNK, HEAD_BYTES, BrokenFile, decoded
 from .limits import ImportLimits, ReadingBudget
+from .packages import unpacked
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -19,11 +20,10 @@ class Source:
     """A file or a request body that can be opened several times."""
 
     def __init__(self, name: str, *, path: Path | None = None, data: bytes = b"") -> None:
-        self.name = name
-        self._path = path
-        self._data = data
+        self.name, self._path, self._data = name, path, data
         self._head: bytes | None = None
         self.budget = ReadingBudget()
+        self.unread: list[str] = []  # sheets of a workbook
 
     @classmethod
     def from_path(cls, path: str | Path) -> "Source":
@@ -67,7 +67,9 @@ class Source:
         """A buffered UTF-8 stream without byte order mark. Reading it may raise InvalidInput or BrokenFile."""
         with self._raw() as raw:
             most = limits.max_bytes if whole else limits.max_stream_bytes
-            yield Stream(decoded(raw, self.name, limits, most), self, limits)
+            yield Stream(
+                decoded(unpacked(raw, self.name, self.unread), self.name, limits, most), self, limits
+            )
 
     def _raw(self) -> BinaryIO:
         if self._path is None:
