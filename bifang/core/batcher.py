@@ -55,8 +55,8 @@ class Batcher(Generic[T, R]):
                 _answer([future for _, future in batch], self._results([item for item, _ in batch]))
         finally:
             with self._lock:
-                self._at_work = bool(self._waiting)
-            if self._at_work:
+                more = self._at_work = bool(self._waiting)
+            if more:  # not what it is by now: whoever came since then has begun the next batch already
                 self._submit(self._run_next)
 
     def _take(self) -> list[tuple[T, asyncio.Future[R]]]:

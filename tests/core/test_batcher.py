@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from django.db import OperationalError
@@ -99,3 +99,36 @@ async def test_callers_of_other_loops_are_answered(database: Database) -> None:
     found = await asyncio.gather(*(asyncio.to_thread(asyncio.run, batcher.call(n)) for n in range(5)))
     assert found == list(range(5))
     assert await db.call(lambda: "still at work") == "still at work"
+
+
+class Unlocking:
+    """A lock; calls ``then`` each time just after it was let go."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._lock, self._then = threading.Lock(), then
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        self._then()
+
+
+async def test_who_comes_just_when_the_last_batch_has_ended_starts_one_batch_and_not_two() -> None:
+    """Two at a time could swap two messages of one person."""
+    started: list[Callable[[], None]] = []
+    batcher: Batcher[int, int] = Batcher(list, submit=started.append)
+    late = batcher.call(2)
+
+    def come() -> None:
+        if started and not batcher._at_work:
+            late.send(None)
+
+    first = asyncio.create_task(batcher.call(1))
+    await asyncio.sleep(0)
+    batcher._lock = Unlocking(come)  # type: ignore[assignment]
+    started[0]()
+    assert await first == 1
+    assert len(started) == 2, "one for each item"
+    late.close()
