@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, cast
 
 from bifang.core.errors import InvalidInput
 
@@ -19,10 +19,25 @@ _MIB: Final = 1 << 20
 # Bytes that a part may unpack to: a workbook's sheet shrinks to a tenth, seldom to a twentieth.
 _LEAST_PLAIN, _MOST_TIMES, _MOST_PLAIN = 8 * _MIB, 20, 1024 * _MIB
 _MOST_PARTS: Final = 10_000
+_MOST_DIRECTORY: Final = 4 * _MIB  # every entry of it becomes an object
 _SHOWN: Final = 5
 _UNFIT: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, NotImplementedError, RuntimeError, OSError, ValueError,
 )  # fmt: skip
+
+
+class _Directory:
+    """A zip; `zipfile` reads the whole directory before anybody can ask how long it is, so that it is asked here."""
+
+    def __init__(self, raw: BinaryIO, name: str) -> None:
+        self._raw, self._name = raw, name
+        self.seek, self.tell, self.seekable = raw.seek, raw.tell, raw.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Without a size, the end of the file that says where the directory is. Raises InvalidInput."""
+        if size > _MOST_DIRECTORY:
+            raise InvalidInput(f"{self._name} 里的文件太多了：请解压，一次导入一个。")
+        return self._raw.read(size)
 
 
 class Readable(Protocol):
@@ -52,7 +67,7 @@ def unpacked(raw: BinaryIO, name: str, left: list[str]) -> Readable:
     if head != ZIP_MAGIC:
         return raw
     try:
-        archive = zipfile.ZipFile(raw)
+        archive = _opened(raw, name)
         _require_modest(archive, name, _size(raw))
         if BOOK in archive.NameToInfo:
             return _Pieces(_guarded(read_workbook(archive, name, left), name))
@@ -64,10 +79,13 @@ def unpacked(raw: BinaryIO, name: str, left: list[str]) -> Readable:
 def plain_size(raw: BinaryIO) -> int:
     """Bytes that a zip unpacks to, as it says itself; of one that is broken, what it has."""
     try:
-        with zipfile.ZipFile(raw) as archive:
-            return sum(part.file_size for part in archive.infolist())
-    except _UNFIT:
+        return sum(part.file_size for part in _opened(raw, "").infolist())
+    except (InvalidInput, *_UNFIT):
         return _size(raw)
+
+
+def _opened(raw: BinaryIO, name: str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(cast("BinaryIO", _Directory(raw, name)))
 
 
 def _size(raw: BinaryIO) -> int:

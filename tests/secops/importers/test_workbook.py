@@ -134,6 +134,22 @@ def test_strings_that_nobody_counts_are_refused() -> None:
         read("assets_csv", archive(body))
 
 
+@pytest.mark.parametrize("count", [10_001, 120_000], ids=["listed", "not even listed"])
+def test_an_archive_of_very_many_files_costs_little(count: int) -> None:
+    """Each costs a few hundred bytes as soon as the directory is read, and 47 in the file."""
+    plain = archive({"a": ""})
+    start = plain.index(b"PK\x01\x02")
+    entry = plain[start : start + 47]
+    end = plain[-22:-10] + struct.pack("<LLH", count * len(entry), start, 0)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match="太多了：请解压"):
+            read("assets_csv", plain[:start] + entry * count + end)
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_what_unpacks_to_much_is_left_to_the_background() -> None:
     with Upload() as small, Upload() as large:
         small.receive([workbook(HEADER, WEB)])
