@@ -1,6 +1,6 @@
 """Frames of a TCP or TLS connection (RFC 6587): counted octets, or lines; told apart once, at the first bytes.
 
-A line ends with LF or NUL (Sangfor SIP sends only the latter); neither stands within a message.
+A line ends with LF; also with NUL, where the first line of the connection did (Sangfor SIP sends nothing else).
 """
 
 import re
@@ -34,6 +34,7 @@ class Framer:
     def __init__(self, longest: int = LONGEST) -> None:
         self._longest = longest
         self._counted: bool | None = None
+        self._by_nul: bool | None = None
         self._buffer = bytearray()
         self._searched = 0  # no line end before this place
         self._dropped = 0  # of the line that is open
@@ -70,12 +71,17 @@ class Framer:
         self._searched = len(self._buffer)
 
     def _line_end(self) -> int:
-        feed = self._buffer.find(b"\n", self._searched)
-        nul = self._buffer.find(b"\0", self._searched, feed if feed >= 0 else len(self._buffer))
-        return nul if nul >= 0 else feed
+        """Where NUL ends none it is part of a message, and perhaps a stranger's: no other line begins behind it."""
+        feed = nul = self._buffer.find(b"\n", self._searched)
+        if self._by_nul is not False:
+            nul = self._buffer.find(b"\0", self._searched, feed if feed >= 0 else len(self._buffer))
+        end = nul if nul >= 0 else feed
+        if self._by_nul is None and end >= 0:
+            self._by_nul = self._buffer[end] == 0
+        return end
 
     def _line(self, end: int) -> Iterator[SyslogFrame]:
-        line = bytes(self._buffer[:end]).rstrip(_TRAILERS)
+        line = bytes(self._buffer[:end]).strip(_TRAILERS)
         size = len(line) + self._dropped
         del self._buffer[: end + 1]
         self._searched = self._dropped = 0

@@ -26,6 +26,11 @@ def test_nul_ends_a_line_as_well() -> None:
     assert frames(b"9 <13>o\0ne") == [b"<13>o\0ne"]
 
 
+def test_nul_in_a_message_of_a_sender_that_ends_lines_with_lf_forges_no_line() -> None:
+    assert frames(b"<14>one\n<14>t\0<8>forged\n") == [b"<14>one", b"<14>t\0<8>forged"]
+    assert frames(b"<14>one\n\0<14>two\n\0") == [b"<14>one", b"<14>two"]
+
+
 def test_a_line_that_begins_with_a_number_is_a_line() -> None:
     assert frames(b"2026 was a good year\n<13>two\n") == [b"2026 was a good year", b"<13>two"]
     assert frames(b"99999999 <13>x\n") == [b"99999999 <13>x"]
