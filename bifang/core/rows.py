@@ -26,6 +26,7 @@ else:
     AnyField = Field  # not subscriptable at run time
 
 M = TypeVar("M", bound=Model)
+_AT_ONCE = 100  # rows of a statement: what they hold is in memory several times, here and at the database
 _PLAIN = (CharField, TextField, IntegerField, BooleanField, ForeignKey)  # go to the database as they are
 
 
@@ -95,26 +96,28 @@ def insert_many(
     if len(values) == 1:
         run(spec.text, values[0])
     elif spec.many:
-        run(spec.many, _transposed(values))
+        _run_for_arrays(spec.many, values)
     else:
         _run_for_each(spec.text, values)
 
 
 def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model]) -> None:
-    """Write the named fields of rows by primary key, in the caller's transaction."""
+    """Write the named fields of rows by primary key, in the caller's transaction; of a row that comes twice, the last."""
     fields = [cast("AnyField", field) for field in (*map(model._meta.get_field, names), model._meta.pk)]
-    values = [
-        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows
-    ]
+    found = {
+        row.pk: [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        for row in rows
+    }
+    values = list(found.values())
     if not values:
         return
     table, columns = connection.ops.quote_name(model._meta.db_table), [_quoted(field) for field in fields]
     if on_postgresql():
         sets = ", ".join(f"{column} = given.{column}" for column in columns[:-1])
         given = f"unnest({_arrays(fields)}) AS given ({', '.join(columns)})"
-        run(
+        _run_for_arrays(
             f"UPDATE {table} SET {sets} FROM {given} WHERE {table}.{columns[-1]} = given.{columns[-1]}",  # noqa: S608 - names of our own models
-            _transposed(values),
+            values,
         )
     else:
         sets = ", ".join(f"{column} = %s" for column in columns[:-1])
@@ -139,8 +142,9 @@ def _arrays(fields: Sequence["AnyField"]) -> str:
     return ", ".join(f"%s::{kind}[]" for kind in kinds)
 
 
-def _transposed(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _run_for_arrays(text: str, rows: Sequence[Sequence[Any]]) -> None:
+    for start in range(0, len(rows), _AT_ONCE):
+        run(text, [list(column) for column in zip(*rows[start : start + _AT_ONCE], strict=True)])
 
 
 @lru_cache(maxsize=256)

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DataError, connection
+from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bifang.channels.models import OutboxRow
-from bifang.core.rows import insert_many
+from bifang.core.rows import insert_many, update_rows
 from bifang.core.sealed import Sealed
 from secops_agent.models import AuditRecord, Staff
 from secops_agent.models.usage import ModelPrice, TurnUsage
@@ -103,3 +103,29 @@ def test_text_that_is_too_long_is_refused_and_never_cut() -> None:
 def test_rows_may_bring_their_keys() -> None:
     insert_many(AuditRecord, [VALUES | {"id": 7}, VALUES | {"id": 9}], keyed=True)
     assert sorted(AuditRecord.objects.values_list("pk", flat=True)) == [7, 9]
+
+
+def test_many_rows_are_all_there_in_their_order_and_can_be_changed_again() -> None:
+    """More than one statement takes; what is null in one row and not in another; a row that comes twice."""
+    insert_many(AuditRecord, [VALUES | {"text": str(n), "config_id": n or None} for n in range(250)])
+    found = list(AuditRecord.objects.order_by("pk"))
+    assert [(row.text, row.config_id) for row in found] == [(str(n), n or None) for n in range(250)]
+    for n, row in enumerate(found):
+        row.detail, row.config_id, row.at = {"n": [n, None]}, 2**40 if n % 2 else None, NOW
+    again = AuditRecord(pk=found[7].pk, **VALUES | {"config_id": 1, "detail": {"n": "again"}})
+    with transaction.atomic():
+        update_rows(AuditRecord, ["detail", "config_id", "at"], [*found, again])
+    stored = list(AuditRecord.objects.order_by("pk").values_list("detail", "config_id"))
+    assert stored.pop(7) == ({"n": "again"}, 1)
+    wanted = [({"n": [n, None]}, 2**40 if n % 2 else None) for n in range(250) if n != 7]
+    assert stored == wanted
+
+
+@pytest.mark.only_postgresql
+def test_changed_text_that_is_too_long_is_refused_and_never_cut() -> None:
+    insert_many(AuditRecord, [VALUES])
+    row = AuditRecord.objects.get()
+    row.what = "长" * 61
+    with pytest.raises(DataError), transaction.atomic():
+        update_rows(AuditRecord, ["what"], [row])
+    assert AuditRecord.objects.get().what == VALUES["what"]
