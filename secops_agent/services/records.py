@@ -42,7 +42,8 @@ class AssetRecord:
     """An asset as one source sees it. Two records are the same asset when a strong key (not ``ip``) is shared.
 
     ``keys`` come strongest first and are never empty; ``owner`` is a staffId or a name as the source has it.
-    ``importance`` is "" when the source does not say. ``source`` names the tool.
+    ``importance`` is "" when the source does not say. ``source`` names the tool. ``hearsay``: whoever says so does not
+    prove who they are; it finds an asset or begins one, and changes none.
     """
 
     asset_type: AssetType
@@ -56,6 +57,7 @@ class AssetRecord:
     source: str = ""
     description: str = ""
     seen_at: datetime | None = None
+    hearsay: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def owned(record: AlertRecord, origin: LineOrigin) -> AlertRecord:
 
 
 def modest(asset: AssetRecord, source: str) -> AssetRecord:
-    """Only enough to find it by: a line must neither join two assets nor change what people said of one.
+    """Only enough to find it by: a line must neither join two assets nor change what is known of one.
 
     An agent's id is known within its source alone, so that what others know the host by goes first.
     """
@@ -124,7 +124,7 @@ def modest(asset: AssetRecord, source: str) -> AssetRecord:
         short = first.value.partition(".")[0]
         kept += [key for key in asset.keys[1:] if key.kind == "hostname" and key.value == short]
     ips = (first.value,) if first.kind == "ip" else ()
-    return AssetRecord(asset.asset_type, asset.name, tuple(kept), ips=ips, source=source)
+    return AssetRecord(asset.asset_type, asset.name, tuple(kept), ips=ips, source=source, hearsay=True)
 
 
 def _moments(message: SyslogMessage, origin: LineOrigin) -> dict[str, Any]:

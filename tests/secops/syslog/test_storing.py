@@ -29,6 +29,8 @@ from secops_agent.syslog.storing import KEPT_REJECTIONS, SyslogWriter, store_lin
 from secops_agent.syslog.tallies import SyslogTallies
 from tests.admin_pages import rule
 from tests.databases import Database
+from tests.secops import inventory_aid
+from tests.secops.importers.cn_samples_hosts import QT_LINE
 from tests.secops.syslog.lines_aid import line
 
 FAILED = "<34>1 2026-11-26T04:00:0{}Z web-01 sshd {} - - Failed password for root from 203.0.113.{}"
@@ -214,3 +216,23 @@ async def test_the_queue_is_bounded_and_one_source_leaves_room(tmp_path: Path) -
     small = LineQueue(most_lines=10)
     assert [small.offer(line(b"x", loud)) for _ in range(6)] == [True] * 5 + [False]
     assert small.offer(line(b"x", quiet))
+
+
+@pytest.mark.both_databases
+def test_a_line_names_a_known_asset_and_changes_nothing_about_it(firewall: SourceSettings) -> None:
+    """Whoever may send as the source could otherwise rename a host, or give it a name under which it is not found."""
+    inventory_aid.store(inventory_aid.host("", "10.0.3.15"), inventory_aid.host("db-01", "10.0.3.16"))
+
+    def known() -> list[tuple[object, ...]]:
+        rows = Asset.objects.filter(pk__in=ids).order_by("pk", "keys__kind", "keys__value")
+        return list(rows.values_list("name", "ips", "sources", "keys__kind", "keys__value", "keys__identity"))
+
+    ids = list(Asset.objects.values_list("pk", flat=True))
+    before = known()
+    for number, name in enumerate(("财务（已下线）", "db-01", "db-01.evil.example")):
+        told = QT_LINE.replace("pay-gateway-3", name).replace("08:30:00", f"08:30:0{number}")
+        assert store_lines([line(told, firewall, at=timezone.now())]) == {(firewall.pk, "alerts"): 1}
+    assert known() == before
+    assert set(Alert.objects.get().assets.values_list("pk", flat=True)) == set(ids)
+    inventory_aid.store(inventory_aid.host("db-01", fqdn="db-01.corp.example"))
+    assert Asset.objects.count() == 2

@@ -119,9 +119,10 @@ class _Book:
         found = self._find(record)
         candidate = self._across(found, record) if found else self._begin(record, seen)
         row = candidate.row
-        candidate.note(_complete(row, record, session, self._is_nameless(row, record)))
         row.first_seen, row.last_seen = min(row.first_seen, seen), max(row.last_seen, seen)
-        self._add_keys(candidate, record)
+        if candidate.stored is None or not record.hearsay:
+            candidate.note(_complete(row, record, session, self._is_nameless(row, record)))
+            self._add_keys(candidate, record)
         self._placed[record] = candidate
 
     def _begin(self, record: AssetRecord, seen: datetime) -> _Candidate:
