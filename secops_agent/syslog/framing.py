@@ -81,12 +81,12 @@ class Framer:
         return end
 
     def _line(self, end: int) -> Iterator[SyslogFrame]:
-        line = bytes(self._buffer[:end]).strip(_TRAILERS)
-        size = len(line) + self._dropped
+        size = len(self._buffer[:end].rstrip(_TRAILERS)) + self._dropped
+        line = bytes(self._buffer[: min(end, self._longest)]).strip(_TRAILERS)
         del self._buffer[: end + 1]
         self._searched = self._dropped = 0
         if line:
-            yield SyslogFrame(line[: self._longest], size)
+            yield SyslogFrame(line, size if size > self._longest else len(line))
 
     def _counts(self) -> Iterator[SyslogFrame]:
         while self._buffer:
