@@ -65,7 +65,7 @@ class Source:
         self._data = data
         self._head: bytes | None = None
         self._began = time.thread_time()
-        self._taken = self._worth = self.given = 0
+        self.taken = self._worth = self.given = 0
 
     @classmethod
     def from_path(cls, path: str | Path) -> "Source":
@@ -94,20 +94,20 @@ class Source:
     def begin(self) -> None:
         """From here on, the processor time of this thread is counted."""
         self._began = time.thread_time()
-        self._taken = self._worth = self.given = 0
+        self.taken = self._worth = self.given = 0
 
     def take(self) -> None:
         """A record was taken from it, so that reading it is worth more time."""
-        self._taken += 1
+        self.taken += 1
         self._worth = min(self.given, self._worth + LEAST_RECORD)
 
     def check(self, limits: ImportLimits) -> None:
         """Raises InvalidInput when reading has cost more than what came of it is worth."""
-        earned = self._taken * _EARNED + self._worth / MIB * _EARNED_MIB
+        earned = self.taken * _EARNED + self._worth / MIB * _EARNED_MIB
         allowed = limits.seconds + self.size() / MIB + earned
         if time.thread_time() - self._began > allowed:
             raise InvalidInput(
-                f"{self.name} 读了 {allowed:.0f} 秒，只得到 {self._taken} 条记录，像是恶意构造的文件，已停止导入。"
+                f"{self.name} 读了 {allowed:.0f} 秒，只得到 {self.taken} 条记录，像是恶意构造的文件，已停止导入。"
                 "确实是真实的报告时，请解压或拆分后导入。"
             )
 
