@@ -72,7 +72,9 @@ def _action(value: Any, *, options: Options) -> Iterator[Record]:
     if not entries:
         yield _single(action, rule)
     if len(entries) > _MOST_ENTRIES:
-        raise BrokenRecord(f"「alerts」有 {len(entries)} 条，最多 {_MOST_ENTRIES} 条：请在规则里减少一次处理的告警数")
+        raise BrokenRecord(
+            f"「alerts」有 {len(entries)} 条，最多 {_MOST_ENTRIES} 条：请在规则里减少一次处理的告警数"
+        )
     shared = _shared(action, len(entries))
     for entry in entries:
         yield _entry(entry, action, {**shared, "alerts": [dict(entry)]}, rule)
@@ -80,7 +82,11 @@ def _action(value: Any, *, options: Options) -> Iterator[Record]:
 
 def _filled(entry: Any) -> Table:
     """What a template left of a variable that has no value is nothing."""
-    return {} if entry is None else {key: value for key, value in table_of(entry).items() if value not in ("", None)}
+    return (
+        {}
+        if entry is None
+        else {key: value for key, value in table_of(entry).items() if value not in ("", None)}
+    )
 
 
 def _shared(action: Table, entries: int) -> Table:

@@ -1,5 +1,6 @@
 """What an import did, counted by kind."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -102,7 +103,8 @@ class Ledger:
     def keep_apart(self, rows: Sequence[Asset]) -> None:
         """These seem to be one, and are not joined."""
         if len(self._apart) < _MOST_APART:
-            self._apart["、".join(f"「{row.name[:80]}」（{_number(row)}）" for row in rows)] = None
+            ordered = sorted(rows, key=lambda row: row.pk or math.inf)
+            self._apart["、".join(f"「{row.name[:80]}」（{_number(row)}）" for row in ordered)] = None
 
     def created(self, kind: Kind) -> frozenset[int]:
         """The new ones so far."""
@@ -111,6 +113,10 @@ class Ledger:
     def touched(self, kind: Kind) -> frozenset[int]:
         """The new and changed ones so far."""
         return frozenset(self._created[kind] | self._updated[kind])
+
+    def known(self, kind: Kind) -> frozenset[int]:
+        """All that came so far, new or not."""
+        return self.touched(kind) | frozenset(self._seen[kind])
 
     def outcome(self) -> ImportOutcome:
         """The counts; scores of a feed count as vulnerabilities."""
@@ -123,5 +129,12 @@ class Ledger:
             counts["vulnerability"] += self.scores[name]
         ids: dict[str, frozenset[int]] = {kind: frozenset(self._created[kind]) for kind in KINDS}
         return ImportOutcome(
-            created, updated, unchanged, tuple(self.rejected), self.matched, self.vanished, ids, tuple(self._apart)
+            created,
+            updated,
+            unchanged,
+            tuple(self.rejected),
+            self.matched,
+            self.vanished,
+            ids,
+            tuple(self._apart),
         )

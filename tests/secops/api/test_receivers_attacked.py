@@ -3,13 +3,14 @@
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from secops_agent.models import Alert, Asset, AssetKey
+from secops_agent.models import Alert, AlertPayload, Asset, AssetKey
 from secops_agent.services.people import tokens
 from tests.secops.api.callers import with_token
 
@@ -31,7 +32,12 @@ def grafana(title: str, host: str) -> dict[str, Any]:
 
 
 def elastic(title: str, host: str) -> dict[str, Any]:
-    return {"@timestamp": AT, "rule": {"id": "r", "name": title}, "kibana": {"alert": {"id": "a"}}, "host": host}
+    return {
+        "@timestamp": AT,
+        "rule": {"id": "r", "name": title},
+        "kibana": {"alert": {"id": "a"}},
+        "host": host,
+    }
 
 
 def zabbix(title: str, host: str) -> dict[str, Any]:
@@ -93,7 +99,9 @@ def test_a_time_far_ahead_is_no_later_than_now(name: str, at: str) -> None:
 def test_an_end_is_the_latest_word_after_a_start_far_ahead() -> None:
     now = timezone.now()
     for status, at in (("firing", "2100-01-01T00:00:00Z"), ("resolved", now.isoformat())):
-        one = entry("甲", "web-01", status=status, startsAt=at, endsAt=(now + timedelta(seconds=5)).isoformat())
+        one = entry(
+            "甲", "web-01", status=status, startsAt=at, endsAt=(now + timedelta(seconds=5)).isoformat()
+        )
         assert send("alertmanager", {"groupKey": "g", "alerts": [one]}).status_code == 200
     assert Alert.objects.get().status == "closed"
 
@@ -142,3 +150,42 @@ def test_another_packing_is_told_from_another_type(name: str) -> None:
 def test_what_is_on_the_disk_is_not_named_after_its_place() -> None:
     answer = send("zabbix", gzip.compress(b" " * (3 << 20)) + gzip.compress(b" "))
     assert "上传的内容" in answer.json()["error"]["message"]
+
+
+class BrokenChunks(BytesIO):
+    """As the server gives a body whose chunks are none."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise RuntimeError("InvalidChunkSize")
+
+
+@pytest.mark.parametrize("name", ["zabbix", "hec"])
+def test_chunks_that_are_none_are_the_senders_fault(name: str) -> None:
+    client = with_token("ingest")
+    address = "/services/collector/event" if name == "hec" else "/api/v1/ingest/zabbix/"
+    environ = {"CONTENT_LENGTH": "", "wsgi.input": BrokenChunks(), "wsgi.input_terminated": True}
+    answer = client.generic("POST", address, b"", "application/json", **environ)  # type: ignore[arg-type]
+    assert answer.status_code == 400
+    assert "没有传完" in answer.content.decode()
+
+
+def test_what_stands_once_above_many_is_not_kept_many_times() -> None:
+    many = {
+        "groupKey": "g" * 60_000,
+        "alerts": [entry(str(n), "web-01", fingerprint=str(n)) for n in range(50)],
+    }
+    assert send("alertmanager", many).status_code == 200
+    action = elastic("甲", "web-01") | {
+        "message": "m" * 300_000,
+        "alerts": [{"host": f"h{n}"} for n in range(50)],
+    }
+    assert send("elastic", action).status_code == 200
+    assert max(len(json.dumps(each.raw)) for each in AlertPayload.objects.all()) < 1000
+    assert Alert.objects.count() == 100
+
+
+def test_entries_of_an_action_that_say_nothing_are_no_alerts() -> None:
+    action = elastic("甲", "web-01") | {"alerts": [{}, {"id": "", "host": ""}, {"host": "h1"}, None]}
+    assert send("elastic", action).json()["created"]["alert"] == 1
+    answer = send("elastic", elastic("甲", "web-01") | {"alerts": [{"host": "h"}] * 5001})
+    assert (answer.status_code, "最多 5000 条" in answer.json()["error"]["message"]) == (422, True)
