@@ -189,3 +189,10 @@ def test_entries_of_an_action_that_say_nothing_are_no_alerts() -> None:
     assert send("elastic", action).json()["created"]["alert"] == 1
     answer = send("elastic", elastic("甲", "web-01") | {"alerts": [{"host": "h"}] * 5001})
     assert (answer.status_code, "最多 5000 条" in answer.json()["error"]["message"]) == (422, True)
+
+
+@pytest.mark.parametrize("source", ["zabbix%1F7", "zabbix%E2%80%8B", "%E2%80%AExibbaz"])
+def test_a_source_that_looks_like_another_is_refused(source: str) -> None:
+    body = json.dumps(zabbix("甲", "web-01"))
+    answer = with_token("ingest").post(f"/api/v1/ingest/zabbix/?source={source}", body, "application/json")
+    assert (answer.status_code, "看不见" in answer.json()["error"]["message"]) == (400, True)
