@@ -52,16 +52,6 @@ def run(text: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall()) if cursor.description else []
 
 
-def run_many(text: str, rows: Sequence[Sequence[Any]]) -> None:
-    """The same statement for each of these, on one way to the server."""
-    if not on_postgresql():
-        with connection.cursor() as cursor:
-            cursor.executemany(text, rows)
-        return
-    with _link().wrap_database_errors, _prepared_cursor() as cursor:
-        cursor.executemany(text, rows)
-
-
 def _link() -> Any:
     return connections[DEFAULT_DB_ALIAS]
 

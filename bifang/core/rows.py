@@ -1,9 +1,9 @@
 """Rows without model instances: many of them with one statement, on either database."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import (
@@ -18,7 +18,7 @@ from django.db.models import (
 )
 from django.utils import timezone
 
-from bifang.core.db import run_many
+from bifang.core.db import on_postgresql, run
 
 if TYPE_CHECKING:
     AnyField = Field[Any, Any]
@@ -52,9 +52,13 @@ class _Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InsertSpec:
-    """How rows of a model are inserted: the statement, and where its values come from."""
+    """How rows of a model are inserted: the statement, and where its values come from.
+
+    ``many``: the statement for any number of rows, one array a column; on PostgreSQL only.
+    """
 
     text: str
+    many: str
     columns: tuple[_Column, ...]
 
     def values(self, row: Mapping[str, Any], now: Any, link: Any) -> list[Any]:
@@ -82,18 +86,72 @@ def insert_many(
     """
     if not rows:
         return
-    spec, now, link = _spec(model, skip_existing, keyed), timezone.now(), connections[DEFAULT_DB_ALIAS]
-    run_many(spec.text, [spec.values(row, now, link) for row in rows])
+    spec, now, link = (
+        _spec(model, on_postgresql(), skip_existing, keyed),
+        timezone.now(),
+        connections[DEFAULT_DB_ALIAS],
+    )
+    values = [spec.values(row, now, link) for row in rows]
+    if len(values) == 1:
+        run(spec.text, values[0])
+    elif spec.many:
+        run(spec.many, _transposed(values))
+    else:
+        _run_for_each(spec.text, values)
+
+
+def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model]) -> None:
+    """Write the named fields of rows by primary key, in the caller's transaction."""
+    fields = [cast("AnyField", field) for field in (*map(model._meta.get_field, names), model._meta.pk)]
+    values = [
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows
+    ]
+    if not values:
+        return
+    table, columns = connection.ops.quote_name(model._meta.db_table), [_quoted(field) for field in fields]
+    if on_postgresql():
+        sets = ", ".join(f"{column} = given.{column}" for column in columns[:-1])
+        given = f"unnest({_arrays(fields)}) AS given ({', '.join(columns)})"
+        run(
+            f"UPDATE {table} SET {sets} FROM {given} WHERE {table}.{columns[-1]} = given.{columns[-1]}",  # noqa: S608 - names of our own models
+            _transposed(values),
+        )
+    else:
+        sets = ", ".join(f"{column} = %s" for column in columns[:-1])
+        _run_for_each(f"UPDATE {table} SET {sets} WHERE {columns[-1]} = %s", values)  # noqa: S608 - the same
+
+
+def _run_for_each(text: str, rows: Sequence[Sequence[Any]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(text, rows)
+
+
+def _quoted(field: "AnyField") -> str:
+    return connection.ops.quote_name(str(field.column))
+
+
+def _arrays(fields: Sequence["AnyField"]) -> str:
+    """An array for each column: the same statement for any number of rows, and one round trip.
+
+    Without the length of a text: a cast would cut what is too long, where a column refuses it.
+    """
+    kinds = [str(field.rel_db_type(connection)).partition("(")[0] for field in fields]
+    return ", ".join(f"%s::{kind}[]" for kind in kinds)
+
+
+def _transposed(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 @lru_cache(maxsize=256)
-def _spec(model: type[Model], skip_existing: bool, keyed: bool) -> InsertSpec:
-    quote = connection.ops.quote_name
+def _spec(model: type[Model], arrays: bool, skip_existing: bool, keyed: bool) -> InsertSpec:
     fields = [field for field in model._meta.concrete_fields if keyed or not field.primary_key]
-    names, places = ",".join(quote(str(field.column)) for field in fields), ",".join(["%s"] * len(fields))
+    names, places = ",".join(map(_quoted, fields)), ",".join(["%s"] * len(fields))
+    head = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names}) "
     tail = " ON CONFLICT DO NOTHING" if skip_existing else ""
     return InsertSpec(
-        text=f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({places}){tail}",  # noqa: S608 - names of our own
+        text=f"{head}VALUES ({places}){tail}",
+        many=f"{head}SELECT * FROM unnest({_arrays(fields)}){tail}" if arrays else "",  # noqa: S608 - names of our own
         columns=tuple(_column(field) for field in fields),
     )
 

@@ -27,7 +27,7 @@ from secops_agent.services.writing import Pace
 log = logging.getLogger(__name__)
 WAIT_S: Final = 1.0  # for a first message
 LOOK_S: Final = 5.0  # between two looks at what waits
-FEWEST, MOST = 8, 64  # messages at a time
+FEWEST, MOST = 8, 512  # messages at a time
 LITTLE, MUCH = 1 << 20, 16 << 20  # bytes at a time
 FULL: Final = (
     f"死信已有 {MOST_DEAD} 条，停止取消息（消息留在消息流里，不会丢）：请先在「消息流死信」里重试或丢弃。"

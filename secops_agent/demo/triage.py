@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 
+from bifang.core.rows import update_rows
 from secops_agent.demo.incidents import HARMLESS, LASTING
 from secops_agent.models import Alert, AlertAsset, AlertIndicator, History, Staff
 from secops_agent.models.choices import AlertStatus, Verdict
@@ -11,7 +12,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
 from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.audit import history
-from secops_agent.services.writing import Pace, import_transaction, update_rows
+from secops_agent.services.writing import Pace, import_transaction
 
 # What people found follows from the facts, so that what an investigation suggests can be right: some rules nearly never
 # err, some tell of our own work; of the others the source decides.

@@ -35,9 +35,10 @@ class AlertTable:
 
     ``marks``: paths that all its records have, and no other tool's. ``key``: what makes two events one alert, each
     part by its own paths, the first part required; ``kind`` keeps the keys of a source's tables apart. ``event``: what names this single event. ``levels``: the source's
-    words in lower case; ``bands``: or least numbers, highest first; ``unrated``: the severity without a word.
+    words in lower case; ``other``: the severity of any other word, without it such a record is refused; ``bands``: or
+    least numbers, highest first; ``unrated``: the severity without a word.
     ``states``: its words for open and closed. ``text`` and ``details`` (label: paths) make the description.
-    ``sightings``: observables by kind; "text" is searched for them. ``refused``: words of a path that are no alert.
+    ``sightings``: observables by kind; "text" is searched for them. ``refused``: by path, the words that are no alert and why.
     """
 
     marks: Paths
@@ -47,6 +48,7 @@ class AlertTable:
     level: Paths
     last: Paths
     levels: Mapping[str, Severity] = field(default_factory=dict)
+    other: Severity | None = None
     bands: tuple[tuple[float, Severity], ...] = ()
     unrated: Severity = "medium"
     kind: str = ""
@@ -64,7 +66,7 @@ class AlertTable:
     sightings: Mapping[SightingKind, Paths] = field(default_factory=dict)
     techniques: Paths = ()
     references: Paths = ()
-    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _texts(data: Table, path: str) -> Iterator[str]:
     found: Iterable[Any] = [data[path]] if path in data else _reached([data], path.split("."))
     for value in found:
         for item in value if isinstance(value, list) else [value]:
-            written = text({path: item}, path)
+            written = str(item).lower() if isinstance(item, bool) else text({path: item}, path)
             if written.lower() not in _NOTHING:
                 yield written
 

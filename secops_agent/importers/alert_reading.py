@@ -55,9 +55,10 @@ def _record(reader: ObjectReader, table: AlertTable, tool: str, options: Options
 
 
 def _refuse(reader: ObjectReader, table: AlertTable) -> None:
-    for path, (word, reason) in table.refused.items():
-        if reader.first("筛选", (path,)) == word:
-            raise BrokenRecord(f"{reason}（「{path}」为 {word}）")
+    for path, reasons in table.refused.items():
+        word = reader.first("筛选", (path,))
+        if word in reasons:
+            raise BrokenRecord(f"{reasons[word]}（「{path}」为 {word}）")
 
 
 def _needed(reader: ObjectReader, name: str, paths: Paths) -> str:
@@ -76,6 +77,8 @@ def _severity(reader: ObjectReader, table: AlertTable) -> Severity:
     if table.bands:
         value = number({path: word}, path) or 0
         return next((severity for least, severity in table.bands if value >= least), "info")
+    if table.other:
+        return table.levels.get(word.lower(), table.other)
     if word.lower() not in table.levels:
         known = "、".join(table.levels)
         raise BrokenRecord(f"级别「{path}」的值 {word[:40]} 不认识，应当是 {known} 之一")

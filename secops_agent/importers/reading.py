@@ -15,6 +15,7 @@ from bifang.core.errors import InvalidInput
 
 from .json_stream import TOO_DEEP, json_head, json_parts, json_values, nesting
 from .plain import BrokenRecord, cleaned, first_line, plain_text
+from .quoted_pairs import pairs_of
 from .source import BrokenFile, ImportLimits, Source, Stream
 
 __all__ = [
@@ -41,10 +42,13 @@ class _Blanks:
             raise InvalidInput(f"{self._name} 的空行超过 {MOST_BLANK} 行，像是恶意构造的文件，已停止导入。")
 
 
-def json_lines(source: Source, limits: ImportLimits, *, carried: bool = False) -> Iterator[tuple[str, Any]]:
+def json_lines(
+    source: Source, limits: ImportLimits, *, carried: bool = False, pairs: bytes = b""
+) -> Iterator[tuple[str, Any]]:
     """Stream ``("第 12 行", value)`` of JSON lines; a line that cannot be read comes as a BrokenRecord value.
 
-    ``carried``: each line's JSON begins at its first brace, behind a header of syslog.
+    ``carried``: each line's JSON begins at its first brace, behind a header of syslog. ``pairs``: where this stands
+    in a line, key="value" pairs begin there in place of JSON.
     """
     blanks = _Blanks(source.name)
     for position, line in text_lines(source, limits):
@@ -52,8 +56,11 @@ def json_lines(source: Source, limits: ImportLimits, *, carried: bool = False) -
             yield position, line
         elif not line.strip():
             blanks.note()
+        elif pairs and pairs in line:
+            yield position, pairs_of(line, pairs)
         elif carried and b"{" not in line:
-            yield position, BrokenRecord("这一行里没有 JSON 对象")
+            neither = f"，也没有 {pairs.decode()}…" if pairs else ""
+            yield position, BrokenRecord(f"这一行里没有 JSON 对象{neither}")
         else:
             start = line.index(b"{") if carried else 0
             yield position, json_line(line[start:].strip(), limits)

@@ -14,7 +14,7 @@ from .base import EMPTY, BrokenFile, Importer, Options, Source
 NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "generic",
     "wazuh", "suricata", "falco", "alertmanager", "grafana", "elastic", "zabbix", "splunk", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv",
-    "tencent_cwp", "huawei_hss", "huawei_secmaster", "safeline", "skyeye", "tdp", "sangfor_xdr",
+    "tencent_cwp", "huawei_hss", "huawei_secmaster", "safeline", "skyeye", "tdp", "sangfor_xdr", "sangfor_sip", "qingteng",
 )  # fmt: skip
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format

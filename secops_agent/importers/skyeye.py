@@ -31,7 +31,7 @@ _ALARM = AlertTable(
         "file": ("file_name",),
     },
     techniques=("att_ck",),
-    refused={"is_white": ("1", "命中天眼的白名单，不是告警")},
+    refused={"is_white": {"1": "命中天眼的白名单，不是告警"}},
 )
 
 IMPORTER = TableImporter(name="skyeye", title="奇安信天眼告警（syslog、导出，JSON）", tables=(_ALARM,))

@@ -1,5 +1,6 @@
 """An importer that is nothing but tables of fields: recognises, finds the records, reads them one by one."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from .alert_fields import AlertTable, ObjectReader, Understood, reaches
 from .alert_reading import read_alert
 from .base import BrokenRecord, Options, Source, convert, document_outline, whole_outline
 from .fields import Table, table_of
+from .quoted_pairs import pairs_of
 from .reading import json_documents, json_lines, json_values
 
 _LINES_LOOKED_AT = 20
@@ -23,7 +25,7 @@ class TableImporter:
     """JSON lines, arrays, single objects, answers of an API, and logs whose lines carry JSON behind a header.
 
     ``lists``: where the records stand in an answer ("Response.MalWareList"). ``inner``: a key under which the
-    record itself stands.
+    record itself stands. ``pairs``: with what the key="value" pairs begin in its log lines that have no JSON.
     """
 
     name: str
@@ -31,10 +33,11 @@ class TableImporter:
     tables: tuple[AlertTable, ...]
     lists: tuple[str, ...] = ()
     inner: str = ""
+    pairs: bytes = b""
 
     def sniff(self, head: bytes) -> float:
         """Sure when one record shows every mark of one table."""
-        paths = _paths_of(carried(head))
+        paths = _paths_of(carried(head, self.pairs))
         for place in ("", *(_ARRAY_STEP.sub("", place) for place in self.lists)):
             for prefix in (place, ".".join(filter(None, (place, self.inner)))):
                 if any(all(_below(prefix, mark) in paths for mark in table.marks) for table in self.tables):
@@ -49,7 +52,7 @@ class TableImporter:
         """Position and object of each record."""
         head = source.head(options.limits)
         if not head.lstrip().startswith((b"{", b"[")):
-            return json_lines(source, options.limits, carried=True)
+            return json_lines(source, options.limits, carried=True, pairs=self.pairs)
         paths = whole_outline(head)
         places = {f"{path}.item" for path in paths if path.removeprefix("item.") in self.lists}
         if places:
@@ -96,9 +99,15 @@ def _paths_of(head: bytes) -> frozenset[str]:
     return frozenset(_ARRAY_STEP.sub("", path) for path in document_outline(head))
 
 
-def carried(head: bytes) -> bytes:
+def carried(head: bytes, pairs: bytes = b"") -> bytes:
     """The JSON of the first lines of a log, each from its first brace; what is JSON already stays as it is."""
     if head.lstrip().startswith((b"{", b"[")):
         return head
-    lines = head.splitlines()[:_LINES_LOOKED_AT]
-    return b"\n".join(line[line.index(b"{") :] for line in lines if b"{" in line)
+    return b"\n".join(filter(None, (_carried(line, pairs) for line in head.splitlines()[:_LINES_LOOKED_AT])))
+
+
+def _carried(line: bytes, pairs: bytes) -> bytes:
+    if pairs and pairs in line:
+        found = pairs_of(line, pairs)
+        return b"" if isinstance(found, BrokenRecord) else json.dumps(found).encode()
+    return line[line.index(b"{") :] if b"{" in line else b""

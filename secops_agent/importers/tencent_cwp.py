@@ -83,7 +83,7 @@ _LOGIN = AlertTable(
     states={"2": "open", **dict.fromkeys(("5", "14", "15"), "closed")},
     host=_HOST,
     sightings={"ip": ("SrcIp",), "account": ("UserName",)},
-    refused={"Status": ("1", "正常登录，不是告警")},
+    refused={"Status": {"1": "正常登录，不是告警"}},
 )
 _COMMAND = AlertTable(
     marks=("Quuid", "BashCmd", "RuleName"),

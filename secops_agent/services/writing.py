@@ -5,17 +5,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from statistics import median
 from typing import Any, TypeVar, cast
 
 from django.db import connection, transaction
 from django.db.models import Field, Model
 
+from bifang.core.db import on_postgresql
+from bifang.core.rows import update_rows
+
 T = TypeVar("T")
 ROWS = 500
 _HOLD = 0.025  # processor seconds that one transaction should take; the dearest takes twice as long, 0.05 is allowed
 _LEAST = 60  # less would only repeat what every transaction costs
 _FIRST = 6  # what an alert costs, in occurrences (measured on SQLite)
+_WHOLE = 1000  # items of a transaction on PostgreSQL
 _LOCK = 0x42494641  # "BIFA": the advisory lock of imports on PostgreSQL
 
 
@@ -26,7 +31,7 @@ def import_transaction() -> Iterator[None]:
     SQLite's IMMEDIATE does that by itself, PostgreSQL by an advisory lock that ends with the transaction.
     """
     with _no_collection(), transaction.atomic():
-        if connection.vendor == "postgresql":
+        if on_postgresql():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         yield
@@ -48,7 +53,7 @@ def _no_collection() -> Iterator[None]:
 class Pace:
     """How much the next transaction takes: as much as keeps it short, never more than ROWS rows.
 
-    The median of the last few decides. What counts is this thread's processor time: waiting for a lock or for a busy
+    On PostgreSQL always _WHOLE: there only another import waits for it. On SQLite everybody who writes does: the median of the last few decides. What counts is this thread's processor time: waiting for a lock or for a busy
     machine is no reason for smaller pieces, which would only make it busier. With ``thing_of``
     an item of a thing that is not in the piece yet weighs _FIRST of the others: what comes at five hundred
     occurrences of one alert says nothing about five hundred alerts.
@@ -62,6 +67,9 @@ class Pace:
     def chunks(self, items: Iterable[T]) -> Iterator[list[T]]:
         """Pieces of `items`; what is worked until the next one is asked for decides about its size."""
         source = iter(items)
+        if on_postgresql():
+            yield from iter(lambda: list(islice(source, _WHOLE)), [])
+            return
         while taken := self._take(source):
             chunk, weight = taken
             started = time.thread_time()
@@ -83,30 +91,6 @@ class Pace:
     def _learn(self, weight: int, seconds: float) -> None:
         self._costs.append(max(seconds, 1e-4) / weight)
         self.weight = int(min(ROWS, max(_LEAST, _HOLD / median(self._costs)), self.weight * 2))
-
-
-def update_rows(model: type[Model], names: Sequence[str], rows: Iterable[Model]) -> None:
-    """Write the named fields of rows by primary key, in the caller's transaction.
-
-    One prepared statement for all: several times faster than bulk_update's CASE expressions.
-    """
-    fields = [cast("Field[Any, Any]", model._meta.get_field(name)) for name in names]
-    key = model._meta.pk
-    assert key is not None
-    values = [
-        [
-            *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
-            row.pk,
-        ]
-        for row in rows
-    ]
-    if not values:
-        return
-    quote = connection.ops.quote_name
-    columns = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
-    where = f"{quote(str(key.column))} = %s"
-    with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {where}", values)  # noqa: S608 - names of our own models
 
 
 def state_of(row: Model, names: Sequence[str]) -> dict[str, Any]:

@@ -114,8 +114,11 @@ def owned(record: AlertRecord, origin: LineOrigin) -> AlertRecord:
 
 
 def modest(asset: AssetRecord, source: str) -> AssetRecord:
-    """Only enough to find it by: a line must neither join two assets nor change what people said of one."""
-    first = asset.keys[0]
+    """Only enough to find it by: a line must neither join two assets nor change what people said of one.
+
+    An agent's id is known within its source alone, so that what others know the host by goes first.
+    """
+    first = next((key for key in asset.keys if key.kind != "agent_id"), asset.keys[0])
     kept = [first]
     if first.kind == "fqdn":
         short = first.value.partition(".")[0]

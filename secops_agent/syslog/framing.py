@@ -1,4 +1,7 @@
-"""Frames of a TCP or TLS connection (RFC 6587): counted octets, or lines; told apart once, at the first bytes."""
+"""Frames of a TCP or TLS connection (RFC 6587): counted octets, or lines; told apart once, at the first bytes.
+
+A line ends with LF or NUL (Sangfor SIP sends only the latter); neither stands within a message.
+"""
 
 import re
 from collections.abc import Iterator
@@ -58,13 +61,18 @@ class Framer:
             yield from self._line(len(self._buffer))
 
     def _lines(self) -> Iterator[SyslogFrame]:
-        while (end := self._buffer.find(b"\n", self._searched)) >= 0:
+        while (end := self._line_end()) >= 0:
             yield from self._line(end)
         over = max(len(self._buffer) - self._longest, 0)
         if over:
             self._dropped += over
             del self._buffer[self._longest :]
         self._searched = len(self._buffer)
+
+    def _line_end(self) -> int:
+        feed = self._buffer.find(b"\n", self._searched)
+        nul = self._buffer.find(b"\0", self._searched, feed if feed >= 0 else len(self._buffer))
+        return nul if nul >= 0 else feed
 
     def _line(self, end: int) -> Iterator[SyslogFrame]:
         line = bytes(self._buffer[:end]).rstrip(_TRAILERS)

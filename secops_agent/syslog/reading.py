@@ -2,6 +2,7 @@
 
 import codecs
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -21,6 +22,11 @@ from secops_agent.syslog.sources import AUTO, SourceSettings
 log = logging.getLogger(__name__)
 MOST_ALERTS: Final = 20  # of one line: it costs its sender one of its lines a second
 _COOKIE: Final = "@cee:"
+# What stands before a device's document in place of a header of syslog: of SIP and SkyEye "time|!alarm|!address|!{…}",
+# of Qingteng "qtAlert[7] datatype=…". Only at the very beginning, where no one writes but the device itself.
+_DEVICES_OWN: Final = re.compile(
+    r"[0-9][0-9T:.+ -]{3,39}(?:\|![A-Za-z0-9_.:-]{1,64}){1,3}\|!(?=\{)|(?:qtAlert(?:\[[0-9]{1,10}\])?:? )?(?=datatype=\")"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,11 @@ def _decoded(line: Line) -> str | None:
 
 
 def _document(text: str) -> str:
-    """The JSON document that a line is, "" if it is none; lumberjack's cookie may stand before it."""
+    """The document that a line is, "" if it is none; lumberjack's cookie or a device's header may stand before it."""
     rest = text.removeprefix(_COOKIE).lstrip()
+    own = _DEVICES_OWN.match(rest)
+    if own:
+        return rest[own.end() :]
     return rest if rest.startswith(("{", "[{")) else ""
 
 

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from tests.bench.hostile_references import attacks
-from tests.secops.importers import cn_samples
+from tests.secops.importers import cn_samples, cn_samples_hosts
 from tests.secops.importers.test_alertmanager import WEBHOOK
 from tests.secops.importers.test_aliyun_sas import RESPONSE
 from tests.secops.importers.test_cnvd import ENTRY
@@ -114,6 +114,9 @@ FORMS: dict[str, Form] = {
     "skyeye": _lines(cn_samples.SKYEYE, "<12>|!alarm|!"),
     "tdp": _lines(cn_samples.TDP, "<1>tdp "),
     "sangfor_xdr": _json(cn_samples.xdr(cn_samples.XDR_ALERT), "data.item"),
+    "sangfor_sip": _lines(cn_samples_hosts.SIP_ALARM, "<14>|!alarm|!"),
+    "qingteng": _json(cn_samples_hosts.rows(cn_samples_hosts.QT_BRUTE), "rows"),
+    "qingteng syslog": Form("", cn_samples_hosts.QT_LINE, "", bad='datatype="x"', between="\n"),
 }  # fmt: skip
 
 
@@ -136,7 +139,7 @@ def files() -> Iterator[tuple[str, str, bytes]]:
 def _stretched(record: str, text: str) -> str:
     """Its longest text made longer."""
     texts = sorted(
-        record.split('"')[1::2] if record.startswith(("{", "<30", "<12", "<1>")) else ["a"], key=len
+        record.split('"')[1::2] if record.startswith(("{", "<30", "<12", "<14", "<1>")) else ["a"], key=len
     )
     return record.replace(texts[-1], text, 1)
 

@@ -137,12 +137,12 @@ def test_findings_go_to_the_asset_that_is_given(database, tmp_path):
 
 
 def test_interrupted_import_keeps_what_was_committed_and_completes_when_run_again(database, monkeypatch):
-    items = [alert(f"k{n}", assets=(host("web-01"),)) for n in range(700)]
+    items = [alert(f"k{n}", assets=(host("web-01"),)) for n in range(1100)]
     real, calls = alert_writer.write_alerts, []
 
     def failing(session, records):
         calls.append(len(records))
-        if len(calls) == 3:
+        if len(calls) == 2:
             raise KeyboardInterrupt
         return real(session, records)
 
@@ -150,10 +150,10 @@ def test_interrupted_import_keeps_what_was_committed_and_completes_when_run_agai
     with pytest.raises(KeyboardInterrupt):
         ingest.store(iter(items), ACTOR)
     kept = Alert.objects.count()
-    assert 0 < kept < 700
+    assert 0 < kept < 1100
     monkeypatch.setattr(ingest, "write_alerts", real)
     outcome = ingest.store(iter(items), ACTOR)
-    assert (outcome.created["alert"], outcome.unchanged["alert"]) == (700 - kept, kept)
+    assert (outcome.created["alert"], outcome.unchanged["alert"]) == (1100 - kept, kept)
     assert set(Alert.objects.values_list("count", flat=True)) == {1}
 
 

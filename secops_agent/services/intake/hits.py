@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bifang.core.rows import insert_many
+from bifang.core.rows import insert_many, update_rows
 from secops_agent.models import Alert, History, IndicatorHit
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
@@ -22,7 +22,6 @@ from secops_agent.services.privacy import PRIVATE_INDICATORS
 from secops_agent.services.reading import values_by
 from secops_agent.services.vulnerabilities.priority import rank
 from secops_agent.services.vulnerabilities.sla import SlaLimits
-from secops_agent.services.writing import update_rows
 
 
 @dataclass

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from django.utils import timezone
 
+from bifang.core.rows import update_rows
 from secops_agent.models import Component, Finding, History, Vulnerability
 from secops_agent.models.choices import FindingKind, FindingState
 from secops_agent.services.actors import Actor
@@ -15,7 +16,7 @@ from secops_agent.services.vulnerabilities import statements
 from secops_agent.services.vulnerabilities.priority import priority
 from secops_agent.services.vulnerabilities.sla import SlaLimits
 from secops_agent.services.vulnerabilities.states import is_active
-from secops_agent.services.writing import Pace, import_transaction, update_rows
+from secops_agent.services.writing import Pace, import_transaction
 
 SOURCE = "bifang"
 _PIECE = 400

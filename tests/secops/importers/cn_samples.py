@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from . import cn_samples_hosts as hosts
+
 _MACHINE = {
     "WanIP": "198.51.100.15",
     "PrivateIP": "10.0.3.15",
@@ -164,4 +166,17 @@ FILES: dict[str, tuple[str, Any]] = {
     "tdp": ("tdp", line("<1>2026-11-20T08:30:01+08:00 tdp-1 Threatbook[366830]: ", TDP)),
     "sangfor alert": ("sangfor_xdr", xdr(XDR_ALERT)),
     "sangfor incident": ("sangfor_xdr", xdr(XDR_INCIDENT)),
+    "sip alarm": ("sangfor_sip", line(hosts.SIP_HEADER.format("alarm"), hosts.SIP_ALARM)),
+    "sip event": ("sangfor_sip", line(hosts.SIP_HEADER.format("secevent"), hosts.SIP_EVENT)),
+    "sip answer": ("sangfor_sip", {"code": 0, "message": "ok", "data": [hosts.SIP_EVENT]}),
+    "qingteng brute": ("qingteng", hosts.rows(hosts.QT_BRUTE)),
+    "qingteng login": ("qingteng", hosts.rows(hosts.QT_LOGIN)),
+    "qingteng webshell": ("qingteng", hosts.rows(hosts.QT_WEBSHELL)),
+    "qingteng shell": ("qingteng", hosts.rows(hosts.QT_SHELL)),
+    "qingteng rights": ("qingteng", hosts.rows(hosts.QT_RIGHTS)),
+    "qingteng backdoor": ("qingteng", hosts.rows(hosts.QT_BACKDOOR)),
+    "qingteng windows": ("qingteng", hosts.rows(hosts.QT_WINDOWS)),
+    "qingteng honeypot": ("qingteng", hosts.rows(hosts.QT_HONEYPOT)),
+    "qingteng command": ("qingteng", hosts.rows(hosts.QT_COMMAND)),
+    "qingteng syslog": ("qingteng", hosts.QT_LINE),
 }

@@ -69,7 +69,7 @@ async def is_closed(reader: asyncio.StreamReader) -> bool:
 
 async def test_lines_and_counts_come_in() -> None:
     async with tcp() as stand:
-        for stream in (b"<13>one\n<13>two\n", b"7 <13>one7 <13>two"):
+        for stream in (b"<13>one\n<13>two\n", b"7 <13>one7 <13>two", b"<13>one\0<13>two\0"):
             _, writer = await connect(stand)
             writer.write(stream)
             assert await stand.texts(2) == [b"<13>one", b"<13>two"]

@@ -19,6 +19,13 @@ def test_both_framings_are_told_apart() -> None:
     assert frames(b"7 <13>one\n7 <13>two\n") == [b"<13>one", b"<13>two"]
 
 
+def test_nul_ends_a_line_as_well() -> None:
+    assert frames(b"<14>one\0<14>two\0\n<14>three\n\0") == [b"<14>one", b"<14>two", b"<14>three"]
+    framer = Framer()
+    assert [frame.data for frame in framer.feed(b"<14>one\0<14>tw")] == [b"<14>one"]
+    assert frames(b"9 <13>o\0ne") == [b"<13>o\0ne"]
+
+
 def test_a_line_that_begins_with_a_number_is_a_line() -> None:
     assert frames(b"2026 was a good year\n<13>two\n") == [b"2026 was a good year", b"<13>two"]
     assert frames(b"99999999 <13>x\n") == [b"99999999 <13>x"]
@@ -70,7 +77,7 @@ def test_pieces_make_no_difference(messages: list[bytes], data: st.DataObject) -
     bodies = [b"<13>" + message for message in messages]
     for stream in (
         b"".join(b"%d %b" % (len(body), body) for body in bodies),
-        b"".join(body.replace(b"\n", b"_") + b"\n" for body in bodies),
+        b"".join(body.replace(b"\n", b"_") + end for body in bodies for end in (b"\n", b"\0")),
     ):
         cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
         pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]

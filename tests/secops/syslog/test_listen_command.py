@@ -1,5 +1,6 @@
 """The command as a process: real senders, a stop that stores what is held, refusals that say what to do."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from tests.acceptance.processes import MANAGE, Started, clean_environment, free_
 from tests.certificates import self_signed
 from tests.databases import Database
 from tests.deadline import wait_until
+from tests.secops.importers.cn_samples_hosts import SIP_ALARM
 from tests.secops.syslog.lines_aid import alert
 
 
@@ -48,17 +50,20 @@ def test_lines_of_real_senders_come_in_and_a_stop_keeps_them(database: Database,
         for way in ("-d", "-T"):
             subprocess.run([*logger, way, f"来自 logger {way}"], check=True)
         subprocess.run([*logger, "-T", "--octet-count", "--rfc5424", "第三种"], check=True)
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            link.sendall(f"<14>2026-11-20 09:30:01|!alarm|!10.0.9.9|!{json.dumps(SIP_ALARM)}\0".encode())
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
             link.sendto(b"<34>\xff\n2026-11-26 00:00:00 ERROR forged line", ("127.0.0.1", port))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind(("127.0.0.2", 0))
             stranger.sendto(b"<34>stranger", ("127.0.0.1", port))
-        wait_until(lambda: Alert.objects.count() == 3, within=20, what="alerts")
+        wait_until(lambda: Alert.objects.count() == 4, within=20, what="alerts")
+        assert Alert.objects.filter(title="SSH 口令暴力破解", severity="high").exists()
         wait_until(lambda: SyslogListener.objects.filter(unknown=1).exists(), within=20, what="a heartbeat")
         assert SyslogRejection.objects.count() == 1
         with socket.create_connection(("127.0.0.1", port)) as link:
             link.sendall(b"".join(b"<34>1 - h a%d - - - last words %d\n" % (n, n) for n in range(200)))
-            wait_until(lambda: Alert.objects.count() > 3, within=20, what="the first of many")
+            wait_until(lambda: Alert.objects.count() > 4, within=20, what="the first of many")
             process.process.send_signal(signal.SIGTERM)
             assert process.process.wait(60) == 0
     assert Alert.objects.filter(title__startswith="last words").exists()

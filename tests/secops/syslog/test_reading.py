@@ -10,6 +10,7 @@ from secops_agent.services.identity import alert_identity, event_mark
 from secops_agent.syslog.alerts import LineOrigin
 from secops_agent.syslog.payloads import read_event
 from secops_agent.syslog.reading import MOST_ALERTS, read_line
+from tests.secops.importers import cn_samples, cn_samples_hosts
 from tests.secops.syslog.lines_aid import NOW, alert, line, read, source
 
 EVE = {
@@ -102,6 +103,53 @@ def test_json_goes_to_the_importer_that_knows_it() -> None:
     assert cookie.rule_id == "1:2001"
     unknown = alert('<34>Nov 26 11:59:00 app x: {"hello": "world"}')
     assert unknown.raw["format"] == "plain"
+
+
+SIP = "|!alarm|!10.0.9.9|!" + json.dumps(cn_samples_hosts.SIP_ALARM, ensure_ascii=False)
+SKYEYE = "2026-11-20|!10.0.9.9|!alarm|!" + json.dumps(cn_samples.SKYEYE)
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        (f"<14>2026-11-20 09:30:01{SIP}", "SSH 口令暴力破解"),
+        (f"2026-11-20T09:30:01.468356+08:00 2026-11-20 09:30:01{SIP}", "SSH 口令暴力破解"),
+        (f"<14>2026-11-20 09:30:01{SIP}\0", "SSH 口令暴力破解"),
+        (f"<12>Nov 20 08:30:01 skyeye: {SKYEYE}", "疑似下载脚本文件"),
+        (cn_samples_hosts.QT_LINE, "反弹 Shell"),
+        (f"<14>Nov 20 08:30:05 sensor qtAlert[7]: {cn_samples_hosts.QT_PAIRS}", "反弹 Shell"),
+    ],
+)
+def test_devices_with_a_header_of_their_own_are_known(text: str, title: str) -> None:
+    # As a connection cuts it.
+    found = alert(text.rstrip("\0"))
+    assert (found.title, found.source, len(found.assets)) == (title, "防火墙", 1)
+    assert found.severity in ("medium", "high")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Invalid user 2026-11-20 09:30:01{SIP}",
+        f"user=2026-11-20 09:30:01{SIP}",
+        f"GET /?{cn_samples_hosts.QT_PAIRS}",
+        f"bad command: qtAlert {cn_samples_hosts.QT_PAIRS}",
+    ],
+)
+def test_a_log_that_quotes_such_a_line_is_a_log(text: str) -> None:
+    assert alert(f"<34>Nov 26 11:59:00 web-01 sshd[7]: {text}").raw["format"] == "plain"
+
+
+def test_what_such_a_device_cuts_or_breaks_is_refused_with_the_reason() -> None:
+    text = f"<14>2026-11-20 09:30:01{SIP}"
+    assert "不是有效的 JSON" in read(text[:-40], size=90_000).refusal
+    quiet = read(cn_samples_hosts.QT_LINE.replace("bounce_shell", "net_connect"))
+    assert (quiet.alerts, "不是入侵告警" in quiet.refusal) == ((), True)
+
+
+def test_a_host_is_found_by_what_others_know_it_by() -> None:
+    [asset] = alert(cn_samples_hosts.QT_LINE).assets
+    assert [(key.kind, key.value) for key in asset.keys] == [("hostname", "pay-gateway-3")]
 
 
 def test_a_fixed_format_refuses_other_lines() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bifang.core.rows import insert_many
+from bifang.core.rows import insert_many, update_rows
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -28,12 +28,7 @@ from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import AlertRecord, Indicator, StatusHint
 from secops_agent.services.suppressions.applying import Candidate, suppress
 from secops_agent.services.vulnerabilities.priority import rank
-from secops_agent.services.writing import (
-    by_key,
-    state_of,
-    update_changed,
-    update_rows,
-)
+from secops_agent.services.writing import by_key, state_of, update_changed
 
 _WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
             "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip

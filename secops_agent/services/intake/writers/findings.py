@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from bifang.core.rows import update_rows
 from secops_agent.models import Finding, History, Vulnerability, VulnerabilityAlias
 from secops_agent.models.choices import FindingState
 from secops_agent.services.audit import history
@@ -16,7 +17,7 @@ from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import FindingRecord, Rejected
 from secops_agent.services.vulnerabilities.priority import graver, priority
 from secops_agent.services.vulnerabilities.states import is_active
-from secops_agent.services.writing import assign, by_key, update_rows
+from secops_agent.services.writing import assign, by_key
 
 _WRITTEN = (
     "component", "vulnerability", "rule_id", "title", "description", "severity", "location", "fixed_version", "evidence",

@@ -7,6 +7,7 @@ with the survivor as a key, because the identities of findings hold it.
 from collections.abc import Sequence
 from typing import Any
 
+from bifang.core.rows import update_rows
 from secops_agent.models import (
     Alert,
     AlertAsset,
@@ -24,7 +25,7 @@ from secops_agent.services.identity import FORMER, component_identity
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.writers import twins
 from secops_agent.services.reading import rows_by, values_by
-from secops_agent.services.writing import assign, by_key, import_transaction, update_rows
+from secops_agent.services.writing import assign, by_key, import_transaction
 
 _PIECE = 100
 _TEXTS = ("name", "importance", "environment", "description", "owner_text")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from bifang.core.rows import update_rows
 from secops_agent.models import SupplierStatement, VulnerabilityAlias
 from secops_agent.services.identity import digest
 from secops_agent.services.intake.session import Session
@@ -15,7 +16,7 @@ from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import Rejected, VexRecord, VulnerabilityRecord
 from secops_agent.services.vulnerabilities import vex_export
 from secops_agent.services.vulnerabilities.vex_products import product_package
-from secops_agent.services.writing import assign, by_key, update_rows
+from secops_agent.services.writing import assign, by_key
 
 _WRITTEN: Final = ("status", "justification", "note", "action", "document", "version", "said_at", "token")
 _AHEAD: Final = timedelta(days=1)  # of a clock that is wrong; more would keep every later word out

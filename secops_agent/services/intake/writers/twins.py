@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from bifang.core.rows import update_rows
 from secops_agent.models import Component, DemoObject, Finding, History
 from secops_agent.models.choices import FindingState
 from secops_agent.services.audit import history
@@ -9,7 +10,6 @@ from secops_agent.services.identity import earliest
 from secops_agent.services.intake.session import Session
 from secops_agent.services.reading import rows_by
 from secops_agent.services.vulnerabilities.states import DECIDED, is_active
-from secops_agent.services.writing import update_rows
 
 COMPONENT_WRITTEN = ("distro", "location", "licenses", "active", "first_seen", "last_seen")
 _SCANNED = (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bifang.core.rows import update_rows
 from secops_agent.models import (
     AffectedRange,
     EpssScore,
@@ -19,7 +20,7 @@ from secops_agent.services.intake.writers.names import AliasGroup, group_records
 from secops_agent.services.reading import rows_by, values_by
 from secops_agent.services.records import VulnerabilityRecord
 from secops_agent.services.vulnerabilities.priority import priority
-from secops_agent.services.writing import assign, by_key, update_rows
+from secops_agent.services.writing import assign, by_key
 
 _WRITTEN = (
     "vuln_id", "title", "description", "severity", "cvss", "score", "cwes", "epss", "epss_percentile", "epss_date",
