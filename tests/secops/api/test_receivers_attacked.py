@@ -1,6 +1,5 @@
 """What was thrown at the receivers as processes and got through: each took more than it should, or was a 500."""
 
-import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -64,8 +63,9 @@ def send(name: str, body: Any, **headers: str) -> Any:
 
 
 @either
-@pytest.mark.parametrize("half", ["\udcff", "\ud83d", "\udcff" * 900])
-def test_half_a_character_costs_itself_only(name: str, half: str) -> None:
+@pytest.mark.parametrize(("code", "times"), [(0xDCFF, 1), (0xD83D, 1), (0xDCFF, 900)])
+def test_half_a_character_costs_itself_only(name: str, code: int, times: int) -> None:
+    half = chr(code) * times
     body = RECEIVERS[name](f"标题{half}尾", f"web-01{half[:1]}")
     answer = send(name, body)
     assert answer.status_code == 200, answer.content
@@ -148,7 +148,7 @@ def test_another_packing_is_told_from_another_type(name: str) -> None:
 
 
 def test_what_is_on_the_disk_is_not_named_after_its_place() -> None:
-    answer = send("zabbix", gzip.compress(b" " * (3 << 20)) + gzip.compress(b" "))
+    answer = send("zabbix", b" " * ((1 << 20) + 1))
     assert "上传的内容" in answer.json()["error"]["message"]
 
 

@@ -123,7 +123,7 @@ def test_a_large_document_that_kills_interrupt_is_there_once(
     server.publish([body])
     moments = (lambda: Component.objects.exists(), lambda: Finding.objects.count() >= 100,
                lambda: Alert.objects.count() >= ALERTS // 3, lambda: Alert.objects.count() >= 2 * ALERTS // 3)  # fmt: skip
-    for number, moment in enumerate(moments):
+    for moment in moments:
         with consumers(1, database, tmp_path, IMPATIENT) as (one,):
             wait_until(moment, within=60, every=0.005)
             os.kill(one.process.pid, signal.SIGKILL)
