@@ -134,7 +134,9 @@ def account(request: HttpRequest) -> list[dict[str, Any]]:
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu of this person: only what they may see, dead letters counted."""
-    overview = {"title": "工作台", "icon": "dashboard", "link": reverse("web:home")}
+    home = reverse("web:home")
+    # Every address begins as this one does: unfold would mark it on every page.
+    overview = {"title": "工作台", "icon": "dashboard", "link": home, "active": request.path == home}
     groups: list[dict[str, Any]] = [{"title": "", "items": [overview]}]
     for title, entries in MENU:
         items = [_item(request, entry) for entry in entries if _may_see(request, entry)]

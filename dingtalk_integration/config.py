@@ -42,6 +42,10 @@ CALLBACK = "HTTP 回调"  # a group of fields
 TOKEN = RegexValidator(r"\A[A-Za-z0-9]{3,32}\Z", "应为 3 到 32 个字母和数字。")
 AES_KEY = RegexValidator(r"\A[A-Za-z0-9]{43}\Z", "应正好是 43 个字母和数字。")
 PATH_KEY = RegexValidator(r"\A[A-Za-z0-9_-]{20,100}\Z", "应为 20 到 100 个字母、数字、- 或 _。")
+NO_CORPORATION = (
+    "没有填写「企业 CorpId」：HTTP 回调的正文没有签名，毕方不从消息得知是哪个企业。"
+    "请用管理员账号登录钉钉开放平台 open.dingtalk.com，把首页企业信息里的 CorpId（通常以 ding 开头）填进来。"
+)
 QUOTAS = {"standard": (5_000, 3_000), "professional": (200_000, 50_000)}  # calls, messages: since 2025-11-19
 
 
@@ -84,7 +88,7 @@ class DingTalkKind(Kind):
     groups: ClassVar[Mapping[str, str]] = {
         CREDENTIALS: "都在钉钉开放平台（open.dingtalk.com）：应用开发 › 企业内部开发 › 点开应用 › 基础信息 › 凭证与基础信息。",
         RECEIVING: "钉钉一侧：应用能力 › 机器人 的消息接收模式选「Stream 模式」，开发配置 › 事件订阅 选「Stream 推送」，再发布版本；关闭「使用流式推送」时照下面的「HTTP 回调」。",
-        CALLBACK: "只在关闭「使用流式推送」时有用：钉钉把消息发到毕方的公网 HTTPS 地址。三项都可以留空，保存时自动生成；"
+        CALLBACK: "只在关闭「使用流式推送」时有用：钉钉把消息发到毕方的公网 HTTPS 地址。都可以留空，保存时自动生成（回调地址里的密钥在「高级设置」里）；"
         "要填到开放平台的地址和密钥，保存后在本页「HTTP 回调」里查看。什么时候用哪一种，见 docs/dingtalk_webhook.md。",
         MODEL: CHOOSE_MODEL,
     }
@@ -126,7 +130,7 @@ class DingTalkKind(Kind):
     )  # fmt: skip
     corp_id = TextField(
         "企业 CorpId", advanced=True,
-        help_text="开放平台首页显示的企业信息里；留空时从收到的第一条消息得知。",
+        help_text="开放平台首页显示的企业信息里。使用流式推送时可以留空，从收到的第一条消息得知；关闭「使用流式推送」时必填。",
     )  # fmt: skip
     card_template_id = TextField(
         "AI 卡片模板 ID", advanced=True, max_length=200,
@@ -166,6 +170,11 @@ class DingTalkKind(Kind):
         if values.get("use_stream_push", True):
             return ""
         return f"{'点卡片上的「同意」按钮，或' if values.get('card_template_id') else ''}在网页「操作审批」里同意"
+
+    @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> dict[str, str]:
+        """What an HTTP callback says is not signed: whose robot it is has to be known before."""
+        return {} if values["use_stream_push"] or values["corp_id"] else {"corp_id": NO_CORPORATION}
 
     @classmethod
     def completed(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:

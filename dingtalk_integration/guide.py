@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bifang.channels.admin import service_steps
+from bifang.channels.admin.connection_face import traces_of
 from bifang.channels.client_status import FRESH
 from bifang.channels.models import ClientState, ClientStatus, InboxRow
 from bifang.core.admin.dashboard import config_step
@@ -28,12 +29,12 @@ MENTION: Final = "在钉钉群里添加这个机器人，@ 它说一句「你好
 
 def of_config(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     """From switching it on to the first answer."""
-    heard = InboxRow.objects.filter(config=config, kind="chat").exists()
+    heard = traces_of(config).heard is not None
     yield from service_steps.first_steps(SERVICE, config)
     if not SERVICE.wants_connection(config):
         yield from _by_callback(config, heard)
         return
-    yield service_steps.connecting_step(SERVICE, config, "开放平台", heard)
+    yield service_steps.connecting_step(SERVICE, config, "开放平台")
     yield Step(
         "在开放平台选择 Stream 推送并发布", f"{ON_PLATFORM}做完就到群里 @ 机器人。", heard, OPEN_PLATFORM
     )

@@ -41,6 +41,7 @@ class FeishuKind(Kind):
     label = "飞书"
     icon, place, section = "flutter_dash", 12, "聊天"
     corporation = "tenant_key"
+    ids_of_application = True
     sentence = "让机器人在飞书（或 Lark）里收发消息：用长连接，不需要公网地址。"
     at_hand = "飞书开放平台里一个企业自建应用的 App ID 和 App Secret（要企业管理员或开发者账号）。"
     groups: ClassVar[Mapping[str, str]] = {

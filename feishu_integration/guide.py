@@ -6,7 +6,7 @@ from typing import Final
 from django.http import HttpRequest
 
 from bifang.channels.admin import service_steps
-from bifang.channels.models import InboxRow
+from bifang.channels.admin.connection_face import traces_of
 from bifang.core.admin.guiding import register_guide
 from bifang.core.admin.panels import Step
 from bifang.core.models import SystemConfig
@@ -23,12 +23,12 @@ MENTION: Final = "在飞书群里添加这个机器人，@ 它说一句「你好
 
 def of_config(request: HttpRequest, config: SystemConfig) -> Iterable[Step]:
     """From switching it on to the first answer."""
-    heard = InboxRow.objects.filter(config=config, kind="chat").exists()
+    heard = traces_of(config).heard is not None
     yield from service_steps.first_steps(SERVICE, config)
     yield Step(
         "使用长连接", "打开「使用长连接」，再保存：不用长连接收不到消息。", SERVICE.wants_connection(config)
     )
-    yield service_steps.connecting_step(SERVICE, config, "飞书开放平台", heard)
+    yield service_steps.connecting_step(SERVICE, config, "飞书开放平台")
     platform = DOMAINS.get(str(config.params.get("domain")), DOMAINS["feishu"]) + "/"
     yield Step("在飞书开放平台打开长连接并发布", f"{ON_PLATFORM}做完就到群里 @ 机器人。", heard, platform)
     yield Step("在飞书里 @ 机器人", MENTION, heard)

@@ -14,6 +14,7 @@ class SecopsAgentConfig(AppConfig):
         from django.db.models.signals import post_migrate
         from django_q.signals import post_spawn
 
+        from bifang.channels.addressees import register_names
         from bifang.core import configs
         from bifang.core.changes import register_recorder
         from secops_agent.services.notifications.drafts import make_draft
@@ -21,8 +22,10 @@ class SecopsAgentConfig(AppConfig):
         from secops_agent.services.on_call.working_days import seed
         from secops_agent.services.operations.periodic import ensure_schedules, recover_at_start
         from secops_agent.services.people.authors import keep_change
+        from secops_agent.services.people.directory import names_of
 
         register_recorder(keep_change)
+        register_names(names_of)
         self._read_sections()
         self._keep_for_a_time()
         self._register_kinds()

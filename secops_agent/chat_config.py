@@ -12,7 +12,7 @@ CREDENTIALS, RECEIVING, MODEL = "凭证", "接收与通知", "模型"  # groups 
 CHOOSE_MODEL: Final = "在这里选已经保存的模型配置；不选也能用。"
 DEFAULT_ROLE: Final = ChoiceField(
     "未登记人员的角色", initial="none", choices=(("none", "无权限（默认）"), ("viewer", "查看")), group=RECEIVING,
-    help_text="没有在「人员」中登记的本企业员工可以做什么。",
+    help_text="没有在「人员」中登记的本企业员工可以做什么。告警和资产不按企业分开：两个企业共用一套时，选「查看」就能查到全部。",
 )  # fmt: skip
 AI_CONFIG: Final = LinkField(
     "AI配置", *MODEL_KINDS, group=MODEL,

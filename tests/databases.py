@@ -1,7 +1,6 @@
 """A clean, migrated database for each test: a SQLite file, or a database on a real PostgreSQL."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from django.test.utils import override_settings
 from bifang import env
 from bifang.core import db
 from tests.first import first_of_all
-from tests.postgres_pool import Pool, drop
+from tests.postgres_pool import Pool, session
 from tests.postgres_server import postgres_url
 
 # What `vendor` is for a test on both: the second pass, on PostgreSQL, is for `make test-all`.
@@ -45,13 +44,9 @@ class Database:
 @contextmanager
 def postgres_of_the_session() -> Iterator[None]:
     """A server, and the name of the template that the session's processes share there; they inherit both."""
-    with postgres_url() as server:
-        template = f"bifang_template_{os.getpid()}_{secrets.token_hex(3)}"
+    with postgres_url() as server, session(server) as template:
         os.environ |= {"TEST_DATABASE_URL": server, "TEST_DATABASE_TEMPLATE": template}
-        try:
-            yield
-        finally:
-            drop(server, template)
+        yield
 
 
 class Templates:

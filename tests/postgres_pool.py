@@ -3,13 +3,15 @@
 To make a copy and to drop it was a sixth of the suite's time. A test leaves rows, and these are deleted; what left
 more (another schema, thousands of rows, changes to what migrations have written) is dropped. So a test meets nothing
 but what a new copy has. The processes of a session share the template: to migrate takes seconds of processor time.
+
+All databases of a session begin with its name, and so does a connection that it holds until its end, also a violent
+one: what begins with the name of no connection is left of a run that was killed, and the next session drops it.
 """
 
-import os
+import contextlib
 import pickle
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from psycopg import sql
 
 from tests.first import first_of_all
 
+PREFIX = "bifang_session_"
 MOST_ROWS = 2000  # deleted rows stay on disk and slow the next test down
 # Down to columns, constraints, triggers and functions; copies have the object ids of their template.
 _SCHEMA = """
@@ -32,6 +35,12 @@ SELECT md5(string_agg(part, ',' ORDER BY part)) FROM (
   UNION ALL SELECT setconfig::text FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase
     WHERE datname = current_database()
 ) AS parts (part)
+"""
+_LEFT = """
+SELECT datname FROM pg_database WHERE starts_with(datname, {prefix}) AND NOT EXISTS (
+  SELECT FROM pg_stat_activity
+  WHERE starts_with(application_name, {prefix}) AND starts_with(pg_database.datname, application_name)
+)
 """
 _TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 _SEQUENCES = "SELECT sequencename, start_value, last_value FROM pg_sequences WHERE schemaname = 'public'"
@@ -53,7 +62,7 @@ class _Facts:
 class Pool:
     """Databases of one server (a superuser's URL of its maintenance database); ``migrate`` makes one out of nothing.
 
-    ``template``: its name, the same in every process that has the same ``home``; who began the session drops it.
+    ``template``: its name, the same in every process that has the same ``home``; copies are named after it.
     """
 
     def __init__(self, server: str, migrate: Callable[[str], None], template: str, home: Path) -> None:
@@ -62,7 +71,7 @@ class Pool:
         self._free: list[str] = []
         self._facts: _Facts | None = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def database(self) -> Iterator[str]:
         """The URL of a clean database, which belongs to the caller until the end of the context."""
         if self._facts is None:
@@ -91,7 +100,7 @@ class Pool:
             file.write_bytes(pickle.dumps(_look(connection)))
 
     def _copy(self) -> str:
-        name = f"bifang_test_{os.getpid()}_{secrets.token_hex(3)}"
+        name = f"{self.template}_{secrets.token_hex(4)}"
         names = sql.Identifier(name), sql.Identifier(self.template)
         _administer(self._server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return name
@@ -115,6 +124,30 @@ class Pool:
 
     def _url(self, name: str) -> str:
         return f"{self._server.rpartition('/')[0]}/{name}"
+
+
+@contextlib.contextmanager
+def session(server: str) -> Iterator[str]:
+    """The name of a session, which is its template's; at its end whatever is named after it goes."""
+    name = f"{PREFIX}{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True, application_name=name) as held:
+        for (left,) in held.execute(sql.SQL(_LEFT).format(prefix=PREFIX)).fetchall():
+            with contextlib.suppress(
+                psycopg.Error
+            ):  # somebody is in it, or another session drops it right now
+                held.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(left)))
+        try:
+            yield name
+        finally:
+            for mine in named_after(server, name):
+                drop(server, mine)
+
+
+def named_after(server: str, name: str) -> list[str]:
+    """The databases whose names begin so."""
+    with psycopg.connect(server) as connection:
+        found = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [name])
+        return [each for (each,) in found]
 
 
 def drop(server: str, name: str) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from bifang.channels.client_status import FRESH
-from bifang.channels.models import ClientState, ClientStatus, Worker
+from bifang.channels.models import ClientState, ClientStatus, Outage, Worker
 from bifang.core.db import database_now
 from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
@@ -77,6 +78,34 @@ class WorkerService:
         """Live workers that serve this configuration (all, or by ``--config-id``)."""
         return list(self.alive().filter(Q(scope="") | Q(scope=str(config_id))))
 
+    def died(self, config_id: int) -> bool:
+        """Did the last worker of this configuration go without a word? One that stops in order takes its row along."""
+        rows = Worker.objects.filter(scope__in=("", str(config_id)), kind__in=("", self.kind))
+        return rows.exists() and not self.workers_of(config_id)
+
+
+@dataclass(frozen=True, slots=True)
+class RobotConnection:
+    """A configuration that wants a connection, and how that is; ``status`` None: nobody says.
+
+    ``error``: what the platform answered, or why there is no connection; redacted.
+    """
+
+    service: WorkerService
+    config: SystemConfig
+    status: ClientStatus | None
+    error: str = ""
+
+    @property
+    def is_up(self) -> bool:
+        """Some worker holds it."""
+        return self.status == ClientStatus.CONNECTED
+
+    @property
+    def is_down(self) -> bool:
+        """It should be there and is not. A service that was stopped in order says nothing of it."""
+        return self.status is not None and not self.is_up
+
 
 _services: list[WorkerService] = []
 
@@ -101,13 +130,35 @@ def live_states(config_id: int) -> list[ClientState]:
     return _fresh_states(config_id=config_id).get(config_id, [])
 
 
-def _fresh_states(**which: int) -> dict[int, list[ClientState]]:
+def states_of(config_ids: Iterable[int]) -> dict[int, list[ClientState]]:
+    """`live_states` of several."""
+    return _fresh_states(config_id__in=list(config_ids))
+
+
+def _fresh_states(**which: Any) -> dict[int, list[ClientState]]:
     """What workers said lately, by configuration, the best first."""
     found: dict[int, list[ClientState]] = {}
     rows = ClientState.objects.filter(updated_at__gte=database_now() - FRESH, **which)
     for row in sorted(rows, key=lambda row: BEST_FIRST.index(ClientStatus(row.status))):
         found.setdefault(row.config_id, []).append(row)
     return found
+
+
+def robot_connections() -> list[RobotConnection]:
+    """Every configuration that wants a connection, and how that is now."""
+    fresh = _fresh_states()
+    return [
+        _connection(service, row, fresh.get(row.pk, [])) for service in _services for row in service.pushed()
+    ]
+
+
+def _connection(service: WorkerService, row: SystemConfig, states: list[ClientState]) -> RobotConnection:
+    if states:
+        return RobotConnection(service, row, ClientStatus(states[0].status), states[0].last_error)
+    if service.died(row.pk):
+        why = f"{service.name}没有正常退出，也没有再启动：请启动 {service.command}，或查看它的日志。"
+        return RobotConnection(service, row, ClientStatus.STOPPED, why)
+    return RobotConnection(service, row, None)
 
 
 def missing_services() -> list[WorkerService]:
@@ -141,7 +192,10 @@ def check_connections(service: WorkerService) -> str:
     """Each configuration that wants a connection has one, or is just (re)connecting. Raises ConfigError."""
     wanted, states = service.pushed(), _fresh_states()
     told = [(row, _describe_trouble(service, row, states.get(row.pk, []))) for row in wanted]
-    dead = [f"「{row.name}」（ID {row.pk}）{trouble}" for row, trouble in told if trouble]
+    unknown = dict(Outage.objects.exclude(problem="").values_list("config_id", "problem"))
+    dead = [
+        f"「{row.name}」（ID {row.pk}）{trouble}{unknown.get(row.pk, '')}" for row, trouble in told if trouble
+    ]
     if dead:
         raise ConfigError(f"没有连上{service.title}：{'；'.join(dead[:3])}{'；等' if len(dead) > 3 else ''}")
     if not wanted:

@@ -17,7 +17,6 @@ from bifang.core.batcher import Batcher
 from bifang.core.errors import BifangError
 
 log = logging.getLogger(__name__)
-BURST, LONGEST_BURST = 5, 100  # messages; times 5 ms
 IDLE_POLL: Final = 1.0  # seconds: others free rows, too, and tell nobody
 
 _consumers: "WeakSet[Consumer]" = WeakSet()
@@ -62,8 +61,6 @@ class Consumer:
         self._sink = sink
         self._running: dict[asyncio.Task[None], Turn] = {}
         self._wake = asyncio.Event()
-        self._woken = False
-        self._waiting = True  # there were rows when we last looked: one may be next when a turn ends
         self._loop = asyncio.get_running_loop()
         self.paused = False  # 维护模式: store, do not answer
         self._finish: Batcher[Finished, bool] = Batcher(inbox.finish)
@@ -79,10 +76,7 @@ class Consumer:
         return [turn.inbox_id for turn in self._running.values()]
 
     def wake(self) -> None:
-        """There may be new rows. From any thread; once is enough until the loop has looked."""
-        if self._woken:
-            return
-        self._woken = True
+        """There may be new rows. From any thread."""
         with suppress(RuntimeError):  # the loop is closed: we are stopping, and the row is stored
             self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -101,8 +95,6 @@ class Consumer:
         backoff = Backoff(base=0.2, cap=5.0)
         while not stop.is_set():
             self._wake.clear()
-            self._woken = False
-            await _let_arrive()
             try:
                 started = await self._start_some()
                 backoff.reset()
@@ -116,22 +108,17 @@ class Consumer:
     async def _start_some(self) -> int:
         if self.paused:
             return 0
-        turns = await db.call(self._claim, max(self._capacity - len(self._running), 0))
+        room = max(self._capacity - len(self._running), 0)
+        turns = await db.call(inbox.claim, self._owner.name, room, self._owner.scope)
         for turn in turns:
             task = asyncio.create_task(self._one(turn))
             self._running[task] = turn
             task.add_done_callback(self._ended)
         return len(turns)
 
-    def _claim(self, room: int) -> list[Turn]:
-        turns = inbox.claim(self._owner.name, room, self._owner.scope)
-        self._waiting = inbox.anything_waits()
-        return turns
-
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.pop(task, None)
-        if self._waiting:
-            self._wake.set()  # something may have waited behind this one
+        self._wake.set()  # something may have waited behind this one
         if not task.cancelled() and task.exception():
             log.error("处理消息的任务异常结束", exc_info=task.exception())
 
@@ -194,14 +181,6 @@ class Consumer:
 
 def _fields(turn: Turn) -> dict[str, object]:
     return {"config": turn.config_id, "conversation": turn.conversation_id, "message_id": turn.external_id}
-
-
-async def _let_arrive() -> None:
-    """While a burst is being stored its senders wait for their acks: answering can wait a moment longer."""
-    for _ in range(LONGEST_BURST):
-        if inbox.arriving() < BURST:
-            return
-        await asyncio.sleep(0.005)
 
 
 async def _either(stop: asyncio.Event, other: asyncio.Event | None, seconds: float) -> None:

@@ -30,21 +30,8 @@ INTERRUPTED: Final = "处理过程多次中断（进程被终止或崩溃），�
 
 async def receive(item: Incoming) -> None:
     """Store an item; returns when it is on the disk (then, and only then, acknowledge). From any event loop."""
-    mark = object()
-    _arriving.add(mark)
-    try:
-        await _receiving.call(item)
-        await safe_on_disk()
-    finally:
-        _arriving.discard(mark)
-
-
-_arriving: set[object] = set()
-
-
-def arriving() -> int:
-    """How many messages are on their way to the disk now: their senders wait for the acks."""
-    return len(_arriving)
+    await _receiving.call(item)
+    await safe_on_disk()
 
 
 def store(items: Sequence[Incoming]) -> list[None]:
@@ -102,11 +89,6 @@ def turn_of(row: InboxRow) -> Turn:
         received_at_ms=to_ms(row.received_at),
         urgent=row.urgent,
     )
-
-
-def anything_waits() -> bool:
-    """Is there a row that is not handled and in nobody's hands, its turn or not?"""
-    return InboxRow.objects.filter(state=State.PENDING).exists()
 
 
 def claim(owner: str, room: int, scope: Remit = EVERYTHING) -> list[Turn]:

@@ -247,6 +247,32 @@ class ClientState(models.Model):
         return f"{self.config}: {self.get_status_display()}"
 
 
+class Outage(models.Model):
+    """How long one configuration's connection has been down, and whether administrators know; one row for each.
+
+    ``since``: None while it is there. ``told_at``: when somebody was last told, of this outage or an earlier one.
+    ``problem``: why nobody could be told.
+    """
+
+    config = models.OneToOneField(
+        SystemConfig, verbose_name="配置", on_delete=models.CASCADE, related_name="+"
+    )
+    since = models.DateTimeField("中断时间", null=True)
+    told_at = models.DateTimeField("告知管理员的时间", null=True)
+    problem = models.TextField("没有告知的原因", blank=True, default="")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "连接中断"
+
+    def __str__(self) -> str:
+        return str(self.config)
+
+    @property
+    def known(self) -> bool:
+        """Was somebody told of this one?"""
+        return bool(self.since and self.told_at and self.told_at >= self.since)
+
+
 from bifang.channels.cards.models import Card, CardState  # noqa: E402 - where Django looks for an application's models
 
 __all__ = ["Card", "CardState"]

@@ -136,11 +136,6 @@ def is_on_card(card: str) -> bool:
     return OutboxRow.objects.filter(card=card, route="card").exists()
 
 
-def anything_waits() -> bool:
-    """Is there a reply in nobody's hands, its turn or not?"""
-    return OutboxRow.objects.filter(state=State.PENDING).exists()
-
-
 def claim(owner: str, room: int, scope: Remit = EVERYTHING) -> list[Part]:
     """Claim up to `room` waiting rows that nothing is ahead of, and what waits behind them."""
     where, given = claims.in_order(scope)

@@ -39,7 +39,6 @@ class Sender:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._more = asyncio.Event()
-        self._waiting = True  # there were rows when we last looked: one may be next when a queue ends
         self._sent: Batcher[Sent, None] = Batcher(outbox.mark_sent)
         self._journal = Journal(log, channel.name)
         self.renewed_at = time.monotonic()
@@ -78,14 +77,10 @@ class Sender:
                 await asyncio.wait_for(self._more.wait(), POLL)
             self._more.clear()
             try:
-                self._take(await db.call(self._claim, ROOM - len(self._queues)))
+                room = ROOM - len(self._queues)
+                self._take(await db.call(outbox.claim, self._owner.name, room, self._owner.scope))
             except Exception:
                 log.exception("领取待发送的回复失败，稍后重试")
-
-    def _claim(self, room: int) -> list[Part]:
-        parts = outbox.claim(self._owner.name, room, self._owner.scope)
-        self._waiting = outbox.anything_waits()
-        return parts
 
     async def drain(self, grace: float) -> None:
         """Try once what is in hand, for at most `grace` seconds; hand the rest back."""
@@ -115,8 +110,7 @@ class Sender:
         finally:
             if not self._stopping.is_set():
                 del self._queues[key]
-                if self._waiting:
-                    self._more.set()
+                self._more.set()  # something may have waited behind this one
 
     async def _attempt(self, part: Part, backoff: Backoff) -> bool:
         """Try once. True: this part needs nothing more from us."""

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from django.db import connections
@@ -75,22 +76,15 @@ class Batcher(Generic[T, R]):
 
 
 def _answer(futures: "Sequence[asyncio.Future[R]]", results: Sequence[R | Exception]) -> None:
-    """Wake each event loop once, not once for every item."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[R], R | Exception]]] = {}
     for future, result in zip(futures, results, strict=True):
-        by_loop.setdefault(future.get_loop(), []).append((future, result))
-    for loop, answers in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_settle, answers)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            continue
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            future.get_loop().call_soon_threadsafe(_settle, future, result)
 
 
-def _settle(answers: "Sequence[tuple[asyncio.Future[R], R | Exception]]") -> None:
-    for future, result in answers:
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+def _settle(future: "asyncio.Future[R]", result: R | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

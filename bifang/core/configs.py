@@ -147,7 +147,9 @@ def _judged(
         errors = _entered_again(kind, old, given) | errors
     if not author.superuser and new != old and (kind.is_reserved(old) or kind.is_reserved(new)):
         errors[""] = LETS_IN
-    errors = _conflicts(row, name.strip(), enabled, new) | (errors or kind.contradictions(new))
+    stopped = not (row._state.adding or enabled or new != old)  # whatever is stored, it can be switched off
+    errors |= {} if errors or stopped else kind.contradictions(new)
+    errors = _conflicts(row, name.strip(), enabled, new) | errors
     if errors:
         raise FieldErrors(errors)
     return {**new, **kind.completed(new)}

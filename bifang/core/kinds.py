@@ -17,6 +17,7 @@ class Kind:
     which a kind is chosen; ``start`` says why to begin with it, "" for one that is not begun with. ``groups``: where
     the values of a group of fields are found. ``boxes``: the fields of its form, without those that are set elsewhere or from a file.
     ``corporation``: of a chat platform, the field that says whose people it talks with; "" for what is no chat.
+    ``ids_of_application``: are people's ids those of one application, and another one's of the same corporation different?
     """
 
     name: ClassVar[str]
@@ -28,6 +29,7 @@ class Kind:
     start: ClassVar[str] = ""
     place: ClassVar[int] = 99
     corporation: ClassVar[str] = ""
+    ids_of_application: ClassVar[bool] = False
     groups: ClassVar[Mapping[str, str]] = {}
     fields: ClassVar[Mapping[str, "Setting"]] = {}
     boxes: ClassVar[Mapping[str, "Setting"]] = {}

@@ -63,6 +63,7 @@ def _place() -> Place:
     ports = read_ports()
     os.environ.update({name: str(port) for name, _, port in ports.named()})
     os.environ.update(BIFANG_SIMULATOR="1", PYTHONUNBUFFERED="1")
+    os.environ.setdefault("BIFANG_PUBLIC_URL", f"http://{HOST}:{ports.web}")  # so that messages have links
     data_dir = env.private_directory(env.directory("BIFANG_DATA_DIR", "var"))
     log_dir = env.directory("BIFANG_LOG_DIR", "logs")
     return Place(env.BASE_DIR, data_dir, log_dir, ports)

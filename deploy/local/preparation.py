@@ -4,6 +4,7 @@ A process of its own, so that the wrapper that outlives it stays small and holds
 """
 
 import hashlib
+import logging
 import os
 import secrets
 import sys
@@ -113,7 +114,13 @@ def apply_demo() -> bool:
     draft = applied.with_suffix(".new.yaml")
     draft.write_text(text, encoding="utf-8")
     learn_corporation(CORPORATION, "load_demo")  # of people whom an older demo listed without one
-    _call("apply_configs", str(draft))
+    logging.disable(
+        logging.WARNING
+    )  # nobody spoke in the demo's group yet: true, and no news on a first start
+    try:
+        _call("apply_configs", str(draft))
+    finally:
+        logging.disable(logging.NOTSET)
     draft.replace(applied)
     return empty
 

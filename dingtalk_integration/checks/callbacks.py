@@ -34,6 +34,15 @@ async def check_public_address(subject: DingTalkTrial) -> str:
     return f"{parts.scheme}://{parts.hostname}"
 
 
+async def check_corporation(subject: DingTalkTrial) -> str:
+    """Whose robot it is; by HTTP nothing may teach it."""
+    if subject.ready.use_stream_push:
+        raise Skip("使用流式推送，可以从第一条消息得知")
+    if not subject.ready.corp_id:
+        raise Failure("没有填写「企业 CorpId」，机器人消息和卡片点击都被拒绝：HTTP 回调的正文没有签名。")
+    return f"只回答企业 {subject.ready.corp_id} 的人"
+
+
 async def check_round_trip(subject: DingTalkTrial) -> str:
     """What DingTalk does when the address is saved there: an encrypted ``check_url``, and our answer decrypted."""
     config: DingTalkSettings = subject.ready
@@ -71,6 +80,10 @@ async def _call(url: str, crypto: EventCrypto) -> dict[str, Any]:
 
 
 STEPS: tuple[CheckStep[Any], ...] = (
+    CheckStep(
+        "corporation", "所属企业", check_corporation,
+        "把钉钉开放平台首页企业信息里的 CorpId 填到这份配置的「企业 CorpId」。", ("complete",),
+    ),
     CheckStep(
         "public_address", "公网地址", check_public_address,
         "把毕方的公网 HTTPS 地址写进环境变量 BIFANG_PUBLIC_URL，重启网页和推送服务；没有公网地址就打开「使用流式推送」。",

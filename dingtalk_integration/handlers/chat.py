@@ -16,14 +16,17 @@ from dingtalk_integration.handlers.happenings import SOURCE
 from dingtalk_integration.models import Purpose
 from dingtalk_integration.purposes import spending
 from dingtalk_integration.stream.frames import DELEGATE_TOPIC, Frame
+from dingtalk_integration.webhook.frames import HTTP
 from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.group_watch import GroupWatch
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.agent.urgency import is_urgent
 from secops_agent.services.people.staff import learn_corporation
+from secops_agent.web_chat.lines import is_web
 
 log = logging.getLogger(__name__)
 OUTSIDER = "外部人员，已忽略"
+UNKNOWN = "没有回答：不知道机器人是哪个企业的。请在系统配置里填写这份配置的「企业 CorpId」。"
 GROUP = "2"
 
 
@@ -98,7 +101,11 @@ class ChatTurns:
         payload = turn.payload
         staff_id, corp_id = payload.get("staff_id", ""), payload.get("corp_id", "")
         own = await self._corporation(settings, payload)
-        if not staff_id or (own and corp_id != own):
+        # A page knows who is logged in, if not yet whose robot it is.
+        if not own and not is_web(turn.target):
+            log.warning("dingtalk %s", UNKNOWN, extra={"config": settings.id, "message_id": turn.external_id})
+            return TurnResult(note=UNKNOWN)
+        if not staff_id or corp_id != own:
             log.info(
                 "dingtalk 忽略企业外人员的消息", extra={"config": settings.id, "message_id": turn.external_id}
             )
@@ -136,15 +143,14 @@ class ChatTurns:
         return Attachment(files[0].get("name") or "未命名", download)
 
     async def _corporation(self, settings: DingTalkSettings, payload: Mapping[str, Any]) -> str:
-        """The configuration's corporation; learned from the first message: the robot's own, not the sender's."""
-        if settings.corp_id:
-            return settings.corp_id
-        known = self._corporations.get(settings.id)
-        if known is None:
-            seen = payload.get("robot_corp_id") or payload.get("corp_id", "")
-            known = await db.call(learn, settings.id, "corp_id", seen) if seen else ""
-            if known:
-                self._corporations[settings.id] = known
-                await db.call(learn_corporation, known, "dingtalk")
-                log.info("dingtalk 得知企业 CorpId", extra={"config": settings.id})
+        """The configuration's corporation, "" while it is not known.
+
+        Learned from the first message of a Stream: the robot's own, never the sender's. What comes by HTTP is not signed.
+        """
+        known = settings.corp_id or self._corporations.get(settings.id, "")
+        seen = "" if payload.get("door") == HTTP else payload.get("robot_corp_id", "")
+        if not known and seen:
+            known = self._corporations[settings.id] = await db.call(learn, settings.id, "corp_id", seen)
+            await db.call(learn_corporation, known, "dingtalk")
+            log.info("dingtalk 得知企业 CorpId", extra={"config": settings.id})
         return known

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from dingtalk_integration.config import DingTalkSettings
+from dingtalk_integration.config import NO_CORPORATION, DingTalkSettings
 from dingtalk_integration.handlers.intake import Intake
 from dingtalk_integration.models import CallbackDoor
 from dingtalk_integration.stream.frames import Ack, Frame
@@ -42,6 +42,8 @@ def receive(request: HttpRequest, path: str, door: str) -> HttpResponse:
         return _refuse(config, which, 403, "不是 HTTPS：请在反向代理上启用 TLS，并设置 BIFANG_HTTPS=1。")
     if _size(request) > LARGEST:
         return _refuse(config, which, 413, f"请求体超过 {LARGEST >> 20} MiB，或没有写明长度。")
+    if which != CallbackDoor.EVENTS and not config.corp_id:  # stored before it was asked for
+        return _refuse(config, which, 403, NO_CORPORATION)
     if not _is_whole(request):
         return _quiet(400)
     try:

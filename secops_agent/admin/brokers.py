@@ -136,15 +136,18 @@ def facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     rows = live_consumers([config.pk]).get(config.pk, ())
     newest = max((row.last_message_at for row in rows if row.last_message_at), default=None)
     known = [row for row in rows if row.status == ConsumerStatus.CONNECTED]
-    lag = "未知" if not known or known[0].lag is None else str(known[0].lag)
-    pending = str(known[0].pending or 0) if known else "未知"
     return [
-        ("积压", f"{lag} 条没有取，{pending} 条取了没有确认"),
+        ("积压", _waiting(known[0]) if known else "未知，没有连接"),
         ("最近消息", ago(newest) if newest else "这些进程启动以来还没有"),
         ("本次启动以来", f"{sum(row.taken for row in rows)} 条，{len(rows)} 个进程"),
         ("死信", _letters_link(config)),
         ("告警", _alerts_link(config)),
     ]
+
+
+def _waiting(row: BrokerConsumer) -> str:
+    lag = "未知" if row.lag is None else f"{row.lag} 条没有取"
+    return f"{lag}，{row.pending or 0} 条取了没有确认"
 
 
 def _letters_link(config: SystemConfig) -> SafeString:

@@ -30,7 +30,7 @@ ALERTS: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 # Name in the address → what it is called.
 TEMPLATES: Final = {
-    "assets": "资产（CSV，用 Excel 打开）",
+    "assets": "资产（CSV，用 Excel 打开、保存）",
     "findings": "发现（JSON）",
     "alerts": "告警（JSON）",
 }

@@ -46,7 +46,9 @@ class ImportForm(forms.Form):
     """A file and what is said about it."""
 
     file = forms.FileField(
-        label="文件", widget=UnfoldAdminFileFieldWidget, help_text="可以是 gzip 压缩的；最大 200 MiB。"
+        label="文件",
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="资产表和情报清单可以是 Excel（xlsx）；可以是 gzip，或只有一个文件的 zip；最大 200 MiB。",
     )
     format = forms.ChoiceField(label="格式", required=False, widget=UnfoldAdminSelectWidget)
     source = forms.CharField(
@@ -264,13 +266,14 @@ def _text(job: JobView) -> str:
 def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
     """What the outcome's template shows."""
     rows = [
-        (label, *numbers, page_of(row, kind) if any(numbers) else "")
+        (label, *numbers, page_of(row, kind))
         for kind, label in KINDS.items()
         for numbers in [[outcome.get(column, {}).get(kind, 0) for column in COUNTS]]
+        if any(numbers)
     ]
     rejected = outcome["rejected"]
     address = reverse("admin:secops_agent_importjob_rejected", args=[row.pk])
     return {
-        "rows": rows, "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected), "rejected_url": address,
+        "rows": rows or [("合计", 0, 0, 0, "")], "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected), "rejected_url": address,
         "apart": outcome.get("apart", ()), "apart_text": APART,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -12,16 +13,17 @@ from django.utils.safestring import SafeString
 from unfold.admin import StackedInline, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from bifang.core.admin.base import NOTHING, badge, once
+from bifang.core.admin.base import NOTHING, HouseList, badge, once
 from secops_agent.admin.assets import TagsField
 from secops_agent.admin.calendar_files import CalendarFiles
 from secops_agent.admin.inventory import actor_of
 from secops_agent.models import OnCallLayer, OnCallOverride, OnCallSchedule, Staff
 from secops_agent.services.notifications.choices import choices
 from secops_agent.services.on_call import schedules
-from secops_agent.services.on_call.shifts import Shift, gaps, on_call_at, shifts
+from secops_agent.services.on_call.shifts import Shift, around, shift_at, within
 
 AHEAD: Final = timedelta(days=28)
+GAPS: Final = timedelta(days=14)
 MOST_SHOWN: Final = 8
 BOTH: Final = "「每天从」和「每天到」要一起填写，而且不同；整天值班请都留空。"
 
@@ -151,6 +153,19 @@ class RotaForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
         return super().save(commit=commit)
 
 
+class RotaList(HouseList):
+    """Reads the shifts of a whole page in one go."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django's, with ``around`` on every row."""
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        found = around(rows, timezone.now())
+        for row in rows:
+            row.around = found[row.pk]
+        self.result_list = rows
+
+
 @admin.register(OnCallSchedule)
 class RotaScreen(CalendarFiles):
     """Who is on call now and next, and the gaps."""
@@ -163,6 +178,10 @@ class RotaScreen(CalendarFiles):
     search_fields = ("name",)
     readonly_fields = ("next_shifts", "gap_lines")
     inlines = (LayerInline, OverrideInline)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The list that reads the shifts."""
+        return RotaList
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What comes next, of one that is stored."""
@@ -230,12 +249,12 @@ class RotaScreen(CalendarFiles):
     @admin.display(description="现在值班")
     def now_on_call(self, schedule: OnCallSchedule) -> str:
         """Who, until when."""
-        return _told(on_call_at(schedule, timezone.now()))
+        return _told(shift_at(_around(schedule), timezone.now()))
 
     @admin.display(description="两周内无人值班")
     def gap_badge(self, schedule: OnCallSchedule) -> SafeString:
         """Whether."""
-        found = len(gaps(schedule))
+        found = len(_gaps(schedule))
         return badge(f"{found} 段", "bad") if found else badge("没有", "ok")
 
     @admin.display(description="接下来的班次")
@@ -243,18 +262,28 @@ class RotaScreen(CalendarFiles):
     def next_shifts(self, schedule: OnCallSchedule) -> SafeString | str:
         """The first ones."""
         now = timezone.now()
-        found = shifts(schedule, now, now + AHEAD)[:MOST_SHOWN]
+        found = within(_around(schedule), now, now + AHEAD)[:MOST_SHOWN]
         return format_html_join("", "<div>{}</div>", ((_told(each),) for each in found)) or NOTHING
 
     @admin.display(description="两周内无人值班")
     @once
     def gap_lines(self, schedule: OnCallSchedule) -> SafeString | str:
         """When; messages to it cannot be delivered then."""
-        found = gaps(schedule)[:MOST_SHOWN]
-        return (
-            format_html_join("", '<div class="bf-error">{}</div>', ((_told(each),) for each in found))
-            or "没有"
-        )
+        told = ((_told(each),) for each in _gaps(schedule)[:MOST_SHOWN])
+        return format_html_join("", '<div class="bf-error">{}</div>', told) or "没有"
+
+
+def _around(schedule: Any) -> list[Shift]:
+    """The shifts around now, read once for a row of a page."""
+    if "around" not in schedule.__dict__:
+        schedule.around = around([schedule], timezone.now())[schedule.pk]
+    found: list[Shift] = schedule.around
+    return found
+
+
+def _gaps(schedule: OnCallSchedule) -> list[Shift]:
+    now = timezone.now()
+    return [each for each in within(_around(schedule), now, now + GAPS) if each.staff is None]
 
 
 def _told(shift: Shift) -> str:

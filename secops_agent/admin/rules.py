@@ -5,17 +5,17 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, JsonResponse
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bifang.core.admin.base import NOTHING, Screen, badge, once
+from bifang.core.admin.base import NOTHING, badge, once
 from bifang.core.admin.panels import Step, register_steps
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, lines
+from secops_agent.admin.previewing import PreviewedScreen
 from secops_agent.admin.rule_form import ROBOT, STEPS, RuleForm
 from secops_agent.admin.rule_words import conditions_line, told_of
 from secops_agent.models import NotificationRule, NotificationTarget, Role
@@ -37,7 +37,7 @@ LOOKED_AT: Final = ("name", "state", "about", "told_to", "target_states", "previ
 
 
 @admin.register(NotificationRule)
-class RuleScreen(Screen):
+class RuleScreen(PreviewedScreen):
     """Rules are written through their service; what the list shows of targets is what happened last."""
 
     records_itself = True
@@ -54,6 +54,7 @@ class RuleScreen(Screen):
     search_fields = ("name",)
     readonly_fields = ("preview_line", "target_states")
     change_form_after_template = "admin/secops_agent/rule_form.html"
+    preview_without = ROBOT
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """In the order in which one thinks; what is seldom needed is folded. In words for those who only look."""
@@ -90,37 +91,9 @@ class RuleScreen(Screen):
         obj.refresh_from_db()
         messages.info(request, f"{preview(obj)}。")
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address of what the form asks."""
-        view, name = self.admin_site.admin_view(self.preview_view), "secops_agent_notificationrule_preview"
-        return [
-            path("preview/", view, name=name),
-            path("<int:pk>/preview/", view, name=f"{name}_of"),
-            *super().get_urls(),
-        ]
-
-    def preview_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
-        """POST the form as it stands → ``{known, text}``: the rule in words, and how often it would have spoken."""
-        rule = None if pk is None else get_object_or_404(NotificationRule, pk=pk)
-        may = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
-        if request.method != "POST" or not may:
-            return JsonResponse({"known": False, "text": "没有修改通知规则的权限。"}, status=403)
-        return JsonResponse(told_of(self.get_form(request, rule, change=bool(rule)), request.POST, rule))
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Says what the rule does while it is filled in."""
-        name = "admin:secops_agent_notificationrule_preview"
-        asked = (
-            reverse(f"{name}_of", args=[object_id]) if object_id and object_id.isdigit() else reverse(name)
-        )
-        told = {"bf_preview_url": asked, "bf_preview_without": " ".join(ROBOT)}
-        return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))
+    def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """The rule in words, and how often it would have spoken."""
+        return told_of(self.get_form(request, row, change=bool(row)), request.POST, row)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Through the service."""

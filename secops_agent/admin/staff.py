@@ -121,6 +121,8 @@ class StaffScreen(Screen):
     @admin.display(description="状态", ordering="active")
     def standing(self, person: Staff) -> SafeString:
         """Whether they count."""
+        if person.active and not person.acts:
+            return badge("登录已停用", "warn", "对应的登录用户已停用：这个人什么都不能查、不能批准")
         return badge("在职", "ok") if person.active else badge("已停用", "idle")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

@@ -5,18 +5,17 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels.visible import visible
 from bifang.core.admin.asking import asked_once
-from bifang.core.admin.base import NOTHING, Screen, ago, badge, once
+from bifang.core.admin.base import NOTHING, ago, badge, once
 from bifang.core.errors import BifangError
 from secops_agent.admin.inventory import actor_of, severity_badge
+from secops_agent.admin.previewing import PreviewedScreen
 from secops_agent.admin.rule_words import conditions_line
 from secops_agent.admin.suppression_form import SuppressionForm, draft
 from secops_agent.models import Alert, SuppressionRule
@@ -32,7 +31,7 @@ SELDOM: Final = ("importance", "owners")
 
 
 @admin.register(SuppressionRule)
-class SuppressionScreen(Screen):
+class SuppressionScreen(PreviewedScreen):
     """Written through their service."""
 
     records_itself = True
@@ -136,44 +135,15 @@ class SuppressionScreen(Screen):
             except BifangError as error:
                 messages.warning(request, error.message)
 
-    def get_urls(self) -> list[URLPattern]:
-        """With the address of what the form asks."""
-        view, name = self.admin_site.admin_view(self.preview_view), "secops_agent_suppressionrule_preview"
-        return [
-            path("preview/", view, name=name),
-            path("<int:pk>/preview/", view, name=f"{name}_of"),
-            *super().get_urls(),
-        ]
-
-    def preview_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
-        """POST the form as it stands → ``{known, text}``: which alerts of the last days it would have suppressed."""
-        row = None if pk is None else get_object_or_404(SuppressionRule, pk=pk)
-        may = self.has_change_permission(request, row) if row else self.has_add_permission(request)
-        if request.method != "POST" or not may:
-            return JsonResponse({"known": False, "text": "没有修改抑制规则的权限。"}, status=403)
+    def previewed(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Which alerts of the last days it would have suppressed."""
         form = self.get_form(request, row, change=bool(row))(draft(request.POST), instance=row)
         if not form.is_valid():
             if lacks_conditions(form):
-                return JsonResponse({"known": True, "text": TRY})
-            return JsonResponse({"known": False, "text": str(next(iter(form.errors.values()))[0])})
+                return {"known": True, "text": TRY}
+            return {"known": False, "text": str(next(iter(form.errors.values()))[0])}
         trial = try_out(form_conditions(form))
-        return JsonResponse({"known": not trial.attacks, "text": "\n".join(trial_lines(trial))})
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Says what the rule would do while it is filled in."""
-        name = "admin:secops_agent_suppressionrule_preview"
-        known = object_id is not None and object_id.isdigit()
-        told = {"bf_preview_url": reverse(f"{name}_of", args=[object_id]) if known else reverse(name)}
-        response: HttpResponse = super().changeform_view(
-            request, object_id, form_url, told | (extra_context or {})
-        )
-        return response
+        return {"known": not trial.attacks, "text": "\n".join(trial_lines(trial))}
 
     @admin.display(description="状态")
     def state(self, row: SuppressionRule) -> SafeString:

@@ -215,7 +215,13 @@ class SyslogSourceScreen(Screen):
 
 def _doors() -> dict[str, Any]:
     fresh = list(SyslogListener.objects.filter(heartbeat_at__gte=timezone.now() - standing.FRESH))
-    strangers = [pair for row in fresh for pair in reversed(list(row.strangers.items()))]
+    known = sources.SourceBook(sources.enabled_sources())
+    strangers = [
+        (address, count)
+        for row in fresh
+        for address, count in reversed(list(row.strangers.items()))
+        if known.find(address) is None
+    ]
     return {
         "places": [place for row in fresh for place in row.places],
         "kernel_drops": sum(row.kernel_drops for row in fresh),

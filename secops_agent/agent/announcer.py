@@ -13,6 +13,7 @@ from secops_agent.services.notifications import (
     announcing,
     digests,
     escalation,
+    outages,
     reaching,
     silence_lines,
     storms,
@@ -33,6 +34,7 @@ SELDOM: Final[tuple[Callable[[], int], ...]] = (
     swaps.expire,
     handover.step,
     reminders.step,
+    outages.step,
 )  # nobody waits for a second here
 SELDOM_ROUNDS: Final = 20
 

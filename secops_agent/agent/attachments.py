@@ -9,6 +9,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from bifang.core.rows import NewRow
 from secops_agent.agent import file_answers
 from secops_agent.agent.file_answers import FileAnswer
 from secops_agent.importers import registry
-from secops_agent.models import ChatFile, FileQuestion, Role
+from secops_agent.models import ChatFile, FileQuestion, ImportJob, JobState, Role
 from secops_agent.services.decisions.proposals import IMPORT, Proposals
 from secops_agent.services.intake import jobs
 from secops_agent.services.people.staff import Person
@@ -36,6 +37,7 @@ from secops_agent.uploads.preview import FilePreview, foreign_by_name, formats_o
 SAID: Final = "（发来一个文件）"
 RESEND: Final = "没有导入任何内容，请重新发送一次文件。"
 DROPPED: Final = "好的，文件「{name}」不导入了。"
+REMEMBERED: Final = timedelta(days=30)  # for so long it is said that the same file came before
 TYPES: Final = {
     "host": "主机", "container_image": "容器镜像", "repository": "代码仓库", "website": "网站", "application": "应用",
 }  # fmt: skip
@@ -81,13 +83,21 @@ async def receive(
             said, row, await asyncio.to_thread(formats_of, arrived.path, row.name), proposals
         )
     except BifangError as error:
-        return Received(said, f"「{attachment.name}」：{_words(error)}")
+        return Received(said, _failure(plain(attachment.name, 100), error))
 
 
 def _role_refusal(name: str, person: Person) -> str:
     return (
         f"「{name}」没有下载：导入文件需要「{DEFINITION.role.label}」角色，您现在的角色是「{person.role.label}」。"
         "需要的话请联系管理员调整角色。"
+    )
+
+
+def _failure(name: str, error: BifangError) -> str:
+    """Says the name of the file once: what is said of the content begins with it."""
+    words = _words(error)
+    return (
+        f"「{name}」{words.removeprefix(name).lstrip()}" if words.startswith(name) else f"「{name}」：{words}"
     )
 
 
@@ -140,7 +150,7 @@ async def _answered(turn: Turn, person: Person, proposals: Proposals) -> Receive
     try:
         return await _continued(turn.text, row, given, proposals)
     except BifangError as error:
-        return Received(turn.text, f"「{row.name}」：{_words(error)}")
+        return Received(turn.text, _failure(row.name, error))
 
 
 async def _continued(said: str, row: ChatFile, given: FileAnswer, proposals: Proposals) -> Received:
@@ -171,19 +181,19 @@ async def _proposed(
     path = jobs.directory() / row.file
     found = await asyncio.to_thread(look, path, row.name, format_name, choices)
     head = (
-        f"收到文件「{row.name}」（{_size(row.size)}）：{registry.get(format_name).title}（{format_name}）。\n\n"
-        f"里面有：{found.told}。"
+        f"收到文件「{row.name}」（{_size(row.size)}）：{registry.get(format_name).title}（{format_name}）。"
     )
+    holds = f"{head}\n\n里面有：{found.told}。"
     if found.homeless and not choices.asset:
         text = (
-            f"{head}\n\n文件里没有写明属于哪个资产（{found.homeless} 条）。请回复资产的名称：主机名、IP、镜像、仓库地址或网址；"
+            f"{holds}\n\n文件里没有写明属于哪个资产（{found.homeless} 条）。请回复资产的名称：主机名、IP、镜像、仓库地址或网址；"
             "中文名称请写「资产 名称」。不导入就回复「取消」。没有导入任何内容。"
         )
         asked = file_answers.stored(row, format=format_name, asks=FileQuestion.ASSET)
         return Received(said, text, (asked,))
     if not sum(found.counts.values()):
         return Received(
-            said, f"{head}没有什么可以导入。", (file_answers.stored(row, asks=FileQuestion.NONE),)
+            said, f"{holds}没有什么可以导入。", (file_answers.stored(row, asks=FileQuestion.NONE),)
         )
     await asyncio.to_thread(_keep_a_day, path)
     return await db.call(_offer, said, head, row, found, choices, proposals)
@@ -205,13 +215,38 @@ def _offer(
     new = f"（按您写的「{plain(choices.asset, 100)}」，{TYPES[choices.asset_type]}）" if choices.asset else ""
     summary = f"导入文件「{row.name}」（{found.format}）：{found.told}{whose}{new}。"
     code = proposals.propose(IMPORT, DEFINITION.title, "write", arguments, summary)
-    lines = "\n".join(f"- {line}" for line in found.lines)
-    text = (
-        f"{head}\n\n前 {len(found.lines)} 条：\n\n{lines}\n\n**{DEFINITION.title}**（{code}，尚未执行）\n\n{summary}\n\n"
-        f"请本人在 24 小时内回复「确认 {code}」后导入；不导入就回复「取消」。"
-    )
+    parts = [
+        head,
+        f"前 {len(found.shown)} 条：\n\n" + "\n".join(f"- {line}" for line in found.shown),
+        *_left_out(found),
+        *_earlier(row),
+        f"**{DEFINITION.title}**（{code}，尚未执行）",
+        summary,
+        f"请本人在 24 小时内回复「确认 {code}」后导入；不导入就回复「拒绝 {code}」。",
+    ]
+    text = "\n\n".join(parts)
     closed = file_answers.stored(row, format=found.format, asks=FileQuestion.NONE)
     return Received(said, text, (closed, *proposals.rows), proposals.buttons, proposals.suggestions(text))
+
+
+def _left_out(found: FilePreview) -> list[str]:
+    """Why records are not taken, told before anybody confirms."""
+    if not found.rejected:
+        return []
+    rest = found.rejected - len(found.reasons)
+    more = f"\n- 另有 {rest} 条，导入以后作为文件发给您" if rest else ""
+    return ["不会导入的：\n\n" + "\n".join(f"- {reason}" for reason in found.reasons) + more]
+
+
+def _earlier(row: ChatFile) -> list[str]:
+    """That the very same file was imported before. On a database thread."""
+    known = ImportJob.objects.filter(digest=row.digest, created_at__gt=timezone.now() - REMEMBERED)
+    done = known.filter(state=JobState.DONE).order_by("-pk").first()
+    if done is None:
+        return []
+    at = timezone.localtime(done.finished_at or done.created_at)
+    who = plain(done.actor_name, 40)
+    return [f"一模一样的文件 {at:%m-%d %H:%M} 已经由 {who} 导入过（导入任务 {done.pk}），再导入不会重复。"]
 
 
 def _size(size: int) -> str:

@@ -18,7 +18,7 @@ from secops_agent.services.alerts import orders
 from secops_agent.services.alerts.orders import AlertOrder, Orderer, Verb
 from secops_agent.services.notifications.notices import AlertNotice, notice_of
 from secops_agent.services.people import eligibility
-from secops_agent.services.people.staff import Person, find_people, read_people
+from secops_agent.services.people.staff import Person, identify
 from secops_agent.tools.arguments import parse
 from secops_agent.tools.definitions import Asker
 from secops_agent.tools.registry import BY_NAME
@@ -67,8 +67,8 @@ def _notice(click: Click, told_by: str) -> AlertNotice | None:
 def _person(click: Click) -> Person:
     """The clicker, with the role that people who are not listed have."""
     params = SystemConfig.objects.filter(pk=click.config_id).values_list("params", flat=True).first() or {}
-    asked = (click.corp_id, click.staff_id, click.staff_id, str(params.get("default_role") or Role.NONE))
-    return find_people([asked], read_people([click.staff_id]))[0]
+    default = str(params.get("default_role") or Role.NONE)
+    return identify(click.corp_id, click.staff_id, click.staff_id, default)
 
 
 def is_look(params: object) -> bool:

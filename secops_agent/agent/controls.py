@@ -61,7 +61,7 @@ async def handle_control(
     elif control.action == "forget":
         return await _forget(turn, person)
     elif control.action in ("accept", "decline"):
-        decided, text = await db.call(_answer_swap, control, person)
+        decided, text = await db.call(_answer_swap, control, person, door_of(turn))
     elif not control.code:
         return await _decide_only_one(turn, control, person, is_group=is_group)
     else:
@@ -109,10 +109,10 @@ async def _decide_only_one(
     return TurnResult((Reply(text, title="等待您决定"),), brief(turn, person, text))
 
 
-def _answer_swap(control: Control, person: Person) -> tuple[bool, str]:
+def _answer_swap(control: Control, person: Person, via: str) -> tuple[bool, str]:
     try:
         accepted = control.action == "accept"
-        return True, swaps.answer(control.code, person.corp_id, person.staff_id, accepted=accepted)
+        return True, swaps.answer(control.code, person.corp_id, person.staff_id, accepted=accepted, via=via)
     except BifangError as error:
         return False, error.message
 

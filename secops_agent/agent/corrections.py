@@ -9,7 +9,7 @@ from bifang.core import db
 from bifang.core.errors import BifangError
 from secops_agent.agent import memory
 from secops_agent.agent.controls import UNTOLD
-from secops_agent.agent.records import brief
+from secops_agent.agent.records import brief, door_of
 from secops_agent.models.staff import Role
 from secops_agent.services import corrections
 from secops_agent.services.actors import Actor
@@ -29,7 +29,7 @@ async def handle_correction(
     if match is None or not person.may(Role.VIEWER):
         return None
     place = memory.conversation_key(turn.config_id, turn.conversation_id)
-    actor, reason = Actor.person(person), match["reason"] or ""
+    actor, reason = Actor.person(person, door_of(turn)), match["reason"] or ""
     try:
         if await db.call(corrections.take_down, place, actor, reason, is_group=is_group) is None:
             return None

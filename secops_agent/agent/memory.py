@@ -1,22 +1,19 @@
 """What a turn has to know before it starts: who asks, and what this conversation said before."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from bifang.core.batcher import Batcher
-from bifang.core.db import run
 from bifang.core.rows import NewRow
 from secops_agent.agent.recall import NOTHING, Recall, read_recall
 from secops_agent.models.conversation import ConversationMessage
-from secops_agent.services.people.staff import Person, administrators, find_people, read_people
+from secops_agent.models.staff import Role
+from secops_agent.services.people.staff import Person, administrators, identify
 
 MESSAGES = 20  # at most so many earlier messages are read
 CHARACTERS = 6000  # and so many characters are given to the model
-CHUNK = 50  # conversations in one statement
 
 
 class Said(NamedTuple):
@@ -30,19 +27,8 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the store for one turn."""
-
-    corp_id: str
-    staff_id: str
-    nick: str
-    default_role: str
-    conversation: str
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
-    """The answer: who asks, whom an unknown person may turn to, what was said (oldest first)."""
+    """Who asks, whom an unknown person may turn to, what was said (oldest first)."""
 
     person: Person
     history: tuple[Said, ...]
@@ -61,38 +47,21 @@ def conversation_key(config_id: int, conversation_id: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def look_up(questions: Sequence[Question]) -> list[Known]:
-    """Everything for the turns that begin now."""
-    listed = read_people({q.staff_id for q in questions})
-    people = find_people([(q.corp_id, q.staff_id, q.nick, q.default_role) for q in questions], listed)
-    said = _last_said(sorted({q.conversation for q in questions}))
-    return [
-        _known(person, said.get(q.conversation, ()))
-        if person.role != "none"
-        else Known(person, (), administrators=tuple(administrators(q.corp_id)))
-        for q, person in zip(questions, people, strict=True)
-    ]
-
-
-def _known(person: Person, said: Sequence[Said]) -> Known:
+def look_up(corp_id: str, staff_id: str, nick: str, default_role: str, conversation: str) -> Known:
+    """What a turn has to know. On a database thread."""
+    person = identify(corp_id, staff_id, nick, default_role)
+    if person.role == Role.NONE:
+        return Known(person, (), administrators=tuple(administrators(corp_id)))
+    said = _last_said(conversation)
     recalled = next((each.recall for each in reversed(said) if each.recall), "")
     return Known(person, trim(said), read_recall(recalled))
 
 
-known: Batcher[Question, Known] = Batcher(look_up)
-
-# The newest of one conversation: one range of an index.
-_LAST = f"SELECT * FROM (SELECT key, role, speaker, content, author, recall FROM {ConversationMessage._meta.db_table} WHERE key = %s ORDER BY id DESC LIMIT {MESSAGES}) AS t"  # noqa: S608 - names of our own
-
-
-def _last_said(keys: Sequence[str]) -> dict[str, list[Said]]:
-    """Conversation → its newest messages, oldest first."""
-    found: dict[str, list[Said]] = defaultdict(list)
-    for start in range(0, len(keys), CHUNK):
-        some = keys[start : start + CHUNK]
-        for key, *said in run(" UNION ALL ".join([_LAST] * len(some)), some):
-            found[key].insert(0, Said._make(said))
-    return found
+def _last_said(conversation: str) -> list[Said]:
+    """The newest messages of a conversation, oldest first."""
+    rows = ConversationMessage.objects.filter(key=conversation).order_by("-id")
+    newest = rows.values_list("role", "speaker", "content", "author", "recall")[:MESSAGES]
+    return [Said._make(row) for row in list(newest)[::-1]]
 
 
 def trim(history: Sequence[Said]) -> tuple[Said, ...]:

@@ -8,7 +8,7 @@ from bifang.channels.ports import Reply, Turn, TurnResult
 from bifang.core import db
 from bifang.core.errors import BifangError
 from secops_agent.agent.controls import UNTOLD
-from secops_agent.agent.records import brief
+from secops_agent.agent.records import brief, door_of
 from secops_agent.llm.offline.normalization import normalize
 from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
@@ -30,9 +30,8 @@ async def handle_opinion(
         return None
     useful = match["word"] == "有用"
     try:
-        await db.call(
-            opinions.give, int(match["alert"]), Actor.person(person), useful=useful, reason=match["reason"]
-        )
+        actor = Actor.person(person, door_of(turn))
+        await db.call(opinions.give, int(match["alert"]), actor, useful=useful, reason=match["reason"])
         more = "" if useful else "，也会有人查看，用来改进手册和评测"
         word = "👍 有用" if useful else "👎 没用"
         text = f"已记下：A{match['alert']} 的调查{word}。它会计入这条规则的对照{more}。"

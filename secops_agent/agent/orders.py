@@ -51,7 +51,7 @@ async def handle_order(
     outcome = await db.call(
         orders.carry_out,
         order,
-        Orderer(person, turn.config_id, turn.conversation_id, turn.inbox_id, door_of(turn)),
+        Orderer(person, turn.config_id, door_of(turn), turn.conversation_id, turn.inbox_id),
     )
     if outcome.status != "done" and not may_tell():
         return TurnResult((), brief(turn, person, ""), note=UNTOLD)

@@ -21,6 +21,7 @@ from secops_agent.agent.placeholders import Vault, mask
 from secops_agent.agent.records import brief, costs, door_of, whole
 from secops_agent.agent.redacting import RedactingModel
 from secops_agent.llm.types import LLM, ModelSettings
+from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.operations.usage import Accounts, Budget
@@ -93,7 +94,7 @@ class Policy:
     def proposals(self, turn: Turn, person: Person, *, is_group: bool) -> Proposals:
         """The proposer of one turn."""
         origin = Origin(turn.config_id, turn.conversation_id, is_group, turn.inbox_id, turn.target)
-        return Proposals(person, origin, door_of(turn))
+        return Proposals(person, origin, Actor.person(person, door_of(turn)))
 
     async def complete(
         self,

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from bifang.channels.consumer import Silent
 from bifang.channels.ports import Reply, ReplySink, ReplyTarget, Turn, TurnResult
+from bifang.core import db
 from bifang.core.config_cache import ConfigCache
 from secops_agent.agent import loop, memory, prompts
 from secops_agent.agent.attachments import Attachment, Received, receive
@@ -117,10 +118,9 @@ class Agent:
     async def answer(self, asking: Asking, sink: ReplySink) -> TurnResult:
         """Run the turn for this sender: role, memory of this conversation, tools, model."""
         conversation = memory.conversation_key(asking.turn.config_id, asking.turn.conversation_id)
-        question = memory.Question(
-            asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
+        known = await db.call(
+            memory.look_up, asking.corp_id, asking.staff_id, asking.nick, asking.default_role, conversation
         )
-        known = await memory.known.call(question)
         turn, person = asking.turn, known.person
         if not person.may(Role.VIEWER):
             return self._turn_away(asking, known)

@@ -35,7 +35,7 @@ OUTCOME = {
     "unchanged": {"asset": 0, "component": 0, "vulnerability": 0, "finding": 0, "alert": 0},
     "rejected": [{"position": "alerts[2]", "reason": "缺少 labels.alertname"}],
 }  # fmt: skip
-DESCRIPTION = f"""请求体就是文件本身（JSON、JSON Lines、XML 或 CSV，可以是 gzip），或 multipart 表单中的一个文件。
+DESCRIPTION = f"""请求体就是文件本身（JSON、JSON Lines、XML、CSV 或 xlsx，可以是 gzip 或只有一个文件的 zip），或 multipart 表单中的一个文件。
 
 1 MiB 以内的立即导入，返回 200 和结果；更大的（上限 {LARGEST >> 20} MiB）返回 202 和后台任务，Location 是查询进度的地址。
 重复导入同一个文件只更新最近发现时间。坏掉的记录列在 rejected 里，其余照常导入；一条也没有接受时返回 422。

@@ -130,8 +130,8 @@ def left_out(outcome: ImportOutcome) -> str:
     if not outcome.rejected:
         return ""
     first = outcome.rejected[0]
-    taken = "其余已经导入" if outcome.counts_anything else "没有导入任何内容"
-    return f"{len(outcome.rejected)} 条记录没有导入，{taken}。第一条（{first.position}）：{first.reason}"
+    rest = "，其余已经导入" if outcome.counts_anything else ""
+    return f"{len(outcome.rejected)} 条记录没有导入{rest}。第一条（{first.position}）：{first.reason}"
 
 
 def actor_of(settings: BrokerSettings) -> Actor:

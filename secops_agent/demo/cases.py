@@ -71,7 +71,7 @@ def _alerts(plot: Plot, ids: Sequence[int]) -> list[Alert]:
 
 
 def _make(plot: Plot, alerts: Sequence[Alert], owner: Staff, now: datetime) -> int:
-    actor = Actor.person(owner)
+    actor = Actor.person(owner, "dingtalk")
     begun = now - timedelta(hours=20)
     closed = begun + timedelta(hours=9) if plot.verdict else None
     case = Case.objects.create(

@@ -102,7 +102,7 @@ def _acknowledge(row: Alert, person: Staff, random: Random, now: datetime) -> li
     at = min(now, row.created_at + timedelta(minutes=random.randrange(3, 90)))
     row.status, row.acknowledged_at, row.assignee = AlertStatus.ACKNOWLEDGED, at, person
     changes = {"status": (AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED), "assignee": ("", person.name)}
-    return [history.entry("alert", row.pk, Actor.person(person), "acknowledge", changes, at=at)]
+    return [history.entry("alert", row.pk, Actor.person(person, "dingtalk"), "acknowledge", changes, at=at)]
 
 
 def _close(row: Alert, verdict: Verdict, person: Staff, random: Random, now: datetime) -> list[History]:
@@ -111,4 +111,8 @@ def _close(row: Alert, verdict: Verdict, person: Staff, random: Random, now: dat
     random.random()  # what followed this draw stays as it was
     row.status, row.verdict, row.closed_at, row.closed_count = AlertStatus.CLOSED, verdict, at, row.count
     changes = {"status": (AlertStatus.ACKNOWLEDGED, AlertStatus.CLOSED), "verdict": ("", verdict)}
-    return [history.entry("alert", row.pk, Actor.person(person), "close", changes, _NOTES[verdict], at=at)]
+    return [
+        history.entry(
+            "alert", row.pk, Actor.person(person, "dingtalk"), "close", changes, _NOTES[verdict], at=at
+        )
+    ]

@@ -1,4 +1,4 @@
-"""Assets from a spreadsheet (CSV): Chinese or English headers in any order, as people keep them.
+"""Assets from a spreadsheet (CSV, or xlsx which is read as CSV): Chinese or English headers in any order, as people keep them.
 
 Needed is one column that identifies an asset. Several values of one cell are separated by comma, semicolon, 、, | or
 a line break.
@@ -102,7 +102,7 @@ class AssetsCsv:
     """
 
     name = "assets_csv"
-    title = "资产清单（CSV，中文或英文表头）"
+    title = "资产清单（Excel 或 CSV，中文或英文表头）"
 
     def sniff(self, head: bytes) -> float:
         header = [name for name in _header(head) if name]
@@ -190,13 +190,19 @@ def _many(cells: Cells, column: str) -> tuple[str, ...]:
 
 
 def _kind(cells: Cells) -> AssetType | None:
+    """Known words, also at the end of a longer one (Linux服务器). Another word says nothing of a machine or an address;
+    what has no such thing is of another kind."""
     word = _one(cells, "type").lower()
     if not word:
         return None
-    if word not in _TYPE_WORDS:
-        known = "主机、网站、应用、容器镜像、代码仓库、账号、网络设备、云资源、其他"
-        raise BrokenRecord(f"「类型」不认识：{word[:40]}（可用：{known}）")
-    return _TYPE_WORDS[word]
+    if found := _known_type(word):
+        return found
+    return None if any(cells.get(column) for column in _IDENTITIES if column != "name") else "other"
+
+
+def _known_type(word: str) -> AssetType | None:
+    endings = sorted((each for each in _TYPE_WORDS if word.endswith(each) and not each.isascii()), key=len)
+    return _TYPE_WORDS.get(word) or (_TYPE_WORDS[endings[-1]] if endings else None)
 
 
 def _identities(cells: Cells, kind: AssetType | None, tool: str) -> Iterator[AssetRecord | None]:
@@ -263,6 +269,9 @@ def _importance(word: str) -> Any:
 
 def _description(cells: Cells) -> str:
     parts = [*cells.get("description", ())]
+    kind = _one(cells, "type")
+    if kind and not _known_type(kind.lower()):
+        parts.append(f"类型：{kind}")
     parts += [f"{label}：{_one(cells, column)}" for column, label in _DESCRIBED.items() if cells.get(column)]
     return shortened("\n".join(parts), 4000)
 

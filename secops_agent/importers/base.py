@@ -13,9 +13,11 @@ import ijson
 
 from secops_agent.services.records import AssetRecord, Item, Record, Rejected
 
+from .decoding import BrokenFile
 from .json_stream import ENDS, LONG_NUMBER, STARTS
+from .limits import ImportLimits
 from .plain import BrokenRecord
-from .source import BrokenFile, ImportLimits, Source
+from .source import Source
 from .surrogates import paired
 
 __all__ = [

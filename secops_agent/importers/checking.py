@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from bifang.core.errors import InvalidInput
-from secops_agent.services.records import AssetRecord, Indicator, Record, Rejected
+from secops_agent.services.records import AssetRecord, ComponentRecord, Indicator, Key, Record, Rejected
 
 from . import registry
 from .alert_fields import Understood
@@ -15,7 +15,7 @@ from .table_importer import TableImporter
 
 _KINDS = {
     "AlertRecord": "告警", "AssetRecord": "资产", "ComponentRecord": "组件", "FindingRecord": "发现",
-    "VulnerabilityRecord": "漏洞", "ScanRecord": "扫描完成",
+    "VulnerabilityRecord": "漏洞", "ScanRecord": "扫描完成", "ListedRecord": "情报", "VexRecord": "VEX 声明",
 }  # fmt: skip
 # Of an alert: what the source's words became, beside the words themselves.
 _MADE = {
@@ -91,8 +91,10 @@ def _plain(value: Any) -> str:
         return (
             f"{value.asset_type} {value.name}（{'、'.join(f'{key.kind}={key.value}' for key in value.keys)}）"
         )
-    if isinstance(value, Indicator):
+    if isinstance(value, Indicator | Key):
         return f"{value.kind}={value.value}"
+    if isinstance(value, ComponentRecord):
+        return value.purl or f"{value.name} {value.version}".strip()
     if isinstance(value, tuple):
         return "、".join(map(_plain, value))
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

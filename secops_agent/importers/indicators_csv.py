@@ -5,7 +5,7 @@ The list is named by ``--source`` (网页和 API：来源的另一个名字). De
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -43,7 +43,7 @@ class IndicatorsCsv:
     """Streamed, a row an entry."""
 
     name = "indicators_csv"
-    title = "威胁情报清单（CSV，列名见 docs/intelligence.md）"
+    title = "威胁情报清单（Excel 或 CSV，列名见 docs/intelligence.md）"
 
     def sniff(self, head: bytes) -> float:
         columns = [_column(name) for name in _header(head)]
@@ -106,13 +106,13 @@ def _entry(position: str, cells: Mapping[str, str], options: Options) -> ListedR
 
 
 def _expiry(text: str, options: Options) -> datetime | None:
-    """A day ends with its last moment."""
+    """A day ends with its last second, so that the day shown is the day that was written."""
     if not text:
         return None
     if day := _DAY.fullmatch(text):
         try:
-            date = datetime(int(day[1]), int(day[2]), int(day[3]), tzinfo=options.zone)
-            return (datetime.combine(date.date(), time(0), options.zone) + timedelta(days=1)).astimezone(UTC)
+            date = datetime(int(day[1]), int(day[2]), int(day[3]), 23, 59, 59, tzinfo=options.zone)
+            return date.astimezone(UTC)
         except (ValueError, OverflowError):
             raise BrokenRecord(f"「expiry」不是有效的日期：{text[:40]}") from None
     return parse_moment(text, options.zone, what="「expiry」")

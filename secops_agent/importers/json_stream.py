@@ -10,8 +10,10 @@ import ijson
 
 from bifang.core.errors import InvalidInput
 
+from .decoding import BrokenFile
+from .limits import ImportLimits
 from .plain import cleaned, first_line
-from .source import BrokenFile, ImportLimits, Source, Stream
+from .source import Source, Stream
 from .surrogates import Paired
 
 Pieces = Iterator[tuple[str, str, Any]]
@@ -91,8 +93,10 @@ def _json_errors(stream: "_Shallow", name: str) -> Iterator[None]:
     try:
         yield
     except ijson.JSONError as error:
+        why = first_line(error)
+        what = "中断，没有写完" if "premature EOF" in why else f"中断或有语法错误（{why}）"
         raise BrokenFile(
-            f"{name} 的 JSON 在第 {stream.taken} 字节之前中断或有语法错误（{first_line(error)}）：文件可能被截断，请重新导出。"
+            f"{name} 的 JSON 在第 {stream.taken} 字节之前{what}：文件可能被截断，请重新导出。"
         ) from error
 
 

@@ -13,10 +13,12 @@ from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from bifang.core.errors import InvalidInput
 
+from .decoding import BrokenFile
 from .json_stream import TOO_DEEP, json_head, json_parts, json_values, nesting
+from .limits import ImportLimits
 from .plain import BrokenRecord, cleaned, first_line, plain_text
 from .quoted_pairs import pairs_of
-from .source import BrokenFile, ImportLimits, Source, Stream
+from .source import Source, Stream
 
 __all__ = [
     "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_line", "json_lines", "json_parts", "json_values",

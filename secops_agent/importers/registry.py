@@ -86,7 +86,7 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
         yield from _counted(source, empty.without(importer.parse(source, options)))
     except BrokenFile as error:
         yield from empty.told()
-        if not source.taken:
+        if not source.budget.taken:
             raise
         yield Rejected(error.position, error.message, fatal=True)
     except InvalidInput:
@@ -94,6 +94,11 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
         raise
     else:
         yield from empty.told()
+    if source.unread:
+        yield Rejected(
+            "工作表",
+            f"只读了第一个工作表，没有读：{'、'.join(source.unread)}。要导入的话请另存为单独的文件。",
+        )
 
 
 def _counted(source: Source, items: Iterable[Item]) -> Iterator[Item]:
@@ -103,9 +108,9 @@ def _counted(source: Source, items: Iterable[Item]) -> Iterator[Item]:
         if isinstance(item, Rejected):
             refused += 1
         else:
-            source.take()
+            source.budget.take()
         yield item
-        if refused > _MOST_REJECTED and refused > source.taken:
+        if refused > _MOST_REJECTED and refused > source.budget.taken:
             raise InvalidInput(f"读到的一大半被拒绝（{refused} 条），已停止导入。最近的一条：{_why(item)}")
 
 

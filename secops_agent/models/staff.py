@@ -23,10 +23,19 @@ def allows(role: str, needed: Role) -> bool:
     return role in RANK and RANK[Role(role)] >= RANK[needed]
 
 
+class StaffQuerySet(models.QuerySet["Staff"]):
+    """The one place that says whose role counts."""
+
+    def acting(self) -> "StaffQuerySet":
+        """Those who may do what their role says: active, and not a person whose login is switched off."""
+        return self.filter(active=True).exclude(user__is_active=False)
+
+
 class Staff(models.Model):
     """One account of a person in one corporation; rows that are tied to the same ``user`` are one person.
 
-    An empty ``corp_id`` stands for the only corporation, until it is known.
+    They stay one person when that login is switched off, who then may do nothing. An empty ``corp_id`` stands for the
+    only corporation, until it is known.
     """
 
     corp_id = models.CharField("企业 ID", max_length=100, blank=True, default="")
@@ -45,6 +54,8 @@ class Staff(models.Model):
     created_at = models.DateTimeField("创建时间", auto_now_add=True)
     updated_at = models.DateTimeField("修改时间", auto_now=True)
 
+    objects = StaffQuerySet.as_manager()
+
     class Meta:
         verbose_name = verbose_name_plural = "人员"
         ordering = ["corp_id", "staff_id"]
@@ -52,3 +63,8 @@ class Staff(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def acts(self) -> bool:
+        """As `StaffQuerySet.acting`."""
+        return self.active and (self.user is None or self.user.is_active)

@@ -25,11 +25,11 @@ class Actor:
     kind: Literal["person", "token", "system"]
     ident: str
     name: str
-    via: str = ""
+    via: str
 
     @classmethod
-    def person(cls, human: Human, via: str = "dingtalk") -> "Actor":
-        """Someone of the staff."""
+    def person(cls, human: Human, via: str) -> "Actor":
+        """Someone of the staff, by the door that they really used."""
         return cls("person", f"{human.corp_id}:{human.staff_id}", human.name, via)
 
     @classmethod

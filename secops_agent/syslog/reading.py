@@ -3,14 +3,16 @@
 import codecs
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from bifang.core.errors import BifangError
+from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Options, Source
+from secops_agent.importers.encodings import detect_encoding
 from secops_agent.importers.plain import plain_text
 from secops_agent.models.syslog import SyslogEncoding
 from secops_agent.services.records import AlertRecord, Item, Rejected
@@ -22,6 +24,7 @@ from secops_agent.syslog.sources import AUTO, SourceSettings
 log = logging.getLogger(__name__)
 MOST_ALERTS: Final = 20  # of one line: it costs its sender one of its lines a second
 _COOKIE: Final = "@cee:"
+_SURE: Final = {"utf-8": "UTF-8", "gb18030": "GBK"}
 # What stands before a device's document in place of a header of syslog: of SIP and SkyEye "time|!alarm|!address|!{…}",
 # of Qingteng "qtAlert[7] datatype=…". Only at the very beginning, where no one writes but the device itself.
 _DEVICES_OWN: Final = re.compile(
@@ -68,7 +71,9 @@ def _read(line: Line) -> LineReading:
     text = _decoded(line)
     if text is None:
         label = SyslogEncoding(line.source.encoding).label
-        return LineReading(refusal=f"不是 {label} 编码：请在这个来源里改「编码」，或改设备的设置。")
+        return LineReading(
+            refusal=f"不是 {label} 编码{_rather(line)}：请在这个来源里改「编码」，或改设备的设置。"
+        )
     message = read_message(text, line.source.zone, line.received_at)
     origin = LineOrigin(
         line.source.name, line.peer, line.data, line.received_at, line.size if line.is_cut else 0
@@ -93,6 +98,15 @@ def _decoded(line: Line) -> str | None:
         return plain_text(decoder.decode(line.data, final=not line.is_cut).lstrip("\ufeff").rstrip())
     except UnicodeError:
         return None
+
+
+def _rather(line: Line) -> str:
+    """Which encoding it is in, where that is sure."""
+    with suppress(InvalidInput):
+        found = detect_encoding(line.data, "")
+        if found in _SURE and found != line.source.encoding:
+            return f"，像是 {_SURE[found]}"
+    return ""
 
 
 def _document(text: str) -> str:

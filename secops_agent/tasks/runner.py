@@ -56,4 +56,4 @@ def _reader(run: TaskRun) -> Person:
     owner = run.task.owner
     if owner is None:
         return NOBODY
-    return Person(owner.corp_id, owner.staff_id, owner.name, Role(owner.role) if owner.active else Role.NONE)
+    return Person(owner.corp_id, owner.staff_id, owner.name, Role(owner.role) if owner.acts else Role.NONE)

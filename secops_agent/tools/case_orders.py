@@ -11,14 +11,13 @@ from secops_agent.services.cases import membership, merging, orders, tasks, view
 from secops_agent.services.cases.membership import alert_codes
 from secops_agent.services.cases.views import CaseSummary
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.people.directory import find_staff
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.cases import state
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
+from secops_agent.tools.filters import colleague
 from secops_agent.tools.markdown import VERDICT
 
-_ME: Final = frozenset({"我", "我自己", "自己", "本人", "me"})
 _NUMBER: Final = re.compile(r"\d{1,15}")
 _ALERTS: Final = "告警编号，几个之间用逗号"
 _TOP: Final = 2**62
@@ -187,12 +186,7 @@ def merge(given: MergeCases, actor: Actor) -> str:
 
 def check_assign(given: AssignCase, person: Person | None) -> ValidatedAction:
     """The colleague must be one person of the staff."""
-    case, wanted = _case(given.case_id), given.assignee
-    if wanted.lower() in _ME:
-        if person is None:
-            raise InvalidInput("「我」在这里没有意义：请写姓名或员工 ID。")
-        wanted = person.staff_id
-    staff = find_staff(wanted)
+    case, staff = _case(given.case_id), colleague(given.assignee, person)
     arguments = {"case_id": case.id, "assignee": staff.staff_id}
     return ValidatedAction(arguments, f"把{_named(case)}交给 {plain(staff.name, 40)}")
 

@@ -12,6 +12,7 @@ from secops_agent.models import Staff
 from secops_agent.services.faults import NotFound
 from secops_agent.services.pages import Page
 from secops_agent.services.people.directory import find_staff
+from secops_agent.services.people.staff import Person
 from secops_agent.services.records import SEVERITIES
 from secops_agent.tools.arguments import argument
 from secops_agent.tools.markdown import SEVERITY
@@ -19,6 +20,7 @@ from secops_agent.tools.markdown import SEVERITY
 ROWS: Final = 10
 DEEPEST: Final = 200  # rows that can be reached page by page
 MOST_ROWS: Final = 50
+_ME: Final = frozenset({"我", "我自己", "自己", "本人", "me"})
 _SEPARATORS: Final = re.compile(r"[,，、;；/|\s]+")
 _LEVELS: Final[dict[str, str]] = {
     **{level: level for level in SEVERITIES},
@@ -148,6 +150,15 @@ def person_named(text: str) -> Staff | None:
         return find_staff(text)
     except NotFound:
         return None
+
+
+def colleague(wanted: str, person: Person | None) -> Staff:
+    """Whom something is handed to; 我 is ``person``, the asker. Raises NotFound, InvalidInput."""
+    if wanted.lower() not in _ME:
+        return find_staff(wanted)
+    if person is None:
+        raise InvalidInput("「我」在这里没有意义：请写姓名或员工 ID。")
+    return find_staff(person.staff_id)
 
 
 def told(**conditions: str) -> str:

@@ -109,7 +109,7 @@ def swap(given: SwapShift, actor: Actor) -> str:
     corp_id, _, staff_id = actor.ident.partition(":")
     other = find_staff(given.colleague)
     days = read_days(given.when, timezone.localtime())
-    made = swaps.ask(given.schedule, _staff(corp_id, staff_id), other, days)
+    made = swaps.ask(given.schedule, _staff(corp_id, staff_id), other, days, actor.via)
     until = timezone.localtime(made.expires_at)
     return (
         f"已请{plain(other.name, 40)}答复换班 {made.code}（到 {until:%m-%d %H:%M}），班次暂时不变。"

@@ -27,7 +27,7 @@ class SearchRunbook(Arguments):
 
 def search_runbook(asker: Asker, given: SearchRunbook) -> ToolResult:
     """The manual that fits as a whole and others by name; several that hardly fit by name only."""
-    query = f"主题={plain(given.query, 80)}"
+    query = f"主题={plain(runbooks.topic(given.query), 80)}"
     subject, hits = _find(asker, given.query)
     if not hits:
         return ToolResult("no_data", query, f"处置手册里没有与{subject}有关的内容。", [])
@@ -58,7 +58,7 @@ def _find(asker: Asker, query: str) -> tuple[str, tuple[RunbookHit, ...]]:
     """What it is about in words, and the hits."""
     number = _number(query)
     if not number:
-        return f"「{plain(query, 60)}」", runbooks.search(query, _HITS, _reader(asker))
+        return f"「{plain(runbooks.topic(query), 60)}」", runbooks.search(query, _HITS, _reader(asker))
     alert = triage.get(number)
     title = f"告警 #{alert.summary.id}（{plain(alert.summary.title, 80)}）"
     return title, runbooks.search_for(alert.techniques, alert.summary.title, _HITS, _reader(asker))

@@ -16,7 +16,7 @@ from secops_agent.tools.markdown import duration, moment
 
 _SCOPES: Final = {"资产": "asset", "标签": "tag", "来源": "source", "规则": "rule", "全部": "all"}
 _ALERT: Final = re.compile(r"#?A?(\d{1,18})", re.IGNORECASE)
-NOBODY: Final = Actor("person", "user:0", "")
+NOBODY: Final = Actor("person", "user:0", "", "agent")
 _SHAPE: Final = "静默什么：告警编号（A12），或 资产:web-01、标签:生产、来源:waf、规则:名称"
 
 
@@ -42,7 +42,7 @@ def read_scope(text: str) -> tuple[str, str]:
 def check_silence(given: SilenceAlerts, person: Person | None) -> ValidatedAction:
     """Says what it would cover. Raises as `silences.plan`, which decides what this person may silence."""
     scope, value = read_scope(given.scope)
-    actor = Actor.person(person) if person else NOBODY
+    actor = Actor.person(person, "agent") if person else NOBODY  # nothing is done yet, and nothing recorded
     planned = silences.plan(scope, value, given.minutes, actor)
     word = next(key for key, name in _SCOPES.items() if name == scope) if scope != "alert" else ""
     named = (

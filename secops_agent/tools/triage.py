@@ -9,14 +9,13 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import triage
 from secops_agent.services.alerts.views import AlertSummary
 from secops_agent.services.faults import Conflict
-from secops_agent.services.people.directory import find_staff
 from secops_agent.services.people.staff import Person
 from secops_agent.tools.arguments import Arguments, argument
 from secops_agent.tools.definitions import ToolDefinition, ValidatedAction, action
+from secops_agent.tools.filters import colleague
 from secops_agent.tools.markdown import STATUS, VERDICT
 
 _NOTE: Final = 500
-_ME: Final = frozenset({"我", "我自己", "自己", "本人", "me"})
 
 
 class AcknowledgeAlert(Arguments):
@@ -79,12 +78,7 @@ def acknowledge(given: AcknowledgeAlert, actor: Actor) -> str:
 def check_assign(given: AssignAlert, person: Person | None) -> ValidatedAction:
     """The colleague must be one person of the staff."""
     alert = _alert(given.alert_id, AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED)
-    wanted = given.assignee
-    if wanted.lower() in _ME:
-        if person is None:
-            raise InvalidInput("「我」在这里没有意义：请写姓名或员工 ID。")
-        wanted = person.staff_id
-    staff = find_staff(wanted)
+    staff = colleague(given.assignee, person)
     arguments = {"alert_id": given.alert_id, "assignee": staff.staff_id}
     return ValidatedAction(arguments, f"把{_named(alert)}指派给 {plain(staff.name, 40)}")
 

@@ -1,6 +1,7 @@
 """What is received, in memory or on the disk."""
 
 import hashlib
+import io
 import os
 import secrets
 import zlib
@@ -10,6 +11,7 @@ from typing import IO, Self
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Source
+from secops_agent.importers.packages import ZIP_MAGIC, plain_size
 from secops_agent.services.intake import jobs
 
 SMALL = 1 << 20  # bytes, as they come in, of what is imported at once
@@ -114,7 +116,9 @@ class UnknownPacking(InvalidInput):
 
 
 def _plain_size(data: bytes, enough: int) -> int:
-    """The size after gunzip, counted no further than a little over `enough`; a broken one counts as it is."""
+    """The size unpacked, counted no further than a little over `enough`; a broken one counts as it is."""
+    if data.startswith(ZIP_MAGIC):
+        return plain_size(io.BytesIO(data))
     if not data.startswith(b"\x1f\x8b"):
         return len(data)
     size, member = 0, zlib.decompressobj(wbits=31)

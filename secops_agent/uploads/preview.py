@@ -11,6 +11,7 @@ from bifang.channels.markup import plain
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
 from secops_agent.importers.base import Source
+from secops_agent.services.privacy import mask_personal
 from secops_agent.services.records import (
     AlertRecord,
     AssetRecord,
@@ -34,14 +35,18 @@ KINDS: Final = {
     "indicator": "情报",
 }
 LINES: Final = 5
+_REASONS: Final = 3
 _MOST: Final = 200_000  # records that are counted
 _LONGEST_S: Final = 20.0
 _LEVELS: Final = {"critical": "严重", "high": "高危", "medium": "中危", "low": "低危", "info": "信息"}
+UNKNOWN: Final = (
+    "认不出是什么工具的输出。可以发：扫描报告（Trivy、Grype、SARIF、Nuclei、nmap 等）、SBOM（CycloneDX、SPDX）、"
+    "资产表和情报清单（xlsx、CSV，第一行是列名）、安全产品导出的告警（JSON）；全部格式见「数据接入」的文档 docs/ingest.md。"
+)
 # What a file begins with that is no text: what it is, and what to do instead.
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"MZ", "Windows 程序，不会打开，也不会导入"),
     (b"\x7fELF", "Linux 程序，不会打开，也不会导入"),
-    (b"\xd0\xcf\x11\xe0", "旧版或加密的 Office 文件（xls、doc）：请去掉密码，另存为 CSV 再发"),
     (b"%PDF", "PDF：请导出为工具的 JSON、XML 或 CSV 再发"),
     (b"Rar!", "RAR 压缩包：请解压，发送里面的文件"),
     (b"7z\xbc\xaf", "7z 压缩包：请解压，发送里面的文件"),
@@ -54,9 +59,10 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
 _BY_NAME: Final = {
     "exe": "程序，不会打开，也不会导入", "dll": "程序，不会打开，也不会导入", "msi": "程序，不会打开，也不会导入",
     "bat": "脚本，不会打开，也不会导入", "ps1": "脚本，不会打开，也不会导入", "sh": "脚本，不会打开，也不会导入",
-    "xls": "旧版 Excel 文件：请另存为 CSV 再发", "xlsx": "Excel 文件：请另存为 CSV（逗号分隔）再发",
-    "doc": "Word 文件：请发工具导出的 JSON、XML 或 CSV", "docx": "Word 文件：请发工具导出的 JSON、XML 或 CSV",
-    "pdf": "PDF：请导出为工具的 JSON、XML 或 CSV 再发", "zip": "压缩包：请解压，发送里面的文件（单个文件可以用 gzip 压缩）",
+    "xls": "旧版 Excel 文件：请另存为 xlsx 或 CSV 再发",
+    "doc": "Word 文件：请发工具导出的 JSON、XML、CSV 或 Excel（xlsx）",
+    "docx": "Word 文件：请发工具导出的 JSON、XML、CSV 或 Excel（xlsx）",
+    "pdf": "PDF：请导出为工具的 JSON、XML 或 CSV 再发",
     "rar": "压缩包：请解压，发送里面的文件", "7z": "压缩包：请解压，发送里面的文件", "tgz": "压缩包：请解压，发送里面的文件",
     "png": "图片，我看不了图片", "jpg": "图片，我看不了图片", "jpeg": "图片，我看不了图片",
 }  # fmt: skip
@@ -66,13 +72,16 @@ _BY_NAME: Final = {
 class FilePreview:
     """``homeless``: findings and components of which the file does not say to what asset they belong.
 
-    ``cut``: there is more than was counted.
+    ``cut``: there is more than was counted. ``reasons``: why the first ones are rejected. ``flaws``: lines of
+    vulnerabilities, which are shown where there is nothing that has them.
     """
 
     format: str
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
+    reasons: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    flaws: list[str] = field(default_factory=list)
     assets: dict[str, None] = field(default_factory=dict)
     homeless: int = 0
     cut: bool = False
@@ -83,10 +92,15 @@ class FilePreview:
         parts = "、".join(
             f"{label} {self.counts[kind]}" for kind, label in KINDS.items() if self.counts[kind]
         )
-        more = f"，另有 {self.rejected} 条读不懂、不会导入" if self.rejected else ""
+        more = f"，另有 {self.rejected} 条不会导入" if self.rejected else ""
         return (
             f"{parts}{' 以上（太大，没有数完）' if self.cut else ''}" if parts else "没有可以导入的记录"
         ) + more
+
+    @property
+    def shown(self) -> list[str]:
+        """The first lines."""
+        return (self.lines or self.flaws)[:LINES]
 
     @property
     def whose(self) -> str:
@@ -104,22 +118,12 @@ def foreign_by_name(name: str) -> str:
 
 
 def require_readable(path: Path) -> None:
-    """Raises InvalidInput, saying what it is and what to do, for programs, archives, office files and pictures."""
+    """Raises InvalidInput, saying what it is and what to do, for programs, pictures and foreign archives."""
     with path.open("rb") as file:
         head = file.read(4096)
     said = next((words for mark, words in _FOREIGN if head.startswith(mark)), "")
-    if head.startswith(b"PK\x03\x04"):
-        said = _zipped(head)
     if said:
         raise InvalidInput(f"这是{said}。")
-
-
-def _zipped(head: bytes) -> str:
-    if int.from_bytes(head[6:8], "little") & 1:
-        return "加密的压缩包：请解密、解压，发送里面的文件"
-    if b"[Content_Types].xml" in head or b"xl/" in head:
-        return _BY_NAME["xlsx"]
-    return _BY_NAME["zip"]
 
 
 def formats_of(path: Path, name: str) -> list[str]:
@@ -129,7 +133,7 @@ def formats_of(path: Path, name: str) -> list[str]:
     sure = registry.detect(source)
     found = [sure] if sure else registry.candidates(source)
     if not found:
-        raise InvalidInput("认不出它是什么工具的输出。支持的格式：" + "、".join(registry.NAMES) + "。")
+        raise InvalidInput(UNKNOWN)
     return found
 
 
@@ -149,6 +153,8 @@ def look(path: Path, name: str, format_name: str, choices: Choices) -> FilePrevi
 def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
     if isinstance(item, Rejected):
         found.rejected += 1
+        if len(found.reasons) < _REASONS:
+            found.reasons.append(mask_personal(plain(f"{item.position}：{item.reason}", 120)))
         return
     kind = _kind_of(item)
     mark = hash((kind, _identity(item)))
@@ -161,8 +167,9 @@ def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
             found.homeless += 1
         elif len(found.assets) < 10_000:
             found.assets[plain(asset.name, 60)] = None
-    if len(found.lines) < LINES and (kind != "vulnerability" or not found.counts["finding"]):
-        found.lines.append(_line(item))
+    lines = found.flaws if kind == "vulnerability" else found.lines
+    if len(lines) < LINES:
+        lines.append(_line(item))
 
 
 def _kind_of(item: Item) -> str:
@@ -204,14 +211,15 @@ def _assets_of(item: Item) -> Iterator[AssetRecord | None]:
 def _line(item: Item) -> str:
     match item:
         case AssetRecord():
-            parts: Iterable[str] = (item.name, "、".join(item.ips[:3]))
+            parts: Iterable[str] = (item.name, "、".join(ip for ip in item.ips[:3] if ip != item.name))
         case ComponentRecord():
             parts = (item.name, item.version)
         case VulnerabilityRecord():
             parts = (_LEVELS[item.severity], item.vuln_id, item.title)
         case FindingRecord():
             where = item.asset.name if item.asset else ""
-            parts = (_LEVELS[item.severity], item.vulnerability or item.rule_id, item.title, where)
+            named = item.vulnerability or item.rule_id
+            parts = (_LEVELS[item.severity], "" if named in item.title else named, item.title, where)
         case AlertRecord():
             parts = (_LEVELS[item.severity], item.title, "、".join(each.name for each in item.assets[:2]))
         case VexRecord():

@@ -95,7 +95,9 @@ def _counts(row: ImportJob, kind: str) -> str:
     label = (
         f"[{KINDS[kind]}]({settings.PUBLIC_URL}{page_of(row, kind)})" if settings.PUBLIC_URL else KINDS[kind]
     )
-    return f"- {label}：" + "，".join(f"{_COLUMNS[column]} {number}" for column, number in numbers.items())
+    return f"- {label}：" + "，".join(
+        f"{_COLUMNS[column]} {number}" for column, number in numbers.items() if number
+    )
 
 
 def _refused(row: ImportJob, is_group: bool) -> str:

@@ -1,7 +1,7 @@
 """会话: what people asked the robot and what it answered, read like a chat."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,10 +11,11 @@ from django.db.models import Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from bifang.channels.addressees import groups_of, names_of
 from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import READ_TEXT
 from bifang.channels.models import InboxRow, nameless_group
-from secops_agent.models import AuditKind, AuditRecord, TurnUsage
+from secops_agent.models import AuditKind, AuditRecord, Staff, TurnUsage
 from secops_agent.services.operations.usage import MICRO
 from secops_agent.services.people.logins import accounts
 from secops_agent.web.access import page
@@ -94,18 +95,20 @@ def _reach(may_see: Q, before: int | None = None) -> QuerySet[InboxRow]:
 def _searched(rows: QuerySet[InboxRow], words: str) -> QuerySet[InboxRow]:
     if not words:
         return rows
+    listed = Staff.objects.filter(name__icontains=words).values("staff_id")
     named = Q(payload__nick__icontains=words) | Q(payload__conversation_title__icontains=words)
+    named |= Q(sender_id__in=listed)
     return rows.filter(named | Q(text__icontains=words) | Q(sender_id=words) | Q(conversation_id=words))
 
 
 def _lines(ids: Sequence[int], found: Sequence[tuple[int, int, str, datetime]]) -> Iterator[ConversationLine]:
     rows = InboxRow.objects.select_related("config").defer("webhook", "unreadable", "target").in_bulk(ids)
     counted = Counter((config_id, conversation_id) for _, config_id, conversation_id, _ in found)
-    costs, models = _costs(found), models_of(ids)
+    costs, models, called = _costs(found), models_of(ids), Called(rows.values())
     for row in (rows[pk] for pk in ids if pk in rows):
         key = (row.config_id, row.conversation_id)
         yield ConversationLine(
-            row, title_of(row), place_of(row), speaker_of(row), counted[key], models.get(row.pk, ""), costs.get(key)
+            row, called.title(row), place_of(row), called.speaker(row), counted[key], models.get(row.pk, ""), costs.get(key)
         )  # fmt: skip
 
 
@@ -138,15 +141,25 @@ def place_of(row: InboxRow) -> str:
     return "网页" if row.conversation_id.startswith("web:") else "群聊" if row.is_group else "单聊"
 
 
-def speaker_of(row: InboxRow) -> str:
-    """Whoever wrote it, as they call themselves."""
-    return str(row.payload.get("nick") or row.sender_id or "不知道是谁")
+class Called:
+    """What the people and groups of some messages are called: as listed, else as they call themselves."""
 
+    def __init__(self, rows: Iterable[InboxRow]) -> None:
+        known = list(rows)
+        self._people = names_of({(row.config_id, row.sender_id) for row in known if row.sender_id})
+        self._groups = groups_of({(row.config_id, row.conversation_id) for row in known if row.is_group})
 
-def title_of(row: InboxRow) -> str:
-    """The group, or the person."""
-    group = str(row.payload.get("conversation_title") or "") or nameless_group(row.conversation_id)
-    return group if row.is_group else speaker_of(row)
+    def speaker(self, row: InboxRow) -> str:
+        """Whoever wrote it."""
+        name = self._people.get((row.config_id, row.sender_id))
+        return name or str(row.payload.get("nick") or row.sender_id or "不知道是谁")
+
+    def title(self, row: InboxRow) -> str:
+        """The group, or the person."""
+        if not row.is_group:
+            return self.speaker(row)
+        name = self._groups.get((row.config_id, row.conversation_id)) or row.payload.get("conversation_title")
+        return str(name or nameless_group(row.conversation_id))
 
 
 @page()
@@ -160,7 +173,7 @@ def conversation(request: HttpRequest, pk: int) -> HttpResponse:
     found = list(_reach(same, pk + 1).defer("webhook", "unreadable").annotate(is_raw=raw())[: TURNS + 1])
     newest = _reach(same).values_list("pk", flat=True).first()
     context = {
-        "title": title_of(row),
+        "title": Called([row]).title(row),
         "row": row,
         "place": place_of(row),
         "turns": turns_of(request, found[:TURNS][::-1]),

@@ -96,7 +96,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         if not 0 <= (last - first).days < swaps.MOST_DAYS:
             raise InvalidInput(f"最后一天应在第一天或之后，一次最多 {swaps.MOST_DAYS} 天。没有提出换班。")
         days = [first + timedelta(days=each) for each in range((last - first).days + 1)]
-        made = swaps.ask(schedule.name, me, other, days)
+        made = swaps.ask(schedule.name, me, other, days, "admin")
         return f"已请 {other.name} 答复换班 {made.code}，答复以前班次不变。"
 
     return _done(request, act)
@@ -113,7 +113,8 @@ def answer(request: HttpRequest, code: str) -> HttpResponse:
         me = account_of(request.user.pk, swap.other.corp_id if swap else "")
         if me is None:
             raise InvalidInput(NOBODY)
-        return swaps.answer(code, me.corp_id, me.staff_id, accepted=request.POST.get("accepted") == "1")
+        accepted = request.POST.get("accepted") == "1"
+        return swaps.answer(code, me.corp_id, me.staff_id, accepted=accepted, via="admin")
 
     return _done(request, act)
 

@@ -13,6 +13,7 @@ from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from bifang.channels.addressees import names_of
 from bifang.channels.admin.explanations import Explanation, explain
 from bifang.channels.models import InboxRow, OutboxRow, State
 from secops_agent.models import AuditKind, AuditRecord, Proposal, TurnUsage
@@ -83,7 +84,7 @@ class ChatTurn:
 
 
 def turns_of(request: HttpRequest, rows: Sequence[InboxRow]) -> list[ChatTurn]:
-    """`rows` in their order, with what belongs to them; five queries, however many they are."""
+    """`rows` in their order, with what belongs to them; seven queries, however many they are."""
     ids = [row.pk for row in rows]
     records: Mapping[int, list[AuditRecord]] = _by_message(
         AuditRecord.objects.filter(inbox_id__in=ids).order_by("pk")
@@ -93,10 +94,14 @@ def turns_of(request: HttpRequest, rows: Sequence[InboxRow]) -> list[ChatTurn]:
     )
     proposals = _proposals(request, [each for found in records.values() for each in found])
     costs = _costs(rows)
+    names = names_of({(row.config_id, row.sender_id) for row in rows})
     return [
-        _turn(row, records.get(row.pk, []), sent.get(row.pk, []), proposals, costs.get(row.pk))
+        _turn(
+            row, records.get(row.pk, []), sent.get(row.pk, []), proposals, costs.get(row.pk),
+            names.get((row.config_id, row.sender_id), ""),
+        )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def _by_message(rows: Iterable[Any]) -> dict[int, list[Any]]:
@@ -140,6 +145,7 @@ def _turn(
     sent: Sequence[OutboxRow],
     proposals: Mapping[str, ProposalNote],
     cost: float | None,
+    name: str,
 ) -> ChatTurn:
     here = [each for each in sent if _is_here(row, each)]
     decided: dict[str, Any] = next((each.detail for each in records if each.kind == AuditKind.DECISION), {})
@@ -147,7 +153,7 @@ def _turn(
     fine = row.state == State.DONE and not row.last_error
     return ChatTurn(
         row=row,
-        speaker=str(row.payload.get("nick") or row.sender_id or "不知道是谁"),
+        speaker=name or str(row.payload.get("nick") or row.sender_id or "不知道是谁"),
         quoted=str(row.payload.get("quoted") or ""),
         state=None if fine else explain(row),
         model=str(decided.get("model") or ""),

@@ -83,7 +83,7 @@ def test_missing_secret_reference_is_named(stage: Stage) -> None:
 
 
 def test_configuration_without_stream_push_is_served_without_a_connection(stage: Stage) -> None:
-    stage.apply(stage.robot(use_stream_push=False))
+    stage.apply(stage.robot(use_stream_push=False, corp_id="dingdemocorp"))
     worker = stage.start("--config-id", str(stage.config().pk), connected=False)
     wait_until(lambda: "正在等待钉钉回调" in stage.log, within=60, what="told")
     assert worker.process.poll() is None

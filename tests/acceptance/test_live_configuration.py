@@ -149,7 +149,7 @@ def test_configuration_that_cannot_be_used_shows_why(stage: Stage) -> None:
     stage.apply(stage.robot(client_secret="env:BIFANG_SECRET_NOWHERE"))
     assert "BIFANG_SECRET_NOWHERE" in wait_status(stage, ClientStatus.STOPPED).last_error
     wait_until(lambda: "BIFANG_SECRET_NOWHERE" in stage.config().last_error, within=30)
-    stage.apply(stage.robot(use_stream_push=False))
+    stage.apply(stage.robot(use_stream_push=False, corp_id="dingdemocorp"))
     wait_until(lambda: not stage.sim.connections(), within=30, what="no connection")
     stage.apply(stage.robot(use_stream_push=True))
     stage.wait_connected(worker_of(stage))

@@ -88,12 +88,19 @@ def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int
         return answer.status, answer.read().decode()
 
 
+def told(demo: Demo) -> str:
+    """All that the robot said."""
+    rows = json.loads(get(demo.sim_port, "/sim/replies?client_id=dingdemo")[1])
+    return "\n".join(str(row["text"]) for row in rows)
+
+
 @pytest.mark.outside("make")  # by itself: it starts all of the demo twice
 def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     first = demo.start()
     password = first.wait_for(r"用户名 admin，密码 (\S+)（").group(1)
     assert "Stream    已连接" in first.text, first.text
     assert "离线模式" in first.text
+    assert "WARNING" not in first.text, "nothing is wrong"
     assert stat.S_IMODE((demo.data_dir / "admin-password").stat().st_mode) == 0o600
     status, page = get(demo.port, "/admin/login/")
     assert status == 200
@@ -106,6 +113,12 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     wait_until(
         lambda: json.loads(get(demo.sim_port, "/sim/replies?client_id=dingdemo")[1]), within=20, what="answer"
     )
+
+    table = {"name": "a.csv", "text": "主机名,IP\nfirst-01,10.9.9.9\n"}
+    assert post(demo.sim_port, "/sim/messages", {**say, "text": "", "file": table, "group": False}) == 200
+    asked = wait_until(lambda: re.search(r"回复「确认 (\w+)」", told(demo)), within=20, what="a preview")
+    assert post(demo.sim_port, "/sim/messages", {**say, "text": f"确认 {asked[1]}", "group": False}) == 200
+    wait_until(lambda: f"](http://127.0.0.1:{demo.port}/assets/" in told(demo), within=30, what="a link")
 
     # Ctrl-C, twice: a terminal signals the whole foreground group.
     first.signal_group(signal.SIGINT)

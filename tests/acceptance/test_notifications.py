@@ -137,7 +137,9 @@ def test_killed_while_its_card_is_created_the_alert_has_one_card(stage: Stage) -
     assert_nothing_more(stage, 1)
     (card,) = stage.sim.cards()
     assert len(card["entries"]) == 1
-    triage.close(Alert.objects.get().pk, "benign", Actor.person(Staff.objects.get(staff_id="lisi")))
+    triage.close(
+        Alert.objects.get().pk, "benign", Actor.person(Staff.objects.get(staff_id="lisi"), "dingtalk")
+    )
     wait_until(lambda: stage.sim.cards()[0]["params"]["buttons"] == "[]", within=60, what="no buttons left")
     assert len(stage.replies(conversation_id=GROUP)) == 1
 
@@ -223,7 +225,7 @@ def test_person_on_call_is_told_then_the_next_until_someone_takes_it(stage: Stag
     let_time_pass()
     stage.start()
     assert "横向移动" in shown(stage, where=wangwu)[0]
-    triage.acknowledge(Alert.objects.get().pk, Actor.person(Staff.objects.get(staff_id="wangwu")))
+    triage.acknowledge(Alert.objects.get().pk, Actor.person(Staff.objects.get(staff_id="wangwu"), "dingtalk"))
     let_time_pass()
     wait_until(lambda: not Escalation.objects.filter(ended="").exists(), within=60, what="the end of it")
     assert Escalation.objects.get().ended == "已有人处理"

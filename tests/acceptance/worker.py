@@ -93,7 +93,7 @@ class Stage:
             "endpoint": self.sim.base_url,
             "edition": "professional",
             "ai_config": MODEL,
-            **({"use_stream_push": False} if self.web_port else {}),
+            **({"use_stream_push": False, "corp_id": "dingdemocorp"} if self.web_port else {}),
             **changes,
         }
 

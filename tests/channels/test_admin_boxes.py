@@ -170,7 +170,7 @@ def test_list_costs_the_same_with_many_rows(page: str, django_assert_max_num_que
     for number in range(30):
         sent(received(dingtalk(), number))
     client = superuser()
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         client.get(page)
 
 
@@ -180,7 +180,7 @@ def test_list_never_counts_a_whole_table(django_assert_max_num_queries: Any, mon
         received(config, number)
     monkeypatch.setattr(CappedPaginator, "cap", 5)
     client = superuser()
-    with django_assert_max_num_queries(9) as captured:
+    with django_assert_max_num_queries(10) as captured:
         text = text_of(client.get(INBOX))
     assert "至少 5 条" in text
     counts = [

@@ -131,6 +131,11 @@ def test_the_menu_says_what_the_pages_are_called() -> None:
     )
 
 
+def test_the_menu_marks_the_page_that_is_shown_and_no_other() -> None:
+    html = superuser().get("/admin/core/systemconfig/").content.decode()
+    assert re.findall(r'<a href="([^"]+)" class="[^"]* active"', html) == ["/admin/core/systemconfig/"]
+
+
 def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> None:
     row, client = ROWS["secops_agent.oncallschedule"](), superuser()
     for name, given in (("changelist", []), ("change", [row.pk]), ("add", [])):
@@ -143,6 +148,7 @@ def test_a_screen_leads_back_to_the_page_of_its_menu_and_to_the_first_one() -> N
     ("label", "most"),
     [
         ("channels.inboxrow", 20), ("secops_agent.notificationrule", 30), ("secops_agent.silence", 20), ("secops_agent.runbook", 20),
+        ("secops_agent.oncallschedule", 20), ("core.systemconfig", 20),
     ],
 )  # fmt: skip
 def test_a_form_costs_little_with_many_robots(

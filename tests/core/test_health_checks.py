@@ -86,7 +86,7 @@ def test_configuration_that_is_off_needs_no_worker() -> None:
 
 
 def test_configuration_that_dingtalk_calls_needs_a_worker_and_no_connection() -> None:
-    config = dingtalk(use_stream_push=False)
+    config = dingtalk(use_stream_push=False, corp_id="corp")
     assert config.name in reason("worker")
     beat(scope=str(config.pk))
     assert states()["worker"] == states()["connection"] == "ok"

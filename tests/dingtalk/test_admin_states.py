@@ -40,7 +40,7 @@ def test_silence_of_15_seconds_counts_as_not_running() -> None:
 
 
 def test_disabled_and_without_stream_push_are_said() -> None:
-    off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False)
+    off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False, corp_id="corp")
     states = watch([off, no_push])
     assert states[off.pk].text == "未启用"
     assert "使用流式推送" in states[no_push.pk].detail
@@ -62,7 +62,7 @@ def test_a_configuration_just_saved_is_being_connected_while_its_worker_lives() 
     assert (states[second.pk].text, states[second.pk].tone) == ("正在连接", "info")
     working()
     assert watch([first])[first.pk].text == "正在连接"
-    off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False)
+    off, no_push = dingtalk(enabled=False), dingtalk(use_stream_push=False, corp_id="corp")
     assert {live.text for live in watch([off, no_push]).values()} == {"未启用", "等待钉钉回调"}
 
 

@@ -45,7 +45,7 @@ def stage(database: Database) -> Iterator[CardStage]:
 
 
 def lisi() -> Actor:
-    return Actor.person(Staff.objects.get(staff_id="lisi"))
+    return Actor.person(Staff.objects.get(staff_id="lisi"), "dingtalk")
 
 
 def tell(stage: CardStage, pause: float = 60) -> None:

@@ -280,7 +280,7 @@ def test_incomplete_configuration_names_what_is_missing(sim: SimulatorHandle) ->
 
 
 def test_disabled_configuration_is_checked_when_named_and_left_out_otherwise(sim: SimulatorHandle) -> None:
-    config = make(sim, enabled=False, use_stream_push=False)
+    config = make(sim, enabled=False, use_stream_push=False, corp_id="corp")
     found = steps(config)
     assert "启用" in refusal(found, "enabled")
     assert "正在等待钉钉回调" in found["stream_push"]["detail"]

@@ -269,7 +269,13 @@ def test_applying_the_same_keys_twice_changes_nothing(
     for name, value in keys.items():
         monkeypatch.setenv(f"BIFANG_SECRET_{name.upper()}", value)
     named = {name: f"env:BIFANG_SECRET_{name.upper()}" for name in keys}
-    robot = {"kind": "dingtalk", "name": "回调", "client_id": "dingx", "client_secret": "s" * 20}
+    robot = {
+        "kind": "dingtalk",
+        "name": "回调",
+        "client_id": "dingx",
+        "client_secret": "s" * 20,
+        "corp_id": "corp",
+    }
     file = tmp_path / "configs.yaml"
     revisions = []
     for entry in (robot | named, robot | named, robot):

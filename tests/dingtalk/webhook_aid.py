@@ -21,7 +21,9 @@ SECRET = "s" * 20
 
 def in_http_mode(name: str = "回调", **values: Any) -> SystemConfig:
     """A configuration that DingTalk calls."""
-    given = {"client_id": f"ding{name}", "client_secret": SECRET, "use_stream_push": False, **values}
+    given = {
+        "client_id": f"ding{name}", "client_secret": SECRET, "use_stream_push": False, "corp_id": "corp", **values,
+    }  # fmt: skip
     return configs.save("dingtalk", name, given.pop("enabled", True), given)[0]
 
 

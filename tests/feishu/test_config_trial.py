@@ -167,7 +167,7 @@ def test_configuration_without_long_connection_says_that_it_hears_nothing(sim: F
 
 
 def test_readiness_and_metrics_know_feishus_workers(sim: FeishuHandle) -> None:
-    config, other = make(sim), dingtalk(use_stream_push=False)
+    config, other = make(sim), dingtalk(use_stream_push=False, corp_id="corp")
     SystemConfig.objects.update(updated_at=timezone.now() - timedelta(minutes=5))
     worker_of("dingtalk")
     answer = Client().get("/readyz")

@@ -18,6 +18,7 @@ from secops_agent.agent import toolbox
 from secops_agent.agent.attachments import Attachment
 from secops_agent.agent.service import Agent, Asking
 from secops_agent.models import Proposal, Role, Staff
+from secops_agent.services.actors import Actor
 from secops_agent.services.decisions import approvals
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Origin
@@ -72,7 +73,8 @@ def propose(
     person = find_person("corp", who)
     assert person is not None
     target = ReplyTarget(conversation, is_group, who, "robot")
-    proposals = Proposals(person, Origin(config.pk, conversation, is_group, None, target))
+    origin = Origin(config.pk, conversation, is_group, None, target)
+    proposals = Proposals(person, origin, Actor.person(person, "dingtalk"))
     given = {"ip": "203.0.113.5"} if arguments is None else arguments
     code = proposals.propose(tool, "封禁 IP", risk, given, f"封禁 {given}")
     for row in proposals.rows:
@@ -108,7 +110,12 @@ class Deeds:
 def decision_request(config: SystemConfig, code: str, verdict: str, who: str, **more: Any) -> DecisionRequest:
     """A verdict; each through a message of its own unless said."""
     person = find_person("corp", who) or find_person("", who)
-    values = {"conversation_id": GROUP, "is_group": True, "through": f"chat:m{next(_numbers)}"} | more
+    values = {
+        "conversation_id": GROUP,
+        "is_group": True,
+        "through": f"chat:m{next(_numbers)}",
+        "via": "dingtalk",
+    } | more
     return DecisionRequest(code, verdict, person or _stranger(who), config.pk, **values)
 
 

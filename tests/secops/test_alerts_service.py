@@ -99,7 +99,7 @@ def test_statistics_stay_within_their_query_budget(five):
 
 def test_work_on_an_alert_is_recorded(five):
     someone = person()
-    actor = Actor.person(someone)
+    actor = Actor.person(someone, "dingtalk")
     pk = triage.search(AlertFilter()).items[0].id
     assert triage.acknowledge(pk, actor, "在看").status == "acknowledged"
     with pytest.raises(Conflict, match="处理中"):
@@ -124,7 +124,7 @@ def test_work_on_an_alert_is_recorded(five):
 
 
 def test_unknown_things_are_named(five):
-    actor = Actor.person(person())
+    actor = Actor.person(person(), "dingtalk")
     with pytest.raises(NotFound, match="99999"):
         triage.get(99999)
     with pytest.raises(InvalidInput, match="误报"):

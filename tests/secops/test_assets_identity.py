@@ -65,7 +65,7 @@ def test_what_a_person_set_survives_an_import(database):
     someone = person()
     store(host("web-01", importance="low", environment="测试"))
     pk = inventory.require("web-01").id
-    changed = inventory.update(pk, Actor.person(someone), importance="critical", owner="李四")
+    changed = inventory.update(pk, Actor.person(someone, "dingtalk"), importance="critical", owner="李四")
     assert (changed.importance, changed.owner) == ("critical", "李四")
     store(host("web-01", importance="high", environment="生产", owner="nobody"))
     again = inventory.require("web-01")

@@ -89,7 +89,9 @@ def test_what_a_person_decided_of_the_younger_wins(database):
     someone = person()
     store(by_agent(importance="low", environment="测试"), by_mac(importance="info"))
     younger = Asset.objects.order_by("id")[1].pk
-    inventory.update(younger, Actor.person(someone), owner="李四", importance="critical", name="支付网关")
+    inventory.update(
+        younger, Actor.person(someone, "dingtalk"), owner="李四", importance="critical", name="支付网关"
+    )
     store(bridge())
     row = only()
     assert (row.owner, row.importance, row.name, row.environment) == (someone, "critical", "支付网关", "测试")
@@ -105,7 +107,7 @@ def test_one_finding_of_both_stays_one_with_its_decision(database):
     store(*one)
     store(*two, at=later(hours=1))
     double = Finding.objects.filter(rule_id="A").order_by("id")[1]
-    findings.decide(double.pk, "accepted", Actor.person(person()), "无法利用")
+    findings.decide(double.pk, "accepted", Actor.person(person(), "dingtalk"), "无法利用")
     store(bridge())
     assert sorted(Finding.objects.values_list("rule_id", "decision")) == [
         ("A", "accepted"),
@@ -190,7 +192,7 @@ def test_two_images_with_a_moved_tag_stay_two(database):
 
 def test_contrary_decisions_of_people_keep_two_assets(database):
     store(by_agent(), by_mac())
-    someone = Actor.person(person())
+    someone = Actor.person(person(), "dingtalk")
     one, two = Asset.objects.order_by("id").values_list("pk", flat=True)
     inventory.update(one, someone, importance="low")
     inventory.update(two, someone, importance="high")

@@ -31,7 +31,7 @@ def alerts(number: int, **more: Any) -> list[int]:
 
 def someone(staff_id: str = "lisi", name: str = "李四") -> Actor:
     row = Staff.objects.filter(staff_id=staff_id).first() or person(staff_id, name, corp_id="corp")
-    return Actor.person(row)
+    return Actor.person(row, "dingtalk")
 
 
 def held(case_id: int) -> list[int]:

@@ -83,7 +83,7 @@ class TestTalking:
     def case(self, *ids: int) -> int:
         who = find_person("corp", "li")
         assert who is not None
-        return orders.create(ids, Actor.person(who), "一件事").case.id
+        return orders.create(ids, Actor.person(who, "dingtalk"), "一件事").case.id
 
     def test_from_two_alerts_to_a_closed_case(self) -> None:
         config = company()

@@ -1,10 +1,8 @@
 """Files that people send: refused, asked about, previewed, and imported only when their sender confirms."""
 
 import asyncio
-import io
 import json
 import re
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +24,7 @@ from secops_agent.services.intake import jobs
 from secops_agent.uploads import results, runner
 from secops_agent.uploads.body import LARGEST
 from tests.secops.decisions_aid import company, new_agent, say
+from tests.secops.importers.workbooks import archive, workbook
 
 pytestmark = pytest.mark.django_db
 CODE = re.compile(r"确认 ([A-Z][A-Z2-9]{5})")
@@ -77,19 +76,14 @@ def staged() -> list[str]:
     return sorted(path.name for path in jobs.directory().iterdir())
 
 
-def zipped() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("a.json", "{}")
-    return file.getvalue()
-
-
 def test_a_table_is_previewed_and_imported_only_after_its_senders_confirmation() -> None:
     config = company()
     (shown,) = talk(config, ("li", Sent("资产.csv", ASSETS)))
     assert "资产 2" in shown
     assert "web-01" in shown or "官网" in shown
-    assert "1 条读不懂" in shown
+    assert "1 条不会导入" in shown
+    assert "第 4 行：这一行没有能标识资产的内容" in shown
+    assert f"「拒绝 {code_in(shown)}」" in shown
     assert not Asset.objects.exists()
     code = code_in(shown)
     (other,) = talk(config, ("zhao", f"确认 {code}"))
@@ -108,6 +102,47 @@ def test_a_table_is_previewed_and_imported_only_after_its_senders_confirmation()
     assert "位置" in bytes(rejected.file or b"").decode("utf-8-sig")
     assert results.tell_finished() == 0
     assert staged() == []
+
+
+def test_a_sheet_of_excel_is_previewed_and_imported_and_said_to_have_come_before() -> None:
+    config = company()
+    book = workbook(("资产台账",), ("资产名称", "IP"), ("官网", "10.0.0.21"))
+    (shown,) = talk(config, ("li", Sent("台账.xlsx", book)))
+    assert "资产 1" in shown
+    assert "导入过" not in shown
+    talk(config, ("li", f"确认 {code_in(shown)}"))
+    runner.run_next_job()
+    told = OutboxRow.objects.get(key__startswith="note:import:").text
+    assert "资产：新建 1\n" in told + "\n"
+    (again,) = talk(config, ("li", Sent("另一个名字.xlsx", book)))
+    assert f"导入过（导入任务 {ImportJob.objects.get().pk}）" in again
+
+
+def test_a_report_shows_its_findings_once_and_an_error_names_the_file_once() -> None:
+    report = {"SchemaVersion": 2, "ArtifactName": "shop/web:1", "ArtifactType": "container_image", "Results": [
+        {"Target": "t", "Class": "os-pkgs", "Type": "debian", "Vulnerabilities": [
+            {"VulnerabilityID": "CVE-2026-80001", "PkgName": "xz", "InstalledVersion": "1", "Severity": "HIGH", "Title": "后门"}]}]}  # fmt: skip
+    shown, broken = talk(
+        company(),
+        ("li", Sent("t.json", json.dumps(report))),
+        ("li", Sent("b.json", json.dumps(report)[:150])),
+    )
+    assert shown.count("CVE-2026-80001") == 1
+    assert shown.count("资产 shop/web:1。") == shown.count("发现 1") == 1
+    assert broken.count("b.json") == 1
+
+
+def test_the_own_chat_offers_to_confirm_with_a_tap() -> None:
+    config = company()
+
+    async def send() -> Any:
+        agent = new_agent()
+        result = await say(agent, config, "li", "", attachment=Sent("a.csv", ASSETS).attachment, **PRIVATE)
+        await agent.close()
+        return result.replies[0]
+
+    reply = asyncio.run(send())
+    assert [(each.verb, each.code) for each in reply.suggestions] == [("确认", code_in(reply.text))]
 
 
 def test_in_a_group_what_was_rejected_goes_to_the_sender_alone() -> None:
@@ -153,8 +188,8 @@ def test_cancelling_drops_the_file() -> None:
     ("name", "body", "words"),
     [
         ("扫描器.exe", b"MZ", "程序"),
-        ("台账.xlsx", b"PK", "CSV"),
-        ("a.zip", b"PK", "解压"),
+        ("台账.xls", b"PK", "xlsx"),
+        ("a.rar", b"Rar!", "解压"),
     ],
 )
 def test_what_its_name_tells_is_refused_without_a_download(name: str, body: bytes, words: str) -> None:
@@ -167,10 +202,10 @@ def test_what_its_name_tells_is_refused_without_a_download(name: str, body: byte
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (zipped(), "压缩包"),
+        (archive({"a.json": "{}", "b.json": "{}"}), "2 个文件"),
         (b"MZ\x90\x00" + b"x" * 100, "程序"),
         (b"\xd0\xcf\x11\xe0" + b"x" * 100, "Office"),
-        (b"PK\x03\x04\x14\x00\x01\x00" + b"x" * 100, "加密"),
+        (b"PK\x03\x04\x14\x00\x01\x00" + b"x" * 100, "损坏"),
         (b"", "空的"),
         (b"{" * 5000, "没有导入"),
         (b"hello world", "认不出"),

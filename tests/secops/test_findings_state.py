@@ -72,13 +72,13 @@ def test_decision_survives_imports_and_hides_the_finding(database):
     someone, asset = person(), host()
     store(finding(asset, "A"), finding(asset, "B"))
     pk = Finding.objects.get(rule_id="A").pk
-    findings.decide(pk, "accepted", Actor.person(someone), "内网")
+    findings.decide(pk, "accepted", Actor.person(someone, "dingtalk"), "内网")
     store(finding(asset, "A", severity="critical"), at=later(days=1))
     assert [each.rule_id for each in findings.search(FindingFilter()).items] == ["B"]
     assert [each.id for each in findings.search(FindingFilter(decision="accepted")).items] == [pk]
     with pytest.raises(Conflict):
-        findings.decide(pk, "accepted", Actor.person(someone))
-    findings.decide(pk, "", Actor.person(someone))
+        findings.decide(pk, "accepted", Actor.person(someone, "dingtalk"))
+    findings.decide(pk, "", Actor.person(someone, "dingtalk"))
     assert [each.rule_id for each in findings.search(FindingFilter()).items] == ["A", "B"]
 
 

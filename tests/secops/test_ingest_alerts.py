@@ -53,8 +53,8 @@ def test_rising_severity_reopens_and_keeps_the_verdict(database):
     someone = person()
     store(alert("a", 1, severity="low"))
     pk = Alert.objects.get().pk
-    triage.assign(pk, someone, Actor.person(someone))
-    triage.close(pk, "false_positive", Actor.person(someone), "误报")
+    triage.assign(pk, someone, Actor.person(someone, "dingtalk"))
+    triage.close(pk, "false_positive", Actor.person(someone, "dingtalk"), "误报")
     store(alert("a", 2, severity="critical", at=later(hours=1)))
     row = Alert.objects.get()
     assert (row.severity, row.status, row.verdict, row.assignee) == (
@@ -72,7 +72,7 @@ def test_repeat_of_a_closed_alert_leaves_it_closed_and_counts_it(database):
     someone = person()
     store(alert("a", 1))
     pk = Alert.objects.get().pk
-    triage.close(pk, "benign", Actor.person(someone))
+    triage.close(pk, "benign", Actor.person(someone, "dingtalk"))
     store(alert("a", 2, severity="info", at=later(hours=1)))
     found = triage.get(pk)
     assert (found.summary.status, found.summary.verdict, found.summary.severity) == (
@@ -87,7 +87,7 @@ def test_source_closes_only_what_nobody_has_in_hand(database):
     someone = person()
     store(alert("a", 1), alert("b", 1))
     mine = Alert.objects.get(title="规则 b")
-    triage.acknowledge(mine.pk, Actor.person(someone))
+    triage.acknowledge(mine.pk, Actor.person(someone, "dingtalk"))
     over = [alert(key, 2, at=later(hours=1), status_hint="closed") for key in "ab"]
     store(*over)
     assert dict(Alert.objects.values_list("title", "status")) == {
@@ -104,7 +104,7 @@ def test_tallies_follow_every_change(database):
     store(alert("a", 1), alert("b", 1, severity="low", assets=(host("web-01"),)))
     assert tallied() == [("high", 1), ("low", 1)]
     pk = Alert.objects.get(title="规则 a").pk
-    triage.close(pk, "true_positive", Actor.person(someone))
+    triage.close(pk, "true_positive", Actor.person(someone, "dingtalk"))
     assert tallied("status") == [("closed", 1), ("open", 1)]
     assert tallied("backlog", "d") == [("closed:high", 1), ("open:low", 1)]
     store(alert("b", 2, severity="critical", at=later(days=1)))

@@ -47,7 +47,7 @@ def test_rising_severity_never_gives_more_time(database):
 def test_source_does_not_close_what_someone_was_given(database):
     someone = person()
     store(alert("a", 1))
-    triage.assign(Alert.objects.get().pk, someone, Actor.person(someone))
+    triage.assign(Alert.objects.get().pk, someone, Actor.person(someone, "dingtalk"))
     store(alert("a", 2, at=later(hours=1), status_hint="closed"))
     assert status() == "open"
 
@@ -65,7 +65,7 @@ def test_occurrence_reopens_only_what_its_source_closed_before_it(database):
     store(alert("a", 4, at=later(hours=2)))
     assert status() == "open"
     someone = person()
-    triage.close(Alert.objects.get().pk, "benign", Actor.person(someone))
+    triage.close(Alert.objects.get().pk, "benign", Actor.person(someone, "dingtalk"))
     store(alert("a", 5, at=later(days=30)))
     assert status() == "closed"
 
@@ -98,7 +98,7 @@ def test_poorer_and_older_observation_erases_nothing(database):
 def test_own_findings_keep_a_decision_when_the_component_goes_and_returns(database):
     store(flaw(affected=(log4j_range(),)), component(host()))
     row = Finding.objects.get(source=matching.matches.SOURCE)
-    findings.decide(row.pk, "accepted", Actor.person(person()))
+    findings.decide(row.pk, "accepted", Actor.person(person(), "dingtalk"))
     seen = []
     for active in (False, True):
         Component.objects.update(active=active)
@@ -121,6 +121,6 @@ def test_component_that_a_scan_missed_returns_with_the_next(database):
 def test_overdue_is_what_is_late_and_not_closed(database):
     store(alert("a", at=later(days=-90)), alert("b", at=later(days=-90)), alert("c", severity="info"))
     done = Alert.objects.get(title="规则 b")
-    triage.close(done.pk, "benign", Actor.person(person()))
+    triage.close(done.pk, "benign", Actor.person(person(), "dingtalk"))
     found = triage.search(AlertFilter(overdue=True)).items
     assert [each.title for each in found] == ["规则 a"]

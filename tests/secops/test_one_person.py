@@ -181,12 +181,15 @@ def test_the_corporation_of_the_configuration_is_the_one_once_it_is_known() -> N
 
 
 def _propose_from(corp: str, config: SystemConfig) -> None:
+    from secops_agent.services.actors import Actor
     from secops_agent.services.decisions.proposals import Proposals
     from secops_agent.services.decisions.requests import Origin
     from secops_agent.services.people.staff import Person
 
     person = Person(corp, "zhao", "赵", Role.RESPONDER)
-    Proposals(person, Origin(config.pk, "c", False)).propose("block_ip", "封禁", "dangerous", {}, "封禁")
+    Proposals(person, Origin(config.pk, "c", False), Actor.person(person, "dingtalk")).propose(
+        "block_ip", "封禁", "dangerous", {}, "封禁"
+    )
 
 
 @every_door

@@ -27,7 +27,7 @@ def some(*rules: str) -> list[Finding]:
 
 
 def someone() -> Actor:
-    return Actor.person(person())
+    return Actor.person(person(), "dingtalk")
 
 
 def test_a_risk_is_accepted_until_a_day_and_then_open_again(database):

@@ -23,6 +23,8 @@ QUESTIONS = [
     ("T1486", "勒索病毒应急处置"),
     ("员工收到钓鱼邮件", "钓鱼邮件处置"),
     ("重置口令", "钓鱼邮件处置"),
+    ("有没有勒索病毒的应急手册，借我看看", "勒索病毒应急处置"),
+    ("知识库里有没有暴力破解的 playbook", "SSH 暴力破解处置"),
 ]
 
 
@@ -42,6 +44,12 @@ def test_search_finds_the_right_one_first(books):
         assert all(0 < hit.score <= 1 for hit in hits)
 
 
+def test_topic_is_what_stands_between_the_words_of_asking():
+    assert runbooks.topic("用户反映电脑中毒怎么办？") == "电脑中毒"
+    assert runbooks.topic("请问勒索病毒的处置流程在哪里查阅") == "勒索病毒"
+    assert runbooks.topic("怎么处置") == "怎么处置"
+
+
 def test_nothing_found_is_an_answer(books):
     assert runbooks.search("今天天气") == ()
     with pytest.raises(InvalidInput):
@@ -50,7 +58,7 @@ def test_nothing_found_is_an_answer(books):
 
 def test_change_is_searchable_and_recorded(books):
     pk = books["钓鱼邮件处置"]
-    actor = Actor.person(person())
+    actor = Actor.person(person(), "dingtalk")
     runbooks.save("钓鱼邮件处置", "联系邮件网关撤回。", ("钓鱼", "邮件网关"), (), actor, runbook_id=pk)
     assert runbooks.search("邮件网关")[0].id == pk
     assert runbooks.search("重置口令") == ()

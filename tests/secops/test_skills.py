@@ -82,7 +82,7 @@ def test_what_is_wrong_is_told_with_its_place(old: str, new: str, said: str) -> 
 
 def test_versions_are_kept_compared_and_restored() -> None:
     pk = runbooks.save_skill(read_skill(SKILL), ACTOR).id
-    author = Actor.person(person(name="李四"))
+    author = Actor.person(person(name="李四"), "dingtalk")
     runbooks.save("SSH 暴力破解处置", "改坏了", (), (), author, pk)
     runbooks.save("SSH 暴力破解处置", "改坏了", (), (), author, pk)  # nothing changed: no version
     found = runbooks.versions(pk, Reader(Role.ADMIN))
@@ -121,7 +121,7 @@ def test_nobody_is_shown_what_their_role_may_not_read(database: Any) -> None:
 
 
 def test_nobody_writes_or_restores_what_they_may_not_read() -> None:
-    analyst = Actor.person(person())
+    analyst = Actor.person(person(), "dingtalk")
     secret = skill("谈判底线", role="approver")
     with pytest.raises(InvalidInput, match="不能高于您自己的角色"):
         runbooks.save("新的", "步骤", (), (), analyst, role="approver")

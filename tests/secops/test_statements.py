@@ -101,7 +101,7 @@ def test_finding_that_comes_later_is_settled_too(database):
 @pytest.mark.parametrize("mine", ["affected", ""])
 def test_person_is_never_overruled(database, mine):
     estate()
-    actor = Actor.person(person())
+    actor = Actor.person(person(), "dingtalk")
     findings.decide(only().pk, "affected", actor)
     if not mine:
         findings.decide(only().pk, "", actor)
@@ -192,7 +192,9 @@ def test_our_own_export_comes_back_and_changes_nothing(database, settings, tmp_p
     estate("web-02")
     _followed, mine = Finding.objects.order_by("id")
     store(said(asset="host:hostname:web-01"))
-    findings.decide(mine.pk, "not_affected", Actor.person(person()), "没有启用 JNDI", justification=WHY)
+    findings.decide(
+        mine.pk, "not_affected", Actor.person(person(), "dingtalk"), "没有启用 JNDI", justification=WHY
+    )
     answer = with_token().get("/api/v1/findings/openvex/").json()
     (stated,) = answer["statements"]
     assert (stated["status"], stated["justification"], stated["impact_statement"]) == (
@@ -212,7 +214,7 @@ def test_our_own_export_comes_back_and_changes_nothing(database, settings, tmp_p
 def test_export_of_another_installation_settles_the_same_findings(database, settings, tmp_path):
     serve_plain_static(settings, tmp_path)
     estate()
-    findings.decide(only().pk, "not_affected", Actor.person(person()), justification=WHY)
+    findings.decide(only().pk, "not_affected", Actor.person(person(), "dingtalk"), justification=WHY)
     answer = with_token().get("/api/v1/findings/openvex/").json()
     Finding.objects.all().delete()
     estate("web-01")

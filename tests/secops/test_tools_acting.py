@@ -130,7 +130,7 @@ def test_refusal_of_the_proposer_is_the_answer(demo):
 
 def test_confirmed_actions_change_the_alert_in_the_name_of_the_person(demo):
     first, second = untouched_alerts(2)
-    actor = Actor.person(person("lisi"))
+    actor = Actor.person(person("lisi"), "dingtalk")
     assert "指派给 王五" in execute("assign_alert", {"alert_id": first, "assignee": "wangwu"}, actor)
     assert "已接手" in execute("acknowledge_alert", {"alert_id": second, "note": "看"}, actor)
     assert "误报" in execute("close_alert", {"alert_id": second, "verdict": "false_positive"}, actor)
@@ -142,7 +142,7 @@ def test_confirmed_actions_change_the_alert_in_the_name_of_the_person(demo):
 
 def test_actions_are_checked_again_when_they_are_done(demo):
     (alert_id,) = untouched_alerts(1)
-    actor = Actor.person(person("lisi"))
+    actor = Actor.person(person("lisi"), "dingtalk")
     arguments = {"alert_id": alert_id, "verdict": "benign"}
     execute("close_alert", arguments, actor)
     with pytest.raises(InvalidInput, match="已关闭"):

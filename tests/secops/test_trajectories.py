@@ -143,7 +143,7 @@ def test_triage_is_proposed_then_done_by_the_person(demo):
     assert not model.requests, "whoever orders is understood without a model"
     assert Alert.objects.get(pk=alert.pk).status == "open"
     ((name, _, arguments),) = proposals.made
-    execute(name, arguments, Actor.person(person("lisi")))
+    execute(name, arguments, Actor.person(person("lisi"), "dingtalk"))
     closed = Alert.objects.get(pk=alert.pk)
     assert (closed.status, closed.verdict) == ("closed", "false_positive")
     newest = History.objects.filter(entity="alert", entity_id=alert.pk).order_by("-id").first()

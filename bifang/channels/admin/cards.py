@@ -1,12 +1,17 @@
 """AI 卡片: every card that was sent on any platform."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from bifang.channels.admin.addressees import NamedList, group_of, hinted, person_of, short_person
 from bifang.channels.cards.models import Card, CardState
-from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, shortened
+from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment, once, shortened
 
 CARD_TONES = {
     CardState.OPEN: "info", CardState.FINISHED: "ok", CardState.GIVEN_UP: "warn", CardState.FAILED: "bad",
@@ -20,11 +25,12 @@ class CardScreen(RecordScreen):
     list_display = ("id", "created", "state_badge", "config", "who", "shown", "error", "updated")
     list_select_related = ("config",)
     list_filter = ("state", "config", "is_group", "created_at")
+    person_column = "staff_id"
     search_fields = ("=out_track_id", "=conversation_id", "=staff_id")
     search_help_text = "按卡片 ID、会话 ID 或员工 ID 搜索（完整匹配）"
     ordering = ("-id",)
     fields = (
-        "out_track_id", "state_badge", "config", "message", "conversation_id", "staff_id", "is_group", "shown", "part_key",
+        "out_track_id", "state_badge", "config", "message", "place", "person", "is_group", "shown", "part_key",
         "last_error", "created", "updated",
     )  # fmt: skip
 
@@ -35,9 +41,27 @@ class CardScreen(RecordScreen):
         return badge(str(state.label), CARD_TONES[state], row.last_error)
 
     @admin.display(description="接收人")
-    def who(self, row: Card) -> str:
+    def who(self, row: Card) -> SafeString | str:
         """A person, or the group in which one asked."""
-        return " · ".join(part for part in (row.staff_id, "群聊" if row.is_group else "") if part) or NOTHING
+        group = hinted(row.room or "群聊", row.conversation_id) if row.is_group else ""  # type: ignore[attr-defined]  # of the list
+        parts = [(part,) for part in (short_person(row, row.staff_id), group) if part]
+        return format_html_join(" · ", "{}", parts) or NOTHING
+
+    @admin.display(description="会话")
+    @once
+    def place(self, row: Card) -> SafeString | str:
+        """Where it stands."""
+        return group_of(row.config_id, row.conversation_id)
+
+    @admin.display(description="接收人")
+    @once
+    def person(self, row: Card) -> SafeString | str:
+        """For whom it is, or who asked in a group."""
+        return person_of(row.config_id, row.staff_id)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """With names."""
+        return NamedList
 
     @admin.display(description="来自")
     def message(self, row: Card) -> SafeString | str:

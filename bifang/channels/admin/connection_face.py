@@ -1,6 +1,7 @@
 """What the pages show of a channel's configuration: how its connection is, what is known of it, how it is tried."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
@@ -10,9 +11,8 @@ from django.utils.timesince import timesince
 
 from bifang.channels.checks import machine
 from bifang.channels.checks.diagnosis import Examination
-from bifang.channels.client_status import FRESH
-from bifang.channels.connection_health import BEST_FIRST, WorkerService, live_states
-from bifang.channels.models import ClientState, ClientStatus, InboxRow
+from bifang.channels.connection_health import BEST_FIRST, WorkerService, states_of
+from bifang.channels.models import ClientState, ClientStatus, InboxRow, Outage
 from bifang.core.admin.base import moment, shortened
 from bifang.core.admin.guiding import Fact
 from bifang.core.admin.live import Live
@@ -30,27 +30,50 @@ TONES = {
 Unconnected = Callable[[SystemConfig, bool, tuple[str, datetime | None]], Live]
 
 
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What the database knows of one configuration's connection: `live_states`, and when the last message came."""
+
+    states: Sequence[ClientState]
+    heard: datetime | None
+
+
+def traces_of(config: SystemConfig) -> Traces:
+    """Looked up once for a row, which lives for one request: state, facts and steps of its page ask one after another."""
+    known: Traces | None = config.__dict__.get("_bifang_traces")
+    return known or _look([config])[config.pk]
+
+
+def _look(configs: Sequence[SystemConfig]) -> dict[int, Traces]:
+    """Of several, in two queries."""
+    ids = [config.pk for config in configs]
+    states, heard = states_of(ids), last_messages(ids)
+    found = {pk: Traces(states.get(pk, []), heard.get(pk)) for pk in ids}
+    for config in configs:
+        config.__dict__["_bifang_traces"] = found[config.pk]
+    return found
+
+
 def watch(
     service: WorkerService, configs: Sequence[SystemConfig], unconnected: Unconnected
 ) -> dict[int, Live]:
     """The live state of each configuration: what its workers said within `FRESH` and since it was saved."""
-    saved = {config.pk: config.updated_at for config in configs}
-    rows: dict[int, list[ClientState]] = {}
-    fresh = ClientState.objects.filter(config_id__in=list(saved), updated_at__gte=timezone.now() - FRESH)
-    for row in fresh:
-        if row.updated_at >= saved[row.config_id]:
-            rows.setdefault(row.config_id, []).append(row)
-    scopes = service.scopes() if len(rows) < len(configs) else set()
-    heard = last_messages(saved) if configs else {}
+    traces = _look(configs) if configs else {}
+    rows = {
+        config.pk: [row for row in traces[config.pk].states if row.updated_at >= config.updated_at]
+        for config in configs
+    }
+    scopes = set() if all(rows.values()) else service.scopes()
     found = {}
     for config in configs:
-        if config.pk in rows:
-            found[config.pk] = _live(service, rows[config.pk], heard[config.pk])
+        heard = traces[config.pk].heard
+        if rows[config.pk]:
+            found[config.pk] = _live(service, rows[config.pk], heard)
         elif config.enabled and not service.wants_connection(config):
             served = bool(scopes & {"", str(config.pk)})
             found[config.pk] = unconnected(config, served, (config.last_error, config.last_error_at))
         else:
-            found[config.pk] = _without_state(service, config, scopes, heard[config.pk])
+            found[config.pk] = _without_state(service, config, scopes, heard)
     return found
 
 
@@ -123,17 +146,25 @@ def _detail(
 
 
 def message_facts(config: SystemConfig) -> Sequence[Fact]:
-    """Last message, last error."""
-    heard = last_messages([config.pk])[config.pk]
+    """Last message, last error, and whether administrators know that it is down."""
+    heard = traces_of(config).heard
     said = format_html("{}（{}前）", moment(heard), timesince(heard, depth=1)) if heard else "还没有收到过"
-    return [("最近消息", said), *_past_error(config)]
+    return [("最近消息", said), *_past_error(config), *_outage(config)]
+
+
+def _outage(config: SystemConfig) -> Sequence[Fact]:
+    row = Outage.objects.filter(config=config, since__isnull=False).first()
+    if row is None or not (row.known or row.problem):
+        return []
+    told = row.problem or format_html("已告知，{}", moment(row.told_at))
+    return [("告知管理员", told)]
 
 
 def _past_error(config: SystemConfig) -> Sequence[Fact]:
     """What a connection that is there met before: one that breaks every hour is no good one. One that is not there
     says itself what stands in its way.
     """
-    if not any(row.status == ClientStatus.CONNECTED for row in live_states(config.pk)):
+    if not any(row.status == ClientStatus.CONNECTED for row in traces_of(config).states):
         return []
     rows = ClientState.objects.filter(config=config).exclude(last_error="").exclude(last_error_at=None)
     row = rows.order_by("-last_error_at").first()

@@ -1,12 +1,17 @@
 """收件箱: what was received, and what became of it."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels import inbox
+from bifang.channels.addressees import names_of
+from bifang.channels.admin.addressees import NamedList, group_of, hinted, short_person, whole
 from bifang.channels.admin.explanations import raw
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OPEN, InboxRow, State
@@ -19,6 +24,7 @@ class InboxScreen(RowScreen):
 
     list_display = ("id", "received", "what", "state_badge", "config", "who", "words", "error")
     list_filter = ("state", "kind", "config", "is_group", "received_at")
+    person_column = "sender_id"
     search_fields = ("=external_id", "=conversation_id", "=sender_id")
     search_help_text = "按消息 ID、会话 ID、发送人 ID 或事件类型（如 user_leave_org）搜索（完整匹配）"
     actions = ("reprocess",)
@@ -31,7 +37,7 @@ class InboxScreen(RowScreen):
     text_fields = ("words", "whole_text", "data")
     states = (*OPEN, State.DONE, State.DEAD)
     fields = (
-        "external_id", "what", "state_badge", "reason", "config_link", "conversation_id", "sender_id", "chat_kind", "priority",
+        "external_id", "what", "state_badge", "reason", "config_link", "place", "sender", "chat_kind", "priority",
         "whole_text", "data", "replies", "received", "handled", "attempts", "waits_until", "owner",
     )  # fmt: skip
 
@@ -55,7 +61,26 @@ class InboxScreen(RowScreen):
     def who(self, row: InboxRow) -> SafeString | str:
         """The sender, short, and whether in a group."""
         kind = self.chat_kind(row)
-        return format_html("{}{}", shortened(row.sender_id, 18), f" · {kind}" if kind else "")
+        place = hinted(row.room or kind, row.conversation_id) if kind else ""  # type: ignore[attr-defined]  # of the list
+        parts = [(part,) for part in (short_person(row, row.sender_id) or NOTHING, place) if part]
+        return format_html_join(" · ", "{}", parts)
+
+    @admin.display(description="发送人")
+    @once
+    def sender(self, row: InboxRow) -> SafeString | str:
+        """By name; who is not listed, as they call themselves."""
+        known = names_of({(row.config_id, row.sender_id)}).get((row.config_id, row.sender_id), "")
+        return whole(known or str(row.payload.get("nick") or ""), row.sender_id)
+
+    @admin.display(description="会话")
+    @once
+    def place(self, row: InboxRow) -> SafeString | str:
+        """Where it was said."""
+        return group_of(row.config_id, row.conversation_id)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """With names."""
+        return NamedList
 
     @admin.display(description="会话类型")
     def chat_kind(self, row: InboxRow) -> str:

@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from bifang.channels import outbox
+from bifang.channels.admin.addressees import group_of, person_of
 from bifang.channels.admin.rows import RowScreen, link
 from bifang.channels.models import OutboxRow
-from bifang.core.admin.base import NOTHING, moment, preformatted, shortened
+from bifang.core.admin.base import NOTHING, moment, once, preformatted, shortened
 
 
 @admin.register(OutboxRow)
@@ -34,7 +36,7 @@ class OutboxScreen(RowScreen):
     )
     text_fields = ("words", "title", "whole_text")
     fields = (
-        "key", "state_badge", "reason", "config_link", "source", "route_label", "receipt", "at_staff_id", "address",
+        "key", "state_badge", "reason", "config_link", "source", "route_label", "receipt", "mentioned", "address",
         "title", "whole_text", "created", "sent", "attempts", "waits_until", "owner",
     )  # fmt: skip
 
@@ -66,15 +68,23 @@ class OutboxScreen(RowScreen):
         return link("channels_inboxrow", row.inbox_id, f"#{row.inbox_id}") if row.inbox_id else NOTHING
 
     @admin.display(description="地址")
-    def address(self, row: OutboxRow) -> str:
+    @once
+    def address(self, row: OutboxRow) -> SafeString | str:
         """Conversation and person; no webhook."""
         target = row.target or {}
         if target.get("robot"):
             return "自定义机器人 ****"
-        kind = "群聊" if target.get("is_group") else "单聊"
-        return " · ".join(
-            part for part in (kind, target.get("conversation_id"), target.get("staff_id")) if part
-        )
+        place, person = str(target.get("conversation_id") or ""), str(target.get("staff_id") or "")
+        parts = ["群聊" if target.get("is_group") else "单聊"]
+        parts += [group_of(row.config_id, place)] if place else []
+        parts += [person_of(row.config_id, person)] if person else []
+        return format_html_join(" · ", "{}", ((part,) for part in parts))
+
+    @admin.display(description="@谁")
+    @once
+    def mentioned(self, row: OutboxRow) -> SafeString | str:
+        """Who is mentioned in the group."""
+        return person_of(row.config_id, row.at_staff_id)
 
     @admin.display(description="内容")
     def words(self, row: OutboxRow) -> SafeString | str:

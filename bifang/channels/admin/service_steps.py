@@ -2,12 +2,13 @@
 
 import getpass
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from django.conf import settings
 
-from bifang.channels.connection_health import WorkerService, live_states
+from bifang.channels.admin.connection_face import traces_of
+from bifang.channels.connection_health import WorkerService
 from bifang.channels.models import ClientState, ClientStatus
 from bifang.core.admin.panels import Step
 from bifang.core.models import SystemConfig
@@ -16,7 +17,7 @@ from bifang.core.models import SystemConfig
 def first_steps(service: WorkerService, config: SystemConfig) -> Iterable[Step]:
     """Switched on, and served."""
     yield Step("启用", "打开「启用」，再保存。", config.enabled)
-    running = bool(live_states(config.pk)) or bool(service.workers_of(config.pk))
+    running = bool(traces_of(config).states) or bool(service.workers_of(config.pk))
     text = (
         f"服务要一直运行，才有人接收和回答消息。在服务器上执行下面的命令（所有启用的配置；只要这一个就加 --config-id {config.pk}）。"
         "已有服务在运行时不需要再启动，它几秒内会接手。"
@@ -26,14 +27,16 @@ def first_steps(service: WorkerService, config: SystemConfig) -> Iterable[Step]:
     yield Step(f"启动{service.label}", text, running, command=command, more=more)
 
 
-def connecting_step(service: WorkerService, config: SystemConfig, platform: str, heard: bool) -> Step:
+def connecting_step(service: WorkerService, config: SystemConfig, platform: str) -> Step:
     """Connected, or what stands in the way. ``platform``: where its credentials are."""
-    states = live_states(config.pk)
+    states, heard = traces_of(config).states, traces_of(config).heard
     connected = bool(states) and states[0].status == ClientStatus.CONNECTED
-    return Step(f"连接{service.title}", _connecting(service, platform, states), connected or heard)
+    return Step(
+        f"连接{service.title}", _connecting(service, platform, states), connected or heard is not None
+    )
 
 
-def _connecting(service: WorkerService, platform: str, states: list[ClientState]) -> str:
+def _connecting(service: WorkerService, platform: str, states: Sequence[ClientState]) -> str:
     if states and states[0].status == ClientStatus.PARKED:
         return (
             f"{states[0].last_error} 请回到{platform}「凭证与基础信息」，把 {service.credentials} 重新复制过来，"

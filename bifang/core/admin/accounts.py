@@ -28,6 +28,7 @@ RIGHTS = ("is_superuser", "groups")
 GUARDED = (
     "这个登录用户的权限比您的多，或属于审批、处置、管理等角色的人，只有超级管理员可以修改，所以页面是只读的。"
 )
+SWITCHED_OFF = "停用一个登录用户，等于停用这个人：网页、API 令牌、对应的人员在聊天里的查询和审批都不行。"
 VERBS = {"add": "新增", "change": "修改", "delete": "删除", "view": "查看"}
 
 _guards: list[Callable[[User], bool]] = []
@@ -58,7 +59,7 @@ class UserScreen(UserAdmin, Screen):  # type: ignore[type-arg]  # not subscripta
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("个人信息", {"fields": ("last_name", "first_name", "email")}),
-        ("权限", {"fields": ("is_active", *RIGHTS)}),
+        ("权限", {"fields": ("is_active", *RIGHTS), "description": SWITCHED_OFF}),
         ("登录", {"fields": ("second_step",)}),
         ("记录", {"fields": ("last_login", "date_joined")}),
     )

@@ -48,6 +48,23 @@ class SuperuserScreen(Screen):
         """Superusers."""
         return request.user.is_superuser
 
+    @admin.display(description="名称", ordering="name")
+    def title(self, row: Any) -> SafeString:
+        """With the function, for those who look for it in a log."""
+        return _named(row.name or row.func, row.func)
+
+
+class RunScreen(SuperuserScreen):
+    """What ran, well or not."""
+
+    way = ("django_q.schedule", "计划任务")
+    list_filter = ()
+
+    @admin.display(description="开始", ordering="started")
+    def began(self, row: Any) -> SafeString | str:
+        """How long ago."""
+        return ago(row.started)
+
 
 for _model in (Schedule, Success, Failure, OrmQ):
     admin.site.unregister(_model)
@@ -70,11 +87,6 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
     list_display = ("title", "rhythm", "times", "soon", "last_run", "result")
     list_display_links = ("title",)
     list_filter = ()
-
-    @admin.display(description="名称", ordering="name")
-    def title(self, row: Any) -> SafeString:
-        """With the function, for those who look for it in a log."""
-        return _named(row)
 
     @admin.display(description="多久一次", ordering="schedule_type")
     def rhythm(self, row: Any) -> str:
@@ -107,24 +119,12 @@ class ScheduleScreen(SuperuserScreen, ScheduleAdmin):
 
 
 @admin.register(Success)
-class SuccessScreen(SuperuserScreen, TaskAdmin):
+class SuccessScreen(RunScreen, TaskAdmin):
     """What ran."""
 
     purpose = "已经做完的后台任务，只保留最近的一些。"
     when_empty = "后台任务进程做完第一件事以后，这里就有记录。如果一直是空的，请确认 python manage.py qcluster 在运行。"
-    way = ("django_q.schedule", "计划任务")
     list_display = ("title", "began", "took")
-    list_filter = ()
-
-    @admin.display(description="名称", ordering="name")
-    def title(self, row: Any) -> SafeString:
-        """With the function."""
-        return _named(row)
-
-    @admin.display(description="开始", ordering="started")
-    def began(self, row: Any) -> SafeString | str:
-        """How long ago."""
-        return ago(row.started)
 
     @admin.display(description="用时")
     def took(self, row: Any) -> str:
@@ -133,24 +133,12 @@ class SuccessScreen(SuperuserScreen, TaskAdmin):
 
 
 @admin.register(Failure)
-class FailureScreen(SuperuserScreen, FailAdmin):
+class FailureScreen(RunScreen, FailAdmin):
     """What failed."""
 
     purpose = "没有做成的后台任务。先看原因；定期的任务到时间自己会再来，一次性的可以选中后「重新提交」。"
     when_empty = "没有失败的任务：一切正常。"
-    way = ("django_q.schedule", "计划任务")
     list_display = ("title", "began", "why")
-    list_filter = ()
-
-    @admin.display(description="名称", ordering="name")
-    def title(self, row: Any) -> SafeString:
-        """With the function."""
-        return _named(row)
-
-    @admin.display(description="开始", ordering="started")
-    def began(self, row: Any) -> SafeString | str:
-        """How long ago."""
-        return ago(row.started)
 
     @admin.display(description="原因")
     def why(self, row: Any) -> SafeString | str:
@@ -172,7 +160,7 @@ class QueueScreen(SuperuserScreen, QueueAdmin):
     @admin.display(description="名称", ordering="id")
     def title(self, row: Any) -> SafeString:
         """With the function."""
-        return format_html('{}<br><span class="bf-note">{}</span>', row.name(), row.func())
+        return _named(row.name(), row.func())
 
     @admin.display(description="可以取走", ordering="lock")
     def since(self, row: Any) -> SafeString | str:
@@ -180,5 +168,5 @@ class QueueScreen(SuperuserScreen, QueueAdmin):
         return ago(row.lock)
 
 
-def _named(row: Any) -> SafeString:
-    return format_html('{}<br><span class="bf-note">{}</span>', row.name or row.func, row.func)
+def _named(name: str, function: str) -> SafeString:
+    return format_html('{}<br><span class="bf-note">{}</span>', name, function)

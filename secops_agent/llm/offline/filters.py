@@ -21,7 +21,6 @@ _CLAUSE = re.compile(r"[^,，。;；!！?？]+")
 def take_filters(skeleton: Skeleton) -> Skeleton:
     """A further skeleton with levels, states and row limits marked as well."""
     marked = Skeleton(skeleton.text, dict(skeleton.entities))
-    marked.text = pattern("filters.speaker").sub(lambda match: " " * len(match.group()), marked.text)
     if not pattern("filters.whole").search(marked.text):
         marked.take(Kind.STATUS, pattern("filters.status"), lambda match: match.lastgroup)
     marked.take(Kind.SEVERITY, pattern("filters.levels"), _severity)
@@ -99,15 +98,11 @@ def _until(skeleton: Skeleton, now: datetime) -> int | None:
 
 def _times(skeleton: Skeleton) -> list[MaskedName]:
     """Those in the clause of the noun (昨天没睡好，今天的告警…); without any there the first one that was said."""
-    text = pattern("filters.errand").sub("", skeleton.text)
-    measured = pattern("filters.measured").search(text)
-    if measured:
-        return [skeleton.entities[measured["by"] or measured["as"]]]
-    for clause in _CLAUSE.findall(text):
+    for clause in _CLAUSE.findall(skeleton.text):
         found = Skeleton(clause, skeleton.entities).found(Kind.TIME)
         if found and pattern("filters.alert_noun").search(clause):
             return found
-    return Skeleton(text, skeleton.entities).found(Kind.TIME)[:1]
+    return skeleton.found(Kind.TIME)[:1]
 
 
 def _says(name: str, skeleton: Skeleton, _: datetime | None = None) -> bool | None:

@@ -2,9 +2,10 @@
 quotation marks, marked as one (关于 X 的, X 相关, 带 X), or stands as a name directly before the noun (X 告警)."""
 
 import re
+from functools import cache
 
+from .chunks import Index
 from .skeletons import ANY_MARK, Skeleton
-from .vocabulary import find_words
 from .words import load, pattern, wordset
 
 _LONGEST_NAME = 24
@@ -12,14 +13,14 @@ _LONGEST_NAME = 24
 
 def find_known(text: str, keywords: frozenset[str], *lists: str) -> str:
     """A rule, an attack or a product in the text, as it was typed: an attack before a product, then the longest."""
-    found = [text[start:end] for start, end in find_words(text, *(lists or ("attacks", "products")))]
+    found = [text[start:end] for start, end in _find_words(text, *(lists or ("attacks", "products")))]
     found += _of_lexicon(text, keywords)
     return max(found, key=lambda word: (not _is_product(word), len(word)), default="")
 
 
 def count_products(text: str, keywords: frozenset[str]) -> int:
     """How many sources the sentence names: two of them are compared."""
-    known = {text[start:end].lower() for start, end in find_words(text, "products")}
+    known = {text[start:end].lower() for start, end in _find_words(text, "products")}
     return len(known | {word.lower() for word in _of_lexicon(text, keywords)})
 
 
@@ -83,3 +84,20 @@ def _clean(phrase: str) -> str:
         return ""
     whose = pattern("keywords.organisation").search(word) and not _is_technical(word)
     return "" if whose or pattern("keywords.machine").search(word) else word
+
+
+def _find_words(text: str, *lists: str) -> list[tuple[int, int]]:
+    """Where known words of `words/keywords.toml` stand, the longest at each place, none inside another."""
+    index, found, at = _index(*lists), [], 0
+    while at < len(text):
+        size = index.longest(text, at)
+        found += [(at, at + size)] if size else []
+        at += max(size, 1)
+    return found
+
+
+@cache
+def _index(*lists: str) -> Index:
+    """What has a space may be written without it."""
+    words = {word: name for name in lists for word in wordset(f"keywords.{name}")}
+    return Index({**{word.replace(" ", ""): name for word, name in words.items()}, **words})

@@ -30,8 +30,8 @@ def find_unused(asked: Asked, intent: Intent) -> tuple[str, ...]:
 
 
 def _names(asked: Asked, arguments: dict[str, str]) -> Iterator[str]:
-    """Not the times of errands (今天要汇报) and of clauses that are about something else."""
-    text, values = pattern("filters.errand").sub("", asked.text), " ".join(arguments.values())
+    """Not the times of clauses that are about something else."""
+    text, values = asked.text, " ".join(arguments.values())
     about = "".join(one for one in _CLAUSES.split(text) if pattern("filters.noun").search(one)) or text
     for char, one in asked.skeleton.entities.items():
         named = str(one.value).lower() in values or one.raw.lower() in values

@@ -12,7 +12,6 @@ from .intents import ACTION_TOOLS, READ_TOOLS, Intent
 from .keywords import count_products, find_keyword, find_known
 from .lexicon import Lexicon
 from .skeletons import ANY_MARK, Kind, Skeleton
-from .vocabulary import shorten_query
 from .words import name_of, pattern, wordset
 
 _ALERTS = (
@@ -56,8 +55,6 @@ def read_question(asked: Asked) -> Intent | None:
     if case := read_case_question(asked.skeleton.expand(asked.text)):
         return case
     tool = rank(asked.skeleton)[0][1]
-    if tool == "alert_statistics" and pattern("filters.whose").search(asked.text):
-        tool = "list_alerts"  # which counts, and can be narrowed to a person's
     return build(tool, asked) if tool in READ_TOOLS else None
 
 
@@ -168,9 +165,9 @@ def _left(asked: Asked, nouns: str) -> str:
 
 
 def _topic(asked: Asked) -> str:
-    """告警 12 stands for what that alert is about."""
+    """The question itself, which the search knows how to take; 告警 12 stands for what that alert is about."""
     alert = asked.skeleton.first(Kind.ALERT)
-    return f"告警 {alert.value}" if alert else shorten_query(asked.skeleton.expand(asked.text))
+    return f"告警 {alert.value}" if alert else asked.skeleton.expand(asked.text).strip()
 
 
 def _report(asked: Asked) -> dict[str, Any]:

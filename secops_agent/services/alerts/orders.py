@@ -59,9 +59,9 @@ class Orderer:
 
     person: Person
     config_id: int
+    via: str
     conversation_id: str = ""
     inbox_id: int | None = None
-    via: str = "dingtalk"
 
 
 @dataclass(frozen=True, slots=True)

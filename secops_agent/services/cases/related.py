@@ -57,7 +57,7 @@ def _related(mine: "QuerySet[Alert]", *, free: bool = False) -> tuple[CaseCandid
     ):
         for pk in some.order_by("-last_seen", "-id").values_list("pk", flat=True)[:_EACH]:
             found.setdefault(pk, []).append(why)
-    return _views(found)
+    return _views(found, free)
 
 
 def _near(ids: Sequence[int], seen: Sequence[datetime]) -> "QuerySet[Alert]":
@@ -74,9 +74,9 @@ def _same_rule(rules: Sequence[tuple[str, str, str]]) -> Q:
     return same
 
 
-def _views(found: dict[int, list[str]]) -> tuple[CaseCandidate, ...]:
+def _views(found: dict[int, list[str]], free: bool) -> tuple[CaseCandidate, ...]:
     """What has the most in common first, then what is still open, then the newest."""
     rows = Alert.objects.select_related("assignee").filter(pk__in=list(found)).order_by("-last_seen", "-id")
     best = sorted(rows, key=lambda row: (-len(found[row.pk]), row.status == AlertStatus.CLOSED))[:MOST]
-    cases = cases_of(row.pk for row in best)
+    cases = {} if free else cases_of(row.pk for row in best)
     return tuple(CaseCandidate(view, tuple(found[view.id]), cases.get(view.id)) for view in summaries(best))

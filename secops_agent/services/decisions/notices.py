@@ -9,6 +9,8 @@ from bifang.channels.targets import unpack_target
 from bifang.core.errors import BifangError
 from bifang.core.sealed import place_of
 from secops_agent.models.proposal import Proposal
+from secops_agent.services.people import eligibility
+from secops_agent.services.people.applications import reached_by
 
 
 def origin_target(proposal: Proposal) -> ReplyTarget | None:
@@ -47,7 +49,15 @@ def tell_concerned(proposal: Proposal, text: str, key: str) -> None:
 def tell_privately(
     proposal: Proposal, staff_id: str, text: str, key: str, buttons: Sequence[Button] = ()
 ) -> None:
-    """Say something to one person of the same configuration, once per key, in the caller's transaction."""
+    """Say something to one person of the same configuration, once per key, in the caller's transaction.
+
+    Whoever decided by a page as an account of another application cannot be told here.
+    """
+    staff = eligibility.listed(eligibility.home_of(proposal), staff_id)
+    account = reached_by(proposal.config, staff) if staff else None
+    if staff is not None and account is None:
+        return
     robot = str(proposal.target.get("robot_code", ""))
-    target = ReplyTarget("", is_group=False, staff_id=staff_id, robot_code=robot)
+    told = account.staff_id if account else staff_id
+    target = ReplyTarget("", is_group=False, staff_id=told, robot_code=robot)
     outbox.notify(proposal.config_id, target, text, key=key, title=proposal.title, buttons=buttons)

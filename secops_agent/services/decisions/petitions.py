@@ -44,16 +44,22 @@ def petition(
     Asked again while it is undecided it is the same proposal, told once. Raises BifangError when it may not be done or
     nobody could decide.
     """
-    config_id = config_of(staff)
-    if config_id is None:
-        raise ConfigError(UNREACHABLE.format(platforms=platforms(), name=staff.name))
+    config_id = _speaker(staff)
     own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-    proposals = Proposals(person, Origin(config_id, "", False, None, own), actor=actor)
+    proposals = Proposals(person, Origin(config_id, "", False, None, own), actor)
     with transaction.atomic():
         Staff.objects.select_for_update().filter(pk=staff.pk).first()  # one at a time
         proposal = _store(proposals, proposals.propose(tool, title, risk, arguments, summary))
         _tell(proposal, proposals, own, config_id, "")
     return proposal
+
+
+def _speaker(staff: Staff) -> int:
+    """The configuration that reaches who asks. Raises ConfigError."""
+    config_id = config_of(staff)
+    if config_id is None:
+        raise ConfigError(UNREACHABLE.format(platforms=platforms(), name=staff.name))
+    return config_id
 
 
 def pass_on(asked: Proposal, actor: Actor, check: Check) -> str:
@@ -66,7 +72,7 @@ def pass_on(asked: Proposal, actor: Actor, check: Check) -> str:
     check(wanted["tool"], wanted["arguments"])
     person = Person(staff.corp_id, staff.staff_id, staff.name, Role(staff.role))
     own = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
-    proposals = Proposals(person, Origin(asked.config_id, "", False, None, own), actor=actor)
+    proposals = Proposals(person, Origin(asked.config_id, "", False, None, own), actor)
     code = proposals.propose(
         wanted["tool"], wanted["title"], Risk.DANGEROUS, wanted["arguments"], wanted["summary"]
     )
@@ -102,7 +108,7 @@ class TokenProposer:
         """The code that the owner confirms with; what is dangerous goes to the approvers only then. Raises as `petition`."""
         named = f"（API 令牌「{literal(self._token)}」提出）{summary}"
         if risk == Risk.DANGEROUS:
-            demand_approvers(self._staff, self._staff.corp_id, "危险操作无法提交")
+            demand_approvers(self._staff, self._staff.corp_id, "危险操作无法提交", _speaker(self._staff))
             arguments = {"tool": tool, "title": title, "summary": named, "arguments": dict(arguments)}
             tool, risk = PETITION, Risk.WRITE
         asked = petition(self._staff, self._person, self._actor, tool, title, risk, arguments, named)

@@ -12,6 +12,7 @@ from bifang.channels.ports import Button, Reply, ReplyTarget, Suggestion
 from bifang.channels.visible import visible, visible_value
 from bifang.core.db import database_now
 from bifang.core.errors import InvalidInput
+from bifang.core.models import SystemConfig
 from bifang.core.rows import NewRow
 from secops_agent.models import Role, Staff
 from secops_agent.models.audit import AuditKind
@@ -23,6 +24,7 @@ from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.decisions.wording import describe, describe_for_approver, how_elsewhere
 from secops_agent.services.mcp.orders import CALL, needed_role
 from secops_agent.services.people import eligibility
+from secops_agent.services.people.applications import is_of, why_not
 from secops_agent.services.people.staff import Person
 from secops_agent.services.switches import refuse_when_read_only
 
@@ -58,15 +60,12 @@ def digest_of(proposal: Proposal) -> str:
 class Proposals:
     """The proposals of one turn. `rows` and `replies` belong into its result: they are stored with it, or not at all.
 
-    A turn that is cancelled, or whose worker lost its lease, has proposed nothing. ``actor``: who is on record for it,
-    if not the person.
+    A turn that is cancelled, or whose worker lost its lease, has proposed nothing. ``actor``: who is on record for it:
+    the person by the door they used, or a token that speaks for them.
     """
 
-    def __init__(
-        self, person: Person, origin: Origin, via: str = "dingtalk", *, actor: Actor | None = None
-    ) -> None:
-        self._person, self._origin = person, origin
-        self._actor = actor or Actor.person(person, via)
+    def __init__(self, person: Person, origin: Origin, actor: Actor) -> None:
+        self._person, self._origin, self._actor = person, origin, actor
         self._drafts: dict[str, Proposal] = {}
         self._known: dict[str, Proposal] = {}
         self._prospects: dict[str, str] = {}
@@ -95,7 +94,9 @@ class Proposals:
         if asker is None or not eligibility.able(needed).filter(pk=asker.pk).exists():
             raise InvalidInput(f"这个操作需要「{needed.label}」角色，您没有，所以没有提交。")
         if risk == Risk.DANGEROUS:
-            self._approvers = demand_approvers(asker, self._corp_id, "危险操作无法提交")
+            self._approvers = demand_approvers(
+                asker, self._corp_id, "危险操作无法提交", self._origin.config_id
+            )
             self._how = how_elsewhere(self._origin.config_id)
         return asker
 
@@ -220,11 +221,14 @@ def buttons_of(proposal: Proposal) -> tuple[Button, ...]:
     )
 
 
-def demand_approvers(asker: Staff, corp_id: str, cannot: str) -> Sequence[Staff]:
-    """Who may approve what the asker wants. Raises InvalidInput, saying what to do, if nobody may."""
-    found = eligibility.approvers_beside(asker, corp_id)
+def demand_approvers(asker: Staff, corp_id: str, cannot: str, config_id: int) -> Sequence[Staff]:
+    """Who may approve what the asker wants and is to be asked by this configuration. Raises InvalidInput, saying what to
+    do, if nobody is."""
+    config, found = SystemConfig.objects.get(pk=config_id), eligibility.approvers_beside(asker, corp_id)
+    if reached := [staff for staff in found if is_of(config, staff)]:
+        return reached
     if found:
-        return found
+        raise InvalidInput(f"{cannot}。{why_not(config, found[0])}")
     others = eligibility.able(Role.APPROVER).exclude(pk=asker.pk)
     if any(not eligibility.same_person(row, asker) for row in others.filter(corp_id__in=(corp_id, ""))):
         raise InvalidInput(f"审批人在「人员」里与您没有区分开，{cannot}。{eligibility.HOW_TO_TELL_APART}")

@@ -58,7 +58,7 @@ def decider_of(request: DecisionRequest, proposal: Proposal) -> tuple[Staff | No
         decider = eligibility.account_elsewhere(comes_from, staff_id, eligibility.home_of(proposal))
         return decider, "" if decider else foreign
     decider = None if foreign else eligibility.listed(comes_from, staff_id)
-    return decider, foreign or ("" if decider else "您不在人员名单中，不能决定。")
+    return decider, foreign or ("" if decider else "您不在人员名单中，或已经停用，不能决定。")
 
 
 def is_own(proposal: Proposal, decider: Staff) -> bool:

@@ -41,8 +41,8 @@ class DecisionRequest:
     conversation_id: str
     is_group: bool
     through: str
+    via: str
     reason: str = ""
-    via: str = "dingtalk"
     inbox_id: int | None = None
     token: Actor | None = None
 

@@ -42,7 +42,7 @@ def request(action_id: int, asker: Staff, via: str) -> Proposal:
         foreign = eligibility.stranger(proposal, asker.corp_id)
         if foreign:
             raise InvalidInput(foreign)
-        approvers = demand_approvers(asker, proposal.corp_id, "撤销无法提交")
+        approvers = demand_approvers(asker, proposal.corp_id, "撤销无法提交", proposal.config_id)
         proposal.save(force_insert=True)
         _record(proposal, Actor.person(asker, via))
         prospect, key = prospect_of(proposal), f"proposal:{proposal.pk}:asked"

@@ -29,6 +29,7 @@ def _reader(path: str) -> _Reader | None:
     import maxminddb  # only a process that is asked needs it
 
     try:
+        # The reader in Python: some microseconds an address are nothing here, and a damaged file is no crash in C.
         return maxminddb.open_database(path, maxminddb.MODE_MMAP)
     except _DAMAGED as error:
         log.error("IP 归属地库 %s 打不开，不显示归属地：%s。请检查 BIFANG_IP_LOCATION_DB。", path, error)

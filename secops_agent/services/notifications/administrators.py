@@ -1,5 +1,6 @@
 """What administrators are told by themselves: in their own chats, through a configuration that may speak."""
 
+from collections.abc import Collection
 from typing import Final
 
 from bifang.channels import outbox
@@ -7,6 +8,8 @@ from bifang.channels.ports import ReplyTarget
 from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
 from secops_agent.services.chats import speaks
+from secops_agent.services.people.applications import is_of
+from secops_agent.services.people.messages import speaker_for
 
 MOST: Final = 20
 
@@ -23,12 +26,29 @@ def tell(config: SystemConfig | None, title: str, text: str, *, key: str) -> int
     return len(found)
 
 
+def tell_through(among: Collection[int], title: str, text: str, *, key: str) -> int:
+    """As `tell`, on whatever platform, each person once: through those of these configurations that reach them.
+
+    Only those known to be their corporation's: elsewhere the same id may be somebody else's.
+    """
+    persons: set[int] = set()
+    count = 0
+    for staff in Staff.objects.acting().filter(role=Role.ADMIN).order_by("pk")[:MOST]:
+        speaker = None if staff.user_id in persons else speaker_for(staff, among=among)
+        if speaker is not None and staff.corp_id in ("", speaker.corporation):
+            target = ReplyTarget("", is_group=False, staff_id=staff.staff_id)
+            outbox.notify(speaker.pk, target, text, key=f"{key}:{staff.pk}", title=title)
+            persons |= {staff.user_id} if staff.user_id else set()
+            count += 1
+    return count
+
+
 def people_of(config: SystemConfig | None) -> list[Staff]:
-    """Those of its corporation; of any, if none is known."""
-    people = Staff.objects.filter(role=Role.ADMIN, active=True)
+    """Those of its corporation, of any if none is known, whom it can speak to."""
+    people = Staff.objects.acting().filter(role=Role.ADMIN)
     if config and config.corporation:
         people = people.filter(corp_id__in=("", config.corporation))
-    return list(people.order_by("pk")[:MOST])
+    return [row for row in people.order_by("pk")[:MOST] if config is None or is_of(config, row)]
 
 
 def speaker_beside(config: SystemConfig | None) -> SystemConfig | None:

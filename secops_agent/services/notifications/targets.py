@@ -28,6 +28,7 @@ from secops_agent.services.notifications import robots
 from secops_agent.services.notifications.conditions import TargetEntry
 from secops_agent.services.notifications.robots import Grant
 from secops_agent.services.on_call.shifts import next_on_call, on_call_at
+from secops_agent.services.people.applications import reached_by, why_not
 
 MOST_OF_ROLE: Final = 20
 
@@ -111,6 +112,8 @@ def _staff(staff_id: str, config: SystemConfig | None) -> Staff:
     rows = list((listed.filter(corp_id__in=("", own)) if own else listed)[:2])
     if len(rows) != 1:
         raise InvalidInput(f"staff_id「{staff_id[:50]}」{'在几个企业里都有' if rows else '不在人员名单中'}。")
+    if config is not None and reached_by(config, rows[0]) is None:
+        raise InvalidInput(why_not(config, rows[0]))
     return rows[0]
 
 
@@ -217,13 +220,17 @@ def resolve(target: NotificationTarget, now: datetime, person: Staff | None = No
 
 
 def private_address(config: SystemConfig, staff: Staff) -> Address:
-    """Somebody's own chat. Raises Unreachable for another corporation's: there, the same id is somebody else's."""
+    """Somebody's own chat. Raises Unreachable for another corporation's, where the same id is somebody else's, and for
+    an id of another application."""
     own = config.corporation
     if own and staff.corp_id not in ("", own):
         raise Unreachable(
             f"「{staff}」不属于{label_of(config)}配置「{config.name}」的企业，不能由它发送：请换成本企业的人员，或换一个配置。"
         )
-    return Address(config.pk, ReplyTarget("", is_group=False, staff_id=staff.staff_id), staff.name, staff)
+    account = reached_by(config, staff)
+    if account is None:
+        raise Unreachable(why_not(config, staff))
+    return Address(config.pk, ReplyTarget("", is_group=False, staff_id=account.staff_id), staff.name, staff)
 
 
 def _person(target: NotificationTarget, now: datetime) -> Staff | None:
@@ -242,7 +249,7 @@ def _person(target: NotificationTarget, now: datetime) -> Staff | None:
 def members(target: NotificationTarget) -> list[Staff]:
     """Those of its corporation whose role it names: the role itself, none above it; at most `MOST_OF_ROLE`."""
     corporation = target.config.corporation if target.config else ""
-    people = Staff.objects.filter(role=target.role, active=True)
+    people = Staff.objects.acting().filter(role=target.role)
     if corporation:
         people = people.filter(corp_id__in=("", corporation))
     return list(people.order_by("pk")[:MOST_OF_ROLE])

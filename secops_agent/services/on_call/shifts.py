@@ -1,7 +1,7 @@
 """From layers and exceptions to shifts: who is on call, moment by moment."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -31,8 +31,26 @@ class Shift:
 
 def on_call_at(schedule: OnCallSchedule, at: datetime) -> Shift:
     """The shift that a moment lies in, whole within 31 days around it."""
-    around = shifts(schedule, at - timedelta(days=31), at + timedelta(days=31))
-    return next(shift for shift in around if shift.start <= at < shift.end)
+    return shift_at(around([schedule], at)[schedule.pk], at)
+
+
+def around(schedules: Sequence[OnCallSchedule], at: datetime) -> dict[int, list[Shift]]:
+    """`shifts_of` from 31 days before a moment to 31 days after it: what a page says of it comes from here."""
+    return shifts_of(schedules, at - timedelta(days=31), at + timedelta(days=31))
+
+
+def shift_at(found: Iterable[Shift], at: datetime) -> Shift:
+    """The one that a moment lies in."""
+    return next(shift for shift in found if shift.start <= at < shift.end)
+
+
+def within(found: Iterable[Shift], start: datetime, end: datetime) -> list[Shift]:
+    """Those of [start, end), cut at both ends."""
+    return [
+        replace(each, start=max(each.start, start), end=min(each.end, end))
+        for each in found
+        if each.start < end and start < each.end
+    ]
 
 
 def next_on_call(schedule: OnCallSchedule, at: datetime) -> Staff | None:

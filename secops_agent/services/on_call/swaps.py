@@ -81,8 +81,8 @@ def _pieces(schedule: OnCallSchedule, days: Iterable[date], asker: Staff, other:
     return found
 
 
-def ask(name: str, asker: Staff, other: Staff, days: Sequence[date]) -> ShiftSwap:
-    """Ask somebody for a swap and tell them. Raises ReadOnly, InvalidInput, also if they cannot be told."""
+def ask(name: str, asker: Staff, other: Staff, days: Sequence[date], via: str) -> ShiftSwap:
+    """Ask somebody for a swap and tell them; ``via``: the door it was asked by. Raises ReadOnly, InvalidInput, also if they cannot be told."""
     refuse_when_read_only()
     schedule, pieces = plan(name, asker, other, days)
     now = timezone.now()
@@ -96,7 +96,12 @@ def ask(name: str, asker: Staff, other: Staff, days: Sequence[date]) -> ShiftSwa
             code=_new_code(), schedule=schedule, asker=asker, other=other, pieces=[each.stored for each in pieces],
             expires_at=min(now + PATIENCE, pieces[0].end),
         )  # fmt: skip
-        keep(Actor.person(asker), f"提出换班「{schedule.name}」", f"swap:{swap.code}", _detail(swap, pieces))
+        keep(
+            Actor.person(asker, via),
+            f"提出换班「{schedule.name}」",
+            f"swap:{swap.code}",
+            _detail(swap, pieces),
+        )
         if not tell(other, f"{asker.name} 想换班", _request(swap, pieces), key=f"swap:{swap.pk}:asked", suggestions=_taps(swap)):  # fmt: skip
             raise InvalidInput(
                 f"现在不能给{other.name}发消息：没有启用通知的{platforms()}配置。没有提出换班。"
@@ -138,7 +143,7 @@ def _detail(swap: ShiftSwap, pieces: Sequence[Piece]) -> dict[str, object]:
     return {"asker": swap.asker.name, "other": swap.other.name, "shifts": told(pieces).splitlines()}
 
 
-def answer(code: str, corp_id: str, staff_id: str, *, accepted: bool) -> str:
+def answer(code: str, corp_id: str, staff_id: str, *, accepted: bool, via: str) -> str:
     """What a person says to a swap; who asked may take it back. The text is for them. Raises InvalidInput, ReadOnly."""
     refuse_when_read_only()
     person, now = listed(corp_id, staff_id), timezone.now()
@@ -159,7 +164,7 @@ def answer(code: str, corp_id: str, staff_id: str, *, accepted: bool) -> str:
                 f"换班 {code} {'已过期' if late else swap.get_state_display()}，班次没有改变。"
             )
         pieces = _exchange(swap) if accepted else []
-        actor = Actor.person(swap.other if mine else swap.asker)
+        actor = Actor.person(swap.other if mine else swap.asker, via)
         keep(actor, f"{state.label}「{swap.schedule.name}」", f"swap:{swap.code}", _detail(swap, pieces))
         return _tell_answer(swap, state, pieces)
 

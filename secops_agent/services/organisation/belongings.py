@@ -22,7 +22,7 @@ from secops_agent.models import (
 from secops_agent.models.choices import AlertStatus
 from secops_agent.models.proposal import ProposalState
 from secops_agent.models.staff import allows
-from secops_agent.services.people.logins import has_left
+from secops_agent.services.people.logins import valid_user
 
 LISTED: Final = 10  # of each sort; the rest is a number
 
@@ -101,7 +101,7 @@ def _access(row: Staff) -> Sequence[str]:
     user = get_user_model().objects.filter(pk=row.user_id).first() if row.user_id else None
     if user is None:
         return []
-    state = "已失效" if has_left(user) else "仍有效（同一登录用户还有其他在职账号）"
+    state = "已失效" if valid_user(user.pk) is None else "仍有效（同一登录用户还有其他在职账号）"
     found = [f"网页登录 {user.get_username()}：{state}"]
     tokens = ApiToken.objects.filter(owner=user, revoked_at=None).exclude(expires_at__lt=timezone.now())
     count, names = _listed(tokens.order_by("name"), "name")

@@ -1,9 +1,22 @@
 """Colleagues as the estate names them: owners and assignees."""
 
+from collections.abc import Collection
+
 from django.db.models import Q
 
+from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.faults import NotFound
+
+
+def names_of(people: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """(configuration, staff id) → what the person is called who is listed in its corporation, active or not; two queries."""
+    configs = SystemConfig.objects.filter(pk__in={config_id for config_id, _ in people})
+    homes = {row.pk: row.corporation for row in configs}
+    rows = Staff.objects.filter(staff_id__in={staff_id for _, staff_id in people}) if people else ()
+    names = {(row.corp_id, row.staff_id): row.name for row in rows}
+    found = {one: names.get((homes.get(one[0], ""), one[1])) or names.get(("", one[1])) for one in people}
+    return {one: name for one, name in found.items() if name}
 
 
 def find_staff(text: str) -> Staff:

@@ -25,8 +25,8 @@ def roles_from(needed: Role) -> list[str]:
 
 
 def able(needed: Role) -> QuerySet[Staff]:
-    """Active people whose role includes `needed`, as the database knows them now."""
-    return Staff.objects.filter(active=True, role__in=roles_from(needed))
+    """People whose role includes `needed` and counts, as the database knows them now."""
+    return Staff.objects.acting().filter(role__in=roles_from(needed))
 
 
 def corporation_of(config_id: int) -> str:
@@ -57,8 +57,8 @@ def account_elsewhere(corp_id: str, staff_id: str, home: str) -> Staff | None:
 
 
 def listed(corp_id: str, staff_id: str) -> Staff | None:
-    """The row of someone active; one without corporation stands for the only one known."""
-    rows = Staff.objects.filter(staff_id=staff_id, active=True, corp_id__in={corp_id, ""})
+    """The row of someone whose role counts; one without corporation stands for the only one known."""
+    rows = Staff.objects.acting().filter(staff_id=staff_id, corp_id__in={corp_id, ""})
     row = rows.order_by("-corp_id").first()
     if row is None or row.corp_id == corp_id:
         return row
@@ -74,7 +74,7 @@ def listed_name(config_id: int, staff_id: str) -> str:
 
 def account_of(user_id: int | None, corp_id: str = "") -> Staff | None:
     """As which of their active rows a Django user acts: one of this corporation first, then by role."""
-    rows = Staff.objects.filter(user_id=user_id, active=True).order_by("pk") if user_id else ()
+    rows = Staff.objects.acting().filter(user_id=user_id).order_by("pk") if user_id else ()
     return max(rows, key=lambda row: (row.corp_id == corp_id, RANK[Role(row.role)]), default=None)
 
 

@@ -1,6 +1,6 @@
 """Saying something to one person in private, outside of a turn: through the application of their own corporation."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bifang.channels import outbox
 from bifang.channels.models import InboxRow
@@ -8,17 +8,23 @@ from bifang.channels.ports import ReplyTarget, Suggestion
 from bifang.core.models import SystemConfig
 from secops_agent.models import Staff
 from secops_agent.services.chats import WEB, speaks
+from secops_agent.services.people.applications import is_of
 
 
-def speaker_for(staff: Staff, first: SystemConfig | None = None) -> SystemConfig | None:
+def speaker_for(
+    staff: Staff, first: SystemConfig | None = None, *, among: Collection[int] | None = None
+) -> SystemConfig | None:
     """What reaches a person and may speak unasked, ``first`` if it can; None if nothing does.
 
-    Of several robots of their corporation one that they wrote to: in Feishu an open_id belongs to one application.
+    ``among``: no other one than these. Of several robots of their corporation one that they wrote to.
     """
     rows = [
         row
         for row in SystemConfig.objects.chats()
-        if speaks(row) and (not staff.corp_id or row.corporation in (staff.corp_id, ""))
+        if speaks(row)
+        and (not staff.corp_id or row.corporation in (staff.corp_id, ""))
+        and (among is None or row.pk in among)
+        and is_of(row, staff)
     ]
     known = _written_to(staff, rows) if len(rows) > 1 else frozenset()
     rows.sort(

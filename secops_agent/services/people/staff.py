@@ -1,6 +1,6 @@
 """People: who someone is, and what they may do."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,6 @@ from bifang.core.models import SystemConfig
 from secops_agent.models.staff import Role, Staff, allows
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.changes import keep
-from secops_agent.services.reading import values_by
 
 KEYS = ("staff_id", "name", "role", "corp_id", "active")
 
@@ -32,38 +31,23 @@ class Person:
         return allows(self.role, needed)
 
 
-FACTS: Final = ("corp_id", "staff_id", "name", "role", "active")  # what says who someone is
-
-
-def read_people(staff_ids: Collection[str]) -> list[Sequence[Any]]:
-    """The `FACTS` of those who are listed."""
-    return list(values_by(Staff, FACTS, staff_id=staff_ids))
-
-
-def find_people(asked: Sequence[tuple[str, str, str, str]], listed: Iterable[Sequence[Any]]) -> list[Person]:
-    """(corp_id, staff_id, nick, default role) → Person; ``listed``: `read_people`. Others get the default role.
+def identify(corp_id: str, staff_id: str, nick: str, default: str) -> Person:
+    """Who somebody is: as listed, else with the role ``default``, which is not for people who left or whose login is
+    switched off.
 
     A row without corporation stands for the only one known, until that is learned.
     """
-    people = {(corp_id, staff_id): (name, role, active) for corp_id, staff_id, name, role, active in listed}
-    return [
-        _person(one, [row for key in ((one[0], one[1]), ("", one[1])) if (row := people.get(key))])
-        for one in asked
-    ]
-
-
-def _person(asked: tuple[str, str, str, str], rows: Sequence[tuple[str, str, bool]]) -> Person:
-    corp_id, staff_id, nick, default = asked
-    for name, role, active in rows:
-        if active:
-            return Person(corp_id, staff_id, name, Role(role))
-    # The default role is not for people who left.
-    return Person(corp_id, staff_id, nick, Role.NONE if rows else Role(default))
+    rows = Staff.objects.filter(staff_id=staff_id, corp_id__in=(corp_id, "")).order_by("-corp_id")
+    listed = list(rows.select_related("user"))
+    for row in listed:
+        if row.acts:
+            return Person(corp_id, staff_id, row.name, Role(row.role))
+    return Person(corp_id, staff_id, nick, Role.NONE if listed else Role(default))
 
 
 def find_person(corp_id: str, staff_id: str) -> Person | None:
-    """A listed, active person; None otherwise. An empty `corp_id` matches the only one of that id."""
-    rows = Staff.objects.filter(staff_id=staff_id, active=True)
+    """A listed person whose role counts; None otherwise. An empty `corp_id` matches the only one of that id."""
+    rows = Staff.objects.acting().filter(staff_id=staff_id)
     if corp_id:
         rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id="")).order_by("-corp_id")
     row = rows.first()
@@ -72,7 +56,7 @@ def find_person(corp_id: str, staff_id: str) -> Person | None:
 
 def administrators(corp_id: str | None) -> list[str]:
     """Names of the people who can give someone a role, in this corporation or (None) in any."""
-    rows = Staff.objects.filter(role=Role.ADMIN, active=True)
+    rows = Staff.objects.acting().filter(role=Role.ADMIN)
     if corp_id is not None:
         rows = rows.filter(Q(corp_id=corp_id) | Q(corp_id=""))
     return list(rows.order_by("pk").values_list("name", flat=True)[:5])

@@ -1,6 +1,6 @@
 """Runbooks (skills): what people have written down about what to do, and who may read it."""
 
-from secops_agent.services.runbooks.search import RunbookHit, search, search_for, terms
+from secops_agent.services.runbooks.search import RunbookHit, search, search_for, terms, topic
 from secops_agent.services.runbooks.store import (
     RunbookLine,
     RunbookView,
@@ -17,5 +17,5 @@ from secops_agent.services.runbooks.visibility import EVERYONE, Reader, reader_o
 
 __all__ = [
     "EVERYONE", "Reader", "RunbookHit", "RunbookLine", "RunbookView", "VersionView", "browse", "delete", "get", "reader_of", "restore", "save",
-    "save_skill", "search", "search_for", "terms", "versions", "visible",
+    "save_skill", "search", "search_for", "terms", "topic", "versions", "visible",
 ]  # fmt: skip

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from bifang.core.errors import InvalidInput
 from secops_agent.models import Runbook, RunbookTerm
 from secops_agent.services.runbooks.visibility import EVERYONE, Reader, visible
@@ -14,9 +16,13 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]|[a-z0-9]|[一-鿿]+")
 _TITLE, _TAG, _WHEN, _BODY = 8.0, 6.0, 3.0, 1.0
 _EXCERPT = 160
 # What people say around the thing they look for: it separates words and is not looked for.
-_FILLER = re.compile(
-    "怎么办|怎么处理|怎么处置|怎么做|怎么|如何|请问|应该|应急|响应|处置|处理|手册|预案|步骤|流程|一下|遇到|发现|中了|被|了|的|吗|呢|啊|该"
-)
+_FILLERS = """
+怎么办 怎么处理 怎么处置 怎么做 怎么 如何 请问 麻烦 帮我 给我 借我 应该 该 一下 看看 查阅
+遇到 发现 中了 被 用户反映 用户反馈 有没有 有吗 在哪里 在哪 哪里 什么 我们 公司 知识库 谢谢
+应急 响应 处置 处理 操作 手册 预案 步骤 流程 规范 指南 方法 playbook runbook
+了 的 吗 呢 啊 呀 ， 。 ？ ！ ? !
+"""
+_FILLER = re.compile("|".join(map(re.escape, sorted(_FILLERS.split(), key=len, reverse=True))), re.IGNORECASE)
 _UNKNOWN = 0.2  # a term that no runbook has may be a slip or a filler; it counts little against the others
 
 
@@ -44,15 +50,23 @@ def terms(text: str) -> list[str]:
     return found
 
 
+def topic(query: str) -> str:
+    """The thing that is looked for; all of the query where it is nothing but what people say around one."""
+    return " ".join(_FILLER.sub(" ", query).split()) or query.strip()
+
+
 def search(query: str, limit: int = 5, reader: Reader = EVERYONE) -> tuple[RunbookHit, ...]:
     """Best first, of what the reader may read; those that share too little with the query are left out.
 
     Raises InvalidInput.
     """
-    wanted = dict.fromkeys(terms(_FILLER.sub(" ", query)) or terms(query))
+    return _search(query, limit, visible(reader))
+
+
+def _search(query: str, limit: int, mine: "QuerySet[Runbook]") -> tuple[RunbookHit, ...]:
+    wanted = dict.fromkeys(terms(topic(query)))
     if not wanted:
         raise InvalidInput("请说明要找什么手册，例如「勒索病毒」。")
-    mine = visible(reader)
     found = RunbookTerm.objects.filter(term__in=list(wanted)[:200], runbook__in=mine)
     weights: dict[int, dict[str, float]] = {}
     for runbook_id, term, weight in found.values_list("runbook_id", "term", "weight"):
@@ -68,9 +82,11 @@ def search_for(
 ) -> tuple[RunbookHit, ...]:
     """Those that are written for one of the techniques first, then those that the title finds."""
     known = {each.split(".")[0] for each in techniques}
-    rows = visible(reader) if known else ()
-    fitting = [row for row in rows if known & {each.split(".")[0] for each in row.techniques}]
-    named = search(title, limit, reader) if terms(title) else ()
+    mine = visible(reader)
+    fitting = [
+        row for row in (mine if known else ()) if known & {each.split(".")[0] for each in row.techniques}
+    ]
+    named = _search(title, limit, mine) if terms(title) else ()
     best = sorted(fitting, key=lambda row: -next((hit.score for hit in named if hit.id == row.pk), 0.0))
     first = tuple(_hit(row, 1.0, terms(title)) for row in best[:limit])
     chosen = {hit.id for hit in first}

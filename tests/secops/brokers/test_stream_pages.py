@@ -98,6 +98,8 @@ def test_list_shows_how_a_stream_stands() -> None:
     assert "没有进程在取" in text_of(root.get(page))
     standing(config, ConsumerStatus.CONNECTED, lag=12)
     assert "积压 12" in text_of(root.get(page))
+    own = reverse("admin:core_systemconfig_change", args=[config.pk])
+    assert "12 条没有取" in text_of(root.get(own))
     letter(config, b"x")
     standing(config, ConsumerStatus.RETRYING, "连不上 Redis 127.0.0.1:6379（连接被拒绝）", attempts=3)
     text = text_of(root.get(page))
@@ -108,6 +110,7 @@ def test_list_shows_how_a_stream_stands() -> None:
     assert "连接被拒绝" in config.last_error
     text = text_of(root.get(reverse("admin:core_systemconfig_change", args=[config.pk])))
     assert "来源 stream:总线" in text
+    assert "未知，没有连接" in text
 
 
 def test_health_and_metrics_tell_of_streams() -> None:

@@ -81,7 +81,7 @@ def test_assets_unknown_columns_are_named_once() -> None:
 def test_assets_broken_rows_are_rejected_with_their_line() -> None:
     rows = (
         'hostname,ip,importance,type,notes\nweb-01,10.0.0.300,,,"two\nlines"\nweb-02,10.0.0.7,天大,,\n'
-        ",,,,only a note\nweb-03,10.0.0.8,,飞船,\nweb-04,10.0.0.9,low,host,,extra\nweb-05,10.0.0.10,low,host,\n"
+        ",,,,only a note\n10.0.0.8,10.0.0.999,,,\nweb-04,10.0.0.9,low,host,,extra\nweb-05,10.0.0.10,low,host,\n"
     )
     items = read("assets_csv", rows)
     assert [asset.name for asset in of(items, AssetRecord)] == ["web-05"]
@@ -90,6 +90,15 @@ def test_assets_broken_rows_are_rejected_with_their_line() -> None:
     assert reasons[0] == "「IP」不是有效的地址：10.0.0.300"
     assert reasons[1].startswith("「重要性」不认识：天大")
     assert "没有能标识资产的内容" in reasons[2]
+
+
+def test_assets_of_a_type_that_nobody_knows_are_taken_and_their_word_is_kept() -> None:
+    rows = "资产名称,IP,类型\n门禁,10.0.0.8,摄像头\n官网,10.0.0.9,Linux服务器\n核心,10.0.0.10,万兆交换机\n印章,,实物\n"
+    items = read("assets_csv", rows)
+    assert rejected(items) == []
+    assert [(asset.asset_type, asset.description) for asset in of(items, AssetRecord)] == [
+        ("host", "类型：摄像头"), ("host", ""), ("network", ""), ("other", "类型：实物"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

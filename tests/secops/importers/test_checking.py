@@ -42,6 +42,13 @@ def test_lines_are_numbered_and_other_formats_list_their_records(tmp_path: Path)
     assert "  → vulnerability：CVE-" in told
 
 
+def test_records_of_every_kind_are_shown_in_words(tmp_path: Path) -> None:
+    assert "记录 1：情报" in shown(tmp_path, "ioc,note\n203.0.113.9,x\n")
+    told = shown(tmp_path, "主机名,IP\nweb-01,10.0.0.1\n")
+    assert "→ keys：hostname=web-01、ip=10.0.0.1\n" in told
+    assert "Record(" not in shown(tmp_path, REPORT)
+
+
 def test_unsure_file_is_asked_about_and_a_named_format_is_tried(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="请写明格式"):
         shown(tmp_path, {"some": "thing"})

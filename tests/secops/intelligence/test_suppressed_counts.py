@@ -27,7 +27,7 @@ def day(database):
     old = now - timedelta(days=8)
     muted = [alert(f"扫{n}", rule_name="扫描", severity="low", at=old) for n in range(12)]
     store(*muted, *(alert(f"吵{n}", rule_name="吵", at=old) for n in range(11)), alert("真"), at=now)
-    triage.close(Alert.objects.get(dedup_key="真").pk, "true_positive", Actor.person(person()))
+    triage.close(Alert.objects.get(dedup_key="真").pk, "true_positive", Actor.person(person(), "dingtalk"))
     return Period("daily", now - timedelta(hours=1), now + timedelta(hours=1))
 
 

@@ -106,8 +106,8 @@ def test_what_people_have_in_hand_is_left_alone(database):
     store(scan(key="有人"), scan(key="有结论"), scan(key="没人"))
     ids = dict(Alert.objects.values_list("dedup_key", "pk"))
     lisi = person()
-    triage.assign(ids["有人"], lisi, Actor.person(lisi))
-    triage.close(ids["有结论"], "false_positive", Actor.person(lisi))
+    triage.assign(ids["有人"], lisi, Actor.person(lisi, "dingtalk"))
+    triage.close(ids["有结论"], "false_positive", Actor.person(lisi, "dingtalk"))
     rules.save_suppression(SCANS, SYSTEM)
     store(scan(1, "有人"), scan(1, "有结论"), scan(1, "没人"))
     assert not suppressed()  # what was in the list before stays there, too
@@ -115,7 +115,7 @@ def test_what_people_have_in_hand_is_left_alone(database):
     assert reopened.created["alert"] == 1
     new = Alert.objects.get(dedup_key="新的")
     assert new.suppressed_by_id
-    triage.reopen(new.pk, Actor.person(lisi))
+    triage.reopen(new.pk, Actor.person(lisi, "dingtalk"))
     store(scan(1, "新的", at=later(hours=1)))
     assert Alert.objects.get(dedup_key="新的").status == AlertStatus.OPEN
 
@@ -144,7 +144,7 @@ def test_what_a_list_names_is_never_suppressed(database):
 def test_a_trial_names_what_it_would_hit_and_the_attacks(database):
     store(*(scan(0, f"扫描{number}") for number in range(3)), alert("别的"))
     lisi = person()
-    triage.close(Alert.objects.get(dedup_key="扫描1").pk, "true_positive", Actor.person(lisi))
+    triage.close(Alert.objects.get(dedup_key="扫描1").pk, "true_positive", Actor.person(lisi, "dingtalk"))
     Alert.objects.filter(dedup_key="扫描2").update(created_at=timezone.now() - timedelta(days=8))
     trial = try_out(rules.read_suppression(SCANS).conditions)
     assert (trial.alerts, trial.attacks) == (2, 1)
@@ -160,14 +160,14 @@ def test_a_trial_names_what_it_would_hit_and_the_attacks(database):
 def test_grave_levels_need_an_approver(database):
     analyst, approver = person(), person("wangwu", "王五", "approver")
     with pytest.raises(Forbidden, match="审批"):
-        rules.save_suppression(SCANS, Actor.person(analyst))
-    rules.save_suppression(SCANS | {"enabled": False}, Actor.person(analyst))
-    rules.save_suppression(SCANS, Actor.person(approver))
+        rules.save_suppression(SCANS, Actor.person(analyst, "dingtalk"))
+    rules.save_suppression(SCANS | {"enabled": False}, Actor.person(analyst, "dingtalk"))
+    rules.save_suppression(SCANS, Actor.person(approver, "dingtalk"))
     row = SuppressionRule.objects.get()
     assert (row.made_by, row.enabled_by, row.enabled) == ("李四", "王五", True)
     with pytest.raises(Forbidden):  # it may not be widened without one either
-        rules.save_suppression(SCANS | {"asset_tags": []}, Actor.person(analyst))
-    rules.save_suppression(SCANS | {"name": "小的", "severities": ["low"]}, Actor.person(analyst))
+        rules.save_suppression(SCANS | {"asset_tags": []}, Actor.person(analyst, "dingtalk"))
+    rules.save_suppression(SCANS | {"name": "小的", "severities": ["low"]}, Actor.person(analyst, "dingtalk"))
 
 
 def test_what_an_import_says_of_an_asset_hides_nothing_grave(database):
@@ -178,7 +178,9 @@ def test_what_an_import_says_of_an_asset_hides_nothing_grave(database):
     assert try_out(rules.read_suppression(SCANS).conditions).alerts == 1
     lisi = person()
     row = Asset.objects.get()
-    inventory.update(row.pk, Actor.person(lisi), tags=["测试"])  # what is so already is confirmed by it
+    inventory.update(
+        row.pk, Actor.person(lisi, "dingtalk"), tags=["测试"]
+    )  # what is so already is confirmed by it
     store(scan(key="三", severity="critical"))
     assert suppressed() == {"规则 二", "规则 三"}
 
@@ -189,7 +191,7 @@ def test_assets_that_an_import_joins_hide_nothing_grave_either(database):
     store(AssetRecord("host", "pay", (name,), source="agent"))
     store(AssetRecord("host", "lab", (agent,), tags=("测试",), source="wazuh"))
     lisi, prod = person(), Asset.objects.get(name="pay")
-    inventory.update(prod.pk, Actor.person(lisi), tags=["核心"])
+    inventory.update(prod.pk, Actor.person(lisi, "dingtalk"), tags=["核心"])
     bridge = AssetRecord("host", "pay", (name, agent), source="agent")
     store(bridge)
     assert set(Asset.objects.get().tags) == {"核心", "测试"}

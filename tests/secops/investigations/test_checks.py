@@ -86,7 +86,7 @@ def test_looking_back_sees_only_what_was_known_then():
 def test_silence_that_somebody_set_before_is_a_reason_and_says_why():
     stage.staff("lisi", "李四")
     row = arrive("now")
-    silences.silence("asset", "web-01", 60, Actor("person", "dingcorp:lisi", "李四"), "发布窗口")
+    silences.silence("asset", "web-01", 60, Actor("person", "dingcorp:lisi", "李四", "dingtalk"), "发布窗口")
     found = compile_dossier(row.pk)
     assert "原因：发布窗口" in words(found)
     assert "silenced" in reasons(found)

@@ -15,7 +15,7 @@ from secops_agent.services.investigations.weighing import REASONS, assess
 from .cases import arrive, judge, past
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.both_databases]
-LI = Actor("person", "corp:li", "李四")
+LI = Actor("person", "corp:li", "李四", "dingtalk")
 
 
 def suggest(*names: str) -> tuple[str, str]:

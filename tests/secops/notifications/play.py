@@ -146,7 +146,9 @@ class Play:
         )
         if ids:
             with suppress(BifangError):
-                self.random.choice(acts)(self.random.choice(ids), Actor.person(Staff.objects.all()[0]))
+                self.random.choice(acts)(
+                    self.random.choice(ids), Actor.person(Staff.objects.all()[0], "dingtalk")
+                )
 
     def spend(self) -> None:
         used = self.random.choice((0, 0, 85, 96, 99, 100))

@@ -42,7 +42,7 @@ def taps(text: str) -> list[str]:
 
 def someone(staff_id: str = "lisi", name: str = "李四") -> tuple[Staff, Actor]:
     staff = stage.staff(staff_id, name)
-    return staff, Actor.person(staff)
+    return staff, Actor.person(staff, "dingtalk")
 
 
 def test_taps_say_what_is_carried_out_and_only_what_makes_sense_now(database):
@@ -86,7 +86,7 @@ def test_message_says_who_reopened_it_and_who_has_it(database):
     store(alert())
     told_next()
     pk = Alert.objects.get().pk
-    triage.assign(pk, staff, Actor.person(stage.staff("wangwu", "王五")))
+    triage.assign(pk, staff, Actor.person(stage.staff("wangwu", "王五"), "dingtalk"))
     assert "处理：王五 指派给 李四" in told_next()
     triage.close(pk, "benign", lisi)
     told_next()

@@ -74,14 +74,14 @@ def test_chain_stops_when_somebody_takes_it_and_that_is_the_owner(people):
     store(alert())
     stage.announce()
     next_step()
-    triage.acknowledge(Alert.objects.get().pk, Actor.person(people["wangwu"]))
+    triage.acknowledge(Alert.objects.get().pk, Actor.person(people["wangwu"], "dingtalk"))
     for _ in range(3):
         next_step()
     assert AlertMessage.objects.filter(kind="escalation").count() == 1
     row = Alert.objects.get()
     assert row.assignee == people["wangwu"]
-    triage.reopen(_closed(row), Actor.person(people["lisi"]))
-    triage.acknowledge(row.pk, Actor.person(people["lisi"]))
+    triage.reopen(_closed(row), Actor.person(people["lisi"], "dingtalk"))
+    triage.acknowledge(row.pk, Actor.person(people["lisi"], "dingtalk"))
     assert Alert.objects.get().assignee == people["wangwu"]
 
 

@@ -97,7 +97,9 @@ def test_what_people_do_is_told_in_the_same_place(database):
     stage.rule()
     store(alert())
     stage.announce()
-    triage.close(Alert.objects.get().pk, "false_positive", Actor.person(stage.staff("lisi", "李四")))
+    triage.close(
+        Alert.objects.get().pk, "false_positive", Actor.person(stage.staff("lisi", "李四"), "dingtalk")
+    )
     age(120)
     stage.announce()
     assert "已关闭（误报）" in stage.told()[-1]
@@ -191,7 +193,7 @@ def test_escalation_stops_when_somebody_takes_it(database):
     stage.rule(escalate={"after_minutes": 15, "to": [person]})
     store(alert())
     stage.announce()
-    triage.acknowledge(Alert.objects.get().pk, Actor.person(lisi))
+    triage.acknowledge(Alert.objects.get().pk, Actor.person(lisi, "dingtalk"))
     hurry()
     assert stage.told_privately() == {}
 
@@ -204,7 +206,7 @@ def test_escalation_begins_anew_when_something_is_open_again(database, taken):
     store(alert())
     stage.announce()
     if taken:
-        triage.acknowledge(Alert.objects.get().pk, Actor.person(lisi))
+        triage.acknowledge(Alert.objects.get().pk, Actor.person(lisi, "dingtalk"))
     else:
         store(alert(number=1, at=later(minutes=1), status_hint="closed"))
     assert AlertMessage.objects.get().wanted == 2, "what the source says is told as what people do"

@@ -98,7 +98,9 @@ def test_news_of_what_was_told_waits_too_and_no_news_is_no_digest(database):
     age(120)
     announce()
     assert digests.waiting() == 0, "once more is no news"
-    triage.acknowledge(Alert.objects.order_by("pk")[0].pk, Actor.person(stage.staff("lisi", "李四")))
+    triage.acknowledge(
+        Alert.objects.order_by("pk")[0].pk, Actor.person(stage.staff("lisi", "李四"), "dingtalk")
+    )
     announce()
     assert digests.waiting() == 1
     age(3601)

@@ -47,7 +47,7 @@ def tell():
 
 def test_end_tells_what_was_held_back_and_is_still_open(database):
     lisi = stage.staff("lisi", "李四")
-    silences.silence("tag", "生产", 60, Actor.person(lisi), "发布")
+    silences.silence("tag", "生产", 60, Actor.person(lisi, "dingtalk"), "发布")
     for number, level in enumerate(("high", "critical", "high")):
         store(alert(f"k{number}", severity=level, assets=(host(f"web-0{number}", tags=("生产",)),)))
     tell()
@@ -151,9 +151,9 @@ def actors():
     row, _ = tokens.create("own", ["write"], owner_id=users["owner"].pk)
     bare, _ = tokens.create("bare", ["write"])
     return {
-        "analyst": (Actor.person(people["analyst"]), False),
-        "approver": (Actor.person(people["approver"]), True),
-        "stranger": (Actor("person", "dingother:approver", "approver"), False),
+        "analyst": (Actor.person(people["analyst"], "dingtalk"), False),
+        "approver": (Actor.person(people["approver"], "dingtalk"), True),
+        "stranger": (Actor("person", "dingother:approver", "approver", "dingtalk"), False),
         "superuser": (Actor("person", f"user:{users['root'].pk}", "root", "admin"), True),
         "group only": (Actor("person", f"user:{users['group'].pk}", "group", "admin"), False),
         "token of an approver": (Actor.token(str(row.pk), "own", "two"), True),
@@ -178,11 +178,11 @@ def test_role_that_was_taken_away_counts_no_more(database):
     boss = stage.staff("boss", "王五", Role.APPROVER)
     Staff.objects.filter(pk=boss.pk).update(role=Role.ANALYST)
     with pytest.raises(Forbidden):
-        silences.silence("all", "", 5, Actor.person(boss))
+        silences.silence("all", "", 5, Actor.person(boss, "dingtalk"))
 
 
 def test_a_day_and_then_another_is_two_days(database):
-    lisi = Actor.person(stage.staff("lisi", "李四"))
+    lisi = Actor.person(stage.staff("lisi", "李四"), "dingtalk")
     first = silences.silence("asset", "web-01", DAY, lisi)
     silences.silence("asset", "web-01", DAY // 2, lisi)  # within the first
     with pytest.raises(Forbidden):

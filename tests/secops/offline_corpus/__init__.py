@@ -2,7 +2,7 @@
 
 A line of a ``.tsv`` file is text, tool, arguments (JSON), label, separated by tabs; ``//`` begins a comment. Tool:
 
-- the name of a tool: that tool with exactly these arguments is right;
+- the name of a tool: that tool with exactly these arguments is right; of a ``query`` only that it holds this;
 - ``!``: anything but an action is right; its ``label`` may name the question it can be taken for, used in
   training only;
 - empty: no tool at all is right.

@@ -40,6 +40,14 @@ def find(text: str) -> Understanding:
     return understand(text, LEXICON, NOW, asker=ASKER)
 
 
+def answers(call: tuple[str, dict[str, Any]], line: Line) -> bool:
+    """Is this what the line wants? A question to the manuals goes there whole; what it is about must be in it."""
+    (tool, arguments), wanted = call, dict(line.arguments)
+    if tool == "search_runbook" and "query" in wanted and wanted["query"] in arguments.get("query", ""):
+        arguments = {**arguments, "query": wanted["query"]}
+    return (tool, arguments) == (line.tool, wanted)
+
+
 def proposed(found: Understanding) -> tuple[str, dict[str, Any]]:
     """The tool that is called, a question's or an order's; ("", {}) for none."""
     return (found.intent.tool, dict(found.intent.arguments)) if found.intent else ("", {})
@@ -66,5 +74,5 @@ def _score(line: Line) -> Score:
         return Score(
             1, orders=1, orders_right=int(right), offered=given, wrong=wrong, faults=() if right else fault
         )
-    right = call == wanted if line.tool else not call[0] and not found.offer
+    right = answers(call, line) if line.tool else not call[0] and not found.offer
     return Score(1, questions=1, questions_right=int(right), wrong=wrong, faults=() if right else fault)

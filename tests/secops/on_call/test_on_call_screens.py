@@ -58,6 +58,15 @@ def test_feed_address_is_shown_once_and_works_until_revoked(browser):
     assert browser.get(address).status_code == 404
 
 
+def test_the_list_costs_the_same_with_many_rotas(browser, django_assert_max_num_queries):
+    people()
+    for number in range(12):
+        rota(name=f"值班{number}")
+    with django_assert_max_num_queries(12):
+        page = browser.get(reverse("admin:secops_agent_oncallschedule_changelist")).content.decode()
+    assert page.count("李四") + page.count("王五") == 12
+
+
 def test_people_change_their_own_wishes_only(browser):
     staff = people()
     user = User.objects.create_user("li")

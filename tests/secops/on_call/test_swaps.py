@@ -95,7 +95,7 @@ def test_read_only_swaps_nothing(config):
     assert "只读" in told
     assert ShiftSwap.objects.get().state == SwapState.ASKED
     with pytest.raises(ReadOnly):
-        swaps.answer(swap.code, "corp", "wang", accepted=False)
+        swaps.answer(swap.code, "corp", "wang", accepted=False, via="dingtalk")
 
 
 def test_nobody_answers_and_it_expires_with_word_to_the_asker(config):
@@ -125,7 +125,7 @@ def test_rota_that_changed_since_is_not_swapped(config):
 def test_what_cannot_be_swapped_is_refused(config, name, days, said):
     people = {row.staff_id: row for row in Staff.objects.all()}
     with pytest.raises(InvalidInput, match=said):
-        swaps.ask("", people["li"], people[name], [TOMORROW + timedelta(days=days)])
+        swaps.ask("", people["li"], people[name], [TOMORROW + timedelta(days=days)], "dingtalk")
     assert not ShiftSwap.objects.exists()
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
@@ -175,17 +176,19 @@ def test_result_that_nobody_can_be_told_waits_with_the_reason(config):
     assert len(told()) == 1
 
 
-def test_question_is_asked_anew_with_the_rights_its_owner_has_then():
+@pytest.mark.parametrize("lost", ["role", "login"])
+def test_question_is_asked_anew_with_the_rights_its_owner_has_then(lost):
     lisi = staff("lisi", "李四")
     store(alert("k", severity="high"))
     given = {"task": "未处理的高危告警", "cron": "每天早上9点", "target": GROUP}
-    row = save_task(given, Actor.person(lisi), owner=lisi)
+    row = save_task(given, Actor.person(lisi, "dingtalk"), owner=lisi)
     assert row.name == "未处理的高危告警"
     make_due(row)
     runs.tick()
     runner.run_next_task()
     assert "共 1 条" in told()[0]
-    lisi.role = "none"
+    lisi.role = "none" if lost == "role" else lisi.role
+    lisi.user = User.objects.create_user("lisi", is_active=False) if lost == "login" else None
     lisi.save()
     make_due(row)
     runs.tick()

@@ -86,7 +86,11 @@ def test_gbk_is_read_where_the_source_says_so() -> None:
     data = "<34>Nov 26 11:59:00 fw 入侵检测: 发现攻击".encode("gbk")
     assert alert(data, source(encoding="gb18030")).title == "发现攻击"
     refused = read(data)
-    assert (refused.alerts, "不是 UTF-8 编码" in refused.refusal) == ((), True)
+    assert (refused.alerts, "不是 UTF-8 编码，像是 GBK：" in refused.refusal) == ((), True)
+    other = read_line(line("来自毕方的测试".encode(), source(encoding="gb18030")))
+    assert "编码，像是 UTF-8：" in other.refusal
+    neither = read_line(line(b"\xff\xfe\x80 \xff", source(encoding="gb18030")))
+    assert "像是" not in neither.refusal
 
 
 def test_a_cut_line_is_marked_and_no_half_character_refuses_it() -> None:

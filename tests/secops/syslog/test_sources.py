@@ -7,8 +7,9 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
-from secops_agent.models import AuditRecord, SyslogSource
+from secops_agent.models import AuditRecord, SyslogListener, SyslogSource
 from secops_agent.syslog.sources import RateLimit, SourceBook, enabled_sources, sender
 from tests.admin_pages import serve_plain_static, superuser
 from tests.databases import Database
@@ -102,6 +103,11 @@ def test_the_page_takes_networks_as_people_write_them(
     assert row.networks == ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.1/32"]
     refused = client.post(page, form | {"name": "另一个"}).content.decode()
     assert "已经属于来源「防火墙」" in refused
+    SyslogListener.objects.create(
+        owner="a:1", places=["udp 0.0.0.0:5514"], started_at=timezone.now(), heartbeat_at=timezone.now(), unknown=3, strangers={"10.1.2.3": 2, "192.0.2.9": 1}
+    )  # fmt: skip
+    listed = client.get(reverse("admin:secops_agent_syslogsource_changelist")).content.decode()
+    assert ("192.0.2.9（1 次）" in listed, "10.1.2.3（" in listed) == (True, False)
     shown = client.get(reverse("admin:secops_agent_syslogsource_change", args=[row.pk])).content.decode()
     assert "10.2.0.0/16\n10.3.0.1/32" in shown
     client.post(reverse("admin:secops_agent_syslogsource_delete", args=[row.pk]), {"post": "yes"})

@@ -90,7 +90,11 @@ def test_only_those_who_see_the_segments_verify() -> None:
 
 def test_records_are_found_by_words_days_and_numbers() -> None:
     private = trail.entry(
-        AuditKind.MESSAGE, "提问", Actor("person", "c:1", "王五"), text=PRIVATE, subject="alert:12"
+        AuditKind.MESSAGE,
+        "提问",
+        Actor("person", "c:1", "王五", "dingtalk"),
+        text=PRIVATE,
+        subject="alert:12",
     )
     other = trail.entry(AuditKind.CHANGE, "修改人员「赵六」", Actor.system("test"))
     trail.append([private, other])

@@ -11,8 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from secops_agent.models import Alert, Case, CaseTask, History, Role, Staff
+from secops_agent.models import Alert, Case, CaseTask, History, Role, Runbook, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.cases import orders, tasks
 from secops_agent.services.records import Indicator
@@ -44,7 +45,7 @@ def alerts(number: int, **more: Any) -> list[int]:
 
 def made(ids: list[int], title: str = "一件事") -> int:
     row = Staff.objects.filter(staff_id="li").first()
-    actor = Actor.person(row) if row else Actor.system("test")
+    actor = Actor.person(row, "dingtalk") if row else Actor.system("test")
     return orders.create(ids, actor, title).case.id
 
 
@@ -199,6 +200,19 @@ def test_what_may_belong_to_it_is_only_suggested(li: Client) -> None:
     assert Alert.objects.get(pk=two).case_id is None
     viewer = with_role(Role.VIEWER)
     assert "加入选中的" not in text_of(viewer.get(address, headers={"HX-Request": "true"}))
+
+
+def test_what_may_help_is_looked_up_once(li: Client, django_assert_max_num_queries: Any) -> None:
+    at = timezone.now()
+    Runbook.objects.create(
+        title="口令猜测", body="封禁来源。", role="viewer", techniques=["T1110"], published=True, created_at=at, updated_at=at
+    )  # fmt: skip
+    one, two = alerts(2, techniques=("T1110",))
+    address = reverse("web:case_known", args=[made([one])])
+    with django_assert_max_num_queries(21):
+        told = text_of(li.get(address))
+    assert "口令猜测" in told
+    assert f"A{two}" in told
 
 
 def test_a_report_can_be_kept_and_its_table_computes_nothing(li: Client) -> None:

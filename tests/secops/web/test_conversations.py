@@ -56,7 +56,9 @@ def answered(row: InboxRow, text: str, **columns: Any) -> OutboxRow:
 def recorded(row: InboxRow, kind: AuditKind, what: str, **values: Any) -> None:
     person = Person("corp", row.sender_id, "赵六", Role.ANALYST)
     place = Place(row.config_id, row.conversation_id, row.pk)
-    insert_many(AuditRecord, [entry(kind, what, Actor.person(person), place=place, **values).values])
+    insert_many(
+        AuditRecord, [entry(kind, what, Actor.person(person, "dingtalk"), place=place, **values).values]
+    )
 
 
 def as_staff(staff_id: str) -> Client:

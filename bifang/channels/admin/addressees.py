@@ -1,0 +1,55 @@
+"""People and groups by their names on the pages of rows, the id as a hint."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bifang.channels.addressees import groups_of, names_of
+from bifang.core.admin.base import NOTHING, HouseList, shortened
+
+
+class NamedList(HouseList):
+    """With what the people and groups of its rows are called, some queries more. ``person_column`` of the screen holds
+    the ids of people."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """As the house's list."""
+        super().get_results(request)
+        column = self.model_admin.person_column  # type: ignore[attr-defined]  # of the screens that use this list
+        people = {(row.config_id, getattr(row, column)) for row in self.result_list}
+        names = names_of({one for one in people if one[1]})
+        groups = groups_of({(row.config_id, row.conversation_id) for row in self.result_list if row.is_group})
+        for row in self.result_list:
+            row.called = names.get((row.config_id, getattr(row, column)), "")
+            row.room = groups.get((row.config_id, row.conversation_id), "")
+
+
+def short_person(row: Any, ident: str) -> SafeString | str:
+    """In a list: the name; an id that nobody knows, shortened."""
+    return hinted(row.called, ident) if row.called else shortened(ident, 18) if ident else ""
+
+
+def hinted(name: str, ident: str) -> SafeString:
+    """A name; the id when pointed at."""
+    return format_html('<span title="{}">{}</span>', ident, name)
+
+
+def whole(name: str, ident: str) -> SafeString | str:
+    """On a page of one row: the name, and the id small beside it."""
+    if not ident:
+        return NOTHING
+    return format_html('{} <span class="bf-note">{}</span>', name, ident) if name else ident
+
+
+def person_of(config_id: int, staff_id: str) -> SafeString | str:
+    """`whole`, of one person."""
+    return whole(names_of({(config_id, staff_id)}).get((config_id, staff_id), ""), staff_id)
+
+
+def group_of(config_id: int, conversation_id: str) -> SafeString | str:
+    """`whole`, of one conversation."""
+    return whole(
+        groups_of({(config_id, conversation_id)}).get((config_id, conversation_id), ""), conversation_id
+    )

@@ -1,0 +1,44 @@
+"""Ids that belong to one application: in Feishu an open_id is known to the application that its owner wrote to, and to no other."""
+
+from bifang.channels.models import InboxRow
+from bifang.core.kinds import get_kind
+from bifang.core.models import SystemConfig
+from secops_agent.models import Staff
+from secops_agent.services.chats import WEB, label_of
+
+
+def is_of(config: SystemConfig, staff: Staff) -> bool:
+    """Is the account's id one that this configuration can speak to?
+
+    Yes where ids are the corporation's, and where nobody can tell: its owner wrote to no application, or long ago.
+    """
+    if not get_kind(config.kind).ids_of_application:
+        return True
+    others = SystemConfig.objects.filter(kind=config.kind).exclude(client_id=config.client_id)
+    heard = _written_to(config.kind, staff.staff_id) if others.exists() else ()
+    return not heard or config.client_id in heard
+
+
+def reached_by(config: SystemConfig, staff: Staff) -> Staff | None:
+    """As which account this configuration reaches somebody: this one, or another one of theirs (tied to the same login)
+    that wrote to it; None if as none."""
+    if is_of(config, staff):
+        return staff
+    tied = Staff.objects.acting().filter(user_id=staff.user_id) if staff.user_id else Staff.objects.none()
+    own = tied.filter(corp_id__in=(staff.corp_id, "")).exclude(pk=staff.pk).order_by("pk")
+    return next((row for row in own if config.client_id in _written_to(config.kind, row.staff_id)), None)
+
+
+def why_not(config: SystemConfig, staff: Staff) -> str:
+    """What people are told where `reached_by` finds nobody."""
+    return (
+        f"「{staff}」的员工 ID {staff.staff_id} 属于另一个{label_of(config)}应用，配置「{config.name}」联系不到他：请换成他写过话的那个配置；"
+        f"或者请他给「{config.name}」的机器人发一句话，登记得到的 ID，再由超级管理员在「人员」里把两条记录对应到同一个登录用户。"
+    )
+
+
+def _written_to(kind: str, staff_id: str) -> frozenset[str]:
+    """The applications that this id wrote to or clicked in, a page of ours not counted."""
+    said = InboxRow.objects.filter(kind__in=("chat", "card"), sender_id=staff_id, config__kind=kind)
+    elsewhere = said.exclude(conversation_id__startswith=WEB).order_by()
+    return frozenset(elsewhere.values_list("config__client_id", flat=True).distinct())
