@@ -38,7 +38,7 @@ def two(database: Any) -> tuple[int, int]:
     send(client, MINE)
     send(client, THEIRS)
     mine, theirs = Asset.objects.order_by("pk").values_list("pk", flat=True)
-    inventory.update(theirs, Actor.person(someone()), importance="critical", owner="李四")
+    inventory.update(theirs, Actor.person(someone(), "admin"), importance="critical", owner="李四")
     return mine, theirs
 
 
