@@ -34,9 +34,7 @@ def values_by(model: type[Model], names: Sequence[str], **where: Collection[Any]
     return [row for rows in _pieces(model, where) for row in rows.values_list(*names)]
 
 
-def _pieces(
-    model: type[M], where: dict[str, Collection[Any]], size: int = _PIECE
-) -> "Iterator[QuerySet[M]]":
+def _pieces(model: type[M], where: dict[str, Collection[Any]], size: int = _PIECE) -> "Iterator[QuerySet[M]]":
     (first, values), *more = where.items()
     rows = model._base_manager.filter(**{f"{name}__in": list(rest) for name, rest in more}).order_by()
     ordered = list(values)
