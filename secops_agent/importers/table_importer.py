@@ -109,5 +109,9 @@ def carried(head: bytes, pairs: bytes = b"") -> bytes:
 def _carried(line: bytes, pairs: bytes) -> bytes:
     if pairs and pairs in line:
         found = pairs_of(line, pairs)
-        return b"" if isinstance(found, BrokenRecord) else json.dumps(found).encode()
+        if isinstance(found, BrokenRecord) or not any(
+            found.values()
+        ):  # in a cell of CSV each quote is doubled
+            return b""
+        return json.dumps(found).encode()
     return line[line.index(b"{") :] if b"{" in line else b""

@@ -164,3 +164,9 @@ def test_json_that_quotes_pairs_is_json() -> None:
 def test_the_same_from_both_doors_is_on_one_host() -> None:
     first = of(read("qingteng", samples.rows(samples.QT_SHELL)), AlertRecord)[0]
     assert first.assets[0].keys == qingteng(samples.QT_LINE).assets[0].keys
+
+
+def test_a_list_whose_notes_quote_a_line_of_qingteng_stays_a_list() -> None:
+    note = samples.QT_PAIRS.replace('"', '""')
+    for head, name in (("主机名,IP地址,备注\nweb-88,10.1.2.88", "assets_csv"), ("value,kind,note\n203.0.113.9,ip", "indicators_csv")):  # fmt: skip
+        assert registry.detect(source_of(f'{head},"{note}"\n')) == name
