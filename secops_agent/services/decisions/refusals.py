@@ -78,6 +78,12 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
     place = _wrong_place(request, proposal, own)
     if place:
         return place
+    if request.verdict == "withdraw":
+        return (
+            ""
+            if own
+            else f"「取消」只用于自己提出的。{proposal.code} 是 {proposal.asker_name} 提出的，审批人可以回复「拒绝 {proposal.code} 理由」。"
+        )
     if request.verdict == "reject":
         return "" if own else _not_an_approver(proposal, decider)
     if request.token is not None and not proposal.conversation_id:
