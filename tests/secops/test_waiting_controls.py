@@ -194,7 +194,7 @@ def test_of_many_that_wait_the_newest_are_told() -> None:
 @pytest.mark.parametrize("word", ["取消", "撤回", "拒绝"])
 def test_a_file_is_taken_back_by_its_code(word: str) -> None:
     config = company()
-    first, second = send_files(config, 2)
+    first, _ = send_files(config, 2)
     (answer,) = talk_of_files(config, ("li", f"{word} {first}"))
     assert first in answer
     assert states() == ["cancelled", "proposed"]
