@@ -23,6 +23,7 @@ from secops_agent.models import ImportJob
 from secops_agent.models.job import JobPhase, JobState
 from secops_agent.services.intake import jobs
 from secops_agent.services.intake.jobs import JobView
+from secops_agent.services.intake.ledger import APART
 from secops_agent.services.intake.receipts import COUNTS, requests_of
 from secops_agent.uploads.body import SMALL, Upload
 from secops_agent.uploads.choices import Choices
@@ -274,4 +275,5 @@ def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
     address = reverse("admin:secops_agent_importjob_rejected", args=[row.pk])
     return {
         "rows": rows or [("合计", 0, 0, 0, "")], "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected), "rejected_url": address,
+        "apart": outcome.get("apart", ()), "apart_text": APART,
     }  # fmt: skip

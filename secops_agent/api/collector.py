@@ -22,15 +22,19 @@ from secops_agent.api.access import IMPORT, caller_of
 from secops_agent.api.base import View
 from secops_agent.api.errors import handle
 from secops_agent.api.ingest import AnyBody, body_of, check_head
-from secops_agent.importers.base import Options
-from secops_agent.uploads.body import TooLarge, Upload
+from secops_agent.importers.base import BrokenRecord, ImportLimits, Options
+from secops_agent.importers.json_stream import LONG_NUMBER
+from secops_agent.importers.reading import json_line
+from secops_agent.uploads.body import NoContent, TooLarge, Upload
 from secops_agent.uploads.choices import Choices
 from secops_agent.uploads.entry_points import import_later, import_now
 
 FORMAT: Final = "splunk"
 _ABOUT = ("time", "host", "source", "sourcetype", "index")
+_MOST_ABOUT = 200  # characters: every line gets them
 _MOST_ACKS = 10_000
 _MOST_LINE = 1 << 20
+_OF_A_LINE: Final = ImportLimits(max_depth=ImportLimits().max_depth - 1)  # the envelope is one more
 MANY_LINES: Final = "/raw 一次最多 1 MiB，解压后 2 MiB：请让发送方分批，或改用 /event。"
 SUCCESS: Final = {"text": "Success", "code": 0}
 # By our own status: theirs, the code and the words.
@@ -40,10 +44,6 @@ _REFUSALS: Final[Mapping[int, tuple[int, int, str]]] = {
     405: (405, 404, "Method not allowed"),
 }  # fmt: skip
 _INVALID: Final = (400, 6, "Invalid data format")
-
-
-class NoData(InvalidInput):
-    """An empty body."""
 
 
 def answer_as_splunk(error: Exception, context: Mapping[str, Any]) -> Response:
@@ -60,7 +60,7 @@ def _refusal(error: Exception, status: int, context: Mapping[str, Any]) -> tuple
     if isinstance(error, exceptions.NotAuthenticated):
         given = context["request"].headers.get("Authorization")
         return (401, 3, "Invalid authorization") if given else (401, 2, "Token is required")
-    if isinstance(error, NoData):
+    if isinstance(error, NoContent):
         return 400, 5, "No data"
     if isinstance(error, RateLimited):
         return _REFUSALS[429]
@@ -86,7 +86,7 @@ class EventsView(CollectorView):
         """Import them."""
         check_head(request)
         with Upload() as upload:
-            _receive(upload, body_of(request._request, upload))
+            upload.receive(body_of(request._request, upload))
             return _answer(request, upload)
 
 
@@ -97,27 +97,20 @@ class RawView(CollectorView):
     def post(self, request: Request) -> Response:
         """Import each as the event of an envelope."""
         check_head(request)
-        about = {key: value for key in _ABOUT if (value := request.query_params.get(key))}
+        about = {key: value[:_MOST_ABOUT] for key in _ABOUT if (value := request.query_params.get(key))}
         with Upload() as lines, Upload() as upload:
-            _receive(lines, body_of(request._request, lines))
+            lines.receive(body_of(request._request, lines))
             if not lines.is_small:
                 raise TooLarge(MANY_LINES)
-            _receive(upload, _wrapped(lines, about))
+            upload.receive(_wrapped(lines, about))
             return _answer(request, upload)
 
 
-def _receive(upload: Upload, pieces: Iterator[bytes]) -> None:
-    """Raises NoData, TooLarge."""
-    try:
-        upload.receive(pieces)
-    except InvalidInput as error:
-        if upload.size:
-            raise
-        raise NoData(error.message) from None
-
-
 def _wrapped(lines: Upload, about: Mapping[str, str]) -> Iterator[bytes]:
-    """Each line in an envelope; a line that is JSON itself is the event, the others a text."""
+    """Each line in an envelope; a line that is JSON itself is the event, the others a text.
+
+    What could not be read again (NaN, too deep, an endless number) is a text too: the lines behind it count on it.
+    """
     with lines.source().open(Options().limits) as stream:
         while line := stream.readline(_MOST_LINE):
             if line.strip():
@@ -128,25 +121,23 @@ def _event(line: bytes) -> Any:
     written = line.decode("utf-8", "replace").strip()
     if not written.startswith("{"):
         return written
-    try:
-        return json.loads(written)
-    except (ValueError, RecursionError):
-        return written
+    found = json_line(written.encode(), _OF_A_LINE)
+    return written if isinstance(found, BrokenRecord) or LONG_NUMBER.search(line) else found
 
 
 def _answer(request: Request, upload: Upload) -> Response:
-    """Success if anything was taken: what was refused beside it is in the history of imports."""
+    """Success if anything was taken and all was read: what was refused beside it is in the history of imports."""
     actor = caller_of(request).actor
     if not upload.is_small:
         import_later(FORMAT, upload, Choices(), actor)
         return _success(request)
     outcome = import_now(FORMAT, upload, Choices(), actor).outcome
-    if not outcome.refusal:
+    lost = (f"前面的事件已经收下，后面的没有读到：{each.reason}" for each in outcome.rejected if each.fatal)
+    message = outcome.refusal or next(lost, "")
+    if not message:
         return _success(request)
-    code, text = _fault(outcome.refusal)
-    return Response(
-        {"text": text, "code": code, "invalid-event-number": 0, "message": outcome.refusal}, status=400
-    )
+    code, text = _fault(message)
+    return Response({"text": text, "code": code, "invalid-event-number": 0, "message": message}, status=400)
 
 
 def _fault(reason: str) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from bifang.core.errors import BifangError, InvalidInput, RateLimited, RemoteError
 from bifang.core.redaction import redact
 from secops_agent.services.faults import Conflict, Forbidden, NotFound
-from secops_agent.uploads.body import TooLarge
+from secops_agent.uploads.body import TooLarge, UnknownPacking
 
 log = logging.getLogger(__name__)
 BUSY_S = 5
@@ -25,6 +25,7 @@ _OURS: tuple[tuple[type[BifangError], int, str], ...] = (
     (Forbidden, 403, "forbidden"),
     (Conflict, 409, "conflict"),
     (TooLarge, 413, "too_large"),
+    (UnknownPacking, 415, "unsupported_media_type"),
     (RateLimited, 429, "rate_limited"),
     (InvalidInput, 400, "invalid_input"),
     (RemoteError, 502, "remote_error"),

@@ -10,7 +10,6 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,12 +22,13 @@ from secops_agent.importers import registry
 from secops_agent.services.faults import NotFound
 from secops_agent.services.intake import repeats
 from secops_agent.services.intake.repeats import Answer
-from secops_agent.uploads.body import LARGEST, TooLarge, Upload
+from secops_agent.uploads.body import LARGEST, TooLarge, UnknownPacking, Upload
 from secops_agent.uploads.choices import ASSET_TYPES, Choices
 from secops_agent.uploads.entry_points import import_later, import_now
 
 _CHUNK = 1 << 18
-_ENCODINGS = ("", "identity", "gzip")
+BROKEN_OFF = "请求体没有传完就断开了：请重新发送。"
+_ENCODINGS = ("", "identity", "gzip", "x-gzip")
 OUTCOME = {
     "format": "alertmanager", "created": {"asset": 1, "component": 0, "vulnerability": 0, "finding": 0, "alert": 2},
     "updated": {"asset": 0, "component": 0, "vulnerability": 0, "finding": 0, "alert": 0},
@@ -100,10 +100,12 @@ def _check(request: Request, format_name: str) -> None:
 
 
 def check_head(request: Request) -> None:
-    """The encoding and the size that the request says it has. Raises UnsupportedMediaType, TooLarge."""
+    """The encoding and the size that the request says it has. Raises UnknownPacking, TooLarge."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _ENCODINGS:
-        raise UnsupportedMediaType(encoding)
+        raise UnknownPacking(
+            f"不认识请求体的压缩方式 {encoding[:40]}：请不压缩，或用 gzip（Content-Encoding: gzip）。"
+        )
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > LARGEST + _CHUNK:
         raise TooLarge(f"文件超过 {LARGEST >> 20} MiB 的上限：请拆分，或在服务器上用 import_data 导入。")
@@ -119,15 +121,23 @@ def body_of(request: HttpRequest, upload: Upload) -> Iterator[bytes]:
     stream: Any = request
     if not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated"):
         stream = request.META["wsgi.input"]  # chunked: Django itself would see an empty body
-    while chunk := stream.read(_CHUNK):
+    while chunk := _piece(stream):
         yield chunk
     _check_whole(request, upload)
+
+
+def _piece(stream: Any) -> bytes:
+    try:
+        piece: bytes = stream.read(_CHUNK)
+    except Exception as error:  # of the server's own kinds, for instance about chunks that are none
+        raise InvalidInput(BROKEN_OFF) from error
+    return piece
 
 
 def _check_whole(request: HttpRequest, upload: Upload) -> None:
     promised = request.META.get("CONTENT_LENGTH") or ""
     if promised.isdigit() and int(promised) != upload.size:
-        raise InvalidInput("请求体没有传完就断开了：请重新发送。")
+        raise InvalidInput(BROKEN_OFF)
 
 
 def _form_file(request: HttpRequest) -> "UploadedFile[bytes]":

@@ -31,6 +31,11 @@ class OutcomeOut(Form):
     updated = serializers.DictField(child=serializers.IntegerField(), help_text="更新：种类 → 数量")
     unchanged = serializers.DictField(child=serializers.IntegerField(), help_text="没有变化：种类 → 数量")
     rejected = RejectedOut(many=True, help_text="被拒绝的记录")
+    apart = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="看来是同一台主机、因为有人设定过内容而没有合并的资产；没有时不出现",
+    )
 
 
 class FaultOut(Form):

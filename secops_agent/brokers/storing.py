@@ -80,7 +80,7 @@ def store_alone(settings: BrokerSettings, message: Delivery) -> float | None:
         letters.bury(settings.id, message, message.problem or KILLER)
         return None
     try:
-        _store(settings, message)
+        _store(settings, message, tries)
     except UNAVAILABLE:
         raise
     except BifangError as error:
@@ -103,25 +103,20 @@ def _later(settings: BrokerSettings, message: Delivery, tries: int, reason: str)
     return float(2**tries)
 
 
-def _store(settings: BrokerSettings, message: Delivery) -> None:
-    """Its mark is written with the last of it. What came before, when a process ends midway, is known again by itself."""
-    settled = False
+def _store(settings: BrokerSettings, message: Delivery, tries: int) -> None:
+    """Its mark is the last that is written. What came before, when a process ends midway, is known again by itself."""
+    actor, again = actor_of(settings), tries > 1
 
     def settle(outcome: ImportOutcome) -> None:
-        nonlocal settled
-        settled = True
         letters.settle(settings.id, message, left_out(outcome))
 
-    actor = actor_of(settings)
     if len(message.data) <= TOGETHER:
-        outcome = ingest.store_at_once(
-            _taken(settings, message), actor, received_at=message.at, beside=settle
-        )
-    else:
-        outcome = ingest.store(_taken(settings, message), actor, received_at=message.at, keep=settle)
-    if not settled:
-        with transaction.atomic():
-            settle(outcome)
+        items = _taken(settings, message)
+        ingest.store_at_once(items, actor, received_at=message.at, beside=settle, again=again)
+        return
+    outcome = ingest.store(_taken(settings, message), actor, received_at=message.at, again=again)
+    with transaction.atomic():
+        settle(outcome)
 
 
 def _taken(settings: BrokerSettings, message: Delivery) -> Iterator[Item]:

@@ -21,11 +21,12 @@ from secops_agent.services.records import (
 
 from .assets import host_asset, website_asset
 from .base import BrokenRecord, Importer, Options, Source, convert, whole_outline
-from .fields import Table, bounded, distinct, moment, shortened, table, table_of, text
+from .fields import Table, distinct, moment, shortened, table, table_of, text
 from .observables import Sighting, observed, sighted_in, techniques_in
 from .reading import json_head, json_values
 
 _HEADER = ("groupKey", "receiver", "externalURL", "version")
+_MOST_HEADER = 300  # characters
 _SEVERITY_LABELS = ("severity", "level", "priority")
 # Besides the usual words: P0 and P1 call somebody at night (P1 is the highest of most scales, P0 of the others).
 _PRIORITIES: dict[str, Severity] = {
@@ -68,9 +69,10 @@ class Alertmanager:
 
 
 def _header(source: Source, options: Options) -> dict[str, Any]:
-    """What stands once above all alerts; nothing when several deliveries follow one another in one file."""
+    """What stands once above all alerts, short, because each of them keeps it; nothing when several deliveries follow
+    one another in one file."""
     pieces, _ = json_head(source, set(_HEADER), options.limits)
-    found = {path: bounded(value) for path, _, value in pieces}
+    found = {path: shortened(value, _MOST_HEADER) for path, _, value in pieces if isinstance(value, str)}
     return found if len(found) == len(pieces) else {}
 
 

@@ -18,6 +18,7 @@ from .json_stream import ENDS, LONG_NUMBER, STARTS
 from .limits import ImportLimits
 from .plain import BrokenRecord
 from .source import Source
+from .surrogates import paired
 
 __all__ = [
     "BrokenFile",
@@ -34,6 +35,8 @@ __all__ = [
     "document_outline",
     "whole_outline",
 ]  # fmt: skip
+EMPTY = "是空的，没有内容可以导入"
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _DEEPEST = ImportLimits().max_depth  # of the head; what is nested deeper is refused when it is read
 # Of the paths of an outline. The longest that an importer asks for has seven steps.
 _DEEPEST_PATH, _LONGEST_PATH, _MOST_PATHS = 12, 200, 5000
@@ -74,6 +77,8 @@ def convert(items: Iterable[tuple[str, Any]], read: Callable[[Any], Iterable[Rec
     """Read item by item; an item is taken whole or rejected with its position."""
     for position, item in items:
         try:
+            if item in _NOTHING:
+                raise BrokenRecord(EMPTY)
             if isinstance(item, BrokenRecord):
                 raise item
             records = tuple(read(item))
@@ -119,7 +124,7 @@ def _paths(head: bytes) -> set[str]:
         return outline.paths
     # Where the head is cut, or is not JSON at all: what was seen is the answer.
     with suppress(ijson.JSONError):
-        for event, value in ijson.basic_parse(BytesIO(head), multiple_values=True):
+        for event, value in ijson.basic_parse(BytesIO(paired(head)), multiple_values=True):
             outline.follow(event, value)
             if len(outline.places) > _DEEPEST or len(outline.paths) > _MOST_PATHS:
                 break

@@ -5,6 +5,7 @@ Both have ``rule`` (id, name), ``kibana.alert`` (id, actionGroup, actionGroupNam
 https://www.elastic.co/guide/en/kibana/8.11/index-action-type.html · …/rule-action-variables.html
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,13 +23,15 @@ from secops_agent.services.records import (
 )
 
 from .assets import host_asset
-from .base import Importer, Options, Source, convert, document_outline
+from .base import BrokenRecord, Importer, Options, Source, convert, document_outline
 from .fields import Table, distinct, moment, need, number, rows, shortened, table, table_of, text, texts
 from .observables import Sighting, observed, sighted_in, techniques_in
 from .reading import json_documents
 
 _ENDED = {"recovered"}
 _ADDRESSES = ("source_ip", "destination_ip")
+_MOST_ENTRIES = 5000  # Kibana's own limit is 1000
+_MOST_SHARED = 4 << 20  # bytes, of all entries together
 _USUAL: Severity = "medium"  # of a rule without one
 
 
@@ -65,11 +68,34 @@ class _Rule:
 def _action(value: Any, *, options: Options) -> Iterator[Record]:
     action = table_of(value)
     rule = _rule(action, options)
-    entries = [table_of(entry) for entry in rows(action, "alerts") if entry is not None]
+    entries = [entry for entry in map(_filled, rows(action, "alerts")) if entry]
     if not entries:
         yield _single(action, rule)
+    if len(entries) > _MOST_ENTRIES:
+        raise BrokenRecord(
+            f"「alerts」有 {len(entries)} 条，最多 {_MOST_ENTRIES} 条：请在规则里减少一次处理的告警数"
+        )
+    shared = _shared(action, len(entries))
     for entry in entries:
-        yield _entry(entry, action, rule)
+        yield _entry(entry, action, {**shared, "alerts": [dict(entry)]}, rule)
+
+
+def _filled(entry: Any) -> Table:
+    """What a template left of a variable that has no value is nothing."""
+    return (
+        {}
+        if entry is None
+        else {key: value for key, value in table_of(entry).items() if value not in ("", None)}
+    )
+
+
+def _shared(action: Table, entries: int) -> Table:
+    """What stands once above all entries and each of them keeps; where that would be much, only whose they are."""
+    outer = {key: value for key, value in action.items() if key != "alerts"}
+    if entries * len(json.dumps(outer)) <= _MOST_SHARED:
+        return outer
+    rule = table(action, "rule")
+    return {"rule": {key: shortened(text(rule, key), 300) for key in ("id", "name")}}
 
 
 def _rule(action: Table, options: Options) -> _Rule:
@@ -103,12 +129,12 @@ def _single(action: Table, rule: _Rule) -> AlertRecord:
     )  # fmt: skip
 
 
-def _entry(entry: Table, action: Table, rule: _Rule) -> AlertRecord:
+def _entry(entry: Table, action: Table, raw: Table, rule: _Rule) -> AlertRecord:
     host, reason = text(entry, "host"), text(entry, "reason")
     seen: list[Sighting] = [("ip", text(entry, key)) for key in _ADDRESSES]
     seen += [("account", text(entry, "user")), *sighted_in(reason)]
     return _record(
-        rule, {**action, "alerts": [dict(entry)]},
+        rule, raw,
         key=host or text(entry, "source_ip"),
         event=text(entry, "id") or f"{host}|{reason}|{text(action, '@timestamp')}",
         title=rule.name,

@@ -21,6 +21,7 @@ _ALIAS = re.compile(
     r"(CVE-\d{4}-\d{4,}|CNVD-(?:C-)?\d{4}-\d+|CNNVD-\d{6}-\d+|GHSA(?:-[0-9a-z]{4}){3})", re.IGNORECASE
 )
 _FRACTION = re.compile(r"(\.\d{6})\d+")
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)  # later years overflow on their way to a page
 _MAX_LONG = 64_000
 _MAX_NAME = 2000  # of what a record cannot do without, and other records repeat
 _MAX_WIDE = 200
@@ -125,21 +126,29 @@ def moment(data: Table, key: str, zone: tzinfo = UTC) -> datetime | None:
 
 
 def parse_moment(value: str, zone: tzinfo = UTC, *, what: str = "时间") -> datetime | None:
-    """An ISO 8601 time; None for years before 1971 (a tool's zero value). BrokenRecord if it is no time."""
+    """An ISO 8601 time; None for years before 1971 (a tool's zero value), at most `LATEST`. BrokenRecord if it is none."""
     try:
         parsed = datetime.fromisoformat(_FRACTION.sub(r"\1", value))
         aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
-        return aware.astimezone(UTC) if aware.year > 1970 else None
+        return _held(aware)
     except (ValueError, OverflowError) as error:
         raise BrokenRecord(f"{what}不是有效的时间：{value[:40]}") from error
 
 
-def from_epoch(value: float | None, *, what: str = "时间") -> datetime | None:
-    """Epoch seconds, or milliseconds when beyond the year 5138; None for None and 0."""
-    if not value:
+def _held(at: datetime) -> datetime | None:
+    if at.year <= 1970:
         return None
+    return LATEST if at.year >= LATEST.year else at.astimezone(UTC)
+
+
+def from_epoch(value: float | None, *, what: str = "时间") -> datetime | None:
+    """Epoch seconds, or milli-, micro-, nanoseconds when beyond the year 5138; None and `LATEST` as of `parse_moment`."""
+    if not value or value < 0:
+        return None
+    while 1e11 < value < 1e21:
+        value /= 1000
     try:
-        return datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
+        return _held(datetime.fromtimestamp(value, UTC))
     except (ValueError, OverflowError, OSError) as error:
         raise BrokenRecord(f"{what}不是有效的时间戳：{value}") from error
 

@@ -14,6 +14,7 @@ from .decoding import BrokenFile
 from .limits import ImportLimits
 from .plain import cleaned, first_line
 from .source import Source, Stream
+from .surrogates import Paired
 
 Pieces = Iterator[tuple[str, str, Any]]
 LONG_NUMBER = re.compile(rb"\d{1000}")  # the parser's C code fails badly beyond 4300 digits
@@ -193,6 +194,7 @@ class _Shallow:
 
     def __init__(self, stream: Stream, limits: ImportLimits) -> None:
         self._stream = stream
+        self._paired = Paired(stream)
         self._limits = limits
         self._depth = 0
         self._record_depth = -1
@@ -207,7 +209,7 @@ class _Shallow:
         self._stream.begin_record()
 
     def read(self, size: int = -1) -> bytes:
-        chunk = self._stream.read(size)
+        chunk = self._paired.read(size)
         self.taken += len(chunk)
         self._follow(chunk)
         return chunk

@@ -41,19 +41,19 @@ class ReadingBudget:
 
     def __init__(self) -> None:
         self._began = time.thread_time()
-        self._taken = self._worth = self.given = 0
+        self.taken = self._worth = self.given = 0
 
     def take(self) -> None:
         """A record was taken, so that reading is worth more time."""
-        self._taken += 1
+        self.taken += 1
         self._worth = min(self.given, self._worth + LEAST_RECORD)
 
     def check(self, name: str, size: int, limits: ImportLimits) -> None:
         """Raises InvalidInput when reading a file of this size has cost more than what came of it is worth."""
-        earned = self._taken * _EARNED + self._worth / MIB * _EARNED_MIB
+        earned = self.taken * _EARNED + self._worth / MIB * _EARNED_MIB
         allowed = limits.seconds + size / MIB + earned
         if time.thread_time() - self._began > allowed:
             raise InvalidInput(
-                f"{name} 读了 {allowed:.0f} 秒，只得到 {self._taken} 条记录，像是恶意构造的文件，已停止导入。"
+                f"{name} 读了 {allowed:.0f} 秒，只得到 {self.taken} 条记录，像是恶意构造的文件，已停止导入。"
                 "确实是真实的报告时，请解压或拆分后导入。"
             )

@@ -22,7 +22,7 @@ from .quoted_pairs import pairs_of
 from .source import Source, Stream
 
 __all__ = [
-    "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_lines", "json_parts", "json_values",
+    "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_line", "json_lines", "json_parts", "json_values",
     "local_name", "plain_text", "text_lines", "xml_elements",
 ]  # fmt: skip
 MOST_BLANK = (
@@ -66,10 +66,11 @@ def json_lines(
             yield position, BrokenRecord(f"这一行里没有 JSON 对象{neither}")
         else:
             start = line.index(b"{") if carried else 0
-            yield position, _json_line(line[start:].strip(), limits)
+            yield position, json_line(line[start:].strip(), limits)
 
 
-def _json_line(line: bytes, limits: ImportLimits) -> Any:
+def json_line(line: bytes, limits: ImportLimits) -> Any:
+    """The value of one line, or why it is none: a BrokenRecord."""
     if line.count(b"[") + line.count(b"{") > limits.max_depth and nesting(line) > limits.max_depth:
         return BrokenRecord(TOO_DEEP.format(limits.max_depth))
     try:
@@ -128,7 +129,7 @@ def _is_lines(head: bytes) -> bool:
 def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[str, str] | BrokenRecord]]:
     """Stream rows by header name (stripped). Lines that begin with # before the header are skipped.
 
-    Too many cells: BrokenRecord; missing cells are "". Raises InvalidInput if there is no header.
+    Too many cells: BrokenRecord; missing cells are ""; a row of separators only is empty. Raises InvalidInput if there is no header.
     """
     with source.open(limits) as stream:
         stream.begin_record()
@@ -143,6 +144,8 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
                     yield f"第 {start} 行", _row(header, cells)
                 else:
                     blanks.note()
+                    if len(cells) > 1:  # separators, as a spreadsheet leaves them
+                        yield f"第 {start} 行", {}
                 start = reader.line_num + 1
         except csv.Error as error:
             raise BrokenFile(

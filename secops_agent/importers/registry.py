@@ -1,6 +1,6 @@
 """The importers by name, and the two doors: `detect` and `parse`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from typing import cast
@@ -8,7 +8,7 @@ from typing import cast
 from bifang.core.errors import InvalidInput
 from secops_agent.services.records import Item, Rejected
 
-from .base import BrokenFile, Importer, Options, Source
+from .base import EMPTY, BrokenFile, Importer, Options, Source
 from .json_breaks import find_break
 
 # A module per name, each with an `IMPORTER`.
@@ -20,6 +20,7 @@ NAMES = (
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file
 _CLAIM = 0.5  # enough when a person has named the format
 _SURE = 0.7  # enough when nobody has
+_SHOWN = 5  # places of empty records
 _MOST_REJECTED = 10_000  # of a file of which most is rejected
 
 
@@ -70,6 +71,8 @@ def _guesses(source: Source, options: Options | None) -> list[tuple[float, str]]
 def parse(name: str, source: Source, options: Options | None = None) -> Iterator[Item]:
     """Records and rejections of a file.
 
+    Records with nothing in them are one rejection, at the end: there may be a million of them.
+
     Raises InvalidInput at the first `next` for another format, an attack, or a file that breaks before its first
     record; a file that breaks later ends with a fatal Rejected. Limits (size, nesting, entities) raise at any point;
     what was yielded before stands.
@@ -79,29 +82,62 @@ def parse(name: str, source: Source, options: Options | None = None) -> Iterator
     if name in _MAY_BE_EMPTY and source.is_blank(options.limits):
         return
     _check(importer, source, options)
-    taken = refused = 0
     source.begin()
+    empty = _Empty()
     try:
-        for item in importer.parse(source, options):
-            if isinstance(item, Rejected):
-                refused += 1
-            else:
-                taken += 1
-                source.budget.take()
-            yield item
-            if refused > _MOST_REJECTED and refused > taken:
-                raise InvalidInput(
-                    f"读到的一大半被拒绝（{refused} 条），已停止导入。最近的一条：{_why(item)}"
-                )
+        yield from _counted(source, empty.without(importer.parse(source, options)))
     except BrokenFile as error:
-        if not taken:
+        yield from empty.told()
+        if not source.budget.taken:
             raise
         yield Rejected(error.position, error.message, fatal=True)
+    except InvalidInput:
+        yield from empty.told()
+        raise
+    else:
+        yield from empty.told()
     if source.unread:
         yield Rejected(
             "工作表",
             f"只读了第一个工作表，没有读：{'、'.join(source.unread)}。要导入的话请另存为单独的文件。",
         )
+
+
+def _counted(source: Source, items: Iterable[Item]) -> Iterator[Item]:
+    """Raises InvalidInput when most of it is rejected."""
+    refused = 0
+    for item in items:
+        if isinstance(item, Rejected):
+            refused += 1
+        else:
+            source.budget.take()
+        yield item
+        if refused > _MOST_REJECTED and refused > source.budget.taken:
+            raise InvalidInput(f"读到的一大半被拒绝（{refused} 条），已停止导入。最近的一条：{_why(item)}")
+
+
+class _Empty:
+    """Records with nothing in them: the places of the first, and how many there are."""
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._count = 0
+
+    def without(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The others."""
+        for item in items:
+            if isinstance(item, Rejected) and item.reason == EMPTY:
+                self._count += 1
+                if self._count <= _SHOWN:
+                    self._first.append(item.position)
+            else:
+                yield item
+
+    def told(self) -> Iterator[Rejected]:
+        """One rejection for all."""
+        if self._count:
+            places = "、".join(self._first) + ("、…" if self._count > _SHOWN else "")
+            yield Rejected(places, EMPTY if self._count == 1 else f"共 {self._count} 条{EMPTY}")
 
 
 def _why(item: Item) -> str:

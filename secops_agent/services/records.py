@@ -5,6 +5,7 @@ in batches of any size. The same thing may come several times in one file (one C
 whoever stores them merges by the documented identity. Text never holds NUL or lone surrogates, times are aware.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,14 +28,23 @@ IndicatorKind = Literal["ip", "domain", "url", "hash", "account", "email", "file
 FindingKind = Literal["vulnerability", "misconfiguration", "secret", "code"]
 StatusHint = Literal["", "open", "closed"]
 VexWord = Literal["affected", "under_investigation", "fixed", "not_affected"]
+LONGEST_KEY = 500  # what the table holds: cut off, two things would be one
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One stable identity of an asset, e.g. Key("hostname", "web-01"). Values are lower case where case is void."""
+    """One stable identity of an asset, e.g. Key("hostname", "web-01"). Values are lower case where case is void.
+
+    A value is at most `LONGEST_KEY` characters; of a longer one the beginning and a digest of all of it.
+    """
 
     kind: KeyKind
     value: str
+
+    def __post_init__(self) -> None:
+        if len(self.value) > LONGEST_KEY:
+            whole = hashlib.sha256(self.value.encode("utf-8", "surrogatepass")).hexdigest()
+            object.__setattr__(self, "value", f"{self.value[: LONGEST_KEY - 65]}…{whole}")
 
 
 @dataclass(frozen=True, slots=True)

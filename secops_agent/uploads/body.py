@@ -57,7 +57,7 @@ class Upload:
         return self._file is None and _plain_size(bytes(self._small), _SMALL_PLAIN) <= _SMALL_PLAIN
 
     def receive(self, chunks: Iterable[bytes]) -> None:
-        """Take everything. Raises InvalidInput when it is too large or nothing came."""
+        """Take everything. Raises TooLarge, NoContent."""
         for chunk in chunks:
             self.size += len(chunk)
             if self.size > LARGEST:
@@ -67,7 +67,7 @@ class Upload:
             self._hash.update(chunk)
             self._write(chunk)
         if not self.size:
-            raise InvalidInput("请求里没有内容：请把文件作为请求体，或作为 multipart 表单的一个文件上传。")
+            raise NoContent("请求里没有内容：请把文件作为请求体，或作为 multipart 表单的一个文件上传。")
 
     def _write(self, chunk: bytes) -> None:
         if self._file is None and len(self._small) + len(chunk) > SMALL:
@@ -86,10 +86,11 @@ class Upload:
 
     def source(self) -> Source:
         """For an importer."""
+        name = self.name or "上传的内容"
         if self._file is not None:
             self._file.flush()
-            return Source.from_path(jobs.directory() / self._file_name)
-        return Source.from_bytes(bytes(self._small), self.name or "上传的内容")
+            return Source(name, path=jobs.directory() / self._file_name)
+        return Source.from_bytes(bytes(self._small), name)
 
     def keep(self) -> str:
         """On the disk for good, for a job; its name there."""
@@ -104,6 +105,14 @@ class Upload:
 
 class TooLarge(InvalidInput):
     """More than a door takes (HTTP 413)."""
+
+
+class NoContent(InvalidInput):
+    """An empty body."""
+
+
+class UnknownPacking(InvalidInput):
+    """A Content-Encoding that nobody here unpacks (HTTP 415)."""
 
 
 def _plain_size(data: bytes, enough: int) -> int:

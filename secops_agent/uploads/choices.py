@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bifang.channels.visible import visible
 from bifang.core.errors import InvalidInput
 from secops_agent.importers.assets import (
     host_asset,
@@ -39,7 +40,9 @@ class Choices:
         return {"source": self.source, "asset": self.asset, "asset_type": self.asset_type}
 
     def options(self) -> Options:
-        """For the importer. Raises InvalidInput for an asset that identifies nothing."""
+        """For the importer. Raises InvalidInput for an asset that identifies nothing, a source that looks like another."""
+        if self.source != visible(self.source):
+            raise InvalidInput("source 里有看不见的字符：请只用看得见的字。")
         return Options(asset=_asset(self.asset, self.asset_type) if self.asset else None, source=self.source)
 
 

@@ -14,8 +14,10 @@ from tests.secops.importers.test_aliyun_sas import RESPONSE
 from tests.secops.importers.test_cnvd import ENTRY
 from tests.secops.importers.test_csaf import FLAW, advisory
 from tests.secops.importers.test_cyclonedx import BOM
+from tests.secops.importers.test_elastic import DETECTION
 from tests.secops.importers.test_falco import EVENT as FALCO
 from tests.secops.importers.test_generic import DOCUMENT
+from tests.secops.importers.test_grafana import WEBHOOK as GRAFANA
 from tests.secops.importers.test_grype import REPORT as GRYPE
 from tests.secops.importers.test_kev import CATALOGUE
 from tests.secops.importers.test_nmap import HOST
@@ -25,9 +27,11 @@ from tests.secops.importers.test_openvex import document as vex_document
 from tests.secops.importers.test_osv import ADVISORY
 from tests.secops.importers.test_sarif import CODEQL
 from tests.secops.importers.test_spdx import SYSTEM, sbom
+from tests.secops.importers.test_splunk import ENVELOPE
 from tests.secops.importers.test_suricata import EVENT as SURICATA
 from tests.secops.importers.test_trivy import REPORT as TRIVY
 from tests.secops.importers.test_wazuh import ALERT as WAZUH
+from tests.secops.importers.test_zabbix import PROBLEM
 
 MIB = 1 << 20
 PLAIN = 32 * MIB  # what a packed MiB may always be
@@ -40,7 +44,7 @@ class Form:
     head: str
     one: str
     tail: str
-    bad: str = "{}"
+    bad: str = '{"x":1}'
     between: str = ","
 
     def of(self, record: str, size: int = MIB) -> bytes:
@@ -72,7 +76,7 @@ def _json(document: dict[str, Any], path: str, record: Any = None) -> Form:
 
 
 def _lines(record: Any, header: str = "") -> Form:
-    return Form("", header + json.dumps(record), "", bad="{}", between="\n")
+    return Form("", header + json.dumps(record), "", bad='{"x":1}', between="\n")
 
 
 _ROOT = '<bom xmlns="http://cyclonedx.org/schema/bom/1.5" version="1"><components>'
@@ -93,6 +97,10 @@ FORMS: dict[str, Form] = {
     "suricata": _lines(SURICATA),
     "falco": _lines(FALCO),
     "alertmanager": _json(WEBHOOK, "alerts"),
+    "grafana": _json(GRAFANA, "alerts"),
+    "elastic": _lines(DETECTION),
+    "zabbix": _lines(PROBLEM),
+    "splunk": _lines(ENVELOPE),
     "aliyun_sas": _json(RESPONSE, "SuspEvents"),
     "kev": _json(CATALOGUE, "vulnerabilities"),
     "epss": Form("#model_version:v1,score_date:2026-11-20T12:55:00Z\ncve,epss,percentile\n", "CVE-2026-,0.9,0.9", "", bad="x", between="\n"),

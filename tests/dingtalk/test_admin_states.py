@@ -182,7 +182,7 @@ def test_cards_say_where_they_stand_and_lead_to_their_message() -> None:
     card(staff_id="lisi", is_group=False)
     client = superuser()
     listed = text_of(client.get(reverse("admin:channels_card_changelist")))
-    for expected in ("已中断", "模板不存在", "进行中", "staff-1 · 群聊", "lisi"):
+    for expected in ("已中断", "模板不存在", "进行中", "staff-1 ¦ · ¦ cid-1 ¦ 群聊", "lisi"):
         assert expected in listed
     page = client.get(reverse("admin:channels_card_change", args=[broken.pk]))
     assert reverse("admin:channels_inboxrow_change", args=[row.pk]) in page.content.decode()

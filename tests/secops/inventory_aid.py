@@ -23,7 +23,7 @@ from secops_agent.services.records import (
 )
 
 NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
-ACTOR = Actor.system("test")
+ACTOR = Actor.system("import:test")
 
 
 def person(staff_id="lisi", name="李四", role="analyst", **more):

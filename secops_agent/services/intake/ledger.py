@@ -1,11 +1,18 @@
 """What an import did, counted by kind."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from secops_agent.models import Asset
 from secops_agent.services.records import Rejected
 
+APART = (
+    "看来是同一台主机，没有合并，因为其中有人设定过的内容。确实是同一台：请由人在网页上导入一份同时写明两者标识的文件"
+    "（例如资产表）；不是：请核对是谁把它们的标识写在一起。"
+)
+_MOST_APART = 1000  # that one import names
 Kind = Literal["asset", "component", "vulnerability", "finding", "statement", "alert", "indicator"]
 KINDS: tuple[Kind, ...] = (
     "asset",
@@ -22,7 +29,7 @@ KINDS: tuple[Kind, ...] = (
 class ImportOutcome:
     """Counts of things (not of records) by kind. ``matched``: findings that Bifang's own matching added.
 
-    ``vanished``: findings that a complete scan no longer has.
+    ``vanished``: findings that a complete scan no longer has. ``apart``: assets that seem to be one and were not joined.
     """
 
     created: dict[str, int]
@@ -32,6 +39,7 @@ class ImportOutcome:
     matched: int = 0
     vanished: int = 0
     created_ids: dict[str, frozenset[int]] = field(default_factory=dict, repr=False)
+    apart: tuple[str, ...] = ()
 
     @property
     def counts_anything(self) -> bool:
@@ -54,7 +62,12 @@ class ImportOutcome:
             "updated": self.updated,
             "unchanged": self.unchanged,
             "rejected": [{"position": each.position, "reason": each.reason} for each in self.rejected],
+            **({"apart": list(self.apart)} if self.apart else {}),
         }
+
+
+def _number(row: Asset) -> str:
+    return f"编号 {row.pk}" if row.pk else "新资产"
 
 
 class Ledger:
@@ -66,6 +79,7 @@ class Ledger:
         self._seen: dict[str, set[int]] = {kind: set() for kind in KINDS}
         self.scores = {"created": 0, "updated": 0, "unchanged": 0}
         self.rejected: list[Rejected] = []
+        self._apart: dict[str, None] = {}
         self.matched = 0
         self.vanished = 0
 
@@ -86,6 +100,12 @@ class Ledger:
         for book in (self._created, self._updated, self._seen):
             book[kind].discard(gone)
 
+    def keep_apart(self, rows: Sequence[Asset]) -> None:
+        """These seem to be one, and are not joined."""
+        if len(self._apart) < _MOST_APART:
+            ordered = sorted(rows, key=lambda row: row.pk or math.inf)
+            self._apart["、".join(f"「{row.name[:80]}」（{_number(row)}）" for row in ordered)] = None
+
     def created(self, kind: Kind) -> frozenset[int]:
         """The new ones so far."""
         return frozenset(self._created[kind])
@@ -93,6 +113,10 @@ class Ledger:
     def touched(self, kind: Kind) -> frozenset[int]:
         """The new and changed ones so far."""
         return frozenset(self._created[kind] | self._updated[kind])
+
+    def known(self, kind: Kind) -> frozenset[int]:
+        """All that came so far, new or not."""
+        return self.touched(kind) | frozenset(self._seen[kind])
 
     def outcome(self) -> ImportOutcome:
         """The counts; scores of a feed count as vulnerabilities."""
@@ -105,5 +129,12 @@ class Ledger:
             counts["vulnerability"] += self.scores[name]
         ids: dict[str, frozenset[int]] = {kind: frozenset(self._created[kind]) for kind in KINDS}
         return ImportOutcome(
-            created, updated, unchanged, tuple(self.rejected), self.matched, self.vanished, ids
+            created,
+            updated,
+            unchanged,
+            tuple(self.rejected),
+            self.matched,
+            self.vanished,
+            ids,
+            tuple(self._apart),
         )

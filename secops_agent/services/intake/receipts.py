@@ -108,6 +108,9 @@ def _merge(group: Sequence[ImportJob]) -> int:
     first.digest = ""
     requests = sum(requests_of(row.outcome) for row in group)
     first.outcome = {**first.outcome, **{name: _summed(name, group) for name in COUNTS}, "requests": requests}
+    apart = dict.fromkeys(each for row in group for each in row.outcome.get("apart", ()))
+    if apart:
+        first.outcome["apart"] = list(apart)[:BATCH]
     first.save(update_fields=["size", "finished_at", "digest", "outcome"])
     ImportJob.objects.filter(pk__in=[row.pk for row in others]).delete()
     return len(others)

@@ -1,11 +1,12 @@
 """What the writers of one import share."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Q
 
-from secops_agent.models import Staff
+from secops_agent.models import Asset, Staff
 from secops_agent.services.actors import Actor
 from secops_agent.services.intake.ledger import Kind, Ledger
 from secops_agent.services.records import AssetRecord
@@ -32,6 +33,12 @@ class Session:
     components: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     bridges: dict[int, int] = field(default_factory=dict)
     former: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def keeps_apart(self, rows: Iterable[Asset]) -> bool:
+        """May these not be joined? What a person set of one would be said of both: people do that, and who works at the
+        command line; not what comes in by itself, however well it knows their keys."""
+        trusted = self.actor.kind == "person" or self.actor.via.startswith("import:")
+        return not trusted and any(row.locked for row in rows)
 
     def learn_owners(self, names: set[str]) -> None:
         """Resolve staff ids and names of owners that are not known yet; one query."""

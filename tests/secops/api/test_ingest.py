@@ -81,7 +81,7 @@ def test_the_sender_names_the_asset_and_the_source() -> None:
         (DOOR, b"", 400, "没有内容"),
         (DOOR, b'{"runs": [], "version": "2.1.0", "$schema": "sarif"}', 400, "像是 sarif"),
         (DOOR, b"\x00\x01\x02", 400, "二进制"),
-        (DOOR, b"PK\x03\x04zip", 400, "zip"),
+        (DOOR, b"PK\x03\x04zip", 400, "压缩内容损坏"),
         (DOOR + "?asset=web-01&asset_type=planet", 400, 400, "asset_type"),
         (DOOR + "?colour=red", 400, 400, "不认识这个参数"),
     ],

@@ -1,5 +1,6 @@
 """`consume_alerts` as it is run: several processes, killed, stopped, and configured while they run."""
 
+import json
 import os
 import signal
 import sys
@@ -8,9 +9,23 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from django.db.models import Sum
 
 from bifang.core.configs import save
-from secops_agent.models import Alert, BrokerConsumer, BrokerLetter
+from secops_agent.brokers.storing import TOGETHER
+from secops_agent.models import (
+    Alert,
+    AlertEvent,
+    AlertTally,
+    Asset,
+    BrokerConsumer,
+    BrokerLetter,
+    BrokerMark,
+    Component,
+    Finding,
+    Vulnerability,
+)
+from secops_agent.services.alerts import tallies
 from tests.acceptance.processes import MANAGE, Started, clean_environment, run, uncounted
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -65,6 +80,67 @@ def test_killed_processes_lose_nothing_and_double_nothing(
                 one.kill()
     assert Alert.objects.count() == ALERTS
     assert set(Alert.objects.values_list("count", flat=True)) == {1}
+    assert not BrokerLetter.objects.exists()
+
+
+def _document(alerts: int) -> bytes:
+    """Everything that one message may hold; none of it has a time of its own."""
+    hosts = [f"web-{n:03}" for n in range(60)]
+    library = {"name": "demo", "version": "2.0.0", "purl": "pkg:maven/org.corp/demo@2.0.0"}
+    affected = {"ecosystem": "Maven", "package": "org.corp:demo", "introduced": "0", "fixed": "2.15.0"}
+    document = {
+        "assets": [{"hostname": name, "name": name, "tags": ["电商"]} for name in hosts],
+        "components": [{"asset": name, **library} for name in hosts],
+        "vulnerabilities": [
+            {"id": f"CVE-2026-{90000 + n}", "severity": "high", "affected": [affected]} for n in range(8)
+        ],
+        "findings": [
+            {
+                "kind": "misconfiguration",
+                "asset": name,
+                "title": f"弱口令 {n}",
+                "rule_id": f"R{n}",
+                "severity": "low",
+            }
+            for name in hosts
+            for n in range(4)
+        ],
+        "alerts": [
+            {"title": f"告警 {n}", "severity": "high", "assets": [hosts[n % 60]], "description": "x" * 300}
+            for n in range(alerts)
+        ],
+    }
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+@either
+def test_a_large_document_that_kills_interrupt_is_there_once(
+    server: BrokerServer, allowed: None, database: Database, tmp_path: Path
+) -> None:
+    body = _document(ALERTS)
+    assert len(body) > 20 * TOGETHER  # so it is many transactions
+    configure(server)
+    server.publish([body])
+    moments = (lambda: Component.objects.exists(), lambda: Finding.objects.count() >= 100,
+               lambda: Alert.objects.count() >= ALERTS // 3, lambda: Alert.objects.count() >= 2 * ALERTS // 3)  # fmt: skip
+    for moment in moments:
+        with consumers(1, database, tmp_path, IMPATIENT) as (one,):
+            wait_until(moment, within=60, every=0.005)
+            os.kill(one.process.pid, signal.SIGKILL)
+            one.process.wait(60)
+        assert not BrokerMark.objects.exists()
+    with consumers(1, database, tmp_path, IMPATIENT):
+        wait_until(lambda: server.waiting() == 0, within=150, every=0.2, what="everything is confirmed")
+        wait_until(
+            lambda: Finding.objects.filter(source="bifang").exists(), within=60, what="what is compared"
+        )
+    assert (Asset.objects.count(), Component.objects.count(), Vulnerability.objects.count()) == (60, 60, 8)
+    assert Finding.objects.exclude(source="bifang").count() == 240
+    assert (Alert.objects.count(), AlertEvent.objects.count()) == (ALERTS, ALERTS)
+    assert set(Alert.objects.values_list("count", flat=True)) == {1}
+    tallies.compact()
+    counted = AlertTally.objects.filter(dimension="severity", span="d").aggregate(Sum("count"))
+    assert counted == {"count__sum": ALERTS}
     assert not BrokerLetter.objects.exists()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bifang.core.rows import insert_many, update_rows
@@ -32,6 +32,7 @@ from secops_agent.services.writing import by_key, state_of, update_changed
 
 _WRITTEN = ("severity", "confidence", "techniques", "references", "first_seen", "last_seen", "count", "due_at",
             "status", "closed_at", "closed_by_source", "closed_count")  # fmt: skip
+_AHEAD = timedelta(days=1)  # of now: more than time zones and clocks explain
 _MOST_LINKS = 200  # assets, and indicators, of one alert
 
 
@@ -102,7 +103,12 @@ class _Book:
         self._fresh.append((row, records))
 
     def _moment(self, record: AlertRecord) -> datetime:
-        return record.last_seen or record.occurred_at or self._session.received_at
+        return self._believed(record.last_seen or record.occurred_at or self._session.received_at)
+
+    def _believed(self, at: datetime) -> datetime:
+        """A clock far ahead would keep its alert on top, its deadline away, and its end from being the latest word."""
+        now = max(self._session.now, self._session.received_at)
+        return now if at - now > _AHEAD else at
 
     def _begin(self, identity: str, record: AlertRecord) -> Alert:
         moment = self._moment(record)
@@ -120,7 +126,7 @@ class _Book:
             count=0,
             created_at=self._session.now,
         )
-        row.due_at = self._session.limits.alert_due(row.severity, record.first_seen or moment)
+        row.due_at = self._session.limits.alert_due(row.severity, self._believed(record.first_seen or moment))
         if row.due_at and row.due_at <= self._session.now:
             row.sla_told = "broken"  # it comes late; that is part of the news
         return row
@@ -129,7 +135,8 @@ class _Book:
         moment = self._moment(record)
         if record.status_hint != "closed" or row.count == 0:  # the end of something is no occurrence
             row.count += max(record.count, 1)
-        row.first_seen = min(row.first_seen, record.first_seen or record.occurred_at or moment)
+        first = self._believed(record.first_seen or record.occurred_at or moment)
+        row.first_seen = min(row.first_seen, first)
         latest = moment >= row.last_seen
         row.last_seen = max(row.last_seen, moment)
         row.confidence = record.confidence if record.confidence is not None and latest else row.confidence

@@ -117,7 +117,7 @@ class _Book:
         """Find or begin the asset of a record and give it what the record knows."""
         seen = record.seen_at or session.received_at
         found = self._find(record)
-        candidate = self._across(found, record) if found else self._begin(record, seen)
+        candidate = self._across(found, record, session) if found else self._begin(record, seen)
         row = candidate.row
         candidate.note(_complete(row, record, session, self._is_nameless(row, record)))
         row.first_seen, row.last_seen = min(row.first_seen, seen), max(row.last_seen, seen)
@@ -141,8 +141,8 @@ class _Book:
                 return candidate
         return self._find_by_address(record, only_addressed=bool(identities))
 
-    def _across(self, found: _Candidate, record: AssetRecord) -> _Candidate:
-        """The oldest of the assets that this record proves to be one; the others are to be joined to it."""
+    def _across(self, found: _Candidate, record: AssetRecord, session: Session) -> _Candidate:
+        """The oldest of the assets that this record proves to be one; the others are to be joined to it, if they may."""
         named = [self._by_identity.get(identity) for identity in asset_identities(record)]
         candidates = list(dict.fromkeys(each for each in (found, *named) if each is not None))
         if len(candidates) == 1 or not found.is_proven_by(record):
@@ -150,7 +150,10 @@ class _Book:
         proven = [each for each in candidates if each.is_proven_by(record) and not each.contradicts(record)]
         kept = min(proven, key=lambda each: each.age)
         same = [each for each in proven if each is kept or not kept.differs_from(each)]
-        if found not in same:
+        if found not in same or len(same) == 1:
+            return found
+        if session.keeps_apart(each.row for each in same):
+            session.ledger.keep_apart([each.row for each in same])
             return found
         self._bridges += [(each, kept) for each in same if each is not kept]
         return kept

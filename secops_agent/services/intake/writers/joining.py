@@ -57,8 +57,8 @@ class _Joining:
         while more:
             with import_transaction():
                 rows = by_key(rows_by(Asset, "id", {self._gone, self._kept}, lock=True), "pk")
-                if len(rows) < 2:
-                    return
+                if len(rows) < 2 or self._session.keeps_apart(rows.values()):
+                    return  # a person may have set something since
                 more = self._step()
                 if not more:
                     self._end(rows[self._gone], rows[self._kept])
