@@ -79,11 +79,7 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
     if place:
         return place
     if request.verdict == "withdraw":
-        return (
-            ""
-            if own
-            else f"「取消」只用于自己提出的。{proposal.code} 是 {proposal.asker_name} 提出的，审批人可以回复「拒绝 {proposal.code} 理由」。"
-        )
+        return "" if own else _not_ones_own(proposal)
     if request.verdict == "reject":
         return "" if own else _not_an_approver(proposal, decider)
     if request.token is not None and not proposal.conversation_id:
@@ -107,6 +103,11 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
     if not own and request.is_group and not here:
         return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"
     return ""
+
+
+def _not_ones_own(proposal: Proposal) -> str:
+    how = f"审批人可以回复「拒绝 {proposal.code} 理由」" if proposal.risk == Risk.DANGEROUS else "由本人决定"
+    return f"「取消」只用于自己提出的操作。{proposal.code} 是 {proposal.asker_name} 提出的，{how}。"
 
 
 def _not_confirmable(proposal: Proposal, *, own: bool) -> str:
