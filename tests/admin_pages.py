@@ -331,7 +331,7 @@ def _broker_letter() -> BrokerLetter:
         "stream", "总线", True, {"url": "redis://127.0.0.1:6379", "topic": "siem.alerts"}
     )
     message = Delivery("总线", "1795696350000-0", timezone.now(), b'{"record": "alert", "title": ')
-    deliveries.bury(stream.pk, message, "这条消息不像是 generic 的输出：请检查导出的格式和内容是否完整。")
+    deliveries.bury(stream.pk, message, "这条消息 的 JSON 在第 1 行第 30 个字符处中断：没有写完。")
     return BrokerLetter.objects.get()
 
 

@@ -110,6 +110,11 @@ class RobotConnection:
 _services: list[WorkerService] = []
 
 
+def program_of(kind: str) -> str:
+    """The command that serves configurations of this kind; "" where none does."""
+    return next((service.program for service in _services if service.kind == kind), "")
+
+
 def register_service(service: WorkerService) -> None:
     """Called once by an application's `ready()`: its health checks and metrics."""
     _services.append(service)

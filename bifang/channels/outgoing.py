@@ -5,6 +5,7 @@ a card passes at its calls. Nothing else reaches a channel.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, unquote
@@ -24,9 +25,10 @@ _AFTER: Final = {"静默": " 1小时"}  # what such a sentence ends with
 _CODE: Final = re.compile(r"[A-Z0-9-]{1,20}")
 _BETWEEN: Final = " ｜ "
 _TAP: Final = "dtmd://dingtalkclient/sendMessage?content="
-_TAP_LINE: Final = re.compile(
-    rf"(?P<gap>(?:\n\n)?)\[(?P<said>[^\[\]\n]+)\]\({re.escape(_TAP)}(?P<sent>[%A-Za-z0-9-]+)\)"
-)
+_SAID, _SENT = r"[^\[\]\n]+", r"[%A-Za-z0-9-]+"
+_TAP_LINK: Final = rf"\[{_SAID}\]\({re.escape(_TAP)}{_SENT}\)"
+_ONE_TAP: Final = re.compile(rf"\[(?P<said>{_SAID})\]\({re.escape(_TAP)}(?P<sent>{_SENT})\)")
+_TAP_LINE: Final = re.compile(rf"(?P<gap>(?:\n\n)?){_TAP_LINK}(?:{_BETWEEN}{_TAP_LINK})*")
 
 
 def safe_text(text: str) -> str:
@@ -85,8 +87,13 @@ def before_taps(text: str) -> str:
     return text[: cut.start()] if cut else text
 
 
-def without_taps(text: str) -> str:
-    """For where such links do not work (cards): as the words to type."""
-    return _TAP_LINE.sub(
-        lambda match: match["gap"] + match["said"] if unquote(match["sent"]) == match["said"] else "", text
-    )
+def without_taps(text: str, buttons: Sequence[Button] = ()) -> str:
+    """For where such links do not work (cards): as the words to type, but for what a button beside them does."""
+    done = {f"{button.text} {button.params.get('code', '')}" for button in buttons}
+
+    def write(line: re.Match[str]) -> str:
+        taps = (each for each in _ONE_TAP.finditer(line.group()) if unquote(each["sent"]) == each["said"])
+        said = _BETWEEN.join(each["said"] for each in taps if each["said"] not in done)
+        return line["gap"] + said if said else ""
+
+    return _TAP_LINE.sub(write, text)

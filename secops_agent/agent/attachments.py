@@ -212,8 +212,9 @@ def _offer(
         "asset": choices.asset, "asset_type": choices.asset_type,
     }  # fmt: skip
     whose = f"，资产 {found.whose}" if found.assets else ""
+    lists = f"，放进情报清单「{plain('、'.join(found.lists), 80)}」" if found.lists else ""
     new = f"（按您写的「{plain(choices.asset, 100)}」，{TYPES[choices.asset_type]}）" if choices.asset else ""
-    summary = f"导入文件「{row.name}」（{found.format}）：{found.told}{whose}{new}。"
+    summary = f"导入文件「{row.name}」（{found.format}）：{found.told}{whose}{new}{lists}。"
     code = proposals.propose(IMPORT, DEFINITION.title, "write", arguments, summary)
     parts = [
         head,

@@ -1,4 +1,4 @@
-"""确认, 同意, 拒绝, 停止 and 新对话: handled before any model is asked, by text or by a card's button."""
+"""确认, 同意, 拒绝, 取消, 停止 and 新对话: handled before any model is asked, by text or by a card's button."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from secops_agent.models.staff import Role
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit.trail import entry
 from secops_agent.services.decisions import approvals, pending, refusals
+from secops_agent.services.decisions.proposals import IMPORT
 from secops_agent.services.decisions.requests import Decision, DecisionRequest, Executors, Verdict
 from secops_agent.services.on_call import swaps
 from secops_agent.services.people import eligibility
@@ -32,7 +33,9 @@ UNTOLD: Final = "已处理；同一人短时间内的控制消息太多，没有
 NOTHING_RUNS: Final = "现在没有正在处理的问题。"
 FORGOTTEN: Final = "好的，这个会话之前的内容已经忘记，可以从头问起。"
 OTHERWHERE: Final = "等待您决定的操作不在这个群里：请在与我的单聊里发送「待审批」查看。"
-VERDICTS: Final[Mapping[str, Verdict]] = {"confirm": "confirm", "approve": "approve", "reject": "reject"}
+VERDICTS: Final[Mapping[str, Verdict]] = {
+    "confirm": "confirm", "approve": "approve", "reject": "reject", "withdraw": "withdraw",
+}  # fmt: skip
 EXECUTORS: Final = Executors(toolbox.execute, toolbox.plan)
 
 
@@ -62,6 +65,8 @@ async def handle_control(
         return await _forget(turn, person)
     elif control.action in ("accept", "decline"):
         decided, text = await db.call(_answer_swap, control, person, door_of(turn))
+    elif control.action == "withdraw_files":
+        return await db.call(_withdraw_files, turn, control, person, is_group=is_group)
     elif not control.code:
         return await _decide_only_one(turn, control, person, is_group=is_group)
     else:
@@ -107,6 +112,28 @@ async def _decide_only_one(
     shown = [each for each in waiting if not is_group or each.conversation_id == turn.conversation_id]
     text = f"请写上代码。{await db.call(pending.tell, person, shown)}" if shown else OTHERWHERE
     return TurnResult((Reply(text, title="等待您决定"),), brief(turn, person, text))
+
+
+def _withdraw_files(turn: Turn, control: Control, person: Person, *, is_group: bool) -> TurnResult | None:
+    """全部取消: the sender's own imports that wait here, and nothing else. None if nothing waits at all."""
+    waiting = pending.waiting_for(person, turn.config_id)
+    if not waiting:
+        return None
+    files = pending.own_of(IMPORT, person, turn.config_id)
+    here = [each for each in files if each.conversation_id == turn.conversation_id]
+    withdraw = replace(control, action="withdraw")
+    done = [
+        approvals.decide(_request(turn, replace(withdraw, code=each.code), person, is_group), EXECUTORS)
+        for each in here
+    ]
+    told = "\n".join(f"- {one.text.splitlines()[0]}" for one in done)
+    lines = [f"已取消等待导入的文件，没有导入：\n\n{told}" if done else "这里没有您等待导入的文件。"]
+    lines += ["还有文件在别的会话里等待导入，请到那里取消。"] * (len(files) > len(here))
+    lines += ["「全部取消」只取消等待导入的文件，其他操作没有动：发送「待审批」查看。"] * any(
+        each.tool != IMPORT for each in waiting
+    )
+    text = "\n\n".join(lines)
+    return TurnResult((Reply(text, title="全部取消"),), brief(turn, person, text))
 
 
 def _answer_swap(control: Control, person: Person, via: str) -> tuple[bool, str]:

@@ -21,6 +21,7 @@ from secops_agent.llm.offline import Intent, Lexicon, Offline, nearest_tools, un
 from secops_agent.llm.openai import OpenAI, OpenAISettings
 from secops_agent.llm.qwen import Qwen, QwenSettings
 from secops_agent.llm.types import LLM, Completion, Message, ModelSettings, OnDelta, Request, Terms
+from secops_agent.services import links
 
 log = logging.getLogger(__name__)
 _LOADED_LATE: Final = "qwen"  # the kind whose SDK takes its time
@@ -53,7 +54,8 @@ class OfflineMode:
         return nearest_tools(text, await self._lexicon.get(), timezone.localtime())
 
     async def _model(self) -> Offline:
-        return Offline(await self._lexicon.get(), timezone.localtime(), self._asker, self._last)
+        page = links.named("导入任务", links.page("admin:secops_agent_importjob_changelist"))
+        return Offline(await self._lexicon.get(), timezone.localtime(), self._asker, self._last, page)
 
 
 class Models:

@@ -162,7 +162,7 @@ def _row(value: Any, *, options: Options) -> Iterator[Record]:
         plain,
         ips=distinct(address for asset in found for address in asset.ips),
         owner=_one(cells, "owner"),
-        importance=_importance(_one(cells, "importance")),
+        importance=_importance(_one(cells, "importance")) or "",
         tags=distinct(part.strip() for cell in cells.get("tags", ()) for part in _SEPARATORS.split(cell)),
         environment=_one(cells, "environment"),
         description=_description(cells),
@@ -259,12 +259,11 @@ def _macs(cells: Cells) -> tuple[str, ...]:
     return found
 
 
-def _importance(word: str) -> Any:
+def _importance(word: str) -> Severity | None:
+    """None for a word that nobody knows (P1, 三级): it says nothing, and stays readable in the description."""
     plain = word.lower().removesuffix("级")
-    found = _IMPORTANCE.get(plain) or (severity_of(plain) if plain else "")
-    if found == "info" and plain not in ("info", "信息"):
-        raise BrokenRecord(f"「重要性」不认识：{word[:40]}（可用：严重/核心、高/重要、中/一般、低/次要）")
-    return found
+    found = _IMPORTANCE.get(plain) or (severity_of(plain) if plain else None)
+    return None if found == "info" and plain not in ("info", "信息") else found
 
 
 def _description(cells: Cells) -> str:
@@ -272,6 +271,9 @@ def _description(cells: Cells) -> str:
     kind = _one(cells, "type")
     if kind and not _known_type(kind.lower()):
         parts.append(f"类型：{kind}")
+    grade = _one(cells, "importance")
+    if grade and _importance(grade) is None:
+        parts.append(f"重要性：{grade}")
     parts += [f"{label}：{_one(cells, column)}" for column, label in _DESCRIBED.items() if cells.get(column)]
     return shortened("\n".join(parts), 4000)
 

@@ -14,6 +14,7 @@ from defusedxml.ElementTree import DefusedXMLParser, iterparse
 from bifang.core.errors import InvalidInput
 
 from .decoding import BrokenFile
+from .json_breaks import why_broken
 from .json_stream import TOO_DEEP, json_head, json_parts, json_values, nesting
 from .limits import ImportLimits
 from .plain import BrokenRecord, cleaned, first_line, plain_text
@@ -76,6 +77,8 @@ def json_line(line: bytes, limits: ImportLimits) -> Any:
         value = _DECODER.decode(line.decode())
     except UnicodeDecodeError:
         return BrokenRecord("不是 UTF-8 编码")
+    except json.JSONDecodeError as error:
+        return BrokenRecord(f"不是有效的 JSON：它的第 {error.colno} 个字符处{why_broken(error)}")
     except (ValueError, RecursionError) as error:
         return BrokenRecord(f"不是有效的 JSON：{first_line(error)}")
     return cleaned(value) if _UNSTORABLE.search(line) else value

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 _OWN: Final = {
@@ -25,6 +26,11 @@ def alert(pk: int) -> str:
 def asset(pk: int) -> str:
     """The page of an asset."""
     return record("asset", pk)
+
+
+def named(label: str, address: str) -> str:
+    """For a message: the label as a link where the address of the house is known, else as the name of a page."""
+    return f"[{label}]({settings.PUBLIC_URL}{address})" if settings.PUBLIC_URL and address else f"「{label}」"
 
 
 def page(name: str) -> str:

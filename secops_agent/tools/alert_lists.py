@@ -63,6 +63,7 @@ class ListAlerts(Arguments):
     due: Literal["overdue", "soon"] | None = argument("处理时限", labels=_DUE, default=None)
     unassigned: bool | None = argument("只看没有处理人的", default=None)
     urgent: bool | None = argument("按紧急程度排：级别高的在前，再看时限", default=None)
+    listed: bool | None = argument("只看命中情报清单的", default=None)
     offset: int = offset_argument()
 
 
@@ -102,6 +103,7 @@ def _filter(asker: Asker, given: ListAlerts, time: TimeSpan) -> tuple[AlertFilte
         overdue=given.due == "overdue",
         due_by=asker.now + SOON if given.due == "soon" else None,
         urgent=bool(given.urgent),
+        listed=bool(given.listed),
         limit=window(given.limit, given.offset),
     )
     query = told(
@@ -110,6 +112,7 @@ def _filter(asker: Asker, given: ListAlerts, time: TimeSpan) -> tuple[AlertFilte
         时间=time.told,
         时限=_DUE[given.due] if given.due else "",
         处理人=person.name if person else "没有" if given.unassigned else "",
+        情报="命中情报清单" if given.listed else "",
         关键字="" if person else plain(given.keyword, 60),
         资产=plain(given.asset, 60),
         排序="紧急的在前" if given.urgent else "",
@@ -150,6 +153,8 @@ def _wider(wanted: AlertFilter) -> Iterator[tuple[str, AlertFilter]]:
         yield "不限级别", replace(wanted, severities=())
     if wanted.since:
         yield "不限时间", replace(wanted, since=None, until=None)
+    if wanted.listed:
+        yield "不论命中情报", replace(wanted, listed=False)
     if wanted.keyword:
         yield f"不要「{plain(wanted.keyword, 20)}」", replace(wanted, keyword="")
     if wanted.overdue or wanted.due_by or wanted.unassigned:

@@ -73,7 +73,7 @@ class FilePreview:
     """``homeless``: findings and components of which the file does not say to what asset they belong.
 
     ``cut``: there is more than was counted. ``reasons``: why the first ones are rejected. ``flaws``: lines of
-    vulnerabilities, which are shown where there is nothing that has them.
+    vulnerabilities, which are shown where there is nothing that has them. ``lists``: of indicators, by name.
     """
 
     format: str
@@ -83,6 +83,7 @@ class FilePreview:
     lines: list[str] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
     assets: dict[str, None] = field(default_factory=dict)
+    lists: dict[str, None] = field(default_factory=dict)
     homeless: int = 0
     cut: bool = False
 
@@ -133,6 +134,7 @@ def formats_of(path: Path, name: str) -> list[str]:
     sure = registry.detect(source)
     found = [sure] if sure else registry.candidates(source)
     if not found:
+        registry.demand_whole_json(source)
         raise InvalidInput(UNKNOWN)
     return found
 
@@ -162,6 +164,8 @@ def _count(found: FilePreview, item: Item, seen: set[int]) -> None:
         return
     seen.add(mark)
     found.counts[kind] += 1
+    if isinstance(item, ListedRecord):
+        found.lists[item.list] = None
     for asset in _assets_of(item):
         if asset is None:
             found.homeless += 1

@@ -54,6 +54,12 @@ def cookies(stage: Stage) -> dict[str, str]:
 
 
 @pytest.fixture
+def boss(stage: Stage) -> str:
+    """The cookie of one who may see the configurations."""
+    return cookie_of(User.objects.create_superuser("boss"))
+
+
+@pytest.fixture
 def site(stage: Stage) -> Iterator[str]:
     with serving() as site:
         yield site
@@ -131,3 +137,12 @@ def test_a_phone_handles_an_alert_asks_and_approves(
         assert phone.evaluate(fits)
         approve(phone, code, "")
         assert phone.evaluate(fits)
+
+
+def test_the_number_of_a_configuration_is_labelled_on_a_phone(boss: str, site: str, browser: Browser) -> None:
+    label = "node => getComputedStyle(node, '::before').content"
+    with browsing(browser, site, boss, PHONE, **THUMB) as phone:
+        phone.goto("/admin/core/systemconfig/")
+        cell = phone.locator("#result_list tbody .field-id").first
+        expect(cell).to_be_visible()
+        assert cell.evaluate(label) == '"ID"'

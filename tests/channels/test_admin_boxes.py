@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from bifang.channels.admin.inbox import InboxScreen
 from bifang.channels.models import InboxRow, OutboxRow, State, Worker
+from bifang.core import configs
 from bifang.core.admin.base import CappedPaginator
 from bifang.core.groups import AUDITOR, OPERATOR
 from bifang.core.sealed import Sealed
@@ -254,3 +255,16 @@ def test_page_of_a_row_says_what_to_do_and_offers_it() -> None:
 def test_outsider_is_not_shown_as_answered() -> None:
     received(dingtalk(), state=State.DONE, last_error="外部人员，已忽略")
     assert "未回答" in text_of(superuser().get(INBOX))
+
+
+def test_what_waits_names_the_service_of_its_own_platform() -> None:
+    client = superuser()
+    feishu = configs.save("feishu", "飞书", True, {"client_id": "cli_1", "client_secret": "s" * 20})[0]
+    for number, (config, program) in enumerate(
+        ((dingtalk(), "start_dingtalk_stream"), (feishu, "start_feishu_stream")), 1
+    ):
+        row = received(config, number)
+        for box in (row, sent(row)):
+            page = reverse(f"admin:channels_{box._meta.model_name}_change", args=[box.pk])
+            text = text_of(client.get(page))
+            assert f"看 {program} 是否在运行" in text

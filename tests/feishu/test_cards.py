@@ -294,3 +294,22 @@ def test_sequence_counts_on_above_whoever_was_before() -> None:
     later.leap()
     taken.append(later.take())
     assert taken == [1, 2, 3, 2_000, 2_001, 602_001]
+
+
+@pytest.mark.parametrize(
+    ("taps", "left"),
+    [
+        ((Suggestion("确认", "K7"),), "要导入吗？"),
+        ((Suggestion("确认", "K7"), Suggestion("更多")), "要导入吗？\n\n更多"),
+        ((Suggestion("更多"), Suggestion("查看", "A1")), "要导入吗？\n\n更多 ｜ 查看 A1"),
+        ((Suggestion("确认", "K8"),), "要导入吗？\n\n确认 K8"),
+    ],
+)
+def test_what_a_button_does_is_not_written_beside_it(
+    stage: FeishuCardStage, taps: tuple[Suggestion, ...], left: str
+) -> None:
+    buttons = (Button("confirm", "确认", "primary", {"code": "K7"}),)
+    stage.script.answer = lambda turn: (Reply("要导入吗？", buttons=buttons, suggestions=taps),)
+    stage.start()
+    stage.wait_done(stage.say())
+    assert markdown(stage.wait_card()) == left

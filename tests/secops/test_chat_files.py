@@ -250,7 +250,7 @@ def test_a_list_of_indicators_is_previewed_and_imported() -> None:
     config = company()
     listed = "ioc,type,note,expiry\n203.0.113.66,ip,**扫描器** [x](http://evil.example.com),2099-01-01\n"
     (shown,) = talk(config, ("li", Sent("每日情报.csv", listed)))
-    assert "情报 1" in shown
+    assert "情报 1，放进情报清单「导入的情报」。" in shown
     assert "203.0.113.66" in shown
     assert "](http" not in shown
     talk(config, ("li", f"确认 {code_in(shown)}"))
@@ -263,3 +263,23 @@ def test_the_name_of_a_file_is_not_remembered_as_the_senders_words() -> None:
     asked = ConversationMessage.objects.get(role="user")
     assert "web-01" not in asked.content
     assert "文件" in asked.content
+
+
+def test_networks_that_are_written_wrong_are_named_before_anybody_confirms() -> None:
+    listed = "ioc\n198.51.100.0/8\n203.0.113.66\n"
+    (shown,) = talk(company(), ("li", Sent("每日情报.csv", listed)))
+    assert "情报 1，另有 1 条不会导入" in shown
+    assert "198.0.0.0/8" in shown
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ('{"Results": [{"a": 1}', "第 1 行第 22 个字符处中断：没有写完"),
+        ('{\n  "Results": [1,\n  "b" "c"]}', "第 3 行第 7 个字符处中断：缺少逗号"),
+    ],
+)
+def test_broken_json_is_told_with_the_place(body: str, where: str) -> None:
+    (told,) = talk(company(), ("li", Sent("trivy.json", body)))
+    assert where in told
+    assert not Proposal.objects.exists()

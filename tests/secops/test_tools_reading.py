@@ -18,7 +18,7 @@ __all__ = ["demo"]
 
 TABLE = {
     "list_alerts": [
-        "severity", "status", "since_hours", "keyword", "asset", "limit", "until_hours", "due", "unassigned", "urgent", "offset",
+        "severity", "status", "since_hours", "keyword", "asset", "limit", "until_hours", "due", "unassigned", "urgent", "listed", "offset",
     ],
     "get_alert": ["alert_id"],
     "alert_statistics": ["since_hours", "group_by", "until_hours", "compare"],

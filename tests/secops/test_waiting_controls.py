@@ -12,6 +12,9 @@ from secops_agent.models import Action, Alert, AuditRecord, ConversationMessage,
 from tests.secops.decisions_aid import company, propose, robot, some_alert, talk
 from tests.secops.inventory_aid import alert, store
 from tests.secops.test_approvals_chat import code_in
+from tests.secops.test_chat_files import Sent
+from tests.secops.test_chat_files import code_in as files_code
+from tests.secops.test_chat_files import talk as talk_of_files
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +168,74 @@ def test_tied_approver_sees_what_waits_on_the_other_platform_and_decides_it_here
     if role == "approver":
         talk(feishu, ("ou_wang", f"同意 {code}"), conversation="oc_p", is_group=False, corp="tenant")
         assert (states(), Action.objects.get().approver) == (["approved"], "wang先生")
+
+
+FILE = "资产名称,主机名,IP,类型\n官网,{name},10.0.0.{number},主机\n"
+
+
+def send_files(config: Any, count: int, who: str = "li", **where: Any) -> list[str]:
+    """The codes of so many files, in the order in which they were sent."""
+    files = [
+        (who, Sent(f"{number}.csv", FILE.format(name=f"web-{number}", number=number)))
+        for number in range(1, count + 1)
+    ]
+    return [files_code(answer) for answer in talk_of_files(config, *files, **where)]
+
+
+def test_of_many_that_wait_the_newest_are_told() -> None:
+    config = company()
+    codes = send_files(config, 7)
+    (answer,) = talk_of_files(config, ("li", "确认"))
+    assert [code for code in codes if code in answer] == codes[2:]
+    assert answer.index(codes[-1]) < answer.index(codes[2])
+    assert "另有 2 个更早的" in answer
+
+
+@pytest.mark.parametrize("word", ["取消", "撤回", "拒绝"])
+def test_a_file_is_taken_back_by_its_code(word: str) -> None:
+    config = company()
+    first, _ = send_files(config, 2)
+    (answer,) = talk_of_files(config, ("li", f"{word} {first}"))
+    assert first in answer
+    assert states() == ["cancelled", "proposed"]
+
+
+def test_cancelling_is_for_ones_own_only() -> None:
+    config = company()
+    code, (file,) = propose(config, "zhao"), send_files(config, 1)
+    for who in ("wang", "li"):
+        for each in (code, file) if who == "wang" else (code,):
+            (answer,) = talk_of_files(config, (who, f"取消 {each}"), conversation="cid-wang")
+            assert "自己提出的" in answer
+    assert states() == ["proposed", "proposed"]
+    talk(config, ("zhao", f"取消 {code}"))
+    assert states() == ["cancelled", "proposed"]
+
+
+@pytest.mark.parametrize("words", ["全部取消", "全部拒绝", "取消全部", "都不导入了"])
+def test_all_that_wait_to_be_imported_are_taken_back_together(words: str) -> None:
+    config, number = company(), some_alert()
+    send_files(config, 3)
+    talk_of_files(config, ("li", f"把告警 {number} 标记为处理中"))
+    send_files(config, 1, who="zhang")
+    propose(config, "zhao")
+    (answer,) = talk_of_files(config, ("li", words))
+    assert states() == ["cancelled"] * 3 + ["proposed"] * 3
+    assert answer.count("已撤回") == 3
+    assert "其他操作没有动" in answer
+
+
+def test_files_of_another_conversation_are_not_taken_back_from_here() -> None:
+    config = company()
+    send_files(config, 2, conversation="cid-other")
+    (answer,) = talk_of_files(config, ("li", "全部取消"))
+    assert states() == ["proposed"] * 2
+    assert "别的会话" in answer
+
+
+def test_an_approver_takes_nothing_of_others_back_with_all() -> None:
+    config = company()
+    propose(config, "zhao")
+    (answer,) = talk(config, ("wang", "全部拒绝"))
+    assert states() == ["proposed"]
+    assert "没有您等待导入的文件" in answer

@@ -7,6 +7,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
+from bifang.channels.connection_health import program_of
 from bifang.channels.models import BoxRow, InboxRow, State
 
 TONES: Final = {
@@ -43,7 +44,8 @@ def _waiting(row: BoxRow) -> str:
     if row.not_before is not None and row.not_before > timezone.now():
         at = timezone.localtime(row.not_before)
         return f"已经试了 {row.attempts} 次，{at:%H:%M:%S} 自动再试，不需要处理。"
-    return "排队中：几秒内没有变化时，请到「工作进程」看 start_dingtalk_stream 是否在运行。"
+    program = program_of(row.config.kind) or "处理它的服务"
+    return f"排队中：几秒内没有变化时，请到「工作进程」看 {program} 是否在运行。"
 
 
 def _given_up(row: BoxRow, received: bool) -> str:

@@ -47,7 +47,7 @@ def complete(progress: Sequence[str], part: Part) -> Face:
     """A completed card. Its own title is worth showing where there is something to decide, and the text does not begin with it."""
     told = part.text.replace("**", "").lstrip("#> ").startswith(part.title)
     title = NAME if told or not part.buttons else part.title
-    text = _under(tools_line(progress), without_taps(part.text))
+    text = _under(tools_line(progress), without_taps(part.text, part.buttons))
     return Face(title, text, "finished", part.buttons or None)
 
 

@@ -118,6 +118,7 @@ _READERS: Mapping[str, Callable[[Skeleton, datetime], Any]] = {
     "limit": lambda said, _: next((entity.value for entity in said.found(Kind.LIMIT)), None),
     "due": lambda said, _: "soon" if _says("soon", said) else "overdue" if _says("late", said) else "",
     **{name: partial(_says, name) for name in ("unassigned", "urgent", "compare", "kev_only")},
+    "listed": lambda said, _: _says("in_lists", said),
     "fix_available": lambda said, _: _FIXED.get(name_of("filters.patched", said.text)),
 }
 

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from secops_agent.llm.types import Offer
 
-ControlAction = Literal["confirm", "approve", "reject", "stop", "forget", "accept", "decline"]
+ControlAction = Literal[
+    "confirm", "approve", "reject", "withdraw", "withdraw_files", "stop", "forget", "accept", "decline"
+]
 
 READ_TOOLS = frozenset([
     "list_alerts", "get_alert", "alert_statistics", "list_assets", "get_asset", "lookup_cve", "affected_assets",
@@ -46,7 +48,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """确认 CODE, 同意 CODE, 拒绝 CODE 理由, 停止, 新对话: before any turn is run. ``code`` "": the only one there is."""
+    """确认 CODE, 同意 CODE, 拒绝 CODE 理由, 取消 CODE, 全部取消, 停止, 新对话: before any turn is run. ``code`` "": the only one there is."""
 
     action: ControlAction
     code: str = ""

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from .classifier import is_known
 from .intents import Intent
+from .keywords import find_known
 from .questions import Asked
 from .skeletons import Kind
-from .words import load, pattern
+from .words import load, pattern, wordset
 
 _LISTS = ("list_alerts", "list_assets", "list_vulnerabilities", "alert_statistics")
 _CARRIERS = {Kind.TIME: "since_hours", Kind.DURATION: "since_hours", Kind.SEVERITY: "severity", Kind.STATUS: "status",
@@ -25,7 +26,8 @@ def find_unused(asked: Asked, intent: Intent) -> tuple[str, ...]:
         arguments["status"] = ""  # only open ones are listed
     if "keyword" in arguments:
         arguments.setdefault("asset", "")  # 它 may be what is looked for
-    said = [*_names(asked, arguments), *_conditions(asked.text, arguments), *_new_words(asked, arguments)]
+    said = [*_names(asked, arguments), *_conditions(asked.text, arguments), *_new_words(asked, arguments),
+            *_products(asked, intent)]  # fmt: skip
     return tuple(dict.fromkeys(asked.skeleton.expand(one).strip() for one in said))[:_MOST]
 
 
@@ -63,6 +65,20 @@ def _new_words(asked: Asked, arguments: dict[str, str]) -> Iterator[str]:
         for near in pattern("filters.beside_noun").finditer(clause):
             for word in re.findall("[一-鿿]+", near["before"] or near["after"] or ""):
                 yield from (new for new in _unknown(word) if len(new) > 1)
+
+
+def _products(asked: Asked, intent: Intent) -> Iterator[str]:
+    """The product that is named, and English words that are none of the grammar's: mostly software."""
+    text, values = asked.text, " ".join(str(value).lower() for value in intent.arguments.values())
+    if intent.arguments.get("group_by") == "source":  # 哪家报得多: WAF 还是 HIDS
+        return
+    for name in ("keywords.purpose", "filters.roles", "filters.ours"):
+        text = pattern(name).sub(" ", text)
+    settled = "keyword" in intent.arguments and intent.tool != "list_assets"
+    known = "" if settled else find_known(text, frozenset())
+    for word in (known, *pattern("filters.software_word").findall(text)):
+        if word and word.lower() not in wordset("keywords.common_english") and word.lower() not in values:
+            yield word
 
 
 def _unknown(word: str) -> list[str]:

@@ -21,12 +21,14 @@ NOTICE = "（离线模式：答案由规则和数据得出，没有使用大模�
 
 @dataclass(frozen=True, slots=True)
 class Offline:
-    """Built anew for each turn. ``now`` is aware, ``asker`` the staff id that 我 means, ``last`` what was asked before."""
+    """Built anew for each turn. ``now`` is aware, ``asker`` the staff id that 我 means, ``last`` what was asked before,
+    ``imports_page`` how the page of all imports is named."""
 
     lexicon: Lexicon
     now: datetime
     asker: str = ""
     last: Intent | None = None
+    imports_page: str = "「导入任务」"
     name: ClassVar[str] = NAME
     offline: ClassVar[bool] = True
     terms: ClassVar[Terms] = Terms()
@@ -38,7 +40,7 @@ class Offline:
         if results:
             return _say(_told([*map(read_result, reversed(results))], understanding, request.messages))
         return self._certain(understanding, request) or _say(
-            _speak(understanding), unclear=_is_unclear(understanding)
+            self._speak(understanding), unclear=_is_unclear(understanding)
         )
 
     def opening(self, request: Request) -> Completion | None:
@@ -47,7 +49,7 @@ class Offline:
         if understanding.guessed:
             return None
         if understanding.category == "help" or understanding.hint:
-            return _say(_speak(understanding))
+            return _say(self._speak(understanding))
         return self._certain(understanding, request)
 
     def _certain(self, understanding: Understanding, request: Request) -> Completion | None:
@@ -62,6 +64,21 @@ class Offline:
     def _understand(self, messages: tuple[Message, ...]) -> Understanding:
         said = next((message.content for message in reversed(messages) if message.role == "user"), "")
         return understand(said, self.lexicon, self.now, asker=self.asker, last=self.last)
+
+    def _speak(self, understanding: Understanding) -> str:
+        intent, category = understanding.intent, understanding.category
+        if category == "help":
+            return render_help()
+        if category or (intent and intent.tool == "service_status"):
+            answer = str(load("talk")["answers"][category or "status"])
+            return answer.replace("{imports_page}", self.imports_page)
+        if intent:
+            return f"这句话我听懂了，但现在没有可用的工具来回答它（{intent.tool}）。"
+        if understanding.control:
+            return "现在没有等待您确认或审批的操作。发送「待审批」可以查看。"
+        lead = understanding.hint or "这句话没有听懂。"
+        lines = "\n".join(f"- {sentence}" for sentence in understanding.suggestions)
+        return f"{lead}您可以这样说：\n\n{lines}"
 
     @staticmethod
     def _offered(name: str, request: Request) -> bool:
@@ -107,18 +124,3 @@ def _is_unclear(understanding: Understanding) -> bool:
     return not (
         understanding.intent or understanding.category or understanding.control or understanding.offer
     )
-
-
-def _speak(understanding: Understanding) -> str:
-    intent, category = understanding.intent, understanding.category
-    if category == "help":
-        return render_help()
-    if category or (intent and intent.tool == "service_status"):
-        return str(load("talk")["answers"][category or "status"])
-    if intent:
-        return f"这句话我听懂了，但现在没有可用的工具来回答它（{intent.tool}）。"
-    if understanding.control:
-        return "现在没有等待您确认或审批的操作。发送「待审批」可以查看。"
-    lead = understanding.hint or "这句话没有听懂。"
-    lines = "\n".join(f"- {sentence}" for sentence in understanding.suggestions)
-    return f"{lead}您可以这样说：\n\n{lines}"

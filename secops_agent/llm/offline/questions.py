@@ -1,7 +1,7 @@
 """A question: the classifier names the tool, the words of the sentence give its arguments."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from .skeletons import ANY_MARK, Kind, Skeleton
 from .words import name_of, pattern, wordset
 
 _ALERTS = (
-    "severity", "status", "since_hours", "until_hours", "asset", "limit", "due", "unassigned", "urgent",
+    "severity", "status", "since_hours", "until_hours", "asset", "limit", "due", "unassigned", "urgent", "listed",
 )  # fmt: skip
 _VULNERABLE = ("severity", "asset", "limit", "kev_only", "fix_available")
 _CLOSE = 0.5  # of the scores of the classifier: an offer's may be this far behind
@@ -52,10 +52,24 @@ class Asked:
 
 def read_question(asked: Asked) -> Intent | None:
     """The question that the sentence most probably is; None if it is none, or asks about two things at once."""
-    if case := read_case_question(asked.skeleton.expand(asked.text)):
-        return case
+    if exact := read_exact(asked):
+        return exact
     tool = rank(asked.skeleton)[0][1]
     return build(tool, asked) if tool in READ_TOOLS else None
+
+
+def read_exact(asked: Asked) -> Intent | None:
+    """The question that the whole sentence certainly is: about cases, or about who has some software."""
+    return read_case_question(asked.skeleton.expand(asked.text)) or _software_question(asked)
+
+
+def _software_question(asked: Asked) -> Intent | None:
+    """谁在用 log4j, 我们有没有装 openssl, fastjson 哪些机器在用."""
+    said = pattern("filters.installed").fullmatch(asked.text.strip(" 。.!！?？"))
+    word = asked.skeleton.expand(said["uses"] or said["used"]) if said else ""
+    if wordset("keywords.common_english").issuperset(word.lower().split()):
+        return None
+    return Intent("list_assets", {"keyword": word} | type_of(asked.text.replace(word, " ")))
 
 
 def rank(skeleton: Skeleton) -> list[tuple[float, str]]:
@@ -104,7 +118,8 @@ def _keyword(asked: Asked, found: str) -> dict[str, Any]:
 
 def _alert_keyword(asked: Asked, said: dict[str, Any]) -> str:
     """A rule, source or attack; else an indicator or a person; else a word that is marked as one."""
-    skeleton = Skeleton(pattern("filters.roles").sub(" ", asked.text), asked.skeleton.entities)
+    plain = pattern("filters.in_lists").sub(" ", asked.text)
+    skeleton = Skeleton(pattern("filters.roles").sub(" ", plain), asked.skeleton.entities)
     known = find_known(skeleton.text, asked.lexicon.keywords)
     named = skeleton.first(Kind.IP, Kind.DOMAIN, Kind.URL, Kind.HASH, Kind.CVE, Kind.PERSON, Kind.NETWORK)
     if not known and named and named.value not in said.values():
@@ -128,6 +143,9 @@ def _statistics(asked: Asked) -> dict[str, Any]:
 
 
 def _assets(asked: Asked) -> dict[str, Any]:
+    """What must not be on them is no keyword: nothing can be narrowed by that."""
+    said = Skeleton(pattern("filters.no_use").sub(" ", asked.text), asked.skeleton.entities)
+    asked = replace(asked, skeleton=said)
     keyword = _asset_keyword(asked)
     text = asked.text.replace(keyword, " ") if keyword else asked.text
     unowned = {"unassigned": True} if pattern("filters.unowned").search(text) else {}
@@ -138,9 +156,10 @@ def _asset_keyword(asked: Asked) -> str:
     skeleton = asked.skeleton
     of_people = asked.command or pattern("filters.people_words").search(asked.text)
     named = pattern("filters.name_part").search(asked.text)
+    word = (named["word"] or named["affects"] or named["uses"]) if named else ""
     entity = skeleton.first(*([Kind.PERSON] if of_people else []))
-    if named and not entity:
-        return skeleton.expand(named["word"] or named["affects"] or named["uses"])
+    if word and not entity and word.lower() not in wordset("keywords.common_english"):
+        return skeleton.expand(word)
     entity = entity or skeleton.first(Kind.NETWORK, Kind.HOST, Kind.DOMAIN)
     if entity:
         return str(entity.value)
@@ -148,10 +167,11 @@ def _asset_keyword(asked: Asked) -> str:
     text = "，".join(clause for clause in clauses if noun.search(clause)) or asked.text
     bare = Skeleton(pattern("filters.unsaid").sub(" ", text), skeleton.entities)
     found = "" if asked.command else find_keyword(bare, "filters.asset_noun", frozenset(), of_assets=True)
-    return found or _left(asked, "filters.asset_noun")
+    plain = replace(asked, skeleton=Skeleton(pattern("filters.asset_noun").sub(" ", text), skeleton.entities))
+    return found or _left(asked, "filters.asset_noun") or _software(plain).get("keyword", "")
 
 
-def _software(asked: Asked) -> dict[str, Any]:
+def _software(asked: Asked) -> dict[str, str]:
     """openssl 有漏洞吗: an English word that is no other of ours."""
     found: list[str] = pattern("filters.software_word").findall(asked.text)
     named = [word for word in found if word.lower() not in wordset("keywords.common_english")]

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .actions import read_action
-from .cases import read_case_question
 from .commands import SlashCommand, find_command, read_again, spell_out
 from .controls import find_control
 from .entities import read_entities
@@ -16,7 +15,7 @@ from .leftovers import find_unused
 from .lexicon import Lexicon
 from .normalization import BareRequest, normalize, split_address, strip_courtesies
 from .offers import make_offer
-from .questions import Asked, build, is_clear, is_likely, possible, rank, read_question
+from .questions import Asked, build, is_clear, is_likely, possible, rank, read_exact, read_question
 from .skeletons import Kind, Skeleton
 from .words import name_of, pattern
 
@@ -144,8 +143,8 @@ class _Reader:
     def _question(self, asked: Asked) -> Understanding:
         last, text = self.last, asked.skeleton.text
         plain = asked.skeleton.expand(text)
-        if exact := read_case_question(plain):
-            return Understanding(intent=exact)
+        if exact := read_exact(asked):
+            return Understanding(intent=exact, unused=find_unused(asked, exact))
         if pattern("followups.more").match(text.strip(" 。.!！")):
             more = read_more(last)
             return Understanding(

@@ -27,7 +27,7 @@ from secops_agent.services.alerts.views import (
 from secops_agent.services.assets import inventory
 from secops_agent.services.audit import history
 from secops_agent.services.faults import Conflict, NotFound
-from secops_agent.services.intelligence.matching import hits_of
+from secops_agent.services.intelligence.matching import hits_in_force, hits_of
 from secops_agent.services.notifications.matching import Changed, note_changes
 from secops_agent.services.pages import Page, count_of, cut, demand_limit, order_of
 from secops_agent.services.people.directory import find_staff
@@ -62,6 +62,7 @@ class AlertFilter:
     """Empty values do not filter. ``since`` (inclusive) and ``until`` (exclusive) are of ``last_seen``.
 
     ``keyword``: part of title, rule, source or description (`alert_words`), or an indicator. ``asset``: name, IP or id.
+    ``listed``: something in them is on a list of indicators in force.
     ``due_by``: not closed, the time limit not yet over but before then. ``urgent``: gravest first, then by time limit.
     """
 
@@ -79,6 +80,7 @@ class AlertFilter:
     overdue: bool = False
     due_by: datetime | None = None
     urgent: bool = False
+    listed: bool = False
     order: str = "-last_seen"
     limit: int = 20
     cursor: str = ""
@@ -123,6 +125,8 @@ def _matching(wanted: AlertFilter) -> QuerySet[Alert]:
     if wanted.due_by:
         soon = {"due_at__gte": timezone.now(), "due_at__lt": wanted.due_by}
         rows = rows.filter(**soon).exclude(status=AlertStatus.CLOSED)
+    if wanted.listed:
+        rows = rows.filter(pk__in=hits_in_force().order_by().values("alert_id"))
     asset_id = wanted.asset_id or (inventory.require(wanted.asset).id if wanted.asset.strip() else None)
     if asset_id:
         rows = rows.filter(pk__in=AlertAsset.objects.filter(asset_id=asset_id).values("alert_id"))

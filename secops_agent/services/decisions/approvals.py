@@ -49,7 +49,11 @@ def decide(request: DecisionRequest, executors: Executors) -> Decision:
         refusal = refusal_of(request, proposal, decider, now)
         if refusal:
             return _refuse(request, proposal, refusal)
-        kind = "withdraw" if request.verdict == "reject" and is_own(proposal, decider) else request.verdict
+        kind = (
+            "withdraw"
+            if request.verdict in ("reject", "withdraw") and is_own(proposal, decider)
+            else request.verdict
+        )
         if not _win(request, proposal, decider, STATES[kind], now):
             proposal.refresh_from_db()
             return _late(request, proposal, decider)

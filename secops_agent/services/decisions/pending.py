@@ -18,7 +18,7 @@ _MOST_SHOWN = 200
 
 
 def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Proposal]:
-    """Undecided and not expired, oldest first: the corporation's own, then what they may approve by an account tied to
+    """Undecided and not expired, newest first: the corporation's own, then what they may approve by an account tied to
     theirs in another one. Only of ``config_id``, if given. On a database thread."""
     staff = eligibility.listed(person.corp_id, person.staff_id)
     if staff is None:
@@ -28,8 +28,8 @@ def waiting_for(person: Person, config_id: int | None = None) -> Sequence[Propos
     others = Q(risk=Risk.DANGEROUS, corp_id__in=(staff.corp_id, "")) if approves else Q(pk__in=())
     rows = Proposal.objects.filter(mine | others, state=ProposalState.PROPOSED, expires_at__gt=database_now())
     if config_id is not None:
-        return list(rows.filter(config_id=config_id).order_by("pk")[:_MOST_LISTED])
-    return [*rows.select_related("config").order_by("pk")[:_MOST_LISTED], *_elsewhere(staff)]
+        return list(rows.filter(config_id=config_id).order_by("-pk")[:_MOST_LISTED])
+    return [*rows.select_related("config").order_by("-pk")[:_MOST_LISTED], *_elsewhere(staff)]
 
 
 def _elsewhere(staff: Staff) -> Sequence[Proposal]:
@@ -40,7 +40,7 @@ def _elsewhere(staff: Staff) -> Sequence[Proposal]:
         return ()
     rows = Proposal.objects.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
     rows = rows.filter(risk=Risk.DANGEROUS, corp_id__in=others).select_related("asked_by", "config")
-    return [row for row in rows.order_by("pk")[:_MOST_LISTED] if _may_decide(row, others[row.corp_id])]
+    return [row for row in rows.order_by("-pk")[:_MOST_LISTED] if _may_decide(row, others[row.corp_id])]
 
 
 def everything(accounts: Sequence[Staff]) -> list[tuple[Proposal, bool]]:
@@ -68,6 +68,14 @@ def own(person: Person, waiting: Sequence[Proposal]) -> Sequence[Proposal]:
     return [each for each in waiting if each.asker_id == person.staff_id]
 
 
+def own_of(tool: str, person: Person, config_id: int) -> Sequence[Proposal]:
+    """All of one tool that the person asked for here, newest first. On a database thread."""
+    staff = eligibility.listed(person.corp_id, person.staff_id)
+    rows = Proposal.objects.filter(asked_by=staff, tool=tool, config_id=config_id)
+    waiting = rows.filter(state=ProposalState.PROPOSED, expires_at__gt=database_now())
+    return list(waiting.order_by("-pk")) if staff else ()
+
+
 def tell(person: Person, waiting: Sequence[Proposal]) -> str:
     """Each with the full command that decides it; a first line with their number. On a database thread."""
     if not waiting:
@@ -76,7 +84,7 @@ def tell(person: Person, waiting: Sequence[Proposal]) -> str:
     lines = [
         f"- {each.summary}\n  {_how(person, each, elsewhere[each.config_id])}" for each in waiting[:_MOST]
     ]
-    rest = [f"- 另有 {len(waiting) - _MOST} 个"] if len(waiting) > _MOST else []
+    rest = [f"- 另有 {len(waiting) - _MOST} 个更早的"] if len(waiting) > _MOST else []
     return "\n".join([f"**等待您决定：{len(waiting)} 个**", "", *lines, *rest])
 
 

@@ -78,6 +78,8 @@ def refusal_of(request: DecisionRequest, proposal: Proposal, decider: Staff, now
     place = _wrong_place(request, proposal, own)
     if place:
         return place
+    if request.verdict == "withdraw":
+        return "" if own else _not_ones_own(proposal)
     if request.verdict == "reject":
         return "" if own else _not_an_approver(proposal, decider)
     if request.token is not None and not proposal.conversation_id:
@@ -101,6 +103,11 @@ def _wrong_place(request: DecisionRequest, proposal: Proposal, own: bool) -> str
     if not own and request.is_group and not here:
         return f"请在提出 {proposal.code} 的群里或与机器人的单聊里决定。"
     return ""
+
+
+def _not_ones_own(proposal: Proposal) -> str:
+    how = f"审批人可以回复「拒绝 {proposal.code} 理由」" if proposal.risk == Risk.DANGEROUS else "由本人决定"
+    return f"「取消」只用于自己提出的操作。{proposal.code} 是 {proposal.asker_name} 提出的，{how}。"
 
 
 def _not_confirmable(proposal: Proposal, *, own: bool) -> str:

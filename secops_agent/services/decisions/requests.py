@@ -9,7 +9,7 @@ from secops_agent.models.proposal import ProposalState
 from secops_agent.services.actors import Actor, Human
 from secops_agent.services.people.staff import Person
 
-Verdict = Literal["confirm", "approve", "reject"]
+Verdict = Literal["confirm", "approve", "reject", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,8 @@ def _network(value: str) -> tuple[Kind, str]:
         raise Unusable("是内网、保留或组播地址")
     if found.prefixlen < _WIDEST[found.version]:
         raise Unusable(f"网段太大：IPv{found.version} 至少 /{_WIDEST[found.version]}")
+    if _address(value.partition("/")[0]) != found.network_address:
+        raise Unusable(f"不是网段的起始地址：整个网段请写 {found}，只要这一个地址请去掉 /{found.prefixlen}")
     if found.prefixlen == found.max_prefixlen:
         return "ip", str(found.network_address)
     return "cidr", str(found)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
@@ -22,6 +21,7 @@ from bifang.channels.processes import is_served
 from bifang.core.db import database_now
 from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, TargetKind
+from secops_agent.services import links
 from secops_agent.services.notifications import administrators
 from secops_agent.services.notifications.targets import Unreachable, resolve
 from secops_agent.services.notifications.wording import clock
@@ -182,6 +182,5 @@ def _remedy(one: RobotConnection) -> str:
 
 
 def _page(config: SystemConfig) -> str:
-    where = f"系统配置（ID {config.pk}）"
     page = reverse("admin:core_systemconfig_change", args=[config.pk])
-    return f"[{where}]({settings.PUBLIC_URL}{page})" if settings.PUBLIC_URL else f"「{where}」"
+    return links.named(f"系统配置（ID {config.pk}）", page)

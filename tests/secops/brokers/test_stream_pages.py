@@ -292,3 +292,27 @@ def test_number_that_is_no_time_stops_nobody(server: RedisServer, consuming: Con
     with consuming(configure(server)):
         wait_until(lambda: Alert.objects.count() == 3, within=20)
     assert not Alert.objects.filter(last_seen__gt=timezone.now()).exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (
+            b'{"record": "alert", "title": "x" "y"}',
+            "第一条（第 1 行）：不是有效的 JSON：它的第 34 个字符处缺少逗号",
+        ),
+        (b'{"record": "alert",\n "title": ', "JSON 在第 2 行第 11 个字符处中断：没有写完"),
+        (b'{"record": "alert"}}', "第 20 个字符处后面多出了内容"),
+        (b"[1, x]", "JSON 在第 1 行第 5 个字符处中断：应当是一个值"),
+        (b"[" * 50_000, "不像是 generic"),
+        (b'{"a": ' + b"9" * 5000 + b"}", ""),
+        (b"plain words", "不像是 generic：毕方通用格式"),
+    ],
+)
+def test_dead_letter_of_broken_json_says_where_it_breaks(body: bytes, why: str) -> None:
+    found = letter(stream(format="generic"), body)
+    act(member(Role.ANALYST), "try_again", found)
+    found.refresh_from_db()
+    assert why in found.error
+    assert "（（" not in found.error
+    assert "））" not in found.error

@@ -84,12 +84,20 @@ def test_assets_broken_rows_are_rejected_with_their_line() -> None:
         ",,,,only a note\n10.0.0.8,10.0.0.999,,,\nweb-04,10.0.0.9,low,host,,extra\nweb-05,10.0.0.10,low,host,\n"
     )
     items = read("assets_csv", rows)
-    assert [asset.name for asset in of(items, AssetRecord)] == ["web-05"]
-    assert [position for position, _ in rejected(items)] == [f"第 {n} 行" for n in (2, 4, 5, 6, 7)]
+    assert [asset.name for asset in of(items, AssetRecord)] == ["web-02", "web-05"]
+    assert [position for position, _ in rejected(items)] == [f"第 {n} 行" for n in (2, 5, 6, 7)]
     reasons = [reason for _, reason in rejected(items)]
     assert reasons[0] == "「IP」不是有效的地址：10.0.0.300"
-    assert reasons[1].startswith("「重要性」不认识：天大")
-    assert "没有能标识资产的内容" in reasons[2]
+    assert "没有能标识资产的内容" in reasons[1]
+
+
+def test_an_importance_that_nobody_knows_is_kept_in_the_description() -> None:
+    rows = "主机名,重要性,备注\na,P9,备用\nb,三级,\nc,核心,\nd,高级,\ne,,\nf,信息,\n"
+    items = read("assets_csv", rows)
+    assert rejected(items) == []
+    assert [(asset.importance, asset.description) for asset in of(items, AssetRecord)] == [
+        ("", "备用\n重要性：P9"), ("", "重要性：三级"), ("critical", ""), ("high", ""), ("", ""), ("info", ""),
+    ]  # fmt: skip
 
 
 def test_assets_of_a_type_that_nobody_knows_are_taken_and_their_word_is_kept() -> None:

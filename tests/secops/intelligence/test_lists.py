@@ -138,3 +138,12 @@ def test_looking_a_value_up_says_what_lists_say(load):
     found = indicators.lookup("hxxp://203.0.113[.]200/x")
     assert [each.note for each in found.listed] == ["扫描器"]
     assert not indicators.lookup("203.0.113.10").listed
+
+
+def test_an_address_with_a_prefix_is_never_taken_for_the_whole_network(load):
+    rows = "value,type\n198.51.100.0/8,\n203.0.113.77/24,cidr\n2001:db8::1/32,\n203.0.113.0/25,\n198.51.100.7/32,\n"
+    told = load(rows)
+    assert told["created"]["indicator"] == 2
+    assert set(ListedIndicator.objects.values_list("value", flat=True)) == {"203.0.113.0/25", "198.51.100.7"}
+    assert [each["position"] for each in told["rejected"]] == ["第 2 行", "第 3 行", "第 4 行"]
+    assert "整个网段请写 198.0.0.0/8，只要这一个地址请去掉 /8" in told["rejected"][0]["reason"]
