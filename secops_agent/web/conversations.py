@@ -170,7 +170,8 @@ def conversation(request: HttpRequest, pk: int) -> HttpResponse:
     if row is None:
         raise Http404
     same = Q(config_id=row.config_id, conversation_id=row.conversation_id) & may_see
-    found = list(_reach(same, pk + 1).defer("webhook", "unreadable").annotate(is_raw=raw())[: TURNS + 1])
+    rows = _reach(same, pk + 1).select_related("config").defer("webhook", "unreadable").annotate(is_raw=raw())
+    found = list(rows[: TURNS + 1])
     newest = _reach(same).values_list("pk", flat=True).first()
     context = {
         "title": Called([row]).title(row),

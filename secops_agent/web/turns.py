@@ -90,7 +90,10 @@ def turns_of(request: HttpRequest, rows: Sequence[InboxRow]) -> list[ChatTurn]:
         AuditRecord.objects.filter(inbox_id__in=ids).order_by("pk")
     )
     sent: Mapping[int, list[OutboxRow]] = _by_message(
-        OutboxRow.objects.filter(inbox_id__in=ids).defer("webhook", "buttons").order_by("pk")
+        OutboxRow.objects.filter(inbox_id__in=ids)
+        .select_related("config")
+        .defer("webhook", "buttons")
+        .order_by("pk")
     )
     proposals = _proposals(request, [each for found in records.values() for each in found])
     costs = _costs(rows)

@@ -90,7 +90,8 @@ def test_an_unknown_verdict_and_an_unknown_proposal_change_nothing() -> None:
     code = propose(company(), "zhao")
     approver = as_staff("wang")
     address = reverse("web:approval_decide", args=[the(code).pk])
-    assert "没有这个决定" in messages_of(approver.post(address, {"verdict": "withdraw"}, follow=True))
+    assert "没有这个决定" in messages_of(approver.post(address, {"verdict": "perhaps"}, follow=True))
+    assert "自己提出的" in messages_of(approver.post(address, {"verdict": "withdraw"}, follow=True))
     assert approver.get(reverse("web:approval", args=[999_999])).status_code == 404
     assert the(code).state == "proposed"
 
