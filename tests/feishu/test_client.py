@@ -69,7 +69,7 @@ def test_stored_event_is_acknowledged_with_its_time(sim: FeishuHandle) -> None:
         assert (ack["event_id"], ack["code"], ack["fault"]) == (said["event_id"], 200, "")
         assert len(running.pushed) == 1
     assert running.client.state.status == "stopped"
-    assert sim.connections() == []
+    wait_until(lambda: sim.connections() == [], within=20)
 
 
 def test_event_that_is_not_stored_comes_again(sim: FeishuHandle) -> None:
