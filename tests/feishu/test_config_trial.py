@@ -19,6 +19,7 @@ from bifang.core.models import SystemConfig
 from secops_agent.models import Role, Staff
 from secops_agent.services.operations.health import read_health
 from tests.admin_pages import connected, dingtalk, received, serve_plain_static, superuser, tried
+from tests.deadline import wait_until
 from tests.feishu_simulator import FeishuHandle, running_feishu
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def test_form_is_tried_step_by_step_before_it_is_saved(sim: FeishuHandle) -> Non
     assert "已与 127.0.0.1 握手" in found["handshake"]
     assert "跳过 保存后由飞书长连接服务连接" in found["worker"]
     assert "demo-secret" not in found["whole"]
-    assert sim.connections() == []
+    wait_until(lambda: sim.connections() == [], within=20)
 
 
 @pytest.mark.parametrize(
