@@ -49,7 +49,8 @@ class PreviewedScreen(Screen):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """Tells the page where to ask."""
-        name, known = f"admin:{self._preview_name}", object_id is not None and object_id.isdigit()
+        ident = object_id or ""
+        name, known = f"admin:{self._preview_name}", ident.isascii() and ident.isdigit()
         asked = reverse(f"{name}_of", args=[object_id]) if known else reverse(name)
         told = {"bf_preview_url": asked, "bf_preview_without": " ".join(self.preview_without)}
         return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))

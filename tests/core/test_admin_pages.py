@@ -79,6 +79,11 @@ def test_login_opens_in_chinese_and_leads_to_the_first_page() -> None:
     assert Client().get("/", follow=True).redirect_chain[-1][0].startswith("/admin/login/")
 
 
+@pytest.mark.parametrize("model", ["suppressionrule", "notificationrule"])
+def test_a_digit_that_is_no_key_leads_back_to_the_list(model: str) -> None:
+    assert superuser().get(f"/admin/secops_agent/{model}/²/change/").status_code == 302
+
+
 def english(package: str) -> set[str]:
     """The sentences of a package that Chinese pages must not show."""
     texts = set()

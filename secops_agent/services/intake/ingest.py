@@ -66,7 +66,8 @@ def store(
     ``digest`` of a file makes the time of its first import the time of records that carry none, so that importing
     it again changes nothing. Interrupted, what was committed stays, and the same call completes it: with a digest it
     knows that it was, without one ``again`` says that it may have been. ``match`` compares new advisories and
-    components with what is known, ``announce`` has people told of alerts. ``keep`` is called in the transaction of the last records, with the counts so far. Raises what `items` raises before its first record.
+    components with what is known, ``announce`` has people told of alerts. ``keep`` is called in the transaction of the
+    last records, with the counts so far. Raises what `items` raises before its first record.
     """
     with Staging() as staging:
         _fill(staging, items)
