@@ -23,6 +23,7 @@ class Investigation(models.Model):
     """
 
     ARRIVAL, ASKED = "arrival", "asked"
+    NOTHING_FOUND = "没有查到别的线索"  # a conclusion
 
     alert = models.ForeignKey(
         Alert, verbose_name="告警", on_delete=models.CASCADE, related_name="investigations"

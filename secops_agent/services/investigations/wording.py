@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from secops_agent.models import Investigation
 from secops_agent.models.choices import Importance, Verdict
 from secops_agent.services.investigations.checks.base import Evidence, Signal, Statement, verdict_words
 from secops_agent.services.investigations.checks.estate import EstateFacts
@@ -43,7 +44,7 @@ def headline(dossier: Dossier, *, suggests: bool) -> str:
     """One line for a message, in figures only: nothing of it is private. ``suggests``: with the suggested verdict."""
     found = dossier.assessment
     parts = [f"建议结论：{verdict_line(found)}"] if suggests and found.verdict else []
-    return "；".join([*parts, *_facts(dossier)][:4]) or "没有查到别的线索"
+    return "；".join([*parts, *_facts(dossier)][:4]) or Investigation.NOTHING_FOUND
 
 
 def _facts(dossier: Dossier) -> Iterable[str]:

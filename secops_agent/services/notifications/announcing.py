@@ -18,6 +18,7 @@ from secops_agent.models import (
     Alert,
     AlertMessage,
     AlertMessageItem,
+    Investigation,
     MessageState,
     Silence,
 )
@@ -182,10 +183,12 @@ def _prefix(told: _Told, now: datetime) -> str:
 
 def _significant(told: _Told) -> str:
     """What has to change for the group to be told of again: level, state, people, size by its order of magnitude,
-    what rules want told of its time limit, what was found out about it; on a card also what a model said of that."""
+    what rules want told of its time limit, what was found out about it, if anything; on a card also what a model said
+    of that."""
     parts: tuple[object, ...] = (
         wording.gravest(told.alerts), wording.state_of(told.alerts), len(told.alerts).bit_length(),
     )  # fmt: skip
-    parts += tuple(filter(None, (told.row.sla, events.finding(told.alerts, told.known))))
+    found = events.finding(told.alerts, told.known)
+    parts += tuple(filter(None, (told.row.sla, "" if found == Investigation.NOTHING_FOUND else found)))
     parts += (events.reading(told.alerts, told.known),) if told.on_card else ()
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

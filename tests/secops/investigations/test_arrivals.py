@@ -122,6 +122,22 @@ def test_first_message_says_what_was_found_and_a_later_finding_follows_it_up():
     assert len(stage.told()) == 3
 
 
+def test_that_nothing_was_found_is_worth_no_second_message():
+    stage.configure()
+    stage.rule()
+    arrive("a", assets=(host("nobody-knows-it"),))
+    stage.announce()
+    assert "- 调查：" not in stage.told()[0]
+    work.step()
+    assert Investigation.objects.get().conclusion == Investigation.NOTHING_FOUND
+    AlertMessage.objects.update(
+        due_at=F("due_at") - timedelta(minutes=2), sent_at=F("sent_at") - timedelta(minutes=2)
+    )
+    stage.announce()
+    assert len(stage.told()) == 1
+    assert not AlertMessage.objects.filter(wanted__gt=F("shown")).exists()
+
+
 def test_messages_suggest_only_for_rules_that_have_earned_it():
     stage.configure()
     stage.rule()
