@@ -11,8 +11,8 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.brokers.reading import items_of
 from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.services.actors import Actor
+from secops_agent.services.intake import apart, ingest
 from secops_agent.services.intake import deliveries as letters
-from secops_agent.services.intake import ingest
 from secops_agent.services.intake.deliveries import TRIES, Delivery
 from secops_agent.services.intake.ledger import ImportOutcome
 from secops_agent.services.records import Item, Rejected
@@ -53,11 +53,15 @@ def _whole(settings: BrokerSettings, message: Delivery) -> list[Item]:
 
 def _stored(settings: BrokerSettings, messages: list[Delivery], items: list[Item]) -> list[Delivery]:
     """Those that were not."""
+
+    def remember(outcome: ImportOutcome) -> None:
+        letters.remember(settings.id, messages)
+        apart.note(settings.id, outcome.apart)
+
     try:
         ingest.store_at_once(
-            items, actor_of(settings), received_at=min(each.at for each in messages),
-            beside=lambda _: letters.remember(settings.id, messages),
-        )  # fmt: skip
+            items, actor_of(settings), received_at=min(each.at for each in messages), beside=remember
+        )
     except UNAVAILABLE:
         raise
     except Exception:
@@ -109,6 +113,7 @@ def _store(settings: BrokerSettings, message: Delivery, tries: int) -> None:
 
     def settle(outcome: ImportOutcome) -> None:
         letters.settle(settings.id, message, left_out(outcome))
+        apart.note(settings.id, outcome.apart)
 
     if len(message.data) <= TOGETHER:
         items = _taken(settings, message)

@@ -10,6 +10,7 @@ from secops_agent.models.alert import (
     AlertPayload,
     AlertTally,
 )
+from secops_agent.models.apart import KeptApart
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.broker import BrokerConsumer, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
@@ -128,6 +129,7 @@ __all__ = [
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "KeptApart",
     "LetterState",
     "LineKind",
     "ListedIndicator",

@@ -14,7 +14,8 @@ from bifang.core.errors import BifangError
 from secops_agent.models import Component, ImportRun, VulnerabilityAlias
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
-from secops_agent.services.intake import retrospect
+from secops_agent.services.faults import Forbidden
+from secops_agent.services.intake import retrospect, speaking
 from secops_agent.services.intake.ledger import KINDS, ImportOutcome, Kind, Ledger
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.staging import Staging
@@ -67,10 +68,11 @@ def store(
     it again changes nothing. Interrupted, what was committed stays, and the same call completes it: with a digest it
     knows that it was, without one ``again`` says that it may have been. ``match`` compares new advisories and
     components with what is known, ``announce`` has people told of alerts. ``keep`` is called in the transaction of the
-    last records, with the counts so far. Raises what `items` raises before its first record.
+    last records, with the counts so far. Raises what `items` raises before its first record, and Forbidden, with nothing
+    written, where any comes from a source that the actor may not speak for.
     """
     with Staging() as staging:
-        _fill(staging, items)
+        _fill(staging, speaking.permitted(actor, items))
         run, broken_off = _begin_run(label, digest) if digest else (None, again)
         received = received_at or (run.first_at if run else timezone.now())
         session = Session(actor, timezone.now(), received, announce)
@@ -97,7 +99,7 @@ def store_at_once(
     Raises what `items` raises before its first record; then nothing is written.
     """
     with Staging() as staging:
-        _fill(staging, items)
+        _fill(staging, speaking.permitted(actor, items))
         session = Session(actor, timezone.now(), received_at)
         session.ledger.rejected += staging.rejected
         with import_transaction():
@@ -116,6 +118,8 @@ def _fill(staging: Staging, items: Iterable[Item]) -> None:
     source = iter(items)
     try:
         staging.fill(source)
+    except Forbidden:
+        raise
     except BifangError as error:
         if not staging.count:
             raise
