@@ -100,7 +100,9 @@ def create(
 def checked_sources(names: Sequence[str]) -> list[str]:
     """Without what surrounds them, each once. Raises InvalidInput for what no source can be called."""
     found = list(dict.fromkeys(name.strip() for name in names if name.strip()))
-    bad = next((name for name in found if len(name) > LONGEST_SOURCE or name != visible(name)), None)
+    bad = next(
+        (name for name in found if len(name) > LONGEST_SOURCE or "\n" in name or name != visible(name)), None
+    )
     if bad is not None:
         raise InvalidInput(
             f"来源「{visible(bad)[:20]}」不能用：最多 {LONGEST_SOURCE} 个字，没有看不见的字符。"
