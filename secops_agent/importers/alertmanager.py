@@ -63,7 +63,7 @@ class Alertmanager:
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         header = _header(source, options)
-        entries = json_values(source, {"alerts.item", "item"}, options.limits)
+        entries = json_values(source, {"alerts.item", "item"}, options.limits, {})
         pairs = ((position, value) for _, position, value in entries)
         return convert(pairs, partial(_alert, header=header, options=options))
 

@@ -77,6 +77,7 @@ def store(
         received = received_at or (run.first_at if run else timezone.now())
         session = Session(actor, timezone.now(), received, announce)
         session.ledger.rejected += staging.rejected
+        session.ledger.nothing = staging.holds_nothing
         _Writer(session, staging, progress, keep).write()
         _finish(session, match, broken_off)
         outcome = session.ledger.outcome()
@@ -102,6 +103,7 @@ def store_at_once(
         _fill(staging, speaking.permitted(actor, items))
         session = Session(actor, timezone.now(), received_at)
         session.ledger.rejected += staging.rejected
+        session.ledger.nothing = staging.holds_nothing
         with import_transaction():
             _Writer(session, staging, None, None).write()
             if not staging.is_compared:

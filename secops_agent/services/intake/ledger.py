@@ -12,6 +12,7 @@ APART = (
     "看来是同一台主机，没有合并，因为其中有人设定过的内容。确实是同一台：请由人在网页上导入一份同时写明两者标识的文件"
     "（例如资产表）；不是：请核对是谁把它们的标识写在一起。"
 )
+NOTHING = "报告里没有发现"
 _MOST_APART = 1000  # that one import names
 Kind = Literal["asset", "component", "vulnerability", "finding", "statement", "alert", "indicator"]
 KINDS: tuple[Kind, ...] = (
@@ -30,6 +31,7 @@ class ImportOutcome:
     """Counts of things (not of records) by kind. ``matched``: findings that Bifang's own matching added.
 
     ``vanished``: findings that a complete scan no longer has. ``apart``: assets that seem to be one and were not joined.
+    ``nothing``: it was read whole, and there was nothing in it.
     """
 
     created: dict[str, int]
@@ -40,6 +42,7 @@ class ImportOutcome:
     vanished: int = 0
     created_ids: dict[str, frozenset[int]] = field(default_factory=dict, repr=False)
     apart: tuple[str, ...] = ()
+    nothing: bool = False
 
     @property
     def counts_anything(self) -> bool:
@@ -63,6 +66,7 @@ class ImportOutcome:
             "unchanged": self.unchanged,
             "rejected": [{"position": each.position, "reason": each.reason} for each in self.rejected],
             **({"apart": list(self.apart)} if self.apart else {}),
+            **({"note": NOTHING} if self.nothing else {}),
         }
 
 
@@ -82,6 +86,7 @@ class Ledger:
         self._apart: dict[str, None] = {}
         self.matched = 0
         self.vanished = 0
+        self.nothing = False
 
     def create(self, kind: Kind, ids: Iterable[int]) -> None:
         """These are new."""
@@ -137,4 +142,5 @@ class Ledger:
             self.vanished,
             ids,
             tuple(self._apart),
+            self.nothing and not self.rejected,
         )

@@ -129,6 +129,11 @@ class Staging:
         return any(self._shelves[kind].count for kind in _COMPARED)
 
     @property
+    def holds_nothing(self) -> bool:
+        """Nothing but ends of scans."""
+        return not self.rejected and self.count == self._shelves[ScanRecord].count
+
+    @property
     def count(self) -> int:
         """How many records are staged."""
         return sum(shelf.count for shelf in self._shelves.values())
