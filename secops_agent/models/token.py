@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
 
 
 class Scope(models.TextChoices):
@@ -25,7 +26,9 @@ class ApiToken(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField("令牌开头", max_length=12, editable=False)
     scopes = models.JSONField("权限范围", default=list)
-    sources = models.JSONField("可以代表的来源", default=list, blank=True)
+    sources = models.JSONField(
+        "可以代表的来源", default=list, db_default=Value([], models.JSONField()), blank=True
+    )
     rate = models.PositiveIntegerField("每分钟请求数上限", default=3000)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
