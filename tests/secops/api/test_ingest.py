@@ -372,13 +372,3 @@ def test_the_history_of_a_broken_file_stays_small(monkeypatch: pytest.MonkeyPatc
     assert len(send(client, json.dumps(BROKEN["generic"]).encode()).json()["rejected"]) == 2
     [job] = client.get("/api/v1/jobs/").json()["items"]
     assert [each["position"] for each in job["outcome"]["rejected"]] == ["alerts[0]", "其余"]
-
-
-def test_a_report_that_found_nothing_says_so_and_one_with_a_hollow_result_does_not() -> None:
-    report = {"SchemaVersion": 2, "ArtifactName": "web:1", "ArtifactType": "container_image", "Results": []}
-    client = with_token("ingest")
-    none = client.post("/api/v1/ingest/trivy/", json.dumps(report), "application/json").json()
-    assert (none["note"], none["rejected"]) == ("报告里没有发现", [])
-    hollow = client.post("/api/v1/ingest/trivy/", json.dumps(report | {"Results": [{}]}), "application/json")
-    assert (hollow.status_code, "note" in hollow.json()) == (422, False)
-    assert hollow.json()["rejected"] == [{"position": "Results[0]", "reason": "是空的，没有内容可以导入"}]
