@@ -17,9 +17,9 @@ Application = Callable[..., Iterable[bytes]]
 def without_body(whole: Application) -> Application:
     """Django answers HEAD as it does GET; gunicorn drops that body, with a warning in the log for each."""
 
-    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        body = whole(environ, start_response)
-        if environ["REQUEST_METHOD"] != "HEAD":
+    def application(request: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = whole(request, start_response)
+        if request["REQUEST_METHOD"] != "HEAD":
             return body
         if hasattr(body, "close"):
             body.close()  # what Django does at the end of a request
