@@ -65,6 +65,7 @@ def stage(
         templates.database("sqlite", home / "var") as database,
         open_feishu(database) as made,
     ):
+        made.patient = True
         made.apply(made.robot(ai_config=""), staff=PEOPLE)
         made.start()
         made.say("你好", GROUP, "ou_lisi")

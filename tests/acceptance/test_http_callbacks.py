@@ -126,7 +126,10 @@ def test_a_worker_that_is_killed_loses_nothing_that_was_called_meanwhile(stage: 
 @pytest.mark.slow
 def test_an_address_that_is_not_ours_tells_nothing(stage: Stage) -> None:
     answer = httpx.post(
-        f"http://127.0.0.1:{stage.web_port}/dingtalk/1-{'x' * 32}/robot", content=b"x", trust_env=False
+        f"http://127.0.0.1:{stage.web_port}/dingtalk/1-{'x' * 32}/robot",
+        content=b"x",
+        trust_env=False,
+        timeout=120,
     )
     assert (answer.status_code, answer.content) == (404, b"")
     assert "x" * 32 not in stage.log
