@@ -237,8 +237,8 @@ def _finding(
     snippet = "" if kind == "secret" else shortened(place.snippet, 1500)
     if not rule_id and not message:
         raise BrokenRecord("既没有「ruleId」也没有「message」")
-    shown = (rule_id or "疑似泄露的密钥") if kind == "secret" else message or rule_id
-    title = text(table(rule, "shortDescription"), "text") or text(rule, "name") or shown
+    shown = (text(rule, "name") or rule_id or "疑似泄露的密钥") if kind == "secret" else _first_line(message) or rule_id
+    title = _said_of(rule) or shown
     return FindingRecord(
         kind=kind,
         key=key if ordinal == 1 else (*key, f"#{ordinal}"),
@@ -256,6 +256,19 @@ def _finding(
         suppressed=_suppressed(result),
         seen_at=run.ended,
     )
+
+
+def _first_line(message: str) -> str:
+    return next(iter(message.splitlines()), "")
+
+
+def _said_of(rule: Table) -> str:
+    """What is wrong, in the rule's words; "" where it only repeats its name: "Semgrep Finding: shell-true", "blacklist"."""
+    names = (text(rule, "id"), text(rule, "name"))
+    short = text(table(rule, "shortDescription"), "text")
+    if short and short.rpartition(": ")[2] not in names[:1]:
+        return short
+    return names[1] if " " in names[1] else ""
 
 
 def _message(result: Table, rule: Table) -> str:

@@ -170,3 +170,19 @@ def test_sarif_nested_fingerprint_is_a_fingerprint() -> None:
     result = {"ruleId": "R", "message": {"text": "m"}, "fingerprints": {"sha": {"value": "aa"}, "not": None}}
     [finding] = of(read("sarif", report("x", [], [result])), FindingRecord)
     assert finding.key == ("R", "", 'sha={"value": "aa"}')
+
+
+@pytest.mark.parametrize(
+    ("rule", "title"),
+    [({"id": "md5", "name": "md5", "shortDescription": {"text": "Semgrep Finding: md5"}}, "弱摘要"),  # semgrep 1.172.0
+     ({"id": "B403", "name": "blacklist"}, "弱摘要"),  # bandit 1.9.4
+     ({"id": "CKV_1", "name": "Ensure that COPY is used"}, "Ensure that COPY is used"),  # checkov 3.3.30 has both
+     ({"id": "no-undef", "shortDescription": {"text": "Disallow undeclared variables"}}, "Disallow undeclared variables")],
+)  # fmt: skip
+def test_sarif_title_says_what_is_wrong(rule: dict[str, Any], title: str) -> None:
+    run = {
+        "tool": {"driver": {"name": "x", "rules": [rule]}},
+        "results": [{"ruleId": rule["id"], "message": {"text": "弱摘要\n第二行"}}],
+    }
+    [finding] = of(read("sarif", {"version": "2.1.0", "runs": [run]}), FindingRecord)
+    assert finding.title == title
