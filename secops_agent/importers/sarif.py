@@ -47,6 +47,8 @@ _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"
 _LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
 _PLACE = re.compile(r"\{(\d{1,3})\}")  # of an argument in a message
+# Of a tool that looks for other things, too; Bandit's B105 writes the password into its message.
+_SECRET_RULE = re.compile(r"hard.?coded.?(?:password|passwd|credential|secret|token|key)", re.IGNORECASE)
 _NOT_A_PROBLEM = {"pass", "notApplicable", "informational"}
 _TOOL_KINDS: dict[str, FindingKind] = {
     "gitleaks": "secret",
@@ -176,6 +178,8 @@ def _kind(rule_id: str, rule: Table, tool: str) -> FindingKind:
     for tag, kind in (("secret", "secret"), ("secrets", "secret"), ("misconfiguration", "misconfiguration")):
         if tag in tags:
             return kind  # type: ignore[return-value]
+    if _SECRET_RULE.search(f"{rule_id} {text(rule, 'name')}"):
+        return "secret"
     if aliases_in(rule_id):
         return "vulnerability"
     return next((kind for name, kind in _TOOL_KINDS.items() if tool.startswith(name)), "code")

@@ -1,5 +1,6 @@
 """SARIF in the styles of CodeQL, Semgrep, Gitleaks and Trivy."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -186,3 +187,14 @@ def test_sarif_title_says_what_is_wrong(rule: dict[str, Any], title: str) -> Non
     }
     [finding] = of(read("sarif", {"version": "2.1.0", "runs": [run]}), FindingRecord)
     assert finding.title == title
+
+
+def test_sarif_password_in_the_code_is_kept_nowhere() -> None:
+    """Bandit 1.9.4 writes it into the message and the snippet, under a rule that is no secret scanner's."""
+    region = {"startLine": 18, "snippet": {"text": 'password = "hunter2-not-real"'}}
+    place = {"physicalLocation": {"artifactLocation": {"uri": "app.py"}, "region": region}}
+    said = {"message": {"text": "Possible hardcoded password: 'hunter2-not-real'"}, "locations": [place]}
+    rules = [{"id": "B105", "name": "hardcoded_password_string"}]
+    [finding] = of(read("sarif", report("Bandit", rules, [{"ruleId": "B105", **said}])), FindingRecord)
+    assert (finding.kind, finding.title, finding.location) == ("secret", "hardcoded_password_string", "app.py:18")
+    assert "hunter2" not in repr(replace(finding, key=()))  # of which only a digest is stored
