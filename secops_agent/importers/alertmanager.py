@@ -69,7 +69,9 @@ class Alertmanager:
         entries = json_values(source, {"alerts.item", "item"}, options.limits)
         pairs = ((position, value) for _, position, value in entries)
         yield from convert(pairs, partial(_alert, header=header, options=options))
-        yield from _left_out(sum(value for path, _, value in pieces if path == _LEFT_OUT and type(value) is int))
+        yield from _left_out(
+            sum(value for path, _, value in pieces if path == _LEFT_OUT and type(value) is int)
+        )
 
 
 def _header(pieces: list[tuple[str, str, Any]]) -> dict[str, Any]:

@@ -241,12 +241,10 @@ def _finding(
     snippet = "" if kind == "secret" else shortened(place.snippet, 1500)
     if not rule_id and not message:
         raise BrokenRecord("既没有「ruleId」也没有「message」")
-    shown = (text(rule, "name") or rule_id or "疑似泄露的密钥") if kind == "secret" else _first_line(message) or rule_id
-    title = _said_of(rule) or shown
     return FindingRecord(
         kind=kind,
         key=key if ordinal == 1 else (*key, f"#{ordinal}"),
-        title=shortened(title, 500),
+        title=shortened(_title(rule, rule_id, message, kind), 500),
         severity=severity,
         source=run.tool,
         asset=run.asset,
@@ -262,17 +260,15 @@ def _finding(
     )
 
 
-def _first_line(message: str) -> str:
-    return next(iter(message.splitlines()), "")
-
-
-def _said_of(rule: Table) -> str:
-    """What is wrong, in the rule's words; "" where it only repeats its name: "Semgrep Finding: shell-true", "blacklist"."""
-    names = (text(rule, "id"), text(rule, "name"))
-    short = text(table(rule, "shortDescription"), "text")
-    if short and short.rpartition(": ")[2] not in names[:1]:
+def _title(rule: Table, rule_id: str, message: str, kind: FindingKind) -> str:
+    """The rule's words, unless they only repeat its name ("Semgrep Finding: md5", "blacklist"). A secret may be in the
+    message."""
+    name, short = text(rule, "name"), text(table(rule, "shortDescription"), "text")
+    if short and short.rpartition(": ")[2] != text(rule, "id"):
         return short
-    return names[1] if " " in names[1] else ""
+    if kind == "secret":
+        return name or rule_id or "疑似泄露的密钥"
+    return (name if " " in name else next(iter(message.splitlines()), "")) or rule_id
 
 
 def _message(result: Table, rule: Table) -> str:

@@ -196,5 +196,9 @@ def test_sarif_password_in_the_code_is_kept_nowhere() -> None:
     said = {"message": {"text": "Possible hardcoded password: 'hunter2-not-real'"}, "locations": [place]}
     rules = [{"id": "B105", "name": "hardcoded_password_string"}]
     [finding] = of(read("sarif", report("Bandit", rules, [{"ruleId": "B105", **said}])), FindingRecord)
-    assert (finding.kind, finding.title, finding.location) == ("secret", "hardcoded_password_string", "app.py:18")
+    assert (finding.kind, finding.title, finding.location) == (
+        "secret",
+        "hardcoded_password_string",
+        "app.py:18",
+    )
     assert "hunter2" not in repr(replace(finding, key=()))  # of which only a digest is stored

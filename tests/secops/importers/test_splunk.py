@@ -50,7 +50,9 @@ def test_splunk_webhook_action() -> None:
      ({"message": {"name": "shop", "level": 50, "src": "203.0.113.66", "msg": "撞库"}, "severity": "warn"}, "撞库", "medium"),
      ({"message": {"msg": "撞库", "meta": {"src": "203.0.113.66", "level": "error"}}, "severity": "error"}, "撞库", "high")],
 )  # fmt: skip
-def test_splunk_logging_libraries_wrap_what_was_said(event: dict[str, Any], title: str, severity: str) -> None:
+def test_splunk_logging_libraries_wrap_what_was_said(
+    event: dict[str, Any], title: str, severity: str
+) -> None:
     """splunk-logging 0.11.1, splunk-bunyan-logger 0.11.0 and winston-splunk-httplogger 3.1.8 (npm)."""
     [alert] = of(read("splunk", ENVELOPE | {"event": event}), AlertRecord)
     assert (alert.title, alert.severity) == (title, severity)
