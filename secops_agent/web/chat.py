@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from bifang.channels.connection_health import program_of
 from bifang.channels.processes import is_served
 from bifang.core.errors import BifangError
+from bifang.core.models import SystemConfig
 from secops_agent.agent.urgency import is_urgent
 from secops_agent.models import Role, WebLine
 from secops_agent.models.staff import allows
@@ -72,7 +74,9 @@ def _speaker(request: HttpRequest) -> tuple[Speaker | None, str]:
 def _log(speaker: Speaker) -> dict[str, Any]:
     live = lines.running(speaker)
     said = [ShownLine(line, as_html(line.text), _decisions(line)) for line in lines.shown(speaker, live)]
-    return {"lines": said, "busy": bool(live), "served": is_served(speaker.config_id)}
+    kind = SystemConfig.objects.values_list("kind", flat=True).get(pk=speaker.config_id)
+    served = is_served(speaker.config_id)
+    return {"lines": said, "busy": bool(live), "served": served, "program": program_of(kind)}
 
 
 def _decisions(line: WebLine) -> tuple[tuple[str, str], ...]:
