@@ -89,6 +89,14 @@ def test_page_names_the_service_that_would_answer(kind: str, program: str) -> No
     assert f"python manage.py {program}" in said
 
 
+def test_superuser_without_an_account_is_told_to_make_the_tie_himself() -> None:
+    client, root = Client(), User.objects.create_superuser("root")
+    client.force_login(root)
+    said = text_of(client.get(reverse("web:chat")))
+    assert "把「登录用户」选成 root" in said
+    assert "请管理员" not in said
+
+
 def test_the_same_message_twice_is_one_message(worker: WorkerLoop) -> None:
     client = as_staff("zhao")
     ask(client, "帮助")
