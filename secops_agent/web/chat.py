@@ -62,7 +62,7 @@ def chat(request: HttpRequest) -> HttpResponse:
 def _speaker(request: HttpRequest) -> tuple[Speaker | None, str]:
     """Who speaks to which robot; None and why not."""
     able = [each for each in accounts(request.user) if each.active and allows(each.role, Role.VIEWER)]
-    if not able and request.user.is_superuser:
+    if request.user.is_superuser and not accounts(request.user):
         return None, NO_ACCOUNT_YET.format(login=request.user.get_username())
     if not able:
         names = "、".join(administrators(None))

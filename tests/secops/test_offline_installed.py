@@ -58,7 +58,9 @@ def test_software_that_nobody_has_is_not_answered_with_everything(house: SystemC
         ("谁在用 openssl 3.0.70", "", ""),
     ],
 )
-def test_chinese_names_and_versions_are_looked_up(house: SystemConfig, sentence: str, software: str, asset: str) -> None:
+def test_chinese_names_and_versions_are_looked_up(
+    house: SystemConfig, sentence: str, software: str, asset: str
+) -> None:
     oa, pc, old = host("oa-01", "10.0.0.31"), host("pc-07", "10.0.0.32"), host("old-01", "10.0.0.33")
     store(oa, pc, old, component(oa, "致远OA", "8.1", purl=""), component(pc, "向日葵远程控制", "12.5.1", purl=""),
           component(old, "openssl", "1.1.1k", purl=""))  # fmt: skip

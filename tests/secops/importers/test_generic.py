@@ -117,7 +117,11 @@ def test_generic_examples_of_the_documentation_are_accepted() -> None:
 
 
 def test_array_of_records_is_read_like_lines() -> None:
-    records = [{"record": "alert", "title": "甲"}, {"record": "nonsense"}, {"record": "asset", "hostname": "db-01"}]
+    records = [
+        {"record": "alert", "title": "甲"},
+        {"record": "nonsense"},
+        {"record": "asset", "hostname": "db-01"},
+    ]
     items = read("generic", records)
     assert [type(item).__name__ for item in items] == ["AlertRecord", "Rejected", "AssetRecord"]
     assert [position for position, _ in rejected(items)] == ["[1]"]

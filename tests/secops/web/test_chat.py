@@ -81,7 +81,9 @@ def test_a_question_on_the_page_is_answered_on_the_page(worker: WorkerLoop, else
     assert AuditRecord.objects.filter(kind="message", via="web").exists()
 
 
-@pytest.mark.parametrize(("kind", "program"), [("dingtalk", "start_dingtalk_stream"), ("feishu", "start_feishu_stream")])
+@pytest.mark.parametrize(
+    ("kind", "program"), [("dingtalk", "start_dingtalk_stream"), ("feishu", "start_feishu_stream")]
+)
 def test_page_names_the_service_that_would_answer(kind: str, program: str) -> None:
     robot("corp", kind, "机器人")
     Staff.objects.create(corp_id="corp", staff_id="zhao", name="赵", role=Role.VIEWER)
