@@ -43,7 +43,7 @@ class IndicatorsCsv:
     """Streamed, a row an entry."""
 
     name = "indicators_csv"
-    title = "威胁情报清单（Excel 或 CSV，列名 value、type、note、expiry、source）"
+    title = "威胁情报清单（Excel 或 CSV，第一行是列名）"
 
     def sniff(self, head: bytes) -> float:
         columns = [_column(name) for name in _header(head)]

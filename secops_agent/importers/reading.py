@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
@@ -149,7 +150,7 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
     with source.open(limits) as stream:
         stream.begin_record()
         text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
-        reader = csv.reader(text, delimiter=delimiter_of(source.head(limits)))
+        reader = csv.reader(text, delimiter=_delimiter(source, limits))
         blanks = _Blanks(source.name)
         try:
             header = _header(reader, source.name, blanks)
@@ -167,6 +168,13 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
             raise BrokenFile(
                 f"{source.name} 的 CSV 读不下去：{first_line(error)}", f"第 {reader.line_num} 行"
             ) from error
+
+
+def _delimiter(source: Source, limits: ImportLimits) -> str:
+    """A comma where nothing can be seen: reading on says why."""
+    with suppress(InvalidInput):
+        return delimiter_of(source.head(limits))
+    return ","
 
 
 def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str]:
