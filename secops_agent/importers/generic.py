@@ -1,6 +1,6 @@
 """Our own exchange format, documented in docs/generic-format.md: for what has no importer of its own.
 
-One document with a list per kind, or JSON lines with ``"record"``.
+One document with a list per kind, or records with ``"record"``: JSON lines, or an array of them.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_
 from .fields import Table, need, table_of
 from .generic_parts import Context
 from .generic_records import read_record
-from .reading import json_head, json_lines, json_parts
+from .reading import json_head, json_lines, json_parts, json_values
 
 _LISTS = ("assets", "components", "vulnerabilities", "findings", "alerts", "scans")
 _SINGULAR = {
@@ -33,7 +33,7 @@ class Generic:
         paths = whole_outline(head)
         if "format" in paths and b'"bifang"' in head:
             return 1.0
-        if _is_lines(head):
+        if _is_lines(head) or "item.record" in paths:
             return 0.7
         top = {path for path in paths if "." not in path}
         return 0.7 if top & set(_LISTS) and top <= _ROOT_FIELDS else 0.0
@@ -57,6 +57,11 @@ def _parts(source: Source, options: Options) -> Iterator[tuple[str, str, Any, Co
     if _is_lines(head):
         context = Context(options.source or "generic", options)
         for position, value in json_lines(source, options.limits):
+            yield "", position, value, context
+        return
+    if "item.record" in whole_outline(head):
+        context = Context(options.source or "generic", options)
+        for _, position, value in json_values(source, {"item"}, options.limits):
             yield "", position, value, context
         return
     pieces, _ = json_head(source, {"source"}, options.limits)

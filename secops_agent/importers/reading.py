@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
@@ -22,7 +23,7 @@ from .quoted_pairs import pairs_of
 from .source import Source, Stream
 
 __all__ = [
-    "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_line", "json_lines", "json_parts", "json_values",
+    "BrokenRecord", "cleaned", "csv_rows", "delimiter_of", "header_line", "json_documents", "json_head", "json_line", "json_lines", "json_parts", "json_values",
     "local_name", "plain_text", "text_lines", "xml_elements",
 ]  # fmt: skip
 MOST_BLANK = (
@@ -126,6 +127,21 @@ def _is_lines(head: bytes) -> bool:
     return not newline or first.rstrip().endswith(b"}")
 
 
+def header_line(head: bytes) -> str:
+    """The first line that is neither blank nor a comment; "" for what is JSON or XML."""
+    lines = (
+        line for line in head.decode("utf-8", "replace").splitlines() if line.strip() and line[:1] != "#"
+    )
+    first = next(lines, "")
+    return "" if first.lstrip()[:1] in "{[<" else first
+
+
+def delimiter_of(head: bytes) -> str:
+    """A tab where the header has tabs and no comma (Excel's 「Unicode 文本」, cells that were pasted); else a comma."""
+    header = header_line(head)
+    return "\t" if "\t" in header and "," not in header else ","
+
+
 def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[str, str] | BrokenRecord]]:
     """Stream rows by header name (stripped). Lines that begin with # before the header are skipped.
 
@@ -133,7 +149,8 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
     """
     with source.open(limits) as stream:
         stream.begin_record()
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
+        text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
+        reader = csv.reader(text, delimiter=_delimiter(source, limits))
         blanks = _Blanks(source.name)
         try:
             header = _header(reader, source.name, blanks)
@@ -151,6 +168,13 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
             raise BrokenFile(
                 f"{source.name} 的 CSV 读不下去：{first_line(error)}", f"第 {reader.line_num} 行"
             ) from error
+
+
+def _delimiter(source: Source, limits: ImportLimits) -> str:
+    """A comma where nothing can be seen: reading on says why."""
+    with suppress(InvalidInput):
+        return delimiter_of(source.head(limits))
+    return ","
 
 
 def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str]:
