@@ -171,17 +171,19 @@ def _row(header: list[str], cells: list[str]) -> dict[str, str] | BrokenRecord:
 
 
 def xml_elements(
-    source: Source, wanted: Collection[str], limits: ImportLimits
+    source: Source, wanted: Collection[str], limits: ImportLimits, deepest: int = 100
 ) -> Iterator[tuple[str, Element]]:
     """Stream complete elements whose local name is wanted, as ``("host[2]", element)``; outermost ones only.
 
+    ``deepest``: how far below the root they may stand (its children: 1); farther down the name means something else.
     Namespaces stay in the tags of the element itself ("{uri}name"). Raises InvalidInput for entities, external
     references and nesting; BrokenFile where the XML breaks.
     """
     with source.open(limits) as stream:
         parser = DefusedXMLParser(target=TreeBuilder(), encoding="utf-8")
         try:
-            yield from _elements(iterparse(stream, ("start", "end"), parser), wanted, limits, stream)
+            events = iterparse(stream, ("start", "end"), parser)
+            yield from _elements(events, wanted, limits, stream, deepest)
         except DefusedXmlException as error:
             raise InvalidInput(
                 f"{source.name} 含有 XML 实体或外部引用，可能是攻击文件，已拒绝导入。"
@@ -191,7 +193,11 @@ def xml_elements(
 
 
 def _elements(
-    events: Iterator[tuple[str, Element]], wanted: Collection[str], limits: ImportLimits, stream: Stream
+    events: Iterator[tuple[str, Element]],
+    wanted: Collection[str],
+    limits: ImportLimits,
+    stream: Stream,
+    deepest: int,
 ) -> Iterator[tuple[str, Element]]:
     counts: dict[str, int] = {}
     parents: list[Element] = []
@@ -205,10 +211,10 @@ def _elements(
             if len(parents) >= limits.max_depth:
                 raise InvalidInput(TOO_DEEP.format(limits.max_depth))
             parents.append(element)
-            inside += name in wanted
+            inside += name in wanted and len(parents) - 1 <= deepest
             continue
         parents.pop()
-        if name in wanted:
+        if name in wanted and len(parents) <= deepest:
             inside -= 1
             if not inside:
                 counts[name] = counts.get(name, 0) + 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Options
 from secops_agent.services.records import AssetRecord, FindingRecord, Key, ScanRecord, VulnerabilityRecord
 
@@ -170,3 +171,14 @@ def test_sarif_nested_fingerprint_is_a_fingerprint() -> None:
     result = {"ruleId": "R", "message": {"text": "m"}, "fingerprints": {"sha": {"value": "aa"}, "not": None}}
     [finding] = of(read("sarif", report("x", [], [result])), FindingRecord)
     assert finding.key == ("R", "", 'sha={"value": "aa"}')
+
+
+def test_sarif_of_version_one_is_refused_with_what_to_do() -> None:
+    """Its message is a text and its rules stand elsewhere: result by result it would be taken half."""
+    old = {
+        "version": "1.0.0",
+        "runs": [{"tool": {"name": "x"}, "results": [{"ruleId": "a", "message": "b"}]}],
+    }
+    with pytest.raises(InvalidInput, match=r"SARIF 1\.0\.0.*SARIF 2\.1\.0.*Multitool"):
+        read("sarif", old)
+    assert of(read("sarif", CODEQL | {"version": "2.0.0-csd.2.beta"}), FindingRecord)
