@@ -28,6 +28,7 @@ __all__ = [
 MOST_BLANK = (
     1 << 20
 )  # rows of the largest sheet that Excel has; each costs time, and packed they cost nothing to send
+_ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -133,7 +134,7 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
     """
     with source.open(limits) as stream:
         stream.begin_record()
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
+        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""))
         blanks = _Blanks(source.name)
         try:
             header = _header(reader, source.name, blanks)
@@ -156,7 +157,7 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
 def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str]:
     for cells in reader:
         if cells and not cells[0].startswith("#") and any(cell.strip() for cell in cells):
-            return [cell.strip() for cell in cells]
+            return [plain_text(cell).strip() for cell in cells]
         blanks.note()
     raise InvalidInput(f"{name} 没有表头：CSV 第一行应当是列名。")
 
@@ -164,7 +165,7 @@ def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str
 def _row(header: list[str], cells: list[str]) -> dict[str, str] | BrokenRecord:
     if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
         return BrokenRecord(f"有 {len(cells)} 列，表头只有 {len(header)} 列")
-    if any("\ufffd" in cell for cell in cells):
+    if any(_ESCAPED_BYTE.search(cell) for cell in cells):
         return BrokenRecord("含有不是 UTF-8 的字节")
     padded = [*cells, *[""] * (len(header) - len(cells))]
     return {name: plain_text(cell).strip() for name, cell in zip(header, padded, strict=False)}

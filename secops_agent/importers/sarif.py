@@ -142,10 +142,10 @@ def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
 
 
 def _check_version(value: Any) -> None:
-    """Raises InvalidInput for SARIF 1, whose results have other fields."""
-    if isinstance(value, str) and value.startswith("1."):
+    """Raises InvalidInput for SARIF 1 and the drafts of 2.0, whose results have other fields."""
+    if isinstance(value, str) and value.startswith(("1.", "2.0")):
         raise InvalidInput(
-            f"这是 SARIF {value[:20]}，只收 2.0 和 2.1：请让工具输出 SARIF 2.1.0，或用 Microsoft 的 Sarif.Multitool 转换（transform）后再导入。"
+            f"这是 SARIF {value[:20]}，只收 2.1 以上：请让工具输出 SARIF 2.1.0，或用 Microsoft 的 Sarif.Multitool 转换（transform）后再导入。"
         )
 
 

@@ -173,12 +173,34 @@ def test_sarif_nested_fingerprint_is_a_fingerprint() -> None:
     assert finding.key == ("R", "", 'sha={"value": "aa"}')
 
 
-def test_sarif_of_version_one_is_refused_with_what_to_do() -> None:
-    """Its message is a text and its rules stand elsewhere: result by result it would be taken half."""
+@pytest.mark.parametrize("version", ["1.0.0", "2.0.0-csd.2.beta.2018-11-28"])
+def test_sarif_of_old_is_refused_with_what_to_do(version: str) -> None:
+    """Its messages, rules and files stand elsewhere: result by result it would be taken half."""
     old = {
-        "version": "1.0.0",
+        "version": version,
         "runs": [{"tool": {"name": "x"}, "results": [{"ruleId": "a", "message": "b"}]}],
     }
-    with pytest.raises(InvalidInput, match=r"SARIF 1\.0\.0.*SARIF 2\.1\.0.*Multitool"):
+    with pytest.raises(InvalidInput, match=r"这是 SARIF .*SARIF 2\.1\.0.*Multitool"):
         read("sarif", old)
-    assert of(read("sarif", CODEQL | {"version": "2.0.0-csd.2.beta"}), FindingRecord)
+
+
+def test_sarif_results_that_only_a_method_or_a_base_tells_apart_are_two() -> None:
+    """FxCop names the assembly as the file of every result, and the method beside it."""
+    where = {"artifactLocation": {"uri": "app.dll"}}
+    based = {"artifactLocation": {"uri": "app.dll", "uriBaseId": "OUT"}}
+    methods = [
+        {"physicalLocation": where, "logicalLocations": [{"fullyQualifiedName": name}]}
+        for name in ("A.f", "A.g")
+    ]
+    results = [
+        {"ruleId": "CA1", "message": {"text": "m"}, "locations": [place]}
+        for place in (*methods, {"physicalLocation": based}, methods[0])
+    ]
+    items = read(
+        "sarif",
+        report("FxCop", [], results),
+        Options(asset=AssetRecord("host", "h", (Key("hostname", "h"),))),
+    )
+    findings = of(items, FindingRecord)
+    assert [finding.key[-1] for finding in findings] == ["m", "#2", "#3"]
+    assert {finding.location for finding in findings} == {"app.dll"}
