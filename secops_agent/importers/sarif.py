@@ -207,7 +207,9 @@ def _severity(result: Table, rule: Table) -> Severity:
     word = next(words, "")
     if word:
         return severity_of(word)
-    level = text(result, "level") or text(table(rule, "defaultConfiguration"), "level") or "warning"
+    undecided = text(result, "kind", "fail") != "fail"  # open, review: the standard's default level is none
+    usual = "none" if undecided else text(table(rule, "defaultConfiguration"), "level") or "warning"
+    level = text(result, "level") or usual
     return _LEVELS.get(level, "medium")
 
 

@@ -204,3 +204,14 @@ def test_sarif_results_that_only_a_method_or_a_base_tells_apart_are_two() -> Non
     findings = of(items, FindingRecord)
     assert [finding.key[-1] for finding in findings] == ["m", "#2", "#3"]
     assert {finding.location for finding in findings} == {"app.dll"}
+
+
+def test_sarif_result_that_is_still_open_has_no_level_of_its_rule() -> None:
+    rules = [{"id": "r", "defaultConfiguration": {"level": "error"}}]
+    results = [
+        {"ruleId": "r", "message": {"text": f"{number}"}, **more}
+        for number, more in enumerate(({}, {"kind": "open"}, {"kind": "review", "level": "warning"}))
+    ]
+    asset = AssetRecord("host", "h", (Key("hostname", "h"),))
+    findings = of(read("sarif", report("x", rules, results), Options(asset=asset)), FindingRecord)
+    assert [finding.severity for finding in findings] == ["high", "info", "medium"]
