@@ -12,7 +12,7 @@ from secops_agent.services.records import Item, Record, Rejected, ScanRecord
 from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, need, table_of
 from .generic_parts import Context
-from .generic_records import read_record
+from .generic_records import FIELDS, read_record
 from .reading import json_head, json_lines, json_parts, json_values
 
 _LISTS = ("assets", "components", "vulnerabilities", "findings", "alerts", "scans")
@@ -36,7 +36,9 @@ class Generic:
         if _is_lines(head) or "item.record" in paths:
             return 0.7
         top = {path for path in paths if "." not in path}
-        return 0.7 if top & set(_LISTS) and top <= _ROOT_FIELDS else 0.0
+        if not top & set(_LISTS) or not top <= _ROOT_FIELDS:
+            return 0.0
+        return 0.7 if _has_our_fields(paths) else 0.5
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         once = Once()
@@ -46,6 +48,13 @@ class Generic:
                 whole = whole and not isinstance(item, Rejected)
                 if whole or not isinstance(item, ScanRecord):
                     yield from once(item)
+
+
+def _has_our_fields(paths: frozenset[str]) -> bool:
+    """Whether most fields of the lists' items are ours: many a tool calls its list "findings" or "vulnerabilities"."""
+    items = [path.split(".item.", 1) for path in paths if path.count(".") == 2 and ".item." in path]
+    ours = sum(name in FIELDS.get(part, ()) for part, name in items)
+    return bool(items) and (len(items) - ours) * 4 <= len(items)
 
 
 def _is_lines(head: bytes) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from bifang.core.errors import InvalidInput
 from secops_agent.services.records import (
     AssetRecord,
     FindingKind,
@@ -123,9 +124,12 @@ class Sarif:
 
 def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
     runs: dict[str, _Run] = {}
-    wanted = {_ARTIFACT, *(f"runs.item.{key}" for key in _RUN)}
+    wanted = {"version", _ARTIFACT, *(f"runs.item.{key}" for key in _RUN)}
     pieces, broken = json_head(source, wanted, options.limits)
     for path, position, value in pieces:
+        if path == "version":
+            _check_version(value)
+            continue
         index, _, key = position.partition(".")
         run = runs.setdefault(index, _Run())
         if path == _ARTIFACT:
@@ -137,6 +141,14 @@ def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
     for run in runs.values():
         run.settle(options)
     return runs
+
+
+def _check_version(value: Any) -> None:
+    """Raises InvalidInput for SARIF 1 and the drafts of 2.0, whose results have other fields."""
+    if isinstance(value, str) and value.startswith(("1.", "2.0")):
+        raise InvalidInput(
+            f"这是 SARIF {value[:20]}，只收 2.1 以上：请让工具输出 SARIF 2.1.0，或用 Microsoft 的 Sarif.Multitool 转换（transform）后再导入。"
+        )
 
 
 def _rules(component: Table) -> list[Table]:
@@ -199,7 +211,9 @@ def _severity(result: Table, rule: Table) -> Severity:
     word = next(words, "")
     if word:
         return severity_of(word)
-    level = text(result, "level") or text(table(rule, "defaultConfiguration"), "level") or "warning"
+    undecided = text(result, "kind", "fail") != "fail"  # open, review: the standard's default level is none
+    usual = "none" if undecided else text(table(rule, "defaultConfiguration"), "level") or "warning"
+    level = text(result, "level") or usual
     return _LEVELS.get(level, "medium")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Options
 from secops_agent.services.records import AssetRecord, FindingRecord, Key, ScanRecord, VulnerabilityRecord
 
@@ -202,3 +203,47 @@ def test_sarif_password_in_the_code_is_kept_nowhere() -> None:
         "app.py:18",
     )
     assert "hunter2" not in repr(replace(finding, key=()))  # of which only a digest is stored
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "2.0.0-csd.2.beta.2018-11-28"])
+def test_sarif_of_old_is_refused_with_what_to_do(version: str) -> None:
+    """Its messages, rules and files stand elsewhere: result by result it would be taken half."""
+    old = {
+        "version": version,
+        "runs": [{"tool": {"name": "x"}, "results": [{"ruleId": "a", "message": "b"}]}],
+    }
+    with pytest.raises(InvalidInput, match=r"这是 SARIF .*SARIF 2\.1\.0.*Multitool"):
+        read("sarif", old)
+
+
+def test_sarif_results_that_only_a_method_or_a_base_tells_apart_are_two() -> None:
+    """FxCop names the assembly as the file of every result, and the method beside it."""
+    where = {"artifactLocation": {"uri": "app.dll"}}
+    based = {"artifactLocation": {"uri": "app.dll", "uriBaseId": "OUT"}}
+    methods = [
+        {"physicalLocation": where, "logicalLocations": [{"fullyQualifiedName": name}]}
+        for name in ("A.f", "A.g")
+    ]
+    results = [
+        {"ruleId": "CA1", "message": {"text": "m"}, "locations": [place]}
+        for place in (*methods, {"physicalLocation": based}, methods[0])
+    ]
+    items = read(
+        "sarif",
+        report("FxCop", [], results),
+        Options(asset=AssetRecord("host", "h", (Key("hostname", "h"),))),
+    )
+    findings = of(items, FindingRecord)
+    assert [finding.key[-1] for finding in findings] == ["m", "#2", "#3"]
+    assert {finding.location for finding in findings} == {"app.dll"}
+
+
+def test_sarif_result_that_is_still_open_has_no_level_of_its_rule() -> None:
+    rules = [{"id": "r", "defaultConfiguration": {"level": "error"}}]
+    results = [
+        {"ruleId": "r", "message": {"text": f"{number}"}, **more}
+        for number, more in enumerate(({}, {"kind": "open"}, {"kind": "review", "level": "warning"}))
+    ]
+    asset = AssetRecord("host", "h", (Key("hostname", "h"),))
+    findings = of(read("sarif", report("x", rules, results), Options(asset=asset)), FindingRecord)
+    assert [finding.severity for finding in findings] == ["high", "info", "medium"]
