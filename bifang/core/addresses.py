@@ -75,6 +75,11 @@ def check_address(
         refuse_name(host)
     if _is_listed(host, rules):
         return
+    if is_loopback(host):
+        raise ConfigError(
+            f"地址的主机 {host} 是本机，只有演示可以用：在演示（make run）旁边执行命令时，请在命令前面加 BIFANG_SIMULATOR=1；"
+            "确实要连接本机的服务，请由运维人员加入环境变量 BIFANG_ADDRESS_ALLOW_LIST 并重启后再试。"
+        )
     if not _is_trusted(host):
         raise ConfigError(
             f"地址的主机 {host} 不在允许范围内：钉钉和阿里云百炼的官方地址可以直接填写，"
