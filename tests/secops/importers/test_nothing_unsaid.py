@@ -136,7 +136,7 @@ def test_no_empty_element_of_another_text_is_lost_unsaid(shape: str) -> None:
         ("sarif", {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}}]}, ("runs[0]", "缺少「results」")),
         ("osv", {"results": [{"source": {"path": "/a/go.mod", "type": "lockfile"}}]}, ("results[0]", "缺少「packages」")),
         ("cyclonedx", {"bomFormat": "CycloneDX", "components": {"name": "a"}}, ("components", "数组")),
-        ("grype", {"matches": {}, "source": {"target": "dir:/a"}}, ("matches", "数组")),
+        ("grype", {"matches": {}, "source": {"target": "dir:/a"}, "descriptor": {"name": "grype"}}, ("matches", "数组")),
     ],
 )  # fmt: skip
 def test_places_are_named_and_no_scan_ends(name: str, value: Any, told: tuple[str, str]) -> None:
@@ -152,7 +152,7 @@ def test_places_are_named_and_no_scan_ends(name: str, value: Any, told: tuple[st
         ("trivy", {"SchemaVersion": 2, "ArtifactName": "a", "Results": [{"Target": "x", "Class": "os-pkgs", "Vulnerabilities": None}]}),
         ("sarif", {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": []}]}),
         ("osv", {"results": [{"source": {"path": "/a/go.mod", "type": "lockfile"}, "packages": []}]}),
-        ("grype", {"matches": [], "source": {"target": "dir:/a"}}),
+        ("grype", {"matches": [], "source": {"target": "dir:/a"}, "descriptor": {"name": "grype"}}),
         ("cyclonedx", {"bomFormat": "CycloneDX", "components": []}),
     ],
 )  # fmt: skip
