@@ -26,7 +26,7 @@ HOLD: Final = timedelta(seconds=15)  # how long an import may be silent before i
 _RENEW_S: Final = 5.0
 _LONGEST: Final = timedelta(minutes=10)
 _AT_ONCE: Final = 20  # rows; each names what one transaction stored
-_NOBODY: Final = Actor.system("schedule")
+_ACTOR: Final = Actor.system("schedule")
 Ids = Mapping[str, Collection[int]]
 
 
@@ -83,7 +83,7 @@ def compare_left(seconds: float = 40.0) -> int:
     while time.monotonic() < deadline and (
         rows := claims.claim(Uncompared, process_name(), _AT_ONCE, hold=_LONGEST)
     ):
-        compare(_NOBODY, (row.ids for row in rows))
+        compare(_ACTOR, (row.ids for row in rows))
         done += Uncompared.objects.filter(token=rows[0].token).delete()[0]
     if done:
         log.warning("补做了中断的导入没有做完的比对（%d 段）", done)
