@@ -10,12 +10,15 @@ By hand, for benches: ``python -m tests.fake_dashscope --port 8920 --delay 2``.
 import argparse
 import asyncio
 import json
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiohttp import web
+
+from tests.deadline import eventually
 
 GENERATION = "/api/v1/services/aigc/{task}/generation"
 MULTIMODAL_PREFIXES = ("qwen-vl", "qwen3-vl", "qvq", "qwen3.5", "qwen3.6-plus", "qwen3.6-flash", "qwen3.7-plus",
@@ -120,7 +123,7 @@ def text_of(content: Any) -> str:
 
 class FakeDashScope:
     """The server. ``api_keys`` None accepts any key; ``delay`` seconds pass before each answer, which waits until
-    ``together`` requests are there."""
+    ``together`` requests are there and, if there is one, until ``release`` is set."""
 
     def __init__(
         self,
@@ -128,11 +131,12 @@ class FakeDashScope:
         answer: Answer = echo,
         delay: float = 0.0,
         together: int = 1,
+        release: threading.Event | None = None,
         api_keys: set[str] | None = None,
         port: int = 0,
     ) -> None:
         self.answer, self.delay, self.api_keys, self.port = answer, delay, api_keys, port
-        self._gathering = asyncio.Barrier(together)
+        self._gathering, self._release = asyncio.Barrier(together), release
         self.seen: list[Seen] = []
         self.peak = self.open = self.abandoned = 0
         self._script: deque[Reply] = deque()
@@ -168,6 +172,8 @@ class FakeDashScope:
             refusal = self._refusal(request, body)
             await asyncio.sleep(self.delay)
             await self._gathering.wait()
+            if self._release is not None:
+                await eventually(self._release.is_set, within=600)
             reply = refusal or (self._script.popleft() if self._script else self.answer(body))
             return await _send(request, reply, body)
         except (asyncio.CancelledError, ConnectionResetError):

@@ -17,11 +17,13 @@ Server = TypeVar("Server", FakeDashScope, FakeOpenAI)
 @dataclass(frozen=True)
 class Echo:
     """Answers with ``text``: {text} is the last user message without what we add, {previous} the one before, {turns}
-    how many there are. ``together``: so many requests must be there before one is answered."""
+    how many there are. ``together``: so many requests must be there before one is answered. ``release``: none is
+    before it is set."""
 
     text: str = "收到 {text}"
     delay: float = 0.0
     together: int = 1
+    release: threading.Event | None = None
 
     def __call__(self, body: dict[str, Any]) -> Reply:
         """The answer to a request."""
@@ -35,7 +37,8 @@ class Echo:
 def running_model(echo: Echo | None = None, *, api_keys: set[str] | None = None) -> Iterator[str]:
     """Its base URL, for as long as the context is open."""
     answer = echo or Echo()
-    fake = FakeDashScope(answer=answer, delay=answer.delay, together=answer.together, api_keys=api_keys)
+    waits = {"delay": answer.delay, "together": answer.together, "release": answer.release}
+    fake = FakeDashScope(answer=answer, api_keys=api_keys, **waits)
     with in_a_thread(fake):
         yield fake.base_url
 
@@ -46,11 +49,11 @@ def in_a_thread(fake: Server) -> Iterator[Server]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(120)
     try:
         yield fake
     finally:
-        asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(120)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(120)
         loop.close()

@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -113,11 +112,6 @@ def webhook_refusal(url: str, *, api: str, oapi: str) -> str:
     """
     if _UNSAFE.search(url):
         return "消息携带的 sessionWebhook 格式不正确，已拒绝发送。"
-    return _place_refusal(url.partition("?")[0], api, oapi)
-
-
-@lru_cache(maxsize=256)  # webhooks differ in their query only
-def _place_refusal(url: str, api: str, oapi: str) -> str:
     try:
         parts = _split(url, ("http", "https"))
         host = _host(parts)
@@ -185,7 +179,6 @@ def check_listed_address(url: str, rules: AddressRules, schemes: tuple[str, ...]
         )
 
 
-@lru_cache(maxsize=1024)
 def is_forbidden(address: str) -> bool:
     """True for link-local and cloud metadata addresses, also when wrapped in an IPv6 address."""
     ip = _parse_ip(address)
@@ -218,7 +211,6 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
-@lru_cache(maxsize=1024)
 def _parse_ip(text: str) -> IPAddress | None:
     try:
         ip = ipaddress.ip_address(text.partition("%")[0])

@@ -47,6 +47,8 @@ _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"
 _LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
 _PLACE = re.compile(r"\{(\d{1,3})\}")  # of an argument in a message
+# Of a tool that looks for other things, too; Bandit's B105 writes the password into its message.
+_SECRET_RULE = re.compile(r"hard.?coded.?(?:password|passwd|credential|secret|token|key)", re.IGNORECASE)
 _NOT_A_PROBLEM = {"pass", "notApplicable", "informational"}
 _TOOL_KINDS: dict[str, FindingKind] = {
     "gitleaks": "secret",
@@ -176,6 +178,8 @@ def _kind(rule_id: str, rule: Table, tool: str) -> FindingKind:
     for tag, kind in (("secret", "secret"), ("secrets", "secret"), ("misconfiguration", "misconfiguration")):
         if tag in tags:
             return kind  # type: ignore[return-value]
+    if _SECRET_RULE.search(f"{rule_id} {text(rule, 'name')}"):
+        return "secret"
     if aliases_in(rule_id):
         return "vulnerability"
     return next((kind for name, kind in _TOOL_KINDS.items() if tool.startswith(name)), "code")
@@ -237,12 +241,10 @@ def _finding(
     snippet = "" if kind == "secret" else shortened(place.snippet, 1500)
     if not rule_id and not message:
         raise BrokenRecord("既没有「ruleId」也没有「message」")
-    shown = (rule_id or "疑似泄露的密钥") if kind == "secret" else message or rule_id
-    title = text(table(rule, "shortDescription"), "text") or text(rule, "name") or shown
     return FindingRecord(
         kind=kind,
         key=key if ordinal == 1 else (*key, f"#{ordinal}"),
-        title=shortened(title, 500),
+        title=shortened(_title(rule, rule_id, message, kind), 500),
         severity=severity,
         source=run.tool,
         asset=run.asset,
@@ -256,6 +258,17 @@ def _finding(
         suppressed=_suppressed(result),
         seen_at=run.ended,
     )
+
+
+def _title(rule: Table, rule_id: str, message: str, kind: FindingKind) -> str:
+    """The rule's words, unless they only repeat its name ("Semgrep Finding: md5", "blacklist"). A secret may be in the
+    message."""
+    name, short = text(rule, "name"), text(table(rule, "shortDescription"), "text")
+    if short and short.rpartition(": ")[2] != text(rule, "id"):
+        return short
+    if kind == "secret":
+        return name or rule_id or "疑似泄露的密钥"
+    return (name if " " in name else next(iter(message.splitlines()), "")) or rule_id
 
 
 def _message(result: Table, rule: Table) -> str:

@@ -28,7 +28,6 @@ from .world import World
 
 LATE_MS: Final = 3_700_000  # what the fault callback_late sets the clock back by
 FAILED_AT_ONCE: Final = 200
-TIMES: Final = {"robot": 2.5, "events": 2.5, "cards": 2.0}
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +135,7 @@ class Callbacks:
         push.deliveries += 1
         door = "cards" if push.topic == CARD_TOPIC else "events" if push.kind == "EVENT" else "robot"
         url, headers, body = self._request(door, push, wanted)
-        status, answer = await _post(url, headers, body, TIMES[door])
+        status, answer = await _post(url, headers, body, self.world.options.callback_within_s[door])
         ok = status == 200 and self._is_right(door, push, wanted, answer)
         entry = {"at": now_ms(), "client_id": push.client_id, "door": door, "external_id": push.external_id}
         self.calls.append({**entry, "status": status, "ok": ok, "times_delivered": push.deliveries})

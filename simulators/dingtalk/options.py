@@ -3,6 +3,7 @@
 import os
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Options:
 
     ``limits`` switches the refusals (20 messages/min per robot and conversation, 20 calls/s per app and API);
     what was seen is counted in any case. ``max_deliveries`` bounds redelivery of one push, a number that
-    DingTalk does not publish.
+    DingTalk does not publish. ``callback_within_s``: how long a call of each door waits for its answer.
     """
 
     limits: bool = field(default_factory=limits_from_environment)
@@ -36,6 +37,9 @@ class Options:
     webhook_per_minute: int = 20
     openapi_per_second: int = 20
     card_ack_s: float = 5.0
+    callback_within_s: Mapping[str, float] = field(
+        default_factory=lambda: {"robot": 2.5, "events": 2.5, "cards": 2.0}
+    )
     callback_retries_s: tuple[float, ...] = (10.0, 30.0)
     verify_s: float = 5.0
     robot_block_s: float = 600.0

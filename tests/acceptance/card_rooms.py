@@ -31,9 +31,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Pressed:
-    """What a press came to: how it was answered, and what the clicker reads at once."""
+    """What a press came to: was it answered well, and what the clicker reads at once."""
 
-    in_time: bool
+    answered: bool
     told: str
 
 
@@ -73,7 +73,7 @@ class DingTalkRoom:
         response = clicked["ack"]["data"]
         for side in ("cardData", "userPrivateData"):
             if title := response.get(side, {}).get("cardParamMap", {}).get("title"):
-                return Pressed(clicked["latency_ms"] < 2000 and clicked["ack"]["code"] == 200, title)
+                return Pressed(clicked["ack"]["code"] == 200, title)
         return Pressed(False, "")
 
     def is_private(self, reply: Mapping[str, Any]) -> bool:
@@ -103,7 +103,7 @@ class FeishuRoom:
         return [self._of_feishu(row) for row in rows]
 
     def press(self, card: Shown, verdict: str, who: str, code: str) -> Pressed:
-        """A toast; Feishu itself gives up after 3 s."""
+        """A toast."""
         value = {**(card.buttons[0] if card.buttons else {}), "code": code, "verdict": verdict, "id": verdict}
         clicked = self.stage.sim.click(card.ident, value, open_id=who)
         toast = clicked.get("toast") or {}

@@ -14,6 +14,7 @@ from feishu_integration.cards.content import TEXT
 from tests.acceptance.processes import free_ports
 from tests.acceptance.worker import MODEL, NAME, STAFF, Stage, open_stage
 from tests.databases import Database, Templates
+from tests.deadline import GRACE_S
 from tests.feishu_simulator import FeishuHandle, running_feishu
 from tests.model_server import Echo
 
@@ -105,10 +106,11 @@ class FeishuStage(Stage):
         """As anybody in the chat reads it: of its message."""
         base, key = self.sim.base_url, json.loads(reply["content"])["file_key"]
         keys = {"app_id": APP, "app_secret": APP_SECRET}
-        token = httpx.post(f"{base}/open-apis/auth/v3/tenant_access_token/internal", json=keys).json()
+        opening = f"{base}/open-apis/auth/v3/tenant_access_token/internal"
+        token = httpx.post(opening, json=keys, trust_env=False, timeout=120).json()
         headers = {"Authorization": f"Bearer {token['tenant_access_token']}"}
         path = f"/open-apis/im/v1/messages/{reply['message_id']}/resources/{key}?type=file"
-        return httpx.get(base + path, headers=headers).content
+        return httpx.get(base + path, headers=headers, trust_env=False, timeout=120).content
 
     def expected_way(self, msg_id: str, who: str) -> dict[str, Any]:
         """As an answer to the message."""
@@ -153,7 +155,7 @@ def _body(row: dict[str, Any]) -> str | None:
 @contextmanager
 def open_feishu(database: Database, *, counted: bool = False, **options: Any) -> Iterator[FeishuStage]:
     """A stage before Feishu; nothing is configured or runs yet. Options: those of its simulator."""
-    with running_feishu(**{"redeliver_s": (1.0,) * 20, **options}) as sim:
+    with running_feishu(**{"redeliver_s": (1.0,) * 20, "ack_s": GRACE_S, **options}) as sim:
         stage = FeishuStage(sim, database, counted)  # type: ignore[arg-type]
         try:
             yield stage

@@ -1,6 +1,8 @@
 """Real processes for acceptance tests: their environment, their output, their end."""
 
+import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -12,18 +14,22 @@ from typing import Any
 
 from tests.deadline import wait_until
 
+# Below it is what no outgoing connection and no server at port 0 gets, of this or another test.
+_FIRST_OF_THE_KERNELS = 32_768
+_chance = random.SystemRandom()  # pytest-randomly seeds the other in every process alike
 PROJECT = Path(__file__).resolve().parents[2]
-MANAGE = (sys.executable, "manage.py")
+MANAGE, PATIENT = (sys.executable, "manage.py"), (sys.executable, "-m", "tests.acceptance.patient")
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at this moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports nobody listens on, for a program that has yet to start: none that the kernel hands out meanwhile."""
+    found: list[int] = []
+    for port in _chance.sample(range(10_000, _FIRST_OF_THE_KERNELS), 1000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError("no free port")
 
 
 def clean_environment(tmp_path: Path, **extra: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ def test_no_process_goes_beyond_the_air_gap(stage: Stage, tmp_path: Path, settin
         answer = stage.answers(where)[0]
         assert "气隙模式" in answer
         assert "离线模式" in answer
-        port = wait_until(lambda: others[1].text.rpartition("127.0.0.1:")[2].split(" ")[0].strip(), within=60)
+        port = others[1].wait_for(r"Listening at: http://127\.0\.0\.1:(\d+)")[1]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60) as page:
             assert page.status == 200
         asked = async_task("math.floor", 1.5)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from secops_agent.models import Asset, ImportJob, Proposal, ScheduledTask
 from tests.acceptance.doors import open_door
 from tests.acceptance.processes import MANAGE, Started
+from tests.acceptance.traffic import wait_noted
 from tests.acceptance.worker import STAFF, Stage, kill, place
 from tests.databases import Database
 from tests.deadline import wait_until
@@ -79,6 +80,7 @@ def test_a_file_survives_kill_9_and_replays_and_is_imported_once(
     msg_id = send_file(stage, where, group=False)
     (shown,) = stage.answers(where)
     assert "资产 2" in shown
+    wait_noted()
     kill(worker)
     stage.start()
     send_file(stage, where, group=False, msg_id=msg_id)  # DingTalk delivers the same message again
@@ -92,10 +94,10 @@ def test_a_file_survives_kill_9_and_replays_and_is_imported_once(
     end(dying)
     start_cluster(stage, tmp_path, clusters)
     wait_until(lambda: ImportJob.objects.get().told, within=120, what="the result")
-    texts = [reply["text"] for reply in stage.wait_replies(3, within=60) if "导入完成" in reply["text"]]
-    assert len(texts) == 1
-    assert "新建 2" in texts[0]
     (rejected,) = files(stage)
+    wait_noted()
+    (done,) = [reply["text"] for reply in stage.replies() if "导入完成" in reply["text"]]
+    assert "新建 2" in done
     assert "位置,原因" in stage.file_of(rejected).decode("utf-8-sig")
     assert Asset.objects.count() == 2
     assert Proposal.objects.count() == ImportJob.objects.count() == 1

@@ -175,7 +175,7 @@ def rest_in_flight(stage: Stage) -> None:
 def test_kill_in_the_middle_loses_nothing(database: Database, door: str) -> None:
     with open_door(database, door) as stage:
         stage.apply(stage.robot(default_role="viewer"))
-        first = stage.start(model=Echo(delay=0.1))
+        first = stage.start(model=Echo(delay=0.5))
         stage.strike("slow")
         said = talk(stage, 20, 10)
         stage.wait_replies(60, within=60)

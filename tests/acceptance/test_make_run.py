@@ -82,7 +82,7 @@ def post(port: int, path: str, body: dict[str, object]) -> int:
 
 
 def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, str]:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
         connection.request(method, path, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -163,7 +163,7 @@ def test_make_run_with_feishu_answers_in_both_rooms_and_rests_it_afterwards(demo
 @pytest.mark.slow
 def test_make_run_shows_log_of_a_program_that_does_not_start(demo: Demo) -> None:
     started = demo.start(GUNICORN_CMD_ARGS="--worker-class nonsense")
-    started.process.wait(90)
+    started.process.wait(60 + GRACE_S)
     assert "「web」没能启动" in started.text, started.text
     assert "nonsense" in started.text
     demo.assert_gone()

@@ -128,7 +128,7 @@ def test_a_phone_handles_an_alert_asks_and_approves(
         phone.locator("[data-deed=close]").tap()
         phone.locator("#deed-close").get_by_role("button", name="误报").tap()
         expect(phone.locator("#undo")).to_contain_text("已关闭（误报）")
-        ask(phone, "今天有哪些严重告警")
+        ask(phone, "有哪些严重告警")
         expect(phone.locator(".bf-said-answered").last).to_contain_text("数据库被拖走")
         fits = "document.documentElement.scrollWidth <= innerWidth"
         assert phone.evaluate(fits)

@@ -34,7 +34,7 @@ def test_people_are_answered_when_everything_is_used_up(database: Database) -> N
             lambda: AlertMessage.objects.filter(state="held", reason__startswith="额度").exists(),
             within=30, what="held back",
         )  # fmt: skip
-        assert "钉钉已拒绝" in stage.log
+        wait_until(lambda: "钉钉已拒绝" in stage.log, within=30, what="told in the log")
 
         stage.sim.faults(over_quota={"value": True, "times": 1})
         stage.say("听得到吗", where, "lisi")
@@ -52,5 +52,7 @@ def test_people_are_answered_when_everything_is_used_up(database: Database) -> N
         wait_until(
             lambda: used("messages") == stage.sim.state()["metered"]["messages"], within=30, what="messages"
         )
-        assert used("calls") == stage.sim.state()["metered"].get("calls", 0)
+        wait_until(
+            lambda: used("calls") == stage.sim.state()["metered"].get("calls", 0), within=30, what="calls"
+        )
         assert not OutboxRow.objects.filter(inbox__isnull=False, state="dead").exists()

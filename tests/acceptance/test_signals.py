@@ -1,6 +1,7 @@
 """How the worker ends: promptly, with exit code 0, and with nothing lost."""
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 
@@ -60,13 +61,17 @@ def test_terminal_signals_end_it_too(stage: Stage, number: signal.Signals) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize(("vendor", "door"), [STREAM, POSTGRES, FEISHU], indirect=["vendor"])
 def test_running_turns_finish_and_the_rest_is_answered_by_the_next_start(stage: Stage, door: str) -> None:
-    """Ten short turns fit into the grace time, ten long ones behind the capacity do not."""
-    worker = stage.start(model=Echo(delay=5), BIFANG_TURN_CAPACITY="10", BIFANG_STOP_GRACE_S="20")
+    """Ten turns end within the grace time, ten behind the capacity have not begun."""
+    release = threading.Event()
+    worker = stage.start(model=Echo(release=release), BIFANG_TURN_CAPACITY="10", BIFANG_STOP_GRACE_S="600")
     places = [place() for _ in range(20)]
     stage.say_all([{"text": "还在吗", "conversation_id": where, "group": False} for where in places])
     wait_until(lambda: InboxRow.objects.filter(state=State.CLAIMED).count() == 10, within=30, what="running")
     wait_until(lambda: InboxRow.objects.count() == 20, within=30, what="stored")
-    stop(worker)
+    worker.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not stage.sim.connections(), within=30, what="stopping")
+    release.set()
+    worker.process.wait(240)
     assert worker.process.returncode == 0, worker.text
     assert len(stage.replies()) == 10
     if door == "stream":

@@ -3,7 +3,15 @@
 from collections import Counter
 from typing import Any
 
+from bifang.channels.models import OPEN, OutboxRow
 from tests.acceptance.worker import Stage, place
+from tests.deadline import wait_until
+
+
+def wait_noted() -> None:
+    """Until all is sent and written down: what a platform took and a killed worker did not note is said again."""
+    waiting = OutboxRow.objects.filter(state__in=OPEN)
+    wait_until(lambda: not waiting.exists(), within=60, what="all sent, and noted")
 
 
 def talk(stage: Stage, conversations: int, rounds: int, **fields: Any) -> dict[str, list[str]]:

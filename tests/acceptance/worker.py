@@ -19,9 +19,9 @@ from bifang.channels.models import Worker
 from bifang.core import configs
 from bifang.core.models import SystemConfig
 from simulators.dingtalk.people import CORP_ID
-from tests.acceptance.processes import MANAGE, Started, clean_environment, uncounted
+from tests.acceptance.processes import MANAGE, PATIENT, Started, clean_environment, uncounted
 from tests.databases import Database
-from tests.deadline import wait_until
+from tests.deadline import GRACE_S, wait_until
 from tests.model_server import Echo, running_model
 from tests.simulator import SimulatorHandle, running_simulator
 
@@ -32,6 +32,7 @@ STAFF = (
     {"staff_id": "lisi", "name": "李四", "role": "analyst"},
 )
 WAITING = "正在排队"
+LENIENT = {"card_ack_s": GRACE_S, "callback_within_s": dict.fromkeys(("robot", "events", "cards"), GRACE_S)}
 _numbers = count(1)
 
 
@@ -39,14 +40,15 @@ _numbers = count(1)
 class Stage:
     """One simulator and one database; ``start`` adds worker processes.
 
-    ``counted``: their coverage is measured, which takes twice the time.
-    """
+    ``counted``: their coverage is measured, which takes twice the time. ``patient``: clicks are decided at once,
+    however long that takes (`tests.acceptance.patient`)."""
 
     sim: SimulatorHandle
     database: Database
     counted: bool = False
     workers: list[Started] = field(default_factory=list)
     models: ExitStack = field(default_factory=ExitStack)
+    patient: bool = False
     web_port: int = 0  # of HTTP mode: DingTalk calls the web server; 0: Stream
 
     command: ClassVar[str] = "start_dingtalk_stream"
@@ -100,7 +102,8 @@ class Stage:
     def serve(self) -> Started:
         """Start the web server that DingTalk calls."""
         bind = ("--bind", f"127.0.0.1:{self.web_port}", "--workers", "1", "--threads", "8")
-        command = (sys.executable, "-m", "gunicorn", "bifang.wsgi", "-c", "deploy/gunicorn.conf.py", *bind)
+        served = PATIENT[-1] if self.patient else "bifang.wsgi"
+        command = (sys.executable, "-m", "gunicorn", served, "-c", "deploy/gunicorn.conf.py", *bind)
         output = self.database.data_dir.parent / f"web-{next(_numbers)}"
         web = Started(command, self.environment(**self.model_of(None)), output)
         self.workers.append(web)
@@ -141,7 +144,8 @@ class Stage:
         """Start a worker, with a model of its own; returns when it is connected, unless told not to wait."""
         env = {**self.model_of(model), **env}
         output = self.database.data_dir.parent / f"output-{next(_numbers)}"
-        worker = Started((*MANAGE, self.command, *arguments), self.environment(**env), output)
+        command = (*(PATIENT if self.patient else MANAGE), self.command, *arguments)
+        worker = Started(command, self.environment(**env), output)
         self.workers.append(worker)
         if connected:
             self.wait_connected(worker)
@@ -285,7 +289,7 @@ def kill(worker: Started) -> None:
 @contextmanager
 def open_stage(database: Database, *, counted: bool = False, **options: Any) -> Iterator[Stage]:
     """A stage with the demo robot configured; nothing runs yet. Options: those of the simulator."""
-    with running_simulator(disconnect_grace_s=1.0, **options) as sim:
+    with running_simulator(**{"disconnect_grace_s": 1.0, **LENIENT, **options}) as sim:
         stage = Stage(sim, database, counted)
         try:
             yield stage

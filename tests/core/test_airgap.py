@@ -28,7 +28,7 @@ from tests.connections import noted_connections
 from tests.fake_openai import FakeOpenAI
 
 INSIDE, LEADS_OUT = "llm.corp.example", "leads-out.corp.example"
-ASKED = Request((Message("user", "你好"),), timeout=20)
+ASKED = Request((Message("user", "你好"),), timeout=120)
 
 
 @pytest.fixture(autouse=True)

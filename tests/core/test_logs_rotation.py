@@ -31,7 +31,7 @@ def started_writer(directory: Path, name: str):
     with subprocess.Popen(command, **pipes, text=True, bufsize=1) as writer:
         yield writer
         writer.stdin.close()
-        assert writer.wait(60) == 0
+        assert writer.wait(120) == 0
 
 
 def test_processes_rotate_one_log_without_losing_or_tearing_a_line(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def door() -> Iterator[tuple[str, list[Any]]]:
     yield f"http://127.0.0.1:{server.getsockname()[1]}", knocked
     server.shutdown(socket.SHUT_RDWR)
     server.close()
-    thread.join(30)
+    thread.join(120)
     for connection, _ in knocked:
         connection.close()
 

@@ -78,7 +78,7 @@ async def test_half_open_connection_is_silent_and_new_ones_work() -> None:
         await dead.ping()
         with pytest.raises(TimeoutError):
             await dead.receive(timeout=0.3)
-        await asyncio.wait_for(dead.close(), 15)
+        await asyncio.wait_for(dead.close(), 120)
         fresh = await client.connect()
         assert json.loads((await read_frame(fresh))["data"])["msgId"] == said["msg_id"]
 

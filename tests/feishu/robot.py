@@ -12,7 +12,7 @@ from simulators.feishu.frames import CONTROL, DATA, Frame, decode, encode
 from tests.feishu_simulator import FeishuHandle
 
 CREDENTIALS = {"AppID": "cli_demo", "AppSecret": "demo-secret"}
-WITHIN = 20.0
+WITHIN = 120.0
 
 
 class Robot:

@@ -185,7 +185,7 @@ def test_click_shows_what_the_robot_answers_in_time(sim: FeishuHandle, api: Api)
         card = {"body": {"elements": [{"content": "已批准"}]}}
         toast = {"type": "success", "content": "已批准"}
         robot.ack(frame, data={"toast": toast, "card": {"type": "raw", "data": card}})
-        presser.join(20)
+        presser.join(120)
     assert (shown["ok"], shown["toast"], shown["card"]) == (True, toast, card)
 
 
@@ -224,6 +224,6 @@ def test_process_knows_no_django_and_says_where_it_listens() -> None:
         line = process.stdout.readline()
         assert line.startswith("飞书模拟器：http://127.0.0.1:")
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     wrong = subprocess.run([*command[:-1], "nonsense"], capture_output=True, text=True, timeout=120)
     assert (wrong.returncode, "ID:SECRET" in wrong.stderr) == (1, True)

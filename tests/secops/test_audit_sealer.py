@@ -27,5 +27,5 @@ def unsealed() -> int:
 async def test_everything_is_sealed_batch_after_batch(database: Database) -> None:
     await db.call(write_down, 2 * chain.BATCH + 1)
     async with running(audit_sealer.AuditSealer(every_s=60)):
-        await eventually(lambda: db.threads().submit(unsealed).result(10) == 0, within=20)
+        await eventually(lambda: db.threads().submit(unsealed).result(120) == 0, within=20)
     assert (await db.call(chain.verify)).faults == ()

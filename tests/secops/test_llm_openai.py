@@ -14,8 +14,8 @@ from tests.fake_dashscope import Broken, Calls, Fail, Page, Raw, Reply, Say
 from tests.fake_openai import FakeOpenAI
 
 SPEC = ToolSpec("list_alerts", "查询告警", {"type": "object", "properties": {"limit": {"type": "integer"}}})
-ASKED = Request((Message("system", "规则"), Message("user", "有哪些告警")), (SPEC,), timeout=30)
-BASE = OpenAISettings("内网千问", "qwen3-32b", api_key="k-12345678", stall_timeout=2)
+ASKED = Request((Message("system", "规则"), Message("user", "有哪些告警")), (SPEC,), timeout=120)
+BASE = OpenAISettings("内网千问", "qwen3-32b", api_key="k-12345678", stall_timeout=60)
 Flavours = pytest.mark.parametrize("flavour", ["vllm", "ollama"])
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +34,7 @@ def qwen(fake: FakeDashScope, **changes: object) -> Qwen:
 
 def ask(text: str = "你好", **changes: object) -> Request:
     messages = (Message("system", "你是毕方"), Message("user", text))
-    return replace(Request(messages, timeout=10), **changes)  # type: ignore[arg-type]
+    return replace(Request(messages, timeout=120), **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
@@ -118,8 +117,8 @@ async def test_qwen_replays_a_tool_round_in_wire_format(fake: FakeDashScope) -> 
         Message("assistant", "", (ToolCall("call_1", "list_alerts", "{broken"),)),
         Message("tool", "没有\ud800数据", tool_call_id="call_1", name="list_alerts"),
     )
-    await qwen(fake).complete(Request(history, timeout=10))
-    await qwen(fake, model="qwen3.7-plus", endpoint="multimodal").complete(Request(history, timeout=10))
+    await qwen(fake).complete(Request(history, timeout=120))
+    await qwen(fake, model="qwen3.7-plus", endpoint="multimodal").complete(Request(history, timeout=120))
     text, lists = (seen.body["input"]["messages"] for seen in fake.seen)
     assert text[1]["content"] == ""
     assert text[1]["tool_calls"][0]["function"] == {"name": "list_alerts", "arguments": "{}"}
@@ -158,17 +157,16 @@ async def test_user_text_that_names_a_file_is_sent_as_text(fake: FakeDashScope, 
     assert len(fake.seen) == 3
 
 
-async def test_two_hundred_calls_run_side_by_side(fake: FakeDashScope) -> None:
-    fake.delay = 1.0
+async def test_two_hundred_calls_run_side_by_side() -> None:
     await qwen_session.warm_up()
-    model = qwen(fake)
-    start = time.monotonic()
-    answers = await asyncio.gather(
-        *(model.complete(ask(f"问{number}", timeout=300)) for number in range(200))
-    )
+    async with FakeDashScope(api_keys={KEY}, together=200) as fake:
+        model = qwen(fake)
+        answers = await asyncio.gather(
+            *(model.complete(ask(f"问{number}", timeout=300)) for number in range(200))
+        )
+        await qwen_session.close_sessions()
     assert [answer.message.content for answer in answers] == [f"收到：问{number}" for number in range(200)]
     assert fake.peak == 200
-    assert time.monotonic() - start < 100  # one after the other: 200 s
 
 
 async def test_cancelled_call_leaves_at_once_and_hangs_up(fake: FakeDashScope) -> None:

@@ -46,11 +46,12 @@ async def test_whole_turn_over_the_wire(fake: FakeDashScope, model: str) -> None
     assert outcome.usage.input_tokens == 424
 
 
-async def test_hundred_turns_run_side_by_side(fake: FakeDashScope) -> None:
-    fake.answer, fake.delay = alert_reader, 0.3
-    qwen = Qwen(QwenSettings("通义千问", "qwen-plus", "sk-test", base_url=fake.base_url, endpoint="text"))
-    turns = [run(qwen, ASKED, Estate().box(), TurnLimits()) for _ in range(100)]
-    assert {outcome.text for outcome in await asyncio.gather(*turns)} == {"看过了：有告警"}
+async def test_hundred_turns_run_side_by_side() -> None:
+    async with FakeDashScope(answer=alert_reader, together=100) as fake:
+        qwen = Qwen(QwenSettings("通义千问", "qwen-plus", "sk-test", base_url=fake.base_url, endpoint="text"))
+        turns = [run(qwen, ASKED, Estate().box(), TurnLimits(seconds=600)) for _ in range(100)]
+        assert {outcome.text for outcome in await asyncio.gather(*turns)} == {"看过了：有告警"}
+        await qwen_session.close_sessions()
     assert fake.peak == 100
 
 

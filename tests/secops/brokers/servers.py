@@ -62,7 +62,7 @@ class BrokerServer:
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait(60)
+            self.process.wait(120)
             self.process = None
 
 

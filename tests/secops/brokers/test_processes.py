@@ -70,7 +70,7 @@ def test_killed_processes_lose_nothing_and_double_nothing(
             wait_until(lambda part=share: Alert.objects.count() >= ALERTS * part, within=60, every=0.01)
             victim = made[killed % 2]
             os.kill(victim.process.pid, signal.SIGKILL)
-            victim.process.wait(60)
+            victim.process.wait(120)
             made[killed % 2] = Started((*IMPATIENT, "consume_alerts"), env, tmp_path / f"again-{killed}.out")
             killed += 1
         try:
@@ -127,7 +127,7 @@ def test_a_large_document_that_kills_interrupt_is_there_once(
         with consumers(1, database, tmp_path, IMPATIENT) as (one,):
             wait_until(moment, within=60, every=0.005)
             os.kill(one.process.pid, signal.SIGKILL)
-            one.process.wait(60)
+            one.process.wait(120)
         assert not BrokerMark.objects.exists()
     with consumers(1, database, tmp_path, IMPATIENT):
         wait_until(lambda: server.waiting() == 0, within=150, every=0.2, what="everything is confirmed")

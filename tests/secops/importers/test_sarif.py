@@ -1,5 +1,6 @@
 """SARIF in the styles of CodeQL, Semgrep, Gitleaks and Trivy."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,3 +171,34 @@ def test_sarif_nested_fingerprint_is_a_fingerprint() -> None:
     result = {"ruleId": "R", "message": {"text": "m"}, "fingerprints": {"sha": {"value": "aa"}, "not": None}}
     [finding] = of(read("sarif", report("x", [], [result])), FindingRecord)
     assert finding.key == ("R", "", 'sha={"value": "aa"}')
+
+
+@pytest.mark.parametrize(
+    ("rule", "title"),
+    [({"id": "md5", "name": "md5", "shortDescription": {"text": "Semgrep Finding: md5"}}, "弱摘要"),  # semgrep 1.172.0
+     ({"id": "B403", "name": "blacklist"}, "弱摘要"),  # bandit 1.9.4
+     ({"id": "CKV_1", "name": "Ensure that COPY is used"}, "Ensure that COPY is used"),  # checkov 3.3.30 has both
+     ({"id": "no-undef", "shortDescription": {"text": "Disallow undeclared variables"}}, "Disallow undeclared variables")],
+)  # fmt: skip
+def test_sarif_title_says_what_is_wrong(rule: dict[str, Any], title: str) -> None:
+    run = {
+        "tool": {"driver": {"name": "x", "rules": [rule]}},
+        "results": [{"ruleId": rule["id"], "message": {"text": "弱摘要\n第二行"}}],
+    }
+    [finding] = of(read("sarif", {"version": "2.1.0", "runs": [run]}), FindingRecord)
+    assert finding.title == title
+
+
+def test_sarif_password_in_the_code_is_kept_nowhere() -> None:
+    """Bandit 1.9.4 writes it into the message and the snippet, under a rule that is no secret scanner's."""
+    region = {"startLine": 18, "snippet": {"text": 'password = "hunter2-not-real"'}}
+    place = {"physicalLocation": {"artifactLocation": {"uri": "app.py"}, "region": region}}
+    said = {"message": {"text": "Possible hardcoded password: 'hunter2-not-real'"}, "locations": [place]}
+    rules = [{"id": "B105", "name": "hardcoded_password_string"}]
+    [finding] = of(read("sarif", report("Bandit", rules, [{"ruleId": "B105", **said}])), FindingRecord)
+    assert (finding.kind, finding.title, finding.location) == (
+        "secret",
+        "hardcoded_password_string",
+        "app.py:18",
+    )
+    assert "hunter2" not in repr(replace(finding, key=()))  # of which only a digest is stored

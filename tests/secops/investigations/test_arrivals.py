@@ -161,7 +161,7 @@ def test_announcer_looks_before_it_tells():
     async def run() -> None:
         stop = asyncio.Event()
         task = asyncio.create_task(Announcer().run(stop))
-        for _ in range(400):
+        for _ in range(2400):
             if await db.call(stage.told):
                 break
             await asyncio.sleep(0.05)

@@ -51,9 +51,9 @@ async def test_the_answer_is_found_among_events_and_what_follows_is_not_waited_f
             "id": message["id"],
             "result": {"content": [{"type": "text", "text": "我的"}]},
         }
-        return await events(request, *others, mine, then=30)
+        return await events(request, *others, mine, then=600)
 
-    assert read_result(await call(HostileServer(tools__call=answer), 5)).text == "我的"
+    assert read_result(await call(HostileServer(tools__call=answer), 60)).text == "我的"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_the_answer_is_found_among_events_and_what_follows_is_not_waited_f
 )
 async def test_a_wrong_answer_is_an_error_that_says_which(answer: Any, code: str) -> None:
     with pytest.raises(RemoteError) as caught:
-        await call(HostileServer(tools__call=answer), 5)
+        await call(HostileServer(tools__call=answer), 60)
     assert caught.value.code == code
 
 

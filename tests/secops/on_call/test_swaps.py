@@ -1,7 +1,7 @@
 """Swapping shifts: both agree, by words or taps; only the one who is asked says yes."""
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from django.utils import timezone
@@ -18,13 +18,17 @@ from tests.secops.decisions_aid import company, switch, talk
 
 pytestmark = pytest.mark.both_databases
 CODE = re.compile(r"[A-Z][A-Z2-9]{5}")
-TOMORROW = (timezone.now().astimezone(ZONE) + timedelta(days=1)).date()
+
+
+def tomorrow() -> date:
+    """Asked for when it is needed: a run may go on over midnight."""
+    return (timezone.now().astimezone(ZONE) + timedelta(days=1)).date()
 
 
 @pytest.fixture
 def config(database) -> SystemConfig:
     row = company()
-    start = str(TOMORROW - timedelta(days=7))
+    start = str(tomorrow() - timedelta(days=7))
     apply_on_call_entries(
         [{"name": "安全值班", "rotation": "daily", "start": start, "staff": ["li", "wang"]}]
     )
@@ -38,7 +42,7 @@ def private_to(staff_id: str) -> list[str]:
 
 def holder() -> str:
     """Who is on call tomorrow: at noon, since before nine it is still the shift of today."""
-    noon = datetime.combine(TOMORROW, time(12), ZONE)
+    noon = datetime.combine(tomorrow(), time(12), ZONE)
     found = on_call_at(OnCallSchedule.objects.get(), noon).staff
     assert found is not None
     return found.staff_id
@@ -110,7 +114,7 @@ def test_nobody_answers_and_it_expires_with_word_to_the_asker(config):
 
 def test_rota_that_changed_since_is_not_swapped(config):
     swap = asked(config)
-    start = str(TOMORROW - timedelta(days=7))
+    start = str(tomorrow() - timedelta(days=7))
     apply_on_call_entries([{"name": "安全值班", "rotation": "daily", "start": start, "staff": ["sun"]}])
     (told,) = talk(config, ("wang", f"接受换班 {swap.code}"))
     assert "值班表变了" in told
@@ -125,7 +129,7 @@ def test_rota_that_changed_since_is_not_swapped(config):
 def test_what_cannot_be_swapped_is_refused(config, name, days, said):
     people = {row.staff_id: row for row in Staff.objects.all()}
     with pytest.raises(InvalidInput, match=said):
-        swaps.ask("", people["li"], people[name], [TOMORROW + timedelta(days=days)], "dingtalk")
+        swaps.ask("", people["li"], people[name], [tomorrow() + timedelta(days=days)], "dingtalk")
     assert not ShiftSwap.objects.exists()
 
 

@@ -65,7 +65,7 @@ def test_lines_of_real_senders_come_in_and_a_stop_keeps_them(database: Database,
             link.sendall(b"".join(b"<34>1 - h a%d - - - last words %d\n" % (n, n) for n in range(200)))
             wait_until(lambda: Alert.objects.count() > 4, within=20, what="the first of many")
             process.process.send_signal(signal.SIGTERM)
-            assert process.process.wait(60) == 0
+            assert process.process.wait(120) == 0
     assert Alert.objects.filter(title__startswith="last words").exists()
     assert traffic().lines == traffic().alerts + traffic().rejected
     assert not SyslogListener.objects.exists()
@@ -106,7 +106,7 @@ def test_kill_9_loses_only_what_was_not_stored(database: Database, tmp_path: Pat
         link.sendall(b"".join(b"<34>1 - h app - - - same %d\n" % number for number in range(2000)))
         wait_until(lambda: Alert.objects.exists(), within=20, what="the first lines")
         process.process.kill()
-        process.process.wait(20)
+        process.process.wait(120)
         link.close()
     stored = Alert.objects.get().count
     assert 0 < stored <= 2000

@@ -1,6 +1,6 @@
 """值班: who is on call, and what people do about it, over HTTP: only what is theirs, and only by a form of ours."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,12 @@ from tests.secops.decisions_aid import company
 
 pytestmark = pytest.mark.django_db
 PAGE, SWAP, OVERRIDE, FEED = "/on-call/", "/on-call/swaps/", "/on-call/overrides/", "/on-call/calendar/"
-TODAY = timezone.now().astimezone(ZONE).date()
-TOMORROW = TODAY + timedelta(days=1)
 MINUTE = "%Y-%m-%dT%H:%M"
+
+
+def today(days: int = 0) -> date:
+    """So many days later. Asked for when it is needed: a run may go on over midnight."""
+    return timezone.now().astimezone(ZONE).date() + timedelta(days=days)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +50,7 @@ def _static(settings: Any, tmp_path: Path) -> None:
 def rota() -> OnCallSchedule:
     """li and wang take turns every day."""
     company()
-    start = str(TODAY - timedelta(days=7))
+    start = str(today(-7))
     apply_on_call_entries(
         [{"name": "安全值班", "rotation": "daily", "start": start, "staff": ["li", "wang"]}]
     )
@@ -65,20 +68,20 @@ def login(staff_id: str) -> Client:
 
 
 def asked(rota: OnCallSchedule, /, who: str = "li", other: str = "wang", **more: str) -> Any:
-    given = {"rota": str(rota.pk), "colleague": other, "first": str(TOMORROW), "last": ""} | more
+    given = {"rota": str(rota.pk), "colleague": other, "first": str(today(1)), "last": ""} | more
     return login(who).post(SWAP, given, follow=True)
 
 
 def holder() -> str:
     """Who is on call tomorrow: at noon, since before nine it is still the shift of today."""
-    noon = datetime.combine(TOMORROW, time(12), ZONE)
+    noon = datetime.combine(today(1), time(12), ZONE)
     found = on_call_at(OnCallSchedule.objects.get(), noon).staff
     assert found is not None
     return found.staff_id
 
 
 def test_page_shows_now_next_the_own_shifts_and_the_days(rota: OnCallSchedule) -> None:
-    CalendarDay.objects.update_or_create(date=TOMORROW, defaults={"working": False, "name": "元旦"})
+    CalendarDay.objects.update_or_create(date=today(1), defaults={"working": False, "name": "元旦"})
     client = login("li")
     answer = client.get(PAGE)
     text = text_of(answer)
@@ -103,8 +106,8 @@ def test_gap_is_shown_and_filled(rota: OnCallSchedule) -> None:
     given = {
         "rota": rota.pk,
         "person": "sun",
-        "starts_at": f"{TODAY}T00:00",
-        "ends_at": f"{TODAY + timedelta(days=20)}T00:00",
+        "starts_at": f"{today()}T00:00",
+        "ends_at": f"{today(20)}T00:00",
     }
     client.post(OVERRIDE, given)
     text = text_of(client.get(PAGE))
@@ -177,8 +180,8 @@ def test_a_superuser_without_a_person_cannot_answer(rota: OnCallSchedule) -> Non
         ({"first": "2020-01-01"}, "超过一年"),
         ({"first": "下周"}, "看得懂"),
         ({"first": ""}, "看得懂"),
-        ({"last": str(TODAY - timedelta(days=3))}, "最后一天应在第一天或之后"),
-        ({"last": str(TODAY + timedelta(days=60))}, "一次最多 14 天"),
+        ({"last": str(today(-3))}, "最后一天应在第一天或之后"),
+        ({"last": str(today(60))}, "一次最多 14 天"),
         ({"rota": "x"}, "看得懂"),
         ({"rota": "9" * 5000}, "看得懂"),
         ({"first": "9999-12-31"}, "超过一年"),
@@ -214,7 +217,7 @@ def test_viewers_only_look(rota: OnCallSchedule) -> None:
         ends_at=now + timedelta(hours=1),
     )
     for address, given in (
-        (SWAP, {"rota": rota.pk, "colleague": "wang", "first": TOMORROW}),
+        (SWAP, {"rota": rota.pk, "colleague": "wang", "first": today(1)}),
         (OVERRIDE, {"rota": rota.pk, "person": "wu", **span}),
         (f"{OVERRIDE}{row.pk}/remove/", {}),
         (FEED, {"rota": rota.pk, "whose": "all"}),
@@ -239,7 +242,7 @@ def test_analysts_set_no_substitute(rota: OnCallSchedule) -> None:
 
 def test_a_substitute_is_set_and_taken_back_on_record(rota: OnCallSchedule) -> None:
     client = login("zhang")
-    start = datetime.combine(TOMORROW, time(8), ZONE)
+    start = datetime.combine(today(1), time(8), ZONE)
     given = {
         "rota": rota.pk,
         "person": "孙先生",
@@ -363,7 +366,7 @@ def test_the_page_costs_the_same_with_many_rotas(who: Role) -> None:
     client = with_role(who)
     costs = []
     for size in (1, 15):
-        start = str(TODAY - timedelta(days=7))
+        start = str(today(-7))
         apply_on_call_entries(
             [
                 {"name": f"值班{each}", "rotation": "daily", "start": start, "staff": ["li", "wang"]}
