@@ -84,7 +84,7 @@ def store_alone(settings: BrokerSettings, message: Delivery) -> float | None:
         letters.bury(settings.id, message, message.problem or KILLER)
         return None
     try:
-        _store(settings, message, tries)
+        _store(settings, message)
     except UNAVAILABLE:
         raise
     except BifangError as error:
@@ -107,9 +107,9 @@ def _later(settings: BrokerSettings, message: Delivery, tries: int, reason: str)
     return float(2**tries)
 
 
-def _store(settings: BrokerSettings, message: Delivery, tries: int) -> None:
-    """Its mark is the last that is written. What came before, when a process ends midway, is known again by itself."""
-    actor, again = actor_of(settings), tries > 1
+def _store(settings: BrokerSettings, message: Delivery) -> None:
+    """Of a document its mark is written last. What came before, when a process ends midway, is known again by itself."""
+    actor = actor_of(settings)
 
     def settle(outcome: ImportOutcome) -> None:
         letters.settle(settings.id, message, left_out(outcome))
@@ -117,9 +117,9 @@ def _store(settings: BrokerSettings, message: Delivery, tries: int) -> None:
 
     if len(message.data) <= TOGETHER:
         items = _taken(settings, message)
-        ingest.store_at_once(items, actor, received_at=message.at, beside=settle, again=again)
+        ingest.store_at_once(items, actor, received_at=message.at, beside=settle)
         return
-    outcome = ingest.store(_taken(settings, message), actor, received_at=message.at, again=again)
+    outcome = ingest.store(_taken(settings, message), actor, received_at=message.at)
     with transaction.atomic():
         settle(outcome)
 

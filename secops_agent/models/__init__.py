@@ -51,7 +51,7 @@ from secops_agent.models.on_call import (
 from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.pull import Pull
-from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
+from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
 from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
@@ -177,6 +177,7 @@ __all__ = [
     "TaskRun",
     "TriageBatch",
     "TurnUsage",
+    "Uncompared",
     "Vulnerability",
     "VulnerabilityAlias",
     "WebLine",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from secops_agent.models import Asset
 from secops_agent.services.records import Rejected
@@ -24,6 +24,7 @@ KINDS: tuple[Kind, ...] = (
     "alert",
     "indicator",
 )
+COMPARED: Final = ("vulnerability", "component", "statement", "finding")  # with what is stored, once they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Ledger:
         self._created: dict[str, set[int]] = {kind: set() for kind in KINDS}
         self._updated: dict[str, set[int]] = {kind: set() for kind in KINDS}
         self._seen: dict[str, set[int]] = {kind: set() for kind in KINDS}
+        self._news: dict[str, set[int]] = {kind: set() for kind in COMPARED}
         self.scores = {"created": 0, "updated": 0, "unchanged": 0}
         self.rejected: list[Rejected] = []
         self._apart: dict[str, None] = {}
@@ -90,11 +92,17 @@ class Ledger:
 
     def create(self, kind: Kind, ids: Iterable[int]) -> None:
         """These are new."""
-        self._created[kind].update(ids)
+        fresh = set(ids)
+        self._created[kind] |= fresh
+        if kind in COMPARED:
+            self._news[kind] |= fresh
 
     def update(self, kind: Kind, ids: Iterable[int]) -> None:
         """These were there and changed."""
-        self._updated[kind].update(ids)
+        changed = set(ids)
+        self._updated[kind] |= changed
+        if kind in COMPARED and kind != "finding":  # a finding is the same one, however a scan finds it again
+            self._news[kind] |= changed
 
     def see(self, kind: Kind, ids: Iterable[int]) -> None:
         """These were there."""
@@ -119,9 +127,10 @@ class Ledger:
         """The new and changed ones so far."""
         return frozenset(self._created[kind] | self._updated[kind])
 
-    def known(self, kind: Kind) -> frozenset[int]:
-        """All that came so far, new or not."""
-        return self.touched(kind) | frozenset(self._seen[kind])
+    def take_news(self) -> dict[str, list[int]]:
+        """By kind, what has to be compared of all that came since the last call; {} if nothing has."""
+        news, self._news = self._news, {kind: set() for kind in COMPARED}
+        return {kind: sorted(ids) for kind, ids in news.items() if ids}
 
     def outcome(self) -> ImportOutcome:
         """The counts; scores of a feed count as vulnerabilities."""

@@ -27,7 +27,6 @@ STORED = (
     AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord, AlertRecord, ScanRecord,
     ListedRecord,
 )  # fmt: skip
-_COMPARED = (VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord)
 
 
 class Shelf:
@@ -122,11 +121,6 @@ class Staging:
     def shelf(self, kind: type) -> Iterable[Any]:
         """The records of a kind."""
         return self._shelves[kind]
-
-    @property
-    def is_compared(self) -> bool:
-        """Is any of it compared with what is stored, once it is stored itself?"""
-        return any(self._shelves[kind].count for kind in _COMPARED)
 
     @property
     def holds_nothing(self) -> bool:
