@@ -117,7 +117,7 @@ def test_syslog_names_too_little_of_a_host_to_join_two(database: Any) -> None:
     said = {"record": "alert", "title": "暴力破解", "severity": "high", "assets": [asset]}
     found = syslog_alert(f"<11>Nov 26 12:00:00 fw app: {json.dumps(said, ensure_ascii=False)}")
     assert len(found.assets) == 1
-    outcome = ingest.store([found], Actor.system("syslog"), match=False)
+    outcome = ingest.store([found], Actor.system("syslog"))
     assert (outcome.created["alert"], outcome.created["asset"], outcome.apart) == (1, 0, ())
 
 
