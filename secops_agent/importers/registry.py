@@ -15,7 +15,7 @@ from .tables import describe_table
 # A module per name, each with an `IMPORTER`.
 NAMES = (
     "trivy", "grype", "sarif", "cyclonedx", "spdx", "csaf", "openvex", "osv", "nuclei", "nmap", "generic",
-    "wazuh", "suricata", "falco", "alertmanager", "grafana", "elastic", "zabbix", "splunk", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv",
+    "wazuh", "suricata", "falco", "alertmanager", "grafana", "elastic", "zabbix", "splunk", "aliyun_sas", "kev", "epss", "cnvd", "assets_csv", "indicators_csv", "findings_csv", "alerts_csv",
     "tencent_cwp", "huawei_hss", "huawei_secmaster", "safeline", "skyeye", "tdp", "sangfor_xdr", "sangfor_sip", "qingteng",
 )  # fmt: skip
 _MAY_BE_EMPTY = frozenset({"nuclei"})  # whose way to say "no hit" is an empty file

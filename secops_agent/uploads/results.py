@@ -24,7 +24,7 @@ _COLUMNS: Final = {"created": "新建", "updated": "更新", "unchanged": "未�
 _AT_ONCE: Final = 100
 # Where each kind is listed, and the name of the list's filter by tool.
 _LISTS: Final = {
-    "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source__exact"),
+    "asset": ("web:assets", ""), "component": ("admin:secops_agent_component_changelist", "source"),
     "vulnerability": ("web:vulnerabilities", ""), "finding": ("web:findings", "source"), "alert": ("web:alerts", "source"),
     "statement": ("web:vulnerabilities", ""), "indicator": ("admin:secops_agent_indicatorlist_changelist", ""),
 }  # fmt: skip

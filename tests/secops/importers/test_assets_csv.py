@@ -148,8 +148,9 @@ def test_cells_between_tabs_are_read_as_excel_saves_and_pastes_them(encoding: st
 
 
 def test_table_of_something_else_is_told_with_its_columns_and_what_to_do() -> None:
-    table = "告警名称,告警级别,源IP,目的IP\nSSH 暴力破解,高危,203.0.113.9,10.8.0.1\n".encode("gbk")
-    with pytest.raises(InvalidInput, match=r"列：告警名称、告警级别、源IP、目的IP.*导出 JSON 或 XML"):
+    table = "策略名称,动作,源区域,目的区域\n办公上网,允许,内网,外网\n".encode("gbk")
+    told = r"列：策略名称、动作、源区域、目的区域.*findings_csv.*alerts_csv.*导出 JSON 或 XML"
+    with pytest.raises(InvalidInput, match=told):
         registry.detect_or_ask(source_of(table), "请选择格式")
     with pytest.raises(InvalidInput, match="认不出格式"):
         registry.detect_or_ask(source_of("今天天气不错\n明天开会\n"), "请选择格式")

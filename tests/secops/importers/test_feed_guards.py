@@ -15,6 +15,7 @@ from secops_agent.services.records import AlertRecord, Rejected
 
 from .reading_aid import of, read, source_of
 from .test_alertmanager import WEBHOOK
+from .test_alerts_csv import OWN as EVENTS
 from .test_aliyun_sas import RESPONSE
 from .test_assets_csv import CHINESE, ENGLISH
 from .test_cnvd import ENTRY as ADVISORY
@@ -22,6 +23,7 @@ from .test_cnvd import document
 from .test_elastic import DETECTION, HISTORY
 from .test_epss import HEAD, ROWS
 from .test_falco import EVENT as FALCO
+from .test_findings_csv import OWN as FLAWS
 from .test_grafana import WEBHOOK as GRAFANA
 from .test_guards import JSON, spoilt
 from .test_kev import CATALOGUE
@@ -38,7 +40,7 @@ SHAPES: dict[str, tuple[str, Any]] = {
 }  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
     "epss": ("epss", HEAD + ROWS), "cnvd": ("cnvd", document(ADVISORY)), "chinese": ("assets_csv", CHINESE),
-    "english": ("assets_csv", ENGLISH),
+    "english": ("assets_csv", ENGLISH), "flaws": ("findings_csv", FLAWS), "events": ("alerts_csv", EVENTS),
 }  # fmt: skip
 
 

@@ -33,6 +33,8 @@ TEXTS: Final[dict[str, tuple[str, str, str]]] = {  # a whole file, and what an e
     "cnvd": ("cnvd", cnvd_document(ENTRY + "<vulnerability/>"), "vulnerability[1]"),
     "epss": ("epss", test_feed_guards.TEXTS["epss"][1] + ",,\n", "第 5 行"),
     "assets": ("assets_csv", test_feed_guards.TEXTS["english"][1].rstrip("\n") + "\n,,,,,,,,\n", "行"),
+    "findings": ("findings_csv", "IP,漏洞名称,风险等级\n10.0.0.5,a,高\n,,\n", "第 3 行"),
+    "alerts": ("alerts_csv", "告警名称,级别,时间,源IP\na,高,2026-11-20,10.0.0.5\n,,,\n", "第 3 行"),
     "indicators": ("indicators_csv", "type,value,note\nip,203.0.113.9,甲\n,,\n", "行"),
 }
 # What is no element to import, though records come of it: a template's comma, a name that stands for another's.
