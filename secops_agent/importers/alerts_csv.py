@@ -72,7 +72,7 @@ _DETAILS: Final = (
 )
 _ADDRESSES: Final = ("资产IP", "源IP", "目的IP")
 _CLOSED: Final = ("已处置", "已处理", "已关闭", "已解决", "已完成", "处置完成", "closed", "resolved", "done")
-_PLACE: Final = re.compile(r"[(（][^)）]*[)）]")  # of an address: 203.0.113.9（美国）
+_PLACE: Final = re.compile(r"[(（][^()（）]{0,100}[)）]")  # of an address: 203.0.113.9（美国）
 _TABLE: Final = AlertTable(
     marks=("告警名称",),
     title=("告警名称",),
@@ -94,6 +94,8 @@ _TABLE: Final = AlertTable(
     },
     techniques=("ATT&CK",),
 )  # fmt: skip
+# Every column, so that none is looked for as a path.
+_EMPTY: Final = dict.fromkeys(_COLUMNS.names)
 
 
 class AlertsCsv:
@@ -128,13 +130,13 @@ def _row(row: Mapping[str, str], *, options: Options) -> Iterator[Record]:
     # A row without a number is its own: read again it is the same event.
     number = record.event_id or hashlib.sha256("\x1f".join(row.values()).encode()).hexdigest()
     yield replace(
-        record, event_id=number, raw={name: cell for name, cell in row.items() if _COLUMNS.of(name)}
+        record, event_id=number, raw={name: cell for name, cell in row.items() if cell and _COLUMNS.of(name)}
     )
 
 
 def _fields(cells: Cells, options: Options) -> dict[str, Any]:
     """What the table of fields reads: addresses apart, level and times in our spelling."""
-    fields: dict[str, Any] = {column: list(values) for column, values in cells.items()}
+    fields: dict[str, Any] = _EMPTY | {column: list(values) for column, values in cells.items()}
     bare = {column: tuple(_PLACE.sub("", cell) for cell in cells.get(column, ())) for column in _ADDRESSES}
     fields |= {column: list(addresses_in(bare, column)) for column in _ADDRESSES}
     for column in ("时间", "首次时间"):

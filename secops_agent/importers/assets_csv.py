@@ -169,8 +169,7 @@ def _cells(row: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """What is filled in, by column; several headers may mean one column (内网IP, 公网IP)."""
     cells: dict[str, tuple[str, ...]] = {}
     for header, cell in row.items():
-        column = _column(header)
-        if column and cell and cell not in ("-", "--", "N/A", "n/a", "无"):
+        if cell and cell not in ("-", "--", "N/A", "n/a", "无") and (column := _column(header)):
             cells[column] = (*cells.get(column, ()), cell)
     return cells
 

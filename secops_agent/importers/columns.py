@@ -39,6 +39,7 @@ class Columns:
     """
 
     def __init__(self, spelled: Mapping[str, Iterable[str]]) -> None:
+        self.names = tuple(spelled)
         self._columns = {
             _plain(each): column for column, spellings in spelled.items() for each in (column, *spellings)
         }
@@ -61,8 +62,7 @@ class Columns:
         """What is filled in, by column; several headers may mean one (内网IP, 公网IP)."""
         found: dict[str, tuple[str, ...]] = {}
         for header, cell in row.items():
-            column = self.of(header)
-            if column and cell.lower() not in _NOTHING:
+            if cell and cell.lower() not in _NOTHING and (column := self.of(header)):
                 found[column] = distinct((*found.get(column, ()), cell))
         return found
 

@@ -29,6 +29,7 @@ __all__ = [
 MOST_BLANK = (
     1 << 20
 )  # rows of the largest sheet that Excel has; each costs time, and packed they cost nothing to send
+_MOST_COLUMNS = 1000  # as of a sheet: every row has them all
 _ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -181,6 +182,8 @@ def _delimiter(source: Source, limits: ImportLimits) -> str:
 def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str]:
     for cells in reader:
         if cells and not cells[0].startswith("#") and any(cell.strip() for cell in cells):
+            if len(cells) > _MOST_COLUMNS:
+                raise InvalidInput(f"{name} 超过 {_MOST_COLUMNS} 列：请删去用不到的列再导入。")
             return [plain_text(cell).strip() for cell in cells]
         blanks.note()
     raise InvalidInput(f"{name} 没有表头：CSV 第一行应当是列名。")
@@ -189,10 +192,12 @@ def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str
 def _row(header: list[str], cells: list[str]) -> dict[str, str] | BrokenRecord:
     if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
         return BrokenRecord(f"有 {len(cells)} 列，表头只有 {len(header)} 列")
-    if any(_ESCAPED_BYTE.search(cell) for cell in cells):
+    if any(cell and _ESCAPED_BYTE.search(cell) for cell in cells):
         return BrokenRecord("含有不是 UTF-8 的字节")
     padded = [*cells, *[""] * (len(header) - len(cells))]
-    return {name: plain_text(cell).strip() for name, cell in zip(header, padded, strict=False)}
+    return {
+        name: plain_text(cell).strip() if cell else "" for name, cell in zip(header, padded, strict=False)
+    }
 
 
 def xml_elements(

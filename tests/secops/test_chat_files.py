@@ -12,10 +12,12 @@ from bifang.channels.models import OutboxRow
 from bifang.core.errors import RemoteError
 from secops_agent.agent.attachments import Attachment
 from secops_agent.models import (
+    Alert,
     Asset,
     ChatFile,
     Component,
     ConversationMessage,
+    Finding,
     ImportJob,
     ListedIndicator,
     Proposal,
@@ -258,6 +260,32 @@ def test_a_list_of_indicators_is_previewed_and_imported() -> None:
     talk(config, ("li", f"确认 {code_in(shown)}"))
     runner.run_next_job()
     assert ListedIndicator.objects.get().value == "203.0.113.66"
+
+
+def test_a_list_of_vulnerabilities_names_what_it_does_not_use_and_is_imported() -> None:
+    config = company()
+    listed = "IP,漏洞名称,CVE编号,风险等级,工单号\n10.0.0.21,后门,CVE-2026-80001,严重,7\n10.0.0.300,a,,高,8\n".encode(
+        "gbk"
+    )
+    (shown,) = talk(config, ("li", Sent("漏洞.csv", listed)))
+    assert "漏洞清单" in shown
+    assert "没有用到的列：工单号" in shown
+    assert "第 3 行：「IP」不是有效的地址" in shown
+    talk(config, ("li", f"确认 {code_in(shown)}"))
+    runner.run_next_job()
+    finding = Finding.objects.get()
+    assert (finding.title, finding.severity, finding.asset.name) == ("后门", "critical", "10.0.0.21")
+
+
+def test_a_list_of_alerts_that_is_not_sure_is_asked_about() -> None:
+    config = company()
+    listed = "告警名称,告警级别,源IP,主机名\nSSH 暴力破解,高危,203.0.113.9,web-01\n"
+    asked, shown = talk(config, ("li", Sent("告警.csv", listed)), ("li", "alerts_csv"))
+    assert "alerts_csv" in asked
+    talk(config, ("li", f"确认 {code_in(shown)}"))
+    runner.run_next_job()
+    alert = Alert.objects.get()
+    assert (alert.title, alert.severity, alert.source) == ("SSH 暴力破解", "high", "alerts_csv")
 
 
 def test_the_name_of_a_file_is_not_remembered_as_the_senders_words() -> None:

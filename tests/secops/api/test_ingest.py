@@ -38,6 +38,16 @@ def test_a_small_file_is_imported_at_once() -> None:
     assert (again["created"]["alert"], again["unchanged"]["alert"], again["rejected"]) == (0, 3, [])
 
 
+def test_a_list_of_vulnerabilities_is_imported_as_scanners_save_it() -> None:
+    client = with_token("ingest")
+    listed = "资产IP,漏洞名称,危险级别,工单号\n10.0.0.21,后门(CVE-2026-80001),高危,7\n".encode("gbk")
+    first, again = (client.post("/api/v1/ingest/findings_csv/", listed, "text/csv").json() for _ in range(2))
+    assert first["created"]["finding"] == 1
+    assert [each["reason"] for each in first["rejected"]] == ["没有用到的列：工单号。其余列照常导入。"]
+    assert again["created"]["finding"] == 0
+    assert Finding.objects.get().vulnerability.vuln_id == "CVE-2026-80001"
+
+
 @pytest.mark.parametrize("way", ["packed", "encoded", "form", "octets", "unslashed"])
 def test_a_file_comes_in_many_ways(way: str) -> None:
     client, data = with_token("ingest"), generic(2)

@@ -237,6 +237,13 @@ def test_csv_rows_by_header_and_their_faults() -> None:
     assert "有 3 列" in str(rows[2][1])
 
 
+def test_more_columns_than_a_sheet_may_have_are_refused() -> None:
+    header = ",".join(f"c{number}" for number in range(999))
+    assert len(list(csv_rows(source_of(f"ip,{header}\n10.0.0.5\n"), ImportLimits()))) == 1
+    with pytest.raises(InvalidInput, match="超过 1000 列：请删去用不到的列"):
+        list(csv_rows(source_of(f"ip,name,{header}\n10.0.0.5\n"), ImportLimits()))
+
+
 def grype_of(count: int) -> Iterator[bytes]:
     """A Grype report of many matches, made as it is read."""
     yield b'{"matches": ['
