@@ -52,16 +52,10 @@ _PLACE = re.compile(r"\{(\d{1,3})\}")  # of an argument in a message
 _SECRET_RULE = re.compile(r"hard.?coded.?(?:password|passwd|credential|secret|token|key)", re.IGNORECASE)
 _NOT_A_PROBLEM = {"pass", "notApplicable", "informational"}
 _TOOL_KINDS: dict[str, FindingKind] = {
-    "gitleaks": "secret",
-    "trufflehog": "secret",
-    "detect-secrets": "secret",
-    "checkov": "misconfiguration",
-    "kics": "misconfiguration",
-    "tfsec": "misconfiguration",
-    "kubescape": "misconfiguration",
-    "terrascan": "misconfiguration",
-    "hadolint": "misconfiguration",
-}
+    "gitleaks": "secret", "trufflehog": "secret", "detect-secrets": "secret",
+    "checkov": "misconfiguration", "kics": "misconfiguration", "tfsec": "misconfiguration",
+    "kubescape": "misconfiguration", "terrascan": "misconfiguration", "hadolint": "misconfiguration",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
