@@ -12,7 +12,7 @@ from bifang.core.errors import ConfigError
 from simulators.history import History
 from simulators.locality import HOST, refuse_strangers
 
-MAX_BODY = 32 * 1024 * 1024
+MAX_BODY = 300 * 1024 * 1024  # a file of 200 MiB, which is the most that Bifang takes, in base64
 CLOSING_S = 0.5
 
 

@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -76,6 +75,11 @@ def check_address(
         refuse_name(host)
     if _is_listed(host, rules):
         return
+    if is_loopback(host):
+        raise ConfigError(
+            f"地址的主机 {host} 是本机，只有演示可以用：在演示（make run）旁边执行命令时，请在命令前面加 BIFANG_SIMULATOR=1；"
+            "确实要连接本机的服务，请由运维人员加入环境变量 BIFANG_ADDRESS_ALLOW_LIST 并重启后再试。"
+        )
     if not _is_trusted(host):
         raise ConfigError(
             f"地址的主机 {host} 不在允许范围内：钉钉和阿里云百炼的官方地址可以直接填写，"
@@ -113,11 +117,6 @@ def webhook_refusal(url: str, *, api: str, oapi: str) -> str:
     """
     if _UNSAFE.search(url):
         return "消息携带的 sessionWebhook 格式不正确，已拒绝发送。"
-    return _place_refusal(url.partition("?")[0], api, oapi)
-
-
-@lru_cache(maxsize=256)  # webhooks differ in their query only
-def _place_refusal(url: str, api: str, oapi: str) -> str:
     try:
         parts = _split(url, ("http", "https"))
         host = _host(parts)
@@ -185,7 +184,6 @@ def check_listed_address(url: str, rules: AddressRules, schemes: tuple[str, ...]
         )
 
 
-@lru_cache(maxsize=1024)
 def is_forbidden(address: str) -> bool:
     """True for link-local and cloud metadata addresses, also when wrapped in an IPv6 address."""
     ip = _parse_ip(address)
@@ -218,7 +216,6 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
-@lru_cache(maxsize=1024)
 def _parse_ip(text: str) -> IPAddress | None:
     try:
         ip = ipaddress.ip_address(text.partition("%")[0])

@@ -7,7 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
@@ -93,7 +92,9 @@ class HttpClient:
                     target,
                     data=data,
                     headers=sent,
-                    timeout=_timeout(timeout, self._connect_timeout),
+                    timeout=aiohttp.ClientTimeout(
+                        total=timeout, sock_connect=min(timeout, self._connect_timeout)
+                    ),
                     proxy=through,
                     allow_redirects=False,
                 ) as answer:
@@ -170,11 +171,6 @@ class HttpClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-@lru_cache(maxsize=64)
-def _timeout(seconds: float, connect: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, connect))
 
 
 def _parse(url: str) -> URL:

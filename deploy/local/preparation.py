@@ -151,9 +151,11 @@ def render_demo() -> str:
 
 
 def create_administrator() -> None:
-    """An administrator with a generated password, kept 0600 until a person changes it."""
+    """An administrator with a generated password, kept 0600 until a person changes it; in the chat he is 张三."""
     from django.conf import settings
     from django.contrib.auth import get_user_model
+
+    from secops_agent.models import Staff
 
     users = get_user_model()._default_manager
     file: Path = settings.DATA_DIR / "admin-password"
@@ -166,7 +168,8 @@ def create_administrator() -> None:
         password = secrets.token_urlsafe(12)
         # Written first: a password that nobody can read would lock everybody out.
         write_private(file, password)
-        users.create_superuser("admin", "", password)
+        user = users.create_superuser("admin", "", password)
+        Staff.objects.filter(corp_id=CORPORATION, staff_id="manager01", user=None).update(user=user)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from bifang.core.errors import RemoteError
 from bifang.core.http import HttpClient
 from bifang.core.reach import INNER
 from bifang.core.trials import CheckStep, Failure, Skip
-from dingtalk_integration.checks.configuration import DingTalkTrial
+from dingtalk_integration.checks.trial import DingTalkTrial
 from dingtalk_integration.config import DingTalkSettings
 from dingtalk_integration.models import CallbackDoor
 from dingtalk_integration.webhook.addresses import address_of

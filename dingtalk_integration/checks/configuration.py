@@ -1,32 +1,11 @@
-"""A DingTalk configuration that is tried, and how all of them are checked."""
+"""How DingTalk configurations are checked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
-from bifang.channels.checks.configuration import ChannelTrial
 from bifang.channels.checks.diagnosis import Examination
-from bifang.channels.connection_health import WorkerService
-from bifang.core.http import Response
 from bifang.core.trials import CheckStep
-from dingtalk_integration.health import SERVICE
-
-
-@dataclass(slots=True)
-class DingTalkTrial(ChannelTrial):
-    """A DingTalk configuration.
-
-    ``answer``: DingTalk's answer to the request for an access token; ``answered_at`` our clock then, in epoch
-    seconds, taken in the middle of the request.
-    """
-
-    service: ClassVar[WorkerService] = SERVICE
-    answer: Response | None = None
-    answered_at: float = 0.0
-
-    def describe(self) -> str:
-        """What DingTalk knows it by."""
-        return f"Client ID {self.ready.client_id}，接入地址 {self.ready.endpoint}"
+from dingtalk_integration.checks.trial import DingTalkTrial
 
 
 def _network() -> Sequence[CheckStep[Any]]:

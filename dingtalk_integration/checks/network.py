@@ -13,7 +13,7 @@ from bifang.core.http import HttpClient
 from bifang.core.reach import INNER, REACH
 from bifang.core.trials import CheckStep, Failure, Skip, in_thread
 from dingtalk_integration import api_usage
-from dingtalk_integration.checks.configuration import DingTalkTrial
+from dingtalk_integration.checks.trial import DingTalkTrial
 from dingtalk_integration.openapi import tokens
 from dingtalk_integration.openapi.application import Application
 from dingtalk_integration.openapi.endpoints import Endpoints

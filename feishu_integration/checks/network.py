@@ -11,7 +11,7 @@ from bifang.core.errors import RemoteError
 from bifang.core.http import HttpClient
 from bifang.core.reach import INNER, REACH
 from bifang.core.trials import CheckStep, Failure, Skip
-from feishu_integration.checks.configuration import FeishuTrial
+from feishu_integration.checks.trial import FeishuTrial
 from feishu_integration.openapi.api import FeishuApi, FeishuApplication
 from feishu_integration.openapi.bot import BOT_PATH
 from feishu_integration.openapi.errors import NO_SCOPE

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 from bifang.core.errors import RemoteError
@@ -15,7 +14,6 @@ _SHORTEST: Final = 120  # characters that are left of a result
 _CUT: Final = "\n…（为适合模型的上下文长度，此处截去 {} 字。）\n"
 
 
-@lru_cache(maxsize=512)
 def tokens_of(text: str) -> int:
     """Rather too many: a Chinese character, a digit, a mark count one each, three letters of a word or spaces one."""
     light = sum(map(len, _WORDS.findall(text)))
@@ -55,13 +53,9 @@ def offered(specs: tuple[ToolSpec, ...], nearest: Sequence[str], room: int) -> t
     return tuple(spec for spec in specs if spec.name in kept)
 
 
-@lru_cache(maxsize=256)
-def _named(name: str, description: str, parameters: str) -> int:
-    return tokens_of(name) + tokens_of(description) + tokens_of(parameters) + 4 * _EACH
-
-
 def _spec_tokens(spec: ToolSpec) -> int:
-    return _named(spec.name, spec.description, json.dumps(spec.parameters, ensure_ascii=False))
+    parameters = json.dumps(spec.parameters, ensure_ascii=False)
+    return tokens_of(spec.name) + tokens_of(spec.description) + tokens_of(parameters) + 4 * _EACH
 
 
 def _size(message: Message) -> int:
@@ -108,5 +102,5 @@ def _prefix(text: str, room: int) -> int:
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if tokens_of.__wrapped__(text[:middle]) <= room else (low, middle - 1)
+        low, high = (middle, high) if tokens_of(text[:middle]) <= room else (low, middle - 1)
     return low

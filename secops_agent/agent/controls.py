@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Final
 
 from bifang.channels import consumer
@@ -41,12 +40,7 @@ EXECUTORS: Final = Executors(toolbox.execute, toolbox.plan)
 
 def read_control(text: str) -> Control | None:
     """The control that the whole message is; None for anything else."""
-    return _read_control(text) if len(text) <= LONGEST else None
-
-
-@lru_cache(maxsize=1024)  # asked as a message arrives, and again when its turn begins
-def _read_control(text: str) -> Control | None:
-    return find_control(normalize(text))
+    return find_control(normalize(text)) if len(text) <= LONGEST else None
 
 
 async def handle_control(

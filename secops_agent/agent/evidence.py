@@ -4,8 +4,6 @@ A nonce that nobody outside knows marks where evidence begins and ends, so that 
 to be outside. Messages of the tool role carry evidence, and what a question quotes is evidence, too.
 """
 
-import hashlib
-import itertools
 import json
 import re
 import secrets
@@ -22,13 +20,9 @@ _NOTES = {
 }
 
 
-_KEY: Final = secrets.token_bytes(32)
-_turns: Final = itertools.count()
-
-
 def new_nonce() -> str:
-    """A fresh mark for one turn. To ask the kernel each time gives the interpreter away, and a burst waits for it."""
-    return hashlib.blake2b(b"%d" % next(_turns), key=_KEY, digest_size=8).hexdigest()
+    """A fresh mark for one turn."""
+    return secrets.token_hex(8)
 
 
 # For the system prompt; the same at every turn, so that models keep what they computed for it.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Final
 
 from bifang.channels.ports import Reply, Turn, TurnResult
@@ -26,12 +25,7 @@ _ORDER: Final = re.compile(
 
 def read_order(text: str) -> AlertOrder | None:
     """The order that the whole message is; None for anything less exact, which is talked about first."""
-    return _read_order(text) if len(text) <= LONGEST else None
-
-
-@lru_cache(maxsize=1024)  # asked as a message arrives, and again when its turn begins
-def _read_order(text: str) -> AlertOrder | None:
-    match = _ORDER.fullmatch(normalize(text))
+    match = _ORDER.fullmatch(normalize(text)) if len(text) <= LONGEST else None
     if match is None:
         return None
     verb = _VERBS[match["verb"]]

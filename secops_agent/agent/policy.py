@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from django.conf import settings
@@ -122,7 +121,6 @@ def redacted(llm: LLM, conversation: str, *, is_group: bool) -> LLM:
     return RedactingModel(llm, Vault(_placeholder_key(conversation)), open_=not is_group)
 
 
-@lru_cache(maxsize=1024)
 def _placeholder_key(conversation: str) -> bytes:
     text = f"placeholders\n{conversation}".encode()
     return hmac.new(settings.SECRET_KEY.encode(), text, hashlib.sha256).digest()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from secops_agent.agent.memory import Said
@@ -47,13 +46,11 @@ def to_look_up(nearest: Sequence[str]) -> str:
     return _FIRST.format(likely)
 
 
-@lru_cache(maxsize=32)
 def _rules(role: Role, is_group: bool) -> str:
     place = "当前在群聊中，不要给出个人隐私信息。" if is_group else "当前是单聊。"
     return _SYSTEM.format(role=role.label, place=place)
 
 
-@lru_cache(maxsize=1024)
 def clean_name(name: str) -> str:
     """A name on one line: nicknames are chosen by their owners and must not read like rules."""
     return " ".join(name.split())[:_LONGEST_NAME] or "未知"

@@ -1,9 +1,7 @@
 """The tools of one sender: what their role may use, bound to them. The one place where tools and proposals meet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from bifang.core.errors import ConfigError, InvalidInput
@@ -51,44 +49,29 @@ REFUSING: Final = RefusingProposer()
 QUOTATION: Final = QuotationProposer()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shelf:
-    """What a role may use, and how the model is shown it; made once a role."""
-
-    definitions: Mapping[str, ToolDefinition]
-    specs: tuple[ToolSpec, ...]
-
-
-@lru_cache(maxsize=16)
-def _shelf(role: Role) -> _Shelf:
-    person = Person("", "", "", role)
-    allowed = {each.name: each for each in DEFINITIONS if person.may(each.role)}
-    return _Shelf(allowed, tuple(each.spec for each in allowed.values()))
-
-
 class SenderToolbox(Toolbox):
     """Binds a tool to its sender only when it is called, so that a turn without tools costs nothing."""
 
     def __init__(self, asker: Asker, foreign: McpTools = NO_FOREIGN) -> None:
         super().__init__({})
         self._asker, self._foreign = asker, foreign
-        self._shelf = _shelf(asker.person.role)
+        self._definitions = {each.name: each for each in DEFINITIONS if asker.person.may(each.role)}
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools this person may use."""
-        return self._shelf.specs
+        return tuple(each.spec for each in self._definitions.values())
 
     def get(self, name: str) -> Tool | None:
         """The tool, bound to the sender, if their role has it."""
         if name == BY_ORDER.name and self._asker.person.may(Role.VIEWER):
             return self._foreign.by_order(self._asker)
-        definition = self._shelf.definitions.get(name)
+        definition = self._definitions.get(name)
         return definition.bind(self._asker) if definition else None
 
     def prepare(self, call: ToolCall) -> Prepared | ToolResult:
         """As the base; a tool beyond the sender's role says which role it needs."""
-        if call.name in BY_NAME and call.name not in self._shelf.definitions:
+        if call.name in BY_NAME and call.name not in self._definitions:
             return ToolResult("error", text=refusal(BY_NAME[call.name], self._asker.person))
         return super().prepare(call)
 
@@ -102,8 +85,8 @@ class ReadingToolbox(SenderToolbox):
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools that only read."""
-        person = self._asker.person
-        return (*_reading_specs(person.role), *self._foreign.specs(person))
+        own = (each.spec for each in self._definitions.values() if each.risk == "read")
+        return (*own, *self._foreign.specs(self._asker.person))
 
     def prepare(self, call: ToolCall) -> Prepared | ToolResult:
         """As the base; an action says how people order it."""
@@ -114,11 +97,6 @@ class ReadingToolbox(SenderToolbox):
         if definition is not None and definition.risk != "read":
             return ToolResult("error", text=_NOT_ORDERED.format(title=definition.title))
         return super().prepare(call)
-
-
-@lru_cache(maxsize=16)
-def _reading_specs(role: Role) -> tuple[ToolSpec, ...]:
-    return tuple(each.spec for each in _shelf(role).definitions.values() if each.risk == "read")
 
 
 def build_toolbox(
@@ -147,7 +125,7 @@ def build_reading_toolbox(
 
 def all_specs() -> tuple[ToolSpec, ...]:
     """Every tool, whoever asks: the offline mode may name one that the role lacks, to be refused with the reason."""
-    return _shelf(Role.ADMIN).specs
+    return tuple(each.spec for each in DEFINITIONS)
 
 
 def refusal(definition: ToolDefinition, person: Person) -> str:

@@ -35,13 +35,9 @@ _FILES: Final = frozenset(
         "vb",
         "kt",
         "hs",
-        "ai",
-        "cc",
-        "me",
-        "id",
         "pm",
     ]
-) - frozenset(["cc", "me", "ai", "id"])
+)
 _URL: Final = r"(?P<url>\b[a-z][a-z0-9+.-]{1,15}://[^\s<>\"'`）（，。；、！？」』】\]|]+)"
 _IPV6: Final = r"(?P<ipv6>(?<![\w:.])(?=[0-9a-f:]*:[0-9a-f:]*:)[0-9a-f:]{2,39}(?:\.\d{1,3}){0,3}(?![\w:]))"
 _ENTITY: Final = re.compile(

@@ -14,6 +14,7 @@ from secops_agent.services.records import (
     AssetRecord,
     Item,
     Record,
+    Rejected,
     Severity,
     StatusHint,
     severity_of,
@@ -27,6 +28,7 @@ from .reading import json_head, json_values
 
 _HEADER = ("groupKey", "receiver", "externalURL", "version")
 _MOST_HEADER = 300  # characters
+_LEFT_OUT = "truncatedAlerts"  # what max_alerts made it leave out of this delivery: nobody sends those
 _SEVERITY_LABELS = ("severity", "level", "priority")
 # Besides the usual words: P0 and P1 call somebody at night (P1 is the highest of most scales, P0 of the others).
 _PRIORITIES: dict[str, Severity] = {
@@ -62,18 +64,30 @@ class Alertmanager:
         return 0.9 if "groupKey" in paths and "alerts" in paths else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
-        header = _header(source, options)
+        pieces, _ = json_head(source, {*_HEADER, _LEFT_OUT}, options.limits)
+        header = _header(pieces)
         entries = json_values(source, {"alerts.item", "item"}, options.limits)
         pairs = ((position, value) for _, position, value in entries)
-        return convert(pairs, partial(_alert, header=header, options=options))
+        yield from convert(pairs, partial(_alert, header=header, options=options))
+        yield from _left_out(
+            sum(value for path, _, value in pieces if path == _LEFT_OUT and type(value) is int)
+        )
 
 
-def _header(source: Source, options: Options) -> dict[str, Any]:
+def _header(pieces: list[tuple[str, str, Any]]) -> dict[str, Any]:
     """What stands once above all alerts, short, because each of them keeps it; nothing when several deliveries follow
     one another in one file."""
-    pieces, _ = json_head(source, set(_HEADER), options.limits)
-    found = {path: shortened(value, _MOST_HEADER) for path, _, value in pieces if isinstance(value, str)}
-    return found if len(found) == len(pieces) else {}
+    texts = [(path, value) for path, _, value in pieces if path in _HEADER]
+    found = {path: shortened(value, _MOST_HEADER) for path, value in texts if isinstance(value, str)}
+    return found if len(found) == len(texts) else {}
+
+
+def _left_out(count: int) -> Iterator[Rejected]:
+    if count > 0:
+        yield Rejected(
+            _LEFT_OUT,
+            f"这一组还有 {count} 条没有发来：接收者设了 max_alerts，没有发来的告警和恢复都不会再发，请去掉它（写 0）",
+        )
 
 
 def _alert(value: Any, *, header: Table, options: Options) -> Iterator[Record]:

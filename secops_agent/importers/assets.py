@@ -18,7 +18,16 @@ _SERVICE_NAMES = {"www", "web", "mail", "smtp", "imap", "pop", "ftp", "ns", "ns1
                   "gateway", "gw", "router", "mx", "m", "app", "admin", "static", "cdn"}  # fmt: skip
 _MOST_KEYS = 100  # of a kind: every finding carries its asset
 _UNNAMED = "(未命名)"
-_VAGUE_PATHS = {"", ".", "./", "/", "-", "stdin", _UNNAMED}
+_VAGUE_PATHS = {
+    "",
+    ".",
+    "./",
+    "/",
+    "-",
+    "stdin",
+    "unknown",
+    _UNNAMED,
+}  # "unknown": Grype, of an SBOM without a subject
 
 
 def host_asset(

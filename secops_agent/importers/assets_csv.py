@@ -26,7 +26,7 @@ from secops_agent.services.records import (
 from .assets import host_asset, image_asset, repository_asset, website_asset
 from .base import BrokenRecord, Importer, Options, Source, convert
 from .fields import canonical_ip, distinct, shortened
-from .reading import csv_rows
+from .reading import csv_rows, delimiter_of, header_line
 
 # Header spellings, compared in lower case without blanks, "_" and "-".
 _HEADERS: dict[str, tuple[str, ...]] = {
@@ -122,16 +122,11 @@ class AssetsCsv:
 
 def _header(head: bytes) -> list[str]:
     """The cells of the first line that is no comment; nothing for what is JSON or XML."""
-    lines = (
-        line for line in head.decode("utf-8", "replace").splitlines() if line.strip() and line[:1] != "#"
-    )
-    first = next(lines, "")
-    if not first or first.lstrip()[:1] in "{[<":
-        return []
     try:
-        return [cell.strip() for cell in next(csv.reader([first]), [])]
+        cells = next(csv.reader([header_line(head)], delimiter=delimiter_of(head)), [])
     except csv.Error:
         return []
+    return [cell.strip() for cell in cells]
 
 
 def _column(name: str) -> str:

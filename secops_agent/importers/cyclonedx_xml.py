@@ -27,7 +27,9 @@ _VULNERABILITY_TEXTS = (
 
 def read_parts(source: Source, limits: ImportLimits) -> Iterator[tuple[str, str, Any]]:
     """Stream ``(part, position, value)``: "metadata", "components.item", "vulnerabilities.item" as in JSON."""
-    for position, element in xml_elements(source, {"metadata", "component", "vulnerability"}, limits):
+    wanted = {"metadata", "component", "vulnerability"}
+    # Annotations, formulas and compositions have components and vulnerabilities farther down: others than the subject's.
+    for position, element in xml_elements(source, wanted, limits, deepest=2):
         name = local_name(element.tag)
         if name == "metadata":
             yield "metadata", position, _metadata(element)

@@ -1,6 +1,6 @@
 """Our own exchange format, documented in docs/generic-format.md: for what has no importer of its own.
 
-One document with a list per kind, or JSON lines with ``"record"``.
+One document with a list per kind, or records with ``"record"``: JSON lines, or an array of them.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from secops_agent.services.records import Item, Record, Rejected, ScanRecord
 from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, need, table_of
 from .generic_parts import Context
-from .generic_records import read_record
-from .reading import json_head, json_lines, json_parts
+from .generic_records import FIELDS, read_record
+from .reading import json_head, json_lines, json_parts, json_values
 
 _LISTS = ("assets", "components", "vulnerabilities", "findings", "alerts", "scans")
 _SINGULAR = {
@@ -33,10 +33,12 @@ class Generic:
         paths = whole_outline(head)
         if "format" in paths and b'"bifang"' in head:
             return 1.0
-        if _is_lines(head):
+        if _is_lines(head) or "item.record" in paths:
             return 0.7
         top = {path for path in paths if "." not in path}
-        return 0.7 if top & set(_LISTS) and top <= _ROOT_FIELDS else 0.0
+        if not top & set(_LISTS) or not top <= _ROOT_FIELDS:
+            return 0.0
+        return 0.7 if _has_our_fields(paths) else 0.5
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         once = Once()
@@ -48,6 +50,13 @@ class Generic:
                     yield from once(item)
 
 
+def _has_our_fields(paths: frozenset[str]) -> bool:
+    """Whether most fields of the lists' items are ours: many a tool calls its list "findings" or "vulnerabilities"."""
+    items = [path.split(".item.", 1) for path in paths if path.count(".") == 2 and ".item." in path]
+    ours = sum(name in FIELDS.get(part, ()) for part, name in items)
+    return bool(items) and (len(items) - ours) * 4 <= len(items)
+
+
 def _is_lines(head: bytes) -> bool:
     return "record" in whole_outline(head) and head.lstrip().partition(b"\n")[0].rstrip().endswith(b"}")
 
@@ -57,6 +66,11 @@ def _parts(source: Source, options: Options) -> Iterator[tuple[str, str, Any, Co
     if _is_lines(head):
         context = Context(options.source or "generic", options)
         for position, value in json_lines(source, options.limits):
+            yield "", position, value, context
+        return
+    if "item.record" in whole_outline(head):
+        context = Context(options.source or "generic", options)
+        for _, position, value in json_values(source, {"item"}, options.limits):
             yield "", position, value, context
         return
     pieces, _ = json_head(source, {"source"}, options.limits)

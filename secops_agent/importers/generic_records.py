@@ -53,7 +53,7 @@ from .indicators import KINDS as INDICATOR_KINDS
 from .indicators import indicator
 from .reading import cleaned
 
-_FIELDS = {
+FIELDS = {
     "components": COMPONENT_FIELDS,
     "vulnerabilities": {
         "id", "aliases", "title", "description", "severity", "cvss", "cwes", "epss", "epss_percentile", "kev",
@@ -75,7 +75,7 @@ _FIELDS = {
 
 def read_record(part: str, data: Table, context: Context) -> Iterator[Record]:
     """The records of one entry of the list ``part``; BrokenRecord for what the documentation does not allow."""
-    known(data, _FIELDS[part], "")
+    known(data, FIELDS[part], "")
     yield from _READERS[part](data, context)
 
 

@@ -1,5 +1,6 @@
 """Grype's JSON report (``grype … -o json``): matches, ignored matches, distribution, EPSS and KEV where present."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +45,7 @@ from .purls import package_purl, purl_kind, without_version
 from .reading import json_head, json_parts
 
 _MATCHES = ("matches.item", "ignoredMatches.item")
+_WRITER = re.compile(rb'"name"\s*:\s*"grype"')  # others (Xeol) write the same frame around something else
 _SMALL = {"source", "distro", "descriptor.timestamp"}
 
 
@@ -65,13 +67,9 @@ class Grype:
 
     def sniff(self, head: bytes) -> float:
         paths = whole_outline(head)
-        if "matches.item.vulnerability" in paths or "matches.item.artifact" in paths:
+        if paths & {f"{part}.vulnerability" for part in _MATCHES}:
             return 1.0
-        return (
-            0.9
-            if "matches" in paths and paths & {"source", "descriptor", "distro", "ignoredMatches"}
-            else 0.0
-        )
+        return 0.9 if "matches" in paths and _WRITER.search(head) else 0.0
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         scan = _read_scan(source, options)

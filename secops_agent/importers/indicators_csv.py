@@ -14,7 +14,7 @@ from secops_agent.services.records import Item, ListedRecord, Rejected
 
 from .base import BrokenRecord, Importer, Options, Source
 from .fields import parse_moment, shortened
-from .reading import csv_rows
+from .reading import csv_rows, delimiter_of, header_line
 
 UNNAMED: Final = "导入的情报"
 # Header spellings, compared in lower case without blanks, "_" and "-".
@@ -43,7 +43,7 @@ class IndicatorsCsv:
     """Streamed, a row an entry."""
 
     name = "indicators_csv"
-    title = "威胁情报清单（Excel 或 CSV，列名见 docs/intelligence.md）"
+    title = "威胁情报清单（Excel 或 CSV，第一行是列名）"
 
     def sniff(self, head: bytes) -> float:
         columns = [_column(name) for name in _header(head)]
@@ -74,9 +74,7 @@ def _column(header: str) -> str:
 
 
 def _header(head: bytes) -> list[str]:
-    lines = (line for line in head.decode("utf-8", "replace").splitlines() if line.strip())
-    first = next((line for line in lines if not line.startswith("#")), "")
-    return [cell.strip().strip('"') for cell in first.split(",")]
+    return [cell.strip().strip('"') for cell in header_line(head).split(delimiter_of(head))]
 
 
 def _cells(row: Mapping[str, str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ class Osv:
     def sniff(self, head: bytes) -> float:
         paths = whole_outline(head)
         if (
-            "results.item.packages" in paths
+            "results.item.packages.item.package" in paths
             or {"results.item.source.path", "results.item.source.type"} <= paths
         ):
             return 1.0

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
@@ -22,12 +23,13 @@ from .quoted_pairs import pairs_of
 from .source import Source, Stream
 
 __all__ = [
-    "BrokenRecord", "cleaned", "csv_rows", "json_documents", "json_head", "json_line", "json_lines", "json_parts", "json_values",
+    "BrokenRecord", "cleaned", "csv_rows", "delimiter_of", "header_line", "json_documents", "json_head", "json_line", "json_lines", "json_parts", "json_values",
     "local_name", "plain_text", "text_lines", "xml_elements",
 ]  # fmt: skip
 MOST_BLANK = (
     1 << 20
 )  # rows of the largest sheet that Excel has; each costs time, and packed they cost nothing to send
+_ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")  # what "surrogateescape" makes of a byte that is not UTF-8
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -126,6 +128,21 @@ def _is_lines(head: bytes) -> bool:
     return not newline or first.rstrip().endswith(b"}")
 
 
+def header_line(head: bytes) -> str:
+    """The first line that is neither blank nor a comment; "" for what is JSON or XML."""
+    lines = (
+        line for line in head.decode("utf-8", "replace").splitlines() if line.strip() and line[:1] != "#"
+    )
+    first = next(lines, "")
+    return "" if first.lstrip()[:1] in "{[<" else first
+
+
+def delimiter_of(head: bytes) -> str:
+    """A tab where the header has tabs and no comma (Excel's 「Unicode 文本」, cells that were pasted); else a comma."""
+    header = header_line(head)
+    return "\t" if "\t" in header and "," not in header else ","
+
+
 def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[str, str] | BrokenRecord]]:
     """Stream rows by header name (stripped). Lines that begin with # before the header are skipped.
 
@@ -133,7 +150,8 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
     """
     with source.open(limits) as stream:
         stream.begin_record()
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""))
+        text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+        reader = csv.reader(text, delimiter=_delimiter(source, limits))
         blanks = _Blanks(source.name)
         try:
             header = _header(reader, source.name, blanks)
@@ -153,10 +171,17 @@ def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[s
             ) from error
 
 
+def _delimiter(source: Source, limits: ImportLimits) -> str:
+    """A comma where nothing can be seen: reading on says why."""
+    with suppress(InvalidInput):
+        return delimiter_of(source.head(limits))
+    return ","
+
+
 def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str]:
     for cells in reader:
         if cells and not cells[0].startswith("#") and any(cell.strip() for cell in cells):
-            return [cell.strip() for cell in cells]
+            return [plain_text(cell).strip() for cell in cells]
         blanks.note()
     raise InvalidInput(f"{name} 没有表头：CSV 第一行应当是列名。")
 
@@ -164,24 +189,26 @@ def _header(reader: Iterator[list[str]], name: str, blanks: _Blanks) -> list[str
 def _row(header: list[str], cells: list[str]) -> dict[str, str] | BrokenRecord:
     if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
         return BrokenRecord(f"有 {len(cells)} 列，表头只有 {len(header)} 列")
-    if any("\ufffd" in cell for cell in cells):
+    if any(_ESCAPED_BYTE.search(cell) for cell in cells):
         return BrokenRecord("含有不是 UTF-8 的字节")
     padded = [*cells, *[""] * (len(header) - len(cells))]
     return {name: plain_text(cell).strip() for name, cell in zip(header, padded, strict=False)}
 
 
 def xml_elements(
-    source: Source, wanted: Collection[str], limits: ImportLimits
+    source: Source, wanted: Collection[str], limits: ImportLimits, deepest: int = 100
 ) -> Iterator[tuple[str, Element]]:
     """Stream complete elements whose local name is wanted, as ``("host[2]", element)``; outermost ones only.
 
+    ``deepest``: how far below the root they may stand (its children: 1); farther down the name means something else.
     Namespaces stay in the tags of the element itself ("{uri}name"). Raises InvalidInput for entities, external
     references and nesting; BrokenFile where the XML breaks.
     """
     with source.open(limits) as stream:
         parser = DefusedXMLParser(target=TreeBuilder(), encoding="utf-8")
         try:
-            yield from _elements(iterparse(stream, ("start", "end"), parser), wanted, limits, stream)
+            events = iterparse(stream, ("start", "end"), parser)
+            yield from _elements(events, wanted, limits, stream, deepest)
         except DefusedXmlException as error:
             raise InvalidInput(
                 f"{source.name} 含有 XML 实体或外部引用，可能是攻击文件，已拒绝导入。"
@@ -191,7 +218,11 @@ def xml_elements(
 
 
 def _elements(
-    events: Iterator[tuple[str, Element]], wanted: Collection[str], limits: ImportLimits, stream: Stream
+    events: Iterator[tuple[str, Element]],
+    wanted: Collection[str],
+    limits: ImportLimits,
+    stream: Stream,
+    deepest: int,
 ) -> Iterator[tuple[str, Element]]:
     counts: dict[str, int] = {}
     parents: list[Element] = []
@@ -205,10 +236,10 @@ def _elements(
             if len(parents) >= limits.max_depth:
                 raise InvalidInput(TOO_DEEP.format(limits.max_depth))
             parents.append(element)
-            inside += name in wanted
+            inside += name in wanted and len(parents) - 1 <= deepest
             continue
         parents.pop()
-        if name in wanted:
+        if name in wanted and len(parents) <= deepest:
             inside -= 1
             if not inside:
                 counts[name] = counts.get(name, 0) + 1

@@ -10,6 +10,7 @@ from secops_agent.services.records import Item, Rejected
 
 from .base import EMPTY, BrokenFile, Importer, Options, Source
 from .json_breaks import find_break
+from .tables import describe_table
 
 # A module per name, each with an `IMPORTER`.
 NAMES = (
@@ -52,7 +53,7 @@ def detect_or_ask(source: Source, ask: str) -> str:
         return found
     likely = candidates(source)
     if not likely:
-        demand_whole_json(source)
+        demand_known(source)
         raise InvalidInput(f"{source.name}：认不出格式，{ask}。")
     shown = "，或 ".join(f"{name}（{get(name).title}）" for name in likely[:3])
     raise InvalidInput(f"{source.name} 可能是 {shown}，但不能确定：{ask}。")
@@ -150,12 +151,15 @@ def _check(importer: Importer, source: Source, options: Options) -> None:
     other = detect(source, options)
     if other:
         raise InvalidInput(f"这个文件像是 {other}，不是 {importer.name}：请按 {other} 格式导入。")
-    demand_whole_json(source, options)
+    demand_known(source, options)
     raise InvalidInput(f"这个文件不像是 {importer.name}：{importer.title}。请检查导出的格式和内容是否完整。")
 
 
-def demand_whole_json(source: Source, options: Options | None = None) -> None:
-    """Raises InvalidInput, saying where it breaks, for what begins like JSON and is none."""
-    where = find_break(source.head((options or Options()).limits))
+def demand_known(source: Source, options: Options | None = None) -> None:
+    """Of a file that nothing claims: raises InvalidInput, saying what is wrong, for broken JSON and for a table."""
+    head = source.head((options or Options()).limits)
+    if table := describe_table(head):
+        raise InvalidInput(f"{source.name}：{table}")
+    where = find_break(head)
     if where:
         raise InvalidInput(f"{source.name} 的 JSON {where}。请检查生成它的程序，或重新导出。")

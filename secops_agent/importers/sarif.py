@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from bifang.core.errors import InvalidInput
 from secops_agent.services.records import (
     AssetRecord,
     FindingKind,
@@ -47,6 +48,8 @@ _RUN = ("tool", "versionControlProvenance", "invocations")
 _ARTIFACT = "runs.item.artifacts.item.location"
 _LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "low", "none": "info"}
 _PLACE = re.compile(r"\{(\d{1,3})\}")  # of an argument in a message
+# Of a tool that looks for other things, too; Bandit's B105 writes the password into its message.
+_SECRET_RULE = re.compile(r"hard.?coded.?(?:password|passwd|credential|secret|token|key)", re.IGNORECASE)
 _NOT_A_PROBLEM = {"pass", "notApplicable", "informational"}
 _TOOL_KINDS: dict[str, FindingKind] = {
     "gitleaks": "secret",
@@ -121,9 +124,12 @@ class Sarif:
 
 def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
     runs: dict[str, _Run] = {}
-    wanted = {_ARTIFACT, *(f"runs.item.{key}" for key in _RUN)}
+    wanted = {"version", _ARTIFACT, *(f"runs.item.{key}" for key in _RUN)}
     pieces, broken = json_head(source, wanted, options.limits)
     for path, position, value in pieces:
+        if path == "version":
+            _check_version(value)
+            continue
         index, _, key = position.partition(".")
         run = runs.setdefault(index, _Run())
         if path == _ARTIFACT:
@@ -135,6 +141,14 @@ def _read_runs(source: Source, options: Options) -> dict[str, _Run]:
     for run in runs.values():
         run.settle(options)
     return runs
+
+
+def _check_version(value: Any) -> None:
+    """Raises InvalidInput for SARIF 1 and the drafts of 2.0, whose results have other fields."""
+    if isinstance(value, str) and value.startswith(("1.", "2.0")):
+        raise InvalidInput(
+            f"这是 SARIF {value[:20]}，只收 2.1 以上：请让工具输出 SARIF 2.1.0，或用 Microsoft 的 Sarif.Multitool 转换（transform）后再导入。"
+        )
 
 
 def _rules(component: Table) -> list[Table]:
@@ -176,6 +190,8 @@ def _kind(rule_id: str, rule: Table, tool: str) -> FindingKind:
     for tag, kind in (("secret", "secret"), ("secrets", "secret"), ("misconfiguration", "misconfiguration")):
         if tag in tags:
             return kind  # type: ignore[return-value]
+    if _SECRET_RULE.search(f"{rule_id} {text(rule, 'name')}"):
+        return "secret"
     if aliases_in(rule_id):
         return "vulnerability"
     return next((kind for name, kind in _TOOL_KINDS.items() if tool.startswith(name)), "code")
@@ -195,7 +211,9 @@ def _severity(result: Table, rule: Table) -> Severity:
     word = next(words, "")
     if word:
         return severity_of(word)
-    level = text(result, "level") or text(table(rule, "defaultConfiguration"), "level") or "warning"
+    undecided = text(result, "kind", "fail") != "fail"  # open, review: the standard's default level is none
+    usual = "none" if undecided else text(table(rule, "defaultConfiguration"), "level") or "warning"
+    level = text(result, "level") or usual
     return _LEVELS.get(level, "medium")
 
 
@@ -237,12 +255,10 @@ def _finding(
     snippet = "" if kind == "secret" else shortened(place.snippet, 1500)
     if not rule_id and not message:
         raise BrokenRecord("既没有「ruleId」也没有「message」")
-    shown = (rule_id or "疑似泄露的密钥") if kind == "secret" else message or rule_id
-    title = text(table(rule, "shortDescription"), "text") or text(rule, "name") or shown
     return FindingRecord(
         kind=kind,
         key=key if ordinal == 1 else (*key, f"#{ordinal}"),
-        title=shortened(title, 500),
+        title=shortened(_title(rule, rule_id, message, kind), 500),
         severity=severity,
         source=run.tool,
         asset=run.asset,
@@ -256,6 +272,17 @@ def _finding(
         suppressed=_suppressed(result),
         seen_at=run.ended,
     )
+
+
+def _title(rule: Table, rule_id: str, message: str, kind: FindingKind) -> str:
+    """The rule's words, unless they only repeat its name ("Semgrep Finding: md5", "blacklist"). A secret may be in the
+    message."""
+    name, short = text(rule, "name"), text(table(rule, "shortDescription"), "text")
+    if short and short.rpartition(": ")[2] != text(rule, "id"):
+        return short
+    if kind == "secret":
+        return name or rule_id or "疑似泄露的密钥"
+    return (name if " " in name else next(iter(message.splitlines()), "")) or rule_id
 
 
 def _message(result: Table, rule: Table) -> str:

@@ -11,12 +11,13 @@ from .fields import Table, distinct, number, shortened, table, tables, text
 
 @dataclass(frozen=True, slots=True)
 class CodePlace:
-    """A file or a logical name; line and column are 0 where the tool gives none."""
+    """A file or a logical name; line and column are 0 where the tool gives none. ``within``: all that tells it apart."""
 
     path: str = ""
     line: int = 0
     column: int = 0
     snippet: str = ""
+    within: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}" if self.line else self.path
@@ -31,17 +32,15 @@ def _place(location: Table, artifacts: Sequence[str]) -> CodePlace:
     physical = table(location, "physicalLocation")
     artifact, region = table(physical, "artifactLocation"), table(physical, "region")
     path = text(artifact, "uri") or _at(artifacts, number(artifact, "index"))
-    if not path:
-        names = [
-            text(item, "fullyQualifiedName") or text(item, "name")
-            for item in tables(location, "logicalLocations")
-        ]
-        path = next(filter(None, names), "")
+    logical = tables(location, "logicalLocations")
+    names = distinct(text(item, "fullyQualifiedName") or text(item, "name") for item in logical)
+    path = path or next(iter(names), "")
     return CodePlace(
         unquote(path).removeprefix("file://"),
         int(number(region, "startLine") or 0),
         int(number(region, "startColumn") or 0),
         text(table(region, "snippet"), "text"),
+        (text(artifact, "uriBaseId"), *names),
     )
 
 

@@ -107,7 +107,7 @@ def _content(outer: Table) -> dict[str, Any]:
     if outer.get("event") is None:
         raise BrokenRecord("缺少必填字段「event」")
     event = outer["event"]
-    inner = _plain(table_of(event)) if isinstance(event, dict) else {"message": _said(event)}
+    inner = _unwrapped(table_of(event)) if isinstance(event, dict) else {"message": _said(event)}
     around = {
         key: outer[key]
         for key in ("time", "host", "source", "sourcetype")
@@ -119,6 +119,15 @@ def _content(outer: Table) -> dict[str, Any]:
         **inner,
         **({"time": outer["time"]} if outer.get("time") else {}),
     }
+
+
+def _unwrapped(event: Table) -> dict[str, Any]:
+    """Splunk's own logging libraries put what the program said into ``message``, the severity beside it; Winston's
+    transport puts the program's fields one level deeper, into ``meta``; Bunyan's ``name`` beside ``msg`` is a logger's."""
+    said = table(event, "message") if isinstance(event.get("message"), dict) else {}
+    more = table(said, "meta") if isinstance(said.get("meta"), dict) else {}
+    logger = {"name"} if "msg" in said else set()
+    return {**_plain(event), **_plain(more), **_plain({key: said[key] for key in said.keys() - logger})}
 
 
 def _said(event: Any) -> str:

@@ -181,7 +181,7 @@ def _description(message: SyslogMessage, origin: LineOrigin, text: str) -> str:
         f"主机 {visible(message.host)}" if message.host else "",
         f"程序 {visible(message.app)}" if message.app else "",
         f"来自 {origin.peer}",
-        f"原文 {origin.size} 字节，只保留了前 64 KiB" if origin.size else "",
+        f"原文 {origin.size} 字节，只收下前 {len(origin.data)} 字节" if origin.size else "",
     ]
     return shortened("；".join(filter(None, parts)) + (f"\n{text}" if text else ""), 8000)
 

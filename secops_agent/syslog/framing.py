@@ -97,8 +97,13 @@ class Framer:
             del self._buffer[:piece]
             self._left -= piece
             if not self._left:
-                yield SyslogFrame(bytes(self._kept).rstrip(_TRAILERS), self._size)
+                yield self._whole()
                 self._kept.clear()
+
+    def _whole(self) -> SyslogFrame:
+        """rsyslog's templates count a LF at the end, too: to leave it out cuts nothing."""
+        data = bytes(self._kept).rstrip(_TRAILERS)
+        return SyslogFrame(data, self._size if self._size > self._longest else len(data))
 
     def _open(self) -> bool:
         """Read a count; False if it is not there yet."""

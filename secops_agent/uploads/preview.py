@@ -41,18 +41,20 @@ _LONGEST_S: Final = 20.0
 _LEVELS: Final = {"critical": "严重", "high": "高危", "medium": "中危", "low": "低危", "info": "信息"}
 UNKNOWN: Final = (
     "认不出是什么工具的输出。可以发：扫描报告（Trivy、Grype、SARIF、Nuclei、nmap 等）、SBOM（CycloneDX、SPDX）、"
-    "资产表和情报清单（xlsx、CSV，第一行是列名）、安全产品导出的告警（JSON）；全部格式见「数据接入」的文档 docs/ingest.md。"
+    "资产表和情报清单（xlsx、CSV，第一行是列名）、安全产品导出的告警（JSON）。确实是其中一种时，请在网页「数据接入 → 导入任务 → 导入文件」选择格式。"
 )
+_PICTURE: Final = "图片，我看不了图片：请复制图里的告警编号或文字发给我，报告请发工具导出的文件"
+_PDF: Final = " PDF，我读不了：请发工具导出的 JSON、XML、CSV 或 Excel（xlsx）"
 # What a file begins with that is no text: what it is, and what to do instead.
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"MZ", "Windows 程序，不会打开，也不会导入"),
     (b"\x7fELF", "Linux 程序，不会打开，也不会导入"),
-    (b"%PDF", "PDF：请导出为工具的 JSON、XML 或 CSV 再发"),
+    (b"%PDF", _PDF),
     (b"Rar!", "RAR 压缩包：请解压，发送里面的文件"),
     (b"7z\xbc\xaf", "7z 压缩包：请解压，发送里面的文件"),
-    (b"\x89PNG", "图片，我看不了图片"),
-    (b"\xff\xd8\xff", "图片，我看不了图片"),
-    (b"GIF8", "图片，我看不了图片"),
+    (b"\x89PNG", _PICTURE),
+    (b"\xff\xd8\xff", _PICTURE),
+    (b"GIF8", _PICTURE),
     (b"-----BEGIN PGP", "PGP 加密的内容：请解密再发"),
     (b"Salted__", "加密的内容：请解密再发"),
 )
@@ -62,9 +64,9 @@ _BY_NAME: Final = {
     "xls": "旧版 Excel 文件：请另存为 xlsx 或 CSV 再发",
     "doc": "Word 文件：请发工具导出的 JSON、XML、CSV 或 Excel（xlsx）",
     "docx": "Word 文件：请发工具导出的 JSON、XML、CSV 或 Excel（xlsx）",
-    "pdf": "PDF：请导出为工具的 JSON、XML 或 CSV 再发",
+    "pdf": _PDF,
     "rar": "压缩包：请解压，发送里面的文件", "7z": "压缩包：请解压，发送里面的文件", "tgz": "压缩包：请解压，发送里面的文件",
-    "png": "图片，我看不了图片", "jpg": "图片，我看不了图片", "jpeg": "图片，我看不了图片",
+    "png": _PICTURE, "jpg": _PICTURE, "jpeg": _PICTURE,
 }  # fmt: skip
 
 
@@ -134,7 +136,7 @@ def formats_of(path: Path, name: str) -> list[str]:
     sure = registry.detect(source)
     found = [sure] if sure else registry.candidates(source)
     if not found:
-        registry.demand_whole_json(source)
+        registry.demand_known(source)
         raise InvalidInput(UNKNOWN)
     return found
 

@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from bifang.channels.connection_health import program_of
 from bifang.channels.processes import is_served
 from bifang.core.errors import BifangError
+from bifang.core.models import SystemConfig
 from secops_agent.agent.urgency import is_urgent
 from secops_agent.models import Role, WebLine
 from secops_agent.models.staff import allows
@@ -25,6 +27,7 @@ from secops_agent.web_chat.lines import Speaker
 MOST_FILLED_IN: Final = 500  # characters of a question that a link brings
 _WORDS: Final = {"confirm": "确认", "reject": "拒绝"}
 NO_ACCOUNT: Final = "您的登录用户没有对应的「人员」，或角色不够：{whom}在「人员」里把您和登录用户对应起来以后，就可以在这里提问。"
+NO_ACCOUNT_YET: Final = "您的登录用户没有对应的「人员」：请在「人员与审计 → 人员」里打开您自己的那一条（没有就新增，员工 ID 问机器人一句话就知道），把「登录用户」选成 {login}，就可以在这里提问。"
 NO_ROBOT: Final = (
     "您的企业还没有启用的{platforms}配置。网页聊天由它的机器人回答：请先在「系统配置」里新增一个；"
     "已经有的，先在聊天里 @ 它一次，让它知道是哪个企业。"
@@ -59,6 +62,8 @@ def chat(request: HttpRequest) -> HttpResponse:
 def _speaker(request: HttpRequest) -> tuple[Speaker | None, str]:
     """Who speaks to which robot; None and why not."""
     able = [each for each in accounts(request.user) if each.active and allows(each.role, Role.VIEWER)]
+    if request.user.is_superuser and not accounts(request.user):
+        return None, NO_ACCOUNT_YET.format(login=request.user.get_username())
     if not able:
         names = "、".join(administrators(None))
         return None, NO_ACCOUNT.format(whom=f"请管理员 {names} " if names else "请管理员")
@@ -72,7 +77,9 @@ def _speaker(request: HttpRequest) -> tuple[Speaker | None, str]:
 def _log(speaker: Speaker) -> dict[str, Any]:
     live = lines.running(speaker)
     said = [ShownLine(line, as_html(line.text), _decisions(line)) for line in lines.shown(speaker, live)]
-    return {"lines": said, "busy": bool(live), "served": is_served(speaker.config_id)}
+    kind = SystemConfig.objects.values_list("kind", flat=True).get(pk=speaker.config_id)
+    served = is_served(speaker.config_id)
+    return {"lines": said, "busy": bool(live), "served": served, "program": program_of(kind)}
 
 
 def _decisions(line: WebLine) -> tuple[tuple[str, str], ...]:

@@ -133,6 +133,8 @@ def test_make_run_serves_answers_stops_and_keeps(demo: Demo) -> None:
     assert second.wait_for(r"用户名 admin，密码 (\S+)（").group(1) == password
     with contextlib.closing(sqlite3.connect(demo.data_dir / "bifang.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM core_systemconfig").fetchone() == (1,)
+        tie = "SELECT username FROM auth_user JOIN secops_agent_staff s ON s.user_id = auth_user.id WHERE staff_id = ?"
+        assert database.execute(tie, ("manager01",)).fetchall() == [("admin",)]
     second.signal_group(signal.SIGHUP)
     demo.wait_for_end(second)
     demo.assert_gone()

@@ -36,6 +36,13 @@ def test_address_of_a_configuration_accepts_dingtalk_and_aliyun(url):
     check_address(url, PLAIN)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:8910", "localhost", "[::1]:8910"])
+def test_loopback_is_refused_outside_the_demo_with_what_to_do_beside_it(host):
+    check_address(f"http://{host}", SIMULATOR)
+    with pytest.raises(ConfigError, match=r"前面加 BIFANG_SIMULATOR=1.*BIFANG_ADDRESS_ALLOW_LIST"):
+        check_address(f"http://{host}", PLAIN)
+
+
 # What anyone can rent or register beside, below and above the names that are trusted.
 NEIGHBOURS = ["x.{host}", "x-{host}", "evil{host}", "api.{host}", "{host}.evil.example", "{host}.cn"]
 

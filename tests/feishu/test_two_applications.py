@@ -25,6 +25,7 @@ from secops_agent.services.actors import Actor
 from secops_agent.services.decisions.proposals import Proposals
 from secops_agent.services.decisions.requests import Origin
 from secops_agent.services.notifications import administrators
+from secops_agent.services.notifications.choices import choices
 from secops_agent.services.on_call.schedules import apply_on_call_entries
 from secops_agent.services.people.messages import speaker_for, tell
 from secops_agent.services.people.staff import Person
@@ -95,6 +96,21 @@ def test_a_rule_refuses_an_id_of_the_other_application_and_says_what_to_do(apps:
     store(alert("甲", severity="high"))
     stage.announce()
     assert told() == [("甲", "ou_first"), ("乙", "ou_new")]
+
+
+def test_list_of_targets_offers_only_whom_the_application_reaches(apps: Any) -> None:
+    """What it offers is what saving accepts."""
+    first, second = apps
+    user = User.objects.create_user("lisi")
+    account(first, "ou_lonely")
+    account(first, "ou_first", user=user), account(second, "ou_second", user=user)
+    account(None, "ou_new")
+    offered = [each.entry for each in choices() if each.section == "个人"]
+    assert {(each["config"], each["staff_id"]) for each in offered} == {
+        *(("feishu/甲", staff_id) for staff_id in ("ou_lonely", "ou_first", "ou_second", "ou_new")),
+        *(("feishu/乙", staff_id) for staff_id in ("ou_first", "ou_second", "ou_new")),
+    }  # fmt: skip
+    stage.rule(targets=offered)
 
 
 def test_whoever_turns_out_to_be_of_the_other_application_is_not_told_by_this_one(apps: Any) -> None:

@@ -190,6 +190,8 @@ def test_cancelling_drops_the_file() -> None:
         ("扫描器.exe", b"MZ", "程序"),
         ("台账.xls", b"PK", "xlsx"),
         ("a.rar", b"Rar!", "解压"),
+        ("截图.png", b"\x89PNG", "请复制图里的告警编号或文字"),
+        ("报告.pdf", b"%PDF", "请发工具导出的"),
     ],
 )
 def test_what_its_name_tells_is_refused_without_a_download(name: str, body: bytes, words: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bifang.core.models import SystemConfig
+from secops_agent.llm.offline.questions import chinese_software
 from secops_agent.models import ImportJob
 from secops_agent.services.records import Indicator
 from tests.secops.decisions_aid import company, talk
@@ -43,8 +44,46 @@ def test_software_that_nobody_has_is_not_answered_with_everything(house: SystemC
 
 
 @pytest.mark.parametrize(
+    ("sentence", "software", "asset"),
+    [
+        ("谁在用致远OA", "致远OA 8.1", "oa-01"),
+        ("哪些资产用了致远", "致远OA 8.1", "oa-01"),
+        ("我们有没有装致远 V5？", "", ""),
+        ("向日葵远程控制哪些主机在用", "向日葵远程控制 12.5.1", "pc-07"),
+        ("有没有人用向日葵 12.5", "向日葵远程控制 12.5.1", "pc-07"),
+        ("谁在用 openssl 3.0.7", "openssl 3.0.7", "db-01"),
+        ("谁在用 openssl 3.0", "openssl 3.0.7", "db-01"),
+        ("哪些机器装了 openssl 3", "openssl 3.0.7", "db-01"),
+        ("谁在用 openssl 3.0.8", "", ""),
+        ("谁在用 openssl 3.0.70", "", ""),
+    ],
+)
+def test_chinese_names_and_versions_are_looked_up(
+    house: SystemConfig, sentence: str, software: str, asset: str
+) -> None:
+    oa, pc, old = host("oa-01", "10.0.0.31"), host("pc-07", "10.0.0.32"), host("old-01", "10.0.0.33")
+    store(oa, pc, old, component(oa, "致远OA", "8.1", purl=""), component(pc, "向日葵远程控制", "12.5.1", purl=""),
+          component(old, "openssl", "1.1.1k", purl=""))  # fmt: skip
+    (answer,) = ask(house, sentence)
+    assert "没有用到" not in answer
+    if software:
+        assert f"**{asset}** {software}" in answer
+        assert "old-01" not in answer
+    else:
+        assert "没有「" in answer
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["有没有依赖什么的", "哪些账号在用弱口令登录", "我们有哪些部署在公网的资产", "谁在用这台机器", "有没有用过的密码", "部署手册", "有没有用得上的情报"],
+)  # fmt: skip
+def test_what_is_no_software_is_not_taken_for_some(sentence: str) -> None:
+    assert not chinese_software(sentence)
+
+
+@pytest.mark.parametrize(
     ("sentence", "unused"),
-    [("哪些资产没装 openssl", "「没装 openssl」"), ("哪些资产用了致远", "「致远」"), ("谁在用 openssl 3.0.7", "「3.0.7」")],
+    [("哪些资产没装 openssl", "「没装 openssl」")],
 )  # fmt: skip
 def test_a_word_that_narrows_nothing_is_named(house: SystemConfig, sentence: str, unused: str) -> None:
     (answer,) = ask(house, sentence)

@@ -49,3 +49,14 @@ def test_spellings_of_one_version_are_that_version(scheme):
 def test_what_has_no_sure_place_is_never_unaffected(scheme, version):
     assert judge(scheme, Span("0", "1.0.0"), version).answer == "unknown"
     assert judge(scheme, Span("0", version), "9.0.0").answer == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher"), [("2.0.a", "2-1"), ("1.0.0.RC1", "1.0.0-2"), ("1.4.sec10", "1.4-b")]
+)
+def test_what_two_mavens_order_differently_is_unknown(lower, higher):
+    for one, other in ((lower, higher), (higher, lower)):
+        verdict = judge("maven", Span("0", other), one)
+        assert verdict.answer == "unknown"
+        assert "Maven 3.9" in verdict.reason
+        assert one in verdict.reason

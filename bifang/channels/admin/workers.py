@@ -20,7 +20,8 @@ class WorkerScreen(RecordScreen):
         "收发消息、执行任务的进程。至少要有一个「运行中」；失联的进程领走的消息，一分钟内由别的进程接手。"
     )
     when_empty = (
-        "还没有启动过。在服务器上执行 python manage.py start_dingtalk_stream，它会一直运行并出现在这里。"
+        "还没有启动过。在服务器上执行 python manage.py start_dingtalk_stream（飞书：start_feishu_stream），"
+        "它会一直运行并出现在这里。"
     )
     way = ("channels.clientstate", "连接状态")
     list_display = ("owner", "alive", "place", "scope_label", "started", "heartbeat", "load")

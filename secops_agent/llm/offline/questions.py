@@ -64,12 +64,22 @@ def read_exact(asked: Asked) -> Intent | None:
 
 
 def _software_question(asked: Asked) -> Intent | None:
-    """谁在用 log4j, 我们有没有装 openssl, fastjson 哪些机器在用."""
-    said = pattern("filters.installed").fullmatch(asked.text.strip(" 。.!！?？"))
-    word = asked.skeleton.expand(said["uses"] or said["used"]) if said else ""
+    """谁在用 log4j, 我们有没有装 openssl 3.0.7, fastjson 哪些机器在用, 哪些主机装了向日葵."""
+    text = asked.text.strip(" 。.!！?？")
+    said = pattern("filters.installed").fullmatch(text)
+    found = (said["uses"] or said["used"]) if said else chinese_software(text)
+    word = asked.skeleton.expand(found).strip()
     if wordset("keywords.common_english").issuperset(word.lower().split()):
         return None
-    return Intent("list_assets", {"keyword": word} | type_of(asked.text.replace(word, " ")))
+    return Intent("list_assets", {"keyword": word} | type_of(asked.text.replace(found, " ")))
+
+
+def chinese_software(text: str) -> str:
+    """The name, if the rest asks who has it; no name is told from a word of the sentence by its letters."""
+    said = pattern("filters.installed_named").fullmatch(text)
+    name = (said["uses"] or said["used"]) if said else ""
+    asks = name and pattern("filters.whether").search(text.replace(name, " "))
+    return "" if not asks or pattern("filters.no_software").search(name) else name
 
 
 def rank(skeleton: Skeleton) -> list[tuple[float, str]]:

@@ -56,5 +56,7 @@ class Command(BaseCommand):
         users = get_user_model().objects.filter(username=username, is_active=True)
         pk: int | None = users.values_list("pk", flat=True).first()
         if pk is None:
-            raise CommandError(f"没有可登录的用户「{username}」：请先在「用户」页建立，或检查拼写。")
+            raise CommandError(
+                f"没有可登录的用户「{username}」：--owner 是「登录用户」的用户名，请先在管理后台「人员与审计 → 登录用户」里建立，或检查拼写。"
+            )
         return pk

@@ -15,6 +15,7 @@ from secops_agent.models import Alert, AlertAsset, Asset, AssetKey, Component, F
 from secops_agent.models.choices import AlertStatus, AssetType, Severity
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets.choices import told_apart
+from secops_agent.services.assets.software import software
 from secops_agent.services.assets.views import (
     AssetDetail,
     AssetRef,
@@ -118,7 +119,7 @@ def matching(wanted: AssetFilter) -> QuerySet[Asset]:
     if wanted.unowned:
         rows = rows.filter(owner=None, owner_text="")
     if wanted.software:
-        installed = Component.objects.filter(active=True, name__icontains=wanted.software)
+        installed = Component.objects.filter(software(wanted.software), active=True)
         rows = rows.filter(pk__in=installed.values("asset_id"))
     if wanted.keyword:
         rows = rows.filter(_about(wanted.keyword.strip()))

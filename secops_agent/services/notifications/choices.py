@@ -13,6 +13,7 @@ from bifang.core.models import SystemConfig
 from secops_agent.models import NotificationTarget, OnCallSchedule, Role, Staff, TargetKind
 from secops_agent.services.chats import name_of
 from secops_agent.services.notifications.targets import place_of
+from secops_agent.services.people.applications import reachable
 
 MOST_PEOPLE: Final = 500
 
@@ -28,7 +29,7 @@ class Choice:
 
 
 def choices() -> list[Choice]:
-    """Groups that the robot knows in its own corporation, people of the corporation, schedules."""
+    """Groups that the robot knows in its own corporation, people of the corporation whom it reaches, schedules."""
     schedules = list(OnCallSchedule.objects.filter(enabled=True))
     people, groups = cache(_people), defaultdict(list)
     for group in KnownGroup.objects.order_by("title"):
@@ -38,7 +39,7 @@ def choices() -> list[Choice]:
         for config in SystemConfig.objects.chats().order_by("name", "pk")
         for choice in (
             *_groups(config, groups[config.pk]),
-            *_of(config, schedules, people(config.corporation)),
+            *_of(config, schedules, reachable(config, people(config.corporation))),
         )
     ]
 

@@ -1,5 +1,9 @@
 """Ids that belong to one application: in Feishu an open_id is known to the application that its owner wrote to, and to no other."""
 
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
 from bifang.channels.models import InboxRow
 from bifang.core.kinds import get_kind
 from bifang.core.models import SystemConfig
@@ -29,6 +33,16 @@ def reached_by(config: SystemConfig, staff: Staff) -> Staff | None:
     return next((row for row in own if config.client_id in _written_to(config.kind, row.staff_id)), None)
 
 
+def reachable(config: SystemConfig, people: Sequence[Staff]) -> list[Staff]:
+    """Those whom `reached_by` finds, in one query for all who never wrote to another application."""
+    if not get_kind(config.kind).ids_of_application:
+        return list(people)
+    others = SystemConfig.objects.filter(kind=config.kind).exclude(client_id=config.client_id)
+    heard = _conversations(config.kind).filter(sender_id__in=[staff.staff_id for staff in people])
+    strange = set(heard.filter(config__in=others).values_list("sender_id", flat=True).distinct())
+    return [staff for staff in people if staff.staff_id not in strange or reached_by(config, staff)]
+
+
 def why_not(config: SystemConfig, staff: Staff) -> str:
     """What people are told where `reached_by` finds nobody."""
     return (
@@ -39,6 +53,10 @@ def why_not(config: SystemConfig, staff: Staff) -> str:
 
 def _written_to(kind: str, staff_id: str) -> frozenset[str]:
     """The applications that this id wrote to or clicked in, a page of ours not counted."""
-    said = InboxRow.objects.filter(kind__in=("chat", "card"), sender_id=staff_id, config__kind=kind)
-    elsewhere = said.exclude(conversation_id__startswith=WEB).order_by()
-    return frozenset(elsewhere.values_list("config__client_id", flat=True).distinct())
+    said = _conversations(kind).filter(sender_id=staff_id)
+    return frozenset(said.values_list("config__client_id", flat=True).distinct())
+
+
+def _conversations(kind: str) -> "QuerySet[InboxRow]":
+    said = InboxRow.objects.filter(kind__in=("chat", "card"), config__kind=kind)
+    return said.exclude(conversation_id__startswith=WEB).order_by()

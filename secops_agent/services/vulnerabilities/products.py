@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from secops_agent.models import Component, Finding
+from secops_agent.services.assets.software import software
 from secops_agent.services.vulnerabilities import catalogue
 from secops_agent.services.vulnerabilities.catalogue import VulnerabilityFilter
 
@@ -21,14 +22,12 @@ class Installed:
 
 
 def software_named(word: str, assets: Collection[int]) -> Mapping[int, Installed]:
-    """What is on these assets of which the name holds the word."""
-    rows = Component.objects.filter(asset__in=assets, active=True, name__icontains=word).order_by(
-        "name", "id"
-    )
+    """What is on these assets of which the name holds the word, or the name and the version."""
+    rows = Component.objects.filter(software(word), asset__in=assets, active=True).order_by("name", "id")
     found: dict[int, dict[str, None]] = defaultdict(dict)
     for asset_id, name, version in rows.values_list("asset_id", "name", "version")[:_READ]:
         found[asset_id][f"{name.rpartition(':')[2]} {version}".strip()] = None
-    findings = Finding.objects.filter(asset__in=assets, active=True, component__name__icontains=word)
+    findings = Finding.objects.filter(software(word, "component__"), asset__in=assets, active=True)
     flaws: dict[int, dict[str, None]] = defaultdict(dict)
     worst = findings.order_by("-vulnerability__priority").values_list("asset_id", "vulnerability__vuln_id")
     for asset_id, vuln_id in worst[:_READ]:

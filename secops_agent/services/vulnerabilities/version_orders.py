@@ -4,6 +4,7 @@ Each function gives a value that can be compared with `<` to others of the same 
 """
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from univers import versions as univers
@@ -26,6 +27,7 @@ _NUMBER = 4
 
 # Maven, ComparableVersion: these words are the release itself.
 _RELEASE_WORD = re.compile(r"(?:(?<=\d)|[.-])(?:ga|final|release)(?=-|$)", re.IGNORECASE)
+_DOTTED_WORD = re.compile(r"(?<=\d)\.(?=[a-z])", re.IGNORECASE)
 _ODD_RELEASE_WORD = re.compile(r"(?<![a-z])(?:ga|final|release)(?![a-z])", re.IGNORECASE)
 
 
@@ -72,12 +74,30 @@ def composer_order(text: str) -> Order | None:
     return (*parts, (_NUMBER, -1))  # the end: below a further number, between the words
 
 
-def maven_order(text: str) -> Any | None:
+class UncertainOrder(Exception):
+    """Two versions whose order differs between releases of the tool itself; the text says so, in Chinese."""
+
+
+@dataclass(frozen=True, slots=True)
+class MavenOrder:
+    """A version as Maven before 3.9 reads it, and as later ones do (MNG-7644): 2.0.a was above 2-1 and is below it."""
+
+    before: Any
+    since: Any
+
+    def __lt__(self, other: "MavenOrder") -> bool:
+        lower = bool(self.before < other.before)
+        if lower != (self.since < other.since):
+            raise UncertainOrder(f"{self.before} 与 {other.before} 的先后，Maven 3.9 前后的规则不同")
+        return lower
+
+
+def maven_order(text: str) -> MavenOrder | None:
     """Maven's own order; what does not begin with a number, or hides a release word inside, is not certain."""
     plain = _RELEASE_WORD.sub("", text)
     if not plain[:1].isdigit() or _ODD_RELEASE_WORD.search(plain):
         return None
-    return univers.MavenVersion(plain)
+    return MavenOrder(univers.MavenVersion(plain), univers.MavenVersion(_DOTTED_WORD.sub("-", plain)))
 
 
 def rpm_order(text: str) -> Any | None:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from univers import versions as univers
 
 from secops_agent.services.vulnerabilities.version_orders import (
+    UncertainOrder,
     composer_order,
     maven_order,
     pub_order,
@@ -101,7 +102,7 @@ def judge(scheme: str, span: Span, version: str) -> VersionVerdict:
     """Whether `version` of a package of that scheme lies in the span."""
     try:
         return _judge(scheme, span, version)
-    except _Unclear as unclear:
+    except (_Unclear, UncertainOrder) as unclear:
         return VersionVerdict("unknown", str(unclear), span.fixed)
 
 

@@ -174,14 +174,14 @@ function sendKind(msgtype) {
   grow();
 }
 
-const LARGEST = 20 * 1024 * 1024;
+const LARGEST = 200 * 1024 * 1024;
 
 /** The picked file as a message; in a group the real ones hand no file to a robot. */
 async function sendFile(event) {
   const [file] = event.target.files;
   event.target.value = "";
   if (!file) return;
-  if (file.size > LARGEST) return toast("模拟器里的文件最大 20 MB");
+  if (file.size > LARGEST) return toast("模拟器里的文件最大 200 MB");
   const reader = new FileReader();
   reader.onload = () => send({ file: { name: file.name, base64: reader.result.split(",")[1] || "" } });
   reader.onerror = () => toast("读不了这个文件");

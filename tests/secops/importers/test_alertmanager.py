@@ -60,6 +60,18 @@ def test_alertmanager_resolved_is_the_same_alert_that_ended() -> None:
     assert resolved.last_seen.isoformat() == "2026-11-20T01:00:00+00:00"
 
 
+@pytest.mark.parametrize("name", ["alertmanager", "grafana"])
+def test_alertmanager_says_what_max_alerts_left_out(name: str) -> None:
+    """Alertmanager 0.28.1 with max_alerts: 2 and ten alerts in the group."""
+    sent = WEBHOOK | ({"orgId": 1} if name == "grafana" else {})
+    items = read(name, sent | {"truncatedAlerts": 8})
+    assert len(of(items, AlertRecord)) == 2
+    [(position, reason)] = rejected(items)
+    assert (position, "还有 8 条没有发来" in reason) == ("truncatedAlerts", True)
+    assert rejected(read(name, sent)) == []
+    assert rejected(read(name, sent | {"truncatedAlerts": "8"})) == []
+
+
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [({"severity": "warning"}, "medium"), ({"severity": "page"}, "critical"), ({"priority": "P2"}, "high"),

@@ -135,5 +135,21 @@ def test_unsure_header_is_asked_about_and_taken_when_named() -> None:
     "column", ["Plugin ID", "CVE", "CVSS v2.0 Base Score", "Vulnerability Name", "漏洞名称"]
 )
 def test_list_of_vulnerabilities_is_no_list_of_assets(column: str) -> None:
-    with pytest.raises(InvalidInput, match="不像是 assets_csv"):
+    with pytest.raises(InvalidInput, match=f"这是一张表格（列：Host、Name、{column}）"):
         read("assets_csv", f"Host,Name,{column}\nweb-01,PHP 8.2.x < 8.2.20 Multiple Vulnerabilities,x\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "gb18030", "utf-8-sig"])
+def test_cells_between_tabs_are_read_as_excel_saves_and_pastes_them(encoding: str) -> None:
+    text = "资产名称\tIP地址\t负责人\n支付网关\t10.0.0.5，10.0.0.6\t张三\n"
+    (asset,) = of(read("assets_csv", text.encode(encoding)), AssetRecord)
+    assert (asset.name, asset.ips, asset.owner) == ("支付网关", ("10.0.0.5", "10.0.0.6"), "张三")
+    assert registry.detect(source_of(text.encode(encoding))) == "assets_csv"
+
+
+def test_table_of_something_else_is_told_with_its_columns_and_what_to_do() -> None:
+    table = "告警名称,告警级别,源IP,目的IP\nSSH 暴力破解,高危,203.0.113.9,10.8.0.1\n".encode("gbk")
+    with pytest.raises(InvalidInput, match=r"列：告警名称、告警级别、源IP、目的IP.*导出 JSON 或 XML"):
+        registry.detect_or_ask(source_of(table), "请选择格式")
+    with pytest.raises(InvalidInput, match="认不出格式"):
+        registry.detect_or_ask(source_of("今天天气不错\n明天开会\n"), "请选择格式")

@@ -184,3 +184,14 @@ def test_cyclonedx_whose_format_comes_last_is_known() -> None:
 
 def test_cyclonedx_entries_that_are_no_software_are_counted() -> None:
     assert rejected(read("cyclonedx", BOM)) == [("components", "1 个类型为 file 的条目不是软件，没有导入")]
+
+
+def test_cyclonedx_xml_takes_no_component_of_an_annotator_or_a_formula() -> None:
+    """Who wrote the list, how it was built, and what a composition refers to are not on the asset."""
+    beside = """<annotations><annotation><annotator><component type="application"><name>scanner</name></component>
+      </annotator></annotation></annotations>
+      <formulation><formula><components><component type="library"><name>builder</name></component></components>
+      </formula></formulation>
+      <compositions><composition><vulnerabilities><vulnerability ref="v1"/></vulnerabilities></composition>
+      </compositions></bom>"""
+    assert read("cyclonedx", XML.replace("</bom>", beside)) == read("cyclonedx", XML)

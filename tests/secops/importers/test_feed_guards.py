@@ -50,6 +50,24 @@ def test_every_format_is_detected_and_none_other(shape: str) -> None:
         read("trivy", value)
 
 
+FOREIGN = {  # frames of formats of ours around something else
+    "end of life, not vulnerabilities": {
+        "matches": [], "source": {"type": "image", "target": {"userInput": "web:1"}}, "descriptor": {"name": "xeol"},
+    },
+    "a match of another kind": {"matches": [{"Cycle": {}, "artifact": {"name": "web"}}], "descriptor": {"name": "xeol"}},
+    "a scanner's packages": {"results": [{"id": "sha256:1", "packages": [{"name": "bash", "version": "5"}]}]},
+    "an erratum's packages": {"results": [{"id": 1, "packages": ["bash-5"]}]},
+    "no findings": {"findings": []},
+    "other findings": {"findings": [{"title": "a", "severity": "high", "findingArn": "b", "type": "c"}]},
+    "other vulnerabilities": {"version": "2.3", "vulnerabilities": [{"name": "a", "cve": "b", "scanner": {"id": "c"}}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_detect_claims_no_other_tools_file(content: dict[str, Any]) -> None:
+    assert registry.detect(source_of(content)) == ""
+
+
 @pytest.mark.parametrize("name", ["wazuh", "suricata", "falco"])
 def test_array_lines_and_packed_lines_read_the_same(name: str) -> None:
     value = SHAPES[name if name in SHAPES else f"{name} alert"][1]

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from secops_agent.importers import registry
 from secops_agent.services.records import (
     AlertRecord,
     AssetRecord,
@@ -15,7 +16,7 @@ from secops_agent.services.records import (
     VulnerabilityRecord,
 )
 
-from .reading_aid import of, read, rejected
+from .reading_aid import of, read, rejected, source_of
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "generic-format.md"
 DOCUMENT = {
@@ -113,3 +114,15 @@ def test_generic_examples_of_the_documentation_are_accepted() -> None:
         items = read("generic", example)
         assert items
         assert rejected(items) == []
+
+
+def test_array_of_records_is_read_like_lines() -> None:
+    records = [
+        {"record": "alert", "title": "甲"},
+        {"record": "nonsense"},
+        {"record": "asset", "hostname": "db-01"},
+    ]
+    items = read("generic", records)
+    assert [type(item).__name__ for item in items] == ["AlertRecord", "Rejected", "AssetRecord"]
+    assert [position for position, _ in rejected(items)] == ["[1]"]
+    assert registry.detect(source_of(records)) == "generic"

@@ -99,6 +99,12 @@ def test_grype_of_the_current_directory_claims_no_complete_scan() -> None:
     assert len(of(items, FindingRecord)) == 1
 
 
+def test_grype_of_a_list_without_a_subject_claims_no_complete_scan() -> None:
+    items = read("grype", REPORT | {"source": {"type": "unknown", "target": "unknown"}})
+    assert len(of(items, FindingRecord)) == 1
+    assert of(items, ScanRecord) == []
+
+
 def test_grype_broken_match_is_rejected_with_its_position() -> None:
     broken = copy.deepcopy(MATCH)
     broken["artifact"]["purl"] = "not a purl"

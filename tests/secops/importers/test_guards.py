@@ -182,7 +182,7 @@ def test_endless_text_and_number_are_refused() -> None:
 
 
 ENDLESS = {
-    "grype": b'{"source": {}, "matches": [{"a": [' + b"[]," * 400_000,
+    "grype": b'{"source": {}, "matches": [{"vulnerability": {}, "a": [' + b"[]," * 400_000,
     "trivy": b'{"SchemaVersion": 2, "ArtifactName": "x", "Results": [{"Target": "a", "Class": "b", "Vulnerabilities": [{"a": ['
     + b"[]," * 400_000,
     "suricata": b'{"event_type": "alert",\n"timestamp": "x", "flow_id": 1, "a": [' + b"[]," * 400_000,

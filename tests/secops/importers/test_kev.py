@@ -80,3 +80,15 @@ def test_kev_as_csv_reads_as_its_json() -> None:
         VulnerabilityRecord,
     )
     assert [position for position, _ in rejected(items)] == ["第 3 行", "第 4 行"]
+
+
+def test_kev_csv_keeps_a_replacement_character_and_refuses_a_byte_that_is_no_text() -> None:
+    """CISA's own table has such characters, left by a conversion long ago: they are UTF-8 like any other."""
+    table = io.StringIO()
+    cells = [", ".join(value) if isinstance(value, list) else value for value in ENTRY.values()]
+    csv.writer(table).writerows([list(ENTRY), *[cells] * 20])
+    good, bad = table.getvalue().encode().rsplit(ENTRY["shortDescription"].encode(), 1)
+    written = good.replace(ENTRY["shortDescription"].encode(), f"{'远程执行' * 99}\ufffd".encode())
+    items = read("kev", written + b"under \xffall denied" + bad)
+    assert {record.description[-5:] for record in of(items, VulnerabilityRecord)} == {"远程执行\ufffd"}
+    assert rejected(items) == [("第 21 行", "含有不是 UTF-8 的字节")]

@@ -1,9 +1,11 @@
 """SARIF in the styles of CodeQL, Semgrep, Gitleaks and Trivy."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bifang.core.errors import InvalidInput
 from secops_agent.importers.base import Options
 from secops_agent.services.records import AssetRecord, FindingRecord, Key, ScanRecord, VulnerabilityRecord
 
@@ -170,3 +172,78 @@ def test_sarif_nested_fingerprint_is_a_fingerprint() -> None:
     result = {"ruleId": "R", "message": {"text": "m"}, "fingerprints": {"sha": {"value": "aa"}, "not": None}}
     [finding] = of(read("sarif", report("x", [], [result])), FindingRecord)
     assert finding.key == ("R", "", 'sha={"value": "aa"}')
+
+
+@pytest.mark.parametrize(
+    ("rule", "title"),
+    [({"id": "md5", "name": "md5", "shortDescription": {"text": "Semgrep Finding: md5"}}, "弱摘要"),  # semgrep 1.172.0
+     ({"id": "B403", "name": "blacklist"}, "弱摘要"),  # bandit 1.9.4
+     ({"id": "CKV_1", "name": "Ensure that COPY is used"}, "Ensure that COPY is used"),  # checkov 3.3.30 has both
+     ({"id": "no-undef", "shortDescription": {"text": "Disallow undeclared variables"}}, "Disallow undeclared variables")],
+)  # fmt: skip
+def test_sarif_title_says_what_is_wrong(rule: dict[str, Any], title: str) -> None:
+    run = {
+        "tool": {"driver": {"name": "x", "rules": [rule]}},
+        "results": [{"ruleId": rule["id"], "message": {"text": "弱摘要\n第二行"}}],
+    }
+    [finding] = of(read("sarif", {"version": "2.1.0", "runs": [run]}), FindingRecord)
+    assert finding.title == title
+
+
+def test_sarif_password_in_the_code_is_kept_nowhere() -> None:
+    """Bandit 1.9.4 writes it into the message and the snippet, under a rule that is no secret scanner's."""
+    region = {"startLine": 18, "snippet": {"text": 'password = "hunter2-not-real"'}}
+    place = {"physicalLocation": {"artifactLocation": {"uri": "app.py"}, "region": region}}
+    said = {"message": {"text": "Possible hardcoded password: 'hunter2-not-real'"}, "locations": [place]}
+    rules = [{"id": "B105", "name": "hardcoded_password_string"}]
+    [finding] = of(read("sarif", report("Bandit", rules, [{"ruleId": "B105", **said}])), FindingRecord)
+    assert (finding.kind, finding.title, finding.location) == (
+        "secret",
+        "hardcoded_password_string",
+        "app.py:18",
+    )
+    assert "hunter2" not in repr(replace(finding, key=()))  # of which only a digest is stored
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "2.0.0-csd.2.beta.2018-11-28"])
+def test_sarif_of_old_is_refused_with_what_to_do(version: str) -> None:
+    """Its messages, rules and files stand elsewhere: result by result it would be taken half."""
+    old = {
+        "version": version,
+        "runs": [{"tool": {"name": "x"}, "results": [{"ruleId": "a", "message": "b"}]}],
+    }
+    with pytest.raises(InvalidInput, match=r"这是 SARIF .*SARIF 2\.1\.0.*Multitool"):
+        read("sarif", old)
+
+
+def test_sarif_results_that_only_a_method_or_a_base_tells_apart_are_two() -> None:
+    """FxCop names the assembly as the file of every result, and the method beside it."""
+    where = {"artifactLocation": {"uri": "app.dll"}}
+    based = {"artifactLocation": {"uri": "app.dll", "uriBaseId": "OUT"}}
+    methods = [
+        {"physicalLocation": where, "logicalLocations": [{"fullyQualifiedName": name}]}
+        for name in ("A.f", "A.g")
+    ]
+    results = [
+        {"ruleId": "CA1", "message": {"text": "m"}, "locations": [place]}
+        for place in (*methods, {"physicalLocation": based}, methods[0])
+    ]
+    items = read(
+        "sarif",
+        report("FxCop", [], results),
+        Options(asset=AssetRecord("host", "h", (Key("hostname", "h"),))),
+    )
+    findings = of(items, FindingRecord)
+    assert [finding.key[-1] for finding in findings] == ["m", "#2", "#3"]
+    assert {finding.location for finding in findings} == {"app.dll"}
+
+
+def test_sarif_result_that_is_still_open_has_no_level_of_its_rule() -> None:
+    rules = [{"id": "r", "defaultConfiguration": {"level": "error"}}]
+    results = [
+        {"ruleId": "r", "message": {"text": f"{number}"}, **more}
+        for number, more in enumerate(({}, {"kind": "open"}, {"kind": "review", "level": "warning"}))
+    ]
+    asset = AssetRecord("host", "h", (Key("hostname", "h"),))
+    findings = of(read("sarif", report("x", rules, results), Options(asset=asset)), FindingRecord)
+    assert [finding.severity for finding in findings] == ["high", "info", "medium"]

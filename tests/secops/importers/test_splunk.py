@@ -44,6 +44,21 @@ def test_splunk_webhook_action() -> None:
     assert [asset.name for asset in alert.assets] == ["web-01"]
 
 
+@pytest.mark.parametrize(
+    ("event", "title", "severity"),
+    [({"message": {"signature": "撞库", "severity": "high", "src": "203.0.113.66"}, "severity": "info"}, "撞库", "high"),
+     ({"message": {"name": "shop", "level": 50, "src": "203.0.113.66", "msg": "撞库"}, "severity": "warn"}, "撞库", "medium"),
+     ({"message": {"msg": "撞库", "meta": {"src": "203.0.113.66", "level": "error"}}, "severity": "error"}, "撞库", "high")],
+)  # fmt: skip
+def test_splunk_logging_libraries_wrap_what_was_said(
+    event: dict[str, Any], title: str, severity: str
+) -> None:
+    """splunk-logging 0.11.1, splunk-bunyan-logger 0.11.0 and winston-splunk-httplogger 3.1.8 (npm)."""
+    [alert] = of(read("splunk", ENVELOPE | {"event": event}), AlertRecord)
+    assert (alert.title, alert.severity) == (title, severity)
+    assert Indicator("ip", "203.0.113.66") in alert.indicators
+
+
 def test_splunk_texts_that_differ_in_numbers_are_one_alert() -> None:
     texts = [
         ENVELOPE | {"event": f"Failed password for root port {port}", "fields": {}} for port in (4242, 50123)

@@ -61,6 +61,15 @@ def test_long_lines_are_cut_and_marked() -> None:
     ]
 
 
+def test_a_counted_line_end_is_no_cut() -> None:
+    """rsyslog's RSYSLOG_SyslogProtocol23Format, sent octet-counted."""
+    framer = Framer(8)
+    assert list(framer.feed(b"8 <13>one\n9 <13>four\n")) == [
+        SyslogFrame(b"<13>one", 7),
+        SyslogFrame(b"<13>four", 9),
+    ]
+
+
 def test_memory_is_bounded_whatever_comes() -> None:
     for begin in (b"<13>", b"1000000 <13>"):
         framer = Framer()

@@ -97,7 +97,7 @@ def test_a_cut_line_is_marked_and_no_half_character_refuses_it() -> None:
     data = "<34>Nov 26 11:59:00 fw app: 中".encode()[:-1]
     found = alert(data, size=70_000)
     assert found.raw["cut_from_bytes"] == 70_000
-    assert "只保留了前 64 KiB" in found.description
+    assert f"原文 70000 字节，只收下前 {len(data)} 字节" in found.description
 
 
 def test_json_goes_to_the_importer_that_knows_it() -> None:

@@ -22,7 +22,7 @@ from secops_agent.web_chat.channel import WithWeb, sink_of
 from tests.admin_pages import member, messages_of, serve_plain_static, text_of
 from tests.channels.boxes import Recorder
 from tests.deadline import wait_until
-from tests.secops.decisions_aid import company, new_agent
+from tests.secops.decisions_aid import company, new_agent, robot
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +79,24 @@ def test_a_question_on_the_page_is_answered_on_the_page(worker: WorkerLoop, else
     assert elsewhere.sent == []
     assert OutboxRow.objects.get().route == "web"
     assert AuditRecord.objects.filter(kind="message", via="web").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"), [("dingtalk", "start_dingtalk_stream"), ("feishu", "start_feishu_stream")]
+)
+def test_page_names_the_service_that_would_answer(kind: str, program: str) -> None:
+    robot("corp", kind, "机器人")
+    Staff.objects.create(corp_id="corp", staff_id="zhao", name="赵", role=Role.VIEWER)
+    said = log(as_staff("zhao"))
+    assert f"python manage.py {program}" in said
+
+
+def test_superuser_without_an_account_is_told_to_make_the_tie_himself() -> None:
+    client, root = Client(), User.objects.create_superuser("root")
+    client.force_login(root)
+    said = text_of(client.get(reverse("web:chat")))
+    assert "把「登录用户」选成 root" in said
+    assert "请管理员" not in said
 
 
 def test_the_same_message_twice_is_one_message(worker: WorkerLoop) -> None:
