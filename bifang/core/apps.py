@@ -16,16 +16,16 @@ class CoreConfig(AppConfig):
         from django.db.models.signals import post_migrate, pre_migrate
 
         from bifang.core.checks import register_checks
-        from bifang.core.former import refuse_former_database
         from bifang.core.groups import ensure_groups
         from bifang.core.health_checks import register_core_checks
         from bifang.core.logins.lockout import tell_lockout
+        from bifang.core.schema import refuse_other_version
         from bifang.core.sections import apply_config_entries, register_section
 
         user_locked_out.connect(tell_lockout, dispatch_uid="bifang.core.lockout")
         register_checks()
         register_core_checks()
         register_section("configs", apply_config_entries)
-        pre_migrate.connect(refuse_former_database, sender=self, dispatch_uid="bifang.core.former")
+        pre_migrate.connect(refuse_other_version, sender=self, dispatch_uid="bifang.core.schema")
         # Connected after django.contrib.auth's own receiver, which makes the permissions.
         post_migrate.connect(ensure_groups, dispatch_uid="bifang.core.groups")

@@ -12,8 +12,7 @@ from urllib.parse import quote
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DEFAULT_DB_ALIAS
 
 from bifang.core.errors import BifangError, ConfigError
 from bifang.core.keys import keyring
@@ -83,13 +82,6 @@ def _is_sqlite(path: Path) -> bool:
     except sqlite3.DatabaseError as error:
         return "not a database" not in str(error)
     return True
-
-
-def pending_migrations(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
-    """Migrations not applied yet, as ``app.name``. Raises OperationalError if the database is unreachable."""
-    executor = MigrationExecutor(connections[alias])
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
 def check_files(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

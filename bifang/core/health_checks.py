@@ -6,11 +6,12 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Count, Max
 
-from bifang.core.checks import file_problems, pending_migrations
+from bifang.core.checks import file_problems
 from bifang.core.errors import ConfigError
 from bifang.core.health import register_check
 from bifang.core.keys import keyring
 from bifang.core.models import SystemConfig
+from bifang.core.schema import pending_migrations
 
 
 def register_core_checks() -> None:
@@ -79,7 +80,7 @@ _migrations = _Migrations()
 
 
 def check_migrations() -> str:
-    """Every migration of this version is applied."""
+    """Every migration of this version is applied, and none of another."""
     pending = _migrations.pending()
     if pending:
         named = "、".join(pending[:3]) + ("…" if len(pending) > 3 else "")

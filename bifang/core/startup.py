@@ -6,21 +6,21 @@ import time
 from typing import Final
 
 from django.db import Error as DatabaseError
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connections
 
 from bifang.core.errors import ConfigError
+from bifang.core.schema import pending_migrations
 
 log = logging.getLogger(__name__)
 DATABASE_WAIT: Final = 60.0  # seconds for a database that starts together with us
 
 
 def await_database() -> None:
-    """Wait for a database that is still starting; ConfigError if it does not come, or if migrations are missing."""
+    """Wait for a database that is still starting; ConfigError if it does not come, or if it is not of this version."""
     end = time.monotonic() + DATABASE_WAIT
     while True:
         try:
-            executor = MigrationExecutor(connection)
+            pending = pending_migrations()
             break
         except DatabaseError as error:
             connections.close_all()
@@ -30,5 +30,5 @@ def await_database() -> None:
                 ) from None
             log.warning("数据库暂时无法访问，等待中")
             threading.Event().wait(2)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if pending:
         raise ConfigError("数据库结构不是最新的，请先执行：python manage.py migrate")

@@ -26,6 +26,7 @@ from bifang.core.models import SystemConfig
 from bifang.core.reach import REACH, check_tls
 from bifang.core.trials import COMPLETE, CheckStep, Destination, Skip, Tryout
 from secops_agent.admin.inventory import actor_of
+from secops_agent.admin.kept_apart import apart_facts
 from secops_agent.brokers import dead_letters
 from secops_agent.brokers.base import opened
 from secops_agent.brokers.clients import client_for
@@ -142,6 +143,7 @@ def facts(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
         ("本次启动以来", f"{sum(row.taken for row in rows)} 条，{len(rows)} 个进程"),
         ("死信", _letters_link(config)),
         ("告警", _alerts_link(config)),
+        *apart_facts(config.pk),
     ]
 
 

@@ -275,5 +275,5 @@ def _table(row: ImportJob, outcome: dict[str, Any]) -> dict[str, Any]:
     address = reverse("admin:secops_agent_importjob_rejected", args=[row.pk])
     return {
         "rows": rows or [("合计", 0, 0, 0, "")], "rejected": rejected[:MOST_REJECTED], "rejected_count": len(rejected), "rejected_url": address,
-        "apart": outcome.get("apart", ()), "apart_text": APART,
+        "apart": outcome.get("apart", ()), "apart_text": APART, "note": outcome.get("note", ""),
     }  # fmt: skip

@@ -15,6 +15,7 @@ from bifang.core.admin.trying import Checkup, register_checkup
 from bifang.core.models import SystemConfig
 from bifang.core.reach import REACH
 from bifang.core.trials import COMPLETE, CheckStep, Destination, Tryout
+from secops_agent.admin.kept_apart import apart_facts
 from secops_agent.connectors.aliyun.client import AlertSpan, fetch_page
 from secops_agent.services.intake import pulls
 
@@ -56,7 +57,7 @@ def progress(request: HttpRequest, config: SystemConfig) -> Sequence[Fact]:
     last = moment(row.last_at) if row.last_at else "还没有成功过"
     return [
         ("上一次成功", last), ("上一次的条数", f"{row.last_seen} 条，新增 {row.last_new}"), ("下一次", later),
-        ("已取到", moment(row.cursor) if row.cursor else "—"),
+        ("已取到", moment(row.cursor) if row.cursor else "—"), *apart_facts(config.pk),
     ]  # fmt: skip
 
 

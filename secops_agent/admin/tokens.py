@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from bifang.core.admin.base import NOTHING, RecordScreen, badge, moment
+from bifang.core.errors import InvalidInput
 from secops_agent.admin.inventory import actor_of
 from secops_agent.admin.token_purposes import PLACEHOLDER, PURPOSES, samples
 from secops_agent.models import ApiToken, Scope
@@ -21,6 +22,10 @@ from secops_agent.services.people import tokens
 SCOPE_HELP = (
     "读取：查询；导入：提交文件和 Webhook；修改：确认、关闭告警等（含读取）；审批：同意或拒绝别人的申请。只给需要的。"
     "通过 MCP（/mcp/）修改时只会提出，由您本人在聊天或网页里确认。令牌以您的身份做事，能做的不超过您的角色；您离职或角色降低时，令牌随之失效或受限。"
+)
+SOURCES_HELP = (
+    "只管「导入」：每行一个，例如 waf。写了，用它导入的告警、发现、资产的来源必须是其中之一（大小写、空格、全角半角都要一致），否则返回 403；"
+    "只写一个时，它就是默认的来源。留空：可以代表任何来源，也就能更新、标为恢复别的来源的告警。"
 )
 
 
@@ -33,15 +38,28 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=SCOPE_HELP,
     )
+    sources = forms.CharField(
+        label="可以代表的来源",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=SOURCES_HELP,
+    )
 
     class Meta:
         model = ApiToken
-        fields = ("name", "scopes", "expires_at", "rate")
+        fields = ("name", "scopes", "sources", "expires_at", "rate")
         help_texts = {
             "name": "谁用它、用在哪里，例如「Alertmanager 生产」。",
             "expires_at": "留空表示不过期。",
             "rate": "超过时返回 429；0 表示不限。按每个网页进程计算。",
         }
+
+    def clean_sources(self) -> list[str]:
+        """One a line."""
+        try:
+            return tokens.checked_sources(str(self.cleaned_data["sources"]).splitlines())
+        except InvalidInput as error:
+            raise forms.ValidationError(error.message) from None
 
     def clean_expires_at(self) -> datetime | None:
         """In the future."""
@@ -69,6 +87,7 @@ class TokenScreen(RecordScreen):
         "name",
         "hint",
         "scope_line",
+        "source_line",
         "state",
         "rate",
         "owner",
@@ -123,7 +142,7 @@ class TokenScreen(RecordScreen):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What is asked of a new one, or all of an old one."""
-        return self.fields if obj else ("name", "scopes", "expires_at", "rate")
+        return self.fields if obj else ("name", "scopes", "sources", "expires_at", "rate")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """An old one is only looked at."""
@@ -134,7 +153,7 @@ class TokenScreen(RecordScreen):
         values = form.cleaned_data
         row, secret = tokens.create(
             values["name"], values["scopes"], expires_at=values["expires_at"], rate=values["rate"],
-            owner_id=request.user.pk, actor=actor_of(request),
+            sources=values["sources"], owner_id=request.user.pk, actor=actor_of(request),
         )  # fmt: skip
         obj.pk = row.pk
         obj.refresh_from_db()
@@ -161,6 +180,11 @@ class TokenScreen(RecordScreen):
     def scope_line(self, row: ApiToken) -> str:
         """In Chinese."""
         return "、".join(str(Scope(scope).label) for scope in row.scopes if scope in Scope.values) or NOTHING
+
+    @admin.display(description="可以代表的来源")
+    def source_line(self, row: ApiToken) -> str:
+        """All of them."""
+        return "、".join(row.sources) or "任何来源"
 
     @admin.display(description="状态")
     def state(self, row: ApiToken) -> SafeString:

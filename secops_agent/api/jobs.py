@@ -36,6 +36,9 @@ class OutcomeOut(Form):
         required=False,
         help_text="看来是同一台主机、因为有人设定过内容而没有合并的资产；没有时不出现",
     )
+    note = serializers.CharField(
+        required=False, help_text="报告里没有发现：读完了，里面没有可以导入的；别的时候不出现"
+    )
 
 
 class FaultOut(Form):

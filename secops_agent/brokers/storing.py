@@ -11,8 +11,8 @@ from bifang.core.errors import BifangError, InvalidInput
 from secops_agent.brokers.reading import items_of
 from secops_agent.brokers.settings import BrokerSettings
 from secops_agent.services.actors import Actor
+from secops_agent.services.intake import apart, ingest
 from secops_agent.services.intake import deliveries as letters
-from secops_agent.services.intake import ingest
 from secops_agent.services.intake.deliveries import TRIES, Delivery
 from secops_agent.services.intake.ledger import ImportOutcome
 from secops_agent.services.records import Item, Rejected
@@ -53,11 +53,15 @@ def _whole(settings: BrokerSettings, message: Delivery) -> list[Item]:
 
 def _stored(settings: BrokerSettings, messages: list[Delivery], items: list[Item]) -> list[Delivery]:
     """Those that were not."""
+
+    def remember(outcome: ImportOutcome) -> None:
+        letters.remember(settings.id, messages)
+        apart.note(settings.id, outcome.apart)
+
     try:
         ingest.store_at_once(
-            items, actor_of(settings), received_at=min(each.at for each in messages),
-            beside=lambda _: letters.remember(settings.id, messages),
-        )  # fmt: skip
+            items, actor_of(settings), received_at=min(each.at for each in messages), beside=remember
+        )
     except UNAVAILABLE:
         raise
     except Exception:
@@ -80,7 +84,7 @@ def store_alone(settings: BrokerSettings, message: Delivery) -> float | None:
         letters.bury(settings.id, message, message.problem or KILLER)
         return None
     try:
-        _store(settings, message, tries)
+        _store(settings, message)
     except UNAVAILABLE:
         raise
     except BifangError as error:
@@ -103,18 +107,19 @@ def _later(settings: BrokerSettings, message: Delivery, tries: int, reason: str)
     return float(2**tries)
 
 
-def _store(settings: BrokerSettings, message: Delivery, tries: int) -> None:
-    """Its mark is the last that is written. What came before, when a process ends midway, is known again by itself."""
-    actor, again = actor_of(settings), tries > 1
+def _store(settings: BrokerSettings, message: Delivery) -> None:
+    """Of a document its mark is written last. What came before, when a process ends midway, is known again by itself."""
+    actor = actor_of(settings)
 
     def settle(outcome: ImportOutcome) -> None:
         letters.settle(settings.id, message, left_out(outcome))
+        apart.note(settings.id, outcome.apart)
 
     if len(message.data) <= TOGETHER:
         items = _taken(settings, message)
-        ingest.store_at_once(items, actor, received_at=message.at, beside=settle, again=again)
+        ingest.store_at_once(items, actor, received_at=message.at, beside=settle)
         return
-    outcome = ingest.store(_taken(settings, message), actor, received_at=message.at, again=again)
+    outcome = ingest.store(_taken(settings, message), actor, received_at=message.at)
     with transaction.atomic():
         settle(outcome)
 

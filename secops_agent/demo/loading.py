@@ -1,6 +1,6 @@
 """Loads the demo estate once, remembers every row it made, and removes exactly those."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -31,9 +31,10 @@ from secops_agent.services.alerts import tallies
 from secops_agent.services.alerts.tallies import Counted
 from secops_agent.services.intake import ingest
 from secops_agent.services.people.staff import only_corporation
+from secops_agent.services.reading import rows_by
 from secops_agent.services.runbooks import folders
 from secops_agent.services.runbooks.skills import read_skill
-from secops_agent.services.vulnerabilities import matching
+from secops_agent.services.vulnerabilities.matches import SOURCE
 from secops_agent.services.writing import Pace, import_transaction
 
 ACTOR = Actor.system("load_demo")
@@ -64,10 +65,10 @@ def load(now: datetime | None = None) -> dict[str, int]:
     _number_from_one()
     moment, random = now or timezone.now(), Random(_SEED)  # noqa: S311 - the same estate every time
     people = _load_people()
-    outcome = ingest.store(_records(random, moment), ACTOR, received_at=moment, match=False, announce=False)
+    outcome = ingest.store(_records(random, moment), ACTOR, received_at=moment, announce=False)
     for kind, ids in outcome.created_ids.items():
         _remember(kind, ids)
-    _match(outcome.created_ids["vulnerability"])
+    _remember_matches(outcome.created_ids)
     alerts = sorted(outcome.created_ids["alert"])
     triage.work(alerts, people, random, moment)
     _remember("case", cases.gather(alerts, people, moment))
@@ -113,13 +114,11 @@ def _load_people() -> list[Staff]:
     return [known[staff_id] for staff_id in ("lisi", "zhaoliu")]
 
 
-def _match(vulnerability_ids: Iterable[int]) -> None:
-    """Findings by our own comparison; they are the demo's too."""
-    ids = sorted(vulnerability_ids)
-    matching.refresh(vulnerability_ids=ids, actor=ACTOR)
-    for start in range(0, len(ids), 400):
-        rows = Finding.objects.filter(vulnerability_id__in=ids[start : start + 400], source="bifang")
-        _remember("finding", rows.values_list("pk", flat=True))
+def _remember_matches(created: Mapping[str, Collection[int]]) -> None:
+    """Findings by our own comparison of what is the demo's are the demo's too."""
+    for kind in ("vulnerability", "component"):
+        rows = rows_by(Finding, f"{kind}_id", created[kind])
+        _remember("finding", (row.pk for row in rows if row.source == SOURCE))
 
 
 def _load_runbooks() -> None:

@@ -66,7 +66,7 @@ class Alertmanager:
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         pieces, _ = json_head(source, {*_HEADER, _LEFT_OUT}, options.limits)
         header = _header(pieces)
-        entries = json_values(source, {"alerts.item", "item"}, options.limits)
+        entries = json_values(source, {"alerts.item", "item"}, options.limits, {})
         pairs = ((position, value) for _, position, value in entries)
         yield from convert(pairs, partial(_alert, header=header, options=options))
         yield from _left_out(

@@ -91,7 +91,7 @@ class AliyunSas:
         if lists:
             places = {f"{path}.item" for path in lists}
             entries = (
-                (position, value) for _, position, value in json_values(source, places, options.limits)
+                (position, value) for _, position, value in json_values(source, places, options.limits, {})
             )
         return convert(entries, partial(_event, options=options))
 

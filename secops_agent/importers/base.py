@@ -14,13 +14,15 @@ import ijson
 from secops_agent.services.records import AssetRecord, Item, Record, Rejected
 
 from .decoding import BrokenFile
-from .json_stream import ENDS, LONG_NUMBER, STARTS
+from .json_stream import LONG_NUMBER
+from .json_walk import ENDS, STARTS
 from .limits import ImportLimits
-from .plain import BrokenRecord
+from .plain import EMPTY, BrokenRecord
 from .source import Source
 from .surrogates import paired
 
 __all__ = [
+    "EMPTY",
     "BrokenFile",
     "BrokenRecord",
     "ImportLimits",
@@ -35,7 +37,6 @@ __all__ = [
     "document_outline",
     "whole_outline",
 ]  # fmt: skip
-EMPTY = "是空的，没有内容可以导入"
 _NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _DEEPEST = ImportLimits().max_depth  # of the head; what is nested deeper is refused when it is read
 # Of the paths of an outline. The longest that an importer asks for has seven steps.

@@ -1,8 +1,9 @@
 """Streaming JSON within limits: a value at a time, by its path. Positions are for people: "matches[3]"."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from itertools import accumulate
 from typing import Any, cast
 
@@ -11,37 +12,45 @@ import ijson
 from bifang.core.errors import InvalidInput
 
 from .decoding import BrokenFile
+from .json_walk import Pieces, Walk
 from .limits import ImportLimits
-from .plain import cleaned, first_line
+from .plain import BrokenRecord, cleaned, first_line
 from .source import Source, Stream
-from .surrogates import Paired
+from .surrogates import Paired, paired
 
-Pieces = Iterator[tuple[str, str, Any]]
 LONG_NUMBER = re.compile(rb"\d{1000}")  # the parser's C code fails badly beyond 4300 digits
 TOO_DEEP = "嵌套太深（超过 {} 层），像是恶意构造的文件，已停止导入。"
 _IGNORED = bytes(byte for byte in range(256) if byte not in b"[]{}")
-STARTS = frozenset(("start_map", "start_array"))
-ENDS = frozenset(("end_map", "end_array"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _STRING_REST = re.compile(rb"(?:[^\"\\]++|\\.)*+", re.DOTALL)
 
 
-def json_values(source: Source, wanted: Collection[str], limits: ImportLimits) -> Pieces:
+def json_values(
+    source: Source, wanted: Collection[str], limits: ImportLimits, holders: Mapping[str, str] | None = None
+) -> Pieces:
     """Stream ``(path, position, value)`` for every complete value at a wanted path.
 
     Paths are ijson's ("Results.item.Vulnerabilities.item", "" for a whole document); positions are as in
     "Results[0].Vulnerabilities[12]". A value below a wanted path is not sent again. Several documents one after
-    the other are all read. Raises InvalidInput (limits, not JSON at the start) or BrokenFile (breaks later).
+    the other are all read. ``holders``: paths of elements in which wanted values stand, with the key that none of them
+    goes without ("": any); one that holds nothing comes as a BrokenRecord value at its path, and so does what stands
+    in the place of an array of wanted values. Raises InvalidInput (limits, not JSON at the start) or BrokenFile (breaks later).
     """
     with source.open(limits) as stream:
         shallow = _Shallow(stream, limits)
         with _json_errors(shallow, source.name):
             if len(wanted) == 1 and all(_is_one_array(path) for path in wanted):
-                yield from _array_values(shallow, *wanted)
+                found = False
+                for piece in _array_values(shallow, *wanted):
+                    found = True
+                    yield piece
             else:
+                found = True
                 events = ijson.basic_parse(shallow, multiple_values=True)
-                yield from _Walk(frozenset(wanted), stream).run(events)
+                yield from Walk(frozenset(wanted), stream, holders).run(events)
+    if not found:
+        yield from _no_array(source, next(iter(wanted)), limits)
 
 
 def json_parts(source: Source, parts: Iterable[str], limits: ImportLimits) -> Pieces:
@@ -88,6 +97,16 @@ def _array_values(stream: "_Shallow", path: str) -> Pieces:
         yield path, position, cleaned(value)
 
 
+def _no_array(source: Source, path: str, limits: ImportLimits) -> Pieces:
+    """Where an array was wanted and had no elements: is it one? Looked for in the head: to build what stands far down
+    in its place, or to follow all events of a large file for nothing, would cost too much."""
+    head = BytesIO(paired(source.head(limits)))
+    with source.open(limits) as stream, suppress(ijson.JSONError):
+        for piece in Walk(frozenset({path}), stream, {}).run(ijson.basic_parse(head, multiple_values=True)):
+            if isinstance(piece[2], BrokenRecord):
+                yield piece
+
+
 @contextmanager
 def _json_errors(stream: "_Shallow", name: str) -> Iterator[None]:
     try:
@@ -98,95 +117,6 @@ def _json_errors(stream: "_Shallow", name: str) -> Iterator[None]:
         raise BrokenFile(
             f"{name} 的 JSON 在第 {stream.taken} 字节之前{what}：文件可能被截断，请重新导出。"
         ) from error
-
-
-class _Walk:
-    """Follows parser events, knows the path, builds what is wanted and skips what holds nothing wanted."""
-
-    def __init__(self, wanted: frozenset[str], stream: Stream) -> None:
-        self._wanted = wanted
-        self._stream = stream
-        self._ways = {way for path in wanted for way in _ancestors(path)}
-        self._paths: list[str] = [""]
-        self._places: list[str | int | None] = []
-        self._documents = 0
-
-    def run(self, events: Iterator[tuple[str, Any]]) -> Pieces:
-        """Consume events; yield wanted values."""
-        for event, value in events:
-            if event == "map_key":
-                base = self._paths[-2]
-                self._paths[-1] = f"{base}.{value}" if base else value
-                self._places[-1] = value
-            elif event in ENDS:
-                self._places.pop()
-                self._paths.pop()
-            else:
-                self._count()
-                path = self._paths[-1]
-                if path in self._wanted:
-                    self._stream.begin_record()
-                    built = _build(event, value, events)
-                    self._stream.end_record()
-                    yield path, self._position(), cleaned(built)
-                elif event in STARTS:
-                    self._descend(event, path, events)
-
-    def _count(self) -> None:
-        if not self._places:
-            self._documents += 1
-        elif isinstance(self._places[-1], int):
-            self._places[-1] += 1
-
-    def _descend(self, event: str, path: str, events: Iterator[tuple[str, Any]]) -> None:
-        if path not in self._ways:
-            _skip(events)
-        elif event == "start_map":
-            self._places.append(None)
-            self._paths.append(path)
-        else:
-            self._places.append(-1)
-            self._paths.append(f"{path}.item" if path else "item")
-
-    def _position(self) -> str:
-        text = ""
-        for place in self._places:
-            text += f"[{place}]" if isinstance(place, int) else f".{place}" if text else f"{place}"
-        return text or f"第 {self._documents} 个文档"
-
-
-def _build(event: str, value: Any, events: Iterator[tuple[str, Any]]) -> Any:
-    if event not in STARTS:
-        return value
-    builder = ijson.ObjectBuilder()
-    builder.event(event, value)
-    depth = 1
-    for event, value in events:
-        builder.event(event, value)
-        if event in STARTS:
-            depth += 1
-        elif event in ENDS:
-            depth -= 1
-            if not depth:
-                break
-    return builder.value
-
-
-def _skip(events: Iterator[tuple[str, Any]]) -> None:
-    depth = 1
-    for event, _ in events:
-        if event in STARTS:
-            depth += 1
-        elif event in ENDS:
-            depth -= 1
-            if not depth:
-                return
-
-
-def _ancestors(path: str) -> Iterator[str]:
-    while path:
-        path = path.rpartition(".")[0]
-        yield path
 
 
 class _Shallow:

@@ -128,6 +128,8 @@ def _products(data: Table, chosen: str) -> Iterator[tuple[str, str]]:
 
 def _identified(value: Any) -> str:
     if isinstance(value, str):
+        if not value.strip():
+            raise BrokenRecord("有一个产品是空的")
         return product_of((value.strip(),))
     found = table_of(value, "产品")
     known = table(found, "identifiers")

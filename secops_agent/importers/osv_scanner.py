@@ -59,7 +59,7 @@ def read_scan(source: Source, options: Options) -> Iterator[Item]:
     places = _places(source, options)
     once = Once()
     refused: set[str] = set()
-    for _, position, value in json_values(source, {_PACKAGES}, options.limits):
+    for _, position, value in json_values(source, {_PACKAGES}, options.limits, {"results.item": "packages"}):
         index = position.partition(".")[0]
         place = places.get(index) or _place({}, options)
         for item in convert([(position, value)], partial(_package, place=place)):

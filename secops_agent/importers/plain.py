@@ -7,6 +7,8 @@ from typing import Any
 
 from bifang.core.errors import InvalidInput
 
+EMPTY = "是空的，没有内容可以导入"
+
 
 class BrokenRecord(InvalidInput):
     """One record cannot be taken; the rest of the file can."""

@@ -112,7 +112,8 @@ class Sarif:
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
         runs = _read_runs(source, options)
         once = Once()
-        for _, position, value in json_values(source, {"runs.item.results.item"}, options.limits):
+        wanted = {"runs.item.results.item"}
+        for _, position, value in json_values(source, wanted, options.limits, {"runs.item": "results"}):
             run = runs.setdefault(position.partition(".")[0], _Run())
             for item in convert([(position, value)], partial(_result, run=run)):
                 run.whole = run.whole and not isinstance(item, Rejected)

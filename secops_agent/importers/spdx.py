@@ -9,7 +9,7 @@ from typing import Any, Final
 from secops_agent.services.records import AssetRecord, ComponentRecord, Item, Key, Record, Rejected
 
 from .assets import image_asset
-from .base import Importer, Once, Options, Source, convert, whole_outline
+from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, canonical_purl, distinct, need, table_of, tables, text, texts
 from .purls import purl_kind, without_version
 from .reading import json_head, json_values
@@ -57,7 +57,7 @@ class Spdx:
 def _packages(source: Source, options: Options, graph: bool) -> Iterator[tuple[str, Any]]:
     values = json_values(source, {_ELEMENT if graph else _PACKAGE}, options.limits)
     for _, position, value in values:
-        if not graph:
+        if not graph or isinstance(value, BrokenRecord):
             yield position, value
         elif isinstance(value, dict) and _kind(value).endswith("Package"):
             yield position, _as_package(value)

@@ -56,7 +56,7 @@ class TableImporter:
         paths = whole_outline(head)
         places = {f"{path}.item" for path in paths if path.removeprefix("item.") in self.lists}
         if places:
-            found = json_values(source, places, options.limits)
+            found = json_values(source, places, options.limits, {})
             return ((position, value) for _, position, value in found)
         return json_documents(source, options.limits)
 

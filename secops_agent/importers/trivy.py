@@ -10,7 +10,7 @@ from typing import Any
 from secops_agent.services.records import AssetRecord, FindingKind, Item, Key, Rejected, ScanRecord
 
 from .assets import image_asset, is_vague, path_asset, repository_asset
-from .base import Importer, Once, Options, Source, convert, whole_outline
+from .base import BrokenRecord, Importer, Once, Options, Source, convert, whole_outline
 from .fields import Table, moment, table, text, texts
 from .reading import json_head, json_values
 from .trivy_results import READERS, ScanTarget
@@ -58,10 +58,15 @@ class Trivy:
         report = _read_report(source, options)
         once = Once()
         wanted = {f"{result}.{part}.item" for result in _RESULTS for part in (*READERS, *_LEFT)}
+        holders = dict.fromkeys((*_RESULTS, *_HOLDERS), "")
         whole = True
         left: Counter[tuple[str, str]] = Counter()
         target = cache(report.target)
-        for path, position, value in json_values(source, wanted, options.limits):
+        for path, position, value in json_values(source, wanted, options.limits, holders):
+            if isinstance(value, BrokenRecord):
+                whole = False
+                yield Rejected(position, value.message)
+                continue
             place, _, part = position.rpartition("[")[0].rpartition(".")
             if part in _LEFT:
                 left[place, part] += 1

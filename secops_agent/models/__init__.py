@@ -10,6 +10,7 @@ from secops_agent.models.alert import (
     AlertPayload,
     AlertTally,
 )
+from secops_agent.models.apart import KeptApart
 from secops_agent.models.asset import Asset, AssetKey, Component
 from secops_agent.models.audit import AuditKind, AuditRecord, AuditSegment
 from secops_agent.models.broker import BrokerConsumer, BrokerLetter, BrokerMark, ConsumerStatus, LetterState
@@ -50,7 +51,7 @@ from secops_agent.models.on_call import (
 from secops_agent.models.preference import NotificationPreference, Reached
 from secops_agent.models.proposal import Proposal, ProposalState, Risk
 from secops_agent.models.pull import Pull
-from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget
+from secops_agent.models.record import DemoObject, History, ImportRun, SlaTarget, Uncompared
 from secops_agent.models.report import SecurityReport
 from secops_agent.models.runbook import Runbook, RunbookTerm, RunbookVersion
 from secops_agent.models.schedule import Feed, RunState, ScheduledTask, TaskRun
@@ -128,6 +129,7 @@ __all__ = [
     "InvestigationState",
     "JobPhase",
     "JobState",
+    "KeptApart",
     "LetterState",
     "LineKind",
     "ListedIndicator",
@@ -175,6 +177,7 @@ __all__ = [
     "TaskRun",
     "TriageBatch",
     "TurnUsage",
+    "Uncompared",
     "Vulnerability",
     "VulnerabilityAlias",
     "WebLine",

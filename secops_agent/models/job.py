@@ -1,7 +1,7 @@
 """Imports that run in the background."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 
 class JobState(models.TextChoices):
@@ -25,6 +25,7 @@ class ImportJob(models.Model):
     """One file to import. ``file`` is its name in the staging directory, "" once it is gone. ``inbox_id``: the chat
     message in whose conversation the result is to be ``told``.
 
+    ``sources``: for which its sender could speak when it was sent, see `services.intake.speaking`.
     ``owner`` ("host:pid") and ``beat_at`` tell whether the process that runs it still lives.
     """
 
@@ -38,6 +39,9 @@ class ImportJob(models.Model):
     actor_ident = models.CharField(max_length=100, blank=True, default="")
     actor_name = models.CharField("提交者", max_length=200)
     actor_via = models.CharField("途径", max_length=60, blank=True, default="")
+    sources = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), blank=True, editable=False
+    )
     state = models.CharField("状态", max_length=8, choices=JobState.choices, default=JobState.QUEUED)
     phase = models.CharField("阶段", max_length=8, choices=JobPhase.choices, blank=True, default="")
     done = models.PositiveBigIntegerField("已处理", default=0)

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from bifang.channels.models import ClaimableRow, State
 from secops_agent.models.choices import ActorKind, Severity
 
 
@@ -48,6 +49,23 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class Uncompared(ClaimableRow):
+    """What an import stored and has not compared with the rest yet: written with it, deleted when it is compared.
+
+    ``ids`` by kind. Claimed by the import itself; when its claim ends, it is dead, and somebody else's turn. Written
+    only by `services.intake.comparisons`.
+    """
+
+    state = models.CharField("状态", max_length=8, choices=State.choices)
+    ids = models.JSONField("比对什么")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "待比对"
+
+    def __str__(self) -> str:
+        return self.owner
 
 
 class SlaTarget(models.Model):

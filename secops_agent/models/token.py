@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
 
 
 class Scope(models.TextChoices):
@@ -17,13 +18,17 @@ class ApiToken(models.Model):
     """A token without the token itself: only its SHA-256 is stored, and `hint` to recognise it by.
 
     It acts as its ``owner`` and may never do more than they; with them it goes. A token without one belongs to the
-    operator of the machine, has what its scopes say, and decides nothing.
+    operator of the machine, has what its scopes say, and decides nothing. ``sources``: what is imported with it must
+    come from one of these; empty: from any.
     """
 
     name = models.CharField("名称", max_length=100, unique=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField("令牌开头", max_length=12, editable=False)
     scopes = models.JSONField("权限范围", default=list)
+    sources = models.JSONField(
+        "可以代表的来源", default=list, db_default=Value([], models.JSONField()), blank=True
+    )
     rate = models.PositiveIntegerField("每分钟请求数上限", default=3000)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,

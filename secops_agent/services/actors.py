@@ -19,13 +19,15 @@ class Human(Protocol):
 class Actor:
     """A person (``ident`` is "corporation:staff id"), an API token, or the system; ``via`` is the door used.
 
-    A token that belongs to someone is named with them, because it acts as that person.
+    A token that belongs to someone is named with them, because it acts as that person. ``sources``: what it may bring
+    in must come from one of these; empty: from any.
     """
 
     kind: Literal["person", "token", "system"]
     ident: str
     name: str
     via: str
+    sources: tuple[str, ...] = ()
 
     @classmethod
     def person(cls, human: Human, via: str) -> "Actor":
@@ -33,9 +35,10 @@ class Actor:
         return cls("person", f"{human.corp_id}:{human.staff_id}", human.name, via)
 
     @classmethod
-    def token(cls, ident: str, name: str, owner: str = "") -> "Actor":
+    def token(cls, ident: str, name: str, owner: str = "", sources: tuple[str, ...] = ()) -> "Actor":
         """An API token, and whose it is."""
-        return cls("token", ident, f"{owner}（API 令牌「{name}」）"[:200] if owner else name, "api")
+        shown = f"{owner}（API 令牌「{name}」）"[:200] if owner else name
+        return cls("token", ident, shown, "api", sources)
 
     @classmethod
     def system(cls, via: str) -> "Actor":

@@ -103,7 +103,7 @@ def _store_alone(line: Line, alerts: tuple[AlertRecord, ...]) -> list[_Refused]:
 
 def _ingest(alerts: Sequence[AlertRecord]) -> None:
     if alerts:
-        ingest.store(alerts, Actor.system("syslog"), match=False)
+        ingest.store(alerts, Actor.system("syslog"))
 
 
 def _keep_refused(refused: Sequence[_Refused]) -> None:

@@ -1,7 +1,7 @@
 """What the sender of a file may say about it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bifang.channels.visible import visible
 from bifang.core.errors import InvalidInput
@@ -13,6 +13,8 @@ from secops_agent.importers.assets import (
     website_asset,
 )
 from secops_agent.importers.base import Options
+from secops_agent.services.actors import Actor
+from secops_agent.services.intake import speaking
 from secops_agent.services.records import AssetRecord
 
 ASSET_TYPES = ("host", "container_image", "repository", "website", "application")
@@ -38,6 +40,10 @@ class Choices:
     def as_dict(self) -> dict[str, str]:
         """For a JSON column."""
         return {"source": self.source, "asset": self.asset, "asset_type": self.asset_type}
+
+    def spoken_by(self, actor: Actor) -> "Choices":
+        """With the source of a sender that has only one. Raises Forbidden for one that is not theirs."""
+        return replace(self, source=speaking.source_for(actor, self.source))
 
     def options(self) -> Options:
         """For the importer. Raises InvalidInput for an asset that identifies nothing, a source that looks like another."""

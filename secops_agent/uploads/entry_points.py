@@ -29,7 +29,8 @@ class Done:
 
 
 def import_now(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Done:
-    """Read and write, in this request, and leave a row in the history. Raises InvalidInput."""
+    """Read and write, in this request, and leave a row in the history. Raises InvalidInput, Forbidden."""
+    choices = choices.spoken_by(actor)
     receipt = Receipt(format_name, upload.name, upload.size, upload.digest, choices.as_dict(), actor)
     try:
         outcome = _import(format_name, upload, choices, actor, receipt)
@@ -54,7 +55,8 @@ def _import(
 
 
 def import_later(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> JobView:
-    """Keep the file and queue a job. Raises InvalidInput for a file that is not of the format at all."""
+    """Keep the file and queue a job. Raises InvalidInput for a file that is not of the format at all, Forbidden."""
+    choices = choices.spoken_by(actor)
     choices.options()
     _check_beginning(format_name, upload.source(), choices)
     repeats.prune()

@@ -15,6 +15,7 @@ from bifang.channels.ports import FileToSend, ReplyTarget
 from bifang.core.spreadsheets import csv_text
 from secops_agent.models import ImportJob, JobState
 from secops_agent.services.decisions.notices import target_of
+from secops_agent.services.intake.ledger import NOTHING
 from secops_agent.services.privacy import mask_personal
 from secops_agent.uploads.preview import KINDS
 
@@ -84,7 +85,7 @@ def _text(row: ImportJob, *, is_group: bool) -> str:
         reason = literal(row.error)
         return f"**没有导入**{name}：{mask_personal(reason) if is_group else reason}{_job_link(row)}{_refused(row, is_group)}"
     lines = [line for kind in KINDS if (line := _counts(row, kind))]
-    body = "\n".join(lines) or "文件里没有可以导入的记录。"
+    body = "\n".join(lines) or f"{NOTHING}。"
     return f"**导入完成**{name}\n\n{body}{_refused(row, is_group)}{_job_link(row)}"
 
 

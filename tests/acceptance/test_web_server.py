@@ -41,10 +41,10 @@ def serving(tmp_path: Path, application: str) -> Iterator[int]:
         started.kill()
 
 
-def ask(port: int) -> bytes:
+def ask(port: int, method: bytes = b"GET") -> bytes:
     """What the server says to a good request."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        connection.sendall(method + b" /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: connection.recv(1000), b""))
 
 
@@ -54,6 +54,14 @@ def test_slow_clients_hold_no_thread_for_ever(tmp_path: Path) -> None:
             slow = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             slow.sendall(beginning)
         assert ask(port).startswith(b"HTTP/1.1 200")
+
+
+def test_head_is_answered_without_a_body_and_without_a_warning(tmp_path: Path) -> None:
+    with serving(tmp_path, "bifang.wsgi") as port:
+        head = ask(port, b"HEAD")
+        assert (head[:12], head[-4:], head.count(b"\r\n\r\n")) == (b"HTTP/1.1 200", b"\r\n\r\n", 1)
+        assert len(ask(port)) > len(head)
+    assert "WARNING" not in (tmp_path / "web.out").read_text()
 
 
 # Answers only after its client has been cut off.

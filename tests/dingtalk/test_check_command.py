@@ -118,6 +118,7 @@ def test_handshake_takes_no_message_and_acknowledges_nothing(sim: SimulatorHandl
     assert counters["unacked"] == 2
 
 
+@pytest.mark.both_databases
 def test_everything_passes_with_a_connected_worker_and_no_second_connection_is_made(
     sim: SimulatorHandle,
 ) -> None:

@@ -2,12 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
-
 from secops_agent.importers import registry
 from secops_agent.models import Component, Finding
-from secops_agent.services.records import Affected
-from secops_agent.services.vulnerabilities import matching
 from tests.secops.importers.reading_aid import source_of
 from tests.secops.importers.test_grype import MATCH
 from tests.secops.importers.test_osv import ADVISORY, MUTE, scan_of
@@ -63,19 +59,3 @@ def test_scan_that_names_nothing_is_one_asset(database):
     first, second = brought(nothing, "grype"), brought(nothing, "grype")
     assert (first.created["asset"], first.created["finding"]) == (1, 1)
     assert (sum(second.created.values()), sum(second.updated.values())) == (0, 0)
-
-
-def test_an_import_that_ended_before_the_comparison_is_compared_the_next_time(database, monkeypatch):
-    affected = replace(flaw("CVE-2026-1"), affected=(Affected("Maven", "org.corp:demo", introduced="0"),))
-    items = (component(host(), "demo", purl="pkg:maven/org.corp/demo@1.0"), affected)
-    whole = matching.refresh
-
-    def breaking(**_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(matching, "refresh", breaking)
-    with pytest.raises(KeyboardInterrupt):
-        store(*items, digest=mark("file"))
-    monkeypatch.setattr(matching, "refresh", whole)
-    assert store(*items, digest=mark("file")).matched == 1
-    assert store(*items, digest=mark("file")).matched == 0

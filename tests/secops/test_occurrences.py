@@ -8,7 +8,7 @@ from django.utils import timezone
 from bifang.core import retention
 from secops_agent.models import Alert, AlertEvent
 from secops_agent.services.alerts import occurrences, words
-from secops_agent.services.intake import jobs, pulls, receipts, retrospect
+from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
 from secops_agent.services.vulnerabilities import resolutions
@@ -68,6 +68,7 @@ def test_what_runs_by_itself_is_scheduled_once(database):
     assert functions == sorted(
         [
             words.JOB,
+            comparisons.JOB,
             jobs.RECOVERY,
             jobs.SWEEP,
             receipts.JOB,

@@ -71,7 +71,7 @@ async def check_worker(subject: ChannelTrial) -> str:
                 f"刚启动或刚修改配置时，几秒后再检查一次；配置没有启用或没有「{service.switch_label}」时不会连接。",
             )
         raise Failure(f"没有正在运行的{service.label}（15 秒内没有心跳）。")
-    return _connected(service, states[0])
+    return await in_thread(partial(_connected, service, states[0]))  # asks the database for its clock
 
 
 def _connected(service: WorkerService, best: ClientState) -> str:

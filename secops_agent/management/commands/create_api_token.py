@@ -29,6 +29,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--owner", default="", metavar="用户名", help="归属的登录用户；没有归属的令牌不能审批"
         )
+        parser.add_argument(
+            "--source", action="append", default=[], metavar="来源",
+            help="导入时可以代表的来源，可重复；只写一个时它是默认的来源；不写则可以代表任何来源",
+        )  # fmt: skip
         parser.add_argument("--days", type=int, default=0, metavar="N", help="多少天后过期；默认不过期")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,12 +49,15 @@ class Command(BaseCommand):
         actor = Actor.system("create_api_token")
         try:
             row, secret = tokens.create(
-                name, options["scope"], expires_at=expires_at, owner_id=owner_id, actor=actor
-            )
+                name, options["scope"], expires_at=expires_at, owner_id=owner_id, actor=actor, sources=options["source"]
+            )  # fmt: skip
         except BifangError as error:
             raise CommandError(error.message) from None
         self.stdout.write(secret)
-        self.stderr.write(f"已创建令牌「{row.name}」（{'、'.join(row.scopes)}）。请立即保存：不会再显示。")
+        only = f"；只能代表来源 {'、'.join(row.sources)}" if row.sources else ""
+        self.stderr.write(
+            f"已创建令牌「{row.name}」（{'、'.join(row.scopes)}{only}）。请立即保存：不会再显示。"
+        )
 
     def _owner(self, username: str) -> int:
         users = get_user_model().objects.filter(username=username, is_active=True)

@@ -14,6 +14,7 @@ from secops_agent.importers.base import Options, Source
 from secops_agent.services.actors import Actor
 from secops_agent.services.assets.inventory import require_record
 from secops_agent.services.intake import ingest
+from secops_agent.services.intake.ledger import NOTHING
 from secops_agent.services.intake.receipts import Receipt
 from secops_agent.services.records import AssetRecord
 
@@ -74,8 +75,8 @@ class Command(BaseCommand):
             numbers = (outcome.created[kind], outcome.updated[kind], outcome.unchanged[kind])
             if any(numbers):
                 self.stdout.write(f"  {label}：新增 {numbers[0]}，更新 {numbers[1]}，未变 {numbers[2]}")
-        if not outcome.rejected and not outcome.counts_anything:
-            self.stdout.write("  文件里没有可以导入的记录（扫描没有命中）")
+        if outcome.nothing:
+            self.stdout.write(f"  {NOTHING}")
         if outcome.vanished:
             self.stdout.write(f"  本次扫描中已消失的发现：{outcome.vanished}")
         if outcome.matched:

@@ -6,15 +6,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from bifang.core.errors import BifangError
 from secops_agent.models import Component, ImportRun, VulnerabilityAlias
 from secops_agent.services.actors import Actor
 from secops_agent.services.alerts import tallies
-from secops_agent.services.intake import retrospect
+from secops_agent.services.faults import Forbidden
+from secops_agent.services.intake import retrospect, speaking
 from secops_agent.services.intake.ledger import KINDS, ImportOutcome, Kind, Ledger
 from secops_agent.services.intake.session import Session
 from secops_agent.services.intake.staging import Staging
@@ -39,7 +38,6 @@ from secops_agent.services.records import (
     VexRecord,
     VulnerabilityRecord,
 )
-from secops_agent.services.vulnerabilities import matching, statements
 from secops_agent.services.writing import Pace, import_transaction
 
 __all__ = ["KINDS", "ImportOutcome", "Kind", "Ledger", "Progress", "store", "store_at_once"]
@@ -56,27 +54,26 @@ def store(
     digest: str = "",
     received_at: datetime | None = None,
     progress: Progress | None = None,
-    match: bool = True,
     announce: bool = True,
-    again: bool = False,
     keep: Callable[[ImportOutcome], None] | None = None,
 ) -> ImportOutcome:
     """Read every item, then write. Never call it inside a transaction: it commits piece by piece.
 
     ``digest`` of a file makes the time of its first import the time of records that carry none, so that importing
-    it again changes nothing. Interrupted, what was committed stays, and the same call completes it: with a digest it
-    knows that it was, without one ``again`` says that it may have been. ``match`` compares new advisories and
-    components with what is known, ``announce`` has people told of alerts. ``keep`` is called in the transaction of the
-    last records, with the counts so far. Raises what `items` raises before its first record.
+    it again changes nothing. Interrupted, what was committed stays, and is compared by others (`comparisons`); the same
+    call completes the rest. ``announce`` has people told of alerts. ``keep`` is called in the transaction of the last
+    records, with the counts so far. Raises what `items` raises before its first record, and Forbidden, with nothing
+    written, where any comes from a source that the actor may not speak for.
     """
     with Staging() as staging:
-        _fill(staging, items)
-        run, broken_off = _begin_run(label, digest) if digest else (None, again)
+        _fill(staging, speaking.permitted(actor, items))
+        run = _begin_run(label, digest) if digest else None
         received = received_at or (run.first_at if run else timezone.now())
         session = Session(actor, timezone.now(), received, announce)
         session.ledger.rejected += staging.rejected
+        session.ledger.nothing = staging.holds_nothing
         _Writer(session, staging, progress, keep).write()
-        _finish(session, match, broken_off)
+        _finish(session)
         outcome = session.ledger.outcome()
         if run is not None:
             _end_run(run, outcome, label)
@@ -89,25 +86,20 @@ def store_at_once(
     *,
     received_at: datetime,
     beside: Callable[[ImportOutcome], None],
-    again: bool = False,
 ) -> ImportOutcome:
     """For the little that messages bring: everything, and what `beside` writes, in one transaction.
 
-    What is compared with others after it is stored has `beside` come last, by itself. ``again`` as of `store`.
     Raises what `items` raises before its first record; then nothing is written.
     """
     with Staging() as staging:
-        _fill(staging, items)
+        _fill(staging, speaking.permitted(actor, items))
         session = Session(actor, timezone.now(), received_at)
         session.ledger.rejected += staging.rejected
+        session.ledger.nothing = staging.holds_nothing
         with import_transaction():
             _Writer(session, staging, None, None).write()
-            if not staging.is_compared:
-                beside(session.ledger.outcome())
-        _finish(session, match=True, again=again)
-        if staging.is_compared:
-            with transaction.atomic():
-                beside(session.ledger.outcome())
+            beside(session.ledger.outcome())
+        _finish(session)
         return session.ledger.outcome()
 
 
@@ -116,6 +108,8 @@ def _fill(staging: Staging, items: Iterable[Item]) -> None:
     source = iter(items)
     try:
         staging.fill(source)
+    except Forbidden:
+        raise
     except BifangError as error:
         if not staging.count:
             raise
@@ -171,6 +165,7 @@ class _Writer:
         for piece in (pace or Pace()).chunks(records):
             with import_transaction():
                 write(self._session, piece)
+                self._session.remainder.note(self._session.ledger.take_news())
                 if self._keep and self._written + len(piece) >= self._staging.count:
                     self._keep(self._session.ledger.outcome())
             join_bridged(self._session)
@@ -220,19 +215,13 @@ def _known_scores(records: Iterable[VulnerabilityRecord]) -> set[str]:
     return found
 
 
-def _finish(session: Session, match: bool, again: bool) -> None:
-    """What follows from what is new; ``again``: or was new to a process that did not come to this."""
+def _finish(session: Session) -> None:
+    """What follows from what is new."""
     ledger = session.ledger
-    news = ledger.known if again else ledger.touched
-    if match:
-        ledger.matched = matching.refresh(
-            vulnerability_ids=news("vulnerability"), component_ids=news("component"), actor=session.actor
-        )
+    ledger.matched, settled = session.remainder.compare(session.actor)
+    ledger.update("finding", settled)
     if ledger.touched("indicator"):
         retrospect.nudge()
-    findings = ledger.known("finding") if again else ledger.created("finding")
-    about = statements.flaws_of(news("statement"), findings)
-    ledger.update("finding", statements.apply(session.actor, about))
     if ledger.touched("alert") and _compaction.is_due():
         with import_transaction():
             tallies.compact()
@@ -255,18 +244,14 @@ class _Compaction:
 _compaction = _Compaction()
 
 
-def _begin_run(label: str, digest: str) -> tuple[ImportRun, bool]:
-    """And whether one before it did not come to its end."""
+def _begin_run(label: str, digest: str) -> ImportRun:
     now = timezone.now()
-    begun = ImportRun.objects.filter(digest=digest).exclude(finished_at__gte=F("last_at"))
-    with transaction.atomic():
-        broken_off = begun.exists()
-        run, _ = ImportRun.objects.update_or_create(
-            digest=digest,
-            defaults={"label": label[:200], "last_at": now},
-            create_defaults={"label": label[:200], "first_at": now, "last_at": now},
-        )
-    return run, broken_off
+    run, _ = ImportRun.objects.update_or_create(
+        digest=digest,
+        defaults={"label": label[:200], "last_at": now},
+        create_defaults={"label": label[:200], "first_at": now, "last_at": now},
+    )
+    return run
 
 
 def _end_run(run: ImportRun, outcome: ImportOutcome, label: str) -> None:

@@ -93,7 +93,7 @@ def submit(
     row = ImportJob(
         format=format_name, name=name[:200], file=file, size=size, digest=digest, options=dict(options),
         actor_kind=actor.kind, actor_ident=actor.ident, actor_name=actor.name, actor_via=actor.via,
-        created_at=timezone.now(), inbox_id=inbox_id,
+        sources=list(actor.sources), created_at=timezone.now(), inbox_id=inbox_id,
     )  # fmt: skip
     row.save(force_insert=True)
     transaction.on_commit(nudge)
@@ -192,7 +192,7 @@ def take() -> Work | None:
 
 
 def _work(row: ImportJob, owner: str) -> Work:
-    actor = Actor(row.actor_kind, row.actor_ident, row.actor_name, row.actor_via)  # type: ignore[arg-type]
+    actor = Actor(row.actor_kind, row.actor_ident, row.actor_name, row.actor_via, tuple(row.sources))  # type: ignore[arg-type]
     path = directory() / Path(row.file).name
     return Work(row.pk, owner, row.format, row.name, path, row.digest, row.options, actor)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from secops_agent.models import Asset
 from secops_agent.services.records import Rejected
@@ -12,6 +12,7 @@ APART = (
     "看来是同一台主机，没有合并，因为其中有人设定过的内容。确实是同一台：请由人在网页上导入一份同时写明两者标识的文件"
     "（例如资产表）；不是：请核对是谁把它们的标识写在一起。"
 )
+NOTHING = "报告里没有发现"
 _MOST_APART = 1000  # that one import names
 Kind = Literal["asset", "component", "vulnerability", "finding", "statement", "alert", "indicator"]
 KINDS: tuple[Kind, ...] = (
@@ -23,6 +24,7 @@ KINDS: tuple[Kind, ...] = (
     "alert",
     "indicator",
 )
+COMPARED: Final = ("vulnerability", "component", "statement", "finding")  # with what is stored, once they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class ImportOutcome:
     """Counts of things (not of records) by kind. ``matched``: findings that Bifang's own matching added.
 
     ``vanished``: findings that a complete scan no longer has. ``apart``: assets that seem to be one and were not joined.
+    ``nothing``: it was read whole, and there was nothing in it.
     """
 
     created: dict[str, int]
@@ -40,6 +43,7 @@ class ImportOutcome:
     vanished: int = 0
     created_ids: dict[str, frozenset[int]] = field(default_factory=dict, repr=False)
     apart: tuple[str, ...] = ()
+    nothing: bool = False
 
     @property
     def counts_anything(self) -> bool:
@@ -63,6 +67,7 @@ class ImportOutcome:
             "unchanged": self.unchanged,
             "rejected": [{"position": each.position, "reason": each.reason} for each in self.rejected],
             **({"apart": list(self.apart)} if self.apart else {}),
+            **({"note": NOTHING} if self.nothing else {}),
         }
 
 
@@ -77,19 +82,27 @@ class Ledger:
         self._created: dict[str, set[int]] = {kind: set() for kind in KINDS}
         self._updated: dict[str, set[int]] = {kind: set() for kind in KINDS}
         self._seen: dict[str, set[int]] = {kind: set() for kind in KINDS}
+        self._news: dict[str, set[int]] = {kind: set() for kind in COMPARED}
         self.scores = {"created": 0, "updated": 0, "unchanged": 0}
         self.rejected: list[Rejected] = []
         self._apart: dict[str, None] = {}
         self.matched = 0
         self.vanished = 0
+        self.nothing = False
 
     def create(self, kind: Kind, ids: Iterable[int]) -> None:
         """These are new."""
-        self._created[kind].update(ids)
+        fresh = set(ids)
+        self._created[kind] |= fresh
+        if kind in COMPARED:
+            self._news[kind] |= fresh
 
     def update(self, kind: Kind, ids: Iterable[int]) -> None:
         """These were there and changed."""
-        self._updated[kind].update(ids)
+        changed = set(ids)
+        self._updated[kind] |= changed
+        if kind in COMPARED and kind != "finding":  # a finding is the same one, however a scan finds it again
+            self._news[kind] |= changed
 
     def see(self, kind: Kind, ids: Iterable[int]) -> None:
         """These were there."""
@@ -114,9 +127,10 @@ class Ledger:
         """The new and changed ones so far."""
         return frozenset(self._created[kind] | self._updated[kind])
 
-    def known(self, kind: Kind) -> frozenset[int]:
-        """All that came so far, new or not."""
-        return self.touched(kind) | frozenset(self._seen[kind])
+    def take_news(self) -> dict[str, list[int]]:
+        """By kind, what has to be compared of all that came since the last call; {} if nothing has."""
+        news, self._news = self._news, {kind: set() for kind in COMPARED}
+        return {kind: sorted(ids) for kind, ids in news.items() if ids}
 
     def outcome(self) -> ImportOutcome:
         """The counts; scores of a feed count as vulnerabilities."""
@@ -137,4 +151,5 @@ class Ledger:
             self.vanished,
             ids,
             tuple(self._apart),
+            self.nothing and not self.rejected,
         )

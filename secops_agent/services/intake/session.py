@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from secops_agent.models import Asset, Staff
 from secops_agent.services.actors import Actor
+from secops_agent.services.intake.comparisons import Remainder
 from secops_agent.services.intake.ledger import Kind, Ledger
 from secops_agent.services.records import AssetRecord
 from secops_agent.services.vulnerabilities.sla import SlaLimits
@@ -26,6 +27,7 @@ class Session:
     received_at: datetime
     announce: bool = True
     ledger: Ledger = field(default_factory=Ledger)
+    remainder: Remainder = field(default_factory=Remainder)
     limits: SlaLimits = field(default_factory=SlaLimits)
     assets: dict[AssetRecord, int] = field(default_factory=dict)
     owners: dict[str, int | None] = field(default_factory=dict)

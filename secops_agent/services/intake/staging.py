@@ -27,7 +27,6 @@ STORED = (
     AssetRecord, VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord, AlertRecord, ScanRecord,
     ListedRecord,
 )  # fmt: skip
-_COMPARED = (VulnerabilityRecord, ComponentRecord, FindingRecord, VexRecord)
 
 
 class Shelf:
@@ -124,9 +123,9 @@ class Staging:
         return self._shelves[kind]
 
     @property
-    def is_compared(self) -> bool:
-        """Is any of it compared with what is stored, once it is stored itself?"""
-        return any(self._shelves[kind].count for kind in _COMPARED)
+    def holds_nothing(self) -> bool:
+        """Nothing but ends of scans."""
+        return not self.rejected and self.count == self._shelves[ScanRecord].count
 
     @property
     def count(self) -> int:

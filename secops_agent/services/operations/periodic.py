@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bifang.core import retention
 from secops_agent.services.alerts import words
-from secops_agent.services.intake import jobs, pulls, receipts, retrospect
+from secops_agent.services.intake import comparisons, jobs, pulls, receipts, retrospect
 from secops_agent.services.investigations import replays
 from secops_agent.services.schedules import runs
 from secops_agent.services.vulnerabilities import resolutions
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 # What runs by itself: the function, its name, and every how many minutes.
 OWN_JOBS = (
     (jobs.RECOVERY, "恢复中断的导入", 1),
+    (comparisons.JOB, "比对中断的导入", 1),
     ("secops_agent.uploads.results.tell_finished", "告知会话里的导入结果", 1),
     (jobs.SWEEP, "清除没有导入的文件", 60),
     (receipts.JOB, "汇总 Webhook 的导入记录", 1),

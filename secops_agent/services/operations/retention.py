@@ -20,6 +20,7 @@ from secops_agent.models import (
     Escalation,
     History,
     Investigation,
+    KeptApart,
     ListedIndicator,
     RunState,
     TaskRun,
@@ -79,6 +80,10 @@ def _left(before: datetime) -> Rows:
     return BrokerLetter.objects.filter(failed_at__lt=before).order_by("failed_at")
 
 
+def _kept_apart(before: datetime) -> Rows:
+    return KeptApart.objects.filter(at__lt=before).order_by("at")
+
+
 def _audited(before: datetime) -> Rows:
     whole = AuditSegment.objects.filter(closed=True, day__lt=timezone.localdate(before))
     return AuditRecord.objects.filter(segment__in=whole.values("pk")).order_by("segment", "position")
@@ -106,6 +111,7 @@ KEEPINGS: Final = (
     Keeping("告警事件标记", "ALERT_EVENT_RETENTION_DAYS", _counted, "at", occurrences.drop_old),
     Keeping("消息流标记", "ALERT_EVENT_RETENTION_DAYS", _marked, "at"),
     Keeping("消息流死信", "RETENTION_DAYS", _left, "failed_at"),
+    Keeping("没有合并的资产", "RETENTION_DAYS", _kept_apart, "at"),
     Keeping("审计记录", "AUDIT_RETENTION_DAYS", _audited, "at", chain.drop_before),
     Keeping("变更历史", "HISTORY_RETENTION_DAYS", _changed, "at"),
     Keeping("模型用量", "HISTORY_RETENTION_DAYS", _used, "at"),

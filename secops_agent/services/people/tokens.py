@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from bifang.channels.visible import visible
 from bifang.core.errors import InvalidInput
 from secops_agent.models.token import ApiToken, Scope
 from secops_agent.services.actors import Actor
@@ -23,13 +24,16 @@ PREFIX = "bf_"
 _BYTES = 32
 _LENGTH = len(PREFIX) + 43  # 256 bits in base64 without padding
 _USE_EVERY = timedelta(minutes=1)
+LONGEST_SOURCE: Final = 60  # as the tables hold
+MOST_SOURCES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a token that was recognised may do; ``rate`` in requests a minute, 0: no limit.
 
-    ``owner``: the Django user as whom it acts, and whose rights bound it; ``owner_name`` is the person's.
+    ``owner``: the Django user as whom it acts, and whose rights bound it; ``owner_name`` is the person's. ``sources``
+    as of `Actor`.
     """
 
     token_id: int
@@ -38,11 +42,12 @@ class Grant:
     rate: int
     owner: Any = None
     owner_name: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def actor(self) -> Actor:
         """Who does what is done with it: the token, in the name of its owner."""
-        return Actor.token(str(self.token_id), self.name, self.owner_name)
+        return Actor.token(str(self.token_id), self.name, self.owner_name, self.sources)
 
     def may(self, scope: str) -> bool:
         """Does the token have this scope?"""
@@ -54,6 +59,7 @@ def create(
     scopes: Sequence[str],
     *,
     expires_at: datetime | None = None,
+    sources: Sequence[str] = (),
     rate: int = 3000,
     owner_id: int | None = None,
     actor: Actor = PROGRAM,
@@ -64,12 +70,14 @@ def create(
         raise InvalidInput(f"权限范围应从这些中选择至少一个：{'、'.join(Scope.values)}。")
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidInput("到期时间应在将来。")
+    bound = checked_sources(sources)
     secret = PREFIX + secrets.token_urlsafe(_BYTES)
     row = ApiToken(
         name=name,
         digest=digest_of(secret),
         hint=secret[:7],
         scopes=sorted(set(scopes)),
+        sources=bound,
         rate=rate,
         owner_id=owner_id,
         created_at=timezone.now(),
@@ -78,6 +86,7 @@ def create(
     detail = {
         "name": name,
         "scopes": row.scopes,
+        "sources": bound,
         "rate": rate,
         "owner": owner_id,
         "expires_at": expires_at and expires_at.isoformat(),
@@ -86,6 +95,21 @@ def create(
         row.save(force_insert=True)
         keep(actor, f"创建 API 令牌「{name}」", f"token:{row.pk}", detail)
     return row, secret
+
+
+def checked_sources(names: Sequence[str]) -> list[str]:
+    """Without what surrounds them, each once. Raises InvalidInput for what no source can be called."""
+    found = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    bad = next(
+        (name for name in found if len(name) > LONGEST_SOURCE or "\n" in name or name != visible(name)), None
+    )
+    if bad is not None:
+        raise InvalidInput(
+            f"来源「{visible(bad)[:20]}」不能用：最多 {LONGEST_SOURCE} 个字，没有看不见的字符。"
+        )
+    if len(found) > MOST_SOURCES:
+        raise InvalidInput(f"一个令牌最多写 {MOST_SOURCES} 个来源；要更多时不写，或分成几个令牌。")
+    return found
 
 
 def digest_of(secret: str) -> str:
@@ -110,7 +134,9 @@ def recognise(secret: str) -> Grant | None:
     if row.owner_id is not None and owner is None:
         return None
     _note_use(row, now)
-    return Grant(row.pk, row.name, frozenset(row.scopes), row.rate, owner, owner_name(owner))
+    return Grant(
+        row.pk, row.name, frozenset(row.scopes), row.rate, owner, owner_name(owner), tuple(row.sources)
+    )
 
 
 def owner_name(owner: Any) -> str:

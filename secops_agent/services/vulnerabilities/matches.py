@@ -12,6 +12,7 @@ from secops_agent.models.choices import FindingKind, FindingState
 from secops_agent.services.actors import Actor
 from secops_agent.services.audit import history
 from secops_agent.services.identity import digest
+from secops_agent.services.reading import rows_by
 from secops_agent.services.vulnerabilities import statements
 from secops_agent.services.vulnerabilities.priority import priority
 from secops_agent.services.vulnerabilities.sla import SlaLimits
@@ -53,7 +54,7 @@ def write(actor: Actor, found: Iterable[Matched], scope: Mapping[str, Collection
     for piece in Pace().chunks(fresh):
         with import_transaction():
             added += _create(piece, now, limits)
-    statements.apply(actor, {each.vulnerability_id for each in fresh})
+    statements.apply(actor, {vulnerability_id for vulnerability_id, _ in affected})
     for rows, state in ((back, FindingState.BACK), (gone, FindingState.GONE)):
         for part in Pace().chunks(rows):
             with import_transaction():
@@ -76,6 +77,11 @@ def _own(scope: Mapping[str, Collection[int]] | None) -> Iterator[Finding]:
 def _create(piece: list[Matched], now: datetime, limits: SlaLimits) -> int:
     vulnerabilities = Vulnerability.objects.in_bulk({each.vulnerability_id for each in piece})
     components = Component.objects.in_bulk({each.component_id for each in piece})
+    known = set(
+        Finding.objects.filter(
+            source=SOURCE, vulnerability_id__in=list(vulnerabilities), component_id__in=list(components)
+        ).values_list("vulnerability_id", "component_id")
+    )
     taken = set(
         Finding.objects.filter(vulnerability_id__in=list(vulnerabilities), active=True)
         .exclude(source=SOURCE)
@@ -83,8 +89,10 @@ def _create(piece: list[Matched], now: datetime, limits: SlaLimits) -> int:
     )
     rows = []
     for each in piece:
-        flaw, component = vulnerabilities[each.vulnerability_id], components[each.component_id]
-        if (flaw.pk, each.asset_id, component.package) not in taken:
+        flaw, component = vulnerabilities.get(each.vulnerability_id), components.get(each.component_id)
+        if flaw is None or component is None or (flaw.pk, component.pk) in known:
+            continue  # merged into another one, or found by another comparison, since it was read
+        if (flaw.pk, component.asset_id, component.package) not in taken:
             rows.append(_begin(each, flaw, component, now, limits))
     Finding.objects.bulk_create(rows)
     return len(rows)
@@ -97,7 +105,7 @@ def _begin(
         identity=digest(SOURCE, flaw.pk, component.pk),
         kind=FindingKind.VULNERABILITY,
         source=SOURCE,
-        asset_id=each.asset_id,
+        asset_id=component.asset_id,
         component=component,
         vulnerability=flaw,
         rule_id=flaw.vuln_id,
@@ -113,7 +121,10 @@ def _begin(
     )
 
 
-def _turn(rows: list[Finding], state: FindingState, actor: Actor, now: datetime) -> None:
+def _turn(found: list[Finding], state: FindingState, actor: Actor, now: datetime) -> None:
+    """Those that are not so already: others compare as well."""
+    current = rows_by(Finding, "id", [row.pk for row in found], lock=True)
+    rows = [row for row in current if (row.state == FindingState.GONE) != (state == FindingState.GONE)]
     told = [history.entry("finding", row.pk, actor, "match", {"state": (row.state, state)}) for row in rows]
     for row in rows:
         row.state, row.gone_at = state, now if state == FindingState.GONE else None

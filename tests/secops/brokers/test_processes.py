@@ -23,15 +23,20 @@ from secops_agent.models import (
     BrokerMark,
     Component,
     Finding,
+    Uncompared,
     Vulnerability,
 )
 from secops_agent.services.alerts import tallies
+from secops_agent.services.intake import comparisons
 from tests.acceptance.processes import MANAGE, Started, clean_environment, run, uncounted
 from tests.databases import Database
 from tests.deadline import wait_until
 from tests.secops.brokers.conftest import configure
 from tests.secops.brokers.servers import BrokerServer, NatsServer, RedisServer, alert
 from tests.secops.brokers.test_consuming import either
+from tests.secops.inventory_aid import store
+from tests.secops.test_comparisons import AFFECTED
+from tests.secops.test_comparisons_crash import CUT_SHORT, software
 
 pytestmark = [pytest.mark.slow]
 ALERTS = 1200
@@ -131,17 +136,40 @@ def test_a_large_document_that_kills_interrupt_is_there_once(
         assert not BrokerMark.objects.exists()
     with consumers(1, database, tmp_path, IMPATIENT):
         wait_until(lambda: server.waiting() == 0, within=150, every=0.2, what="everything is confirmed")
-        wait_until(
-            lambda: Finding.objects.filter(source="bifang").exists(), within=60, what="what is compared"
-        )
+    compare_what_is_left()
     assert (Asset.objects.count(), Component.objects.count(), Vulnerability.objects.count()) == (60, 60, 8)
     assert Finding.objects.exclude(source="bifang").count() == 240
+    assert Finding.objects.filter(source="bifang").count() == 60 * 8
     assert (Alert.objects.count(), AlertEvent.objects.count()) == (ALERTS, ALERTS)
     assert set(Alert.objects.values_list("count", flat=True)) == {1}
     tallies.compact()
     counted = AlertTally.objects.filter(dimension="severity", span="d").aggregate(Sum("count"))
     assert counted == {"count__sum": ALERTS}
     assert not BrokerLetter.objects.exists()
+
+
+@either
+def test_a_message_whose_process_was_killed_before_comparing_is_compared_and_confirmed(
+    server: BrokerServer, allowed: None, database: Database, tmp_path: Path
+) -> None:
+    store(AFFECTED)
+    configure(server)
+    server.publish([software("by-message")])
+    with consumers(1, database, tmp_path, CUT_SHORT) as (one,):
+        wait_until(lambda: one.process.poll() is not None, within=60)
+    assert (BrokerMark.objects.count(), Component.objects.count(), Finding.objects.count()) == (1, 1, 0)
+    with consumers(1, database, tmp_path, IMPATIENT):
+        wait_until(lambda: server.waiting() == 0, within=90, every=0.2, what="it is confirmed")
+    compare_what_is_left()
+    assert Finding.objects.get().asset.name == "by-message"
+
+
+def compare_what_is_left() -> None:
+    """What the task process does every minute."""
+    wait_until(
+        lambda: not (comparisons.compare_left() or Uncompared.objects.exists()), within=60, every=0.5,
+        what="what is compared",
+    )  # fmt: skip
 
 
 @either
