@@ -78,6 +78,7 @@ def test_the_address_may_name_no_other(source: str, answered: int) -> None:
         {"components": [{"name": "left-pad", "version": "1", "asset": "web-01", "source": "edr"}]},
         {"findings": [{"kind": "code", "asset": "web-01", "title": "坏", "severity": "low", "rule_id": "r", "source": "edr"}]},
         {"scans": [{"asset": "web-01", "kinds": ["code"], "source": "edr"}]},
+        {"scans": [{"asset": {"hostname": "web-01", "source": "edr"}, "kinds": ["code"]}]},
     ],
 )  # fmt: skip
 def test_the_body_may_name_no_other_and_nothing_of_it_is_taken(body: dict[str, Any]) -> None:
