@@ -10,7 +10,7 @@ from secops_agent.services.intake import comparisons, ingest
 from secops_agent.services.records import Affected, VexRecord
 from secops_agent.services.vulnerabilities import matches, matching
 
-from .inventory_aid import ACTOR, NOW, alert, component, finding, flaw, host, mark, queries, store
+from .inventory_aid import ACTOR, NOW, alert, component, finding, flaw, host, mark, queries, scan, store
 
 pytestmark = pytest.mark.both_databases
 CVE = "CVE-2026-1"
@@ -179,3 +179,14 @@ def test_what_a_scanner_says_too_is_no_second_finding(database, dying):
     let_claims_end()
     comparisons.compare_left()
     assert [row.source for row in Finding.objects.all()] == ["trivy"]
+
+
+def test_what_a_whole_scan_no_longer_has_is_compared_as_well(database):
+    kept = component(host(), "other", "1.0", "pkg:pypi/other@1.0")
+    ends = scan(host(), source="syft")
+    store(AFFECTED, installed(), kept, ends)
+    assert Finding.objects.get().state == "new"
+    store(kept, ends, at=NOW + timedelta(days=1))
+    assert Component.objects.get(active=True).name == "other"
+    assert Finding.objects.get().state == "gone"
+    assert not Uncompared.objects.exists()
