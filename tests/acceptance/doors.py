@@ -168,9 +168,11 @@ def open_door(database: Database, door: str, *, counted: bool = False) -> Iterat
     """A stage at a door, nothing configured yet: "stream" or "feishu". What is not acknowledged comes again soon."""
     if door == "feishu":
         with open_feishu(database, counted=counted) as feishu:
+            feishu.patient = True
             yield feishu
     else:
         with open_stage(database, counted=counted, redeliver_after_s=1.0) as stage:
+            stage.patient = True
             yield stage
 
 
@@ -191,7 +193,7 @@ def working_stage(
         templates.database(vendor, home / "var") as database,
         opened(database, counted=counted) as stage,
     ):
-        stage.web_port = free_ports(1)[0] if way == "http" else 0
+        stage.web_port, stage.patient = free_ports(1)[0] if way == "http" else 0, True
         stage.apply(stage.robot(), staff=staff)
         stage.start(model=model)
         if way == "http":

@@ -30,7 +30,7 @@ def assert_each_answered_once(stage: Stage, said: dict[str, list[str]]) -> None:
     """0 lost, 0 repeated."""
     for where, ids in said.items():
         answers = stage.answers(where, len(ids))
-        assert sorted(answers) == sorted(f"收到 第{number}句" for number in range(len(ids)))
+        assert sorted(answers) == sorted(f"收到 第{number}句" for number in range(len(ids))), answers
     stage.settle()
     repeated = Counter(reply["text"] for where in said for reply in stage.replies(conversation_id=where))
-    assert set(repeated.values()) == {len(said)}
+    assert set(repeated.values()) == {len(said)}, repeated

@@ -40,8 +40,8 @@ _numbers = count(1)
 class Stage:
     """One simulator and one database; ``start`` adds worker processes.
 
-    ``counted``: their coverage is measured, which takes twice the time. ``patient``: clicks are decided at once,
-    however long that takes (`tests.acceptance.patient`)."""
+    ``counted``: their coverage is measured, which takes twice the time. ``patient``: deadlines are those of
+    `tests.acceptance.patient`."""
 
     sim: SimulatorHandle
     database: Database

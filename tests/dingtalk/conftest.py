@@ -1,9 +1,10 @@
-"""Clicks in tests are decided in their answer, however busy the machine is; a test of lateness says so itself."""
+"""Clicks are decided, and calls noted, before they are answered, however busy the machine is. A test of lateness says
+so itself."""
 
 import pytest
 
 from dingtalk_integration.handlers import cards
-from dingtalk_integration.webhook import views
+from dingtalk_integration.webhook import calls, views
 from tests.deadline import GRACE_S
 
 
@@ -11,3 +12,4 @@ from tests.deadline import GRACE_S
 def _patience_with_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cards, "DECIDE_WITHIN_S", GRACE_S)
     monkeypatch.setattr(views, "STORE_WITHIN_S", GRACE_S)
+    monkeypatch.setattr(calls, "WAIT_S", GRACE_S)

@@ -186,7 +186,8 @@ def test_half_a_body_is_nobodys_word(caller: Caller, door: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_note_that_cannot_be_written_keeps_nobody_waiting(caller: Caller) -> None:
+def test_a_note_that_cannot_be_written_keeps_nobody_waiting(caller: Caller, monkeypatch: Any) -> None:
+    monkeypatch.setattr(calls, "WAIT_S", 0.2)
     held = threading.Event()
     blocked = [db.threads().submit(held.wait, 30) for _ in range(db.threads().count)]
     try:
