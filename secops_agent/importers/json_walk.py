@@ -35,7 +35,7 @@ class Walk:
             else ()
         )
         self._lists = {path.removesuffix("item").removesuffix(".") for path in lists} - {""}
-        self._open: list[set[str]] = []  # the keys of each holder that is open
+        self._open: list[set[str]] = []  # of each holder that is open: the key it needs, "" for any others
         self._paths: list[str] = [""]
         self._places: list[str | int | None] = []
         self._documents = 0
@@ -48,7 +48,7 @@ class Walk:
                 self._paths[-1] = f"{base}.{value}" if base else value
                 self._places[-1] = value
                 if base in self._holders:
-                    self._open[-1].add(value)
+                    self._open[-1].add(value if value == self._holders[base] else "")
             elif event in ENDS:
                 self._places.pop()
                 self._paths.pop()

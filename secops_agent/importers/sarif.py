@@ -50,6 +50,9 @@ _LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "l
 _PLACE = re.compile(r"\{(\d{1,3})\}")  # of an argument in a message
 # Of a tool that looks for other things, too; Bandit's B105 writes the password into its message.
 _SECRET_RULE = re.compile(r"hard.?coded.?(?:password|passwd|credential|secret|token|key)", re.IGNORECASE)
+_FAILED = (
+    "工具写明这次运行没有成功（executionSuccessful 为 false），结果可能不全：请看它的日志，修好后再扫描一次"
+)
 _NOT_A_PROBLEM = {"pass", "notApplicable", "informational"}
 _TOOL_KINDS: dict[str, FindingKind] = {
     "gitleaks": "secret", "trufflehog": "secret", "detect-secrets": "secret",
@@ -71,6 +74,7 @@ class _Run:
     by_id: dict[str, Table] = field(default_factory=dict)
     kinds: set[FindingKind] = field(default_factory=set)
     whole: bool = True
+    failed: bool = False  # as the tool itself says
     ended: datetime | None = None
     numbers: Numbers = field(default_factory=Numbers)
 
@@ -82,8 +86,9 @@ class _Run:
         self.rules = _rules(driver)
         self.extensions = [_rules(extension) for extension in tables(tool, "extensions")]
         with suppress(BrokenRecord):
-            times = (moment(item, "endTimeUtc") for item in tables(self.data, "invocations"))
-            self.ended = next(filter(None, times), None)
+            calls = tables(self.data, "invocations")
+            self.failed = any(item.get("executionSuccessful") is False for item in calls)
+            self.ended = next(filter(None, (moment(item, "endTimeUtc") for item in calls)), None)
         every = [*self.rules, *(rule for rules in self.extensions for rule in rules)]
         self.by_id = {text(rule, "id"): rule for rule in every}
         origins = (text(item, "repositoryUri") for item in tables(self.data, "versionControlProvenance"))
@@ -112,8 +117,10 @@ class Sarif:
             for item in convert([(position, value)], partial(_result, run=run)):
                 run.whole = run.whole and not isinstance(item, Rejected)
                 yield from once(item)
-        for run in runs.values():
-            if run.asset and run.whole and run.kinds and not is_vague(run.asset):
+        for place, run in runs.items():
+            if run.failed:
+                yield Rejected(f"{place}.invocations", _FAILED)
+            elif run.asset and run.whole and run.kinds and not is_vague(run.asset):
                 yield ScanRecord(run.tool, run.asset, tuple(sorted(run.kinds)), run.ended)
 
 
@@ -198,18 +205,12 @@ def _severity(result: Table, rule: Table) -> Severity:
         said = text(properties, "security-severity")
         if said:
             return _rated(said)
-    words = (
-        tag
-        for tag in texts(table(rule, "properties"), "tags")
-        if tag in ("CRITICAL", "HIGH", "MEDIUM", "LOW")
-    )
-    word = next(words, "")
-    if word:
+    tags = texts(table(rule, "properties"), "tags")
+    if word := next((tag for tag in tags if tag in ("CRITICAL", "HIGH", "MEDIUM", "LOW")), ""):
         return severity_of(word)
     undecided = text(result, "kind", "fail") != "fail"  # open, review: the standard's default level is none
     usual = "none" if undecided else text(table(rule, "defaultConfiguration"), "level") or "warning"
-    level = text(result, "level") or usual
-    return _LEVELS.get(level, "medium")
+    return _LEVELS.get(text(result, "level") or usual, "medium")
 
 
 def _rated(said: str) -> Severity:

@@ -30,9 +30,10 @@ class Done:
 
 def import_now(format_name: str, upload: Upload, choices: Choices, actor: Actor) -> Done:
     """Read and write, in this request, and leave a row in the history. Raises InvalidInput, Forbidden."""
-    choices = choices.spoken_by(actor)
     receipt = Receipt(format_name, upload.name, upload.size, upload.digest, choices.as_dict(), actor)
     try:
+        choices = choices.spoken_by(actor)
+        receipt.options = choices.as_dict()
         outcome = _import(format_name, upload, choices, actor, receipt)
     except InvalidInput as error:
         receipt.refuse(error.message)

@@ -10,7 +10,7 @@ from secops_agent.services.intake import comparisons, ingest
 from secops_agent.services.records import Affected, VexRecord
 from secops_agent.services.vulnerabilities import matches, matching
 
-from .inventory_aid import ACTOR, NOW, alert, component, finding, flaw, host, mark, queries, store
+from .inventory_aid import ACTOR, NOW, alert, component, finding, flaw, host, mark, queries, scan, store
 
 pytestmark = pytest.mark.both_databases
 CVE = "CVE-2026-1"
@@ -118,17 +118,22 @@ def test_an_import_at_work_keeps_what_is_its_own(database, monkeypatch):
 
 
 def test_what_cannot_be_compared_holds_up_nothing_else(database, dying, monkeypatch):
-    dying(AFFECTED, installed())
+    store(AFFECTED)
+    for name in ("web-01", "web-02", "web-03"):
+        dying(installed(name))
     let_claims_end()
-    whole = matching.refresh
-    monkeypatch.setattr(matching, "refresh", lambda **_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        comparisons.compare_left()
+    whole, broken = matching.refresh, Component.objects.get(asset__name="web-02").pk
+
+    def refresh(*, component_ids, **more):
+        return 1 / 0 if broken in component_ids else whole(component_ids=component_ids, **more)
+
+    monkeypatch.setattr(matching, "refresh", refresh)
+    assert comparisons.compare_left() == 2
+    assert {row.asset.name for row in Finding.objects.all()} == {"web-01", "web-03"}
+    assert comparisons.compare_left() == 0, "not again at once"
     monkeypatch.setattr(matching, "refresh", whole)
-    dying(installed("web-02"))
-    let_claims_end(until=timezone.now() + timedelta(minutes=1))
+    let_claims_end()
     assert comparisons.compare_left() == 1
-    assert Finding.objects.get().asset.name == "web-02"
 
 
 def test_alerts_leave_nothing_to_compare(database):
@@ -174,3 +179,14 @@ def test_what_a_scanner_says_too_is_no_second_finding(database, dying):
     let_claims_end()
     comparisons.compare_left()
     assert [row.source for row in Finding.objects.all()] == ["trivy"]
+
+
+def test_what_a_whole_scan_no_longer_has_is_compared_as_well(database):
+    kept = component(host(), "other", "1.0", "pkg:pypi/other@1.0")
+    ends = scan(host(), source="syft")
+    store(AFFECTED, installed(), kept, ends)
+    assert Finding.objects.get().state == "new"
+    store(kept, ends, at=NOW + timedelta(days=1))
+    assert Component.objects.get(active=True).name == "other"
+    assert Finding.objects.get().state == "gone"
+    assert not Uncompared.objects.exists()

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=0, metavar="N", help="多少天后过期；默认不过期")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raises CommandError for a name that is taken, an unknown user, a bad number of days."""
+        """Raises CommandError for a name that is taken, an unknown user, a bad number of days, an empty source."""
         name = options["name"].strip()
         if not name or len(name) > 100:
             raise CommandError("请给令牌一个 1 到 100 个字的名称，说明谁用它。")
@@ -44,6 +44,10 @@ class Command(BaseCommand):
             raise CommandError(f"已有名为「{name}」的令牌：换一个名称，或先在「API 令牌」页吊销它。")
         if not 0 <= options["days"] <= LONGEST_DAYS:
             raise CommandError(f"--days 应在 1 到 {LONGEST_DAYS} 之间；不写表示不过期。")
+        if not all(source.strip() for source in options["source"]):
+            raise CommandError(
+                "--source 是空的：那样的令牌可以代表任何来源。请写明来源；确实不限定时，不写 --source。"
+            )
         expires_at = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
         owner_id = self._owner(options["owner"]) if options["owner"] else None
         actor = Actor.system("create_api_token")

@@ -7,13 +7,13 @@ row last. Until then the row is claimed; the claim of a process that died ends, 
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 from bifang.channels import claims
 from bifang.channels.models import State
-from bifang.core.db import database_now
+from bifang.core.db import UNAVAILABLE, database_now
 from bifang.core.processes import process_name
 from bifang.core.rows import insert_many
 from secops_agent.models import Uncompared
@@ -83,8 +83,21 @@ def compare_left(seconds: float = 40.0) -> int:
     while time.monotonic() < deadline and (
         rows := claims.claim(Uncompared, process_name(), _AT_ONCE, hold=_LONGEST)
     ):
-        compare(_ACTOR, (row.ids for row in rows))
-        done += Uncompared.objects.filter(token=rows[0].token).delete()[0]
+        done += _compare_rows(rows)
     if done:
         log.warning("补做了中断的导入没有做完的比对（%d 段）", done)
     return done
+
+
+def _compare_rows(rows: Sequence[Uncompared]) -> int:
+    """Returns how many. One that cannot be compared is left claimed, and tried again later; the others go on."""
+    try:
+        compare(_ACTOR, (row.ids for row in rows))
+    except UNAVAILABLE:
+        raise
+    except Exception:
+        if len(rows) > 1:
+            return sum(_compare_rows([row]) for row in rows)
+        log.exception("有一段没有比对成（%s），稍后再试", rows[0].pk)
+        return 0
+    return Uncompared.objects.filter(pk__in=[row.pk for row in rows]).delete()[0]

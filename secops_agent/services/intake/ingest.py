@@ -193,6 +193,7 @@ class _Writer:
         for piece in Pace().chunks(pk for pk in rows if pk not in seen):
             with import_transaction():
                 retire_components(piece)
+                self._session.remainder.note({"component": piece})
 
 
 def _alert_of(record: AlertRecord) -> tuple[str, tuple[str, ...]]:

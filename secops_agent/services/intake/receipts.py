@@ -111,6 +111,8 @@ def _merge(group: Sequence[ImportJob]) -> int:
     apart = dict.fromkeys(each for row in group for each in row.outcome.get("apart", ()))
     if apart:
         first.outcome["apart"] = list(apart)[:BATCH]
+    if not all("note" in row.outcome for row in group):
+        first.outcome.pop("note", None)  # the first had nothing in it, another had
     first.save(update_fields=["size", "finished_at", "digest", "outcome"])
     ImportJob.objects.filter(pk__in=[row.pk for row in others]).delete()
     return len(others)

@@ -63,6 +63,7 @@ def _sources_of(item: Item) -> Iterator[str]:
             yield from _named(item, item.asset)
         case ScanRecord():
             yield item.source
+            yield from _named(item.asset)
         case AssetRecord():
             yield from _named(item)
         case VexRecord():

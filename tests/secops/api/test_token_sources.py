@@ -64,6 +64,9 @@ def test_the_address_may_name_no_other(source: str, answered: int) -> None:
     )
     assert found.status_code == answered, found.content
     assert set(Alert.objects.values_list("source", flat=True)) == ({"waf"} if answered == 200 else set())
+    states = set(ImportJob.objects.values_list("state", flat=True))
+    assert states == {200: {"done"}, 403: {"failed"}, 400: set()}[answered], "the history says so, too"
+    assert answered != 200 or ImportJob.objects.get().options["source"] == "waf"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,7 @@ def test_the_address_may_name_no_other(source: str, answered: int) -> None:
         {"components": [{"name": "left-pad", "version": "1", "asset": "web-01", "source": "edr"}]},
         {"findings": [{"kind": "code", "asset": "web-01", "title": "坏", "severity": "low", "rule_id": "r", "source": "edr"}]},
         {"scans": [{"asset": "web-01", "kinds": ["code"], "source": "edr"}]},
+        {"scans": [{"asset": {"hostname": "web-01", "source": "edr"}, "kinds": ["code"]}]},
     ],
 )  # fmt: skip
 def test_the_body_may_name_no_other_and_nothing_of_it_is_taken(body: dict[str, Any]) -> None:
@@ -174,6 +178,8 @@ def test_the_command_and_the_page_make_and_show_them() -> None:
         stderr=StringIO(),
     )
     assert ApiToken.objects.get().sources == ["waf", "edr"]
+    with pytest.raises(CommandError, match="任何来源"):
+        call_command("create_api_token", "变量没有值", "--scope", "ingest", "--source", "")
     assert tokens.recognise(out.getvalue().strip()).actor.sources == ("waf", "edr")  # type: ignore[union-attr]
     with pytest.raises(CommandError, match="看不见的字符"):
         call_command("create_api_token", "新的", "--scope", "ingest", "--source", "wa\u200bf")

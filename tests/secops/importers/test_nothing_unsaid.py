@@ -2,6 +2,7 @@
 
 import copy
 import json
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,6 +11,7 @@ import pytest
 
 from bifang.core.errors import InvalidInput
 from secops_agent.importers import registry
+from secops_agent.importers.base import Source
 from secops_agent.services.records import Rejected, ScanRecord
 
 from . import cn_samples, test_feed_guards, test_guards
@@ -160,3 +162,23 @@ def test_places_are_named_and_no_scan_ends(name: str, value: Any, told: tuple[st
 )  # fmt: skip
 def test_a_scan_that_found_nothing_is_no_fault(name: str, value: Any) -> None:
     assert rejected(read(name, json.dumps(value))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sarif", '{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": [], %s}]}'),
+        ("trivy", '{"SchemaVersion": 2, "ArtifactName": "a", "Results": [{"Target": "x", %s}]}'),
+        ("osv", '{"results": [{"source": {"path": "/a/b", "type": "sbom"}, "packages": [], %s}]}'),
+    ],
+)
+def test_what_else_an_element_holds_is_not_kept(name: str, text: str) -> None:
+    """Packed, a small file can hold millions of names."""
+    data = text % ", ".join(f'"k{number}": 0' for number in range(100_000))
+    source = Source.from_bytes(data.encode(), "x.json")
+    source.head()
+    tracemalloc.start()
+    assert not any(isinstance(item, Rejected) for item in registry.parse(name, source))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000

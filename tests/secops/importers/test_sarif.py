@@ -247,3 +247,14 @@ def test_sarif_result_that_is_still_open_has_no_level_of_its_rule() -> None:
     asset = AssetRecord("host", "h", (Key("hostname", "h"),))
     findings = of(read("sarif", report("x", rules, results), Options(asset=asset)), FindingRecord)
     assert [finding.severity for finding in findings] == ["high", "info", "medium"]
+
+
+@pytest.mark.parametrize("results", [[], CODEQL["runs"][0]["results"]])
+def test_run_that_failed_says_so_and_ends_no_scan(results: list[Any]) -> None:
+    calls = [{"executionSuccessful": True}, {"executionSuccessful": False}]
+    run = CODEQL["runs"][0] | {"invocations": calls, "results": results}
+    items = read("sarif", {"version": "2.1.0", "runs": [run]})
+    ((at, reason),) = rejected(items)
+    assert (at, "没有成功" in reason) == ("runs[0].invocations", True)
+    assert len(of(items, FindingRecord)) == len(results) // 2
+    assert not of(items, ScanRecord)
