@@ -84,9 +84,12 @@ def test_broken_rows_are_rejected_with_their_line_and_what_to_do() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_file_twice_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Rows with a number, with a time only, and with neither."""
+    """Rows with a number, two of one time, and one with neither."""
     path = tmp_path / "告警.csv"
-    path.write_text(OWN + "扫描,低,2026-11-20 09:00,,,10.0.3.15,,,,,\n外联,中,,,,10.0.3.15,,,,,\n")
+    path.write_text(
+        OWN
+        + "扫描,低,2026-11-20 09:00,,,10.0.3.15,,,,端口 22,\n扫描,低,2026-11-20 09:00,,,10.0.3.15,,,,端口 23,\n外联,中,,,,10.0.3.15,,,,,\n"
+    )
     told = []
     for _ in range(2):
         call_command("import_data", "auto", str(path), "--json")
@@ -94,4 +97,4 @@ def test_the_same_file_twice_changes_nothing(tmp_path: Path, capsys: pytest.Capt
     assert (told[0]["format"], told[0]["created"]["alert"], told[0]["rejected"]) == ("alerts_csv", 3, [])
     assert not any(told[1]["created"].values())
     assert not any(told[1]["updated"].values())
-    assert set(Alert.objects.values_list("count", flat=True)) == {1}
+    assert dict(Alert.objects.values_list("title", "count")) == {"SSH 暴力破解": 1, "扫描": 2, "外联": 1}
