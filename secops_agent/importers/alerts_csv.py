@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from secops_agent.services.records import SEVERITIES, Item, Record
@@ -128,9 +129,11 @@ def _row(row: Mapping[str, str], *, options: Options) -> Iterator[Record]:
         ObjectReader(_fields(cells, options)), _TABLE, options.source or "alerts_csv", options
     )
     # A row without a number is its own: read again it is the same event.
-    number = record.event_id or hashlib.sha256("\x1f".join(row.values()).encode()).hexdigest()
+    number = (
+        record.event_id or hashlib.sha256("\x1f".join(chain.from_iterable(row.items())).encode()).hexdigest()
+    )
     yield replace(
-        record, event_id=number, raw={name: cell for name, cell in row.items() if cell and _COLUMNS.of(name)}
+        record, event_id=number, raw={name: cell for name, cell in row.items() if _COLUMNS.of(name)}
     )
 
 

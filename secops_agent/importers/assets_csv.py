@@ -169,7 +169,7 @@ def _cells(row: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """What is filled in, by column; several headers may mean one column (内网IP, 公网IP)."""
     cells: dict[str, tuple[str, ...]] = {}
     for header, cell in row.items():
-        if cell and cell not in ("-", "--", "N/A", "n/a", "无") and (column := _column(header)):
+        if cell not in ("-", "--", "N/A", "n/a", "无") and (column := _column(header)):
             cells[column] = (*cells.get(column, ()), cell)
     return cells
 

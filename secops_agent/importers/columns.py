@@ -62,7 +62,7 @@ class Columns:
         """What is filled in, by column; several headers may mean one (内网IP, 公网IP)."""
         found: dict[str, tuple[str, ...]] = {}
         for header, cell in row.items():
-            if cell and cell.lower() not in _NOTHING and (column := self.of(header)):
+            if cell.lower() not in _NOTHING and (column := self.of(header)):
                 found[column] = distinct((*found.get(column, ()), cell))
         return found
 

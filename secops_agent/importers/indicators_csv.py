@@ -80,7 +80,7 @@ def _header(head: bytes) -> list[str]:
 def _cells(row: Mapping[str, str]) -> dict[str, str]:
     cells: dict[str, str] = {}
     for header, cell in row.items():
-        if cell and (column := _column(header)):
+        if column := _column(header):
             cells.setdefault(column, cell)
     return cells
 

@@ -9,6 +9,7 @@ MIB = 1 << 20
 LEAST_RECORD, RECORD_TIMES = 2 * MIB, 2
 # Seconds of processor time: reading a real record takes a fifth of the first, a MiB of long ones half of the second.
 _EARNED, _EARNED_MIB = 0.0005, 0.2
+_SMALLEST = 100  # bytes; of smaller records no more are worth time than there would be of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class ImportLimits:
     ``max_text``: one line or one string. ``max_record``: one value that is built in memory, which is some thirty times
     as large there; of a small file, packed ones too, no more than `LEAST_RECORD` and `RECORD_TIMES` its size.
     ``max_depth``: nesting of JSON or XML. ``seconds`` of processor time to begin with; each MiB of the file as it
-    came allows one more, each record that was taken `_EARNED`, and what was read up to it `_EARNED_MIB` a MiB.
+    came allows one more, each record that was taken `_EARNED` (of `_SMALLEST` at least), and what was read up to it `_EARNED_MIB` a MiB.
     """
 
     max_bytes: int = 200 * MIB
@@ -50,7 +51,7 @@ class ReadingBudget:
 
     def check(self, name: str, size: int, limits: ImportLimits) -> None:
         """Raises InvalidInput when reading a file of this size has cost more than what came of it is worth."""
-        earned = self.taken * _EARNED + self._worth / MIB * _EARNED_MIB
+        earned = min(self.taken, self.given / _SMALLEST) * _EARNED + self._worth / MIB * _EARNED_MIB
         allowed = limits.seconds + size / MIB + earned
         if time.thread_time() - self._began > allowed:
             raise InvalidInput(

@@ -145,9 +145,9 @@ def delimiter_of(head: bytes) -> str:
 
 
 def csv_rows(source: Source, limits: ImportLimits) -> Iterator[tuple[str, dict[str, str] | BrokenRecord]]:
-    """Stream rows by header name (stripped). Lines that begin with # before the header are skipped.
+    """Stream rows by header name (stripped), with what is filled in. Lines that begin with # before the header are skipped.
 
-    Too many cells: BrokenRecord; missing cells are ""; a row of separators only is empty. Raises InvalidInput if there is no header.
+    Too many cells: BrokenRecord; a row of separators only is empty. Raises InvalidInput if there is no header.
     """
     with source.open(limits) as stream:
         stream.begin_record()
@@ -194,10 +194,8 @@ def _row(header: list[str], cells: list[str]) -> dict[str, str] | BrokenRecord:
         return BrokenRecord(f"有 {len(cells)} 列，表头只有 {len(header)} 列")
     if any(cell and _ESCAPED_BYTE.search(cell) for cell in cells):
         return BrokenRecord("含有不是 UTF-8 的字节")
-    padded = [*cells, *[""] * (len(header) - len(cells))]
-    return {
-        name: plain_text(cell).strip() if cell else "" for name, cell in zip(header, padded, strict=False)
-    }
+    plain = ((name, plain_text(cell).strip()) for name, cell in zip(header, cells, strict=False) if cell)
+    return {name: cell for name, cell in plain if cell}
 
 
 def xml_elements(

@@ -75,6 +75,15 @@ def _json(document: dict[str, Any], path: str, record: Any = None) -> Form:
     return Form(f"{head}[", json.dumps(one), f"]{tail}")
 
 
+def _tables(name: str, header: str, row: str, short: str) -> dict[str, Form]:
+    """A table, and one of as many columns as may be, of which a row fills the first."""
+    wide = header + "".join(f",c{number}" for number in range(990)) + "\n"
+    return {
+        name: Form(f"{header}\n", row, "", bad=",,x", between="\n"),
+        f"{name} 990 列": Form(wide, short, "", bad=",,x", between="\n"),
+    }
+
+
 def _lines(record: Any, header: str = "") -> Form:
     return Form("", header + json.dumps(record), "", bad='{"x":1}', between="\n")
 
@@ -105,7 +114,10 @@ FORMS: dict[str, Form] = {
     "kev": _json(CATALOGUE, "vulnerabilities"),
     "epss": Form("#model_version:v1,score_date:2026-11-20T12:55:00Z\ncve,epss,percentile\n", "CVE-2026-,0.9,0.9", "", bad="x", between="\n"),
     "cnvd": Form("<vulnerabilitys>", ENTRY, "</vulnerabilitys>", bad="<vulnerability/>", between="\n"),
-    "assets_csv": Form("hostname,ip,owner\n", "web-CVE-2026-,203.0.113.9,x", "", bad=",,x", between="\n"),
+    **_tables("assets_csv", "hostname,ip,owner", "web-CVE-2026-,203.0.113.9,x", "web"),
+    **_tables("findings_csv", "漏洞名称,CVE编号,风险等级,主机IP", "x,CVE-2026-,高,203.0.113.9", "x"),
+    **_tables("alerts_csv", "告警名称,级别,主机IP,时间", "CVE-2026-,高,203.0.113.9,2026-11-20 10:00:00", "x"),
+    **_tables("indicators_csv", "value,type", "CVE-2026-.example.com,domain", "x"),
     "generic": _json(DOCUMENT, "alerts"),
     "tencent_cwp": _json(cn_samples.tencent("MalWareList", cn_samples.MALWARE), "Response.MalWareList"),
     "huawei_hss": _json({"total_num": 1, "data_list": [cn_samples.HSS]}, "data_list"),
