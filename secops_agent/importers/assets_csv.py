@@ -4,7 +4,6 @@ Needed is one column that identifies an asset. Several values of one cell are se
 a line break.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -25,8 +24,9 @@ from secops_agent.services.records import (
 
 from .assets import host_asset, image_asset, repository_asset, website_asset
 from .base import BrokenRecord, Importer, Options, Source, convert
+from .columns import Cells, header_cells, one
 from .fields import canonical_ip, distinct, shortened
-from .reading import csv_rows, delimiter_of, header_line
+from .reading import csv_rows
 
 # Header spellings, compared in lower case without blanks, "_" and "-".
 _HEADERS: dict[str, tuple[str, ...]] = {
@@ -92,7 +92,6 @@ _FINDING_COLUMNS = (
 )
 _SEPARATORS = re.compile(r"[,;|，；、\r\n\t]+")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
-Cells = Mapping[str, tuple[str, ...]]
 
 
 class AssetsCsv:
@@ -105,7 +104,7 @@ class AssetsCsv:
     title = "资产清单（Excel 或 CSV，中文或英文表头）"
 
     def sniff(self, head: bytes) -> float:
-        header = [name for name in _header(head) if name]
+        header = [name for name in header_cells(head) if name]
         known = {_column(name) for name in header} - {""}
         if not known & set(_IDENTITIES) or any(map(_is_of_findings, header)):
             return 0.0
@@ -113,20 +112,11 @@ class AssetsCsv:
         return 0.9 if len(known) > 1 and strange <= len(header) // 4 else 0.5
 
     def parse(self, source: Source, options: Options) -> Iterator[Item]:
-        header = _header(source.head(options.limits))
+        header = header_cells(source.head(options.limits))
         unknown = [name for name in header if name and not _column(name)]
         if unknown:
             yield Rejected("表头", f"不认识的列已略过：{'、'.join(unknown)[:300]}。其余列照常导入。")
         yield from convert(csv_rows(source, options.limits), partial(_row, options=options))
-
-
-def _header(head: bytes) -> list[str]:
-    """The cells of the first line that is no comment; nothing for what is JSON or XML."""
-    try:
-        cells = next(csv.reader([header_line(head)], delimiter=delimiter_of(head)), [])
-    except csv.Error:
-        return []
-    return [cell.strip() for cell in cells]
 
 
 def _column(name: str) -> str:
@@ -144,7 +134,7 @@ def _row(value: Any, *, options: Options) -> Iterator[Record]:
     tool = options.source or "assets_csv"
     found = [asset for asset in _identities(cells, kind, tool) if asset]
     keys = tuple(dict.fromkeys(key for asset in found for key in asset.keys))
-    name = _one(cells, "name") or (found[0].name if found else "")
+    name = one(cells, "name") or (found[0].name if found else "")
     if not keys and kind in ("application", "cloud", "other", "network") and name:
         single: KeyKind = "application" if kind == "application" else "other"
         keys = (Key(single, name),)
@@ -156,10 +146,10 @@ def _row(value: Any, *, options: Options) -> Iterator[Record]:
     yield replace(
         plain,
         ips=distinct(address for asset in found for address in asset.ips),
-        owner=_one(cells, "owner"),
-        importance=_importance(_one(cells, "importance")) or "",
+        owner=one(cells, "owner"),
+        importance=_importance(one(cells, "importance")) or "",
         tags=distinct(part.strip() for cell in cells.get("tags", ()) for part in _SEPARATORS.split(cell)),
-        environment=_one(cells, "environment"),
+        environment=one(cells, "environment"),
         description=_description(cells),
         seen_at=options.received_at,
     )
@@ -174,10 +164,6 @@ def _cells(row: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return cells
 
 
-def _one(cells: Cells, column: str) -> str:
-    return cells.get(column, ("",))[0]
-
-
 def _many(cells: Cells, column: str) -> tuple[str, ...]:
     """The parts of all cells of a column; blanks separate too."""
     return distinct(part for cell in cells.get(column, ()) for part in re.sub(_SEPARATORS, " ", cell).split())
@@ -186,7 +172,7 @@ def _many(cells: Cells, column: str) -> tuple[str, ...]:
 def _kind(cells: Cells) -> AssetType | None:
     """Known words, also at the end of a longer one (Linux服务器). Another word says nothing of a machine or an address;
     what has no such thing is of another kind."""
-    word = _one(cells, "type").lower()
+    word = one(cells, "type").lower()
     if not word:
         return None
     if found := _known_type(word):
@@ -217,7 +203,7 @@ def _host(cells: Cells, kind: AssetType | None, tool: str) -> AssetRecord | None
         host_asset(
             name,
             ips=_addresses(cells),
-            cloud_id=_one(cells, "cloud_id"),
+            cloud_id=one(cells, "cloud_id"),
             macs=_macs(cells),
             source=tool,
         )
@@ -226,7 +212,7 @@ def _host(cells: Cells, kind: AssetType | None, tool: str) -> AssetRecord | None
     keys = tuple(dict.fromkeys(key for part in parts if part for key in part.keys))
     first = next((part for part in parts if part), None)
     if first is None and _is_named_host(cells, kind):
-        return host_asset(_one(cells, "name"), source=tool)
+        return host_asset(one(cells, "name"), source=tool)
     return replace(first, keys=tuple(sorted(keys, key=lambda key: key.kind == "ip"))) if first else None
 
 
@@ -262,13 +248,13 @@ def _importance(word: str) -> Severity | None:
 
 def _description(cells: Cells) -> str:
     parts = [*cells.get("description", ())]
-    kind = _one(cells, "type")
+    kind = one(cells, "type")
     if kind and not _known_type(kind.lower()):
         parts.append(f"类型：{kind}")
-    grade = _one(cells, "importance")
+    grade = one(cells, "importance")
     if grade and _importance(grade) is None:
         parts.append(f"重要性：{grade}")
-    parts += [f"{label}：{_one(cells, column)}" for column, label in _DESCRIBED.items() if cells.get(column)]
+    parts += [f"{label}：{one(cells, column)}" for column, label in _DESCRIBED.items() if cells.get(column)]
     return shortened("\n".join(parts), 4000)
 
 

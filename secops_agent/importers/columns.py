@@ -50,12 +50,12 @@ class Columns:
 
     def known(self, head: bytes, *, chinese: bool = False) -> set[str]:
         """The columns that a file has; only those with a Chinese header if so wished."""
-        names = (name for name in _header(head) if not chinese or _CHINESE.search(name))
+        names = (name for name in header_cells(head) if not chinese or _CHINESE.search(name))
         return {self.of(name) for name in names} - {""}
 
     def strange(self, head: bytes) -> Iterator[Rejected]:
         """The headers that mean nothing to us, told once."""
-        if names := [name for name in _header(head) if name and not self.of(name)]:
+        if names := [name for name in header_cells(head) if name and not self.of(name)]:
             yield Rejected("表头", f"没有用到的列：{'、'.join(names)[:300]}。其余列照常导入。")
 
     def cells(self, row: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -72,7 +72,7 @@ def _plain(header: str) -> str:
     return _FILLING.sub("", header.lower())
 
 
-def _header(head: bytes) -> list[str]:
+def header_cells(head: bytes) -> list[str]:
     """The cells of the first line that is no comment; nothing for what is JSON or XML."""
     try:
         cells = next(csv.reader([header_line(head)], delimiter=delimiter_of(head)), [])

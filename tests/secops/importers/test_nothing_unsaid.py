@@ -174,11 +174,16 @@ def test_a_scan_that_found_nothing_is_no_fault(name: str, value: Any) -> None:
 )
 def test_what_else_an_element_holds_is_not_kept(name: str, text: str) -> None:
     """Packed, a small file can hold millions of names."""
-    data = text % ", ".join(f'"k{number}": 0' for number in range(100_000))
-    source = Source.from_bytes(data.encode(), "x.json")
-    source.head()
-    tracemalloc.start()
-    assert not any(isinstance(item, Rejected) for item in registry.parse(name, source))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 4_000_000
+
+    def peak(keys: int) -> int:
+        data = text % ", ".join(f'"k{number}": 0' for number in range(keys))
+        source = Source.from_bytes(data.encode(), "x.json")
+        tracemalloc.start()
+        try:
+            assert not any(isinstance(item, Rejected) for item in registry.parse(name, source))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)  # what is loaded and compiled once
+    assert peak(100_000) < 4_000_000
