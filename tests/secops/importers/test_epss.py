@@ -53,6 +53,7 @@ def test_epss_large_file_is_streamed_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "epss.csv.gz"
     rows = "".join(f"CVE-2026-{number},0.00043,0.12345\n" for number in range(10_000, 40_000))
     path.write_bytes(gzip.compress((HEAD + rows).encode(), 1))
+    registry.importers()  # loaded once
     tracemalloc.start()
     assert sum(1 for _ in registry.parse("epss", Source.from_path(path))) == 30_000
     _, peak = tracemalloc.get_traced_memory()

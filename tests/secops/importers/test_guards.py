@@ -257,6 +257,7 @@ def test_large_report_is_streamed_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.json.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:
         stream.writelines(grype_of(8_000))
+    registry.importers()  # loaded once
     tracemalloc.start()
     findings = sum(
         isinstance(item, FindingRecord) for item in registry.parse("grype", Source.from_path(path))
